@@ -1,0 +1,1 @@
+//! A chain to run contracts on: the trait, and the EVM inside the process.

@@ -1,0 +1,1 @@
+//! Economies of contributors over simulated time: scenario, agents, event queue, recorder.
