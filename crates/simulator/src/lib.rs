@@ -1,1 +1,4 @@
 //! Economies of contributors over simulated time: scenario, agents, event queue, recorder.
+
+pub mod run;
+pub mod tables;

@@ -1,0 +1,206 @@
+//! What a run leaves behind.
+
+use std::time::Duration;
+
+/// The outcome of one run of a scenario. Everything but [`Run::wall`] is a function of the
+/// scenario, its data and the seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The scenario's name.
+    pub scenario: String,
+    /// One sentence on what the scenario shows, from its file; may be empty.
+    pub description: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// The chain it ran on: `embedded`.
+    pub backend: &'static str,
+    /// The learner, such as `sparse perceptron`.
+    pub model: String,
+    /// The incentive mechanism, such as `deposit, refund, take`.
+    pub incentive: &'static str,
+    /// The agents, in the scenario's order.
+    pub agents: Vec<AgentOutcome>,
+    /// One row an evaluation of the model, in order of time; the first at second 0, the last at
+    /// the end.
+    pub series: Vec<SeriesRow>,
+    /// Every successful transaction of the agents, in order.
+    pub events: Vec<Event>,
+    /// Accuracy on the test data.
+    pub accuracy: Accuracy,
+    /// How often each thing was done.
+    pub counts: Counts,
+    /// Gas used.
+    pub gas: Gas,
+    /// Sizes of the data.
+    pub data: DataSizes,
+    /// Wei in one unit of the scenario's money.
+    pub unit: u128,
+    /// Simulated seconds from the start to the last event.
+    pub seconds: u64,
+    /// SHA3-256 of series, events and the chain's final state, in lower-case hexadecimal.
+    pub digest: String,
+    /// Wall time from reading the data to the last event.
+    pub wall: Duration,
+}
+
+/// One agent at the end of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentOutcome {
+    /// The name the scenario gives it.
+    pub name: String,
+    /// Whether it tells the truth (a bad agent flips every label).
+    pub good: bool,
+    /// Wei it started with.
+    pub start_balance: u128,
+    /// Wei it holds at the end.
+    pub end_balance: u128,
+    /// Contributions it sent.
+    pub contributions: u64,
+    /// Refunds it got.
+    pub refunds: u64,
+    /// Shares it took by reporting.
+    pub reports: u64,
+    /// Deposits it took by late claims.
+    pub late_claims: u64,
+    /// Gas of all its transactions.
+    pub gas: u64,
+}
+
+impl AgentOutcome {
+    /// The balance at the end in percent of the start, to a millionth of a percent.
+    #[must_use]
+    pub fn balance_percent(&self) -> f64 {
+        percent(self.end_balance, self.start_balance)
+    }
+}
+
+/// `part` in percent of `whole`, cut to 6 decimals; 0 where `whole` is 0. The division is in
+/// integers, so it is the same on every machine.
+#[must_use]
+pub fn percent(part: u128, whole: u128) -> f64 {
+    let Some(scaled) = part.saturating_mul(100_000_000).checked_div(whole) else { return 0.0 };
+    // Exact up to 2^53 millionths of a percent; a balance beyond 9 * 10^9 percent only loses digits.
+    #[allow(clippy::cast_precision_loss)]
+    let scaled = scaled as f64;
+    scaled / 1e6
+}
+
+/// The state of the economy at one evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesRow {
+    /// Simulated seconds since the start.
+    pub seconds: u64,
+    /// Share of the test samples that the model predicts right, in [0, 1].
+    pub accuracy: f64,
+    /// Wei each agent holds, in the order of [`Run::agents`].
+    pub balances: Vec<u128>,
+    /// Contributions so far.
+    pub contributions: u64,
+    /// Contributions of which something is still to be claimed.
+    pub unclaimed: u64,
+}
+
+/// What an agent did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Sent a sample with a label and a deposit.
+    Contribution,
+    /// Took its deposit back.
+    Refund,
+    /// Took a share of another's deposit.
+    Report,
+    /// Took all that was left, long after.
+    LateClaim,
+}
+
+impl Action {
+    /// The name used in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contribution => "contribution",
+            Self::Refund => "refund",
+            Self::Report => "report",
+            Self::LateClaim => "late_claim",
+        }
+    }
+}
+
+/// One successful transaction of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// Simulated seconds since the start.
+    pub seconds: u64,
+    /// What was done.
+    pub action: Action,
+    /// Who did it: a place in [`Run::agents`].
+    pub agent: u16,
+    /// Which contribution, counted from 0.
+    pub position: u64,
+    /// The contribution's label.
+    pub label: u16,
+    /// Wei paid in (contribution) or out (everything else).
+    pub amount: u128,
+    /// Gas the transaction used.
+    pub gas: u64,
+}
+
+/// Accuracies on the test data, in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Accuracy {
+    /// Of the initial model in floats, before quantising.
+    pub initial_float: f64,
+    /// Of the initial model as deployed.
+    pub initial: f64,
+    /// The lowest of the series.
+    pub lowest: f64,
+    /// Of the model on the chain at the end.
+    pub last: f64,
+    /// Of the same learner trained off chain on all training data, every label true.
+    pub baseline: f64,
+}
+
+/// How often each thing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Contributions accepted.
+    pub contributions: u64,
+    /// Refunds paid.
+    pub refunds: u64,
+    /// Shares taken by reporting.
+    pub reports: u64,
+    /// Late claims.
+    pub late_claims: u64,
+    /// All transactions, those that deployed and filled the model among them.
+    pub transactions: u64,
+    /// Contributions that taught the model something.
+    pub changed: u64,
+}
+
+/// Gas used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Gas {
+    /// Of all transactions.
+    pub total: u64,
+    /// Of deploying and filling the model.
+    pub deployment: u64,
+    /// Of all contributions.
+    pub contributions: u64,
+    /// Of all refunds, reports and late claims.
+    pub claims: u64,
+}
+
+/// Sizes of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataSizes {
+    /// Samples the initial model was trained on.
+    pub initial: u64,
+    /// Samples to contribute.
+    pub remaining: u64,
+    /// Samples the accuracy is measured on.
+    pub test: u64,
+    /// Features of the model.
+    pub features: u64,
+    /// Classes of the model.
+    pub classes: u64,
+}
