@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Description, IClassifier} from "../interfaces/IClassifier.sol";
+import {IPackedModel} from "../interfaces/IPackedModel.sol";
+import {Batches} from "../libraries/Batches.sol";
+import {CloneArguments} from "../libraries/CloneArguments.sol";
+import {Model} from "../libraries/Model.sol";
+
+/// @title Classifier
+/// @notice What all classifiers share: the life of a model, its words, and the walk over samples.
+/// @dev Deployed as clones whose immutable arguments are words: the owner, then the classifier's parameters.
+/// `arguments` is always all of them, read once a call. The model is below `Model.SLOT + 2^32`, since `close`
+/// checks the parameters; while it is open, only the owner is harmed by wrong ones.
+abstract contract Classifier is IClassifier, IPackedModel {
+    /// @dev Where the owner is among the arguments.
+    uint256 internal constant OWNER = 0;
+
+    /// @dev Who may teach; zero while the initialisation is open.
+    address private _trainer;
+
+    /// @dev The implementation itself is closed for ever: it never calls its own `learn`.
+    constructor() {
+        _trainer = address(this);
+    }
+
+    /// @inheritdoc IPackedModel
+    function write(uint256 offset, uint256[] calldata values) external {
+        uint256[] memory arguments = CloneArguments.load();
+        _requireOwnerAndOpen(arguments);
+        _requireWords(arguments, offset, values.length);
+        for (uint256 i; i < values.length; ++i) {
+            Model.store(offset + i, values[i]);
+        }
+        emit WordsWritten(offset, values.length);
+    }
+
+    /// @inheritdoc IPackedModel
+    function close(address trainer) external {
+        uint256[] memory arguments = CloneArguments.load();
+        _requireOwnerAndOpen(arguments);
+        if (trainer == address(0)) revert InvalidTrainer();
+        _validate(arguments);
+        _trainer = trainer;
+        emit Closed(trainer);
+    }
+
+    /// @inheritdoc IClassifier
+    function learn(bytes calldata batch) external {
+        address trainer = _trainer;
+        if (trainer == address(0)) revert InitializationOpen();
+        if (msg.sender != trainer) revert NotTrainer(msg.sender, trainer);
+        if (batch.length == 0) revert EmptyBatch();
+        uint256[] memory arguments = CloneArguments.load();
+        uint256 item;
+        for (uint256 offset; offset < batch.length; ++item) {
+            (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
+            _requireItem(arguments, item, label, sample);
+            _learn(arguments, label, sample);
+            offset = next;
+        }
+    }
+
+    /// @inheritdoc IClassifier
+    function check(bytes calldata batch) external view {
+        if (batch.length == 0) revert EmptyBatch();
+        uint256[] memory arguments = CloneArguments.load();
+        uint256 item;
+        for (uint256 offset; offset < batch.length; ++item) {
+            (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
+            _requireItem(arguments, item, label, sample);
+            offset = next;
+        }
+    }
+
+    /// @inheritdoc IClassifier
+    function predict(bytes[] calldata samples) external view returns (uint256[] memory labels) {
+        uint256[] memory arguments = CloneArguments.load();
+        labels = new uint256[](samples.length);
+        for (uint256 i; i < samples.length; ++i) {
+            bytes calldata sample = samples[i];
+            _requireSample(arguments, i, sample);
+            labels[i] = _predict(arguments, sample);
+        }
+    }
+
+    /// @inheritdoc IClassifier
+    function evaluate(bytes[] calldata samples, uint256[] calldata labels)
+        external
+        view
+        returns (uint256 correct)
+    {
+        if (samples.length != labels.length) revert LengthsDiffer(samples.length, labels.length);
+        uint256[] memory arguments = CloneArguments.load();
+        for (uint256 i; i < samples.length; ++i) {
+            bytes calldata sample = samples[i];
+            _requireItem(arguments, i, labels[i], sample);
+            if (_predict(arguments, sample) == labels[i]) ++correct;
+        }
+    }
+
+    /// @inheritdoc IPackedModel
+    function words(uint256 offset, uint256 count) external view returns (uint256[] memory values) {
+        _requireWords(CloneArguments.load(), offset, count);
+        values = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            values[i] = Model.load(offset + i);
+        }
+    }
+
+    /// @inheritdoc IClassifier
+    function describe() external view returns (Description memory description) {
+        uint256[] memory arguments = CloneArguments.load();
+        _validate(arguments);
+        description = _describe(arguments);
+        // An address, as the factory encoded it.
+        description.owner = address(uint160(arguments[OWNER]));
+        description.trainer = _trainer;
+        description.words = _size(arguments);
+    }
+
+    /// @dev Changes the model by one valid item.
+    function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal virtual;
+
+    /// @dev The label of one valid sample.
+    function _predict(uint256[] memory arguments, bytes calldata sample)
+        internal
+        view
+        virtual
+        returns (uint256 label);
+
+    /// @dev Reverts unless the sample, which is the `item`-th, is encoded as it should.
+    function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
+        internal
+        pure
+        virtual;
+
+    /// @dev Labels run from 0 to one below this.
+    function _classes(uint256[] memory arguments) internal pure virtual returns (uint256);
+
+    /// @dev The model's size in words.
+    function _size(uint256[] memory arguments) internal pure virtual returns (uint256);
+
+    /// @dev Reverts unless the arguments are as many as they should and within their bounds.
+    function _validate(uint256[] memory arguments) internal pure virtual;
+
+    /// @dev What the classifier is; `owner`, `trainer` and `words` are filled in later.
+    function _describe(uint256[] memory arguments) internal pure virtual returns (Description memory);
+
+    /// @dev Reverts unless there are `count` arguments.
+    function _requireCount(uint256[] memory arguments, uint256 count) internal pure {
+        if (arguments.length != count) revert InvalidParameter("arguments", arguments.length);
+    }
+
+    /// @dev Reverts unless `minimum <= value <= maximum`.
+    function _requireWithin(bytes32 name, uint256 value, uint256 minimum, uint256 maximum) internal pure {
+        if (value < minimum || value > maximum) revert InvalidParameter(name, value);
+    }
+
+    /// @dev Reverts unless the value is that of an int64, in two's complement.
+    function _requireInt64(bytes32 name, uint256 value) internal pure {
+        // The cast reads two's complement, the second one truncates: equal only where nothing is lost.
+        if (int64(int256(value)) != int256(value)) revert InvalidParameter(name, value);
+    }
+
+    function _requireItem(uint256[] memory arguments, uint256 item, uint256 label, bytes calldata sample)
+        private
+        pure
+    {
+        uint256 classes = _classes(arguments);
+        if (label >= classes) revert LabelOutOfRange(item, label, classes);
+        _requireSample(arguments, item, sample);
+    }
+
+    function _requireOwnerAndOpen(uint256[] memory arguments) private view {
+        // An address, as the factory encoded it.
+        address owner = address(uint160(arguments[OWNER]));
+        if (msg.sender != owner) revert NotOwner(msg.sender, owner);
+        if (_trainer != address(0)) revert InitializationClosed();
+    }
+
+    function _requireWords(uint256[] memory arguments, uint256 offset, uint256 count) private pure {
+        uint256 size = _size(arguments);
+        // In this order the difference cannot be negative.
+        if (count > size || offset > size - count) revert WordsOutOfRange(offset, count, size);
+    }
+}

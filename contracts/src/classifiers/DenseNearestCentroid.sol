@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Description, Encoding} from "../interfaces/IClassifier.sol";
+import {Headers} from "../libraries/Headers.sol";
+import {Lanes} from "../libraries/Lanes.sol";
+import {Model} from "../libraries/Model.sol";
+import {Samples} from "../libraries/Samples.sol";
+import {Classifier} from "./Classifier.sol";
+
+/// @title DenseNearestCentroid
+/// @notice The class whose mean of samples is nearest, by Euclidean distance.
+/// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a new word.
+/// The squared distance is `sum((samples * number - sum)^2) / samples^2`.
+contract DenseNearestCentroid is Classifier {
+    uint256 private constant CLASSES = 1;
+    uint256 private constant FEATURES = 2;
+
+    function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
+        uint256 header = Model.load(label);
+        if (Headers.full(header)) return;
+        Model.store(label, Headers.learned(header, 0));
+        // Features and words within the model.
+        unchecked {
+            uint256 index = _firstWord(arguments, label);
+            uint256 features = arguments[FEATURES];
+            for (uint256 feature; feature < features; ++index) {
+                uint256 word = Model.load(index);
+                uint256 shift;
+                do {
+                    word = Lanes.addInt64(word, shift, _number(sample, feature));
+                    shift += 64;
+                } while (++feature < features && shift < 256);
+                Model.store(index, word);
+            }
+        }
+    }
+
+    function _predict(uint256[] memory arguments, bytes calldata sample)
+        internal
+        view
+        override
+        returns (uint256 label)
+    {
+        uint256 classes = arguments[CLASSES];
+        uint256 nearest;
+        uint256 nearestSquare;
+        for (uint256 class; class < classes; ++class) {
+            uint256 samples = Headers.samples(Model.load(class));
+            if (samples == 0) continue;
+            uint256 distance = _distance(arguments, class, samples, sample);
+            // Distances are below 2^142, squares below 2^64.
+            unchecked {
+                uint256 square = samples * samples;
+                // Only a class that has been seen before sets a square, which is never 0.
+                if (nearestSquare == 0 || distance * nearestSquare < nearest * square) {
+                    nearest = distance;
+                    nearestSquare = square;
+                    label = class;
+                }
+            }
+        }
+    }
+
+    function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
+        internal
+        pure
+        override
+    {
+        Samples.requireDense(item, sample, 4 * arguments[FEATURES]);
+    }
+
+    function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
+        return arguments[CLASSES];
+    }
+
+    function _size(uint256[] memory arguments) internal pure override returns (uint256) {
+        return _firstWord(arguments, arguments[CLASSES]);
+    }
+
+    function _validate(uint256[] memory arguments) internal pure override {
+        _requireCount(arguments, 3);
+        _requireWithin("classes", arguments[CLASSES], 2, 256);
+        _requireWithin("features", arguments[FEATURES], 1, 4096);
+    }
+
+    function _describe(uint256[] memory arguments)
+        internal
+        pure
+        override
+        returns (Description memory description)
+    {
+        description.kind = "dense nearest centroid";
+        description.encoding = Encoding.Dense32;
+        description.classes = arguments[CLASSES];
+        description.features = arguments[FEATURES];
+    }
+
+    /// @dev Where a class's sums begin.
+    function _firstWord(uint256[] memory arguments, uint256 class) private pure returns (uint256) {
+        uint256 wordsPerClass = arguments[FEATURES] / 4 + (arguments[FEATURES] % 4 == 0 ? 0 : 1);
+        return arguments[CLASSES] + class * wordsPerClass;
+    }
+
+    /// @dev The squared distance to a class's mean, times the square of its number of samples.
+    function _distance(uint256[] memory arguments, uint256 class, uint256 samples, bytes calldata sample)
+        private
+        view
+        returns (uint256 distance)
+    {
+        // At most 4,096 squares of differences of at most 2^64: casts keep the values, nothing wraps.
+        unchecked {
+            uint256 index = _firstWord(arguments, class);
+            uint256 features = arguments[FEATURES];
+            for (uint256 feature; feature < features; ++index) {
+                uint256 word = Model.load(index);
+                uint256 shift;
+                do {
+                    int256 difference =
+                        int256(samples) * _number(sample, feature) - Lanes.int64At(word, shift);
+                    distance += uint256(difference * difference);
+                    shift += 64;
+                } while (++feature < features && shift < 256);
+            }
+        }
+    }
+
+    /// @dev The number of one feature; the feature must be below the model's number of them.
+    function _number(bytes calldata sample, uint256 feature) private pure returns (int256 value) {
+        assembly {
+            value := sar(224, calldataload(add(sample.offset, shl(2, feature))))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Description, Encoding} from "../interfaces/IClassifier.sol";
+import {IPerceptron} from "../interfaces/IPerceptron.sol";
+import {CloneArguments} from "../libraries/CloneArguments.sol";
+import {Lanes} from "../libraries/Lanes.sol";
+import {Model} from "../libraries/Model.sol";
+import {Samples} from "../libraries/Samples.sol";
+import {Classifier} from "./Classifier.sol";
+
+/// @title DensePerceptron
+/// @notice A binary perceptron over signed numbers.
+/// @dev The model is `int16` weights, 16 a word: as many as there are features in 32 bytes of a sample. The
+/// first weight of a word is its lowest lane, the first feature is the highest.
+contract DensePerceptron is Classifier, IPerceptron {
+    uint256 private constant FEATURES = 1;
+    uint256 private constant LEARNING_RATE = 2;
+    uint256 private constant INTERCEPT = 3;
+
+    /// @inheritdoc IPerceptron
+    function learningRate() external view returns (uint256) {
+        return CloneArguments.word(LEARNING_RATE);
+    }
+
+    /// @inheritdoc IPerceptron
+    function intercept() external view returns (int256) {
+        return int256(CloneArguments.word(INTERCEPT));
+    }
+
+    function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
+        if (_predict(arguments, sample) == label) return;
+        // Below 2^32, as `close` has made sure.
+        int256 rate = int256(arguments[LEARNING_RATE]);
+        int256 sign = label == 1 ? int256(1) : int256(-1);
+        // Numbers of at most 48 bits, and offsets within the sample.
+        unchecked {
+            for (uint256 offset; offset < sample.length; offset += 32) {
+                uint256 numbers = _numbers(sample, offset);
+                if (numbers == 0) continue;
+                uint256 word = Model.load(offset / 32);
+                for (uint256 shift; shift < 256; shift += 16) {
+                    int256 number = int256(numbers << shift) >> 240;
+                    if (number == 0) continue;
+                    word = Lanes.addInt16(word, shift, sign * ((rate * number + 32_768) >> 16));
+                }
+                Model.store(offset / 32, word);
+            }
+        }
+    }
+
+    function _predict(uint256[] memory arguments, bytes calldata sample)
+        internal
+        view
+        override
+        returns (uint256)
+    {
+        // At most 4,096 products of 32 bits and an intercept of 64: no sum wraps.
+        unchecked {
+            int256 score = int256(arguments[INTERCEPT]);
+            for (uint256 offset; offset < sample.length; offset += 32) {
+                uint256 numbers = _numbers(sample, offset);
+                if (numbers == 0) continue;
+                uint256 word = Model.load(offset / 32);
+                // In assembly because this loop is most of what predictions and lessons compute.
+                assembly {
+                    for {} numbers { numbers := shl(16, numbers) } {
+                        score := add(score, mul(sar(240, numbers), signextend(1, word)))
+                        word := shr(16, word)
+                    }
+                }
+            }
+            return score > 0 ? 1 : 0;
+        }
+    }
+
+    function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
+        internal
+        pure
+        override
+    {
+        Samples.requireDense(item, sample, 2 * arguments[FEATURES]);
+    }
+
+    function _classes(uint256[] memory) internal pure override returns (uint256) {
+        return 2;
+    }
+
+    function _size(uint256[] memory arguments) internal pure override returns (uint256) {
+        return arguments[FEATURES] / 16 + (arguments[FEATURES] % 16 == 0 ? 0 : 1);
+    }
+
+    function _validate(uint256[] memory arguments) internal pure override {
+        _requireCount(arguments, 4);
+        _requireWithin("features", arguments[FEATURES], 1, 4096);
+        _requireWithin("learningRate", arguments[LEARNING_RATE], 1, type(uint32).max);
+        _requireInt64("intercept", arguments[INTERCEPT]);
+    }
+
+    function _describe(uint256[] memory arguments)
+        internal
+        pure
+        override
+        returns (Description memory description)
+    {
+        description.kind = "dense perceptron";
+        description.encoding = Encoding.Dense16;
+        description.classes = 2;
+        description.features = arguments[FEATURES];
+    }
+
+    /// @dev Up to 16 numbers of a sample, the first one highest. Zeros past the sample's end: they neither add
+    /// to a sum nor move a weight.
+    function _numbers(bytes calldata sample, uint256 offset) private pure returns (uint256 numbers) {
+        assembly {
+            numbers := calldataload(add(sample.offset, offset))
+        }
+        // The offset is below the length.
+        unchecked {
+            uint256 rest = sample.length - offset;
+            if (rest < 32) numbers &= ~(type(uint256).max >> (8 * rest));
+        }
+    }
+}

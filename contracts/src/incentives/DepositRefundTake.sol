@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
+import {CollaborativeTrainer} from "../CollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {IDepositRefundTake} from "../interfaces/IDepositRefundTake.sol";
+import {CloneArguments} from "../libraries/CloneArguments.sol";
+
+/// @title DepositRefundTake
+/// @notice Each contribution costs a deposit, the more the faster contributions come; reporters share the
+/// deposits of bad ones in proportion to their good ones.
+contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
+    uint256 private constant COST_WEIGHT = MECHANISM;
+
+    /// @inheritdoc IDepositRefundTake
+    function costWeight() public view returns (uint256) {
+        return CloneArguments.word(COST_WEIGHT);
+    }
+
+    /// @inheritdoc ICollaborativeTrainer
+    function price(uint256 n) public view override returns (uint256) {
+        uint256 interval = (block.timestamp - lastContributionTime()) / n;
+        return costWeight() * 1 hours / FixedPointMathLib.max(1, FixedPointMathLib.sqrt(interval));
+    }
+
+    function _share(uint256 deposit, uint256 reporterGood, uint256 allGood)
+        internal
+        pure
+        override
+        returns (uint256)
+    {
+        return deposit * reporterGood / allGood;
+    }
+
+    function _validate(uint256[] memory arguments) internal pure override {
+        _requireCount(arguments, 6);
+        super._validate(arguments);
+        // So that a deposit, of at most 3,600 times as much, has 96 bits.
+        if (arguments[COST_WEIGHT] >= 1 << 80) revert InvalidParameter("costWeight", arguments[COST_WEIGHT]);
+    }
+}

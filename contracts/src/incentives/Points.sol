@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {CollaborativeTrainer} from "../CollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+
+/// @title Points
+/// @notice The same life without money: good contributions are counted, nothing is paid.
+contract Points is CollaborativeTrainer {
+    /// @inheritdoc ICollaborativeTrainer
+    function price(uint256) public pure override returns (uint256) {
+        return 0;
+    }
+
+    function _share(uint256, uint256, uint256) internal pure override returns (uint256) {
+        return 0;
+    }
+
+    function _validate(uint256[] memory arguments) internal pure override {
+        _requireCount(arguments, 5);
+        super._validate(arguments);
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IErrors} from "./IErrors.sol";
+
+/// @notice How a sample's bytes are read; all numbers are big-endian.
+enum Encoding {
+    /// The indices of the present features, `uint16` each, strictly increasing.
+    Sparse,
+    /// One `int16` a feature.
+    Dense16,
+    /// One `int32` a feature.
+    Dense32
+}
+
+/// @notice What a classifier says of itself.
+struct Description {
+    /// What it is, such as "sparse perceptron".
+    string kind;
+    /// How its samples are encoded.
+    Encoding encoding;
+    /// Labels run from 0 to `classes - 1`.
+    uint256 classes;
+    /// The number of features.
+    uint256 features;
+    /// Who may write the model until the initialisation is closed.
+    address owner;
+    /// Who may teach; zero while the initialisation is open.
+    address trainer;
+    /// The model's size in 256-bit words.
+    uint256 words;
+}
+
+/// @title IClassifier
+/// @notice A model that predicts labels and learns from labelled samples.
+/// @dev A trainer trusts a classifier about labels and about nothing else: it cannot touch money.
+/// A batch is one or more items `label (uint16) | length (uint16) | sample (length bytes)`.
+interface IClassifier is IErrors {
+    /// @notice Thrown when a label is not one of the model's.
+    /// @param item The item's place in the batch or array, from 0.
+    error LabelOutOfRange(uint256 item, uint256 label, uint256 classes);
+
+    /// @notice Thrown when a sparse sample is not made of whole indices.
+    /// @param length The sample's length in bytes.
+    error OddSampleLength(uint256 item, uint256 length);
+
+    /// @notice Thrown when a dense sample does not have one number a feature.
+    /// @param length The sample's length in bytes.
+    /// @param expected The length that it should have, in bytes.
+    error WrongSampleLength(uint256 item, uint256 length, uint256 expected);
+
+    /// @notice Thrown when an index of a sparse sample is not above the one before it.
+    /// @param place The index's place in the sample, from 0.
+    error FeatureNotIncreasing(uint256 item, uint256 place, uint256 feature, uint256 previous);
+
+    /// @notice Thrown when the last and largest index of a sparse sample is not one of the model's features.
+    /// @param place The index's place in the sample, from 0.
+    error FeatureOutOfRange(uint256 item, uint256 place, uint256 feature, uint256 features);
+
+    /// @notice Thrown when the number of samples is not the number of labels.
+    error LengthsDiffer(uint256 samples, uint256 labels);
+
+    /// @notice Thrown when somebody teaches while the model is still being written.
+    error InitializationOpen();
+
+    /// @notice Thrown when somebody else than the trainer teaches.
+    error NotTrainer(address caller, address trainer);
+
+    /// @notice Predicts the label of each sample.
+    /// @param samples Encoded as `describe().encoding` says.
+    /// @return labels One label a sample, in the order of the samples.
+    function predict(bytes[] calldata samples) external view returns (uint256[] memory labels);
+
+    /// @notice Counts the samples that are predicted right.
+    /// @param labels The right labels, in the order of the samples.
+    /// @return correct The number of samples whose predicted label is the right one.
+    function evaluate(bytes[] calldata samples, uint256[] calldata labels)
+        external
+        view
+        returns (uint256 correct);
+
+    /// @notice Reverts with the first error that `learn` would find in the batch.
+    function check(bytes calldata batch) external view;
+
+    /// @notice Learns from each item in turn; only the trainer may teach.
+    function learn(bytes calldata batch) external;
+
+    /// @notice Says what this classifier is.
+    /// @dev Reverts with `InvalidParameter` where the model's parameters are outside their bounds.
+    function describe() external view returns (Description memory description);
+}

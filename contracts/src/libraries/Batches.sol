@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IErrors} from "../interfaces/IErrors.sol";
+
+/// @title Batches
+/// @notice Walks over batches: items `label (uint16) | length (uint16) | sample (length bytes)`.
+library Batches {
+    /// @dev The number of items. Reverts unless there is at least one and each ends within the batch.
+    function count(bytes calldata batch) internal pure returns (uint256 n) {
+        if (batch.length == 0) revert IErrors.EmptyBatch();
+        for (uint256 offset; offset < batch.length;) {
+            (,, offset) = item(batch, offset);
+            // At most one a byte of calldata.
+            unchecked {
+                ++n;
+            }
+        }
+    }
+
+    /// @dev The item at `offset`, which must lie within the batch; `next` is where the one after it begins.
+    function item(bytes calldata batch, uint256 offset)
+        internal
+        pure
+        returns (uint256 label, bytes calldata sample, uint256 next)
+    {
+        // Calldata and so offsets are far below 2^64: no sum wraps.
+        unchecked {
+            uint256 header;
+            // May read past the batch's end; the check below finds that out.
+            assembly {
+                header := shr(224, calldataload(add(batch.offset, offset)))
+                sample.offset := add(add(batch.offset, offset), 4)
+                sample.length := and(header, 0xffff)
+            }
+            label = header >> 16;
+            next = offset + 4 + sample.length;
+            if (next > batch.length) revert IErrors.MalformedBatch(offset);
+        }
+    }
+}

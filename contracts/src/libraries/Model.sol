@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+/// @title Model
+/// @notice A model in storage: a flat array of 256-bit words, far from all named variables.
+library Model {
+    /// @dev The slot of the first word, 2^64.
+    uint256 internal constant SLOT = 0x10000000000000000;
+
+    /// @dev Reads a word; the caller knows that it is one of the model's.
+    function load(uint256 index) internal view returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := sload(add(SLOT, index))
+        }
+    }
+
+    /// @dev Writes a word; the caller knows that it is one of the model's.
+    function store(uint256 index, uint256 word) internal {
+        assembly ("memory-safe") {
+            sstore(add(SLOT, index), word)
+        }
+    }
+}
