@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {LibBitmap} from "solady/utils/LibBitmap.sol";
 import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
@@ -11,14 +10,14 @@ import {Claim, ICollaborativeTrainer} from "./interfaces/ICollaborativeTrainer.s
 import {Batches} from "./libraries/Batches.sol";
 import {CloneArguments} from "./libraries/CloneArguments.sol";
 import {Records} from "./libraries/Records.sol";
+import {State} from "./types/State.sol";
+import {Status, Statuses} from "./types/Statuses.sol";
 
 /// @title CollaborativeTrainer
 /// @notice Money, records and time; an incentive mechanism adds the price and the reporters' share.
 /// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits, then those
-/// of the mechanism. Contributions above 2^64 or times above 2^40 are out of reach of any chain.
+/// of the mechanism. 2^64 contributions and the time 2^40 are out of reach.
 abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuardTransient {
-    using LibBitmap for LibBitmap.Bitmap;
-
     uint256 private constant OWNER = 0;
     uint256 private constant CLASSIFIER = 1;
     uint256 private constant REFUND_WAIT = 2;
@@ -27,14 +26,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     /// @dev The first argument of the mechanism.
     uint256 internal constant MECHANISM = 5;
 
-    /// @dev Everything that changes with each contribution, in one slot.
-    struct State {
-        uint40 lastContributionTime;
-        uint64 contributionCount;
-        uint64 totalGood;
-    }
-
-    /// @dev Written only where a report leaves something to take, and by the report that takes the rest.
+    /// @dev What reporters have done to a contribution.
     struct Settlement {
         uint96 taken;
         address firstReporter;
@@ -42,8 +34,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
 
     State private _state;
 
-    /// @dev The closed contributions, 256 a slot: closing mostly changes a slot instead of adding one.
-    LibBitmap.Bitmap private _closed;
+    Statuses private _statuses;
 
     mapping(uint256 position => Settlement settlement) private _settlements;
 
@@ -56,16 +47,17 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     /// @inheritdoc ICollaborativeTrainer
     mapping(uint256 batch => bytes32 root) public root;
 
-    /// @dev The implementation itself cannot be initialised, and its full count admits no contribution.
+    /// @dev The implementation has a time, so it cannot be initialised, and a full count, so it takes no
+    /// contribution.
     constructor() {
-        _state = State(type(uint40).max, type(uint64).max, 0);
+        _state = State.wrap(type(uint104).max);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function initialize() external {
-        if (_state.lastContributionTime != 0) revert AlreadyInitialized();
+        if (State.unwrap(_state) != 0) revert AlreadyInitialized();
         _validate(CloneArguments.load());
-        _state.lastContributionTime = uint40(block.timestamp);
+        _state = _state.contributed(block.timestamp, 0);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -75,13 +67,10 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         uint256 required = n * deposit;
         if (msg.value < required) revert DepositTooLow(required, msg.value);
 
-        State memory state = _state;
-        batchPosition = state.contributionCount;
+        State state = _state;
+        batchPosition = state.contributionCount();
         root[batchPosition] = Records.root(batch, n, msg.sender, deposit, block.timestamp, batchPosition);
-        state.lastContributionTime = uint40(block.timestamp);
-        // A batch has fewer items than bytes. The sum is checked: it locks the implementation.
-        state.contributionCount += uint64(n);
-        _state = state;
+        _state = state.contributed(block.timestamp, n);
 
         IClassifier(classifier()).learn(batch);
         emit Contributed(batchPosition, msg.sender, deposit, block.timestamp, batch);
@@ -100,8 +89,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         if (predicted != claim.label) revert PredictionDiffers(claim.label, predicted);
 
         ++good[msg.sender];
-        ++_state.totalGood;
-        _closed.set(claim.position);
+        _state = _state.refunded();
+        _statuses.set(claim.position, Status.Closed);
         emit Refunded(claim.position, msg.sender, left);
         _pay(msg.sender, left);
     }
@@ -116,11 +105,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         if (reported(claim.position, msg.sender)) revert AlreadyReported(claim.position, msg.sender);
         if (_predict(claim.sample) == claim.label) revert PredictionAgrees(claim.label);
 
-        uint256 share = _share(claim.deposit, reporterGood, _state.totalGood);
-        if (share == 0 || share >= left) {
-            share = left;
-            _closed.set(claim.position);
-        }
+        uint256 share = _share(claim.deposit, reporterGood, _state.totalGood());
+        if (share == 0 || share > left) share = left;
+        _statuses.set(claim.position, share == left ? Status.Closed : Status.Reported);
         Settlement storage record = _settlements[claim.position];
         if (record.firstReporter == address(0)) record.firstReporter = msg.sender;
         else _laterReporters[claim.position][msg.sender] = true;
@@ -135,30 +122,30 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         uint256 left = _left(claim);
         _requireTime(claim.time + (msg.sender == owner() ? ownerClaimWait() : anyAddressClaimWait()));
 
-        _closed.set(claim.position);
+        _statuses.set(claim.position, Status.Closed);
         emit ClaimedLate(claim.position, msg.sender, left);
         _pay(msg.sender, left);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function lastContributionTime() public view returns (uint256) {
-        return _state.lastContributionTime;
+        return _state.lastContributionTime();
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function contributionCount() external view returns (uint256) {
-        return _state.contributionCount;
+        return _state.contributionCount();
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function totalGood() external view returns (uint256) {
-        return _state.totalGood;
+        return _state.totalGood();
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function settlement(uint256 position) external view returns (uint256 word) {
         Settlement storage record = _settlements[position];
-        uint96 taken = _closed.get(position) ? type(uint96).max : record.taken;
+        uint96 taken = _statuses.get(position) == Status.Closed ? type(uint96).max : record.taken;
         return taken | uint256(uint160(record.firstReporter)) << 96;
     }
 
@@ -231,19 +218,46 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         if (!MerkleProofLib.verifyCalldata(claim.proof, root[claim.batch], leaf)) {
             revert UnknownContribution(claim.batch, leaf);
         }
-        if (_closed.get(claim.position)) revert NothingLeft(claim.position);
-        return claim.deposit - _settlements[claim.position].taken;
+        Status status = _statuses.get(claim.position);
+        if (status == Status.Closed) revert NothingLeft(claim.position);
+        return status == Status.Untouched ? claim.deposit : claim.deposit - _settlements[claim.position].taken;
     }
 
     function _requireTime(uint256 earliest) private view {
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
     }
 
-    /// @dev A static call: the classifier can be wrong and nothing else.
-    function _predict(bytes calldata sample) private view returns (uint256) {
-        bytes[] memory samples = new bytes[](1);
-        samples[0] = sample;
-        return IClassifier(classifier()).predict(samples)[0];
+    /// @dev The label that `predict` gives for one sample. A static call: the classifier can be wrong and nothing
+    /// else. Written by hand to copy the sample once, and no more of the answer than one label.
+    function _predict(bytes calldata sample) private view returns (uint256 label) {
+        address target = classifier();
+        bytes4 selector = IClassifier.predict.selector;
+        // Uses memory behind the free pointer and gives it back.
+        assembly ("memory-safe") {
+            let call_ := mload(0x40)
+            mstore(call_, selector)
+            mstore(add(call_, 0x04), 0x20) // where the array begins
+            mstore(add(call_, 0x24), 1) // its length
+            mstore(add(call_, 0x44), 0x20) // where its only sample begins
+            mstore(add(call_, 0x64), sample.length)
+            calldatacopy(add(call_, 0x84), sample.offset, sample.length)
+            // Zeros up to a whole word, as the encoding has it.
+            mstore(add(add(call_, 0x84), sample.length), 0)
+            let size := add(0x84, and(add(sample.length, 0x1f), not(0x1f)))
+            if iszero(staticcall(gas(), target, call_, size, call_, 0x60)) {
+                returndatacopy(call_, 0, returndatasize())
+                revert(call_, returndatasize())
+            }
+            // An answer in the usual encoding: an offset, the length, the label. An account without code gives
+            // none.
+            if or(
+                lt(returndatasize(), 0x60),
+                iszero(and(eq(mload(call_), 0x20), eq(mload(add(call_, 0x20)), 1)))
+            ) {
+                revert(0, 0)
+            }
+            label := mload(add(call_, 0x40))
+        }
     }
 
     /// @dev Pays with all gas that is left, so that contract wallets can be paid; what the receiver returns is

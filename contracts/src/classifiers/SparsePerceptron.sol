@@ -4,8 +4,6 @@ pragma solidity ^0.8.30;
 import {Description, Encoding} from "../interfaces/IClassifier.sol";
 import {IPerceptron} from "../interfaces/IPerceptron.sol";
 import {CloneArguments} from "../libraries/CloneArguments.sol";
-import {Lanes} from "../libraries/Lanes.sol";
-import {Model} from "../libraries/Model.sol";
 import {Samples} from "../libraries/Samples.sol";
 import {Classifier} from "./Classifier.sol";
 
@@ -30,27 +28,32 @@ contract SparsePerceptron is Classifier, IPerceptron {
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         (bool positive, uint256 loaded) = _score(arguments, sample);
         if (positive == (label == 1)) return;
-        // Within int16, as `close` has made sure.
+        // Within int16, as `close` has made sure. Weights that leave their bounds stop at `limit`.
         int256 delta = int256(arguments[LEARNING_RATE]);
-        if (label == 0) delta = -delta;
-
-        // Bounded by the sample's length.
-        unchecked {
-            uint256 present = sample.length / 2;
-            for (uint256 i; i < present;) {
-                uint256 current = Samples.indexAt(sample, i) / 16;
-                uint256 word;
-                assembly ("memory-safe") {
-                    word := mload(loaded)
-                    loaded := add(loaded, 0x20)
+        int256 limit = type(int16).max;
+        if (label == 0) (delta, limit) = (-delta, type(int16).min);
+        // In assembly because this is most of what lessons compute. Sums of two 16-bit numbers cannot wrap.
+        assembly ("memory-safe") {
+            let end := add(sample.offset, sample.length)
+            let place := sample.offset
+            let feature := shr(240, calldataload(place))
+            for {} lt(place, end) {} {
+                let current := shr(4, feature)
+                let word := mload(loaded)
+                loaded := add(loaded, 0x20)
+                for {} 1 {} {
+                    let shift := and(shl(4, feature), 0xf0)
+                    let weight := signextend(1, shr(shift, word))
+                    let sum := add(weight, delta)
+                    if xor(signextend(1, sum), sum) { sum := limit }
+                    // Turns the lane's bits over where they change.
+                    word := xor(word, shl(shift, and(xor(weight, sum), 0xffff)))
+                    place := add(place, 2)
+                    // At the sample's end this reads something else, which is not used.
+                    feature := shr(240, calldataload(place))
+                    if or(xor(shr(4, feature), current), iszero(lt(place, end))) { break }
                 }
-                uint256 feature;
-                do {
-                    feature = Samples.indexAt(sample, i);
-                    if (feature / 16 != current) break;
-                    word = Lanes.addInt16(word, feature % 16 * 16, delta);
-                } while (++i < present);
-                Model.store(current, word);
+                sstore(add(0x10000000000000000, current), word) // Model.SLOT
             }
         }
     }
@@ -117,18 +120,21 @@ contract SparsePerceptron is Classifier, IPerceptron {
             assembly ("memory-safe") {
                 loaded := mload(0x40)
                 let free := loaded
-                let word
-                let current := not(0) // the index of no word
                 let end := add(sample.offset, sample.length)
-                for { let place := sample.offset } lt(place, end) { place := add(place, 2) } {
-                    let feature := shr(240, calldataload(place))
-                    if xor(shr(4, feature), current) {
-                        current := shr(4, feature)
-                        word := sload(add(0x10000000000000000, current)) // Model.SLOT
-                        mstore(free, word)
-                        free := add(free, 0x20)
+                let place := sample.offset
+                let feature := shr(240, calldataload(place))
+                for {} lt(place, end) {} {
+                    let current := shr(4, feature)
+                    let word := sload(add(0x10000000000000000, current)) // Model.SLOT
+                    mstore(free, word)
+                    free := add(free, 0x20)
+                    for {} 1 {} {
+                        score := add(score, signextend(1, shr(and(shl(4, feature), 0xf0), word)))
+                        place := add(place, 2)
+                        // At the sample's end this reads something else, which is not used.
+                        feature := shr(240, calldataload(place))
+                        if or(xor(shr(4, feature), current), iszero(lt(place, end))) { break }
                     }
-                    score := add(score, signextend(1, shr(shl(4, and(feature, 15)), word)))
                 }
                 mstore(0x40, free)
                 positive := sgt(score, 0)

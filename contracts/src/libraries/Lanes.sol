@@ -29,26 +29,24 @@ library Lanes {
     function addInt16(uint256 word, uint256 shift, int256 delta) internal pure returns (uint256) {
         // The sum of a small number and `delta` cannot wrap.
         unchecked {
-            int256 sum = int16At(word, shift) + delta;
-            if (sum > type(int16).max) sum = type(int16).max;
-            if (sum < type(int16).min) sum = type(int16).min;
-            // The low 16 bits are the number in two's complement: it has just been brought within them.
-            return
-                (word & ~(uint256(type(uint16).max) << shift)) | ((uint256(sum) & type(uint16).max) << shift);
+            int256 value = int16At(word, shift);
+            int256 sum = value + delta;
+            // The cast cuts off what does not fit: then, and only then, it changes the sum.
+            if (int16(sum) != sum) sum = delta > 0 ? int256(type(int16).max) : type(int16).min;
+            // Turns the lane's bits over where they change; the cast keeps two's complement.
+            return word ^ ((uint256(value ^ sum) & type(uint16).max) << shift);
         }
     }
 
     /// @dev The word with `delta` added to its signed 64-bit lane at `shift`, stopping at the lane's bounds.
     /// @param delta Between -2^254 and 2^254.
     function addInt64(uint256 word, uint256 shift, int256 delta) internal pure returns (uint256) {
-        // The sum of a small number and `delta` cannot wrap.
+        // As above.
         unchecked {
-            int256 sum = int64At(word, shift) + delta;
-            if (sum > type(int64).max) sum = type(int64).max;
-            if (sum < type(int64).min) sum = type(int64).min;
-            // The low 64 bits are the number in two's complement: it has just been brought within them.
-            return
-                (word & ~(uint256(type(uint64).max) << shift)) | ((uint256(sum) & type(uint64).max) << shift);
+            int256 value = int64At(word, shift);
+            int256 sum = value + delta;
+            if (int64(sum) != sum) sum = delta > 0 ? int256(type(int64).max) : type(int64).min;
+            return word ^ ((uint256(value ^ sum) & type(uint64).max) << shift);
         }
     }
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+/// @notice What has happened to a contribution since it was made.
+enum Status {
+    /// Nothing.
+    Untouched,
+    /// Reporters have taken part of the deposit; how much is in its settlement.
+    Reported,
+    /// Nothing is left.
+    Closed
+}
+
+/// @notice The statuses of all contributions, 128 a slot and 2 bits each: settling one mostly changes a slot
+/// instead of adding one, and only what has been reported needs a slot of its own.
+struct Statuses {
+    mapping(uint256 index => uint256 word) words;
+}
+
+using {get, set} for Statuses global;
+
+/// @dev The status of the contribution at a position.
+function get(Statuses storage self, uint256 position) view returns (Status) {
+    return Status((self.words[position / 128] >> _shift(position)) & 3);
+}
+
+/// @dev Changes the status of the contribution at a position.
+function set(Statuses storage self, uint256 position, Status status) {
+    uint256 word = self.words[position / 128] & ~(uint256(3) << _shift(position));
+    self.words[position / 128] = word | uint256(status) << _shift(position);
+}
+
+function _shift(uint256 position) pure returns (uint256) {
+    return position % 128 * 2;
+}
