@@ -82,48 +82,54 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
 
     /// @inheritdoc ICollaborativeTrainer
     function refund(Claim calldata claim) external nonReentrant {
-        uint256 left = _left(claim);
+        uint256 position = claim.position;
+        uint256 left = _left(claim, position);
         if (msg.sender != claim.author) revert NotAuthor(msg.sender, claim.author);
-        _requireTime(claim.time + refundWait());
+        _requireTime(claim.time, refundWait());
         uint256 predicted = _predict(claim.sample);
         if (predicted != claim.label) revert PredictionDiffers(claim.label, predicted);
 
-        ++good[msg.sender];
+        // At most one for each contribution.
+        unchecked {
+            ++good[msg.sender];
+        }
         _state = _state.refunded();
-        _statuses.set(claim.position, Status.Closed);
-        emit Refunded(claim.position, msg.sender, left);
+        _statuses.set(position, Status.Closed);
+        emit Refunded(position, msg.sender, left);
         _pay(msg.sender, left);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function report(Claim calldata claim) external nonReentrant {
-        uint256 left = _left(claim);
+        uint256 position = claim.position;
+        uint256 left = _left(claim, position);
         if (msg.sender == claim.author) revert OwnContribution(claim.author);
-        _requireTime(claim.time + refundWait());
+        _requireTime(claim.time, refundWait());
         uint256 reporterGood = good[msg.sender];
         if (reporterGood == 0) revert NoGoodContribution(msg.sender);
-        if (reported(claim.position, msg.sender)) revert AlreadyReported(claim.position, msg.sender);
+        if (reported(position, msg.sender)) revert AlreadyReported(position, msg.sender);
         if (_predict(claim.sample) == claim.label) revert PredictionAgrees(claim.label);
 
         uint256 share = _share(claim.deposit, reporterGood, _state.totalGood());
         if (share == 0 || share > left) share = left;
-        _statuses.set(claim.position, share == left ? Status.Closed : Status.Reported);
-        Settlement storage record = _settlements[claim.position];
+        _statuses.set(position, share == left ? Status.Closed : Status.Reported);
+        Settlement storage record = _settlements[position];
         if (record.firstReporter == address(0)) record.firstReporter = msg.sender;
-        else _laterReporters[claim.position][msg.sender] = true;
+        else _laterReporters[position][msg.sender] = true;
         // At most the deposit, of 96 bits.
         record.taken += uint96(share);
-        emit Reported(claim.position, msg.sender, share);
+        emit Reported(position, msg.sender, share);
         _pay(msg.sender, share);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function claimLate(Claim calldata claim) external nonReentrant {
-        uint256 left = _left(claim);
-        _requireTime(claim.time + (msg.sender == owner() ? ownerClaimWait() : anyAddressClaimWait()));
+        uint256 position = claim.position;
+        uint256 left = _left(claim, position);
+        _requireTime(claim.time, msg.sender == owner() ? ownerClaimWait() : anyAddressClaimWait());
 
-        _statuses.set(claim.position, Status.Closed);
-        emit ClaimedLate(claim.position, msg.sender, left);
+        _statuses.set(position, Status.Closed);
+        emit ClaimedLate(position, msg.sender, left);
         _pay(msg.sender, left);
     }
 
@@ -211,19 +217,25 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     }
 
     /// @dev What is left of a contribution's deposit; reverts where there is no such contribution, or nothing.
-    function _left(Claim calldata claim) private view returns (uint256) {
+    /// @param position The claim's: callers need it too, and reading it checks its range each time.
+    function _left(Claim calldata claim, uint256 position) private view returns (uint256) {
         bytes32 leaf =
-            Records.leaf(claim.author, claim.label, claim.sample, claim.deposit, claim.time, claim.position);
+            Records.leaf(claim.author, claim.label, claim.sample, claim.deposit, claim.time, position);
         // A root of 0 needs no check: no hash is 0.
         if (!MerkleProofLib.verifyCalldata(claim.proof, root[claim.batch], leaf)) {
             revert UnknownContribution(claim.batch, leaf);
         }
-        Status status = _statuses.get(claim.position);
-        if (status == Status.Closed) revert NothingLeft(claim.position);
-        return status == Status.Untouched ? claim.deposit : claim.deposit - _settlements[claim.position].taken;
+        Status status = _statuses.get(position);
+        if (status == Status.Closed) revert NothingLeft(position);
+        return status == Status.Untouched ? claim.deposit : claim.deposit - _settlements[position].taken;
     }
 
-    function _requireTime(uint256 earliest) private view {
+    function _requireTime(uint256 time, uint256 wait) private view {
+        // Both are below 2^40.
+        uint256 earliest;
+        unchecked {
+            earliest = time + wait;
+        }
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
     }
 

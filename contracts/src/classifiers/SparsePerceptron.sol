@@ -113,7 +113,7 @@ contract SparsePerceptron is Classifier, IPerceptron {
         view
         returns (bool positive, uint256 loaded)
     {
-        // At most 32,768 weights of 16 bits and an intercept of 64: no sum wraps.
+        // At most 65,536 weights of 16 bits and an intercept of 64: no sum wraps.
         unchecked {
             int256 score = int256(arguments[INTERCEPT]);
             // In assembly because this loop is most of what predictions and lessons compute.

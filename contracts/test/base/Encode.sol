@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+/// @notice Makes samples and batches, plainly, as a client would.
+library Encode {
+    /// @dev A sparse sample.
+    function sparse(uint256[] memory indices) internal pure returns (bytes memory sample) {
+        for (uint256 i; i < indices.length; ++i) {
+            sample = bytes.concat(sample, bytes2(uint16(indices[i])));
+        }
+    }
+
+    /// @dev A dense sample of 16-bit numbers.
+    function dense16(int256[] memory numbers) internal pure returns (bytes memory sample) {
+        for (uint256 i; i < numbers.length; ++i) {
+            sample = bytes.concat(sample, bytes2(uint16(int16(numbers[i]))));
+        }
+    }
+
+    /// @dev A dense sample of 32-bit numbers.
+    function dense32(int256[] memory numbers) internal pure returns (bytes memory sample) {
+        for (uint256 i; i < numbers.length; ++i) {
+            sample = bytes.concat(sample, bytes4(uint32(int32(numbers[i]))));
+        }
+    }
+
+    /// @dev An item of a batch: a batch of one.
+    function item(uint256 label, bytes memory sample) internal pure returns (bytes memory) {
+        return bytes.concat(bytes2(uint16(label)), bytes2(uint16(sample.length)), sample);
+    }
+
+    /// @dev Indices from a list of numbers separated by commas.
+    function list(string memory text) internal pure returns (uint256[] memory numbers) {
+        bytes memory characters = bytes(text);
+        if (characters.length == 0) return numbers;
+        uint256 count = 1;
+        for (uint256 i; i < characters.length; ++i) {
+            if (characters[i] == ",") ++count;
+        }
+        numbers = new uint256[](count);
+        uint256 place;
+        for (uint256 i; i < characters.length; ++i) {
+            if (characters[i] == ",") ++place;
+            else numbers[place] = numbers[place] * 10 + uint8(characters[i]) - 48;
+        }
+    }
+
+    /// @dev One sample in an array.
+    function one(bytes memory sample) internal pure returns (bytes[] memory samples) {
+        samples = new bytes[](1);
+        samples[0] = sample;
+    }
+}

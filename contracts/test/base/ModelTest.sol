@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {DenseNearestCentroid} from "../../src/classifiers/DenseNearestCentroid.sol";
+import {DensePerceptron} from "../../src/classifiers/DensePerceptron.sol";
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {NaiveBayes} from "../../src/classifiers/NaiveBayes.sol";
+import {SparseNearestCentroid} from "../../src/classifiers/SparseNearestCentroid.sol";
+import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Points} from "../../src/incentives/Points.sol";
+import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {ModelFactory} from "../../src/periphery/ModelFactory.sol";
+import {Encode} from "./Encode.sol";
+import {Test} from "./Test.sol";
+
+/// @notice Everything deployed, and short ways to create models and to contribute to them.
+abstract contract ModelTest is Test {
+    uint256 internal constant REFUND_WAIT = 1 days;
+    uint256 internal constant OWNER_WAIT = 8 days;
+    uint256 internal constant ANY_WAIT = 9 days;
+    uint256 internal constant COST_WEIGHT = 1 ether;
+
+    address internal constant OWNER = address(0x1000000000000000000000000000000000000001);
+    address internal constant ALICE = address(0x2000000000000000000000000000000000000002);
+    address internal constant BOB = address(0x3000000000000000000000000000000000000003);
+    address internal constant CAROL = address(0x4000000000000000000000000000000000000004);
+
+    ModelFactory internal factory = new ModelFactory();
+    address internal depositRefundTake = address(new DepositRefundTake());
+    address internal points = address(new Points());
+    address internal sparsePerceptron = address(new SparsePerceptron());
+    address internal densePerceptron = address(new DensePerceptron());
+    address internal naiveBayes = address(new NaiveBayes());
+    address internal sparseNearestCentroid = address(new SparseNearestCentroid());
+    address internal denseNearestCentroid = address(new DenseNearestCentroid());
+
+    constructor() {
+        VM.warp(1_800_000_000);
+        VM.deal(ALICE, 1e24);
+        VM.deal(BOB, 1e24);
+        VM.deal(CAROL, 1e24);
+    }
+
+    /// @dev A trainer with the usual waits and a still open classifier, both owned by `OWNER`.
+    function create(address classifierImplementation, bytes memory parameters)
+        internal
+        returns (DepositRefundTake trainer, Classifier classifier)
+    {
+        VM.prank(OWNER);
+        (address trainerAddress, address classifierAddress) = factory.create(
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT),
+            classifierImplementation,
+            parameters
+        );
+        return (DepositRefundTake(trainerAddress), Classifier(classifierAddress));
+    }
+
+    /// @dev Writes one word of an open model.
+    function writeWord(Classifier classifier, uint256 offset, uint256 value) internal {
+        uint256[] memory values = new uint256[](1);
+        values[0] = value;
+        VM.prank(OWNER);
+        classifier.write(offset, values);
+    }
+
+    /// @dev Closes an open model and lets this contract teach it.
+    function closeForMe(Classifier classifier) internal {
+        VM.prank(OWNER);
+        classifier.close(address(this));
+    }
+
+    /// @dev The class of one sample.
+    function predict(Classifier classifier, bytes memory sample) internal view returns (uint256) {
+        return classifier.predict(Encode.one(sample))[0];
+    }
+
+    /// @dev One word of a model.
+    function word(Classifier classifier, uint256 offset) internal view returns (uint256) {
+        return classifier.words(offset, 1)[0];
+    }
+
+    /// @dev Contributes one sample for its exact price and returns how it is claimed.
+    function contribute(ICollaborativeTrainer trainer, address author, uint256 label, bytes memory sample)
+        internal
+        returns (Claim memory claim)
+    {
+        uint256 price = trainer.price(1);
+        VM.prank(author);
+        uint256 position = trainer.contribute{value: price}(Encode.item(label, sample));
+        claim.author = author;
+        claim.label = uint16(label);
+        claim.deposit = uint96(price);
+        claim.time = uint40(block.timestamp);
+        claim.batch = uint64(position);
+        claim.position = uint64(position);
+        claim.sample = sample;
+    }
+
+    /// @dev Lets time pass. Reads the clock from outside: the compiler takes `block.timestamp` for constant.
+    function pass(uint256 time) internal {
+        VM.warp(this.clock() + time);
+    }
+
+    function clock() external view returns (uint256) {
+        return block.timestamp;
+    }
+}

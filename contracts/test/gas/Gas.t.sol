@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Claim} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+/// @notice Writes `contracts/snapshots/gas.json`: the gas of whole transactions, with the 21,000, the calldata and
+/// cold storage, and the bytes of calldata. Run with `FOUNDRY_PROFILE=gas`, where each call is a transaction.
+/// @dev The steady state of a model: all words of the model are other than 0, the model has contributions already
+/// (of which one is settled, so that the 256 positions around have their slot), the author has an earlier
+/// contribution, a "first" refund is the author's first one. Contributions send the exact deposit, but for the
+/// entries "with-change", which send more and are paid the rest back.
+contract GasTest is ModelTest {
+    string internal constant PRESENT_20 =
+        "1,2,3,14,15,26,37,48,59,110,111,112,213,314,515,616,717,818,919,920";
+    string internal constant PRESENT_60 =
+        "1,2,3,14,15,26,37,48,59,84,110,111,112,163,186,187,194,208,213,223,245,310,312,314,333,364,379,430,442,515,566,600,605,611,614,616,617,622,651,654,688,717,764,765,774,778,780,786,818,828,834,854,880,882,908,912,919,920,965,990";
+    uint256 internal constant CHUNK = 256;
+
+    struct Model {
+        string name;
+        DepositRefundTake trainer;
+        Classifier classifier;
+    }
+
+    function testSparsePerceptron() external {
+        Model memory model = build(
+            "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 100, int256(0)), pattern(63)
+        );
+        sparse(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
+        sparse(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
+    }
+
+    function testNaiveBayes() external {
+        Model memory model =
+            build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 125));
+        always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
+        always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
+    }
+
+    function testSparseNearestCentroid() external {
+        Model memory model = build(
+            "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 125)
+        );
+        always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
+        always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
+    }
+
+    function testDensePerceptron() external {
+        Model memory model =
+            build("dense-perceptron", "9", densePerceptron, abi.encode(9, 65_536, int256(0)), pattern(1));
+        sparse(model, "9", Encode.dense16(numbers(9)));
+        model = build(
+            "dense-perceptron", "400", densePerceptron, abi.encode(400, 65_536, int256(0)), pattern(25)
+        );
+        sparse(model, "400", Encode.dense16(numbers(400)));
+    }
+
+    function testDenseNearestCentroid() external {
+        Model memory model =
+            build("dense-nearest-centroid", "9", denseNearestCentroid, abi.encode(2, 9), counts(2, 3));
+        always(model, "9", Encode.dense32(numbers(9)));
+    }
+
+    /// @dev One transaction of 100 contributions by one author, the samples of 20 present features, half of which
+    /// the model predicts wrong at first.
+    function testBatch() external {
+        Model memory model =
+            build("sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(0)), pattern(63));
+        bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
+        contribute(model.trainer, ALICE, 0, sample);
+        bytes memory batch;
+        for (uint256 i; i < 100; ++i) {
+            batch = bytes.concat(batch, Encode.item(i % 2, sample));
+        }
+        pass(1 days);
+        VM.prank(ALICE, ALICE);
+        model.trainer.contribute{value: 1e23}(batch);
+        record("contribute", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+        record("bytes", model, "20-each-of-100", abi.encodeCall(model.trainer.contribute, batch).length / 100);
+    }
+
+    /// @dev Models that learn only when wrong.
+    function sparse(Model memory model, string memory size, bytes memory sample) internal {
+        uint256 predicted = predict(model.classifier, sample);
+        settle(model, size, predicted, sample);
+        measure(model, string.concat(size, "-unchanged"), predicted, sample);
+        measure(model, string.concat(size, "-learns"), 1 - predicted, sample);
+        withChange(model, string.concat(size, "-with-change"), sample);
+        bytesOf(model, size, sample);
+    }
+
+    /// @dev Models that learn from every contribution.
+    function always(Model memory model, string memory size, bytes memory sample) internal {
+        uint256 predicted = predict(model.classifier, sample);
+        settle(model, size, predicted, sample);
+        measure(model, size, predicted, sample);
+        bytesOf(model, size, sample);
+    }
+
+    /// @dev Brings the model to its steady state, measuring claims on the way.
+    function settle(Model memory model, string memory size, uint256 label, bytes memory sample) internal {
+        // A contribution that BOB has been refunded for: somebody who may report.
+        Claim memory claim = contribute(model.trainer, BOB, label, sample);
+        pass(REFUND_WAIT);
+        VM.prank(BOB, BOB);
+        model.trainer.refund(claim);
+
+        address author = address(uint160(uint256(keccak256(bytes(size)))));
+        VM.deal(author, 1e24);
+        for (uint256 i; i < 2; ++i) {
+            claim = contribute(model.trainer, author, label, sample);
+            pass(REFUND_WAIT);
+            VM.prank(author, author);
+            model.trainer.refund(claim);
+            recordLast("refund", model, string.concat(size, i == 0 ? "-first" : "-next"));
+        }
+        record(
+            "bytes", model, string.concat(size, "-refund"), abi.encodeCall(model.trainer.refund, claim).length
+        );
+
+        // The model learns from the contribution when it disagrees; another lesson brings it back.
+        claim = contribute(model.trainer, ALICE, 1 - label, sample);
+        for (uint256 i; predict(model.classifier, sample) != label; ++i) {
+            contribute(model.trainer, BOB, label, sample);
+        }
+        pass(REFUND_WAIT);
+        VM.prank(BOB, BOB);
+        model.trainer.report(claim);
+        recordLast("report", model, string.concat(size, "-part"));
+        claim = contribute(model.trainer, CAROL, 1 - label, sample);
+        for (uint256 i; predict(model.classifier, sample) != label; ++i) {
+            contribute(model.trainer, BOB, label, sample);
+        }
+        pass(ANY_WAIT);
+        VM.prank(OWNER, OWNER);
+        model.trainer.claimLate(claim);
+        recordLast("claimLate", model, size);
+    }
+
+    function measure(Model memory model, string memory name, uint256 label, bytes memory sample) internal {
+        pass(1 days);
+        uint256 price = model.trainer.price(1);
+        VM.prank(ALICE, ALICE);
+        model.trainer.contribute{value: price}(Encode.item(label, sample));
+        recordLast("contribute", model, name);
+    }
+
+    /// @dev A contribution that does not change the model and is paid change.
+    function withChange(Model memory model, string memory name, bytes memory sample) internal {
+        pass(1 days);
+        uint256 label = predict(model.classifier, sample);
+        VM.prank(ALICE, ALICE);
+        model.trainer.contribute{value: 100 ether}(Encode.item(label, sample));
+        recordLast("contribute", model, name);
+    }
+
+    function bytesOf(Model memory model, string memory size, bytes memory sample) internal {
+        uint256 length = abi.encodeCall(model.trainer.contribute, Encode.item(0, sample)).length;
+        record("bytes", model, string.concat(size, "-contribute"), length);
+    }
+
+    /// @dev Creates, writes and closes a model; the sum over all the transactions is its price.
+    function build(
+        string memory name,
+        string memory size,
+        address implementation,
+        bytes memory parameters,
+        uint256[] memory values
+    ) internal returns (Model memory model) {
+        model.name = name;
+        VM.prank(OWNER, OWNER);
+        (address trainer, address classifier) = factory.create(
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT),
+            implementation,
+            parameters
+        );
+        uint256 gas = VM.lastCallGas().gasTotalUsed;
+        model.trainer = DepositRefundTake(trainer);
+        model.classifier = Classifier(classifier);
+        for (uint256 offset; offset < values.length; offset += CHUNK) {
+            uint256 count = values.length - offset < CHUNK ? values.length - offset : CHUNK;
+            uint256[] memory chunk = new uint256[](count);
+            for (uint256 i; i < count; ++i) {
+                chunk[i] = values[offset + i];
+            }
+            VM.prank(OWNER, OWNER);
+            model.classifier.write(offset, chunk);
+            gas += VM.lastCallGas().gasTotalUsed;
+        }
+        VM.prank(OWNER, OWNER);
+        model.classifier.close(trainer);
+        gas += VM.lastCallGas().gasTotalUsed;
+        record("create", model, size, gas);
+    }
+
+    /// @dev Words whose lanes all have some value; small positive and negative weights.
+    function pattern(uint256 count) internal pure returns (uint256[] memory values) {
+        values = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            for (uint256 lane; lane < 16; ++lane) {
+                int256 weight = int256(uint256(keccak256(abi.encode(i, lane))) % 200) - 100;
+                values[i] |= uint256(uint16(int16(weight))) << (16 * lane);
+            }
+        }
+    }
+
+    /// @dev Headers of 1,000 samples and some counts or sums, 8 a word.
+    function counts(uint256 classes, uint256 wordsPerClass) internal pure returns (uint256[] memory values) {
+        values = new uint256[](classes * (1 + wordsPerClass));
+        for (uint256 class; class < classes; ++class) {
+            values[class] = 1000 | 1_000_000 << 32;
+            for (uint256 i; i < wordsPerClass; ++i) {
+                for (uint256 lane; lane < 8; ++lane) {
+                    uint256 count = uint256(keccak256(abi.encode(class, i, lane))) % 100;
+                    values[classes + class * wordsPerClass + i] |= count << (32 * lane);
+                }
+            }
+        }
+    }
+
+    /// @dev Numbers from -1000 to 1000.
+    function numbers(uint256 count) internal pure returns (int256[] memory values) {
+        values = new int256[](count);
+        for (uint256 i; i < count; ++i) {
+            values[i] = int256(uint256(keccak256(abi.encode(i))) % 2001) - 1000;
+        }
+    }
+
+    function recordLast(string memory action, Model memory model, string memory name) internal {
+        record(action, model, name, VM.lastCallGas().gasTotalUsed);
+    }
+
+    function record(string memory action, Model memory model, string memory name, uint256 value) internal {
+        VM.snapshotValue("gas", string.concat(action, ".", model.name, ".", name), value);
+    }
+}
