@@ -1,1 +1,42 @@
 //! The rules of cotrain, pure: sample codecs, learners in fixed point, deposits, settlement, records.
+//!
+//! Everything here follows `docs/spec.md` to the bit, as the contracts do. Time, senders and money
+//! are arguments; there is no clock, no randomness, no I/O and no floating point.
+//!
+//! ```
+//! use alloy_primitives::Address;
+//! use cotrain_protocol::{
+//!     classifier::{Classifier, Parameters},
+//!     sample::{Item, encode_batch, encode_sparse},
+//!     trainer::{Incentive, Trainer, Waits, claims},
+//! };
+//!
+//! let [owner, contract, author] = [1, 2, 3].map(Address::with_last_byte);
+//! let model = Classifier::new(Parameters::SparsePerceptron {
+//!     features: 1_000,
+//!     learning_rate: 1,
+//!     intercept: 0,
+//! })?;
+//! let waits = Waits { refund: 86_400, owner_claim: 604_800, any_address_claim: 777_600 };
+//! let incentive = Incentive::DepositRefundTake { cost_weight: 1_000_000 };
+//! let mut trainer = Trainer::new(owner, contract, incentive, waits, model, 0)?;
+//!
+//! let sample = encode_sparse(&[3, 14, 159]);
+//! let batch = encode_batch(&[Item { label: 1, sample: &sample }])?;
+//! let deposit = trainer.price(1, 600);
+//! let contributed = trainer.contribute(author, 600, deposit, &batch)?;
+//! assert_eq!(trainer.classifier().predict(&sample)?, 1);
+//!
+//! let claims = claims(contributed.batch, author, contributed.deposit, 600, &batch)?;
+//! assert_eq!(trainer.refund(author, 600 + 86_400, &claims[0])?, deposit);
+//! assert_eq!(trainer.held(), 0);
+//! # Ok::<(), cotrain_protocol::Rejection>(())
+//! ```
+
+pub mod classifier;
+pub mod record;
+mod rejection;
+pub mod sample;
+pub mod trainer;
+
+pub use rejection::Rejection;

@@ -1,0 +1,312 @@
+//! The models: five learners in fixed point, each a flat array of 256-bit words.
+
+mod classes;
+mod dense_nearest_centroid;
+mod dense_perceptron;
+mod hosted;
+mod lanes;
+mod naive_bayes;
+mod parameters;
+mod quotient;
+mod sparse_nearest_centroid;
+mod sparse_perceptron;
+
+use alloy_primitives::U256;
+
+use self::{
+    dense_nearest_centroid::DenseNearestCentroid, dense_perceptron::DensePerceptron,
+    naive_bayes::NaiveBayes, sparse_nearest_centroid::SparseNearestCentroid,
+    sparse_perceptron::SparsePerceptron,
+};
+use crate::{
+    Rejection,
+    sample::{Encoding, Item, parse_batch_with},
+};
+
+pub use self::{
+    hosted::Hosted,
+    parameters::{Kind, Parameters, UnknownKind},
+};
+
+/// A model: what it was created with, and what it has learned.
+///
+/// It is about labels only and knows neither who calls nor money; see [`Hosted`] for who may write
+/// and teach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classifier {
+    parameters: Parameters,
+    model: Model,
+    version: u64,
+}
+
+impl Classifier {
+    /// A model whose words are all zero.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidParameter`].
+    pub fn new(parameters: Parameters) -> Result<Self, Rejection> {
+        parameters.validate()?;
+        Ok(Self {
+            parameters,
+            model: Model::new(parameters),
+            version: 0,
+        })
+    }
+
+    /// The model with these words, [`Parameters::word_count`] of them.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidParameter`]; [`Rejection::WordsOutOfRange`] for too many or too few.
+    pub fn from_words(parameters: Parameters, words: &[U256]) -> Result<Self, Rejection> {
+        let mut classifier = Self::new(parameters)?;
+        let (count, size) = (words.len() as u64, parameters.word_count());
+        if count != size {
+            return Err(Rejection::WordsOutOfRange {
+                offset: 0,
+                count,
+                size,
+            });
+        }
+        classifier.write(0, words)?;
+        classifier.version = 0;
+        Ok(classifier)
+    }
+
+    /// What the model was created with.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Which learner this is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.parameters.kind()
+    }
+
+    /// The number of classes: labels are below it.
+    #[must_use]
+    pub fn classes(&self) -> u16 {
+        self.parameters.classes()
+    }
+
+    /// The number of features.
+    #[must_use]
+    pub fn features(&self) -> u32 {
+        self.parameters.features()
+    }
+
+    /// How samples are encoded.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.parameters.encoding()
+    }
+
+    /// Rises with every change of the model: predictions hold as long as it stays.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// All words as the contract stores them, also the bits without meaning.
+    #[must_use]
+    pub fn words(&self) -> Vec<U256> {
+        let learner = self.model.learner();
+        (0..self.size()).map(|index| learner.word(index)).collect()
+    }
+
+    /// Overwrites words from `offset` on.
+    ///
+    /// # Errors
+    /// [`Rejection::WordsOutOfRange`].
+    pub fn write(&mut self, offset: u64, words: &[U256]) -> Result<(), Rejection> {
+        let (count, size) = (words.len() as u64, self.size());
+        if offset.checked_add(count).is_none_or(|end| end > size) {
+            return Err(Rejection::WordsOutOfRange {
+                offset,
+                count,
+                size,
+            });
+        }
+        let learner = self.model.learner_mut();
+        for (index, word) in (offset..).zip(words) {
+            learner.set_word(index, *word);
+        }
+        self.version += 1;
+        Ok(())
+    }
+
+    /// The class of a sample.
+    ///
+    /// # Errors
+    /// Those of [`Encoding::check`], with item 0.
+    #[inline]
+    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
+        self.check_sample(0, sample)?;
+        Ok(self.model.learner().predict(sample))
+    }
+
+    /// The classes of many samples.
+    ///
+    /// # Errors
+    /// Those of [`Encoding::check`], with the place of the first sample that is wrong.
+    pub fn predict_all(&self, samples: &[&[u8]]) -> Result<Vec<u16>, Rejection> {
+        let learner = self.model.learner();
+        (0..)
+            .zip(samples)
+            .map(|(item, sample)| {
+                self.check_sample(item, sample)
+                    .map(|()| learner.predict(sample))
+            })
+            .collect()
+    }
+
+    /// How many items are predicted as they are labelled.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn evaluate(&self, items: &[Item<'_>]) -> Result<usize, Rejection> {
+        let learner = self.model.learner();
+        let mut correct = 0;
+        for (index, item) in (0..).zip(items) {
+            self.check_item(index, *item)?;
+            correct += usize::from(learner.predict(item.sample) == item.label);
+        }
+        Ok(correct)
+    }
+
+    /// Checks labelled samples, item by item.
+    ///
+    /// # Errors
+    /// The first one: [`Rejection::LabelOutOfRange`] or one of [`Encoding::check`].
+    pub fn check(&self, items: &[Item<'_>]) -> Result<(), Rejection> {
+        (0..)
+            .zip(items)
+            .try_for_each(|(index, item)| self.check_item(index, *item))
+    }
+
+    /// The items of a batch, each parsed and then checked, before the next one is looked at.
+    ///
+    /// # Errors
+    /// The first one: [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`], or one of
+    /// [`check`](Self::check).
+    pub fn check_batch<'a>(&self, batch: &'a [u8]) -> Result<Vec<Item<'a>>, Rejection> {
+        parse_batch_with(batch, |index, item| self.check_item(index, item))
+    }
+
+    /// Learns from each item in turn and says how many of them changed the model.
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check), for any item; nothing has been learned then.
+    pub fn learn(&mut self, items: &[Item<'_>]) -> Result<usize, Rejection> {
+        self.check(items)?;
+        Ok(self.learn_checked(items))
+    }
+
+    /// [`learn`](Self::learn) from items that have been checked.
+    fn learn_checked(&mut self, items: &[Item<'_>]) -> usize {
+        let learner = self.model.learner_mut();
+        let changed = items
+            .iter()
+            .filter(|item| learner.learn(item.label, item.sample))
+            .count();
+        self.version += u64::from(changed > 0);
+        changed
+    }
+
+    fn check_item(&self, index: u64, item: Item<'_>) -> Result<(), Rejection> {
+        let (label, classes) = (item.label, self.classes());
+        if label >= classes {
+            return Err(Rejection::LabelOutOfRange {
+                item: index,
+                label,
+                classes,
+            });
+        }
+        self.check_sample(index, item.sample)
+    }
+
+    #[inline]
+    fn check_sample(&self, item: u64, sample: &[u8]) -> Result<(), Rejection> {
+        self.encoding().check(item, sample, self.features())
+    }
+
+    /// In words.
+    fn size(&self) -> u64 {
+        self.parameters.word_count()
+    }
+}
+
+/// What a learner does with labels and samples that have been checked, and with words that are its
+/// own.
+trait Learner {
+    /// The class of a sample.
+    fn predict(&self, sample: &[u8]) -> u16;
+
+    /// Learns from a sample; whether that changed a word.
+    fn learn(&mut self, label: u16, sample: &[u8]) -> bool;
+
+    /// A word as the contract stores it.
+    fn word(&self, index: u64) -> U256;
+
+    /// Overwrites a word, keeping each of its bits.
+    fn set_word(&mut self, index: u64, word: U256);
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Model {
+    SparsePerceptron(SparsePerceptron),
+    DensePerceptron(DensePerceptron),
+    NaiveBayes(NaiveBayes),
+    SparseNearestCentroid(SparseNearestCentroid),
+    DenseNearestCentroid(DenseNearestCentroid),
+}
+
+impl Model {
+    /// All words zero. The parameters have been validated.
+    fn new(parameters: Parameters) -> Self {
+        match parameters {
+            Parameters::SparsePerceptron {
+                features,
+                learning_rate,
+                intercept,
+            } => Self::SparsePerceptron(SparsePerceptron::new(features, learning_rate, intercept)),
+            Parameters::DensePerceptron {
+                features,
+                learning_rate,
+                intercept,
+            } => Self::DensePerceptron(DensePerceptron::new(features, learning_rate, intercept)),
+            Parameters::NaiveBayes {
+                classes,
+                features,
+                smoothing,
+            } => Self::NaiveBayes(NaiveBayes::new(classes, features, smoothing)),
+            Parameters::SparseNearestCentroid { classes, features } => {
+                Self::SparseNearestCentroid(SparseNearestCentroid::new(classes, features))
+            }
+            Parameters::DenseNearestCentroid { classes, features } => {
+                Self::DenseNearestCentroid(DenseNearestCentroid::new(classes, features))
+            }
+        }
+    }
+
+    fn learner(&self) -> &dyn Learner {
+        match self {
+            Self::SparsePerceptron(learner) => learner,
+            Self::DensePerceptron(learner) => learner,
+            Self::NaiveBayes(learner) => learner,
+            Self::SparseNearestCentroid(learner) => learner,
+            Self::DenseNearestCentroid(learner) => learner,
+        }
+    }
+
+    fn learner_mut(&mut self) -> &mut dyn Learner {
+        match self {
+            Self::SparsePerceptron(learner) => learner,
+            Self::DensePerceptron(learner) => learner,
+            Self::NaiveBayes(learner) => learner,
+            Self::SparseNearestCentroid(learner) => learner,
+            Self::DenseNearestCentroid(learner) => learner,
+        }
+    }
+}

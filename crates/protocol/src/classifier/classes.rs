@@ -1,0 +1,142 @@
+//! What the learners with many classes share: a header a class, then each class's numbers.
+
+use alloy_primitives::U256;
+
+use super::lanes::{Lane, Lanes};
+use crate::sample::sparse_features;
+
+/// `samples (bits 0..31) | total (bits 32..159) | unused`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Header {
+    /// How many samples the class has learned from.
+    pub(super) samples: u32,
+    /// What the learner sums up over the class.
+    pub(super) total: u128,
+    /// Without meaning, but kept.
+    unused: U256,
+}
+
+impl Header {
+    /// Whether the class can learn from no further sample.
+    pub(super) fn is_full(&self) -> bool {
+        self.samples == u32::MAX
+    }
+
+    /// The low `bits` bits of the total, fewer than 64.
+    pub(super) fn total_below(&self, bits: u32) -> u64 {
+        // Truncated on purpose: the mask leaves fewer bits than the cast.
+        #[allow(clippy::cast_possible_truncation)]
+        let low = self.total as u64;
+        low & ((1 << bits) - 1)
+    }
+
+    fn unpack(word: U256) -> Self {
+        Self {
+            samples: word.wrapping_to(),
+            total: (word >> 32_usize).wrapping_to(),
+            unused: (word >> 160_usize) << 160_usize,
+        }
+    }
+
+    fn pack(&self) -> U256 {
+        U256::from(self.samples) | U256::from(self.total) << 32_usize | self.unused
+    }
+}
+
+/// All classes of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Classes<T> {
+    headers: Vec<Header>,
+    lanes: Lanes<T>,
+    /// How many lanes a class has: whole words.
+    stride: usize,
+}
+
+impl<T: Lane> Classes<T> {
+    pub(super) fn new(classes: u16, features: u32) -> Self {
+        let words = T::words(features.into());
+        Self {
+            headers: vec![Header::default(); classes.into()],
+            lanes: Lanes::new(u64::from(classes) * words),
+            // At most 65,536, as the features are.
+            stride: usize::try_from(words * T::PER_WORD).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The class whose score beats those before it; 0 where no class has learned from a sample.
+    pub(super) fn best<S>(
+        &self,
+        score: impl Fn(&Header, &[T]) -> S,
+        beats: impl Fn(&S, &S) -> bool,
+    ) -> u16 {
+        let mut best: Option<(u16, S)> = None;
+        let lanes = self.lanes.as_slice().chunks_exact(self.stride);
+        for (class, (header, lanes)) in (0..).zip(self.headers.iter().zip(lanes)) {
+            if header.samples == 0 {
+                continue;
+            }
+            let new = score(header, lanes);
+            if best.as_ref().is_none_or(|(_, best)| beats(&new, best)) {
+                best = Some((class, new));
+            }
+        }
+        best.map_or(0, |(class, _)| class)
+    }
+
+    /// A class's header and numbers.
+    pub(super) fn class_mut(&mut self, class: u16) -> (&mut Header, &mut [T]) {
+        let class = usize::from(class);
+        let start = class * self.stride;
+        (
+            &mut self.headers[class],
+            &mut self.lanes.as_mut_slice()[start..start + self.stride],
+        )
+    }
+
+    pub(super) fn word(&self, index: u64) -> U256 {
+        match self.locate(index) {
+            Ok(header) => self.headers[header].pack(),
+            Err(word) => self.lanes.word(word),
+        }
+    }
+
+    pub(super) fn set_word(&mut self, index: u64, word: U256) {
+        match self.locate(index) {
+            Ok(header) => self.headers[header] = Header::unpack(word),
+            Err(place) => self.lanes.set_word(place, word),
+        }
+    }
+
+    /// A header, or a word among the lanes.
+    fn locate(&self, index: u64) -> Result<usize, u64> {
+        match usize::try_from(index) {
+            Ok(header) if header < self.headers.len() => Ok(header),
+            _ => Err(index - self.headers.len() as u64),
+        }
+    }
+}
+
+impl Classes<u32> {
+    /// Counts a sample's features for its class. `grow` gives the total after a count has risen from
+    /// the number it is told. False, and nothing done, where the class is full.
+    pub(super) fn count(
+        &mut self,
+        class: u16,
+        sample: &[u8],
+        grow: impl Fn(u128, u32) -> u128,
+    ) -> bool {
+        let (header, counts) = self.class_mut(class);
+        if header.is_full() {
+            return false;
+        }
+        for feature in sparse_features(sample) {
+            let count = &mut counts[usize::from(feature)];
+            if let Some(risen) = count.checked_add(1) {
+                header.total = grow(header.total, *count);
+                *count = risen;
+            }
+        }
+        header.samples += 1;
+        true
+    }
+}

@@ -1,0 +1,97 @@
+//! The life of a model on the chain: who may write it, and who may teach it.
+
+use alloy_primitives::{Address, U256};
+
+use super::Classifier;
+use crate::Rejection;
+
+/// A model with an owner, who writes it until they close its initialisation, and a trainer, who
+/// alone may teach it from then on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hosted {
+    owner: Address,
+    /// None while the initialisation is open.
+    trainer: Option<Address>,
+    classifier: Classifier,
+}
+
+impl Hosted {
+    /// A model whose initialisation is open.
+    #[must_use]
+    pub fn new(owner: Address, classifier: Classifier) -> Self {
+        Self {
+            owner,
+            trainer: None,
+            classifier,
+        }
+    }
+
+    /// Who may write.
+    #[must_use]
+    pub fn owner(&self) -> Address {
+        self.owner
+    }
+
+    /// Who may teach; none while the initialisation is open.
+    #[must_use]
+    pub fn trainer(&self) -> Option<Address> {
+        self.trainer
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// Overwrites words from `offset` on.
+    ///
+    /// # Errors
+    /// [`Rejection::NotOwner`], [`Rejection::InitializationClosed`],
+    /// [`Rejection::WordsOutOfRange`].
+    pub fn write(&mut self, caller: Address, offset: u64, words: &[U256]) -> Result<(), Rejection> {
+        self.check_owner_and_open(caller)?;
+        self.classifier.write(offset, words)
+    }
+
+    /// Ends the initialisation for ever.
+    ///
+    /// The contract checks its parameters here, with [`Rejection::InvalidParameter`]; those of a
+    /// [`Classifier`] have been checked before.
+    ///
+    /// # Errors
+    /// [`Rejection::NotOwner`], [`Rejection::InitializationClosed`], [`Rejection::InvalidTrainer`].
+    pub fn close(&mut self, caller: Address, trainer: Address) -> Result<(), Rejection> {
+        self.check_owner_and_open(caller)?;
+        if trainer.is_zero() {
+            return Err(Rejection::InvalidTrainer);
+        }
+        self.trainer = Some(trainer);
+        Ok(())
+    }
+
+    /// Learns from each item of a batch in turn and says how many of them changed the model.
+    ///
+    /// # Errors
+    /// [`Rejection::InitializationOpen`], [`Rejection::NotTrainer`], then those of
+    /// [`Classifier::check_batch`]; nothing has been learned then.
+    pub fn learn(&mut self, caller: Address, batch: &[u8]) -> Result<usize, Rejection> {
+        let trainer = self.trainer.ok_or(Rejection::InitializationOpen)?;
+        if caller != trainer {
+            return Err(Rejection::NotTrainer { caller, trainer });
+        }
+        let items = self.classifier.check_batch(batch)?;
+        Ok(self.classifier.learn_checked(&items))
+    }
+
+    fn check_owner_and_open(&self, caller: Address) -> Result<(), Rejection> {
+        let owner = self.owner;
+        if caller != owner {
+            return Err(Rejection::NotOwner { caller, owner });
+        }
+        if self.trainer.is_some() {
+            return Err(Rejection::InitializationClosed);
+        }
+        Ok(())
+    }
+}

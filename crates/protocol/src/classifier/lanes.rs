@@ -1,0 +1,90 @@
+//! Numbers packed into 256-bit words, the first one least significant.
+
+use std::fmt::Debug;
+
+use alloy_primitives::U256;
+
+/// A number that is packed.
+pub(super) trait Lane: Copy + Debug + Default + PartialEq {
+    /// How many a word holds.
+    const PER_WORD: u64;
+
+    /// The words that `count` numbers take.
+    fn words(count: u64) -> u64 {
+        count.div_ceil(Self::PER_WORD)
+    }
+
+    /// Packs up to a word full of numbers.
+    fn pack(lanes: &[Self]) -> U256;
+
+    /// Unpacks a word over up to a word full of numbers.
+    fn unpack(word: U256, lanes: &mut [Self]);
+}
+
+macro_rules! lane {
+    ($number:ty) => {
+        impl Lane for $number {
+            const PER_WORD: u64 = (32 / size_of::<Self>()) as u64;
+
+            fn pack(lanes: &[Self]) -> U256 {
+                let mut bytes = [0; 32];
+                for (chunk, lane) in bytes.as_chunks_mut().0.iter_mut().zip(lanes) {
+                    *chunk = lane.to_le_bytes();
+                }
+                U256::from_le_bytes(bytes)
+            }
+
+            fn unpack(word: U256, lanes: &mut [Self]) {
+                let bytes = word.to_le_bytes::<32>();
+                for (lane, chunk) in lanes.iter_mut().zip(bytes.as_chunks().0) {
+                    *lane = Self::from_le_bytes(*chunk);
+                }
+            }
+        }
+    };
+}
+
+lane!(i16);
+lane!(u32);
+lane!(i64);
+
+/// Numbers that fill whole words; those behind the last feature have no meaning and are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lanes<T>(Vec<T>);
+
+impl<T: Lane> Lanes<T> {
+    /// Zeros.
+    pub(super) fn new(words: u64) -> Self {
+        // At most 2^22 words, as parameters are validated: it fits any address space.
+        Self(vec![
+            T::default();
+            usize::try_from(words * T::PER_WORD)
+                .unwrap_or(usize::MAX)
+        ])
+    }
+
+    #[inline]
+    pub(super) fn as_slice(&self) -> &[T] {
+        &self.0
+    }
+
+    #[inline]
+    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+
+    pub(super) fn word(&self, index: u64) -> U256 {
+        T::pack(&self.0[place::<T>(index)])
+    }
+
+    pub(super) fn set_word(&mut self, index: u64, word: U256) {
+        T::unpack(word, &mut self.0[place::<T>(index)]);
+    }
+}
+
+/// Where a word's numbers are. The word is one of the model's, so its place is that of memory.
+fn place<T: Lane>(word: u64) -> std::ops::Range<usize> {
+    let start = usize::try_from(word * T::PER_WORD).unwrap_or(usize::MAX);
+    let length = 32 / size_of::<T>();
+    start..start.saturating_add(length)
+}

@@ -1,0 +1,68 @@
+//! Multinomial naive Bayes with additive smoothing, over the presence of features.
+
+use alloy_primitives::U256;
+
+use super::{
+    Learner,
+    classes::{Classes, Header},
+    quotient::{Product, Quotient},
+};
+use crate::sample::sparse_features;
+
+/// A class's total beyond this many bits has no meaning: no sum of 65,536 counts has more.
+const TOTAL_BITS: u32 = 48;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NaiveBayes {
+    classes: Classes<u32>,
+    /// In 1/256.
+    smoothing: u64,
+    /// Smoothing times features: what smoothing adds to a total, in 1/256.
+    total_smoothing: u64,
+}
+
+impl NaiveBayes {
+    pub(super) fn new(classes: u16, features: u32, smoothing: u32) -> Self {
+        Self {
+            classes: Classes::new(classes, features),
+            smoothing: smoothing.into(),
+            total_smoothing: u64::from(smoothing) * u64::from(features),
+        }
+    }
+
+    /// `n_c * product(256 * k_cf + a) / (256 * T_c + a * F) ^ m`.
+    fn score(&self, header: &Header, counts: &[u32], sample: &[u8]) -> Quotient {
+        // Below 2^56 + 2^48.
+        let divisor = 256 * header.total_below(TOTAL_BITS) + self.total_smoothing;
+        let mut numerator = Product::new(header.samples.into());
+        let mut denominator = Product::new(1);
+        for feature in sparse_features(sample) {
+            // Positive, as smoothing is, and below 2^41.
+            numerator.multiply(256 * u64::from(counts[usize::from(feature)]) + self.smoothing);
+            denominator.multiply(divisor);
+        }
+        Quotient::new(numerator, denominator)
+    }
+}
+
+impl Learner for NaiveBayes {
+    fn predict(&self, sample: &[u8]) -> u16 {
+        self.classes.best(
+            |header, counts| self.score(header, counts, sample),
+            Quotient::exceeds,
+        )
+    }
+
+    fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
+        self.classes
+            .count(label, sample, |total, _| total.saturating_add(1))
+    }
+
+    fn word(&self, index: u64) -> U256 {
+        self.classes.word(index)
+    }
+
+    fn set_word(&mut self, index: u64, word: U256) {
+        self.classes.set_word(index, word);
+    }
+}

@@ -1,0 +1,284 @@
+//! What models are created with.
+
+use std::{fmt, str::FromStr};
+
+use alloy_primitives::{I256, U256};
+use thiserror::Error;
+
+use super::lanes::Lane;
+use crate::{Rejection, sample::Encoding};
+
+/// A sparse index has 2 bytes.
+const MOST_SPARSE_FEATURES: u32 = 65_536;
+/// Each number of a dense sample costs gas.
+const MOST_DENSE_FEATURES: u32 = 4_096;
+const MOST_CLASSES: u32 = 256;
+/// A weight has 16 bits and a sign.
+const MOST_SPARSE_LEARNING_RATE: u32 = 32_767;
+
+/// Which learner a model is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Binary, over the presence of features.
+    SparsePerceptron,
+    /// Binary, over numbers.
+    DensePerceptron,
+    /// Multinomial naive Bayes over the presence of features.
+    NaiveBayes,
+    /// The nearest mean of presence vectors.
+    SparseNearestCentroid,
+    /// The nearest mean of vectors of numbers.
+    DenseNearestCentroid,
+}
+
+impl Kind {
+    /// Every learner.
+    pub const ALL: [Self; 5] = [
+        Self::SparsePerceptron,
+        Self::DensePerceptron,
+        Self::NaiveBayes,
+        Self::SparseNearestCentroid,
+        Self::DenseNearestCentroid,
+    ];
+
+    /// The name in files and arguments, such as `sparse-perceptron`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SparsePerceptron => "sparse-perceptron",
+            Self::DensePerceptron => "dense-perceptron",
+            Self::NaiveBayes => "naive-bayes",
+            Self::SparseNearestCentroid => "sparse-nearest-centroid",
+            Self::DenseNearestCentroid => "dense-nearest-centroid",
+        }
+    }
+
+    /// How samples are encoded.
+    #[must_use]
+    pub fn encoding(self) -> Encoding {
+        match self {
+            Self::SparsePerceptron | Self::NaiveBayes | Self::SparseNearestCentroid => {
+                Encoding::Sparse
+            }
+            Self::DensePerceptron => Encoding::Dense16,
+            Self::DenseNearestCentroid => Encoding::Dense32,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    /// In words, as the contract describes itself.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::SparsePerceptron => "sparse perceptron",
+            Self::DensePerceptron => "dense perceptron",
+            Self::NaiveBayes => "naive Bayes",
+            Self::SparseNearestCentroid => "sparse nearest centroid",
+            Self::DenseNearestCentroid => "dense nearest centroid",
+        })
+    }
+}
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| UnknownKind(name.to_owned()))
+    }
+}
+
+/// A name that is no learner's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0:?} is no classifier; use one of {names}", names = Kind::ALL.map(Kind::name).join(", "))]
+pub struct UnknownKind(String);
+
+/// What a model is created with, for ever. The bounds are those of [`Parameters::validate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Parameters {
+    /// `intercept + sum of the present features' weights > 0` is class 1.
+    SparsePerceptron {
+        /// 1 to 65,536.
+        features: u32,
+        /// What a present feature's weight moves by, 1 to 32,767.
+        learning_rate: u16,
+        /// Added to the weights.
+        intercept: i64,
+    },
+    /// `intercept + sum of weights times numbers > 0` is class 1.
+    DensePerceptron {
+        /// 1 to 4,096.
+        features: u32,
+        /// In 1/65,536: what a weight moves by where the number is 1. At least 1.
+        learning_rate: u32,
+        /// Added to the products.
+        intercept: i64,
+    },
+    /// Multinomial, additive smoothing.
+    NaiveBayes {
+        /// 2 to 256.
+        classes: u16,
+        /// 1 to 65,536.
+        features: u32,
+        /// In 1/256: what is added to each count. At least 1.
+        smoothing: u32,
+    },
+    /// The nearest mean of presence vectors.
+    SparseNearestCentroid {
+        /// 2 to 256.
+        classes: u16,
+        /// 1 to 65,536.
+        features: u32,
+    },
+    /// The nearest mean of vectors of numbers.
+    DenseNearestCentroid {
+        /// 2 to 256.
+        classes: u16,
+        /// 1 to 4,096.
+        features: u32,
+    },
+}
+
+impl Parameters {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
+    /// with the contract's name for it.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        let most_features = match self.encoding() {
+            Encoding::Sparse => MOST_SPARSE_FEATURES,
+            Encoding::Dense16 | Encoding::Dense32 => MOST_DENSE_FEATURES,
+        };
+        within("classes", self.classes().into(), 2, MOST_CLASSES)?;
+        within("features", self.features(), 1, most_features)?;
+        match *self {
+            Self::SparsePerceptron { learning_rate, .. } => within(
+                "learningRate",
+                learning_rate.into(),
+                1,
+                MOST_SPARSE_LEARNING_RATE,
+            ),
+            Self::DensePerceptron { learning_rate, .. } => {
+                within("learningRate", learning_rate, 1, u32::MAX)
+            }
+            Self::NaiveBayes { smoothing, .. } => within("smoothing", smoothing, 1, u32::MAX),
+            Self::SparseNearestCentroid { .. } | Self::DenseNearestCentroid { .. } => Ok(()),
+        }
+    }
+
+    /// The contract's immutable arguments after `owner`: 32-byte words.
+    #[must_use]
+    pub fn abi_encode(&self) -> Vec<u8> {
+        // Two's complement, extended to 256 bits.
+        let signed = |value: i64| I256::unchecked_from(value).into_raw();
+        let words = match *self {
+            Self::SparsePerceptron {
+                features,
+                learning_rate,
+                intercept,
+            } => {
+                vec![
+                    U256::from(features),
+                    U256::from(learning_rate),
+                    signed(intercept),
+                ]
+            }
+            Self::DensePerceptron {
+                features,
+                learning_rate,
+                intercept,
+            } => {
+                vec![
+                    U256::from(features),
+                    U256::from(learning_rate),
+                    signed(intercept),
+                ]
+            }
+            Self::NaiveBayes {
+                classes,
+                features,
+                smoothing,
+            } => {
+                vec![
+                    U256::from(classes),
+                    U256::from(features),
+                    U256::from(smoothing),
+                ]
+            }
+            Self::SparseNearestCentroid { classes, features }
+            | Self::DenseNearestCentroid { classes, features } => {
+                vec![U256::from(classes), U256::from(features)]
+            }
+        };
+        words.iter().flat_map(U256::to_be_bytes::<32>).collect()
+    }
+
+    /// Which learner this is for.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::SparsePerceptron { .. } => Kind::SparsePerceptron,
+            Self::DensePerceptron { .. } => Kind::DensePerceptron,
+            Self::NaiveBayes { .. } => Kind::NaiveBayes,
+            Self::SparseNearestCentroid { .. } => Kind::SparseNearestCentroid,
+            Self::DenseNearestCentroid { .. } => Kind::DenseNearestCentroid,
+        }
+    }
+
+    /// The number of classes: labels are below it.
+    #[must_use]
+    pub fn classes(&self) -> u16 {
+        match *self {
+            Self::SparsePerceptron { .. } | Self::DensePerceptron { .. } => 2,
+            Self::NaiveBayes { classes, .. }
+            | Self::SparseNearestCentroid { classes, .. }
+            | Self::DenseNearestCentroid { classes, .. } => classes,
+        }
+    }
+
+    /// The number of features.
+    #[must_use]
+    pub fn features(&self) -> u32 {
+        match *self {
+            Self::SparsePerceptron { features, .. }
+            | Self::DensePerceptron { features, .. }
+            | Self::NaiveBayes { features, .. }
+            | Self::SparseNearestCentroid { features, .. }
+            | Self::DenseNearestCentroid { features, .. } => features,
+        }
+    }
+
+    /// How samples are encoded.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.kind().encoding()
+    }
+
+    /// The model's size in 256-bit words.
+    #[must_use]
+    pub fn word_count(&self) -> u64 {
+        let features = u64::from(self.features());
+        let classes = u64::from(self.classes());
+        match self {
+            Self::SparsePerceptron { .. } | Self::DensePerceptron { .. } => i16::words(features),
+            Self::NaiveBayes { .. } | Self::SparseNearestCentroid { .. } => {
+                classes * (1 + u32::words(features))
+            }
+            Self::DenseNearestCentroid { .. } => classes * (1 + i64::words(features)),
+        }
+    }
+}
+
+fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<(), Rejection> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(Rejection::InvalidParameter {
+            name,
+            value: value.into(),
+        })
+    }
+}

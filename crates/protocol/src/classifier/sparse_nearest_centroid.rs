@@ -1,0 +1,73 @@
+//! The nearest mean of presence vectors.
+
+use alloy_primitives::{I256, U256};
+
+use super::{
+    Learner,
+    classes::{Classes, Header},
+};
+use crate::sample::sparse_features;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SparseNearestCentroid(Classes<u32>);
+
+impl SparseNearestCentroid {
+    pub(super) fn new(classes: u16, features: u32) -> Self {
+        Self(Classes::new(classes, features))
+    }
+}
+
+impl Learner for SparseNearestCentroid {
+    fn predict(&self, sample: &[u8]) -> u16 {
+        self.0.best(
+            |header, counts| Distance::new(header, counts, sample),
+            Distance::is_below,
+        )
+    }
+
+    fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
+        self.0.count(label, sample, |total, count| {
+            total.saturating_add(2 * u128::from(count) + 1)
+        })
+    }
+
+    fn word(&self, index: u64) -> U256 {
+        self.0.word(index)
+    }
+
+    fn set_word(&mut self, index: u64, word: U256) {
+        self.0.set_word(index, word);
+    }
+}
+
+/// `(Q - 2*S*n) / n^2`: the squared distance but for `|x|^2`, which all classes share.
+struct Distance {
+    numerator: I256,
+    /// `n^2`.
+    denominator: I256,
+}
+
+impl Distance {
+    fn new(header: &Header, counts: &[u32], sample: &[u8]) -> Self {
+        let sum: u64 = sparse_features(sample)
+            .map(|feature| u64::from(counts[usize::from(feature)]))
+            .sum();
+        // At most 65,536 counts of 32 bits: the product is below 2^81.
+        let product = 2 * u128::from(sum) * u128::from(header.samples);
+        Self {
+            // Both below 2^128: the difference is one of 129 bits.
+            numerator: signed(header.total) - signed(product),
+            denominator: signed(u128::from(header.samples).pow(2)),
+        }
+    }
+
+    fn is_below(&self, other: &Self) -> bool {
+        // At most 128 bits and a sign, times 64 bits.
+        self.numerator * other.denominator < other.numerator * self.denominator
+    }
+}
+
+/// The same number: 128 bits leave the sign alone.
+fn signed(number: u128) -> I256 {
+    I256::from_raw(U256::from(number))
+}

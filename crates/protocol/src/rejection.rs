@@ -1,0 +1,114 @@
+//! What the contracts reject, and with which values.
+
+use alloy_primitives::{Address, B256};
+use thiserror::Error;
+
+/// Why an action was rejected; nothing has changed then.
+///
+/// Each is the contracts' error of the same name with the same values in the same order, but for
+/// [`SampleTooLong`](Self::SampleTooLong), which no contract can meet. Money is in wei, time in
+/// seconds, lengths and offsets in bytes; items and places in a sample count from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "each message names every field")]
+pub enum Rejection {
+    /// A batch of no bytes.
+    #[error("the batch is empty; send at least one item")]
+    EmptyBatch,
+    /// An item that runs past the end of its batch.
+    #[error("the batch ends within the item that begins at byte {offset}")]
+    MalformedBatch { offset: u64 },
+    /// A sample that an item cannot hold: its length has 16 bits.
+    #[error("sample of item {item} has {length} bytes; an item holds at most 65535")]
+    SampleTooLong { item: u64, length: u64 },
+    /// A label that is not one of the model's.
+    #[error("label of item {item} is {label}; the model has classes 0 to {}", classes.saturating_sub(1))]
+    LabelOutOfRange { item: u64, label: u16, classes: u16 },
+    /// A sparse sample that is not made of whole indices.
+    #[error("sample of item {item} has {length} bytes; feature indices have 2 bytes each")]
+    OddSampleLength { item: u64, length: u64 },
+    /// A dense sample that does not have one number a feature.
+    #[error("sample of item {item} has {length} bytes; the model's samples have {expected}")]
+    WrongSampleLength {
+        item: u64,
+        length: u64,
+        expected: u64,
+    },
+    /// An index of a sparse sample that is not above the one before it.
+    #[error(
+        "feature {feature} at place {at} of item {item} comes after feature {previous}; \
+         sort the indices and name each once"
+    )]
+    FeatureNotIncreasing {
+        item: u64,
+        at: u64,
+        feature: u16,
+        previous: u16,
+    },
+    /// A last index that is not one of the model's features.
+    #[error(
+        "feature {feature} at place {at} of item {item} is not one of the model's, 0 to {}",
+        features.saturating_sub(1)
+    )]
+    FeatureOutOfRange {
+        item: u64,
+        at: u64,
+        feature: u16,
+        features: u32,
+    },
+
+    /// Somebody else than the owner writes or closes the model.
+    #[error("{caller} is not the model's owner {owner}")]
+    NotOwner { caller: Address, owner: Address },
+    /// The model is written or closed after its initialisation has ended.
+    #[error("the model's initialisation is closed for ever")]
+    InitializationClosed,
+    /// The model is taught before its initialisation has ended.
+    #[error("the model is still being initialised; its owner has to close that first")]
+    InitializationOpen,
+    /// Words that are not the model's.
+    #[error("{count} words from word {offset} on do not fit the model of {size} words")]
+    WordsOutOfRange { offset: u64, count: u64, size: u64 },
+    /// The zero address as trainer.
+    #[error("the zero address cannot be the trainer; name the contract that teaches")]
+    InvalidTrainer,
+    /// A parameter that was fixed at creation is outside its bounds.
+    #[error("{name} is {value}, which is outside its bounds")]
+    InvalidParameter { name: &'static str, value: u128 },
+    /// Somebody else than the trainer teaches.
+    #[error("{caller} may not teach the model; only its trainer {trainer} may")]
+    NotTrainer { caller: Address, trainer: Address },
+
+    /// Less was sent than the contributions cost.
+    #[error("{sent} wei were sent; these contributions need {required}")]
+    DepositTooLow { required: u128, sent: u128 },
+    /// A receiver refuses a payment. The rules alone never reject with this: only a chain knows.
+    #[error("{to} refused a payment of {amount} wei")]
+    PaymentFailed { to: Address, amount: u128 },
+    /// A claim whose proof does not lead to its batch's root.
+    #[error("no contribution in batch {batch} has the record {leaf}, or the proof is not its own")]
+    UnknownContribution { batch: u64, leaf: B256 },
+    /// A claim on a contribution that has been settled completely.
+    #[error("nothing is left of contribution {position}")]
+    NothingLeft { position: u64 },
+    /// Somebody else than the author asks for a refund.
+    #[error("{caller} cannot have the refund of {author}'s contribution; report it instead")]
+    NotAuthor { caller: Address, author: Address },
+    /// An author reports their own contribution.
+    #[error("{author} cannot report their own contribution; ask for a refund instead")]
+    OwnContribution { author: Address },
+    /// A claim before its time.
+    #[error("it is {now}; this can be claimed from {earliest} on")]
+    TooEarly { now: u64, earliest: u64 },
+    /// A reporter without a good contribution.
+    #[error("{caller} has no good contribution; have one refunded first")]
+    NoGoodContribution { caller: Address },
+    /// A second report by the same reporter.
+    #[error("{caller} has reported contribution {position} before")]
+    AlreadyReported { position: u64, caller: Address },
+    /// A refund of what the model does not agree with.
+    #[error("the model predicts {predicted}, not {label}; a refund needs it to agree")]
+    PredictionDiffers { label: u16, predicted: u16 },
+    /// A report of what the model agrees with.
+    #[error("the model predicts {label} too; a report needs it to disagree")]
+    PredictionAgrees { label: u16 },
+}
