@@ -1,0 +1,204 @@
+//! Data sets: raw examples with their classes, read from files or embedded.
+
+mod classes;
+mod error;
+mod file;
+mod libsvm;
+mod part;
+mod reviews;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+pub use error::{DataError, LineFault, MalformedLine};
+pub use part::{Example, Part};
+
+use classes::Classes;
+use part::Inputs;
+use table::{Format, TableSpec};
+
+/// Numbers in data must lie within `-MAX_NUMBER..=MAX_NUMBER`, so that their squares and sums stay
+/// finite.
+pub const MAX_NUMBER: f64 = 1e100;
+
+/// Whether a number is within the bounds; what is not a number is not.
+pub(crate) fn in_bounds(value: f64) -> bool {
+    value.abs() <= MAX_NUMBER
+}
+
+/// The highest index in libsvm data.
+pub const MAX_INDEX: u32 = 1 << 24;
+
+/// The most classes that a model can have.
+pub const MAX_CLASSES: usize = 256;
+
+/// Where examples come from. Files may be gzipped; their first bytes tell, not their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The embedded film-review sentences with a mean sentiment of at least 0.25 either way:
+    /// 10,375 texts; class `positive` where the sentiment is.
+    MovieReviews,
+    /// Comma-separated values with a header; fields may be quoted.
+    Csv {
+        /// The training data.
+        train: PathBuf,
+        /// The test data, with the same header; without it, a share of `train` is set aside.
+        test: Option<PathBuf>,
+        /// The name of the column with the class.
+        label: String,
+        /// The name of the column with the text; without it, every column but `label` is a number.
+        text: Option<String>,
+    },
+    /// Tab-separated values with a header; a quotation mark has no meaning.
+    Tsv {
+        /// The training data.
+        train: PathBuf,
+        /// The test data, with the same header; without it, a share of `train` is set aside.
+        test: Option<PathBuf>,
+        /// The name of the column with the class.
+        label: String,
+        /// The name of the column with the text; without it, every column but `label` is a number.
+        text: Option<String>,
+    },
+    /// Lines of `label index:value …`: an integer, then indices from 1 that increase. `#` starts a
+    /// comment. An index that is not given has value 0.
+    Libsvm {
+        /// The training data.
+        train: PathBuf,
+        /// The test data; without it, a share of `train` is set aside.
+        test: Option<PathBuf>,
+    },
+}
+
+/// Examples before encoding.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// What models learn from.
+    pub train: Part,
+    /// What they are measured on.
+    pub test: Part,
+    /// The name of each class, by its number: in numerical order where all are integers, else in
+    /// lexicographic order.
+    pub classes: Vec<String>,
+    /// The names of a table's columns of numbers, in order; empty for other sources.
+    pub columns: Vec<String>,
+}
+
+/// Reads a data set.
+///
+/// Where `source` has test data of its own, both parts keep the order of their files, and
+/// `test_share` and `seed` do not matter. Otherwise the examples are shuffled by `seed` and
+/// `test_share` of them, rounded, at least one and not all, are set aside.
+///
+/// # Errors
+/// Where a file cannot be read, a line is malformed, there are not at least two examples and two
+/// classes to learn from, test data has a class that the training data lacks, or `test_share` is
+/// not between 0 and 1.
+pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
+    let table = |format, train, test, label, text| {
+        let spec = TableSpec {
+            format,
+            label,
+            text,
+        };
+        read_parts(train, test, |path| {
+            table::parse(path, &file::read(path)?, &spec)
+        })
+    };
+    let (train, test) = match source {
+        Source::MovieReviews => (reviews::read()?, None),
+        Source::Csv {
+            train,
+            test,
+            label,
+            text,
+        } => table(Format::Csv, train, test.as_deref(), label, text.as_deref())?,
+        Source::Tsv {
+            train,
+            test,
+            label,
+            text,
+        } => table(Format::Tsv, train, test.as_deref(), label, text.as_deref())?,
+        Source::Libsvm { train, test } => read_parts(train, test.as_deref(), |path| {
+            libsvm::parse(path, &file::read(path)?)
+        })?,
+    };
+    match test {
+        Some(test) => join(train, test),
+        None => split(train, test_share, seed),
+    }
+}
+
+/// One file as read: labels are still strings.
+struct Raw {
+    path: PathBuf,
+    inputs: Inputs,
+    labels: Vec<String>,
+    /// The line where each example starts, from 1.
+    lines: Vec<u64>,
+    columns: Vec<String>,
+}
+
+fn read_parts(
+    train: &Path,
+    test: Option<&Path>,
+    read: impl Fn(&Path) -> Result<Raw, DataError>,
+) -> Result<(Raw, Option<Raw>), DataError> {
+    Ok((read(train)?, test.map(read).transpose()?))
+}
+
+fn join(train: Raw, test: Raw) -> Result<Dataset, DataError> {
+    let classes = Classes::of(&train)?;
+    if train.columns != test.columns {
+        return Err(DataError::ColumnsDiffer {
+            train: train.path,
+            wanted: train.columns.join(", "),
+            test: test.path,
+            found: test.columns.join(", "),
+        });
+    }
+    if test.labels.is_empty() {
+        return Err(DataError::TooFew {
+            path: test.path,
+            examples: 0,
+            wanted: 1,
+        });
+    }
+    let train_labels = classes.numbers(&train, &train.path)?;
+    let test_labels = classes.numbers(&test, &train.path)?;
+    Ok(Dataset {
+        train: Part::new(train.inputs, train_labels),
+        test: Part::new(test.inputs, test_labels),
+        classes: classes.names(),
+        columns: train.columns,
+    })
+}
+
+// The casts are of counts of examples, far below 2^52.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+fn split(raw: Raw, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
+    if !(test_share > 0.0 && test_share < 1.0) {
+        return Err(DataError::TestShare { value: test_share });
+    }
+    let classes = Classes::of(&raw)?;
+    let labels = classes.numbers(&raw, &raw.path)?;
+    let all = Part::new(raw.inputs, labels);
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let tests = ((all.len() as f64 * test_share).round() as usize).clamp(1, all.len() - 1);
+    let (test, train) = order.split_at(tests);
+    Ok(Dataset {
+        train: all.select(train),
+        test: all.select(test),
+        classes: classes.names(),
+        columns: raw.columns,
+    })
+}

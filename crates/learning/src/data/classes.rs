@@ -1,0 +1,76 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{DataError, MAX_CLASSES, Raw};
+
+/// The classes of a training file, in order.
+pub(super) enum Classes {
+    Integers(Vec<i64>),
+    Names(Vec<String>),
+}
+
+impl Classes {
+    pub(super) fn of(raw: &Raw) -> Result<Self, DataError> {
+        if raw.labels.len() < 2 {
+            return Err(DataError::TooFew {
+                path: raw.path.clone(),
+                examples: raw.labels.len(),
+                wanted: 2,
+            });
+        }
+        let integers: Result<BTreeSet<i64>, _> = raw.labels.iter().map(|l| l.parse()).collect();
+        let names = || raw.labels.iter().collect::<BTreeSet<_>>();
+        let classes = match integers {
+            Ok(integers) => Self::Integers(integers.into_iter().collect()),
+            Err(_) => Self::Names(names().into_iter().cloned().collect()),
+        };
+        match classes.len() {
+            1 => Err(DataError::OneClass {
+                path: raw.path.clone(),
+                class: raw.labels[0].clone(),
+                examples: raw.labels.len(),
+            }),
+            2..=MAX_CLASSES => Ok(classes),
+            classes => Err(DataError::TooManyClasses {
+                path: raw.path.clone(),
+                classes,
+            }),
+        }
+    }
+
+    /// The class number of each example of `raw`; `train` is the file that the classes are from.
+    pub(super) fn numbers(&self, raw: &Raw, train: &Path) -> Result<Vec<u16>, DataError> {
+        let number = |(label, line): (&String, &u64)| {
+            self.number(label).ok_or_else(|| DataError::UnknownClass {
+                train: train.to_owned(),
+                test: raw.path.clone(),
+                line: *line,
+                class: label.clone(),
+                classes: self.names().join(", "),
+            })
+        };
+        raw.labels.iter().zip(&raw.lines).map(number).collect()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Integers(integers) => integers.iter().map(ToString::to_string).collect(),
+            Self::Names(names) => names.clone(),
+        }
+    }
+
+    fn number(&self, label: &str) -> Option<u16> {
+        let place = match self {
+            Self::Integers(integers) => integers.binary_search(&label.parse().ok()?),
+            Self::Names(names) => names.binary_search_by(|name| name.as_str().cmp(label)),
+        };
+        u16::try_from(place.ok()?).ok()
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Integers(integers) => integers.len(),
+            Self::Names(names) => names.len(),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::{MAX_CLASSES, MAX_INDEX, MAX_NUMBER};
+
+/// What is wrong with a data set.
+#[derive(Debug, Error)]
+pub enum DataError {
+    /// A file could not be read or unpacked.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Some lines are malformed.
+    #[error("`{}` has {total} malformed {}; correct or remove {}:{}",
+        path.display(),
+        if *total == 1 { "line" } else { "lines" },
+        if *total == 1 { "it" } else { "them" },
+        List(lines, *total))]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The first of the malformed lines.
+        lines: Vec<MalformedLine>,
+        /// How many lines are malformed.
+        total: usize,
+    },
+    /// Quotation marks do not pair up, so some field has no end.
+    #[error("`{}` has an odd number of quotation marks, so a quoted field never ends; inside quotes, double a mark that belongs to the text", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A table is empty.
+    #[error("`{}` is empty, a header with the names of the columns is wanted", path.display())]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A column that was asked for is not in the header.
+    #[error("`{}` has no column `{column}`; its columns are {columns}", path.display())]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        column: String,
+        /// The columns there are, separated by commas.
+        columns: String,
+    },
+    /// Two columns have one name.
+    #[error("`{}` has two columns `{column}`; rename one of them", path.display())]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
+    /// The label is the only column, or the text column is the label column.
+    #[error("`{}` has nothing to learn from beside the label column `{label}`; name another label or text column", path.display())]
+    NoInputs {
+        /// The file.
+        path: PathBuf,
+        /// The label column.
+        label: String,
+    },
+    /// The columns of the test data are not those of the training data.
+    #[error("`{}` has the columns {found}, but `{}` has {wanted}; give both the same columns in the same order", test.display(), train.display())]
+    ColumnsDiffer {
+        /// The training data's file.
+        train: PathBuf,
+        /// Its columns of numbers, separated by commas.
+        wanted: String,
+        /// The test data's file.
+        test: PathBuf,
+        /// Its columns of numbers, separated by commas.
+        found: String,
+    },
+    /// There are too few examples.
+    #[error("the number of examples in `{}` is {examples}, at least {wanted} are wanted", path.display())]
+    TooFew {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        examples: usize,
+        /// How many are wanted.
+        wanted: usize,
+    },
+    /// All examples have the same class.
+    #[error("all {examples} examples in `{}` have the class `{class}`; a model needs at least two classes", path.display())]
+    OneClass {
+        /// The file.
+        path: PathBuf,
+        /// The class.
+        class: String,
+        /// How many examples there are.
+        examples: usize,
+    },
+    /// There are more classes than a model can have.
+    #[error("`{}` has {classes} classes, at most {MAX_CLASSES} are possible; is the label column the right one?", path.display())]
+    TooManyClasses {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        classes: usize,
+    },
+    /// Test data has a class that the training data lacks.
+    #[error("line {line} of `{}` has the class `{class}`, which `{}` does not have; its classes are {classes}", test.display(), train.display())]
+    UnknownClass {
+        /// The training data's file.
+        train: PathBuf,
+        /// The test data's file.
+        test: PathBuf,
+        /// The line in it, from 1.
+        line: u64,
+        /// The unknown class.
+        class: String,
+        /// The classes of the training data, separated by commas.
+        classes: String,
+    },
+    /// The share of test data is not a share.
+    #[error("the share of test data is {value}, a number above 0 and below 1 is wanted")]
+    TestShare {
+        /// The share given.
+        value: f64,
+    },
+}
+
+/// A malformed line.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {fault}")]
+pub struct MalformedLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub fault: LineFault,
+}
+
+/// What is wrong with a line. Values are cut after 40 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum LineFault {
+    #[error("the number of fields is {found}, {wanted} are wanted as in the header")]
+    FieldCount { found: usize, wanted: usize },
+    #[error("column `{column}` has `{value}`, UTF-8 is wanted")]
+    NotUtf8 { column: String, value: String },
+    #[error("column `{column}` has `{value}`, a number is wanted")]
+    NotANumber { column: String, value: String },
+    #[error(
+        "column `{column}` has `{value}`, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
+    )]
+    OutOfRange { column: String, value: String },
+    #[error("column `{column}` is empty, a class is wanted")]
+    EmptyLabel { column: String },
+    #[error("the label is `{value}`, an integer is wanted")]
+    LabelNotInteger { value: String },
+    #[error("there is `{value}`, `index:value` is wanted")]
+    NotAPair { value: String },
+    #[error("there is the index `{value}`, a whole number from 1 to {MAX_INDEX} is wanted")]
+    Index { value: String },
+    #[error("index {index} follows {previous}, indices must increase")]
+    IndexNotIncreasing { index: u32, previous: u32 },
+    #[error(
+        "index {index} has the value `{value}`, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
+    )]
+    Value { index: u32, value: String },
+}
+
+/// Gathers malformed lines, and keeps the first ones.
+pub(super) struct Malformed {
+    path: PathBuf,
+    lines: Vec<MalformedLine>,
+    total: usize,
+}
+
+impl Malformed {
+    const KEPT: usize = 10;
+
+    pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            lines: Vec::new(),
+            total: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, line: u64, fault: LineFault) {
+        self.total += 1;
+        if self.lines.len() < Self::KEPT {
+            self.lines.push(MalformedLine { line, fault });
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<(), DataError> {
+        if self.total == 0 {
+            return Ok(());
+        }
+        Err(DataError::Malformed {
+            path: self.path,
+            lines: self.lines,
+            total: self.total,
+        })
+    }
+}
+
+/// A value as messages show it.
+pub(super) fn shown(value: &[u8]) -> String {
+    const LONGEST: usize = 40;
+    let text = String::from_utf8_lossy(value);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
+struct List<'a>(&'a [MalformedLine], usize);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.0 {
+            write!(f, "\n  {line}")?;
+        }
+        match self.1 - self.0.len() {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+use ndarray::{Array2, Axis};
+
+/// A raw example.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Example<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A row of a table, one number a column.
+    Numbers(&'a [f64]),
+    /// The entries of a libsvm line that are not 0.
+    Indexed {
+        /// Indices from 0 (one less than in the file), increasing.
+        indices: &'a [u32],
+        /// The value at each index; none where all are 1.
+        values: Option<&'a [f64]>,
+    },
+}
+
+/// Examples with their classes.
+#[derive(Clone, Debug)]
+pub struct Part {
+    inputs: Inputs,
+    labels: Vec<u16>,
+}
+
+impl Part {
+    pub(super) fn new(inputs: Inputs, labels: Vec<u16>) -> Self {
+        debug_assert_eq!(inputs.len(), labels.len());
+        Self { inputs, labels }
+    }
+
+    /// How many examples there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// An example.
+    ///
+    /// # Panics
+    /// Where `index` is not below the length.
+    #[must_use]
+    pub fn example(&self, index: usize) -> Example<'_> {
+        match &self.inputs {
+            Inputs::Text(texts) => Example::Text(&texts[index]),
+            Inputs::Numbers(rows) => {
+                let width = rows.ncols();
+                let numbers = rows.as_slice().unwrap_or_default();
+                Example::Numbers(&numbers[index * width..(index + 1) * width])
+            }
+            Inputs::Indexed(rows) => rows.row(index),
+        }
+    }
+
+    /// The class number of each example.
+    #[must_use]
+    pub fn labels(&self) -> &[u16] {
+        &self.labels
+    }
+
+    /// The examples in order.
+    #[must_use]
+    pub fn examples(&self) -> impl ExactSizeIterator<Item = Example<'_>> {
+        (0..self.len()).map(|index| self.example(index))
+    }
+
+    /// The examples at `places`, in that order.
+    pub(super) fn select(&self, places: &[usize]) -> Self {
+        Self {
+            inputs: self.inputs.select(places),
+            labels: places.iter().map(|&place| self.labels[place]).collect(),
+        }
+    }
+}
+
+/// The inputs of examples, by what they are.
+#[derive(Clone, Debug)]
+pub(super) enum Inputs {
+    Text(Vec<String>),
+    /// Examples × columns, in standard (row-major) layout.
+    Numbers(Array2<f64>),
+    Indexed(SparseRows),
+}
+
+impl Inputs {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(texts) => texts.len(),
+            Self::Numbers(rows) => rows.nrows(),
+            Self::Indexed(rows) => rows.ends.len(),
+        }
+    }
+
+    fn select(&self, places: &[usize]) -> Self {
+        match self {
+            Self::Text(texts) => {
+                Self::Text(places.iter().map(|&place| texts[place].clone()).collect())
+            }
+            Self::Numbers(rows) => Self::Numbers(rows.select(Axis(0), places)),
+            Self::Indexed(rows) => {
+                let mut selected = SparseRows::default();
+                for &place in places {
+                    if let Example::Indexed { indices, values } = rows.row(place) {
+                        for (at, &index) in indices.iter().enumerate() {
+                            selected.push(index, values.map_or(1.0, |values| values[at]));
+                        }
+                    }
+                    selected.end_row();
+                }
+                Self::Indexed(selected)
+            }
+        }
+    }
+}
+
+/// Rows of entries that are not 0.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SparseRows {
+    indices: Vec<u32>,
+    /// Parallel to `indices`; absent as long as all are 1, which is most data and saves memory.
+    values: Option<Vec<f64>>,
+    /// Where each row ends in `indices`.
+    ends: Vec<usize>,
+}
+
+impl SparseRows {
+    /// Adds an entry to the row that is being built; an entry of 0 is the same as none.
+    // Data that says 1 says it exactly.
+    #[allow(clippy::float_cmp)]
+    pub(super) fn push(&mut self, index: u32, value: f64) {
+        if value == 0.0 {
+            return;
+        }
+        if value != 1.0 && self.values.is_none() {
+            self.values = Some(vec![1.0; self.indices.len()]);
+        }
+        self.indices.push(index);
+        if let Some(values) = &mut self.values {
+            values.push(value);
+        }
+    }
+
+    /// Ends the row that is being built.
+    pub(super) fn end_row(&mut self) {
+        self.ends.push(self.indices.len());
+    }
+
+    fn row(&self, index: usize) -> Example<'_> {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let range = start..self.ends[index];
+        Example::Indexed {
+            indices: &self.indices[range.clone()],
+            values: self.values.as_ref().map(|values| &values[range]),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! From raw examples to the bytes that a contract takes.
+
+mod encoder;
+mod error;
+mod names;
+mod samples;
+mod scaling;
+mod text;
+
+use cotrain_protocol::classifier::Kind;
+
+pub use encoder::Encoder;
+pub use error::EncodeError;
+pub use samples::{Layout, Samples};
+
+pub(crate) use samples::Row;
+
+use crate::data::{Dataset, MAX_CLASSES, Part};
+
+/// How many words a text model knows where nobody says.
+pub const DEFAULT_WORDS: usize = 2_000;
+
+/// A data set as samples.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// What models learn from, in the order of the data set.
+    pub train: Samples,
+    /// What they are measured on, in the order of the data set.
+    pub test: Samples,
+    /// Encodes further examples the same way.
+    pub encoder: Encoder,
+    /// The name of each class, by its number.
+    pub classes: Vec<String>,
+    /// How many numbers, training and test together, were too far from the mean for the dense
+    /// encoding and moved to its bounds.
+    pub clamped: usize,
+}
+
+/// Encodes a data set for classifiers of `kind`.
+///
+/// What an encoder knows, it learns from the training part alone:
+/// - text: which words are features. These are the `features` (2,000 where none is given) words
+///   that the most examples have, numbered by falling frequency; equal ones in the order of the
+///   words. A word is at least two letters, digits or underscores, in lower case; its value is 1.
+/// - libsvm: which indices are features. Where `features` is given, they are chosen and numbered
+///   as words are; otherwise all indices up to the largest keep their order.
+/// - tables: every column is a feature, and `features` may only say how many these are.
+///
+/// Fewer words or indices than `features` make fewer features. What is no feature is left out
+/// of a sample, as a model has no place for it.
+///
+/// The sparse encoding keeps which features are not 0. The dense encodings subtract a feature's
+/// mean and divide by its standard deviation (by 1 where that is 0), see [`Layout::scale`].
+///
+/// # Errors
+/// Where `kind` is binary and there are more classes, or there are no features, more than `kind`
+/// can have, or not as many as a table has columns.
+pub fn encode(
+    dataset: &Dataset,
+    kind: Kind,
+    features: Option<usize>,
+) -> Result<Encoded, EncodeError> {
+    let classes = dataset.classes.len();
+    if classes > most_classes(kind) {
+        return Err(EncodeError::NotBinary { kind, classes });
+    }
+    let encoder = Encoder::learn(dataset, kind, features)?;
+    let (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+    let (test, test_clamped) = encode_part(&encoder, &dataset.test, classes)?;
+    Ok(Encoded {
+        train,
+        test,
+        encoder,
+        classes: dataset.classes.clone(),
+        clamped: train_clamped + test_clamped,
+    })
+}
+
+/// How many classes the contracts of a kind can have (`docs/spec.md`).
+pub(crate) fn most_classes(kind: Kind) -> usize {
+    match kind {
+        Kind::SparsePerceptron | Kind::DensePerceptron => 2,
+        Kind::NaiveBayes | Kind::SparseNearestCentroid | Kind::DenseNearestCentroid => MAX_CLASSES,
+    }
+}
+
+/// The samples of a part, and how many numbers were clamped.
+fn encode_part(
+    encoder: &Encoder,
+    part: &Part,
+    classes: usize,
+) -> Result<(Samples, usize), EncodeError> {
+    let mut samples = Samples::new(encoder.layout(classes));
+    let mut clamped = 0;
+    for (example, &label) in part.examples().zip(part.labels()) {
+        let (sample, outside) = encoder.encode_counting(example)?;
+        samples.push(&sample, label);
+        clamped += outside;
+    }
+    Ok((samples, clamped))
+}

@@ -1,0 +1,160 @@
+use cotrain_protocol::classifier::Kind;
+use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
+
+use super::names::{Lookup, Names};
+use super::scaling::Scaling;
+use super::{EncodeError, Layout};
+use crate::data::{Dataset, Example, in_bounds};
+
+/// Encodes examples as the training data was encoded.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    names: Names,
+    lookup: Lookup,
+    form: Form,
+}
+
+/// The encoding, with what it takes beside the features.
+#[derive(Clone, Debug)]
+enum Form {
+    Sparse,
+    Dense16(Scaling),
+    Dense32(Scaling),
+}
+
+impl Encoder {
+    pub(super) fn learn(
+        dataset: &Dataset,
+        kind: Kind,
+        features: Option<usize>,
+    ) -> Result<Self, EncodeError> {
+        let names = Names::learn(dataset, features)?;
+        let (features, most) = (names.len(), most_features(kind));
+        if features == 0 {
+            return Err(EncodeError::NoFeatures);
+        }
+        if features > most {
+            return Err(EncodeError::TooManyFeatures {
+                kind,
+                features,
+                most,
+            });
+        }
+        let lookup = Lookup::new(&names);
+        let scaling = || Scaling::learn(&dataset.train, &lookup, features);
+        let form = match kind.encoding() {
+            Encoding::Sparse => Form::Sparse,
+            Encoding::Dense16 => Form::Dense16(scaling()?),
+            Encoding::Dense32 => Form::Dense32(scaling()?),
+        };
+        Ok(Self {
+            names,
+            lookup,
+            form,
+        })
+    }
+
+    /// How many features a sample has.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.names.len()
+    }
+
+    /// What a feature is: a word, the name of a column, or an index from 1.
+    #[must_use]
+    pub fn name(&self, feature: usize) -> Option<String> {
+        self.names.get(feature)
+    }
+
+    /// A sample of an example.
+    ///
+    /// # Errors
+    /// Where the example is not of the sort that the encoder learned from, has another number of
+    /// numbers, or a number that is not finite or beyond [`MAX_NUMBER`](crate::data::MAX_NUMBER).
+    pub fn encode(&self, example: Example<'_>) -> Result<Vec<u8>, EncodeError> {
+        self.encode_counting(example).map(|(sample, _)| sample)
+    }
+
+    pub(super) fn layout(&self, classes: usize) -> Layout {
+        let (encoding, scale) = match self.form {
+            Form::Sparse => (Encoding::Sparse, 1.0),
+            Form::Dense16(_) => (Encoding::Dense16, SCALE_16),
+            Form::Dense32(_) => (Encoding::Dense32, SCALE_32),
+        };
+        Layout {
+            encoding,
+            features: self.features(),
+            classes,
+            scale,
+        }
+    }
+
+    /// A sample of an example, and how many of its numbers were clamped.
+    pub(super) fn encode_counting(
+        &self,
+        example: Example<'_>,
+    ) -> Result<(Vec<u8>, usize), EncodeError> {
+        let features = self.lookup.features(example)?;
+        for &(feature, value) in &features {
+            if !in_bounds(value) {
+                return Err(EncodeError::OutOfRange {
+                    name: self.name(usize::from(feature)).unwrap_or_default(),
+                    value,
+                });
+            }
+        }
+        Ok(match &self.form {
+            Form::Sparse => {
+                let present: Vec<u16> = features.iter().map(|&(feature, _)| feature).collect();
+                (encode_sparse(&present), 0)
+            }
+            Form::Dense16(scaling) => {
+                let mut outside = 0;
+                let values = scaling.apply(&features);
+                let numbers: Vec<i16> = values
+                    .iter()
+                    .map(|value| to_i16(value * SCALE_16, &mut outside))
+                    .collect();
+                (encode_dense16(&numbers), outside)
+            }
+            Form::Dense32(scaling) => {
+                let mut outside = 0;
+                let values = scaling.apply(&features);
+                let numbers: Vec<i32> = values
+                    .iter()
+                    .map(|value| to_i32(value * SCALE_32, &mut outside))
+                    .collect();
+                (encode_dense32(&numbers), outside)
+            }
+        })
+    }
+}
+
+/// How many features the contracts of a kind can have (`docs/spec.md`).
+fn most_features(kind: Kind) -> usize {
+    match kind.encoding() {
+        Encoding::Sparse => 65_536,
+        Encoding::Dense16 | Encoding::Dense32 => 4_096,
+    }
+}
+
+/// Eight standard deviations fit into 16 bits.
+const SCALE_16: f64 = 4_096.0;
+/// 32,768 standard deviations fit into 32 bits.
+const SCALE_32: f64 = 65_536.0;
+
+// The casts are of whole numbers within the bounds: they saturate beyond, and what they then do is
+// what is wanted and counted.
+#[allow(clippy::cast_possible_truncation)]
+fn to_i16(value: f64, outside: &mut usize) -> i16 {
+    let whole = value.round();
+    *outside += usize::from(whole < f64::from(i16::MIN) || whole > f64::from(i16::MAX));
+    whole as i16
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn to_i32(value: f64, outside: &mut usize) -> i32 {
+    let whole = value.round();
+    *outside += usize::from(whole < f64::from(i32::MIN) || whole > f64::from(i32::MAX));
+    whole as i32
+}

@@ -1,0 +1,187 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+use super::{DEFAULT_WORDS, EncodeError, text};
+use crate::data::{Dataset, Example, Part};
+
+/// Which words, columns or indices are features, in the order of the feature numbers.
+#[derive(Clone, Debug)]
+pub(super) enum Names {
+    Words(Vec<String>),
+    Columns(Vec<String>),
+    /// Indices from 0.
+    Indices(Vec<u32>),
+}
+
+impl Names {
+    /// Chooses features by the training part.
+    pub(super) fn learn(dataset: &Dataset, features: Option<usize>) -> Result<Self, EncodeError> {
+        match (dataset.train.examples().next(), features) {
+            (None, _) => Err(EncodeError::NoFeatures),
+            (Some(Example::Text(_)), _) => {
+                let counts = word_counts(&dataset.train);
+                let words = most_frequent(counts, features.unwrap_or(DEFAULT_WORDS));
+                Ok(Self::Words(words))
+            }
+            (Some(Example::Numbers(_)), Some(features)) if features != dataset.columns.len() => {
+                Err(EncodeError::NotTheColumns {
+                    columns: dataset.columns.len(),
+                    features,
+                })
+            }
+            (Some(Example::Numbers(_)), _) => Ok(Self::Columns(dataset.columns.clone())),
+            (Some(Example::Indexed { .. }), features) => {
+                let counts = (0..).zip(index_counts(&dataset.train));
+                Ok(Self::Indices(match features {
+                    Some(features) => most_frequent(counts, features),
+                    None => counts.map(|(index, _)| index).collect(),
+                }))
+            }
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Words(names) | Self::Columns(names) => names.len(),
+            Self::Indices(indices) => indices.len(),
+        }
+    }
+
+    /// The word, the column's name, or the index from 1.
+    pub(super) fn get(&self, feature: usize) -> Option<String> {
+        match self {
+            Self::Words(names) | Self::Columns(names) => names.get(feature).cloned(),
+            Self::Indices(indices) => indices.get(feature).map(|index| (index + 1).to_string()),
+        }
+    }
+}
+
+/// From words, columns or indices to feature numbers.
+#[derive(Clone, Debug)]
+pub(super) enum Lookup {
+    Words(HashMap<String, u16>),
+    Columns(Vec<String>),
+    /// By index from 0; none for an index that is no feature.
+    Indices(Vec<Option<u16>>),
+}
+
+impl Lookup {
+    /// The inverse of at most 65,536 `names`.
+    pub(super) fn new(names: &Names) -> Self {
+        match names {
+            Names::Words(words) => Self::Words(words.iter().cloned().zip(0..=u16::MAX).collect()),
+            Names::Columns(columns) => Self::Columns(columns.clone()),
+            Names::Indices(indices) => {
+                let width = indices.iter().max().map_or(0, |&last| last as usize + 1);
+                let mut numbers = vec![None; width];
+                for (&index, number) in indices.iter().zip(0..=u16::MAX) {
+                    numbers[index as usize] = Some(number);
+                }
+                Self::Indices(numbers)
+            }
+        }
+    }
+
+    /// An example's features that are not 0, with their values, by increasing number.
+    pub(super) fn features(&self, example: Example<'_>) -> Result<Vec<(u16, f64)>, EncodeError> {
+        let mut features: Vec<(u16, f64)> = match (self, example) {
+            (Self::Words(numbers), Example::Text(text)) => text::words(&text.to_lowercase())
+                .filter_map(|word| Some((*numbers.get(word)?, 1.0)))
+                .collect(),
+            (Self::Columns(columns), Example::Numbers(values)) => {
+                if values.len() != columns.len() {
+                    return Err(EncodeError::WrongWidth {
+                        found: values.len(),
+                        wanted: columns.len(),
+                        columns: columns.join(", "),
+                    });
+                }
+                (0..=u16::MAX).zip(values.iter().copied()).collect()
+            }
+            (Self::Indices(numbers), Example::Indexed { indices, values }) => indices
+                .iter()
+                .enumerate()
+                .filter_map(|(at, &index)| {
+                    let number = (*numbers.get(index as usize)?)?;
+                    let value = values.map_or(Some(1.0), |values| values.get(at).copied())?;
+                    Some((number, value))
+                })
+                .collect(),
+            (_, example) => {
+                return Err(EncodeError::WrongSort {
+                    found: sort(example),
+                    wanted: self.sort(),
+                });
+            }
+        };
+        features.retain(|&(_, value)| value != 0.0);
+        features.sort_unstable_by_key(|&(number, _)| number);
+        features.dedup_by_key(|&mut (number, _)| number);
+        Ok(features)
+    }
+
+    fn sort(&self) -> &'static str {
+        match self {
+            Self::Words(_) => TEXT,
+            Self::Columns(_) => NUMBERS,
+            Self::Indices(_) => INDEXED,
+        }
+    }
+}
+
+const TEXT: &str = "text";
+const NUMBERS: &str = "a row of numbers";
+const INDEXED: &str = "indices with values";
+
+fn sort(example: Example<'_>) -> &'static str {
+    match example {
+        Example::Text(_) => TEXT,
+        Example::Numbers(_) => NUMBERS,
+        Example::Indexed { .. } => INDEXED,
+    }
+}
+
+/// How many examples have each word.
+fn word_counts(part: &Part) -> HashMap<String, u32> {
+    let mut counts = HashMap::new();
+    for example in part.examples() {
+        if let Example::Text(text) = example {
+            let text = text.to_lowercase();
+            for word in text::words(&text).collect::<BTreeSet<_>>() {
+                match counts.get_mut(word) {
+                    Some(count) => *count += 1,
+                    None => {
+                        counts.insert(word.to_owned(), 1);
+                    }
+                }
+            }
+        }
+    }
+    counts
+}
+
+/// How many examples have each index, from 0 to the largest.
+fn index_counts(part: &Part) -> Vec<u32> {
+    let mut counts = Vec::new();
+    for example in part.examples() {
+        if let Example::Indexed { indices, .. } = example {
+            if let Some(&last) = indices.last() {
+                counts.resize(counts.len().max(last as usize + 1), 0);
+            }
+            for &index in indices {
+                counts[index as usize] += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// The `wanted` most frequent names by falling frequency, equal ones by themselves.
+fn most_frequent<T: Ord>(counts: impl IntoIterator<Item = (T, u32)>, wanted: usize) -> Vec<T> {
+    let mut counts: Vec<(T, u32)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|(a, a_count), (b, b_count)| {
+        (Reverse(a_count), a).cmp(&(Reverse(b_count), b))
+    });
+    counts.truncate(wanted);
+    counts.into_iter().map(|(name, _)| name).collect()
+}

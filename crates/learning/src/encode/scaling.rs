@@ -1,0 +1,56 @@
+use ndarray::Array1;
+
+use super::EncodeError;
+use super::names::Lookup;
+use crate::data::Part;
+
+/// How the dense encodings make numbers of about one unit from values of any size.
+#[derive(Clone, Debug)]
+pub(super) struct Scaling {
+    /// A feature's mean over the training part.
+    mean: Array1<f64>,
+    /// A feature's standard deviation there (of the population), 1 where that is 0.
+    deviation: Array1<f64>,
+}
+
+impl Scaling {
+    /// Learns from the training part, in two passes and in its order.
+    pub(super) fn learn(
+        part: &Part,
+        lookup: &Lookup,
+        features: usize,
+    ) -> Result<Self, EncodeError> {
+        let mut mean = Array1::zeros(features);
+        let mut count = 0.0;
+        for example in part.examples() {
+            mean += &dense(&lookup.features(example)?, features);
+            count += 1.0;
+        }
+        mean /= count;
+        let mut variance = Array1::<f64>::zeros(features);
+        for example in part.examples() {
+            let from_mean = dense(&lookup.features(example)?, features) - &mean;
+            variance += &(&from_mean * &from_mean);
+        }
+        variance /= count;
+        let deviation = variance.mapv(|variance| match variance.sqrt() {
+            0.0 => 1.0,
+            deviation => deviation,
+        });
+        Ok(Self { mean, deviation })
+    }
+
+    /// The values of all features in standard deviations from the mean.
+    pub(super) fn apply(&self, features: &[(u16, f64)]) -> Array1<f64> {
+        (dense(features, self.mean.len()) - &self.mean) / &self.deviation
+    }
+}
+
+/// The values of all features, 0 for those that are not given.
+fn dense(features: &[(u16, f64)], width: usize) -> Array1<f64> {
+    let mut row = Array1::zeros(width);
+    for &(feature, value) in features {
+        row[usize::from(feature)] = value;
+    }
+    row
+}

@@ -1,0 +1,18 @@
+/// The words of a text: every longest run of at least two letters, digits or underscores, in
+/// lower case. This is the rule `\b\w\w+\b` of scikit-learn's `CountVectorizer`.
+pub(super) fn words(lower_case: &str) -> impl Iterator<Item = &str> {
+    lower_case
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| word.chars().nth(1).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn a_word_has_two_characters_at_least() {
+        let found: Vec<&str> = words("it's a 10 of 10, déjà-vu! x_1 … é").collect();
+        assert_eq!(found, ["it", "10", "of", "10", "déjà", "vu", "x_1"]);
+    }
+}

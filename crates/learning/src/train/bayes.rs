@@ -1,0 +1,98 @@
+//! Multinomial naive Bayes with additive smoothing (Manning, Raghavan, Schütze: Introduction to
+//! Information Retrieval, 13.2), on the presence of features.
+
+use cotrain_protocol::classifier::Parameters;
+use ndarray::{Array1, Array2};
+
+use super::{Floats, Learned, Options, TrainError, learned_by_contract};
+use crate::encode::{Row, Samples};
+
+/// The contract's smoothing that stands for 1.
+const SMOOTHING_SCALE: f64 = 256.0;
+
+// A smoothing within its bounds fits; so does the number of features and classes.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, TrainError> {
+    let smoothing = (options.smoothing * SMOOTHING_SCALE).round();
+    if !(smoothing >= 1.0 && smoothing <= f64::from(u32::MAX)) {
+        return Err(TrainError::Smoothing {
+            value: options.smoothing,
+        });
+    }
+    let layout = samples.layout();
+    let parameters = Parameters::NaiveBayes {
+        classes: layout.classes as u16,
+        features: layout.features as u32,
+        smoothing: smoothing as u32,
+    };
+    Ok(Learned {
+        floats: Box::new(NaiveBayes::fit(samples, options.smoothing)),
+        classifier: learned_by_contract(parameters, samples)?,
+        epochs: 1,
+        scale: 1.0,
+        max_abs_error: (smoothing / SMOOTHING_SCALE - options.smoothing).abs(),
+    })
+}
+
+/// Naive Bayes in floats, without logarithms: their last bits differ between machines.
+struct NaiveBayes {
+    /// Each class's share of the samples.
+    shares: Array1<f64>,
+    /// The probability of a feature in a class: classes × features.
+    probabilities: Array2<f64>,
+}
+
+impl NaiveBayes {
+    // Counts are far below 2^52.
+    #[allow(clippy::cast_precision_loss)]
+    fn fit(samples: &Samples, smoothing: f64) -> Self {
+        let layout = samples.layout();
+        let mut counts = Array2::zeros((layout.classes, layout.features));
+        for (index, &label) in samples.labels().iter().enumerate() {
+            let counts = counts.row_mut(usize::from(label));
+            samples.row(index).add_to(counts, 1.0);
+        }
+        for mut counts in counts.rows_mut() {
+            let total = counts.sum() + smoothing * layout.features as f64;
+            counts.mapv_inplace(|count| (count + smoothing) / total);
+        }
+        Self {
+            shares: samples.class_counts() / samples.len() as f64,
+            probabilities: counts,
+        }
+    }
+
+    /// A class's share times the probabilities of the present features, as the negated exponent
+    /// of `2^512` and a mantissa from `2^-512` to 1.
+    fn likelihood(&self, class: usize, row: &Row<'_>) -> (u32, f64) {
+        let step = f64::from_bits((1023 + 512) << 52);
+        let (mut shifts, mut mantissa) = (0, self.shares[class]);
+        let probabilities = self.probabilities.row(class);
+        for feature in row.present() {
+            mantissa *= probabilities[feature];
+            if mantissa < 1.0 / step {
+                mantissa *= step;
+                shifts += 1;
+            }
+        }
+        (shifts, mantissa)
+    }
+}
+
+impl Floats for NaiveBayes {
+    fn predict(&self, row: &Row<'_>) -> u16 {
+        let mut best = None;
+        for (class, &share) in (0..).zip(&self.shares) {
+            if share > 0.0 {
+                let (shifts, mantissa) = self.likelihood(usize::from(class), row);
+                let better = best.is_none_or(|(_, least, most)| {
+                    shifts < least || (shifts == least && mantissa > most)
+                });
+                if better {
+                    best = Some((class, shifts, mantissa));
+                }
+            }
+        }
+        best.map_or(0, |(class, ..)| class)
+    }
+}

@@ -1,0 +1,72 @@
+//! The nearest centroid by Euclidean distance.
+
+use cotrain_protocol::classifier::Parameters;
+use cotrain_protocol::sample::Encoding;
+use ndarray::Array2;
+
+use super::{Floats, Learned, TrainError, learned_by_contract};
+use crate::encode::{Row, Samples};
+
+// The number of features and classes fits.
+#[allow(clippy::cast_possible_truncation)]
+pub(super) fn learn(samples: &Samples) -> Result<Learned, TrainError> {
+    let layout = samples.layout();
+    let (classes, features) = (layout.classes as u16, layout.features as u32);
+    let parameters = match layout.encoding {
+        Encoding::Sparse => Parameters::SparseNearestCentroid { classes, features },
+        _ => Parameters::DenseNearestCentroid { classes, features },
+    };
+    Ok(Learned {
+        floats: Box::new(NearestCentroid::fit(samples)),
+        classifier: learned_by_contract(parameters, samples)?,
+        epochs: 1,
+        scale: layout.scale,
+        max_abs_error: 0.0,
+    })
+}
+
+/// The centroids in floats.
+struct NearestCentroid {
+    /// The mean of each class's samples: classes × features.
+    means: Array2<f64>,
+    /// The squared length of each mean; none for a class without samples.
+    squares: Vec<Option<f64>>,
+}
+
+impl NearestCentroid {
+    fn fit(samples: &Samples) -> Self {
+        let layout = samples.layout();
+        let mut means = Array2::zeros((layout.classes, layout.features));
+        for (index, &label) in samples.labels().iter().enumerate() {
+            let sums = means.row_mut(usize::from(label));
+            samples.row(index).add_to(sums, 1.0);
+        }
+        let mut squares = Vec::with_capacity(layout.classes);
+        for (mut mean, count) in means.rows_mut().into_iter().zip(samples.class_counts()) {
+            if count > 0.0 {
+                mean /= count;
+                squares.push(Some(mean.dot(&mean)));
+            } else {
+                squares.push(None);
+            }
+        }
+        Self { means, squares }
+    }
+}
+
+impl Floats for NearestCentroid {
+    /// The squared distance `|x - m|^2` less `|x|^2`, which is the same for all, is
+    /// `|m|^2 - 2 x m`.
+    fn predict(&self, row: &Row<'_>) -> u16 {
+        let mut nearest = (0, f64::INFINITY);
+        for ((class, mean), square) in (0..).zip(self.means.rows()).zip(&self.squares) {
+            if let Some(square) = square {
+                let distance = square - 2.0 * row.dot(&mean);
+                if distance < nearest.1 {
+                    nearest = (class, distance);
+                }
+            }
+        }
+        nearest.0
+    }
+}

@@ -1,0 +1,462 @@
+//! Reading data sets: what is read, and what every kind of mistake is told.
+
+use std::error::Error;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use cotrain_learning::data::{DataError, Dataset, Example, Source, load};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// A folder with `train` and, where given, `test`.
+struct Files {
+    folder: TempDir,
+    test: bool,
+}
+
+impl Files {
+    fn new(train: impl AsRef<[u8]>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("train"), train).unwrap();
+        Self {
+            folder,
+            test: false,
+        }
+    }
+
+    fn with_test(train: impl AsRef<[u8]>, test: impl AsRef<[u8]>) -> Self {
+        let files = Self::new(train);
+        fs::write(files.folder.path().join("test"), test).unwrap();
+        Self {
+            test: true,
+            ..files
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn libsvm(&self) -> Result<Dataset, DataError> {
+        self.load(|train, test| Source::Libsvm { train, test })
+    }
+
+    fn csv(&self, text: Option<&str>) -> Result<Dataset, DataError> {
+        self.load(|train, test| Source::Csv {
+            train,
+            test,
+            label: "class".to_owned(),
+            text: text.map(ToOwned::to_owned),
+        })
+    }
+
+    fn tsv(&self, text: Option<&str>) -> Result<Dataset, DataError> {
+        self.load(|train, test| Source::Tsv {
+            train,
+            test,
+            label: "class".to_owned(),
+            text: text.map(ToOwned::to_owned),
+        })
+    }
+
+    fn load(
+        &self,
+        source: impl Fn(PathBuf, Option<PathBuf>) -> Source,
+    ) -> Result<Dataset, DataError> {
+        let test = self.test.then(|| self.path("test"));
+        load(&source(self.path("train"), test), 0.5, 7)
+    }
+
+    /// What the mistake is told, with file names alone in place of paths.
+    fn told(&self, result: Result<Dataset, DataError>) -> String {
+        let folder = format!("{}/", self.folder.path().display());
+        result.unwrap_err().to_string().replace(&folder, "")
+    }
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn texts(dataset: &Dataset) -> Vec<&str> {
+    let text = |example| match example {
+        Example::Text(text) => text,
+        other => panic!("{other:?} is no text"),
+    };
+    dataset.train.examples().map(text).collect()
+}
+
+#[test]
+fn reviews_are_split_by_seed() {
+    let first = load(&Source::MovieReviews, 0.2, 1).unwrap();
+    assert_eq!((first.train.len(), first.test.len()), (8_300, 2_075));
+    assert_eq!(first.classes, ["negative", "positive"]);
+    let positive = |labels: &[u16]| labels.iter().filter(|&&label| label == 1).count();
+    assert_eq!(
+        positive(first.train.labels()) + positive(first.test.labels()),
+        5_144
+    );
+
+    let again = load(&Source::MovieReviews, 0.2, 1).unwrap();
+    assert_eq!(texts(&first), texts(&again));
+    let other = load(&Source::MovieReviews, 0.2, 2).unwrap();
+    assert_ne!(texts(&first), texts(&other));
+}
+
+#[test]
+fn a_share_leaves_both_parts_something() {
+    let files = Files::new("0 1:1\n1 2:1\n");
+    for share in [0.001, 0.999] {
+        let source = Source::Libsvm {
+            train: files.path("train"),
+            test: None,
+        };
+        let dataset = load(&source, share, 0).unwrap();
+        assert_eq!((dataset.train.len(), dataset.test.len()), (1, 1));
+    }
+}
+
+#[test]
+fn a_share_must_be_one() {
+    for share in [0.0, 1.0, -0.5, f64::NAN] {
+        let told = load(&Source::MovieReviews, share, 0)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            told,
+            format!("the share of test data is {share}, a number above 0 and below 1 is wanted")
+        );
+    }
+}
+
+#[test]
+fn libsvm_is_read_as_it_stands() {
+    let train = "+1 1:1 4:-2.5e1 # noted\n\n# a comment\n-1\r\n1 2:1 3:0 16777216:1\n";
+    let files = Files::with_test(train, "-1 1:1\n");
+    let dataset = files.libsvm().unwrap();
+    assert_eq!(dataset.classes, ["-1", "1"]);
+    assert_eq!(dataset.train.labels(), [1, 0, 1]);
+    assert_eq!(dataset.test.labels(), [0]);
+    let rows: Vec<(&[u32], &[f64])> = vec![
+        (&[0, 3], &[1.0, -25.0]),
+        (&[], &[]),
+        (&[1, 16_777_215], &[1.0, 1.0]),
+    ];
+    for (example, (indices, values)) in dataset.train.examples().zip(rows) {
+        let values = Some(values);
+        assert_eq!(example, Example::Indexed { indices, values });
+    }
+    let indices = &[0][..];
+    let values = None;
+    assert_eq!(
+        dataset.test.example(0),
+        Example::Indexed { indices, values }
+    );
+}
+
+#[test]
+fn values_survive_a_split() {
+    let lines = "0 1:0.5 3:1\n1 2:1\n0 1:2\n1 9:9\n";
+    let dataset = Files::new(lines).libsvm().unwrap();
+    let mut sum = 0.0;
+    for example in dataset.train.examples().chain(dataset.test.examples()) {
+        let Example::Indexed { indices, values } = example else {
+            panic!("{example:?} has no indices")
+        };
+        sum += values.map_or(indices.len() as f64, |values| values.iter().sum());
+    }
+    assert_eq!(sum, 13.5);
+}
+
+#[test]
+fn classes_are_sorted_as_numbers_where_all_are() {
+    let dataset = Files::new("10 1:1\n9 1:1\n-3 1:1\n+9 1:1")
+        .libsvm()
+        .unwrap();
+    assert_eq!(dataset.classes, ["-3", "9", "10"]);
+    let dataset = Files::new("class,x\n10,1\n9,2\nb,3\n").csv(None).unwrap();
+    assert_eq!(dataset.classes, ["10", "9", "b"]);
+}
+
+#[test]
+fn gzipped_files_are_known_by_their_content() {
+    let plain = "class,text\nyes,good\nno,bad\n";
+    let test = gzipped(b"text,class\nfine,no\n");
+    let dataset = Files::with_test(gzipped(plain.as_bytes()), test)
+        .csv(Some("text"))
+        .unwrap();
+    assert_eq!(texts(&dataset), ["good", "bad"]);
+    assert_eq!(dataset.test.example(0), Example::Text("fine"));
+    assert_eq!(dataset.test.labels(), [0]);
+
+    let mut cut = gzipped(plain.as_bytes());
+    cut.truncate(cut.len() - 9);
+    let files = Files::new(cut);
+    let error = files.csv(Some("text")).unwrap_err();
+    assert!(error.source().is_some());
+    assert_eq!(files.told(Err(error)), "cannot read `train`");
+}
+
+#[test]
+fn csv_has_quoted_texts_and_other_columns() {
+    let train = "\u{feff}id,class,text\r\n1, yes ,\"so \"\"good\"\",\nreally\"\r\n2,no,bad\r\n";
+    let files = Files::with_test(train, "id,class,text\n3,yes,x\n");
+    let dataset = files.csv(Some("text")).unwrap();
+    assert_eq!(texts(&dataset), ["so \"good\",\nreally", "bad"]);
+    assert_eq!(dataset.classes, ["no", "yes"]);
+    assert!(dataset.columns.is_empty());
+}
+
+#[test]
+fn tables_of_numbers_keep_their_columns() {
+    let files = Files::with_test("x,class,y\n1, 0 ,2.5\n-3e2,1,0\n", "x,class,y\n7,0,8\n");
+    let dataset = files.csv(None).unwrap();
+    assert_eq!(dataset.columns, ["x", "y"]);
+    let rows: Vec<Example<'_>> = dataset.train.examples().collect();
+    assert_eq!(
+        rows,
+        [
+            Example::Numbers(&[1.0, 2.5]),
+            Example::Numbers(&[-300.0, 0.0])
+        ]
+    );
+    assert_eq!(dataset.test.example(0), Example::Numbers(&[7.0, 8.0]));
+}
+
+#[test]
+fn quotation_marks_mean_nothing_in_tsv() {
+    let files = Files::with_test("class\ttext\n0\t\"so\n1\tit, is\n", "class\ttext\n0\tx\n");
+    assert_eq!(texts(&files.tsv(Some("text")).unwrap()), ["\"so", "it, is"]);
+}
+
+#[test]
+fn every_malformed_libsvm_line_is_told() {
+    let files = Files::new(
+        "0 1:1\nyes 1:1\n1.5 1:1\n1 5\n1 0:1\n1 x:1\n1 16777217:1\n1 3:1 3:1\n1 3:1 2:1\n1 2:abc\n\
+         1 2:nan\n1 2:-inf\n1 2:1e101\n",
+    );
+    assert_eq!(
+        files.told(files.libsvm()),
+        "`train` has 12 malformed lines; correct or remove them:
+  line 2: the label is `yes`, an integer is wanted
+  line 3: the label is `1.5`, an integer is wanted
+  line 4: there is `5`, `index:value` is wanted
+  line 5: there is the index `0`, a whole number from 1 to 16777216 is wanted
+  line 6: there is the index `x`, a whole number from 1 to 16777216 is wanted
+  line 7: there is the index `16777217`, a whole number from 1 to 16777216 is wanted
+  line 8: index 3 follows 3, indices must increase
+  line 9: index 2 follows 3, indices must increase
+  line 10: index 2 has the value `abc`, a number between -1e100 and 1e100 is wanted
+  line 11: index 2 has the value `nan`, a number between -1e100 and 1e100 is wanted
+  and 2 more"
+    );
+}
+
+#[test]
+fn every_malformed_line_of_a_table_is_told() {
+    let files = Files::new(
+        b"class,x\n0,1\n1,abc\n0\n1,2,3\n,4\n1,inf\n1,NaN\n1,-1e101\n1,\xff\n\xfe,1\n1,\n"
+            .as_slice(),
+    );
+    assert_eq!(
+        files.told(files.csv(None)),
+        "`train` has 10 malformed lines; correct or remove them:
+  line 3: column `x` has `abc`, a number is wanted
+  line 4: the number of fields is 1, 2 are wanted as in the header
+  line 5: the number of fields is 3, 2 are wanted as in the header
+  line 6: column `class` is empty, a class is wanted
+  line 7: column `x` has `inf`, a number between -1e100 and 1e100 is wanted
+  line 8: column `x` has `NaN`, a number between -1e100 and 1e100 is wanted
+  line 9: column `x` has `-1e101`, a number between -1e100 and 1e100 is wanted
+  line 10: column `x` has `\u{fffd}`, UTF-8 is wanted
+  line 11: column `class` has `\u{fffd}`, UTF-8 is wanted
+  line 12: column `x` has ``, a number is wanted"
+    );
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let files = Files::new(format!("class,x\n0,{}\n", "é".repeat(50)));
+    assert_eq!(
+        files.told(files.csv(None)),
+        format!(
+            "`train` has 1 malformed line; correct or remove it:\n  \
+             line 2: column `x` has `{}…`, a number is wanted",
+            "é".repeat(40)
+        )
+    );
+}
+
+#[test]
+fn mistakes_in_a_header_are_told() {
+    let told = |train: &[u8], text| {
+        let files = Files::new(train);
+        files.told(files.csv(text))
+    };
+    let cases: [(&[u8], _, _); 7] = [
+        (
+            b"",
+            None,
+            "`train` is empty, a header with the names of the columns is wanted",
+        ),
+        (
+            b"x,y\n1,2\n",
+            None,
+            "`train` has no column `class`; its columns are x, y",
+        ),
+        (
+            b"class,y\n1,2\n",
+            Some("text"),
+            "`train` has no column `text`; its columns are class, y",
+        ),
+        (
+            b"class,x,x\n1,2,3\n",
+            None,
+            "`train` has two columns `x`; rename one of them",
+        ),
+        (
+            b"class\n1\n0\n",
+            None,
+            "`train` has nothing to learn from beside the label column `class`; name another label \
+             or text column",
+        ),
+        (
+            b"class,x\n1,2\n0,1\n",
+            Some("class"),
+            "`train` has nothing to learn from beside the label column `class`; name another label \
+             or text column",
+        ),
+        (
+            b"class,\xff\n1,2\n",
+            None,
+            "`train` has 1 malformed line; correct or remove it:\n  line 1: column `number 2` has \
+             `\u{fffd}`, UTF-8 is wanted",
+        ),
+    ];
+    for (train, text, wanted) in cases {
+        assert_eq!(told(train, text), wanted);
+    }
+}
+
+#[test]
+fn a_quote_that_never_ends_is_told() {
+    let files = Files::new("class,text\n1,\"so\n0,it\n1,is\n");
+    assert_eq!(
+        files.told(files.csv(Some("text"))),
+        "`train` has an odd number of quotation marks, so a quoted field never ends; inside quotes, \
+         double a mark that belongs to the text"
+    );
+}
+
+#[test]
+fn what_cannot_be_learned_from_is_told() {
+    let many: String = (0..257).map(|class| format!("{class} 1:1\n")).collect();
+    for (train, wanted) in [
+        (
+            "",
+            "the number of examples in `train` is 0, at least 2 are wanted",
+        ),
+        (
+            "1 1:1\n",
+            "the number of examples in `train` is 1, at least 2 are wanted",
+        ),
+        (
+            "1 1:1\n+1 1:1\n",
+            "all 2 examples in `train` have the class `1`; a model needs at least two classes",
+        ),
+        (
+            many.as_str(),
+            "`train` has 257 classes, at most 256 are possible; is the label column the right one?",
+        ),
+    ] {
+        let files = Files::new(train);
+        assert_eq!(files.told(files.libsvm()), wanted);
+    }
+}
+
+#[test]
+fn test_data_must_fit_the_training_data() {
+    let files = Files::with_test("0 1:1\n1 1:1\n", "");
+    assert_eq!(
+        files.told(files.libsvm()),
+        "the number of examples in `test` is 0, at least 1 are wanted"
+    );
+
+    let files = Files::with_test("0 1:1\n1 1:1\n", "1 1:1\n\n2 1:1\n");
+    assert_eq!(
+        files.told(files.libsvm()),
+        "line 3 of `test` has the class `2`, which `train` does not have; its classes are 0, 1"
+    );
+
+    let files = Files::with_test("class,x,y\n0,1,2\n1,1,2\n", "class,y,x\n0,1,2\n");
+    assert_eq!(
+        files.told(files.csv(None)),
+        "`test` has the columns y, x, but `train` has x, y; give both the same columns in the same \
+         order"
+    );
+}
+
+#[test]
+fn a_missing_file_is_told_with_its_reason() {
+    let source = Source::Libsvm {
+        train: Path::new("no-such-file").to_owned(),
+        test: None,
+    };
+    let error = load(&source, 0.2, 0).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read `no-such-file`");
+    assert!(error.source().is_some());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_bring_a_parser_down(bytes: Vec<u8>, more in "[0-9:., \"\t\n#a-z+-]{0,80}") {
+        let header = [b"class,text\n", more.as_bytes(), &bytes].concat();
+        let files = Files::new(&header);
+        let _ = files.csv(Some("text"));
+        let _ = files.csv(None);
+        let _ = files.tsv(Some("text"));
+        let files = Files::new([more.as_bytes(), &bytes].concat());
+        let _ = files.libsvm();
+        let _ = files.csv(None);
+    }
+
+    #[test]
+    fn what_was_written_is_read(
+        rows in prop::collection::vec((-3_i64..3, prop::collection::btree_map(1_u32..99, -1e9..1e9, 0..9)), 2..20)
+    ) {
+        let lines: String = rows
+            .iter()
+            .map(|(label, entries)| {
+                let entries: String = entries.iter().map(|(i, v)| format!(" {i}:{v}")).collect();
+                format!("{label}{entries}\n")
+            })
+            .collect();
+        let files = Files::with_test(&lines, &lines);
+        match files.libsvm() {
+            Err(DataError::OneClass { .. }) => {
+                prop_assert!(rows.iter().all(|(label, _)| *label == rows[0].0));
+            }
+            Err(error) => prop_assert!(false, "{error}"),
+            Ok(dataset) => {
+                for (at, (label, entries)) in rows.iter().enumerate() {
+                    let class = usize::from(dataset.train.labels()[at]);
+                    prop_assert_eq!(&dataset.classes[class], &label.to_string());
+                    let kept: Vec<(u32, f64)> =
+                        entries.iter().map(|(&i, &v)| (i - 1, v)).filter(|&(_, v)| v != 0.0).collect();
+                    let Example::Indexed { indices, values } = dataset.train.example(at) else {
+                        panic!("no indices")
+                    };
+                    prop_assert_eq!(indices.to_vec(), kept.iter().map(|&(i, _)| i).collect::<Vec<_>>());
+                    if let Some(values) = values {
+                        prop_assert_eq!(values.to_vec(), kept.iter().map(|&(_, v)| v).collect::<Vec<_>>());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Encoding examples as samples.
+
+use std::fs;
+
+use cotrain_learning::data::{Dataset, Example, Source, load};
+use cotrain_learning::encode::{EncodeError, Encoded, Samples, encode};
+use cotrain_protocol::classifier::Kind;
+use proptest::prelude::*;
+
+/// A data set with the same lines for training and test.
+fn csv(lines: &str, text: Option<&str>) -> Dataset {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train");
+    fs::write(&path, lines).unwrap();
+    let source = Source::Csv {
+        train: path.clone(),
+        test: Some(path),
+        label: "class".to_owned(),
+        text: text.map(ToOwned::to_owned),
+    };
+    load(&source, 0.5, 0).unwrap()
+}
+
+fn libsvm(lines: &str) -> Dataset {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train");
+    fs::write(&path, lines).unwrap();
+    let source = Source::Libsvm {
+        train: path.clone(),
+        test: Some(path),
+    };
+    load(&source, 0.5, 0).unwrap()
+}
+
+fn numbers16(sample: &[u8]) -> Vec<i16> {
+    let (numbers, rest) = sample.as_chunks();
+    assert!(rest.is_empty());
+    numbers.iter().copied().map(i16::from_be_bytes).collect()
+}
+
+fn numbers32(sample: &[u8]) -> Vec<i32> {
+    let (numbers, rest) = sample.as_chunks();
+    assert!(rest.is_empty());
+    numbers.iter().copied().map(i32::from_be_bytes).collect()
+}
+
+fn all<T>(samples: &Samples, numbers: fn(&[u8]) -> Vec<T>) -> Vec<Vec<T>> {
+    samples.iter().map(|(sample, _)| numbers(sample)).collect()
+}
+
+fn names(encoded: &Encoded) -> Vec<String> {
+    (0..)
+        .map_while(|feature| encoded.encoder.name(feature))
+        .collect()
+}
+
+const TEXTS: &str = "class,text\n0,The film is bad\n1,\"the FILM, the good film\"\n1,Is it good?\n";
+
+#[test]
+fn words_are_numbered_by_falling_frequency() {
+    let dataset = csv(TEXTS, Some("text"));
+    let encoded = encode(&dataset, Kind::SparsePerceptron, None).unwrap();
+    assert_eq!(names(&encoded), ["film", "good", "is", "the", "bad", "it"]);
+    let samples = all(&encoded.train, numbers16);
+    assert_eq!(samples, [vec![0, 2, 3, 4], vec![0, 1, 3], vec![1, 2, 5]]);
+    assert_eq!(encoded.train.labels(), [0, 1, 1]);
+    assert_eq!(encoded.train, encoded.test);
+    assert_eq!(encoded.classes, ["0", "1"]);
+
+    let few = encode(&dataset, Kind::NaiveBayes, Some(3)).unwrap();
+    assert_eq!(names(&few), ["film", "good", "is"]);
+    let sample = few
+        .encoder
+        .encode(Example::Text("A GOOD actor is a good actor"))
+        .unwrap();
+    assert_eq!(numbers16(&sample), [1, 2]);
+    let sample = few.encoder.encode(Example::Text("")).unwrap();
+    assert_eq!(numbers16(&sample), []);
+}
+
+#[test]
+fn words_can_be_dense() {
+    let encoded = encode(&csv(TEXTS, Some("text")), Kind::DensePerceptron, Some(1)).unwrap();
+    // Two of three texts have the word: mean 2/3, deviation sqrt(2)/3.
+    let (with, without) = (2_896, -5_793);
+    assert_eq!(all(&encoded.train, numbers16), [[with], [with], [without]]);
+}
+
+#[test]
+fn indices_stay_or_the_most_frequent_are_chosen() {
+    let dataset = libsvm("0 2:1 5:1\n1 5:-7 9:1\n0 1:1 5:1 9:0\n");
+    let whole = encode(&dataset, Kind::SparsePerceptron, None).unwrap();
+    assert_eq!(whole.encoder.features(), 9);
+    assert_eq!(
+        all(&whole.train, numbers16),
+        [vec![1, 4], vec![4, 8], vec![0, 4]]
+    );
+
+    let chosen = encode(&dataset, Kind::SparsePerceptron, Some(3)).unwrap();
+    assert_eq!(names(&chosen), ["5", "1", "2"]);
+    assert_eq!(
+        all(&chosen.train, numbers16),
+        [vec![0, 2], vec![0], vec![0, 1]]
+    );
+
+    let example = Example::Indexed {
+        indices: &[0, 3, 4, 1_000],
+        values: None,
+    };
+    let sample = chosen.encoder.encode(example).unwrap();
+    assert_eq!(numbers16(&sample), [0, 1]);
+}
+
+#[test]
+fn tables_are_standardised() {
+    let dataset = csv("class,x,same\n0,1,5\n1,3,5\n", None);
+    let encoded = encode(&dataset, Kind::DensePerceptron, None).unwrap();
+    assert_eq!(all(&encoded.train, numbers16), [[-4_096, 0], [4_096, 0]]);
+    assert_eq!(names(&encoded), ["x", "same"]);
+    let sample = encoded
+        .encoder
+        .encode(Example::Numbers(&[2.5, 6.0]))
+        .unwrap();
+    assert_eq!(numbers16(&sample), [2_048, 4_096]);
+
+    let encoded = encode(&dataset, Kind::DenseNearestCentroid, Some(2)).unwrap();
+    assert_eq!(all(&encoded.train, numbers32), [[-65_536, 0], [65_536, 0]]);
+}
+
+#[test]
+fn numbers_far_off_are_clamped_and_counted() {
+    // One of 100 rows is off: 9.9 standard deviations above the mean.
+    let rows: String = (0..99).map(|row| format!("{},0\n", row % 2)).collect();
+    let dataset = csv(&format!("class,x\n{rows}1,1\n"), None);
+    let encoded = encode(&dataset, Kind::DensePerceptron, None).unwrap();
+    assert_eq!(
+        encoded.clamped, 2,
+        "one in the training and one in the test part"
+    );
+    assert_eq!(numbers16(encoded.train.get(99).0), [i16::MAX]);
+    let sample = encoded.encoder.encode(Example::Numbers(&[-1e100])).unwrap();
+    assert_eq!(numbers16(&sample), [i16::MIN]);
+    assert_eq!(
+        encode(&dataset, Kind::DenseNearestCentroid, None)
+            .unwrap()
+            .clamped,
+        0
+    );
+}
+
+#[test]
+fn samples_are_taken_by_range() {
+    let encoded = encode(&csv(TEXTS, Some("text")), Kind::SparsePerceptron, None).unwrap();
+    let (first, others) = encoded.train.split_at(1);
+    assert_eq!((first.len(), others.len()), (1, 2));
+    assert_eq!(others.get(1), encoded.train.get(2));
+    assert_eq!(encoded.train.take(1..3), others);
+    assert!(encoded.train.take(3..3).is_empty());
+}
+
+#[test]
+fn what_cannot_be_encoded_is_told() {
+    let told = |dataset: &Dataset, kind, features| {
+        encode(dataset, kind, features).unwrap_err().to_string()
+    };
+    assert_eq!(
+        told(
+            &libsvm("0 1:1\n1 1:1\n2 1:1\n"),
+            Kind::SparsePerceptron,
+            None
+        ),
+        "the data has 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \
+         centroid"
+    );
+    assert_eq!(
+        told(&libsvm("0 1:1\n1 65537:1\n"), Kind::NaiveBayes, None),
+        "there are 65537 features, but a naive Bayes has at most 65536; set the number of features to \
+         keep only the most frequent words or indices"
+    );
+    assert_eq!(
+        told(&libsvm("0 1:1\n1 4097:1\n"), Kind::DensePerceptron, None),
+        "there are 4097 features, but a dense perceptron has at most 4096; set the number of features \
+         to keep only the most frequent words or indices"
+    );
+    for (dataset, features) in [
+        (libsvm("0\n1\n"), None),
+        (csv("class,text\n0,!\n1,?\n", Some("text")), None),
+        (csv(TEXTS, Some("text")), Some(0)),
+    ] {
+        assert_eq!(
+            told(&dataset, Kind::NaiveBayes, features),
+            "there are no features; the training data needs a word, column or index, and the number \
+             of features must be above 0"
+        );
+    }
+    assert_eq!(
+        told(
+            &csv("class,x\n0,1\n1,2\n", None),
+            Kind::DensePerceptron,
+            Some(5)
+        ),
+        "the table has 1 columns of numbers, but 5 features are asked for; leave the number of \
+         features out"
+    );
+}
+
+#[test]
+fn an_example_that_does_not_fit_is_told() {
+    let dataset = csv("class,x,y\n0,1,2\n1,3,4\n", None);
+    let encoder = encode(&dataset, Kind::DensePerceptron, None)
+        .unwrap()
+        .encoder;
+    let told = |example| encoder.encode(example).unwrap_err().to_string();
+    assert_eq!(
+        told(Example::Text("good")),
+        "the example is text, but the model learned from a row of numbers"
+    );
+    assert_eq!(
+        told(Example::Numbers(&[1.0])),
+        "the example has 1 numbers, 2 are wanted: x, y"
+    );
+    assert_eq!(
+        told(Example::Numbers(&[1.0, f64::NAN])),
+        "feature `y` is NaN, a number between -1e100 and 1e100 is wanted"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_becomes_increasing_features(text: String, wanted in 1_usize..9) {
+        let encoded = encode(&csv(TEXTS, Some("text")), Kind::NaiveBayes, Some(wanted)).unwrap();
+        let text = format!("{text} film it");
+        let sample = numbers16(&encoded.encoder.encode(Example::Text(&text)).unwrap());
+        prop_assert!(sample.is_sorted_by(|a, b| a < b));
+        prop_assert!(sample.iter().all(|&feature| usize::try_from(feature).unwrap() < wanted));
+    }
+
+    #[test]
+    fn any_numbers_are_encoded_or_refused(numbers: Vec<f64>, indices: Vec<u32>) {
+        let table = csv("class,x,y\n0,1,-1e100\n1,3,1e100\n", None);
+        let encoder = encode(&table, Kind::DensePerceptron, None).unwrap().encoder;
+        match encoder.encode(Example::Numbers(&numbers)) {
+            Ok(sample) => prop_assert_eq!(sample.len(), 4),
+            Err(EncodeError::WrongWidth { found, .. }) => prop_assert_eq!(found, numbers.len()),
+            Err(EncodeError::OutOfRange { value, .. }) => prop_assert!(!(value.abs() <= 1e100)),
+            Err(error) => prop_assert!(false, "{error}"),
+        }
+        for kind in [Kind::NaiveBayes, Kind::DenseNearestCentroid] {
+            let encoder = encode(&libsvm("0 1:1\n1 4:1\n"), kind, None).unwrap().encoder;
+            for values in [None, Some(numbers.as_slice())] {
+                let _ = encoder.encode(Example::Indexed { indices: &indices, values });
+            }
+        }
+    }
+}

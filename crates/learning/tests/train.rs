@@ -1,0 +1,169 @@
+//! Training and quantising.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use cotrain_learning::accuracy;
+use cotrain_learning::data::{Dataset, Source, load};
+use cotrain_learning::encode::{Encoded, encode};
+use cotrain_learning::train::{Options, Trained, train};
+use cotrain_protocol::classifier::Kind;
+
+fn reviews(kind: Kind, features: usize) -> (Encoded, Trained) {
+    let dataset = load(&Source::MovieReviews, 0.2, 0).unwrap();
+    let encoded = encode(&dataset, kind, Some(features)).unwrap();
+    let trained = train(kind, &encoded.train, &Options::default(), &encoded.test).unwrap();
+    (encoded, trained)
+}
+
+/// What scikit-learn's learners reach on such a split, within the noise of one: two standard
+/// errors of 2,075 samples, and what the last steps of a perceptron happen to do.
+#[test]
+fn learners_reach_what_is_known_of_the_reviews() {
+    for (kind, features, known, noise) in [
+        (Kind::SparsePerceptron, 1_000, 0.679, 0.03),
+        (Kind::SparsePerceptron, 2_000, 0.728, 0.03),
+        (Kind::SparsePerceptron, 4_000, 0.738, 0.03),
+        (Kind::NaiveBayes, 1_000, 0.738, 0.02),
+        (Kind::NaiveBayes, 2_000, 0.754, 0.02),
+        (Kind::NaiveBayes, 4_000, 0.783, 0.02),
+        (Kind::SparseNearestCentroid, 1_000, 0.619, 0.02),
+        (Kind::SparseNearestCentroid, 2_000, 0.622, 0.02),
+        (Kind::SparseNearestCentroid, 4_000, 0.623, 0.02),
+    ] {
+        let (encoded, trained) = reviews(kind, features);
+        let reached = accuracy(&trained.classifier, &encoded.test);
+        assert!(
+            (reached - known).abs() <= noise,
+            "{kind:?} with {features} features reaches {reached:.3}, {known} is known"
+        );
+        let report = trained.report;
+        assert!((report.accuracy_quantised - reached).abs() < f64::EPSILON);
+        assert!(
+            (report.accuracy_float - reached).abs() < 0.003,
+            "rounding costs {kind:?} {:.4} to {reached:.4}",
+            report.accuracy_float
+        );
+    }
+}
+
+/// Counted independently, by the same rule for words, over several splits.
+#[test]
+fn the_reviews_have_13_of_2000_words_each() {
+    let (encoded, _) = reviews(Kind::NaiveBayes, 2_000);
+    let bytes: usize = encoded.train.iter().map(|(sample, _)| sample.len()).sum();
+    let present = bytes as f64 / 2.0 / encoded.train.len() as f64;
+    assert!((present - 13.1).abs() < 0.1, "{present}");
+}
+
+#[test]
+fn a_seed_decides_to_the_bit() {
+    let dataset = load(&Source::MovieReviews, 0.2, 0).unwrap();
+    let encoded = encode(&dataset, Kind::SparsePerceptron, Some(500)).unwrap();
+    let samples = encoded.train.take(0..1_000);
+    let words = |seed| {
+        let options = Options {
+            seed,
+            ..Options::default()
+        };
+        let trained = train(Kind::SparsePerceptron, &samples, &options, &encoded.test).unwrap();
+        trained.classifier.words()
+    };
+    assert_eq!(words(1), words(1));
+    assert_ne!(words(1), words(2));
+}
+
+/// Two blobs along each of `classes` axes, in a fixed order.
+fn table(classes: usize) -> Dataset {
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / f64::from(1 << 24) - 0.5
+    };
+    let mut lines = "class,a,b,c\n".to_owned();
+    for row in 0..600 {
+        let class = row % classes;
+        let centre = |axis| if axis == class { 1.0 } else { 0.0 };
+        let [a, b, c] = [0, 1, 2].map(|axis| 1_000.0 * (centre(axis) + noise()));
+        writeln!(lines, "{class},{a},{b},{c}").unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train");
+    fs::write(&train, lines).unwrap();
+    let source = Source::Csv {
+        train,
+        test: None,
+        label: "class".to_owned(),
+        text: None,
+    };
+    load(&source, 0.25, 3).unwrap()
+}
+
+#[test]
+fn dense_learners_learn_a_table() {
+    for (kind, classes) in [
+        (Kind::DensePerceptron, 2),
+        (Kind::DenseNearestCentroid, 2),
+        (Kind::DenseNearestCentroid, 3),
+    ] {
+        let encoded = encode(&table(classes), kind, None).unwrap();
+        let trained = train(kind, &encoded.train, &Options::default(), &encoded.test).unwrap();
+        let reached = accuracy(&trained.classifier, &encoded.test);
+        assert!(
+            reached > 0.9,
+            "{kind:?} of {classes} classes reaches {reached}"
+        );
+        assert!((trained.report.accuracy_float - reached).abs() < 0.01);
+    }
+}
+
+#[test]
+fn what_cannot_be_trained_is_told() {
+    let dataset = load(&Source::MovieReviews, 0.2, 0).unwrap();
+    let encoded = encode(&dataset, Kind::NaiveBayes, Some(100)).unwrap();
+    let (none, some) = encoded.train.split_at(0);
+    let told = |kind, samples, options, test| {
+        train(kind, samples, &options, test)
+            .unwrap_err()
+            .to_string()
+    };
+    let options = Options::default();
+    assert_eq!(
+        told(Kind::NaiveBayes, &none, options, &encoded.test),
+        "there are no samples to learn from, at least one of each of two classes is wanted"
+    );
+    let one = some.take(0..1);
+    let class = one.labels()[0];
+    assert_eq!(
+        told(Kind::NaiveBayes, &one, options, &encoded.test),
+        format!(
+            "all 1 samples to learn from have class {class}, at least two classes are wanted; \
+             shuffle the data or learn from more of it"
+        )
+    );
+    assert_eq!(
+        told(Kind::DensePerceptron, &some, options, &encoded.test),
+        "the samples are in the encoding Sparse, but a dense perceptron takes Dense16; encode them for it"
+    );
+    for smoothing in [0.0, -1.0, 1e9, f64::NAN] {
+        let options = Options {
+            smoothing,
+            ..options
+        };
+        assert_eq!(
+            told(Kind::NaiveBayes, &some, options, &encoded.test),
+            format!("the smoothing is {smoothing}, a number from 1/256 to 16777215 is wanted")
+        );
+    }
+    let other = encode(&dataset, Kind::NaiveBayes, Some(101)).unwrap();
+    assert_eq!(
+        told(Kind::NaiveBayes, &some, options, &other.test),
+        "the test samples have another layout than the training samples; encode both together"
+    );
+    let three = encode(&table(3), Kind::SparseNearestCentroid, None).unwrap();
+    assert_eq!(
+        told(Kind::SparsePerceptron, &three.train, options, &three.test),
+        "the samples have 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \
+         centroid"
+    );
+}
