@@ -1,0 +1,17 @@
+//! The contracts as `sol!` reads them from the artifacts.
+//!
+//! Every trainer has the interface of [`DepositRefundTake`] and every classifier that of
+//! [`SparsePerceptron`] but for the getters of its own parameters, so that calls, events and
+//! errors are taken from these two and only the code from the others.
+
+// Generated code: documented in the Solidity interfaces, and not written by hand.
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+
+alloy_sol_types::sol!(DepositRefundTake, "../../contracts/artifacts/DepositRefundTake.json");
+alloy_sol_types::sol!(Points, "../../contracts/artifacts/Points.json");
+alloy_sol_types::sol!(ModelFactory, "../../contracts/artifacts/ModelFactory.json");
+alloy_sol_types::sol!(SparsePerceptron, "../../contracts/artifacts/SparsePerceptron.json");
+alloy_sol_types::sol!(DensePerceptron, "../../contracts/artifacts/DensePerceptron.json");
+alloy_sol_types::sol!(NaiveBayes, "../../contracts/artifacts/NaiveBayes.json");
+alloy_sol_types::sol!(SparseNearestCentroid, "../../contracts/artifacts/SparseNearestCentroid.json");
+alloy_sol_types::sol!(DenseNearestCentroid, "../../contracts/artifacts/DenseNearestCentroid.json");

@@ -1,0 +1,171 @@
+//! Why a contract refused.
+
+use std::fmt;
+
+use alloy_primitives::{B256, Bytes, U256};
+use alloy_sol_types::{Panic, SolError, SolInterface};
+use cotrain_protocol::Rejection;
+
+use crate::contracts::{
+    DepositRefundTake::DepositRefundTakeErrors as Trainer, SparsePerceptron::SparsePerceptronErrors as Model,
+};
+
+/// The names of the parameters that the contracts check, as they are in their errors.
+const PARAMETERS: &[&str] = &[
+    "features",
+    "learningRate",
+    "intercept",
+    "classes",
+    "smoothing",
+    "refundWait",
+    "ownerClaimWait",
+    "anyAddressClaimWait",
+    "costWeight",
+    "arguments",
+];
+
+/// The data of a revert, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revert {
+    /// An error of the rules.
+    Contract(Rejection),
+    /// `evaluate` was called with so many samples and so many labels.
+    LengthsDiffer {
+        /// Samples.
+        samples: u64,
+        /// Labels.
+        labels: u64,
+    },
+    /// A trainer was initialised a second time, or is an implementation, which cannot be used.
+    AlreadyInitialized,
+    /// A call came back into a trainer that had not finished.
+    Reentrancy,
+    /// Solidity's own check, by its code.
+    Panic(U256),
+    /// Anything else, as it came; empty where the contract gave no reason or is none.
+    Unknown(Bytes),
+}
+
+impl Revert {
+    /// Reads the data of a revert.
+    #[must_use]
+    pub fn decode(data: &[u8]) -> Self {
+        let understood = Trainer::abi_decode(data)
+            .ok()
+            .and_then(trainer)
+            .or_else(|| Model::abi_decode(data).ok().and_then(model))
+            .or_else(|| Panic::abi_decode(data).ok().map(|panic| Self::Panic(panic.code)));
+        understood.unwrap_or_else(|| Self::Unknown(Bytes::copy_from_slice(data)))
+    }
+}
+
+impl fmt::Display for Revert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contract(rejection) => rejection.fmt(f),
+            Self::LengthsDiffer { samples, labels } => {
+                write!(f, "{samples} samples and {labels} labels were given; give one label a sample")
+            }
+            Self::AlreadyInitialized => {
+                f.write_str("the trainer is initialised already, or is an implementation; create a model with the factory")
+            }
+            Self::Reentrancy => f.write_str("the trainer was called again before it had finished"),
+            Self::Panic(code) => write!(f, "the contract stopped at a check of its own, code {code:#x}"),
+            Self::Unknown(data) if data.is_empty() => {
+                f.write_str("no reason was given; is there a cotrain contract at that address?")
+            }
+            Self::Unknown(data) => write!(f, "a reason that cotrain does not know: {data}"),
+        }
+    }
+}
+
+/// None where a value does not fit its type, which no contract of ours sends.
+fn trainer(error: Trainer) -> Option<Revert> {
+    let rejection = match error {
+        Trainer::EmptyBatch(_) => Rejection::EmptyBatch,
+        Trainer::MalformedBatch(e) => Rejection::MalformedBatch { offset: e.offset.try_into().ok()? },
+        Trainer::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
+        Trainer::DepositTooLow(e) => {
+            Rejection::DepositTooLow { required: e.required.try_into().ok()?, sent: e.sent.try_into().ok()? }
+        }
+        Trainer::PaymentFailed(e) => Rejection::PaymentFailed { to: e.to, amount: e.amount.try_into().ok()? },
+        Trainer::UnknownContribution(e) => {
+            Rejection::UnknownContribution { batch: e.batch.try_into().ok()?, leaf: e.leaf }
+        }
+        Trainer::NothingLeft(e) => Rejection::NothingLeft { position: e.position.try_into().ok()? },
+        Trainer::NotAuthor(e) => Rejection::NotAuthor { caller: e.caller, author: e.author },
+        Trainer::OwnContribution(e) => Rejection::OwnContribution { author: e.author },
+        Trainer::TooEarly(e) => {
+            Rejection::TooEarly { now: e.time.try_into().ok()?, earliest: e.earliest.try_into().ok()? }
+        }
+        Trainer::NoGoodContribution(e) => Rejection::NoGoodContribution { caller: e.caller },
+        Trainer::AlreadyReported(e) => {
+            Rejection::AlreadyReported { position: e.position.try_into().ok()?, caller: e.caller }
+        }
+        Trainer::PredictionDiffers(e) => Rejection::PredictionDiffers {
+            label: e.label.try_into().ok()?,
+            predicted: e.predicted.try_into().ok()?,
+        },
+        Trainer::PredictionAgrees(e) => Rejection::PredictionAgrees { label: e.label.try_into().ok()? },
+        Trainer::AlreadyInitialized(_) => return Some(Revert::AlreadyInitialized),
+        Trainer::Reentrancy(_) => return Some(Revert::Reentrancy),
+    };
+    Some(Revert::Contract(rejection))
+}
+
+/// None where a value does not fit its type, which no contract of ours sends.
+fn model(error: Model) -> Option<Revert> {
+    let rejection = match error {
+        Model::EmptyBatch(_) => Rejection::EmptyBatch,
+        Model::MalformedBatch(e) => Rejection::MalformedBatch { offset: e.offset.try_into().ok()? },
+        Model::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
+        Model::LabelOutOfRange(e) => Rejection::LabelOutOfRange {
+            item: e.item.try_into().ok()?,
+            label: e.label.try_into().ok()?,
+            classes: e.classes.try_into().ok()?,
+        },
+        Model::OddSampleLength(e) => {
+            Rejection::OddSampleLength { item: e.item.try_into().ok()?, length: e.length.try_into().ok()? }
+        }
+        Model::WrongSampleLength(e) => Rejection::WrongSampleLength {
+            item: e.item.try_into().ok()?,
+            length: e.length.try_into().ok()?,
+            expected: e.expected.try_into().ok()?,
+        },
+        Model::FeatureNotIncreasing(e) => Rejection::FeatureNotIncreasing {
+            item: e.item.try_into().ok()?,
+            at: e.place.try_into().ok()?,
+            feature: e.feature.try_into().ok()?,
+            previous: e.previous.try_into().ok()?,
+        },
+        Model::FeatureOutOfRange(e) => Rejection::FeatureOutOfRange {
+            item: e.item.try_into().ok()?,
+            at: e.place.try_into().ok()?,
+            feature: e.feature.try_into().ok()?,
+            features: e.features.try_into().ok()?,
+        },
+        Model::NotOwner(e) => Rejection::NotOwner { caller: e.caller, owner: e.owner },
+        Model::InitializationOpen(_) => Rejection::InitializationOpen,
+        Model::InitializationClosed(_) => Rejection::InitializationClosed,
+        Model::InvalidTrainer(_) => Rejection::InvalidTrainer,
+        Model::NotTrainer(e) => Rejection::NotTrainer { caller: e.caller, trainer: e.trainer },
+        Model::WordsOutOfRange(e) => Rejection::WordsOutOfRange {
+            offset: e.offset.try_into().ok()?,
+            count: e.count.try_into().ok()?,
+            size: e.size.try_into().ok()?,
+        },
+        Model::LengthsDiffer(e) => {
+            return Some(Revert::LengthsDiffer {
+                samples: e.samples.try_into().ok()?,
+                labels: e.labels.try_into().ok()?,
+            });
+        }
+    };
+    Some(Revert::Contract(rejection))
+}
+
+fn invalid_parameter(name: B256, value: U256) -> Option<Rejection> {
+    let text = name.as_slice().split(|byte| *byte == 0).next()?;
+    let name = PARAMETERS.iter().find(|known| known.as_bytes() == text)?;
+    Some(Rejection::InvalidParameter { name, value: value.try_into().ok()? })
+}

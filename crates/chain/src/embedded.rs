@@ -1,0 +1,240 @@
+use alloy_primitives::{Address, B256, Keccak256, U256};
+use cotrain_bindings::Revert;
+use revm::{
+    Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
+    context::{
+        ContextSetters, ContextTr, JournalTr, LocalContextTr, TxEnv,
+        result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultGas},
+    },
+    context_interface::{context::take_error, journaled_state::account::JournaledAccountTr},
+    database_interface::EmptyDB,
+    handler::{EvmTr, FrameResult, Handler, MainnetContext, post_execution},
+    primitives::{TxKind, hardfork::SpecId},
+};
+
+use crate::{Chain, ChainError, Receipt, TRANSACTION_GAS_LIMIT, Transaction};
+
+type Evm = MainnetEvm<MainnetContext<EmptyDB>>;
+type EvmError = EVMError<core::convert::Infallible, InvalidTransaction>;
+
+/// How an [`Embedded`] chain begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// The first block's time, in Unix seconds.
+    pub start: u64,
+    /// Wei a unit of gas costs.
+    pub gas_price: u128,
+}
+
+/// An EVM (revm, Osaka rules) in the process, with all its state in memory.
+///
+/// The state lives in revm's own journal from the first transaction to the last: nothing is copied
+/// to a database and back between transactions, which is why a transaction here costs less than in
+/// a loop that commits each one.
+pub struct Embedded {
+    evm: Evm,
+    now: u64,
+    gas_price: u128,
+}
+
+impl Embedded {
+    /// The chain id of development chains.
+    pub const CHAIN_ID: u64 = 31_337;
+
+    /// An empty chain.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let context = Context::mainnet()
+            .modify_cfg_chained(|cfg| {
+                cfg.chain_id = Self::CHAIN_ID;
+                cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA);
+            })
+            .modify_block_chained(|block| {
+                block.timestamp = U256::from(config.start);
+                // Fees go to an address of their own, so that they can be told from everything else.
+                block.beneficiary = Address::repeat_byte(0xfe);
+                block.gas_limit = TRANSACTION_GAS_LIMIT;
+            });
+        Self {
+            evm: context.build_mainnet(),
+            now: config.start,
+            gas_price: config.gas_price,
+        }
+    }
+
+    /// revm's form of `transaction`, with the sender's next nonce.
+    fn environment(&mut self, transaction: Transaction) -> TxEnv {
+        let nonce = self
+            .evm
+            .ctx
+            .journaled_state
+            .inner
+            .state
+            .get(&transaction.from)
+            .map_or(0, |a| a.info.nonce);
+        TxEnv {
+            caller: transaction.from,
+            kind: transaction.to.map_or(TxKind::Create, TxKind::Call),
+            value: transaction.value,
+            data: transaction.data,
+            gas_limit: transaction.gas_limit,
+            gas_price: self.gas_price,
+            nonce,
+            chain_id: Some(Self::CHAIN_ID),
+            ..TxEnv::default()
+        }
+    }
+}
+
+impl Chain for Embedded {
+    fn name(&self) -> &'static str {
+        "embedded"
+    }
+
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn set_time(&mut self, seconds: u64) -> Result<(), ChainError> {
+        if seconds < self.now {
+            return Err(ChainError::TimeRunsBack {
+                now: self.now,
+                wanted: seconds,
+            });
+        }
+        self.now = seconds;
+        self.evm
+            .ctx
+            .modify_block(|block| block.timestamp = U256::from(seconds));
+        Ok(())
+    }
+
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
+        let mut loaded = match self.evm.ctx.journaled_state.load_account_mut(account) {
+            Ok(loaded) => loaded,
+            Err(never) => match never {},
+        };
+        if !loaded.data.incr_balance(wei) {
+            return Err(ChainError::Rejected {
+                reason: format!("account {account} cannot hold {wei} wei more; fund it with less"),
+            });
+        }
+        // Outside a transaction there is nothing to roll back: the change stands.
+        self.evm.ctx.journaled_state.commit_tx();
+        Ok(())
+    }
+
+    fn balance(&mut self, account: Address) -> Result<U256, ChainError> {
+        let state = &self.evm.ctx.journaled_state.inner.state;
+        Ok(state
+            .get(&account)
+            .map_or(U256::ZERO, |account| account.info.balance))
+    }
+
+    fn gas_price(&self) -> u128 {
+        self.gas_price
+    }
+
+    fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        let environment = self.environment(transaction);
+        let result = self.evm.transact_one(environment);
+        self.evm.ctx.modify_block(|block| block.number += U256::ONE);
+        receipt(result)
+    }
+
+    fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        let mut environment = self.environment(transaction);
+        // As nodes do: a call needs no money for gas.
+        environment.gas_price = 0;
+        self.evm.ctx.set_tx(environment);
+        receipt(ReadOnly.run(&mut self.evm))
+    }
+
+    fn state_digest(&mut self) -> Result<B256, ChainError> {
+        let state = &self.evm.ctx.journaled_state.inner.state;
+        let mut accounts: Vec<_> = state
+            .iter()
+            .filter(|(_, account)| !account.is_empty())
+            .collect();
+        accounts.sort_unstable_by_key(|(address, _)| **address);
+        let mut digest = Keccak256::new();
+        for (address, account) in accounts {
+            digest.update(address);
+            digest.update(account.info.balance.to_be_bytes::<32>());
+            digest.update(account.info.nonce.to_be_bytes());
+            digest.update(account.info.code_hash);
+            let mut storage: Vec<_> = account
+                .storage
+                .iter()
+                .map(|(slot, value)| (*slot, value.present_value))
+                .filter(|(_, value)| !value.is_zero())
+                .collect();
+            storage.sort_unstable();
+            for (slot, value) in storage {
+                digest.update(slot.to_be_bytes::<32>());
+                digest.update(value.to_be_bytes::<32>());
+            }
+        }
+        Ok(digest.finalize())
+    }
+}
+
+/// Runs a transaction by the ordinary rules and then rolls all of it back: nonce, fees, state.
+struct ReadOnly;
+
+impl Handler for ReadOnly {
+    type Evm = Evm;
+    type Error = EvmError;
+    type HaltReason = HaltReason;
+
+    fn execution_result(
+        &mut self,
+        evm: &mut Evm,
+        result: FrameResult,
+        gas: ResultGas,
+    ) -> Result<ExecutionResult, EvmError> {
+        take_error::<EvmError, _>(evm.ctx().error())?;
+        let result = post_execution::output(evm.ctx(), result, gas);
+        evm.ctx().journal_mut().discard_tx();
+        evm.ctx().local_mut().clear();
+        evm.frame_stack().clear();
+        Ok(result)
+    }
+}
+
+/// revm's result in this crate's terms.
+fn receipt(result: Result<ExecutionResult, EvmError>) -> Result<Receipt, ChainError> {
+    let result = result.map_err(|error| ChainError::Rejected {
+        reason: error.to_string(),
+    })?;
+    let gas_used = result.tx_gas_used();
+    match result {
+        ExecutionResult::Success { logs, output, .. } => {
+            let created = output.address().copied();
+            Ok(Receipt {
+                gas_used,
+                created,
+                logs,
+                output: output.into_data(),
+            })
+        }
+        ExecutionResult::Revert { output, .. } => Err(ChainError::Reverted {
+            revert: Revert::decode(&output),
+            gas_used,
+        }),
+        ExecutionResult::Halt { reason, .. } => Err(ChainError::Halted {
+            reason: format!("{reason:?}"),
+            gas_used,
+        }),
+    }
+}
+
+/// Shows what is worth seeing: where the chain stands.
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded")
+            .field("now", &self.now)
+            .field("gas_price", &self.gas_price)
+            .finish_non_exhaustive()
+    }
+}

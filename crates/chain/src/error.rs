@@ -1,0 +1,55 @@
+use cotrain_bindings::Revert;
+
+/// Why a chain did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// The transaction never became part of the chain.
+    #[error("the chain rejected the transaction: {reason}")]
+    Rejected {
+        /// The chain's words.
+        reason: String,
+    },
+    /// The contract refused; the transaction's gas is spent and nothing else has happened.
+    #[error("the contract refused: {revert}")]
+    Reverted {
+        /// The contract's reason.
+        revert: Revert,
+        /// Gas spent.
+        gas_used: u64,
+    },
+    /// The EVM stopped the transaction: out of gas or an invalid operation.
+    #[error("the EVM stopped the transaction after {gas_used} gas: {reason}")]
+    Halted {
+        /// The EVM's words.
+        reason: String,
+        /// Gas spent.
+        gas_used: u64,
+    },
+    /// Time can only move forward.
+    #[error("the chain's time is {now} s and cannot go back to {wanted} s")]
+    TimeRunsBack {
+        /// Now, in Unix seconds.
+        now: u64,
+        /// What was asked for, in Unix seconds.
+        wanted: u64,
+    },
+    /// A contract answered with something that is not of its interface.
+    #[error(
+        "the answer of `{call}` is not what its interface says; is there a cotrain contract at that address?"
+    )]
+    UnexpectedAnswer {
+        /// The function called.
+        call: &'static str,
+    },
+}
+
+impl ChainError {
+    /// The contract's own reason, where it refused.
+    #[must_use]
+    pub fn revert(&self) -> Option<&Revert> {
+        match self {
+            Self::Reverted { revert, .. } => Some(revert),
+            _ => None,
+        }
+    }
+}

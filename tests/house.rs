@@ -1,0 +1,74 @@
+//! The rules of the house: which crate may use which.
+
+use std::collections::BTreeMap;
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// What each crate may use of the others, and of the crates that only one of ours may name.
+/// `bindings` and everything above it may use what stands below; nothing uses what stands above.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("cotrain-protocol", &[]),
+    ("cotrain-bindings", &["cotrain-protocol"]),
+    ("cotrain-chain", &["cotrain-bindings", "cotrain-protocol", "revm"]),
+    ("cotrain-learning", &["cotrain-protocol"]),
+    ("cotrain-simulator", &["cotrain-bindings", "cotrain-chain", "cotrain-learning", "cotrain-protocol"]),
+    ("cotrain", &["cotrain-learning", "cotrain-simulator", "serde_json"]),
+    ("cotrain-tests", &[]),
+];
+
+/// Crates that only those named above for them may use: the EVM, and the text forms of results.
+const GUARDED: &[&str] = &["revm", "tokio", "alloy-provider", "serde_json"];
+
+#[test]
+fn no_crate_uses_what_it_may_not() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
+    let mut seen = 0;
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        let allowed = allowed.get(name).unwrap_or_else(|| panic!("say in tests/house.rs what `{name}` may use"));
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            let guarded = dependency.name.starts_with("cotrain") || GUARDED.contains(&dependency.name.as_str());
+            assert!(
+                !guarded || allowed.contains(&dependency.name.as_str()),
+                "`{name}` must not use `{}`: it may use {allowed:?}",
+                dependency.name
+            );
+            seen += usize::from(guarded);
+        }
+    }
+    assert!(seen >= 8, "only {seen} edges were looked at: has the workspace moved?");
+}
+
+#[test]
+fn protocol_has_no_floats() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/protocol/src");
+    let mut files = 0;
+    for entry in walk(source.as_ref()) {
+        let text = std::fs::read_to_string(&entry).expect("a source file");
+        // What follows is the module's own tests, where exact arithmetic may be held against anything.
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (line, content) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            assert!(
+                !content.contains("f64") && !content.contains("f32"),
+                "{}:{}: floats have no place where a contract computes",
+                entry.display(),
+                line + 1
+            );
+        }
+        files += 1;
+    }
+    assert!(files >= 5, "only {files} files were looked at");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() {
+            files.extend(walk(&entry.path()));
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files
+}

@@ -1,0 +1,1 @@
+//! Nothing to use: this package holds the checks across crates.

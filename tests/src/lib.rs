@@ -1,1 +1,0 @@
-//! Nothing to use: the tests are under `tests/`.
