@@ -13,18 +13,15 @@ use cotrain_protocol::classifier::Kind;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let files: Vec<_> = std::env::args_os().skip(1).collect();
-    let (source, features, sizes) = match files.as_slice() {
-        [train, test] => {
-            let source = Source::Libsvm {
-                train: train.into(),
-                test: Some(test.into()),
-            };
-            (source, vec![None], vec![2_000, 25_000])
-        }
-        _ => {
-            let features = vec![Some(1_000), Some(2_000), Some(4_000)];
-            (Source::MovieReviews, features, vec![usize::MAX])
-        }
+    let (source, features, sizes) = if let [train, test] = files.as_slice() {
+        let source = Source::Libsvm {
+            train: train.into(),
+            test: Some(test.into()),
+        };
+        (source, vec![None], vec![2_000, 25_000])
+    } else {
+        let features = vec![Some(1_000), Some(2_000), Some(4_000)];
+        (Source::MovieReviews, features, vec![usize::MAX])
     };
     let start = Instant::now();
     let dataset = load(&source, 0.2, 0)?;

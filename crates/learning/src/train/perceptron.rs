@@ -85,11 +85,8 @@ impl Perceptron {
         while epochs < options.max_epochs && idle < options.patience {
             order.shuffle(&mut random);
             let loss = model.epoch(samples, &order);
-            idle = if loss > lowest - tolerance {
-                idle + 1
-            } else {
-                0
-            };
+            let improved = loss <= lowest - tolerance;
+            idle = if improved { 0 } else { idle + 1 };
             lowest = lowest.min(loss);
             epochs += 1;
         }
@@ -101,11 +98,7 @@ impl Perceptron {
         let mut loss = 0.0;
         for &index in order {
             let row = samples.row(index);
-            let sign = if samples.labels()[index] == 1 {
-                1.0
-            } else {
-                -1.0
-            };
+            let sign = 2.0 * f64::from(samples.labels()[index]) - 1.0;
             let margin = sign * self.score(&row);
             if margin <= 0.0 {
                 let step = sign * self.rate();
@@ -127,6 +120,29 @@ impl Perceptron {
         1e4 / (self.steps + 1e3)
     }
 
+    /// The contract's learning rate and the scale of its weights, as the module's head derives
+    /// them.
+    fn steps_on_chain(&self, layout: &Layout) -> (f64, f64) {
+        let (unit, largest_value) = match layout.encoding {
+            Encoding::Sparse => (1.0, 1.0),
+            _ => (
+                DENSE_RATE_SCALE / layout.scale,
+                f64::from(i16::MAX) / layout.scale,
+            ),
+        };
+        let rate = self.rate();
+        let largest_step = rate * largest_value;
+        let largest = self
+            .weights
+            .fold(largest_step, |largest, weight| weight.abs().max(largest));
+        let largest_scale = LARGEST_WEIGHT / largest;
+        let learning_rate = (unit * rate * largest_scale).floor().max(1.0);
+        (
+            learning_rate,
+            largest_scale.min(learning_rate / (unit * rate)),
+        )
+    }
+
     /// The contract's model, the scale of its weights, and the largest error of a weight or the
     /// intercept.
     // `round` and `floor` leave whole numbers; a cast of one beyond the bounds saturates.
@@ -136,58 +152,28 @@ impl Perceptron {
         clippy::cast_sign_loss
     )]
     fn quantise(&self, layout: &Layout) -> Result<(Classifier, f64, f64), TrainError> {
-        let sparse = layout.encoding == Encoding::Sparse;
-        let (unit, largest_value) = if sparse {
-            (1.0, 1.0)
-        } else {
-            (
-                DENSE_RATE_SCALE / layout.scale,
-                f64::from(i16::MAX) / layout.scale,
-            )
-        };
-        let rate = unit * self.rate();
-        let largest = self
-            .weights
-            .fold(self.rate() * largest_value, |largest, weight| {
-                weight.abs().max(largest)
-            });
-        let most = LARGEST_WEIGHT / largest;
-        let learning_rate = (rate * most).floor().max(1.0);
-        let scale = most.min(learning_rate / rate);
-
-        let weights: Vec<i16> = self
-            .weights
-            .iter()
-            .map(|w| (w * scale).round() as i16)
-            .collect();
+        let (learning_rate, scale) = self.steps_on_chain(layout);
+        let whole = self.weights.mapv(|weight| (weight * scale).round());
         let intercept_scale = scale * layout.scale;
-        let intercept = (self.intercept * intercept_scale).round() as i64;
+        let intercept = (self.intercept * intercept_scale).round();
         let features = layout.features as u32;
-        let parameters = if sparse {
-            Parameters::SparsePerceptron {
+        let parameters = match layout.encoding {
+            Encoding::Sparse => Parameters::SparsePerceptron {
                 features,
                 learning_rate: learning_rate as u16,
-                intercept,
-            }
-        } else {
-            Parameters::DensePerceptron {
+                intercept: intercept as i64,
+            },
+            _ => Parameters::DensePerceptron {
                 features,
                 learning_rate: learning_rate as u32,
-                intercept,
-            }
+                intercept: intercept as i64,
+            },
         };
-        let intercept_error = (intercept as f64 / intercept_scale - self.intercept).abs();
-        let error = self
-            .weights
-            .iter()
-            .zip(&weights)
-            .map(|(weight, &whole)| (f64::from(whole) / scale - weight).abs())
-            .fold(intercept_error, f64::max);
-        Ok((
-            Classifier::from_words(parameters, &packed(&weights))?,
-            scale,
-            error,
-        ))
+        let errors = (&whole / scale - &self.weights).abs();
+        let intercept_error = (intercept / intercept_scale - self.intercept).abs();
+        let error = errors.fold(intercept_error, |largest, error| error.max(largest));
+        let words = packed(&whole.map(|&weight| weight as i16).to_vec());
+        Ok((Classifier::from_words(parameters, &words)?, scale, error))
     }
 }
 
@@ -204,4 +190,116 @@ fn packed(weights: &[i16]) -> Vec<U256> {
         U256::from_le_slice(&bytes)
     };
     weights.chunks(16).map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::sample::{Item, encode_dense16, encode_sparse};
+    use rand::Rng as _;
+
+    use super::*;
+
+    const FEATURES: u16 = 20;
+
+    /// Samples at random, a fifth of them against the rule that features below 10 mean class 1.
+    fn samples(encoding: Encoding) -> Samples {
+        let scale = if encoding == Encoding::Sparse {
+            1.0
+        } else {
+            4_096.0
+        };
+        let mut samples = Samples::new(Layout {
+            encoding,
+            features: usize::from(FEATURES),
+            classes: 2,
+            scale,
+        });
+        let mut random = ChaCha8Rng::seed_from_u64(0);
+        for _ in 0..500 {
+            let mut bits = || random.next_u32();
+            let present: Vec<u16> = (0..FEATURES).filter(|_| bits() % 4 == 0).collect();
+            let low = present.iter().filter(|&&feature| feature < 10).count();
+            let label = u16::from((2 * low > present.len()) ^ (bits() % 5 == 0));
+            let sample = if encoding == Encoding::Sparse {
+                encode_sparse(&present)
+            } else {
+                let mut numbers = [0_i16; FEATURES as usize];
+                for feature in present {
+                    let [first, second, ..] = bits().to_le_bytes();
+                    numbers[usize::from(feature)] = i16::from_le_bytes([first, second]) / 2;
+                }
+                encode_dense16(&numbers)
+            };
+            samples.push(&sample, label);
+        }
+        samples
+    }
+
+    fn weights(classifier: &Classifier) -> Vec<i16> {
+        let bytes = classifier
+            .words()
+            .into_iter()
+            .flat_map(|word| word.to_le_bytes::<32>());
+        let bytes: Vec<u8> = bytes.take(2 * usize::from(FEATURES)).collect();
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .copied()
+            .map(i16::from_le_bytes)
+            .collect()
+    }
+
+    /// The contract's weights are those in floats, to half a unit, and stay so over one step on
+    /// each sample that both get wrong.
+    #[test]
+    fn the_contract_goes_on_as_training_would() {
+        for encoding in [Encoding::Sparse, Encoding::Dense16] {
+            let samples = samples(encoding);
+            let (floats, _) = Perceptron::fit(&samples, &Options::default());
+            let (classifier, scale, error) = floats.quantise(samples.layout()).unwrap();
+            assert!(error * scale <= 0.5, "{encoding:?}: {}", error * scale);
+            assert!(
+                weights(&classifier)
+                    .iter()
+                    .all(|weight| weight.abs() <= 8_191)
+            );
+
+            let mut steps = 0;
+            for (index, (sample, label)) in samples.iter().enumerate() {
+                let row = samples.row(index);
+                let predicted = classifier.predict(sample).unwrap();
+                if predicted == label || floats.predict(&row) == label {
+                    continue;
+                }
+                let mut taught = classifier.clone();
+                taught.learn(&[Item { label, sample }]).unwrap();
+                let mut wanted = floats.weights.clone();
+                let sign = 2.0 * f64::from(label) - 1.0;
+                row.add_to(wanted.view_mut(), sign * floats.rate());
+                for (whole, weight) in weights(&taught).into_iter().zip(wanted) {
+                    let units = (f64::from(whole) - weight * scale).abs();
+                    assert!(units <= 1.0 + 1e-6, "{encoding:?}: {units} units off");
+                }
+                steps += 1;
+            }
+            assert!(steps > 20, "{encoding:?}: only {steps} steps");
+        }
+    }
+
+    #[test]
+    fn a_model_that_learned_nothing_can_learn() {
+        for encoding in [Encoding::Sparse, Encoding::Dense16] {
+            let samples = samples(encoding);
+            let floats = Perceptron {
+                weights: Array1::zeros(usize::from(FEATURES)),
+                intercept: 0.0,
+                steps: 1e12,
+            };
+            let (mut classifier, _, _) = floats.quantise(samples.layout()).unwrap();
+            let (sample, _) = samples.get(0);
+            assert_eq!(classifier.learn(&[Item { label: 1, sample }]).unwrap(), 1);
+            assert_eq!(classifier.predict(sample).unwrap(), 1);
+        }
+    }
 }
