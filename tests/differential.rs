@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, Revert, state};
-use cotrain_chain::{Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Transaction, deploy};
+use cotrain_chain::{
+    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Transaction, deploy,
+};
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind, Parameters},
@@ -23,8 +25,12 @@ const START: u64 = 1_767_225_600;
 const DAY: u64 = 86_400;
 const OWNER: Address = Address::repeat_byte(0x0a);
 /// Authors and reporters; the owner and a stranger who never contributes are among the callers.
-const AUTHORS: [Address; 4] =
-    [Address::repeat_byte(1), Address::repeat_byte(2), Address::repeat_byte(3), Address::repeat_byte(4)];
+const AUTHORS: [Address; 4] = [
+    Address::repeat_byte(1),
+    Address::repeat_byte(2),
+    Address::repeat_byte(3),
+    Address::repeat_byte(4),
+];
 const STRANGER: Address = Address::repeat_byte(9);
 const STEPS: usize = 1_200;
 
@@ -55,11 +61,22 @@ fn dense_nearest_centroid() {
 
 /// Both incentives, a few seeds each, or the one seed that the environment names.
 fn compare_all(kind: Kind) {
-    let number = |name: &str| std::env::var(name).ok().map(|value| value.parse().expect("a number"));
-    let steps = number("COTRAIN_STEPS").and_then(|steps: u64| usize::try_from(steps).ok()).unwrap_or(STEPS);
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|value| value.parse().expect("a number"))
+    };
+    let steps = number("COTRAIN_STEPS")
+        .and_then(|steps: u64| usize::try_from(steps).ok())
+        .unwrap_or(STEPS);
     let seeds = number("COTRAIN_SEED").map_or(1..=3, |seed: u64| seed..=seed);
     for seed in seeds {
-        for incentive in [Incentive::DepositRefundTake { cost_weight: 1_000_003 }, Incentive::Points] {
+        for incentive in [
+            Incentive::DepositRefundTake {
+                cost_weight: 1_000_003,
+            },
+            Incentive::Points,
+        ] {
             Pair::found(kind, incentive, seed).run(steps);
         }
     }
@@ -87,19 +104,39 @@ impl Pair {
         );
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let classifier = random_classifier(kind, &mut chance);
-        let mut chain = Embedded::new(Config { start: START, gas_price: 0 });
+        let mut chain = Embedded::new(Config {
+            start: START,
+            gas_price: 0,
+        });
         let mut balances = BTreeMap::new();
         for account in AUTHORS.into_iter().chain([OWNER, STRANGER]) {
             let wei = U256::from(10_u128.pow(30));
             chain.fund(account, wei).expect("money");
             balances.insert(account, wei);
         }
-        let waits = Waits { refund: DAY, owner_claim: 5 * DAY, any_address_claim: 9 * DAY };
-        let config = ModelConfig { owner: OWNER, incentive, waits };
+        let waits = Waits {
+            refund: DAY,
+            owner_claim: 5 * DAY,
+            any_address_claim: 9 * DAY,
+        };
+        let config = ModelConfig {
+            owner: OWNER,
+            incentive,
+            waits,
+        };
         let model = deploy(&mut chain, &config, &classifier).expect("a model");
-        let twin =
-            Trainer::new(OWNER, model.trainer, incentive, waits, classifier, START).expect("good parameters");
-        Self { chain, model, twin, balances, claims: Vec::new(), chance, tally: BTreeMap::new(), context }
+        let twin = Trainer::new(OWNER, model.trainer, incentive, waits, classifier, START)
+            .expect("good parameters");
+        Self {
+            chain,
+            model,
+            twin,
+            balances,
+            claims: Vec::new(),
+            chance,
+            tally: BTreeMap::new(),
+            context,
+        }
     }
 
     fn run(mut self, steps: usize) {
@@ -120,12 +157,21 @@ impl Pair {
             self.compare_model(step);
         }
         // Operations that never succeed, or never fail, would compare nothing.
-        for (operation, least) in
-            [("contribute", 50), ("refund", 5), ("report", 3), ("late", 3), ("predict", 10), ("evaluate", 3)]
-        {
+        for (operation, least) in [
+            ("contribute", 50),
+            ("refund", 5),
+            ("report", 3),
+            ("late", 3),
+            ("predict", 10),
+            ("evaluate", 3),
+        ] {
             let (good, bad) = self.tally.get(operation).copied().unwrap_or_default();
             if steps >= STEPS {
-                assert!(good >= least && bad > 0, "{operation}: {good} good, {bad} bad: {}", self.context);
+                assert!(
+                    good >= least && bad > 0,
+                    "{operation}: {good} good, {bad} bad: {}",
+                    self.context
+                );
             }
         }
     }
@@ -137,14 +183,27 @@ impl Pair {
             2 => self.chance.random_range(0..DAY),
             _ => self.chance.random_range(0..3 * DAY),
         };
-        self.chain.set_time(self.chain.now() + seconds).expect("later");
+        self.chain
+            .set_time(self.chain.now() + seconds)
+            .expect("later");
     }
 
     fn contribute(&mut self, step: usize) {
         let author = *AUTHORS.choose(&mut self.chance).expect("authors");
-        let count = if self.chance.random_bool(0.7) { 1 } else { self.chance.random_range(2..=7) };
-        let items: Vec<(u16, Vec<u8>)> = (0..count).map(|_| (self.label(), self.sample())).collect();
-        let items: Vec<_> = items.iter().map(|(label, sample)| Item { label: *label, sample }).collect();
+        let count = if self.chance.random_bool(0.7) {
+            1
+        } else {
+            self.chance.random_range(2..=7)
+        };
+        let items: Vec<(u16, Vec<u8>)> =
+            (0..count).map(|_| (self.label(), self.sample())).collect();
+        let items: Vec<_> = items
+            .iter()
+            .map(|(label, sample)| Item {
+                label: *label,
+                sample,
+            })
+            .collect();
         let batch = encode_batch(&items).expect("short samples");
         let required = self.twin.price(count, self.chain.now()) * u128::from(count);
         let value = match self.chance.random_range(0..10) {
@@ -160,7 +219,16 @@ impl Pair {
         let author = *AUTHORS.choose(&mut self.chance).expect("authors");
         let good = (self.label(), self.sample());
         let bad = (self.bad_label(), self.bad_sample());
-        let items = [Item { label: good.0, sample: &good.1 }, Item { label: bad.0, sample: &bad.1 }];
+        let items = [
+            Item {
+                label: good.0,
+                sample: &good.1,
+            },
+            Item {
+                label: bad.0,
+                sample: &bad.1,
+            },
+        ];
         let mut batch = encode_batch(&items).expect("short samples");
         match self.chance.random_range(0..4) {
             0 => batch.truncate(self.chance.random_range(0..=batch.len())),
@@ -168,7 +236,11 @@ impl Pair {
                 let place = self.chance.random_range(0..batch.len());
                 batch[place] = self.chance.random();
             }
-            2 => batch = (0..self.chance.random_range(0..40)).map(|_| self.chance.random()).collect(),
+            2 => {
+                batch = (0..self.chance.random_range(0..40))
+                    .map(|_| self.chance.random())
+                    .collect()
+            }
             _ => {}
         }
         self.send_contribution(step, author, u128::MAX >> 40, &batch);
@@ -177,21 +249,43 @@ impl Pair {
     fn send_contribution(&mut self, step: usize, author: Address, value: u128, batch: &[u8]) {
         let now = self.chain.now();
         let call = bindings::contribute(batch);
-        let sent = self
-            .chain
-            .send(Transaction::call(author, self.model.trainer, call).with_value(U256::from(value)));
+        let sent = self.chain.send(
+            Transaction::call(author, self.model.trainer, call).with_value(U256::from(value)),
+        );
         let expected = self.twin.contribute(author, now, value, batch);
         self.count("contribute", expected.is_ok());
         match (sent, expected) {
             (Ok(receipt), Ok(expected)) => {
                 let event = bindings::events::contributed(&receipt.logs).expect("an event");
-                let seen = (event.batch, event.author, event.deposit, event.time, &event.data[..]);
-                assert_eq!(seen, (expected.batch, author, expected.deposit, now, batch), "step {step}, {}", self.context);
+                let seen = (
+                    event.batch,
+                    event.author,
+                    event.deposit,
+                    event.time,
+                    &event.data[..],
+                );
+                assert_eq!(
+                    seen,
+                    (expected.batch, author, expected.deposit, now, batch),
+                    "step {step}, {}",
+                    self.context
+                );
                 let spent = U256::from(value - expected.surplus);
                 *self.balances.get_mut(&author).expect("an account") -= spent;
-                let added = claims(event.batch, event.author, event.deposit, event.time, &event.data)
-                    .expect("a batch that was accepted");
-                assert_eq!(added.len() as u64, expected.count, "step {step}, {}", self.context);
+                let added = claims(
+                    event.batch,
+                    event.author,
+                    event.deposit,
+                    event.time,
+                    &event.data,
+                )
+                .expect("a batch that was accepted");
+                assert_eq!(
+                    added.len() as u64,
+                    expected.count,
+                    "step {step}, {}",
+                    self.context
+                );
                 self.claims.extend(added);
             }
             (sent, expected) => self.same_refusal(step, sent.map(|_| ()), expected.map(|_| ())),
@@ -199,39 +293,80 @@ impl Pair {
         let batch = self.twin.contribution_count();
         for batch in [0, batch.saturating_sub(1), batch] {
             let root = self.read(state::root(batch));
-            assert_eq!(root, U256::from_be_bytes(self.twin.root(batch).0), "root {batch} after step {step}, {}", self.context);
+            assert_eq!(
+                root,
+                U256::from_be_bytes(self.twin.root(batch).0),
+                "root {batch} after step {step}, {}",
+                self.context
+            );
         }
     }
 
     /// A claim of a random kind by a random caller, sometimes of something that never was.
     fn claim(&mut self, step: usize, operation: &'static str) {
-        let Some(mut claim) = self.claims.choose(&mut self.chance).cloned() else { return };
-        let callers = [claim.author, claim.author, AUTHORS[0], AUTHORS[1], AUTHORS[2], AUTHORS[3], OWNER, STRANGER];
+        let Some(mut claim) = self.claims.choose(&mut self.chance).cloned() else {
+            return;
+        };
+        let callers = [
+            claim.author,
+            claim.author,
+            AUTHORS[0],
+            AUTHORS[1],
+            AUTHORS[2],
+            AUTHORS[3],
+            OWNER,
+            STRANGER,
+        ];
         let caller = *callers.choose(&mut self.chance).expect("callers");
         if self.chance.random_bool(0.1) {
             self.forge(&mut claim);
         }
         let now = self.chain.now();
         let (call, expected) = match operation {
-            "refund" => (bindings::refund(&claim), self.twin.refund(caller, now, &claim)),
-            "report" => (bindings::report(&claim), self.twin.report(caller, now, &claim)),
-            _ => (bindings::claim_late(&claim), self.twin.claim_late(caller, now, &claim)),
+            "refund" => (
+                bindings::refund(&claim),
+                self.twin.refund(caller, now, &claim),
+            ),
+            "report" => (
+                bindings::report(&claim),
+                self.twin.report(caller, now, &claim),
+            ),
+            _ => (
+                bindings::claim_late(&claim),
+                self.twin.claim_late(caller, now, &claim),
+            ),
         };
-        let sent = self.chain.send(Transaction::call(caller, self.model.trainer, call));
+        let sent = self
+            .chain
+            .send(Transaction::call(caller, self.model.trainer, call));
         self.count(operation, expected.is_ok());
         match (sent, expected) {
             (Ok(receipt), Ok(amount)) => {
                 let paid = bindings::events::paid(&receipt.logs).expect("an event");
-                assert_eq!((paid.position, paid.to, paid.amount), (claim.position, caller, amount), "step {step}, {}", self.context);
+                assert_eq!(
+                    (paid.position, paid.to, paid.amount),
+                    (claim.position, caller, amount),
+                    "step {step}, {}",
+                    self.context
+                );
                 *self.balances.get_mut(&caller).expect("an account") += U256::from(amount);
             }
             (sent, expected) => self.same_refusal(step, sent.map(|_| ()), expected.map(|_| ())),
         }
         let settlement = self.read(state::settlement(claim.position));
-        assert_eq!(settlement, self.twin.settlement(claim.position), "settlement after step {step}, {}", self.context);
+        assert_eq!(
+            settlement,
+            self.twin.settlement(claim.position),
+            "settlement after step {step}, {}",
+            self.context
+        );
         let reported = self.read(state::reported(claim.position, caller));
         let expected = U256::from(u8::from(self.twin.reported(claim.position, caller)));
-        assert_eq!(reported, expected, "reported after step {step}, {}", self.context);
+        assert_eq!(
+            reported, expected,
+            "reported after step {step}, {}",
+            self.context
+        );
     }
 
     /// Changes one thing of a claim.
@@ -249,7 +384,15 @@ impl Pair {
 
     fn predict(&mut self, step: usize) {
         let bad = self.chance.random_bool(0.3);
-        let samples: Vec<_> = (0..3).map(|_| if bad { self.bad_sample() } else { self.sample() }).collect();
+        let samples: Vec<_> = (0..3)
+            .map(|_| {
+                if bad {
+                    self.bad_sample()
+                } else {
+                    self.sample()
+                }
+            })
+            .collect();
         let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
         let expected = self.twin.classifier().predict_all(&samples);
         let call = Transaction::call(STRANGER, self.model.classifier, bindings::predict(&samples));
@@ -267,17 +410,43 @@ impl Pair {
         let samples: Vec<_> = (0..5).map(|_| self.sample()).collect();
         let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
         let labels: Vec<u16> = (0..5).map(|_| self.label()).collect();
-        let predicted = self.twin.classifier().predict_all(&samples).expect("good samples");
-        let right = predicted.iter().zip(&labels).filter(|(a, b)| a == b).count();
+        let predicted = self
+            .twin
+            .classifier()
+            .predict_all(&samples)
+            .expect("good samples");
+        let right = predicted
+            .iter()
+            .zip(&labels)
+            .filter(|(a, b)| a == b)
+            .count();
         let call = bindings::evaluate(&samples, &labels);
-        let answer = self.chain.call(Transaction::call(STRANGER, self.model.classifier, call)).expect("an answer");
-        assert_eq!(bindings::read_number(&answer.output), Some(U256::from(right)), "step {step}, {}", self.context);
+        let answer = self
+            .chain
+            .call(Transaction::call(STRANGER, self.model.classifier, call))
+            .expect("an answer");
+        assert_eq!(
+            bindings::read_number(&answer.output),
+            Some(U256::from(right)),
+            "step {step}, {}",
+            self.context
+        );
         self.count("evaluate", true);
         // And with a label missing.
         let call = bindings::evaluate(&samples, &labels[1..]);
-        let answer = self.chain.call(Transaction::call(STRANGER, self.model.classifier, call));
-        let expected = Revert::LengthsDiffer { samples: 5, labels: 4 };
-        assert_eq!(answer.as_ref().err().and_then(ChainError::revert), Some(&expected), "step {step}, {}", self.context);
+        let answer = self
+            .chain
+            .call(Transaction::call(STRANGER, self.model.classifier, call));
+        let expected = Revert::LengthsDiffer {
+            samples: 5,
+            labels: 4,
+        };
+        assert_eq!(
+            answer.as_ref().err().and_then(ChainError::revert),
+            Some(&expected),
+            "step {step}, {}",
+            self.context
+        );
         self.count("evaluate", false);
     }
 
@@ -286,61 +455,153 @@ impl Pair {
         let classifier = self.model.classifier;
         let good = (self.label(), self.sample());
         let bad = (self.bad_label(), self.bad_sample());
-        let items = [Item { label: good.0, sample: &good.1 }, Item { label: bad.0, sample: &bad.1 }];
+        let items = [
+            Item {
+                label: good.0,
+                sample: &good.1,
+            },
+            Item {
+                label: bad.0,
+                sample: &bad.1,
+            },
+        ];
         let batch = encode_batch(&items).expect("short samples");
-        let learned = self.chain.send(Transaction::call(STRANGER, classifier, bindings::learn(&batch)));
-        let expected = Rejection::NotTrainer { caller: STRANGER, trainer: self.model.trainer };
+        let learned = self.chain.send(Transaction::call(
+            STRANGER,
+            classifier,
+            bindings::learn(&batch),
+        ));
+        let expected = Rejection::NotTrainer {
+            caller: STRANGER,
+            trainer: self.model.trainer,
+        };
         self.same_refusal(step, learned.map(|_| ()), Err(expected));
 
-        let written = self.chain.send(Transaction::call(OWNER, classifier, bindings::write(0, &[U256::MAX])));
-        self.same_refusal(step, written.map(|_| ()), Err(Rejection::InitializationClosed));
-        let closed = self.chain.send(Transaction::call(STRANGER, classifier, bindings::close(STRANGER)));
-        let expected = Rejection::NotOwner { caller: STRANGER, owner: OWNER };
+        let written = self.chain.send(Transaction::call(
+            OWNER,
+            classifier,
+            bindings::write(0, &[U256::MAX]),
+        ));
+        self.same_refusal(
+            step,
+            written.map(|_| ()),
+            Err(Rejection::InitializationClosed),
+        );
+        let closed = self.chain.send(Transaction::call(
+            STRANGER,
+            classifier,
+            bindings::close(STRANGER),
+        ));
+        let expected = Rejection::NotOwner {
+            caller: STRANGER,
+            owner: OWNER,
+        };
         self.same_refusal(step, closed.map(|_| ()), Err(expected));
 
-        let checked = self.chain.call(Transaction::call(STRANGER, classifier, bindings::check(&batch)));
-        self.same_refusal(step, checked.map(|_| ()), self.twin.classifier().check(&items));
+        let checked = self.chain.call(Transaction::call(
+            STRANGER,
+            classifier,
+            bindings::check(&batch),
+        ));
+        self.same_refusal(
+            step,
+            checked.map(|_| ()),
+            self.twin.classifier().check(&items),
+        );
     }
 
     /// Both refused, for the same reason; or both did not.
-    fn same_refusal(&self, step: usize, chain: Result<(), ChainError>, twin: Result<(), Rejection>) {
+    fn same_refusal(
+        &self,
+        step: usize,
+        chain: Result<(), ChainError>,
+        twin: Result<(), Rejection>,
+    ) {
         match (chain, twin) {
             (Ok(()), Ok(())) => {}
-            (Err(ChainError::Reverted { revert: Revert::Contract(chain), .. }), Err(twin)) if chain == twin => {}
-            (chain, twin) => panic!("step {step}: chain {chain:?}, twin {twin:?}; {}", self.context),
+            (
+                Err(ChainError::Reverted {
+                    revert: Revert::Contract(chain),
+                    ..
+                }),
+                Err(twin),
+            ) if chain == twin => {}
+            (chain, twin) => panic!(
+                "step {step}: chain {chain:?}, twin {twin:?}; {}",
+                self.context
+            ),
         }
     }
 
     fn compare_money(&mut self, step: usize) {
         for (account, expected) in &self.balances {
             let seen = self.chain.balance(*account).expect("a balance");
-            assert_eq!(seen, *expected, "{account} after step {step}, {}", self.context);
+            assert_eq!(
+                seen, *expected,
+                "{account} after step {step}, {}",
+                self.context
+            );
         }
         let held = self.chain.balance(self.model.trainer).expect("a balance");
-        assert_eq!(held, U256::from(self.twin.held()), "held after step {step}, {}", self.context);
+        assert_eq!(
+            held,
+            U256::from(self.twin.held()),
+            "held after step {step}, {}",
+            self.context
+        );
         let now = self.chain.now();
         for (name, call, expected) in [
-            ("contributionCount", state::contribution_count(), u128::from(self.twin.contribution_count())),
-            ("lastContributionTime", state::last_contribution_time(), u128::from(self.twin.last_contribution_time())),
-            ("totalGood", state::total_good(), u128::from(self.twin.total_good())),
+            (
+                "contributionCount",
+                state::contribution_count(),
+                u128::from(self.twin.contribution_count()),
+            ),
+            (
+                "lastContributionTime",
+                state::last_contribution_time(),
+                u128::from(self.twin.last_contribution_time()),
+            ),
+            (
+                "totalGood",
+                state::total_good(),
+                u128::from(self.twin.total_good()),
+            ),
             ("price(1)", state::price(1), self.twin.price(1, now)),
             ("price(7)", state::price(7), self.twin.price(7, now)),
         ] {
-            assert_eq!(self.read(call), U256::from(expected), "{name} after step {step}, {}", self.context);
+            assert_eq!(
+                self.read(call),
+                U256::from(expected),
+                "{name} after step {step}, {}",
+                self.context
+            );
         }
         for author in AUTHORS {
             let good = self.read(state::good(author));
-            assert_eq!(good, U256::from(self.twin.good(author)), "good({author}) after step {step}, {}", self.context);
+            assert_eq!(
+                good,
+                U256::from(self.twin.good(author)),
+                "good({author}) after step {step}, {}",
+                self.context
+            );
         }
     }
 
     fn compare_model(&mut self, step: usize) {
         let words = self.model.words(&mut self.chain).expect("words");
-        assert_eq!(words, self.twin.classifier().words(), "model after step {step}, {}", self.context);
+        assert_eq!(
+            words,
+            self.twin.classifier().words(),
+            "model after step {step}, {}",
+            self.context
+        );
     }
 
     fn read(&mut self, call: Vec<u8>) -> U256 {
-        let answer = self.chain.call(Transaction::call(STRANGER, self.model.trainer, call)).expect("an answer");
+        let answer = self
+            .chain
+            .call(Transaction::call(STRANGER, self.model.trainer, call))
+            .expect("an answer");
         bindings::read_number(&answer.output).expect("a number")
     }
 
@@ -355,7 +616,11 @@ impl Pair {
     }
 
     fn bad_label(&mut self) -> u16 {
-        if self.chance.random_bool(0.7) { self.label() } else { self.chance.random() }
+        if self.chance.random_bool(0.7) {
+            self.label()
+        } else {
+            self.chance.random()
+        }
     }
 
     /// A sample that the model accepts.
@@ -372,10 +637,18 @@ impl Pair {
                     .collect();
                 encode_sparse(&present)
             }
-            Encoding::Dense16 => encode_dense16(&(0..features).map(|_| chance.random::<i16>() >> 4).collect::<Vec<_>>()),
+            Encoding::Dense16 => encode_dense16(
+                &(0..features)
+                    .map(|_| chance.random::<i16>() >> 4)
+                    .collect::<Vec<_>>(),
+            ),
             Encoding::Dense32 => {
                 let shift = chance.random_range(0..31);
-                encode_dense32(&(0..features).map(|_| chance.random::<i32>() >> shift).collect::<Vec<_>>())
+                encode_dense32(
+                    &(0..features)
+                        .map(|_| chance.random::<i32>() >> shift)
+                        .collect::<Vec<_>>(),
+                )
             }
         }
     }
@@ -411,7 +684,9 @@ fn random_classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
         },
         Kind::DensePerceptron => Parameters::DensePerceptron {
             features,
-            learning_rate: *[1, 65_536, 3_000_000, u32::MAX].choose(chance).expect("rates"),
+            learning_rate: *[1, 65_536, 3_000_000, u32::MAX]
+                .choose(chance)
+                .expect("rates"),
             intercept: chance.random_range(-1_000_000..1_000_000),
         },
         Kind::NaiveBayes => Parameters::NaiveBayes {
@@ -427,9 +702,15 @@ fn random_classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
     // One seed in three begins with nothing learned, so that every class is empty.
     let words: Vec<U256> = match chance.random_range(0..3) {
         0 => vec![U256::ZERO; count],
-        1 => (0..count).map(|_| U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007)).collect(),
-        _ => (0..count).map(|_| U256::from_limbs(chance.random())).collect(),
+        1 => (0..count)
+            .map(|_| U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007))
+            .collect(),
+        _ => (0..count)
+            .map(|_| U256::from_limbs(chance.random()))
+            .collect(),
     };
-    classifier.write(0, &words).expect("as many words as there are");
+    classifier
+        .write(0, &words)
+        .expect("as many words as there are");
     classifier
 }

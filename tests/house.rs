@@ -9,10 +9,24 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-protocol", &[]),
     ("cotrain-bindings", &["cotrain-protocol"]),
-    ("cotrain-chain", &["cotrain-bindings", "cotrain-protocol", "revm"]),
+    (
+        "cotrain-chain",
+        &["cotrain-bindings", "cotrain-protocol", "revm"],
+    ),
     ("cotrain-learning", &["cotrain-protocol"]),
-    ("cotrain-simulator", &["cotrain-bindings", "cotrain-chain", "cotrain-learning", "cotrain-protocol"]),
-    ("cotrain", &["cotrain-learning", "cotrain-simulator", "serde_json"]),
+    (
+        "cotrain-simulator",
+        &[
+            "cotrain-bindings",
+            "cotrain-chain",
+            "cotrain-learning",
+            "cotrain-protocol",
+        ],
+    ),
+    (
+        "cotrain",
+        &["cotrain-learning", "cotrain-simulator", "serde_json"],
+    ),
     ("cotrain-tests", &[]),
 ];
 
@@ -21,14 +35,24 @@ const GUARDED: &[&str] = &["revm", "tokio", "alloy-provider", "serde_json"];
 
 #[test]
 fn no_crate_uses_what_it_may_not() {
-    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .expect("cargo metadata");
     let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
     let mut seen = 0;
     for package in &metadata.packages {
         let name = package.name.as_str();
-        let allowed = allowed.get(name).unwrap_or_else(|| panic!("say in tests/house.rs what `{name}` may use"));
-        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            let guarded = dependency.name.starts_with("cotrain") || GUARDED.contains(&dependency.name.as_str());
+        let allowed = allowed
+            .get(name)
+            .unwrap_or_else(|| panic!("say in tests/house.rs what `{name}` may use"));
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind == DependencyKind::Normal)
+        {
+            let guarded = dependency.name.starts_with("cotrain")
+                || GUARDED.contains(&dependency.name.as_str());
             assert!(
                 !guarded || allowed.contains(&dependency.name.as_str()),
                 "`{name}` must not use `{}`: it may use {allowed:?}",
@@ -37,7 +61,10 @@ fn no_crate_uses_what_it_may_not() {
             seen += usize::from(guarded);
         }
     }
-    assert!(seen >= 8, "only {seen} edges were looked at: has the workspace moved?");
+    assert!(
+        seen >= 8,
+        "only {seen} edges were looked at: has the workspace moved?"
+    );
 }
 
 #[test]
@@ -48,7 +75,11 @@ fn protocol_has_no_floats() {
         let text = std::fs::read_to_string(&entry).expect("a source file");
         // What follows is the module's own tests, where exact arithmetic may be held against anything.
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for (line, content) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (line, content) in code
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             assert!(
                 !content.contains("f64") && !content.contains("f32"),
                 "{}:{}: floats have no place where a contract computes",

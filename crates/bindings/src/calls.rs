@@ -1,6 +1,9 @@
 //! Calldata from the types of `protocol`, and the answers read back.
 
-use alloy_primitives::{Address, Bytes, U256, aliases::{U40, U96}};
+use alloy_primitives::{
+    Address, Bytes, U256,
+    aliases::{U40, U96},
+};
 use alloy_sol_types::{SolCall, SolValue};
 use cotrain_protocol::{
     classifier::Parameters,
@@ -10,31 +13,45 @@ use cotrain_protocol::{
 use crate::contracts::{
     DepositRefundTake::{self, claimLateCall, contributeCall, refundCall, reportCall},
     ModelFactory::createCall,
-    SparsePerceptron::{checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall},
+    SparsePerceptron::{
+        checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall,
+    },
 };
 
 /// `contribute` of a trainer.
 #[must_use]
 pub fn contribute(batch: &[u8]) -> Vec<u8> {
-    contributeCall { batch: Bytes::copy_from_slice(batch) }.abi_encode()
+    contributeCall {
+        batch: Bytes::copy_from_slice(batch),
+    }
+    .abi_encode()
 }
 
 /// `refund` of a trainer.
 #[must_use]
 pub fn refund(claim: &Claim) -> Vec<u8> {
-    refundCall { claim: solidity(claim) }.abi_encode()
+    refundCall {
+        claim: solidity(claim),
+    }
+    .abi_encode()
 }
 
 /// `report` of a trainer.
 #[must_use]
 pub fn report(claim: &Claim) -> Vec<u8> {
-    reportCall { claim: solidity(claim) }.abi_encode()
+    reportCall {
+        claim: solidity(claim),
+    }
+    .abi_encode()
 }
 
 /// `claimLate` of a trainer.
 #[must_use]
 pub fn claim_late(claim: &Claim) -> Vec<u8> {
-    claimLateCall { claim: solidity(claim) }.abi_encode()
+    claimLateCall {
+        claim: solidity(claim),
+    }
+    .abi_encode()
 }
 
 /// `create` of the factory: a clone of each implementation, owned by the caller.
@@ -72,7 +89,11 @@ pub fn created_model(output: &[u8]) -> Option<(Address, Address)> {
 /// `write` of a classifier: `values` from word `offset` on.
 #[must_use]
 pub fn write(offset: usize, values: &[U256]) -> Vec<u8> {
-    writeCall { offset: U256::from(offset), values: values.to_vec() }.abi_encode()
+    writeCall {
+        offset: U256::from(offset),
+        values: values.to_vec(),
+    }
+    .abi_encode()
 }
 
 /// `close` of a classifier: `trainer` may teach from now on.
@@ -84,7 +105,11 @@ pub fn close(trainer: Address) -> Vec<u8> {
 /// `words` of a classifier: `count` from word `offset` on.
 #[must_use]
 pub fn words(offset: usize, count: usize) -> Vec<u8> {
-    wordsCall { offset: U256::from(offset), count: U256::from(count) }.abi_encode()
+    wordsCall {
+        offset: U256::from(offset),
+        count: U256::from(count),
+    }
+    .abi_encode()
 }
 
 /// The answer to [`words`].
@@ -96,21 +121,33 @@ pub fn read_words(output: &[u8]) -> Option<Vec<U256>> {
 /// `predict` of a classifier.
 #[must_use]
 pub fn predict(samples: &[&[u8]]) -> Vec<u8> {
-    predictCall { samples: samples.iter().map(|sample| Bytes::copy_from_slice(sample)).collect() }.abi_encode()
+    predictCall {
+        samples: samples
+            .iter()
+            .map(|sample| Bytes::copy_from_slice(sample))
+            .collect(),
+    }
+    .abi_encode()
 }
 
 /// The answer to [`predict`]: one label a sample.
 #[must_use]
 pub fn read_labels(output: &[u8]) -> Option<Vec<u16>> {
     let labels = predictCall::abi_decode_returns(output).ok()?;
-    labels.into_iter().map(|label| u16::try_from(label).ok()).collect()
+    labels
+        .into_iter()
+        .map(|label| u16::try_from(label).ok())
+        .collect()
 }
 
 /// `evaluate` of a classifier; the answer is a number.
 #[must_use]
 pub fn evaluate(samples: &[&[u8]], labels: &[u16]) -> Vec<u8> {
     evaluateCall {
-        samples: samples.iter().map(|sample| Bytes::copy_from_slice(sample)).collect(),
+        samples: samples
+            .iter()
+            .map(|sample| Bytes::copy_from_slice(sample))
+            .collect(),
         labels: labels.iter().map(|label| U256::from(*label)).collect(),
     }
     .abi_encode()
@@ -119,13 +156,19 @@ pub fn evaluate(samples: &[&[u8]], labels: &[u16]) -> Vec<u8> {
 /// `check` of a classifier.
 #[must_use]
 pub fn check(batch: &[u8]) -> Vec<u8> {
-    checkCall { batch: Bytes::copy_from_slice(batch) }.abi_encode()
+    checkCall {
+        batch: Bytes::copy_from_slice(batch),
+    }
+    .abi_encode()
 }
 
 /// `learn` of a classifier.
 #[must_use]
 pub fn learn(batch: &[u8]) -> Vec<u8> {
-    learnCall { batch: Bytes::copy_from_slice(batch) }.abi_encode()
+    learnCall {
+        batch: Bytes::copy_from_slice(batch),
+    }
+    .abi_encode()
 }
 
 /// An answer that is one number.
@@ -140,8 +183,8 @@ pub mod state {
     use alloy_sol_types::SolCall;
 
     use crate::contracts::DepositRefundTake::{
-        contributionCountCall, goodCall, lastContributionTimeCall, priceCall, reportedCall, rootCall,
-        settlementCall, totalGoodCall,
+        contributionCountCall, goodCall, lastContributionTimeCall, priceCall, reportedCall,
+        rootCall, settlementCall, totalGoodCall,
     };
 
     /// Wei that each of `n` contributions in one transaction deposits now.
@@ -177,19 +220,29 @@ pub mod state {
     /// The Merkle root of the batch that begins at position `batch`.
     #[must_use]
     pub fn root(batch: u64) -> Vec<u8> {
-        rootCall { batch: U256::from(batch) }.abi_encode()
+        rootCall {
+            batch: U256::from(batch),
+        }
+        .abi_encode()
     }
 
     /// The settlement word of the contribution at `position`.
     #[must_use]
     pub fn settlement(position: u64) -> Vec<u8> {
-        settlementCall { position: U256::from(position) }.abi_encode()
+        settlementCall {
+            position: U256::from(position),
+        }
+        .abi_encode()
     }
 
     /// Whether `reporter` has reported the contribution at `position` (0 or 1).
     #[must_use]
     pub fn reported(position: u64, reporter: Address) -> Vec<u8> {
-        reportedCall { position: U256::from(position), reporter }.abi_encode()
+        reportedCall {
+            position: U256::from(position),
+            reporter,
+        }
+        .abi_encode()
     }
 }
 

@@ -7,11 +7,26 @@
 // Generated code: documented in the Solidity interfaces, and not written by hand.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 
-alloy_sol_types::sol!(DepositRefundTake, "../../contracts/artifacts/DepositRefundTake.json");
+alloy_sol_types::sol!(
+    DepositRefundTake,
+    "../../contracts/artifacts/DepositRefundTake.json"
+);
 alloy_sol_types::sol!(Points, "../../contracts/artifacts/Points.json");
 alloy_sol_types::sol!(ModelFactory, "../../contracts/artifacts/ModelFactory.json");
-alloy_sol_types::sol!(SparsePerceptron, "../../contracts/artifacts/SparsePerceptron.json");
-alloy_sol_types::sol!(DensePerceptron, "../../contracts/artifacts/DensePerceptron.json");
+alloy_sol_types::sol!(
+    SparsePerceptron,
+    "../../contracts/artifacts/SparsePerceptron.json"
+);
+alloy_sol_types::sol!(
+    DensePerceptron,
+    "../../contracts/artifacts/DensePerceptron.json"
+);
 alloy_sol_types::sol!(NaiveBayes, "../../contracts/artifacts/NaiveBayes.json");
-alloy_sol_types::sol!(SparseNearestCentroid, "../../contracts/artifacts/SparseNearestCentroid.json");
-alloy_sol_types::sol!(DenseNearestCentroid, "../../contracts/artifacts/DenseNearestCentroid.json");
+alloy_sol_types::sol!(
+    SparseNearestCentroid,
+    "../../contracts/artifacts/SparseNearestCentroid.json"
+);
+alloy_sol_types::sol!(
+    DenseNearestCentroid,
+    "../../contracts/artifacts/DenseNearestCentroid.json"
+);

@@ -34,7 +34,10 @@ pub struct Paid {
 /// The first `Contributed` among `logs`.
 #[must_use]
 pub fn contributed(logs: &[Log]) -> Option<Contributed> {
-    let event = logs.iter().find_map(|log| trainer::Contributed::decode_log(log).ok())?.data;
+    let event = logs
+        .iter()
+        .find_map(|log| trainer::Contributed::decode_log(log).ok())?
+        .data;
     Some(Contributed {
         batch: event.batch.try_into().ok()?,
         author: event.author,
@@ -65,5 +68,9 @@ pub fn paid(logs: &[Log]) -> Option<Paid> {
             _ => None,
         }
     })?;
-    Some(Paid { position: position.try_into().ok()?, to, amount: amount.try_into().ok()? })
+    Some(Paid {
+        position: position.try_into().ok()?,
+        to,
+        amount: amount.try_into().ok()?,
+    })
 }

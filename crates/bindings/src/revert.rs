@@ -7,7 +7,8 @@ use alloy_sol_types::{Panic, SolError, SolInterface};
 use cotrain_protocol::Rejection;
 
 use crate::contracts::{
-    DepositRefundTake::DepositRefundTakeErrors as Trainer, SparsePerceptron::SparsePerceptronErrors as Model,
+    DepositRefundTake::DepositRefundTakeErrors as Trainer,
+    SparsePerceptron::SparsePerceptronErrors as Model,
 };
 
 /// The names of the parameters that the contracts check, as they are in their errors.
@@ -54,7 +55,11 @@ impl Revert {
             .ok()
             .and_then(trainer)
             .or_else(|| Model::abi_decode(data).ok().and_then(model))
-            .or_else(|| Panic::abi_decode(data).ok().map(|panic| Self::Panic(panic.code)));
+            .or_else(|| {
+                Panic::abi_decode(data)
+                    .ok()
+                    .map(|panic| Self::Panic(panic.code))
+            });
         understood.unwrap_or_else(|| Self::Unknown(Bytes::copy_from_slice(data)))
     }
 }
@@ -83,30 +88,46 @@ impl fmt::Display for Revert {
 fn trainer(error: Trainer) -> Option<Revert> {
     let rejection = match error {
         Trainer::EmptyBatch(_) => Rejection::EmptyBatch,
-        Trainer::MalformedBatch(e) => Rejection::MalformedBatch { offset: e.offset.try_into().ok()? },
+        Trainer::MalformedBatch(e) => Rejection::MalformedBatch {
+            offset: e.offset.try_into().ok()?,
+        },
         Trainer::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
-        Trainer::DepositTooLow(e) => {
-            Rejection::DepositTooLow { required: e.required.try_into().ok()?, sent: e.sent.try_into().ok()? }
-        }
-        Trainer::PaymentFailed(e) => Rejection::PaymentFailed { to: e.to, amount: e.amount.try_into().ok()? },
-        Trainer::UnknownContribution(e) => {
-            Rejection::UnknownContribution { batch: e.batch.try_into().ok()?, leaf: e.leaf }
-        }
-        Trainer::NothingLeft(e) => Rejection::NothingLeft { position: e.position.try_into().ok()? },
-        Trainer::NotAuthor(e) => Rejection::NotAuthor { caller: e.caller, author: e.author },
+        Trainer::DepositTooLow(e) => Rejection::DepositTooLow {
+            required: e.required.try_into().ok()?,
+            sent: e.sent.try_into().ok()?,
+        },
+        Trainer::PaymentFailed(e) => Rejection::PaymentFailed {
+            to: e.to,
+            amount: e.amount.try_into().ok()?,
+        },
+        Trainer::UnknownContribution(e) => Rejection::UnknownContribution {
+            batch: e.batch.try_into().ok()?,
+            leaf: e.leaf,
+        },
+        Trainer::NothingLeft(e) => Rejection::NothingLeft {
+            position: e.position.try_into().ok()?,
+        },
+        Trainer::NotAuthor(e) => Rejection::NotAuthor {
+            caller: e.caller,
+            author: e.author,
+        },
         Trainer::OwnContribution(e) => Rejection::OwnContribution { author: e.author },
-        Trainer::TooEarly(e) => {
-            Rejection::TooEarly { now: e.time.try_into().ok()?, earliest: e.earliest.try_into().ok()? }
-        }
+        Trainer::TooEarly(e) => Rejection::TooEarly {
+            now: e.time.try_into().ok()?,
+            earliest: e.earliest.try_into().ok()?,
+        },
         Trainer::NoGoodContribution(e) => Rejection::NoGoodContribution { caller: e.caller },
-        Trainer::AlreadyReported(e) => {
-            Rejection::AlreadyReported { position: e.position.try_into().ok()?, caller: e.caller }
-        }
+        Trainer::AlreadyReported(e) => Rejection::AlreadyReported {
+            position: e.position.try_into().ok()?,
+            caller: e.caller,
+        },
         Trainer::PredictionDiffers(e) => Rejection::PredictionDiffers {
             label: e.label.try_into().ok()?,
             predicted: e.predicted.try_into().ok()?,
         },
-        Trainer::PredictionAgrees(e) => Rejection::PredictionAgrees { label: e.label.try_into().ok()? },
+        Trainer::PredictionAgrees(e) => Rejection::PredictionAgrees {
+            label: e.label.try_into().ok()?,
+        },
         Trainer::AlreadyInitialized(_) => return Some(Revert::AlreadyInitialized),
         Trainer::Reentrancy(_) => return Some(Revert::Reentrancy),
     };
@@ -117,16 +138,19 @@ fn trainer(error: Trainer) -> Option<Revert> {
 fn model(error: Model) -> Option<Revert> {
     let rejection = match error {
         Model::EmptyBatch(_) => Rejection::EmptyBatch,
-        Model::MalformedBatch(e) => Rejection::MalformedBatch { offset: e.offset.try_into().ok()? },
+        Model::MalformedBatch(e) => Rejection::MalformedBatch {
+            offset: e.offset.try_into().ok()?,
+        },
         Model::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
         Model::LabelOutOfRange(e) => Rejection::LabelOutOfRange {
             item: e.item.try_into().ok()?,
             label: e.label.try_into().ok()?,
             classes: e.classes.try_into().ok()?,
         },
-        Model::OddSampleLength(e) => {
-            Rejection::OddSampleLength { item: e.item.try_into().ok()?, length: e.length.try_into().ok()? }
-        }
+        Model::OddSampleLength(e) => Rejection::OddSampleLength {
+            item: e.item.try_into().ok()?,
+            length: e.length.try_into().ok()?,
+        },
         Model::WrongSampleLength(e) => Rejection::WrongSampleLength {
             item: e.item.try_into().ok()?,
             length: e.length.try_into().ok()?,
@@ -144,11 +168,17 @@ fn model(error: Model) -> Option<Revert> {
             feature: e.feature.try_into().ok()?,
             features: e.features.try_into().ok()?,
         },
-        Model::NotOwner(e) => Rejection::NotOwner { caller: e.caller, owner: e.owner },
+        Model::NotOwner(e) => Rejection::NotOwner {
+            caller: e.caller,
+            owner: e.owner,
+        },
         Model::InitializationOpen(_) => Rejection::InitializationOpen,
         Model::InitializationClosed(_) => Rejection::InitializationClosed,
         Model::InvalidTrainer(_) => Rejection::InvalidTrainer,
-        Model::NotTrainer(e) => Rejection::NotTrainer { caller: e.caller, trainer: e.trainer },
+        Model::NotTrainer(e) => Rejection::NotTrainer {
+            caller: e.caller,
+            trainer: e.trainer,
+        },
         Model::WordsOutOfRange(e) => Rejection::WordsOutOfRange {
             offset: e.offset.try_into().ok()?,
             count: e.count.try_into().ok()?,
@@ -167,5 +197,8 @@ fn model(error: Model) -> Option<Revert> {
 fn invalid_parameter(name: B256, value: U256) -> Option<Rejection> {
     let text = name.as_slice().split(|byte| *byte == 0).next()?;
     let name = PARAMETERS.iter().find(|known| known.as_bytes() == text)?;
-    Some(Rejection::InvalidParameter { name, value: value.try_into().ok()? })
+    Some(Rejection::InvalidParameter {
+        name,
+        value: value.try_into().ok()?,
+    })
 }

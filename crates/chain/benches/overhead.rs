@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings as bindings;
-use cotrain_chain::{Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy};
+use cotrain_chain::{
+    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
+};
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
     sample::{Item, encode_batch, encode_sparse},
@@ -30,7 +32,10 @@ const TURNS: u64 = 7;
 fn main() {
     let mut out = String::new();
     for present in [20, 60, 95] {
-        let mut embedded = Embedded::new(Config { start: START, gas_price: 0 });
+        let mut embedded = Embedded::new(Config {
+            start: START,
+            gas_price: 0,
+        });
         let mut bare = Bare::new();
         let through = found(&mut embedded);
         let alone = found(&mut bare);
@@ -48,9 +53,18 @@ fn main() {
         ratios.sort_by(f64::total_cmp);
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = ratios.len() / 2;
-        out += &format!("chain_contributions_{present}_present\t{:.0}\tper second\n", rates[middle].0);
-        out += &format!("bare_loop_contributions_{present}_present\t{:.0}\tper second\n", rates[middle].1);
-        out += &format!("chain_over_bare_loop_{present}_present\t{:.2}\tratio\n", ratios[middle]);
+        out += &format!(
+            "chain_contributions_{present}_present\t{:.0}\tper second\n",
+            rates[middle].0
+        );
+        out += &format!(
+            "bare_loop_contributions_{present}_present\t{:.0}\tper second\n",
+            rates[middle].1
+        );
+        out += &format!(
+            "chain_over_bare_loop_{present}_present\t{:.2}\tratio\n",
+            ratios[middle]
+        );
     }
     // A benchmark's result is what it prints.
     #[allow(clippy::print_stdout)]
@@ -61,15 +75,26 @@ fn main() {
 
 /// A sparse perceptron of 1,000 weights, some of them not 0, that takes contributions for nothing.
 fn found<C: Chain>(chain: &mut C) -> Deployment {
-    let parameters =
-        Parameters::SparsePerceptron { features: u32::from(FEATURES), learning_rate: 1, intercept: 0 };
+    let parameters = Parameters::SparsePerceptron {
+        features: u32::from(FEATURES),
+        learning_rate: 1,
+        intercept: 0,
+    };
     let mut classifier = Classifier::new(parameters).expect("good parameters");
-    let words: Vec<_> = (0..classifier.words().len()).map(|i| U256::from(i * 7 % 13)).collect();
-    classifier.write(0, &words).expect("as many words as there are");
+    let words: Vec<_> = (0..classifier.words().len())
+        .map(|i| U256::from(i * 7 % 13))
+        .collect();
+    classifier
+        .write(0, &words)
+        .expect("as many words as there are");
     let config = ModelConfig {
         owner: OWNER,
         incentive: Incentive::DepositRefundTake { cost_weight: 1_000 },
-        waits: Waits { refund: 86_400, owner_claim: 777_600, any_address_claim: 777_600 },
+        waits: Waits {
+            refund: 86_400,
+            owner_claim: 777_600,
+            any_address_claim: 777_600,
+        },
     };
     chain.fund(OWNER, U256::from(u128::MAX)).expect("money");
     chain.fund(AUTHOR, U256::from(u128::MAX)).expect("money");
@@ -79,9 +104,15 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
 /// The `number`-th batch of one: `present` features spread evenly, labels in turn.
 fn batch(number: u64, present: u16) -> Vec<u8> {
     let step = FEATURES / present;
-    let features: Vec<u16> = (0..present).map(|i| i * step + (number % u64::from(step)) as u16).collect();
+    let features: Vec<u16> = (0..present)
+        .map(|i| i * step + (number % u64::from(step)) as u16)
+        .collect();
     let sample = encode_sparse(&features);
-    encode_batch(&[Item { label: (number % 2) as u16, sample: &sample }]).expect("a short sample")
+    encode_batch(&[Item {
+        label: (number % 2) as u16,
+        sample: &sample,
+    }])
+    .expect("a short sample")
 }
 
 /// One contribution every 600 seconds, as the simulator sends them.
@@ -90,7 +121,9 @@ fn in_chain(chain: &mut Embedded, model: &Deployment, batches: &[Vec<u8>]) -> Du
     for batch in batches {
         chain.set_time(chain.now() + 600).expect("later");
         let call = Transaction::call(AUTHOR, model.trainer, bindings::contribute(batch));
-        let receipt = chain.send(call.with_value(U256::from(150_000))).expect("a contribution");
+        let receipt = chain
+            .send(call.with_value(U256::from(150_000)))
+            .expect("a contribution");
         assert!(bindings::events::contributed(&receipt.logs).is_some());
     }
     started.elapsed()
@@ -98,7 +131,10 @@ fn in_chain(chain: &mut Embedded, model: &Deployment, batches: &[Vec<u8>]) -> Du
 
 /// The same in a plain loop over revm, with the calldata built before.
 fn in_loop(bare: &mut Bare, model: &Deployment, batches: &[Vec<u8>]) -> Duration {
-    let calls: Vec<_> = batches.iter().map(|batch| bindings::contribute(batch)).collect();
+    let calls: Vec<_> = batches
+        .iter()
+        .map(|batch| bindings::contribute(batch))
+        .collect();
     let started = Instant::now();
     for call in calls {
         bare.now += 600;
@@ -122,7 +158,11 @@ impl Bare {
         let context = Context::mainnet()
             .with_db(CacheDB::<EmptyDB>::default())
             .modify_cfg_chained(|cfg| cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA));
-        Self { evm: context.build_mainnet(), nonces: std::collections::HashMap::new(), now: START }
+        Self {
+            evm: context.build_mainnet(),
+            nonces: std::collections::HashMap::new(),
+            now: START,
+        }
     }
 
     fn transact(&mut self, transaction: Transaction) -> ExecutionResult {
@@ -138,7 +178,9 @@ impl Bare {
             ..TxEnv::default()
         };
         *nonce += 1;
-        self.evm.transact_commit(environment).expect("a valid transaction")
+        self.evm
+            .transact_commit(environment)
+            .expect("a valid transaction")
     }
 }
 
@@ -159,7 +201,10 @@ impl Chain for Bare {
 
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
         let database = &mut self.evm.ctx.journaled_state.database;
-        let info = revm::state::AccountInfo { balance: wei, ..Default::default() };
+        let info = revm::state::AccountInfo {
+            balance: wei,
+            ..Default::default()
+        };
         database.insert_account_info(account, info);
         Ok(())
     }
@@ -177,9 +222,16 @@ impl Chain for Bare {
         let gas_used = result.tx_gas_used();
         let created = result.created_address();
         let ExecutionResult::Success { logs, output, .. } = result else {
-            return Err(ChainError::Rejected { reason: format!("{result:?}") });
+            return Err(ChainError::Rejected {
+                reason: format!("{result:?}"),
+            });
         };
-        Ok(Receipt { gas_used, output: output.into_data(), created, logs })
+        Ok(Receipt {
+            gas_used,
+            output: output.into_data(),
+            created,
+            logs,
+        })
     }
 
     fn call(&mut self, _: Transaction) -> Result<Receipt, ChainError> {
@@ -192,5 +244,7 @@ impl Chain for Bare {
 }
 
 fn unimplemented_here<T>(what: &str) -> Result<T, ChainError> {
-    Err(ChainError::Rejected { reason: format!("the bare loop has no {what}") })
+    Err(ChainError::Rejected {
+        reason: format!("the bare loop has no {what}"),
+    })
 }

@@ -63,8 +63,18 @@ pub fn deploy<C: Chain>(
     let owner = config.owner;
     let mut cost = DeploymentCost::default();
     let factory = create(chain, owner, bindings::factory_code(), &mut cost)?;
-    let trainer = create(chain, owner, bindings::trainer_code(&config.incentive), &mut cost)?;
-    let implementation = create(chain, owner, bindings::classifier_code(classifier.kind()), &mut cost)?;
+    let trainer = create(
+        chain,
+        owner,
+        bindings::trainer_code(&config.incentive),
+        &mut cost,
+    )?;
+    let implementation = create(
+        chain,
+        owner,
+        bindings::classifier_code(classifier.kind()),
+        &mut cost,
+    )?;
     let call = bindings::create_model(
         trainer,
         &config.incentive,
@@ -83,8 +93,17 @@ pub fn deploy<C: Chain>(
             send(chain, Transaction::call(owner, model, call), &mut cost)?;
         }
     }
-    send(chain, Transaction::call(owner, model, bindings::close(trainer)), &mut cost)?;
-    Ok(Deployment { trainer, classifier: model, words: words.len(), cost })
+    send(
+        chain,
+        Transaction::call(owner, model, bindings::close(trainer)),
+        &mut cost,
+    )?;
+    Ok(Deployment {
+        trainer,
+        classifier: model,
+        words: words.len(),
+        cost,
+    })
 }
 
 impl Deployment {
@@ -96,7 +115,11 @@ impl Deployment {
         let mut words = Vec::with_capacity(self.words);
         while words.len() < self.words {
             let count = WORDS_PER_CALL.min(self.words - words.len());
-            let call = Transaction::call(Address::ZERO, self.classifier, bindings::words(words.len(), count));
+            let call = Transaction::call(
+                Address::ZERO,
+                self.classifier,
+                bindings::words(words.len(), count),
+            );
             let receipt = chain.call(call)?;
             let read = bindings::read_words(&receipt.output)
                 .filter(|read| read.len() == count)
@@ -116,7 +139,9 @@ fn create<C: Chain>(
     let receipt = chain.send(Transaction::create(from, code))?;
     cost.transactions += 1;
     cost.gas += receipt.gas_used;
-    receipt.created.ok_or(ChainError::UnexpectedAnswer { call: "the creation of a contract" })
+    receipt.created.ok_or(ChainError::UnexpectedAnswer {
+        call: "the creation of a contract",
+    })
 }
 
 fn send<C: Chain>(

@@ -1,4 +1,17 @@
 //! Economies of contributors over simulated time: scenario, agents, event queue, recorder.
+//!
+//! A [`scenario::Scenario`] says who contributes what to which model under which incentives;
+//! [`simulate`] runs it and leaves a [`run::Run`]. Every contribution, refund, report and late claim
+//! is a transaction that runs the deployed bytecode.
 
+mod agent;
+mod digest;
+mod economy;
+mod engine;
+mod error;
 pub mod run;
+pub mod scenario;
 pub mod tables;
+
+pub use engine::{Options, Progress, simulate};
+pub use error::SimulateError;

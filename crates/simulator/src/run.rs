@@ -78,7 +78,9 @@ impl AgentOutcome {
 /// integers, so it is the same on every machine.
 #[must_use]
 pub fn percent(part: u128, whole: u128) -> f64 {
-    let Some(scaled) = part.saturating_mul(100_000_000).checked_div(whole) else { return 0.0 };
+    let Some(scaled) = part.saturating_mul(100_000_000).checked_div(whole) else {
+        return 0.0;
+    };
     // Exact up to 2^53 millionths of a percent; a balance beyond 9 * 10^9 percent only loses digits.
     #[allow(clippy::cast_precision_loss)]
     let scaled = scaled as f64;

@@ -1,0 +1,93 @@
+//! One contributor: its account and what chance makes it do.
+
+use alloy_primitives::{Address, keccak256};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Normal as NormalDistribution};
+
+use crate::scenario::{Agent, Normal, UNIT};
+
+/// What is added to the accuracy to get the probability that a good agent works: 0.85 is good
+/// enough for it to work always (0xDeCA10B's simulator).
+const OPTIMISM: f64 = 0.15;
+
+/// A contributor at work. Its chances come from a stream of its own, so that what one agent draws
+/// does not depend on what another does.
+pub(crate) struct Worker {
+    pub(crate) profile: Agent,
+    pub(crate) address: Address,
+    chance: ChaCha8Rng,
+}
+
+impl Worker {
+    pub(crate) fn new(profile: Agent, place: usize, seed: u64) -> Self {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        // A stream a place: 1000 agents at the most.
+        chance.set_stream(place as u64 + 1);
+        let address =
+            Address::from_word(keccak256(format!("cotrain agent {place} {}", profile.name)));
+        Self {
+            profile,
+            address,
+            chance,
+        }
+    }
+
+    /// Seconds until its next turn: at least 1.
+    pub(crate) fn next_wait(&mut self) -> u64 {
+        whole(draw(self.profile.wait, &mut self.chance))
+    }
+
+    /// The most it is willing to deposit this time, in wei: whole units, at least 1.
+    pub(crate) fn next_deposit(&mut self) -> u128 {
+        u128::from(whole(draw(self.profile.deposit, &mut self.chance))) * UNIT
+    }
+
+    /// Whether it works at all, the model being as accurate as it was last seen to be.
+    pub(crate) fn wants_to_work(&mut self, accuracy: f64) -> bool {
+        !self.profile.good || self.chance.random::<f64>() < accuracy + OPTIMISM
+    }
+
+    /// The label it sends for a sample of class `label`: a bad agent sends the next class, and
+    /// so does a mistake.
+    pub(crate) fn label(&mut self, label: u16, classes: u16) -> u16 {
+        let mut sent = label;
+        if !self.profile.good {
+            sent = (sent + 1) % classes;
+        }
+        if self.profile.mistakes > 0.0 && self.chance.random::<f64>() < self.profile.mistakes {
+            sent = (sent + 1) % classes;
+        }
+        sent
+    }
+
+    /// Whether it has too little left ever to deposit again: less than four standard deviations
+    /// below what it is willing to pay on average.
+    pub(crate) fn is_broke(&self, balance: u128) -> bool {
+        let Normal { mean, sd } = self.profile.deposit;
+        balance < u128::from(whole(mean - 4.0 * sd)) * UNIT
+    }
+}
+
+/// A number drawn from a normal distribution, drawn again while it is below 1, as 0xDeCA10B's
+/// simulator does. Its mean is at least 1 (checked with the scenario), so that takes two draws on
+/// average at the worst.
+fn draw(Normal { mean, sd }: Normal, chance: &mut impl Rng) -> f64 {
+    // Only a deviation that is not finite is refused, and the scenario's is; then the mean it is.
+    let Ok(distribution) = NormalDistribution::new(mean, sd) else {
+        return mean;
+    };
+    loop {
+        let value = distribution.sample(chance);
+        if value >= 1.0 {
+            return value;
+        }
+    }
+}
+
+/// The whole part, at least 1. Scenarios hold nothing beyond 10^12 and six deviations more are as
+/// good as impossible, so the cast cannot lose anything; it would saturate.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(value: f64) -> u64 {
+    value.max(1.0) as u64
+}
