@@ -1,0 +1,92 @@
+//! The arguments of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain simulate                      the default scenario, on the data that comes with cotrain
+  cotrain simulate --seed 2 --out try2  another course of events, results in try2/
+  cotrain scenarios                     what else there is to simulate
+  cotrain simulate --help               all about simulating";
+
+const SIMULATE_EXAMPLES: &str = "\
+What it writes into the directory of results:
+  report.html                        charts and figures, to open in a browser
+  summary.json                       the figures, for programs
+  series.csv, series.parquet         accuracy and balances over time
+  events.csv, events.parquet         every contribution and every claim
+
+Examples:
+  cotrain simulate                                      the default scenario
+  cotrain simulate movie-reviews --seed 7               the same with other chances
+  cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
+  cotrain simulate my/own.toml --out results            a scenario of your own
+  cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
+
+The same scenario, data and seed give the same results on every machine, but for the wall time;
+the digest tells whether they are.
+
+Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.
+RUST_LOG=debug shows on stderr what goes on inside.";
+
+/// Train machine-learning models on an EVM chain, with money at stake.
+///
+/// Anyone trains a model by sending data to its contract, with a deposit. Those whose data the
+/// model comes to agree with get their deposit back, and a share of the deposits of the others.
+/// cotrain simulates whole economies of honest and hostile contributors, by real transactions
+/// against the contracts in an EVM inside this process. No chain, no node, no money is needed.
+#[derive(Debug, Parser)]
+#[command(name = "cotrain", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Simulate(Simulate),
+    Scenarios(Scenarios),
+}
+
+/// Simulate contributors who train a model on the chain
+///
+/// Agents with money of their own send samples to a deployed model, each with a deposit. Honest
+/// ones tell the truth, hostile ones lie; all of them claim what they can. A summary goes to
+/// stdout, tables and a report into a directory.
+#[derive(Debug, Args)]
+#[command(after_long_help = SIMULATE_EXAMPLES)]
+pub(crate) struct Simulate {
+    /// The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
+    #[arg(default_value = "movie-reviews")]
+    pub(crate) scenario: String,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where the scenario's data files are [default: where the scenario says]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where to put the results [default: runs/<SCENARIO>-<SEED>]
+    ///
+    /// Results of the same scenario and seed are replaced there; a directory with anything else in
+    /// it is left alone, which is an error.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object to stdout instead of the summary for people
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write nothing to stderr but an error
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// List the scenarios that come with cotrain
+///
+/// Name, what it shows and the data it needs, one scenario after the other.
+#[derive(Debug, Args)]
+pub(crate) struct Scenarios {
+    /// Print one JSON array to stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}

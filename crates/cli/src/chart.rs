@@ -1,0 +1,421 @@
+//! Line charts of text: points of Braille, eight a character. Lines are told apart by dashes, by
+//! labels at their ends, and by colours where there are any.
+
+use std::cmp::Ordering;
+
+use console::{Color, measure_text_width, style};
+
+/// A line over time.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// What stands at its end.
+    pub(crate) label: String,
+    /// Its values, as many as the chart has times.
+    pub(crate) values: Vec<f64>,
+    pub(crate) dash: Dash,
+    pub(crate) color: Color,
+}
+
+/// How a line is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dash {
+    Solid,
+    Dashed,
+    Dotted,
+}
+
+impl Dash {
+    /// Whether the point that lies so many points to the right is drawn.
+    fn draws(self, x: usize) -> bool {
+        match self {
+            Self::Solid => true,
+            Self::Dashed => x % 6 < 4,
+            Self::Dotted => x.is_multiple_of(4),
+        }
+    }
+}
+
+/// Lines over common times.
+#[derive(Debug)]
+pub(crate) struct Chart<'a> {
+    /// What stands above.
+    pub(crate) title: &'a str,
+    /// Days, ascending.
+    pub(crate) days: &'a [f64],
+    pub(crate) lines: Vec<Line>,
+    /// The most rows of the plot itself, about.
+    pub(crate) height: usize,
+}
+
+/// Points a character.
+const ACROSS: usize = 2;
+const DOWN: usize = 4;
+/// The point of a character that its tick stands for.
+const MIDDLE: usize = 2;
+/// The narrowest plot that still shows something.
+const NARROWEST: usize = 16;
+
+impl Chart<'_> {
+    /// The chart, `width` characters wide.
+    pub(crate) fn draw(&self, width: usize, colors: bool) -> Vec<String> {
+        let values = || {
+            self.lines
+                .iter()
+                .flat_map(|line| line.values.iter().copied())
+        };
+        let scale = Scale::around(values(), self.height / 2);
+        let height = scale.rows(self.height);
+        let ticks = scale.ticks();
+        let left = ticks.iter().map(|tick| tick.text.len()).max().unwrap_or(0);
+        let labels: Vec<_> = self
+            .lines
+            .iter()
+            .map(|line| measure_text_width(&line.label))
+            .collect();
+        let right = labels.into_iter().max().unwrap_or(0).min(width / 3);
+        let across = width.saturating_sub(left + right + 4).max(NARROWEST);
+
+        let mut canvas = Canvas::new(across, height);
+        for (owner, line) in self.lines.iter().enumerate() {
+            self.plot(line, owner, &scale, &mut canvas);
+        }
+        let ends = self.ends(&scale, height);
+        let mut text = vec![self.title.to_owned()];
+        for (row, end) in ends.into_iter().enumerate() {
+            let tick = ticks
+                .iter()
+                .find(|tick| scale.row(tick.value, height) == row);
+            let number = tick.map_or("", |tick| tick.text.as_str());
+            let axis = if tick.is_some() { '┤' } else { '│' };
+            let plot = canvas.row(row, |owner, cell| {
+                paint(cell, self.lines[owner].color, colors)
+            });
+            let end = end.map_or_else(String::new, |owner| {
+                let line = &self.lines[owner];
+                format!(
+                    " {}",
+                    paint(&shortened(&line.label, right), line.color, colors)
+                )
+            });
+            text.push(
+                format!("{number:>left$} {axis}{plot}{end}")
+                    .trim_end()
+                    .to_owned(),
+            );
+        }
+        text.extend(self.time_axis(left, across));
+        text
+    }
+
+    fn plot(&self, line: &Line, owner: usize, scale: &Scale, canvas: &mut Canvas) {
+        let (Some(first), Some(last)) = (self.days.first(), self.days.last()) else {
+            return;
+        };
+        let points = canvas.across * ACROSS;
+        let mut before: Option<usize> = None;
+        for x in 0..points {
+            let day = first + (last - first) * ratio(x, points - 1);
+            let y = scale.point(self.value_at(line, day), canvas.down);
+            // A steep line stays whole: every point between two columns is drawn.
+            let from = before.map_or(y, |before| match before.cmp(&y) {
+                Ordering::Less => before + 1,
+                Ordering::Equal => y,
+                Ordering::Greater => before - 1,
+            });
+            if line.dash.draws(x) {
+                (from.min(y)..=from.max(y)).for_each(|y| canvas.set(x, y, owner));
+            }
+            before = Some(y);
+        }
+    }
+
+    /// The value of a line on a day, between two of its values where need be.
+    fn value_at(&self, line: &Line, day: f64) -> f64 {
+        let after = self
+            .days
+            .partition_point(|&it| it < day)
+            .min(self.days.len() - 1);
+        let before = after.saturating_sub(1);
+        let span = self.days[after] - self.days[before];
+        if span <= 0.0 {
+            return line.values[after];
+        }
+        let share = ((day - self.days[before]) / span).clamp(0.0, 1.0);
+        line.values[before] + share * (line.values[after] - line.values[before])
+    }
+
+    /// For each row the line whose label stands there: the row it ends in, or the next free one.
+    fn ends(&self, scale: &Scale, height: usize) -> Vec<Option<usize>> {
+        let mut rows = vec![None; height];
+        for (owner, line) in self.lines.iter().enumerate() {
+            let Some(&last) = line.values.last() else {
+                continue;
+            };
+            let wanted = scale.row(last, height);
+            let free = (0..height).filter(|&row| rows[row].is_none());
+            if let Some(row) = free.min_by_key(|row| row.abs_diff(wanted)) {
+                rows[row] = Some(owner);
+            }
+        }
+        rows
+    }
+
+    fn time_axis(&self, left: usize, across: usize) -> [String; 2] {
+        let scale = Scale::exactly(self.days.iter().copied(), across / 12);
+        let mut line = vec!['─'; across];
+        let mut numbers = String::new();
+        for tick in scale.ticks() {
+            let x = round(scale.share(tick.value) * ratio(across - 1, 1), across - 1);
+            let start = (x + 1).saturating_sub(tick.text.len().div_ceil(2));
+            if numbers.is_empty() || start > numbers.len() {
+                line[x] = '┬';
+                numbers = format!("{numbers:<start$}{}", tick.text);
+            }
+        }
+        let line: String = line.into_iter().collect();
+        [
+            format!("{:left$} └{line}", ""),
+            format!("{:left$} {:<across$} days", "", format!(" {numbers}")),
+        ]
+    }
+}
+
+/// Values from `low` to `high`, with ticks at round numbers.
+#[derive(Debug)]
+struct Scale {
+    low: f64,
+    high: f64,
+    step: f64,
+}
+
+#[derive(Debug)]
+struct Tick {
+    value: f64,
+    text: String,
+}
+
+impl Scale {
+    /// From the lowest of the values to the highest, with about so many ticks.
+    fn exactly(values: impl Iterator<Item = f64>, ticks: usize) -> Self {
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        let (low, high) = if low < high { (low, high) } else { (0.0, 1.0) };
+        let rough = (high - low) / ratio(ticks.max(1), 1);
+        let power = 10_f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0]
+            .into_iter()
+            .find(|step| step * power >= rough)
+            .unwrap_or(10.0);
+        Self {
+            low,
+            high,
+            step: step * power,
+        }
+    }
+
+    /// The same, widened to the next ticks.
+    fn around(values: impl Iterator<Item = f64>, ticks: usize) -> Self {
+        let Self { low, high, step } = Self::exactly(values, ticks);
+        Self {
+            low: (low / step).floor() * step,
+            high: (high / step).ceil() * step,
+            step,
+        }
+    }
+
+    /// Where `value` lies: 0 is low, 1 is high.
+    fn share(&self, value: f64) -> f64 {
+        (value - self.low) / (self.high - self.low)
+    }
+
+    /// The rows that give every tick a row of its own, all as far apart: at most `most` where
+    /// they fit.
+    fn rows(&self, most: usize) -> usize {
+        let steps = round((self.high - self.low) / self.step, 100).max(1);
+        steps * (most.saturating_sub(1) / steps).max(1) + 1
+    }
+
+    /// The point that stands for `value`, counted from above, where there are `height` rows.
+    fn point(&self, value: f64, height: usize) -> usize {
+        let span = (height - 1) * DOWN;
+        MIDDLE + span - round(self.share(value) * ratio(span, 1), span)
+    }
+
+    /// The row that this point lies in.
+    fn row(&self, value: f64, height: usize) -> usize {
+        self.point(value, height) / DOWN
+    }
+
+    fn ticks(&self) -> Vec<Tick> {
+        let first = (self.low / self.step).ceil() * self.step;
+        let decimals = if self.step < 1.0 {
+            round(-self.step.log10().floor(), 9)
+        } else {
+            0
+        };
+        (0..100)
+            .map(|place| first + ratio(place, 1) * self.step)
+            .take_while(|&value| value <= self.high + self.step * 1e-6)
+            .map(|value| Tick {
+                value,
+                text: format!("{value:.decimals$}"),
+            })
+            .collect()
+    }
+}
+
+/// `part / whole` of small counts.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// The nearest whole number from 0 to `most`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn round(value: f64, most: usize) -> usize {
+    // A cast of a float saturates; what is not a number becomes 0.
+    (value.round() as usize).min(most)
+}
+
+fn paint(text: &str, color: Color, colors: bool) -> String {
+    style(text).fg(color).force_styling(colors).to_string()
+}
+
+fn shortened(label: &str, width: usize) -> String {
+    console::truncate_str(label, width, "…").into_owned()
+}
+
+/// Characters of Braille.
+struct Canvas {
+    across: usize,
+    down: usize,
+    /// The points of each character, and the line that drew the first of them.
+    cells: Vec<(u8, usize)>,
+}
+
+impl Canvas {
+    fn new(across: usize, down: usize) -> Self {
+        Self {
+            across,
+            down,
+            cells: vec![(0, 0); across * down],
+        }
+    }
+
+    /// Draws a point, counted from the upper left one.
+    fn set(&mut self, x: usize, y: usize, owner: usize) {
+        // The bits of Unicode: down the left column, down the right, the last row at the end.
+        const BITS: [[u8; ACROSS]; DOWN] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+        let cell = &mut self.cells[y / DOWN * self.across + x / ACROSS];
+        if cell.0 == 0 {
+            cell.1 = owner;
+        }
+        cell.0 |= BITS[y % DOWN][x % ACROSS];
+    }
+
+    fn row(&self, row: usize, paint: impl Fn(usize, &str) -> String) -> String {
+        let cells = &self.cells[row * self.across..][..self.across];
+        let runs = cells.chunk_by(|left, right| {
+            left.0 == 0 && right.0 == 0 || left.0 != 0 && right.0 != 0 && left.1 == right.1
+        });
+        runs.map(|run| match run {
+            [(0, _), ..] => " ".repeat(run.len()),
+            [(_, owner), ..] => paint(
+                *owner,
+                &run.iter()
+                    .map(|&(dots, _)| braille(dots))
+                    .collect::<String>(),
+            ),
+            [] => String::new(),
+        })
+        .collect()
+    }
+}
+
+fn braille(dots: u8) -> char {
+    char::from_u32(0x2800 + u32::from(dots)).unwrap_or(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(label: &str, values: &[f64], dash: Dash) -> Line {
+        Line {
+            label: label.to_owned(),
+            values: values.to_vec(),
+            dash,
+            color: Color::Blue,
+        }
+    }
+
+    fn chart(days: &[f64], lines: Vec<Line>) -> Chart<'_> {
+        Chart {
+            title: "a title",
+            days,
+            lines,
+            height: 6,
+        }
+    }
+
+    #[test]
+    fn lines_are_told_apart_by_dashes_and_labels() {
+        let lines = vec![
+            line("up", &[0.0, 50.0, 100.0], Dash::Solid),
+            line("down", &[100.0, 90.0, 0.0], Dash::Dashed),
+            line("goal", &[80.0; 3], Dash::Dotted),
+        ];
+        insta::assert_snapshot!(chart(&[0.0, 5.0, 10.0], lines).draw(60, false).join("\n"), @r"
+        a title
+        100 ┤⠤⠤ ⠤⠤ ⠤⠤ ⣀⣀ ⣀⣀ ⣀⣀ ⣀⣀ ⣀⣀                     ⣀⣀⣀⠤⠤ up
+            │⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠂ ⠋⠉⠂⠢⠦ ⣂ ⣂⣀⣂⠤⠦⠤⠒⠒⠒⠉⠋⠉⠂ ⠂ ⠂ goal
+         50 ┤                    ⣀⣀⣀⠤⠤⠤⠒⠒⠒⠉⠉⠉ ⠒⠢ ⣀⣀
+            │        ⣀⣀⣀⠤⠤⠤⠒⠒⠒⠉⠉⠉                   ⠑⠒ ⠤⣀
+          0 ┤⠤⠤⠒⠒⠒⠉⠉⠉                                     ⠉⠒ ⠤ down
+            └┬───────────────────────┬───────────────────────┬
+             0                       5                       10 days
+        ");
+    }
+
+    #[test]
+    fn colours_only_where_they_are_wanted() {
+        let drawn = |colors| {
+            chart(&[0.0, 1.0], vec![line("it", &[1.0, 2.0], Dash::Solid)])
+                .draw(40, colors)
+                .join("\n")
+        };
+        assert!(drawn(true).contains("\u{1b}[34m"));
+        assert!(!drawn(false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn it_is_as_wide_as_asked() {
+        let lines = || vec![line("a label of some length", &[0.0, 1.0], Dash::Solid)];
+        for width in [40, 80, 132] {
+            let drawn = chart(&[0.0, 1.0], lines()).draw(width, false);
+            let widest = drawn.iter().map(|row| measure_text_width(row)).max();
+            assert!(widest <= Some(width + 1), "{widest:?} of {width}");
+            assert!(widest >= Some(width - 2), "{widest:?} of {width}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_time_or_change_is_drawn() {
+        for days in [&[0.0][..], &[0.0, 0.0]] {
+            let lines = vec![line("flat", &vec![100.0; days.len()], Dash::Solid)];
+            assert!(chart(days, lines).draw(40, false).len() > 6);
+        }
+    }
+
+    #[test]
+    fn labels_that_end_together_stand_below_each_other() {
+        let lines = ["one", "two", "three"].map(|label| line(label, &[0.0, 1.0], Dash::Solid));
+        let drawn = chart(&[0.0, 1.0], lines.to_vec()).draw(40, false);
+        let rows: Vec<_> = ["one", "two", "three"]
+            .iter()
+            .map(|label| drawn.iter().position(|row| row.contains(label)))
+            .collect();
+        assert_eq!(rows, [Some(1), Some(2), Some(3)]);
+    }
+}

@@ -1,0 +1,102 @@
+//! A run made up for tests: eight days of one honest and one hostile agent.
+
+use std::time::Duration;
+
+use cotrain_simulator::run::{
+    Accuracy, Action, AgentOutcome, Counts, DataSizes, Event, Gas, Run, SeriesRow,
+};
+
+const UNIT: u128 = 1_000_000_000_000_000_000;
+const HALF_A_DAY: u64 = 43_200;
+
+/// The run.
+pub(crate) fn run() -> Run {
+    Run {
+        scenario: "made-up".to_owned(),
+        description: "An honest and a hostile agent, made up.".to_owned(),
+        seed: 3,
+        backend: "embedded",
+        model: "sparse perceptron".to_owned(),
+        incentive: "deposit, refund, take",
+        agents: vec![agent("Good", true, 15_056), agent("Bad", false, 48)],
+        series: (0..=16).map(row).collect(),
+        events: vec![Event {
+            seconds: 600,
+            action: Action::Contribution,
+            agent: 0,
+            position: 0,
+            label: 1,
+            amount: 50 * UNIT,
+            gas: 98_765,
+        }],
+        accuracy: Accuracy {
+            initial_float: 0.612,
+            initial: 0.61,
+            lowest: 0.594,
+            last: 0.73,
+            baseline: 0.764,
+        },
+        counts: Counts {
+            contributions: 1_200,
+            refunds: 1_000,
+            reports: 150,
+            late_claims: 20,
+            transactions: 2_375,
+            changed: 321,
+        },
+        gas: Gas {
+            total: 260_000_000,
+            deployment: 5_000_000,
+            contributions: 118_800_000,
+            claims: 136_200_000,
+        },
+        data: DataSizes {
+            initial: 664,
+            remaining: 7_636,
+            test: 2_075,
+            features: 2_000,
+            classes: 2,
+        },
+        unit: UNIT,
+        seconds: 16 * HALF_A_DAY,
+        digest: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
+        wall: Duration::from_millis(3_210),
+    }
+}
+
+fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
+    AgentOutcome {
+        name: name.to_owned(),
+        good,
+        start_balance: 10_000 * UNIT,
+        end_balance: end_units * UNIT,
+        contributions: if good { 1_100 } else { 100 },
+        refunds: if good { 980 } else { 20 },
+        reports: if good { 150 } else { 0 },
+        late_claims: if good { 20 } else { 0 },
+        gas: if good { 240_000_000 } else { 15_000_000 },
+    }
+}
+
+fn row(half_days: u64) -> SeriesRow {
+    let wobble = [0.0, 0.008, -0.011, 0.004, -0.006];
+    let place = usize::try_from(half_days).expect("a small number");
+    let rise = 0.12 * (0..half_days).map(|_| 1.0 / 16.0).sum::<f64>();
+    let units = u128::from(half_days);
+    SeriesRow {
+        seconds: half_days * HALF_A_DAY,
+        accuracy: 0.61
+            + rise
+            + if half_days == 16 {
+                0.0
+            } else {
+                wobble[place % 5]
+            },
+        balances: vec![
+            (10_000 + units * units * 20 - 4 * units) * UNIT,
+            (10_000 - units * 622) * UNIT,
+        ],
+        contributions: half_days * 75,
+        unclaimed: if half_days == 16 { 0 } else { 75 },
+    }
+}

@@ -1,0 +1,137 @@
+//! The two streams: the result on stdout, everything else on stderr.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+};
+
+use anyhow::Context;
+use cotrain_simulator::Progress;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use crate::failure::Failure;
+
+const SECONDS_A_DAY: u64 = 86_400;
+
+/// Writes the result. A reader that has gone away wants no more of it, which is no failure.
+pub(crate) fn print(result: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(result.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.context("cannot write to stdout")?),
+    }
+}
+
+/// What is told on stderr while the program works: lines, logs and a progress bar, which would
+/// write over each other if they did not pass through here.
+#[derive(Debug, Clone)]
+pub(crate) struct Narrator {
+    bars: MultiProgress,
+    quiet: bool,
+}
+
+impl Narrator {
+    /// Starts telling, unless `quiet`. The variable `RUST_LOG` says which logs to show; without
+    /// it, warnings.
+    pub(crate) fn start(quiet: bool) -> Self {
+        let target = if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        let narrator = Self {
+            bars: MultiProgress::with_draw_target(target),
+            quiet,
+        };
+        if !quiet {
+            let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+            let writer = narrator.clone();
+            tracing_subscriber::fmt()
+                .with_env_filter(filter.from_env_lossy())
+                .with_ansi(console::colors_enabled_stderr())
+                .with_writer(move || writer.clone())
+                .init();
+        }
+        narrator
+    }
+
+    /// Tells a line.
+    pub(crate) fn say(&self, line: impl Display) {
+        // Nothing depends on stderr: where it is closed, the work goes on.
+        let _ = writeln!(self.clone(), "{line}");
+    }
+
+    /// A bar that shows how far a simulation is; only a terminal sees it.
+    pub(crate) fn bar(&self) -> Bar {
+        let style = ProgressStyle::with_template(
+            "{bar:24} {human_pos} of {human_len} contributions, {msg}",
+        )
+        .expect("a template that a test renders")
+        .progress_chars("━╸─");
+        Bar(self.bars.add(ProgressBar::new(0).with_style(style)))
+    }
+}
+
+impl Write for Narrator {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.quiet {
+            return Ok(bytes.len());
+        }
+        self.bars.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// The progress bar of a simulation.
+pub(crate) struct Bar(ProgressBar);
+
+impl Bar {
+    /// Shows how far it is.
+    pub(crate) fn show(&self, progress: &Progress) {
+        self.0.set_length(progress.of);
+        self.0.set_position(progress.contributions);
+        self.0.set_message(state(progress));
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn state(progress: &Progress) -> String {
+    let day = progress.seconds / SECONDS_A_DAY;
+    let accuracy = 100.0 * progress.accuracy;
+    format!(
+        "{} unclaimed, day {day}, accuracy {accuracy:.1} %",
+        progress.unclaimed
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_shows_where_a_simulation_is() {
+        let progress = Progress {
+            contributions: 1_200,
+            of: 7_000,
+            seconds: 3 * SECONDS_A_DAY + 5,
+            unclaimed: 250,
+            accuracy: 0.7128,
+        };
+        assert_eq!(state(&progress), "250 unclaimed, day 3, accuracy 71.3 %");
+        let bar = Narrator::start(true).bar();
+        bar.show(&progress);
+        assert_eq!((bar.0.position(), bar.0.length()), (1_200, Some(7_000)));
+        bar.finish();
+    }
+}

@@ -1,0 +1,346 @@
+//! The figures of a run, for people at a terminal.
+
+use console::{Alignment, Color, Term, measure_text_width, pad_str, style};
+use cotrain_simulator::run::{AgentOutcome, Run};
+use indicatif::HumanCount;
+
+use crate::{
+    chart::{Chart, Dash, Line},
+    summary::{days, gas_per_contribution},
+};
+
+const WIDTH: usize = 80;
+const HONEST: [Color; 3] = [Color::Blue, Color::Green, Color::Cyan];
+const HOSTILE: [Color; 3] = [Color::Red, Color::Magenta, Color::Yellow];
+
+/// How wide a text may be, and whether it is coloured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    width: usize,
+    colors: bool,
+}
+
+impl Style {
+    /// What suits stdout; 80 characters where it is not a terminal.
+    pub(crate) fn of_stdout() -> Self {
+        let width = Term::stdout()
+            .size_checked()
+            .map_or(WIDTH, |(_, columns)| usize::from(columns));
+        Self {
+            width,
+            colors: console::colors_enabled(),
+        }
+    }
+
+    fn bold(self, text: &str) -> String {
+        style(text).bold().force_styling(self.colors).to_string()
+    }
+}
+
+/// The summary and its charts.
+pub(crate) fn text(run: &Run, style: Style) -> String {
+    let mut lines = heading(run, style);
+    lines.push(String::new());
+    lines.extend(accuracy(run));
+    lines.push(String::new());
+    lines.extend(agents(&run.agents));
+    lines.push(String::new());
+    lines.extend(totals(run));
+    for chart in charts(
+        run,
+        &run.series
+            .iter()
+            .map(|row| days(row.seconds))
+            .collect::<Vec<_>>(),
+    ) {
+        lines.push(String::new());
+        lines.extend(chart.draw(style.width, style.colors));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn heading(run: &Run, style: Style) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}, seed {}: {}; {}; {} chain",
+        style.bold(&run.scenario),
+        run.seed,
+        run.model,
+        run.incentive,
+        run.backend
+    )];
+    lines.extend((!run.description.is_empty()).then(|| run.description.clone()));
+    lines
+}
+
+fn accuracy(run: &Run) -> Vec<String> {
+    let it = run.accuracy;
+    let loss = 100.0 * (it.initial_float - it.initial);
+    let quantised = match format!("{:.2}", loss.abs()).as_str() {
+        "0.00" => String::new(),
+        points => format!(
+            "   quantising {} {points} points",
+            if loss > 0.0 { "lost" } else { "won" }
+        ),
+    };
+    vec![
+        format!(
+            "accuracy at the start               {:>6}{quantised}",
+            share(it.initial)
+        ),
+        format!(
+            "accuracy at the end                 {:>6}   never below {}",
+            share(it.last),
+            share(it.lowest)
+        ),
+        format!(
+            "accuracy when trained on everything {:>6}",
+            share(it.baseline)
+        ),
+    ]
+}
+
+fn agents(agents: &[AgentOutcome]) -> Vec<String> {
+    let head = [
+        "agent",
+        "",
+        "balance",
+        "contributions",
+        "refunds",
+        "reports",
+        "late claims",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(agents.iter().map(|agent| {
+        [
+            agent.name.clone(),
+            character(agent).to_owned(),
+            format!("{:.1} %", agent.balance_percent()),
+            count(agent.contributions),
+            count(agent.refunds),
+            count(agent.reports),
+            count(agent.late_claims),
+        ]
+    }));
+    aligned(&rows)
+}
+
+fn totals(run: &Run) -> Vec<String> {
+    let it = run.counts;
+    let rows = [
+        (
+            "contributions",
+            format!(
+                "{}, of which {} changed the model",
+                count(it.contributions),
+                count(it.changed)
+            ),
+        ),
+        (
+            "claims",
+            format!(
+                "{} refunds, {} reports, {} late claims",
+                count(it.refunds),
+                count(it.reports),
+                count(it.late_claims)
+            ),
+        ),
+        ("transactions", count(it.transactions)),
+        (
+            "gas",
+            format!(
+                "{} in all, {} a contribution",
+                count(run.gas.total),
+                count(gas_per_contribution(run))
+            ),
+        ),
+        (
+            "time",
+            format!(
+                "{:.1} days simulated in {:.1} s",
+                days(run.seconds),
+                run.wall.as_secs_f64()
+            ),
+        ),
+        ("digest", run.digest.clone()),
+    ];
+    rows.into_iter()
+        .map(|(name, value)| format!("{name:<14}{value}"))
+        .collect()
+}
+
+fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
+    let accuracies: Vec<_> = run.series.iter().map(|row| 100.0 * row.accuracy).collect();
+    let baseline = 100.0 * run.accuracy.baseline;
+    let lines = vec![
+        Line {
+            label: "the model".to_owned(),
+            values: accuracies,
+            dash: Dash::Solid,
+            color: Color::Cyan,
+        },
+        Line {
+            label: "trained on everything".to_owned(),
+            values: vec![baseline; run.series.len()],
+            dash: Dash::Dotted,
+            color: Color::White,
+        },
+    ];
+    [
+        Chart {
+            title: "accuracy on the test data, in percent",
+            days,
+            lines,
+            height: 9,
+        },
+        Chart {
+            title: "balances in percent of the start: solid good agents, dashed bad ones",
+            days,
+            lines: balances(run),
+            height: 11,
+        },
+    ]
+}
+
+fn balances(run: &Run) -> Vec<Line> {
+    let line = |(place, agent): (usize, &AgentOutcome)| {
+        let (dash, colors) = if agent.good {
+            (Dash::Solid, HONEST)
+        } else {
+            (Dash::Dashed, HOSTILE)
+        };
+        let held = run.series.iter().map(|row| row.balances[place]);
+        Line {
+            label: agent.name.clone(),
+            values: held
+                .map(|held| cotrain_simulator::run::percent(held, agent.start_balance))
+                .collect(),
+            dash,
+            color: colors[place % colors.len()],
+        }
+    };
+    run.agents.iter().enumerate().map(line).collect()
+}
+
+/// `good` or `bad`.
+pub(crate) fn character(agent: &AgentOutcome) -> &'static str {
+    if agent.good { "good" } else { "bad" }
+}
+
+/// A share in percent, with a decimal.
+pub(crate) fn share(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A count, its thousands apart.
+pub(crate) fn count(count: u64) -> String {
+    HumanCount(count).to_string()
+}
+
+/// Rows of a table: the first two columns to the left, numbers to the right.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| measure_text_width(&row[column]))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let side = |column| {
+        if column < 2 {
+            Alignment::Left
+        } else {
+            Alignment::Right
+        }
+    };
+    let line = |row: &[String; N]| {
+        let cells = row.iter().enumerate();
+        let cells = cells.map(|(column, cell)| pad_str(cell, widths[column], side(column), None));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    const PLAIN: Style = Style {
+        width: WIDTH,
+        colors: false,
+    };
+
+    #[test]
+    fn the_summary_of_a_run() {
+        insta::assert_snapshot!(text(&fixture::run(), PLAIN), @r"
+        made-up, seed 3: sparse perceptron; deposit, refund, take; embedded chain
+        An honest and a hostile agent, made up.
+
+        accuracy at the start               61.0 %   quantising lost 0.20 points
+        accuracy at the end                 73.0 %   never below 59.4 %
+        accuracy when trained on everything 76.4 %
+
+        agent        balance  contributions  refunds  reports  late claims
+        Good   good  150.6 %          1,100      980      150           20
+        Bad    bad     0.5 %            100       20        0            0
+
+        contributions 1,200, of which 321 changed the model
+        claims        1,000 refunds, 150 reports, 20 late claims
+        transactions  2,375
+        gas           260,000,000 in all, 99,000 a contribution
+        time          8.0 days simulated in 3.2 s
+        digest        00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
+
+        accuracy on the test data, in percent
+        80 ┤
+           │
+        75 ┤⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ ⠁ trained on everything
+           │                                                ⣀⡠⠤⠤⠒ the model
+        70 ┤                                  ⢀⡠⠤⢄⣀ ⣀⠔⠊⠉⠉⠑⠊⠉
+           │                         ⢀⠤⠤⠤⢄⠤⠔⠒⠉⠁    ⠉
+        65 ┤               ⣀⡠⠤⠒⠉⠉⠒⠒⠔⠊⠁
+           │ ⢀⣀⠤⢄⣀⡀⣀⠤⠒⠉⠉⠉⠊⠉
+        60 ┤⠉⠁    ⠈
+           └┬────────────┬────────────┬────────────┬────────────┬
+            0            2            4            6            8 days
+
+        balances in percent of the start: solid good agents, dashed bad ones
+        200 ┤
+            │
+        150 ┤                                                             ⢀⣀⣀⣀⣀⠤⠤⠤ Good
+            │                                      ⢀⣀⣀⣀⣀⣀⣀⡠⠤⠤⠤⠤⠤⠔⠒⠒⠒⠒⠒⠉⠉⠉⠉⠁
+        100 ┤⠤⠤⠤⣤⣤⠤⡤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠔⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠒⠉⠉⠉⠉⠉⠉⠉⠉⠁
+            │      ⠈⠉ ⠉⠉ ⠒⠒ ⠢⠤ ⠤⢄ ⣀⣀
+         50 ┤                        ⠉⠉ ⠉⠒ ⠒⠒ ⠤⠤ ⠤⣀ ⣀⣀
+            │                                          ⠉⠉ ⠑⠒ ⠒⠢ ⠤⠤ ⣀⣀ ⣀⡀
+          0 ┤                                                          ⠈ ⠉⠉ ⠒⠒ ⠒⠤  Bad
+            └┬────────────────┬────────────────┬────────────────┬────────────────┬
+             0                2                4                6                8 days
+        ");
+    }
+
+    #[test]
+    fn no_loss_by_quantisation_is_not_told() {
+        let mut run = fixture::run();
+        run.accuracy.initial_float = run.accuracy.initial;
+        assert!(!text(&run, PLAIN).contains("quantising"));
+        run.accuracy.initial_float = run.accuracy.initial - 0.001;
+        assert!(text(&run, PLAIN).contains("quantising won 0.10 points"));
+    }
+
+    #[test]
+    fn a_summary_without_a_terminal_has_no_colour_and_fits_80_characters() {
+        let text = text(&fixture::run(), PLAIN);
+        assert!(!text.contains('\u{1b}'));
+        let widest = text.lines().map(measure_text_width).max();
+        assert!(widest <= Some(WIDTH), "{widest:?}");
+    }
+
+    #[test]
+    fn agents_of_wide_names_stay_in_their_columns() {
+        let mut run = fixture::run();
+        run.agents[0].name = "善良".to_owned();
+        let rows = agents(&run.agents);
+        assert_eq!(measure_text_width(&rows[0]), measure_text_width(&rows[1]));
+    }
+}

@@ -1,0 +1,428 @@
+//! `report.html`: one file with everything in it, for a browser.
+
+use cotrain_simulator::run::{AgentOutcome, Run, SeriesRow, percent};
+use minijinja::{AutoEscape, Environment, Value, value::Serde};
+use serde::Serialize;
+
+use crate::{
+    people::{character, count, share},
+    summary::{days, gas_per_contribution},
+};
+
+const TEMPLATE: &str = include_str!("../assets/report.html");
+const STYLE: &str = include_str!("../assets/report.css");
+const SCRIPT: &str = include_str!("../assets/report.js");
+const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
+const PLOT_SCRIPT: &str = include_str!("../assets/uPlot.iife.min.js");
+
+/// The most points of a line in a chart, and the most rows of the table below it. All of them are
+/// in the series.
+const POINTS: usize = 2_000;
+const ROWS: usize = 60;
+
+/// The percentage of its start below which an agent counts as ruined.
+const RUINED: u128 = 1;
+
+/// The report. `command` is what gives the same run again.
+pub(crate) fn html(run: &Run, command: &str) -> anyhow::Result<String> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    Ok(environment.render_str(TEMPLATE, Value::from(Serde(Page::of(run, command))))?)
+}
+
+/// What the template shows.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'a str,
+    script: &'a str,
+    plot_style: &'a str,
+    plot_script: &'a str,
+    command: &'a str,
+    scenario: &'a str,
+    description: &'a str,
+    seed: u64,
+    model: &'a str,
+    incentive: &'a str,
+    backend: &'a str,
+    digest: &'a str,
+    figures: Vec<Figure>,
+    data: Data,
+    accuracy: Accuracies,
+    agents: Vec<Agent<'a>>,
+    ruins: Vec<Ruin<'a>>,
+    table: Vec<Row>,
+    /// Whether the table leaves rows out.
+    thinned: bool,
+    chart: Chart<'a>,
+}
+
+impl<'a> Page<'a> {
+    fn of(run: &'a Run, command: &'a str) -> Self {
+        Self {
+            style: STYLE,
+            script: SCRIPT,
+            plot_style: PLOT_STYLE,
+            plot_script: PLOT_SCRIPT,
+            command,
+            scenario: &run.scenario,
+            description: &run.description,
+            seed: run.seed,
+            model: &run.model,
+            incentive: run.incentive,
+            backend: run.backend,
+            digest: &run.digest,
+            figures: figures(run),
+            data: Data::of(run),
+            accuracy: Accuracies::of(run),
+            agents: run.agents.iter().map(Agent::of).collect(),
+            ruins: ruins(run),
+            table: thinned(&run.series, ROWS)
+                .map(|row| Row::of(run, row))
+                .collect(),
+            thinned: run.series.len() > ROWS,
+            chart: Chart::of(run),
+        }
+    }
+}
+
+/// A figure to see at a glance.
+#[derive(Serialize)]
+struct Figure {
+    name: &'static str,
+    value: String,
+    note: String,
+}
+
+fn figures(run: &Run) -> Vec<Figure> {
+    let it = run.counts;
+    let figure = |name, value, note| Figure { name, value, note };
+    vec![
+        figure(
+            "accuracy at the end",
+            share(run.accuracy.last),
+            format!("{} at the start", share(run.accuracy.initial)),
+        ),
+        figure(
+            "baseline",
+            share(run.accuracy.baseline),
+            "trained on everything".to_owned(),
+        ),
+        figure(
+            "contributions",
+            count(it.contributions),
+            format!("{} changed the model", count(it.changed)),
+        ),
+        figure(
+            "claims",
+            count(it.refunds + it.reports + it.late_claims),
+            format!(
+                "{} refunds, {} reports, {} late",
+                count(it.refunds),
+                count(it.reports),
+                count(it.late_claims)
+            ),
+        ),
+        figure(
+            "gas a contribution",
+            count(gas_per_contribution(run)),
+            format!(
+                "{} in {} transactions",
+                count(run.gas.total),
+                count(it.transactions)
+            ),
+        ),
+        figure(
+            "simulated days",
+            format!("{:.1}", days(run.seconds)),
+            format!("in {:.1} s", run.wall.as_secs_f64()),
+        ),
+    ]
+}
+
+#[derive(Serialize)]
+struct Data {
+    initial: String,
+    remaining: String,
+    test: String,
+    features: String,
+    classes: String,
+}
+
+impl Data {
+    fn of(run: &Run) -> Self {
+        Self {
+            initial: count(run.data.initial),
+            remaining: count(run.data.remaining),
+            test: count(run.data.test),
+            features: count(run.data.features),
+            classes: count(run.data.classes),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Accuracies {
+    initial_float: String,
+    initial: String,
+    lowest: String,
+    last: String,
+    baseline: String,
+}
+
+impl Accuracies {
+    fn of(run: &Run) -> Self {
+        Self {
+            initial_float: share(run.accuracy.initial_float),
+            initial: share(run.accuracy.initial),
+            lowest: share(run.accuracy.lowest),
+            last: share(run.accuracy.last),
+            baseline: share(run.accuracy.baseline),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Agent<'a> {
+    name: &'a str,
+    character: &'static str,
+    balance: String,
+    contributions: String,
+    refunds: String,
+    reports: String,
+    late_claims: String,
+    gas: String,
+}
+
+impl<'a> Agent<'a> {
+    fn of(agent: &'a AgentOutcome) -> Self {
+        Self {
+            name: &agent.name,
+            character: character(agent),
+            balance: format!("{:.1} %", agent.balance_percent()),
+            contributions: count(agent.contributions),
+            refunds: count(agent.refunds),
+            reports: count(agent.reports),
+            late_claims: count(agent.late_claims),
+            gas: count(agent.gas),
+        }
+    }
+}
+
+/// An agent that lost nearly everything, and when.
+#[derive(Serialize)]
+struct Ruin<'a> {
+    name: &'a str,
+    day: String,
+}
+
+/// Those who end below [`RUINED`] percent, with the day from which they stay there.
+fn ruins<'a>(run: &'a Run) -> Vec<Ruin<'a>> {
+    let to_ruin = |(place, agent): (usize, &'a AgentOutcome)| {
+        let ruined = |row: &&SeriesRow| row.balances[place] * 100 < agent.start_balance * RUINED;
+        let since = run.series.iter().rev().take_while(ruined).last()?;
+        Some(Ruin {
+            name: &agent.name,
+            day: format!("{:.0}", days(since.seconds)),
+        })
+    };
+    run.agents.iter().enumerate().filter_map(to_ruin).collect()
+}
+
+/// A moment, in words.
+#[derive(Serialize)]
+struct Row {
+    day: String,
+    accuracy: String,
+    contributions: String,
+    unclaimed: String,
+    balances: Vec<String>,
+}
+
+impl Row {
+    fn of(run: &Run, row: &SeriesRow) -> Self {
+        Self {
+            day: format!("{:.1}", days(row.seconds)),
+            accuracy: share(row.accuracy),
+            contributions: count(row.contributions),
+            unclaimed: count(row.unclaimed),
+            balances: balances(run, row)
+                .map(|balance| format!("{balance:.1} %"))
+                .collect(),
+        }
+    }
+}
+
+/// What the charts draw; accuracies and balances in percent.
+#[derive(Serialize)]
+struct Chart<'a> {
+    days: Vec<f64>,
+    accuracy: Vec<f64>,
+    baseline: f64,
+    agents: Vec<ChartAgent<'a>>,
+}
+
+#[derive(Serialize)]
+struct ChartAgent<'a> {
+    name: &'a str,
+    good: bool,
+    balance: Vec<f64>,
+}
+
+impl<'a> Chart<'a> {
+    fn of(run: &'a Run) -> Self {
+        let rows: Vec<_> = thinned(&run.series, POINTS).collect();
+        let agent = |(place, agent): (usize, &'a AgentOutcome)| ChartAgent {
+            name: &agent.name,
+            good: agent.good,
+            balance: rows
+                .iter()
+                .map(|row| percent(row.balances[place], agent.start_balance))
+                .collect(),
+        };
+        Self {
+            days: rows.iter().map(|row| days(row.seconds)).collect(),
+            accuracy: rows.iter().map(|row| 100.0 * row.accuracy).collect(),
+            baseline: 100.0 * run.accuracy.baseline,
+            agents: run.agents.iter().enumerate().map(agent).collect(),
+        }
+    }
+}
+
+fn balances(run: &Run, row: &SeriesRow) -> impl Iterator<Item = f64> {
+    let pairs = run.agents.iter().zip(&row.balances);
+    pairs.map(|(agent, &held)| percent(held, agent.start_balance))
+}
+
+/// At most about so many rows, evenly, the first and the last among them.
+fn thinned(rows: &[SeriesRow], most: usize) -> impl Iterator<Item = &SeriesRow> {
+    let step = rows.len().div_ceil(most).max(1);
+    let last = rows.len().saturating_sub(1);
+    rows.iter()
+        .enumerate()
+        .filter(move |(place, _)| place % step == 0 || *place == last)
+        .map(|(_, row)| row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    const COMMAND: &str = "cotrain simulate made-up --seed 3";
+
+    fn page(run: &Run) -> String {
+        html(run, COMMAND).expect("a page")
+    }
+
+    /// The text between the first `from` and the next `to`.
+    fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+        text.split_once(from)
+            .and_then(|(_, rest)| rest.split_once(to))
+            .expect("both are there")
+            .0
+    }
+
+    fn chart_of(page: &str) -> serde_json::Value {
+        let json = between(
+            page,
+            r#"<script type="application/json" id="chart">"#,
+            "</script>",
+        );
+        serde_json::from_str(json).expect("JSON")
+    }
+
+    #[test]
+    fn the_charts_get_the_series() {
+        let chart = chart_of(&page(&fixture::run()));
+        assert_eq!(chart["days"].as_array().map(Vec::len), Some(17));
+        assert_eq!(chart["agents"][1]["name"], "Bad");
+        assert_eq!(chart["agents"][1]["good"], false);
+        assert_eq!(chart["agents"][1]["balance"][0], 100.0);
+        assert_eq!(chart["baseline"], 76.4);
+    }
+
+    #[test]
+    fn the_page_loads_nothing_from_elsewhere() {
+        let page = page(&fixture::run());
+        for tag in [
+            "<link",
+            " src=",
+            "@import",
+            "url(",
+            "fetch(",
+            "XMLHttpRequest",
+        ] {
+            assert!(!page.contains(tag), "{tag}");
+        }
+    }
+
+    #[test]
+    fn figures_agents_and_command_are_readable_without_scripts() {
+        let page = page(&fixture::run());
+        for text in [
+            "73.0 %",
+            "76.4 %",
+            "<td>150.6 %</td>",
+            "1,200",
+            COMMAND,
+            "0011223344",
+        ] {
+            assert!(page.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_stay_text_wherever_they_stand() {
+        let evil = "</script><script>alert('x')</script><!--&\"";
+        let mut run = fixture::run();
+        run.scenario = evil.to_owned();
+        run.description = evil.to_owned();
+        run.agents[1].name = evil.to_owned();
+        let clean = page(&fixture::run());
+        let page = html(&run, evil).expect("a page");
+        for tag in ["<script", "</script", "<!--", "alert('x')"] {
+            assert_eq!(
+                page.matches(tag).count(),
+                clean.matches(tag).count(),
+                "{tag}"
+            );
+        }
+        assert_eq!(chart_of(&page)["agents"][1]["name"], evil);
+        assert!(
+            page.contains("<title>&lt;&#x2f;script&gt;"),
+            "{}",
+            between(&page, "<title>", "\n")
+        );
+    }
+
+    #[test]
+    fn a_long_series_is_thinned_and_keeps_its_ends() {
+        let row = fixture::run().series.swap_remove(0);
+        let rows: Vec<_> = (0..5_001)
+            .map(|seconds| SeriesRow {
+                seconds,
+                ..row.clone()
+            })
+            .collect();
+        let thin: Vec<_> = thinned(&rows, 2_000).map(|row| row.seconds).collect();
+        assert!(thin.len() <= 2_001, "{}", thin.len());
+        assert_eq!((thin[0], thin[1], thin[thin.len() - 1]), (0, 3, 5_000));
+        assert_eq!(thinned(&rows[..60], 60).count(), 60);
+        assert_eq!(thinned(&[], 60).count(), 0);
+    }
+
+    #[test]
+    fn the_day_of_ruin_is_the_one_after_which_nothing_comes_back() {
+        let mut run = fixture::run();
+        let last = run.series.len() - 1;
+        assert!(page(&run).contains("Bad fell below 1 % of its start on day 8 and stayed there"));
+        for place in [3, 10, 11] {
+            run.series[place].balances[1] = 1;
+        }
+        run.series[last].balances[1] = 10 * run.unit;
+        run.series[last - 1].balances[1] = 10 * run.unit;
+        assert_eq!(ruins(&run)[0].day, "8");
+        run.series[last].balances[1] = run.agents[1].start_balance;
+        assert!(ruins(&run).is_empty());
+    }
+}

@@ -1,0 +1,121 @@
+//! `cotrain simulate`: runs a scenario, writes its results and shows them.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use cotrain_simulator::{Options, SimulateError, run::Run, scenario::Scenario, simulate, tables};
+
+use crate::{
+    args,
+    failure::Failure,
+    output::{self, Narrator},
+    people, report,
+    results::{self, Results},
+    summary::Summary,
+};
+
+/// Runs a scenario. The results are in their directory before anything goes to stdout.
+pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
+    let narrator = Narrator::start(arguments.quiet);
+    let scenario = Scenario::find(&arguments.scenario).map_err(Failure::mistake)?;
+    tracing::debug!(
+        scenario = scenario.name(),
+        data = scenario.data_summary(),
+        "scenario checked"
+    );
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => PathBuf::from("runs").join(format!("{}-{}", scenario.name(), arguments.seed)),
+    };
+    let results = Results::prepare(&out, scenario.name(), arguments.seed)?;
+
+    let options = Options {
+        seed: arguments.seed,
+        data_dir: arguments.data.clone(),
+    };
+    let bar = narrator.bar();
+    let run = simulate(&scenario, &options, &mut |progress| bar.show(progress));
+    bar.finish();
+    let run = run.map_err(classify)?;
+
+    let files = files(&run, &command(arguments))?;
+    results
+        .write(&files)
+        .with_context(|| format!("cannot write the results to {}", out.display()))?;
+    for (name, _) in &files {
+        narrator.say(format_args!("wrote {}", out.join(name).display()));
+    }
+    show(&run, arguments.json)
+}
+
+fn classify(error: SimulateError) -> Failure {
+    if error.is_users_mistake() {
+        Failure::Mistake(error.into())
+    } else {
+        Failure::Fault(error.into())
+    }
+}
+
+/// The files of a run, each with its name in [`results::FILES`].
+fn files(run: &Run, command: &str) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
+    let mut json = serde_json::to_vec_pretty(&Summary::with_details(run))?;
+    json.push(b'\n');
+    let contents = [
+        report::html(run, command)?.into_bytes(),
+        json,
+        tables::series_csv(run),
+        tables::series_parquet(run)?,
+        tables::events_csv(run),
+        tables::events_parquet(run)?,
+    ];
+    Ok(results::FILES.into_iter().zip(contents).collect())
+}
+
+fn show(run: &Run, json: bool) -> Result<(), Failure> {
+    if json {
+        return output::print(&(serde_json::to_string(&Summary::of(run))? + "\n"));
+    }
+    output::print(&people::text(run, people::Style::of_stdout()))
+}
+
+/// The command that gives the same results again.
+fn command(arguments: &args::Simulate) -> String {
+    let data = arguments
+        .data
+        .as_ref()
+        .map(|data| format!(" --data {}", quoted(&data.to_string_lossy())));
+    format!(
+        "cotrain simulate {} --seed {}{}",
+        quoted(&arguments.scenario),
+        arguments.seed,
+        data.unwrap_or_default()
+    )
+}
+
+/// The word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_of_a_report_can_be_pasted() {
+        let arguments = args::Simulate {
+            scenario: "it's mine.toml".to_owned(),
+            seed: 5,
+            data: Some(PathBuf::from("/data/imdb")),
+            out: Some(PathBuf::from("elsewhere")),
+            json: true,
+            quiet: true,
+        };
+        let pasted = r"cotrain simulate 'it'\''s mine.toml' --seed 5 --data /data/imdb";
+        assert_eq!(command(&arguments), pasted);
+    }
+}

@@ -1,0 +1,320 @@
+//! The figures of a run, for programs.
+
+use cotrain_simulator::run::{AgentOutcome, Run};
+use serde::{Serialize, Serializer};
+
+/// What `--json` prints; with the details, `summary.json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary<'a> {
+    scenario: &'a str,
+    seed: u64,
+    backend: &'a str,
+    contributions: u64,
+    refunds: u64,
+    /// Shares taken by reporting, and late claims.
+    reports: u64,
+    transactions: u64,
+    gas: Gas,
+    accuracy: Accuracy,
+    #[serde(serialize_with = "by_name")]
+    balances: &'a [AgentOutcome],
+    days: f64,
+    digest: &'a str,
+    wall_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Gas {
+    total: u64,
+    per_contribution: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Accuracy {
+    initial: f64,
+    r#final: f64,
+    baseline: f64,
+}
+
+impl<'a> Summary<'a> {
+    /// The figures, without details.
+    pub(crate) fn of(run: &'a Run) -> Self {
+        Self {
+            scenario: &run.scenario,
+            seed: run.seed,
+            backend: run.backend,
+            contributions: run.counts.contributions,
+            refunds: run.counts.refunds,
+            reports: run.counts.reports + run.counts.late_claims,
+            transactions: run.counts.transactions,
+            gas: Gas {
+                total: run.gas.total,
+                per_contribution: gas_per_contribution(run),
+            },
+            accuracy: Accuracy {
+                initial: run.accuracy.initial,
+                r#final: run.accuracy.last,
+                baseline: run.accuracy.baseline,
+            },
+            balances: &run.agents,
+            days: days(run.seconds),
+            digest: &run.digest,
+            wall_seconds: run.wall.as_secs_f64(),
+            details: None,
+        }
+    }
+
+    /// The figures and everything else worth keeping.
+    pub(crate) fn with_details(run: &'a Run) -> Self {
+        Self {
+            details: Some(Details::of(run)),
+            ..Self::of(run)
+        }
+    }
+}
+
+/// Seconds in days.
+pub(crate) fn days(seconds: u64) -> f64 {
+    // Seconds of a simulation are far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = seconds as f64;
+    seconds / 86_400.0
+}
+
+/// A difference of accuracies without what the subtraction of floats adds to it.
+fn rounded(difference: f64) -> f64 {
+    (difference * 1e9).round() / 1e9
+}
+
+/// Gas of a contribution on average, to the nearest; 0 where there is none.
+pub(crate) fn gas_per_contribution(run: &Run) -> u64 {
+    let count = run.counts.contributions;
+    (run.gas.contributions + count / 2)
+        .checked_div(count)
+        .unwrap_or(0)
+}
+
+/// Agents as an object, in the order of the scenario.
+fn by_name<S: Serializer>(agents: &&[AgentOutcome], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(
+        agents
+            .iter()
+            .map(|agent| (&agent.name, agent.balance_percent())),
+    )
+}
+
+/// Everything else of a run worth keeping. Amounts of money are decimal numbers in strings, as
+/// they exceed what a JSON reader keeps exactly.
+#[derive(Debug, Serialize)]
+struct Details<'a> {
+    description: &'a str,
+    model: &'a str,
+    incentive: &'a str,
+    data: Data,
+    accuracy: AccuracyDetails,
+    /// Contributions that taught the model something.
+    changed: u64,
+    refunds: u64,
+    /// Shares taken by reporting, without late claims.
+    reports: u64,
+    late_claims: u64,
+    gas: GasDetails,
+    agents: Vec<AgentDetails<'a>>,
+    unit_wei: String,
+    seconds: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Data {
+    initial_samples: u64,
+    remaining_samples: u64,
+    test_samples: u64,
+    features: u64,
+    classes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct AccuracyDetails {
+    initial_float: f64,
+    quantisation_loss: f64,
+    lowest: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct GasDetails {
+    deployment: u64,
+    contributions: u64,
+    claims: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct AgentDetails<'a> {
+    name: &'a str,
+    good: bool,
+    start_wei: String,
+    end_wei: String,
+    contributions: u64,
+    refunds: u64,
+    reports: u64,
+    late_claims: u64,
+    gas: u64,
+}
+
+impl<'a> Details<'a> {
+    fn of(run: &'a Run) -> Self {
+        Self {
+            description: &run.description,
+            model: &run.model,
+            incentive: run.incentive,
+            data: Data {
+                initial_samples: run.data.initial,
+                remaining_samples: run.data.remaining,
+                test_samples: run.data.test,
+                features: run.data.features,
+                classes: run.data.classes,
+            },
+            accuracy: AccuracyDetails {
+                initial_float: run.accuracy.initial_float,
+                quantisation_loss: rounded(run.accuracy.initial_float - run.accuracy.initial),
+                lowest: run.accuracy.lowest,
+            },
+            changed: run.counts.changed,
+            refunds: run.counts.refunds,
+            reports: run.counts.reports,
+            late_claims: run.counts.late_claims,
+            gas: GasDetails {
+                deployment: run.gas.deployment,
+                contributions: run.gas.contributions,
+                claims: run.gas.claims,
+            },
+            agents: run.agents.iter().map(AgentDetails::of).collect(),
+            unit_wei: run.unit.to_string(),
+            seconds: run.seconds,
+        }
+    }
+}
+
+impl<'a> AgentDetails<'a> {
+    fn of(agent: &'a AgentOutcome) -> Self {
+        Self {
+            name: &agent.name,
+            good: agent.good,
+            start_wei: agent.start_balance.to_string(),
+            end_wei: agent.end_balance.to_string(),
+            contributions: agent.contributions,
+            refunds: agent.refunds,
+            reports: agent.reports,
+            late_claims: agent.late_claims,
+            gas: agent.gas,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn the_json_of_a_run() {
+        let run = fixture::run();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&Summary::of(&run)).expect("JSON"), @r#"
+        {
+          "scenario": "made-up",
+          "seed": 3,
+          "backend": "embedded",
+          "contributions": 1200,
+          "refunds": 1000,
+          "reports": 170,
+          "transactions": 2375,
+          "gas": {
+            "total": 260000000,
+            "per_contribution": 99000
+          },
+          "accuracy": {
+            "initial": 0.61,
+            "final": 0.73,
+            "baseline": 0.764
+          },
+          "balances": {
+            "Good": 150.56,
+            "Bad": 0.48
+          },
+          "days": 8.0,
+          "digest": "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+          "wall_seconds": 3.21
+        }
+        "#);
+    }
+
+    #[test]
+    fn the_details_of_a_run() {
+        let run = fixture::run();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&Details::of(&run)).expect("JSON"), @r#"
+        {
+          "description": "An honest and a hostile agent, made up.",
+          "model": "sparse perceptron",
+          "incentive": "deposit, refund, take",
+          "data": {
+            "initial_samples": 664,
+            "remaining_samples": 7636,
+            "test_samples": 2075,
+            "features": 2000,
+            "classes": 2
+          },
+          "accuracy": {
+            "initial_float": 0.612,
+            "quantisation_loss": 0.002,
+            "lowest": 0.594
+          },
+          "changed": 321,
+          "refunds": 1000,
+          "reports": 150,
+          "late_claims": 20,
+          "gas": {
+            "deployment": 5000000,
+            "contributions": 118800000,
+            "claims": 136200000
+          },
+          "agents": [
+            {
+              "name": "Good",
+              "good": true,
+              "start_wei": "10000000000000000000000",
+              "end_wei": "15056000000000000000000",
+              "contributions": 1100,
+              "refunds": 980,
+              "reports": 150,
+              "late_claims": 20,
+              "gas": 240000000
+            },
+            {
+              "name": "Bad",
+              "good": false,
+              "start_wei": "10000000000000000000000",
+              "end_wei": "48000000000000000000",
+              "contributions": 100,
+              "refunds": 20,
+              "reports": 0,
+              "late_claims": 0,
+              "gas": 15000000
+            }
+          ],
+          "unit_wei": "1000000000000000000",
+          "seconds": 691200
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_run_without_contributions_has_no_gas_a_contribution() {
+        let mut run = fixture::run();
+        run.counts.contributions = 0;
+        assert_eq!(gas_per_contribution(&run), 0);
+        run.counts.contributions = 2;
+        run.gas.contributions = 5;
+        assert_eq!(gas_per_contribution(&run), 3);
+    }
+}
