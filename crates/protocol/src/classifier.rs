@@ -59,13 +59,9 @@ impl Classifier {
     /// [`Rejection::InvalidParameter`]; [`Rejection::WordsOutOfRange`] for too many or too few.
     pub fn from_words(parameters: Parameters, words: &[U256]) -> Result<Self, Rejection> {
         let mut classifier = Self::new(parameters)?;
-        let (count, size) = (words.len() as u64, parameters.word_count());
+        let (count, size) = (words.len(), parameters.word_count());
         if count != size {
-            return Err(Rejection::WordsOutOfRange {
-                offset: 0,
-                count,
-                size,
-            });
+            return Err(words_out_of_range(0, count, size));
         }
         classifier.write(0, words)?;
         classifier.version = 0;
@@ -112,7 +108,9 @@ impl Classifier {
     #[must_use]
     pub fn words(&self) -> Vec<U256> {
         let learner = self.model.learner();
-        (0..self.size()).map(|index| learner.word(index)).collect()
+        (0..self.parameters.word_count())
+            .map(|index| learner.word(index))
+            .collect()
     }
 
     /// Overwrites words from `offset` on.
@@ -120,16 +118,13 @@ impl Classifier {
     /// # Errors
     /// [`Rejection::WordsOutOfRange`].
     pub fn write(&mut self, offset: u64, words: &[U256]) -> Result<(), Rejection> {
-        let (count, size) = (words.len() as u64, self.size());
-        if offset.checked_add(count).is_none_or(|end| end > size) {
-            return Err(Rejection::WordsOutOfRange {
-                offset,
-                count,
-                size,
-            });
-        }
+        let (count, size) = (words.len(), self.parameters.word_count());
+        let start = usize::try_from(offset)
+            .ok()
+            .filter(|start| start.checked_add(count).is_some_and(|end| end <= size))
+            .ok_or_else(|| words_out_of_range(offset, count, size))?;
         let learner = self.model.learner_mut();
-        for (index, word) in (offset..).zip(words) {
+        for (index, word) in (start..).zip(words) {
             learner.set_word(index, *word);
         }
         self.version += 1;
@@ -230,10 +225,13 @@ impl Classifier {
     fn check_sample(&self, item: u64, sample: &[u8]) -> Result<(), Rejection> {
         self.encoding().check(item, sample, self.features())
     }
+}
 
-    /// In words.
-    fn size(&self) -> u64 {
-        self.parameters.word_count()
+fn words_out_of_range(offset: u64, count: usize, size: usize) -> Rejection {
+    Rejection::WordsOutOfRange {
+        offset,
+        count: count as u64,
+        size: size as u64,
     }
 }
 
@@ -247,10 +245,10 @@ trait Learner {
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool;
 
     /// A word as the contract stores it.
-    fn word(&self, index: u64) -> U256;
+    fn word(&self, index: usize) -> U256;
 
     /// Overwrites a word, keeping each of its bits.
-    fn set_word(&mut self, index: u64, word: U256);
+    fn set_word(&mut self, index: usize, word: U256);
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,26 +263,26 @@ enum Model {
 impl Model {
     /// All words zero. The parameters have been validated.
     fn new(parameters: Parameters) -> Self {
+        // Widened: there are no machines of 16 bits here.
+        let features = parameters.features() as usize;
         match parameters {
             Parameters::SparsePerceptron {
-                features,
                 learning_rate,
                 intercept,
+                ..
             } => Self::SparsePerceptron(SparsePerceptron::new(features, learning_rate, intercept)),
             Parameters::DensePerceptron {
-                features,
                 learning_rate,
                 intercept,
+                ..
             } => Self::DensePerceptron(DensePerceptron::new(features, learning_rate, intercept)),
             Parameters::NaiveBayes {
-                classes,
-                features,
-                smoothing,
+                classes, smoothing, ..
             } => Self::NaiveBayes(NaiveBayes::new(classes, features, smoothing)),
-            Parameters::SparseNearestCentroid { classes, features } => {
+            Parameters::SparseNearestCentroid { classes, .. } => {
                 Self::SparseNearestCentroid(SparseNearestCentroid::new(classes, features))
             }
-            Parameters::DenseNearestCentroid { classes, features } => {
+            Parameters::DenseNearestCentroid { classes, .. } => {
                 Self::DenseNearestCentroid(DenseNearestCentroid::new(classes, features))
             }
         }

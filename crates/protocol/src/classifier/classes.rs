@@ -24,8 +24,7 @@ impl Header {
 
     /// The low `bits` bits of the total, fewer than 64.
     pub(super) fn total_below(&self, bits: u32) -> u64 {
-        // Truncated on purpose: the mask leaves fewer bits than the cast.
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(clippy::cast_possible_truncation, reason = "the mask keeps fewer bits")]
         let low = self.total as u64;
         low & ((1 << bits) - 1)
     }
@@ -53,13 +52,12 @@ pub(super) struct Classes<T> {
 }
 
 impl<T: Lane> Classes<T> {
-    pub(super) fn new(classes: u16, features: u32) -> Self {
-        let words = T::words(features.into());
+    pub(super) fn new(classes: u16, features: usize) -> Self {
+        let words = T::words(features);
         Self {
             headers: vec![Header::default(); classes.into()],
-            lanes: Lanes::new(u64::from(classes) * words),
-            // At most 65,536, as the features are.
-            stride: usize::try_from(words * T::PER_WORD).unwrap_or(usize::MAX),
+            lanes: Lanes::new(usize::from(classes) * words),
+            stride: words * T::PER_WORD,
         }
     }
 
@@ -93,25 +91,18 @@ impl<T: Lane> Classes<T> {
         )
     }
 
-    pub(super) fn word(&self, index: u64) -> U256 {
-        match self.locate(index) {
-            Ok(header) => self.headers[header].pack(),
-            Err(word) => self.lanes.word(word),
+    pub(super) fn word(&self, index: usize) -> U256 {
+        match self.headers.get(index) {
+            Some(header) => header.pack(),
+            None => self.lanes.word(index - self.headers.len()),
         }
     }
 
-    pub(super) fn set_word(&mut self, index: u64, word: U256) {
-        match self.locate(index) {
-            Ok(header) => self.headers[header] = Header::unpack(word),
-            Err(place) => self.lanes.set_word(place, word),
-        }
-    }
-
-    /// A header, or a word among the lanes.
-    fn locate(&self, index: u64) -> Result<usize, u64> {
-        match usize::try_from(index) {
-            Ok(header) if header < self.headers.len() => Ok(header),
-            _ => Err(index - self.headers.len() as u64),
+    pub(super) fn set_word(&mut self, index: usize, word: U256) {
+        let headers = self.headers.len();
+        match self.headers.get_mut(index) {
+            Some(header) => *header = Header::unpack(word),
+            None => self.lanes.set_word(index - headers, word),
         }
     }
 }

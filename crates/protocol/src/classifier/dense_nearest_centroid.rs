@@ -12,7 +12,7 @@ use crate::sample::dense32_values;
 pub(super) struct DenseNearestCentroid(Classes<i64>);
 
 impl DenseNearestCentroid {
-    pub(super) fn new(classes: u16, features: u32) -> Self {
+    pub(super) fn new(classes: u16, features: usize) -> Self {
         Self(Classes::new(classes, features))
     }
 }
@@ -37,11 +37,11 @@ impl Learner for DenseNearestCentroid {
         true
     }
 
-    fn word(&self, index: u64) -> U256 {
+    fn word(&self, index: usize) -> U256 {
         self.0.word(index)
     }
 
-    fn set_word(&mut self, index: u64, word: U256) {
+    fn set_word(&mut self, index: usize, word: U256) {
         self.0.set_word(index, word);
     }
 }

@@ -17,9 +17,9 @@ pub(super) struct DensePerceptron {
 }
 
 impl DensePerceptron {
-    pub(super) fn new(features: u32, learning_rate: u32, intercept: i64) -> Self {
+    pub(super) fn new(features: usize, learning_rate: u32, intercept: i64) -> Self {
         Self {
-            weights: Lanes::new(i16::words(features.into())),
+            weights: Lanes::new(i16::words(features)),
             learning_rate,
             intercept,
         }
@@ -52,11 +52,11 @@ impl Learner for DensePerceptron {
         changed
     }
 
-    fn word(&self, index: u64) -> U256 {
+    fn word(&self, index: usize) -> U256 {
         self.weights.word(index)
     }
 
-    fn set_word(&mut self, index: u64, word: U256) {
+    fn set_word(&mut self, index: usize, word: U256) {
         self.weights.set_word(index, word);
     }
 }

@@ -7,10 +7,10 @@ use alloy_primitives::U256;
 /// A number that is packed.
 pub(super) trait Lane: Copy + Debug + Default + PartialEq {
     /// How many a word holds.
-    const PER_WORD: u64;
+    const PER_WORD: usize;
 
     /// The words that `count` numbers take.
-    fn words(count: u64) -> u64 {
+    fn words(count: usize) -> usize {
         count.div_ceil(Self::PER_WORD)
     }
 
@@ -24,7 +24,7 @@ pub(super) trait Lane: Copy + Debug + Default + PartialEq {
 macro_rules! lane {
     ($number:ty) => {
         impl Lane for $number {
-            const PER_WORD: u64 = (32 / size_of::<Self>()) as u64;
+            const PER_WORD: usize = 32 / size_of::<Self>();
 
             fn pack(lanes: &[Self]) -> U256 {
                 let mut bytes = [0; 32];
@@ -54,13 +54,8 @@ pub(super) struct Lanes<T>(Vec<T>);
 
 impl<T: Lane> Lanes<T> {
     /// Zeros.
-    pub(super) fn new(words: u64) -> Self {
-        // At most 2^22 words, as parameters are validated: it fits any address space.
-        Self(vec![
-            T::default();
-            usize::try_from(words * T::PER_WORD)
-                .unwrap_or(usize::MAX)
-        ])
+    pub(super) fn new(words: usize) -> Self {
+        Self(vec![T::default(); words * T::PER_WORD])
     }
 
     #[inline]
@@ -73,18 +68,11 @@ impl<T: Lane> Lanes<T> {
         &mut self.0
     }
 
-    pub(super) fn word(&self, index: u64) -> U256 {
-        T::pack(&self.0[place::<T>(index)])
+    pub(super) fn word(&self, index: usize) -> U256 {
+        T::pack(&self.0[index * T::PER_WORD..][..T::PER_WORD])
     }
 
-    pub(super) fn set_word(&mut self, index: u64, word: U256) {
-        T::unpack(word, &mut self.0[place::<T>(index)]);
+    pub(super) fn set_word(&mut self, index: usize, word: U256) {
+        T::unpack(word, &mut self.0[index * T::PER_WORD..][..T::PER_WORD]);
     }
-}
-
-/// Where a word's numbers are. The word is one of the model's, so its place is that of memory.
-fn place<T: Lane>(word: u64) -> std::ops::Range<usize> {
-    let start = usize::try_from(word * T::PER_WORD).unwrap_or(usize::MAX);
-    let length = 32 / size_of::<T>();
-    start..start.saturating_add(length)
 }

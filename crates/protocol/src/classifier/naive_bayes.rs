@@ -22,11 +22,11 @@ pub(super) struct NaiveBayes {
 }
 
 impl NaiveBayes {
-    pub(super) fn new(classes: u16, features: u32, smoothing: u32) -> Self {
+    pub(super) fn new(classes: u16, features: usize, smoothing: u32) -> Self {
         Self {
             classes: Classes::new(classes, features),
             smoothing: smoothing.into(),
-            total_smoothing: u64::from(smoothing) * u64::from(features),
+            total_smoothing: u64::from(smoothing) * features as u64,
         }
     }
 
@@ -58,11 +58,11 @@ impl Learner for NaiveBayes {
             .count(label, sample, |total, _| total.saturating_add(1))
     }
 
-    fn word(&self, index: u64) -> U256 {
+    fn word(&self, index: usize) -> U256 {
         self.classes.word(index)
     }
 
-    fn set_word(&mut self, index: u64, word: U256) {
+    fn set_word(&mut self, index: usize, word: U256) {
         self.classes.set_word(index, word);
     }
 }

@@ -259,9 +259,10 @@ impl Parameters {
 
     /// The model's size in 256-bit words.
     #[must_use]
-    pub fn word_count(&self) -> u64 {
-        let features = u64::from(self.features());
-        let classes = u64::from(self.classes());
+    pub fn word_count(&self) -> usize {
+        // Widened: there are no machines of 16 bits here.
+        let features = self.features() as usize;
+        let classes = usize::from(self.classes());
         match self {
             Self::SparsePerceptron { .. } | Self::DensePerceptron { .. } => i16::words(features),
             Self::NaiveBayes { .. } | Self::SparseNearestCentroid { .. } => {

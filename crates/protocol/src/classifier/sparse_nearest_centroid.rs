@@ -12,7 +12,7 @@ use crate::sample::sparse_features;
 pub(super) struct SparseNearestCentroid(Classes<u32>);
 
 impl SparseNearestCentroid {
-    pub(super) fn new(classes: u16, features: u32) -> Self {
+    pub(super) fn new(classes: u16, features: usize) -> Self {
         Self(Classes::new(classes, features))
     }
 }
@@ -31,11 +31,11 @@ impl Learner for SparseNearestCentroid {
         })
     }
 
-    fn word(&self, index: u64) -> U256 {
+    fn word(&self, index: usize) -> U256 {
         self.0.word(index)
     }
 
-    fn set_word(&mut self, index: u64, word: U256) {
+    fn set_word(&mut self, index: usize, word: U256) {
         self.0.set_word(index, word);
     }
 }
