@@ -96,3 +96,31 @@ impl Floats for NaiveBayes {
         best.map_or(0, |(class, ..)| class)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::sample::{Encoding, encode_sparse};
+
+    use super::*;
+    use crate::encode::Layout;
+
+    /// A sample of 1,000 features has a likelihood of about `2^-10000`, far below any float.
+    #[test]
+    fn long_samples_have_the_class_of_most_features() {
+        let mut samples = Samples::new(Layout {
+            encoding: Encoding::Sparse,
+            features: 2_000,
+            classes: 2,
+            scale: 1.0,
+        });
+        for (first, label) in [(0, 0), (1_000, 1), (400, 0), (600, 1)] {
+            let features: Vec<u16> = (first..first + 1_000).collect();
+            samples.push(&encode_sparse(&features), label);
+        }
+        let learned = learn(&samples.take(0..2), &Options::default()).unwrap();
+        for (index, &label) in samples.labels().iter().enumerate() {
+            assert_eq!(learned.floats.predict(&samples.row(index)), label);
+            assert_eq!(learned.classifier.predict(samples.get(index).0), Ok(label));
+        }
+    }
+}

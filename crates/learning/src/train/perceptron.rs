@@ -27,9 +27,9 @@
 //! ```
 //!
 //! `k` is the largest that makes `learningRate` whole and keeps the weights, and a single step,
-//! within 8,191: a quarter of what 16 bits hold, as headroom for learning on chain. Where there is
-//! none, because training ended with too small a rate, `learningRate` is 1 and the contract learns
-//! faster than training did.
+//! within 8,191: a quarter of what 16 bits hold, as headroom for learning on chain. Where a
+//! step would then be below one unit of the weights, because training ended with a small rate,
+//! `learningRate` is `u`, a step is one unit, and the contract learns faster than training did.
 
 use alloy_primitives::U256;
 use cotrain_protocol::classifier::{Classifier, Parameters};
@@ -136,7 +136,7 @@ impl Perceptron {
             .weights
             .fold(largest_step, |largest, weight| weight.abs().max(largest));
         let largest_scale = LARGEST_WEIGHT / largest;
-        let learning_rate = (unit * rate * largest_scale).floor().max(1.0);
+        let learning_rate = (unit * rate * largest_scale).floor().max(unit);
         (
             learning_rate,
             largest_scale.min(learning_rate / (unit * rate)),
@@ -265,10 +265,11 @@ mod tests {
                     .all(|weight| weight.abs() <= 8_191)
             );
 
-            let mut steps = 0;
+            let (mut steps, mut agreed) = (0, 0);
             for (index, (sample, label)) in samples.iter().enumerate() {
                 let row = samples.row(index);
                 let predicted = classifier.predict(sample).unwrap();
+                agreed += u32::from(predicted == floats.predict(&row));
                 if predicted == label || floats.predict(&row) == label {
                     continue;
                 }
@@ -284,22 +285,31 @@ mod tests {
                 steps += 1;
             }
             assert!(steps > 20, "{encoding:?}: only {steps} steps");
+            assert!(
+                agreed >= 499,
+                "{encoding:?}: {agreed} of 500 predictions agree"
+            );
         }
     }
 
     #[test]
-    fn a_model_that_learned_nothing_can_learn() {
+    fn a_model_can_learn_whatever_its_weights_and_rate() {
         for encoding in [Encoding::Sparse, Encoding::Dense16] {
-            let samples = samples(encoding);
-            let floats = Perceptron {
-                weights: Array1::zeros(usize::from(FEATURES)),
-                intercept: 0.0,
-                steps: 1e12,
-            };
-            let (mut classifier, _, _) = floats.quantise(samples.layout()).unwrap();
-            let (sample, _) = samples.get(0);
-            assert_eq!(classifier.learn(&[Item { label: 1, sample }]).unwrap(), 1);
-            assert_eq!(classifier.predict(sample).unwrap(), 1);
+            for (weight, steps) in [(0.0, 0.0), (0.0, 1e12), (-1e3, 1e12), (-1e6, 0.0)] {
+                let samples = samples(encoding);
+                let floats = Perceptron {
+                    weights: Array1::from_elem(usize::from(FEATURES), weight),
+                    intercept: 0.0,
+                    steps,
+                };
+                let (mut classifier, _, _) = floats.quantise(samples.layout()).unwrap();
+                let items: Vec<Item<'_>> = (0..samples.len())
+                    .map(|index| samples.get(index))
+                    .map(|(sample, label)| Item { label, sample })
+                    .collect();
+                let changed = classifier.learn(&items).unwrap();
+                assert!(changed > 0, "{encoding:?}, weight {weight}, step {steps}");
+            }
         }
     }
 }
