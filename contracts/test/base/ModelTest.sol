@@ -37,6 +37,7 @@ abstract contract ModelTest is Test {
 
     constructor() {
         VM.warp(1_800_000_000);
+        VM.deal(OWNER, 1e24);
         VM.deal(ALICE, 1e24);
         VM.deal(BOB, 1e24);
         VM.deal(CAROL, 1e24);
@@ -103,7 +104,7 @@ abstract contract ModelTest is Test {
         VM.warp(this.clock() + time);
     }
 
-    function clock() external view returns (uint256) {
+    function clock() public view returns (uint256) {
         return block.timestamp;
     }
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
+
+/// @notice A stranger's classifier that does as it is told.
+contract ToldClassifier is IClassifier {
+    error Told(uint256 value);
+
+    bytes public answer;
+    bool public reverts;
+    uint256 public lessons;
+
+    function tell(bytes calldata predictAnswer, bool predictReverts) external {
+        answer = predictAnswer;
+        reverts = predictReverts;
+    }
+
+    function predict(bytes[] calldata) external view returns (uint256[] memory) {
+        if (reverts) revert Told(7);
+        bytes memory data = answer;
+        assembly {
+            return(add(data, 0x20), mload(data))
+        }
+    }
+
+    function learn(bytes calldata) external {
+        if (reverts) revert Told(8);
+        ++lessons;
+    }
+
+    function evaluate(bytes[] calldata, uint256[] calldata) external pure returns (uint256) {
+        return 0;
+    }
+
+    function check(bytes calldata) external pure {}
+
+    function describe() external pure returns (Description memory description) {
+        return description;
+    }
+}

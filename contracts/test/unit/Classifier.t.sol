@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
+import {Description, Encoding, IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IPackedModel} from "../../src/interfaces/IPackedModel.sol";
+import {Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+/// @notice The life of a classifier, and what all of them check alike.
+contract ClassifierTest is ModelTest {
+    /// @dev A sparse perceptron of 40 features: 3 words.
+    function open() private returns (Classifier classifier) {
+        (, classifier) = create(sparsePerceptron, abi.encode(40, 10, int256(-5)));
+    }
+
+    function testWriteByAStranger() external {
+        Classifier classifier = open();
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.NotOwner.selector, ALICE, OWNER));
+        VM.prank(ALICE);
+        classifier.write(9, new uint256[](9));
+    }
+
+    function testWriteAfterClosing() external {
+        Classifier classifier = open();
+        closeForMe(classifier);
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.InitializationClosed.selector));
+        VM.prank(OWNER);
+        classifier.write(9, new uint256[](9));
+    }
+
+    function testWriteOutOfRange() external {
+        Classifier classifier = open();
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 2, 2, 3));
+        VM.prank(OWNER);
+        classifier.write(2, new uint256[](2));
+        // Where the sum of offset and count would wrap.
+        VM.expectRevert(
+            abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, type(uint256).max, 1, 3)
+        );
+        VM.prank(OWNER);
+        classifier.write(type(uint256).max, new uint256[](1));
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 0, 4, 3));
+        classifier.words(0, 4);
+    }
+
+    function testWriteAnyOrderAndAgain() external {
+        Classifier classifier = open();
+        writeWord(classifier, 2, 22);
+        writeWord(classifier, 0, 5);
+        uint256[] memory values = new uint256[](2);
+        (values[0], values[1]) = (10, 11);
+        VM.expectEmit(address(classifier));
+        emit IPackedModel.WordsWritten(0, 2);
+        VM.prank(OWNER);
+        classifier.write(0, values);
+        values = classifier.words(0, 3);
+        assertEq(values[0], 10, "word 0");
+        assertEq(values[1], 11, "word 1");
+        assertEq(values[2], 22, "word 2");
+        assertEq(classifier.words(3, 0).length, 0, "no words at the end");
+    }
+
+    function testCloseByAStranger() external {
+        Classifier classifier = open();
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.NotOwner.selector, ALICE, OWNER));
+        VM.prank(ALICE);
+        classifier.close(address(0));
+    }
+
+    function testCloseForTheZeroAddress() external {
+        Classifier classifier = open();
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.InvalidTrainer.selector));
+        VM.prank(OWNER);
+        classifier.close(address(0));
+    }
+
+    function testClosingIsForEver() external {
+        Classifier classifier = open();
+        VM.expectEmit(address(classifier));
+        emit IPackedModel.Closed(address(this));
+        closeForMe(classifier);
+        VM.expectRevert(abi.encodeWithSelector(IPackedModel.InitializationClosed.selector));
+        VM.prank(OWNER);
+        classifier.close(address(0));
+    }
+
+    function testLearnWhileOpen() external {
+        Classifier classifier = open();
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.InitializationOpen.selector));
+        classifier.learn("");
+    }
+
+    function testLearnFromAStranger() external {
+        Classifier classifier = open();
+        closeForMe(classifier);
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.NotTrainer.selector, OWNER, address(this)));
+        VM.prank(OWNER);
+        classifier.learn("");
+    }
+
+    function testLearnAndCheckFindTheSameErrors() external {
+        Classifier classifier = open();
+        closeForMe(classifier);
+        bytes memory good = Encode.item(1, hex"0001");
+        refuses(classifier, "", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+        refuses(
+            classifier,
+            bytes.concat(good, hex"0001"),
+            abi.encodeWithSelector(IErrors.MalformedBatch.selector, 6)
+        );
+        // The label of an item comes before its sample, an item before the next.
+        refuses(
+            classifier,
+            bytes.concat(good, Encode.item(2, hex"00"), hex"00"),
+            abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 1, 2, 2)
+        );
+        refuses(
+            classifier,
+            bytes.concat(good, good, Encode.item(0, hex"000000")),
+            abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 2, 3)
+        );
+        refuses(
+            classifier,
+            Encode.item(0, hex"00030002"),
+            abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 1, 2, 3)
+        );
+        refuses(
+            classifier,
+            Encode.item(0, hex"00030028"),
+            abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 0, 1, 40, 40)
+        );
+        classifier.check(bytes.concat(good, Encode.item(0, hex"00030027")));
+    }
+
+    function testPredictNamesTheSample() external {
+        Classifier classifier = open();
+        bytes[] memory samples = new bytes[](2);
+        samples[1] = hex"00";
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 1, 1));
+        classifier.predict(samples);
+    }
+
+    function testEvaluateErrors() external {
+        Classifier classifier = open();
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.LengthsDiffer.selector, 1, 2));
+        classifier.evaluate(new bytes[](1), new uint256[](2));
+        uint256[] memory labels = new uint256[](1);
+        labels[0] = 2;
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 2, 2));
+        classifier.evaluate(new bytes[](1), labels);
+    }
+
+    function testPredictAndEvaluateMany() external {
+        Classifier classifier = open();
+        // The weights of features 0 to 15 are their numbers, the intercept is -5.
+        uint256 weights;
+        for (uint256 i; i < 16; ++i) {
+            weights |= i << (16 * i);
+        }
+        writeWord(classifier, 0, weights);
+        bytes[] memory samples = new bytes[](20);
+        uint256[] memory labels = new uint256[](20);
+        for (uint256 i; i < 16; ++i) {
+            samples[i] = abi.encodePacked(uint16(i));
+            labels[i] = 1;
+        }
+        uint256[] memory predicted = classifier.predict(samples);
+        for (uint256 i; i < 20; ++i) {
+            assertEq(predicted[i], i > 5 && i < 16 ? 1 : 0, "predicted");
+        }
+        // 6 to 15 are right about class 1, and the four empty samples about class 0.
+        assertEq(classifier.evaluate(samples, labels), 14, "correct");
+        assertEq(classifier.predict(new bytes[](0)).length, 0, "no samples");
+    }
+
+    function testDescribe() external {
+        Classifier classifier = open();
+        describes(classifier, "sparse perceptron", Encoding.Sparse, 2, 40, 3);
+        assertEq(classifier.describe().trainer, address(0), "open");
+        closeForMe(classifier);
+        assertEq(classifier.describe().trainer, address(this), "trainer");
+        (, classifier) = create(densePerceptron, abi.encode(33, 1, int256(0)));
+        describes(classifier, "dense perceptron", Encoding.Dense16, 2, 33, 3);
+        (, classifier) = create(naiveBayes, abi.encode(3, 17, 256));
+        describes(classifier, "naive Bayes", Encoding.Sparse, 3, 17, 12);
+        (, classifier) = create(sparseNearestCentroid, abi.encode(3, 16));
+        describes(classifier, "sparse nearest centroid", Encoding.Sparse, 3, 16, 9);
+        (, classifier) = create(denseNearestCentroid, abi.encode(4, 5));
+        describes(classifier, "dense nearest centroid", Encoding.Dense32, 4, 5, 12);
+    }
+
+    /// @dev Nobody owns or teaches an implementation.
+    function testImplementationIsLocked() external {
+        SparsePerceptron implementation = SparsePerceptron(sparsePerceptron);
+        VM.expectRevert();
+        implementation.write(0, new uint256[](0));
+        VM.expectRevert();
+        implementation.close(ALICE);
+        VM.expectRevert(
+            abi.encodeWithSelector(IClassifier.NotTrainer.selector, address(this), sparsePerceptron)
+        );
+        implementation.learn(hex"00000000");
+    }
+
+    /// @dev 700 words, each to a new slot, fit into a transaction; models of any size are written in such parts.
+    function testWriteAChunkBelowTheGasLimit() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 65_536, 256));
+        uint256[] memory values = new uint256[](700);
+        for (uint256 i; i < values.length; ++i) {
+            values[i] = type(uint256).max;
+        }
+        for (uint256 part; part < 2; ++part) {
+            uint256 before = gasleft();
+            VM.prank(OWNER);
+            classifier.write(part * 700, values);
+            uint256 used = before - gasleft();
+            // The transaction itself, and calldata of which no byte is 0.
+            used += 21_000 + 16 * 32 * values.length;
+            assertAtMost(used, 16_777_216, "gas");
+        }
+        assertEq(word(classifier, 1399), type(uint256).max, "last word");
+    }
+
+    function refuses(Classifier classifier, bytes memory batch, bytes memory reason) private {
+        VM.expectRevert(reason);
+        classifier.check(batch);
+        VM.expectRevert(reason);
+        classifier.learn(batch);
+    }
+
+    function describes(
+        Classifier classifier,
+        string memory kind,
+        Encoding encoding,
+        uint256 classes,
+        uint256 features,
+        uint256 words
+    ) private view {
+        Description memory description = classifier.describe();
+        assertEq(bytes(description.kind), bytes(kind), "kind");
+        assertTrue(description.encoding == encoding, "encoding");
+        assertEq(description.classes, classes, "classes");
+        assertEq(description.features, features, "features");
+        assertEq(description.owner, OWNER, "owner");
+        assertEq(description.words, words, "words");
+    }
+}

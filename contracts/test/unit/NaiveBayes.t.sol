@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+contract NaiveBayesTest is ModelTest {
+    function testNothingLearnedIsClassZero() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(3, 4, 256));
+        assertEq(predict(classifier, hex"0000"), 0, "no class has samples");
+    }
+
+    function testClassWithoutSamplesHasNoScore() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(3, 4, 256));
+        closeForMe(classifier);
+        classifier.learn(Encode.item(2, hex"0003"));
+        assertEq(predict(classifier, hex"0000"), 2, "the only class with samples");
+    }
+
+    function testLearnCounts() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 10, 256));
+        closeForMe(classifier);
+        classifier.learn(Encode.item(1, hex"000000070009"));
+        classifier.learn(Encode.item(1, hex"0009"));
+        // Headers of classes 0 and 1; two words for class 0; then those of class 1.
+        assertEq(word(classifier, 0), 0, "header of 0");
+        assertEq(word(classifier, 1), 2 | 4 << 32, "header of 1");
+        assertEq(word(classifier, 4), 1 | 1 << 224, "features 0 to 7");
+        assertEq(word(classifier, 5), 2 << 32, "features 8 and 9");
+    }
+
+    function testCountSaturates() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 2, 256));
+        uint256 full = type(uint32).max;
+        writeWord(classifier, 2, full | uint256(7) << 32);
+        closeForMe(classifier);
+        classifier.learn(Encode.item(0, hex"00000001"));
+        assertEq(word(classifier, 2), full | uint256(8) << 32, "counts");
+        assertEq(word(classifier, 0), 1 | 1 << 32, "the total rose by one");
+    }
+
+    function testFullClassLearnsNothing() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 2, 256));
+        uint256 header = type(uint32).max | uint256(5) << 32;
+        writeWord(classifier, 0, header);
+        closeForMe(classifier);
+        classifier.learn(Encode.item(0, hex"00000001"));
+        assertEq(word(classifier, 0), header, "header");
+        assertEq(word(classifier, 2), 0, "counts");
+    }
+
+    /// @dev The ancestor's product became 0 from 8 present features on, and class 0 was predicted.
+    function testManyPresentFeatures() external {
+        uint256[] memory lengths = Encode.list("2,6,8,10,20,100,1000");
+        for (uint256 i; i < lengths.length; ++i) {
+            (, Classifier classifier) = create(naiveBayes, abi.encode(2, 1000, 256));
+            fill(classifier, 10, 10);
+            assertEq(predict(classifier, mirrored(lengths[i])), 0, "a true tie is the lowest index");
+            (, classifier) = create(naiveBayes, abi.encode(2, 1000, 256));
+            fill(classifier, 10, 11);
+            assertEq(predict(classifier, mirrored(lengths[i])), 1, "more samples");
+        }
+    }
+
+    /// @dev Of 1,000 factors the order differs: truncation goes other ways, the tie must stay one. A difference
+    /// of one in four billion samples must decide.
+    function testTieOfReversedFactors() external {
+        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 1000, 257));
+        fill(classifier, type(uint32).max - 1, type(uint32).max - 1);
+        assertEq(predict(classifier, mirrored(1000)), 0, "tie");
+        (, classifier) = create(naiveBayes, abi.encode(2, 1000, 257));
+        fill(classifier, type(uint32).max - 1, type(uint32).max);
+        assertEq(predict(classifier, mirrored(1000)), 1, "no tie");
+    }
+
+    /// @dev The formula in whole numbers, for samples so short that nothing overflows; up to 6 classes.
+    function testFuzzShortSamples(uint256 seed, uint256 classes, uint32 smoothing, uint8 mask) external {
+        classes = bound(classes, 2, 6);
+        if (smoothing == 0) smoothing = 1;
+        uint256 smooth = smoothing % 1024 + 1;
+        (, Classifier classifier) = create(naiveBayes, abi.encode(classes, 8, smooth));
+        bytes memory sample;
+        uint256 present;
+        for (uint256 i; i < 8 && present < 3; ++i) {
+            if (mask >> i & 1 == 0) continue;
+            sample = bytes.concat(sample, bytes2(uint16(i)));
+            ++present;
+        }
+        uint256 best;
+        uint256[2] memory bestScore;
+        for (uint256 class; class < classes; ++class) {
+            uint256 random = uint256(keccak256(abi.encode(seed, class)));
+            uint256 samples = random % 4;
+            uint256 total;
+            uint256 counts;
+            for (uint256 i; i < 8; ++i) {
+                uint256 count = (random >> (8 * i + 8)) % 5;
+                counts |= count << (32 * i);
+                total += count;
+            }
+            // Bits above the low 48 of the total have no meaning.
+            writeWord(classifier, class, samples | total << 32 | (random >> 200) << 80);
+            writeWord(classifier, classes + class, counts);
+            if (samples == 0) continue;
+            uint256[2] memory score = [samples, 1];
+            for (uint256 i; i < sample.length; i += 2) {
+                score[0] *= 256 * uint32(counts >> (32 * uint8(sample[i + 1]))) + smooth;
+                score[1] *= 256 * total + smooth * 8;
+            }
+            if (bestScore[1] == 0 || score[0] * bestScore[1] > bestScore[0] * score[1]) {
+                bestScore = score;
+                best = class;
+            }
+        }
+        assertEq(predict(classifier, sample), best, "class");
+    }
+
+    /// @dev Two classes of 1,000 features whose counts are each other's in reverse.
+    function fill(Classifier classifier, uint256 samples0, uint256 samples1) private {
+        uint256[] memory values = new uint256[](252);
+        uint256 total;
+        for (uint256 i; i < 1000; ++i) {
+            uint256 count = uint256(keccak256(abi.encode(i))) % 1_000_000;
+            values[2 + i / 8] |= count << (i % 8 * 32);
+            uint256 opposite = 999 - i;
+            values[127 + opposite / 8] |= count << (opposite % 8 * 32);
+            total += count;
+        }
+        values[0] = samples0 | total << 32;
+        values[1] = samples1 | total << 32;
+        VM.prank(OWNER);
+        classifier.write(0, values);
+    }
+
+    /// @dev The sample of the first and the last features, `length / 2` of each: it mirrors itself, so both classes
+    /// see the same counts, in reverse order.
+    function mirrored(uint256 length) private pure returns (bytes memory sample) {
+        uint256[] memory indices = new uint256[](length);
+        for (uint256 i; i < length; ++i) {
+            indices[i] = i < length / 2 ? i : 1000 - length + i;
+        }
+        return Encode.sparse(indices);
+    }
+}

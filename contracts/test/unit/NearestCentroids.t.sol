@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+/// @notice Both nearest centroids against plain arrays of sums.
+contract NearestCentroidsTest is ModelTest {
+    function testNothingLearnedIsClassZero() external {
+        (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(3, 4));
+        assertEq(predict(classifier, hex"0000"), 0, "sparse");
+        (, classifier) = create(denseNearestCentroid, abi.encode(3, 1));
+        assertEq(predict(classifier, hex"00000001"), 0, "dense");
+    }
+
+    function testClassesWithoutSamplesArePassedOver() external {
+        (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(3, 4));
+        closeForMe(classifier);
+        classifier.learn(Encode.item(2, hex"0003"));
+        assertEq(predict(classifier, hex"0000"), 2, "sparse");
+        (, classifier) = create(denseNearestCentroid, abi.encode(3, 1));
+        closeForMe(classifier);
+        classifier.learn(Encode.item(1, hex"00000064"));
+        assertEq(predict(classifier, hex"ffffff00"), 1, "dense");
+    }
+
+    function testEqualDistanceIsTheLowestIndex() external {
+        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(3, 1));
+        closeForMe(classifier);
+        classifier.learn(bytes.concat(Encode.item(2, hex"00000001"), Encode.item(1, hex"ffffffff")));
+        assertEq(predict(classifier, hex"00000000"), 1, "-1 and 1 around 0");
+    }
+
+    /// @dev The ancestor dropped squared differences below 1e-9: ties where there are none.
+    function testSmallestDifferenceDecides() external {
+        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(2, 2));
+        // Means of a third of a unit apart in one feature, at the far end of the range in the other.
+        uint256 sum0 = uint64(uint256(int256(3) * type(int32).min));
+        writeWord(classifier, 0, 3);
+        writeWord(classifier, 1, 3);
+        writeWord(classifier, 2, sum0 | uint256(1) << 64);
+        writeWord(classifier, 3, sum0 | uint256(2) << 64);
+        assertEq(predict(classifier, hex"8000000000000000"), 0, "nearer to a third");
+        assertEq(predict(classifier, hex"8000000000000001"), 1, "nearer to two thirds");
+    }
+
+    function testFullClassLearnsNothing() external {
+        uint256 header = type(uint32).max | uint256(5) << 32;
+        (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(2, 2));
+        writeWord(classifier, 0, header);
+        closeForMe(classifier);
+        classifier.learn(Encode.item(0, hex"00000001"));
+        assertEq(word(classifier, 0), header, "sparse header");
+        assertEq(word(classifier, 2), 0, "sparse counts");
+        (, classifier) = create(denseNearestCentroid, abi.encode(2, 1));
+        writeWord(classifier, 0, header);
+        closeForMe(classifier);
+        classifier.learn(Encode.item(0, hex"00000001"));
+        assertEq(word(classifier, 0), header, "dense header");
+        assertEq(word(classifier, 2), 0, "dense sums");
+    }
+
+    function testSaturation() external {
+        (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(2, 3));
+        uint256 full = type(uint32).max;
+        uint256 allSquares = uint256(type(uint128).max) << 32;
+        writeWord(classifier, 0, (uint256(type(uint128).max) - 2) << 32);
+        writeWord(classifier, 2, full | 1 << 32 | 1 << 64);
+        closeForMe(classifier);
+        // The full count stays and adds nothing to the squares; the other two add 3 each, 2 too many.
+        classifier.learn(Encode.item(0, hex"000000010002"));
+        assertEq(word(classifier, 2), full | 2 << 32 | 2 << 64, "counts");
+        assertEq(word(classifier, 0), 1 | allSquares, "squares");
+
+        (, classifier) = create(denseNearestCentroid, abi.encode(2, 2));
+        uint256 most = uint256(uint64(type(int64).max));
+        uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
+        writeWord(classifier, 2, (most - 1) | (least + 1) << 64);
+        closeForMe(classifier);
+        classifier.learn(Encode.item(0, hex"00000002fffffffe"));
+        assertEq(word(classifier, 2), most | least << 64, "sums");
+    }
+
+    /// @dev The largest values that fit anywhere must not wrap.
+    function testExtremes() external {
+        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(2, 4));
+        uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
+        writeWord(classifier, 0, type(uint256).max);
+        writeWord(classifier, 1, type(uint256).max);
+        writeWord(classifier, 2, least | least << 64 | least << 128 | least << 192);
+        writeWord(classifier, 3, least | least << 64 | least << 128 | (least + 1) << 192);
+        assertEq(predict(classifier, hex"7fffffff7fffffff7fffffff7fffffff"), 1, "dense");
+        assertEq(predict(classifier, hex"80000000800000008000000080000000"), 1, "dense, least");
+
+        (, classifier) = create(sparseNearestCentroid, abi.encode(2, 2));
+        writeWord(classifier, 0, type(uint256).max);
+        writeWord(classifier, 1, type(uint256).max);
+        writeWord(classifier, 3, 1);
+        assertEq(predict(classifier, hex"0000"), 1, "sparse");
+        assertEq(predict(classifier, hex"0001"), 0, "sparse, tie");
+    }
+
+    /// @dev Learning alone: predictions are those of the plain sums, exactly, with several classes.
+    function testFuzzSparse(uint256 seed, uint256 classes, uint256 features) external {
+        classes = bound(classes, 2, 5);
+        features = bound(features, 1, 20);
+        (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(classes, features));
+        closeForMe(classifier);
+        uint256[] memory samples = new uint256[](classes);
+        uint256[] memory sums = new uint256[](classes * features);
+        for (uint256 step; step < 20; ++step) {
+            uint256 random = uint256(keccak256(abi.encode(seed, step)));
+            bytes memory sample;
+            for (uint256 i; i < features; ++i) {
+                if (random >> i & 1 == 1) sample = bytes.concat(sample, bytes2(uint16(i)));
+            }
+            uint256 best;
+            int256[2] memory nearest;
+            for (uint256 class; class < classes; ++class) {
+                int256 n = int256(samples[class]);
+                if (n == 0) continue;
+                int256 distance;
+                for (uint256 i; i < features; ++i) {
+                    int256 difference = n * int256(random >> i & 1) - int256(sums[class * features + i]);
+                    distance += difference * difference;
+                }
+                if (nearest[1] == 0 || distance * nearest[1] < nearest[0] * n * n) {
+                    nearest = [distance, n * n];
+                    best = class;
+                }
+            }
+            assertEq(predict(classifier, sample), best, "class");
+
+            uint256 label = (random >> 32) % classes;
+            classifier.learn(Encode.item(label, sample));
+            ++samples[label];
+            uint256 squares;
+            for (uint256 i; i < features; ++i) {
+                sums[label * features + i] += random >> i & 1;
+                squares += sums[label * features + i] ** 2;
+                uint256 lanes = word(classifier, classes + label * ((features + 7) / 8) + i / 8);
+                assertEq(uint32(lanes >> (i % 8 * 32)), sums[label * features + i], "count");
+            }
+            assertEq(word(classifier, label), samples[label] | squares << 32, "header");
+        }
+    }
+
+    function testFuzzDense(uint256 seed, uint256 classes, uint256 features) external {
+        classes = bound(classes, 2, 5);
+        features = bound(features, 1, 9);
+        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(classes, features));
+        closeForMe(classifier);
+        int256[] memory samples = new int256[](classes);
+        int256[] memory sums = new int256[](classes * features);
+        for (uint256 step; step < 12; ++step) {
+            int256[] memory numbers = new int256[](features);
+            for (uint256 i; i < features; ++i) {
+                numbers[i] = int32(uint32(uint256(keccak256(abi.encode(seed, step, i)))));
+                if (seed & 1 == 0) numbers[i] %= 4;
+            }
+            bytes memory sample = Encode.dense32(numbers);
+            uint256 best;
+            int256[2] memory nearest;
+            for (uint256 class; class < classes; ++class) {
+                int256 n = samples[class];
+                if (n == 0) continue;
+                int256 distance;
+                for (uint256 i; i < features; ++i) {
+                    distance += (n * numbers[i] - sums[class * features + i]) ** 2;
+                }
+                if (nearest[1] == 0 || distance * nearest[1] < nearest[0] * n * n) {
+                    nearest = [distance, n * n];
+                    best = class;
+                }
+            }
+            assertEq(predict(classifier, sample), best, "class");
+
+            uint256 label = uint256(keccak256(abi.encode(seed, step))) % classes;
+            classifier.learn(Encode.item(label, sample));
+            ++samples[label];
+            assertEq(word(classifier, label), uint256(samples[label]), "header");
+            for (uint256 i; i < features; ++i) {
+                sums[label * features + i] += numbers[i];
+                uint256 lanes = word(classifier, classes + label * ((features + 3) / 4) + i / 4);
+                assertEq(int64(uint64(lanes >> (i % 4 * 64))), sums[label * features + i], "sum");
+            }
+        }
+    }
+}

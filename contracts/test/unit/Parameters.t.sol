@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {LibClone} from "solady/utils/LibClone.sol";
+
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {INaiveBayes} from "../../src/interfaces/INaiveBayes.sol";
+import {IPerceptron} from "../../src/interfaces/IPerceptron.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+/// @notice The bounds of all parameters: at creation by the factory, and at `close` for clones made otherwise.
+contract ParametersTest is ModelTest {
+    function testSparsePerceptron() external {
+        refused(sparsePerceptron, abi.encode(0, 0, int256(0)), "features", 0);
+        refused(sparsePerceptron, abi.encode(65_537, 0, int256(0)), "features", 65_537);
+        refused(sparsePerceptron, abi.encode(1, 0, int256(0)), "learningRate", 0);
+        refused(sparsePerceptron, abi.encode(1, 32_768, int256(0)), "learningRate", 32_768);
+        // A bound of 2^65 before a cast to 64 bits let values through that the cast changed.
+        refused(sparsePerceptron, abi.encode(1, 1, int256(1) << 63), "intercept", 1 << 63);
+        int256 tooLow = int256(type(int64).min) - 1;
+        refused(sparsePerceptron, abi.encode(1, 1, tooLow), "intercept", uint256(tooLow));
+        refused(sparsePerceptron, abi.encode(1, 1), "arguments", 3);
+        refused(sparsePerceptron, abi.encode(1, 1, 1, 1), "arguments", 5);
+        accepted(sparsePerceptron, abi.encode(65_536, 32_767, type(int64).max));
+        accepted(sparsePerceptron, abi.encode(1, 1, type(int64).min));
+    }
+
+    function testDensePerceptron() external {
+        refused(densePerceptron, abi.encode(0, 1, int256(0)), "features", 0);
+        refused(densePerceptron, abi.encode(4097, 1, int256(0)), "features", 4097);
+        refused(densePerceptron, abi.encode(1, 0, int256(0)), "learningRate", 0);
+        refused(densePerceptron, abi.encode(1, 1 << 32, int256(0)), "learningRate", 1 << 32);
+        refused(densePerceptron, abi.encode(1, 1, int256(1) << 63), "intercept", 1 << 63);
+        refused(densePerceptron, "", "arguments", 1);
+        accepted(densePerceptron, abi.encode(4096, type(uint32).max, type(int64).min));
+    }
+
+    function testNaiveBayes() external {
+        refused(naiveBayes, abi.encode(1, 1, 1), "classes", 1);
+        refused(naiveBayes, abi.encode(257, 1, 1), "classes", 257);
+        refused(naiveBayes, abi.encode(2, 0, 1), "features", 0);
+        refused(naiveBayes, abi.encode(2, 65_537, 1), "features", 65_537);
+        refused(naiveBayes, abi.encode(2, 1, 0), "smoothing", 0);
+        refused(naiveBayes, abi.encode(2, 1, 1 << 32), "smoothing", 1 << 32);
+        refused(naiveBayes, abi.encode(2, 1), "arguments", 3);
+        accepted(naiveBayes, abi.encode(256, 65_536, type(uint32).max));
+    }
+
+    function testNearestCentroids() external {
+        refused(sparseNearestCentroid, abi.encode(1, 1), "classes", 1);
+        refused(sparseNearestCentroid, abi.encode(257, 1), "classes", 257);
+        refused(sparseNearestCentroid, abi.encode(2, 0), "features", 0);
+        refused(sparseNearestCentroid, abi.encode(2, 65_537), "features", 65_537);
+        refused(sparseNearestCentroid, abi.encode(2, 1, 1), "arguments", 4);
+        accepted(sparseNearestCentroid, abi.encode(256, 65_536));
+        refused(denseNearestCentroid, abi.encode(1, 1), "classes", 1);
+        refused(denseNearestCentroid, abi.encode(257, 1), "classes", 257);
+        refused(denseNearestCentroid, abi.encode(2, 0), "features", 0);
+        refused(denseNearestCentroid, abi.encode(2, 4097), "features", 4097);
+        refused(denseNearestCentroid, abi.encode(2), "arguments", 2);
+        accepted(denseNearestCentroid, abi.encode(256, 4096));
+    }
+
+    function testTrainers() external {
+        refusedTrainer(depositRefundTake, abi.encode(2, 1, 3, 0), "refundWait", 2);
+        refusedTrainer(depositRefundTake, abi.encode(1, 3, 2, 0), "ownerClaimWait", 3);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 1 << 40, 0), "anyAddressClaimWait", 1 << 40);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, 1 << 80), "costWeight", 1 << 80);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3), "arguments", 5);
+        refusedTrainer(points, abi.encode(2, 1, 3), "refundWait", 2);
+        refusedTrainer(points, abi.encode(1, 2, 3, 4), "arguments", 6);
+
+        factory.create(depositRefundTake, abi.encode(0, 0, 0, 0), sparseNearestCentroid, abi.encode(2, 1));
+        (address trainer,) = factory.create(
+            depositRefundTake,
+            abi.encode(type(uint40).max, type(uint40).max, type(uint40).max, (1 << 80) - 1),
+            sparseNearestCentroid,
+            abi.encode(2, 1)
+        );
+        // The largest deposit.
+        assertEq(DepositRefundTake(trainer).price(1), ((1 << 80) - 1) * 3600, "price");
+        assertAtMost(DepositRefundTake(trainer).price(1), type(uint96).max, "price");
+    }
+
+    function testGetters() external {
+        (DepositRefundTake trainer, Classifier classifier) =
+            create(sparsePerceptron, abi.encode(40, 10, int256(-5)));
+        assertEq(IPerceptron(address(classifier)).learningRate(), 10, "learningRate");
+        assertEq(IPerceptron(address(classifier)).intercept(), -5, "intercept");
+        assertEq(trainer.owner(), OWNER, "owner");
+        assertEq(trainer.classifier(), address(classifier), "classifier");
+        assertEq(trainer.refundWait(), REFUND_WAIT, "refundWait");
+        assertEq(trainer.ownerClaimWait(), OWNER_WAIT, "ownerClaimWait");
+        assertEq(trainer.anyAddressClaimWait(), ANY_WAIT, "anyAddressClaimWait");
+        assertEq(trainer.costWeight(), COST_WEIGHT, "costWeight");
+        assertEq(trainer.lastContributionTime(), block.timestamp, "lastContributionTime");
+        assertEq(trainer.contributionCount(), 0, "contributionCount");
+        (, classifier) = create(densePerceptron, abi.encode(40, 11, int256(6)));
+        assertEq(IPerceptron(address(classifier)).learningRate(), 11, "learningRate");
+        assertEq(IPerceptron(address(classifier)).intercept(), 6, "intercept");
+        (, classifier) = create(naiveBayes, abi.encode(2, 40, 77));
+        assertEq(INaiveBayes(address(classifier)).smoothing(), 77, "smoothing");
+    }
+
+    function refused(address implementation, bytes memory parameters, bytes32 name, uint256 value) private {
+        bytes memory reason = abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value);
+        VM.expectRevert(reason);
+        factory.create(depositRefundTake, abi.encode(1, 2, 3, 4), implementation, parameters);
+        Classifier clone =
+            Classifier(LibClone.clone(implementation, bytes.concat(abi.encode(address(this)), parameters)));
+        VM.expectRevert(reason);
+        clone.close(ALICE);
+        VM.expectRevert(reason);
+        clone.describe();
+    }
+
+    function accepted(address implementation, bytes memory parameters) private {
+        (, Classifier classifier) = create(implementation, parameters);
+        closeForMe(classifier);
+    }
+
+    function refusedTrainer(address implementation, bytes memory parameters, bytes32 name, uint256 value)
+        private
+    {
+        VM.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value));
+        factory.create(implementation, parameters, sparseNearestCentroid, abi.encode(2, 1));
+    }
+}

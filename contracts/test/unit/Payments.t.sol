@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Points} from "../../src/incentives/Points.sol";
+import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {ToldClassifier} from "../base/Classifiers.sol";
+import {Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+import {ReentrantWallet, RefusingWallet, Wallet} from "../base/Receivers.sol";
+
+/// @notice Who gets paid how, what a stranger's classifier can do, and the mechanism without money.
+contract PaymentsTest is ModelTest {
+    DepositRefundTake private trainer;
+
+    constructor() {
+        Classifier classifier;
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+    }
+
+    /// @dev The ancestor paid with 2,300 gas: contract wallets could not be refunded.
+    function testContractWalletIsPaid() external {
+        Wallet wallet = new Wallet();
+        VM.deal(address(wallet), 1e24);
+        Claim memory claim = contributeFrom(wallet, 10);
+        assertEq(wallet.received(), 10, "change");
+        pass(REFUND_WAIT);
+        wallet.call(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
+        assertEq(wallet.received(), 10 + uint256(claim.deposit), "refund");
+    }
+
+    function testRefusedPaymentChangesNothing() external {
+        RefusingWallet wallet = new RefusingWallet();
+        VM.deal(address(wallet), 1e24);
+        uint256 price = trainer.price(1);
+        VM.expectRevert(
+            abi.encodeWithSelector(ICollaborativeTrainer.PaymentFailed.selector, address(wallet), 1)
+        );
+        wallet.call(address(trainer), price + 1, abi.encodeCall(trainer.contribute, Encode.item(0, hex"")));
+        assertEq(trainer.contributionCount(), 0, "nothing happened");
+
+        // A payment of 0 makes no call, so none that could be refused.
+        Claim memory claim = contributeFrom(wallet, 0);
+        pass(REFUND_WAIT);
+        VM.expectRevert(
+            abi.encodeWithSelector(ICollaborativeTrainer.PaymentFailed.selector, address(wallet), price)
+        );
+        wallet.call(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
+        assertEq(trainer.good(address(wallet)), 0, "not counted");
+        wallet.accept();
+        wallet.call(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
+        assertEq(trainer.good(address(wallet)), 1, "counted");
+    }
+
+    function testReentrancy() external {
+        ReentrantWallet wallet = new ReentrantWallet();
+        VM.deal(address(wallet), 1e24);
+        Claim memory first = contributeFrom(wallet, 0);
+        Claim memory second = contributeFrom(wallet, 0);
+        pass(ANY_WAIT);
+        // Each claim of the second while the first is being paid, and of the first again.
+        bytes[5] memory attacks = [
+            abi.encodeCall(trainer.refund, second),
+            abi.encodeCall(trainer.refund, first),
+            abi.encodeCall(trainer.report, second),
+            abi.encodeCall(trainer.claimLate, second),
+            abi.encodeCall(trainer.contribute, Encode.item(0, hex""))
+        ];
+        for (uint256 i; i < 5; ++i) {
+            wallet.prepare(attacks[i]);
+            Claim memory claim = i == 0 ? first : contributeFrom(wallet, 0);
+            pass(ANY_WAIT);
+            uint256 before = address(trainer).balance;
+            wallet.call(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
+            assertEq(before - address(trainer).balance, claim.deposit, "paid once");
+            assertEq(wallet.attacks(), i + 1, "attacked");
+            assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
+        }
+        // And while change is paid.
+        wallet.prepare(abi.encodeCall(trainer.claimLate, second));
+        contributeFrom(wallet, 7);
+        assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
+    }
+
+    function testStrangersClassifier() external {
+        ToldClassifier told = new ToldClassifier();
+        VM.prank(OWNER);
+        (address created,) = factory.create(
+            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), address(told), ""
+        );
+        trainer = DepositRefundTake(created);
+        ToldClassifier classifier = ToldClassifier(trainer.classifier());
+        uint256 price = trainer.price(1);
+        classifier.tell("", true);
+        VM.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 8));
+        trainer.contribute{value: price}(hex"00000000");
+
+        classifier.tell("", false);
+        Claim memory claim = contribute(trainer, ALICE, 5, hex"");
+        assertEq(classifier.lessons(), 1, "lessons");
+        pass(REFUND_WAIT);
+        // Reverting, answering nothing, too little, no label, or not as arrays are encoded.
+        classifier.tell("", true);
+        VM.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 7));
+        VM.prank(ALICE);
+        trainer.refund(claim);
+        bytes[4] memory answers = [bytes(""), abi.encode(32, 1), abi.encode(32, 0, 5), abi.encode(64, 1, 5)];
+        for (uint256 i; i < 4; ++i) {
+            classifier.tell(answers[i], false);
+            VM.expectRevert(bytes(""));
+            VM.prank(ALICE);
+            trainer.refund(claim);
+        }
+        classifier.tell(abi.encode(32, 1, type(uint256).max), false);
+        VM.expectRevert(
+            abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 5, type(uint256).max)
+        );
+        VM.prank(ALICE);
+        trainer.refund(claim);
+        // Late claims do not ask it.
+        classifier.tell("", true);
+        pass(ANY_WAIT);
+        VM.prank(BOB);
+        trainer.claimLate(claim);
+        assertEq(address(trainer).balance, 0, "paid");
+        assertEq(price, COST_WEIGHT * 3600, "price");
+    }
+
+    function testAccountWithoutCodeIsNoClassifier() external {
+        VM.expectRevert();
+        factory.create(depositRefundTake, abi.encode(1, 2, 3, 4), ALICE, abi.encode(2, 1));
+    }
+
+    function testPoints() external {
+        VM.prank(OWNER);
+        (address created, address model) = factory.create(
+            points,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT),
+            sparsePerceptron,
+            abi.encode(8, 1, int256(0))
+        );
+        Points game = Points(created);
+        VM.prank(OWNER);
+        Classifier(model).close(created);
+        assertEq(game.price(3), 0, "price");
+
+        // What is sent comes back.
+        uint256 before = ALICE.balance;
+        VM.prank(ALICE);
+        game.contribute{value: 1 ether}(Encode.item(0, hex""));
+        assertEq(ALICE.balance, before, "nothing kept");
+        pass(REFUND_WAIT);
+        Claim memory claim;
+        claim.author = ALICE;
+        claim.time = uint40(clock() - REFUND_WAIT);
+        VM.prank(ALICE);
+        game.refund(claim);
+        assertEq(game.good(ALICE), 1, "good");
+
+        // A report takes nothing and closes.
+        claim = contribute(game, BOB, 1, hex"0001");
+        contribute(game, BOB, 0, hex"0001");
+        pass(REFUND_WAIT);
+        VM.expectEmit(created);
+        emit ICollaborativeTrainer.Reported(1, ALICE, 0);
+        VM.prank(ALICE);
+        game.report(claim);
+        assertEq(game.settlement(1), type(uint96).max | uint256(uint160(ALICE)) << 96, "closed, reporter");
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, 1));
+        VM.prank(BOB);
+        game.refund(claim);
+    }
+
+    function contributeFrom(Wallet wallet, uint256 change) private returns (Claim memory claim) {
+        uint256 price = trainer.price(1);
+        claim.author = address(wallet);
+        claim.deposit = uint96(price);
+        claim.time = uint40(clock());
+        claim.position = uint64(trainer.contributionCount());
+        claim.batch = claim.position;
+        wallet.call(
+            address(trainer), price + change, abi.encodeCall(trainer.contribute, Encode.item(0, hex""))
+        );
+    }
+}
