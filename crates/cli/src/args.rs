@@ -62,7 +62,12 @@ pub(crate) struct Simulate {
     #[arg(default_value = "movie-reviews")]
     pub(crate) scenario: String,
     /// The seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        allow_negative_numbers = true
+    )]
     pub(crate) seed: u64,
     /// Where the scenario's data files are [default: where the scenario says]
     #[arg(long, value_name = "DIR")]

@@ -1,14 +1,15 @@
 //! The two streams: the result on stdout, everything else on stderr.
 
 use std::{
+    env,
     fmt::Display,
     io::{self, ErrorKind, Write},
 };
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use cotrain_simulator::Progress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
 
@@ -37,7 +38,7 @@ pub(crate) struct Narrator {
 impl Narrator {
     /// Starts telling, unless `quiet`. The variable `RUST_LOG` says which logs to show; without
     /// it, warnings.
-    pub(crate) fn start(quiet: bool) -> Self {
+    pub(crate) fn start(quiet: bool) -> Result<Self, Failure> {
         let target = if quiet {
             ProgressDrawTarget::hidden()
         } else {
@@ -47,16 +48,16 @@ impl Narrator {
             bars: MultiProgress::with_draw_target(target),
             quiet,
         };
-        if !quiet {
-            let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
-            let writer = narrator.clone();
-            tracing_subscriber::fmt()
-                .with_env_filter(filter.from_env_lossy())
-                .with_ansi(console::colors_enabled_stderr())
-                .with_writer(move || writer.clone())
-                .init();
-        }
-        narrator
+        let writer = narrator.clone();
+        tracing_subscriber::registry()
+            .with(
+                fmt::layer()
+                    .with_ansi(false)
+                    .with_writer(move || writer.clone()),
+            )
+            .with(filter(env::var("RUST_LOG").ok())?)
+            .init();
+        Ok(narrator)
     }
 
     /// Tells a line.
@@ -74,6 +75,19 @@ impl Narrator {
         .progress_chars("━╸─");
         Bar(self.bars.add(ProgressBar::new(0).with_style(style)))
     }
+}
+
+/// Which logs to show: those `wanted`, else warnings.
+fn filter(wanted: Option<String>) -> Result<Targets, Failure> {
+    let wanted = wanted
+        .filter(|wanted| !wanted.is_empty())
+        .unwrap_or_else(|| "warn".to_owned());
+    wanted.parse().map_err(|_| {
+        Failure::Mistake(anyhow!(
+            "RUST_LOG is `{wanted}`; a level from `error` to `trace` is wanted, \
+             or `cotrain=debug` for one part"
+        ))
+    })
 }
 
 impl Write for Narrator {
@@ -128,8 +142,13 @@ mod tests {
             unclaimed: 250,
             accuracy: 0.7128,
         };
+        let hidden = ProgressDrawTarget::hidden();
+        let narrator = Narrator {
+            bars: MultiProgress::with_draw_target(hidden),
+            quiet: true,
+        };
         assert_eq!(state(&progress), "250 unclaimed, day 3, accuracy 71.3 %");
-        let bar = Narrator::start(true).bar();
+        let bar = narrator.bar();
         bar.show(&progress);
         assert_eq!((bar.0.position(), bar.0.length()), (1_200, Some(7_000)));
         bar.finish();

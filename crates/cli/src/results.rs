@@ -31,28 +31,28 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Checks before a run that its results may go to `directory`, and makes the directory above.
+    /// Checks before a run that its results may go to `directory`.
     pub(crate) fn prepare(directory: &Path, scenario: &str, seed: u64) -> Result<Self, Failure> {
         let shown = directory.display();
-        let prepared = make_parent(directory).and_then(|directory| {
-            let free = is_free(&directory, scenario, seed)?;
-            Ok((directory, free))
+        let free = absolute(directory).and_then(|directory| {
+            Ok(is_free(&directory, scenario, seed)?.then_some(Self { directory }))
         });
-        let (directory, free) = prepared
-            .with_context(|| format!("cannot put results into {shown}"))
-            .map_err(Failure::Mistake)?;
-        if !free {
-            return Err(Failure::Mistake(anyhow!(
+        match free.with_context(|| format!("cannot put results into {shown}")) {
+            Ok(Some(results)) => Ok(results),
+            Ok(None) => Err(Failure::Mistake(anyhow!(
                 "{shown} holds something else than results of `{scenario}` with seed {seed}; \
                  name another directory with --out, or empty this one"
-            )));
+            ))),
+            Err(error) => Err(Failure::Mistake(error)),
         }
-        Ok(Self { directory })
     }
 
     /// Writes the files into a directory beside, which then takes the place of the results that
     /// were there.
     pub(crate) fn write(&self, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
+        if let Some(above) = self.directory.parent() {
+            fs::create_dir_all(above)?;
+        }
         let staged = self.beside("partial");
         let written = fill(&staged, files).and_then(|()| self.replace_by(&staged));
         if written.is_err() {
@@ -90,16 +90,13 @@ impl Results {
     }
 }
 
-/// Makes what lies above `directory`; gives the directory's absolute path.
-fn make_parent(directory: &Path) -> io::Result<PathBuf> {
+/// The path that stays the same when the directory is replaced.
+fn absolute(directory: &Path) -> io::Result<PathBuf> {
     if directory.exists() {
-        return directory.canonicalize();
+        directory.canonicalize()
+    } else {
+        path::absolute(directory)
     }
-    let directory = path::absolute(directory)?;
-    if let Some(parent) = directory.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    Ok(directory)
 }
 
 fn is_free(directory: &Path, scenario: &str, seed: u64) -> io::Result<bool> {
@@ -109,7 +106,11 @@ fn is_free(directory: &Path, scenario: &str, seed: u64) -> io::Result<bool> {
         seed: u64,
     }
     if !directory.exists() {
-        return Ok(true);
+        // What lies above is made later; a file there cannot become a directory.
+        return match directory.ancestors().find(|above| above.exists()) {
+            Some(above) => above.read_dir().map(|_| true),
+            None => Ok(true),
+        };
     }
     let mut empty = true;
     for entry in fs::read_dir(directory)? {

@@ -16,7 +16,7 @@ use crate::{
 
 /// Runs a scenario. The results are in their directory before anything goes to stdout.
 pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
-    let narrator = Narrator::start(arguments.quiet);
+    let narrator = Narrator::start(arguments.quiet)?;
     let scenario = Scenario::find(&arguments.scenario).map_err(Failure::mistake)?;
     tracing::debug!(
         scenario = scenario.name(),
@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
     let run = simulate(&scenario, &options, &mut |progress| bar.show(progress));
     bar.finish();
     let run = run.map_err(classify)?;
+    tracing::debug!(digest = run.digest, wall = ?run.wall, "simulated");
 
     let files = files(&run, &command(arguments))?;
     results

@@ -1,0 +1,454 @@
+//! The program as its users meet it: what it prints, writes and exits with.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with a scenario of 60 contributions, which takes no time.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        let rows = (0..100).map(|row| format!("{} {}:1 {}:1\n", row % 2, 1 + row % 2, 3 + row % 5));
+        folder.put("train.libsvm", &rows.collect::<String>());
+        folder.put("tiny.toml", include_str!("tiny.toml"));
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).expect("written");
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The program in this folder, with nothing in the environment that changes what it prints.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+        command.args(arguments).current_dir(self.0.path());
+        for variable in ["RUST_LOG", "CLICOLOR_FORCE", "COLUMNS"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(&mut self.command(arguments))
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    status: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Outcome {
+    fn of(command: &mut Command) -> Self {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().expect("the program starts");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self {
+            status: status.code(),
+            stdout: text(stdout),
+            stderr: text(stderr),
+        }
+    }
+
+    /// The result, where it succeeded.
+    fn success(self) -> String {
+        assert_eq!(self.status, Some(0), "{}", self.stderr);
+        self.stdout
+    }
+
+    /// What is said on stderr, where it is a mistake of the user's.
+    fn mistake(self) -> String {
+        assert_eq!(self.status, Some(2), "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "", "an error leaves stdout alone");
+        self.stderr
+    }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let mut names: Vec<_> = entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn help_teaches() {
+    let folder = Folder::new();
+    insta::assert_snapshot!(folder.run(&["--help"]).success(), @r"
+    Train machine-learning models on an EVM chain, with money at stake.
+
+    Anyone trains a model by sending data to its contract, with a deposit. Those whose data the model
+    comes to agree with get their deposit back, and a share of the deposits of the others. cotrain
+    simulates whole economies of honest and hostile contributors, by real transactions against the
+    contracts in an EVM inside this process. No chain, no node, no money is needed.
+
+    Usage: cotrain <COMMAND>
+
+    Commands:
+      simulate   Simulate contributors who train a model on the chain
+      scenarios  List the scenarios that come with cotrain
+      help       Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Examples:
+      cotrain simulate                      the default scenario, on the data that comes with cotrain
+      cotrain simulate --seed 2 --out try2  another course of events, results in try2/
+      cotrain scenarios                     what else there is to simulate
+      cotrain simulate --help               all about simulating
+    ");
+    insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
+    Simulate contributors who train a model on the chain
+
+    Agents with money of their own send samples to a deployed model, each with a deposit. Honest ones
+    tell the truth, hostile ones lie; all of them claim what they can. A summary goes to stdout, tables
+    and a report into a directory.
+
+    Usage: cotrain simulate [OPTIONS] [SCENARIO]
+
+    Arguments:
+      [SCENARIO]
+              The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
+              
+              [default: movie-reviews]
+
+    Options:
+          --seed <N>
+              The seed of everything random
+              
+              [default: 1]
+
+          --data <DIR>
+              Where the scenario's data files are [default: where the scenario says]
+
+          --out <DIR>
+              Where to put the results [default: runs/<SCENARIO>-<SEED>]
+              
+              Results of the same scenario and seed are replaced there; a directory with anything else
+              in it is left alone, which is an error.
+
+          --json
+              Print one JSON object to stdout instead of the summary for people
+
+          --quiet
+              Write nothing to stderr but an error
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    What it writes into the directory of results:
+      report.html                        charts and figures, to open in a browser
+      summary.json                       the figures, for programs
+      series.csv, series.parquet         accuracy and balances over time
+      events.csv, events.parquet         every contribution and every claim
+
+    Examples:
+      cotrain simulate                                      the default scenario
+      cotrain simulate movie-reviews --seed 7               the same with other chances
+      cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
+      cotrain simulate my/own.toml --out results            a scenario of your own
+      cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
+
+    The same scenario, data and seed give the same results on every machine, but for the wall time;
+    the digest tells whether they are.
+
+    Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.
+    RUST_LOG=debug shows on stderr what goes on inside.
+    ");
+    insta::assert_snapshot!(folder.run(&["simulate", "-h"]).success(), @r"
+    Simulate contributors who train a model on the chain
+
+    Usage: cotrain simulate [OPTIONS] [SCENARIO]
+
+    Arguments:
+      [SCENARIO]  The name of a scenario (see `cotrain scenarios`) or the path of a .toml file [default:
+                  movie-reviews]
+
+    Options:
+          --seed <N>    The seed of everything random [default: 1]
+          --data <DIR>  Where the scenario's data files are [default: where the scenario says]
+          --out <DIR>   Where to put the results [default: runs/<SCENARIO>-<SEED>]
+          --json        Print one JSON object to stdout instead of the summary for people
+          --quiet       Write nothing to stderr but an error
+      -h, --help        Print help (see more with '--help')
+    ");
+}
+
+#[test]
+fn scenarios_are_listed() {
+    let folder = Folder::new();
+    insta::assert_snapshot!(folder.run(&["scenarios"]).success(), @r"
+    movie-reviews
+      Honest and hostile people teach a model the mood of film reviews; lies cost their senders money.
+      data: embedded film-review sentences
+
+    imdb-drt
+      The experiment of Harris and Waggoner (2019): a perceptron on 25,000 film reviews, good against bad.
+      data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
+
+    imdb-drt-naive-bayes
+      The same experiment with multinomial naive Bayes.
+      data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
+
+    imdb-drt-nearest-centroid
+      The same experiment with the nearest centroid.
+      data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
+    ");
+    let list: Vec<Value> =
+        serde_json::from_str(&folder.run(&["scenarios", "--json"]).success()).expect("JSON");
+    let keys: Vec<_> = list[0].as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["data", "description", "name"]);
+    assert_eq!(list[0]["name"], "movie-reviews", "the default comes first");
+}
+
+#[test]
+fn mistakes_exit_with_2_and_say_what_to_do() {
+    let folder = Folder::new();
+    folder.put("broken.toml", "[data]\nsource = 3\n");
+    let said = |arguments: &[&str]| folder.run(arguments).mistake();
+    insta::assert_snapshot!(said(&["simulate", "no-such"]), @"error: there is no scenario `no-such`; known are movie-reviews, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid; for your own give the path of a .toml file");
+    insta::assert_snapshot!(said(&["simulate", "no-such.toml"]), @"error: cannot read the scenario no-such.toml: No such file or directory (os error 2)");
+    insta::assert_snapshot!(said(&["simulate", "imdb-drt"]), @"error: scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
+    insta::assert_snapshot!(said(&["simulate", "--sed", "3"]), @r"
+    error: unexpected argument '--sed' found
+
+      tip: a similar argument exists: '--seed'
+
+    Usage: cotrain simulate --seed <N> [SCENARIO]
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(said(&["simulate", "--seed", "-3"]), @r"
+    error: invalid value '-3' for '--seed <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    ");
+    assert!(said(&["simulate", "broken.toml"]).contains("broken.toml"));
+    assert!(said(&["simulate", "tiny.toml", "--data", "nowhere"]).contains("nowhere"));
+    assert!(said(&["simulate", "tiny.toml", "--out", "tiny.toml"]).contains("tiny.toml"));
+    assert!(said(&["simulate", "tiny.toml", "--quiet", "--out", "."]).contains("--out"));
+    assert!(said(&[]).contains("Usage"));
+    let names = names(folder.0.path());
+    assert_eq!(
+        names,
+        ["broken.toml", "tiny.toml", "train.libsvm"],
+        "nothing is left behind"
+    );
+}
+
+#[test]
+fn json_is_one_object_with_exactly_these_keys() {
+    let folder = Folder::new();
+    let outcome = folder.run(&["simulate", "tiny.toml", "--seed", "4", "--json"]);
+    assert!(
+        outcome.stderr.contains("wrote runs/tiny-4/report.html"),
+        "{}",
+        outcome.stderr
+    );
+    let stdout = outcome.success();
+    assert_eq!(stdout.lines().count(), 1);
+    let json: Value = serde_json::from_str(&stdout).expect("JSON");
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        keys(&json),
+        "accuracy backend balances contributions days digest gas refunds reports scenario seed \
+         transactions wall_seconds"
+    );
+    assert_eq!(keys(&json["gas"]), "per_contribution total");
+    assert_eq!(keys(&json["accuracy"]), "baseline final initial");
+    assert_eq!(keys(&json["balances"]), "Bad Good");
+    assert_eq!(
+        (&json["scenario"], &json["seed"]),
+        (&"tiny".into(), &4.into())
+    );
+    assert_eq!(json["digest"].as_str().map(str::len), Some(64));
+    assert!(json["contributions"].as_u64() > Some(0));
+
+    let mut summary: Value =
+        serde_json::from_slice(&folder.read("runs/tiny-4/summary.json")).expect("JSON");
+    let details = summary
+        .as_object_mut()
+        .expect("an object")
+        .remove("details")
+        .expect("details");
+    assert_eq!(summary, json, "the file has the same and details");
+    let apart = |key: &str| details[key].as_u64().expect("a count");
+    assert_eq!(json["reports"], apart("reports") + apart("late_claims"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_files() {
+    let folder = Folder::new();
+    for out in ["first", "second"] {
+        folder
+            .run(&["simulate", "tiny.toml", "--out", out])
+            .success();
+    }
+    let files = names(&folder.path("first"));
+    assert_eq!(
+        files,
+        [
+            "events.csv",
+            "events.parquet",
+            "report.html",
+            "series.csv",
+            "series.parquet",
+            "summary.json"
+        ]
+    );
+    // The other two tell the wall time.
+    for file in files
+        .iter()
+        .filter(|name| name.starts_with("events") || name.starts_with("series"))
+    {
+        let [first, second] = ["first", "second"].map(|out| folder.read(&format!("{out}/{file}")));
+        assert!(first == second, "{file} differs");
+    }
+    folder
+        .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "third"])
+        .success();
+    assert!(folder.read("first/events.csv") != folder.read("third/events.csv"));
+}
+
+#[test]
+fn results_of_the_same_run_are_replaced_and_others_kept() {
+    let folder = Folder::new();
+    folder
+        .run(&["simulate", "tiny.toml", "--out", "results"])
+        .success();
+    folder.put("results/series.csv", "cut off");
+    folder
+        .run(&["simulate", "tiny.toml", "--out", "results"])
+        .success();
+    assert!(
+        folder
+            .read("results/series.csv")
+            .starts_with(b"seconds,day,accuracy")
+    );
+
+    let before = folder.read("results/summary.json");
+    let said = folder
+        .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "results"])
+        .mistake();
+    insta::assert_snapshot!(said, @"error: results holds something else than results of `tiny` with seed 2; name another directory with --out, or empty this one");
+    assert_eq!(folder.read("results/summary.json"), before);
+}
+
+#[test]
+fn quiet_leaves_stderr_to_errors() {
+    let folder = Folder::new();
+    let arguments = ["simulate", "tiny.toml", "--quiet"];
+    let quiet = Outcome::of(folder.command(&arguments).env("RUST_LOG", "trace"));
+    assert_eq!(quiet.stderr, "");
+    assert!(
+        quiet
+            .success()
+            .starts_with("tiny, seed 1: sparse perceptron")
+    );
+    let loud = Outcome::of(folder.command(&arguments[..2]).env("RUST_LOG", "debug"));
+    assert!(loud.stderr.contains("scenario checked"), "{}", loud.stderr);
+    assert!(
+        loud.stderr.contains("wrote runs/tiny-1/report.html"),
+        "{}",
+        loud.stderr
+    );
+    assert!(
+        folder
+            .run(&["simulate", "none", "--quiet"])
+            .mistake()
+            .starts_with("error: ")
+    );
+}
+
+#[test]
+fn a_wrong_log_level_is_a_mistake() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["simulate", "tiny.toml"]);
+    let said = Outcome::of(command.env("RUST_LOG", "cotrain=loud")).mistake();
+    insta::assert_snapshot!(said, @"error: RUST_LOG is `cotrain=loud`; a level from `error` to `trace` is wanted, or `cotrain=debug` for one part");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let folder = Folder::new();
+    for arguments in [&["simulate", "tiny.toml"][..], &["scenarios"], &["--help"]] {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let outcome = Outcome::of(folder.command(arguments).stdout(writer));
+        assert_eq!(outcome.status, Some(0), "{arguments:?}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+    }
+    assert!(
+        folder.path("runs/tiny-1/summary.json").exists(),
+        "the files are there all the same"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_exits_with_1() {
+    let folder = Folder::new();
+    let full = fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full device");
+    let outcome = Outcome::of(folder.command(&["scenarios"]).stdout(full));
+    assert_eq!(outcome.status, Some(1));
+    assert!(
+        outcome
+            .stderr
+            .starts_with("error: cannot write to stdout: "),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let folder = Folder::new();
+    let arguments = ["simulate", "tiny.toml", "--quiet"];
+    assert!(!folder.run(&arguments).success().contains('\u{1b}'));
+    let forced = Outcome::of(folder.command(&arguments).env("CLICOLOR_FORCE", "1"));
+    assert!(forced.success().contains('\u{1b}'));
+}
