@@ -1,0 +1,251 @@
+use alloy_primitives::U256;
+use cotrain_protocol::{
+    Rejection,
+    classifier::{Classifier, Kind, Parameters},
+    sample::Encoding,
+};
+use proptest::prelude::*;
+
+use crate::support::cases;
+
+use Parameters::{
+    DenseNearestCentroid, DensePerceptron, NaiveBayes, SparseNearestCentroid, SparsePerceptron,
+};
+
+#[test]
+fn bounds_are_those_of_the_specification() {
+    let sparse = |features, learning_rate| SparsePerceptron {
+        features,
+        learning_rate,
+        intercept: i64::MIN,
+    };
+    let dense = |features, learning_rate| DensePerceptron {
+        features,
+        learning_rate,
+        intercept: i64::MAX,
+    };
+    let bayes = |classes, features, smoothing| NaiveBayes {
+        classes,
+        features,
+        smoothing,
+    };
+    let near = |classes, features| SparseNearestCentroid { classes, features };
+    let dense_near = |classes, features| DenseNearestCentroid { classes, features };
+    for allowed in [
+        sparse(1, 1),
+        sparse(65_536, 32_767),
+        dense(1, 1),
+        dense(4_096, u32::MAX),
+        bayes(2, 1, 1),
+        bayes(256, 65_536, u32::MAX),
+        near(2, 1),
+        near(256, 65_536),
+        dense_near(2, 1),
+        dense_near(256, 4_096),
+    ] {
+        assert_eq!(allowed.validate(), Ok(()), "{allowed:?}");
+    }
+    for (parameters, name, value) in [
+        (sparse(0, 0), "features", 0),
+        (sparse(65_537, 1), "features", 65_537),
+        (sparse(1, 0), "learningRate", 0),
+        (sparse(1, 32_768), "learningRate", 32_768),
+        (dense(0, 1), "features", 0),
+        (dense(4_097, 1), "features", 4_097),
+        (dense(1, 0), "learningRate", 0),
+        (bayes(1, 0, 0), "classes", 1),
+        (bayes(257, 1, 1), "classes", 257),
+        (bayes(2, 0, 0), "features", 0),
+        (bayes(2, 65_537, 1), "features", 65_537),
+        (bayes(2, 1, 0), "smoothing", 0),
+        (near(0, 1), "classes", 0),
+        (near(257, 1), "classes", 257),
+        (near(2, 65_537), "features", 65_537),
+        (dense_near(1, 1), "classes", 1),
+        (dense_near(2, 4_097), "features", 4_097),
+    ] {
+        let error = Rejection::InvalidParameter { name, value };
+        assert_eq!(parameters.validate(), Err(error.clone()), "{parameters:?}");
+        assert_eq!(Classifier::new(parameters).err(), Some(error.clone()));
+        assert_eq!(Classifier::from_words(parameters, &[]).err(), Some(error));
+    }
+}
+
+#[test]
+fn a_model_has_as_many_words_as_its_numbers_fill() {
+    for (parameters, words) in [
+        (
+            SparsePerceptron {
+                features: 16,
+                learning_rate: 1,
+                intercept: 0,
+            },
+            1,
+        ),
+        (
+            SparsePerceptron {
+                features: 17,
+                learning_rate: 1,
+                intercept: 0,
+            },
+            2,
+        ),
+        (
+            SparsePerceptron {
+                features: 65_536,
+                learning_rate: 1,
+                intercept: 0,
+            },
+            4_096,
+        ),
+        (
+            DensePerceptron {
+                features: 33,
+                learning_rate: 1,
+                intercept: 0,
+            },
+            3,
+        ),
+        (
+            NaiveBayes {
+                classes: 3,
+                features: 8,
+                smoothing: 1,
+            },
+            6,
+        ),
+        (
+            NaiveBayes {
+                classes: 3,
+                features: 9,
+                smoothing: 1,
+            },
+            9,
+        ),
+        (
+            SparseNearestCentroid {
+                classes: 2,
+                features: 1_000,
+            },
+            252,
+        ),
+        (
+            DenseNearestCentroid {
+                classes: 2,
+                features: 4,
+            },
+            4,
+        ),
+        (
+            DenseNearestCentroid {
+                classes: 2,
+                features: 5,
+            },
+            6,
+        ),
+    ] {
+        assert_eq!(parameters.word_count(), words, "{parameters:?}");
+        let classifier = Classifier::new(parameters).expect("valid");
+        assert_eq!(classifier.words().len(), words);
+        assert!(classifier.words().iter().all(U256::is_zero));
+    }
+}
+
+#[test]
+fn arguments_are_words_in_order_and_negative_ones_are_extended() {
+    let parameters = SparsePerceptron {
+        features: 1_000,
+        learning_rate: 7,
+        intercept: -2,
+    };
+    let mut expected = [0; 96];
+    expected[30..32].copy_from_slice(&1_000_u16.to_be_bytes());
+    expected[63] = 7;
+    expected[64..].fill(0xff);
+    expected[95] = 0xfe;
+    assert_eq!(parameters.abi_encode(), expected);
+
+    let parameters = NaiveBayes {
+        classes: 256,
+        features: 65_536,
+        smoothing: u32::MAX,
+    };
+    let mut expected = [0; 96];
+    expected[30] = 1;
+    expected[61] = 1;
+    expected[92..].fill(0xff);
+    assert_eq!(parameters.abi_encode(), expected);
+
+    assert_eq!(
+        DenseNearestCentroid {
+            classes: 2,
+            features: 3
+        }
+        .abi_encode()
+        .len(),
+        64
+    );
+}
+
+#[test]
+fn learners_are_named_as_people_and_files_name_them() {
+    let names = Kind::ALL.map(|kind| (kind.to_string(), kind.name(), kind.encoding()));
+    let expected = [
+        ("sparse perceptron", "sparse-perceptron", Encoding::Sparse),
+        ("dense perceptron", "dense-perceptron", Encoding::Dense16),
+        ("naive Bayes", "naive-bayes", Encoding::Sparse),
+        (
+            "sparse nearest centroid",
+            "sparse-nearest-centroid",
+            Encoding::Sparse,
+        ),
+        (
+            "dense nearest centroid",
+            "dense-nearest-centroid",
+            Encoding::Dense32,
+        ),
+    ];
+    assert_eq!(
+        names,
+        expected.map(|(words, name, encoding)| (words.to_owned(), name, encoding))
+    );
+    for kind in Kind::ALL {
+        assert_eq!(kind.name().parse(), Ok(kind));
+    }
+    let error = "perceptron"
+        .parse::<Kind>()
+        .expect_err("no such learner")
+        .to_string();
+    assert_eq!(
+        error,
+        "\"perceptron\" is no classifier; use one of sparse-perceptron, dense-perceptron, \
+         naive-bayes, sparse-nearest-centroid, dense-nearest-centroid"
+    );
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn any_parameters_can_be_asked_about(
+        kind in 0..5,
+        classes: u16,
+        features: u32,
+        small_rate: u16,
+        rate: u32,
+        intercept: i64,
+    ) {
+        let parameters = match kind {
+            0 => SparsePerceptron { features, learning_rate: small_rate, intercept },
+            1 => DensePerceptron { features, learning_rate: rate, intercept },
+            2 => NaiveBayes { classes, features, smoothing: rate },
+            3 => SparseNearestCentroid { classes, features },
+            _ => DenseNearestCentroid { classes, features },
+        };
+        let _ = (parameters.validate(), parameters.word_count(), parameters.abi_encode());
+        // Most are out of bounds; the others would take much memory.
+        if parameters.validate().is_err() {
+            prop_assert!(Classifier::new(parameters).is_err());
+        }
+    }
+}
