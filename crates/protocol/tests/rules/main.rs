@@ -1,6 +1,8 @@
 //! The rules against independent statements of them: exact arithmetic, plain loops, tables.
 
 mod centroids;
+mod claiming;
+mod contributing;
 mod economy;
 mod naive_bayes;
 mod parameters;
@@ -9,5 +11,5 @@ mod price;
 mod records;
 mod samples;
 mod support;
-mod trainer;
 mod words;
+mod world;

@@ -1,0 +1,207 @@
+//! Contributions, and what is known of them afterwards, by the design's table.
+
+use alloy_primitives::{Address, B256};
+use cotrain_protocol::{
+    Rejection,
+    classifier::Hosted,
+    sample::{Item, encode_batch, encode_sparse},
+    trainer::{Claim, Incentive, Trainer, Waits, claims},
+};
+
+use crate::{
+    support::address,
+    world::{WAITS, World, ann, bob, incentive, model, owner},
+};
+
+/// The ancestor's contributors could not make the same contribution twice in one block.
+#[test]
+fn the_same_contribution_twice_in_one_second_is_two() {
+    let mut world = World::new();
+    world.now = 3_600;
+    let first = world.contribute_all(ann(), &[(1, 3)]).remove(0);
+    let second = world.contribute_all(ann(), &[(1, 3)]).remove(0);
+    let both = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
+    assert_eq!(first.deposit, 60_000);
+    assert_eq!(second.deposit, 3_600_000);
+    world.now += WAITS.refund;
+    for claim in [&first, &second, &both[0], &both[1]] {
+        assert_eq!(
+            world.trainer.refund(ann(), world.now, claim),
+            Ok(claim.deposit)
+        );
+    }
+    assert_eq!((world.trainer.held(), world.trainer.total_good()), (0, 4));
+}
+
+#[test]
+fn a_claim_is_on_what_was_contributed_and_nothing_else() {
+    let mut world = World::new();
+    world.now = 3_600;
+    let claims = world.contribute_all(ann(), &[(1, 3), (0, 4), (1, 5)]);
+    world.contribute(bob(), 1, 3);
+    let genuine = &claims[1];
+    assert_eq!(world.trainer.check_record(genuine), Ok(()));
+    let wrong: [fn(&mut Claim); 10] = [
+        |claim| claim.author = bob(),
+        |claim| claim.label = 1,
+        |claim| claim.deposit -= 1,
+        |claim| claim.time -= 1,
+        |claim| claim.batch = 1,
+        |claim| claim.batch = 3,
+        |claim| claim.position = 2,
+        |claim| claim.sample.push(0),
+        |claim| claim.proof.clear(),
+        |claim| claim.proof.reverse(),
+    ];
+    for (number, change) in wrong.into_iter().enumerate() {
+        let mut claim = genuine.clone();
+        change(&mut claim);
+        assert_ne!(&claim, genuine);
+        let error = Rejection::UnknownContribution {
+            batch: claim.batch,
+            leaf: claim.leaf(),
+        };
+        assert_eq!(
+            world.trainer.check_record(&claim),
+            Err(error),
+            "change {number}"
+        );
+    }
+    // Where there is no batch, not even the root of none is known.
+    let mut nowhere = genuine.clone();
+    (nowhere.batch, nowhere.proof) = (7, vec![]);
+    assert!(world.trainer.check_record(&nowhere).is_err());
+    assert_eq!(world.trainer.root(7), B256::ZERO);
+}
+
+#[test]
+fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
+    let mut world = World::new();
+    let samples = [encode_sparse(&[3]), encode_sparse(&[4])];
+    let items = [
+        Item {
+            label: 1,
+            sample: &samples[0],
+        },
+        Item {
+            label: 1,
+            sample: &samples[1],
+        },
+    ];
+    let batch = encode_batch(&items).expect("short");
+    // Two hours for two are one for one.
+    let required = 2 * 60_000;
+    let before = world.trainer.clone();
+    let error = Rejection::DepositTooLow {
+        required,
+        sent: required - 1,
+    };
+    assert_eq!(
+        world.trainer.contribute(ann(), 7_200, required - 1, &batch),
+        Err(error)
+    );
+    assert_eq!(world.trainer, before);
+    let done = world
+        .trainer
+        .contribute(ann(), 7_200, required + 5, &batch)
+        .expect("accepted");
+    assert_eq!((done.batch, done.count, done.deposit), (0, 2, 60_000));
+    assert_eq!((done.surplus, done.changed), (5, 2));
+    assert_eq!(
+        (world.trainer.held(), world.trainer.contribution_count()),
+        (required, 2)
+    );
+    for claim in claims(0, ann(), 60_000, 7_200, &batch).expect("parsed before") {
+        assert_eq!(world.trainer.refund(ann(), 7_300, &claim), Ok(60_000));
+    }
+    assert_eq!(world.trainer.held(), 0);
+}
+
+#[test]
+fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected() {
+    let trainer = || World::new().trainer;
+    let check = |mut trainer: Trainer, value, batch: &[u8], error| {
+        let before = trainer.clone();
+        assert_eq!(trainer.contribute(ann(), 3_600, value, batch), Err(error));
+        assert_eq!(trainer, before);
+    };
+    check(trainer(), 0, &[], Rejection::EmptyBatch);
+    check(
+        trainer(),
+        0,
+        &[0, 9, 0, 0, 0],
+        Rejection::MalformedBatch { offset: 4 },
+    );
+    check(
+        trainer(),
+        0,
+        &[0, 9, 0, 0],
+        Rejection::DepositTooLow {
+            required: 60_000,
+            sent: 0,
+        },
+    );
+    // The first item teaches the model something; the second one takes that back.
+    let batch = [0, 1, 0, 2, 0, 3, 0, 1, 0, 1, 0];
+    check(
+        trainer(),
+        u128::MAX,
+        &batch,
+        Rejection::OddSampleLength { item: 1, length: 1 },
+    );
+
+    let open = Hosted::new(owner(), model());
+    let with = |model| {
+        Trainer::with_model(owner(), address(2), incentive(), WAITS, model, 0).expect("valid")
+    };
+    check(
+        with(open.clone()),
+        u128::MAX,
+        &[0, 9, 0, 0],
+        Rejection::InitializationOpen,
+    );
+    check(
+        with(open.clone()),
+        0,
+        &[0, 9, 0, 0],
+        Rejection::DepositTooLow {
+            required: 60_000,
+            sent: 0,
+        },
+    );
+    let mut others = open;
+    others.close(owner(), address(3)).expect("its owner");
+    let error = Rejection::NotTrainer {
+        caller: address(2),
+        trainer: address(3),
+    };
+    check(with(others), u128::MAX, &[0, 9, 0, 0], error);
+}
+
+#[test]
+fn bounds_are_checked_at_creation() {
+    let new = |address, waits, incentive| {
+        Trainer::new(owner(), address, incentive, waits, model(), 0).err()
+    };
+    let wrong = Waits {
+        refund: 2_000,
+        ..WAITS
+    };
+    let too_much = Incentive::DepositRefundTake {
+        cost_weight: 1 << 80,
+    };
+    let error = |name, value| Some(Rejection::InvalidParameter { name, value });
+    assert_eq!(
+        new(Address::ZERO, wrong, too_much),
+        error("refundWait", 2_000)
+    );
+    assert_eq!(
+        new(Address::ZERO, WAITS, too_much),
+        error("costWeight", 1 << 80)
+    );
+    assert_eq!(
+        new(Address::ZERO, WAITS, incentive()),
+        Some(Rejection::InvalidTrainer)
+    );
+    assert_eq!(new(address(2), WAITS, incentive()), None);
+}
