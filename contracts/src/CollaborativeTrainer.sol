@@ -187,7 +187,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
 
     /// @inheritdoc ICollaborativeTrainer
     function reported(uint256 position, address reporter) public view returns (bool) {
-        return _settlements[position].firstReporter == reporter || _laterReporters[position][reporter];
+        address first = _settlements[position].firstReporter;
+        // Nobody has reported before the first one has: then the second slot is not read.
+        return first != address(0) && (first == reporter || _laterReporters[position][reporter]);
     }
 
     /// @dev What a reporter may take of a deposit: rounded down, cut to what is left later. 0 takes all that is

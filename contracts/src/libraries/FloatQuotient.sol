@@ -13,7 +13,7 @@ struct Quotient {
 
 /// @title FloatQuotient
 /// @notice Long products as floating-point numbers, and the comparison of quotients of them.
-/// @dev Each truncation errs by less than 2^-127 relative; see ADR 001 for what follows from it.
+/// @dev Each cut loses less than 2^-127 of a value; ADR 001 says what follows from it.
 library FloatQuotient {
     /// @dev Multiplies `mantissa * 2^exponent` by a factor.
     /// @param mantissa Below 2^192.

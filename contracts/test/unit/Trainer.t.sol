@@ -288,6 +288,12 @@ contract TrainerTest is ModelTest {
         assertTrue(trainer.reported(claim.position, CAROL), "CAROL reported");
     }
 
+    function testNobodyReported() external {
+        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        assertTrue(!trainer.reported(claim.position, address(0)), "nobody, not the zero address");
+        assertEq(trainer.settlement(claim.position), 0, "settlement");
+    }
+
     function testReportOfTheOnlyGoodContributorTakesAll() external {
         earnGood(BOB, 1);
         Claim memory claim = badClaim();
