@@ -180,16 +180,15 @@ impl Check<'_> {
         )
     }
 
-    fn kind(&self, kind: &str) -> Result<Kind, ScenarioError> {
-        let names = Kind::ALL.map(|kind| kind.to_string().replace(' ', "-"));
-        match names.iter().position(|name| name == kind) {
-            Some(place) => Ok(Kind::ALL[place]),
-            None => self.impossible(
+    fn kind(&self, name: &str) -> Result<Kind, ScenarioError> {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        name.parse().or_else(|_| {
+            self.impossible(
                 "model.kind",
-                format!("`{kind}`"),
-                format!("known are {}", names.join(", ")),
-            ),
-        }
+                format!("`{name}`"),
+                format!("known are {known}"),
+            )
+        })
     }
 
     fn model(&self, kind: Kind, smoothing: Option<f64>) -> Result<Model, ScenarioError> {
@@ -395,8 +394,8 @@ impl Check<'_> {
                 mean: table.deposit.mean,
                 sd: table.deposit.sd,
             };
-            self.within(&key("wait.mean"), wait.mean, 1.0, 1e9)?;
-            self.within(&key("wait.sd"), wait.sd, 0.0, wait.mean.max(1.0))?;
+            self.within(&key("wait.mean (seconds)"), wait.mean, 1.0, 1e9)?;
+            self.within(&key("wait.sd (seconds)"), wait.sd, 0.0, wait.mean)?;
             self.within(&key("deposit.mean"), deposit.mean, 1.0, 1e9)?;
             self.within(&key("deposit.sd"), deposit.sd, 0.0, deposit.mean)?;
             let start_balance = self.units(&key("start_balance"), table.start_balance)?;

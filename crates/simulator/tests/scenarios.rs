@@ -1,0 +1,185 @@
+//! Scenario files: what is accepted, and what is said of what is not.
+
+use cotrain_simulator::scenario::{Scenario, ScenarioError};
+use insta::assert_snapshot;
+
+const GOOD: &str = r#"
+[data]
+source = "movie-reviews"
+initial_share = 0.5
+
+[model]
+kind = "sparse-perceptron"
+
+[incentive]
+kind = "deposit-refund-take"
+deposit_after_one_hour = 1
+refund_wait = "1 day"
+owner_claim_wait = "9 days"
+any_address_claim_wait = "9 days"
+
+[[agents]]
+name = "Good"
+good = true
+start_balance = 100
+deposit = { mean = 50, sd = 10 }
+wait = { mean = "10m", sd = "1s" }
+"#;
+
+fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+    Scenario::parse("mine", "mine.toml", text, None)
+}
+
+/// What is said of the good scenario with `from` replaced by `to`.
+fn refusal(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "`{from}` is not in the scenario");
+    parse(&GOOD.replace(from, to))
+        .expect_err("a refusal")
+        .to_string()
+}
+
+#[test]
+fn a_good_scenario_is_accepted() {
+    let scenario = parse(GOOD).expect("a scenario");
+    assert_eq!(scenario.name(), "mine");
+}
+
+#[test]
+fn every_file_in_the_folder_is_embedded_and_good() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| {
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    let mut embedded: Vec<_> = Scenario::embedded()
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    files.sort();
+    embedded.sort();
+    assert_eq!(files, embedded);
+    for name in embedded {
+        let scenario = Scenario::find(&name).expect("a good scenario");
+        assert!(
+            !scenario.description().is_empty(),
+            "{name} says nothing of itself"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_name_lists_the_known() {
+    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @"there is no scenario `imbd`; known are movie-reviews, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid; for your own give the path of a .toml file");
+    assert_snapshot!(Scenario::find("no/such.toml").expect_err("a refusal"), @"cannot read the scenario no/such.toml");
+}
+
+#[test]
+fn an_unknown_key_lists_the_known() {
+    assert_snapshot!(refusal("initial_share", "inital_share"), @r#"
+    mine.toml: TOML parse error at line 4, column 1
+      |
+    4 | inital_share = 0.5
+      | ^^^^^^^^^^^^
+    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `test_share`, `features`, `initial_share`
+    "#);
+}
+
+#[test]
+fn a_duration_needs_its_unit() {
+    assert_snapshot!(refusal("\"1 day\"", "86400"), @r#"
+    mine.toml: TOML parse error at line 12, column 15
+       |
+    12 | refund_wait = 86400
+       |               ^^^^^
+    invalid type: integer `86400`, expected a duration in quotes, with its unit, such as "600s", "1h 30m" or "9 days"
+    "#);
+    assert_snapshot!(refusal("\"1 day\"", "\"1 dya\""), @r#"
+    mine.toml: TOML parse error at line 12, column 15
+       |
+    12 | refund_wait = "1 dya"
+       |               ^^^^^^^
+    `1 dya` is not a duration (unknown time unit "dya", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)); write one with its unit, such as "600s", "1h 30m" or "9 days"
+    "#);
+}
+
+#[test]
+fn impossible_values_are_named_with_what_is_allowed() {
+    let all = [
+        ("initial_share = 0.5", "initial_share = 1.5"),
+        ("initial_share = 0.5", "initial_share = nan"),
+        ("source = \"movie-reviews\"", "source = \"imdb\""),
+        (
+            "source = \"movie-reviews\"",
+            "source = \"movie-reviews\"\ntrain = \"a.csv\"",
+        ),
+        (
+            "source = \"movie-reviews\"",
+            "source = \"csv\"\ntrain = \"a.csv\"",
+        ),
+        ("source = \"movie-reviews\"", "source = \"libsvm\""),
+        (
+            "source = \"movie-reviews\"",
+            "source = \"movie-reviews\"\nfeatures = 70000",
+        ),
+        ("kind = \"sparse-perceptron\"", "kind = \"perceptron\""),
+        (
+            "kind = \"sparse-perceptron\"",
+            "kind = \"sparse-perceptron\"\nsmoothing = 1.0",
+        ),
+        ("deposit_after_one_hour = 1\n", "\n"),
+        (
+            "deposit_after_one_hour = 1\n",
+            "deposit_after_one_hour = -1\n",
+        ),
+        ("\"deposit-refund-take\"", "\"points\""),
+        ("\"deposit-refund-take\"", "\"lottery\""),
+        ("owner_claim_wait = \"9 days\"", "owner_claim_wait = \"1h\""),
+        ("refund_wait = \"1 day\"", "refund_wait = \"1ms\""),
+        ("name = \"Good\"", "name = \"\""),
+        ("start_balance = 100", "start_balance = 10"),
+        ("sd = 10", "sd = 1000"),
+        ("mean = \"10m\"", "mean = \"0s\""),
+        ("wait = {", "mistakes = 2\nwait = {"),
+    ];
+    let said = all.map(|(from, to)| refusal(from, to)).join("\n");
+    assert_snapshot!(said, @r"
+    mine.toml: `data.initial_share` is 1.5; a number from 0.0001 to 0.9999 is wanted
+    mine.toml: `data.initial_share` is NaN; a number from 0.0001 to 0.9999 is wanted
+    mine.toml: `data.source` is `imdb`; known are movie-reviews, csv, tsv, libsvm
+    mine.toml: `data.train` is set; source `movie-reviews` has no such key: leave it out
+    mine.toml: `data.label` is missing; name the column that holds the label
+    mine.toml: `data.train` is missing; name the file of the training data
+    mine.toml: `data.features` is 70000; 1 to 65536 features fit a model
+    mine.toml: `model.kind` is `perceptron`; known are sparse-perceptron, dense-perceptron, naive-bayes, sparse-nearest-centroid, dense-nearest-centroid
+    mine.toml: `model.smoothing` is 1; only naive-bayes has it: leave it out
+    mine.toml: `incentive.deposit_after_one_hour` is missing; say what a contribution deposits after an hour without one
+    mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 1000000000 is wanted
+    mine.toml: `incentive.deposit_after_one_hour` is 1; under points nothing is deposited: leave it out
+    mine.toml: `incentive.kind` is `lottery`; known are deposit-refund-take, points
+    mine.toml: `incentive.owner_claim_wait` is 3600 s; refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) is wanted
+    mine.toml: `incentive.refund_wait` is 0.001 s; a whole number of seconds from 1 to 10^12 is wanted
+    mine.toml: `agents[0].name` is ``; a name of its own is wanted
+    mine.toml: `agents[0].start_balance` is 10; at least its mean deposit, 50, is wanted
+    mine.toml: `agents[0].deposit.sd` is 1000; a number from 0 to 50 is wanted
+    mine.toml: `agents[0].wait.mean (seconds)` is 0; a number from 1 to 1000000000 is wanted
+    mine.toml: `agents[0].mistakes` is 2; a number from 0 to 1 is wanted
+    ");
+}
+
+#[test]
+fn data_that_is_not_part_of_cotrain_has_to_be_given() {
+    let scenario = Scenario::find("imdb-drt").expect("a scenario");
+    let options = cotrain_simulator::Options {
+        seed: 1,
+        data_dir: None,
+    };
+    let error = cotrain_simulator::simulate(&scenario, &options, &mut |_| {}).expect_err("no data");
+    assert!(error.is_users_mistake());
+    assert_snapshot!(error, @"scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
+}
