@@ -88,7 +88,7 @@ impl Quotient {
     }
 }
 
-/// `mantissa * 2^exponent`, the mantissa of exactly 128 bits.
+/// `mantissa * 2^exponent`, the mantissa of exactly 128 bits: the highest one is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rounded {
     mantissa: u128,
@@ -102,5 +102,75 @@ impl Rounded {
             U256::from(self.mantissa) * U256::from(other.mantissa),
             self.exponent + other.exponent,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quotient(numerator: u128, denominator: u128) -> Quotient {
+        let rounded = |mantissa| Rounded {
+            mantissa,
+            exponent: 0,
+        };
+        Quotient {
+            numerator: rounded(numerator),
+            denominator: rounded(denominator),
+        }
+    }
+
+    /// The largest mantissas, which no classes are known to have at once.
+    #[test]
+    fn the_tolerance_saturates() {
+        let largest = quotient(u128::MAX, u128::MAX);
+        assert!(!largest.exceeds(&largest));
+        assert!(!quotient(1 << 127, u128::MAX).exceeds(&largest));
+        assert!(largest.exceeds(&quotient(1 << 127, u128::MAX)));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_side_that_is_256_bits_lower() {
+        let with_exponent = |exponent| Quotient {
+            numerator: Rounded {
+                mantissa: u128::MAX,
+                exponent,
+            },
+            denominator: Rounded {
+                mantissa: 1 << 127,
+                exponent: 0,
+            },
+        };
+        for exponent in [1, 255, 256, 257, 1 << 20, i64::MAX / 2] {
+            assert!(
+                with_exponent(exponent).exceeds(&with_exponent(0)),
+                "{exponent}"
+            );
+            assert!(
+                !with_exponent(0).exceeds(&with_exponent(exponent)),
+                "{exponent}"
+            );
+        }
+    }
+
+    #[test]
+    fn rounding_keeps_the_highest_128_bits() {
+        let rounded = |limbs| {
+            Product {
+                limbs,
+                exponent: 640,
+            }
+            .round_down()
+        };
+        let expected = |mantissa, exponent| Rounded { mantissa, exponent };
+        assert_eq!(rounded([1, 0, 0]), expected(1 << 127, 513));
+        assert_eq!(rounded([3, 1, 0]), expected((1 << 127) + (3 << 63), 577));
+        assert_eq!(rounded([0, 1 << 63, 0]), expected(1 << 127, 640));
+        assert_eq!(rounded([u64::MAX; 3]), expected(u128::MAX, 704));
+        assert_eq!(rounded([3, 0, 1]), expected((1 << 127) + 1, 641));
+        assert_eq!(
+            rounded([1 << 63, 7, 1]),
+            expected((1 << 127) + (7 << 63) + (1 << 62), 641)
+        );
     }
 }

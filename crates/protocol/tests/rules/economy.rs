@@ -291,12 +291,14 @@ impl World {
                 .checked_sub(paid(claim))
                 .expect("not paid twice")
         };
-        for claim in self
-            .claims
-            .iter()
-            .filter(|claim| self.trainer.is_settled(claim.position))
-        {
-            assert_eq!(left(claim), 0);
+        for claim in &self.claims {
+            let word = self.trainer.settlement(claim.position);
+            let taken = word.wrapping_to::<u128>() % (1 << 96);
+            if self.trainer.is_settled(claim.position) {
+                assert_eq!((left(claim), taken), (0, (1 << 96) - 1));
+            } else {
+                assert_eq!(taken, paid(claim));
+            }
         }
         assert_eq!(
             self.trainer.held(),

@@ -243,6 +243,43 @@ fn true_ties_of_different_factors_go_to_the_lowest_class() {
     }
 }
 
+/// `x (x+4) (x+7) (x+11)` and `(x+1) (x+2) (x+9) (x+10)` differ by 180, and their factors have the
+/// same sum.
+#[test]
+fn differences_above_the_tolerance_decide_and_those_below_do_not() {
+    let present = [0, 1, 2, 3];
+    // Smoothing 1: factors are 256 times count + 1.
+    let class = |x: u32, more: [u32; 4]| Class::new(1, more.map(|more| x + more - 1).to_vec());
+    for x in [1 << 16, 1 << 20, 1 << 28, 1 << 29] {
+        let (low, high) = (class(x, [0, 4, 7, 11]), class(x, [1, 2, 9, 10]));
+        assert_eq!(check(&[low.clone(), high.clone()], 256, &present), 1);
+        assert_eq!(check(&[high, low], 256, &present), 0);
+    }
+    // 180 / 2^120 is below 2^-110 and taken for a tie.
+    let close = [class(1 << 30, [0, 4, 7, 11]), class(1 << 30, [1, 2, 9, 10])];
+    assert_eq!(exact(&close, 256, &present), 1);
+    assert_eq!(floating::predict(&close, 256, &present), 0);
+    let sample = encode_sparse(&present);
+    assert_eq!(model(&close, 256).predict(&sample), Ok(0));
+}
+
+/// Products on both sides of 2^128, where the mantissa takes a third limb.
+#[test]
+fn products_are_compared_across_limbs() {
+    let all: Vec<u16> = (0..8).collect();
+    // 256 * 256 eight times; the last feature is absent and makes the totals equal.
+    let class = |first: u32| {
+        let mut counts = vec![255; 8];
+        counts[0] = first;
+        counts.push(1_000 - first);
+        Class::new(1, counts)
+    };
+    for (smaller, larger) in [(254, 255), (255, 256), (128, 255)] {
+        assert_eq!(check(&[class(smaller), class(larger)], 256, &all), 1);
+        assert_eq!(check(&[class(larger), class(smaller)], 256, &all), 0);
+    }
+}
+
 /// Twice the samples against a factor of twice the size.
 #[test]
 fn ties_between_samples_and_counts_are_ties() {
