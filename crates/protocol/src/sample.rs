@@ -122,9 +122,7 @@ pub(crate) fn parse_batch_with<'a>(
 }
 
 /// The features of a sparse sample; a last odd byte is passed over.
-pub(crate) fn sparse_features(
-    sample: &[u8],
-) -> impl DoubleEndedIterator<Item = u16> + ExactSizeIterator + Clone {
+pub(crate) fn sparse_features(sample: &[u8]) -> impl Iterator<Item = u16> + Clone {
     sample
         .as_chunks()
         .0
@@ -170,13 +168,10 @@ fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), Rejection
         return Err(Rejection::OddSampleLength { item, length });
     }
     let all = sparse_features(sample);
-    let pairs = all.clone().zip(all.clone().skip(1));
-    // All of them, since counting compares many at once; the search comes only after.
-    if pairs
-        .clone()
-        .filter(|(previous, feature)| previous >= feature)
-        .count()
-        > 0
+    let pairs = all.clone().zip(all.skip(1));
+    // Counted first, since that compares many at once; the search comes only where there is one.
+    let wrong = pairs.clone().filter(|(a, b)| a >= b).count();
+    if wrong > 0
         && let Some((at, (previous, feature))) = (1..).zip(pairs).find(|(_, (a, b))| a >= b)
     {
         return Err(Rejection::FeatureNotIncreasing {
@@ -186,7 +181,7 @@ fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), Rejection
             previous,
         });
     }
-    match all.last() {
+    match sample.last_chunk().map(|bytes| u16::from_be_bytes(*bytes)) {
         Some(feature) if u32::from(feature) >= features => Err(Rejection::FeatureOutOfRange {
             item,
             at: length / 2 - 1,

@@ -156,6 +156,7 @@ impl Trainer {
             changed,
         })
     }
+
     /// Gives the author all that is left, where the model now predicts the label; wei paid.
     ///
     /// # Errors

@@ -38,7 +38,6 @@ impl Product {
     /// The same number, but for the bits that 128 cannot hold.
     fn round_down(self) -> Rounded {
         let [a, b, c] = self.limbs;
-        let middle = u128::from(c) << 64 | u128::from(b);
         if c == 0 {
             let mantissa = u128::from(b) << 64 | u128::from(a);
             let shift = mantissa.leading_zeros();
@@ -47,10 +46,12 @@ impl Product {
                 exponent: self.exponent - i64::from(shift),
             }
         } else {
-            // The highest `shift` bits of the lowest limb come in from below.
+            let high = u128::from(c) << 64 | u128::from(b);
             let shift = c.leading_zeros();
+            // The highest `shift` bits of the lowest limb.
+            let low = u128::from(a) << shift >> 64;
             Rounded {
-                mantissa: middle << shift | u128::from(a) << shift >> 64,
+                mantissa: high << shift | low,
                 exponent: self.exponent + 64 - i64::from(shift),
             }
         }
@@ -76,9 +77,8 @@ impl Quotient {
     pub(super) fn exceeds(&self, other: &Self) -> bool {
         let (mut left, left_exponent) = self.numerator.times(other.denominator);
         let (mut right, right_exponent) = other.numerator.times(self.denominator);
-        let difference = left_exponent.abs_diff(right_exponent);
-        // Beyond 256 all bits are gone.
-        let shift = usize::try_from(difference).unwrap_or(usize::MAX).min(256);
+        // By 256 bits all are gone.
+        let shift = left_exponent.abs_diff(right_exponent).min(256);
         if left_exponent < right_exponent {
             left >>= shift;
         } else {

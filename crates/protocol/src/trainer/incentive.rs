@@ -55,8 +55,8 @@ impl Incentive {
         }
     }
 
-    /// What a reporter takes where `left` of a deposit is left, in wei: all of it where the share is 0
-    /// or more.
+    /// What a reporter takes of a deposit of which `left` is left, in wei: the share, but all that is
+    /// left where the share is 0 or above that.
     pub(super) fn share(&self, deposit: u128, left: u128, good: u64, total_good: u64) -> u128 {
         let share = match self {
             Self::DepositRefundTake { .. } => {
