@@ -3,6 +3,7 @@
   const data = JSON.parse(document.getElementById("chart").textContent);
   const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
   const MARKS = 9;
+  const STEPS = [0.01, 0.05, 0.1, 0.5, ...[1, 10, 100, 1000].flatMap((ten) => [ten, 2 * ten, 5 * ten])];
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
 
@@ -66,7 +67,10 @@
       ctx.fillText(short(line.label), u.bbox.left + u.bbox.width + 8 * ratio, y);
     }
   };
-  const short = (label) => (label.length > 14 ? `${label.slice(0, 13)}…` : label);
+  const short = (label) => {
+    const most = document.body.clientWidth < 520 ? 9 : 14;
+    return label.length > most ? `${label.slice(0, most - 1)}…` : label;
+  };
   const labelRoom = () => {
     const ctx = document.createElement("canvas").getContext("2d");
     ctx.font = FONT.replace("12px", "600 12px");
@@ -130,7 +134,7 @@
       padding: [12, labelRoom(), 0, 0],
       legend: { show: false },
       scales: { x: { time: false }, y: { range: (u, low, high) => uPlot.rangeNum(low, high, 0.08, true) } },
-      axes: [axis("simulated days", 36), { ...axis(null, 52), values: (u, ticks) => ticks.map((tick) => `${tick} %`) }],
+      axes: [{ ...axis("simulated days", 30), incrs: STEPS }, { ...axis(null, 52), values: (u, ticks) => ticks.map((tick) => `${tick} %`) }],
       cursor: { sync: { key: "days" }, y: false, drag: { x: false, y: false }, points: { size: 8 } },
       series: [{}, ...own.map((line) => ({
         label: line.label, stroke: color(line.color), width: 2, dash: line.dash, points: { show: false },

@@ -144,20 +144,29 @@ impl Chart<'_> {
         line.values[before] + share * (line.values[after] - line.values[before])
     }
 
-    /// For each row the line whose label stands there: the row it ends in, or the next free one.
+    /// For each row the line whose label stands there: the row it ends in, or one near by where
+    /// others end there too. From above to below the labels are in the order of the values.
     fn ends(&self, scale: &Scale, height: usize) -> Vec<Option<usize>> {
-        let mut rows = vec![None; height];
-        for (owner, line) in self.lines.iter().enumerate() {
-            let Some(&last) = line.values.last() else {
-                continue;
-            };
-            let wanted = scale.row(last, height);
-            let free = (0..height).filter(|&row| rows[row].is_none());
-            if let Some(row) = free.min_by_key(|row| row.abs_diff(wanted)) {
-                rows[row] = Some(owner);
-            }
+        let last = |line: &Line| line.values.last().copied().unwrap_or(scale.low);
+        let mut order: Vec<_> = (0..self.lines.len()).collect();
+        order.sort_by(|&a, &b| last(&self.lines[b]).total_cmp(&last(&self.lines[a])));
+        order.truncate(height);
+
+        let mut rows: Vec<usize> = Vec::new();
+        for &owner in &order {
+            let wanted = scale.row(last(&self.lines[owner]), height);
+            rows.push(rows.last().map_or(wanted, |above| wanted.max(above + 1)));
         }
-        rows
+        let mut below = height;
+        for row in rows.iter_mut().rev() {
+            *row = (*row).min(below - 1);
+            below = *row;
+        }
+        let mut ends = vec![None; height];
+        rows.into_iter()
+            .zip(order)
+            .for_each(|(row, owner)| ends[row] = Some(owner));
+        ends
     }
 
     fn time_axis(&self, left: usize, across: usize) -> [String; 2] {
@@ -409,13 +418,27 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_end_together_stand_below_each_other() {
-        let lines = ["one", "two", "three"].map(|label| line(label, &[0.0, 1.0], Dash::Solid));
-        let drawn = chart(&[0.0, 1.0], lines.to_vec()).draw(40, false);
-        let rows: Vec<_> = ["one", "two", "three"]
-            .iter()
-            .map(|label| drawn.iter().position(|row| row.contains(label)))
-            .collect();
-        assert_eq!(rows, [Some(1), Some(2), Some(3)]);
+    fn labels_that_end_together_stand_below_each_other_in_order() {
+        let ending = |ends: &[(&'static str, f64)]| {
+            let lines = ends
+                .iter()
+                .map(|&(label, end)| line(label, &[0.0, end], Dash::Solid));
+            let drawn = chart(&[0.0, 1.0], lines.collect()).draw(40, false);
+            let row = |&(label, _): &(&str, f64)| drawn.iter().position(|row| row.ends_with(label));
+            ends.iter().map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            ending(&[("one", 1.0), ("two", 1.0), ("three", 1.0)]),
+            [Some(1), Some(2), Some(3)]
+        );
+        assert_eq!(
+            ending(&[("top", 1.0), ("low", 0.0), ("zero", 0.01)]),
+            [Some(1), Some(5), Some(4)]
+        );
+        let many: Vec<_> = ["a", "b", "c", "d", "e", "f", "g"]
+            .map(|label| (label, 0.0))
+            .to_vec();
+        let shown = ending(&many).into_iter().flatten().count();
+        assert!(shown < many.len(), "those without a row go without a label");
     }
 }

@@ -69,7 +69,7 @@ impl Narrator {
     /// A bar that shows how far a simulation is; only a terminal sees it.
     pub(crate) fn bar(&self) -> Bar {
         let style = ProgressStyle::with_template(
-            "{bar:24} {human_pos} of {human_len} contributions, {msg}",
+            "{bar:24} {human_pos} of {human_len} contributions, {wide_msg}",
         )
         .expect("a template that a test renders")
         .progress_chars("━╸─");

@@ -1,7 +1,7 @@
 //! The figures of a run, for people at a terminal.
 
 use console::{Alignment, Color, Term, measure_text_width, pad_str, style};
-use cotrain_simulator::run::{AgentOutcome, Run};
+use cotrain_simulator::run::{AgentOutcome, Run, percent};
 use indicatif::HumanCount;
 
 use crate::{
@@ -202,20 +202,21 @@ fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
 }
 
 fn balances(run: &Run) -> Vec<Line> {
+    let (mut honest, mut hostile) = (HONEST.iter().cycle(), HOSTILE.iter().cycle());
     let line = |(place, agent): (usize, &AgentOutcome)| {
-        let (dash, colors) = if agent.good {
-            (Dash::Solid, HONEST)
+        let (dash, color) = if agent.good {
+            (Dash::Solid, honest.next())
         } else {
-            (Dash::Dashed, HOSTILE)
+            (Dash::Dashed, hostile.next())
         };
         let held = run.series.iter().map(|row| row.balances[place]);
         Line {
             label: agent.name.clone(),
             values: held
-                .map(|held| cotrain_simulator::run::percent(held, agent.start_balance))
+                .map(|held| percent(held, agent.start_balance))
                 .collect(),
             dash,
-            color: colors[place % colors.len()],
+            color: color.copied().unwrap_or(Color::White),
         }
     };
     run.agents.iter().enumerate().map(line).collect()
