@@ -10,8 +10,8 @@ import {Model} from "../libraries/Model.sol";
 /// @title Classifier
 /// @notice What all classifiers share: the life of a model, its words, and the walk over samples.
 /// @dev Deployed as clones whose immutable arguments are words: the owner, then the classifier's parameters.
-/// `arguments` is always all of them, read once a call. The model is below `Model.SLOT + 2^32`, since `close`
-/// checks the parameters; while it is open, only the owner is harmed by wrong ones.
+/// `arguments` is always all of them, read once a call. The factory and `close` check them, so the model ends
+/// below `Model.SLOT + 2^32`. Of a clone whose arguments nobody has checked nothing is promised: `describe` reverts.
 abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev Where the owner is among the arguments.
     uint256 internal constant OWNER = 0;

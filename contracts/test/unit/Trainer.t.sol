@@ -302,6 +302,20 @@ contract TrainerTest is ModelTest {
         assertEq(trainer.settlement(claim.position), type(uint96).max | uint256(uint160(BOB)) << 96, "closed");
     }
 
+    function testReportOfAShareThatRoundsToNothingTakesAll() external {
+        createFor(1);
+        earnGood(BOB, 1);
+        earnGood(CAROL, 12);
+        // A day after the last contribution: 3600 / 293 wei, of which BOB's share is a 13th.
+        Claim memory claim = badClaim();
+        assertEq(claim.deposit, 12, "deposit");
+        uint256 before = BOB.balance;
+        VM.prank(BOB);
+        trainer.report(claim);
+        assertEq(BOB.balance, before + 12, "all");
+        assertEq(uint96(trainer.settlement(claim.position)), type(uint96).max, "closed");
+    }
+
     function testRefundAfterAReportPaysWhatIsLeft() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 1);
@@ -316,19 +330,10 @@ contract TrainerTest is ModelTest {
         assertEq(ALICE.balance, before + claim.deposit - half, "the other half");
     }
 
-    /// @dev A share that rounds to nothing takes all, and no settlement pays more than the deposit.
+    /// @dev No settlement pays more than the deposit.
     function testFuzzSettlement(uint96 costWeight, uint256 goodBob, uint256 goodCarol, uint40 time) external {
         costWeight = uint96(bound(costWeight, 0, (1 << 80) - 1));
-        VM.prank(OWNER);
-        (address created, address model) = factory.create(
-            depositRefundTake,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, uint256(costWeight)),
-            sparsePerceptron,
-            abi.encode(8, 1, int256(0))
-        );
-        (trainer, classifier) = (DepositRefundTake(created), Classifier(model));
-        VM.prank(OWNER);
-        classifier.close(created);
+        createFor(costWeight);
         VM.deal(OWNER, type(uint128).max);
         VM.deal(ALICE, type(uint128).max);
         VM.deal(BOB, type(uint128).max);
@@ -427,6 +432,20 @@ contract TrainerTest is ModelTest {
         // Also with the price of Points, and even at a time that it takes for sane.
         VM.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         ICollaborativeTrainer(points).contribute(hex"00000000");
+    }
+
+    /// @dev Goes on with another trainer, of another price.
+    function createFor(uint256 costWeight) private {
+        VM.prank(OWNER);
+        (address created, address model) = factory.create(
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, costWeight),
+            sparsePerceptron,
+            abi.encode(8, 1, int256(0))
+        );
+        (trainer, classifier) = (DepositRefundTake(created), Classifier(model));
+        VM.prank(OWNER);
+        classifier.close(created);
     }
 
     function badClaim() private returns (Claim memory claim) {
