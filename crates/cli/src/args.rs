@@ -72,7 +72,7 @@ pub(crate) struct Simulate {
     /// Where the scenario's data files are [default: where the scenario says]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Where to put the results [default: runs/<SCENARIO>-<SEED>]
+    /// Where to put the results [default: runs/SCENARIO-SEED]
     ///
     /// Results of the same scenario and seed are replaced there; a directory with anything else in
     /// it is left alone, which is an error.

@@ -155,7 +155,7 @@ fn help_teaches() {
               Where the scenario's data files are [default: where the scenario says]
 
           --out <DIR>
-              Where to put the results [default: runs/<SCENARIO>-<SEED>]
+              Where to put the results [default: runs/SCENARIO-SEED]
               
               Results of the same scenario and seed are replaced there; a directory with anything else
               in it is left alone, which is an error.
@@ -200,7 +200,7 @@ fn help_teaches() {
     Options:
           --seed <N>    The seed of everything random [default: 1]
           --data <DIR>  Where the scenario's data files are [default: where the scenario says]
-          --out <DIR>   Where to put the results [default: runs/<SCENARIO>-<SEED>]
+          --out <DIR>   Where to put the results [default: runs/SCENARIO-SEED]
           --json        Print one JSON object to stdout instead of the summary for people
           --quiet       Write nothing to stderr but an error
       -h, --help        Print help (see more with '--help')
