@@ -69,7 +69,7 @@ fn compare_all(kind: Kind) {
     let steps = number("COTRAIN_STEPS")
         .and_then(|steps: u64| usize::try_from(steps).ok())
         .unwrap_or(STEPS);
-    let seeds = number("COTRAIN_SEED").map_or(1..=3, |seed: u64| seed..=seed);
+    let seeds = number("COTRAIN_SEED").map_or(1..=8, |seed: u64| seed..=seed);
     for seed in seeds {
         for incentive in [
             Incentive::DepositRefundTake {
@@ -671,6 +671,17 @@ impl Pair {
     }
 }
 
+/// Words at the edges of lanes of 16, 32 and 64 bits.
+const EDGES: [u64; 7] = [
+    0,
+    u64::MAX,
+    0x7fff_ffff_ffff_ffff,
+    0x8000_0000_0000_0000,
+    0x7fff_7ffe_8000_8001,
+    0xffff_fffe_ffff_fff0,
+    0xffff_ffff_7fff_ffff,
+];
+
 /// A small model with random words: now and then such as training leaves, now and then any bits at
 /// all, since an owner may write what it likes.
 fn random_classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
@@ -699,16 +710,25 @@ fn random_classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
     };
     let mut classifier = Classifier::new(parameters).expect("good parameters");
     let count = classifier.words().len();
-    // One seed in three begins with nothing learned, so that every class is empty.
-    let words: Vec<U256> = match chance.random_range(0..3) {
-        0 => vec![U256::ZERO; count],
-        1 => (0..count)
-            .map(|_| U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007))
-            .collect(),
-        _ => (0..count)
-            .map(|_| U256::from_limbs(chance.random()))
-            .collect(),
+    let headers = match kind {
+        Kind::SparsePerceptron | Kind::DensePerceptron => 0,
+        _ => usize::from(classes),
     };
+    let style = chance.random_range(0..4);
+    let words: Vec<U256> = (0..count)
+        .map(|place| match style {
+            // Nothing learned yet: every class is empty.
+            0 => U256::ZERO,
+            1 => U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007),
+            // At the edges of every width of lane, where sums saturate; classes about to be full.
+            2 if place < headers => U256::from(chance.random_range(u32::MAX - 9..=u32::MAX)),
+            2 => U256::from_limbs(core::array::from_fn(|_| {
+                *EDGES.choose(chance).expect("edges")
+            })),
+            // Any bits at all.
+            _ => U256::from_limbs(chance.random()),
+        })
+        .collect();
     classifier
         .write(0, &words)
         .expect("as many words as there are");

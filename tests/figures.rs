@@ -16,9 +16,12 @@ use nix::sys::resource::{UsageWho, getrusage};
 const RUNS: usize = 5;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench");
     let command = PathBuf::from(arguments.next().expect("the path of the cotrain command"));
-    let folder = (arguments.next().as_deref() == Some("--data")).then(|| arguments.next().expect("--data needs a folder"));
+    let folder = (arguments.next().as_deref() == Some("--data"))
+        .then(|| arguments.next().expect("--data needs a folder"));
 
     // The larger one first: what the system tells of memory is the most of all runs so far.
     match folder.as_deref().map(Path::new) {
@@ -31,19 +34,31 @@ fn main() {
 
 fn imdb(command: &Path, folder: &Path) {
     let folder_argument = folder.to_str().expect("a path in UTF-8");
-    let seconds = median_seconds(command, &["simulate", "imdb-drt", "--quiet", "--data", folder_argument]);
+    let seconds = median_seconds(
+        command,
+        &["simulate", "imdb-drt", "--quiet", "--data", folder_argument],
+    );
     print("imdb_perceptron_scenario_wall", seconds, "seconds");
-    print("imdb_perceptron_scenario_peak_memory", peak_megabytes(), "MB");
+    print(
+        "imdb_perceptron_scenario_peak_memory",
+        peak_megabytes(),
+        "MB",
+    );
 
     let source = data::Source::Libsvm {
         train: folder.join("imdb-1000.train.libsvm.gz"),
         test: Some(folder.join("imdb-1000.test.libsvm.gz")),
     };
     let dataset = data::load(&source, 0.2, 1).expect("the data");
-    for kind in [Kind::SparsePerceptron, Kind::NaiveBayes, Kind::SparseNearestCentroid] {
+    for kind in [
+        Kind::SparsePerceptron,
+        Kind::NaiveBayes,
+        Kind::SparseNearestCentroid,
+    ] {
         let samples = encode::encode(&dataset, kind, Some(1_000)).expect("samples");
         let initial = samples.train.take(0..2_000);
-        let trained = train::train(kind, &initial, &train::Options::default(), &samples.test).expect("a model");
+        let trained = train::train(kind, &initial, &train::Options::default(), &samples.test)
+            .expect("a model");
         let mut milliseconds: Vec<f64> = (0..RUNS)
             .map(|_| {
                 let started = Instant::now();
@@ -53,7 +68,11 @@ fn imdb(command: &Path, folder: &Path) {
             })
             .collect();
         milliseconds.sort_by(f64::total_cmp);
-        print(&format!("evaluate_25000_imdb_{}", kind.name()), milliseconds[RUNS / 2], "milliseconds");
+        print(
+            &format!("evaluate_25000_imdb_{}", kind.name()),
+            milliseconds[RUNS / 2],
+            "milliseconds",
+        );
     }
 }
 
@@ -80,7 +99,9 @@ fn median_seconds(command: &Path, arguments: &[&str]) -> f64 {
 
 /// The most memory that one of the processes run so far had, in MB (10^6 bytes).
 fn peak_megabytes() -> f64 {
-    let kibibytes = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage").max_rss();
+    let kibibytes = getrusage(UsageWho::RUSAGE_CHILDREN)
+        .expect("usage")
+        .max_rss();
     // Far below 2^52.
     #[allow(clippy::cast_precision_loss)]
     let bytes = kibibytes as f64 * 1_024.0;
