@@ -239,7 +239,7 @@ impl Pair {
             2 => {
                 batch = (0..self.chance.random_range(0..40))
                     .map(|_| self.chance.random())
-                    .collect()
+                    .collect();
             }
             _ => {}
         }
@@ -270,8 +270,8 @@ impl Pair {
                     "step {step}, {}",
                     self.context
                 );
-                let spent = U256::from(value - expected.surplus);
-                *self.balances.get_mut(&author).expect("an account") -= spent;
+                let deposited = U256::from(value - expected.surplus);
+                *self.balances.get_mut(&author).expect("an account") -= deposited;
                 let added = claims(
                     event.batch,
                     event.author,

@@ -30,7 +30,6 @@ const TURN: u64 = 2_000;
 const TURNS: u64 = 7;
 
 fn main() {
-    let mut out = String::new();
     for present in [20, 60, 95] {
         let mut embedded = Embedded::new(Config {
             start: START,
@@ -53,24 +52,29 @@ fn main() {
         ratios.sort_by(f64::total_cmp);
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
         let middle = ratios.len() / 2;
-        out += &format!(
-            "chain_contributions_{present}_present\t{:.0}\tper second\n",
-            rates[middle].0
+        let (chain_rate, loop_rate) = rates[middle];
+        print(
+            &format!("chain_contributions_{present}_present"),
+            chain_rate,
+            "per second",
         );
-        out += &format!(
-            "bare_loop_contributions_{present}_present\t{:.0}\tper second\n",
-            rates[middle].1
+        print(
+            &format!("bare_loop_contributions_{present}_present"),
+            loop_rate,
+            "per second",
         );
-        out += &format!(
-            "chain_over_bare_loop_{present}_present\t{:.2}\tratio\n",
-            ratios[middle]
+        print(
+            &format!("chain_over_bare_loop_{present}_present"),
+            ratios[middle],
+            "ratio",
         );
     }
-    // A benchmark's result is what it prints.
-    #[allow(clippy::print_stdout)]
-    {
-        print!("{out}");
-    }
+}
+
+// A benchmark's result is what it prints.
+#[allow(clippy::print_stdout)]
+fn print(name: &str, value: f64, unit: &str) {
+    println!("{name}\t{value:.2}\t{unit}");
 }
 
 /// A sparse perceptron of 1,000 weights, some of them not 0, that takes contributions for nothing.
@@ -104,12 +108,11 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
 /// The `number`-th batch of one: `present` features spread evenly, labels in turn.
 fn batch(number: u64, present: u16) -> Vec<u8> {
     let step = FEATURES / present;
-    let features: Vec<u16> = (0..present)
-        .map(|i| i * step + (number % u64::from(step)) as u16)
-        .collect();
+    let shift = u16::try_from(number % u64::from(step)).expect("below the step");
+    let features: Vec<u16> = (0..present).map(|i| i * step + shift).collect();
     let sample = encode_sparse(&features);
     encode_batch(&[Item {
-        label: (number % 2) as u16,
+        label: u16::from(number % 2 == 1),
         sample: &sample,
     }])
     .expect("a short sample")

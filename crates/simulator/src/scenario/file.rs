@@ -140,7 +140,7 @@ pub(super) fn check(
     Ok(Scenario {
         name: name.to_owned(),
         description: parsed.description,
-        data: check.data(parsed.data, folder)?,
+        data: check.data(&parsed.data, folder)?,
         model: check.model(kind, parsed.model.smoothing)?,
         incentive: check.incentive(&parsed.incentive)?,
         gas_price: check.gwei("chain.gas_price_gwei", parsed.chain.gas_price_gwei)?,
@@ -208,8 +208,8 @@ impl Check<'_> {
         Ok(Model { kind, smoothing })
     }
 
-    fn data(&self, table: DataTable, folder: Option<PathBuf>) -> Result<Data, ScenarioError> {
-        let source = self.source(&table)?;
+    fn data(&self, table: &DataTable, folder: Option<PathBuf>) -> Result<Data, ScenarioError> {
+        let source = self.source(table)?;
         let separate = table.test.is_some();
         if let (true, Some(share)) = (separate, table.test_share) {
             return self.impossible(
@@ -290,20 +290,21 @@ impl Check<'_> {
                         "name the column that holds the label",
                     );
                 };
-                let (train, test, text) = (train()?, table.test.clone(), table.text.clone());
+                let (train, test) = (train()?, table.test.clone());
+                let column = table.text.clone();
                 Ok(if source == "csv" {
                     Source::Csv {
                         train,
                         test,
                         label,
-                        text,
+                        text: column,
                     }
                 } else {
                     Source::Tsv {
                         train,
                         test,
                         label,
-                        text,
+                        text: column,
                     }
                 })
             }
