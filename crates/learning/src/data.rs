@@ -19,7 +19,7 @@ pub use part::{Example, Part};
 
 use classes::Classes;
 use part::Inputs;
-use table::{Format, TableSpec};
+use table::TableSpec;
 
 /// Numbers in data must lie within `-MAX_NUMBER..=MAX_NUMBER`, so that their squares and sums stay
 /// finite.
@@ -42,19 +42,10 @@ pub enum Source {
     /// The embedded film-review sentences with a mean sentiment of at least 0.25 either way:
     /// 10,375 texts; class `positive` where the sentiment is.
     MovieReviews,
-    /// Comma-separated values with a header; fields may be quoted.
-    Csv {
-        /// The training data.
-        train: PathBuf,
-        /// The test data, with the same header; without it, a share of `train` is set aside.
-        test: Option<PathBuf>,
-        /// The name of the column with the class.
-        label: String,
-        /// The name of the column with the text; without it, every column but `label` is a number.
-        text: Option<String>,
-    },
-    /// Tab-separated values with a header; a quotation mark has no meaning.
-    Tsv {
+    /// A table with a header.
+    Table {
+        /// How it is written.
+        format: TableFormat,
         /// The training data.
         train: PathBuf,
         /// The test data, with the same header; without it, a share of `train` is set aside.
@@ -72,6 +63,15 @@ pub enum Source {
         /// The test data; without it, a share of `train` is set aside.
         test: Option<PathBuf>,
     },
+}
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Commas between fields that may be quoted.
+    Csv,
+    /// Tabs between fields; a quotation mark has no meaning.
+    Tsv,
 }
 
 /// Examples before encoding.
@@ -99,30 +99,24 @@ pub struct Dataset {
 /// classes to learn from, test data has a class that the training data lacks, or `test_share` is
 /// not between 0 and 1.
 pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
-    let table = |format, train, test, label, text| {
-        let spec = TableSpec {
-            format,
-            label,
-            text,
-        };
-        read_parts(train, test, |path| {
-            table::parse(path, &file::read(path)?, &spec)
-        })
-    };
     let (train, test) = match source {
         Source::MovieReviews => (reviews::read()?, None),
-        Source::Csv {
+        Source::Table {
+            format,
             train,
             test,
             label,
             text,
-        } => table(Format::Csv, train, test.as_deref(), label, text.as_deref())?,
-        Source::Tsv {
-            train,
-            test,
-            label,
-            text,
-        } => table(Format::Tsv, train, test.as_deref(), label, text.as_deref())?,
+        } => {
+            let spec = TableSpec {
+                format: *format,
+                label,
+                text: text.as_deref(),
+            };
+            read_parts(train, test.as_deref(), |path| {
+                table::parse(path, &file::read(path)?, &spec)
+            })?
+        }
         Source::Libsvm { train, test } => read_parts(train, test.as_deref(), |path| {
             libsvm::parse(path, &file::read(path)?)
         })?,

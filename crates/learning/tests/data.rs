@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use cotrain_learning::data::{DataError, Dataset, Example, Source, load};
+use cotrain_learning::data::{DataError, Dataset, Example, Source, TableFormat, load};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -46,16 +46,16 @@ impl Files {
     }
 
     fn csv(&self, text: Option<&str>) -> Result<Dataset, DataError> {
-        self.load(|train, test| Source::Csv {
-            train,
-            test,
-            label: "class".to_owned(),
-            text: text.map(ToOwned::to_owned),
-        })
+        self.table(TableFormat::Csv, text)
     }
 
     fn tsv(&self, text: Option<&str>) -> Result<Dataset, DataError> {
-        self.load(|train, test| Source::Tsv {
+        self.table(TableFormat::Tsv, text)
+    }
+
+    fn table(&self, format: TableFormat, text: Option<&str>) -> Result<Dataset, DataError> {
+        self.load(|train, test| Source::Table {
+            format,
             train,
             test,
             label: "class".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cotrain_learning::data::{Dataset, Example, Source, load};
+use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
 use cotrain_learning::encode::{EncodeError, Encoded, Samples, encode};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
@@ -12,7 +12,8 @@ fn csv(lines: &str, text: Option<&str>) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train");
     fs::write(&path, lines).unwrap();
-    let source = Source::Csv {
+    let source = Source::Table {
+        format: TableFormat::Csv,
         train: path.clone(),
         test: Some(path),
         label: "class".to_owned(),

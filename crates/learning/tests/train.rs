@@ -5,7 +5,7 @@ use std::fs;
 
 use alloy_primitives::U256;
 use cotrain_learning::accuracy;
-use cotrain_learning::data::{Dataset, Source, load};
+use cotrain_learning::data::{Dataset, Source, TableFormat, load};
 use cotrain_learning::encode::{Encoded, encode};
 use cotrain_learning::train::{Options, Trained, train};
 use cotrain_protocol::classifier::Kind;
@@ -99,7 +99,8 @@ fn table(classes: usize) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     let train = folder.path().join("train");
     fs::write(&train, lines).unwrap();
-    let source = Source::Csv {
+    let source = Source::Table {
+        format: TableFormat::Csv,
         train,
         test: None,
         label: "class".to_owned(),

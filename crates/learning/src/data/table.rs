@@ -5,20 +5,11 @@ use ndarray::Array2;
 
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
-use super::{DataError, Raw, in_bounds};
-
-/// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    /// Commas between fields that may be quoted.
-    Csv,
-    /// Tabs between fields, quotation marks without a meaning.
-    Tsv,
-}
+use super::{DataError, Raw, TableFormat, in_bounds};
 
 /// What is wanted from a table.
 pub(super) struct TableSpec<'a> {
-    pub(super) format: Format,
+    pub(super) format: TableFormat,
     /// The column with the class.
     pub(super) label: &'a str,
     /// The column with the text; without it, all but the label are numbers.
@@ -30,14 +21,14 @@ pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<R
     let open = bytes
         .iter()
         .fold(false, |open, &byte| open ^ (byte == b'"'));
-    if spec.format == Format::Csv && open {
+    if spec.format == TableFormat::Csv && open {
         return Err(DataError::OpenQuote {
             path: path.to_owned(),
         });
     }
     let (delimiter, quoting) = match spec.format {
-        Format::Csv => (b',', true),
-        Format::Tsv => (b'\t', false),
+        TableFormat::Csv => (b',', true),
+        TableFormat::Tsv => (b'\t', false),
     };
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
