@@ -136,18 +136,22 @@ impl Chain for Embedded {
     }
 
     fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        let gas_limit = transaction.gas_limit;
         let environment = self.environment(transaction);
         let result = self.evm.transact_one(environment);
-        self.evm.ctx.modify_block(|block| block.number += U256::ONE);
-        receipt(result)
+        if result.is_ok() {
+            self.evm.ctx.modify_block(|block| block.number += U256::ONE);
+        }
+        receipt(result, gas_limit)
     }
 
     fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        let gas_limit = transaction.gas_limit;
         let mut environment = self.environment(transaction);
         // As nodes do: a call needs no money for gas.
         environment.gas_price = 0;
         self.evm.ctx.set_tx(environment);
-        receipt(ReadOnly.run(&mut self.evm))
+        receipt(ReadOnly.run(&mut self.evm), gas_limit)
     }
 
     fn state_digest(&mut self) -> Result<B256, ChainError> {
@@ -203,7 +207,10 @@ impl Handler for ReadOnly {
 }
 
 /// revm's result in this crate's terms.
-fn receipt(result: Result<ExecutionResult, EvmError>) -> Result<Receipt, ChainError> {
+fn receipt(
+    result: Result<ExecutionResult, EvmError>,
+    gas_limit: u64,
+) -> Result<Receipt, ChainError> {
     let result = result.map_err(|error| ChainError::Rejected {
         reason: error.to_string(),
     })?;
@@ -216,6 +223,16 @@ fn receipt(result: Result<ExecutionResult, EvmError>) -> Result<Receipt, ChainEr
                 created,
                 logs,
                 output: output.into_data(),
+            })
+        }
+        // A call within the transaction that runs out of gas leaves its callers the little that they
+        // held back (EIP-150), and they pass its empty reason on.
+        ExecutionResult::Revert { output, .. }
+            if output.is_empty() && gas_used > gas_limit / 10 * 9 =>
+        {
+            Err(ChainError::Halted {
+                reason: "out of gas".to_owned(),
+                gas_used,
             })
         }
         ExecutionResult::Revert { output, .. } => Err(ChainError::Reverted {

@@ -223,7 +223,8 @@ impl Classifier {
 
     #[inline]
     fn check_sample(&self, item: u64, sample: &[u8]) -> Result<(), Rejection> {
-        self.encoding().check(item, sample, self.features())
+        self.encoding().check(item, sample, self.features())?;
+        self.parameters.check_present(item, sample)
     }
 }
 

@@ -55,6 +55,11 @@ pub enum Rejection {
         feature: u16,
         features: u32,
     },
+    /// More present features than a prediction over all classes can read within one transaction.
+    #[error(
+        "sample of item {item} has {present} present features; a prediction can read at most {most} in each class"
+    )]
+    TooManyFeatures { item: u64, present: u32, most: u32 },
 
     /// Somebody else than the owner writes or closes the model.
     #[error("{caller} is not the model's owner {owner}")]

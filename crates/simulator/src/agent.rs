@@ -1,9 +1,10 @@
 //! One contributor: its account and what chance makes it do.
 
+use std::f64::consts::TAU;
+
 use alloy_primitives::{Address, keccak256};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal as NormalDistribution};
 
 use crate::scenario::{Agent, Normal, UNIT};
 
@@ -38,9 +39,19 @@ impl Worker {
         whole(draw(self.profile.wait, &mut self.chance))
     }
 
-    /// The most it is willing to deposit this time, in wei: whole units, at least 1.
+    /// The longest that it waits, for all practical purposes, in seconds.
+    pub(crate) fn longest_wait(&self) -> u64 {
+        let Normal { mean, sd } = self.profile.wait;
+        whole(mean + 6.0 * sd)
+    }
+
+    /// The most it is willing to deposit this time, in wei: whole units, at least 1; nothing under
+    /// points.
     pub(crate) fn next_deposit(&mut self) -> u128 {
-        u128::from(whole(draw(self.profile.deposit, &mut self.chance))) * UNIT
+        let Some(deposit) = self.profile.deposit else {
+            return 0;
+        };
+        u128::from(whole(draw(deposit, &mut self.chance))) * UNIT
     }
 
     /// Whether it works at all, the model being as accurate as it was last seen to be.
@@ -64,21 +75,25 @@ impl Worker {
     /// Whether it has too little left ever to deposit again: less than four standard deviations
     /// below what it is willing to pay on average.
     pub(crate) fn is_broke(&self, balance: u128) -> bool {
-        let Normal { mean, sd } = self.profile.deposit;
-        balance < u128::from(whole(mean - 4.0 * sd)) * UNIT
+        let least = |Normal { mean, sd }| u128::from(whole(mean - 4.0 * sd)) * UNIT;
+        self.profile
+            .deposit
+            .is_some_and(|deposit| balance < least(deposit))
     }
 }
 
 /// A number drawn from a normal distribution, drawn again while it is below 1, as 0xDeCA10B's
 /// simulator does. Its mean is at least 1 (checked with the scenario), so that takes two draws on
 /// average at the worst.
+///
+/// By Box and Muller (1958), with `libm`'s logarithm and cosine: the platform's own differ between
+/// machines in the last bit, and so does every ready-made sampler that uses them.
 fn draw(Normal { mean, sd }: Normal, chance: &mut impl Rng) -> f64 {
-    // Only a deviation that is not finite is refused, and the scenario's is; then the mean it is.
-    let Ok(distribution) = NormalDistribution::new(mean, sd) else {
-        return mean;
-    };
     loop {
-        let value = distribution.sample(chance);
+        // In (0, 1], so that the logarithm is finite.
+        let radius = 1.0 - chance.random::<f64>();
+        let angle = TAU * chance.random::<f64>();
+        let value = mean + sd * libm::sqrt(-2.0 * libm::log(radius)) * libm::cos(angle);
         if value >= 1.0 {
             return value;
         }

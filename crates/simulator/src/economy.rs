@@ -1,8 +1,14 @@
 //! A deployed model and the money around it: every action is a transaction on the chain, and is
 //! computed by the rules of `protocol` beside it.
 
+use std::fmt::Debug;
+
 use alloy_primitives::{Address, B256, U256};
-use cotrain_bindings::events;
+use cotrain_bindings::{
+    self as bindings, Revert,
+    events::{self, Paid},
+    state,
+};
 use cotrain_chain::{
     Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Receipt, TRANSACTION_GAS_LIMIT,
     Transaction, deploy,
@@ -22,14 +28,26 @@ const OWNER: Address = Address::repeat_byte(0x0a);
 /// A contribution of which something may still be claimed.
 pub(crate) struct Pending {
     pub(crate) claim: Claim,
-    /// Who sent it: a place among the agents.
-    author: usize,
-    /// Agents that have reported it.
-    reporters: Vec<usize>,
     /// The model's prediction for the sample, and the version of the model that it is by.
     prediction: Option<(u64, u16)>,
-    /// Nothing is left of it.
-    pub(crate) settled: bool,
+}
+
+/// The ways to get money out of a deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimKind {
+    Refund,
+    Report,
+    Late,
+}
+
+impl From<ClaimKind> for Action {
+    fn from(kind: ClaimKind) -> Self {
+        match kind {
+            ClaimKind::Refund => Self::Refund,
+            ClaimKind::Report => Self::Report,
+            ClaimKind::Late => Self::LateClaim,
+        }
+    }
 }
 
 /// A contribution that was accepted.
@@ -116,25 +134,36 @@ impl<C: Chain> Economy<C> {
     pub(crate) fn contribute(
         &mut self,
         author: Address,
-        agent: usize,
         label: u16,
         sample: &[u8],
     ) -> Result<Option<Sent>, SimulateError> {
         let now = self.chain.now();
         let deposit = self.price();
-        let batch = encode_batch(&[Item { label, sample }])?;
-        let call = cotrain_bindings::contribute(&batch);
+        let too_large = || SimulateError::SampleTooLarge {
+            bytes: sample.len(),
+        };
+        let batch = encode_batch(&[Item { label, sample }]).map_err(|_| too_large())?;
+        let call = bindings::contribute(&batch);
         let transaction = Transaction::call(author, self.deployment.trainer, call)
             .with_value(U256::from(deposit));
-        let Some(receipt) = self.send(transaction)? else {
-            return Ok(None);
+        let receipt = match self.send(transaction) {
+            Ok(Some(receipt)) => receipt,
+            Ok(None) => return Ok(None),
+            Err(ChainError::Halted { .. }) => return Err(too_large()),
+            Err(ChainError::Reverted {
+                revert: Revert::Contract(Rejection::TooManyFeatures { .. }),
+                ..
+            }) => return Err(too_large()),
+            Err(error) => return Err(error.into()),
         };
         let sent = self.twin.contribute(author, now, deposit, &batch)?;
-        let event = events::contributed(&receipt.logs)
-            .ok_or_else(|| diverged("contribute", "no event", "one"))?;
-        if (event.batch, event.deposit) != (sent.batch, sent.deposit) {
-            return Err(diverged("contribute", event, format!("{sent:?}")));
-        }
+        let event = events::contributed(&receipt.logs);
+        let seen = event.map(|event| (event.batch, event.author, event.deposit, event.time));
+        same(
+            "contribute",
+            &seen,
+            &Some((sent.batch, author, sent.deposit, now)),
+        )?;
         let claim = Claim {
             author,
             label,
@@ -145,15 +174,11 @@ impl<C: Chain> Economy<C> {
             sample: sample.to_vec(),
             proof: Vec::new(),
         };
-        let pending = Pending {
-            claim,
-            author: agent,
-            reporters: Vec::new(),
-            prediction: None,
-            settled: false,
-        };
         Ok(Some(Sent {
-            pending,
+            pending: Pending {
+                claim,
+                prediction: None,
+            },
             gas: receipt.gas_used,
             changed: sent.changed > 0,
         }))
@@ -164,25 +189,30 @@ impl<C: Chain> Economy<C> {
         self.chain.now() >= pending.claim.time + self.twin.waits().refund
     }
 
-    /// The claim by which `address` would get something now, if there is one. Free: nothing is
-    /// sent.
+    /// Whether nothing is left to claim.
+    pub(crate) fn is_settled(&self, pending: &Pending) -> bool {
+        self.twin.is_settled(pending.claim.position)
+    }
+
+    /// The claim that would succeed for `claimer` now, if there is one. Free: nothing is sent.
     pub(crate) fn possible_claim(
         &self,
-        address: Address,
-        agent: usize,
+        claimer: Address,
         pending: &mut Pending,
-    ) -> Option<Action> {
-        if self.chain.now() >= pending.claim.time + self.twin.waits().any_address_claim {
-            return Some(Action::LateClaim);
+    ) -> Option<ClaimKind> {
+        let (now, time) = (self.chain.now(), pending.claim.time);
+        if now >= time + self.twin.waits().any_address_claim {
+            return Some(ClaimKind::Late);
         }
-        let own = pending.author == agent;
-        if !own && (pending.reporters.contains(&agent) || self.twin.good(address) == 0) {
+        let own = pending.claim.author == claimer;
+        let position = pending.claim.position;
+        if !own && (self.twin.good(claimer) == 0 || self.twin.reported(position, claimer)) {
             return None;
         }
         let agrees = self.predict(pending) == pending.claim.label;
         match (own, agrees) {
-            (true, true) => Some(Action::Refund),
-            (false, false) => Some(Action::Report),
+            (true, true) => Some(ClaimKind::Refund),
+            (false, false) => Some(ClaimKind::Report),
             _ => None,
         }
     }
@@ -206,46 +236,43 @@ impl<C: Chain> Economy<C> {
     /// claimer cannot pay for the gas.
     pub(crate) fn claim(
         &mut self,
-        address: Address,
-        agent: usize,
-        action: Action,
-        pending: &mut Pending,
+        claimer: Address,
+        kind: ClaimKind,
+        claim: &Claim,
     ) -> Result<Option<(u128, u64)>, SimulateError> {
-        let call = match action {
-            Action::Refund => cotrain_bindings::refund(&pending.claim),
-            Action::Report => cotrain_bindings::report(&pending.claim),
-            Action::LateClaim => cotrain_bindings::claim_late(&pending.claim),
-            Action::Contribution => unreachable!("a contribution is not a claim"),
+        let call = match kind {
+            ClaimKind::Refund => bindings::refund(claim),
+            ClaimKind::Report => bindings::report(claim),
+            ClaimKind::Late => bindings::claim_late(claim),
         };
-        let Some(receipt) = self.send(Transaction::call(address, self.deployment.trainer, call))?
-        else {
+        let transaction = Transaction::call(claimer, self.deployment.trainer, call);
+        let Some(receipt) = self.send(transaction)? else {
             return Ok(None);
         };
         let now = self.chain.now();
-        let paid = match action {
-            Action::Refund => self.twin.refund(address, now, &pending.claim)?,
-            Action::Report => self.twin.report(address, now, &pending.claim)?,
-            Action::LateClaim | Action::Contribution => {
-                self.twin.claim_late(address, now, &pending.claim)?
-            }
+        let paid = match kind {
+            ClaimKind::Refund => self.twin.refund(claimer, now, claim)?,
+            ClaimKind::Report => self.twin.report(claimer, now, claim)?,
+            ClaimKind::Late => self.twin.claim_late(claimer, now, claim)?,
         };
-        let event = events::paid(&receipt.logs)
-            .ok_or_else(|| diverged(action.name(), "no event", "one"))?;
-        if (event.position, event.amount) != (pending.claim.position, paid) {
-            return Err(diverged(action.name(), event, format!("{paid} wei")));
-        }
-        pending.settled = self.twin.is_settled(pending.claim.position);
-        if action == Action::Report {
-            pending.reporters.push(agent);
-        }
+        let expected = Paid {
+            position: claim.position,
+            to: claimer,
+            amount: paid,
+        };
+        same(
+            Action::from(kind).name(),
+            &events::paid(&receipt.logs),
+            &Some(expected),
+        )?;
         Ok(Some((paid, receipt.gas_used)))
     }
 
     /// Sends a transaction that the rules allow. None where its sender cannot pay for the gas.
-    fn send(&mut self, transaction: Transaction) -> Result<Option<Receipt>, SimulateError> {
+    fn send(&mut self, transaction: Transaction) -> Result<Option<Receipt>, ChainError> {
         let gas_price = self.chain.gas_price();
         if gas_price == 0 {
-            return Ok(Some(self.chain.send(transaction)?));
+            return self.chain.send(transaction).map(Some);
         }
         // As a wallet does: run it free, add a margin (a refund of gas comes after the limit has
         // been checked, and is at most a fifth), and see whether the account can pay for that.
@@ -255,34 +282,39 @@ impl<C: Chain> Economy<C> {
         if self.chain.balance(transaction.from)? < most {
             return Ok(None);
         }
-        Ok(Some(
-            self.chain.send(transaction.with_gas_limit(gas_limit))?,
-        ))
+        let transaction = transaction.with_gas_limit(gas_limit);
+        self.chain.send(transaction).map(Some)
     }
 
-    /// Compares the chain with the twin: every word of the model, the money, the counts.
-    pub(crate) fn compare(&mut self) -> Result<(), SimulateError> {
+    /// Compares the chain with the twin: every word of the model, the money held, the counts of
+    /// contributions and of those that were good, for all and for each of `accounts`.
+    pub(crate) fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
         let words = self.deployment.words(&mut self.chain)?;
-        if let Some(place) = words
-            .iter()
-            .zip(self.twin.classifier().words())
-            .position(|(a, b)| *a != b)
-        {
-            return Err(diverged(
-                "words",
-                format!("word {place} of the model"),
-                "the same",
-            ));
-        }
+        same("words", &words, &self.twin.classifier().words())?;
         let held = self.chain.balance(self.deployment.trainer)?;
-        if held != U256::from(self.twin.held()) {
-            return Err(diverged(
-                "balance",
-                format!("{held} wei in the contract"),
-                format!("{}", self.twin.held()),
-            ));
+        same("balance", &held, &U256::from(self.twin.held()))?;
+        let mut numbers = vec![
+            (
+                "contributionCount",
+                state::contribution_count(),
+                self.twin.contribution_count(),
+            ),
+            ("totalGood", state::total_good(), self.twin.total_good()),
+        ];
+        for account in accounts {
+            numbers.push(("good", state::good(*account), self.twin.good(*account)));
+        }
+        for (name, call, expected) in numbers {
+            same(name, &self.read(call)?, &U256::from(expected))?;
         }
         Ok(())
+    }
+
+    /// One number of the trainer's state.
+    fn read(&mut self, call: Vec<u8>) -> Result<U256, ChainError> {
+        let call = Transaction::call(Address::ZERO, self.deployment.trainer, call);
+        let answer = self.chain.call(call)?.output;
+        bindings::read_number(&answer).ok_or(ChainError::UnexpectedAnswer { call: "a getter" })
     }
 
     pub(crate) fn state_digest(&mut self) -> Result<B256, ChainError> {
@@ -295,16 +327,20 @@ impl<C: Chain> Economy<C> {
     }
 }
 
-fn diverged(
+/// Whether the chain says what the rules say.
+fn same<T: PartialEq + Debug>(
     call: &'static str,
-    chain: impl std::fmt::Debug,
-    rules: impl std::fmt::Debug,
-) -> SimulateError {
-    SimulateError::Diverged {
+    chain: &T,
+    rules: &T,
+) -> Result<(), SimulateError> {
+    if chain == rules {
+        return Ok(());
+    }
+    Err(SimulateError::Diverged {
         call,
         chain: format!("{chain:?}"),
         rules: format!("{rules:?}"),
-    }
+    })
 }
 
 impl From<Rejection> for SimulateError {

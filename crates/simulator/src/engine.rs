@@ -3,17 +3,14 @@
 use std::{cmp::Reverse, collections::BinaryHeap, path::PathBuf, thread, time::Instant};
 
 use cotrain_chain::{Config, Embedded};
-use cotrain_learning::{
-    accuracy,
-    encode::{self, Samples},
-    train,
-};
+use cotrain_learning::accuracy;
 
 use crate::{
     agent::Worker,
     economy::{Economy, Pending},
     error::SimulateError,
-    run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, Event, Gas, Run, SeriesRow},
+    prepared::Prepared,
+    run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Run, SeriesRow},
     scenario::{Scenario, UNIT},
 };
 
@@ -56,7 +53,7 @@ pub fn simulate(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Run, SimulateError> {
     let started = Instant::now();
-    let data = Prepared::load(scenario, options)?;
+    let data = Prepared::load(scenario, options.seed, options.data_dir.as_deref())?;
     // The baseline needs nothing of the run and the run nothing of it: they go side by side.
     thread::scope(|scope| {
         let baseline = scope.spawn(|| data.train(scenario, data.train.len(), options.seed));
@@ -74,80 +71,17 @@ pub fn simulate(
             .map(|(place, agent)| Worker::new(agent.clone(), place, options.seed))
             .collect();
         let mut engine = Engine::new(scenario, &data, economy, workers)?;
-        engine.run(progress)?;
+        let end = engine.run(progress)?;
         let baseline = baseline
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        engine.finish(
-            options.seed,
+        let accuracy = Accuracy {
             initial_float,
-            baseline.report.accuracy_quantised,
-            started,
-        )
-    })
-}
-
-/// The data, encoded, and divided into what the initial model sees, what is contributed and what
-/// the accuracy is measured on.
-struct Prepared {
-    train: Samples,
-    test: Samples,
-    /// The first so many of `train` train the initial model.
-    initial: usize,
-    classes: u16,
-}
-
-impl Prepared {
-    fn load(scenario: &Scenario, options: &Options) -> Result<Self, SimulateError> {
-        let source = scenario.data_source(options.data_dir.as_deref())?;
-        let dataset =
-            cotrain_learning::data::load(&source, scenario.data.test_share, options.seed)?;
-        let encoded = encode::encode(&dataset, scenario.model.kind, scenario.data.features)?;
-        let initial = share(encoded.train.len(), scenario.data.initial_share);
-        if initial == 0 || initial == encoded.train.len() {
-            return Err(SimulateError::NothingToDo {
-                samples: encoded.train.len(),
-                initial,
-            });
-        }
-        let classes = u16::try_from(encoded.classes.len()).unwrap_or(u16::MAX);
-        Ok(Self {
-            train: encoded.train,
-            test: encoded.test,
-            initial,
-            classes,
-        })
-    }
-
-    fn train(
-        &self,
-        scenario: &Scenario,
-        samples: usize,
-        seed: u64,
-    ) -> Result<train::Trained, SimulateError> {
-        let options = train::Options {
-            smoothing: scenario.model.smoothing,
-            seed,
-            ..train::Options::default()
+            baseline: baseline.report.accuracy_quantised,
+            ..engine.accuracies()
         };
-        Ok(train::train(
-            scenario.model.kind,
-            &self.train.take(0..samples),
-            &options,
-            &self.test,
-        )?)
-    }
-}
-
-/// That share of `of`, rounded down.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss
-)]
-fn share(of: usize, share: f64) -> usize {
-    // Sets of data are far below 2^52 and the share is in [0, 1].
-    (of as f64 * share) as usize
+        engine.finish(options.seed, end, accuracy, started)
+    })
 }
 
 struct Engine<'a> {
@@ -163,6 +97,8 @@ struct Engine<'a> {
     /// The next sample to contribute.
     next_sample: usize,
     accuracy: f64,
+    /// The version of the model that `accuracy` is of.
+    evaluated: Option<u64>,
     next_evaluation: u64,
     series: Vec<SeriesRow>,
     events: Vec<Event>,
@@ -204,6 +140,7 @@ impl<'a> Engine<'a> {
             pending: Vec::new(),
             next_sample: data.initial,
             accuracy: 0.0,
+            evaluated: None,
             next_evaluation: 0,
             series: Vec::new(),
             events: Vec::new(),
@@ -216,16 +153,23 @@ impl<'a> Engine<'a> {
     }
 
     /// Turn after turn until there is nothing left to contribute and nothing left to claim.
-    fn run(&mut self, progress: &mut dyn FnMut(&Progress)) -> Result<(), SimulateError> {
-        while let Some(Reverse((seconds, agent))) = self.turns.pop() {
-            if seconds > self.scenario.limit || self.pending.is_empty() && !self.work_is_left()? {
-                break;
+    fn run(&mut self, progress: &mut dyn FnMut(&Progress)) -> Result<End, SimulateError> {
+        let patience = self.patience();
+        let (end, seconds) = loop {
+            // Every agent always has a turn to come, and there is at least one agent.
+            let Some(Reverse((seconds, agent))) = self.turns.pop() else {
+                break (End::Settled, self.last_event());
+            };
+            if self.pending.is_empty() && !self.work_is_left()? {
+                break (End::Settled, self.last_event());
             }
-            while self.next_evaluation < seconds {
-                self.evaluate(self.next_evaluation)?;
-                self.next_evaluation += self.scenario.evaluate_every;
-                progress(&self.progress(seconds));
+            if seconds - self.last_event() > patience {
+                break (End::Stuck, self.last_event());
             }
+            if seconds > self.scenario.limit {
+                break (End::Limit, self.scenario.limit);
+            }
+            self.evaluate_before(seconds, progress)?;
             self.economy.set_time(START + seconds)?;
             if self.next_sample < self.data.train.len() {
                 self.contribute(agent, seconds)?;
@@ -233,17 +177,46 @@ impl<'a> Engine<'a> {
             self.claim(agent, seconds)?;
             let wait = self.workers[agent].next_wait();
             self.turns.push(Reverse((seconds + wait, agent)));
+        };
+        self.evaluate_before(seconds, progress)?;
+        self.series.retain(|row| row.seconds < seconds.max(1));
+        if seconds > 0 {
+            self.evaluate(seconds)?;
         }
-        let end = self.events.last().map_or(0, |event| event.seconds);
-        while self.next_evaluation < end {
+        progress(&self.progress(seconds));
+        Ok(end)
+    }
+
+    /// The evaluations due before `seconds`.
+    fn evaluate_before(
+        &mut self,
+        seconds: u64,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), SimulateError> {
+        while self.next_evaluation < seconds {
             self.evaluate(self.next_evaluation)?;
             self.next_evaluation += self.scenario.evaluate_every;
+            progress(&self.progress(seconds));
         }
-        if self.series.last().is_none_or(|row| row.seconds < end) {
-            self.evaluate(end)?;
-        }
-        progress(&self.progress(end));
         Ok(())
+    }
+
+    /// The second of the last event, or 0.
+    fn last_event(&self) -> u64 {
+        self.events.last().map_or(0, |event| event.seconds)
+    }
+
+    /// How many seconds may pass without anything happening. By then everything could have been
+    /// claimed by anyone, and every agent has had a hundred turns to do so or to contribute, so it
+    /// is money for gas or deposits that is missing.
+    fn patience(&self) -> u64 {
+        let slowest = self
+            .workers
+            .iter()
+            .map(Worker::longest_wait)
+            .max()
+            .unwrap_or_default();
+        self.scenario.incentive.waits.any_address_claim + 100 * slowest
     }
 
     /// Whether there is data left and an agent that can pay for contributing it.
@@ -270,7 +243,12 @@ impl<'a> Engine<'a> {
     }
 
     fn evaluate(&mut self, seconds: u64) -> Result<(), SimulateError> {
-        self.accuracy = accuracy(self.economy.classifier(), &self.data.test);
+        let classifier = self.economy.classifier();
+        // A model that has not changed is as good as it was.
+        if self.evaluated != Some(classifier.version()) {
+            self.accuracy = accuracy(classifier, &self.data.test);
+            self.evaluated = Some(classifier.version());
+        }
         let mut balances = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             balances.push(self.economy.balance(worker.address)?);
@@ -301,10 +279,7 @@ impl<'a> Engine<'a> {
         if willing > balance || self.economy.price() > willing {
             return Ok(());
         }
-        let Some(sent) = self
-            .economy
-            .contribute(worker.address, agent, label, sample)?
-        else {
+        let Some(sent) = self.economy.contribute(worker.address, label, sample)? else {
             return Ok(());
         };
         self.next_sample += 1;
@@ -321,28 +296,29 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// The agent claims all that it can now.
+    /// The agent claims all that it can now, and pay the gas for.
     fn claim(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
         let address = self.workers[agent].address;
         let mut pending = std::mem::take(&mut self.pending);
-        let mut settled = false;
+        let mut claimed = false;
         for contribution in &mut pending {
             if !self.economy.is_claimable(contribution) {
                 // Later ones are younger.
                 break;
             }
-            let Some(action) = self.economy.possible_claim(address, agent, contribution) else {
+            let Some(kind) = self.economy.possible_claim(address, contribution) else {
                 continue;
             };
-            let Some((amount, gas)) = self.economy.claim(address, agent, action, contribution)?
+            let Some((amount, gas)) = self.economy.claim(address, kind, &contribution.claim)?
             else {
-                continue;
+                // No money for gas: perhaps at its next turn.
+                break;
             };
-            settled |= contribution.settled;
-            self.record(seconds, action, agent, contribution, amount, gas);
+            claimed = true;
+            self.record(seconds, kind.into(), agent, contribution, amount, gas);
         }
-        if settled {
-            pending.retain(|contribution| !contribution.settled);
+        if claimed {
+            pending.retain(|contribution| !self.economy.is_settled(contribution));
         }
         self.pending = pending;
         Ok(())
@@ -396,23 +372,31 @@ impl<'a> Engine<'a> {
         });
     }
 
+    /// What is known of the accuracy from the run alone.
+    fn accuracies(&self) -> Accuracy {
+        let accuracies = self.series.iter().map(|row| row.accuracy);
+        Accuracy {
+            initial_float: 0.0,
+            initial: accuracies.clone().next().unwrap_or_default(),
+            lowest: accuracies.fold(f64::INFINITY, f64::min),
+            last: self.accuracy,
+            baseline: 0.0,
+        }
+    }
+
     /// Holds the chain against the rules once more and sums the run up.
     fn finish(
         mut self,
         seed: u64,
-        initial_float: f64,
-        baseline: f64,
+        end: End,
+        accuracy: Accuracy,
         started: Instant,
     ) -> Result<Run, SimulateError> {
-        self.economy.compare()?;
-        for (outcome, worker) in self.outcomes.iter_mut().zip(&self.workers) {
-            outcome.end_balance = self.economy.balance(worker.address)?;
+        let accounts: Vec<_> = self.workers.iter().map(|worker| worker.address).collect();
+        self.economy.compare(&accounts)?;
+        for (outcome, account) in self.outcomes.iter_mut().zip(accounts) {
+            outcome.end_balance = self.economy.balance(account)?;
         }
-        let lowest = self
-            .series
-            .iter()
-            .map(|row| row.accuracy)
-            .fold(f64::INFINITY, f64::min);
         let deployed = self.economy.deployment_cost();
         self.counts.transactions = deployed.transactions + self.events.len() as u64;
         self.gas.deployment = deployed.gas;
@@ -420,27 +404,24 @@ impl<'a> Engine<'a> {
         let classifier = self.economy.classifier();
         let mut run = Run {
             scenario: self.scenario.name().to_owned(),
+            scenario_text: self.scenario.text().to_owned(),
             description: self.scenario.description().to_owned(),
             seed,
             backend: self.economy.backend(),
             model: classifier.kind().to_string(),
             incentive: self.economy.incentive(),
-            accuracy: Accuracy {
-                initial_float,
-                initial: self.series.first().map_or(0.0, |row| row.accuracy),
-                lowest,
-                last: self.accuracy,
-                baseline,
-            },
+            accuracy,
             data: DataSizes {
                 initial: self.data.initial as u64,
                 remaining: (self.data.train.len() - self.data.initial) as u64,
                 test: self.data.test.len() as u64,
                 features: u64::from(classifier.features()),
                 classes: u64::from(classifier.classes()),
+                clamped: self.data.clamped as u64,
             },
             agents: self.outcomes,
             seconds: self.series.last().map_or(0, |row| row.seconds),
+            end,
             series: self.series,
             events: self.events,
             counts: self.counts,

@@ -10,23 +10,48 @@ pub enum SimulateError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// The data cannot be read.
-    #[error(transparent)]
-    Data(#[from] DataError),
+    #[error("{file}: in [data]")]
+    Data {
+        /// The scenario's file.
+        file: String,
+        /// Why.
+        source: Box<DataError>,
+    },
     /// The data does not fit the model.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The initial model cannot be trained.
-    #[error(transparent)]
-    Train(#[from] TrainError),
+    #[error("{file}: in [data] and [model]")]
+    Encode {
+        /// The scenario's file.
+        file: String,
+        /// Why.
+        source: EncodeError,
+    },
+    /// The model cannot be trained.
+    #[error("{file}: in [model]")]
+    Train {
+        /// The scenario's file.
+        file: String,
+        /// Why.
+        source: TrainError,
+    },
     /// No sample for the initial model, or none left to contribute.
     #[error(
-        "{initial} of {samples} training samples go to the initial model; at least one must, and one must be left to contribute: change `data.initial_share`"
+        "{file}: `data.initial_share` gives {initial} of {samples} training samples to the initial model; at least one is wanted, and one must be left to contribute"
     )]
     NothingToDo {
+        /// The scenario's file.
+        file: String,
         /// Training samples.
         samples: usize,
         /// Those for the initial model.
         initial: usize,
+    },
+    /// A sample needs more gas than one transaction may use, or is longer than a batch can say.
+    #[error(
+        "a sample of {bytes} bytes is more than one transaction can teach; keep fewer features with `data.features`"
+    )]
+    SampleTooLarge {
+        /// Its length.
+        bytes: usize,
     },
     /// The chain refused what the rules allow.
     #[error("the chain refused what the rules allow")]

@@ -9,6 +9,7 @@ mod digest;
 mod economy;
 mod engine;
 mod error;
+mod prepared;
 pub mod run;
 pub mod scenario;
 pub mod tables;

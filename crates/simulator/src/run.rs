@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Run {
     /// The scenario's name.
     pub scenario: String,
+    /// The scenario's file, as it was read.
+    pub scenario_text: String,
     /// One sentence on what the scenario shows, from its file; may be empty.
     pub description: String,
     /// The seed of everything random.
@@ -35,12 +37,26 @@ pub struct Run {
     pub data: DataSizes,
     /// Wei in one unit of the scenario's money.
     pub unit: u128,
-    /// Simulated seconds from the start to the last event.
+    /// Simulated seconds from the start to the end of the run: the last event, or the scenario's
+    /// limit where that came first.
     pub seconds: u64,
+    /// Why the run ended.
+    pub end: End,
     /// SHA3-256 of series, events and the chain's final state, in lower-case hexadecimal.
     pub digest: String,
     /// Wall time from reading the data to the last event.
     pub wall: Duration,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All data was contributed, or nobody could pay for more, and everything was claimed.
+    Settled,
+    /// Nobody could contribute any more, and nobody could pay the gas to claim what was left.
+    Stuck,
+    /// The scenario's limit of simulated time was reached.
+    Limit,
 }
 
 /// One agent at the end of a run.
@@ -205,4 +221,6 @@ pub struct DataSizes {
     pub features: u64,
     /// Classes of the model.
     pub classes: u64,
+    /// Numbers too far from the mean for the dense encoding, which were moved to its bounds.
+    pub clamped: u64,
 }

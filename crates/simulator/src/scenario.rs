@@ -8,6 +8,7 @@ use std::{
 use cotrain_learning::data::Source;
 use cotrain_protocol::{classifier::Kind, trainer::Waits};
 
+mod check;
 mod file;
 
 /// Wei in one unit of a scenario's money.
@@ -34,6 +35,8 @@ const EMBEDDED: &[(&str, &str)] = &[
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
     name: String,
+    file: String,
+    text: String,
     description: String,
     pub(crate) data: Data,
     pub(crate) model: Model,
@@ -94,13 +97,25 @@ impl Scenario {
         text: &str,
         folder: Option<PathBuf>,
     ) -> Result<Self, ScenarioError> {
-        file::check(name, file, text, folder)
+        check::check(name, file, text, folder)
     }
 
     /// The scenario's name: that of its file without the ending.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of its file, as errors give it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Its file, as it was read.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// What it shows, in a sentence.
@@ -115,9 +130,7 @@ impl Scenario {
         let mut source = self.data.source.clone();
         let (train, test) = match &mut source {
             Source::MovieReviews => return Ok(source),
-            Source::Csv { train, test, .. }
-            | Source::Tsv { train, test, .. }
-            | Source::Libsvm { train, test } => (train, test),
+            Source::Table { train, test, .. } | Source::Libsvm { train, test } => (train, test),
         };
         let Some(folder) = data_dir.or(self.data.folder.as_deref()) else {
             return Err(ScenarioError::NoData {
@@ -136,9 +149,7 @@ impl Scenario {
     pub fn data_summary(&self) -> String {
         match &self.data.source {
             Source::MovieReviews => "embedded film-review sentences".to_owned(),
-            Source::Csv { train, test, .. }
-            | Source::Tsv { train, test, .. }
-            | Source::Libsvm { train, test } => {
+            Source::Table { train, test, .. } | Source::Libsvm { train, test } => {
                 let test = test
                     .as_ref()
                     .map(|test| format!(" and {}", test.display()))
@@ -188,8 +199,8 @@ pub(crate) struct Agent {
     pub(crate) good: bool,
     /// Wei.
     pub(crate) start_balance: u128,
-    /// The deposit it is willing to pay, in units.
-    pub(crate) deposit: Normal,
+    /// The deposit it is willing to pay, in units; none under points.
+    pub(crate) deposit: Option<Normal>,
     /// Seconds between two of its turns.
     pub(crate) wait: Normal,
     /// The probability of an honest mistake.

@@ -2,13 +2,21 @@
 
 use cotrain_simulator::{
     Options,
-    run::{Action, Run},
+    run::{Action, End, Run},
     scenario::Scenario,
     simulate,
 };
 
 /// A short economy over the last tenth of the embedded data.
 fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
+    let (good_deposit, bad_deposit) = if incentive == POINTS {
+        ("", "")
+    } else {
+        (
+            "deposit = { mean = 50, sd = 10 }",
+            "deposit = { mean = 100, sd = 3 }",
+        )
+    };
     let text = format!(
         r#"
         [data]
@@ -31,7 +39,7 @@ fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
         name = "Good"
         good = true
         start_balance = 1000
-        deposit = {{ mean = 50, sd = 10 }}
+        {good_deposit}
         wait = {{ mean = "10m", sd = "1s" }}
         mistakes = 0.01
 
@@ -39,7 +47,7 @@ fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
         name = "Bad"
         good = false
         start_balance = 1000
-        deposit = {{ mean = 100, sd = 3 }}
+        {bad_deposit}
         wait = {{ mean = "1h", sd = "1s" }}
         "#
     );
@@ -92,6 +100,7 @@ fn every_learner_goes_through_an_economy_and_no_money_is_made_or_lost() {
             "{model}: gas is free, so what was there is still there"
         );
         assert_eq!(run.counts.contributions, run.data.remaining, "{model}");
+        assert_eq!(run.end, End::Settled, "{model}");
         assert_eq!(
             run.series.last().map(|row| row.unclaimed),
             Some(0),
@@ -151,4 +160,84 @@ fn agents_pay_for_gas() {
         start - end,
         u128::from(gas) * gas_price_gwei * 1_000_000_000
     );
+}
+
+#[test]
+fn a_run_ends_where_nobody_can_pay_for_gas() {
+    // A contribution costs some 10 units at this price, a claim as much: in the end nobody can pay.
+    let scenario = scenario(
+        "sparse-perceptron",
+        DEPOSITS,
+        "[chain]\ngas_price_gwei = 100_000",
+    );
+    let run = run(&scenario, 1);
+    assert_eq!(run.end, End::Stuck);
+    assert!(run.counts.contributions > 0);
+    assert!(run.series.last().is_some_and(|row| row.unclaimed > 0));
+}
+
+#[test]
+fn a_run_ends_at_its_limit() {
+    let scenario = scenario("sparse-perceptron", DEPOSITS, "[run]\nlimit = \"36h\"");
+    let run = run(&scenario, 1);
+    assert_eq!((run.end, run.seconds), (End::Limit, 36 * 3_600));
+}
+
+/// Three classes told apart by two numbers, three agents, in a table of one's own.
+#[test]
+fn ones_own_table_goes_through_an_economy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (source, separator) in [("csv", ','), ("tsv", '\t')] {
+        let mut table = format!("height{separator}kind{separator}weight\n");
+        for row in 0..300 {
+            let (class, noise) = (row % 3, f64::from(row * 7 % 10) / 10.0);
+            let height = f64::from(class) * 3.0 + noise;
+            let weight = f64::from((class + 1) % 3) * 3.0 - noise;
+            table += &format!("{height}{separator}kind {class}{separator}{weight}\n");
+        }
+        std::fs::write(folder.path().join("table"), table).expect("a file");
+        let agents: String = ["A", "B", "C"]
+            .map(|name| {
+                format!(
+                    "[[agents]]\nname = \"{name}\"\ngood = {}\nstart_balance = 100\n\
+                     deposit = {{ mean = 20, sd = 2 }}\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n",
+                    name != "C"
+                )
+            })
+            .concat();
+        let text = format!(
+            "[data]\nsource = \"{source}\"\ntrain = \"table\"\nlabel = \"kind\"\ninitial_share = 0.2\n\
+             [model]\nkind = \"dense-nearest-centroid\"\n\
+             [incentive]\n{DEPOSITS}\nrefund_wait = \"1h\"\nany_address_claim_wait = \"1 day\"\n{agents}"
+        );
+        let folder = Some(folder.path().to_owned());
+        let scenario = Scenario::parse("own", "own.toml", &text, folder).expect("a scenario");
+        let run = run(&scenario, 1);
+        assert_eq!(run.end, End::Settled);
+        assert_eq!(run.data.classes, 3);
+        assert!(run.accuracy.last > 0.9, "{source}: {:?}", run.accuracy);
+        assert_eq!(run.agents.len(), 3);
+    }
+}
+
+#[test]
+fn a_sample_too_large_for_a_transaction_is_the_users_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long: String = (1..=3_000).map(|index| format!(" {index}:1")).collect();
+    let lines: String = (0..40).map(|row| format!("{}{long}\n", row % 2)).collect();
+    std::fs::write(folder.path().join("long"), lines).expect("a file");
+    let text = format!(
+        "[data]\nsource = \"libsvm\"\ntrain = \"long\"\ninitial_share = 0.2\n[model]\nkind = \"naive-bayes\"\n\
+         [incentive]\n{POINTS}\nrefund_wait = \"1h\"\nany_address_claim_wait = \"1 day\"\n\
+         [[agents]]\nname = \"A\"\ngood = false\nstart_balance = 1\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n"
+    );
+    let folder = Some(folder.path().to_owned());
+    let scenario = Scenario::parse("long", "long.toml", &text, folder).expect("a scenario");
+    let options = Options {
+        seed: 1,
+        data_dir: None,
+    };
+    let error = simulate(&scenario, &options, &mut |_| {}).expect_err("too large");
+    assert!(error.is_users_mistake(), "{error}");
+    assert!(error.to_string().contains("6000 bytes"), "{error}");
 }

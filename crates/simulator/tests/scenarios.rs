@@ -142,8 +142,10 @@ fn impossible_values_are_named_with_what_is_allowed() {
         ("owner_claim_wait = \"9 days\"", "owner_claim_wait = \"1h\""),
         ("refund_wait = \"1 day\"", "refund_wait = \"1ms\""),
         ("name = \"Good\"", "name = \"\""),
+        ("name = \"Good\"", "name = \"Go\\u001bod\""),
         ("start_balance = 100", "start_balance = 10"),
         ("sd = 10", "sd = 1000"),
+        ("deposit = { mean = 50, sd = 10 }", ""),
         ("mean = \"10m\"", "mean = \"0s\""),
         ("wait = {", "mistakes = 2\nwait = {"),
     ];
@@ -182,4 +184,27 @@ fn data_that_is_not_part_of_cotrain_has_to_be_given() {
     let error = cotrain_simulator::simulate(&scenario, &options, &mut |_| {}).expect_err("no data");
     assert!(error.is_users_mistake());
     assert_snapshot!(error, @"scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
+}
+
+#[test]
+fn a_number_is_asked_for_in_words() {
+    let said = refusal("start_balance = 100", "start_balance = \"100\"");
+    assert!(
+        said.ends_with("invalid type: string \"100\", expected a number"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_agents_cannot_have_one_name() {
+    let agent = &GOOD[GOOD.find("[[agents]]").expect("an agent")..];
+    let error = parse(&format!("{GOOD}{agent}")).expect_err("a refusal");
+    assert_snapshot!(error, @"mine.toml: `agents[1].name` is `Good`; another agent has it: each needs its own");
+}
+
+#[test]
+fn the_owners_wait_is_anyones_unless_it_is_given() {
+    let shorter = GOOD.replace("owner_claim_wait = \"9 days\"\n", "");
+    assert_ne!(shorter, GOOD);
+    parse(&shorter).expect("a scenario");
 }

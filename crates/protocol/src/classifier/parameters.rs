@@ -12,6 +12,14 @@ use crate::{Rejection, sample::Encoding};
 const MOST_SPARSE_FEATURES: u32 = 65_536;
 /// Each number of a dense sample costs gas.
 const MOST_DENSE_FEATURES: u32 = 4_096;
+
+/// The most sums, of all classes together, that a prediction of the dense centroid may read: more
+/// might not fit a transaction, and then nobody could claim a deposit.
+const MOST_DENSE_READS: u32 = 16_384;
+
+/// The most counts, of all classes together, that a prediction of naive Bayes or the sparse
+/// centroid may read, for the same reason.
+const MOST_SPARSE_READS: u32 = 5_120;
 const MOST_CLASSES: u32 = 256;
 /// A weight has 16 bits and a sign.
 const MOST_SPARSE_LEARNING_RATE: u32 = 32_767;
@@ -136,23 +144,49 @@ pub enum Parameters {
     DenseNearestCentroid {
         /// 2 to 256.
         classes: u16,
-        /// 1 to 4,096.
+        /// 1 to 4,096, and at most 16,384 over `classes`.
         features: u32,
     },
 }
 
 impl Parameters {
+    /// Checks that a prediction for a well-formed sample can run within one transaction.
+    ///
+    /// # Errors
+    /// [`Rejection::TooManyFeatures`].
+    #[inline]
+    pub(super) fn check_present(&self, item: u64, sample: &[u8]) -> Result<(), Rejection> {
+        let (Self::NaiveBayes { classes, .. } | Self::SparseNearestCentroid { classes, .. }) = self
+        else {
+            return Ok(());
+        };
+        let most = MOST_SPARSE_READS / u32::from(*classes);
+        // At most 65,536 features are present in a well-formed sample.
+        let present = u32::try_from(sample.len() / 2).unwrap_or(u32::MAX);
+        if present > most {
+            return Err(Rejection::TooManyFeatures {
+                item,
+                present,
+                most,
+            });
+        }
+        Ok(())
+    }
+
     /// Checks the bounds.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
     /// with the contract's name for it.
     pub fn validate(&self) -> Result<(), Rejection> {
+        within("classes", self.classes().into(), 2, MOST_CLASSES)?;
         let most_features = match self.encoding() {
             Encoding::Sparse => MOST_SPARSE_FEATURES,
-            Encoding::Dense16 | Encoding::Dense32 => MOST_DENSE_FEATURES,
+            Encoding::Dense16 => MOST_DENSE_FEATURES,
+            Encoding::Dense32 => {
+                MOST_DENSE_FEATURES.min(MOST_DENSE_READS / u32::from(self.classes()))
+            }
         };
-        within("classes", self.classes().into(), 2, MOST_CLASSES)?;
         within("features", self.features(), 1, most_features)?;
         match *self {
             Self::SparsePerceptron { learning_rate, .. } => within(

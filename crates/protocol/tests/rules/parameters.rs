@@ -2,7 +2,7 @@ use alloy_primitives::U256;
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind, Parameters},
-    sample::Encoding,
+    sample::{Encoding, encode_sparse},
 };
 use proptest::prelude::*;
 
@@ -41,7 +41,8 @@ fn bounds_are_those_of_the_specification() {
         near(2, 1),
         near(256, 65_536),
         dense_near(2, 1),
-        dense_near(256, 4_096),
+        dense_near(4, 4_096),
+        dense_near(256, 64),
     ] {
         assert_eq!(allowed.validate(), Ok(()), "{allowed:?}");
     }
@@ -63,12 +64,54 @@ fn bounds_are_those_of_the_specification() {
         (near(2, 65_537), "features", 65_537),
         (dense_near(1, 1), "classes", 1),
         (dense_near(2, 4_097), "features", 4_097),
+        (dense_near(5, 4_096), "features", 4_096),
+        (dense_near(256, 65), "features", 65),
     ] {
         let error = Rejection::InvalidParameter { name, value };
         assert_eq!(parameters.validate(), Err(error.clone()), "{parameters:?}");
         assert_eq!(Classifier::new(parameters).err(), Some(error.clone()));
         assert_eq!(Classifier::from_words(parameters, &[]).err(), Some(error));
     }
+}
+
+#[test]
+fn a_sample_that_no_claim_could_predict_is_refused() {
+    let features = 65_536;
+    let bayes = |classes| NaiveBayes {
+        classes,
+        features,
+        smoothing: 256,
+    };
+    let near = |classes| SparseNearestCentroid { classes, features };
+    for (parameters, most) in [
+        (bayes(2), 2_560),
+        (bayes(5), 1_024),
+        (bayes(256), 20),
+        (near(3), 1_706),
+    ] {
+        let model = Classifier::new(parameters).expect("good parameters");
+        let sample = |present: u16| encode_sparse(&(0..present).collect::<Vec<_>>());
+        assert_eq!(model.predict(&sample(most)), Ok(0));
+        let error = Rejection::TooManyFeatures {
+            item: 0,
+            present: u32::from(most) + 1,
+            most: most.into(),
+        };
+        assert_eq!(model.predict(&sample(most + 1)), Err(error));
+    }
+    // A perceptron reads a weight once, whatever the sample.
+    let perceptron = Classifier::new(SparsePerceptron {
+        features,
+        learning_rate: 1,
+        intercept: 0,
+    });
+    let all: Vec<u16> = (0..32_767).collect();
+    assert_eq!(
+        perceptron
+            .expect("good parameters")
+            .predict(&encode_sparse(&all)),
+        Ok(0)
+    );
 }
 
 #[test]

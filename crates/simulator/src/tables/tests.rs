@@ -6,7 +6,7 @@ use parquet::{
 };
 
 use super::*;
-use crate::run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, Event, Gas, SeriesRow};
+use crate::run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, SeriesRow};
 
 const UNIT: u128 = 10_u128.pow(18);
 
@@ -44,6 +44,7 @@ fn run() -> Run {
     };
     Run {
         scenario: "tables".to_owned(),
+        scenario_text: String::new(),
         description: String::new(),
         seed: 1,
         backend: "embedded",
@@ -71,6 +72,7 @@ fn run() -> Run {
         data: DataSizes::default(),
         unit: UNIT,
         seconds: 100_000,
+        end: End::Settled,
         digest: String::new(),
         wall: Duration::ZERO,
     }

@@ -1,0 +1,94 @@
+//! The data of a run, ready to be learned from and contributed.
+
+use std::path::Path;
+
+use cotrain_learning::{
+    data,
+    encode::{self, Samples},
+    train,
+};
+
+use crate::{error::SimulateError, scenario::Scenario};
+
+/// The data, encoded, and divided into what the initial model sees, what is contributed and what
+/// the accuracy is measured on.
+pub(crate) struct Prepared {
+    pub(crate) train: Samples,
+    pub(crate) test: Samples,
+    /// The first so many of `train` train the initial model.
+    pub(crate) initial: usize,
+    pub(crate) classes: u16,
+    /// Numbers that the encoding moved to its bounds.
+    pub(crate) clamped: usize,
+}
+
+impl Prepared {
+    /// Reads the scenario's data, from `folder` where it is given.
+    pub(crate) fn load(
+        scenario: &Scenario,
+        seed: u64,
+        folder: Option<&Path>,
+    ) -> Result<Self, SimulateError> {
+        let file = || scenario.file().to_owned();
+        let source = scenario.data_source(folder)?;
+        let dataset = data::load(&source, scenario.data.test_share, seed).map_err(|source| {
+            SimulateError::Data {
+                file: file(),
+                source: Box::new(source),
+            }
+        })?;
+        let encoded = encode::encode(&dataset, scenario.model.kind, scenario.data.features)
+            .map_err(|source| SimulateError::Encode {
+                file: file(),
+                source,
+            })?;
+        let initial = share(encoded.train.len(), scenario.data.initial_share);
+        if initial == 0 || initial == encoded.train.len() {
+            return Err(SimulateError::NothingToDo {
+                file: file(),
+                samples: encoded.train.len(),
+                initial,
+            });
+        }
+        let classes = u16::try_from(encoded.classes.len()).unwrap_or(u16::MAX);
+        Ok(Self {
+            train: encoded.train,
+            test: encoded.test,
+            initial,
+            classes,
+            clamped: encoded.clamped,
+        })
+    }
+
+    /// The scenario's learner, trained on the first `samples` of the training part.
+    pub(crate) fn train(
+        &self,
+        scenario: &Scenario,
+        samples: usize,
+        seed: u64,
+    ) -> Result<train::Trained, SimulateError> {
+        let options = train::Options {
+            smoothing: scenario.model.smoothing,
+            seed,
+            ..train::Options::default()
+        };
+        let samples = self.train.take(0..samples);
+        train::train(scenario.model.kind, &samples, &options, &self.test).map_err(|source| {
+            SimulateError::Train {
+                file: scenario.file().to_owned(),
+                source,
+            }
+        })
+    }
+}
+
+/// That share of `of`, rounded down.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss
+)]
+fn share(of: usize, share: f64) -> usize {
+    // Sets of data are far below 2^52 and the share is in [0, 1].
+    (of as f64 * share) as usize
+}

@@ -1,0 +1,370 @@
+//! The checks that turn a scenario's file into a [`Scenario`].
+
+use std::{collections::HashSet, fmt, path::PathBuf};
+
+use cotrain_learning::data::{Source, TableFormat};
+use cotrain_protocol::{
+    classifier::Kind,
+    trainer::{Incentive as Mechanism, Waits},
+};
+
+use super::{
+    Agent, Data, Incentive, Model, Normal, Scenario, ScenarioError, UNIT,
+    file::{AgentTable, DataTable, Duration, File, IncentiveTable, Number},
+};
+
+/// The largest deposit after an hour, in units: the contract's cost weight is below 2^80 wei, and
+/// this is 60 times that.
+const LARGEST_HOURLY_DEPOSIT: f64 = 7.2e7;
+
+/// A scenario from its text, or the first thing wrong with it.
+pub(super) fn check(
+    name: &str,
+    file: &str,
+    text: &str,
+    folder: Option<PathBuf>,
+) -> Result<Scenario, ScenarioError> {
+    let parsed: File = toml::from_str(text).map_err(|error| ScenarioError::Malformed {
+        file: file.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })?;
+    let check = Check { file };
+    let kind = check.kind(&parsed.model.kind)?;
+    let incentive = check.incentive(&parsed.incentive)?;
+    Ok(Scenario {
+        name: name.to_owned(),
+        file: file.to_owned(),
+        text: text.to_owned(),
+        description: parsed.description,
+        data: check.data(&parsed.data, folder)?,
+        model: check.model(kind, parsed.model.smoothing)?,
+        gas_price: check.gwei("chain.gas_price_gwei", parsed.chain.gas_price_gwei)?,
+        evaluate_every: match &parsed.run.evaluate_every {
+            Some(every) => check.seconds("run.evaluate_every", every)?,
+            None => 86_400,
+        },
+        limit: match &parsed.run.limit {
+            Some(limit) => check.seconds("run.limit", limit)?,
+            None => 10 * 365 * 86_400,
+        },
+        agents: check.agents(&parsed.agents, incentive.mechanism)?,
+        incentive,
+    })
+}
+
+struct Check<'a> {
+    file: &'a str,
+}
+
+impl Check<'_> {
+    fn kind(&self, name: &str) -> Result<Kind, ScenarioError> {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        name.parse().or_else(|_| {
+            self.impossible(
+                "model.kind",
+                format!("`{name}`"),
+                format!("known are {known}"),
+            )
+        })
+    }
+
+    fn model(&self, kind: Kind, smoothing: Option<Number>) -> Result<Model, ScenarioError> {
+        let key = "model.smoothing";
+        if let (Some(smoothing), false) = (smoothing, kind == Kind::NaiveBayes) {
+            return self.impossible(key, smoothing.0, "only naive-bayes has it: leave it out");
+        }
+        let smoothing = smoothing.map_or(1.0, |smoothing| smoothing.0);
+        let smoothing = self.within(key, smoothing, 1.0 / 256.0, 1e6)?;
+        Ok(Model { kind, smoothing })
+    }
+
+    fn data(&self, table: &DataTable, folder: Option<PathBuf>) -> Result<Data, ScenarioError> {
+        let source = self.source(table)?;
+        let separate = table.test.is_some();
+        if let (true, Some(share)) = (separate, table.test_share) {
+            return self.impossible(
+                "data.test_share",
+                share.0,
+                "there is a separate test file: leave one of the two out",
+            );
+        }
+        let features = match table.features {
+            Some(0 | 65_537..) => {
+                return self.impossible(
+                    "data.features",
+                    table.features.unwrap_or(0),
+                    "1 to 65536 features fit a model",
+                );
+            }
+            features => features,
+        };
+        Ok(Data {
+            source,
+            folder,
+            test_share: self.within(
+                "data.test_share",
+                table.test_share.map_or(0.2, |share| share.0),
+                0.001,
+                0.999,
+            )?,
+            features,
+            initial_share: self.within(
+                "data.initial_share",
+                table.initial_share.0,
+                0.0001,
+                0.9999,
+            )?,
+        })
+    }
+
+    fn source(&self, table: &DataTable) -> Result<Source, ScenarioError> {
+        let foreign = |key: &str, set: bool| -> Result<(), ScenarioError> {
+            if set {
+                return self.impossible(
+                    format!("data.{key}"),
+                    "set",
+                    format!("source `{}` has no such key: leave it out", table.source),
+                );
+            }
+            Ok(())
+        };
+        let train = || match &table.train {
+            Some(train) => Ok(train.clone()),
+            None => self.impossible(
+                "data.train",
+                "missing",
+                "name the file of the training data",
+            ),
+        };
+        match table.source.as_str() {
+            "movie-reviews" => {
+                foreign("train", table.train.is_some())?;
+                foreign("test", table.test.is_some())?;
+                foreign("label", table.label.is_some())?;
+                foreign("text", table.text.is_some())?;
+                Ok(Source::MovieReviews)
+            }
+            "libsvm" => {
+                foreign("label", table.label.is_some())?;
+                foreign("text", table.text.is_some())?;
+                Ok(Source::Libsvm {
+                    train: train()?,
+                    test: table.test.clone(),
+                })
+            }
+            source @ ("csv" | "tsv") => {
+                let Some(label) = table.label.clone() else {
+                    let allowed = "name the column that holds the label";
+                    return self.impossible("data.label", "missing", allowed);
+                };
+                Ok(Source::Table {
+                    format: if source == "csv" {
+                        TableFormat::Csv
+                    } else {
+                        TableFormat::Tsv
+                    },
+                    train: train()?,
+                    test: table.test.clone(),
+                    label,
+                    text: table.text.clone(),
+                })
+            }
+            other => self.impossible(
+                "data.source",
+                format!("`{other}`"),
+                "known are movie-reviews, csv, tsv, libsvm",
+            ),
+        }
+    }
+
+    fn incentive(&self, table: &IncentiveTable) -> Result<Incentive, ScenarioError> {
+        let key = "incentive.deposit_after_one_hour";
+        let mechanism = match (table.kind.as_str(), table.deposit_after_one_hour) {
+            ("deposit-refund-take", Some(units)) => {
+                self.within(key, units.0, 0.000_001, LARGEST_HOURLY_DEPOSIT)?;
+                // The deposit after a pause of an hour is 60 times the cost weight.
+                Mechanism::DepositRefundTake {
+                    cost_weight: self.units(key, units)? / 60,
+                }
+            }
+            ("deposit-refund-take", None) => {
+                let allowed = "say what a contribution deposits after an hour without one";
+                return self.impossible(key, "missing", allowed);
+            }
+            ("points", None) => Mechanism::Points,
+            ("points", Some(units)) => {
+                let allowed = "under points nothing is deposited: leave it out";
+                return self.impossible(key, units.0, allowed);
+            }
+            (other, _) => {
+                let allowed = "known are deposit-refund-take, points";
+                return self.impossible("incentive.kind", format!("`{other}`"), allowed);
+            }
+        };
+        let refund = self.seconds("incentive.refund_wait", &table.refund_wait)?;
+        let any_address_claim = self.seconds(
+            "incentive.any_address_claim_wait",
+            &table.any_address_claim_wait,
+        )?;
+        let key = "incentive.owner_claim_wait";
+        let owner_claim = match &table.owner_claim_wait {
+            Some(wait) => self.seconds(key, wait)?,
+            None => any_address_claim,
+        };
+        if any_address_claim >= 1 << 40 || refund > owner_claim || owner_claim > any_address_claim {
+            return self.impossible(
+                key,
+                format!("{owner_claim} s"),
+                format!(
+                    "refund_wait ({refund} s) <= owner_claim_wait <= any_address_claim_wait ({any_address_claim} s) < 2^40 s is wanted"
+                ),
+            );
+        }
+        let waits = Waits {
+            refund,
+            owner_claim,
+            any_address_claim,
+        };
+        Ok(Incentive { mechanism, waits })
+    }
+
+    fn agents(
+        &self,
+        tables: &[AgentTable],
+        mechanism: Mechanism,
+    ) -> Result<Vec<Agent>, ScenarioError> {
+        if !(1..=1_000).contains(&tables.len()) {
+            let value = format!("{} tables", tables.len());
+            return self.impossible("agents", value, "1 to 1000 agents are wanted");
+        }
+        let mut names = HashSet::new();
+        let mut agents = Vec::with_capacity(tables.len());
+        for (place, table) in tables.iter().enumerate() {
+            let agent = self.agent(&format!("agents[{place}]"), table, mechanism)?;
+            if !names.insert(&table.name) {
+                let value = format!("`{}`", table.name);
+                return self.impossible(
+                    format!("agents[{place}].name"),
+                    value,
+                    "another agent has it: each needs its own",
+                );
+            }
+            agents.push(agent);
+        }
+        Ok(agents)
+    }
+
+    fn agent(
+        &self,
+        agent: &str,
+        table: &AgentTable,
+        mechanism: Mechanism,
+    ) -> Result<Agent, ScenarioError> {
+        let key = |key: &str| format!("{agent}.{key}");
+        let name = table.name.as_str();
+        if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
+            let allowed = "a name without control characters or blanks at its ends is wanted";
+            return self.impossible(key("name"), format!("{name:?}"), allowed);
+        }
+        let start_balance = self.units(&key("start_balance"), table.start_balance)?;
+        let deposit = match (&table.deposit, mechanism) {
+            (None, Mechanism::Points) => None,
+            (None, Mechanism::DepositRefundTake { .. }) => {
+                let allowed = "say what the agent is willing to deposit: { mean = 50, sd = 10 }";
+                return self.impossible(key("deposit"), "missing", allowed);
+            }
+            (Some(_), Mechanism::Points) => {
+                let allowed = "under points nothing is deposited: leave it out";
+                return self.impossible(key("deposit"), "set", allowed);
+            }
+            (Some(deposit), Mechanism::DepositRefundTake { .. }) => {
+                let mean = self.within(&key("deposit.mean"), deposit.mean.0, 1.0, 1e9)?;
+                let sd = self.within(&key("deposit.sd"), deposit.sd.0, 0.0, mean)?;
+                if table.start_balance.0 < mean {
+                    let allowed = format!("at least its mean deposit, {mean}, is wanted");
+                    return self.impossible(key("start_balance"), table.start_balance.0, allowed);
+                }
+                Some(Normal { mean, sd })
+            }
+        };
+        let wait = &table.wait;
+        self.duration(&key("wait.mean"), &wait.mean, 1.0, 1e9)?;
+        self.duration(&key("wait.sd"), &wait.sd, 0.0, wait.mean.seconds)?;
+        Ok(Agent {
+            name: table.name.clone(),
+            good: table.good,
+            start_balance,
+            deposit,
+            wait: Normal {
+                mean: wait.mean.seconds,
+                sd: wait.sd.seconds,
+            },
+            mistakes: self.within(&key("mistakes"), table.mistakes.0, 0.0, 1.0)?,
+        })
+    }
+
+    /// Wei in that many units.
+    fn units(&self, key: &str, units: Number) -> Result<u128, ScenarioError> {
+        let units = self.within(key, units.0, 0.000_001, 1e9)?;
+        Ok(to_integer(units * 1e6) * (UNIT / 1_000_000))
+    }
+
+    /// Wei in that many gwei.
+    fn gwei(&self, key: &str, gwei: Number) -> Result<u128, ScenarioError> {
+        Ok(to_integer(self.within(key, gwei.0, 0.0, 1e9)? * 1e9))
+    }
+
+    /// A whole number of seconds.
+    fn seconds(&self, key: &str, duration: &Duration) -> Result<u64, ScenarioError> {
+        self.duration(key, duration, 1.0, 1e12)?;
+        if duration.seconds.fract() != 0.0 {
+            let allowed = "a whole number of seconds is wanted";
+            return self.impossible(key, format!("{:?}", duration.text), allowed);
+        }
+        // At most 10^12, which fits.
+        Ok(u64::try_from(to_integer(duration.seconds)).unwrap_or(u64::MAX))
+    }
+
+    fn duration(
+        &self,
+        key: &str,
+        duration: &Duration,
+        low: f64,
+        high: f64,
+    ) -> Result<(), ScenarioError> {
+        if (low..=high).contains(&duration.seconds) {
+            return Ok(());
+        }
+        let allowed = format!("a duration from {low} s to {high} s is wanted");
+        self.impossible(key, format!("{:?}", duration.text), allowed)
+    }
+
+    fn within(&self, key: &str, value: f64, low: f64, high: f64) -> Result<f64, ScenarioError> {
+        if (low..=high).contains(&value) {
+            return Ok(value);
+        }
+        let allowed = format!("a number from {low} to {high} is wanted");
+        self.impossible(key, value, allowed)
+    }
+
+    fn impossible<T>(
+        &self,
+        key: impl Into<String>,
+        value: impl fmt::Display,
+        allowed: impl Into<String>,
+    ) -> Result<T, ScenarioError> {
+        Err(ScenarioError::Impossible {
+            file: self.file.to_owned(),
+            key: key.into(),
+            value: value.to_string(),
+            allowed: allowed.into(),
+        })
+    }
+}
+
+/// The nearest integer to a number already known to be at least 0 and below 2^64.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn to_integer(value: f64) -> u128 {
+    // Truncation after adding a half rounds; the sign and the range are the caller's.
+    (value + 0.5) as u128
+}
