@@ -2,7 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("chart").textContent);
   const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-  const MARKS = 9;
+  const MARKS = 9, LABELS = 40, GAP = 15;
   const STEPS = [0.01, 0.05, 0.1, 0.5, ...[1, 10, 100, 1000].flatMap((ten) => [ten, 2 * ten, 5 * ten])];
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const percent = (value) => (value == null ? "–" : `${value.toFixed(1)} %`);
@@ -14,23 +14,14 @@
     diamond: (x, y, r) => new Path2D(`M${x} ${y - 1.3 * r}l${1.3 * r} ${1.3 * r}l${-1.3 * r} ${1.3 * r}l${-1.3 * r} ${-1.3 * r}z`),
     triangle: (x, y, r) => new Path2D(`M${x} ${y - 1.2 * r}l${1.2 * r} ${2.2 * r}h${-2.4 * r}z`),
   };
-  const names = Object.keys(SHAPES);
-  const agentLine = (agent, place) => ({
-    label: agent.name,
-    kind: agent.good ? "good" : "bad",
-    color: `${agent.good ? "good" : "bad"}-${place % 4}`,
-    dash: agent.good ? [] : [7, 4],
-    shape: agent.good ? names[place % 4] : names[3 - (place % 4)],
-    filled: agent.good,
-    values: agent.balance,
-  });
-  const sides = { true: 0, false: 0 };
+  const agentLine = ({ name, good, line, balance }) => (
+    { label: name, kind: good ? "good" : "bad", ...line, filled: good, values: balance });
   const lines = {
     accuracy: [
       { label: "model", kind: "on the chain", color: "model", dash: [], values: data.accuracy },
       { label: "baseline", kind: "trained on everything", color: "baseline", dash: [2, 4], values: data.days.map(() => data.baseline) },
     ],
-    balances: data.agents.map((agent) => agentLine(agent, sides[agent.good]++)),
+    balances: data.agents.map(agentLine),
   };
 
   const drawMarks = (u, line, place) => {
@@ -50,12 +41,14 @@
     }
   };
 
-  // Labels at the ends of lines, pushed apart where they would overlap.
+  // Labels at the ends of lines, pushed apart where they would overlap. A chart is high enough for
+  // as many as LABELS; of more, the lowest go without.
   const drawLabels = (u, own) => {
-    const { ctx } = u, ratio = uPlot.pxRatio, gap = 15 * ratio;
+    const { ctx } = u, ratio = uPlot.pxRatio, gap = GAP * ratio;
     const labels = own
       .map((line, i) => ({ line, y: u.valToPos(line.values[line.values.length - 1], "y", true) }))
-      .sort((a, b) => a.y - b.y);
+      .sort((a, b) => a.y - b.y)
+      .slice(0, 1 + Math.floor(u.bbox.height / gap));
     labels.forEach((label, i) => { if (i) label.y = Math.max(label.y, labels[i - 1].y + gap); });
     let floor = u.bbox.top + u.bbox.height;
     [...labels].reverse().forEach((label) => { label.y = Math.min(label.y, floor); floor = label.y - gap; });
@@ -130,7 +123,7 @@
     host.replaceChildren();
     const options = {
       width: host.clientWidth,
-      height: Math.max(220, Math.min(320, host.clientWidth * 0.5)),
+      height: Math.max(220, Math.min(320, host.clientWidth * 0.5), 70 + GAP * Math.min(own.length, LABELS)),
       padding: [12, labelRoom(), 0, 0],
       legend: { show: false },
       scales: { x: { time: false }, y: { range: (u, low, high) => uPlot.rangeNum(low, high, 0.08, true) } },

@@ -14,7 +14,8 @@ Examples:
 const SIMULATE_EXAMPLES: &str = "\
 What it writes into the directory of results:
   report.html                        charts and figures, to open in a browser
-  summary.json                       the figures, for programs
+  summary.json                       the figures, for programs; written last
+  scenario.toml                      the scenario, to run it again
   series.csv, series.parquet         accuracy and balances over time
   events.csv, events.parquet         every contribution and every claim
 
@@ -24,6 +25,9 @@ Examples:
   cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
   cotrain simulate my/own.toml --out results            a scenario of your own
   cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
+
+In summary.json and with --json, `reports` counts late claims too: all that was taken of the
+deposits of others. `details` in summary.json has `reports_alone` and `late_claims`.
 
 The same scenario, data and seed give the same results on every machine, but for the wall time;
 the digest tells whether they are.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cotrain_simulator::run::{
-    Accuracy, Action, AgentOutcome, Counts, DataSizes, Event, Gas, Run, SeriesRow,
+    Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Run, SeriesRow,
 };
 
 const UNIT: u128 = 1_000_000_000_000_000_000;
@@ -13,6 +13,7 @@ const HALF_A_DAY: u64 = 43_200;
 pub(crate) fn run() -> Run {
     Run {
         scenario: "made-up".to_owned(),
+        scenario_text: "description = \"An honest and a hostile agent, made up.\"\n".to_owned(),
         description: "An honest and a hostile agent, made up.".to_owned(),
         seed: 3,
         backend: "embedded",
@@ -56,9 +57,11 @@ pub(crate) fn run() -> Run {
             test: 2_075,
             features: 2_000,
             classes: 2,
+            clamped: 0,
         },
         unit: UNIT,
         seconds: 16 * HALF_A_DAY,
+        end: End::Settled,
         digest: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
         wall: Duration::from_millis(3_210),
     }

@@ -7,13 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use cotrain_simulator::Progress;
+use cotrain_simulator::{Progress, tables::days};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
-
-const SECONDS_A_DAY: u64 = 86_400;
 
 /// Writes the result. A reader that has gone away wants no more of it, which is no failure.
 pub(crate) fn print(result: &str) -> Result<(), Failure> {
@@ -121,7 +119,7 @@ impl Bar {
 }
 
 fn state(progress: &Progress) -> String {
-    let day = progress.seconds / SECONDS_A_DAY;
+    let day = days(progress.seconds).floor();
     let accuracy = 100.0 * progress.accuracy;
     format!(
         "{} unclaimed, day {day}, accuracy {accuracy:.1} %",
@@ -138,7 +136,7 @@ mod tests {
         let progress = Progress {
             contributions: 1_200,
             of: 7_000,
-            seconds: 3 * SECONDS_A_DAY + 5,
+            seconds: 4 * 86_400 - 5,
             unclaimed: 250,
             accuracy: 0.7128,
         };

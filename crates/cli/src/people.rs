@@ -1,12 +1,15 @@
 //! The figures of a run, for people at a terminal.
 
 use console::{Alignment, Color, Term, measure_text_width, pad_str, style};
-use cotrain_simulator::run::{AgentOutcome, Run, percent};
+use cotrain_simulator::{
+    run::{AgentOutcome, End, Run, percent},
+    tables::days,
+};
 use indicatif::HumanCount;
 
 use crate::{
     chart::{Chart, Dash, Line},
-    summary::{days, gas_per_contribution},
+    summary::{gas_per_contribution, unclaimed},
 };
 
 const WIDTH: usize = 80;
@@ -69,7 +72,22 @@ fn heading(run: &Run, style: Style) -> Vec<String> {
         run.backend
     )];
     lines.extend((!run.description.is_empty()).then(|| run.description.clone()));
+    lines.extend(early_end(run));
     lines
+}
+
+/// Why a run ended before everything was claimed, in a sentence; none where all was.
+pub(crate) fn early_end(run: &Run) -> Option<String> {
+    let why = match run.end {
+        End::Settled => return None,
+        End::Stuck => "Stopped as nobody could pay the gas of a claim",
+        End::Limit => "Stopped by the scenario's `run.limit`",
+    };
+    let (left, are) = match unclaimed(run) {
+        1 => ("1 contribution".to_owned(), "is"),
+        left => (format!("{} contributions", count(left)), "are"),
+    };
+    Some(format!("{why}: {left} {are} unclaimed."))
 }
 
 fn accuracy(run: &Run) -> Vec<String> {
@@ -126,7 +144,7 @@ fn agents(agents: &[AgentOutcome]) -> Vec<String> {
 
 fn totals(run: &Run) -> Vec<String> {
     let it = run.counts;
-    let rows = [
+    let mut rows = vec![
         (
             "contributions",
             format!(
@@ -163,9 +181,16 @@ fn totals(run: &Run) -> Vec<String> {
         ),
         ("digest", run.digest.clone()),
     ];
+    rows.extend(clamped(run).map(|clamped| ("encoding", clamped)));
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
         .collect()
+}
+
+/// How much of the data the encoding has changed, where it has.
+pub(crate) fn clamped(run: &Run) -> Option<String> {
+    let clamped = run.data.clamped;
+    (clamped > 0).then(|| format!("{} numbers out of bounds, moved to them", count(clamped)))
 }
 
 fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
@@ -318,6 +343,30 @@ mod tests {
             └┬────────────────┬────────────────┬────────────────┬────────────────┬
              0                2                4                6                8 days
         ");
+    }
+
+    #[test]
+    fn a_run_that_ended_early_tells_why() {
+        let mut run = fixture::run();
+        assert_eq!(early_end(&run), None);
+        let last = run.series.len() - 1;
+        let mut told = |end, unclaimed| {
+            run.end = end;
+            run.series[last].unclaimed = unclaimed;
+            let text = text(&run, PLAIN);
+            text.lines().nth(2).map(str::to_owned).unwrap_or_default()
+        };
+        insta::assert_snapshot!(told(End::Stuck, 1_075), @"Stopped as nobody could pay the gas of a claim: 1,075 contributions are unclaimed.");
+        insta::assert_snapshot!(told(End::Limit, 1), @"Stopped by the scenario's `run.limit`: 1 contribution is unclaimed.");
+        assert_eq!(told(End::Settled, 0), "");
+    }
+
+    #[test]
+    fn numbers_that_the_encoding_moved_are_told() {
+        let mut run = fixture::run();
+        assert!(!text(&run, PLAIN).contains("encoding"));
+        run.data.clamped = 1_200;
+        assert!(text(&run, PLAIN).contains("encoding      1,200 numbers out of bounds"));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! `report.html`: one file with everything in it, for a browser.
 
-use cotrain_simulator::run::{AgentOutcome, Run, SeriesRow, percent};
+use cotrain_simulator::{
+    run::{AgentOutcome, Run, SeriesRow, percent},
+    tables::days,
+};
 use minijinja::{AutoEscape, Environment, Value, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    people::{character, count, share},
-    summary::{days, gas_per_contribution},
+    people::{character, clamped, count, early_end, share},
+    summary::gas_per_contribution,
 };
 
 const TEMPLATE: &str = include_str!("../assets/report.html");
@@ -19,6 +22,13 @@ const PLOT_SCRIPT: &str = include_str!("../assets/uPlot.iife.min.js");
 /// in the series.
 const POINTS: usize = 2_000;
 const ROWS: usize = 60;
+
+/// How lines of agents are drawn. Good agents have filled shapes and long dashes or none, bad ones
+/// hollow shapes and short dashes; the numbers are points on and off. The style sheet has as many
+/// colours a side as there are shapes.
+const SHAPES: [&str; 4] = ["circle", "square", "diamond", "triangle"];
+const GOOD_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
+const BAD_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
 
 /// The percentage of its start below which an agent counts as ruined.
 const RUINED: u128 = 1;
@@ -40,6 +50,7 @@ struct Page<'a> {
     command: &'a str,
     scenario: &'a str,
     description: &'a str,
+    early_end: Option<String>,
     seed: u64,
     model: &'a str,
     incentive: &'a str,
@@ -66,6 +77,7 @@ impl<'a> Page<'a> {
             command,
             scenario: &run.scenario,
             description: &run.description,
+            early_end: early_end(run),
             seed: run.seed,
             model: &run.model,
             incentive: run.incentive,
@@ -146,6 +158,7 @@ struct Data {
     test: String,
     features: String,
     classes: String,
+    clamped: Option<String>,
 }
 
 impl Data {
@@ -156,6 +169,7 @@ impl Data {
             test: count(run.data.test),
             features: count(run.data.features),
             classes: count(run.data.classes),
+            clamped: clamped(run),
         }
     }
 }
@@ -265,19 +279,52 @@ struct Chart<'a> {
 struct ChartAgent<'a> {
     name: &'a str,
     good: bool,
+    line: LineStyle,
     balance: Vec<f64>,
+}
+
+/// By what the line of an agent is known.
+#[derive(Debug, Serialize, PartialEq, Eq, Hash)]
+struct LineStyle {
+    /// A variable of the style sheet.
+    color: String,
+    dash: &'static [u8],
+    shape: &'static str,
+}
+
+impl LineStyle {
+    /// That of the agent at `place` among those of its side. Every fourth has the same colour;
+    /// shapes shift and dashes change with every four, so that 48 a side differ.
+    fn of(good: bool, place: usize) -> Self {
+        let kinds = SHAPES.len();
+        let (color, round) = (place % kinds, place / kinds);
+        let shape = (color + round) % kinds;
+        let (side, dashes, shape) = if good {
+            ("good", GOOD_DASHES, shape)
+        } else {
+            ("bad", BAD_DASHES, kinds - 1 - shape)
+        };
+        Self {
+            color: format!("{side}-{color}"),
+            dash: dashes[round % dashes.len()],
+            shape: SHAPES[shape],
+        }
+    }
 }
 
 impl<'a> Chart<'a> {
     fn of(run: &'a Run) -> Self {
         let rows: Vec<_> = thinned(&run.series, POINTS).collect();
-        let agent = |(place, agent): (usize, &'a AgentOutcome)| ChartAgent {
-            name: &agent.name,
-            good: agent.good,
-            balance: rows
-                .iter()
-                .map(|row| percent(row.balances[place], agent.start_balance))
-                .collect(),
+        let agent = |(place, agent): (usize, &'a AgentOutcome)| {
+            let same_side = |before: &&AgentOutcome| before.good == agent.good;
+            let before = run.agents[..place].iter().filter(same_side).count();
+            let balance = |row: &&SeriesRow| percent(row.balances[place], agent.start_balance);
+            ChartAgent {
+                name: &agent.name,
+                good: agent.good,
+                line: LineStyle::of(agent.good, before),
+                balance: rows.iter().map(balance).collect(),
+            }
         };
         Self {
             days: rows.iter().map(|row| days(row.seconds)).collect(),
@@ -305,6 +352,10 @@ fn thinned(rows: &[SeriesRow], most: usize) -> impl Iterator<Item = &SeriesRow> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use cotrain_simulator::run::End;
+
     use super::*;
     use crate::fixture;
 
@@ -339,6 +390,44 @@ mod tests {
         assert_eq!(chart["agents"][1]["good"], false);
         assert_eq!(chart["agents"][1]["balance"][0], 100.0);
         assert_eq!(chart["baseline"], 76.4);
+    }
+
+    #[test]
+    fn lines_of_many_agents_differ() {
+        let styles: HashSet<_> = (0..48)
+            .flat_map(|place| [true, false].map(|good| LineStyle::of(good, place)))
+            .collect();
+        assert_eq!(styles.len(), 96);
+        // Without colours too, for 12 a side.
+        let plain: HashSet<_> = (0..12)
+            .flat_map(|place| [true, false].map(|good| LineStyle::of(good, place)))
+            .map(|style| (style.dash, style.shape))
+            .collect();
+        assert_eq!(plain.len(), 24);
+        assert!(styles.iter().all(|style| STYLE.contains(&style.color)));
+
+        let mut run = fixture::run();
+        run.agents.swap(0, 1);
+        run.agents.push(run.agents[1].clone());
+        run.series.iter_mut().for_each(|row| row.balances.push(0));
+        let chart = chart_of(&page(&run));
+        let colors: Vec<_> = (0..3)
+            .map(|place| &chart["agents"][place]["line"]["color"])
+            .collect();
+        assert_eq!(colors, ["bad-0", "good-0", "good-1"]);
+    }
+
+    #[test]
+    fn a_run_that_ended_early_says_so_at_the_head() {
+        let mut run = fixture::run();
+        assert!(!page(&run).contains("unclaimed."));
+        run.end = End::Stuck;
+        let page = page(&run);
+        let head = between(&page, "<header>", "</header>");
+        assert!(
+            head.contains("nobody could pay the gas of a claim"),
+            "{head}"
+        );
     }
 
     #[test]

@@ -1,141 +1,180 @@
-//! The directory of results: all of a run's files at once, or none of them.
+//! The directory of results. Every file is written under another name and then moved to its own,
+//! `summary.json` last: no file is ever half-written, and where there is a summary, all of it is
+//! there. The directory itself stays in its place, for it may be a mount point, be reached by a
+//! link, or be where the user's shell stands.
 
 use std::{
     fs,
-    io::{self, ErrorKind},
-    path::{self, Path, PathBuf},
-    process,
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 
-/// The names of all files of a run.
-pub(crate) const FILES: [&str; 6] = [
-    "report.html",
-    SUMMARY,
+/// The names of all files of a run, in the order in which they are put there.
+pub(crate) const FILES: [&str; 7] = [
+    SCENARIO,
     "series.csv",
     "series.parquet",
     "events.csv",
     "events.parquet",
+    "report.html",
+    SUMMARY,
 ];
 
+const SCENARIO: &str = "scenario.toml";
 const SUMMARY: &str = "summary.json";
 
-/// A directory that may be written: not there, empty, or holding results of the same run.
+/// How names of files begin and end that are not complete yet.
+const UNFINISHED: (&str, &str) = (".cotrain-", ".partial");
+
+/// A directory that is there, can be written, and holds nothing but results of the same run.
 #[derive(Debug)]
 pub(crate) struct Results {
     directory: PathBuf,
+    /// The directories that were made for it, the deepest first.
+    made: Vec<PathBuf>,
 }
 
 impl Results {
-    /// Checks before a run that its results may go to `directory`.
+    /// Makes sure before a run that its results can go to `directory`. `scenario` is the text of
+    /// the scenario: with the seed, it tells whether results that are there may be replaced.
     pub(crate) fn prepare(directory: &Path, scenario: &str, seed: u64) -> Result<Self, Failure> {
         let shown = directory.display();
-        let free = absolute(directory).and_then(|directory| {
-            Ok(is_free(&directory, scenario, seed)?.then_some(Self { directory }))
-        });
-        match free.with_context(|| format!("cannot put results into {shown}")) {
-            Ok(Some(results)) => Ok(results),
-            Ok(None) => Err(Failure::Mistake(anyhow!(
-                "{shown} holds something else than results of `{scenario}` with seed {seed}; \
-                 name another directory with --out, or empty this one"
-            ))),
-            Err(error) => Err(Failure::Mistake(error)),
+        let failed = || format!("cannot put results into {shown}");
+        let obstacle = obstacle(directory, scenario, seed)
+            .with_context(failed)
+            .map_err(Failure::Mistake)?;
+        if let Some(obstacle) = obstacle {
+            return Err(Failure::Mistake(anyhow!(
+                "{shown} holds {obstacle}; only results of the same scenario with seed {seed} are \
+                 replaced: name another directory with --out, or empty this one"
+            )));
         }
+        let made = directory
+            .ancestors()
+            .take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+        let results = Self {
+            directory: directory.to_owned(),
+            made: made.map(Path::to_owned).collect(),
+        };
+        // Only to write there proves that it can be done.
+        fs::create_dir_all(directory)
+            .and_then(|()| unfinished(directory).map(drop))
+            .with_context(failed)
+            .map_err(Failure::Mistake)?;
+        Ok(results)
     }
 
-    /// Writes the files into a directory beside, which then takes the place of the results that
-    /// were there.
+    /// Puts the files there, in place of those of the same names, and removes what an interrupted
+    /// run has left behind.
     pub(crate) fn write(&self, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
-        if let Some(above) = self.directory.parent() {
-            fs::create_dir_all(above)?;
+        self.sweep()?;
+        let stage = |(name, content): &(_, Vec<u8>)| {
+            let mut file = unfinished(&self.directory)?;
+            file.write_all(content)?;
+            Ok((self.directory.join(name), file))
+        };
+        let staged: Vec<_> = files.iter().map(stage).collect::<io::Result<_>>()?;
+        // From here to the last file, old and new ones may stand together: a summary would hide it.
+        match fs::remove_file(self.directory.join(SUMMARY)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        let staged = self.beside("partial");
-        let written = fill(&staged, files).and_then(|()| self.replace_by(&staged));
-        if written.is_err() {
-            // The first error is the one to tell.
-            let _ = fs::remove_dir_all(&staged);
+        for (path, file) in staged {
+            file.persist(path)?;
         }
-        written
+        Ok(())
     }
 
-    fn replace_by(&self, staged: &Path) -> io::Result<()> {
-        let old = self.beside("old");
-        match fs::rename(&self.directory, &old) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return fs::rename(staged, &self.directory);
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            if is_unfinished(&entry.file_name().to_string_lossy()) {
+                fs::remove_file(entry.path())?;
             }
-            Err(error) => return Err(error),
         }
-        if let Err(error) = fs::rename(staged, &self.directory) {
-            fs::rename(&old, &self.directory)?;
-            return Err(error);
-        }
-        fs::remove_dir_all(old)
-    }
-
-    /// A hidden directory on the same file system, of this process alone.
-    fn beside(&self, role: &str) -> PathBuf {
-        let name = self
-            .directory
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
-        self.directory
-            .with_file_name(format!(".{name}.{role}-{}", process::id()))
+        Ok(())
     }
 }
 
-/// The path that stays the same when the directory is replaced.
-fn absolute(directory: &Path) -> io::Result<PathBuf> {
-    if directory.exists() {
-        directory.canonicalize()
-    } else {
-        path::absolute(directory)
+impl Drop for Results {
+    /// Takes away the directories that were made for a run that failed. A directory that holds
+    /// something is not removed by this.
+    fn drop(&mut self) {
+        for directory in &self.made {
+            let _ = fs::remove_dir(directory);
+        }
     }
 }
 
-fn is_free(directory: &Path, scenario: &str, seed: u64) -> io::Result<bool> {
+/// A file in `directory` that vanishes unless it is moved to another name.
+fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new();
+    file.prefix(UNFINISHED.0).suffix(UNFINISHED.1);
+    // A temporary file is its owner's alone. Results are as open as any other file of the user's.
+    #[cfg(unix)]
+    file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    file.tempfile_in(directory)
+}
+
+fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
+}
+
+/// What is in `directory` that this run may not replace, if there is anything.
+///
+/// Results without a summary are of a run that was interrupted while it wrote them, and need no
+/// care.
+fn obstacle(directory: &Path, scenario: &str, seed: u64) -> io::Result<Option<String>> {
     #[derive(Deserialize)]
     struct Identity {
-        scenario: String,
         seed: u64,
     }
-    if !directory.exists() {
-        // What lies above is made later; a file there cannot become a directory.
-        return match directory.ancestors().find(|above| above.exists()) {
-            Some(above) => above.read_dir().map(|_| true),
-            None => Ok(true),
-        };
-    }
-    let mut empty = true;
-    for entry in fs::read_dir(directory)? {
-        empty = false;
-        if !FILES
-            .iter()
-            .any(|&name| entry.as_ref().is_ok_and(|entry| entry.file_name() == name))
-        {
-            return Ok(false);
-        }
-    }
-    let identity = || {
-        let summary = fs::read(directory.join(SUMMARY)).ok()?;
-        serde_json::from_slice::<Identity>(&summary).ok()
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
     };
-    Ok(empty || identity().is_some_and(|it| it.scenario == scenario && it.seed == seed))
+    let mut empty = true;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = FILES.contains(&&*name) || is_unfinished(&name);
+        if !ours || entry.file_type()?.is_dir() {
+            return Ok(Some(format!("`{name}`")));
+        }
+        empty &= is_unfinished(&name);
+    }
+    if empty {
+        return Ok(None);
+    }
+    match if_there(fs::read(directory.join(SCENARIO)))? {
+        None => return Ok(Some(format!("files of results, but no {SCENARIO}"))),
+        Some(text) if text != scenario.as_bytes() => {
+            return Ok(Some("results of another scenario".to_owned()));
+        }
+        Some(_) => {}
+    }
+    let Some(summary) = if_there(fs::read(directory.join(SUMMARY)))? else {
+        return Ok(None);
+    };
+    Ok(match serde_json::from_slice(&summary) {
+        Ok(Identity { seed: of }) if of == seed => None,
+        Ok(Identity { seed: of }) => Some(format!("results with seed {of}")),
+        Err(_) => Some(format!("a {SUMMARY} without a seed")),
+    })
 }
 
-fn fill(directory: &Path, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
-    // Left behind by an interrupted process that had the same number.
-    let _ = fs::remove_dir_all(directory);
-    fs::create_dir(directory)?;
-    files
-        .iter()
-        .try_for_each(|(name, content)| fs::write(directory.join(name), content))
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 #[cfg(test)]
@@ -145,14 +184,18 @@ mod tests {
     use super::*;
 
     const SEED: u64 = 7;
+    const TEXT: &str = "description = \"a scenario\"\n";
 
     fn files(content: &str) -> Vec<(&'static str, Vec<u8>)> {
         let summary = format!(r#"{{"scenario":"s","seed":{SEED},"digest":"{content}"}}"#);
         vec![
-            (SUMMARY, summary.into_bytes()),
-            ("series.csv", content.as_bytes().to_vec()),
+            (SCENARIO, TEXT.into()),
+            ("series.csv", content.into()),
+            (SUMMARY, summary.into()),
         ]
     }
+
+    const NAMES: [&str; 3] = [SCENARIO, "series.csv", SUMMARY];
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).expect("a directory");
@@ -168,97 +211,145 @@ mod tests {
         tempfile::tempdir().expect("a temporary directory")
     }
 
+    fn put(directory: &Path, name: &str, content: &str) {
+        fs::write(directory.join(name), content).expect("written");
+    }
+
+    fn prepared(out: &Path) -> Results {
+        Results::prepare(out, TEXT, SEED).expect("free")
+    }
+
+    fn mistake(out: &Path) -> String {
+        let failure = Results::prepare(out, TEXT, SEED).expect_err("not free");
+        assert!(matches!(failure, Failure::Mistake(_)));
+        let said = format!("{:#}", failure.error());
+        said.replace(&out.display().to_string(), "OUT")
+    }
+
     #[test]
-    fn results_of_the_same_run_are_replaced_whole() {
+    fn results_of_the_same_run_are_replaced() {
         let above = above();
         let out = above.path().join("deep/er/s-7");
         for content in ["first", "second"] {
-            let results = Results::prepare(&out, "s", SEED).expect("free");
-            results.write(&files(content)).expect("written");
+            prepared(&out).write(&files(content)).expect("written");
             assert_eq!(
                 fs::read_to_string(out.join("series.csv")).expect("a file"),
                 content
             );
+            assert_eq!(names(&out), NAMES);
         }
-        assert_eq!(names(&out), ["series.csv", SUMMARY]);
-        assert_eq!(
-            names(out.parent().expect("a parent")),
-            ["s-7"],
-            "nothing is left beside"
-        );
-    }
-
-    #[test]
-    fn an_empty_directory_is_taken() {
-        let out = above();
-        Results::prepare(out.path(), "s", SEED)
-            .expect("free")
-            .write(&files("new"))
-            .expect("written");
-        assert_eq!(names(out.path()), ["series.csv", SUMMARY]);
     }
 
     #[test]
     fn what_is_not_ours_is_left_alone() {
         let refused = |fill: &dyn Fn(&Path)| {
             let out = above();
+            prepared(out.path()).write(&files("old")).expect("written");
             fill(out.path());
             let before = names(out.path());
-            let failure = Results::prepare(out.path(), "s", SEED).expect_err("not free");
-            assert!(matches!(failure, Failure::Mistake(_)));
+            let said = mistake(out.path());
             assert_eq!(names(out.path()), before);
-            failure
-                .error()
-                .to_string()
-                .replace(&out.path().display().to_string(), "OUT")
+            said
         };
-        let put = |out: &Path, name, content| fs::write(out.join(name), content).expect("written");
-        insta::assert_snapshot!(refused(&|out| put(out, "thesis.tex", "")), @"OUT holds something else than results of `s` with seed 7; name another directory with --out, or empty this one");
-        // A file of the user's among ours; results of another seed; no summary to tell whose it is.
-        refused(&|out| {
-            put(out, SUMMARY, r#"{"scenario":"s","seed":7}"#);
-            put(out, "notes.txt", "");
-        });
-        refused(&|out| put(out, SUMMARY, r#"{"scenario":"s","seed":8}"#));
-        refused(&|out| put(out, "series.csv", ""));
+        insta::assert_snapshot!(refused(&|out| put(out, "thesis.tex", "")), @"OUT holds `thesis.tex`; only results of the same scenario with seed 7 are replaced: name another directory with --out, or empty this one");
+        let holds = |fill: &dyn Fn(&Path)| {
+            let said = refused(fill);
+            said.split(';').next().unwrap_or_default().to_owned()
+        };
+        insta::assert_snapshot!(holds(&|out| put(out, SUMMARY, r#"{"seed":8}"#)), @"OUT holds results with seed 8");
+        insta::assert_snapshot!(holds(&|out| put(out, SUMMARY, "{}")), @"OUT holds a summary.json without a seed");
+        insta::assert_snapshot!(holds(&|out| put(out, SCENARIO, "gas_price = 1")), @"OUT holds results of another scenario");
+        insta::assert_snapshot!(holds(&|out| fs::remove_file(out.join(SCENARIO)).expect("removed")), @"OUT holds files of results, but no scenario.toml");
+        insta::assert_snapshot!(holds(&|out| fs::create_dir(out.join("events.csv")).expect("made")), @"OUT holds `events.csv`");
     }
 
     #[test]
-    fn a_file_in_the_way_is_a_mistake() {
+    fn a_directory_that_cannot_be_made_is_a_mistake_and_leaves_nothing() {
         let above = above();
-        let file = above.path().join("file");
-        fs::write(&file, "").expect("written");
-        for out in [file.clone(), file.join("below")] {
-            let failure = Results::prepare(&out, "s", SEED).expect_err("a file");
-            assert!(matches!(failure, Failure::Mistake(_)));
-        }
+        put(above.path(), "file", "");
+        mistake(&above.path().join("file"));
+        mistake(&above.path().join("file/below"));
+        // The first directory can be made, the one in it has too long a name.
+        mistake(&above.path().join("new").join("x".repeat(300)));
+        assert_eq!(names(above.path()), ["file"]);
     }
 
     #[test]
-    fn a_failure_while_writing_keeps_the_old_results() {
+    fn a_run_that_fails_takes_its_directories_away() {
         let above = above();
-        let out = above.path().join("s-7");
-        let results = Results::prepare(&out, "s", SEED).expect("free");
+        let out = above.path().join("runs/s-7");
+        drop(prepared(&out));
+        assert!(names(above.path()).is_empty());
+        fs::create_dir_all(&out).expect("made");
+        drop(prepared(&out));
+        assert!(out.is_dir(), "the user's own directory stays");
+    }
+
+    #[test]
+    fn a_summary_stands_for_complete_results() {
+        let out = above();
+        let results = prepared(out.path());
         results.write(&files("old")).expect("written");
-        let mut broken = files("new");
-        broken.push(("no/such/directory", Vec::new()));
-        results.write(&broken).expect_err("cannot be written");
-        assert_eq!(
-            fs::read_to_string(out.join("series.csv")).expect("a file"),
-            "old"
-        );
-        assert_eq!(names(above.path()), ["s-7"], "nothing half-written is left");
+        fs::remove_file(out.path().join("series.csv")).expect("removed");
+        fs::create_dir(out.path().join("series.csv")).expect("made");
+        results
+            .write(&files("new"))
+            .expect_err("a directory is in the way");
+        assert_eq!(names(out.path()), NAMES[..2]);
     }
 
     #[test]
-    fn an_interrupted_run_is_not_in_the_way() {
+    fn what_an_interrupted_run_left_is_swept_away() {
+        let out = above();
+        let (_, left) = unfinished(out.path())
+            .and_then(|file| Ok(file.keep()?))
+            .expect("a file");
+        assert!(is_unfinished(&names(out.path())[0]));
+        prepared(out.path()).write(&files("new")).expect("written");
+        assert!(!left.exists());
+        // Interrupted before the summary, the results of whatever seed are incomplete.
+        fs::remove_file(out.path().join(SUMMARY)).expect("removed");
+        prepared(out.path())
+            .write(&files("again"))
+            .expect("written");
+        assert_eq!(names(out.path()), NAMES);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_files_are_as_open_as_others() {
+        use std::os::unix::fs::{MetadataExt, symlink};
         let above = above();
-        let out = above.path().join("s-7");
-        let results = Results::prepare(&out, "s", SEED).expect("free");
-        let partial = results.beside("partial");
-        fs::create_dir(&partial).expect("made");
-        fs::write(partial.join("half"), "").expect("written");
-        results.write(&files("new")).expect("written");
-        assert_eq!(names(&out), ["series.csv", SUMMARY]);
+        let (real, link) = (above.path().join("real"), above.path().join("link"));
+        fs::create_dir(&real).expect("made");
+        let before = fs::metadata(&real).expect("a directory").ino();
+        symlink("real", &link).expect("linked");
+        for content in ["first", "second"] {
+            prepared(&link).write(&files(content)).expect("written");
+        }
+        assert!(link.is_symlink());
+        assert_eq!(fs::metadata(&real).expect("a directory").ino(), before);
+        assert_eq!(names(&real), NAMES);
+        put(above.path(), "other", "");
+        let mode = |path: &Path| fs::metadata(path).expect("a file").mode();
+        assert_eq!(mode(&real.join(SUMMARY)), mode(&above.path().join("other")));
+
+        symlink("nowhere", above.path().join("dangling")).expect("linked");
+        mistake(&above.path().join("dangling"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_cannot_be_written_is_a_mistake() {
+        use std::os::unix::fs::PermissionsExt;
+        let above = above();
+        let out = above.path().join("locked");
+        fs::create_dir(&out).expect("made");
+        fs::set_permissions(&out, fs::Permissions::from_mode(0o555)).expect("locked");
+        // Nothing is locked to root.
+        if unfinished(&out).is_err() {
+            insta::assert_snapshot!(mistake(&out).split(" at ").next().unwrap_or_default(), @"cannot put results into OUT: Permission denied (os error 13)");
+            mistake(&out.join("below"));
+        }
     }
 }

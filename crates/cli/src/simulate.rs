@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         Some(out) => out.clone(),
         None => PathBuf::from("runs").join(format!("{}-{}", scenario.name(), arguments.seed)),
     };
-    let results = Results::prepare(&out, scenario.name(), arguments.seed)?;
+    let results = Results::prepare(&out, scenario.text(), arguments.seed)?;
 
     let options = Options {
         seed: arguments.seed,
@@ -62,12 +62,13 @@ fn files(run: &Run, command: &str) -> anyhow::Result<Vec<(&'static str, Vec<u8>)
     let mut json = serde_json::to_vec_pretty(&Summary::with_details(run))?;
     json.push(b'\n');
     let contents = [
-        report::html(run, command)?.into_bytes(),
-        json,
+        run.scenario_text.clone().into_bytes(),
         tables::series_csv(run),
         tables::series_parquet(run)?,
         tables::events_csv(run),
         tables::events_parquet(run)?,
+        report::html(run, command)?.into_bytes(),
+        json,
     ];
     Ok(results::FILES.into_iter().zip(contents).collect())
 }

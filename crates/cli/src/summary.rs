@@ -1,6 +1,9 @@
 //! The figures of a run, for programs.
 
-use cotrain_simulator::run::{AgentOutcome, Run};
+use cotrain_simulator::{
+    run::{AgentOutcome, End, Run},
+    tables::days,
+};
 use serde::{Serialize, Serializer};
 
 /// What `--json` prints; with the details, `summary.json`.
@@ -75,17 +78,14 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Seconds in days.
-pub(crate) fn days(seconds: u64) -> f64 {
-    // Seconds of a simulation are far below 2^53.
-    #[allow(clippy::cast_precision_loss)]
-    let seconds = seconds as f64;
-    seconds / 86_400.0
-}
-
 /// A difference of accuracies without what the subtraction of floats adds to it.
 fn rounded(difference: f64) -> f64 {
     (difference * 1e9).round() / 1e9
+}
+
+/// Contributions of which something was still to be claimed at the end.
+pub(crate) fn unclaimed(run: &Run) -> u64 {
+    run.series.last().map_or(0, |row| row.unclaimed)
 }
 
 /// Gas of a contribution on average, to the nearest; 0 where there is none.
@@ -112,13 +112,16 @@ struct Details<'a> {
     description: &'a str,
     model: &'a str,
     incentive: &'a str,
+    /// Why the run ended.
+    end: &'static str,
+    unclaimed: u64,
     data: Data,
     accuracy: AccuracyDetails,
     /// Contributions that taught the model something.
     changed: u64,
     refunds: u64,
     /// Shares taken by reporting, without late claims.
-    reports: u64,
+    reports_alone: u64,
     late_claims: u64,
     gas: GasDetails,
     agents: Vec<AgentDetails<'a>>,
@@ -133,6 +136,8 @@ struct Data {
     test_samples: u64,
     features: u64,
     classes: u64,
+    /// Numbers beyond the bounds of the dense encoding, moved to them.
+    clamped: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -157,7 +162,7 @@ struct AgentDetails<'a> {
     end_wei: String,
     contributions: u64,
     refunds: u64,
-    reports: u64,
+    reports_alone: u64,
     late_claims: u64,
     gas: u64,
 }
@@ -168,12 +173,19 @@ impl<'a> Details<'a> {
             description: &run.description,
             model: &run.model,
             incentive: run.incentive,
+            end: match run.end {
+                End::Settled => "settled",
+                End::Stuck => "stuck",
+                End::Limit => "limit",
+            },
+            unclaimed: unclaimed(run),
             data: Data {
                 initial_samples: run.data.initial,
                 remaining_samples: run.data.remaining,
                 test_samples: run.data.test,
                 features: run.data.features,
                 classes: run.data.classes,
+                clamped: run.data.clamped,
             },
             accuracy: AccuracyDetails {
                 initial_float: run.accuracy.initial_float,
@@ -182,7 +194,7 @@ impl<'a> Details<'a> {
             },
             changed: run.counts.changed,
             refunds: run.counts.refunds,
-            reports: run.counts.reports,
+            reports_alone: run.counts.reports,
             late_claims: run.counts.late_claims,
             gas: GasDetails {
                 deployment: run.gas.deployment,
@@ -205,7 +217,7 @@ impl<'a> AgentDetails<'a> {
             end_wei: agent.end_balance.to_string(),
             contributions: agent.contributions,
             refunds: agent.refunds,
-            reports: agent.reports,
+            reports_alone: agent.reports,
             late_claims: agent.late_claims,
             gas: agent.gas,
         }
@@ -257,12 +269,15 @@ mod tests {
           "description": "An honest and a hostile agent, made up.",
           "model": "sparse perceptron",
           "incentive": "deposit, refund, take",
+          "end": "settled",
+          "unclaimed": 0,
           "data": {
             "initial_samples": 664,
             "remaining_samples": 7636,
             "test_samples": 2075,
             "features": 2000,
-            "classes": 2
+            "classes": 2,
+            "clamped": 0
           },
           "accuracy": {
             "initial_float": 0.612,
@@ -271,7 +286,7 @@ mod tests {
           },
           "changed": 321,
           "refunds": 1000,
-          "reports": 150,
+          "reports_alone": 150,
           "late_claims": 20,
           "gas": {
             "deployment": 5000000,
@@ -286,7 +301,7 @@ mod tests {
               "end_wei": "15056000000000000000000",
               "contributions": 1100,
               "refunds": 980,
-              "reports": 150,
+              "reports_alone": 150,
               "late_claims": 20,
               "gas": 240000000
             },
@@ -297,7 +312,7 @@ mod tests {
               "end_wei": "48000000000000000000",
               "contributions": 100,
               "refunds": 20,
-              "reports": 0,
+              "reports_alone": 0,
               "late_claims": 0,
               "gas": 15000000
             }
@@ -306,6 +321,18 @@ mod tests {
           "seconds": 691200
         }
         "#);
+    }
+
+    #[test]
+    fn how_a_run_ended() {
+        let mut run = fixture::run();
+        let last = run.series.len() - 1;
+        run.series[last].unclaimed = 75;
+        for (end, name) in [(End::Stuck, "stuck"), (End::Limit, "limit")] {
+            run.end = end;
+            let details = Details::of(&run);
+            assert_eq!((details.end, details.unclaimed), (name, 75));
+        }
     }
 
     #[test]

@@ -171,7 +171,8 @@ fn help_teaches() {
 
     What it writes into the directory of results:
       report.html                        charts and figures, to open in a browser
-      summary.json                       the figures, for programs
+      summary.json                       the figures, for programs; written last
+      scenario.toml                      the scenario, to run it again
       series.csv, series.parquet         accuracy and balances over time
       events.csv, events.parquet         every contribution and every claim
 
@@ -181,6 +182,9 @@ fn help_teaches() {
       cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
       cotrain simulate my/own.toml --out results            a scenario of your own
       cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
+
+    In summary.json and with --json, `reports` counts late claims too: all that was taken of the
+    deposits of others. `details` in summary.json has `reports_alone` and `late_claims`.
 
     The same scenario, data and seed give the same results on every machine, but for the wall time;
     the digest tells whether they are.
@@ -314,7 +318,10 @@ fn json_is_one_object_with_exactly_these_keys() {
         .expect("details");
     assert_eq!(summary, json, "the file has the same and details");
     let apart = |key: &str| details[key].as_u64().expect("a count");
-    assert_eq!(json["reports"], apart("reports") + apart("late_claims"));
+    assert_eq!(
+        json["reports"],
+        apart("reports_alone") + apart("late_claims")
+    );
 }
 
 #[test]
@@ -332,12 +339,13 @@ fn the_same_seed_gives_the_same_files() {
             "events.csv",
             "events.parquet",
             "report.html",
+            "scenario.toml",
             "series.csv",
             "series.parquet",
             "summary.json"
         ]
     );
-    // The other two tell the wall time.
+    // The report and the summary tell the wall time.
     for file in files
         .iter()
         .filter(|name| name.starts_with("events") || name.starts_with("series"))
@@ -371,7 +379,7 @@ fn results_of_the_same_run_are_replaced_and_others_kept() {
     let said = folder
         .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "results"])
         .mistake();
-    insta::assert_snapshot!(said, @"error: results holds something else than results of `tiny` with seed 2; name another directory with --out, or empty this one");
+    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario with seed 2 are replaced: name another directory with --out, or empty this one");
     assert_eq!(folder.read("results/summary.json"), before);
 }
 

@@ -31,8 +31,6 @@ use parquet::{
 
 use crate::run::{Run, percent};
 
-const SECONDS_A_DAY: f64 = 86_400.0;
-
 /// Digits of the widest decimal that readers of Parquet agree on, and the bytes it takes.
 const DECIMAL_DIGITS: u32 = 38;
 const DECIMAL_BYTES: i32 = 16;
@@ -65,6 +63,15 @@ pub fn events_parquet(run: &Run) -> Result<Vec<u8>, ParquetError> {
     parquet("events", &events(run))
 }
 
+/// Seconds in days.
+#[must_use]
+pub fn days(seconds: u64) -> f64 {
+    // Seconds of a simulation are far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = seconds as f64;
+    seconds / 86_400.0
+}
+
 /// A named column of a table.
 struct Column<'a> {
     name: String,
@@ -90,12 +97,7 @@ impl<'a> Column<'a> {
 
 fn series(run: &Run) -> Vec<Column<'_>> {
     let rows = &run.series;
-    // Seconds of a simulation are far below 2^53.
-    #[allow(clippy::cast_precision_loss)]
-    let days = rows
-        .iter()
-        .map(|row| row.seconds as f64 / SECONDS_A_DAY)
-        .collect();
+    let days = rows.iter().map(|row| days(row.seconds)).collect();
     let mut columns = vec![
         Column::new(
             "seconds",
