@@ -5,6 +5,7 @@
 //! A failure prints the seed. `COTRAIN_SEED=<seed> cargo test -p cotrain-tests --test differential`
 //! replays it; `COTRAIN_STEPS=<n>` makes runs longer or shorter.
 
+mod initialization;
 mod operations;
 mod pair;
 mod random;
@@ -25,7 +26,7 @@ const AUTHORS: [Address; 4] = [
     Address::repeat_byte(4),
 ];
 const STRANGER: Address = Address::repeat_byte(9);
-const STEPS: usize = 1_200;
+const STEPS: usize = 2_000;
 
 #[test]
 fn sparse_perceptron() {

@@ -91,6 +91,7 @@ impl Pair {
             self.compare_money(step);
             self.compare_model(step);
         }
+        self.compare_records();
         // Operations that never succeed, or never fail, would compare nothing.
         for (operation, least) in [
             ("contribute", 50),
@@ -185,6 +186,27 @@ impl Pair {
                 "good({author}) after step {step}, {}",
                 self.context
             );
+        }
+    }
+
+    /// Every root, settlement and reporter's mark there is.
+    fn compare_records(&mut self) {
+        for position in 0..=self.twin.contribution_count() {
+            let root = self.read(state::root(position));
+            let expected = U256::from_be_bytes(self.twin.root(position).0);
+            assert_eq!(root, expected, "root {position}, {}", self.context);
+            let settlement = self.read(state::settlement(position));
+            let expected = self.twin.settlement(position);
+            assert_eq!(
+                settlement, expected,
+                "settlement {position}, {}",
+                self.context
+            );
+            for reporter in AUTHORS {
+                let reported = self.read(state::reported(position, reporter));
+                let expected = U256::from(u8::from(self.twin.reported(position, reporter)));
+                assert_eq!(reported, expected, "reported {position}, {}", self.context);
+            }
         }
     }
 

@@ -33,6 +33,9 @@
 //! # Ok::<(), cotrain_protocol::Rejection>(())
 //! ```
 
+// A contract has no floats; where the two must agree, there are none here either.
+#![deny(clippy::float_arithmetic, clippy::disallowed_types)]
+
 pub mod classifier;
 pub mod record;
 mod rejection;

@@ -149,11 +149,13 @@ impl<C: Chain> Economy<C> {
         let receipt = match self.send(transaction) {
             Ok(Some(receipt)) => receipt,
             Ok(None) => return Ok(None),
-            Err(ChainError::Halted { .. }) => return Err(too_large()),
-            Err(ChainError::Reverted {
-                revert: Revert::Contract(Rejection::TooManyFeatures { .. }),
-                ..
-            }) => return Err(too_large()),
+            Err(
+                ChainError::Halted { .. }
+                | ChainError::Reverted {
+                    revert: Revert::Contract(Rejection::TooManyFeatures { .. }),
+                    ..
+                },
+            ) => return Err(too_large()),
             Err(error) => return Err(error.into()),
         };
         let sent = self.twin.contribute(author, now, deposit, &batch)?;

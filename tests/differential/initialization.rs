@@ -1,0 +1,145 @@
+//! A model before its initialisation is closed: who may write, close and teach.
+
+use alloy_primitives::{Address, U256};
+use cotrain_bindings::{self as bindings, Revert};
+use cotrain_chain::{Chain, ChainError, Config, Embedded, Transaction};
+use cotrain_protocol::{
+    Rejection,
+    classifier::{Classifier, Hosted, Kind},
+    sample::{Item, encode_batch},
+    trainer::{Incentive, Waits},
+};
+use rand::{RngExt, SeedableRng, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{OWNER, START, STRANGER, random};
+
+/// Teaches in place of a trainer.
+const TEACHER: Address = Address::repeat_byte(7);
+
+#[test]
+fn whoever_writes_closes_or_teaches_when() {
+    for kind in Kind::ALL {
+        for seed in 1..=12 {
+            run(kind, seed);
+        }
+    }
+}
+
+fn run(kind: Kind, seed: u64) {
+    let context = format!("{kind}, seed {seed}");
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let parameters = *random::classifier(kind, &mut chance).parameters();
+    let empty = Classifier::new(parameters).expect("good parameters");
+    let mut chain = Embedded::new(Config {
+        start: START,
+        gas_price: 0,
+    });
+    let model = create(&mut chain, &empty);
+    let size = empty.words().len() as u64;
+    let mut twin = Hosted::new(OWNER, empty);
+    for step in 0..60 {
+        let caller = *[OWNER, OWNER, OWNER, STRANGER, TEACHER]
+            .choose(&mut chance)
+            .expect("callers");
+        let (call, expected) = match chance.random_range(0..12) {
+            0..8 => {
+                let offset = chance.random_range(0..=size);
+                let count = chance.random_range(0..=3);
+                let words: Vec<U256> = (0..count)
+                    .map(|_| U256::from_limbs(chance.random()))
+                    .collect();
+                let call = bindings::write(usize::try_from(offset).expect("small"), &words);
+                (call, twin.write(caller, offset, &words))
+            }
+            // Rarely, so that most steps come before.
+            8 if step > 30 => {
+                let trainer = *[Address::ZERO, TEACHER]
+                    .choose(&mut chance)
+                    .expect("trainers");
+                (bindings::close(trainer), twin.close(caller, trainer))
+            }
+            _ => {
+                // An empty sparse sample is well formed, a dense one is not.
+                let items = [Item {
+                    label: 1,
+                    sample: &[],
+                }];
+                let batch = encode_batch(&items).expect("a short sample");
+                (
+                    bindings::learn(&batch),
+                    twin.learn(caller, &batch).map(|_| ()),
+                )
+            }
+        };
+        let sent = chain
+            .send(Transaction::call(caller, model, call))
+            .map(|_| ());
+        match (sent, expected) {
+            (Ok(()), Ok(())) => {}
+            (
+                Err(ChainError::Reverted {
+                    revert: Revert::Contract(seen),
+                    ..
+                }),
+                Err(expected),
+            ) => {
+                assert_eq!(seen, expected, "step {step}, {context}");
+            }
+            (sent, expected) => panic!("step {step}: chain {sent:?}, twin {expected:?}; {context}"),
+        }
+        assert_eq!(
+            read(&mut chain, model, size),
+            twin.classifier().words(),
+            "step {step}, {context}"
+        );
+    }
+    let late = twin.write(OWNER, 0, &[]);
+    let open = twin.trainer().is_none();
+    assert_eq!(
+        late,
+        if open {
+            Ok(())
+        } else {
+            Err(Rejection::InitializationClosed)
+        }
+    );
+}
+
+/// A clone that nobody has written or closed.
+fn create(chain: &mut Embedded, classifier: &Classifier) -> Address {
+    let mut deploy = |code| {
+        let receipt = chain
+            .send(Transaction::create(OWNER, code))
+            .expect("a contract");
+        receipt.created.expect("its address")
+    };
+    let factory = deploy(bindings::factory_code());
+    let trainer = deploy(bindings::trainer_code(&Incentive::Points));
+    let implementation = deploy(bindings::classifier_code(classifier.kind()));
+    let waits = Waits {
+        refund: 1,
+        owner_claim: 1,
+        any_address_claim: 1,
+    };
+    let call = bindings::create_model(
+        trainer,
+        &Incentive::Points,
+        &waits,
+        implementation,
+        classifier.parameters(),
+    );
+    let receipt = chain
+        .send(Transaction::call(OWNER, factory, call))
+        .expect("a model");
+    let (_, model) = bindings::created_model(&receipt.output).expect("its addresses");
+    model
+}
+
+fn read(chain: &mut Embedded, model: Address, size: u64) -> Vec<U256> {
+    let call = bindings::words(0, usize::try_from(size).expect("small"));
+    let answer = chain
+        .call(Transaction::call(STRANGER, model, call))
+        .expect("words");
+    bindings::read_words(&answer.output).expect("words")
+}
