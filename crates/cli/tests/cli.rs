@@ -384,6 +384,58 @@ fn results_of_the_same_run_are_replaced_and_others_kept() {
 }
 
 #[test]
+fn results_of_another_scenario_of_the_same_name_are_kept() {
+    let folder = Folder::new();
+    folder.run(&["simulate", "tiny.toml"]).success();
+    let before = folder.read("runs/tiny-1/events.csv");
+    folder.put(
+        "tiny.toml",
+        &include_str!("tiny.toml").replace("mean = 50", "mean = 40"),
+    );
+    let said = folder.run(&["simulate", "tiny.toml"]).mistake();
+    insta::assert_snapshot!(said, @"error: runs/tiny-1 holds results of another scenario; only results of the same scenario with seed 1 are replaced: name another directory with --out, or empty this one");
+    assert!(folder.read("runs/tiny-1/events.csv") == before);
+}
+
+#[test]
+fn a_folder_of_results_can_be_run_again_where_it_is() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("here")).expect("made");
+    let in_it = |scenario: &str| {
+        let mut command = folder.command(&["simulate", scenario, "--data", "..", "--out", "."]);
+        Outcome::of(command.current_dir(folder.path("here"))).success();
+        folder.read("here/events.csv")
+    };
+    let first = in_it("../tiny.toml");
+    assert!(in_it("scenario.toml") == first);
+    assert_eq!(names(&folder.path("here")).len(), 7, "nothing else is left");
+}
+
+#[test]
+fn a_run_that_fails_leaves_no_directory() {
+    let folder = Folder::new();
+    folder.put("train.libsvm", "1 1:1\nnonsense\n");
+    let said = folder.run(&["simulate", "tiny.toml"]).mistake();
+    assert!(said.contains("train.libsvm"), "{said}");
+    assert_eq!(names(folder.0.path()), ["tiny.toml", "train.libsvm"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_found_before_the_run() {
+    let folder = Folder::new();
+    // Not even root can make a file there.
+    let mut command = folder.command(&["simulate", "tiny.toml", "--out", "/proc/results"]);
+    let outcome = Outcome::of(command.env("RUST_LOG", "cotrain=debug"));
+    assert!(!outcome.stderr.contains("simulated"), "{}", outcome.stderr);
+    let said = outcome.mistake();
+    assert!(
+        said.contains("error: cannot put results into /proc/results: "),
+        "{said}"
+    );
+}
+
+#[test]
 fn quiet_leaves_stderr_to_errors() {
     let folder = Folder::new();
     let arguments = ["simulate", "tiny.toml", "--quiet"];
