@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
 import {Description, Encoding} from "../interfaces/IClassifier.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Lanes} from "../libraries/Lanes.sol";
@@ -15,6 +17,12 @@ import {Classifier} from "./Classifier.sol";
 contract DenseNearestCentroid is Classifier {
     uint256 private constant CLASSES = 1;
     uint256 private constant FEATURES = 2;
+
+    /// @dev The most sums that a model may have: a prediction reads all of them, and refunds and reports must fit
+    /// into a transaction.
+    uint256 private constant MOST_SUMS = 16_384;
+    /// @dev The most features, so that a lesson fits too.
+    uint256 private constant MOST_FEATURES = 4096;
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         uint256 header = Model.load(label);
@@ -81,7 +89,8 @@ contract DenseNearestCentroid is Classifier {
     function _validate(uint256[] memory arguments) internal pure override {
         _requireCount(arguments, 3);
         _requireWithin("classes", arguments[CLASSES], 2, 256);
-        _requireWithin("features", arguments[FEATURES], 1, 4096);
+        uint256 most = FixedPointMathLib.min(MOST_SUMS / arguments[CLASSES], MOST_FEATURES);
+        _requireWithin("features", arguments[FEATURES], 1, most);
     }
 
     function _describe(uint256[] memory arguments)

@@ -16,6 +16,10 @@ abstract contract SparseCounts is Classifier {
     uint256 internal constant CLASSES = 1;
     uint256 internal constant FEATURES = 2;
 
+    /// @dev The most counts that a prediction may read, each from a slot of its own, so that refunds and reports
+    /// fit into a transaction: in steps of a feature in every class.
+    uint256 private constant MOST_COUNTS = 5120;
+
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         uint256 header = Model.load(label);
         if (Headers.full(header)) return;
@@ -63,6 +67,9 @@ abstract contract SparseCounts is Classifier {
         override
     {
         Samples.requireSparse(item, sample, arguments[FEATURES]);
+        uint256 present = sample.length / 2;
+        uint256 most = MOST_COUNTS / arguments[CLASSES];
+        if (present > most) revert TooManyFeatures(item, present, most);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {

@@ -57,6 +57,13 @@ interface IClassifier is IErrors {
     /// @param place The index's place in the sample, from 0.
     error FeatureOutOfRange(uint256 item, uint256 place, uint256 feature, uint256 features);
 
+    /// @notice Thrown when more features of a sparse sample are present than a model with so many classes takes.
+    /// @dev A prediction reads the count of each present feature in every class. With more of them a refund or a
+    /// report could need more gas than a transaction may have, and the deposit would wait for a late claim.
+    /// @param present The number of present features.
+    /// @param most The most that may be present.
+    error TooManyFeatures(uint256 item, uint256 present, uint256 most);
+
     /// @notice Thrown when the number of samples is not the number of labels.
     error LengthsDiffer(uint256 samples, uint256 labels);
 

@@ -5,8 +5,10 @@ pragma solidity ^0.8.30;
 library Encode {
     /// @dev A sparse sample.
     function sparse(uint256[] memory indices) internal pure returns (bytes memory sample) {
+        sample = new bytes(2 * indices.length);
         for (uint256 i; i < indices.length; ++i) {
-            sample = bytes.concat(sample, bytes2(uint16(indices[i])));
+            sample[2 * i] = bytes1(uint8(indices[i] >> 8));
+            sample[2 * i + 1] = bytes1(uint8(indices[i]));
         }
     }
 
@@ -19,8 +21,9 @@ library Encode {
 
     /// @dev A dense sample of 32-bit numbers.
     function dense32(int256[] memory numbers) internal pure returns (bytes memory sample) {
-        for (uint256 i; i < numbers.length; ++i) {
-            sample = bytes.concat(sample, bytes4(uint32(int32(numbers[i]))));
+        sample = new bytes(4 * numbers.length);
+        for (uint256 i; i < sample.length; ++i) {
+            sample[i] = bytes1(uint8(uint256(numbers[i / 4]) >> (24 - i % 4 * 8)));
         }
     }
 

@@ -135,6 +135,33 @@ contract ClassifierTest is ModelTest {
         classifier.check(bytes.concat(good, Encode.item(0, hex"00030027")));
     }
 
+    /// @dev As many features as a transaction can predict from, and one more.
+    function testMostPresentFeatures() external {
+        address[2] memory implementations = [naiveBayes, sparseNearestCentroid];
+        for (uint256 i; i < 2; ++i) {
+            bytes memory smoothing = i == 0 ? abi.encode(256) : bytes("");
+            (, Classifier classifier) =
+                create(implementations[i], bytes.concat(abi.encode(3, 1708), smoothing));
+            closeForMe(classifier);
+            bytes memory most = firstFeatures(1706);
+            classifier.check(Encode.item(0, most));
+            assertEq(predict(classifier, most), 0, "the most");
+            refuses(
+                classifier,
+                bytes.concat(Encode.item(0, ""), Encode.item(0, firstFeatures(1707))),
+                abi.encodeWithSelector(IClassifier.TooManyFeatures.selector, 1, 1707, 1706)
+            );
+            VM.expectRevert(abi.encodeWithSelector(IClassifier.TooManyFeatures.selector, 0, 1707, 1706));
+            classifier.predict(Encode.one(firstFeatures(1707)));
+            // The range comes first.
+            refuses(
+                classifier,
+                Encode.item(0, firstFeatures(1709)),
+                abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 0, 1708, 1708, 1708)
+            );
+        }
+    }
+
     function testPredictNamesTheSample() external {
         Classifier classifier = open();
         bytes[] memory samples = new bytes[](2);
@@ -222,6 +249,14 @@ contract ClassifierTest is ModelTest {
             assertAtMost(used, 16_777_216, "gas");
         }
         assertEq(word(classifier, 1399), type(uint256).max, "last word");
+    }
+
+    function firstFeatures(uint256 count) private pure returns (bytes memory) {
+        uint256[] memory indices = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            indices[i] = i;
+        }
+        return Encode.sparse(indices);
     }
 
     function refuses(Classifier classifier, bytes memory batch, bytes memory reason) private {

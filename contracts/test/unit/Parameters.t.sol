@@ -60,7 +60,11 @@ contract ParametersTest is ModelTest {
         refused(denseNearestCentroid, abi.encode(2, 0), "features", 0);
         refused(denseNearestCentroid, abi.encode(2, 4097), "features", 4097);
         refused(denseNearestCentroid, abi.encode(2), "arguments", 2);
-        accepted(denseNearestCentroid, abi.encode(256, 4096));
+        refused(denseNearestCentroid, abi.encode(5, 3277), "features", 3277);
+        refused(denseNearestCentroid, abi.encode(256, 65), "features", 65);
+        accepted(denseNearestCentroid, abi.encode(4, 4096));
+        accepted(denseNearestCentroid, abi.encode(5, 3276));
+        accepted(denseNearestCentroid, abi.encode(256, 64));
     }
 
     function testTrainers() external {

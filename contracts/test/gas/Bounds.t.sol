@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Claim} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Model} from "../../src/libraries/Model.sol";
+import {Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+/// @notice The most expensive contribution that each classifier takes can be refunded and reported: with the gas
+/// that a transaction may have, all storage cold, a word for each present feature, and no class empty.
+contract BoundsTest is ModelTest {
+    uint256 private constant TRANSACTION_GAS = 16_777_216;
+
+    function testNaiveBayes() external {
+        requireSparseCounts("naive-bayes", naiveBayes, 2, abi.encode(2, 65_536, 257));
+        requireSparseCounts("naive-bayes", naiveBayes, 256, abi.encode(256, 65_536, 257));
+    }
+
+    function testSparseNearestCentroid() external {
+        requireSparseCounts("sparse-nearest-centroid", sparseNearestCentroid, 2, abi.encode(2, 65_536));
+        requireSparseCounts("sparse-nearest-centroid", sparseNearestCentroid, 256, abi.encode(256, 65_536));
+    }
+
+    function testDenseNearestCentroid() external {
+        requireDenseSums(2, 4096);
+        requireDenseSums(4, 4096);
+        requireDenseSums(256, 64);
+    }
+
+    function testDensePerceptron() external {
+        (DepositRefundTake trainer, Classifier classifier) =
+            create(densePerceptron, abi.encode(4096, 65_536, int256(0)));
+        for (uint256 i; i < 256; ++i) {
+            store(classifier, i, uint256(keccak256(abi.encode(i))));
+        }
+        int256[] memory numbers = new int256[](4096);
+        for (uint256 i; i < 4096; ++i) {
+            numbers[i] = int16(uint16(uint256(keccak256(abi.encode(i))))) | 1;
+        }
+        requireClaims("dense-perceptron.most", trainer, classifier, Encode.dense16(numbers));
+    }
+
+    /// @dev A sample's length has two bytes: it has at most 32,767 features, here every second one.
+    function testSparsePerceptron() external {
+        (DepositRefundTake trainer, Classifier classifier) =
+            create(sparsePerceptron, abi.encode(65_536, 1, int256(0)));
+        for (uint256 i; i < 4096; ++i) {
+            store(classifier, i, uint256(keccak256(abi.encode(i))));
+        }
+        requireClaims("sparse-perceptron.most", trainer, classifier, scattered(32_767, 2));
+    }
+
+    function requireSparseCounts(
+        string memory name,
+        address implementation,
+        uint256 classes,
+        bytes memory parameters
+    ) private {
+        (DepositRefundTake trainer, Classifier classifier) = create(implementation, parameters);
+        uint256 most = 5120 / classes;
+        for (uint256 class; class < classes; ++class) {
+            store(classifier, class, 1_000_000 | uint256(1 << 47) << 32);
+            for (uint256 i; i < most; ++i) {
+                uint256 lanes = uint256(keccak256(abi.encode(class, i))) >> 1 | 1;
+                store(classifier, classes + class * 8192 + i, lanes);
+            }
+        }
+        requireClaims(
+            string.concat(name, ".most-of-", VM.toString(classes)), trainer, classifier, scattered(most, 8)
+        );
+    }
+
+    function requireDenseSums(uint256 classes, uint256 features) private {
+        (DepositRefundTake trainer, Classifier classifier) =
+            create(denseNearestCentroid, abi.encode(classes, features));
+        for (uint256 i; i < classes * (1 + features / 4); ++i) {
+            // As headers, some billions of samples; as sums, such of 63 bits.
+            store(classifier, i, uint256(keccak256(abi.encode(i))) | 1 << 31);
+        }
+        int256[] memory numbers = new int256[](features);
+        for (uint256 i; i < features; ++i) {
+            numbers[i] = int32(uint32(uint256(keccak256(abi.encode(i))))) | 1;
+        }
+        requireClaims(
+            string.concat("dense-nearest-centroid.most-of-", VM.toString(classes)),
+            trainer,
+            classifier,
+            Encode.dense32(numbers)
+        );
+    }
+
+    /// @dev Contributes the sample with the label that the model gives it, to be refunded, and with another one, to
+    /// be reported.
+    function requireClaims(
+        string memory name,
+        DepositRefundTake trainer,
+        Classifier classifier,
+        bytes memory sample
+    ) private {
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        uint256 label = predict(classifier, sample);
+        Claim memory good = contribute(trainer, ALICE, label, sample);
+        Claim memory bad = contribute(trainer, BOB, label == 0 ? 1 : 0, sample);
+        // A perceptron learns from it, and has to be brought back.
+        if (predict(classifier, sample) != label) contribute(trainer, BOB, label, sample);
+        pass(REFUND_WAIT);
+        VM.prank(ALICE, ALICE);
+        trainer.refund(good);
+        requireFits(string.concat("refund.", name));
+        VM.prank(ALICE, ALICE);
+        trainer.report(bad);
+        requireFits(string.concat("report.", name));
+    }
+
+    /// @dev What a transaction must be given, not only what it used: two clones and the trainer's question each keep back
+    /// a 64th of what they have.
+    function requireFits(string memory name) private {
+        uint256 needed = VM.lastCallGas().gasTotalUsed * 64 ** 3 / 63 ** 3;
+        assertAtMost(needed, TRANSACTION_GAS, name);
+        VM.snapshotValue("gas", name, VM.lastCallGas().gasTotalUsed);
+    }
+
+    /// @dev Features `step` apart.
+    function scattered(uint256 count, uint256 step) private pure returns (bytes memory) {
+        uint256[] memory indices = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            indices[i] = i * step + step - 1;
+        }
+        return Encode.sparse(indices);
+    }
+
+    function store(Classifier classifier, uint256 offset, uint256 value) private {
+        VM.store(address(classifier), bytes32(Model.SLOT + offset), bytes32(value));
+    }
+}
