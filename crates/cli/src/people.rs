@@ -81,7 +81,7 @@ pub(crate) fn early_end(run: &Run) -> Option<String> {
     let why = match run.end {
         End::Settled => return None,
         End::Stuck => "Stopped as nobody could pay the gas of a claim",
-        End::Limit => "Stopped by the scenario's `run.limit`",
+        End::Limit => "Stopped at the limit of the scenario (run.limit)",
     };
     let (left, are) = match unclaimed(run) {
         1 => ("1 contribution".to_owned(), "is"),
@@ -357,7 +357,7 @@ mod tests {
             text.lines().nth(2).map(str::to_owned).unwrap_or_default()
         };
         insta::assert_snapshot!(told(End::Stuck, 1_075), @"Stopped as nobody could pay the gas of a claim: 1,075 contributions are unclaimed.");
-        insta::assert_snapshot!(told(End::Limit, 1), @"Stopped by the scenario's `run.limit`: 1 contribution is unclaimed.");
+        insta::assert_snapshot!(told(End::Limit, 1), @"Stopped at the limit of the scenario (run.limit): 1 contribution is unclaimed.");
         assert_eq!(told(End::Settled, 0), "");
     }
 
