@@ -27,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dataset = load(&source, 0.2, 0)?;
     println!(
         "load: {} + {} examples in {:.0?}",
-        dataset.train.len(),
-        dataset.test.len(),
+        dataset.train.labels().len(),
+        dataset.test.labels().len(),
         start.elapsed()
     );
     for features in features {
@@ -48,12 +48,13 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let start = Instant::now();
                 let reached = accuracy(&trained.classifier, &encoded.test);
                 println!(
-                    "{kind:?}, {} features, {} samples: {reached:.4} (floats {:.4}) after {} epochs; \
-                     encode {encoding:.0?}, train and report {training:.0?}, evaluate {:.1?}",
-                    encoded.encoder.features(),
+                    "{kind}, features {features:?}, {} samples: {reached:.4} (floats {:.4}) after {} epochs; \
+                     rounded by at most {:.0e} where a unit is {:.0e}; encode {encoding:.0?}, train and report {training:.0?}, evaluate {:.1?}",
                     samples.len(),
                     trained.report.accuracy_float,
                     trained.epochs,
+                    trained.report.max_abs_error,
+                    1.0 / trained.report.scale,
                     start.elapsed()
                 );
             }

@@ -23,7 +23,7 @@ use table::TableSpec;
 
 /// Numbers in data must lie within `-MAX_NUMBER..=MAX_NUMBER`, so that their squares and sums stay
 /// finite.
-pub const MAX_NUMBER: f64 = 1e100;
+pub(crate) const MAX_NUMBER: f64 = 1e100;
 
 /// Whether a number is within the bounds; what is not a number is not.
 pub(crate) fn in_bounds(value: f64) -> bool {
@@ -31,10 +31,10 @@ pub(crate) fn in_bounds(value: f64) -> bool {
 }
 
 /// The highest index in libsvm data.
-pub const MAX_INDEX: u32 = 1 << 24;
+const MAX_INDEX: u32 = 1 << 24;
 
 /// The most classes that a model can have.
-pub const MAX_CLASSES: usize = 256;
+pub(crate) const MAX_CLASSES: usize = 256;
 
 /// Where examples come from. Files may be gzipped; their first bytes tell, not their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,10 +165,10 @@ fn join(train: Raw, test: Raw) -> Result<Dataset, DataError> {
     let train_labels = classes.numbers(&train, &train.path)?;
     let test_labels = classes.numbers(&test, &train.path)?;
     Ok(Dataset {
-        train: Part::new(train.inputs, train_labels),
-        test: Part::new(test.inputs, test_labels),
+        columns: train.columns.clone(),
+        train: Part::new(train, train_labels),
+        test: Part::new(test, test_labels),
         classes: classes.names(),
-        columns: train.columns,
     })
 }
 
@@ -184,15 +184,17 @@ fn split(raw: Raw, test_share: f64, seed: u64) -> Result<Dataset, DataError> {
     }
     let classes = Classes::of(&raw)?;
     let labels = classes.numbers(&raw, &raw.path)?;
-    let all = Part::new(raw.inputs, labels);
-    let mut order: Vec<usize> = (0..all.len()).collect();
+    let examples = labels.len();
+    let columns = raw.columns.clone();
+    let all = Part::new(raw, labels);
+    let mut order: Vec<usize> = (0..examples).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let tests = ((all.len() as f64 * test_share).round() as usize).clamp(1, all.len() - 1);
+    let tests = ((examples as f64 * test_share).round() as usize).clamp(1, examples - 1);
     let (test, train) = order.split_at(tests);
     Ok(Dataset {
         train: all.select(train),
         test: all.select(test),
         classes: classes.names(),
-        columns: raw.columns,
+        columns,
     })
 }

@@ -11,14 +11,14 @@ use cotrain_protocol::classifier::Kind;
 
 pub use encoder::Encoder;
 pub use error::EncodeError;
-pub use samples::{Layout, Samples};
+pub use samples::Samples;
 
-pub(crate) use samples::Row;
+pub(crate) use samples::{Layout, Row};
 
 use crate::data::{Dataset, MAX_CLASSES, Part};
 
 /// How many words a text model knows where nobody says.
-pub const DEFAULT_WORDS: usize = 2_000;
+const DEFAULT_WORDS: usize = 2_000;
 
 /// A data set as samples.
 #[derive(Clone, Debug)]
@@ -49,12 +49,14 @@ pub struct Encoded {
 /// Fewer words or indices than `features` make fewer features. What is no feature is left out
 /// of a sample, as a model has no place for it.
 ///
-/// The sparse encoding keeps which features are not 0. The dense encodings subtract a feature's
-/// mean and divide by its standard deviation (by 1 where that is 0), see [`Layout::scale`].
+/// The sparse encoding keeps which features are 1, and takes no values but 0 and 1. The dense
+/// encodings subtract a feature's mean and divide by its standard deviation (by 1 where that is 0);
+/// one standard deviation is then 4,096 in 16 bits and 65,536 in 32 bits.
 ///
 /// # Errors
-/// Where `kind` is binary and there are more classes, or there are no features, more than `kind`
-/// can have, or not as many as a table has columns.
+/// Where `kind` is binary and there are more classes; there are no features, more than `kind` can
+/// have, or not as many as a table has columns; or `kind` is sparse and a feature has another value
+/// than 0 and 1.
 pub fn encode(
     dataset: &Dataset,
     kind: Kind,
@@ -62,7 +64,11 @@ pub fn encode(
 ) -> Result<Encoded, EncodeError> {
     let classes = dataset.classes.len();
     if classes > most_classes(kind) {
-        return Err(EncodeError::NotBinary { kind, classes });
+        return Err(EncodeError::NotBinary {
+            path: dataset.train.path().to_owned(),
+            kind,
+            classes,
+        });
     }
     let encoder = Encoder::learn(dataset, kind, features)?;
     let (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
@@ -92,8 +98,15 @@ fn encode_part(
 ) -> Result<(Samples, usize), EncodeError> {
     let mut samples = Samples::new(encoder.layout(classes));
     let mut clamped = 0;
-    for (example, &label) in part.examples().zip(part.labels()) {
-        let (sample, outside) = encoder.encode_counting(example)?;
+    for ((example, &label), &line) in part.examples().zip(part.labels()).zip(part.lines()) {
+        let (sample, outside) =
+            encoder
+                .encode_counting(example)
+                .map_err(|fault| EncodeError::Example {
+                    path: part.path().to_owned(),
+                    line,
+                    fault: Box::new(fault),
+                })?;
         samples.push(&sample, label);
         clamped += outside;
     }

@@ -74,12 +74,12 @@ pub enum TrainError {
     NoSamples,
     /// Only one class to learn from.
     #[error(
-        "all {samples} samples to learn from have class {class}, at least two classes are wanted; shuffle the data or learn from more of it"
+        "the samples to learn from, {samples} in number, have no class but number {class}, at least two classes are wanted; shuffle the data or learn from more of it"
     )]
     OneClass {
         /// How many samples there are.
         samples: usize,
-        /// Their class.
+        /// The number of their class.
         class: u16,
     },
     /// A binary classifier and more than two classes.
@@ -94,7 +94,9 @@ pub enum TrainError {
     },
     /// Samples that were encoded for another classifier.
     #[error(
-        "the samples are in the encoding {found:?}, but a {kind} takes {wanted:?}; encode them for it"
+        "the samples are {}, but a {kind} takes {}; encode them for it",
+        in_words(*found),
+        in_words(*wanted)
     )]
     WrongEncoding {
         /// The classifier.
@@ -105,7 +107,9 @@ pub enum TrainError {
         wanted: Encoding,
     },
     /// Test samples that were not encoded together with the training samples.
-    #[error("the test samples have another layout than the training samples; encode both together")]
+    #[error(
+        "the test samples are encoded otherwise than the training samples; encode both together"
+    )]
     LayoutsDiffer,
     /// A smoothing that the contract cannot have.
     #[error("the smoothing is {value}, a number from 1/256 to 16777215 is wanted")]
@@ -116,6 +120,15 @@ pub enum TrainError {
     /// The contract's model refused what it was given.
     #[error("the model refused a sample or its parameters")]
     Rejected(#[from] Rejection),
+}
+
+/// What messages call the samples of an encoding.
+fn in_words(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Sparse => "sparse",
+        Encoding::Dense16 => "dense in 16 bits",
+        Encoding::Dense32 => "dense in 32 bits",
+    }
 }
 
 /// Trains a classifier of `kind` on `samples` in floats and rounds it.

@@ -55,6 +55,21 @@ fn names(encoded: &Encoded) -> Vec<String> {
         .collect()
 }
 
+/// Why a data set cannot be encoded, with file names alone in place of paths.
+fn told(dataset: &Dataset, kind: Kind, features: Option<usize>) -> String {
+    let told = encode(dataset, kind, features).unwrap_err().to_string();
+    let (before, rest) = told.split_once("`/").unwrap();
+    let (path, after) = rest.split_once('`').unwrap();
+    let (_, name) = path.rsplit_once('/').unwrap();
+    format!("{before}`{name}`{after}")
+}
+
+const SPARSE: [Kind; 3] = [
+    Kind::SparsePerceptron,
+    Kind::NaiveBayes,
+    Kind::SparseNearestCentroid,
+];
+
 const TEXTS: &str = "class,text\n0,The film is bad\n1,\"the FILM, the good film\"\n1,Is it good?\n";
 
 #[test]
@@ -64,7 +79,8 @@ fn words_are_numbered_by_falling_frequency() {
     assert_eq!(names(&encoded), ["film", "good", "is", "the", "bad", "it"]);
     let samples = all(&encoded.train, numbers16);
     assert_eq!(samples, [vec![0, 2, 3, 4], vec![0, 1, 3], vec![1, 2, 5]]);
-    assert_eq!(encoded.train.labels(), [0, 1, 1]);
+    let labels: Vec<u16> = encoded.train.iter().map(|(_, label)| label).collect();
+    assert_eq!(labels, [0, 1, 1]);
     assert_eq!(encoded.train, encoded.test);
     assert_eq!(encoded.classes, ["0", "1"]);
 
@@ -89,9 +105,9 @@ fn words_can_be_dense() {
 
 #[test]
 fn indices_stay_or_the_most_frequent_are_chosen() {
-    let dataset = libsvm("0 2:1 5:1\n1 5:-7 9:1\n0 1:1 5:1 9:0\n");
+    let dataset = libsvm("0 2:1 5:1\n1 5:1 9:1\n0 1:1 5:1 9:0\n");
     let whole = encode(&dataset, Kind::SparsePerceptron, None).unwrap();
-    assert_eq!(whole.encoder.features(), 9);
+    assert_eq!(names(&whole), ["1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     assert_eq!(
         all(&whole.train, numbers16),
         [vec![1, 4], vec![4, 8], vec![0, 4]]
@@ -152,36 +168,33 @@ fn numbers_far_off_are_clamped_and_counted() {
 #[test]
 fn samples_are_taken_by_range() {
     let encoded = encode(&csv(TEXTS, Some("text")), Kind::SparsePerceptron, None).unwrap();
-    let (first, others) = encoded.train.split_at(1);
-    assert_eq!((first.len(), others.len()), (1, 2));
+    let others = encoded.train.take(1..3);
+    assert_eq!(others.len(), 2);
+    assert_eq!(others.get(0), encoded.train.get(1));
     assert_eq!(others.get(1), encoded.train.get(2));
-    assert_eq!(encoded.train.take(1..3), others);
     assert!(encoded.train.take(3..3).is_empty());
 }
 
 #[test]
 fn what_cannot_be_encoded_is_told() {
-    let told = |dataset: &Dataset, kind, features| {
-        encode(dataset, kind, features).unwrap_err().to_string()
-    };
     assert_eq!(
         told(
             &libsvm("0 1:1\n1 1:1\n2 1:1\n"),
             Kind::SparsePerceptron,
             None
         ),
-        "the data has 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \
+        "`train` has 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \
          centroid"
     );
     assert_eq!(
         told(&libsvm("0 1:1\n1 65537:1\n"), Kind::NaiveBayes, None),
-        "there are 65537 features, but a naive Bayes has at most 65536; set the number of features to \
-         keep only the most frequent words or indices"
+        "`train` gives 65537 features, but a naive Bayes has at most 65536; remove columns of a table, \
+         or set the number of features to keep only the most frequent words or indices"
     );
     assert_eq!(
         told(&libsvm("0 1:1\n1 4097:1\n"), Kind::DensePerceptron, None),
-        "there are 4097 features, but a dense perceptron has at most 4096; set the number of features \
-         to keep only the most frequent words or indices"
+        "`train` gives 4097 features, but a dense perceptron has at most 4096; remove columns of a \
+         table, or set the number of features to keep only the most frequent words or indices"
     );
     for (dataset, features) in [
         (libsvm("0\n1\n"), None),
@@ -190,8 +203,8 @@ fn what_cannot_be_encoded_is_told() {
     ] {
         assert_eq!(
             told(&dataset, Kind::NaiveBayes, features),
-            "there are no features; the training data needs a word, column or index, and the number \
-             of features must be above 0"
+            "`train` gives no features; it needs a word, column or index, and the number of features \
+             must be above 0"
         );
     }
     assert_eq!(
@@ -200,9 +213,71 @@ fn what_cannot_be_encoded_is_told() {
             Kind::DensePerceptron,
             Some(5)
         ),
-        "the table has 1 columns of numbers, but 5 features are asked for; leave the number of \
-         features out"
+        "the number of features is 5, but in `train` every column of numbers is one, which makes 1; \
+         leave the number out"
     );
+}
+
+#[test]
+fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
+    let dataset = csv("class,x,y\n0,1,0\n1,0.0,1e0\n1,-0,0\n", None);
+    for kind in SPARSE {
+        let encoded = encode(&dataset, kind, None).unwrap();
+        assert_eq!(all(&encoded.train, numbers16), [vec![0], vec![1], vec![]]);
+    }
+}
+
+#[test]
+fn a_sparse_kind_refuses_other_numbers() {
+    for (kind, called) in SPARSE.into_iter().zip([
+        "a sparse perceptron",
+        "a naive Bayes",
+        "a sparse nearest centroid",
+    ]) {
+        for (dataset, wanted) in [
+            (
+                csv("class,x,y\n0,1,0\n1,0,2.5\n", None),
+                "line 3 of `train`: column `y` is 2.5",
+            ),
+            (
+                csv("class,x,y\n0,0.999,0\n1,0,1\n", None),
+                "line 2 of `train`: column `x` is 0.999",
+            ),
+            (
+                libsvm("# noted\n\n0 2:1\n1 1:1 5:-1\n"),
+                "line 4 of `train`: index `5` is -1",
+            ),
+        ] {
+            assert_eq!(
+                told(&dataset, kind, None),
+                format!(
+                    "{wanted}, but {called} takes only 0 and 1; use a dense perceptron or dense \
+                     nearest centroid, or write the values as 0 and 1"
+                )
+            );
+        }
+    }
+}
+
+/// Examples that were shuffled are still told by their line.
+#[test]
+fn the_line_is_that_of_the_file() {
+    let lines = "0 1:1\n1 2:1\n".repeat(50) + "1 1:7\n";
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train");
+    fs::write(&train, lines).unwrap();
+    for seed in 0..9 {
+        let source = Source::Libsvm {
+            train: train.clone(),
+            test: None,
+        };
+        let dataset = load(&source, 0.5, seed).unwrap();
+        let told = told(&dataset, Kind::NaiveBayes, None);
+        assert!(
+            told.starts_with("line 101 of `train`: index `1` is 7,"),
+            "{told}"
+        );
+    }
 }
 
 #[test]
@@ -214,15 +289,15 @@ fn an_example_that_does_not_fit_is_told() {
     let told = |example| encoder.encode(example).unwrap_err().to_string();
     assert_eq!(
         told(Example::Text("good")),
-        "the example is text, but the model learned from a row of numbers"
+        "the example is text, a row of numbers is wanted, as the model learned from it"
     );
     assert_eq!(
         told(Example::Numbers(&[1.0])),
-        "the example has 1 numbers, 2 are wanted: x, y"
+        "the length of the example is 1, 2 is wanted, a number for each of x, y"
     );
     assert_eq!(
         told(Example::Numbers(&[1.0, f64::NAN])),
-        "feature `y` is NaN, a number between -1e100 and 1e100 is wanted"
+        "column `y` is NaN, a number between -1e100 and 1e100 is wanted"
     );
 }
 

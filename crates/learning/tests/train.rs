@@ -96,6 +96,10 @@ fn table(classes: usize) -> Dataset {
         let [a, b, c] = [0, 1, 2].map(|axis| 1_000.0 * (centre(axis) + noise()));
         writeln!(lines, "{class},{a},{b},{c}").unwrap();
     }
+    csv(&lines)
+}
+
+fn csv(lines: &str) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     let train = folder.path().join("train");
     fs::write(&train, lines).unwrap();
@@ -131,7 +135,7 @@ fn dense_learners_learn_a_table() {
 fn what_cannot_be_trained_is_told() {
     let dataset = load(&Source::MovieReviews, 0.2, 0).unwrap();
     let encoded = encode(&dataset, Kind::NaiveBayes, Some(100)).unwrap();
-    let (none, some) = encoded.train.split_at(0);
+    let (none, some) = (encoded.train.take(0..0), encoded.train);
     let told = |kind, samples, options, test| {
         train(kind, samples, &options, test)
             .unwrap_err()
@@ -143,17 +147,17 @@ fn what_cannot_be_trained_is_told() {
         "there are no samples to learn from, at least one of each of two classes is wanted"
     );
     let one = some.take(0..1);
-    let class = one.labels()[0];
+    let (_, class) = one.get(0);
     assert_eq!(
         told(Kind::NaiveBayes, &one, options, &encoded.test),
         format!(
-            "all 1 samples to learn from have class {class}, at least two classes are wanted; \
-             shuffle the data or learn from more of it"
+            "the samples to learn from, 1 in number, have no class but number {class}, at least two \
+             classes are wanted; shuffle the data or learn from more of it"
         )
     );
     assert_eq!(
         told(Kind::DensePerceptron, &some, options, &encoded.test),
-        "the samples are in the encoding Sparse, but a dense perceptron takes Dense16; encode them for it"
+        "the samples are sparse, but a dense perceptron takes dense in 16 bits; encode them for it"
     );
     for smoothing in [0.0, -1.0, 1e9, f64::NAN] {
         let options = Options {
@@ -168,9 +172,10 @@ fn what_cannot_be_trained_is_told() {
     let other = encode(&dataset, Kind::NaiveBayes, Some(101)).unwrap();
     assert_eq!(
         told(Kind::NaiveBayes, &some, options, &other.test),
-        "the test samples have another layout than the training samples; encode both together"
+        "the test samples are encoded otherwise than the training samples; encode both together"
     );
-    let three = encode(&table(3), Kind::SparseNearestCentroid, None).unwrap();
+    let three = csv("class,a\n0,1\n1,0\n2,1\n");
+    let three = encode(&three, Kind::SparseNearestCentroid, None).unwrap();
     assert_eq!(
         told(Kind::SparsePerceptron, &three.train, options, &three.test),
         "the samples have 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \

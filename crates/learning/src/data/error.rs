@@ -9,9 +9,17 @@ use super::{MAX_CLASSES, MAX_INDEX, MAX_NUMBER};
 /// What is wrong with a data set.
 #[derive(Debug, Error)]
 pub enum DataError {
-    /// A file could not be read or unpacked.
+    /// A file could not be read.
     #[error("cannot read `{}`", path.display())]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A gzipped file is damaged.
+    #[error("`{}` starts as gzip does but cannot be unpacked; fetch or pack it again", path.display())]
+    Unpack {
         /// The file.
         path: PathBuf,
         /// Why.

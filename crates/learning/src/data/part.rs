@@ -1,4 +1,8 @@
+use std::path::{Path, PathBuf};
+
 use ndarray::{Array2, Axis};
+
+use super::Raw;
 
 /// A raw example.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,32 +25,34 @@ pub enum Example<'a> {
 pub struct Part {
     inputs: Inputs,
     labels: Vec<u16>,
+    path: PathBuf,
+    /// The line of the file where each example starts, from 1.
+    lines: Vec<u64>,
 }
 
 impl Part {
-    pub(super) fn new(inputs: Inputs, labels: Vec<u16>) -> Self {
-        debug_assert_eq!(inputs.len(), labels.len());
-        Self { inputs, labels }
+    /// What was read, with the class number of each example.
+    pub(super) fn new(raw: Raw, labels: Vec<u16>) -> Self {
+        debug_assert_eq!(raw.inputs.len(), labels.len());
+        Self {
+            inputs: raw.inputs,
+            labels,
+            path: raw.path,
+            lines: raw.lines,
+        }
     }
 
-    /// How many examples there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.labels.len()
+    /// The file that the examples are from.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+    /// The lines of that file where the examples start, from 1.
+    pub(crate) fn lines(&self) -> &[u64] {
+        &self.lines
     }
 
-    /// An example.
-    ///
-    /// # Panics
-    /// Where `index` is not below the length.
-    #[must_use]
-    pub fn example(&self, index: usize) -> Example<'_> {
+    fn example(&self, index: usize) -> Example<'_> {
         match &self.inputs {
             Inputs::Text(texts) => Example::Text(&texts[index]),
             Inputs::Numbers(rows) => {
@@ -67,7 +73,7 @@ impl Part {
     /// The examples in order.
     #[must_use]
     pub fn examples(&self) -> impl ExactSizeIterator<Item = Example<'_>> {
-        (0..self.len()).map(|index| self.example(index))
+        (0..self.labels.len()).map(|index| self.example(index))
     }
 
     /// The examples at `places`, in that order.
@@ -75,6 +81,8 @@ impl Part {
         Self {
             inputs: self.inputs.select(places),
             labels: places.iter().map(|&place| self.labels[place]).collect(),
+            path: self.path.clone(),
+            lines: places.iter().map(|&place| self.lines[place]).collect(),
         }
     }
 }

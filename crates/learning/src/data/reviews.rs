@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
@@ -14,10 +14,7 @@ const NAME: &str = "movie-review-snippets.tsv.gz";
 const WEAKEST_SENTIMENT: f64 = 0.25;
 
 pub(super) fn read() -> Result<Raw, DataError> {
-    let bytes = file::unpacked(SNIPPETS.to_vec()).map_err(|source| DataError::Read {
-        path: PathBuf::from(NAME),
-        source,
-    })?;
+    let bytes = file::unpacked(Path::new(NAME), SNIPPETS.to_vec())?;
     let mut malformed = Malformed::new(NAME);
     let (mut texts, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
     for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {

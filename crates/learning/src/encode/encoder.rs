@@ -11,6 +11,7 @@ use crate::data::{Dataset, Example, in_bounds};
 pub struct Encoder {
     names: Names,
     lookup: Lookup,
+    kind: Kind,
     form: Form,
 }
 
@@ -31,10 +32,13 @@ impl Encoder {
         let names = Names::learn(dataset, features)?;
         let (features, most) = (names.len(), most_features(kind));
         if features == 0 {
-            return Err(EncodeError::NoFeatures);
+            return Err(EncodeError::NoFeatures {
+                path: dataset.train.path().to_owned(),
+            });
         }
         if features > most {
             return Err(EncodeError::TooManyFeatures {
+                path: dataset.train.path().to_owned(),
                 kind,
                 features,
                 most,
@@ -50,14 +54,9 @@ impl Encoder {
         Ok(Self {
             names,
             lookup,
+            kind,
             form,
         })
-    }
-
-    /// How many features a sample has.
-    #[must_use]
-    pub fn features(&self) -> usize {
-        self.names.len()
     }
 
     /// What a feature is: a word, the name of a column, or an index from 1.
@@ -70,7 +69,8 @@ impl Encoder {
     ///
     /// # Errors
     /// Where the example is not of the sort that the encoder learned from, has another number of
-    /// numbers, or a number that is not finite or beyond [`MAX_NUMBER`](crate::data::MAX_NUMBER).
+    /// numbers, or a number that is beyond 1e100 either way or none; or where the encoding is sparse
+    /// and a number neither 0 nor 1.
     pub fn encode(&self, example: Example<'_>) -> Result<Vec<u8>, EncodeError> {
         self.encode_counting(example).map(|(sample, _)| sample)
     }
@@ -83,7 +83,7 @@ impl Encoder {
         };
         Layout {
             encoding,
-            features: self.features(),
+            features: self.names.len(),
             classes,
             scale,
         }
@@ -98,13 +98,21 @@ impl Encoder {
         for &(feature, value) in &features {
             if !in_bounds(value) {
                 return Err(EncodeError::OutOfRange {
-                    name: self.name(usize::from(feature)).unwrap_or_default(),
+                    feature: self.names.describe(feature),
                     value,
                 });
             }
         }
         Ok(match &self.form {
             Form::Sparse => {
+                if let Some(&(feature, value)) = features.iter().find(|(_, value)| !is_one(*value))
+                {
+                    return Err(EncodeError::NotPresence {
+                        kind: self.kind,
+                        feature: self.names.describe(feature),
+                        value,
+                    });
+                }
                 let present: Vec<u16> = features.iter().map(|&(feature, _)| feature).collect();
                 (encode_sparse(&present), 0)
             }
@@ -128,6 +136,12 @@ impl Encoder {
             }
         })
     }
+}
+
+// Data that says 1 says it exactly.
+#[allow(clippy::float_cmp)]
+fn is_one(value: f64) -> bool {
+    value == 1.0
 }
 
 /// How many features the contracts of a kind can have (`docs/spec.md`).

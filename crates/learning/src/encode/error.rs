@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use cotrain_protocol::classifier::Kind;
 use thiserror::Error;
 
@@ -8,24 +10,34 @@ use crate::data::MAX_NUMBER;
 pub enum EncodeError {
     /// A binary classifier and more than two classes.
     #[error(
-        "the data has {classes} classes, but a {kind} is binary; use naive Bayes or a nearest centroid"
+        "`{}` has {classes} classes, but a {kind} is binary; use naive Bayes or a nearest centroid",
+        path.display()
     )]
     NotBinary {
+        /// The training data's file.
+        path: PathBuf,
         /// The classifier.
         kind: Kind,
-        /// How many classes the data has.
+        /// How many classes it has.
         classes: usize,
     },
     /// Nothing to learn from.
     #[error(
-        "there are no features; the training data needs a word, column or index, and the number of features must be above 0"
+        "`{}` gives no features; it needs a word, column or index, and the number of features must be above 0",
+        path.display()
     )]
-    NoFeatures,
+    NoFeatures {
+        /// The training data's file.
+        path: PathBuf,
+    },
     /// More features than the classifier can have.
     #[error(
-        "there are {features} features, but a {kind} has at most {most}; set the number of features to keep only the most frequent words or indices"
+        "`{}` gives {features} features, but a {kind} has at most {most}; remove columns of a table, or set the number of features to keep only the most frequent words or indices",
+        path.display()
     )]
     TooManyFeatures {
+        /// The training data's file.
+        path: PathBuf,
         /// The classifier.
         kind: Kind,
         /// How many features there are.
@@ -35,16 +47,19 @@ pub enum EncodeError {
     },
     /// The number of features asked for is not the number of columns.
     #[error(
-        "the table has {columns} columns of numbers, but {features} features are asked for; leave the number of features out"
+        "the number of features is {features}, but in `{}` every column of numbers is one, which makes {columns}; leave the number out",
+        path.display()
     )]
     NotTheColumns {
+        /// The training data's file.
+        path: PathBuf,
         /// How many columns the table has.
         columns: usize,
         /// How many features are asked for.
         features: usize,
     },
     /// An example of another sort than those that the encoder learned from.
-    #[error("the example is {found}, but the model learned from {wanted}")]
+    #[error("the example is {found}, {wanted} is wanted, as the model learned from it")]
     WrongSort {
         /// What the example is.
         found: &'static str,
@@ -52,7 +67,9 @@ pub enum EncodeError {
         wanted: &'static str,
     },
     /// A row with too few or too many numbers.
-    #[error("the example has {found} numbers, {wanted} are wanted: {columns}")]
+    #[error(
+        "the length of the example is {found}, {wanted} is wanted, a number for each of {columns}"
+    )]
     WrongWidth {
         /// How many numbers it has.
         found: usize,
@@ -63,12 +80,34 @@ pub enum EncodeError {
     },
     /// A number that is too large, infinite or none.
     #[error(
-        "feature `{name}` is {value}, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
+        "{feature} is {value:e}, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
     )]
     OutOfRange {
         /// The word, column or index.
-        name: String,
+        feature: String,
         /// The number.
         value: f64,
+    },
+    /// A number that a sparse sample, which says what is present and no more, has no place for.
+    #[error(
+        "{feature} is {value}, but a {kind} takes only 0 and 1; use a dense perceptron or dense nearest centroid, or write the values as 0 and 1"
+    )]
+    NotPresence {
+        /// The classifier.
+        kind: Kind,
+        /// The column or index.
+        feature: String,
+        /// The number.
+        value: f64,
+    },
+    /// An example of a data set cannot be encoded.
+    #[error("line {line} of `{}`: {fault}", path.display())]
+    Example {
+        /// The file.
+        path: PathBuf,
+        /// The line where the example starts, from 1.
+        line: u64,
+        /// Why.
+        fault: Box<EncodeError>,
     },
 }

@@ -17,7 +17,9 @@ impl Names {
     /// Chooses features by the training part.
     pub(super) fn learn(dataset: &Dataset, features: Option<usize>) -> Result<Self, EncodeError> {
         match (dataset.train.examples().next(), features) {
-            (None, _) => Err(EncodeError::NoFeatures),
+            (None, _) => Err(EncodeError::NoFeatures {
+                path: dataset.train.path().to_owned(),
+            }),
             (Some(Example::Text(_)), _) => {
                 let counts = word_counts(&dataset.train);
                 let words = most_frequent(counts, features.unwrap_or(DEFAULT_WORDS));
@@ -25,6 +27,7 @@ impl Names {
             }
             (Some(Example::Numbers(_)), Some(features)) if features != dataset.columns.len() => {
                 Err(EncodeError::NotTheColumns {
+                    path: dataset.train.path().to_owned(),
                     columns: dataset.columns.len(),
                     features,
                 })
@@ -53,6 +56,17 @@ impl Names {
             Self::Words(names) | Self::Columns(names) => names.get(feature).cloned(),
             Self::Indices(indices) => indices.get(feature).map(|index| (index + 1).to_string()),
         }
+    }
+
+    /// What messages call a feature.
+    pub(super) fn describe(&self, feature: u16) -> String {
+        let sort = match self {
+            Self::Words(_) => "word",
+            Self::Columns(_) => "column",
+            Self::Indices(_) => "index",
+        };
+        let name = self.get(usize::from(feature)).unwrap_or_default();
+        format!("{sort} `{name}`")
     }
 }
 

@@ -5,16 +5,16 @@ use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 
 /// What the samples of one data set have in common.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// How features become bytes.
-    pub encoding: Encoding,
+    pub(crate) encoding: Encoding,
     /// How many features there are.
-    pub features: usize,
+    pub(crate) features: usize,
     /// How many classes there are.
-    pub classes: usize,
+    pub(crate) classes: usize,
     /// The number that stands for 1 in a sample: 1 in sparse ones; in dense ones a standard
     /// deviation of a feature is 4,096 (16 bits) or 65,536 (32 bits).
-    pub scale: f64,
+    pub(crate) scale: f64,
 }
 
 /// Encoded samples with their labels, in one run of bytes.
@@ -38,8 +38,7 @@ impl Samples {
     }
 
     /// What they have in common.
-    #[must_use]
-    pub fn layout(&self) -> &Layout {
+    pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
@@ -66,8 +65,7 @@ impl Samples {
     }
 
     /// The labels in order.
-    #[must_use]
-    pub fn labels(&self) -> &[u16] {
+    pub(crate) fn labels(&self) -> &[u16] {
         &self.labels
     }
 
@@ -93,15 +91,6 @@ impl Samples {
                 .collect(),
             labels: self.labels[range].to_vec(),
         }
-    }
-
-    /// Copies of the first `count` samples and of the others.
-    ///
-    /// # Panics
-    /// Where `count` is above the length.
-    #[must_use]
-    pub fn split_at(&self, count: usize) -> (Self, Self) {
-        (self.take(0..count), self.take(count..self.len()))
     }
 
     pub(crate) fn push(&mut self, sample: &[u8], label: u16) {
