@@ -16,15 +16,6 @@ use crate::encode::{Row, Samples, most_classes};
 pub struct Options {
     /// Seeds the order of the samples in each of the perceptron's epochs.
     pub seed: u64,
-    /// The perceptron goes through the samples at most this many times. The default, 50, bounds
-    /// the time to a fraction of a second for 25,000 samples with 100 present features.
-    pub max_epochs: u32,
-    /// The perceptron stops after this many epochs in a row without improvement; 5, as in
-    /// scikit-learn.
-    pub patience: u32,
-    /// An epoch is an improvement where the mean loss falls this much below the lowest so far;
-    /// 0.001, as in scikit-learn.
-    pub tolerance: f64,
     /// What naive Bayes adds to every count; 1.
     pub smoothing: f64,
 }
@@ -33,9 +24,6 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             seed: 0,
-            max_epochs: 50,
-            patience: 5,
-            tolerance: 1e-3,
             smoothing: 1.0,
         }
     }
