@@ -168,6 +168,11 @@ fn model(error: Model) -> Option<Revert> {
             feature: e.feature.try_into().ok()?,
             features: e.features.try_into().ok()?,
         },
+        Model::TooManyFeatures(e) => Rejection::TooManyFeatures {
+            item: e.item.try_into().ok()?,
+            present: e.present.try_into().ok()?,
+            most: e.most.try_into().ok()?,
+        },
         Model::NotOwner(e) => Rejection::NotOwner {
             caller: e.caller,
             owner: e.owner,

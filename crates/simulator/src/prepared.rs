@@ -70,7 +70,6 @@ impl Prepared {
         let options = train::Options {
             smoothing: scenario.model.smoothing,
             seed,
-            ..train::Options::default()
         };
         let samples = self.train.take(0..samples);
         train::train(scenario.model.kind, &samples, &options, &self.test).map_err(|source| {

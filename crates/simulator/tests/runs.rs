@@ -1,5 +1,7 @@
 //! Whole runs: reproducible to the bit, and no money made or lost.
 
+use std::error::Error;
+
 use cotrain_simulator::{
     Options,
     run::{Action, End, Run},
@@ -220,24 +222,64 @@ fn ones_own_table_goes_through_an_economy() {
     }
 }
 
-#[test]
-fn a_sample_too_large_for_a_transaction_is_the_users_mistake() {
+/// What is said of an economy over 40 samples, all with the same present features.
+fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    let long: String = (1..=3_000).map(|index| format!(" {index}:1")).collect();
-    let lines: String = (0..40).map(|row| format!("{}{long}\n", row % 2)).collect();
-    std::fs::write(folder.path().join("long"), lines).expect("a file");
+    let present: String = indices.map(|index| format!(" {index}:1")).collect();
+    let lines: String = (0..40)
+        .map(|row| format!("{}{present}\n", row % 2))
+        .collect();
+    std::fs::write(folder.path().join("wide"), lines).expect("a file");
     let text = format!(
-        "[data]\nsource = \"libsvm\"\ntrain = \"long\"\ninitial_share = 0.2\n[model]\nkind = \"naive-bayes\"\n\
+        "[data]\nsource = \"libsvm\"\ntrain = \"wide\"\ninitial_share = 0.2\n[model]\nkind = \"{model}\"\n\
          [incentive]\n{POINTS}\nrefund_wait = \"1h\"\nany_address_claim_wait = \"1 day\"\n\
          [[agents]]\nname = \"A\"\ngood = false\nstart_balance = 1\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n"
     );
     let folder = Some(folder.path().to_owned());
-    let scenario = Scenario::parse("long", "long.toml", &text, folder).expect("a scenario");
+    let scenario = Scenario::parse("wide", "wide.toml", &text, folder).expect("a scenario");
     let options = Options {
         seed: 1,
         data_dir: None,
     };
-    let error = simulate(&scenario, &options, &mut |_| {}).expect_err("too large");
+    let error = simulate(&scenario, &options, &mut |_| {}).expect_err("too wide");
     assert!(error.is_users_mistake(), "{error}");
-    assert!(error.to_string().contains("6000 bytes"), "{error}");
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(reason) = source {
+        said += &format!(": {reason}");
+        source = reason.source();
+    }
+    said
+}
+
+#[test]
+fn samples_too_large_for_a_transaction_are_the_users_mistake() {
+    insta::assert_snapshot!(refusal("naive-bayes", 1..=3_000), @"wide.toml: in [model]: the model refused a sample or its parameters: sample of item 0 has 3000 present features; a prediction can read at most 2560 in each class");
+    // A weight in each of 4,000 words: to read them fits a transaction, to write them does not.
+    insta::assert_snapshot!(refusal("sparse-perceptron", (1..=4_000).map(|word| word * 16)), @"a sample of 8000 bytes is more than one transaction can teach; keep fewer features with `data.features`");
+}
+
+/// What docs/scenarios.md tells a newcomer to write.
+#[test]
+fn the_example_of_the_documentation_runs() {
+    let page = include_str!("../../../docs/scenarios.md");
+    let (_, rest) = page.split_once("```toml\n").expect("a scenario");
+    let (text, _) = rest.split_once("```").expect("its end");
+    let mut table = "petal_length,petal_width,kind\n".to_owned();
+    for row in 0..120 {
+        let wobble = f64::from(row % 7) / 20.0;
+        let (length, width, kind) = match row % 3 {
+            0 => (1.4, 0.2, "setosa"),
+            1 => (4.7, 1.4, "versicolor"),
+            _ => (6.0, 2.5, "virginica"),
+        };
+        table += &format!("{},{},{kind}\n", length + wobble, width + wobble);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("flowers.csv"), table).expect("a file");
+    let folder = Some(folder.path().to_owned());
+    let scenario = Scenario::parse("flowers", "flowers.toml", text, folder).expect("a scenario");
+    let run = run(&scenario, 1);
+    assert_eq!(run.end, End::Settled);
+    assert!(run.accuracy.last > 0.9, "{:?}", run.accuracy);
 }
