@@ -62,12 +62,14 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
 
     /// @inheritdoc ICollaborativeTrainer
     function contribute(bytes calldata batch) external payable nonReentrant returns (uint256 batchPosition) {
+        State state = _state;
+        // A clone that no factory made: nobody has checked its parameters.
+        if (state.lastContributionTime() == 0) revert NotInitialized();
         uint256 n = Batches.count(batch);
         uint256 deposit = price(n);
         uint256 required = n * deposit;
         if (msg.value < required) revert DepositTooLow(required, msg.value);
 
-        State state = _state;
         batchPosition = state.contributionCount();
         root[batchPosition] = Records.root(batch, n, msg.sender, deposit, block.timestamp, batchPosition);
         _state = state.contributed(block.timestamp, n);

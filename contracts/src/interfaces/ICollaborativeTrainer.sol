@@ -33,6 +33,9 @@ interface ICollaborativeTrainer is IErrors {
     /// @notice Thrown when the trainer has been initialised before, or can never be.
     error AlreadyInitialized();
 
+    /// @notice Thrown when somebody contributes to a trainer that was never initialised.
+    error NotInitialized();
+
     /// @notice Thrown when less was sent than the contributions cost.
     /// @param required The price of all contributions together, in wei.
     /// @param sent What was sent, in wei.

@@ -12,7 +12,9 @@ interface IErrors {
     error MalformedBatch(uint256 offset);
 
     /// @notice Thrown when a parameter that was fixed at creation is outside its bounds.
-    /// @param name The parameter's name; `arguments` where there are too many or too few of them.
-    /// @param value The parameter's value (two's complement where it is signed); the number of arguments.
+    /// @param name The parameter's name; `arguments` where there are too many or too few of them, or they are not
+    /// whole words.
+    /// @param value The parameter's value (two's complement where it is signed); the number of arguments, or of
+    /// their bytes where these are not whole words.
     error InvalidParameter(bytes32 name, uint256 value);
 }

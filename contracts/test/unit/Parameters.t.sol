@@ -4,10 +4,12 @@ pragma solidity ^0.8.30;
 import {LibClone} from "solady/utils/LibClone.sol";
 
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {INaiveBayes} from "../../src/interfaces/INaiveBayes.sol";
 import {IPerceptron} from "../../src/interfaces/IPerceptron.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
 /// @notice The bounds of all parameters: at creation by the factory, and at `close` for clones made otherwise.
@@ -65,6 +67,23 @@ contract ParametersTest is ModelTest {
         accepted(denseNearestCentroid, abi.encode(4, 4096));
         accepted(denseNearestCentroid, abi.encode(5, 3276));
         accepted(denseNearestCentroid, abi.encode(256, 64));
+    }
+
+    /// @dev Of arguments that are not whole words, the last bytes would have been passed over.
+    function testArgumentsAreWholeWords() external {
+        bytes memory parameters = abi.encode(2, 40);
+        refused(sparseNearestCentroid, bytes.concat(parameters, hex"00"), "arguments", 97);
+        refused(sparseNearestCentroid, bytes.concat(abi.encode(2), hex"28"), "arguments", 65);
+        parameters = abi.encode(1, 2, 3, 4);
+        refusedTrainer(depositRefundTake, bytes.concat(parameters, new bytes(31)), "arguments", 223);
+    }
+
+    /// @dev A clone made by hand, whose parameters nobody has checked.
+    function testTrainerThatIsNotInitialised() external {
+        DepositRefundTake trainer =
+            DepositRefundTake(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0)));
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotInitialized.selector));
+        trainer.contribute(Encode.item(0, ""));
     }
 
     function testTrainers() external {
