@@ -79,12 +79,12 @@ fn run(kind: Kind, seed: u64) {
             (Ok(()), Ok(())) => {}
             (
                 Err(ChainError::Reverted {
-                    revert: Revert::Contract(seen),
+                    revert: Revert::Contract(refusal),
                     ..
                 }),
                 Err(expected),
             ) => {
-                assert_eq!(seen, expected, "step {step}, {context}");
+                assert_eq!(refusal, expected, "step {step}, {context}");
             }
             (sent, expected) => panic!("step {step}: chain {sent:?}, twin {expected:?}; {context}"),
         }

@@ -39,6 +39,8 @@ pub enum Revert {
     },
     /// A trainer was initialised a second time, or is an implementation, which cannot be used.
     AlreadyInitialized,
+    /// A trainer was made without the factory and never initialised.
+    NotInitialized,
     /// A call came back into a trainer that had not finished.
     Reentrancy,
     /// Solidity's own check, by its code.
@@ -73,6 +75,9 @@ impl fmt::Display for Revert {
             }
             Self::AlreadyInitialized => {
                 f.write_str("the trainer is initialised already, or is an implementation; create a model with the factory")
+            }
+            Self::NotInitialized => {
+                f.write_str("the trainer was never initialised; create a model with the factory")
             }
             Self::Reentrancy => f.write_str("the trainer was called again before it had finished"),
             Self::Panic(code) => write!(f, "the contract stopped at a check of its own, code {code:#x}"),
@@ -129,6 +134,7 @@ fn trainer(error: Trainer) -> Option<Revert> {
             label: e.label.try_into().ok()?,
         },
         Trainer::AlreadyInitialized(_) => return Some(Revert::AlreadyInitialized),
+        Trainer::NotInitialized(_) => return Some(Revert::NotInitialized),
         Trainer::Reentrancy(_) => return Some(Revert::Reentrancy),
     };
     Some(Revert::Contract(rejection))

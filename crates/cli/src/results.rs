@@ -41,17 +41,29 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Makes sure before a run that its results can go to `directory`. `scenario` is the text of
-    /// the scenario: with the seed, it tells whether results that are there may be replaced.
+    /// Makes sure before a run that its results can go to `directory`, which is named after
+    /// scenario and seed: results that are there are of an earlier run of it, and replaced.
+    pub(crate) fn prepare_own(directory: &Path) -> Result<Self, Failure> {
+        Self::prepare_unless(directory, foreign(directory).map(Result::err))
+    }
+
+    /// Makes sure before a run that its results can go to `directory`, which the user has named.
+    /// `scenario` is the text of the scenario: with the seed, it tells whether results that are
+    /// there may be replaced.
     pub(crate) fn prepare(directory: &Path, scenario: &str, seed: u64) -> Result<Self, Failure> {
+        Self::prepare_unless(directory, obstacle(directory, scenario, seed))
+    }
+
+    fn prepare_unless(
+        directory: &Path,
+        obstacle: io::Result<Option<String>>,
+    ) -> Result<Self, Failure> {
         let shown = directory.display();
         let failed = || format!("cannot put results into {shown}");
-        let obstacle = obstacle(directory, scenario, seed)
-            .with_context(failed)
-            .map_err(Failure::Mistake)?;
+        let obstacle = obstacle.with_context(failed).map_err(Failure::Mistake)?;
         if let Some(obstacle) = obstacle {
             return Err(Failure::Mistake(anyhow!(
-                "{shown} holds {obstacle}; only results of the same scenario with seed {seed} are \
+                "{shown} holds {obstacle}; only results of the same scenario and seed are \
                  replaced: name another directory with --out, or empty this one"
             )));
         }
@@ -126,17 +138,10 @@ fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
 }
 
-/// What is in `directory` that this run may not replace, if there is anything.
-///
-/// Results without a summary are of a run that was interrupted while it wrote them, and need no
-/// care.
-fn obstacle(directory: &Path, scenario: &str, seed: u64) -> io::Result<Option<String>> {
-    #[derive(Deserialize)]
-    struct Identity {
-        seed: u64,
-    }
+/// Whether `directory` is empty, or what is in it that no run has put there.
+fn foreign(directory: &Path) -> io::Result<Result<bool, String>> {
     let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ok(true)),
         entries => entries?,
     };
     let mut empty = true;
@@ -146,12 +151,26 @@ fn obstacle(directory: &Path, scenario: &str, seed: u64) -> io::Result<Option<St
         let name = name.to_string_lossy();
         let ours = FILES.contains(&&*name) || is_unfinished(&name);
         if !ours || entry.file_type()?.is_dir() {
-            return Ok(Some(format!("`{name}`")));
+            return Ok(Err(format!("`{name}`")));
         }
         empty &= is_unfinished(&name);
     }
-    if empty {
-        return Ok(None);
+    Ok(Ok(empty))
+}
+
+/// What is in `directory` that this run may not replace, if there is anything.
+///
+/// Results without a summary are of a run that was interrupted while it wrote them, and need no
+/// care.
+fn obstacle(directory: &Path, scenario: &str, seed: u64) -> io::Result<Option<String>> {
+    #[derive(Deserialize)]
+    struct Identity {
+        seed: u64,
+    }
+    match foreign(directory)? {
+        Ok(true) => return Ok(None),
+        Ok(false) => {}
+        Err(name) => return Ok(Some(name)),
     }
     match if_there(fs::read(directory.join(SCENARIO)))? {
         None => return Ok(Some(format!("files of results, but no {SCENARIO}"))),
@@ -185,6 +204,18 @@ mod tests {
 
     const SEED: u64 = 7;
     const TEXT: &str = "description = \"a scenario\"\n";
+
+    #[test]
+    fn a_directory_of_ones_own_takes_any_results_and_nothing_else() {
+        let home = TempDir::new().expect("a directory");
+        let out = home.path().join("mine-7");
+        let results = Results::prepare_own(&out).expect("free");
+        results.write(&files("one")).expect("written");
+        Results::prepare(&out, "another text", SEED).expect_err("results of another scenario");
+        Results::prepare_own(&out).expect("free");
+        fs::write(out.join("notes"), "mine").expect("written");
+        Results::prepare_own(&out).expect_err("something else");
+    }
 
     fn files(content: &str) -> Vec<(&'static str, Vec<u8>)> {
         let summary = format!(r#"{{"scenario":"s","seed":{SEED},"digest":"{content}"}}"#);
@@ -251,7 +282,7 @@ mod tests {
             assert_eq!(names(out.path()), before);
             said
         };
-        insta::assert_snapshot!(refused(&|out| put(out, "thesis.tex", "")), @"OUT holds `thesis.tex`; only results of the same scenario with seed 7 are replaced: name another directory with --out, or empty this one");
+        insta::assert_snapshot!(refused(&|out| put(out, "thesis.tex", "")), @"OUT holds `thesis.tex`; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
         let holds = |fill: &dyn Fn(&Path)| {
             let said = refused(fill);
             said.split(';').next().unwrap_or_default().to_owned()

@@ -23,11 +23,15 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         data = scenario.data_summary(),
         "scenario checked"
     );
-    let out = match &arguments.out {
-        Some(out) => out.clone(),
-        None => PathBuf::from("runs").join(format!("{}-{}", scenario.name(), arguments.seed)),
+    let (out, results) = if let Some(out) = &arguments.out {
+        let results = Results::prepare(out, scenario.text(), arguments.seed)?;
+        (out.clone(), results)
+    } else {
+        let name = format!("{}-{}", scenario.name(), arguments.seed);
+        let out = PathBuf::from("runs").join(name);
+        let results = Results::prepare_own(&out)?;
+        (out, results)
     };
-    let results = Results::prepare(&out, scenario.text(), arguments.seed)?;
 
     let options = Options {
         seed: arguments.seed,

@@ -379,22 +379,29 @@ fn results_of_the_same_run_are_replaced_and_others_kept() {
     let said = folder
         .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "results"])
         .mistake();
-    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario with seed 2 are replaced: name another directory with --out, or empty this one");
+    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
     assert_eq!(folder.read("results/summary.json"), before);
 }
 
 #[test]
-fn results_of_another_scenario_of_the_same_name_are_kept() {
+fn an_edited_scenario_replaces_its_own_results_and_no_others() {
     let folder = Folder::new();
     folder.run(&["simulate", "tiny.toml"]).success();
-    let before = folder.read("runs/tiny-1/events.csv");
+    folder
+        .run(&["simulate", "tiny.toml", "--out", "kept"])
+        .success();
+    let before = folder.read("kept/events.csv");
     folder.put(
         "tiny.toml",
         &include_str!("tiny.toml").replace("mean = 50", "mean = 40"),
     );
-    let said = folder.run(&["simulate", "tiny.toml"]).mistake();
-    insta::assert_snapshot!(said, @"error: runs/tiny-1 holds results of another scenario; only results of the same scenario with seed 1 are replaced: name another directory with --out, or empty this one");
-    assert!(folder.read("runs/tiny-1/events.csv") == before);
+    folder.run(&["simulate", "tiny.toml"]).success();
+    assert!(folder.read("runs/tiny-1/events.csv") != before);
+    let said = folder
+        .run(&["simulate", "tiny.toml", "--out", "kept"])
+        .mistake();
+    insta::assert_snapshot!(said, @"error: kept holds results of another scenario; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
+    assert!(folder.read("kept/events.csv") == before);
 }
 
 #[test]

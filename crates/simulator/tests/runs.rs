@@ -1,6 +1,6 @@
 //! Whole runs: reproducible to the bit, and no money made or lost.
 
-use std::error::Error;
+use std::{error::Error, fmt::Write};
 
 use cotrain_simulator::{
     Options,
@@ -195,7 +195,7 @@ fn ones_own_table_goes_through_an_economy() {
             let (class, noise) = (row % 3, f64::from(row * 7 % 10) / 10.0);
             let height = f64::from(class) * 3.0 + noise;
             let weight = f64::from((class + 1) % 3) * 3.0 - noise;
-            table += &format!("{height}{separator}kind {class}{separator}{weight}\n");
+            writeln!(table, "{height}{separator}kind {class}{separator}{weight}").expect("memory");
         }
         std::fs::write(folder.path().join("table"), table).expect("a file");
         let agents: String = ["A", "B", "C"]
@@ -225,11 +225,12 @@ fn ones_own_table_goes_through_an_economy() {
 /// What is said of an economy over 40 samples, all with the same present features.
 fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    let present: String = indices.map(|index| format!(" {index}:1")).collect();
-    let lines: String = (0..40)
+    let present: Vec<_> = indices.map(|index| format!(" {index}:1")).collect();
+    let present = present.concat();
+    let lines: Vec<_> = (0..40)
         .map(|row| format!("{}{present}\n", row % 2))
         .collect();
-    std::fs::write(folder.path().join("wide"), lines).expect("a file");
+    std::fs::write(folder.path().join("wide"), lines.concat()).expect("a file");
     let text = format!(
         "[data]\nsource = \"libsvm\"\ntrain = \"wide\"\ninitial_share = 0.2\n[model]\nkind = \"{model}\"\n\
          [incentive]\n{POINTS}\nrefund_wait = \"1h\"\nany_address_claim_wait = \"1 day\"\n\
@@ -246,7 +247,7 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
     let mut said = error.to_string();
     let mut source = error.source();
     while let Some(reason) = source {
-        said += &format!(": {reason}");
+        write!(said, ": {reason}").expect("memory");
         source = reason.source();
     }
     said
@@ -273,7 +274,7 @@ fn the_example_of_the_documentation_runs() {
             1 => (4.7, 1.4, "versicolor"),
             _ => (6.0, 2.5, "virginica"),
         };
-        table += &format!("{},{},{kind}\n", length + wobble, width + wobble);
+        writeln!(table, "{},{},{kind}", length + wobble, width + wobble).expect("memory");
     }
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("flowers.csv"), table).expect("a file");
