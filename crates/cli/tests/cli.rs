@@ -390,18 +390,20 @@ fn an_edited_scenario_replaces_its_own_results_and_no_others() {
     folder
         .run(&["simulate", "tiny.toml", "--out", "kept"])
         .success();
-    let before = folder.read("kept/events.csv");
+    let before = folder.read("kept/scenario.toml");
     folder.put(
         "tiny.toml",
         &include_str!("tiny.toml").replace("mean = 50", "mean = 40"),
     );
     folder.run(&["simulate", "tiny.toml"]).success();
-    assert!(folder.read("runs/tiny-1/events.csv") != before);
+    let edited = folder.read("tiny.toml");
+    assert!(folder.read("runs/tiny-1/scenario.toml") == edited);
     let said = folder
         .run(&["simulate", "tiny.toml", "--out", "kept"])
         .mistake();
     insta::assert_snapshot!(said, @"error: kept holds results of another scenario; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
-    assert!(folder.read("kept/events.csv") == before);
+    assert!(folder.read("kept/scenario.toml") == before);
+    assert!(before != edited);
 }
 
 #[test]
