@@ -18,13 +18,13 @@ import {Status, Statuses} from "./types/Statuses.sol";
 /// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits, then those
 /// of the mechanism. 2^64 contributions and the time 2^40 are out of reach.
 abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuardTransient {
-    uint256 private constant OWNER = 0;
-    uint256 private constant CLASSIFIER = 1;
-    uint256 private constant REFUND_WAIT = 2;
-    uint256 private constant OWNER_CLAIM_WAIT = 3;
-    uint256 private constant ANY_ADDRESS_CLAIM_WAIT = 4;
+    uint256 private constant OWNER_PLACE = 0;
+    uint256 private constant CLASSIFIER_PLACE = 1;
+    uint256 private constant REFUND_WAIT_PLACE = 2;
+    uint256 private constant OWNER_CLAIM_WAIT_PLACE = 3;
+    uint256 private constant ANY_ADDRESS_CLAIM_WAIT_PLACE = 4;
     /// @dev The first argument of the mechanism.
-    uint256 internal constant MECHANISM = 5;
+    uint256 internal constant MECHANISM_PLACE = 5;
 
     /// @dev What reporters have done to a contribution.
     struct Settlement {
@@ -163,28 +163,28 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     /// @inheritdoc ICollaborativeTrainer
     function owner() public view returns (address) {
         // An address, as the factory encoded it.
-        return address(uint160(CloneArguments.word(OWNER)));
+        return address(uint160(CloneArguments.word(OWNER_PLACE)));
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function classifier() public view returns (address) {
         // An address, as the factory encoded it.
-        return address(uint160(CloneArguments.word(CLASSIFIER)));
+        return address(uint160(CloneArguments.word(CLASSIFIER_PLACE)));
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function refundWait() public view returns (uint256) {
-        return CloneArguments.word(REFUND_WAIT);
+        return CloneArguments.word(REFUND_WAIT_PLACE);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function ownerClaimWait() public view returns (uint256) {
-        return CloneArguments.word(OWNER_CLAIM_WAIT);
+        return CloneArguments.word(OWNER_CLAIM_WAIT_PLACE);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function anyAddressClaimWait() public view returns (uint256) {
-        return CloneArguments.word(ANY_ADDRESS_CLAIM_WAIT);
+        return CloneArguments.word(ANY_ADDRESS_CLAIM_WAIT_PLACE);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -206,10 +206,10 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     /// @dev Reverts unless the arguments are as many as they should and within their bounds. A mechanism adds
     /// its own; these come first.
     function _validate(uint256[] memory arguments) internal pure virtual {
-        uint256 ownerWait = arguments[OWNER_CLAIM_WAIT];
-        uint256 anyWait = arguments[ANY_ADDRESS_CLAIM_WAIT];
-        if (arguments[REFUND_WAIT] > ownerWait) {
-            revert InvalidParameter("refundWait", arguments[REFUND_WAIT]);
+        uint256 ownerWait = arguments[OWNER_CLAIM_WAIT_PLACE];
+        uint256 anyWait = arguments[ANY_ADDRESS_CLAIM_WAIT_PLACE];
+        if (arguments[REFUND_WAIT_PLACE] > ownerWait) {
+            revert InvalidParameter("refundWait", arguments[REFUND_WAIT_PLACE]);
         }
         if (ownerWait > anyWait) revert InvalidParameter("ownerClaimWait", ownerWait);
         if (anyWait > type(uint40).max) revert InvalidParameter("anyAddressClaimWait", anyWait);
@@ -243,8 +243,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
     }
 
-    /// @dev The label that `predict` gives for one sample. A static call: the classifier can be wrong and nothing
-    /// else. Written by hand to copy the sample once, and no more of the answer than one label.
+    /// @dev The label that `predict` gives for one sample. A static call changes nothing and moves no money, but
+    /// the label decides who gets the deposit: `IClassifier` says what a hostile classifier can do. Written by hand
+    /// to copy the sample once, and no more of the answer than one label.
     function _predict(bytes calldata sample) private view returns (uint256 label) {
         address target = classifier();
         bytes4 selector = IClassifier.predict.selector;

@@ -14,7 +14,7 @@ import {Model} from "../libraries/Model.sol";
 /// below `Model.SLOT + 2^32`. Of a clone whose arguments nobody has checked nothing is promised: `describe` reverts.
 abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev Where the owner is among the arguments.
-    uint256 internal constant OWNER = 0;
+    uint256 internal constant OWNER_PLACE = 0;
 
     /// @dev Who may teach; zero while the initialisation is open.
     address private _trainer;
@@ -120,7 +120,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         _validate(arguments);
         description = _describe(arguments);
         // An address, as the factory encoded it.
-        description.owner = address(uint160(arguments[OWNER]));
+        description.owner = address(uint160(arguments[OWNER_PLACE]));
         description.trainer = _trainer;
         description.words = _size(arguments);
     }
@@ -195,7 +195,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
 
     function _requireOwnerAndOpen(uint256[] memory arguments) private view {
         // An address, as the factory encoded it.
-        address owner = address(uint160(arguments[OWNER]));
+        address owner = address(uint160(arguments[OWNER_PLACE]));
         if (msg.sender != owner) revert NotOwner(msg.sender, owner);
         if (_trainer != address(0)) revert InitializationClosed();
     }

@@ -15,8 +15,8 @@ import {Classifier} from "./Classifier.sol";
 /// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a new word.
 /// The squared distance is `sum((samples * number - sum)^2) / samples^2`.
 contract DenseNearestCentroid is Classifier {
-    uint256 private constant CLASSES = 1;
-    uint256 private constant FEATURES = 2;
+    uint256 private constant CLASSES_PLACE = 1;
+    uint256 private constant FEATURES_PLACE = 2;
 
     /// @dev The most sums that a model may have: a prediction reads all of them, and refunds and reports must fit
     /// into a transaction.
@@ -31,7 +31,7 @@ contract DenseNearestCentroid is Classifier {
         // Features and words within the model.
         unchecked {
             uint256 index = _firstWord(arguments, label);
-            uint256 features = arguments[FEATURES];
+            uint256 features = arguments[FEATURES_PLACE];
             for (uint256 feature; feature < features; ++index) {
                 uint256 word = Model.load(index);
                 uint256 shift;
@@ -50,7 +50,7 @@ contract DenseNearestCentroid is Classifier {
         override
         returns (uint256 label)
     {
-        uint256 classes = arguments[CLASSES];
+        uint256 classes = arguments[CLASSES_PLACE];
         uint256 nearest;
         uint256 nearestSquare;
         for (uint256 class; class < classes; ++class) {
@@ -75,22 +75,22 @@ contract DenseNearestCentroid is Classifier {
         pure
         override
     {
-        Samples.requireDense(item, sample, 4 * arguments[FEATURES]);
+        Samples.requireDense(item, sample, 4 * arguments[FEATURES_PLACE]);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[CLASSES];
+        return arguments[CLASSES_PLACE];
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _firstWord(arguments, arguments[CLASSES]);
+        return _firstWord(arguments, arguments[CLASSES_PLACE]);
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
         _requireCount(arguments, 3);
-        _requireWithin("classes", arguments[CLASSES], 2, 256);
-        uint256 most = FixedPointMathLib.min(MOST_SUMS / arguments[CLASSES], MOST_FEATURES);
-        _requireWithin("features", arguments[FEATURES], 1, most);
+        _requireWithin("classes", arguments[CLASSES_PLACE], 2, 256);
+        uint256 most = FixedPointMathLib.min(MOST_SUMS / arguments[CLASSES_PLACE], MOST_FEATURES);
+        _requireWithin("features", arguments[FEATURES_PLACE], 1, most);
     }
 
     function _describe(uint256[] memory arguments)
@@ -101,14 +101,14 @@ contract DenseNearestCentroid is Classifier {
     {
         description.kind = "dense nearest centroid";
         description.encoding = Encoding.Dense32;
-        description.classes = arguments[CLASSES];
-        description.features = arguments[FEATURES];
+        description.classes = arguments[CLASSES_PLACE];
+        description.features = arguments[FEATURES_PLACE];
     }
 
     /// @dev Where a class's sums begin.
     function _firstWord(uint256[] memory arguments, uint256 class) private pure returns (uint256) {
-        uint256 wordsPerClass = arguments[FEATURES] / 4 + (arguments[FEATURES] % 4 == 0 ? 0 : 1);
-        return arguments[CLASSES] + class * wordsPerClass;
+        uint256 wordsPerClass = arguments[FEATURES_PLACE] / 4 + (arguments[FEATURES_PLACE] % 4 == 0 ? 0 : 1);
+        return arguments[CLASSES_PLACE] + class * wordsPerClass;
     }
 
     /// @dev The squared distance to a class's mean, times the square of its number of samples.
@@ -120,7 +120,7 @@ contract DenseNearestCentroid is Classifier {
         // At most 4,096 squares of differences of at most 2^64: casts keep the values, nothing wraps.
         unchecked {
             uint256 index = _firstWord(arguments, class);
-            uint256 features = arguments[FEATURES];
+            uint256 features = arguments[FEATURES_PLACE];
             for (uint256 feature; feature < features; ++index) {
                 uint256 word = Model.load(index);
                 uint256 shift;

@@ -14,24 +14,24 @@ import {Classifier} from "./Classifier.sol";
 /// @dev The model is `int16` weights, 16 a word: as many as there are features in 32 bytes of a sample. The
 /// first weight of a word is its lowest lane, the first feature is the highest.
 contract DensePerceptron is Classifier, IPerceptron {
-    uint256 private constant FEATURES = 1;
-    uint256 private constant LEARNING_RATE = 2;
-    uint256 private constant INTERCEPT = 3;
+    uint256 private constant FEATURES_PLACE = 1;
+    uint256 private constant LEARNING_RATE_PLACE = 2;
+    uint256 private constant INTERCEPT_PLACE = 3;
 
     /// @inheritdoc IPerceptron
     function learningRate() external view returns (uint256) {
-        return CloneArguments.word(LEARNING_RATE);
+        return CloneArguments.word(LEARNING_RATE_PLACE);
     }
 
     /// @inheritdoc IPerceptron
     function intercept() external view returns (int256) {
-        return int256(CloneArguments.word(INTERCEPT));
+        return int256(CloneArguments.word(INTERCEPT_PLACE));
     }
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         if (_predict(arguments, sample) == label) return;
         // Below 2^32, as `close` has made sure.
-        int256 rate = int256(arguments[LEARNING_RATE]);
+        int256 rate = int256(arguments[LEARNING_RATE_PLACE]);
         int256 sign = label == 1 ? int256(1) : int256(-1);
         // Numbers of at most 48 bits, and offsets within the sample.
         unchecked {
@@ -57,7 +57,7 @@ contract DensePerceptron is Classifier, IPerceptron {
     {
         // At most 4,096 products of 32 bits and an intercept of 64: no sum wraps.
         unchecked {
-            int256 score = int256(arguments[INTERCEPT]);
+            int256 score = int256(arguments[INTERCEPT_PLACE]);
             for (uint256 offset; offset < sample.length; offset += 32) {
                 uint256 numbers = _numbers(sample, offset);
                 if (numbers == 0) continue;
@@ -79,7 +79,7 @@ contract DensePerceptron is Classifier, IPerceptron {
         pure
         override
     {
-        Samples.requireDense(item, sample, 2 * arguments[FEATURES]);
+        Samples.requireDense(item, sample, 2 * arguments[FEATURES_PLACE]);
     }
 
     function _classes(uint256[] memory) internal pure override returns (uint256) {
@@ -87,14 +87,14 @@ contract DensePerceptron is Classifier, IPerceptron {
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[FEATURES] / 16 + (arguments[FEATURES] % 16 == 0 ? 0 : 1);
+        return arguments[FEATURES_PLACE] / 16 + (arguments[FEATURES_PLACE] % 16 == 0 ? 0 : 1);
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
         _requireCount(arguments, 4);
-        _requireWithin("features", arguments[FEATURES], 1, 4096);
-        _requireWithin("learningRate", arguments[LEARNING_RATE], 1, type(uint32).max);
-        _requireInt64("intercept", arguments[INTERCEPT]);
+        _requireWithin("features", arguments[FEATURES_PLACE], 1, 4096);
+        _requireWithin("learningRate", arguments[LEARNING_RATE_PLACE], 1, type(uint32).max);
+        _requireInt64("intercept", arguments[INTERCEPT_PLACE]);
     }
 
     function _describe(uint256[] memory arguments)
@@ -106,7 +106,7 @@ contract DensePerceptron is Classifier, IPerceptron {
         description.kind = "dense perceptron";
         description.encoding = Encoding.Dense16;
         description.classes = 2;
-        description.features = arguments[FEATURES];
+        description.features = arguments[FEATURES_PLACE];
     }
 
     /// @dev Up to 16 numbers of a sample, the first one highest. Zeros past the sample's end: they neither add

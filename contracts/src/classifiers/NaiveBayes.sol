@@ -15,11 +15,11 @@ import {SparseCounts} from "./SparseCounts.sol";
 /// @dev A class's total is the sum of its counts. A class scores
 /// `samples * product(256 * count + smoothing) / (256 * total + smoothing * features) ^ present`.
 contract NaiveBayes is SparseCounts, INaiveBayes {
-    uint256 private constant SMOOTHING = 3;
+    uint256 private constant SMOOTHING_PLACE = 3;
 
     /// @inheritdoc INaiveBayes
     function smoothing() external view returns (uint256) {
-        return CloneArguments.word(SMOOTHING);
+        return CloneArguments.word(SMOOTHING_PLACE);
     }
 
     function _predict(uint256[] memory arguments, bytes calldata sample)
@@ -28,7 +28,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         override
         returns (uint256 label)
     {
-        uint256 classes = arguments[CLASSES];
+        uint256 classes = arguments[CLASSES_PLACE];
         Quotient memory best;
         for (uint256 class; class < classes; ++class) {
             uint256 header = Model.load(class);
@@ -45,7 +45,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
     function _validate(uint256[] memory arguments) internal pure override {
         _requireCount(arguments, 4);
         super._validate(arguments);
-        _requireWithin("smoothing", arguments[SMOOTHING], 1, type(uint32).max);
+        _requireWithin("smoothing", arguments[SMOOTHING_PLACE], 1, type(uint32).max);
     }
 
     function _gainSlope() internal pure override returns (uint256) {
@@ -64,8 +64,9 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         // Counts are below 2^32, totals are cut to 48 bits, smoothing is below 2^32 and there are at most 2^16
         // features: factors stay below 2^58.
         unchecked {
-            uint256 smooth = arguments[SMOOTHING];
-            uint256 factor = 256 * (Headers.total(header) & type(uint48).max) + smooth * arguments[FEATURES];
+            uint256 smooth = arguments[SMOOTHING_PLACE];
+            uint256 factor =
+                256 * (Headers.total(header) & type(uint48).max) + smooth * arguments[FEATURES_PLACE];
             uint256 first = _firstWord(arguments, class);
             uint256 numerator = Headers.samples(header);
             uint256 numeratorExponent;

@@ -13,8 +13,8 @@ import {Classifier} from "./Classifier.sol";
 /// class.
 /// @dev The model is a header a class, then each class's `uint32` counts, 8 a word, each class from a new word.
 abstract contract SparseCounts is Classifier {
-    uint256 internal constant CLASSES = 1;
-    uint256 internal constant FEATURES = 2;
+    uint256 internal constant CLASSES_PLACE = 1;
+    uint256 internal constant FEATURES_PLACE = 2;
 
     /// @dev The most counts that a prediction may read, each from a slot of its own, so that refunds and reports
     /// fit into a transaction: in steps of a feature in every class.
@@ -58,7 +58,7 @@ abstract contract SparseCounts is Classifier {
 
     /// @dev Where a class's counts begin.
     function _firstWord(uint256[] memory arguments, uint256 class) internal pure returns (uint256) {
-        return arguments[CLASSES] + class * _wordsPerClass(arguments);
+        return arguments[CLASSES_PLACE] + class * _wordsPerClass(arguments);
     }
 
     function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
@@ -66,23 +66,23 @@ abstract contract SparseCounts is Classifier {
         pure
         override
     {
-        Samples.requireSparse(item, sample, arguments[FEATURES]);
+        Samples.requireSparse(item, sample, arguments[FEATURES_PLACE]);
         uint256 present = sample.length / 2;
-        uint256 most = MOST_COUNTS / arguments[CLASSES];
+        uint256 most = MOST_COUNTS / arguments[CLASSES_PLACE];
         if (present > most) revert TooManyFeatures(item, present, most);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[CLASSES];
+        return arguments[CLASSES_PLACE];
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _firstWord(arguments, arguments[CLASSES]);
+        return _firstWord(arguments, arguments[CLASSES_PLACE]);
     }
 
     function _validate(uint256[] memory arguments) internal pure virtual override {
-        _requireWithin("classes", arguments[CLASSES], 2, 256);
-        _requireWithin("features", arguments[FEATURES], 1, 65_536);
+        _requireWithin("classes", arguments[CLASSES_PLACE], 2, 256);
+        _requireWithin("features", arguments[FEATURES_PLACE], 1, 65_536);
     }
 
     function _describe(uint256[] memory arguments)
@@ -93,11 +93,11 @@ abstract contract SparseCounts is Classifier {
     {
         description.kind = _kind();
         description.encoding = Encoding.Sparse;
-        description.classes = arguments[CLASSES];
-        description.features = arguments[FEATURES];
+        description.classes = arguments[CLASSES_PLACE];
+        description.features = arguments[FEATURES_PLACE];
     }
 
     function _wordsPerClass(uint256[] memory arguments) private pure returns (uint256) {
-        return arguments[FEATURES] / 8 + (arguments[FEATURES] % 8 == 0 ? 0 : 1);
+        return arguments[FEATURES_PLACE] / 8 + (arguments[FEATURES_PLACE] % 8 == 0 ? 0 : 1);
     }
 }

@@ -18,7 +18,7 @@ contract SparseNearestCentroid is SparseCounts {
         override
         returns (uint256 label)
     {
-        uint256 classes = arguments[CLASSES];
+        uint256 classes = arguments[CLASSES_PLACE];
         int256 nearest;
         uint256 nearestSquare;
         for (uint256 class; class < classes; ++class) {

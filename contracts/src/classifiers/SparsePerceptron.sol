@@ -11,25 +11,25 @@ import {Classifier} from "./Classifier.sol";
 /// @notice A binary perceptron over the presence of features.
 /// @dev The model is `int16` weights, 16 a word.
 contract SparsePerceptron is Classifier, IPerceptron {
-    uint256 private constant FEATURES = 1;
-    uint256 private constant LEARNING_RATE = 2;
-    uint256 private constant INTERCEPT = 3;
+    uint256 private constant FEATURES_PLACE = 1;
+    uint256 private constant LEARNING_RATE_PLACE = 2;
+    uint256 private constant INTERCEPT_PLACE = 3;
 
     /// @inheritdoc IPerceptron
     function learningRate() external view returns (uint256) {
-        return CloneArguments.word(LEARNING_RATE);
+        return CloneArguments.word(LEARNING_RATE_PLACE);
     }
 
     /// @inheritdoc IPerceptron
     function intercept() external view returns (int256) {
-        return int256(CloneArguments.word(INTERCEPT));
+        return int256(CloneArguments.word(INTERCEPT_PLACE));
     }
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         (bool positive, uint256 loaded) = _score(arguments, sample);
         if (positive == (label == 1)) return;
         // Within int16, as `close` has made sure. Weights that leave their bounds stop at `limit`.
-        int256 delta = int256(arguments[LEARNING_RATE]);
+        int256 delta = int256(arguments[LEARNING_RATE_PLACE]);
         int256 limit = type(int16).max;
         if (label == 0) (delta, limit) = (-delta, type(int16).min);
         // In assembly because this is most of what lessons compute. Sums of two 16-bit numbers cannot wrap.
@@ -73,7 +73,7 @@ contract SparsePerceptron is Classifier, IPerceptron {
         pure
         override
     {
-        Samples.requireSparse(item, sample, arguments[FEATURES]);
+        Samples.requireSparse(item, sample, arguments[FEATURES_PLACE]);
     }
 
     function _classes(uint256[] memory) internal pure override returns (uint256) {
@@ -81,14 +81,14 @@ contract SparsePerceptron is Classifier, IPerceptron {
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[FEATURES] / 16 + (arguments[FEATURES] % 16 == 0 ? 0 : 1);
+        return arguments[FEATURES_PLACE] / 16 + (arguments[FEATURES_PLACE] % 16 == 0 ? 0 : 1);
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
         _requireCount(arguments, 4);
-        _requireWithin("features", arguments[FEATURES], 1, 65_536);
-        _requireWithin("learningRate", arguments[LEARNING_RATE], 1, 32_767);
-        _requireInt64("intercept", arguments[INTERCEPT]);
+        _requireWithin("features", arguments[FEATURES_PLACE], 1, 65_536);
+        _requireWithin("learningRate", arguments[LEARNING_RATE_PLACE], 1, 32_767);
+        _requireInt64("intercept", arguments[INTERCEPT_PLACE]);
     }
 
     function _describe(uint256[] memory arguments)
@@ -100,7 +100,7 @@ contract SparsePerceptron is Classifier, IPerceptron {
         description.kind = "sparse perceptron";
         description.encoding = Encoding.Sparse;
         description.classes = 2;
-        description.features = arguments[FEATURES];
+        description.features = arguments[FEATURES_PLACE];
     }
 
     /// @dev Whether the weighted sum is positive. Indices increase, so features that share a word follow each
@@ -115,7 +115,7 @@ contract SparsePerceptron is Classifier, IPerceptron {
     {
         // At most 65,536 weights of 16 bits and an intercept of 64: no sum wraps.
         unchecked {
-            int256 score = int256(arguments[INTERCEPT]);
+            int256 score = int256(arguments[INTERCEPT_PLACE]);
             // In assembly because this loop is most of what predictions and lessons compute.
             assembly ("memory-safe") {
                 loaded := mload(0x40)

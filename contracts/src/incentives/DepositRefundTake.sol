@@ -12,11 +12,11 @@ import {CloneArguments} from "../libraries/CloneArguments.sol";
 /// @notice Each contribution costs a deposit, the more the faster contributions come; reporters share the
 /// deposits of bad ones in proportion to their good ones.
 contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
-    uint256 private constant COST_WEIGHT = MECHANISM;
+    uint256 private constant COST_WEIGHT_PLACE = MECHANISM_PLACE;
 
     /// @inheritdoc IDepositRefundTake
     function costWeight() public view returns (uint256) {
-        return CloneArguments.word(COST_WEIGHT);
+        return CloneArguments.word(COST_WEIGHT_PLACE);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -38,6 +38,8 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
         _requireCount(arguments, 6);
         super._validate(arguments);
         // So that a deposit, of at most 3,600 times as much, has 96 bits.
-        if (arguments[COST_WEIGHT] >= 1 << 80) revert InvalidParameter("costWeight", arguments[COST_WEIGHT]);
+        if (arguments[COST_WEIGHT_PLACE] >= 1 << 80) {
+            revert InvalidParameter("costWeight", arguments[COST_WEIGHT_PLACE]);
+        }
     }
 }

@@ -33,7 +33,9 @@ struct Description {
 
 /// @title IClassifier
 /// @notice A model that predicts labels and learns from labelled samples.
-/// @dev A trainer trusts a classifier about labels and about nothing else: it cannot touch money.
+/// @dev A classifier cannot move money itself, but its labels decide who gets each deposit. A hostile one can see
+/// the origin of a call and change its mind, and so controls all deposits of its model: before contributing, check
+/// both implementations in `ModelCreated`.
 /// A batch is one or more items `label (uint16) | length (uint16) | sample (length bytes)`.
 interface IClassifier is IErrors {
     /// @notice Thrown when a label is not one of the model's.

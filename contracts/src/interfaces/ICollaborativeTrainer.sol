@@ -130,12 +130,16 @@ interface ICollaborativeTrainer is IErrors {
     function classifier() external view returns (address);
 
     /// @notice How long after a contribution it can be refunded or reported, in seconds.
+    /// @dev At most `ownerClaimWait`, and the difference is all the time that authors and reporters have to
+    /// themselves. With equal waits the owner may race every refund from its first second; nothing forbids that.
     function refundWait() external view returns (uint256);
 
     /// @notice How long after a contribution the owner may claim what is left, in seconds.
+    /// @dev From then on the owner races authors and reporters, whatever the model predicts.
     function ownerClaimWait() external view returns (uint256);
 
     /// @notice How long after a contribution anyone may claim what is left, in seconds.
+    /// @dev From then on all race each other. At most 2^40 - 1, tens of thousands of years: look before contributing.
     function anyAddressClaimWait() external view returns (uint256);
 
     /// @notice When the last contribution was made, or the trainer created, in seconds.

@@ -5,6 +5,7 @@ pragma solidity ^0.8.30;
 /// @notice Creates models: a trainer and a classifier, both minimal clones of implementations.
 interface IModelFactory {
     /// @notice A model was created.
+    /// @dev Contribute only where both implementations are known: a hostile classifier, too, controls all deposits.
     /// @param owner Who created it: writes the model, closes it, may claim late.
     event ModelCreated(
         address indexed owner,

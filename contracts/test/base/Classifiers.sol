@@ -11,6 +11,14 @@ contract ToldClassifier is IClassifier {
     bool public reverts;
     uint256 public lessons;
 
+    /// @dev What to call the trainer with while it teaches, and the error that this ends in.
+    bytes public callback;
+    bytes public callbackError;
+
+    function tellCallback(bytes calldata data) external {
+        callback = data;
+    }
+
     function tell(bytes calldata predictAnswer, bool predictReverts) external {
         answer = predictAnswer;
         reverts = predictReverts;
@@ -26,6 +34,11 @@ contract ToldClassifier is IClassifier {
 
     function learn(bytes calldata) external {
         if (reverts) revert Told(8);
+        if (callback.length != 0) {
+            (bool success, bytes memory result) = msg.sender.call(callback);
+            assert(!success);
+            callbackError = result;
+        }
         ++lessons;
     }
 

@@ -11,7 +11,7 @@ contract Wallet {
         received += msg.value;
     }
 
-    function call(address target, uint256 value, bytes calldata data) external {
+    function execute(address target, uint256 value, bytes calldata data) external {
         (bool success, bytes memory result) = target.call{value: value}(data);
         if (!success) {
             assembly {

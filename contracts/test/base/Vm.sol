@@ -28,6 +28,8 @@ interface Vm {
     function prank(address sender) external;
     function prank(address sender, address origin) external;
     function recordLogs() external;
+    function revertToState(uint256 snapshot) external returns (bool success);
+    function snapshotState() external returns (uint256 snapshot);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function store(address target, bytes32 slot, bytes32 value) external;
     function toString(uint256 value) external pure returns (string memory text);

@@ -10,7 +10,7 @@ import {ModelTest} from "../base/ModelTest.sol";
 /// @notice Writes `contracts/snapshots/gas.json`: the gas of whole transactions, with the 21,000, the calldata and
 /// cold storage, and the bytes of calldata. Run with `FOUNDRY_PROFILE=gas`, where each call is a transaction.
 /// @dev The steady state of a model: all words of the model are other than 0, the model has contributions already
-/// (of which one is settled, so that the 256 positions around have their slot), the author has an earlier
+/// (of which one is settled, so that the 128 positions around have their slot), the author has an earlier
 /// contribution, a "first" refund is the author's first one. Contributions send the exact deposit, but for the
 /// entries "with-change", which send more and are paid the rest back.
 contract GasTest is ModelTest {
@@ -30,8 +30,8 @@ contract GasTest is ModelTest {
         Model memory model = build(
             "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 100, int256(0)), pattern(63)
         );
-        sparse(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
-        sparse(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
+        whenWrong(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
+        whenWrong(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
     function testNaiveBayes() external {
@@ -52,11 +52,11 @@ contract GasTest is ModelTest {
     function testDensePerceptron() external {
         Model memory model =
             build("dense-perceptron", "9", densePerceptron, abi.encode(9, 65_536, int256(0)), pattern(1));
-        sparse(model, "9", Encode.dense16(numbers(9)));
+        whenWrong(model, "9", Encode.dense16(numbers(9)));
         model = build(
             "dense-perceptron", "400", densePerceptron, abi.encode(400, 65_536, int256(0)), pattern(25)
         );
-        sparse(model, "400", Encode.dense16(numbers(400)));
+        whenWrong(model, "400", Encode.dense16(numbers(400)));
     }
 
     function testDenseNearestCentroid() external {
@@ -84,7 +84,7 @@ contract GasTest is ModelTest {
     }
 
     /// @dev Models that learn only when wrong.
-    function sparse(Model memory model, string memory size, bytes memory sample) internal {
+    function whenWrong(Model memory model, string memory size, bytes memory sample) internal {
         uint256 predicted = predict(model.classifier, sample);
         settle(model, size, predicted, sample);
         measure(model, string.concat(size, "-unchanged"), predicted, sample);

@@ -162,6 +162,33 @@ contract ClassifierTest is ModelTest {
         }
     }
 
+    /// @dev Numbers that fill their bytes: the last feature, the last class.
+    function testLargestFeatureAndLabel() external {
+        (, Classifier classifier) = create(sparsePerceptron, abi.encode(65_536, 7, int256(0)));
+        closeForMe(classifier);
+        classifier.learn(Encode.item(1, hex"ffff"));
+        assertEq(word(classifier, 4095), 7 << 240, "weight");
+        assertEq(predict(classifier, hex"ffff"), 1, "perceptron");
+        address[2] memory implementations = [naiveBayes, sparseNearestCentroid];
+        for (uint256 i; i < 2; ++i) {
+            bytes memory smoothing = i == 0 ? abi.encode(256) : bytes("");
+            (, classifier) = create(implementations[i], bytes.concat(abi.encode(256, 65_536), smoothing));
+            closeForMe(classifier);
+            classifier.learn(bytes.concat(Encode.item(0, hex"0000"), Encode.item(255, hex"ffff")));
+            assertEq(word(classifier, 256 + 256 * 8192 - 1), 1 << 224, "count");
+            assertEq(predict(classifier, hex"ffff"), 255, "counts");
+        }
+        (, classifier) = create(denseNearestCentroid, abi.encode(4, 4096));
+        closeForMe(classifier);
+        int256[] memory numbers = new int256[](4096);
+        bytes memory origin = Encode.dense32(numbers);
+        numbers[4095] = 9;
+        bytes memory sample = Encode.dense32(numbers);
+        classifier.learn(bytes.concat(Encode.item(0, origin), Encode.item(3, sample)));
+        assertEq(word(classifier, 4 + 4 * 1024 - 1), 9 << 192, "sum");
+        assertEq(predict(classifier, sample), 3, "dense");
+    }
+
     function testPredictNamesTheSample() external {
         Classifier classifier = open();
         bytes[] memory samples = new bytes[](2);

@@ -271,6 +271,16 @@ contract TrainerTest is ModelTest {
         VM.prank(BOB);
         trainer.report(claim);
 
+        // Also where the model has come to agree.
+        uint256 start = VM.snapshotState();
+        teach(0, hex"0001");
+        VM.expectRevert(
+            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, claim.position, BOB)
+        );
+        VM.prank(BOB);
+        trainer.report(claim);
+        VM.revertToState(start);
+
         // OWNER earns 4 of 8: half of the deposit, then CAROL 3/8, more than the quarter that is left.
         earnGood(OWNER, 4);
         VM.prank(OWNER);
