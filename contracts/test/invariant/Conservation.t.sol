@@ -39,6 +39,14 @@ contract ConservationTest is ModelTest {
         assertEq(handler.deposited(), sum + paid, "deposited");
     }
 
+    /// @dev Everybody has what they paid less and what they were paid more, by the chain's own balances.
+    function invariantBalancesOfPeople() external view {
+        for (uint256 i; i < handler.authors(); ++i) {
+            address person = handler.people(i);
+            assertEq(person.balance, handler.balances(person), "balance");
+        }
+    }
+
     /// @dev Good contributions add up, to at most one a contribution.
     function invariantGoodAddsUp() external view {
         uint256 sum;

@@ -5,11 +5,11 @@ import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
 
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
-import {Claim} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {Encode} from "../base/Encode.sol";
 import {Test} from "../base/Test.sol";
 
-/// @notice Calls a trainer only in ways that succeed, keeps its own books, and counts what it did.
+/// @notice Calls a trainer in ways that must succeed, or must fail with one known error; keeps its own books.
 /// @dev A random number chooses; where it chooses nothing that can succeed, the handler contributes.
 contract Handler is Test {
     using MerkleTreeLib for bytes32[];
@@ -25,6 +25,8 @@ contract Handler is Test {
     bool[] public open;
     mapping(uint256 position => mapping(address reporter => bool)) public reported;
     mapping(address author => uint256) public good;
+    /// @dev What each person must have.
+    mapping(address person => uint256) public balances;
 
     uint256 public time;
     uint256 public deposited;
@@ -36,16 +38,19 @@ contract Handler is Test {
     uint256 public refunds;
     uint256 public reports;
     uint256 public lateClaims;
+    uint256 public retries;
 
     constructor(DepositRefundTake trainer, Classifier classifier, address owner) {
         (TRAINER, CLASSIFIER, OWNER) = (trainer, classifier, owner);
         time = block.timestamp;
         for (uint256 i; i < 4; ++i) {
             people.push(address(uint160(uint256(keccak256(abi.encode("person", i))))));
-            VM.deal(people[i], 1e40);
         }
         people.push(owner);
-        VM.deal(owner, 1e40);
+        for (uint256 i; i < people.length; ++i) {
+            VM.deal(people[i], 1e40);
+            balances[people[i]] = 1e40;
+        }
     }
 
     function contribute(uint256 who, uint256 random, uint256 n, uint256 wait) public {
@@ -75,6 +80,7 @@ contract Handler is Test {
         VM.prank(author);
         TRAINER.contribute{value: n * price + random % 1000}(batch);
         deposited += n * price;
+        balances[author] -= n * price;
         contributions += n;
     }
 
@@ -86,6 +92,7 @@ contract Handler is Test {
         VM.prank(claim.author);
         TRAINER.refund(claim);
         refunded += left[position];
+        balances[claim.author] += left[position];
         (left[position], open[position]) = (0, false);
         ++good[claim.author];
         ++refunds;
@@ -107,13 +114,14 @@ contract Handler is Test {
         open[position] = left[position] > 0;
         reported[position][reporter] = true;
         taken += share;
+        balances[reporter] += share;
         ++reports;
     }
 
     function claimLate(uint256 which, uint256 who) external {
         if (_claims.length == 0) return contribute(which, which, which, 0);
         uint256 position = which % _claims.length;
-        if (!open[position]) return contribute(which, which, which, 0);
+        if (!open[position]) return retry(position, who);
         address claimer = people[who % people.length];
         uint256 wait = claimer == OWNER ? TRAINER.ownerClaimWait() : TRAINER.anyAddressClaimWait();
         uint256 earliest = _claims[position].time + wait;
@@ -121,8 +129,26 @@ contract Handler is Test {
         VM.prank(claimer);
         TRAINER.claimLate(_claims[position]);
         claimedLate += left[position];
+        balances[claimer] += left[position];
         (left[position], open[position]) = (0, false);
         ++lateClaims;
+    }
+
+    /// @dev Claims what is closed once more, however it was closed.
+    function retry(uint256 position, uint256 who) private {
+        Claim memory claim = _claims[position];
+        address claimer = people[who % people.length];
+        bytes memory reason = abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, position);
+        VM.expectRevert(reason);
+        VM.prank(claimer);
+        TRAINER.refund(claim);
+        VM.expectRevert(reason);
+        VM.prank(claimer);
+        TRAINER.report(claim);
+        VM.expectRevert(reason);
+        VM.prank(claimer);
+        TRAINER.claimLate(claim);
+        ++retries;
     }
 
     function positions() external view returns (uint256) {
