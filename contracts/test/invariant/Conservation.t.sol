@@ -78,5 +78,6 @@ contract ConservationTest is ModelTest {
         assertTrue(handler.refunds() > 1, "refunds");
         assertTrue(handler.reports() > 0, "reports");
         assertTrue(handler.lateClaims() > 0, "late claims");
+        assertTrue(handler.retries() > 0, "retries");
     }
 }

@@ -249,6 +249,7 @@ contract ClassifierTest is ModelTest {
     /// @dev Nobody owns or teaches an implementation.
     function testImplementationIsLocked() external {
         SparsePerceptron implementation = SparsePerceptron(sparsePerceptron);
+        // Any reason: what stands in place of its arguments is some of its own code.
         VM.expectRevert();
         implementation.write(0, new uint256[](0));
         VM.expectRevert();
