@@ -137,6 +137,10 @@ fn impossible_values_are_named_with_what_is_allowed() {
             "deposit_after_one_hour = 1\n",
             "deposit_after_one_hour = -1\n",
         ),
+        (
+            "deposit_after_one_hour = 1\n",
+            "deposit_after_one_hour = 8e7\n",
+        ),
         ("\"deposit-refund-take\"", "\"points\""),
         ("\"deposit-refund-take\"", "\"lottery\""),
         ("owner_claim_wait = \"9 days\"", "owner_claim_wait = \"1h\""),
@@ -150,7 +154,7 @@ fn impossible_values_are_named_with_what_is_allowed() {
         ("wait = {", "mistakes = 2\nwait = {"),
     ];
     let said = all.map(|(from, to)| refusal(from, to)).join("\n");
-    assert_snapshot!(said, @r"
+    assert_snapshot!(said, @r#"
     mine.toml: `data.initial_share` is 1.5; a number from 0.0001 to 0.9999 is wanted
     mine.toml: `data.initial_share` is NaN; a number from 0.0001 to 0.9999 is wanted
     mine.toml: `data.source` is `imdb`; known are movie-reviews, csv, tsv, libsvm
@@ -161,17 +165,20 @@ fn impossible_values_are_named_with_what_is_allowed() {
     mine.toml: `model.kind` is `perceptron`; known are sparse-perceptron, dense-perceptron, naive-bayes, sparse-nearest-centroid, dense-nearest-centroid
     mine.toml: `model.smoothing` is 1; only naive-bayes has it: leave it out
     mine.toml: `incentive.deposit_after_one_hour` is missing; say what a contribution deposits after an hour without one
-    mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 1000000000 is wanted
+    mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 72000000 is wanted
+    mine.toml: `incentive.deposit_after_one_hour` is 80000000; a number from 0.000001 to 72000000 is wanted
     mine.toml: `incentive.deposit_after_one_hour` is 1; under points nothing is deposited: leave it out
     mine.toml: `incentive.kind` is `lottery`; known are deposit-refund-take, points
-    mine.toml: `incentive.owner_claim_wait` is 3600 s; refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) is wanted
-    mine.toml: `incentive.refund_wait` is 0.001 s; a whole number of seconds from 1 to 10^12 is wanted
-    mine.toml: `agents[0].name` is ``; a name of its own is wanted
+    mine.toml: `incentive.owner_claim_wait` is 3600 s; refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) < 2^40 s is wanted
+    mine.toml: `incentive.refund_wait` is "1ms"; a duration from 1 s to 1000000000000 s is wanted
+    mine.toml: `agents[0].name` is ""; a name without control characters or blanks at its ends is wanted
+    mine.toml: `agents[0].name` is "Go\u{1b}od"; a name without control characters or blanks at its ends is wanted
     mine.toml: `agents[0].start_balance` is 10; at least its mean deposit, 50, is wanted
     mine.toml: `agents[0].deposit.sd` is 1000; a number from 0 to 50 is wanted
-    mine.toml: `agents[0].wait.mean (seconds)` is 0; a number from 1 to 1000000000 is wanted
+    mine.toml: `agents[0].deposit` is missing; say what the agent is willing to deposit: { mean = 50, sd = 10 }
+    mine.toml: `agents[0].wait.mean` is "0s"; a duration from 1 s to 1000000000 s is wanted
     mine.toml: `agents[0].mistakes` is 2; a number from 0 to 1 is wanted
-    ");
+    "#);
 }
 
 #[test]
