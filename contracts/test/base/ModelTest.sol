@@ -9,9 +9,9 @@ import {SparseNearestCentroid} from "../../src/classifiers/SparseNearestCentroid
 import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Points} from "../../src/incentives/Points.sol";
-import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {ModelFactory} from "../../src/periphery/ModelFactory.sol";
-import {Encode} from "./Encode.sol";
+import {Contribution, Encode} from "./Encode.sol";
 import {Test} from "./Test.sol";
 
 /// @notice Everything deployed, and short ways to create models and to contribute to them.
@@ -82,21 +82,25 @@ abstract contract ModelTest is Test {
         return classifier.words(offset, 1)[0];
     }
 
-    /// @dev Contributes one sample for its exact price and returns how it is claimed.
+    /// @dev Contributes one sample for its exact price and returns what its record is made of.
     function contribute(ICollaborativeTrainer trainer, address author, uint256 label, bytes memory sample)
         internal
-        returns (Claim memory claim)
+        returns (Contribution memory made)
     {
         uint256 price = trainer.price(1);
         VM.prank(author);
         uint256 position = trainer.contribute{value: price}(Encode.item(label, sample));
-        claim.author = author;
-        claim.label = uint16(label);
-        claim.deposit = uint96(price);
-        claim.time = uint40(block.timestamp);
-        claim.batch = uint64(position);
-        claim.position = uint64(position);
-        claim.sample = sample;
+        made.author = author;
+        made.label = uint16(label);
+        made.deposit = uint96(price);
+        made.time = uint40(this.clock());
+        made.position = uint64(position);
+        made.sample = sample;
+    }
+
+    /// @dev How a contribution that came alone is claimed.
+    function alone(Contribution memory made) internal pure returns (bytes memory) {
+        return bytes.concat(abi.encodePacked(made.position, uint16(1), uint16(0)), Encode.contribution(made));
     }
 
     /// @dev Lets time pass. Reads the clock from outside: the compiler takes `block.timestamp` for constant.

@@ -17,6 +17,7 @@ interface Vm {
         address emitter;
     }
 
+    function addr(uint256 key) external pure returns (address account);
     function assume(bool condition) external pure;
     function deal(address account, uint256 balance) external;
     function expectEmit(address emitter) external;
@@ -29,6 +30,7 @@ interface Vm {
     function prank(address sender, address origin) external;
     function recordLogs() external;
     function revertToState(uint256 snapshot) external returns (bool success);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function snapshotState() external returns (uint256 snapshot);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function store(address target, bytes32 slot, bytes32 value) external;
