@@ -344,12 +344,20 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
 
         address author = one.author;
-        _accounts[author] = _accounts[author].praised();
+        Account account = _accounts[author].praised();
+        if (author == msg.sender) {
+            paid = left;
+        } else {
+            // In this order the difference cannot be negative.
+            if (left > type(uint96).max - account.balance()) {
+                return (0, abi.encodeWithSelector(BalanceOverflow.selector, author));
+            }
+            account = account.credited(left);
+        }
+        _accounts[author] = account;
         _state = _state.refunded();
         _statuses.set(one.position, Status.Closed);
         emit Refunded(one.position, author, left);
-        if (author == msg.sender) return (left, "");
-        _credit(author, left);
     }
 
     function _report(Contribution memory one, uint256 predicted)
