@@ -91,6 +91,10 @@ impl Chain for Embedded {
         "embedded"
     }
 
+    fn chain_id(&self) -> u64 {
+        Self::CHAIN_ID
+    }
+
     fn now(&self) -> u64 {
         self.now
     }

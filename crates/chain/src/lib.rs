@@ -25,6 +25,9 @@ pub trait Chain {
     /// The kind of chain, as shown to users: `embedded`.
     fn name(&self) -> &'static str;
 
+    /// What signatures name the chain by (EIP-155).
+    fn chain_id(&self) -> u64;
+
     /// The time that the next transaction will see, in Unix seconds.
     fn now(&self) -> u64;
 

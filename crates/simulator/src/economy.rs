@@ -16,8 +16,9 @@ use cotrain_chain::{
 use cotrain_protocol::{
     Rejection,
     classifier::Classifier,
+    record::{Claims, Contribution},
     sample::{Item, encode_batch},
-    trainer::{Claim, Incentive, Trainer},
+    trainer::{Incentive, Status, Trainer},
 };
 
 use crate::{error::SimulateError, run::Action, scenario::Scenario};
@@ -27,7 +28,7 @@ const OWNER: Address = Address::repeat_byte(0x0a);
 
 /// A contribution of which something may still be claimed.
 pub(crate) struct Pending {
-    pub(crate) claim: Claim,
+    pub(crate) contribution: Contribution,
     /// The model's prediction for the sample, and the version of the model that it is by.
     prediction: Option<(u64, u16)>,
 }
@@ -82,6 +83,7 @@ impl<C: Chain> Economy<C> {
         let deployment = deploy(&mut chain, &config, &classifier)?;
         let twin = Trainer::new(
             OWNER,
+            chain.chain_id(),
             deployment.trainer,
             scenario.incentive.mechanism,
             scenario.incentive.waits,
@@ -166,19 +168,17 @@ impl<C: Chain> Economy<C> {
             &seen,
             &Some((sent.batch, author, sent.deposit, now)),
         )?;
-        let claim = Claim {
+        let contribution = Contribution {
             author,
             label,
             deposit,
             time: now,
-            batch: sent.batch,
             position: sent.batch,
             sample: sample.to_vec(),
-            proof: Vec::new(),
         };
         Ok(Some(Sent {
             pending: Pending {
-                claim,
+                contribution,
                 prediction: None,
             },
             gas: receipt.gas_used,
@@ -188,12 +188,12 @@ impl<C: Chain> Economy<C> {
 
     /// Whether the first wait is over.
     pub(crate) fn is_claimable(&self, pending: &Pending) -> bool {
-        self.chain.now() >= pending.claim.time + self.twin.waits().refund
+        self.chain.now() >= pending.contribution.time + self.twin.waits().refund
     }
 
     /// Whether nothing is left to claim.
     pub(crate) fn is_settled(&self, pending: &Pending) -> bool {
-        self.twin.is_settled(pending.claim.position)
+        self.twin.settlement(pending.contribution.position).status == Status::Closed
     }
 
     /// The claim that would succeed for `claimer` now, if there is one. Free: nothing is sent.
@@ -202,16 +202,16 @@ impl<C: Chain> Economy<C> {
         claimer: Address,
         pending: &mut Pending,
     ) -> Option<ClaimKind> {
-        let (now, time) = (self.chain.now(), pending.claim.time);
+        let (now, time) = (self.chain.now(), pending.contribution.time);
         if now >= time + self.twin.waits().any_address_claim {
             return Some(ClaimKind::Late);
         }
-        let own = pending.claim.author == claimer;
-        let position = pending.claim.position;
+        let own = pending.contribution.author == claimer;
+        let position = pending.contribution.position;
         if !own && (self.twin.good(claimer) == 0 || self.twin.reported(position, claimer)) {
             return None;
         }
-        let agrees = self.predict(pending) == pending.claim.label;
+        let agrees = self.predict(pending) == pending.contribution.label;
         match (own, agrees) {
             (true, true) => Some(ClaimKind::Refund),
             (false, false) => Some(ClaimKind::Report),
@@ -228,7 +228,7 @@ impl<C: Chain> Economy<C> {
         }
         // The sample was accepted, so it is well formed and the fallback is never taken.
         let label = classifier
-            .predict(&pending.claim.sample)
+            .predict(&pending.contribution.sample)
             .unwrap_or_default();
         pending.prediction = Some((classifier.version(), label));
         label
@@ -240,32 +240,34 @@ impl<C: Chain> Economy<C> {
         &mut self,
         claimer: Address,
         kind: ClaimKind,
-        claim: &Claim,
+        contribution: &Contribution,
     ) -> Result<Option<(u128, u64)>, SimulateError> {
+        let claims = [Claims::alone(contribution.clone())];
         let call = match kind {
-            ClaimKind::Refund => bindings::refund(claim),
-            ClaimKind::Report => bindings::report(claim),
-            ClaimKind::Late => bindings::claim_late(claim),
+            ClaimKind::Refund => bindings::refund(&claims),
+            ClaimKind::Report => bindings::report(&claims),
+            ClaimKind::Late => bindings::claim_late(&claims),
         };
         let transaction = Transaction::call(claimer, self.deployment.trainer, call);
         let Some(receipt) = self.send(transaction)? else {
             return Ok(None);
         };
         let now = self.chain.now();
-        let paid = match kind {
-            ClaimKind::Refund => self.twin.refund(claimer, now, claim)?,
-            ClaimKind::Report => self.twin.report(claimer, now, claim)?,
-            ClaimKind::Late => self.twin.claim_late(claimer, now, claim)?,
+        let settled = match kind {
+            ClaimKind::Refund => self.twin.refund(claimer, now, &claims)?,
+            ClaimKind::Report => self.twin.report(claimer, now, &claims)?,
+            ClaimKind::Late => self.twin.claim_late(claimer, now, &claims)?,
         };
+        let paid = settled.paid;
         let expected = Paid {
-            position: claim.position,
+            position: contribution.position,
             to: claimer,
             amount: paid,
         };
         same(
             Action::from(kind).name(),
             &events::paid(&receipt.logs),
-            &Some(expected),
+            &vec![expected],
         )?;
         Ok(Some((paid, receipt.gas_used)))
     }

@@ -289,7 +289,7 @@ impl<'a> Engine<'a> {
             Action::Contribution,
             agent,
             &sent.pending,
-            sent.pending.claim.deposit,
+            sent.pending.contribution.deposit,
             sent.gas,
         );
         self.pending.push(sent.pending);
@@ -309,7 +309,9 @@ impl<'a> Engine<'a> {
             let Some(kind) = self.economy.possible_claim(address, contribution) else {
                 continue;
             };
-            let Some((amount, gas)) = self.economy.claim(address, kind, &contribution.claim)?
+            let Some((amount, gas)) =
+                self.economy
+                    .claim(address, kind, &contribution.contribution)?
             else {
                 // No money for gas: perhaps at its next turn.
                 break;
@@ -365,8 +367,8 @@ impl<'a> Engine<'a> {
             action,
             // At most 1000 agents, by the check of the scenario.
             agent: u16::try_from(agent).unwrap_or(u16::MAX),
-            position: of.claim.position,
-            label: of.claim.label,
+            position: of.contribution.position,
+            label: of.contribution.label,
             amount,
             gas,
         });
