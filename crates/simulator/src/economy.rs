@@ -154,7 +154,11 @@ impl<C: Chain> Economy<C> {
             Err(
                 ChainError::Halted { .. }
                 | ChainError::Reverted {
-                    revert: Revert::Contract(Rejection::TooManyFeatures { .. }),
+                    // The classifier runs out of gas and says nothing.
+                    revert:
+                        Revert::Contract(
+                            Rejection::TooManyFeatures { .. } | Rejection::ClassifierFailed,
+                        ),
                     ..
                 },
             ) => return Err(too_large()),
