@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {EIP712} from "solady/utils/EIP712.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 
 import {Accounts} from "./Accounts.sol";
@@ -119,10 +120,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             (bytes calldata items, bytes calldata signature, uint256 next) =
                 SignedBatches.batchAt(batches, offset);
             SignedBatch memory signed = SignedBatches.header(batches, offset, items);
-            // The code that one batch runs gets its part of the gas that is left, by length: none can use up what
-            // the others need.
-            uint256 allowance = gasleft() * (next - offset) / (batches.length - offset);
-            bytes memory reason = _accept(relaying, signed, items, signature, allowance);
+            // The code that a batch runs gets its part of the gas that is left, by length, so that none can use up
+            // what the others need, and what comes after the last one: that counts as a quarter of them all.
+            uint256 left = batches.length - offset + batches.length / 4;
+            uint256 reserve = gasleft() - gasleft() * (next - offset) / left;
+            bytes memory reason = _accept(relaying, signed, items, signature, reserve);
             if (reason.length == 0) SignedBatches.append(log, batches, offset, items.length);
             else emit Skipped(signed.author, signed.nonce, reason);
             Memory.giveBack(free);
@@ -245,13 +247,13 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     }
 
     /// @dev Teaches, charges and records one signed batch, or says why not: then nothing has changed.
-    /// @param allowance How much gas the author's and the classifier's code may use, each.
+    /// @param reserve How much gas the author's and the classifier's code have to leave.
     function _accept(
         Relaying memory relaying,
         SignedBatch memory signed,
         bytes calldata items,
         bytes calldata signature,
-        uint256 allowance
+        uint256 reserve
     ) private returns (bytes memory reason) {
         uint256 n;
         (n, reason) = Batches.tryCount(items);
@@ -270,9 +272,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (required > account.balance()) {
             return abi.encodeWithSelector(BalanceTooLow.selector, required, account.balance());
         }
+        uint256 allowance = FixedPointMathLib.zeroFloorSub(gasleft(), reserve);
         if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, allowance)) {
             return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
         }
+        allowance = FixedPointMathLib.zeroFloorSub(gasleft(), reserve);
         reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
         if (reason.length != 0) return reason;
 
