@@ -51,22 +51,26 @@ abstract contract Classifier is IClassifier, IPackedModel {
         if (trainer == address(0)) revert InitializationOpen();
         if (msg.sender != trainer) revert NotTrainer(msg.sender, trainer);
         if (batch.length == 0) revert EmptyBatch();
-        uint256[] memory arguments = CloneArguments.load();
+        uint256[] memory arguments = _arguments();
         uint256 free = _freeMemory();
         uint256 item;
-        for (uint256 offset; offset < batch.length; ++item) {
+        for (uint256 offset; offset < batch.length;) {
             (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
             _requireItem(arguments, item, label, sample);
             _learn(arguments, label, sample);
             _giveBackMemory(free);
             offset = next;
+            // At most one a byte of calldata.
+            unchecked {
+                ++item;
+            }
         }
     }
 
     /// @inheritdoc IClassifier
     function check(bytes calldata batch) external view {
         if (batch.length == 0) revert EmptyBatch();
-        uint256[] memory arguments = CloneArguments.load();
+        uint256[] memory arguments = _arguments();
         uint256 item;
         for (uint256 offset; offset < batch.length; ++item) {
             (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
@@ -77,7 +81,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
 
     /// @inheritdoc IClassifier
     function predict(bytes[] calldata samples) external view returns (uint256[] memory labels) {
-        uint256[] memory arguments = CloneArguments.load();
+        uint256[] memory arguments = _arguments();
         labels = new uint256[](samples.length);
         uint256 free = _freeMemory();
         for (uint256 i; i < samples.length; ++i) {
@@ -95,7 +99,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         returns (uint256 correct)
     {
         if (samples.length != labels.length) revert LengthsDiffer(samples.length, labels.length);
-        uint256[] memory arguments = CloneArguments.load();
+        uint256[] memory arguments = _arguments();
         uint256 free = _freeMemory();
         for (uint256 i; i < samples.length; ++i) {
             bytes calldata sample = samples[i];
@@ -152,6 +156,25 @@ abstract contract Classifier is IClassifier, IPackedModel {
 
     /// @dev What the classifier is; `owner`, `trainer` and `words` are filled in later.
     function _describe(uint256[] memory arguments) internal pure virtual returns (Description memory);
+
+    /// @dev The arguments of a model in use, four words: `close` has made sure that there are as many as there should
+    /// be, and beyond them are zeros. Cheaper than asking how many there are, at each prediction and each lesson.
+    function _arguments() private view returns (uint256[] memory arguments) {
+        assembly ("memory-safe") {
+            arguments := mload(0x40)
+            mstore(arguments, 4)
+            extcodecopy(address(), add(arguments, 0x20), 0x2d, 0x80) // CloneArguments.START
+            mstore(0x40, add(arguments, 0xa0))
+        }
+    }
+
+    /// @dev One argument of a model in use. Without a check of bounds, for it is read at each step: `close` has made
+    /// sure that there are as many as there should be.
+    function _argument(uint256[] memory arguments, uint256 place) internal pure returns (uint256 argument) {
+        assembly ("memory-safe") {
+            argument := mload(add(add(arguments, 0x20), shl(5, place)))
+        }
+    }
 
     /// @dev Reverts unless there are `count` arguments.
     function _requireCount(uint256[] memory arguments, uint256 count) internal pure {

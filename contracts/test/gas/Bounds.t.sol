@@ -63,11 +63,11 @@ contract BoundsTest is ModelTest {
             store(classifier, class, 1_000_000 | uint256(1 << 47) << 32);
             for (uint256 i; i < most; ++i) {
                 uint256 lanes = uint256(keccak256(abi.encode(class, i))) >> 1 | 1;
-                store(classifier, classes + class * 8192 + i, lanes);
+                store(classifier, classes + class * 4096 + i, lanes);
             }
         }
         requireClaims(
-            string.concat(name, ".most-of-", VM.toString(classes)), trainer, classifier, scattered(most, 8)
+            string.concat(name, ".most-of-", VM.toString(classes)), trainer, classifier, scattered(most, 16)
         );
     }
 

@@ -35,15 +35,14 @@ contract GasTest is ModelTest {
     }
 
     function testNaiveBayes() external {
-        Model memory model =
-            build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 125));
+        Model memory model = build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 63));
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
     function testSparseNearestCentroid() external {
         Model memory model = build(
-            "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 125)
+            "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 63)
         );
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
@@ -299,15 +298,15 @@ contract GasTest is ModelTest {
         }
     }
 
-    /// @dev Headers of 1,000 samples and some counts or sums, 8 a word.
+    /// @dev Headers of 1,000 samples and some counts, 16 a word.
     function counts(uint256 classes, uint256 wordsPerClass) internal pure returns (uint256[] memory values) {
         values = new uint256[](classes * (1 + wordsPerClass));
         for (uint256 class; class < classes; ++class) {
             values[class] = 1000 | 1_000_000 << 32;
             for (uint256 i; i < wordsPerClass; ++i) {
-                for (uint256 lane; lane < 8; ++lane) {
+                for (uint256 lane; lane < 16; ++lane) {
                     uint256 count = uint256(keccak256(abi.encode(class, i, lane))) % 100;
-                    values[classes + class * wordsPerClass + i] |= count << (32 * lane);
+                    values[classes + class * wordsPerClass + i] |= count << (16 * lane);
                 }
             }
         }

@@ -63,14 +63,14 @@ contract NearestCentroidsTest is ModelTest {
 
     function testSaturation() external {
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(2, 3));
-        uint256 full = type(uint32).max;
+        uint256 full = type(uint16).max;
         uint256 allSquares = uint256(type(uint128).max) << 32;
         writeWord(classifier, 0, (uint256(type(uint128).max) - 2) << 32);
-        writeWord(classifier, 2, full | 1 << 32 | 1 << 64);
+        writeWord(classifier, 2, full | 1 << 16 | 1 << 32);
         closeForMe(classifier);
         // The full count stays and adds nothing to the squares; the other two add 3 each, 2 too many.
         classifier.learn(Encode.item(0, hex"000000010002"));
-        assertEq(word(classifier, 2), full | 2 << 32 | 2 << 64, "counts");
+        assertEq(word(classifier, 2), full | 2 << 16 | 2 << 32, "counts");
         assertEq(word(classifier, 0), 1 | allSquares, "squares");
 
         (, classifier) = create(denseNearestCentroid, abi.encode(2, 2));
@@ -104,7 +104,7 @@ contract NearestCentroidsTest is ModelTest {
     /// @dev Learning alone: predictions are those of the plain sums, exactly, with several classes.
     function testFuzzSparse(uint256 seed, uint256 classes, uint256 features) external {
         classes = bound(classes, 2, 5);
-        features = bound(features, 1, 20);
+        features = bound(features, 1, 40);
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(classes, features));
         closeForMe(classifier);
         uint256[] memory samples = new uint256[](classes);
@@ -139,8 +139,8 @@ contract NearestCentroidsTest is ModelTest {
             for (uint256 i; i < features; ++i) {
                 sums[label * features + i] += random >> i & 1;
                 squares += sums[label * features + i] ** 2;
-                uint256 lanes = word(classifier, classes + label * ((features + 7) / 8) + i / 8);
-                assertEq(uint32(lanes >> (i % 8 * 32)), sums[label * features + i], "count");
+                uint256 lanes = word(classifier, classes + label * ((features + 15) / 16) + i / 16);
+                assertEq(uint16(lanes >> (i % 16 * 16)), sums[label * features + i], "count");
             }
             assertEq(word(classifier, label), samples[label] | squares << 32, "header");
         }
