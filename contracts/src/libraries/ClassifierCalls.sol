@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {LibCall} from "solady/utils/LibCall.sol";
-
 import {IClassifier} from "../interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
 import {Claims, Group} from "./Claims.sol";
@@ -12,7 +10,7 @@ import {Claims, Group} from "./Claims.sol";
 /// copied.
 library ClassifierCalls {
     /// @dev The most of an error that is passed on, in bytes: more than the longest of `IClassifier`.
-    uint16 private constant LONGEST_REASON = 256;
+    uint256 private constant LONGEST_REASON = 256;
 
     /// @dev Teaches the classifier.
     /// @param allowance How much gas it may use.
@@ -21,12 +19,28 @@ library ClassifierCalls {
         internal
         returns (bytes memory reason)
     {
+        bytes4 selector = IClassifier.learn.selector;
         bool success;
-        (success,, reason) = LibCall.tryCall(
-            classifier, 0, allowance, LONGEST_REASON, abi.encodeCall(IClassifier.learn, (items))
-        );
-        if (success) return "";
-        if (reason.length == 0) {
+        assembly ("memory-safe") {
+            let request := mload(0x40)
+            mstore(request, selector)
+            mstore(add(request, 0x04), 0x20) // where the bytes begin
+            mstore(add(request, 0x24), items.length)
+            calldatacopy(add(request, 0x44), items.offset, items.length)
+            // Zeros up to a whole word, as the encoding has it.
+            mstore(add(add(request, 0x44), items.length), 0)
+            let size := add(0x44, and(add(items.length, 0x1f), not(0x1f)))
+            success := call(allowance, classifier, 0, request, size, 0, 0)
+            if iszero(success) {
+                let length := returndatasize()
+                if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
+                reason := request
+                mstore(reason, length)
+                returndatacopy(add(reason, 0x20), 0, length)
+                mstore(0x40, add(add(reason, 0x20), length))
+            }
+        }
+        if (!success && reason.length == 0) {
             return abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
         }
     }

@@ -44,11 +44,14 @@ library Records {
         uint256 time,
         uint256 position
     ) internal pure {
-        uint256 offset;
-        for (uint256 i; i < n; ++i) {
-            (uint256 label, bytes calldata sample, uint256 next) = Batches.item(items, offset);
-            leaves[place + i] = leaf(author, label, sample, deposit, time, position + i);
-            offset = next;
+        // Places and positions are counts of items in calldata, or of contributions: far below 2^256.
+        unchecked {
+            uint256 offset;
+            for (uint256 i; i < n; ++i) {
+                (uint256 label, bytes calldata sample, uint256 next) = Batches.item(items, offset);
+                leaves[place + i] = leaf(author, label, sample, deposit, time, position + i);
+                offset = next;
+            }
         }
     }
 

@@ -108,11 +108,16 @@ library SignedBatches {
         bytes32 domainSeparator,
         uint256 allowance
     ) internal view returns (bool) {
-        bytes32 structHash;
+        bytes32 digest;
+        // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes from 0x1e on.
         assembly ("memory-safe") {
-            structHash := keccak256(signed, 0xe0) // its seven words
+            let free := mload(0x40)
+            mstore(0x00, 0x1901)
+            mstore(0x20, domainSeparator)
+            mstore(0x40, keccak256(signed, 0xe0)) // its seven words
+            digest := keccak256(0x1e, 0x42)
+            mstore(0x40, free)
         }
-        bytes32 digest = keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash));
         address author = signed.author;
         address signer = ECDSA.tryRecoverCalldata(digest, signature);
         // 0 stands for no signer: nobody has the key of the zero address.
