@@ -72,4 +72,61 @@ library Groups {
             )
         );
     }
+
+    /// @dev The contributions that an author's items are, from a position on: what a client reads from the logs.
+    function parse(address author, uint256 deposit, uint256 time, uint256 first, bytes memory items)
+        internal
+        pure
+        returns (Contribution[] memory made)
+    {
+        uint256 count;
+        for (uint256 offset; offset < items.length; ++count) {
+            offset += 4 + number(items, offset + 2, 2);
+        }
+        made = new Contribution[](count);
+        uint256 place;
+        for (uint256 i; i < count; ++i) {
+            uint256 length = number(items, place + 2, 2);
+            made[i] = Contribution(
+                author,
+                uint96(deposit),
+                uint16(number(items, place, 2)),
+                uint40(time),
+                uint64(first + i),
+                slice(items, place + 4, length)
+            );
+            place += 4 + length;
+        }
+    }
+
+    /// @dev One list after the other.
+    function join(Contribution[] memory first, Contribution[] memory second)
+        internal
+        pure
+        returns (Contribution[] memory joined)
+    {
+        joined = new Contribution[](first.length + second.length);
+        for (uint256 i; i < joined.length; ++i) {
+            joined[i] = i < first.length ? first[i] : second[i - first.length];
+        }
+    }
+
+    /// @dev A big-endian number of some bytes.
+    function number(bytes memory data, uint256 offset, uint256 size) internal pure returns (uint256 value) {
+        for (uint256 i; i < size; ++i) {
+            value = value << 8 | uint8(data[offset + i]);
+        }
+    }
+
+    function slice(bytes memory data, uint256 offset, uint256 length)
+        internal
+        pure
+        returns (bytes memory part)
+    {
+        require(offset + length <= data.length);
+        part = new bytes(length);
+        assembly ("memory-safe") {
+            mcopy(add(part, 0x20), add(add(data, 0x20), offset), length)
+        }
+    }
 }
