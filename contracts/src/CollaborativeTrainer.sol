@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {EIP712} from "solady/utils/EIP712.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 
 import {Accounts} from "./Accounts.sol";
@@ -114,6 +115,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         assembly ("memory-safe") {
             mstore(log, 0)
         }
+        // What recording takes in the end, for the slots, the leaves and the log: no batch gets any of it.
+        uint256 reserve = 100_000 + 1000 * n + 8 * batches.length;
         uint256 free = Memory.free();
         for (uint256 offset; offset < batches.length;) {
             (bytes calldata items, bytes calldata signature, uint256 next) =
@@ -121,8 +124,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             SignedBatch memory signed = SignedBatches.header(batches, offset, items);
             // The code that one batch runs gets its part of the gas that is left, by length: none can use up what
             // the others need.
-            uint256 allowance = gasleft() * (next - offset) / (batches.length - offset);
-            bytes memory reason = _accept(relaying, signed, items, signature, allowance);
+            uint256 available = FixedPointMathLib.zeroFloorSub(gasleft(), reserve);
+            uint256 kept = reserve + available - available * (next - offset) / (batches.length - offset);
+            bytes memory reason = _accept(relaying, signed, items, signature, kept);
             if (reason.length == 0) SignedBatches.append(log, batches, offset, items.length);
             else emit Skipped(signed.author, signed.nonce, reason);
             Memory.giveBack(free);
@@ -245,13 +249,13 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     }
 
     /// @dev Teaches, charges and records one signed batch, or says why not: then nothing has changed.
-    /// @param allowance How much gas the author's and the classifier's code may use, each.
+    /// @param kept How much gas the author's and the classifier's code must leave.
     function _accept(
         Relaying memory relaying,
         SignedBatch memory signed,
         bytes calldata items,
         bytes calldata signature,
-        uint256 allowance
+        uint256 kept
     ) private returns (bytes memory reason) {
         uint256 n;
         (n, reason) = Batches.tryCount(items);
@@ -270,9 +274,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (required > account.balance()) {
             return abi.encodeWithSelector(BalanceTooLow.selector, required, account.balance());
         }
+        uint256 allowance = FixedPointMathLib.zeroFloorSub(gasleft(), kept);
         if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, allowance)) {
             return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
         }
+        allowance = FixedPointMathLib.zeroFloorSub(gasleft(), kept);
         reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
         if (reason.length != 0) return reason;
 
