@@ -60,7 +60,7 @@ contract LyingClassifier is IClassifier {
             if (success) answer = "success";
         }
         for (uint256 offset; offset < items.length;) {
-            if (uint8(items[offset + 1]) == 9) revert LabelOutOfRange(lessons, 9, 9);
+            if (uint8(items[offset + 1]) == 9) revert LabelOutOfRange(0, 9, 9);
             offset += 4 + uint256(uint8(items[offset + 2])) * 256 + uint8(items[offset + 3]);
         }
         ++lessons;

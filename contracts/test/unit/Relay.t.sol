@@ -585,6 +585,19 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 10, "all others");
     }
 
+    /// @dev What comes last must leave enough to record what was accepted before it.
+    function testTheLastOneLeavesGasToEnd() external {
+        HostileWallet wallet = prepaidWallet();
+        wallet.sign(Signing.BurnsGas);
+        bytes memory batches;
+        for (uint256 i; i < 10; ++i) {
+            batches = bytes.concat(batches, Sign.encode(signed(trainer, 1 + i, 0, one(0))));
+        }
+        batches = bytes.concat(batches, Sign.encode(unsigned(address(wallet), 0, one(0))));
+        trainer.relay{gas: 2_000_000}(batches);
+        assertEq(trainer.contributionCount(), 10, "all others");
+    }
+
     // Helpers.
 
     /// @dev Signed where the chain has the number that it has now: the compiler takes it for constant.
@@ -658,12 +671,10 @@ contract RelayTest is ModelTest {
 
     /// @dev Goes on with a model that lies.
     function lie() private returns (LyingClassifier lying) {
+        address implementation = address(new LyingClassifier());
         VM.prank(OWNER);
         (address created, address model) = factory.create(
-            depositRefundTake,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT),
-            address(new LyingClassifier()),
-            ""
+            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), implementation, ""
         );
         (trainer, lying) = (ICollaborativeTrainer(created), LyingClassifier(model));
         prepay();
