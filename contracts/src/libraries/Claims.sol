@@ -50,9 +50,12 @@ library Claims {
             uint256 word = _load(claims, offset);
             group.batch = word >> 192;
             uint256 n = uint16(word >> 176);
-            if (n == 0) revert ICollaborativeTrainer.MalformedClaims(offset);
             group.nodes = uint16(word >> 160);
             group.contributions = offset + GROUP_HEADER;
+            // Also where there is no room for so many: that is found out before memory is taken for them.
+            if (n == 0 || group.contributions + n * HEADER > claims.length) {
+                revert ICollaborativeTrainer.MalformedClaims(offset);
+            }
             group.leaves = new bytes32[](n);
             uint256 place = group.contributions;
             for (uint256 i; i < n; ++i) {

@@ -17,8 +17,10 @@ interface Vm {
         address emitter;
     }
 
+    function accesses(address target) external returns (bytes32[] memory reads, bytes32[] memory writes);
     function addr(uint256 key) external pure returns (address account);
     function assume(bool condition) external pure;
+    function chainId(uint256 newChainId) external;
     function deal(address account, uint256 balance) external;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
@@ -28,6 +30,7 @@ interface Vm {
     function load(address target, bytes32 slot) external view returns (bytes32 value);
     function prank(address sender) external;
     function prank(address sender, address origin) external;
+    function record() external;
     function recordLogs() external;
     function revertToState(uint256 snapshot) external returns (bool success);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
