@@ -28,6 +28,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     uint256 private constant OWNER_CLAIM_WAIT_PLACE = 3;
     uint256 private constant ANY_ADDRESS_CLAIM_WAIT_PLACE = 4;
     /// @dev The first argument of the mechanism.
+    /// Points has none.
+    // slither-disable-next-line unused-state
     uint256 internal constant MECHANISM_PLACE = 5;
 
     /// @dev What reporters have done to a contribution.
@@ -123,11 +125,14 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             // the others need.
             uint256 allowance = gasleft() * (next - offset) / (batches.length - offset);
             bytes memory reason = _accept(relaying, signed, items, signature, allowance);
+            // The length of what was just built, and below a count: nobody can move either by sending money.
+            // slither-disable-next-line incorrect-equality
             if (reason.length == 0) SignedBatches.append(log, batches, offset, items.length);
             else emit Skipped(signed.author, signed.nonce, reason);
             Memory.giveBack(free);
             offset = next;
         }
+        // slither-disable-next-line incorrect-equality
         if (relaying.accepted == 0) return;
         root[relaying.batch] = Records.root(relaying.leaves, relaying.accepted);
         _state = state.contributed(block.timestamp, relaying.accepted);
@@ -313,6 +318,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             offset = group.contributions;
             for (uint256 i; i < group.leaves.length; ++i) {
                 Contribution memory one = Claims.contributionAt(claims, offset);
+                // The sample was hashed and predicted above.
+                // slither-disable-next-line unused-return
                 (, offset) = Claims.sampleAt(claims, offset);
                 (uint256 amount, bytes memory reason) = settle(one, ask ? predicted[i] : 0);
                 if (reason.length == 0) {
@@ -374,6 +381,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
         share = _share(one.deposit, reporterGood, _state.totalGood());
         if (share == 0 || share > left) share = left;
+        // The line before makes it equal.
+        // slither-disable-next-line incorrect-equality
         _statuses.set(position, share == left ? Status.Closed : Status.Reported);
         Settlement storage record = _settlements[position];
         if (record.firstReporter == address(0)) record.firstReporter = msg.sender;

@@ -22,6 +22,8 @@ library ClassifierCalls {
         returns (bytes memory reason)
     {
         bool success;
+        // What is left out says that there was more to copy.
+        // slither-disable-next-line unused-return
         (success,, reason) = LibCall.tryCall(
             classifier, 0, allowance, LONGEST_REASON, abi.encodeCall(IClassifier.learn, (items))
         );

@@ -52,6 +52,7 @@ contract AccountProofs is Test {
         assert(Account.wrap(word).withUsedUpTo(last).used(other));
     }
 
+    /// @custom:halmos --solver z3
     function check_CancellingLeavesWhatIsAbove(uint256 word, uint48 last, uint48 other) external pure {
         VM.assume(other > last);
         Account before = Account.wrap(word);

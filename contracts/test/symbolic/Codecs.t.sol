@@ -100,8 +100,6 @@ contract CodecsProofs {
         bytes calldata sample;
         (sample, next) = Claims.sampleAt(claims, offset);
         assert(keccak256(sample) == keccak256(made.sample));
-        assert(
-            leaf == Records.leaf(made.author, made.label, sample, made.deposit, made.time, made.position)
-        );
+        assert(leaf == Records.leaf(made.author, made.label, sample, made.deposit, made.time, made.position));
     }
 }
