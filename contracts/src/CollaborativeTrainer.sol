@@ -51,6 +51,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         uint256 fees;
         /// With room for all contributions.
         bytes32[] leaves;
+        /// What was accepted; with room for all that was sent.
+        bytes log;
     }
 
     State private _state;
@@ -107,14 +109,16 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         Relaying memory relaying;
         relaying.domainSeparator = _domainSeparator();
         relaying.batch = state.contributionCount();
-        uint256 n = SignedBatches.count(batches);
+        relaying.leaves = new bytes32[](SignedBatches.count(batches));
         // There is no price of 0 contributions; then all batches are skipped.
-        relaying.deposit = n == 0 ? 0 : price(n);
-        relaying.leaves = new bytes32[](n);
+        if (relaying.leaves.length != 0) relaying.deposit = price(relaying.leaves.length);
         // What is accepted is logged without its signatures, so there is room for it.
-        bytes memory log = new bytes(batches.length);
-        assembly ("memory-safe") {
-            mstore(log, 0)
+        relaying.log = new bytes(batches.length);
+        {
+            bytes memory log = relaying.log;
+            assembly ("memory-safe") {
+                mstore(log, 0)
+            }
         }
         uint256 free = Memory.free();
         for (uint256 offset; offset < batches.length;) {
@@ -127,7 +131,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             bytes memory reason = _accept(relaying, signed, items, signature, allowance);
             // The length of what was just built, and below a count: nobody can move either by sending money.
             // slither-disable-next-line incorrect-equality
-            if (reason.length == 0) SignedBatches.append(log, batches, offset, items.length);
+            if (reason.length == 0) SignedBatches.append(relaying.log, batches, offset, items.length);
             else emit Skipped(signed.author, signed.nonce, reason);
             Memory.giveBack(free);
             offset = next;
@@ -137,7 +141,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         root[relaying.batch] = Records.root(relaying.leaves, relaying.accepted);
         _state = state.contributed(block.timestamp, relaying.accepted);
         if (relaying.fees != 0) _credit(msg.sender, relaying.fees);
-        emit Relayed(relaying.batch, msg.sender, relaying.deposit, block.timestamp, log);
+        emit Relayed(relaying.batch, msg.sender, relaying.deposit, block.timestamp, relaying.log);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -283,18 +287,16 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
         // Nobody has changed the account since it was read: all that does is guarded.
         _accounts[signed.author] = account.charged(required).withUsed(signed.nonce);
-        Records.fill(
-            relaying.leaves,
-            relaying.accepted,
-            items,
-            n,
-            signed.author,
-            relaying.deposit,
-            block.timestamp,
-            relaying.batch + relaying.accepted
-        );
+        _record(relaying, items, n, signed.author);
         relaying.accepted += n;
         relaying.fees += signed.fee;
+    }
+
+    /// @dev Records the items of one batch after those that were accepted before it.
+    function _record(Relaying memory relaying, bytes calldata items, uint256 n, address author) private view {
+        uint256 place = relaying.accepted;
+        uint256 position = relaying.batch + place;
+        Records.fill(relaying.leaves, place, items, n, author, relaying.deposit, block.timestamp, position);
     }
 
     /// @dev Settles claims one by one and pays the caller's part; skips those that have a reason to be.

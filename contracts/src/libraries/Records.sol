@@ -45,10 +45,11 @@ library Records {
         uint256 position
     ) internal pure {
         uint256 offset;
-        for (uint256 i; i < n; ++i) {
-            (uint256 label, bytes calldata sample, uint256 next) = Batches.item(items, offset);
-            leaves[place + i] = leaf(author, label, sample, deposit, time, position + i);
-            offset = next;
+        for (uint256 end = place + n; place < end; ++place) {
+            uint256 label;
+            bytes calldata sample;
+            (label, sample, offset) = Batches.item(items, offset);
+            leaves[place] = leaf(author, label, sample, deposit, time, position++);
         }
     }
 
