@@ -59,6 +59,8 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
     /// @dev Pays with all gas that is left, so that contract wallets can be paid; what the receiver returns is
     /// not copied. Nobody is called for a payment of 0.
     function _pay(address to, uint256 amount) internal {
+        // The amount is computed, not the trainer's money, which others could change.
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) return;
         if (!SafeTransferLib.trySafeTransferETH(to, amount, gasleft())) revert PaymentFailed(to, amount);
     }

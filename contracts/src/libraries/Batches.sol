@@ -51,6 +51,8 @@ library Batches {
             // May read past the batch's end; the check below finds that out.
             assembly {
                 header := shr(224, calldataload(add(batch.offset, offset)))
+                // The offset and the length are two variables, not one that is written twice.
+                // slither-disable-next-line write-after-write
                 sample.offset := add(add(batch.offset, offset), 4)
                 sample.length := and(header, 0xffff)
             }

@@ -54,20 +54,21 @@ library ClassifierCalls {
         returns (uint256[] memory labels)
     {
         uint256 n = group.leaves.length;
-        bytes4 selector = IClassifier.predict.selector;
         uint256 request;
         uint256 heads;
         uint256 end;
-        assembly ("memory-safe") {
-            request := mload(0x40)
-            mstore(request, selector)
-            mstore(add(request, 0x04), 0x20) // where the array begins
-            mstore(add(request, 0x24), n)
-            heads := add(request, 0x44)
-            end := add(heads, shl(5, n))
+        {
+            bytes4 selector = IClassifier.predict.selector;
+            assembly ("memory-safe") {
+                request := mload(0x40)
+                mstore(request, selector)
+                mstore(add(request, 0x04), 0x20) // where the array begins
+                mstore(add(request, 0x24), n)
+                heads := add(request, 0x44)
+                end := add(heads, shl(5, n))
+            }
         }
-        uint256 offset = group.contributions;
-        for (uint256 i; i < n; ++i) {
+        for ((uint256 i, uint256 offset) = (0, group.contributions); i < n; ++i) {
             bytes calldata sample;
             (sample, offset) = Claims.sampleAt(claims, offset);
             assembly ("memory-safe") {

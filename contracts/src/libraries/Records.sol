@@ -44,14 +44,12 @@ library Records {
         uint256 time,
         uint256 position
     ) internal pure {
-        // Places and positions are counts of items in calldata, or of contributions: far below 2^256.
-        unchecked {
-            uint256 offset;
-            for (uint256 i; i < n; ++i) {
-                (uint256 label, bytes calldata sample, uint256 next) = Batches.item(items, offset);
-                leaves[place + i] = leaf(author, label, sample, deposit, time, position + i);
-                offset = next;
-            }
+        uint256 offset;
+        for (uint256 end = place + n; place < end; ++place) {
+            uint256 label;
+            bytes calldata sample;
+            (label, sample, offset) = Batches.item(items, offset);
+            leaves[place] = leaf(author, label, sample, deposit, time, position++);
         }
     }
 

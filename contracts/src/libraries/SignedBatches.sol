@@ -57,6 +57,8 @@ library SignedBatches {
         for (uint256 offset; offset < batches.length;) {
             bytes calldata items;
             (items,, offset) = batchAt(batches, offset);
+            // Why one does not parse is asked again when it is skipped.
+            // slither-disable-next-line unused-return
             (uint256 more,) = Batches.tryCount(items);
             // At most one a byte of calldata.
             unchecked {
@@ -123,7 +125,9 @@ library SignedBatches {
         // 0 stands for no signer: nobody has the key of the zero address.
         if (signer == author && signer != address(0)) return true;
         // An address without code answers nothing. The code is asked only now: most authors have none, and
-        // finding that out costs as much as recovering the key.
+        // finding that out costs as much as recovering the key. Of the three results, one says that there was more
+        // to copy.
+        // slither-disable-next-line unused-return
         (bool success,, bytes memory answer) = LibCall.tryStaticCall(
             author, allowance, 32, abi.encodeCall(IERC1271.isValidSignature, (digest, signature))
         );

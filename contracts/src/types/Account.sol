@@ -56,7 +56,7 @@ function charged(Account self, uint256 amount) pure returns (Account) {
 /// @dev The account with one more good contribution; 2^48 of them are out of reach.
 function praised(Account self) pure returns (Account) {
     unchecked {
-        return Account.wrap(Account.unwrap(self) + (1 << GOOD_PLACE));
+        return Account.wrap(Account.unwrap(self) + (uint256(1) << GOOD_PLACE));
     }
 }
 
