@@ -1,0 +1,100 @@
+//! How often each operation succeeded and failed: what never does compares nothing.
+
+use std::{collections::BTreeMap, ops::AddAssign};
+
+use cotrain_protocol::{Rejection, classifier::Kind};
+
+/// How often each operation must succeed at least, and how often fail, for each kind of model.
+const LEAST: &[(&str, usize, usize)] = &[
+    ("contribute", 1_000, 100),
+    ("relay", 1_000, 10),
+    ("signed batch", 1_000, 1_000),
+    ("deposit", 300, 5),
+    ("withdraw", 100, 100),
+    ("cancel", 100, 0),
+    ("refund", 100, 100),
+    ("report", 50, 100),
+    ("late", 50, 100),
+    ("predict", 100, 50),
+    ("evaluate", 100, 100),
+];
+
+/// Why signed batches must be skipped at least once.
+const RELAY_REASONS: &[&str] = &[
+    "EmptyBatch",
+    "MalformedBatch",
+    "Expired",
+    "NonceUsed",
+    "PriceTooHigh",
+    "BalanceTooLow",
+    "InvalidSignature",
+    "LabelOutOfRange",
+];
+
+/// Why claims must be skipped at least once.
+const CLAIM_REASONS: &[&str] = &[
+    "NothingLeft",
+    "TooEarly",
+    "PredictionDiffers",
+    "BalanceOverflow",
+    "OwnContribution",
+    "NoGoodContribution",
+    "AlreadyReported",
+    "PredictionAgrees",
+];
+
+/// Of some runs.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    operations: BTreeMap<&'static str, (usize, usize)>,
+    /// By operation and name.
+    reasons: BTreeMap<(&'static str, String), usize>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, operation: &'static str, success: bool) {
+        let (good, bad) = self.operations.entry(operation).or_default();
+        if success { *good += 1 } else { *bad += 1 }
+    }
+
+    /// Something that was skipped, and why.
+    pub(crate) fn skip(&mut self, operation: &'static str, reason: &Rejection) {
+        let name = format!("{reason:?}")
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        *self.reasons.entry((operation, name)).or_default() += 1;
+    }
+
+    /// Whether it was enough.
+    pub(crate) fn check(&self, kind: Kind) {
+        for (operation, least_good, least_bad) in LEAST {
+            let (good, bad) = self.operations.get(operation).copied().unwrap_or_default();
+            assert!(
+                good >= *least_good && bad >= *least_bad,
+                "{operation} of {kind}: {good} good, {bad} bad; {self:?}"
+            );
+        }
+        let signed = RELAY_REASONS.iter().map(|reason| ("signed batch", *reason));
+        let claimed = CLAIM_REASONS.iter().map(|reason| ("claim", *reason));
+        for (operation, reason) in signed.chain(claimed) {
+            assert!(
+                self.reasons.contains_key(&(operation, reason.to_owned())),
+                "no {operation} of {kind} was skipped for {reason}; {self:?}"
+            );
+        }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        for (operation, (good, bad)) in other.operations {
+            let sum = self.operations.entry(operation).or_default();
+            *sum = (sum.0 + good, sum.1 + bad);
+        }
+        for (reason, count) in other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
+}
