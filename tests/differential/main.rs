@@ -8,6 +8,7 @@
 mod accounts;
 mod claiming;
 mod contributing;
+mod equivalence;
 mod initialization;
 mod pair;
 mod people;
@@ -23,7 +24,7 @@ use tally::Tally;
 
 const START: u64 = 1_767_225_600;
 const DAY: u64 = 86_400;
-const STEPS: usize = 1_500;
+const STEPS: usize = 2_000;
 const INCENTIVES: [Incentive; 2] = [
     Incentive::DepositRefundTake {
         cost_weight: 1_000_003,

@@ -67,6 +67,10 @@ impl Tally {
         *self.reasons.entry((operation, name)).or_default() += 1;
     }
 
+    pub(crate) fn succeeded(&self, operation: &str) -> usize {
+        self.operations.get(operation).map_or(0, |(good, _)| *good)
+    }
+
     /// Whether it was enough.
     pub(crate) fn check(&self, kind: Kind) {
         for (operation, least_good, least_bad) in LEAST {
