@@ -61,8 +61,7 @@ impl Pair {
         let Some(author) = claims.first().map(|group| group.contributions[0].author) else {
             return;
         };
-        let [a, b, c, d, e, f] = everyone();
-        let callers = [author, author, a, b, c, d, e, f];
+        let callers = [[author; 2].as_slice(), &everyone()].concat();
         let caller = *callers.choose(&mut self.chance).expect("callers");
         match self.chance.random_range(0..40) {
             0..4 => self.forge(&mut claims),
@@ -124,7 +123,7 @@ impl Pair {
             }
             (sent, expected) => {
                 if let Err(reason) = &expected {
-                    self.tally.skip("claim", reason);
+                    self.tally.reason("all claims", reason);
                 }
                 self.same_refusal(sent, expected);
             }
@@ -191,7 +190,7 @@ impl Pair {
             .collect();
         assert_eq!(seen, wanted, "{}", self.at());
         for (_, reason) in &expected.skipped {
-            self.tally.skip("claim", reason);
+            self.tally.reason("claim", reason);
         }
     }
 
@@ -212,7 +211,7 @@ impl Pair {
             let length = claims[place].encode().len();
             bytes.truncate(before + self.chance.random_range(1..length));
         }
-        let sent = self.send(caller, 0, with_bytes(operation.call(&[]), &bytes));
+        let sent = self.send(caller, 0, with_bytes(&operation.call(&[]), &bytes));
         let offset = before as u64;
         self.refused(&sent, &Revert::MalformedClaims { offset });
         self.tally.count(operation.name(), false);

@@ -309,9 +309,9 @@ impl Pair {
     }
 
     pub(crate) fn compare_reported(&mut self, position: u64, reporter: Address) {
-        let reported = self.read(state::reported(position, reporter));
+        let seen = self.read(state::reported(position, reporter));
         let expected = U256::from(self.twin.reported(position, reporter));
-        assert_eq!(reported, expected, "reported {position}, {}", self.at());
+        assert_eq!(seen, expected, "reported {position}, {}", self.at());
     }
 
     /// Every root, settlement and reporter's mark there is.

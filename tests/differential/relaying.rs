@@ -179,6 +179,9 @@ impl Pair {
                 }
             }
             (sent, expected) => {
+                if let Err(reason) = &expected {
+                    self.tally.reason("relay", reason);
+                }
                 self.same_refusal(sent, expected);
                 self.compare_root(self.twin.contribution_count());
             }
@@ -201,7 +204,7 @@ impl Pair {
         for (batch, outcome) in batches.iter().zip(&expected.outcomes) {
             self.tally.count("signed batch", outcome.is_ok());
             if let Err(reason) = outcome {
-                self.tally.skip("signed batch", reason);
+                self.tally.reason("signed batch", reason);
                 skipped.push(events::Skipped {
                     author: batch.author,
                     nonce: batch.nonce,
@@ -267,7 +270,7 @@ impl Pair {
         let mut bytes = encoded.concat();
         let offset = bytes.len() - last;
         bytes.truncate(bytes.len() - self.chance.random_range(1..last));
-        let sent = self.send(relayer, 0, with_bytes(bindings::relay(&[]), &bytes));
+        let sent = self.send(relayer, 0, with_bytes(&bindings::relay(&[]), &bytes));
         let offset = offset as u64;
         self.refused(&sent, &Revert::MalformedRelay { offset });
         self.tally.count("relay", false);
@@ -275,7 +278,7 @@ impl Pair {
 }
 
 /// The same call with these bytes as its argument: all that take bytes alone are encoded alike.
-pub(crate) fn with_bytes(call: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn with_bytes(call: &[u8], bytes: &[u8]) -> Vec<u8> {
     let mut other = bindings::contribute(bytes);
     other[..4].copy_from_slice(&call[..4]);
     other

@@ -19,28 +19,40 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("evaluate", 100, 100),
 ];
 
-/// Why signed batches must be skipped at least once.
-const RELAY_REASONS: &[&str] = &[
-    "EmptyBatch",
-    "MalformedBatch",
-    "Expired",
-    "NonceUsed",
-    "PriceTooHigh",
-    "BalanceTooLow",
-    "InvalidSignature",
-    "LabelOutOfRange",
-];
-
-/// Why claims must be skipped at least once.
-const CLAIM_REASONS: &[&str] = &[
-    "NothingLeft",
-    "TooEarly",
-    "PredictionDiffers",
-    "BalanceOverflow",
-    "OwnContribution",
-    "NoGoodContribution",
-    "AlreadyReported",
-    "PredictionAgrees",
+/// Why signed batches must be skipped at least once, relays be refused, claims be skipped among others, and all
+/// claims of a call be refused.
+const REASONS: &[(&str, &[&str])] = &[
+    (
+        "signed batch",
+        &[
+            "EmptyBatch",
+            "MalformedBatch",
+            "Expired",
+            "NonceUsed",
+            "PriceTooHigh",
+            "BalanceTooLow",
+            "InvalidSignature",
+            "LabelOutOfRange",
+        ],
+    ),
+    ("relay", &["BalanceOverflow"]),
+    (
+        "claim",
+        &[
+            "NothingLeft",
+            "TooEarly",
+            "PredictionDiffers",
+            "BalanceOverflow",
+            "OwnContribution",
+            "AlreadyReported",
+            "PredictionAgrees",
+        ],
+    ),
+    // Who has no good contribution has none for all claims of a call.
+    (
+        "all claims",
+        &["UnknownContribution", "NoClaims", "NoGoodContribution"],
+    ),
 ];
 
 /// Of some runs.
@@ -57,8 +69,8 @@ impl Tally {
         if success { *good += 1 } else { *bad += 1 }
     }
 
-    /// Something that was skipped, and why.
-    pub(crate) fn skip(&mut self, operation: &'static str, reason: &Rejection) {
+    /// Why something was skipped or refused.
+    pub(crate) fn reason(&mut self, operation: &'static str, reason: &Rejection) {
         let name = format!("{reason:?}")
             .split(' ')
             .next()
@@ -80,13 +92,14 @@ impl Tally {
                 "{operation} of {kind}: {good} good, {bad} bad; {self:?}"
             );
         }
-        let signed = RELAY_REASONS.iter().map(|reason| ("signed batch", *reason));
-        let claimed = CLAIM_REASONS.iter().map(|reason| ("claim", *reason));
-        for (operation, reason) in signed.chain(claimed) {
-            assert!(
-                self.reasons.contains_key(&(operation, reason.to_owned())),
-                "no {operation} of {kind} was skipped for {reason}; {self:?}"
-            );
+        for (operation, reasons) in REASONS {
+            for reason in *reasons {
+                assert!(
+                    self.reasons
+                        .contains_key(&(operation, (*reason).to_owned())),
+                    "no {operation} of {kind} failed for {reason}; {self:?}"
+                );
+            }
         }
     }
 }
