@@ -24,12 +24,12 @@ impl Pair {
         });
         let room = BALANCE_END - self.twin.balance(account);
         let most = match self.twin.incentive() {
-            Incentive::DepositRefundTake { cost_weight } => cost_weight * 20_000,
-            Incentive::Points => 1_000,
+            Incentive::DepositRefundTake { cost_weight } => cost_weight * 100_000,
+            Incentive::Points => 10_000,
         };
-        let amount = match self.chance.random_range(0..12) {
-            0 => room - 1,
-            1 => room,
+        let amount = match self.chance.random_range(0..10) {
+            0 | 1 => room - 1,
+            2 => room,
             _ => self.chance.random_range(0..most),
         };
         let sent = self.send(sender, amount, bindings::deposit_to(account));
