@@ -153,8 +153,15 @@ impl Pair {
                 let length = self.chance.random_range(0..70);
                 forged.signature.resize(length, 0);
             }
-            7 => forged.signature.fill(0),
-            8 => forged.signature[64] = self.chance.random(),
+            7 => {
+                let filling = [0, u8::MAX];
+                let filling = filling.choose(&mut self.chance).expect("two");
+                forged.signature.fill(*filling);
+            }
+            8 => {
+                let parities = [0, 1, 26, 27, 28, 29];
+                forged.signature[64] = *parities.choose(&mut self.chance).expect("some");
+            }
             _ => {
                 let place = self.chance.random_range(0..64);
                 forged.signature[place] ^= 1;
