@@ -66,7 +66,7 @@ fn naive_bayes(host: &mut Host) {
         features: 1_000,
         smoothing: 256,
     };
-    host.build("naive-bayes", &parameters, &counts(2, 125));
+    host.build("naive-bayes", &parameters, &counts(2, 63));
     host.always("20", &encode_sparse(&PRESENT_20));
     host.always("60", &encode_sparse(&PRESENT_60));
 }
@@ -76,7 +76,7 @@ fn sparse_nearest_centroid(host: &mut Host) {
         classes: 2,
         features: 1_000,
     };
-    host.build("sparse-nearest-centroid", &parameters, &counts(2, 125));
+    host.build("sparse-nearest-centroid", &parameters, &counts(2, 63));
     host.always("20", &encode_sparse(&PRESENT_20));
     host.always("60", &encode_sparse(&PRESENT_60));
 }
@@ -275,27 +275,27 @@ fn items(all: &[(u16, &[u8])]) -> Vec<u8> {
 fn pattern(count: u64) -> Vec<U256> {
     let weight =
         |(i, lane): (u64, u64)| hashed((i, lane).abi_encode(), 200).wrapping_sub(U256::from(100));
-    words(count, 16, 16, weight)
+    words(count, weight)
 }
 
-/// Headers of 1,000 samples and some counts or sums, 8 a word.
+/// Headers of 1,000 samples and some counts, 16 a word.
 fn counts(classes: u64, words_per_class: u64) -> Vec<U256> {
     let header = U256::from(1_000) | U256::from(1_000_000) << 32;
     let mut all = vec![header; usize::try_from(classes).expect("few")];
     for class in 0..classes {
         let count = |(i, lane): (u64, u64)| hashed((class, i, lane).abi_encode(), 100);
-        all.extend(words(words_per_class, 8, 32, count));
+        all.extend(words(words_per_class, count));
     }
     all
 }
 
-/// Words of so many lanes, of so many bits each.
-fn words(count: u64, lanes: u64, bits: usize, value: impl Fn((u64, u64)) -> U256) -> Vec<U256> {
-    let mask = (U256::ONE << bits) - U256::ONE;
+/// Words of 16 lanes.
+fn words(count: u64, value: impl Fn((u64, u64)) -> U256) -> Vec<U256> {
+    let mask = U256::from(u16::MAX);
     (0..count)
         .map(|i| {
-            (0..lanes).rev().fold(U256::ZERO, |word, lane| {
-                word << bits | value((i, lane)) & mask
+            (0..16).rev().fold(U256::ZERO, |word, lane| {
+                word << 16 | value((i, lane)) & mask
             })
         })
         .collect()
