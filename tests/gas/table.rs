@@ -166,14 +166,14 @@ fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
         "| gas of | ancestor | floor on paper | target | Osaka | Amsterdam | bytes of calldata |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    let cell = |figure: Option<u64>| figure.map(grouped).unwrap_or_default();
+    let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
     for row in GAS {
         let figures = [
             row.ancestor,
             row.floor,
             row.target,
             Some(osaka[row.name]),
-            Some(amsterdam[row.name]),
+            amsterdam.get(row.name).copied(),
             row.bytes.map(|name| osaka[name]),
         ];
         let cells = figures.map(cell).join(" | ");
