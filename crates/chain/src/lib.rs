@@ -8,7 +8,7 @@ mod embedded;
 mod error;
 
 pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy};
-pub use embedded::{Config, Embedded};
+pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
