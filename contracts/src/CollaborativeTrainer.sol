@@ -138,8 +138,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             (bytes calldata items, bytes calldata signature, uint256 next) =
                 SignedBatches.batchAt(batches, offset);
             SignedBatch memory signed = SignedBatches.header(batches, offset, items);
-            relaying.reserve = RECORDING_GAS + RECORDING_GAS_PER_BYTE * batches.length
-                + SKIPPING_GAS_PER_BYTE * (batches.length - next);
+            relaying.reserve = RECORDING_GAS + RECORDING_GAS_PER_BYTE * batches.length + SKIPPING_GAS_PER_BYTE
+                * (batches.length - next);
             relaying.signatureGas = FixedPointMathLib.zeroFloorSub(gasleft(), relaying.reserve)
                 * (next - offset) / (batches.length - offset);
             bytes memory reason = _accept(relaying, signed, items, signature);
