@@ -379,7 +379,7 @@ fn results_of_the_same_run_are_replaced_and_others_kept() {
     let said = folder
         .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "results"])
         .mistake();
-    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
+    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario, seed and --relay are replaced: name another directory with --out, or empty this one");
     assert_eq!(folder.read("results/summary.json"), before);
 }
 
@@ -401,7 +401,7 @@ fn an_edited_scenario_replaces_its_own_results_and_no_others() {
     let said = folder
         .run(&["simulate", "tiny.toml", "--out", "kept"])
         .mistake();
-    insta::assert_snapshot!(said, @"error: kept holds results of another scenario; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
+    insta::assert_snapshot!(said, @"error: kept holds results of another scenario; only results of the same scenario, seed and --relay are replaced: name another directory with --out, or empty this one");
     assert!(folder.read("kept/scenario.toml") == before);
     assert!(before != edited);
 }

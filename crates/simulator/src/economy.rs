@@ -255,14 +255,10 @@ impl<C: Chain> Economy<C> {
         }
     }
 
-    /// How many of these signed batches, from the first on, one transaction can relay; `most` at the
-    /// most. Free: nothing is sent.
-    pub(crate) fn relayable(
-        &mut self,
-        batches: &[SignedBatch],
-        most: usize,
-    ) -> Result<usize, SimulateError> {
-        let mut n = most;
+    /// How many of these signed batches, from the first on, one transaction can relay. Free: nothing is
+    /// sent.
+    pub(crate) fn relayable(&mut self, batches: &[SignedBatch]) -> Result<usize, SimulateError> {
+        let mut n = batches.len();
         while !self.fits(&batches[..n])? {
             if n == 1 {
                 return Err(SimulateError::SampleTooLarge {

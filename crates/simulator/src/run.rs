@@ -211,18 +211,6 @@ pub struct Gas {
     pub claims: u64,
 }
 
-impl Run {
-    /// Gas that relaying saved; below 0 where it cost more. None without relaying.
-    #[must_use]
-    pub fn gas_saved(&self) -> Option<i128> {
-        self.relay.map(|relay| {
-            let alone = i128::from(relay.contributions_alone) + i128::from(relay.claims_alone);
-            let used = i128::from(self.gas.contributions) + i128::from(self.gas.claims);
-            alone - used - i128::from(relay.prepaying)
-        })
-    }
-}
-
 /// What relaying did, and what it saved. Gas "alone" is what the same contributions and claims would
 /// have used as transactions of their own: each is tried, without sending it, on the very state that it
 /// is then sent to together with others.
@@ -247,6 +235,25 @@ pub struct Relay {
     pub unsent: u64,
     /// Wei that the relayer got for its gas.
     pub fees: u128,
+}
+
+impl Relay {
+    /// Gas that was saved, prepaying taken off; below 0 where relaying cost more.
+    #[must_use]
+    pub fn saved(&self, used: Gas) -> i64 {
+        // No run uses 2^63 gas: it would take longer than there are computers.
+        (self.contributions_alone + self.claims_alone)
+            .wrapping_sub(used.contributions + used.claims + self.prepaying)
+            .cast_signed()
+    }
+
+    /// The same in percent of what all would have used alone.
+    #[must_use]
+    pub fn saved_percent(&self, used: Gas) -> f64 {
+        let saved = self.saved(used);
+        let alone = self.contributions_alone + self.claims_alone;
+        percent(saved.unsigned_abs().into(), alone.into()) * if saved < 0 { -1.0 } else { 1.0 }
+    }
 }
 
 /// Sizes of the data.

@@ -242,18 +242,22 @@ impl Engine<'_> {
             .iter()
             .map(|place| relayer.queue[*place].batch.clone())
             .collect();
-        let mut alone = Vec::new();
-        for batch in &batches {
-            alone.push(self.economy.contribution_alone(&batch.items)?);
-        }
-        let most = fitting(&alone);
-        let n = self.economy.relayable(&batches, most)?;
+        // Going by the last time, and then by trying.
+        let most = relayer.gas_each.map(|gas| TRANSACTION_GAS_LIMIT / gas);
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        let most = most.map_or(batches.len(), |most| most.clamp(1, batches.len()));
+        let n = self.economy.relayable(&batches[..most])?;
+        let batches = &batches[..n];
         places.truncate(n);
-        let sent = self.economy.relay(&batches[..n])?;
+        let mut alone = 0;
+        for batch in batches {
+            alone += self.economy.contribution_alone(&batch.items)?;
+        }
+        let sent = self.economy.relay(batches)?;
         relayer.gas_each = Some(sent.gas.div_ceil(n as u64));
         relayer.figures.relays += 1;
-        relayer.figures.contributions_alone += alone[..n].iter().sum::<u64>();
-        relayer.figures.fees += batches[..n].iter().map(|batch| batch.fee).sum::<u128>();
+        relayer.figures.contributions_alone += alone;
+        relayer.figures.fees += batches.iter().map(|batch| batch.fee).sum::<u128>();
         let agents: Vec<_> = places
             .iter()
             .rev()
@@ -341,7 +345,7 @@ impl Engine<'_> {
     }
 }
 
-/// How many of what uses this gas alone one transaction may hold, at least one: together they use less.
+/// How many claims that use this gas alone go into one transaction, at least one: together they use less.
 fn fitting(alone: &[u64]) -> usize {
     let mut rest = TRANSACTION_GAS_LIMIT;
     alone
