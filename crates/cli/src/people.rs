@@ -396,6 +396,33 @@ mod tests {
     }
 
     #[test]
+    fn what_relaying_saved_is_told() {
+        let mut run = fixture::relayed();
+        let told = |run: &Run| {
+            let rows = totals(run);
+            let from = rows.iter().position(|row| row.starts_with("relaying"));
+            rows[from.expect("told")..].join("\n")
+        };
+        insta::assert_snapshot!(told(&run), @r"
+        relaying      contributions in 61 transactions: 99,000 gas each, alone 138,000
+                      claims in 212 transactions: 116,410 gas each, alone 160,000
+                      prepaid 5 times, 250,000 gas
+                      saved 27.6 % of 352,800,000 gas
+        ");
+        run.relay = run.relay.map(|relay| Relay {
+            unsent: 3,
+            claims_alone: 0,
+            ..relay
+        });
+        let told = told(&run);
+        assert!(told.contains("saved -54.1 % of 165,600,000 gas"), "{told}");
+        assert!(
+            told.ends_with("3 signed contributions were never sent"),
+            "{told}"
+        );
+    }
+
+    #[test]
     fn a_run_that_ended_early_tells_why() {
         let mut run = fixture::run();
         assert_eq!(early_end(&run), None);
