@@ -407,7 +407,7 @@ mod tests {
         relaying      contributions in 61 transactions: 99,000 gas each, alone 138,000
                       claims in 212 transactions: 116,410 gas each, alone 160,000
                       prepaid 5 times, 250,000 gas
-                      saved 27.6 % of 352,800,000 gas
+                      saved 27.7 % of 352,800,000 gas
         ");
         run.relay = run.relay.map(|relay| Relay {
             unsent: 3,
