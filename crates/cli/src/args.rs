@@ -82,7 +82,12 @@ pub(crate) struct Simulate {
     /// Agents prepay and sign; a relayer collects N contributions before it sends them, as many of
     /// them as fit into a transaction. Each agent makes all claims of its turn together. Without
     /// this, each contribution and each claim is a transaction of its own.
-    #[arg(long, value_name = "N", value_parser = relay)]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = relay,
+        allow_negative_numbers = true
+    )]
     pub(crate) relay: Option<NonZeroUsize>,
     /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]
     ///

@@ -43,7 +43,7 @@ struct Relay {
     size: u64,
     /// Contributions that were signed and never sent.
     unsent: u64,
-    relay_transactions: u64,
+    contribution_transactions: u64,
     claim_transactions: u64,
     prepayments: u64,
     contributions: Compared,
@@ -84,7 +84,7 @@ impl Relay {
         Some(Self {
             size: relay.size,
             unsent: relay.unsent,
-            relay_transactions: relay.relays,
+            contribution_transactions: relay.relays,
             claim_transactions: relay.claims,
             prepayments: relay.prepayments,
             contributions: Compared::of(

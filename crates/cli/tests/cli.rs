@@ -137,7 +137,7 @@ fn help_teaches() {
     tell the truth, hostile ones lie; all of them claim what they can. A summary goes to stdout, tables
     and a report into a directory.
 
-    Usage: e-cotrain simulate [OPTIONS] [SCENARIO]
+    Usage: cotrain simulate [OPTIONS] [SCENARIO]
 
     Arguments:
       [SCENARIO]
@@ -204,7 +204,7 @@ fn help_teaches() {
     insta::assert_snapshot!(folder.run(&["simulate", "-h"]).success(), @r"
     Simulate contributors who train a model on the chain
 
-    Usage: e-cotrain simulate [OPTIONS] [SCENARIO]
+    Usage: cotrain simulate [OPTIONS] [SCENARIO]
 
     Arguments:
       [SCENARIO]  The name of a scenario (see `cotrain scenarios`) or the path of a .toml file [default:
@@ -358,7 +358,7 @@ fn relaying_has_a_directory_and_figures_of_its_own() {
     let keys: Vec<_> = relay.keys().map(String::as_str).collect();
     assert_eq!(
         keys.join(" "),
-        "claim_transactions claims contributions fees_wei prepaying prepayments relay_transactions \
+        "claim_transactions claims contribution_transactions contributions fees_wei prepaying prepayments \
          saved saved_percent size unsent"
     );
     assert_eq!((&relay["size"], &relay["unsent"]), (&5.into(), &0.into()));
