@@ -355,8 +355,8 @@ impl<'a> Engine<'a> {
     fn claim(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
         let address = self.workers[agent].address;
         let mut pending = std::mem::take(&mut self.pending);
-        let mut claimed = false;
-        for contribution in &mut pending {
+        let mut claimed = Vec::new();
+        for (place, contribution) in pending.iter_mut().enumerate() {
             if !self.economy.is_claimable(contribution) {
                 // Later ones are younger.
                 break;
@@ -369,14 +369,21 @@ impl<'a> Engine<'a> {
                 // No money for gas: perhaps at its next turn.
                 break;
             };
-            claimed = true;
+            claimed.push(place);
             self.claimed(seconds, kind, agent, &[contribution], paid);
         }
-        if claimed {
-            pending.retain(|contribution| !self.economy.is_settled(contribution));
+        self.keep(pending, &claimed);
+        Ok(())
+    }
+
+    /// Keeps what is pending but for what was settled by claims on those at `claimed`, in ascending order.
+    fn keep(&mut self, mut pending: Vec<Pending>, claimed: &[usize]) {
+        for place in claimed.iter().rev() {
+            if self.economy.is_settled(&pending[*place]) {
+                pending.remove(*place);
+            }
         }
         self.pending = pending;
-        Ok(())
     }
 
     /// Records what one transaction claimed.

@@ -305,9 +305,8 @@ impl Engine<'_> {
         if !places.is_empty() {
             let claims: Vec<_> = places.iter().map(|place| &pending[*place]).collect();
             self.send_claims(kind, agent, seconds, &claims)?;
-            pending.retain(|one| !self.economy.is_settled(one));
         }
-        self.pending = pending;
+        self.keep(pending, &places);
         Ok(())
     }
 
