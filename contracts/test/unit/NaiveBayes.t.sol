@@ -77,43 +77,55 @@ contract NaiveBayesTest is ModelTest {
     /// @dev The formula in whole numbers, for samples so short that nothing overflows; up to 6 classes.
     function testFuzzShortSamples(uint256 seed, uint256 classes, uint32 smoothing, uint8 mask) external {
         classes = bound(classes, 2, 6);
-        if (smoothing == 0) smoothing = 1;
-        uint256 smooth = smoothing % 1024 + 1;
+        uint256 smooth = bound(smoothing, 1, 1025);
         (, Classifier classifier) = create(naiveBayes, abi.encode(classes, 8, smooth));
-        bytes memory sample;
-        uint256 present;
-        for (uint256 i; i < 8 && present < 3; ++i) {
-            if (mask >> i & 1 == 0) continue;
-            sample = bytes.concat(sample, bytes2(uint16(i)));
-            ++present;
-        }
+        bytes memory sample = short(mask);
         uint256 best;
         uint256[2] memory bestScore;
         for (uint256 class; class < classes; ++class) {
             uint256 random = uint256(keccak256(abi.encode(seed, class)));
             uint256 samples = random % 4;
-            uint256 total;
-            uint256 counts;
-            for (uint256 i; i < 8; ++i) {
-                uint256 count = (random >> (8 * i + 8)) % 5;
-                counts |= count << (16 * i);
-                total += count;
-            }
+            (uint256 counts, uint256 total) = drawn(random);
             // Bits above the low 48 of the total have no meaning.
             writeWord(classifier, class, samples | total << 32 | (random >> 200) << 80);
             writeWord(classifier, classes + class, counts);
             if (samples == 0) continue;
-            uint256[2] memory score = [samples, 1];
-            for (uint256 i; i < sample.length; i += 2) {
-                score[0] *= 256 * uint16(counts >> (16 * uint8(sample[i + 1]))) + smooth;
-                score[1] *= 256 * total + smooth * 8;
-            }
+            uint256[2] memory score = scored(sample, samples, counts, total, smooth);
             if (bestScore[1] == 0 || score[0] * bestScore[1] > bestScore[0] * score[1]) {
                 bestScore = score;
                 best = class;
             }
         }
         assertEq(predict(classifier, sample), best, "class");
+    }
+
+    /// @dev The first three of the features whose bits are set.
+    function short(uint8 mask) private pure returns (bytes memory sample) {
+        for (uint256 i; i < 8 && sample.length < 6; ++i) {
+            if (mask >> i & 1 == 1) sample = bytes.concat(sample, bytes2(uint16(i)));
+        }
+    }
+
+    /// @dev Counts of 8 features, and their sum.
+    function drawn(uint256 random) private pure returns (uint256 counts, uint256 total) {
+        for (uint256 i; i < 8; ++i) {
+            uint256 count = (random >> (8 * i + 8)) % 5;
+            counts |= count << (16 * i);
+            total += count;
+        }
+    }
+
+    /// @dev A class's score, as numerator and denominator.
+    function scored(bytes memory sample, uint256 samples, uint256 counts, uint256 total, uint256 smooth)
+        private
+        pure
+        returns (uint256[2] memory score)
+    {
+        score = [samples, 1];
+        for (uint256 i; i < sample.length; i += 2) {
+            score[0] *= 256 * uint16(counts >> (16 * uint8(sample[i + 1]))) + smooth;
+            score[1] *= 256 * total + smooth * 8;
+        }
     }
 
     /// @dev Two classes of 1,000 features whose counts are each other's in reverse.

@@ -57,7 +57,7 @@ fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
         nothing
     );
     assert_eq!(refund(&mut world.trainer, bob(), 0, &claim), nothing);
-    assert_eq!(report(&mut world.trainer, ann(), 0, &claim), nothing);
+    assert_eq!(report(&mut world.trainer, bob(), 0, &claim), nothing);
     assert_eq!(
         claim_late(&mut world.trainer, bob(), u64::MAX, &claim),
         nothing
