@@ -41,6 +41,8 @@ abstract contract SparseCounts is Classifier {
                     let count := and(shr(shift, word), 0xffff)
                     if lt(count, 0xffff) {
                         // Does not reach the next lane: the count is below its largest value.
+                        // In assembly the shift comes first: this is 1 << shift.
+                        // slither-disable-next-line incorrect-shift
                         word := add(word, shl(shift, 1))
                         gain := add(gain, add(mul(slope, count), 1))
                     }

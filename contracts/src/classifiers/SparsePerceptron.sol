@@ -50,6 +50,8 @@ contract SparsePerceptron is Classifier, IPerceptron {
                     for {} 1 {} {
                         let shift := and(shr(236, features), 0xf0)
                         score := add(score, signextend(1, shr(shift, word)))
+                        // In assembly the shift comes first: this is 1 << shift.
+                        // slither-disable-next-line incorrect-shift
                         ones := or(ones, shl(shift, 1))
                         place := add(place, 2)
                         features := mload(place)

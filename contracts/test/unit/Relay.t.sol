@@ -598,6 +598,35 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 10, "all others");
     }
 
+    /// @dev Half as much gas again as a trial has used suffices: also where the first lesson costs many times what
+    /// the later ones do, since it alone teaches and makes all slots of a new model. Each call as a transaction of its
+    /// own, with cold storage.
+    /// forge-config: default.isolate = true
+    function testHalfAsMuchGasAgainSuffices() external {
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        for (uint256 present; present <= 60; present += 20) {
+            uint256[] memory indices = new uint256[](present);
+            for (uint256 i; i < present; ++i) {
+                indices[i] = 16 * i + present / 20;
+            }
+            bytes memory batches;
+            for (uint256 i; i < 100; ++i) {
+                trainer.depositTo{value: 1e23}(VM.addr(1 + i));
+                bytes memory items = Encode.item(1, Encode.sparse(indices));
+                batches = bytes.concat(batches, Sign.encode(signed(trainer, 1 + i, present, items)));
+            }
+            uint256 state = VM.snapshotState();
+            trainer.relay(batches);
+            uint256 used = VM.lastCallGas().gasTotalUsed;
+            VM.revertToState(state);
+            uint256 before = trainer.contributionCount();
+            trainer.relay{gas: used + used / 2}(batches);
+            assertEq(trainer.contributionCount(), before + 100, "accepted");
+        }
+    }
+
     // Helpers.
 
     /// @dev Signed where the chain has the number that it has now: the compiler takes it for constant.
