@@ -33,13 +33,6 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     // slither-disable-next-line unused-state
     uint256 internal constant MECHANISM_PLACE = 5;
 
-    /// @dev What the trainer itself needs in a relay: to record what was accepted in the end, and to skip a batch,
-    /// each by the bytes that were sent. A classifier that burns its gas cannot have it. Where gas costs more
-    /// than now, such a classifier makes its model's relays fail, and nothing else.
-    uint256 private constant RECORDING_GAS = 80_000;
-    uint256 private constant RECORDING_GAS_PER_BYTE = 15;
-    uint256 private constant SKIPPING_GAS_PER_BYTE = 100;
-
     /// @dev What reporters have done to a contribution.
     struct Settlement {
         uint96 taken;
@@ -61,11 +54,6 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         bytes32[] leaves;
         /// What was accepted; with room for all that was sent.
         bytes log;
-        /// How much gas the code that the batch at hand runs has to leave.
-        uint256 reserve;
-        /// How much gas the author's code may use to check the signature: the batch's part, by length, of what is
-        /// above the reserve. So no author can use up what the others' lessons need.
-        uint256 signatureGas;
     }
 
     State private _state;
@@ -117,7 +105,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     }
 
     /// @inheritdoc ICollaborativeTrainer
-    function relay(bytes calldata batches) external nonReentrant {
+    function relay(bytes calldata batches, uint256 gasPerBatch) external nonReentrant {
         State state = _initialized();
         Relaying memory relaying;
         relaying.domainSeparator = _domainSeparator();
@@ -138,11 +126,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             (bytes calldata items, bytes calldata signature, uint256 next) =
                 SignedBatches.batchAt(batches, offset);
             SignedBatch memory signed = SignedBatches.header(batches, offset, items);
-            relaying.reserve = RECORDING_GAS + RECORDING_GAS_PER_BYTE * batches.length + SKIPPING_GAS_PER_BYTE
-                * (batches.length - next);
-            relaying.signatureGas = FixedPointMathLib.zeroFloorSub(gasleft(), relaying.reserve)
-                * (next - offset) / (batches.length - offset);
-            bytes memory reason = _accept(relaying, signed, items, signature);
+            bytes memory reason = _accept(relaying, signed, items, signature, gasPerBatch);
             // The length of what was just built, and below a count: nobody can move either by sending money.
             // slither-disable-next-line incorrect-equality
             if (reason.length == 0) SignedBatches.append(relaying.log, batches, offset, items.length);
@@ -272,7 +256,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         Relaying memory relaying,
         SignedBatch memory signed,
         bytes calldata items,
-        bytes calldata signature
+        bytes calldata signature,
+        uint256 gasPerBatch
     ) private returns (bytes memory reason) {
         uint256 n;
         (n, reason) = Batches.tryCount(items);
@@ -291,10 +276,15 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (required > account.balance()) {
             return abi.encodeWithSelector(BalanceTooLow.selector, required, account.balance());
         }
-        if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, relaying.signatureGas)) {
+        // The code that a batch runs gets all of its gas or the relay fails: never is a batch skipped because others
+        // have used up what was meant for it. A call can pass on all but a 64th of what is left.
+        if (gasleft() - gasleft() / 64 < gasPerBatch) revert GasTooLow(gasleft(), gasPerBatch);
+        // With how much gas left that code has used its own.
+        uint256 end = FixedPointMathLib.zeroFloorSub(gasleft(), gasPerBatch);
+        if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, gasPerBatch)) {
             return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
         }
-        uint256 allowance = FixedPointMathLib.zeroFloorSub(gasleft(), relaying.reserve);
+        uint256 allowance = FixedPointMathLib.zeroFloorSub(gasleft(), end);
         reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
         if (reason.length != 0) return reason;
 

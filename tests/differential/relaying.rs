@@ -1,6 +1,7 @@
 //! Signed batches that others send.
 
-use alloy_primitives::{Address, Log};
+use alloy_primitives::{Address, Bytes, Log, U256};
+use alloy_sol_types::SolValue;
 use cotrain_bindings::{self as bindings, Revert, events};
 use cotrain_protocol::{
     record::Record,
@@ -17,6 +18,8 @@ use crate::{
     people::{AUTHORS, Author, Form, STRANGER, everyone},
 };
 
+/// More than any lesson here uses. As an author, a precompile burns all of it.
+const GAS_PER_BATCH: u64 = 1_000_000;
 /// How many signed batches may come back.
 const REMEMBERED: usize = 50;
 
@@ -172,7 +175,7 @@ impl Pair {
 
     pub(crate) fn send_batches(&mut self, relayer: Address, batches: &[SignedBatch]) {
         let now = self.now();
-        let sent = self.send(relayer, 0, bindings::relay(batches));
+        let sent = self.send(relayer, 0, bindings::relay(batches, GAS_PER_BATCH));
         let expected = self.twin.relay(relayer, now, batches);
         self.tally.count("relay", expected.is_ok());
         match (sent, expected) {
@@ -277,7 +280,9 @@ impl Pair {
         let mut bytes = encoded.concat();
         let offset = bytes.len() - last;
         bytes.truncate(bytes.len() - self.chance.random_range(1..last));
-        let sent = self.send(relayer, 0, with_bytes(&bindings::relay(&[]), &bytes));
+        let mut call = bindings::relay(&[], GAS_PER_BATCH)[..4].to_vec();
+        call.extend((Bytes::from(bytes), U256::from(GAS_PER_BATCH)).abi_encode_params());
+        let sent = self.send(relayer, 0, call);
         let offset = offset as u64;
         self.refused(&sent, &Revert::MalformedRelay { offset });
         self.tally.count("relay", false);

@@ -173,7 +173,7 @@ fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
             row.floor,
             row.target,
             Some(osaka[row.name]),
-            amsterdam.get(row.name).copied(),
+            Some(amsterdam[row.name]),
             row.bytes.map(|name| osaka[name]),
         ];
         let cells = figures.map(cell).join(" | ");

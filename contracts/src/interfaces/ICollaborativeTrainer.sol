@@ -15,7 +15,7 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Thrown when the trainer has been initialised before, or can never be.
     error AlreadyInitialized();
 
-    /// @notice Thrown when somebody contributes to a trainer that was never initialised.
+    /// @notice Thrown when somebody contributes to or relays to a trainer that was never initialised.
     error NotInitialized();
 
     /// @notice Thrown when less was sent than the contributions cost.
@@ -26,6 +26,9 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Thrown when a signed batch runs past the end of what was sent.
     /// @param offset Where it begins, in bytes.
     error MalformedRelay(uint256 offset);
+
+    /// @notice Thrown when too little gas is left to give the next signed batch what was promised to each.
+    error GasTooLow(uint256 left, uint256 gasPerBatch);
 
     /// @notice Why a signed batch was skipped: it came too late.
     /// @param deadline Of the batch, in seconds.
@@ -40,7 +43,7 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param maxDeposit In wei.
     error PriceTooHigh(uint256 price, uint256 maxDeposit);
 
-    /// @notice Why a signed batch was skipped: the author has not signed this.
+    /// @notice Why a signed batch was skipped: the author has not signed this, or the author's code ran out of gas.
     error InvalidSignature(address author);
 
     /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
@@ -100,8 +103,10 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
         uint256 indexed batch, address indexed relayer, uint256 deposit, uint256 time, bytes batches
     );
 
-    /// @notice A signed batch was skipped; nothing of it has happened, and it may be sent again.
-    /// @param reason The error that explains it, encoded as a revert would be.
+    /// @notice A signed batch was skipped; nothing of it has happened, and where its reason can pass it may be sent
+    /// again.
+    /// @param reason The error that explains it, encoded as a revert would be; what the classifier says is as it says
+    /// it, so a hostile one can say anything.
     event Skipped(address indexed author, uint256 nonce, bytes reason);
 
     /// @notice A claim was skipped; others of the same transaction were settled.
@@ -131,15 +136,18 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     function contribute(bytes calldata items) external payable returns (uint256 batch);
 
     /// @notice Contributes for others what they have signed; the fees go to the caller's balance.
-    /// @dev What cannot be accepted is skipped with an event that says why. Estimating gas by trying does not work:
-    /// with too little of it, batches are skipped. Give what a trial with much gas has used, and half of it more.
+    /// @dev What cannot be accepted is skipped with an event that says why.
     /// @param batches One after the other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) |
     /// deadline (5) | length of items (4) | items | length of signature (2) | signature`. At most `maxDeposit` wei
     /// are deposited for each item; the sender gets `fee` wei for them all; `deadline` is the last second in which
     /// they may be sent. What is signed, by EIP-712, is
     /// `Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)`; a signature
     /// has 65 bytes `r s v`, 64 bytes by ERC-2098, or what the author's code accepts by ERC-1271.
-    function relay(bytes calldata batches) external;
+    /// @param gasPerBatch How much gas each batch's lesson and, for contract wallets, signature may use together; what
+    /// needs more is skipped. Take what the dearest one uses when it is relayed alone. The transaction has to have so much
+    /// left at each batch: it fails with `GasTooLow` where not, so that estimating its gas works; with as much for each
+    /// batch, none can make it fail.
+    function relay(bytes calldata batches, uint256 gasPerBatch) external;
 
     /// @notice Gives back what is left of deposits, from `refundWait` after contributing, where the model now
     /// predicts the label. Each counts as one good contribution of its author.

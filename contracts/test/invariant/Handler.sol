@@ -344,7 +344,7 @@ abstract contract Handler is Books {
             log = bytes.concat(log, Groups.slice(Sign.encode(batch), 0, 59 + batch.items.length));
             ++relayed;
         }
-        Vm.Log[] memory logs = call(relayer, 0, abi.encodeCall(TRAINER.relay, (encoded)), "");
+        Vm.Log[] memory logs = call(relayer, 0, abi.encodeCall(TRAINER.relay, (encoded, GAS_PER_BATCH)), "");
         uint256 place;
         for (uint256 i; i < drafts.length; ++i) {
             if (reasons[i].length == 0) continue;

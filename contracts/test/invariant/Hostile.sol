@@ -82,7 +82,7 @@ contract Hostile is Handler {
         bytes memory bad = Groups.slice(good, 0, 1 + cut % (good.length - 1));
         bytes memory failure =
             abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, good.length);
-        call(pick(who), 0, abi.encodeCall(TRAINER.relay, (bytes.concat(good, bad))), failure);
+        call(pick(who), 0, abi.encodeCall(TRAINER.relay, (bytes.concat(good, bad), GAS_PER_BATCH)), failure);
         requireMoneyIsWhereItBelongs();
     }
 
@@ -240,9 +240,9 @@ contract Hostile is Handler {
         if (what == 3) return abi.encodeCall(TRAINER.contribute, (Encode.item(0, hex"0000")));
         if (what == 4 && sent.length != 0) {
             SignedBatch memory batch = abi.decode(sent[(seed >> 8) % sent.length], (SignedBatch));
-            return abi.encodeCall(TRAINER.relay, (Sign.encode(batch)));
+            return abi.encodeCall(TRAINER.relay, (Sign.encode(batch), GAS_PER_BATCH));
         }
-        if (batches.length == 0) return abi.encodeCall(TRAINER.relay, (""));
+        if (batches.length == 0) return abi.encodeCall(TRAINER.relay, ("", GAS_PER_BATCH));
         bytes memory claims = Groups.one(batchOf((seed >> 8) % batches.length), 0);
         if (what == 5) return abi.encodeCall(TRAINER.refund, (claims));
         if (what == 6) return abi.encodeCall(TRAINER.report, (claims));

@@ -65,7 +65,12 @@ contract PrepaidProofs is TrainerProofs {
         uint256 price = trainer.price(1);
 
         // Gas may be any number here, also one so large that dividing it up overflows: then nothing has happened.
-        if (!call(trainer, OTHER, 0, abi.encodeCall(ICollaborativeTrainer.relay, (Sign.encode(batch))))) {
+        if (!call(
+                trainer,
+                OTHER,
+                0,
+                abi.encodeCall(ICollaborativeTrainer.relay, (Sign.encode(batch), GAS_PER_BATCH))
+            )) {
             return;
         }
         bool accepted = NOW <= batch.deadline && !used && price <= batch.maxDeposit

@@ -172,7 +172,7 @@ contract AccountsTest is ModelTest {
         trainer.depositTo{value: type(uint96).max - 1}(BOB);
         VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
         VM.prank(BOB);
-        trainer.relay(Sign.encode(batch));
+        trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
         assertEq(trainer.contributionCount(), 0, "nothing happened");
         assertTrue(!trainer.nonceUsed(batch.author, 0), "nonce");
     }

@@ -394,7 +394,7 @@ contract ClaimsTest is ModelTest {
         trainer.refund(alone(made));
         assertEq(trainer.balanceOf(made.author), made.deposit, "credited");
         uint256 price = trainer.price(1);
-        trainer.relay(Sign.encode(signed(trainer, 99, 0, Encode.item(0, hex""))));
+        trainer.relay(Sign.encode(signed(trainer, 99, 0, Encode.item(0, hex""))), GAS_PER_BATCH);
         assertEq(trainer.contributionCount(), 2, "contributed");
         assertEq(trainer.balanceOf(made.author), made.deposit - price, "spent");
     }
@@ -551,7 +551,7 @@ contract ClaimsTest is ModelTest {
             batches =
                 bytes.concat(batches, Sign.encode(signed(trainer, key, nextNonce[made[i].author]++, items)));
         }
-        trainer.relay(batches);
+        trainer.relay(batches, GAS_PER_BATCH);
         assertEq(trainer.root(made[0].position), Groups.root(made), "root");
     }
 

@@ -132,7 +132,7 @@ contract EquivalenceTest is ModelTest {
                 encoded = bytes.concat(encoded, Sign.encode(batch));
             }
         }
-        trainers[RELAYED].relay(encoded);
+        trainers[RELAYED].relay(encoded, GAS_PER_BATCH);
     }
 
     /// @dev Claims the chosen ones on all models: what the first one refuses, with this reason, the others skip.

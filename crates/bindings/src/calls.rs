@@ -28,11 +28,12 @@ pub fn contribute(items: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `relay` of a trainer.
+/// `relay` of a trainer: each batch's lesson and signature may use `gas_per_batch` gas.
 #[must_use]
-pub fn relay(batches: &[SignedBatch]) -> Vec<u8> {
+pub fn relay(batches: &[SignedBatch], gas_per_batch: u64) -> Vec<u8> {
     relayCall {
         batches: batches.iter().flat_map(SignedBatch::encode).collect(),
+        gasPerBatch: U256::from(gas_per_batch),
     }
     .abi_encode()
 }

@@ -42,6 +42,13 @@ pub enum Revert {
         /// Where it begins, in bytes.
         offset: u64,
     },
+    /// Too little gas was left to give the next signed batch what was promised to each.
+    GasTooLow {
+        /// What was left.
+        left: U256,
+        /// What was promised.
+        gas_per_batch: U256,
+    },
     /// A group of claims is empty or runs past the end.
     MalformedClaims {
         /// Where it begins, in bytes.
@@ -86,6 +93,9 @@ impl fmt::Display for Revert {
             Self::MalformedRelay { offset } => {
                 write!(f, "the signed batch that begins at byte {offset} runs past the end; send all of it")
             }
+            Self::GasTooLow { left, gas_per_batch } => {
+                write!(f, "{left} gas was left for a signed batch that may use {gas_per_batch}; send more gas, or fewer batches")
+            }
             Self::MalformedClaims { offset } => {
                 write!(f, "the group of claims that begins at byte {offset} is empty or runs past the end; send all of it")
             }
@@ -129,6 +139,12 @@ fn trainer(error: Trainer) -> Option<Revert> {
         Trainer::MalformedRelay(e) => {
             return Some(Revert::MalformedRelay {
                 offset: e.offset.try_into().ok()?,
+            });
+        }
+        Trainer::GasTooLow(e) => {
+            return Some(Revert::GasTooLow {
+                left: e.left,
+                gas_per_batch: e.gasPerBatch,
             });
         }
         Trainer::Expired(e) => Rejection::Expired {

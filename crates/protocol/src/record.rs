@@ -56,7 +56,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of what one transaction contributed, from what its `Contributed` events carry: the
+    /// The record of what one transaction contributed, from what its event carries: the
     /// position of the first contribution, the deposit of each in wei, the time in seconds, and in
     /// order the authors with their items.
     #[must_use]
@@ -153,7 +153,8 @@ impl Claims {
     /// As the contract takes them, one group after the other: `batch (8 bytes) | number of contributions (2) |
     /// number of nodes (2) | contributions | flags | nodes (32 each)`, where a contribution is `author (20) |
     /// deposit (12) | label (2) | time (5) | position (8) | length (2) | sample` and flags are bits from the
-    /// highest of the first byte on. What does not fit, no contract has recorded: it is cut.
+    /// highest of the first byte on. No contract reads claims of more than 65,535 contributions or nodes, or of a longer
+    /// sample.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let length = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();

@@ -255,11 +255,16 @@ impl<C: Chain> Economy<C> {
         }
     }
 
-    /// How many of these signed batches, from the first on, one transaction can relay. Free: nothing is
-    /// sent.
-    pub(crate) fn relayable(&mut self, batches: &[SignedBatch]) -> Result<usize, SimulateError> {
+    /// How many of these signed batches, from the first on, one transaction can relay, each lesson with at most
+    /// `gas_per_batch`. Free: nothing is sent.
+    pub(crate) fn relayable(
+        &mut self,
+        batches: &[SignedBatch],
+        gas_per_batch: u64,
+    ) -> Result<usize, SimulateError> {
         let mut n = batches.len();
-        while !self.fits(&batches[..n])? {
+        // Too many for the gas of one transaction: a tenth fewer at a time.
+        while !self.fits(&batches[..n], gas_per_batch)? {
             if n == 1 {
                 return Err(SimulateError::SampleTooLarge {
                     bytes: sample_bytes(&batches[0].items),
@@ -271,25 +276,33 @@ impl<C: Chain> Economy<C> {
     }
 
     /// Whether the gas of one transaction is enough to relay all of these.
-    fn fits(&mut self, batches: &[SignedBatch]) -> Result<bool, SimulateError> {
-        let short = Revert::Contract(Rejection::ClassifierFailed);
-        match self.chain.call(self.relaying(batches)) {
-            Ok(receipt) => Ok(events::skipped(&receipt.logs)
-                .iter()
-                .all(|skipped| skipped.reason != short)),
-            Err(ChainError::Halted { .. }) => Ok(false),
+    fn fits(&mut self, batches: &[SignedBatch], gas_per_batch: u64) -> Result<bool, SimulateError> {
+        match self.chain.call(self.relaying(batches, gas_per_batch)) {
+            Ok(_) => Ok(true),
+            Err(
+                ChainError::Halted { .. }
+                | ChainError::Reverted {
+                    revert: Revert::GasTooLow { .. },
+                    ..
+                },
+            ) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn relaying(&self, batches: &[SignedBatch]) -> Transaction {
-        Transaction::call(RELAYER, self.deployment.trainer, bindings::relay(batches))
+    fn relaying(&self, batches: &[SignedBatch], gas_per_batch: u64) -> Transaction {
+        let call = bindings::relay(batches, gas_per_batch);
+        Transaction::call(RELAYER, self.deployment.trainer, call)
     }
 
     /// Relays signed batches, all of which the rules accept now.
-    pub(crate) fn relay(&mut self, batches: &[SignedBatch]) -> Result<Sent, SimulateError> {
+    pub(crate) fn relay(
+        &mut self,
+        batches: &[SignedBatch],
+        gas_per_batch: u64,
+    ) -> Result<Sent, SimulateError> {
         let now = self.chain.now();
-        let receipt = self.chain.send(self.relaying(batches))?;
+        let receipt = self.chain.send(self.relaying(batches, gas_per_batch))?;
         let relayed = self.twin.relay(RELAYER, now, batches)?;
         let accepted: Vec<Accepted> = relayed.outcomes.into_iter().collect::<Result<_, _>>()?;
         let batch = relayed.batch.unwrap_or_default();

@@ -246,17 +246,19 @@ impl Engine<'_> {
         let most = relayer.gas_each.map(|gas| TRANSACTION_GAS_LIMIT / gas);
         let most = most.and_then(|most| usize::try_from(most).ok());
         let most = most.map_or(batches.len(), |most| most.clamp(1, batches.len()));
-        let n = self.economy.relayable(&batches[..most])?;
+        let mut alone = Vec::with_capacity(most);
+        for batch in &batches[..most] {
+            alone.push(self.economy.contribution_alone(&batch.items)?);
+        }
+        // No lesson uses more than its whole contribution does alone.
+        let gas_per_batch = alone.iter().copied().max().unwrap_or_default();
+        let n = self.economy.relayable(&batches[..most], gas_per_batch)?;
         let batches = &batches[..n];
         places.truncate(n);
-        let mut alone = 0;
-        for batch in batches {
-            alone += self.economy.contribution_alone(&batch.items)?;
-        }
-        let sent = self.economy.relay(batches)?;
+        let sent = self.economy.relay(batches, gas_per_batch)?;
         relayer.gas_each = Some(sent.gas.div_ceil(n as u64));
         relayer.figures.relays += 1;
-        relayer.figures.contributions_alone += alone;
+        relayer.figures.contributions_alone += alone[..n].iter().sum::<u64>();
         relayer.figures.fees += batches.iter().map(|batch| batch.fee).sum::<u128>();
         let agents: Vec<_> = places
             .iter()
@@ -310,6 +312,12 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// Whether the agent's wallet has what so much gas costs.
+    fn affords(&mut self, agent: usize, gas: u64) -> Result<bool, SimulateError> {
+        let cost = self.economy.gas_price().saturating_mul(gas.into());
+        Ok(self.economy.wallet(self.workers[agent].address)? >= cost)
+    }
+
     fn send_claims(
         &mut self,
         kind: ClaimKind,
@@ -318,12 +326,17 @@ impl Engine<'_> {
         mut claims: &[&Pending],
     ) -> Result<(), SimulateError> {
         let address = self.workers[agent].address;
-        while !claims.is_empty() {
-            let mut alone = Vec::new();
-            for claim in claims {
-                alone.push(self.economy.claim_alone(address, kind, claim)?);
+        let mut gas = Vec::with_capacity(claims.len());
+        for claim in claims {
+            gas.push(self.economy.claim_alone(address, kind, claim)?);
+            if gas.len() == 1 && !self.affords(agent, gas[0])? {
+                // Nor does it any other: perhaps at its next turn.
+                return Ok(());
             }
-            let mut n = fitting(&alone);
+        }
+        let mut alone = gas.as_slice();
+        while !claims.is_empty() {
+            let mut n = fitting(alone);
             let paid = loop {
                 match self.economy.claim(address, kind, &claims[..n])? {
                     Some(paid) => break paid,
@@ -339,6 +352,7 @@ impl Engine<'_> {
                 relayer.figures.claims_alone += alone[..n].iter().sum::<u64>();
             }
             claims = later;
+            alone = &alone[n..];
         }
         Ok(())
     }
