@@ -44,6 +44,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         bytes32 domainSeparator;
         /// The position of the first contribution.
         uint256 batch;
+        /// How much gas the code that a batch runs may use.
+        uint256 gasPerBatch;
         /// Of each contribution, in wei.
         uint256 deposit;
         /// How many contributions have been accepted.
@@ -109,6 +111,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         State state = _initialized();
         Relaying memory relaying;
         relaying.domainSeparator = _domainSeparator();
+        relaying.gasPerBatch = gasPerBatch;
         relaying.batch = state.contributionCount();
         relaying.leaves = new bytes32[](SignedBatches.count(batches));
         // There is no price of 0 contributions; then all batches are skipped.
@@ -126,7 +129,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             (bytes calldata items, bytes calldata signature, uint256 next) =
                 SignedBatches.batchAt(batches, offset);
             SignedBatch memory signed = SignedBatches.header(batches, offset, items);
-            bytes memory reason = _accept(relaying, signed, items, signature, gasPerBatch);
+            bytes memory reason = _accept(relaying, signed, items, signature);
             // The length of what was just built, and below a count: nobody can move either by sending money.
             // slither-disable-next-line incorrect-equality
             if (reason.length == 0) SignedBatches.append(relaying.log, batches, offset, items.length);
@@ -256,8 +259,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         Relaying memory relaying,
         SignedBatch memory signed,
         bytes calldata items,
-        bytes calldata signature,
-        uint256 gasPerBatch
+        bytes calldata signature
     ) private returns (bytes memory reason) {
         uint256 n;
         (n, reason) = Batches.tryCount(items);
@@ -276,17 +278,20 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (required > account.balance()) {
             return abi.encodeWithSelector(BalanceTooLow.selector, required, account.balance());
         }
-        // The code that a batch runs gets all of its gas or the relay fails: never is a batch skipped because others
-        // have used up what was meant for it. A call can pass on all but a 64th of what is left.
-        if (gasleft() - gasleft() / 64 < gasPerBatch) revert GasTooLow(gasleft(), gasPerBatch);
-        // With how much gas left that code has used its own.
-        uint256 end = FixedPointMathLib.zeroFloorSub(gasleft(), gasPerBatch);
-        if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, gasPerBatch)) {
-            return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
+        {
+            // The code that a batch runs gets all of its gas or the relay fails: never is a batch skipped because
+            // others have used up what was meant for it. A call can pass on all but a 64th of what is left.
+            uint256 allowance = relaying.gasPerBatch;
+            uint256 left = gasleft();
+            if (left - left / 64 < allowance) revert GasTooLow(left, allowance);
+            if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, allowance)) {
+                return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
+            }
+            // What the signature has left of it.
+            allowance = FixedPointMathLib.zeroFloorSub(allowance, left - gasleft());
+            reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
+            if (reason.length != 0) return reason;
         }
-        uint256 allowance = FixedPointMathLib.zeroFloorSub(gasleft(), end);
-        reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
-        if (reason.length != 0) return reason;
 
         // Nobody has changed the account since it was read: all that does is guarded.
         _accounts[signed.author] = account.charged(required).withUsed(signed.nonce);
