@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
-import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
-import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+import {EIP712} from "solady/utils/EIP712.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+import {LibCall} from "solady/utils/LibCall.sol";
 
-import {IClassifier} from "./interfaces/IClassifier.sol";
-import {Claim, ICollaborativeTrainer} from "./interfaces/ICollaborativeTrainer.sol";
+import {Accounts} from "./Accounts.sol";
+import {ICollaborativeTrainer} from "./interfaces/ICollaborativeTrainer.sol";
 import {Batches} from "./libraries/Batches.sol";
+import {Claims, Contribution, Group} from "./libraries/Claims.sol";
+import {ClassifierCalls} from "./libraries/ClassifierCalls.sol";
 import {CloneArguments} from "./libraries/CloneArguments.sol";
+import {Memory} from "./libraries/Memory.sol";
 import {Records} from "./libraries/Records.sol";
+import {SignedBatch, SignedBatches} from "./libraries/SignedBatches.sol";
+import {Account} from "./types/Account.sol";
 import {State} from "./types/State.sol";
 import {Status, Statuses} from "./types/Statuses.sol";
 
@@ -17,19 +22,40 @@ import {Status, Statuses} from "./types/Statuses.sol";
 /// @notice Money, records and time; an incentive mechanism adds the price and the reporters' share.
 /// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits, then those
 /// of the mechanism. 2^64 contributions and the time 2^40 are out of reach.
-abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuardTransient {
+abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP712 {
     uint256 private constant OWNER_PLACE = 0;
     uint256 private constant CLASSIFIER_PLACE = 1;
     uint256 private constant REFUND_WAIT_PLACE = 2;
     uint256 private constant OWNER_CLAIM_WAIT_PLACE = 3;
     uint256 private constant ANY_ADDRESS_CLAIM_WAIT_PLACE = 4;
     /// @dev The first argument of the mechanism.
+    /// Points has none.
+    // slither-disable-next-line unused-state
     uint256 internal constant MECHANISM_PLACE = 5;
 
     /// @dev What reporters have done to a contribution.
     struct Settlement {
         uint96 taken;
         address firstReporter;
+    }
+
+    /// @dev What a relay knows while it goes through the batches.
+    struct Relaying {
+        bytes32 domainSeparator;
+        /// The position of the first contribution.
+        uint256 batch;
+        /// How much gas the code that a batch runs may use.
+        uint256 gasPerBatch;
+        /// Of each contribution, in wei.
+        uint256 deposit;
+        /// How many contributions have been accepted.
+        uint256 accepted;
+        /// Of the accepted batches together, in wei.
+        uint256 fees;
+        /// With room for all contributions.
+        bytes32[] leaves;
+        /// What was accepted; with room for all that was sent.
+        bytes log;
     }
 
     State private _state;
@@ -40,9 +66,6 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
 
     /// @dev The reporters after the first one.
     mapping(uint256 position => mapping(address reporter => bool reported)) private _laterReporters;
-
-    /// @inheritdoc ICollaborativeTrainer
-    mapping(address author => uint256 good) public good;
 
     /// @inheritdoc ICollaborativeTrainer
     mapping(uint256 batch => bytes32 root) public root;
@@ -61,21 +84,22 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     }
 
     /// @inheritdoc ICollaborativeTrainer
-    function contribute(bytes calldata batch) external payable nonReentrant returns (uint256 batchPosition) {
-        State state = _state;
-        // A clone that no factory made: nobody has checked its parameters.
-        if (state.lastContributionTime() == 0) revert NotInitialized();
-        uint256 n = Batches.count(batch);
+    function contribute(bytes calldata items) external payable nonReentrant returns (uint256 batch) {
+        State state = _initialized();
+        uint256 n = Batches.count(items);
         uint256 deposit = price(n);
         uint256 required = n * deposit;
         if (msg.value < required) revert DepositTooLow(required, msg.value);
 
-        batchPosition = state.contributionCount();
-        root[batchPosition] = Records.root(batch, n, msg.sender, deposit, block.timestamp, batchPosition);
+        batch = state.contributionCount();
+        bytes32[] memory leaves = new bytes32[](n);
+        Records.fill(leaves, 0, items, n, msg.sender, deposit, block.timestamp, batch);
+        root[batch] = Records.root(leaves, n);
         _state = state.contributed(block.timestamp, n);
 
-        IClassifier(classifier()).learn(batch);
-        emit Contributed(batchPosition, msg.sender, deposit, block.timestamp, batch);
+        bytes memory reason = ClassifierCalls.tryLearn(classifier(), items, gasleft());
+        if (reason.length != 0) LibCall.bubbleUpRevert(reason);
+        emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
         // What was sent is at least what is required.
         unchecked {
             _pay(msg.sender, msg.value - required);
@@ -83,56 +107,57 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     }
 
     /// @inheritdoc ICollaborativeTrainer
-    function refund(Claim calldata claim) external nonReentrant {
-        uint256 position = claim.position;
-        uint256 left = _left(claim, position);
-        if (msg.sender != claim.author) revert NotAuthor(msg.sender, claim.author);
-        _requireTime(claim.time, refundWait());
-        uint256 predicted = _predict(claim.sample);
-        if (predicted != claim.label) revert PredictionDiffers(claim.label, predicted);
-
-        // At most one for each contribution.
-        unchecked {
-            ++good[msg.sender];
+    function relay(bytes calldata batches, uint256 gasPerBatch) external nonReentrant {
+        State state = _initialized();
+        Relaying memory relaying;
+        relaying.domainSeparator = _domainSeparator();
+        relaying.gasPerBatch = gasPerBatch;
+        relaying.batch = state.contributionCount();
+        relaying.leaves = new bytes32[](SignedBatches.count(batches));
+        // There is no price of 0 contributions; then all batches are skipped.
+        if (relaying.leaves.length != 0) relaying.deposit = price(relaying.leaves.length);
+        // What is accepted is logged without its signatures, so there is room for it.
+        relaying.log = new bytes(batches.length);
+        {
+            bytes memory log = relaying.log;
+            assembly ("memory-safe") {
+                mstore(log, 0)
+            }
         }
-        _state = _state.refunded();
-        _statuses.set(position, Status.Closed);
-        emit Refunded(position, msg.sender, left);
-        _pay(msg.sender, left);
+        uint256 free = Memory.free();
+        for (uint256 offset; offset < batches.length;) {
+            (bytes calldata items, bytes calldata signature, uint256 next) =
+                SignedBatches.batchAt(batches, offset);
+            SignedBatch memory signed = SignedBatches.header(batches, offset, items);
+            bytes memory reason = _accept(relaying, signed, items, signature);
+            // The length of what was just built, and below a count: nobody can move either by sending money.
+            // slither-disable-next-line incorrect-equality
+            if (reason.length == 0) SignedBatches.append(relaying.log, batches, offset, items.length);
+            else emit Skipped(signed.author, signed.nonce, reason);
+            Memory.giveBack(free);
+            offset = next;
+        }
+        // slither-disable-next-line incorrect-equality
+        if (relaying.accepted == 0) return;
+        root[relaying.batch] = Records.root(relaying.leaves, relaying.accepted);
+        _state = state.contributed(block.timestamp, relaying.accepted);
+        if (relaying.fees != 0) _credit(msg.sender, relaying.fees);
+        emit Relayed(relaying.batch, msg.sender, relaying.deposit, block.timestamp, relaying.log);
     }
 
     /// @inheritdoc ICollaborativeTrainer
-    function report(Claim calldata claim) external nonReentrant {
-        uint256 position = claim.position;
-        uint256 left = _left(claim, position);
-        if (msg.sender == claim.author) revert OwnContribution(claim.author);
-        _requireTime(claim.time, refundWait());
-        uint256 reporterGood = good[msg.sender];
-        if (reporterGood == 0) revert NoGoodContribution(msg.sender);
-        if (reported(position, msg.sender)) revert AlreadyReported(position, msg.sender);
-        if (_predict(claim.sample) == claim.label) revert PredictionAgrees(claim.label);
-
-        uint256 share = _share(claim.deposit, reporterGood, _state.totalGood());
-        if (share == 0 || share > left) share = left;
-        _statuses.set(position, share == left ? Status.Closed : Status.Reported);
-        Settlement storage record = _settlements[position];
-        if (record.firstReporter == address(0)) record.firstReporter = msg.sender;
-        else _laterReporters[position][msg.sender] = true;
-        // At most the deposit, of 96 bits.
-        record.taken += uint96(share);
-        emit Reported(position, msg.sender, share);
-        _pay(msg.sender, share);
+    function refund(bytes calldata claims) external nonReentrant {
+        _settle(claims, true, _refund);
     }
 
     /// @inheritdoc ICollaborativeTrainer
-    function claimLate(Claim calldata claim) external nonReentrant {
-        uint256 position = claim.position;
-        uint256 left = _left(claim, position);
-        _requireTime(claim.time, msg.sender == owner() ? ownerClaimWait() : anyAddressClaimWait());
+    function report(bytes calldata claims) external nonReentrant {
+        _settle(claims, true, _report);
+    }
 
-        _statuses.set(position, Status.Closed);
-        emit ClaimedLate(position, msg.sender, left);
-        _pay(msg.sender, left);
+    /// @inheritdoc ICollaborativeTrainer
+    function claimLate(bytes calldata claims) external nonReentrant {
+        _settle(claims, false, _claimLate);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -151,10 +176,13 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
     }
 
     /// @inheritdoc ICollaborativeTrainer
-    function settlement(uint256 position) external view returns (uint256 word) {
+    function settlement(uint256 position)
+        external
+        view
+        returns (Status status, uint256 taken, address firstReporter)
+    {
         Settlement storage record = _settlements[position];
-        uint96 taken = _statuses.get(position) == Status.Closed ? type(uint96).max : record.taken;
-        return taken | uint256(uint160(record.firstReporter)) << 96;
+        return (_statuses.get(position), record.taken, record.firstReporter);
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -220,72 +248,198 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, ReentrancyGuard
         if (arguments.length != count) revert InvalidParameter("arguments", arguments.length);
     }
 
-    /// @dev What is left of a contribution's deposit; reverts where there is no such contribution, or nothing.
-    /// @param position The claim's: callers need it too, and reading it checks its range each time.
-    function _left(Claim calldata claim, uint256 position) private view returns (uint256) {
-        bytes32 leaf =
-            Records.leaf(claim.author, claim.label, claim.sample, claim.deposit, claim.time, position);
-        // A root of 0 needs no check: no hash is 0.
-        if (!MerkleProofLib.verifyCalldata(claim.proof, root[claim.batch], leaf)) {
-            revert UnknownContribution(claim.batch, leaf);
-        }
-        Status status = _statuses.get(position);
-        if (status == Status.Closed) revert NothingLeft(position);
-        return status == Status.Untouched ? claim.deposit : claim.deposit - _settlements[position].taken;
+    /// @dev The state, of a trainer whose parameters were checked: of a clone that no factory made, nobody has.
+    function _initialized() private view returns (State state) {
+        state = _state;
+        if (state.lastContributionTime() == 0) revert NotInitialized();
     }
 
-    function _requireTime(uint256 time, uint256 wait) private view {
-        // Both are below 2^40.
-        uint256 earliest;
+    /// @dev Teaches, charges and records one signed batch, or says why not: then nothing has changed.
+    function _accept(
+        Relaying memory relaying,
+        SignedBatch memory signed,
+        bytes calldata items,
+        bytes calldata signature
+    ) private returns (bytes memory reason) {
+        uint256 n;
+        (n, reason) = Batches.tryCount(items);
+        if (n == 0) return reason;
+        if (block.timestamp > signed.deadline) {
+            return abi.encodeWithSelector(Expired.selector, signed.deadline, block.timestamp);
+        }
+        Account account = _accounts[signed.author];
+        if (account.used(signed.nonce)) {
+            return abi.encodeWithSelector(NonceUsed.selector, signed.author, signed.nonce);
+        }
+        if (relaying.deposit > signed.maxDeposit) {
+            return abi.encodeWithSelector(PriceTooHigh.selector, relaying.deposit, signed.maxDeposit);
+        }
+        uint256 required = n * relaying.deposit + signed.fee;
+        if (required > account.balance()) {
+            return abi.encodeWithSelector(BalanceTooLow.selector, required, account.balance());
+        }
+        {
+            // The code that a batch runs gets all of its gas or the relay fails: never is a batch skipped because
+            // others have used up what was meant for it. A call can pass on all but a 64th of what is left.
+            uint256 allowance = relaying.gasPerBatch;
+            uint256 left = gasleft();
+            if (left - left / 64 < allowance) revert GasTooLow(left, allowance);
+            if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, allowance)) {
+                return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
+            }
+            // What the signature has left of it.
+            allowance = FixedPointMathLib.zeroFloorSub(allowance, left - gasleft());
+            reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
+            if (reason.length != 0) return reason;
+        }
+
+        // Nobody has changed the account since it was read: all that does is guarded.
+        _accounts[signed.author] = account.charged(required).withUsed(signed.nonce);
+        _record(relaying, items, n, signed.author);
+        relaying.accepted += n;
+        relaying.fees += signed.fee;
+    }
+
+    /// @dev Records the items of one batch after those that were accepted before it.
+    function _record(Relaying memory relaying, bytes calldata items, uint256 n, address author) private view {
+        uint256 place = relaying.accepted;
+        uint256 position = relaying.batch + place;
+        Records.fill(relaying.leaves, place, items, n, author, relaying.deposit, block.timestamp, position);
+    }
+
+    /// @dev Settles claims one by one and pays the caller's part; skips those that have a reason to be.
+    /// @param ask Whether the classifier's predictions are needed.
+    /// @param settle Settles one contribution, given the predicted label, and says what of it is to be paid to the
+    /// caller, or why it cannot be settled: then nothing has changed.
+    function _settle(
+        bytes calldata claims,
+        bool ask,
+        function(Contribution memory, uint256) returns (uint256, bytes memory) settle
+    ) private {
+        uint256 paid;
+        uint256 settled;
+        bytes memory firstReason;
+        for (uint256 offset; offset < claims.length;) {
+            Group memory group = Claims.groupAt(claims, offset);
+            // A root of 0 needs no check: no hash is 0.
+            if (!Claims.proven(group, claims, root[group.batch])) revert UnknownContribution(group.batch);
+            uint256[] memory predicted;
+            if (ask) predicted = ClassifierCalls.predict(classifier(), claims, group);
+            offset = group.contributions;
+            for (uint256 i; i < group.leaves.length; ++i) {
+                Contribution memory one = Claims.contributionAt(claims, offset);
+                // The sample was hashed and predicted above.
+                // slither-disable-next-line unused-return
+                (, offset) = Claims.sampleAt(claims, offset);
+                (uint256 amount, bytes memory reason) = settle(one, ask ? predicted[i] : 0);
+                if (reason.length == 0) {
+                    paid += amount;
+                    ++settled;
+                    continue;
+                }
+                if (settled == 0 && firstReason.length == 0) firstReason = reason;
+                emit ClaimSkipped(one.position, reason);
+            }
+            offset = group.end;
+        }
+        if (settled == 0) {
+            if (firstReason.length == 0) revert NoClaims();
+            LibCall.bubbleUpRevert(firstReason);
+        }
+        _pay(msg.sender, paid);
+    }
+
+    function _refund(Contribution memory one, uint256 predicted)
+        private
+        returns (uint256 paid, bytes memory reason)
+    {
+        uint256 left;
+        (left, reason) = _left(one, refundWait());
+        if (reason.length != 0) return (0, reason);
+        if (predicted != one.label) {
+            return (0, abi.encodeWithSelector(PredictionDiffers.selector, one.label, predicted));
+        }
+
+        address author = one.author;
+        Account account = _accounts[author].praised();
+        if (author == msg.sender) {
+            paid = left;
+        } else {
+            // In this order the difference cannot be negative.
+            if (left > type(uint96).max - account.balance()) {
+                return (0, abi.encodeWithSelector(BalanceOverflow.selector, author));
+            }
+            account = account.credited(left);
+        }
+        _accounts[author] = account;
+        _state = _state.refunded();
+        _statuses.set(one.position, Status.Closed);
+        emit Refunded(one.position, author, left);
+    }
+
+    function _report(Contribution memory one, uint256 predicted)
+        private
+        returns (uint256 share, bytes memory reason)
+    {
+        if (one.author == msg.sender) {
+            return (0, abi.encodeWithSelector(OwnContribution.selector, msg.sender));
+        }
+        uint256 left;
+        (left, reason) = _left(one, refundWait());
+        if (reason.length != 0) return (0, reason);
+        uint256 position = one.position;
+        uint256 reporterGood = _accounts[msg.sender].good();
+        if (reporterGood == 0) return (0, abi.encodeWithSelector(NoGoodContribution.selector, msg.sender));
+        if (reported(position, msg.sender)) {
+            return (0, abi.encodeWithSelector(AlreadyReported.selector, position, msg.sender));
+        }
+        if (predicted == one.label) {
+            return (0, abi.encodeWithSelector(PredictionAgrees.selector, predicted));
+        }
+
+        share = _share(one.deposit, reporterGood, _state.totalGood());
+        if (share == 0 || share > left) share = left;
+        // The line before makes it equal.
+        // slither-disable-next-line incorrect-equality
+        _statuses.set(position, share == left ? Status.Closed : Status.Reported);
+        Settlement storage record = _settlements[position];
+        if (record.firstReporter == address(0)) record.firstReporter = msg.sender;
+        else _laterReporters[position][msg.sender] = true;
+        // At most the deposit, of 96 bits.
+        record.taken += uint96(share);
+        emit Reported(position, msg.sender, share);
+    }
+
+    function _claimLate(Contribution memory one, uint256)
+        private
+        returns (uint256 left, bytes memory reason)
+    {
+        (left, reason) = _left(one, msg.sender == owner() ? ownerClaimWait() : anyAddressClaimWait());
+        if (reason.length != 0) return (0, reason);
+        _statuses.set(one.position, Status.Closed);
+        emit ClaimedLate(one.position, msg.sender, left);
+    }
+
+    /// @dev What is left of the deposit of a contribution, which is known to have been made, or why nothing of it
+    /// can be claimed yet or any more.
+    function _left(Contribution memory one, uint256 wait)
+        private
+        view
+        returns (uint256 left, bytes memory reason)
+    {
+        Status status = _statuses.get(one.position);
+        if (status == Status.Closed) return (0, abi.encodeWithSelector(NothingLeft.selector, one.position));
+        // Both are below 2^40, and no more is ever taken than was deposited.
         unchecked {
-            earliest = time + wait;
-        }
-        if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
-    }
-
-    /// @dev The label that `predict` gives for one sample. A static call changes nothing and moves no money, but
-    /// the label decides who gets the deposit: `IClassifier` says what a hostile classifier can do. Written by hand
-    /// to copy the sample once, and no more of the answer than one label.
-    function _predict(bytes calldata sample) private view returns (uint256 label) {
-        address target = classifier();
-        bytes4 selector = IClassifier.predict.selector;
-        // Uses memory behind the free pointer and gives it back.
-        assembly ("memory-safe") {
-            let call_ := mload(0x40)
-            mstore(call_, selector)
-            mstore(add(call_, 0x04), 0x20) // where the array begins
-            mstore(add(call_, 0x24), 1) // its length
-            mstore(add(call_, 0x44), 0x20) // where its only sample begins
-            mstore(add(call_, 0x64), sample.length)
-            calldatacopy(add(call_, 0x84), sample.offset, sample.length)
-            // Zeros up to a whole word, as the encoding has it.
-            mstore(add(add(call_, 0x84), sample.length), 0)
-            let size := add(0x84, and(add(sample.length, 0x1f), not(0x1f)))
-            if iszero(staticcall(gas(), target, call_, size, call_, 0x60)) {
-                returndatacopy(call_, 0, returndatasize())
-                revert(call_, returndatasize())
+            uint256 earliest = one.time + wait;
+            if (block.timestamp < earliest) {
+                return (0, abi.encodeWithSelector(TooEarly.selector, block.timestamp, earliest));
             }
-            // An answer in the usual encoding: an offset, the length, the label. An account without code gives
-            // none.
-            if or(
-                lt(returndatasize(), 0x60),
-                iszero(and(eq(mload(call_), 0x20), eq(mload(add(call_, 0x20)), 1)))
-            ) {
-                revert(0, 0)
-            }
-            label := mload(add(call_, 0x40))
+            left = status == Status.Untouched ? one.deposit : one.deposit - _settlements[one.position].taken;
         }
     }
 
-    /// @dev Pays with all gas that is left, so that contract wallets can be paid; what the receiver returns is
-    /// not copied. Nobody is called for a payment of 0.
-    function _pay(address to, uint256 amount) private {
-        if (amount == 0) return;
-        if (!SafeTransferLib.trySafeTransferETH(to, amount, gasleft())) revert PaymentFailed(to, amount);
-    }
-
-    /// @dev Transient storage on every chain: all that this runs on have it.
-    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
-        return false;
+    function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
+        return ("cotrain", "1");
     }
 }

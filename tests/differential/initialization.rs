@@ -12,7 +12,11 @@ use cotrain_protocol::{
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{OWNER, START, STRANGER, random};
+use crate::{
+    START,
+    people::{OWNER, STRANGER},
+    random,
+};
 
 /// Teaches in place of a trainer.
 const TEACHER: Address = Address::repeat_byte(7);

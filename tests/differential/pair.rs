@@ -2,124 +2,204 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Log, LogData, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, state};
 use cotrain_chain::{
-    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Transaction, deploy,
+    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
 };
 use cotrain_protocol::{
     Rejection,
-    classifier::Kind,
-    trainer::{Claim, Incentive, Trainer, Waits},
+    classifier::{Classifier, Kind},
+    record::Record,
+    trainer::{Incentive, SignedBatch, Trainer, Waits},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::{AUTHORS, DAY, OWNER, START, STEPS, STRANGER, random};
+use crate::{
+    DAY, START,
+    claiming::Operation,
+    people::{OWNER, STRANGER, everyone},
+    random,
+    tally::Tally,
+};
+
+pub(crate) const WAITS: Waits = Waits {
+    refund: DAY,
+    owner_claim: 5 * DAY,
+    any_address_claim: 9 * DAY,
+};
+
+/// How far from the highest nonce that was used others are compared: the window has 64.
+const NONCES: u64 = 70;
 
 /// A contract and its twin.
-pub(super) struct Pair {
-    pub(super) chain: Embedded,
-    pub(super) model: Deployment,
-    pub(super) twin: Trainer,
-    /// What each account must hold.
-    pub(super) balances: BTreeMap<Address, U256>,
-    /// Claims of everything contributed, settled or not.
-    pub(super) claims: Vec<Claim>,
-    pub(super) chance: ChaCha8Rng,
-    /// How often each operation succeeded and failed.
-    pub(super) tally: BTreeMap<&'static str, (usize, usize)>,
-    pub(super) context: String,
+pub(crate) struct Pair {
+    pub(crate) chain: Embedded,
+    pub(crate) model: Deployment,
+    pub(crate) twin: Trainer,
+    /// What each wallet must hold.
+    pub(crate) wallets: BTreeMap<Address, U256>,
+    /// Everything contributed, settled or not.
+    pub(crate) records: Vec<Record>,
+    /// What was signed last.
+    pub(crate) signed: Vec<SignedBatch>,
+    /// Of each author, above all that they have signed or cancelled.
+    pub(crate) nonces: BTreeMap<Address, u64>,
+    pub(crate) chance: ChaCha8Rng,
+    pub(crate) tally: Tally,
+    step: usize,
+    context: String,
 }
 
 impl Pair {
-    pub(super) fn found(kind: Kind, incentive: Incentive, seed: u64) -> Self {
+    pub(crate) fn found(kind: Kind, incentive: Incentive, seed: u64) -> Self {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let classifier = random::classifier(kind, &mut chance);
         let context = format!(
             "{kind}, {incentive:?}; replay: COTRAIN_SEED={seed} cargo test -p cotrain-tests --test differential"
         );
-        let mut chance = ChaCha8Rng::seed_from_u64(seed);
-        let classifier = random::classifier(kind, &mut chance);
+        Self::with(classifier, incentive, chance, context)
+    }
+
+    pub(crate) fn with(
+        classifier: Classifier,
+        incentive: Incentive,
+        chance: ChaCha8Rng,
+        context: String,
+    ) -> Self {
         let mut chain = Embedded::new(Config {
             start: START,
             gas_price: 0,
         });
-        let mut balances = BTreeMap::new();
-        for account in AUTHORS.into_iter().chain([OWNER, STRANGER]) {
-            let wei = U256::from(10_u128.pow(30));
+        let mut wallets = BTreeMap::new();
+        for account in everyone() {
+            let wei = U256::from(10).pow(U256::from(36));
             chain.fund(account, wei).expect("money");
-            balances.insert(account, wei);
+            wallets.insert(account, wei);
         }
-        let waits = Waits {
-            refund: DAY,
-            owner_claim: 5 * DAY,
-            any_address_claim: 9 * DAY,
-        };
         let config = ModelConfig {
             owner: OWNER,
             incentive,
-            waits,
+            waits: WAITS,
         };
         let model = deploy(&mut chain, &config, &classifier).expect("a model");
-        let twin = Trainer::new(OWNER, model.trainer, incentive, waits, classifier, START)
-            .expect("good parameters");
+        let twin = Trainer::new(
+            OWNER,
+            chain.chain_id(),
+            model.trainer,
+            incentive,
+            WAITS,
+            classifier,
+            START,
+        )
+        .expect("good parameters");
         Self {
             chain,
             model,
             twin,
-            balances,
-            claims: Vec::new(),
+            wallets,
+            records: Vec::new(),
+            signed: Vec::new(),
+            nonces: BTreeMap::new(),
             chance,
-            tally: BTreeMap::new(),
+            tally: Tally::default(),
+            step: 0,
             context,
         }
     }
 
-    pub(super) fn run(mut self, steps: usize) {
-        self.compare_model(0);
+    pub(crate) fn run(mut self, steps: usize) -> Tally {
+        self.compare();
         for step in 0..steps {
+            self.step = step;
             match self.chance.random_range(0..100) {
-                0..15 => self.pass_time(),
-                15..40 => self.contribute(step),
-                40..48 => self.contribute_badly(step),
-                48..64 => self.claim(step, "refund"),
-                64..80 => self.claim(step, "report"),
-                80..88 => self.claim(step, "late"),
-                88..94 => self.predict(step),
-                94..97 => self.evaluate(step),
-                _ => self.meddle(step),
+                0..13 => self.pass_time(),
+                13..30 => self.contribute(),
+                30..36 => self.contribute_badly(),
+                36..50 => self.relay(),
+                50..54 => self.deposit(),
+                54..57 => self.withdraw(),
+                57..59 => self.cancel_nonces(),
+                59..71 => self.claim(Operation::Refund),
+                71..82 => self.claim(Operation::Report),
+                82..89 => self.claim(Operation::Late),
+                89..94 => self.predict(),
+                94..97 => self.evaluate(),
+                _ => self.meddle(),
             }
-            self.compare_money(step);
-            self.compare_model(step);
+            self.compare();
         }
         self.compare_records();
-        // Operations that never succeed, or never fail, would compare nothing.
-        for (operation, least) in [
-            ("contribute", 50),
-            ("refund", 5),
-            ("report", 3),
-            ("late", 3),
-            ("predict", 10),
-            ("evaluate", 3),
-        ] {
-            let (good, bad) = self.tally.get(operation).copied().unwrap_or_default();
-            if steps >= STEPS {
-                assert!(
-                    good >= least && bad > 0,
-                    "{operation}: {good} good, {bad} bad: {}",
-                    self.context
-                );
-            }
+        for author in everyone() {
+            self.compare_nonces(author, 0..2 * NONCES);
         }
+        self.tally
+    }
+
+    fn pass_time(&mut self) {
+        let seconds = match self.chance.random_range(0..4) {
+            0 => self.chance.random_range(0..3),
+            1 => self.chance.random_range(0..3_600),
+            2 => self.chance.random_range(0..DAY),
+            _ => self.chance.random_range(0..3 * DAY),
+        };
+        self.pass(seconds);
+    }
+
+    pub(crate) fn pass(&mut self, seconds: u64) {
+        self.chain
+            .set_time(self.chain.now() + seconds)
+            .expect("later");
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.chain.now()
+    }
+
+    /// Where a failure happened.
+    pub(crate) fn at(&self) -> String {
+        format!("step {}, {}", self.step, self.context)
+    }
+
+    /// Sends a call of the trainer.
+    pub(crate) fn send(
+        &mut self,
+        from: Address,
+        value: u128,
+        call: Vec<u8>,
+    ) -> Result<Receipt, ChainError> {
+        let call = Transaction::call(from, self.model.trainer, call);
+        self.chain.send(call.with_value(U256::from(value)))
+    }
+
+    /// Asks the trainer.
+    pub(crate) fn ask(&mut self, call: Vec<u8>) -> Vec<u8> {
+        let call = Transaction::call(STRANGER, self.model.trainer, call);
+        self.chain.call(call).expect("an answer").output.to_vec()
+    }
+
+    fn wallet(&mut self, account: Address) -> &mut U256 {
+        self.wallets.get_mut(&account).expect("a wallet")
+    }
+
+    /// Money that went from a wallet to the trainer.
+    pub(crate) fn spend(&mut self, account: Address, wei: u128) {
+        *self.wallet(account) -= U256::from(wei);
+    }
+
+    /// Money that went from the trainer to a wallet.
+    pub(crate) fn earn(&mut self, account: Address, wei: u128) {
+        *self.wallet(account) += U256::from(wei);
     }
 
     /// Both refused, for the same reason; or both did not.
-    pub(super) fn same_refusal(
+    pub(crate) fn same_refusal<C, T>(
         &self,
-        step: usize,
-        chain: Result<(), ChainError>,
-        twin: Result<(), Rejection>,
+        chain: Result<C, ChainError>,
+        twin: Result<T, Rejection>,
     ) {
-        match (chain, twin) {
+        match (chain.map(|_| ()), twin.map(|_| ())) {
             (Ok(()), Ok(())) => {}
             (
                 Err(ChainError::Reverted {
@@ -128,108 +208,135 @@ impl Pair {
                 }),
                 Err(twin),
             ) if chain == twin => {}
-            (chain, twin) => panic!(
-                "step {step}: chain {chain:?}, twin {twin:?}; {}",
-                self.context
-            ),
+            (chain, twin) => panic!("chain {chain:?}, twin {twin:?}; {}", self.at()),
         }
     }
 
-    pub(super) fn compare_money(&mut self, step: usize) {
-        for (account, expected) in &self.balances {
+    /// The contract refused, for a reason that the rules do not know.
+    pub(crate) fn refused(&self, chain: &Result<Receipt, ChainError>, revert: &Revert) {
+        let seen = chain.as_ref().err().and_then(ChainError::revert);
+        assert_eq!(seen, Some(revert), "{}", self.at());
+    }
+
+    /// The only event is this one: addresses are indexed, a number follows.
+    pub(crate) fn only_event(
+        &self,
+        receipt: &Receipt,
+        signature: &str,
+        indexed: &[Address],
+        value: u128,
+    ) {
+        let topics = indexed.iter().map(Address::into_word);
+        let data = LogData::new_unchecked(
+            [keccak256(signature)].into_iter().chain(topics).collect(),
+            U256::from(value).to_be_bytes_vec().into(),
+        );
+        let expected = Log {
+            address: self.model.trainer,
+            data,
+        };
+        assert_eq!(receipt.logs, [expected], "{}", self.at());
+    }
+
+    /// A new record, as its event has it, is that of the contract and of the twin.
+    pub(crate) fn remember(&mut self, record: Record) {
+        let root = record.root();
+        let batch = record.batch();
+        assert_eq!(self.twin.root(batch), root, "{}", self.at());
+        self.compare_root(batch);
+        self.records.push(record);
+    }
+
+    /// All state but for what belongs to single contributions and nonces.
+    pub(crate) fn compare(&mut self) {
+        for (account, expected) in &self.wallets {
             let seen = self.chain.balance(*account).expect("a balance");
-            assert_eq!(
-                seen, *expected,
-                "{account} after step {step}, {}",
-                self.context
-            );
+            assert_eq!(seen, *expected, "wallet of {account}, {}", self.at());
         }
         let held = self.chain.balance(self.model.trainer).expect("a balance");
-        assert_eq!(
-            held,
-            U256::from(self.twin.held()),
-            "held after step {step}, {}",
-            self.context
-        );
+        assert_eq!(held, U256::from(self.twin.held()), "held, {}", self.at());
         let now = self.chain.now();
-        for (name, call, expected) in [
+        let twin = &self.twin;
+        let mut numbers = vec![
             (
                 "contributionCount",
                 state::contribution_count(),
-                u128::from(self.twin.contribution_count()),
+                u128::from(twin.contribution_count()),
             ),
             (
                 "lastContributionTime",
                 state::last_contribution_time(),
-                u128::from(self.twin.last_contribution_time()),
+                u128::from(twin.last_contribution_time()),
             ),
-            (
-                "totalGood",
-                state::total_good(),
-                u128::from(self.twin.total_good()),
-            ),
-            ("price(1)", state::price(1), self.twin.price(1, now)),
-            ("price(7)", state::price(7), self.twin.price(7, now)),
-        ] {
+            ("totalGood", state::total_good(), twin.total_good().into()),
+            ("price(1)", state::price(1), twin.price(1, now)),
+            ("price(7)", state::price(7), twin.price(7, now)),
+        ];
+        for account in everyone() {
+            let (good, balance) = (twin.good(account).into(), twin.balance(account));
+            numbers.push(("good", state::good(account), good));
+            numbers.push(("balanceOf", state::balance_of(account), balance));
+        }
+        for (name, call, expected) in numbers {
             assert_eq!(
                 self.read(call),
                 U256::from(expected),
-                "{name} after step {step}, {}",
-                self.context
+                "{name}, {}",
+                self.at()
             );
         }
-        for author in AUTHORS {
-            let good = self.read(state::good(author));
-            assert_eq!(
-                good,
-                U256::from(self.twin.good(author)),
-                "good({author}) after step {step}, {}",
-                self.context
-            );
-        }
+        let words = self.model.words(&mut self.chain).expect("words");
+        assert_eq!(
+            words,
+            self.twin.classifier().words(),
+            "model, {}",
+            self.at()
+        );
+    }
+
+    pub(crate) fn compare_root(&mut self, position: u64) {
+        let root = self.read(state::root(position));
+        let expected = U256::from_be_bytes(self.twin.root(position).0);
+        assert_eq!(root, expected, "root {position}, {}", self.at());
+    }
+
+    /// What is known of one contribution.
+    pub(crate) fn compare_settlement(&mut self, position: u64) {
+        let answer = self.ask(state::settlement(position));
+        let settlement = bindings::read_settlement(&answer).expect("a settlement");
+        let expected = self.twin.settlement(position);
+        assert_eq!(settlement, expected, "settlement {position}, {}", self.at());
+    }
+
+    pub(crate) fn compare_reported(&mut self, position: u64, reporter: Address) {
+        let seen = self.read(state::reported(position, reporter));
+        let expected = U256::from(self.twin.reported(position, reporter));
+        assert_eq!(seen, expected, "reported {position}, {}", self.at());
     }
 
     /// Every root, settlement and reporter's mark there is.
     fn compare_records(&mut self) {
         for position in 0..=self.twin.contribution_count() {
-            let root = self.read(state::root(position));
-            let expected = U256::from_be_bytes(self.twin.root(position).0);
-            assert_eq!(root, expected, "root {position}, {}", self.context);
-            let settlement = self.read(state::settlement(position));
-            let expected = self.twin.settlement(position);
-            assert_eq!(
-                settlement, expected,
-                "settlement {position}, {}",
-                self.context
-            );
-            for reporter in AUTHORS {
-                let reported = self.read(state::reported(position, reporter));
-                let expected = U256::from(u8::from(self.twin.reported(position, reporter)));
-                assert_eq!(reported, expected, "reported {position}, {}", self.context);
+            self.compare_root(position);
+            self.compare_settlement(position);
+            for reporter in everyone() {
+                self.compare_reported(position, reporter);
             }
         }
     }
 
-    pub(super) fn compare_model(&mut self, step: usize) {
-        let words = self.model.words(&mut self.chain).expect("words");
-        assert_eq!(
-            words,
-            self.twin.classifier().words(),
-            "model after step {step}, {}",
-            self.context
-        );
+    /// Whether nonces are used, for ages such as these below the highest that the author ought to use next,
+    /// and a little above that.
+    pub(crate) fn compare_nonces(&mut self, account: Address, ages: impl IntoIterator<Item = u64>) {
+        let top = self.nonces.get(&account).copied().unwrap_or_default() + 3;
+        for nonce in ages.into_iter().filter_map(|age| top.checked_sub(age)) {
+            let used = self.read(state::nonce_used(account, nonce));
+            let expected = U256::from(self.twin.nonce_used(account, nonce));
+            assert_eq!(used, expected, "nonce {nonce} of {account}, {}", self.at());
+        }
     }
 
-    pub(super) fn read(&mut self, call: Vec<u8>) -> U256 {
-        let answer = self
-            .chain
-            .call(Transaction::call(STRANGER, self.model.trainer, call))
-            .expect("an answer");
-        bindings::read_number(&answer.output).expect("a number")
-    }
-
-    pub(super) fn count(&mut self, operation: &'static str, success: bool) {
-        let (good, bad) = self.tally.entry(operation).or_default();
-        if success { *good += 1 } else { *bad += 1 }
+    fn read(&mut self, call: Vec<u8>) -> U256 {
+        bindings::read_number(&self.ask(call)).expect("a number")
     }
 }

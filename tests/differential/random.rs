@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 use cotrain_protocol::{
     classifier::{Classifier, Kind, Parameters},
-    sample::{Encoding, encode_dense16, encode_dense32, encode_sparse},
+    sample::{Encoding, Item, encode_batch, encode_dense16, encode_dense32, encode_sparse},
 };
 use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -11,12 +11,12 @@ use rand_chacha::ChaCha8Rng;
 use crate::pair::Pair;
 
 impl Pair {
-    pub(super) fn label(&mut self) -> u16 {
+    pub(crate) fn label(&mut self) -> u16 {
         let classes = self.twin.classifier().classes();
         self.chance.random_range(0..classes)
     }
 
-    pub(super) fn bad_label(&mut self) -> u16 {
+    pub(crate) fn bad_label(&mut self) -> u16 {
         if self.chance.random_bool(0.7) {
             self.label()
         } else {
@@ -25,7 +25,7 @@ impl Pair {
     }
 
     /// A sample that the model accepts.
-    pub(super) fn sample(&mut self) -> Vec<u8> {
+    pub(crate) fn sample(&mut self) -> Vec<u8> {
         let classifier = self.twin.classifier();
         let (features, encoding) = (classifier.features(), classifier.encoding());
         let chance = &mut self.chance;
@@ -55,7 +55,7 @@ impl Pair {
     }
 
     /// A sample that the model refuses more often than not.
-    pub(super) fn bad_sample(&mut self) -> Vec<u8> {
+    pub(crate) fn bad_sample(&mut self) -> Vec<u8> {
         let mut sample = self.sample();
         match self.chance.random_range(0..3) {
             0 => sample.push(self.chance.random()),
@@ -70,6 +70,46 @@ impl Pair {
         }
         sample
     }
+
+    /// The bytes of so many items that the model accepts.
+    pub(crate) fn items(&mut self, count: u64) -> Vec<u8> {
+        let items: Vec<_> = (0..count).map(|_| (self.label(), self.sample())).collect();
+        encode(&items)
+    }
+
+    /// The bytes of two items, of which the second is bad more often than not, or of something malformed.
+    pub(crate) fn bad_items(&mut self) -> Vec<u8> {
+        let mut batch = encode(&[
+            (self.label(), self.sample()),
+            (self.bad_label(), self.bad_sample()),
+        ]);
+        match self.chance.random_range(0..4) {
+            0 => batch.truncate(self.chance.random_range(0..=batch.len())),
+            1 => {
+                let place = self.chance.random_range(0..batch.len());
+                batch[place] = self.chance.random();
+            }
+            2 => {
+                batch = (0..self.chance.random_range(0..40))
+                    .map(|_| self.chance.random())
+                    .collect();
+            }
+            _ => {}
+        }
+        batch
+    }
+}
+
+/// The bytes of items with these labels and samples.
+pub(crate) fn encode(items: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let items: Vec<_> = items
+        .iter()
+        .map(|(label, sample)| Item {
+            label: *label,
+            sample,
+        })
+        .collect();
+    encode_batch(&items).expect("short samples")
 }
 
 /// Words at the edges of lanes of 16, 32 and 64 bits.
@@ -85,7 +125,7 @@ const EDGES: [u64; 7] = [
 
 /// A small model with random words: now and then such as training leaves, now and then any bits at
 /// all, since an owner may write what it likes.
-pub(super) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
+pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
     let features = chance.random_range(1..=70);
     let classes = chance.random_range(2..=4);
     let parameters = match kind {

@@ -5,6 +5,7 @@ import {Description, IClassifier} from "../interfaces/IClassifier.sol";
 import {IPackedModel} from "../interfaces/IPackedModel.sol";
 import {Batches} from "../libraries/Batches.sol";
 import {CloneArguments} from "../libraries/CloneArguments.sol";
+import {Memory} from "../libraries/Memory.sol";
 import {Model} from "../libraries/Model.sol";
 
 /// @title Classifier
@@ -51,22 +52,26 @@ abstract contract Classifier is IClassifier, IPackedModel {
         if (trainer == address(0)) revert InitializationOpen();
         if (msg.sender != trainer) revert NotTrainer(msg.sender, trainer);
         if (batch.length == 0) revert EmptyBatch();
-        uint256[] memory arguments = CloneArguments.load();
-        uint256 free = _freeMemory();
+        uint256[] memory arguments = _arguments();
+        uint256 free = Memory.free();
         uint256 item;
-        for (uint256 offset; offset < batch.length; ++item) {
+        for (uint256 offset; offset < batch.length;) {
             (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
             _requireItem(arguments, item, label, sample);
             _learn(arguments, label, sample);
-            _giveBackMemory(free);
+            Memory.giveBack(free);
             offset = next;
+            // At most one a byte of calldata.
+            unchecked {
+                ++item;
+            }
         }
     }
 
     /// @inheritdoc IClassifier
     function check(bytes calldata batch) external view {
         if (batch.length == 0) revert EmptyBatch();
-        uint256[] memory arguments = CloneArguments.load();
+        uint256[] memory arguments = _arguments();
         uint256 item;
         for (uint256 offset; offset < batch.length; ++item) {
             (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
@@ -77,14 +82,14 @@ abstract contract Classifier is IClassifier, IPackedModel {
 
     /// @inheritdoc IClassifier
     function predict(bytes[] calldata samples) external view returns (uint256[] memory labels) {
-        uint256[] memory arguments = CloneArguments.load();
+        uint256[] memory arguments = _arguments();
         labels = new uint256[](samples.length);
-        uint256 free = _freeMemory();
+        uint256 free = Memory.free();
         for (uint256 i; i < samples.length; ++i) {
             bytes calldata sample = samples[i];
             _requireSample(arguments, i, sample);
             labels[i] = _predict(arguments, sample);
-            _giveBackMemory(free);
+            Memory.giveBack(free);
         }
     }
 
@@ -95,13 +100,13 @@ abstract contract Classifier is IClassifier, IPackedModel {
         returns (uint256 correct)
     {
         if (samples.length != labels.length) revert LengthsDiffer(samples.length, labels.length);
-        uint256[] memory arguments = CloneArguments.load();
-        uint256 free = _freeMemory();
+        uint256[] memory arguments = _arguments();
+        uint256 free = Memory.free();
         for (uint256 i; i < samples.length; ++i) {
             bytes calldata sample = samples[i];
             _requireItem(arguments, i, labels[i], sample);
             if (_predict(arguments, sample) == labels[i]) ++correct;
-            _giveBackMemory(free);
+            Memory.giveBack(free);
         }
     }
 
@@ -153,6 +158,25 @@ abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev What the classifier is; `owner`, `trainer` and `words` are filled in later.
     function _describe(uint256[] memory arguments) internal pure virtual returns (Description memory);
 
+    /// @dev The arguments of a model in use, four words: `close` has made sure that there are as many as there should
+    /// be, and beyond them are zeros. Cheaper than asking how many there are, at each prediction and each lesson.
+    function _arguments() private view returns (uint256[] memory arguments) {
+        assembly ("memory-safe") {
+            arguments := mload(0x40)
+            mstore(arguments, 4)
+            extcodecopy(address(), add(arguments, 0x20), 0x2d, 0x80) // CloneArguments.START
+            mstore(0x40, add(arguments, 0xa0))
+        }
+    }
+
+    /// @dev One argument of a model in use. Without a check of bounds, for it is read at each step: `close` has made
+    /// sure that there are as many as there should be.
+    function _argument(uint256[] memory arguments, uint256 place) internal pure returns (uint256 argument) {
+        assembly ("memory-safe") {
+            argument := mload(add(add(arguments, 0x20), shl(5, place)))
+        }
+    }
+
     /// @dev Reverts unless there are `count` arguments.
     function _requireCount(uint256[] memory arguments, uint256 count) internal pure {
         if (arguments.length != count) revert InvalidParameter("arguments", arguments.length);
@@ -167,21 +191,6 @@ abstract contract Classifier is IClassifier, IPackedModel {
     function _requireInt64(bytes32 name, uint256 value) internal pure {
         // The cast reads two's complement, the second one truncates: equal only where nothing is lost.
         if (int64(int256(value)) != int256(value)) revert InvalidParameter(name, value);
-    }
-
-    /// @dev Where free memory begins.
-    function _freeMemory() private pure returns (uint256 free) {
-        assembly ("memory-safe") {
-            free := mload(0x40)
-        }
-    }
-
-    /// @dev Frees what was allocated since `_freeMemory`, which nothing refers to any more: memory costs more
-    /// the more there is of it, and a batch needs no more than its largest item.
-    function _giveBackMemory(uint256 free) private pure {
-        assembly ("memory-safe") {
-            mstore(0x40, free)
-        }
     }
 
     function _requireItem(uint256[] memory arguments, uint256 item, uint256 label, bytes calldata sample)

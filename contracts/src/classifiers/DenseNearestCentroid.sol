@@ -31,7 +31,7 @@ contract DenseNearestCentroid is Classifier {
         // Features and words within the model.
         unchecked {
             uint256 index = _firstWord(arguments, label);
-            uint256 features = arguments[FEATURES_PLACE];
+            uint256 features = _argument(arguments, FEATURES_PLACE);
             for (uint256 feature; feature < features; ++index) {
                 uint256 word = Model.load(index);
                 uint256 shift;
@@ -50,7 +50,7 @@ contract DenseNearestCentroid is Classifier {
         override
         returns (uint256 label)
     {
-        uint256 classes = arguments[CLASSES_PLACE];
+        uint256 classes = _argument(arguments, CLASSES_PLACE);
         uint256 nearest;
         uint256 nearestSquare;
         for (uint256 class; class < classes; ++class) {
@@ -75,15 +75,15 @@ contract DenseNearestCentroid is Classifier {
         pure
         override
     {
-        Samples.requireDense(item, sample, 4 * arguments[FEATURES_PLACE]);
+        Samples.requireDense(item, sample, 4 * _argument(arguments, FEATURES_PLACE));
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[CLASSES_PLACE];
+        return _argument(arguments, CLASSES_PLACE);
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _firstWord(arguments, arguments[CLASSES_PLACE]);
+        return _firstWord(arguments, _argument(arguments, CLASSES_PLACE));
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
@@ -107,8 +107,9 @@ contract DenseNearestCentroid is Classifier {
 
     /// @dev Where a class's sums begin.
     function _firstWord(uint256[] memory arguments, uint256 class) private pure returns (uint256) {
-        uint256 wordsPerClass = arguments[FEATURES_PLACE] / 4 + (arguments[FEATURES_PLACE] % 4 == 0 ? 0 : 1);
-        return arguments[CLASSES_PLACE] + class * wordsPerClass;
+        uint256 wordsPerClass = _argument(arguments, FEATURES_PLACE) / 4
+            + (_argument(arguments, FEATURES_PLACE) % 4 == 0 ? 0 : 1);
+        return _argument(arguments, CLASSES_PLACE) + class * wordsPerClass;
     }
 
     /// @dev The squared distance to a class's mean, times the square of its number of samples.
@@ -120,7 +121,7 @@ contract DenseNearestCentroid is Classifier {
         // At most 4,096 squares of differences of at most 2^64: casts keep the values, nothing wraps.
         unchecked {
             uint256 index = _firstWord(arguments, class);
-            uint256 features = arguments[FEATURES_PLACE];
+            uint256 features = _argument(arguments, FEATURES_PLACE);
             for (uint256 feature; feature < features; ++index) {
                 uint256 word = Model.load(index);
                 uint256 shift;

@@ -31,7 +31,7 @@ contract DensePerceptron is Classifier, IPerceptron {
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         if (_predict(arguments, sample) == label) return;
         // Below 2^32, as `close` has made sure.
-        int256 rate = int256(arguments[LEARNING_RATE_PLACE]);
+        int256 rate = int256(_argument(arguments, LEARNING_RATE_PLACE));
         int256 sign = label == 1 ? int256(1) : int256(-1);
         // Numbers of at most 48 bits, and offsets within the sample.
         unchecked {
@@ -39,10 +39,11 @@ contract DensePerceptron is Classifier, IPerceptron {
                 uint256 numbers = _numbers(sample, offset);
                 if (numbers == 0) continue;
                 uint256 word = Model.load(offset / 32);
-                for (uint256 shift; shift < 256; shift += 16) {
-                    int256 number = int256(numbers << shift) >> 240;
-                    if (number == 0) continue;
+                // Until the rest of the numbers are 0: they move nothing.
+                for (uint256 shift; numbers != 0; shift += 16) {
+                    int256 number = int256(numbers) >> 240;
                     word = Lanes.addInt16(word, shift, sign * ((rate * number + 32_768) >> 16));
+                    numbers <<= 16;
                 }
                 Model.store(offset / 32, word);
             }
@@ -57,7 +58,7 @@ contract DensePerceptron is Classifier, IPerceptron {
     {
         // At most 4,096 products of 32 bits and an intercept of 64: no sum wraps.
         unchecked {
-            int256 score = int256(arguments[INTERCEPT_PLACE]);
+            int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
             for (uint256 offset; offset < sample.length; offset += 32) {
                 uint256 numbers = _numbers(sample, offset);
                 if (numbers == 0) continue;
@@ -79,7 +80,7 @@ contract DensePerceptron is Classifier, IPerceptron {
         pure
         override
     {
-        Samples.requireDense(item, sample, 2 * arguments[FEATURES_PLACE]);
+        Samples.requireDense(item, sample, 2 * _argument(arguments, FEATURES_PLACE));
     }
 
     function _classes(uint256[] memory) internal pure override returns (uint256) {
@@ -87,7 +88,9 @@ contract DensePerceptron is Classifier, IPerceptron {
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[FEATURES_PLACE] / 16 + (arguments[FEATURES_PLACE] % 16 == 0 ? 0 : 1);
+        return
+            _argument(arguments, FEATURES_PLACE) / 16
+                + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
     }
 
     function _validate(uint256[] memory arguments) internal pure override {

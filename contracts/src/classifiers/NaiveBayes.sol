@@ -28,7 +28,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         override
         returns (uint256 label)
     {
-        uint256 classes = arguments[CLASSES_PLACE];
+        uint256 classes = _argument(arguments, CLASSES_PLACE);
         Quotient memory best;
         for (uint256 class; class < classes; ++class) {
             uint256 header = Model.load(class);
@@ -61,12 +61,12 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         view
         returns (Quotient memory score)
     {
-        // Counts are below 2^32, totals are cut to 48 bits, smoothing is below 2^32 and there are at most 2^16
+        // Counts are below 2^16, totals are cut to 48 bits, smoothing is below 2^32 and there are at most 2^16
         // features: factors stay below 2^58.
         unchecked {
-            uint256 smooth = arguments[SMOOTHING_PLACE];
-            uint256 factor =
-                256 * (Headers.total(header) & type(uint48).max) + smooth * arguments[FEATURES_PLACE];
+            uint256 smooth = _argument(arguments, SMOOTHING_PLACE);
+            uint256 factor = 256 * (Headers.total(header) & type(uint48).max) + smooth
+                * _argument(arguments, FEATURES_PLACE);
             uint256 first = _firstWord(arguments, class);
             uint256 numerator = Headers.samples(header);
             uint256 numeratorExponent;
@@ -77,12 +77,12 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
             uint256 present = sample.length / 2;
             for (uint256 i; i < present; ++i) {
                 uint256 feature = Samples.indexAt(sample, i);
-                if (feature / 8 != current) {
-                    current = feature / 8;
+                if (feature / 16 != current) {
+                    current = feature / 16;
                     word = Model.load(first + current);
                 }
                 (numerator, numeratorExponent) = FloatQuotient.multiply(
-                    numerator, numeratorExponent, 256 * Lanes.uint32At(word, feature % 8 * 32) + smooth
+                    numerator, numeratorExponent, 256 * Lanes.uint16At(word, feature % 16 * 16) + smooth
                 );
                 (denominator, denominatorExponent) =
                     FloatQuotient.multiply(denominator, denominatorExponent, factor);

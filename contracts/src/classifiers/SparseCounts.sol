@@ -11,7 +11,7 @@ import {Classifier} from "./Classifier.sol";
 /// @title SparseCounts
 /// @notice What naive Bayes and the sparse nearest centroid share: how often each feature was present in each
 /// class.
-/// @dev The model is a header a class, then each class's `uint32` counts, 8 a word, each class from a new word.
+/// @dev The model is a header a class, then each class's `uint16` counts, 16 a word, each class from a new word.
 abstract contract SparseCounts is Classifier {
     uint256 internal constant CLASSES_PLACE = 1;
     uint256 internal constant FEATURES_PLACE = 2;
@@ -26,25 +26,31 @@ abstract contract SparseCounts is Classifier {
         uint256 first = _firstWord(arguments, label);
         uint256 slope = _gainSlope();
         uint256 gain;
-        // At most 65,536 gains of at most 2^33 + 1; places within the sample; words within the model.
-        unchecked {
-            uint256 present = sample.length / 2;
-            for (uint256 i; i < present;) {
-                uint256 feature = Samples.indexAt(sample, i);
-                uint256 current = feature / 8;
-                uint256 word = Model.load(first + current);
-                do {
-                    uint256 shift = feature % 8 * 32;
-                    uint256 count = Lanes.uint32At(word, shift);
-                    if (count != type(uint32).max) {
+        (uint256 place, uint256 end) = Samples.terminated(sample);
+        // In assembly because this loop is most of what lessons compute. Of the features from a place on, the highest 12
+        // bits are the first one's word, the next 4 its lane. At most 65,536 gains of at most 2^17 + 1.
+        assembly ("memory-safe") {
+            first := add(first, 0x10000000000000000) // Model.SLOT
+            let features := mload(place)
+            for {} lt(place, end) {} {
+                let index := shr(244, features)
+                let slot := add(first, index)
+                let word := sload(slot)
+                for {} 1 {} {
+                    let shift := and(shr(236, features), 0xf0)
+                    let count := and(shr(shift, word), 0xffff)
+                    if lt(count, 0xffff) {
                         // Does not reach the next lane: the count is below its largest value.
-                        word += uint256(1) << shift;
-                        gain += slope * count + 1;
+                        // In assembly the shift comes first: this is 1 << shift.
+                        // slither-disable-next-line incorrect-shift
+                        word := add(word, shl(shift, 1))
+                        gain := add(gain, add(mul(slope, count), 1))
                     }
-                    if (++i == present) break;
-                    feature = Samples.indexAt(sample, i);
-                } while (feature / 8 == current);
-                Model.store(first + current, word);
+                    place := add(place, 2)
+                    features := mload(place)
+                    if xor(shr(244, features), index) { break }
+                }
+                sstore(slot, word)
             }
         }
         Model.store(label, Headers.learned(header, gain));
@@ -58,7 +64,7 @@ abstract contract SparseCounts is Classifier {
 
     /// @dev Where a class's counts begin.
     function _firstWord(uint256[] memory arguments, uint256 class) internal pure returns (uint256) {
-        return arguments[CLASSES_PLACE] + class * _wordsPerClass(arguments);
+        return _argument(arguments, CLASSES_PLACE) + class * _wordsPerClass(arguments);
     }
 
     function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
@@ -66,18 +72,18 @@ abstract contract SparseCounts is Classifier {
         pure
         override
     {
-        Samples.requireSparse(item, sample, arguments[FEATURES_PLACE]);
+        Samples.requireSparse(item, sample, _argument(arguments, FEATURES_PLACE));
         uint256 present = sample.length / 2;
-        uint256 most = MOST_COUNTS / arguments[CLASSES_PLACE];
+        uint256 most = MOST_COUNTS / _argument(arguments, CLASSES_PLACE);
         if (present > most) revert TooManyFeatures(item, present, most);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[CLASSES_PLACE];
+        return _argument(arguments, CLASSES_PLACE);
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return _firstWord(arguments, arguments[CLASSES_PLACE]);
+        return _firstWord(arguments, _argument(arguments, CLASSES_PLACE));
     }
 
     function _validate(uint256[] memory arguments) internal pure virtual override {
@@ -98,6 +104,8 @@ abstract contract SparseCounts is Classifier {
     }
 
     function _wordsPerClass(uint256[] memory arguments) private pure returns (uint256) {
-        return arguments[FEATURES_PLACE] / 8 + (arguments[FEATURES_PLACE] % 8 == 0 ? 0 : 1);
+        return
+            _argument(arguments, FEATURES_PLACE) / 16
+                + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
     }
 }

@@ -18,7 +18,7 @@ contract SparseNearestCentroid is SparseCounts {
         override
         returns (uint256 label)
     {
-        uint256 classes = arguments[CLASSES_PLACE];
+        uint256 classes = _argument(arguments, CLASSES_PLACE);
         int256 nearest;
         uint256 nearestSquare;
         for (uint256 class; class < classes; ++class) {
@@ -26,7 +26,7 @@ contract SparseNearestCentroid is SparseCounts {
             uint256 samples = Headers.samples(header);
             if (samples == 0) continue;
             uint256 sum = _sum(_firstWord(arguments, class), sample);
-            // A total below 2^128, a sum below 2^48, samples below 2^32: casts keep the values, the products
+            // A total below 2^128, a sum below 2^32, samples below 2^32: casts keep the values, the products
             // compared are below 2^193 in size.
             unchecked {
                 uint256 square = samples * samples;
@@ -56,18 +56,18 @@ contract SparseNearestCentroid is SparseCounts {
 
     /// @dev The sum of the present features' counts, which begin at word `first`.
     function _sum(uint256 first, bytes calldata sample) private view returns (uint256 sum) {
-        // At most 65,536 counts below 2^32; places within the sample, words within the model.
+        // At most 65,536 counts below 2^16; places within the sample, words within the model.
         unchecked {
             uint256 current = type(uint256).max; // the index of no word
             uint256 word;
             uint256 present = sample.length / 2;
             for (uint256 i; i < present; ++i) {
                 uint256 feature = Samples.indexAt(sample, i);
-                if (feature / 8 != current) {
-                    current = feature / 8;
+                if (feature / 16 != current) {
+                    current = feature / 16;
                     word = Model.load(first + current);
                 }
-                sum += Lanes.uint32At(word, feature % 8 * 32);
+                sum += Lanes.uint16At(word, feature % 16 * 16);
             }
         }
     }

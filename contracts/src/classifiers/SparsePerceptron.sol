@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {Description, Encoding} from "../interfaces/IClassifier.sol";
 import {IPerceptron} from "../interfaces/IPerceptron.sol";
 import {CloneArguments} from "../libraries/CloneArguments.sol";
+import {Lanes} from "../libraries/Lanes.sol";
 import {Samples} from "../libraries/Samples.sol";
 import {Classifier} from "./Classifier.sol";
 
@@ -25,35 +26,58 @@ contract SparsePerceptron is Classifier, IPerceptron {
         return int256(CloneArguments.word(INTERCEPT_PLACE));
     }
 
+    /// @dev Scores the sample as `_predict` does, and takes a note of each word that it loads, for the case that the
+    /// label is another one: where the word is, what it is, and 1 in the lane of each present feature. The notes lie in
+    /// free memory.
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
-        (bool positive, uint256 loaded) = _score(arguments, sample);
-        if (positive == (label == 1)) return;
-        // Within int16, as `close` has made sure. Weights that leave their bounds stop at `limit`.
-        int256 delta = int256(arguments[LEARNING_RATE_PLACE]);
-        int256 limit = type(int16).max;
-        if (label == 0) (delta, limit) = (-delta, type(int16).min);
-        // In assembly because this is most of what lessons compute. Sums of two 16-bit numbers cannot wrap.
-        assembly ("memory-safe") {
-            let end := add(sample.offset, sample.length)
-            let place := sample.offset
-            let feature := shr(240, calldataload(place))
-            for {} lt(place, end) {} {
-                let current := shr(4, feature)
-                let word := mload(loaded)
-                loaded := add(loaded, 0x20)
-                for {} 1 {} {
-                    let shift := and(shl(4, feature), 0xf0)
-                    let weight := signextend(1, shr(shift, word))
-                    let sum := add(weight, delta)
-                    if xor(signextend(1, sum), sum) { sum := limit }
-                    // Turns the lane's bits over where they change.
-                    word := xor(word, shl(shift, and(xor(weight, sum), 0xffff)))
-                    place := add(place, 2)
-                    // At the sample's end this reads something else, which is not used.
-                    feature := shr(240, calldataload(place))
-                    if or(xor(shr(4, feature), current), iszero(lt(place, end))) { break }
+        (uint256 place, uint256 end) = Samples.terminated(sample);
+        // At most 65,536 weights of 16 bits and an intercept of 64: no sum wraps. A word's lanes of 1 times a
+        // number of 16 bits stay in their lanes.
+        unchecked {
+            int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
+            uint256 notes = end + 32;
+            // In assembly because this loop is most of what lessons compute. Of the features from a place on, the
+            // highest 12 bits are the first one's word, the next 4 its lane.
+            assembly ("memory-safe") {
+                let features := mload(place)
+                for {} lt(place, end) {} {
+                    let index := shr(244, features)
+                    let slot := add(0x10000000000000000, index) // Model.SLOT
+                    let word := sload(slot)
+                    mstore(notes, slot)
+                    mstore(add(notes, 0x20), word)
+                    let ones := 0
+                    for {} 1 {} {
+                        let shift := and(shr(236, features), 0xf0)
+                        score := add(score, signextend(1, shr(shift, word)))
+                        // In assembly the shift comes first: this is 1 << shift.
+                        // slither-disable-next-line incorrect-shift
+                        ones := or(ones, shl(shift, 1))
+                        place := add(place, 2)
+                        features := mload(place)
+                        if xor(shr(244, features), index) { break }
+                    }
+                    mstore(add(notes, 0x40), ones)
+                    notes := add(notes, 0x60)
                 }
-                sstore(add(0x10000000000000000, current), word) // Model.SLOT
+            }
+            if ((score > 0) == (label == 1)) return;
+            // Within int16, as `close` has made sure; a lane keeps two's complement.
+            uint256 rate = _argument(arguments, LEARNING_RATE_PLACE);
+            uint256 delta = label == 1 ? rate : uint16(-int16(int256(rate)));
+            for (uint256 note = end + 32; note != notes; note += 96) {
+                uint256 slot;
+                uint256 word;
+                uint256 ones;
+                assembly ("memory-safe") {
+                    slot := mload(note)
+                    word := mload(add(note, 0x20))
+                    ones := mload(add(note, 0x40))
+                }
+                word = Lanes.addInt16s(word, ones * delta);
+                assembly ("memory-safe") {
+                    sstore(slot, word)
+                }
             }
         }
     }
@@ -64,8 +88,23 @@ contract SparsePerceptron is Classifier, IPerceptron {
         override
         returns (uint256)
     {
-        (bool positive,) = _score(arguments, sample);
-        return positive ? 1 : 0;
+        (uint256 place, uint256 end) = Samples.terminated(sample);
+        int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
+        // In assembly because this loop is most of what predictions compute. Sums cannot wrap, as above.
+        assembly ("memory-safe") {
+            let features := mload(place)
+            for {} lt(place, end) {} {
+                let index := shr(244, features)
+                let word := sload(add(0x10000000000000000, index)) // Model.SLOT
+                for {} 1 {} {
+                    score := add(score, signextend(1, shr(and(shr(236, features), 0xf0), word)))
+                    place := add(place, 2)
+                    features := mload(place)
+                    if xor(shr(244, features), index) { break }
+                }
+            }
+        }
+        return score > 0 ? 1 : 0;
     }
 
     function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
@@ -73,7 +112,7 @@ contract SparsePerceptron is Classifier, IPerceptron {
         pure
         override
     {
-        Samples.requireSparse(item, sample, arguments[FEATURES_PLACE]);
+        Samples.requireSparse(item, sample, _argument(arguments, FEATURES_PLACE));
     }
 
     function _classes(uint256[] memory) internal pure override returns (uint256) {
@@ -81,7 +120,9 @@ contract SparsePerceptron is Classifier, IPerceptron {
     }
 
     function _size(uint256[] memory arguments) internal pure override returns (uint256) {
-        return arguments[FEATURES_PLACE] / 16 + (arguments[FEATURES_PLACE] % 16 == 0 ? 0 : 1);
+        return
+            _argument(arguments, FEATURES_PLACE) / 16
+                + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
@@ -101,44 +142,5 @@ contract SparsePerceptron is Classifier, IPerceptron {
         description.encoding = Encoding.Sparse;
         description.classes = 2;
         description.features = arguments[FEATURES_PLACE];
-    }
-
-    /// @dev Whether the weighted sum is positive. Indices increase, so features that share a word follow each
-    /// other and each word is loaded once.
-    /// @return positive Whether the class is 1.
-    /// @return loaded Where in memory the words of the model lie that were loaded, in the sample's order: for
-    /// learning without loading them again.
-    function _score(uint256[] memory arguments, bytes calldata sample)
-        private
-        view
-        returns (bool positive, uint256 loaded)
-    {
-        // At most 65,536 weights of 16 bits and an intercept of 64: no sum wraps.
-        unchecked {
-            int256 score = int256(arguments[INTERCEPT_PLACE]);
-            // In assembly because this loop is most of what predictions and lessons compute.
-            assembly ("memory-safe") {
-                loaded := mload(0x40)
-                let free := loaded
-                let end := add(sample.offset, sample.length)
-                let place := sample.offset
-                let feature := shr(240, calldataload(place))
-                for {} lt(place, end) {} {
-                    let current := shr(4, feature)
-                    let word := sload(add(0x10000000000000000, current)) // Model.SLOT
-                    mstore(free, word)
-                    free := add(free, 0x20)
-                    for {} 1 {} {
-                        score := add(score, signextend(1, shr(and(shl(4, feature), 0xf0), word)))
-                        place := add(place, 2)
-                        // At the sample's end this reads something else, which is not used.
-                        feature := shr(240, calldataload(place))
-                        if or(xor(shr(4, feature), current), iszero(lt(place, end))) { break }
-                    }
-                }
-                mstore(0x40, free)
-                positive := sgt(score, 0)
-            }
-        }
     }
 }

@@ -1,27 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Status} from "../types/Statuses.sol";
+import {IAccounts} from "./IAccounts.sol";
 import {IErrors} from "./IErrors.sol";
-
-/// @notice One contribution as it was made, and the proof of it; all but the proof is in `Contributed`.
-struct Claim {
-    /// Who contributed.
-    address author;
-    /// The label that was contributed.
-    uint16 label;
-    /// What was deposited for this contribution, in wei.
-    uint96 deposit;
-    /// When it was contributed, in seconds since 1970.
-    uint40 time;
-    /// The batch that it came in: the position of the batch's first contribution.
-    uint64 batch;
-    /// The contribution's position among all of the model's, from 0.
-    uint64 position;
-    /// The sample that was contributed.
-    bytes sample;
-    /// The siblings on the way from the contribution's leaf to the batch's root; none in a batch of one.
-    bytes32[] proof;
-}
 
 /// @title ICollaborativeTrainer
 /// @notice Takes contributions of labelled data to a model, each with a deposit, and settles the deposits:
@@ -29,11 +11,11 @@ struct Claim {
 /// @dev A transaction's contributions are kept as one Merkle root over leaves
 /// `keccak256(abi.encode(author, label, keccak256(sample), deposit, time, position))`.
 /// Money is in wei, time in seconds. Errors of the classifier are passed on as they are.
-interface ICollaborativeTrainer is IErrors {
+interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Thrown when the trainer has been initialised before, or can never be.
     error AlreadyInitialized();
 
-    /// @notice Thrown when somebody contributes to a trainer that was never initialised.
+    /// @notice Thrown when somebody contributes to or relays to a trainer that was never initialised.
     error NotInitialized();
 
     /// @notice Thrown when less was sent than the contributions cost.
@@ -41,18 +23,44 @@ interface ICollaborativeTrainer is IErrors {
     /// @param sent What was sent, in wei.
     error DepositTooLow(uint256 required, uint256 sent);
 
-    /// @notice Thrown when the receiver refuses a payment; nothing has happened then.
-    /// @param amount In wei.
-    error PaymentFailed(address to, uint256 amount);
+    /// @notice Thrown when a signed batch runs past the end of what was sent.
+    /// @param offset Where it begins, in bytes.
+    error MalformedRelay(uint256 offset);
 
-    /// @notice Thrown when a claim's proof does not lead to its batch's root.
-    error UnknownContribution(uint256 batch, bytes32 leaf);
+    /// @notice Thrown when too little gas is left to give the next signed batch what was promised to each.
+    error GasTooLow(uint256 left, uint256 gasPerBatch);
+
+    /// @notice Why a signed batch was skipped: it came too late.
+    /// @param deadline Of the batch, in seconds.
+    /// @param time The time now, in seconds.
+    error Expired(uint256 deadline, uint256 time);
+
+    /// @notice Why a signed batch was skipped: its nonce is used, cancelled, or too far below the highest used one.
+    error NonceUsed(address author, uint256 nonce);
+
+    /// @notice Why a signed batch was skipped: a contribution costs more than the author has allowed.
+    /// @param price In wei.
+    /// @param maxDeposit In wei.
+    error PriceTooHigh(uint256 price, uint256 maxDeposit);
+
+    /// @notice Why a signed batch was skipped: the author has not signed this, or the author's code ran out of gas.
+    error InvalidSignature(address author);
+
+    /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
+    error ClassifierFailed();
+
+    /// @notice Thrown when nothing is claimed.
+    error NoClaims();
+
+    /// @notice Thrown when a group of claims is empty or runs past the end.
+    /// @param offset Where it begins, in bytes.
+    error MalformedClaims(uint256 offset);
+
+    /// @notice Thrown when the claims and their proof do not lead to their batch's root.
+    error UnknownContribution(uint256 batch);
 
     /// @notice Thrown when a contribution has been settled completely.
     error NothingLeft(uint256 position);
-
-    /// @notice Thrown when somebody else than the author asks for a refund.
-    error NotAuthor(address caller, address author);
 
     /// @notice Thrown when authors report what they contributed themselves.
     error OwnContribution(address author);
@@ -74,15 +82,36 @@ interface ICollaborativeTrainer is IErrors {
     /// @notice Thrown when a contribution is reported that the model agrees with.
     error PredictionAgrees(uint256 label);
 
-    /// @notice Labelled samples were contributed: everything that their leaves are made of.
+    /// @notice Labelled samples were contributed by whoever sent them: everything that their leaves are made of.
     /// @param batch The position of the first of them; the others follow it.
-    /// @param author Who contributed.
     /// @param deposit What was deposited for each, in wei.
     /// @param time When, in seconds.
-    /// @param data The items `label (uint16) | length (uint16) | sample (length bytes)`, one after the other.
+    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after the other.
     event Contributed(
-        uint256 indexed batch, address indexed author, uint256 deposit, uint256 time, bytes data
+        uint256 indexed batch, address indexed author, uint256 deposit, uint256 time, bytes items
     );
+
+    /// @notice Labelled samples were contributed for those who had signed them: everything that their leaves are
+    /// made of. Each author's balance fell by the deposits and the fee.
+    /// @param batch The position of the first of them; the others follow it.
+    /// @param relayer Who sent them, and got the fees.
+    /// @param deposit What was deposited for each, in wei.
+    /// @param time When, in seconds.
+    /// @param batches The accepted batches as they were sent, without their signatures: `author (20 bytes) |
+    /// maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | length of items (4) | items`, one after the other.
+    event Relayed(
+        uint256 indexed batch, address indexed relayer, uint256 deposit, uint256 time, bytes batches
+    );
+
+    /// @notice A signed batch was skipped; nothing of it has happened, and where its reason can pass it may be sent
+    /// again.
+    /// @param reason The error that explains it, encoded as a revert would be; what the classifier says is as it says
+    /// it, so a hostile one can say anything.
+    event Skipped(address indexed author, uint256 nonce, bytes reason);
+
+    /// @notice A claim was skipped; others of the same transaction were settled.
+    /// @param reason The error that explains it, encoded as a revert would be.
+    event ClaimSkipped(uint256 indexed position, bytes reason);
 
     /// @notice The model agreed with a contribution, its author got back all that was left.
     /// @param amount In wei.
@@ -102,22 +131,46 @@ interface ICollaborativeTrainer is IErrors {
 
     /// @notice Contributes one or more labelled samples and teaches them to the model.
     /// @dev Send at least `n * price(n)`; what is above the deposits is sent back.
-    /// @param batch The items `label (uint16) | length (uint16) | sample (length bytes)`.
-    /// @return batchPosition The position of the first contribution, which names the batch.
-    function contribute(bytes calldata batch) external payable returns (uint256 batchPosition);
+    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`.
+    /// @return batch The position of the first contribution, which names the batch.
+    function contribute(bytes calldata items) external payable returns (uint256 batch);
 
-    /// @notice Gives authors back what is left of a deposit, from `refundWait` after contributing, if the model
-    /// now predicts the label. It counts as one good contribution.
-    function refund(Claim calldata claim) external;
+    /// @notice Contributes for others what they have signed; the fees go to the caller's balance.
+    /// @dev What cannot be accepted is skipped with an event that says why.
+    /// @param batches One after the other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) |
+    /// deadline (5) | length of items (4) | items | length of signature (2) | signature`. At most `maxDeposit` wei
+    /// are deposited for each item; the sender gets `fee` wei for them all; `deadline` is the last second in which
+    /// they may be sent. What is signed, by EIP-712, is
+    /// `Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)`; a signature
+    /// has 65 bytes `r s v`, 64 bytes by ERC-2098, or what the author's code accepts by ERC-1271.
+    /// @param gasPerBatch How much gas each batch's lesson and, for contract wallets, signature may use together; what
+    /// needs more is skipped. Take what the dearest one uses when it is relayed alone. The transaction has to have so much
+    /// left at each batch: it fails with `GasTooLow` where not, so that estimating its gas works; with as much for each
+    /// batch, none can make it fail.
+    function relay(bytes calldata batches, uint256 gasPerBatch) external;
+
+    /// @notice Gives back what is left of deposits, from `refundWait` after contributing, where the model now
+    /// predicts the label. Each counts as one good contribution of its author.
+    /// @dev Anyone may call it. The caller's own refunds are paid out, those of others are added to their balances.
+    /// @param claims What is claimed, one group for each batch that it came in:
+    /// `batch (8 bytes) | number of contributions (2) | number of nodes (2) | contributions | flags | nodes (32 each)`.
+    /// The contributions, in ascending order of position, are `author (20) | deposit (12) | label (2) | time (5) |
+    /// position (8) | length (2) | sample`, as they were made: all of it is in `Contributed` or `Relayed`. Flags and
+    /// nodes are a multiproof of them: for each step towards the root a bit, from the highest of the first byte on,
+    /// says whether the second node is one of the claims' own (1) or the next of `nodes` (0). Here and below, what
+    /// cannot be claimed is skipped with an event; the call fails where that is all.
+    function refund(bytes calldata claims) external;
 
     /// @notice Gives anyone but the author a share of a deposit, from `refundWait` after it was contributed, if
     /// the model does not predict the label. Once a reporter, who needs at least one good contribution.
-    function report(Claim calldata claim) external;
+    /// @param claims As for refunds.
+    function report(bytes calldata claims) external;
 
     /// @notice Gives what is left of a deposit to the owner, from `ownerClaimWait` after it was contributed, or
     /// to anyone, from `anyAddressClaimWait`.
     /// @dev Never asks the classifier: no deposit can be locked by it.
-    function claimLate(Claim calldata claim) external;
+    /// @param claims As for refunds.
+    function claimLate(bytes calldata claims) external;
 
     /// @notice The deposit of each of `n` contributions that are made in one transaction now, in wei.
     /// @param n At least 1.
@@ -151,15 +204,17 @@ interface ICollaborativeTrainer is IErrors {
     /// @notice How many contributions have been refunded, and so turned out to be good.
     function totalGood() external view returns (uint256);
 
-    /// @notice How many of an author's contributions have turned out to be good.
-    function good(address author) external view returns (uint256);
-
     /// @notice The Merkle root of a batch; zero where no batch begins at this position.
     function root(uint256 batch) external view returns (bytes32);
 
     /// @notice What has been settled of a contribution.
-    /// @return word `taken (96 bits, low) | first reporter (160 bits)`; `taken` in wei, all ones when closed.
-    function settlement(uint256 position) external view returns (uint256 word);
+    /// @return status Whether something or all of its deposit is gone.
+    /// @return taken What reporters have taken of it, in wei.
+    /// @return firstReporter Who reported it first; zero where nobody has.
+    function settlement(uint256 position)
+        external
+        view
+        returns (Status status, uint256 taken, address firstReporter);
 
     /// @notice Whether somebody has reported a contribution.
     function reported(uint256 position, address reporter) external view returns (bool);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {LibCall} from "solady/utils/LibCall.sol";
+
 import {IErrors} from "../interfaces/IErrors.sol";
 
 /// @title Batches
@@ -8,13 +10,32 @@ import {IErrors} from "../interfaces/IErrors.sol";
 library Batches {
     /// @dev The number of items. Reverts unless there is at least one and each ends within the batch.
     function count(bytes calldata batch) internal pure returns (uint256 n) {
-        if (batch.length == 0) revert IErrors.EmptyBatch();
-        for (uint256 offset; offset < batch.length;) {
-            (,, offset) = item(batch, offset);
-            // At most one a byte of calldata.
-            unchecked {
+        bytes memory reason;
+        (n, reason) = tryCount(batch);
+        if (n == 0) LibCall.bubbleUpRevert(reason);
+    }
+
+    /// @dev The number of items; 0 and the reason where there is none or one does not end within the batch.
+    function tryCount(bytes calldata batch) internal pure returns (uint256 n, bytes memory reason) {
+        if (batch.length == 0) return (0, abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+        // Calldata and so offsets are far below 2^64: no sum wraps.
+        unchecked {
+            uint256 offset;
+            while (offset < batch.length) {
+                uint256 next = offset + 4 + lengthAt(batch, offset);
+                if (next > batch.length) {
+                    return (0, abi.encodeWithSelector(IErrors.MalformedBatch.selector, offset));
+                }
+                offset = next;
                 ++n;
             }
+        }
+    }
+
+    /// @dev The length of the sample of the item at `offset`; where that lies past the end, of anything.
+    function lengthAt(bytes calldata batch, uint256 offset) private pure returns (uint256 length) {
+        assembly {
+            length := and(shr(224, calldataload(add(batch.offset, offset))), 0xffff)
         }
     }
 
@@ -30,6 +51,8 @@ library Batches {
             // May read past the batch's end; the check below finds that out.
             assembly {
                 header := shr(224, calldataload(add(batch.offset, offset)))
+                // The offset and the length are two variables, not one that is written twice.
+                // slither-disable-next-line write-after-write
                 sample.offset := add(add(batch.offset, offset), 4)
                 sample.length := and(header, 0xffff)
             }

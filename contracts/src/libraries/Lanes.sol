@@ -5,6 +5,9 @@ pragma solidity ^0.8.30;
 /// @notice Signed and unsigned numbers packed into 256-bit words, and the sums that saturate.
 /// @dev Lane `i` of a word lies at bit `i * width`. `shift` is that bit, below 256.
 library Lanes {
+    /// @dev The highest bit of each 16-bit lane.
+    uint256 private constant SIGNS = 0x8000800080008000800080008000800080008000800080008000800080008000;
+
     /// @dev The signed 16-bit lane at `shift`.
     function int16At(uint256 word, uint256 shift) internal pure returns (int256 value) {
         assembly {
@@ -19,9 +22,9 @@ library Lanes {
         }
     }
 
-    /// @dev The unsigned 32-bit lane at `shift`.
-    function uint32At(uint256 word, uint256 shift) internal pure returns (uint256) {
-        return (word >> shift) & type(uint32).max;
+    /// @dev The unsigned 16-bit lane at `shift`.
+    function uint16At(uint256 word, uint256 shift) internal pure returns (uint256) {
+        return (word >> shift) & type(uint16).max;
     }
 
     /// @dev The word with `delta` added to its signed 16-bit lane at `shift`, stopping at the lane's bounds.
@@ -31,10 +34,27 @@ library Lanes {
         unchecked {
             int256 value = int16At(word, shift);
             int256 sum = value + delta;
-            // The cast cuts off what does not fit: then, and only then, it changes the sum.
-            if (int16(sum) != sum) sum = delta > 0 ? int256(type(int16).max) : type(int16).min;
+            // The cast cuts off what does not fit: then, and only then, it changes the sum. The complement of the
+            // largest number is the smallest.
+            if (int16(sum) != sum) sum = type(int16).max ^ (sum >> 255);
             // Turns the lane's bits over where they change; the cast keeps two's complement.
             return word ^ ((uint256(value ^ sum) & type(uint16).max) << shift);
+        }
+    }
+
+    /// @dev The word with each of its signed 16-bit lanes added to that of `deltas`, stopping at the lanes' bounds.
+    function addInt16s(uint256 word, uint256 deltas) internal pure returns (uint256 sums) {
+        // Without their highest bits, the signs, two lanes sum up to one; the signs are added without a carry.
+        unchecked {
+            sums = (word & ~SIGNS) + (deltas & ~SIGNS) ^ (word ^ deltas) & SIGNS;
+            // The sign bits of the lanes that have left their bounds: there, it differs from both of the others.
+            uint256 over = (sums ^ word) & (sums ^ deltas) & SIGNS;
+            if (over != 0) {
+                uint256 lanes = (over >> 15) * type(uint16).max;
+                // The largest number, and one more, which is the smallest, where the lane was negative.
+                uint256 bounds = ~SIGNS + ((word & SIGNS) >> 15);
+                sums = sums & ~lanes | bounds & lanes;
+            }
         }
     }
 
@@ -45,7 +65,7 @@ library Lanes {
         unchecked {
             int256 value = int64At(word, shift);
             int256 sum = value + delta;
-            if (int64(sum) != sum) sum = delta > 0 ? int256(type(int64).max) : type(int64).min;
+            if (int64(sum) != sum) sum = type(int64).max ^ (sum >> 255);
             return word ^ ((uint256(value ^ sum) & type(uint64).max) << shift);
         }
     }

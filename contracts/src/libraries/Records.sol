@@ -31,26 +31,33 @@ library Records {
         );
     }
 
-    /// @dev The Merkle root over the leaves of a batch of `n` items, which has been counted before.
+    /// @dev Writes the leaves of `n` items, which have been counted before, among those of a batch.
+    /// @param place Of the first item among the leaves.
     /// @param position Of the first item.
-    function root(
-        bytes calldata batch,
+    function fill(
+        bytes32[] memory leaves,
+        uint256 place,
+        bytes calldata items,
         uint256 n,
         address author,
         uint256 deposit,
         uint256 time,
         uint256 position
-    ) internal pure returns (bytes32) {
-        if (n == 1) {
-            (uint256 label, bytes calldata sample,) = Batches.item(batch, 0);
-            return leaf(author, label, sample, deposit, time, position);
-        }
-        bytes32[] memory leaves = new bytes32[](n);
+    ) internal pure {
         uint256 offset;
-        for (uint256 i; i < n; ++i) {
-            (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
-            leaves[i] = leaf(author, label, sample, deposit, time, position + i);
-            offset = next;
+        for (uint256 end = place + n; place < end; ++place) {
+            uint256 label;
+            bytes calldata sample;
+            (label, sample, offset) = Batches.item(items, offset);
+            leaves[place] = leaf(author, label, sample, deposit, time, position++);
+        }
+    }
+
+    /// @dev The Merkle root over the first `n` leaves, of which there is at least one; drops the others.
+    function root(bytes32[] memory leaves, uint256 n) internal pure returns (bytes32) {
+        if (n == 1) return leaves[0];
+        assembly ("memory-safe") {
+            mstore(leaves, n)
         }
         return leaves.build().root();
     }

@@ -6,12 +6,8 @@ import {IClassifier} from "../interfaces/IClassifier.sol";
 /// @title Samples
 /// @notice Checks the encodings of samples and reads sparse ones.
 library Samples {
-    /// @dev The lower of each two 16-bit lanes.
-    uint256 private constant LOWER = 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff;
-    /// @dev 1 in each 32-bit lane.
-    uint256 private constant ONE = 0x0000000100000001000000010000000100000001000000010000000100000001;
-    /// @dev The bit above the lower 16 of each 32-bit lane.
-    uint256 private constant CARRY = 0x0001000000010000000100000001000000010000000100000001000000010000;
+    /// @dev The highest bit of each 16-bit lane.
+    uint256 private constant HIGHEST = 0x8000800080008000800080008000800080008000800080008000800080008000;
 
     /// @dev Reverts unless the indices are whole, strictly increasing and below `features`.
     function requireSparse(uint256 item, bytes calldata sample, uint256 features) internal pure {
@@ -41,12 +37,27 @@ library Samples {
         }
     }
 
+    /// @dev Copies a sparse sample to memory, for a walk over its features and the words of 16 lanes that they are
+    /// in. After the last index comes one that is in another word: so the walk looks for the sample's end only where
+    /// a word ends.
+    /// @return place Where the first index is.
+    /// @return end Where the last one ends.
+    function terminated(bytes calldata sample) internal pure returns (uint256 place, uint256 end) {
+        assembly ("memory-safe") {
+            place := mload(0x40)
+            end := add(place, sample.length)
+            calldatacopy(place, sample.offset, sample.length)
+            // The last index with all its bits turned over.
+            mstore(end, not(mload(sub(end, 2))))
+            mstore(0x40, add(end, 0x20))
+        }
+    }
+
     /// @dev Whether each index of a sparse sample, of at least one, is above the one before it.
     /// Compares 16 neighbouring pairs at a time, for this runs before each prediction and each lesson: a word of
-    /// calldata against the word 2 bytes after it. Of two lanes, each is widened to 32 bits: then bit 16 of
-    /// `2^16 + next - index - 1` says whether `next > index`, and no lane borrows from its neighbour.
+    /// calldata against the word 2 bytes after it.
     function increasing(bytes calldata sample) internal pure returns (bool yes) {
-        // Offsets in calldata are far below 2^64; lanes cannot wrap, as said above.
+        // Offsets in calldata are far below 2^64.
         unchecked {
             uint256 pairs = sample.length / 2 - 1;
             uint256 place;
@@ -61,10 +72,11 @@ library Samples {
                     indices := calldataload(place)
                     nexts := calldataload(add(place, 2))
                 }
-                uint256 lower = ((nexts & LOWER) | CARRY) - (indices & LOWER) - ONE;
-                uint256 upper = (((nexts >> 16) & LOWER) | CARRY) - ((indices >> 16) & LOWER) - ONE;
-                // Bit 0 of each 16-bit lane: its pair does not increase.
-                uint256 faults = (((lower & CARRY) >> 16) | (upper & CARRY)) ^ (ONE | CARRY);
+                // The highest bit of a lane: whether the index's lower 15 bits are not below those of the next one.
+                // That bit was set before, so no lane borrows from its neighbour.
+                uint256 notBelow = (indices | HIGHEST) - (nexts & ~HIGHEST);
+                // A pair does not increase where its highest bits fall, or are equal and the lower bits say so.
+                uint256 faults = (notBelow | indices ^ nexts) & ~(~indices & nexts) & HIGHEST;
                 if (pairs < 16) return faults >> (256 - 16 * pairs) == 0;
                 if (faults != 0) return false;
                 pairs -= 16;

@@ -20,12 +20,16 @@ contract ModelFactory is IModelFactory {
         classifier = LibClone.clone(
             classifierImplementation, bytes.concat(abi.encode(msg.sender), classifierParameters)
         );
-        // Reverts where the parameters are outside their bounds: before anybody pays for writing the model.
+        // Reverts where the parameters are outside their bounds: before anybody pays for writing the model. What it
+        // says is not needed.
+        // slither-disable-next-line unused-return
         IClassifier(classifier).describe();
         trainer = LibClone.clone(
             trainerImplementation, bytes.concat(abi.encode(msg.sender, classifier), trainerParameters)
         );
         ICollaborativeTrainer(trainer).initialize();
+        // The factory keeps nothing; a hostile implementation that comes back creates one more model, no more.
+        // slither-disable-next-line reentrancy-events
         emit ModelCreated(msg.sender, trainer, classifier, trainerImplementation, classifierImplementation);
     }
 }

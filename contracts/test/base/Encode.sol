@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice Makes samples and batches, plainly, as a client would.
+/// @notice One contribution as it was made.
+struct Contribution {
+    address author;
+    uint96 deposit;
+    uint16 label;
+    uint40 time;
+    uint64 position;
+    bytes sample;
+}
+
+/// @notice Makes samples, batches and claims, plainly, as a client would.
 library Encode {
     /// @dev A sparse sample.
     function sparse(uint256[] memory indices) internal pure returns (bytes memory sample) {
@@ -30,6 +40,19 @@ library Encode {
     /// @dev An item of a batch: a batch of one.
     function item(uint256 label, bytes memory sample) internal pure returns (bytes memory) {
         return bytes.concat(bytes2(uint16(label)), bytes2(uint16(sample.length)), sample);
+    }
+
+    /// @dev A contribution as claims bring it.
+    function contribution(Contribution memory made) internal pure returns (bytes memory) {
+        return abi.encodePacked(
+            made.author,
+            made.deposit,
+            made.label,
+            made.time,
+            made.position,
+            uint16(made.sample.length),
+            made.sample
+        );
     }
 
     /// @dev Indices from a list of numbers separated by commas.

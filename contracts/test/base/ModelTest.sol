@@ -9,10 +9,13 @@ import {SparseNearestCentroid} from "../../src/classifiers/SparseNearestCentroid
 import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Points} from "../../src/incentives/Points.sol";
-import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {ModelFactory} from "../../src/periphery/ModelFactory.sol";
-import {Encode} from "./Encode.sol";
+import {Status} from "../../src/types/Statuses.sol";
+import {Contribution, Encode} from "./Encode.sol";
+import {Sign, SignedBatch} from "./Sign.sol";
 import {Test} from "./Test.sol";
+import {Vm} from "./Vm.sol";
 
 /// @notice Everything deployed, and short ways to create models and to contribute to them.
 abstract contract ModelTest is Test {
@@ -82,21 +85,109 @@ abstract contract ModelTest is Test {
         return classifier.words(offset, 1)[0];
     }
 
-    /// @dev Contributes one sample for its exact price and returns how it is claimed.
+    /// @dev Contributes one sample for its exact price and returns what its record is made of.
     function contribute(ICollaborativeTrainer trainer, address author, uint256 label, bytes memory sample)
         internal
-        returns (Claim memory claim)
+        returns (Contribution memory made)
     {
         uint256 price = trainer.price(1);
         VM.prank(author);
         uint256 position = trainer.contribute{value: price}(Encode.item(label, sample));
-        claim.author = author;
-        claim.label = uint16(label);
-        claim.deposit = uint96(price);
-        claim.time = uint40(block.timestamp);
-        claim.batch = uint64(position);
-        claim.position = uint64(position);
-        claim.sample = sample;
+        made.author = author;
+        made.label = uint16(label);
+        made.deposit = uint96(price);
+        made.time = uint40(this.clock());
+        made.position = uint64(position);
+        made.sample = sample;
+    }
+
+    /// @dev How a contribution that came alone is claimed.
+    function alone(Contribution memory made) internal pure returns (bytes memory) {
+        return bytes.concat(abi.encodePacked(made.position, uint16(1), uint16(0)), Encode.contribution(made));
+    }
+
+    /// @dev Contributes samples of one author in one transaction for their exact price.
+    function contributeMany(
+        ICollaborativeTrainer trainer,
+        address author,
+        uint256[] memory labels,
+        bytes[] memory samples
+    ) internal returns (Contribution[] memory made) {
+        uint256 price = trainer.price(labels.length);
+        made = madeOf(author, price, trainer.contributionCount(), labels, samples);
+        VM.prank(author);
+        trainer.contribute{value: labels.length * price}(itemsOf(made));
+    }
+
+    /// @dev What the records of samples are made of that one author contributes now.
+    function madeOf(
+        address author,
+        uint256 price,
+        uint256 first,
+        uint256[] memory labels,
+        bytes[] memory samples
+    ) internal view returns (Contribution[] memory made) {
+        made = new Contribution[](labels.length);
+        for (uint256 i; i < made.length; ++i) {
+            made[i] = Contribution(
+                author, uint96(price), uint16(labels[i]), uint40(this.clock()), uint64(first + i), samples[i]
+            );
+        }
+    }
+
+    /// @dev The items that contributions were made with.
+    function itemsOf(Contribution[] memory made) internal pure returns (bytes memory items) {
+        for (uint256 i; i < made.length; ++i) {
+            items = bytes.concat(items, Encode.item(made[i].label, made[i].sample));
+        }
+    }
+
+    /// @dev A batch without a fee, good for an hour and any price, signed with a key.
+    function signed(ICollaborativeTrainer trainer, uint256 key, uint256 nonce, bytes memory items)
+        internal
+        view
+        returns (SignedBatch memory)
+    {
+        return Sign.by(key, address(trainer), unsigned(VM.addr(key), nonce, items));
+    }
+
+    /// @dev The same without a signature.
+    function unsigned(address author, uint256 nonce, bytes memory items)
+        internal
+        view
+        returns (SignedBatch memory batch)
+    {
+        batch.author = author;
+        batch.maxDeposit = type(uint96).max;
+        batch.nonce = uint48(nonce);
+        batch.deadline = uint40(this.clock() + 1 hours);
+        batch.items = items;
+    }
+
+    /// @dev The events of one kind among the recorded ones.
+    function logsOf(bytes32 selector) internal returns (Vm.Log[] memory chosen) {
+        Vm.Log[] memory logs = VM.getRecordedLogs();
+        chosen = new Vm.Log[](logs.length);
+        uint256 count;
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].topics[0] == selector) chosen[count++] = logs[i];
+        }
+        assembly ("memory-safe") {
+            mstore(chosen, count)
+        }
+    }
+
+    function requireSettlement(
+        ICollaborativeTrainer trainer,
+        uint256 position,
+        Status status,
+        uint256 taken,
+        address firstReporter
+    ) internal view {
+        (Status actual, uint256 actuallyTaken, address actualReporter) = trainer.settlement(position);
+        assertEq(uint256(actual), uint256(status), "status");
+        assertEq(actuallyTaken, taken, "taken");
+        assertEq(actualReporter, firstReporter, "first reporter");
     }
 
     /// @dev Lets time pass. Reads the clock from outside: the compiler takes `block.timestamp` for constant.

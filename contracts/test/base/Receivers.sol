@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
-
 /// @notice A contract wallet whose receiving costs more than the 2,300 gas of the ancestor's payments.
 contract Wallet {
     uint256 public received;

@@ -10,6 +10,9 @@ abstract contract Test {
     error NotEqualBytes(string label, bytes actual, bytes expected);
     error TooLarge(string label, uint256 actual, uint256 maximum);
 
+    /// @dev What the code that a relayed batch runs may use, where nothing depends on it.
+    uint256 internal constant GAS_PER_BATCH = 300_000;
+
     /// @dev Where forge answers cheat codes.
     Vm internal constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 

@@ -17,7 +17,10 @@ interface Vm {
         address emitter;
     }
 
+    function accesses(address target) external returns (bytes32[] memory reads, bytes32[] memory writes);
+    function addr(uint256 key) external pure returns (address account);
     function assume(bool condition) external pure;
+    function chainId(uint256 newChainId) external;
     function deal(address account, uint256 balance) external;
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
@@ -27,8 +30,10 @@ interface Vm {
     function load(address target, bytes32 slot) external view returns (bytes32 value);
     function prank(address sender) external;
     function prank(address sender, address origin) external;
+    function record() external;
     function recordLogs() external;
     function revertToState(uint256 snapshot) external returns (bool success);
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function snapshotState() external returns (uint256 snapshot);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function store(address target, bytes32 slot, bytes32 value) external;

@@ -3,9 +3,9 @@ pragma solidity ^0.8.30;
 
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
-import {Claim} from "../../src/interfaces/ICollaborativeTrainer.sol";
-import {Encode} from "../base/Encode.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
+import {Sign, SignedBatch} from "../base/Sign.sol";
 
 /// @notice Writes `contracts/snapshots/gas.json`: the gas of whole transactions, with the 21,000, the calldata and
 /// cold storage, and the bytes of calldata. Run with `FOUNDRY_PROFILE=gas`, where each call is a transaction.
@@ -19,6 +19,8 @@ contract GasTest is ModelTest {
     string internal constant PRESENT_60 =
         "1,2,3,14,15,26,37,48,59,84,110,111,112,163,186,187,194,208,213,223,245,310,312,314,333,364,379,430,442,515,566,600,605,611,614,616,617,622,651,654,688,717,764,765,774,778,780,786,818,828,834,854,880,882,908,912,919,920,965,990";
     uint256 internal constant CHUNK = 256;
+    /// @dev Enough for 100 items under one signature.
+    uint256 internal constant LESSON_GAS = 2_000_000;
 
     struct Model {
         string name;
@@ -35,15 +37,14 @@ contract GasTest is ModelTest {
     }
 
     function testNaiveBayes() external {
-        Model memory model =
-            build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 125));
+        Model memory model = build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 63));
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
     function testSparseNearestCentroid() external {
         Model memory model = build(
-            "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 125)
+            "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 63)
         );
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
@@ -65,22 +66,109 @@ contract GasTest is ModelTest {
         always(model, "9", Encode.dense32(numbers(9)));
     }
 
-    /// @dev One transaction of 100 contributions by one author, the samples of 20 present features, half of which
-    /// the model predicts wrong at first.
-    function testBatch() external {
-        Model memory model =
-            build("sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(0)), pattern(63));
+    /// @dev 100 contributions in one transaction, half of which teach the model something: sent by their author,
+    /// under one signature, under 100 signatures of 100 people. Then all of them refunded in one transaction.
+    function testHundred() external {
+        // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
+        Model memory model = build(
+            "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63)
+        );
         bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
-        contribute(model.trainer, ALICE, 0, sample);
-        bytes memory batch;
+        bytes memory items;
         for (uint256 i; i < 100; ++i) {
-            batch = bytes.concat(batch, Encode.item(i % 2, sample));
+            items = bytes.concat(items, Encode.item(i % 2, sample));
         }
-        pass(1 days);
+        contribute(model.trainer, ALICE, 0, sample);
+
+        steady(model);
         VM.prank(ALICE, ALICE);
-        model.trainer.contribute{value: 1e23}(batch);
+        model.trainer.contribute{value: 1e23}(items);
         record("contribute", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
-        record("bytes", model, "20-each-of-100", abi.encodeCall(model.trainer.contribute, batch).length / 100);
+        record("bytes", model, "20-each-of-100", abi.encodeCall(model.trainer.contribute, items).length / 100);
+
+        SignedBatch[] memory batches = new SignedBatch[](1);
+        batches[0] = signedBy(model.trainer, 1, items);
+        relay(model, batches, "20-each-of-100-under-one-signature");
+
+        batches = new SignedBatch[](100);
+        for (uint256 i; i < 100; ++i) {
+            batches[i] = signedBy(model.trainer, 1 + i, Encode.item(i % 2, sample));
+        }
+        relay(model, batches, "20-each-of-100-people");
+
+        refundHundred(model, sample);
+    }
+
+    /// @dev Refunds 100 contributions of one batch to their author. The first 100 refunds of the author, as all
+    /// others, but for the first of all: it has one already.
+    function refundHundred(Model memory model, bytes memory sample) internal {
+        Contribution memory made = contribute(model.trainer, BOB, 0, sample);
+        pass(REFUND_WAIT);
+        VM.prank(BOB, BOB);
+        model.trainer.refund(alone(made));
+
+        made.position = uint64(model.trainer.contributionCount());
+        made.deposit = uint96(model.trainer.price(100));
+        made.time = uint40(clock());
+        bytes memory items;
+        // All are claimed, so the proof has no nodes and all flags are 1.
+        bytes memory claims = abi.encodePacked(made.position, uint16(100), uint16(0));
+        for (uint256 i; i < 100; ++i) {
+            items = bytes.concat(items, Encode.item(0, sample));
+            claims = bytes.concat(claims, Encode.contribution(made));
+            ++made.position;
+        }
+        claims = bytes.concat(claims, bytes13(type(uint104).max));
+        VM.prank(BOB, BOB);
+        model.trainer.contribute{value: 1e23}(items);
+        pass(REFUND_WAIT);
+        VM.prank(BOB, BOB);
+        model.trainer.refund(claims);
+        record("refund", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+        record(
+            "bytes", model, "20-refund-each-of-100", abi.encodeCall(model.trainer.refund, claims).length / 100
+        );
+        assertEq(model.trainer.good(BOB), 101, "all refunded");
+    }
+
+    /// @dev Relays in the steady state: all authors and the relayer have money, the nonces before are used.
+    function relay(Model memory model, SignedBatch[] memory batches, string memory name) internal {
+        for (uint256 i; i < batches.length; ++i) {
+            model.trainer.depositTo{value: 1e23}(batches[i].author);
+        }
+        model.trainer.depositTo{value: 1}(CAROL);
+        steady(model);
+        uint256 count = model.trainer.contributionCount();
+        bytes memory encoded;
+        for (uint256 i; i < batches.length; ++i) {
+            encoded = bytes.concat(encoded, Sign.encode(batches[i]));
+        }
+        VM.prank(CAROL, CAROL);
+        model.trainer.relay(encoded, LESSON_GAS);
+        record("relay", model, name, VM.lastCallGas().gasTotalUsed / 100);
+        record("bytes", model, name, abi.encodeCall(model.trainer.relay, (encoded, LESSON_GAS)).length / 100);
+        assertEq(model.trainer.contributionCount(), count + 100, "all accepted");
+        assertEq(predict(model.classifier, Encode.sparse(Encode.list(PRESENT_20))), 0, "as sure as before");
+    }
+
+    function steady(Model memory model) internal {
+        pass(1 days);
+        assertTrue(model.trainer.contributionCount() != 0, "not the first contribution");
+    }
+
+    function signedBy(DepositRefundTake trainer, uint256 key, bytes memory items)
+        internal
+        view
+        returns (SignedBatch memory)
+    {
+        SignedBatch memory batch;
+        batch.author = VM.addr(key);
+        batch.maxDeposit = 1e21;
+        batch.fee = 1e13;
+        batch.nonce = uint48(items.length > 100 ? 1 : 2);
+        batch.deadline = 2_000_000_000;
+        batch.items = items;
+        return Sign.by(key, address(trainer), batch);
     }
 
     /// @dev Models that learn only when wrong.
@@ -104,40 +192,43 @@ contract GasTest is ModelTest {
     /// @dev Brings the model to its steady state, measuring claims on the way.
     function settle(Model memory model, string memory size, uint256 label, bytes memory sample) internal {
         // A contribution that BOB has been refunded for: somebody who may report.
-        Claim memory claim = contribute(model.trainer, BOB, label, sample);
+        Contribution memory made = contribute(model.trainer, BOB, label, sample);
         pass(REFUND_WAIT);
         VM.prank(BOB, BOB);
-        model.trainer.refund(claim);
+        model.trainer.refund(alone(made));
 
         address author = address(uint160(uint256(keccak256(bytes(size)))));
         VM.deal(author, 1e24);
         for (uint256 i; i < 2; ++i) {
-            claim = contribute(model.trainer, author, label, sample);
+            made = contribute(model.trainer, author, label, sample);
             pass(REFUND_WAIT);
             VM.prank(author, author);
-            model.trainer.refund(claim);
+            model.trainer.refund(alone(made));
             recordLast("refund", model, string.concat(size, i == 0 ? "-first" : "-next"));
         }
         record(
-            "bytes", model, string.concat(size, "-refund"), abi.encodeCall(model.trainer.refund, claim).length
+            "bytes",
+            model,
+            string.concat(size, "-refund"),
+            abi.encodeCall(model.trainer.refund, (alone(made))).length
         );
 
         // The model learns from the contribution when it disagrees; another lesson brings it back.
-        claim = contribute(model.trainer, ALICE, 1 - label, sample);
+        made = contribute(model.trainer, ALICE, 1 - label, sample);
         for (uint256 i; predict(model.classifier, sample) != label; ++i) {
             contribute(model.trainer, BOB, label, sample);
         }
         pass(REFUND_WAIT);
         VM.prank(BOB, BOB);
-        model.trainer.report(claim);
+        model.trainer.report(alone(made));
         recordLast("report", model, string.concat(size, "-part"));
-        claim = contribute(model.trainer, CAROL, 1 - label, sample);
+        made = contribute(model.trainer, CAROL, 1 - label, sample);
         for (uint256 i; predict(model.classifier, sample) != label; ++i) {
             contribute(model.trainer, BOB, label, sample);
         }
         pass(ANY_WAIT);
         VM.prank(OWNER, OWNER);
-        model.trainer.claimLate(claim);
+        model.trainer.claimLate(alone(made));
         recordLast("claimLate", model, size);
     }
 
@@ -209,15 +300,15 @@ contract GasTest is ModelTest {
         }
     }
 
-    /// @dev Headers of 1,000 samples and some counts or sums, 8 a word.
+    /// @dev Headers of 1,000 samples and some counts, 16 a word.
     function counts(uint256 classes, uint256 wordsPerClass) internal pure returns (uint256[] memory values) {
         values = new uint256[](classes * (1 + wordsPerClass));
         for (uint256 class; class < classes; ++class) {
             values[class] = 1000 | 1_000_000 << 32;
             for (uint256 i; i < wordsPerClass; ++i) {
-                for (uint256 lane; lane < 8; ++lane) {
+                for (uint256 lane; lane < 16; ++lane) {
                     uint256 count = uint256(keccak256(abi.encode(class, i, lane))) % 100;
-                    values[classes + class * wordsPerClass + i] |= count << (32 * lane);
+                    values[classes + class * wordsPerClass + i] |= count << (16 * lane);
                 }
             }
         }

@@ -1,186 +1,706 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
+import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
+import {Groups} from "../base/Groups.sol";
+import {Sign, SignedBatch} from "../base/Sign.sol";
+import {Vm} from "../base/Vm.sol";
+import {Books} from "./Books.sol";
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
-import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
-import {Encode} from "../base/Encode.sol";
-import {Test} from "../base/Test.sol";
+enum Kind {
+    Refund,
+    Report,
+    Late
+}
 
-/// @notice Calls a trainer in ways that must succeed, or must fail with one known error; keeps its own books.
-/// @dev A random number chooses; where it chooses nothing that can succeed, the handler contributes.
-contract Handler is Test {
-    using MerkleTreeLib for bytes32[];
+/// @notice Calls a trainer at random, knows beforehand what each call must do, down to each reason and each wei, and
+/// keeps the books by that.
+abstract contract Handler is Books {
+    /// @dev Less than a transaction may have.
+    uint256 private constant GAS = 15_000_000;
+    /// @dev How many at most are looked at for one that can be claimed.
+    uint256 private constant SEARCH = 40;
 
-    DepositRefundTake public immutable TRAINER;
-    Classifier public immutable CLASSIFIER;
-    address public immutable OWNER;
+    /// @dev What a claim should do.
+    struct Outcome {
+        uint256 position;
+        /// Nothing where it is settled.
+        bytes reason;
+        uint256 amount;
+        bool paidToCaller;
+    }
 
-    address[] public people;
-    Claim[] private _claims;
-    /// @dev What is left of each contribution, by this handler's own arithmetic.
-    uint256[] public left;
-    bool[] public open;
-    mapping(uint256 position => mapping(address reporter => bool)) public reported;
-    mapping(address author => uint256) public good;
-    /// @dev What each person must have.
-    mapping(address person => uint256) public balances;
+    /// @dev A signed batch, and what its maker knows of it.
+    struct Draft {
+        SignedBatch batch;
+        /// Whether the signature is a key's, and right. Contracts are asked when it is sent.
+        bool rightlySigned;
+    }
 
-    uint256 public time;
-    uint256 public deposited;
-    uint256 public refunded;
-    uint256 public taken;
-    uint256 public claimedLate;
-
+    /// @dev How often each action had the effect that it is for.
     uint256 public contributions;
+    uint256 public relayed;
     uint256 public refunds;
+    uint256 public pushes;
     uint256 public reports;
     uint256 public lateClaims;
+    uint256 public claimsOfManyBatches;
+    uint256 public skippedClaims;
+    uint256 public deposits;
+    uint256 public withdrawals;
+    uint256 public cancellations;
     uint256 public retries;
+    uint256 public wrongProofs;
 
-    constructor(DepositRefundTake trainer, Classifier classifier, address owner) {
-        (TRAINER, CLASSIFIER, OWNER) = (trainer, classifier, owner);
-        time = block.timestamp;
-        for (uint256 i; i < 4; ++i) {
-            people.push(address(uint160(uint256(keccak256(abi.encode("person", i))))));
+    /// @dev The key of those who have one.
+    mapping(address person => uint256) internal keys;
+
+    constructor(ICollaborativeTrainer trainer) Books(trainer) {}
+
+    // Actions.
+
+    function contribute(uint256 who, uint256 n, uint256 seed, uint256 extra) public {
+        address author = pick(who);
+        bytes memory items = randomItems(seed, bound(n, 1, 30));
+        extra = seed & 3 == 0 ? bound(extra, 1, 1000) : 0;
+        uint256 count = countItems(items);
+        uint256 price = TRAINER.price(count);
+        bytes memory failure = lessonFailure(items);
+        if (failure.length == 0 && extra != 0 && refuses(author)) {
+            failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, author, extra);
         }
-        people.push(owner);
-        for (uint256 i; i < people.length; ++i) {
-            VM.deal(people[i], 1e40);
-            balances[people[i]] = 1e40;
-        }
+        Vm.Log[] memory logs =
+            call(author, count * price + extra, abi.encodeCall(TRAINER.contribute, (items)), failure);
+        if (failure.length != 0) return;
+        assertEq(logs.length, 1, "events");
+        assertTrue(logs[0].topics[0] == ICollaborativeTrainer.Contributed.selector, "event");
+        assertEq(uint256(logs[0].topics[1]), entries.length, "batch");
+        assertEq(logs[0].data, abi.encode(price, time, items), "data");
+        addBatch(Groups.parse(author, price, time, entries.length, items));
+        money[author] -= count * price;
+        contributions += count;
+        requireMoneyIsWhereItBelongs();
     }
 
-    function contribute(uint256 who, uint256 random, uint256 n, uint256 wait) public {
-        step(wait);
-        address author = people[who % people.length];
-        n = bound(n, 1, 5);
-        uint256 price = TRAINER.price(n);
-        uint256 first = TRAINER.contributionCount();
-        bytes memory batch;
-        bytes32[] memory leaves = new bytes32[](n);
-        for (uint256 i; i < n; ++i) {
-            uint256 label = random >> (8 * i) & 1;
-            bytes memory sample = abi.encodePacked(uint16(random >> (8 * i + 1) & 7));
-            batch = bytes.concat(batch, Encode.item(label, sample));
-            leaves[i] = keccak256(abi.encode(author, label, keccak256(sample), price, time, first + i));
-            Claim storage claim = _claims.push();
-            (claim.author, claim.label, claim.deposit) = (author, uint16(label), uint96(price));
-            (claim.time, claim.batch, claim.position) = (uint40(time), uint64(first), uint64(first + i));
-            claim.sample = sample;
-            left.push(price);
-            open.push(true);
+    /// @dev Some batches of some authors, with faults where the world has them.
+    function relay(uint256 who, uint256 count, uint256 seed) public {
+        Draft[] memory drafts = new Draft[](bound(count, 1, 12));
+        uint256 n;
+        for (uint256 i; i < drafts.length; ++i) {
+            drafts[i].batch = plan(random(seed, i), i);
+            n += countItems(drafts[i].batch.items);
         }
-        bytes32[] memory tree = leaves.build();
-        for (uint256 i; i < n; ++i) {
-            _claims[first + i].proof = tree.leafProof(i);
+        uint256 price = n == 0 ? 0 : TRAINER.price(n);
+        for (uint256 i; i < drafts.length; ++i) {
+            complete(drafts[i], random(seed, 100 + i), price);
         }
-        VM.prank(author);
-        TRAINER.contribute{value: n * price + random % 1000}(batch);
-        deposited += n * price;
-        balances[author] -= n * price;
-        contributions += n;
+        send(pick(who), drafts, price);
     }
 
-    function refund(uint256 which, uint256 wait) external {
-        step(wait);
-        (bool found, uint256 position) = find(which, address(0));
-        if (!found) return contribute(which, which, which, 0);
-        Claim memory claim = _claims[position];
-        VM.prank(claim.author);
-        TRAINER.refund(claim);
-        refunded += left[position];
-        balances[claim.author] += left[position];
-        (left[position], open[position]) = (0, false);
-        ++good[claim.author];
-        ++refunds;
+    function refund(uint256 who, uint256 seed) public {
+        address caller = pick(who);
+        // Half of the time the author of something.
+        if (who >> 8 & 1 == 0 && entries.length != 0) caller = entries[seed % entries.length].author;
+        claim(Kind.Refund, caller, seed);
     }
 
-    function report(uint256 which, uint256 who, uint256 wait) external {
-        step(wait);
-        address reporter = people[who % people.length];
-        (bool found, uint256 position) = find(which, reporter);
-        if (good[reporter] == 0 || !found) return contribute(which, which, which, 0);
-        Claim memory claim = _claims[position];
-        uint256 before = reporter.balance;
-        uint256 share = claim.deposit * good[reporter] / refunds;
-        if (share == 0 || share > left[position]) share = left[position];
-        VM.prank(reporter);
-        TRAINER.report(claim);
-        assertEq(reporter.balance - before, share, "share");
-        left[position] -= share;
-        open[position] = left[position] > 0;
-        reported[position][reporter] = true;
-        taken += share;
-        balances[reporter] += share;
-        ++reports;
+    function report(uint256 who, uint256 seed) public {
+        address caller = pick(who);
+        // Who may report, where anybody may.
+        for (uint256 i; i < people.length && good[caller] == 0; ++i) {
+            caller = pick(who % people.length + i);
+        }
+        claim(Kind.Report, caller, seed);
     }
 
-    function claimLate(uint256 which, uint256 who) external {
-        if (_claims.length == 0) return contribute(which, which, which, 0);
-        uint256 position = which % _claims.length;
-        if (!open[position]) return retry(position, who);
-        address claimer = people[who % people.length];
-        uint256 wait = claimer == OWNER ? TRAINER.ownerClaimWait() : TRAINER.anyAddressClaimWait();
-        uint256 earliest = _claims[position].time + wait;
-        if (time < earliest) warp(earliest);
-        VM.prank(claimer);
-        TRAINER.claimLate(_claims[position]);
-        claimedLate += left[position];
-        balances[claimer] += left[position];
-        (left[position], open[position]) = (0, false);
-        ++lateClaims;
+    function claimLate(uint256 who, uint256 seed) public {
+        claim(Kind.Late, pick(who), seed);
+    }
+
+    function deposit(uint256 who, uint256 whom, uint256 amount) public {
+        (address caller, address account) = (pick(who), pick(whom));
+        amount = bound(amount, 0, 1e20);
+        Vm.Log[] memory logs = call(caller, amount, abi.encodeCall(TRAINER.depositTo, (account)), "");
+        assertEq(logs.length, 1, "events");
+        money[caller] -= amount;
+        addPrepaid(account, amount);
+        ++deposits;
+        requireMoneyIsWhereItBelongs();
+    }
+
+    function withdraw(uint256 who, uint256 whom, uint256 amount) public {
+        (address caller, address to) = (pick(who), pick(whom));
+        // Now and then one more than there is.
+        amount = bound(amount, 0, prepaid[caller] + (amount >> 250 == 0 ? 1 : 0));
+        if (amount & 7 != 0) amount /= 8;
+        bytes memory failure;
+        if (amount > prepaid[caller]) {
+            failure = abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, amount, prepaid[caller]);
+        } else if (amount != 0 && refuses(to)) {
+            failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, to, amount);
+        }
+        call(caller, 0, abi.encodeCall(TRAINER.withdrawTo, (to, amount)), failure);
+        if (failure.length != 0) return;
+        takePrepaid(caller, amount);
+        money[to] += amount;
+        ++withdrawals;
+        requireMoneyIsWhereItBelongs();
+    }
+
+    function cancel(uint256 who, uint256 distance) public {
+        address caller = pick(who);
+        uint256 last = highest[caller] + bound(distance, 0, 20);
+        last = last < 10 ? last : last - 10;
+        call(caller, 0, abi.encodeCall(TRAINER.cancelNonces, (uint48(last))), "");
+        markCancelled(caller, last);
+        ++cancellations;
     }
 
     /// @dev Claims what is closed once more, however it was closed.
-    function retry(uint256 position, uint256 who) private {
-        Claim memory claim = _claims[position];
-        address claimer = people[who % people.length];
-        bytes memory reason = abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, position);
-        VM.expectRevert(reason);
-        VM.prank(claimer);
-        TRAINER.refund(claim);
-        VM.expectRevert(reason);
-        VM.prank(claimer);
-        TRAINER.report(claim);
-        VM.expectRevert(reason);
-        VM.prank(claimer);
-        TRAINER.claimLate(claim);
-        ++retries;
-    }
-
-    function positions() external view returns (uint256) {
-        return _claims.length;
-    }
-
-    function authors() external view returns (uint256) {
-        return people.length;
-    }
-
-    /// @dev The next contribution, around the circle, that can be refunded (where nobody reports) or reported now.
-    function find(uint256 start, address reporter) private view returns (bool, uint256) {
-        for (uint256 i; i < _claims.length; ++i) {
-            uint256 position = (start % _claims.length + i) % _claims.length;
-            Claim storage claim = _claims[position];
-            if (!open[position] || time < claim.time + TRAINER.refundWait()) continue;
-            bool agrees = CLASSIFIER.predict(Encode.one(claim.sample))[0] == claim.label;
-            bool fits = reporter == address(0)
-                ? agrees
-                : !agrees && reporter != claim.author && !reported[position][reporter];
-            if (fits) return (true, position);
+    function retry(uint256 who, uint256 seed) public {
+        for (uint256 i; i < entries.length && i < SEARCH; ++i) {
+            uint256 position = (seed % entries.length + i) % entries.length;
+            if (!entries[position].closed) continue;
+            uint256[] memory ids = new uint256[](1);
+            uint256[] memory masks = new uint256[](1);
+            (ids[0], masks[0]) = (entries[position].batch, 1 << placeOf(position));
+            uint256 settled = claimThese(Kind(seed % 3), pick(who), ids, masks);
+            assertEq(settled, 0, "settled again");
+            ++retries;
+            return;
         }
-        return (false, 0);
     }
 
-    function step(uint256 wait) private {
-        warp(time + bound(wait, 0, 2 days));
+    /// @dev What was never made, or is not proven: fails whatever else is claimed with it.
+    function claimWrongly(uint256 who, uint256 seed, uint256 fault) public {
+        if (entries.length == 0) return;
+        uint256 position = seed % entries.length;
+        Contribution[] memory made = batchOf(entries[position].batch);
+        uint256 first = made[0].position;
+        bytes memory claims = Groups.one(made, position - first);
+        bytes memory failure =
+            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, first);
+        fault %= 5;
+        if (fault == 0) {
+            // Any bit of the author, the deposit, the label, the time or the position.
+            uint256 bit = 96 + (seed >> 8) % 376;
+            claims[bit / 8] ^= bytes1(uint8(0x80 >> bit % 8));
+        } else if (fault == 1) {
+            // As another batch's.
+            claims[0] ^= 0x01;
+            failure = abi.encodeWithSelector(
+                ICollaborativeTrainer.UnknownContribution.selector, first | uint256(1) << 56
+            );
+        } else if (fault == 2) {
+            claims = Groups.slice(claims, 0, 1 + (seed >> 8) % (claims.length - 1));
+            failure = abi.encodeWithSelector(ICollaborativeTrainer.MalformedClaims.selector, 0);
+        } else if (fault == 3 && made.length > 1) {
+            // A bit of the last node.
+            claims[claims.length - 1 - (seed >> 8) % 32] ^= 0x10;
+        } else {
+            claims = "";
+            failure = abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector);
+        }
+        call(pick(who), 0, abi.encodeWithSelector(selectorOf(Kind((seed >> 64) % 3)), claims), failure);
+        ++wrongProofs;
     }
 
-    /// @dev The compiler takes `block.timestamp` for constant, so the time is kept here.
-    function warp(uint256 to) private {
-        time = to;
-        VM.warp(to);
+    /// @dev To an edge: the second when something becomes possible, the one before and the one after.
+    function pass(uint256 seed) external {
+        if (entries.length != 0 && seed & 1 == 0) {
+            uint256 wait = seed & 2 == 0 ? REFUND_WAIT : seed & 4 == 0 ? OWNER_WAIT : ANY_WAIT;
+            uint256 edge = entries[(seed >> 8) % entries.length].time + wait + (seed >> 4) % 3 - 1;
+            if (edge > time) return warp(edge);
+        }
+        warp(time + (seed >> 8) % 10 hours);
+    }
+
+    // The end.
+
+    /// @dev Tries what chance has not brought yet, from where chance has led: all of it must be possible still.
+    function makeUp() external {
+        for (uint256 i; i < 40; ++i) {
+            uint256 seed = random(i, 0);
+            relent(seed);
+            deposit(seed, seed >> 8, 1e20);
+            if (contributions == 0) contribute(seed, 3, seed, 0);
+            if (relayed == 0 || !enoughSkips()) relay(seed, 12, seed);
+            if (refunds == pushes || pushes == 0) refund(seed, seed);
+            if (reports == 0) report(seed, seed);
+            if (lateClaims == 0) claimLate(seed, seed);
+            if (claimsOfManyBatches == 0 || skippedClaims == 0) refund(seed >> 1, seed >> 1);
+            if (withdrawals == 0) withdraw(seed, seed >> 8, 8);
+            if (cancellations == 0) cancel(seed, 0);
+            if (retries == 0) retry(seed, seed);
+            if (wrongProofs == 0) claimWrongly(seed, seed, seed >> 3);
+        }
+    }
+
+    /// @dev A run in which nothing succeeds proves nothing.
+    function requireEnoughHappened() external view {
+        assertTrue(contributions > 0, "contributions");
+        assertTrue(relayed > 0, "relayed");
+        assertTrue(enoughSkips(), "skips");
+        assertTrue(pushes > 0, "pushed refunds");
+        assertTrue(refunds > pushes, "own refunds");
+        assertTrue(reports > 0, "reports");
+        assertTrue(lateClaims > 0, "late claims");
+        assertTrue(claimsOfManyBatches > 0, "claims of many batches");
+        assertTrue(skippedClaims > 0, "skipped claims");
+        assertTrue(deposits > 0, "deposits");
+        assertTrue(withdrawals > 0, "withdrawals");
+        assertTrue(cancellations > 0, "cancellations");
+        assertTrue(retries > 0, "retries");
+        assertTrue(wrongProofs > 0, "wrong proofs");
+    }
+
+    /// @dev Whatever has happened, all money can be got out, without the classifier: late claims by a stranger,
+    /// balances to wherever their owners say.
+    function finish() external {
+        warp(time + ANY_WAIT);
+        address stranger = address(0xdeadbeef);
+        address savings = address(0x5afe);
+        for (uint256 i; i < batches.length; ++i) {
+            Contribution[] memory made = batchOf(i);
+            uint256 left;
+            uint256 open;
+            for (uint256 j; j < made.length; ++j) {
+                left += entries[made[j].position].left;
+                if (!entries[made[j].position].closed) ++open;
+            }
+            if (open == 0) continue;
+            uint256 before = stranger.balance;
+            VM.prank(stranger);
+            TRAINER.claimLate(Groups.all(made));
+            assertEq(stranger.balance, before + left, "late");
+        }
+        for (uint256 i; i < people.length; ++i) {
+            VM.prank(people[i]);
+            TRAINER.withdrawTo(savings, prepaid[people[i]]);
+        }
+        assertEq(savings.balance, sumPrepaid, "withdrawn");
+        assertEq(address(TRAINER).balance, 0, "all out");
+    }
+
+    // What the worlds differ in.
+
+    /// @dev What a lesson fails with now; nothing where it does not.
+    function lessonFailure(bytes memory items) internal view virtual returns (bytes memory);
+
+    /// @dev The labels that are predicted now, or what that fails with.
+    function predictions(bytes[] memory samples)
+        internal
+        view
+        virtual
+        returns (uint256[] memory labels, bytes memory failure);
+
+    /// @dev Whether payments fail.
+    function refuses(address person) internal view virtual returns (bool);
+
+    /// @dev Whether a contract says of anything that it has signed it.
+    function saysYes(SignedBatch memory batch) internal view virtual returns (bool);
+
+    /// @dev All of a batch but what is said about its price, and the signature.
+    /// @param place Among the batches of one relay.
+    function plan(uint256 seed, uint256 place) internal view virtual returns (SignedBatch memory);
+
+    /// @dev Adds what is missing.
+    function complete(Draft memory one, uint256 seed, uint256 price) internal virtual;
+
+    /// @dev All tell the truth and take their money for a while.
+    function relent(uint256 seed) internal virtual;
+
+    /// @dev Whether batches were skipped for all reasons that this world has.
+    function enoughSkips() internal view virtual returns (bool);
+
+    /// @dev Counts, where something is to be counted.
+    function onSkip(bytes memory reason) internal virtual;
+
+    // Relaying.
+
+    /// @dev Relays what was drafted and expects exactly what the specification says of each in turn.
+    function send(address relayer, Draft[] memory drafts, uint256 price) internal {
+        bytes memory encoded;
+        for (uint256 i; i < drafts.length; ++i) {
+            encoded = bytes.concat(encoded, Sign.encode(drafts[i].batch));
+        }
+        bytes[] memory reasons = new bytes[](drafts.length);
+        bytes memory log;
+        uint256 fees;
+        Contribution[] memory made;
+        for (uint256 i; i < drafts.length; ++i) {
+            SignedBatch memory batch = drafts[i].batch;
+            reasons[i] = skipReason(drafts[i], price);
+            if (reasons[i].length != 0) continue;
+            Contribution[] memory more =
+                Groups.parse(batch.author, price, time, entries.length + made.length, batch.items);
+            takePrepaid(batch.author, more.length * price + batch.fee);
+            markUsed(batch.author, batch.nonce);
+            made = Groups.join(made, more);
+            fees += batch.fee;
+            log = bytes.concat(log, Groups.slice(Sign.encode(batch), 0, 59 + batch.items.length));
+            ++relayed;
+        }
+        Vm.Log[] memory logs = call(relayer, 0, abi.encodeCall(TRAINER.relay, (encoded, GAS_PER_BATCH)), "");
+        uint256 place;
+        for (uint256 i; i < drafts.length; ++i) {
+            if (reasons[i].length == 0) continue;
+            assertTrue(logs[place].topics[0] == ICollaborativeTrainer.Skipped.selector, "skipped");
+            assertEq(address(uint160(uint256(logs[place].topics[1]))), drafts[i].batch.author, "author");
+            assertEq(logs[place].data, abi.encode(drafts[i].batch.nonce, reasons[i]), "reason");
+            ++place;
+            onSkip(reasons[i]);
+        }
+        if (made.length != 0) {
+            assertTrue(logs[place].topics[0] == ICollaborativeTrainer.Relayed.selector, "relayed");
+            assertEq(uint256(logs[place].topics[1]), entries.length, "batch");
+            assertEq(logs[place].data, abi.encode(price, time, log), "data");
+            addBatch(made);
+            addPrepaid(relayer, fees);
+            ++place;
+        }
+        assertEq(logs.length, place, "events");
+        requireMoneyIsWhereItBelongs();
+    }
+
+    /// @dev Why a batch must be skipped, given what the ones before it have changed; nothing where it must not.
+    function skipReason(Draft memory one, uint256 price) private view returns (bytes memory reason) {
+        SignedBatch memory batch = one.batch;
+        uint256 n;
+        (n, reason) = parseFailure(batch.items);
+        if (reason.length != 0) return reason;
+        if (time > batch.deadline) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.Expired.selector, batch.deadline, time);
+        }
+        if (isUsed(batch.author, batch.nonce)) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.NonceUsed.selector, batch.author, batch.nonce);
+        }
+        if (price > batch.maxDeposit) {
+            return
+                abi.encodeWithSelector(ICollaborativeTrainer.PriceTooHigh.selector, price, batch.maxDeposit);
+        }
+        uint256 required = n * price + batch.fee;
+        if (required > prepaid[batch.author]) {
+            return abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, required, prepaid[batch.author]);
+        }
+        if (!one.rightlySigned && !saysYes(batch)) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.InvalidSignature.selector, batch.author);
+        }
+        return lessonFailure(batch.items);
+    }
+
+    function parseFailure(bytes memory items) internal pure returns (uint256 n, bytes memory failure) {
+        if (items.length == 0) return (0, abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+        uint256 offset;
+        while (offset < items.length) {
+            uint256 end = offset + 4;
+            if (end <= items.length) end += Groups.number(items, offset + 2, 2);
+            if (end > items.length) {
+                return (0, abi.encodeWithSelector(IErrors.MalformedBatch.selector, offset));
+            }
+            offset = end;
+            ++n;
+        }
+    }
+
+    /// @dev A nonce that is not used: mostly the next, now and then one that was left out or is far ahead.
+    function freshNonce(address author, uint256 seed) internal view returns (uint48) {
+        uint256 nonce = highest[author] + 1;
+        if (seed & 3 == 0) nonce += seed >> 8 & 7;
+        if (seed & 63 == 1) nonce += seed >> 8 & 127;
+        if (seed & 3 == 2) {
+            nonce = highest[author] + 1;
+            for (uint256 k = 1; k < 30 && k < nonce; ++k) {
+                if (!isUsed(author, nonce - k)) return uint48(nonce - k);
+            }
+        }
+        return uint48(nonce);
+    }
+
+    // Claims.
+
+    function claim(Kind kind, address caller, uint256 seed) private {
+        if (entries.length == 0) return;
+        (bool found, uint256 position) = find(kind, caller, seed);
+        if (!found && seed >> 200 & 3 != 0) {
+            warp(time + (kind == Kind.Late ? ANY_WAIT : REFUND_WAIT));
+            (found, position) = find(kind, caller, seed);
+        }
+        uint256 count = 1 + (seed >> 8) % 3;
+        uint256[] memory ids = new uint256[](count);
+        uint256[] memory masks = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            // The one that was found is the first, last or in the middle; a batch may come twice.
+            bool here = i == (seed >> 16) % count;
+            ids[i] = here ? entries[position].batch : random(seed, i) % batches.length;
+            masks[i] = random(seed, i + 100) & random(seed, i + 200);
+            if (here) masks[i] |= 1 << placeOf(position);
+        }
+        claimThese(kind, caller, ids, masks);
+    }
+
+    /// @dev Claims the chosen contributions of each batch and expects exactly what the specification says.
+    function claimThese(Kind kind, address caller, uint256[] memory ids, uint256[] memory masks)
+        private
+        returns (uint256 settled)
+    {
+        (bytes memory claims, Outcome[] memory outcomes, bytes memory failure) =
+            expect(kind, caller, ids, masks);
+        uint256 paid;
+        for (uint256 i; i < outcomes.length && failure.length == 0; ++i) {
+            if (outcomes[i].reason.length != 0) continue;
+            ++settled;
+            if (outcomes[i].paidToCaller) paid += outcomes[i].amount;
+        }
+        if (failure.length == 0 && settled == 0) failure = outcomes[0].reason;
+        if (failure.length == 0 && paid != 0 && refuses(caller)) {
+            failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, caller, paid);
+        }
+        Vm.Log[] memory logs = call(caller, 0, abi.encodeWithSelector(selectorOf(kind), claims), failure);
+        if (failure.length != 0) return 0;
+        assertEq(logs.length, outcomes.length, "events");
+        for (uint256 i; i < logs.length; ++i) {
+            requireOutcome(kind, caller, outcomes[i], logs[i]);
+        }
+        money[caller] += paid;
+        if (ids.length > 1) ++claimsOfManyBatches;
+        requireMoneyIsWhereItBelongs();
+    }
+
+    /// @dev Checks one event and writes into the books what it says.
+    function requireOutcome(Kind kind, address caller, Outcome memory outcome, Vm.Log memory log) private {
+        uint256 position = outcome.position;
+        assertEq(uint256(log.topics[1]), position, "position");
+        if (outcome.reason.length != 0) {
+            assertTrue(log.topics[0] == ICollaborativeTrainer.ClaimSkipped.selector, "claim skipped");
+            assertEq(log.data, abi.encode(outcome.reason), "reason");
+            ++skippedClaims;
+            return;
+        }
+        address author = entries[position].author;
+        assertEq(log.data, abi.encode(outcome.amount), "amount");
+        address who = address(uint160(uint256(log.topics[2])));
+        assertEq(who, kind == Kind.Refund ? author : caller, "who");
+        take(position, outcome.amount);
+        if (kind == Kind.Refund) {
+            assertTrue(log.topics[0] == ICollaborativeTrainer.Refunded.selector, "refunded");
+            ++good[author];
+            ++sumGood;
+            ++refunds;
+            if (!outcome.paidToCaller) {
+                addPrepaid(author, outcome.amount);
+                ++pushes;
+            }
+        } else if (kind == Kind.Report) {
+            assertTrue(log.topics[0] == ICollaborativeTrainer.Reported.selector, "reported");
+            reported[position][caller] = true;
+            if (entries[position].firstReporter == address(0)) entries[position].firstReporter = caller;
+            ++reports;
+        } else {
+            assertTrue(log.topics[0] == ICollaborativeTrainer.ClaimedLate.selector, "claimed late");
+            ++lateClaims;
+        }
+    }
+
+    /// @dev The encoded claims and what each of them should do, or what all should fail with.
+    function expect(Kind kind, address caller, uint256[] memory ids, uint256[] memory masks)
+        private
+        view
+        returns (bytes memory claims, Outcome[] memory outcomes, bytes memory failure)
+    {
+        outcomes = new Outcome[](240 * ids.length);
+        uint256 count;
+        for (uint256 i; i < ids.length; ++i) {
+            Contribution[] memory made = batchOf(ids[i]);
+            uint256[] memory places = placesOf(masks[i], made.length);
+            claims = bytes.concat(claims, Groups.some(made, places));
+            if (failure.length != 0) continue;
+            bytes[] memory samples = new bytes[](places.length);
+            for (uint256 j; j < places.length; ++j) {
+                samples[j] = made[places[j]].sample;
+            }
+            uint256[] memory labels = new uint256[](places.length);
+            if (kind != Kind.Late) (labels, failure) = predictions(samples);
+            if (failure.length != 0) continue;
+            for (uint256 j; j < places.length; ++j) {
+                outcomes[count] = expectOne(kind, caller, made[places[j]], labels[j], outcomes, count);
+                ++count;
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(outcomes, count)
+        }
+    }
+
+    /// @param earlier What the claims before this one, in the same call, should do.
+    function expectOne(
+        Kind kind,
+        address caller,
+        Contribution memory made,
+        uint256 predicted,
+        Outcome[] memory earlier,
+        uint256 count
+    ) private view returns (Outcome memory outcome) {
+        Entry memory entry = entries[made.position];
+        (bool closed, uint256 left) = (entry.closed, entry.left);
+        bool again = reported[made.position][caller];
+        for (uint256 i; i < count; ++i) {
+            if (earlier[i].position != made.position || earlier[i].reason.length != 0) continue;
+            left -= earlier[i].amount;
+            closed = left == 0;
+            again = true;
+        }
+        outcome.position = made.position;
+        outcome.reason = refusal(kind, caller, entry, closed, again, made, predicted);
+        if (outcome.reason.length != 0) return outcome;
+        outcome.amount = left;
+        outcome.paidToCaller = kind != Kind.Refund || entry.author == caller;
+        if (kind == Kind.Report) {
+            uint256 share = uint256(entry.deposit) * good[caller] / sumGood;
+            if (share != 0 && share < left) outcome.amount = share;
+        }
+    }
+
+    /// @dev The table of the specification, from top to bottom.
+    function refusal(
+        Kind kind,
+        address caller,
+        Entry memory entry,
+        bool closed,
+        bool again,
+        Contribution memory made,
+        uint256 predicted
+    ) private view returns (bytes memory) {
+        if (kind == Kind.Report && entry.author == caller) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, caller);
+        }
+        if (closed) return abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, made.position);
+        uint256 earliest = entry.time + waitOf(kind, caller);
+        if (time < earliest) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, time, earliest);
+        }
+        if (kind == Kind.Refund && predicted != made.label) {
+            return
+                abi.encodeWithSelector(
+                    ICollaborativeTrainer.PredictionDiffers.selector, made.label, predicted
+                );
+        }
+        if (kind != Kind.Report) return "";
+        if (good[caller] == 0) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, caller);
+        }
+        if (again) {
+            return
+                abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, caller);
+        }
+        if (predicted == made.label) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, predicted);
+        }
+        return "";
+    }
+
+    /// @dev The next contribution, around the circle, that can be claimed so now; else any.
+    function find(Kind kind, address caller, uint256 seed) private view returns (bool, uint256) {
+        Outcome[] memory none;
+        for (uint256 i; i < entries.length && i < SEARCH; ++i) {
+            uint256 position = (seed % entries.length + i) % entries.length;
+            if (entries[position].closed) continue;
+            Contribution memory made = batchOf(entries[position].batch)[placeOf(position)];
+            uint256[] memory labels = new uint256[](1);
+            if (kind != Kind.Late) (labels,) = predictions(Encode.one(made.sample));
+            if (labels.length == 0) continue;
+            if (expectOne(kind, caller, made, labels[0], none, 0).reason.length == 0) {
+                return (true, position);
+            }
+        }
+        return (false, seed % entries.length);
+    }
+
+    // Small helpers.
+
+    /// @dev Calls the trainer, which must do so, or fail with exactly this; returns the trainer's events.
+    function call(address caller, uint256 value, bytes memory data, bytes memory failure)
+        internal
+        returns (Vm.Log[] memory logs)
+    {
+        VM.warp(time);
+        VM.recordLogs();
+        VM.prank(caller);
+        (bool success, bytes memory result) = address(TRAINER).call{value: value, gas: GAS}(data);
+        if (failure.length == 0 && !success) revert NotEqualBytes("failed", result, "");
+        if (failure.length != 0) {
+            assertTrue(!success, "succeeded");
+            assertEq(result, failure, "failure");
+            requireMoneyIsWhereItBelongs();
+        }
+        logs = VM.getRecordedLogs();
+        uint256 count;
+        for (uint256 i; i < logs.length; ++i) {
+            if (logs[i].emitter == address(TRAINER)) logs[count++] = logs[i];
+        }
+        assembly ("memory-safe") {
+            mstore(logs, count)
+        }
+    }
+
+    function selectorOf(Kind kind) private pure returns (bytes4) {
+        if (kind == Kind.Refund) return ICollaborativeTrainer.refund.selector;
+        return kind == Kind.Report
+            ? ICollaborativeTrainer.report.selector
+            : ICollaborativeTrainer.claimLate.selector;
+    }
+
+    function waitOf(Kind kind, address caller) private view returns (uint256) {
+        if (kind != Kind.Late) return REFUND_WAIT;
+        return caller == OWNER ? OWNER_WAIT : ANY_WAIT;
+    }
+
+    function batchOf(uint256 id) internal view returns (Contribution[] memory) {
+        return abi.decode(batches[id], (Contribution[]));
+    }
+
+    /// @dev The place of a contribution in its batch.
+    function placeOf(uint256 position) private view returns (uint256 place) {
+        uint32 id = entries[position].batch;
+        while (position > place && entries[position - place - 1].batch == id) ++place;
+    }
+
+    /// @dev The places below `n` whose bits are set; the first where none is.
+    function placesOf(uint256 mask, uint256 n) private pure returns (uint256[] memory places) {
+        if (n < 256 && mask % (1 << n) == 0) mask = 1;
+        places = new uint256[](n);
+        uint256 count;
+        for (uint256 i; i < n; ++i) {
+            if (mask >> i & 1 != 0) places[count++] = i;
+        }
+        assembly ("memory-safe") {
+            mstore(places, count)
+        }
+    }
+
+    /// @dev Items of labels 0 and 1, with one or two of 8 features.
+    function randomItems(uint256 seed, uint256 n) internal pure returns (bytes memory items) {
+        for (uint256 i; i < n; ++i) {
+            uint256 word = random(seed, i);
+            uint16 feature = uint16(word >> 8 & 3);
+            bytes memory sample =
+                word & 2 == 0 ? abi.encodePacked(feature) : abi.encodePacked(feature, feature + 4);
+            items = bytes.concat(items, Encode.item(word & 1, sample));
+        }
+    }
+
+    function countItems(bytes memory items) internal pure returns (uint256 n) {
+        (n,) = parseFailure(items);
+    }
+
+    function pick(uint256 who) internal view returns (address) {
+        return people[who % people.length];
+    }
+
+    function random(uint256 seed, uint256 i) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed, i)));
     }
 }

@@ -18,6 +18,20 @@ contract LanesTest is Test {
         assertEq(changed & others, word & others, "other lanes");
     }
 
+    /// @dev All lanes at once, some at the bounds, against one after the other.
+    function testFuzzInt16s(uint256 word, uint256 deltas, uint256 edges) external pure {
+        for (uint256 shift; shift < 256; shift += 16) {
+            uint256 edge = edges >> shift & 0xff;
+            // One lane in 8 at each bound, or next to it.
+            if (edge < 64) word = word & ~(uint256(0xffff) << shift) | (0x7ffe + edge % 4) << shift;
+        }
+        uint256 expected = word;
+        for (uint256 shift; shift < 256; shift += 16) {
+            expected = Lanes.addInt16(expected, shift, Lanes.int16At(deltas, shift));
+        }
+        assertEq(Lanes.addInt16s(word, deltas), expected, "lanes");
+    }
+
     function testFuzzInt64(uint256 word, uint256 lane, int256 delta) external pure {
         uint256 shift = bound(lane, 0, 3) * 64;
         delta = int256(bound(uint256(delta), 0, 1 << 66)) - int256(1 << 65);
@@ -34,9 +48,9 @@ contract LanesTest is Test {
         assertEq(changed & others, word & others, "other lanes");
     }
 
-    function testFuzzUint32(uint256 word, uint256 lane) external pure {
-        uint256 shift = bound(lane, 0, 7) * 32;
-        assertEq(Lanes.uint32At(word, shift), uint32(word >> shift), "lane");
+    function testFuzzUint16(uint256 word, uint256 lane) external pure {
+        uint256 shift = bound(lane, 0, 15) * 16;
+        assertEq(Lanes.uint16At(word, shift), uint16(word >> shift), "lane");
     }
 
     function testFuzzHeader(uint32 samples, uint128 total, uint96 unused, uint128 gain) external pure {

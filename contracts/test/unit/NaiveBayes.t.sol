@@ -19,24 +19,24 @@ contract NaiveBayesTest is ModelTest {
     }
 
     function testLearnCounts() external {
-        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 10, 256));
+        (, Classifier classifier) = create(naiveBayes, abi.encode(2, 20, 256));
         closeForMe(classifier);
-        classifier.learn(Encode.item(1, hex"000000070009"));
-        classifier.learn(Encode.item(1, hex"0009"));
+        classifier.learn(Encode.item(1, hex"0000000f0011"));
+        classifier.learn(Encode.item(1, hex"0011"));
         // Headers of classes 0 and 1; two words for class 0; then those of class 1.
         assertEq(word(classifier, 0), 0, "header of 0");
         assertEq(word(classifier, 1), 2 | 4 << 32, "header of 1");
-        assertEq(word(classifier, 4), 1 | 1 << 224, "features 0 to 7");
-        assertEq(word(classifier, 5), 2 << 32, "features 8 and 9");
+        assertEq(word(classifier, 4), 1 | 1 << 240, "features 0 to 15");
+        assertEq(word(classifier, 5), 2 << 16, "features 16 to 19");
     }
 
     function testCountSaturates() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 2, 256));
-        uint256 full = type(uint32).max;
-        writeWord(classifier, 2, full | uint256(7) << 32);
+        uint256 full = type(uint16).max;
+        writeWord(classifier, 2, full | uint256(7) << 16);
         closeForMe(classifier);
         classifier.learn(Encode.item(0, hex"00000001"));
-        assertEq(word(classifier, 2), full | uint256(8) << 32, "counts");
+        assertEq(word(classifier, 2), full | uint256(8) << 16, "counts");
         assertEq(word(classifier, 0), 1 | 1 << 32, "the total rose by one");
     }
 
@@ -77,37 +77,20 @@ contract NaiveBayesTest is ModelTest {
     /// @dev The formula in whole numbers, for samples so short that nothing overflows; up to 6 classes.
     function testFuzzShortSamples(uint256 seed, uint256 classes, uint32 smoothing, uint8 mask) external {
         classes = bound(classes, 2, 6);
-        if (smoothing == 0) smoothing = 1;
-        uint256 smooth = smoothing % 1024 + 1;
+        uint256 smooth = bound(smoothing, 1, 1025);
         (, Classifier classifier) = create(naiveBayes, abi.encode(classes, 8, smooth));
-        bytes memory sample;
-        uint256 present;
-        for (uint256 i; i < 8 && present < 3; ++i) {
-            if (mask >> i & 1 == 0) continue;
-            sample = bytes.concat(sample, bytes2(uint16(i)));
-            ++present;
-        }
+        bytes memory sample = short(mask);
         uint256 best;
         uint256[2] memory bestScore;
         for (uint256 class; class < classes; ++class) {
             uint256 random = uint256(keccak256(abi.encode(seed, class)));
             uint256 samples = random % 4;
-            uint256 total;
-            uint256 counts;
-            for (uint256 i; i < 8; ++i) {
-                uint256 count = (random >> (8 * i + 8)) % 5;
-                counts |= count << (32 * i);
-                total += count;
-            }
+            (uint256 counts, uint256 total) = drawn(random);
             // Bits above the low 48 of the total have no meaning.
             writeWord(classifier, class, samples | total << 32 | (random >> 200) << 80);
             writeWord(classifier, classes + class, counts);
             if (samples == 0) continue;
-            uint256[2] memory score = [samples, 1];
-            for (uint256 i; i < sample.length; i += 2) {
-                score[0] *= 256 * uint32(counts >> (32 * uint8(sample[i + 1]))) + smooth;
-                score[1] *= 256 * total + smooth * 8;
-            }
+            uint256[2] memory score = scored(sample, samples, counts, total, smooth);
             if (bestScore[1] == 0 || score[0] * bestScore[1] > bestScore[0] * score[1]) {
                 bestScore = score;
                 best = class;
@@ -116,15 +99,44 @@ contract NaiveBayesTest is ModelTest {
         assertEq(predict(classifier, sample), best, "class");
     }
 
+    /// @dev The first three of the features whose bits are set.
+    function short(uint8 mask) private pure returns (bytes memory sample) {
+        for (uint256 i; i < 8 && sample.length < 6; ++i) {
+            if (mask >> i & 1 == 1) sample = bytes.concat(sample, bytes2(uint16(i)));
+        }
+    }
+
+    /// @dev Counts of 8 features, and their sum.
+    function drawn(uint256 random) private pure returns (uint256 counts, uint256 total) {
+        for (uint256 i; i < 8; ++i) {
+            uint256 count = (random >> (8 * i + 8)) % 5;
+            counts |= count << (16 * i);
+            total += count;
+        }
+    }
+
+    /// @dev A class's score, as numerator and denominator.
+    function scored(bytes memory sample, uint256 samples, uint256 counts, uint256 total, uint256 smooth)
+        private
+        pure
+        returns (uint256[2] memory score)
+    {
+        score = [samples, 1];
+        for (uint256 i; i < sample.length; i += 2) {
+            score[0] *= 256 * uint16(counts >> (16 * uint8(sample[i + 1]))) + smooth;
+            score[1] *= 256 * total + smooth * 8;
+        }
+    }
+
     /// @dev Two classes of 1,000 features whose counts are each other's in reverse.
     function fill(Classifier classifier, uint256 samples0, uint256 samples1) private {
-        uint256[] memory values = new uint256[](252);
+        uint256[] memory values = new uint256[](128);
         uint256 total;
         for (uint256 i; i < 1000; ++i) {
-            uint256 count = uint256(keccak256(abi.encode(i))) % 1_000_000;
-            values[2 + i / 8] |= count << (i % 8 * 32);
+            uint256 count = uint256(keccak256(abi.encode(i))) % 65_536;
+            values[2 + i / 16] |= count << (i % 16 * 16);
             uint256 opposite = 999 - i;
-            values[127 + opposite / 8] |= count << (opposite % 8 * 32);
+            values[65 + opposite / 16] |= count << (opposite % 16 * 16);
             total += count;
         }
         values[0] = samples0 | total << 32;

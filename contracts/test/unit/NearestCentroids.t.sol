@@ -63,14 +63,14 @@ contract NearestCentroidsTest is ModelTest {
 
     function testSaturation() external {
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(2, 3));
-        uint256 full = type(uint32).max;
+        uint256 full = type(uint16).max;
         uint256 allSquares = uint256(type(uint128).max) << 32;
         writeWord(classifier, 0, (uint256(type(uint128).max) - 2) << 32);
-        writeWord(classifier, 2, full | 1 << 32 | 1 << 64);
+        writeWord(classifier, 2, full | 1 << 16 | 1 << 32);
         closeForMe(classifier);
         // The full count stays and adds nothing to the squares; the other two add 3 each, 2 too many.
         classifier.learn(Encode.item(0, hex"000000010002"));
-        assertEq(word(classifier, 2), full | 2 << 32 | 2 << 64, "counts");
+        assertEq(word(classifier, 2), full | 2 << 16 | 2 << 32, "counts");
         assertEq(word(classifier, 0), 1 | allSquares, "squares");
 
         (, classifier) = create(denseNearestCentroid, abi.encode(2, 2));
@@ -104,7 +104,7 @@ contract NearestCentroidsTest is ModelTest {
     /// @dev Learning alone: predictions are those of the plain sums, exactly, with several classes.
     function testFuzzSparse(uint256 seed, uint256 classes, uint256 features) external {
         classes = bound(classes, 2, 5);
-        features = bound(features, 1, 20);
+        features = bound(features, 1, 40);
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(classes, features));
         closeForMe(classifier);
         uint256[] memory samples = new uint256[](classes);
@@ -132,18 +132,40 @@ contract NearestCentroidsTest is ModelTest {
             }
             assertEq(predict(classifier, sample), best, "class");
 
-            uint256 label = (random >> 32) % classes;
-            classifier.learn(Encode.item(label, sample));
-            ++samples[label];
-            uint256 squares;
-            for (uint256 i; i < features; ++i) {
-                sums[label * features + i] += random >> i & 1;
-                squares += sums[label * features + i] ** 2;
-                uint256 lanes = word(classifier, classes + label * ((features + 7) / 8) + i / 8);
-                assertEq(uint32(lanes >> (i % 8 * 32)), sums[label * features + i], "count");
-            }
-            assertEq(word(classifier, label), samples[label] | squares << 32, "header");
+            countSparse(random, samples, sums, features);
+            classifier.learn(Encode.item((random >> 32) % classes, sample));
+            checkSparse(classifier, (random >> 32) % classes, samples, sums, features);
         }
+    }
+
+    /// @dev Counts the sample whose features are the low bits of a number, and whose label comes from others.
+    function countSparse(uint256 random, uint256[] memory samples, uint256[] memory sums, uint256 features)
+        private
+        pure
+    {
+        uint256 label = (random >> 32) % samples.length;
+        ++samples[label];
+        for (uint256 i; i < features; ++i) {
+            sums[label * features + i] += random >> i & 1;
+        }
+    }
+
+    /// @dev A class's header and counts are what was counted here.
+    function checkSparse(
+        Classifier classifier,
+        uint256 label,
+        uint256[] memory samples,
+        uint256[] memory sums,
+        uint256 features
+    ) private view {
+        uint256 squares;
+        uint256 first = samples.length + label * ((features + 15) / 16);
+        for (uint256 i; i < features; ++i) {
+            uint256 sum = sums[label * features + i];
+            squares += sum ** 2;
+            assertEq(uint16(word(classifier, first + i / 16) >> (i % 16 * 16)), sum, "count");
+        }
+        assertEq(word(classifier, label), samples[label] | squares << 32, "header");
     }
 
     function testFuzzDense(uint256 seed, uint256 classes, uint256 features) external {
@@ -182,9 +204,23 @@ contract NearestCentroidsTest is ModelTest {
             assertEq(word(classifier, label), uint256(samples[label]), "header");
             for (uint256 i; i < features; ++i) {
                 sums[label * features + i] += numbers[i];
-                uint256 lanes = word(classifier, classes + label * ((features + 3) / 4) + i / 4);
-                assertEq(int64(uint64(lanes >> (i % 4 * 64))), sums[label * features + i], "sum");
             }
+            checkDense(classifier, classes, label, sums, features);
+        }
+    }
+
+    /// @dev A class's sums are what was summed up here.
+    function checkDense(
+        Classifier classifier,
+        uint256 classes,
+        uint256 label,
+        int256[] memory sums,
+        uint256 features
+    ) private view {
+        uint256 first = classes + label * ((features + 3) / 4);
+        for (uint256 i; i < features; ++i) {
+            uint256 lanes = word(classifier, first + i / 4);
+            assertEq(int64(uint64(lanes >> (i % 4 * 64))), sums[label * features + i], "sum");
         }
     }
 }

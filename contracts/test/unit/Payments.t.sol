@@ -4,9 +4,11 @@ pragma solidity ^0.8.30;
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Points} from "../../src/incentives/Points.sol";
-import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {Status} from "../../src/types/Statuses.sol";
 import {ToldClassifier} from "../base/Classifiers.sol";
-import {Encode} from "../base/Encode.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {ReentrantWallet, RefusingWallet, Wallet} from "../base/Receivers.sol";
 
@@ -25,62 +27,58 @@ contract PaymentsTest is ModelTest {
     function testContractWalletIsPaid() external {
         Wallet wallet = new Wallet();
         VM.deal(address(wallet), 1e24);
-        Claim memory claim = contributeFrom(wallet, 10);
+        Contribution memory made = contributeFrom(wallet, 10);
         assertEq(wallet.received(), 10, "change");
         pass(REFUND_WAIT);
-        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
-        assertEq(wallet.received(), 10 + uint256(claim.deposit), "refund");
+        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (alone(made))));
+        assertEq(wallet.received(), 10 + uint256(made.deposit), "refund");
     }
 
     function testRefusedPaymentChangesNothing() external {
         RefusingWallet wallet = new RefusingWallet();
         VM.deal(address(wallet), 1e24);
         uint256 price = trainer.price(1);
-        VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.PaymentFailed.selector, address(wallet), 1)
-        );
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), 1));
         wallet.execute(address(trainer), price + 1, abi.encodeCall(trainer.contribute, Encode.item(0, hex"")));
         assertEq(trainer.contributionCount(), 0, "nothing happened");
 
         // A payment of 0 makes no call, so none that could be refused.
-        Claim memory claim = contributeFrom(wallet, 0);
+        Contribution memory made = contributeFrom(wallet, 0);
         pass(REFUND_WAIT);
-        VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.PaymentFailed.selector, address(wallet), price)
-        );
-        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), price));
+        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (alone(made))));
         assertEq(trainer.good(address(wallet)), 0, "not counted");
         wallet.accept();
-        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
+        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (alone(made))));
         assertEq(trainer.good(address(wallet)), 1, "counted");
     }
 
     function testReentrancy() external {
         ReentrantWallet wallet = new ReentrantWallet();
         VM.deal(address(wallet), 1e24);
-        Claim memory first = contributeFrom(wallet, 0);
-        Claim memory second = contributeFrom(wallet, 0);
+        Contribution memory first = contributeFrom(wallet, 0);
+        Contribution memory second = contributeFrom(wallet, 0);
         pass(ANY_WAIT);
-        // Each claim of the second while the first is being paid, and of the first again.
+        // Each made of the second while the first is being paid, and of the first again.
         bytes[5] memory attacks = [
-            abi.encodeCall(trainer.refund, second),
-            abi.encodeCall(trainer.refund, first),
-            abi.encodeCall(trainer.report, second),
-            abi.encodeCall(trainer.claimLate, second),
+            abi.encodeCall(trainer.refund, (alone(second))),
+            abi.encodeCall(trainer.refund, (alone(first))),
+            abi.encodeCall(trainer.report, (alone(second))),
+            abi.encodeCall(trainer.claimLate, (alone(second))),
             abi.encodeCall(trainer.contribute, Encode.item(0, hex""))
         ];
         for (uint256 i; i < 5; ++i) {
             wallet.prepare(attacks[i]);
-            Claim memory claim = i == 0 ? first : contributeFrom(wallet, 0);
+            Contribution memory made = i == 0 ? first : contributeFrom(wallet, 0);
             pass(ANY_WAIT);
             uint256 before = address(trainer).balance;
-            wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, claim));
-            assertEq(before - address(trainer).balance, claim.deposit, "paid once");
+            wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (alone(made))));
+            assertEq(before - address(trainer).balance, made.deposit, "paid once");
             assertEq(wallet.attacks(), i + 1, "attacked");
             assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
         }
         // And while change is paid.
-        wallet.prepare(abi.encodeCall(trainer.claimLate, second));
+        wallet.prepare(abi.encodeCall(trainer.claimLate, (alone(second))));
         contributeFrom(wallet, 7);
         assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
     }
@@ -99,10 +97,10 @@ contract PaymentsTest is ModelTest {
         trainer.contribute{value: price}(hex"00000000");
 
         classifier.tell("", false);
-        Claim memory claim = contribute(trainer, ALICE, 5, hex"");
+        Contribution memory made = contribute(trainer, ALICE, 5, hex"");
         assertEq(classifier.lessons(), 1, "lessons");
         // A classifier that comes back while it is taught.
-        classifier.tellCallback(abi.encodeCall(trainer.claimLate, claim));
+        classifier.tellCallback(abi.encodeCall(trainer.claimLate, (alone(made))));
         contribute(trainer, BOB, 5, hex"");
         assertEq(classifier.callbackError(), abi.encodeWithSignature("Reentrancy()"), "callback");
         pass(REFUND_WAIT);
@@ -110,25 +108,25 @@ contract PaymentsTest is ModelTest {
         classifier.tell("", true);
         VM.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 7));
         VM.prank(ALICE);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
         bytes[4] memory answers = [bytes(""), abi.encode(32, 1), abi.encode(32, 0, 5), abi.encode(64, 1, 5)];
         for (uint256 i; i < 4; ++i) {
             classifier.tell(answers[i], false);
-            VM.expectRevert(bytes(""));
+            VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector));
             VM.prank(ALICE);
-            trainer.refund(claim);
+            trainer.refund(alone(made));
         }
         classifier.tell(abi.encode(32, 1, type(uint256).max), false);
         VM.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 5, type(uint256).max)
         );
         VM.prank(ALICE);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
         // Late claims do not ask it.
         classifier.tell("", true);
         pass(ANY_WAIT);
         VM.prank(BOB);
-        trainer.claimLate(claim);
+        trainer.claimLate(alone(made));
         assertEq(address(trainer).balance, price, "paid all but BOB's");
         assertEq(price, COST_WEIGHT * 3600, "price");
     }
@@ -157,34 +155,33 @@ contract PaymentsTest is ModelTest {
         game.contribute{value: 1 ether}(Encode.item(0, hex""));
         assertEq(ALICE.balance, before, "nothing kept");
         pass(REFUND_WAIT);
-        Claim memory claim;
-        claim.author = ALICE;
-        claim.time = uint40(clock() - REFUND_WAIT);
+        Contribution memory made;
+        made.author = ALICE;
+        made.time = uint40(clock() - REFUND_WAIT);
         VM.prank(ALICE);
-        game.refund(claim);
+        game.refund(alone(made));
         assertEq(game.good(ALICE), 1, "good");
 
         // A report takes nothing and closes.
-        claim = contribute(game, BOB, 1, hex"0001");
+        made = contribute(game, BOB, 1, hex"0001");
         contribute(game, BOB, 0, hex"0001");
         pass(REFUND_WAIT);
         VM.expectEmit(created);
         emit ICollaborativeTrainer.Reported(1, ALICE, 0);
         VM.prank(ALICE);
-        game.report(claim);
-        assertEq(game.settlement(1), type(uint96).max | uint256(uint160(ALICE)) << 96, "closed, reporter");
+        game.report(alone(made));
+        requireSettlement(game, 1, Status.Closed, 0, ALICE);
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, 1));
         VM.prank(BOB);
-        game.refund(claim);
+        game.refund(alone(made));
     }
 
-    function contributeFrom(Wallet wallet, uint256 change) private returns (Claim memory claim) {
+    function contributeFrom(Wallet wallet, uint256 change) private returns (Contribution memory made) {
         uint256 price = trainer.price(1);
-        claim.author = address(wallet);
-        claim.deposit = uint96(price);
-        claim.time = uint40(clock());
-        claim.position = uint64(trainer.contributionCount());
-        claim.batch = claim.position;
+        made.author = address(wallet);
+        made.deposit = uint96(price);
+        made.time = uint40(clock());
+        made.position = uint64(trainer.contributionCount());
         wallet.execute(
             address(trainer), price + change, abi.encodeCall(trainer.contribute, Encode.item(0, hex""))
         );

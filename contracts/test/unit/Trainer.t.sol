@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
-
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
-import {Claim, ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IModelFactory} from "../../src/interfaces/IModelFactory.sol";
-import {Encode} from "../base/Encode.sol";
+import {Status} from "../../src/types/Statuses.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
+import {Groups} from "../base/Groups.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
 /// @notice Contributions, claims and their errors, on a perceptron whose prediction the test decides.
 contract TrainerTest is ModelTest {
-    using MerkleTreeLib for bytes32[];
-
     DepositRefundTake private trainer;
     Classifier private classifier;
 
@@ -106,14 +104,14 @@ contract TrainerTest is ModelTest {
 
     /// @dev The ancestor rejected a second identical contribution in the same block.
     function testContributeTheSameTwice() external {
-        Claim memory first = contribute(trainer, ALICE, 1, hex"0000");
-        Claim memory second = contribute(trainer, ALICE, 1, hex"0000");
+        Contribution memory first = contribute(trainer, ALICE, 1, hex"0000");
+        Contribution memory second = contribute(trainer, ALICE, 1, hex"0000");
         assertEq(second.position, 1, "position");
         pass(REFUND_WAIT);
         VM.prank(ALICE);
-        trainer.refund(first);
+        trainer.refund(alone(first));
         VM.prank(ALICE);
-        trainer.refund(second);
+        trainer.refund(alone(second));
         assertEq(trainer.good(ALICE), 2, "good");
         assertEq(address(trainer).balance, 0, "all paid");
     }
@@ -121,95 +119,121 @@ contract TrainerTest is ModelTest {
     function testContributeABatch() external {
         contribute(trainer, BOB, 1, hex"0000");
         pass(500);
-        (Claim[] memory claims, bytes32 root) = contributeThree();
-        assertEq(trainer.root(1), root, "root");
+        Contribution[] memory made = contributeThree();
+        assertEq(trainer.root(1), Groups.root(made), "root");
         assertEq(trainer.contributionCount(), 4, "count");
         pass(REFUND_WAIT);
         uint256 before = ALICE.balance;
         for (uint256 i; i < 3; ++i) {
             VM.prank(ALICE);
-            trainer.refund(claims[i]);
+            trainer.refund(Groups.one(made, i));
         }
-        assertEq(ALICE.balance, before + 3 * uint256(claims[0].deposit), "refunds");
+        assertEq(ALICE.balance, before + 3 * uint256(made[0].deposit), "refunds");
     }
 
     // Unknown and settled contributions: the same for all three claims.
 
     function testUnknownContribution() external {
-        (Claim[] memory claims,) = contributeThree();
+        Contribution[] memory made = contributeThree();
         pass(ANY_WAIT);
-        Claim memory claim = claims[1];
-        claim.deposit += 1;
-        requireUnknown(claim);
-        claim.deposit -= 1;
-        claim.position = 2;
-        requireUnknown(claim);
-        claim.position = 1;
-        claim.batch = 1;
-        requireUnknown(claim);
-        claim.batch = 0;
-        claim.label = 0;
-        requireUnknown(claim);
-        claim.label = 1;
-        claim.proof = new bytes32[](0);
-        requireUnknown(claim);
+        (bytes32[] memory nodes, bool[] memory flags) = proofOfSecond(made);
+        Contribution[] memory chosen = new Contribution[](1);
+        chosen[0] = made[1];
+        bytes memory right = Groups.encode(0, chosen, nodes, flags);
+        requireUnknown(1, Groups.encode(1, chosen, nodes, flags));
+        requireUnknown(0, alone(made[0]));
+        // Each field in turn is what it was not, and then again what it was.
+        chosen[0].deposit += 1;
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        chosen[0].deposit -= 1;
+        chosen[0].position = 2;
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        chosen[0].position = 1;
+        chosen[0].label = 0;
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        chosen[0].label = 1;
+        chosen[0].author = BOB;
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        chosen[0].author = ALICE;
+        chosen[0].time -= 1;
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        chosen[0].time += 1;
+        chosen[0].sample = hex"0000";
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        chosen[0].sample = hex"00000001";
+        nodes[0] ^= bytes32(uint256(1));
+        requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
+        nodes[0] ^= bytes32(uint256(1));
+        assertEq(Groups.encode(0, chosen, nodes, flags), right, "as it was");
+        VM.prank(ALICE);
+        trainer.refund(right);
     }
 
     function testNothingLeft() external {
         contribute(trainer, BOB, 1, hex"0000");
-        Claim memory claim = contribute(trainer, ALICE, 1, hex"0000");
+        Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(REFUND_WAIT);
         VM.prank(ALICE);
-        trainer.refund(claim);
-        assertEq(trainer.settlement(1), type(uint96).max, "settlement");
+        trainer.refund(alone(made));
+        requireSettlement(trainer, 1, Status.Closed, 0, address(0));
         bytes memory reason = abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, 1);
         // Before any other error: BOB is not the author, has no good contribution, and it is early.
         VM.expectRevert(reason);
         VM.prank(BOB);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
         VM.expectRevert(reason);
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         VM.expectRevert(reason);
         VM.prank(BOB);
-        trainer.claimLate(claim);
+        trainer.claimLate(alone(made));
     }
 
     // Refund.
 
+    /// @dev Anyone may push a refund; it is the author's, in the author's balance.
     function testRefundByAnother() external {
-        Claim memory claim = contribute(trainer, ALICE, 1, hex"0000");
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotAuthor.selector, BOB, ALICE));
+        Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
+        pass(REFUND_WAIT);
+        (uint256 alice, uint256 bob) = (ALICE.balance, BOB.balance);
+        VM.expectEmit(address(trainer));
+        emit ICollaborativeTrainer.Refunded(0, ALICE, made.deposit);
         VM.prank(BOB);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
+        assertEq(ALICE.balance, alice, "nothing paid to ALICE");
+        assertEq(BOB.balance, bob, "nothing paid to BOB");
+        assertEq(trainer.balanceOf(ALICE), made.deposit, "ALICE's balance");
+        assertEq(trainer.balanceOf(BOB), 0, "BOB's balance");
+        assertEq(trainer.good(ALICE), 1, "ALICE's good contribution");
+        assertEq(trainer.good(BOB), 0, "not BOB's");
     }
 
     function testRefundTooEarly() external {
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         teach(1, hex"0001");
         pass(REFUND_WAIT - 1);
-        VM.expectRevert(tooEarly(claim.time + REFUND_WAIT));
+        VM.expectRevert(tooEarly(made.time + REFUND_WAIT));
         VM.prank(ALICE);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
     }
 
     function testRefundWhenThePredictionDiffers() external {
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         teach(1, hex"0001");
         pass(REFUND_WAIT);
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 0, 1));
         VM.prank(ALICE);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
     }
 
     function testRefund() external {
         uint256 before = ALICE.balance;
-        Claim memory claim = contribute(trainer, ALICE, 1, hex"0000");
+        Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(REFUND_WAIT);
         VM.expectEmit(address(trainer));
-        emit ICollaborativeTrainer.Refunded(0, ALICE, claim.deposit);
+        emit ICollaborativeTrainer.Refunded(0, ALICE, made.deposit);
         VM.prank(ALICE);
-        trainer.refund(claim);
+        trainer.refund(alone(made));
         assertEq(ALICE.balance, before, "balance");
         assertEq(trainer.good(ALICE), 1, "good");
         assertEq(trainer.totalGood(), 1, "total");
@@ -218,98 +242,98 @@ contract TrainerTest is ModelTest {
     // Report.
 
     function testReportOwn() external {
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, ALICE));
         VM.prank(ALICE);
-        trainer.report(claim);
+        trainer.report(alone(made));
     }
 
     function testReportTooEarly() external {
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         pass(REFUND_WAIT - 1);
-        VM.expectRevert(tooEarly(claim.time + REFUND_WAIT));
+        VM.expectRevert(tooEarly(made.time + REFUND_WAIT));
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
     }
 
     function testReportWithoutAGoodContribution() external {
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         pass(REFUND_WAIT);
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, BOB));
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
     }
 
     function testReportWhatTheModelAgreesWith() external {
         earnGood(BOB, 1);
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         pass(REFUND_WAIT);
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 0));
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
     }
 
     function testReportSharesInProportion() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 3);
-        Claim memory claim = badClaim();
-        uint256 deposit = claim.deposit;
+        Contribution memory made = badContribution();
+        uint256 deposit = made.deposit;
         uint256 before = BOB.balance;
         VM.expectEmit(address(trainer));
-        emit ICollaborativeTrainer.Reported(claim.position, BOB, deposit / 4);
+        emit ICollaborativeTrainer.Reported(made.position, BOB, deposit / 4);
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         assertEq(BOB.balance, before + deposit / 4, "a quarter");
-        assertEq(trainer.settlement(claim.position), deposit / 4 | uint256(uint160(BOB)) << 96, "settlement");
-        assertTrue(trainer.reported(claim.position, BOB), "BOB reported");
-        assertTrue(!trainer.reported(claim.position, CAROL), "CAROL did not");
+        requireSettlement(trainer, made.position, Status.Reported, deposit / 4, BOB);
+        assertTrue(trainer.reported(made.position, BOB), "BOB reported");
+        assertTrue(!trainer.reported(made.position, CAROL), "CAROL did not");
 
         // Neither in the settlement's word nor, for CAROL, beside it twice.
         VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, claim.position, BOB)
+            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, BOB)
         );
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
 
         // Also where the model has come to agree.
         uint256 start = VM.snapshotState();
         teach(0, hex"0001");
         VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, claim.position, BOB)
+            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, BOB)
         );
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         VM.revertToState(start);
 
         // OWNER earns 4 of 8: half of the deposit, then CAROL 3/8, more than the quarter that is left.
         earnGood(OWNER, 4);
         VM.prank(OWNER);
-        trainer.report(claim);
+        trainer.report(alone(made));
         VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, claim.position, OWNER)
+            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, OWNER)
         );
         VM.prank(OWNER);
-        trainer.report(claim);
+        trainer.report(alone(made));
         before = CAROL.balance;
         VM.prank(CAROL);
-        trainer.report(claim);
+        trainer.report(alone(made));
         assertEq(CAROL.balance, before + deposit - deposit / 4 - deposit / 2, "what is left");
-        assertEq(trainer.settlement(claim.position), type(uint96).max | uint256(uint160(BOB)) << 96, "closed");
-        assertTrue(trainer.reported(claim.position, CAROL), "CAROL reported");
+        requireSettlement(trainer, made.position, Status.Closed, made.deposit, BOB);
+        assertTrue(trainer.reported(made.position, CAROL), "CAROL reported");
     }
 
     function testNobodyReported() external {
-        Claim memory claim = contribute(trainer, ALICE, 0, hex"0001");
-        assertTrue(!trainer.reported(claim.position, address(0)), "nobody, not the zero address");
-        assertEq(trainer.settlement(claim.position), 0, "settlement");
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
+        assertTrue(!trainer.reported(made.position, address(0)), "nobody, not the zero address");
+        requireSettlement(trainer, made.position, Status.Untouched, 0, address(0));
     }
 
     function testReportOfTheOnlyGoodContributorTakesAll() external {
         earnGood(BOB, 1);
-        Claim memory claim = badClaim();
+        Contribution memory made = badContribution();
         VM.prank(BOB);
-        trainer.report(claim);
-        assertEq(trainer.settlement(claim.position), type(uint96).max | uint256(uint160(BOB)) << 96, "closed");
+        trainer.report(alone(made));
+        requireSettlement(trainer, made.position, Status.Closed, made.deposit, BOB);
     }
 
     function testReportOfAShareThatRoundsToNothingTakesAll() external {
@@ -317,27 +341,27 @@ contract TrainerTest is ModelTest {
         earnGood(BOB, 1);
         earnGood(CAROL, 12);
         // A day after the last contribution: 3600 / 293 wei, of which BOB's share is a 13th.
-        Claim memory claim = badClaim();
-        assertEq(claim.deposit, 12, "deposit");
+        Contribution memory made = badContribution();
+        assertEq(made.deposit, 12, "deposit");
         uint256 before = BOB.balance;
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         assertEq(BOB.balance, before + 12, "all");
-        assertEq(uint96(trainer.settlement(claim.position)), type(uint96).max, "closed");
+        requireSettlement(trainer, made.position, Status.Closed, 12, BOB);
     }
 
     function testRefundAfterAReportPaysWhatIsLeft() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 1);
-        Claim memory claim = badClaim();
+        Contribution memory made = badContribution();
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         teach(0, hex"0001");
         uint256 before = ALICE.balance;
         VM.prank(ALICE);
-        trainer.refund(claim);
-        uint256 half = claim.deposit / 2;
-        assertEq(ALICE.balance, before + claim.deposit - half, "the other half");
+        trainer.refund(alone(made));
+        uint256 half = made.deposit / 2;
+        assertEq(ALICE.balance, before + made.deposit - half, "the other half");
     }
 
     /// @dev No settlement pays more than the deposit.
@@ -352,25 +376,23 @@ contract TrainerTest is ModelTest {
         earnGood(BOB, goodBob);
         earnGood(CAROL, goodCarol);
         pass(bound(time, 0, 1 << 34));
-        Claim memory claim = badClaim();
+        Contribution memory made = badContribution();
         uint256 held = address(trainer).balance;
-        uint256 deposit = claim.deposit;
+        uint256 deposit = made.deposit;
         uint256 before = BOB.balance;
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         uint256 share = deposit * goodBob / (goodBob + goodCarol);
         if (share == 0) share = deposit;
         assertEq(BOB.balance - before, share, "share");
         if (share == deposit) {
-            VM.expectRevert(
-                abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, claim.position)
-            );
+            VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, made.position));
             VM.prank(CAROL);
-            trainer.report(claim);
+            trainer.report(alone(made));
             return;
         }
         VM.prank(CAROL);
-        trainer.report(claim);
+        trainer.report(alone(made));
         uint256 rest = deposit - share;
         uint256 second = deposit * goodCarol / (goodBob + goodCarol);
         if (second == 0 || second > rest) second = rest;
@@ -380,42 +402,42 @@ contract TrainerTest is ModelTest {
     // Late claims.
 
     function testClaimLateTooEarly() external {
-        Claim memory claim = contribute(trainer, ALICE, 1, hex"0000");
+        Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(OWNER_WAIT - 1);
-        VM.expectRevert(tooEarly(claim.time + OWNER_WAIT));
+        VM.expectRevert(tooEarly(made.time + OWNER_WAIT));
         VM.prank(OWNER);
-        trainer.claimLate(claim);
+        trainer.claimLate(alone(made));
         pass(ANY_WAIT - OWNER_WAIT);
-        VM.expectRevert(tooEarly(claim.time + ANY_WAIT));
+        VM.expectRevert(tooEarly(made.time + ANY_WAIT));
         VM.prank(BOB);
-        trainer.claimLate(claim);
+        trainer.claimLate(alone(made));
     }
 
-    /// @dev The ancestor's owner could never claim.
+    /// @dev The ancestor's owner could never made.
     function testClaimLateByTheOwner() external {
-        Claim memory claim = contribute(trainer, ALICE, 1, hex"0000");
+        Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(OWNER_WAIT);
         VM.expectEmit(address(trainer));
-        emit ICollaborativeTrainer.ClaimedLate(0, OWNER, claim.deposit);
+        emit ICollaborativeTrainer.ClaimedLate(0, OWNER, made.deposit);
         uint256 before = OWNER.balance;
         VM.prank(OWNER);
-        trainer.claimLate(claim);
-        assertEq(OWNER.balance, before + claim.deposit, "balance");
-        assertEq(trainer.settlement(0), type(uint96).max, "closed");
+        trainer.claimLate(alone(made));
+        assertEq(OWNER.balance, before + made.deposit, "balance");
+        requireSettlement(trainer, 0, Status.Closed, 0, address(0));
     }
 
     function testClaimLateByAnyone() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 1);
-        Claim memory claim = badClaim();
+        Contribution memory made = badContribution();
         VM.prank(BOB);
-        trainer.report(claim);
+        trainer.report(alone(made));
         pass(ANY_WAIT);
         uint256 before = BOB.balance;
         VM.prank(BOB);
-        trainer.claimLate(claim);
-        uint256 half = claim.deposit / 2;
-        assertEq(BOB.balance, before + claim.deposit - half, "what was left");
+        trainer.claimLate(alone(made));
+        uint256 half = made.deposit / 2;
+        assertEq(BOB.balance, before + made.deposit - half, "what was left");
     }
 
     // Creation.
@@ -459,8 +481,8 @@ contract TrainerTest is ModelTest {
         classifier.close(created);
     }
 
-    function badClaim() private returns (Claim memory claim) {
-        claim = contribute(trainer, ALICE, 0, hex"0001");
+    function badContribution() private returns (Contribution memory made) {
+        made = contribute(trainer, ALICE, 0, hex"0001");
         teach(1, hex"0001");
         pass(REFUND_WAIT);
     }
@@ -474,57 +496,41 @@ contract TrainerTest is ModelTest {
 
     function earnGood(address who, uint256 count) private {
         for (uint256 i; i < count; ++i) {
-            Claim memory claim = contribute(trainer, who, 0, hex"");
+            Contribution memory made = contribute(trainer, who, 0, hex"");
             pass(REFUND_WAIT);
             VM.prank(who);
-            trainer.refund(claim);
+            trainer.refund(alone(made));
         }
     }
 
-    function contributeThree() private returns (Claim[] memory claims, bytes32 root) {
-        claims = new Claim[](3);
-        bytes32[] memory leaves = new bytes32[](3);
-        bytes memory batch;
-        uint256 first = trainer.contributionCount();
-        uint256 price = trainer.price(3);
+    function contributeThree() private returns (Contribution[] memory) {
+        uint256[] memory labels = new uint256[](3);
+        bytes[] memory samples = new bytes[](3);
         for (uint256 i; i < 3; ++i) {
-            bytes memory sample = i == 1 ? bytes(hex"00000001") : bytes(hex"0000");
-            batch = bytes.concat(batch, Encode.item(1, sample));
-            claims[i] = Claim(
-                ALICE,
-                1,
-                uint96(price),
-                uint40(clock()),
-                uint64(first),
-                uint64(first + i),
-                sample,
-                new bytes32[](0)
-            );
-            leaves[i] = keccak256(abi.encode(ALICE, 1, keccak256(sample), price, clock(), first + i));
+            (labels[i], samples[i]) = (1, i == 1 ? bytes(hex"00000001") : bytes(hex"0000"));
         }
-        bytes32[] memory tree = leaves.build();
-        for (uint256 i; i < 3; ++i) {
-            claims[i].proof = tree.leafProof(i);
-        }
-        VM.prank(ALICE);
-        trainer.contribute{value: 3 * price}(batch);
-        return (claims, tree.root());
+        return contributeMany(trainer, ALICE, labels, samples);
     }
 
-    function requireUnknown(Claim memory claim) private {
-        bytes32 leaf = keccak256(
-            abi.encode(
-                claim.author, claim.label, keccak256(claim.sample), claim.deposit, claim.time, claim.position
-            )
-        );
+    /// @dev By hand: leaf 1 of 3 is node 3, whose sibling is node 4, leaf 0; the parent's is leaf 2, node 2.
+    function proofOfSecond(Contribution[] memory made)
+        private
+        pure
+        returns (bytes32[] memory nodes, bool[] memory flags)
+    {
+        (nodes, flags) = (new bytes32[](2), new bool[](2));
+        (nodes[0], nodes[1]) = (Groups.leaf(made[0]), Groups.leaf(made[2]));
+    }
+
+    function requireUnknown(uint256 batch, bytes memory claims) private {
         bytes memory reason =
-            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, claim.batch, leaf);
+            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, batch);
         VM.expectRevert(reason);
-        trainer.refund(claim);
+        trainer.refund(claims);
         VM.expectRevert(reason);
-        trainer.report(claim);
+        trainer.report(claims);
         VM.expectRevert(reason);
-        trainer.claimLate(claim);
+        trainer.claimLate(claims);
     }
 
     function tooEarly(uint256 earliest) private view returns (bytes memory) {

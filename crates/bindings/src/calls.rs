@@ -1,17 +1,18 @@
 //! Calldata from the types of `protocol`, and the answers read back.
 
-use alloy_primitives::{
-    Address, Bytes, U256,
-    aliases::{U40, U96},
-};
+use alloy_primitives::{Address, Bytes, U256, aliases::U48};
 use alloy_sol_types::{SolCall, SolValue};
 use cotrain_protocol::{
     classifier::Parameters,
-    trainer::{Claim, Incentive, Waits},
+    record::Claims,
+    trainer::{Incentive, Settlement, SignedBatch, Status, Waits},
 };
 
 use crate::contracts::{
-    DepositRefundTake::{self, claimLateCall, contributeCall, refundCall, reportCall},
+    DepositRefundTake::{
+        cancelNoncesCall, claimLateCall, contributeCall, depositToCall, refundCall, relayCall,
+        reportCall, settlementCall, withdrawToCall,
+    },
     ModelFactory::createCall,
     SparsePerceptron::{
         checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall,
@@ -20,36 +21,72 @@ use crate::contracts::{
 
 /// `contribute` of a trainer.
 #[must_use]
-pub fn contribute(batch: &[u8]) -> Vec<u8> {
+pub fn contribute(items: &[u8]) -> Vec<u8> {
     contributeCall {
-        batch: Bytes::copy_from_slice(batch),
+        items: Bytes::copy_from_slice(items),
+    }
+    .abi_encode()
+}
+
+/// `relay` of a trainer: each batch's lesson and signature may use `gas_per_batch` gas.
+#[must_use]
+pub fn relay(batches: &[SignedBatch], gas_per_batch: u64) -> Vec<u8> {
+    relayCall {
+        batches: batches.iter().flat_map(SignedBatch::encode).collect(),
+        gasPerBatch: U256::from(gas_per_batch),
     }
     .abi_encode()
 }
 
 /// `refund` of a trainer.
 #[must_use]
-pub fn refund(claim: &Claim) -> Vec<u8> {
+pub fn refund(claims: &[Claims]) -> Vec<u8> {
     refundCall {
-        claim: solidity(claim),
+        claims: encode(claims),
     }
     .abi_encode()
 }
 
 /// `report` of a trainer.
 #[must_use]
-pub fn report(claim: &Claim) -> Vec<u8> {
+pub fn report(claims: &[Claims]) -> Vec<u8> {
     reportCall {
-        claim: solidity(claim),
+        claims: encode(claims),
     }
     .abi_encode()
 }
 
 /// `claimLate` of a trainer.
 #[must_use]
-pub fn claim_late(claim: &Claim) -> Vec<u8> {
+pub fn claim_late(claims: &[Claims]) -> Vec<u8> {
     claimLateCall {
-        claim: solidity(claim),
+        claims: encode(claims),
+    }
+    .abi_encode()
+}
+
+/// `depositTo` of a trainer: what is sent along is prepaid for `account`.
+#[must_use]
+pub fn deposit_to(account: Address) -> Vec<u8> {
+    depositToCall { account }.abi_encode()
+}
+
+/// `withdrawTo` of a trainer: `amount` wei of the sender's balance.
+#[must_use]
+pub fn withdraw_to(to: Address, amount: u128) -> Vec<u8> {
+    withdrawToCall {
+        to,
+        amount: U256::from(amount),
+    }
+    .abi_encode()
+}
+
+/// `cancelNonces` of a trainer: the nonce `last` of the sender and all below it. One that is too large for
+/// the contract is cut to the largest there is.
+#[must_use]
+pub fn cancel_nonces(last: u64) -> Vec<u8> {
+    cancelNoncesCall {
+        last: U48::saturating_from(last),
     }
     .abi_encode()
 }
@@ -177,14 +214,33 @@ pub fn read_number(output: &[u8]) -> Option<U256> {
     U256::abi_decode(output).ok()
 }
 
-/// Reads of a trainer's state; each answer is one number ([`read_number`]).
+/// The answer to [`state::settlement`].
+#[must_use]
+pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
+    let settlement = settlementCall::abi_decode_returns(output).ok()?;
+    let status = match settlement.status {
+        0 => Status::Untouched,
+        1 => Status::Reported,
+        2 => Status::Closed,
+        _ => return None,
+    };
+    let first = settlement.firstReporter;
+    Some(Settlement {
+        status,
+        taken: settlement.taken.try_into().ok()?,
+        first_reporter: (!first.is_zero()).then_some(first),
+    })
+}
+
+/// Reads of a trainer's state; each answer is one number ([`read_number`]) where
+/// nothing else is said.
 pub mod state {
-    use alloy_primitives::{Address, U256};
+    use alloy_primitives::{Address, U256, aliases::U48};
     use alloy_sol_types::SolCall;
 
     use crate::contracts::DepositRefundTake::{
-        contributionCountCall, goodCall, lastContributionTimeCall, priceCall, reportedCall,
-        rootCall, settlementCall, totalGoodCall,
+        balanceOfCall, contributionCountCall, goodCall, lastContributionTimeCall, nonceUsedCall,
+        priceCall, reportedCall, rootCall, settlementCall, totalGoodCall,
     };
 
     /// Wei that each of `n` contributions in one transaction deposits now.
@@ -226,11 +282,27 @@ pub mod state {
         .abi_encode()
     }
 
-    /// The settlement word of the contribution at `position`.
+    /// What has been settled of the contribution at `position`: read by [`read_settlement`](super::read_settlement).
     #[must_use]
     pub fn settlement(position: u64) -> Vec<u8> {
         settlementCall {
             position: U256::from(position),
+        }
+        .abi_encode()
+    }
+
+    /// Wei that `account` has prepaid or been refunded, and not spent or withdrawn.
+    #[must_use]
+    pub fn balance_of(account: Address) -> Vec<u8> {
+        balanceOfCall { account }.abi_encode()
+    }
+
+    /// Whether a nonce of `account`, below 2^48, can no longer be used (0 or 1).
+    #[must_use]
+    pub fn nonce_used(account: Address, nonce: u64) -> Vec<u8> {
+        nonceUsedCall {
+            account,
+            nonce: U48::saturating_from(nonce),
         }
         .abi_encode()
     }
@@ -246,17 +318,6 @@ pub mod state {
     }
 }
 
-/// A claim as the contract takes it. Times beyond 2^40 and deposits beyond 2^96 exist in no
-/// contract; they are cut to what fits, and no record holds them.
-fn solidity(claim: &Claim) -> DepositRefundTake::Claim {
-    DepositRefundTake::Claim {
-        author: claim.author,
-        label: claim.label,
-        deposit: U96::saturating_from(claim.deposit),
-        time: U40::saturating_from(claim.time),
-        batch: claim.batch,
-        position: claim.position,
-        sample: Bytes::copy_from_slice(&claim.sample),
-        proof: claim.proof.clone(),
-    }
+fn encode(claims: &[Claims]) -> Bytes {
+    claims.iter().flat_map(Claims::encode).collect()
 }

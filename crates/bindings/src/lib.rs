@@ -11,8 +11,9 @@ pub mod events;
 mod revert;
 
 pub use calls::{
-    check, claim_late, close, contribute, create_model, created_model, evaluate, learn, predict,
-    read_labels, read_number, read_words, refund, report, state, words, write,
+    cancel_nonces, check, claim_late, close, contribute, create_model, created_model, deposit_to,
+    evaluate, learn, predict, read_labels, read_number, read_settlement, read_words, refund, relay,
+    report, state, withdraw_to, words, write,
 };
 pub use code::{classifier_code, factory_code, trainer_code};
 pub use revert::Revert;

@@ -37,6 +37,23 @@ pub enum Revert {
         /// Labels.
         labels: u64,
     },
+    /// A signed batch runs past the end of what was relayed.
+    MalformedRelay {
+        /// Where it begins, in bytes.
+        offset: u64,
+    },
+    /// Too little gas was left to give the next signed batch what was promised to each.
+    GasTooLow {
+        /// What was left.
+        left: U256,
+        /// What was promised.
+        gas_per_batch: U256,
+    },
+    /// A group of claims is empty or runs past the end.
+    MalformedClaims {
+        /// Where it begins, in bytes.
+        offset: u64,
+    },
     /// A trainer was initialised a second time, or is an implementation, which cannot be used.
     AlreadyInitialized,
     /// A trainer was made without the factory and never initialised.
@@ -73,6 +90,15 @@ impl fmt::Display for Revert {
             Self::LengthsDiffer { samples, labels } => {
                 write!(f, "{samples} samples and {labels} labels were given; give one label a sample")
             }
+            Self::MalformedRelay { offset } => {
+                write!(f, "the signed batch that begins at byte {offset} runs past the end; send all of it")
+            }
+            Self::GasTooLow { left, gas_per_batch } => {
+                write!(f, "{left} gas was left for a signed batch that may use {gas_per_batch}; send more gas, or fewer batches")
+            }
+            Self::MalformedClaims { offset } => {
+                write!(f, "the group of claims that begins at byte {offset} is empty or runs past the end; send all of it")
+            }
             Self::AlreadyInitialized => {
                 f.write_str("the trainer is initialised already, or is an implementation; create a model with the factory")
             }
@@ -105,16 +131,47 @@ fn trainer(error: Trainer) -> Option<Revert> {
             to: e.to,
             amount: e.amount.try_into().ok()?,
         },
+        Trainer::BalanceOverflow(e) => Rejection::BalanceOverflow { account: e.account },
+        Trainer::BalanceTooLow(e) => Rejection::BalanceTooLow {
+            required: e.required.try_into().ok()?,
+            balance: e.balance.try_into().ok()?,
+        },
+        Trainer::MalformedRelay(e) => {
+            return Some(Revert::MalformedRelay {
+                offset: e.offset.try_into().ok()?,
+            });
+        }
+        Trainer::GasTooLow(e) => {
+            return Some(Revert::GasTooLow {
+                left: e.left,
+                gas_per_batch: e.gasPerBatch,
+            });
+        }
+        Trainer::Expired(e) => Rejection::Expired {
+            deadline: e.deadline.try_into().ok()?,
+            now: e.time.try_into().ok()?,
+        },
+        Trainer::NonceUsed(e) => Rejection::NonceUsed {
+            author: e.author,
+            nonce: e.nonce.try_into().ok()?,
+        },
+        Trainer::PriceTooHigh(e) => Rejection::PriceTooHigh {
+            price: e.price.try_into().ok()?,
+            max_deposit: e.maxDeposit.try_into().ok()?,
+        },
+        Trainer::InvalidSignature(e) => Rejection::InvalidSignature { author: e.author },
+        Trainer::ClassifierFailed(_) => Rejection::ClassifierFailed,
+        Trainer::NoClaims(_) => Rejection::NoClaims,
+        Trainer::MalformedClaims(e) => {
+            return Some(Revert::MalformedClaims {
+                offset: e.offset.try_into().ok()?,
+            });
+        }
         Trainer::UnknownContribution(e) => Rejection::UnknownContribution {
             batch: e.batch.try_into().ok()?,
-            leaf: e.leaf,
         },
         Trainer::NothingLeft(e) => Rejection::NothingLeft {
             position: e.position.try_into().ok()?,
-        },
-        Trainer::NotAuthor(e) => Rejection::NotAuthor {
-            caller: e.caller,
-            author: e.author,
         },
         Trainer::OwnContribution(e) => Rejection::OwnContribution { author: e.author },
         Trainer::TooEarly(e) => Rejection::TooEarly {

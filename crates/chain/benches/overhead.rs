@@ -193,6 +193,10 @@ impl Chain for Bare {
         "bare loop"
     }
 
+    fn chain_id(&self) -> u64 {
+        self.evm.ctx.cfg.chain_id
+    }
+
     fn now(&self) -> u64 {
         self.now
     }

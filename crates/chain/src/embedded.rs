@@ -26,7 +26,38 @@ pub struct Config {
     pub gas_price: u128,
 }
 
-/// An EVM (revm, Osaka rules) in the process, with all its state in memory.
+/// By which of Ethereum's rules an [`Embedded`] chain runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rules {
+    /// Those since December 2025.
+    #[default]
+    Osaka,
+    /// Those of the next fork, as revm has them: new state costs far more gas, and what it costs does not
+    /// count towards [`TRANSACTION_GAS_LIMIT`] (EIP-8037). A transaction may be given more gas than that,
+    /// and needs it where it creates much, such as the implementations.
+    Amsterdam,
+}
+
+impl Rules {
+    fn spec(self) -> SpecId {
+        match self {
+            Self::Osaka => SpecId::OSAKA,
+            Self::Amsterdam => SpecId::AMSTERDAM,
+        }
+    }
+
+    /// The most gas that a transaction may be given.
+    #[must_use]
+    pub fn gas_limit(self) -> u64 {
+        match self {
+            Self::Osaka => TRANSACTION_GAS_LIMIT,
+            // As much as a block may use, which the fork does not set: enough to create any contract.
+            Self::Amsterdam => 200_000_000,
+        }
+    }
+}
+
+/// An EVM (revm) in the process, with all its state in memory.
 ///
 /// The state lives in revm's own journal from the first transaction to the last: nothing is copied
 /// to a database and back between transactions, which is why a transaction here costs less than in
@@ -41,19 +72,25 @@ impl Embedded {
     /// The chain id of development chains.
     pub const CHAIN_ID: u64 = 31_337;
 
-    /// An empty chain.
+    /// An empty chain by the rules of Osaka.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        Self::with_rules(config, Rules::Osaka)
+    }
+
+    /// An empty chain by some rules.
+    #[must_use]
+    pub fn with_rules(config: Config, rules: Rules) -> Self {
         let context = Context::mainnet()
             .modify_cfg_chained(|cfg| {
                 cfg.chain_id = Self::CHAIN_ID;
-                cfg.set_spec_and_mainnet_gas_params(SpecId::OSAKA);
+                cfg.set_spec_and_mainnet_gas_params(rules.spec());
             })
             .modify_block_chained(|block| {
                 block.timestamp = U256::from(config.start);
                 // Fees go to an address of their own, so that they can be told from everything else.
                 block.beneficiary = Address::repeat_byte(0xfe);
-                block.gas_limit = TRANSACTION_GAS_LIMIT;
+                block.gas_limit = rules.gas_limit();
             });
         Self {
             evm: context.build_mainnet(),
@@ -89,6 +126,10 @@ impl Embedded {
 impl Chain for Embedded {
     fn name(&self) -> &'static str {
         "embedded"
+    }
+
+    fn chain_id(&self) -> u64 {
+        Self::CHAIN_ID
     }
 
     fn now(&self) -> u64 {

@@ -8,7 +8,7 @@ mod embedded;
 mod error;
 
 pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy};
-pub use embedded::{Config, Embedded};
+pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
@@ -24,6 +24,9 @@ pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
 pub trait Chain {
     /// The kind of chain, as shown to users: `embedded`.
     fn name(&self) -> &'static str;
+
+    /// What signatures name the chain by (EIP-155).
+    fn chain_id(&self) -> u64;
 
     /// The time that the next transaction will see, in Unix seconds.
     fn now(&self) -> u64;

@@ -1,6 +1,6 @@
 //! The arguments of the command line.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -24,6 +24,7 @@ Examples:
   cotrain simulate movie-reviews --seed 7               the same with other chances
   cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
   cotrain simulate my/own.toml --out results            a scenario of your own
+  cotrain simulate --relay 20                           20 signed contributions a transaction
   cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
 In summary.json and with --json, `reports` counts late claims too: all that was taken of the
@@ -76,10 +77,22 @@ pub(crate) struct Simulate {
     /// Where the scenario's data files are [default: where the scenario says]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Where to put the results [default: runs/SCENARIO-SEED]
+    /// Relay N signed contributions in one transaction, and show the gas saved
     ///
-    /// Results of the same scenario and seed are replaced there; a directory with anything else in
-    /// it is left alone, which is an error.
+    /// Agents prepay and sign; a relayer collects N contributions before it sends them, as many of
+    /// them as fit into a transaction. Each agent makes all claims of its turn together. Without
+    /// this, each contribution and each claim is a transaction of its own.
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = relay,
+        allow_negative_numbers = true
+    )]
+    pub(crate) relay: Option<NonZeroUsize>,
+    /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]
+    ///
+    /// Results of the same scenario, seed and --relay are replaced there; a directory with anything
+    /// else in it is left alone, which is an error.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print one JSON object to stdout instead of the summary for people
@@ -88,6 +101,14 @@ pub(crate) struct Simulate {
     /// Write nothing to stderr but an error
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+fn relay(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| {
+        "how many contributions to relay in one transaction is wanted, 1 or more; \
+         leave --relay out to send each by itself"
+            .to_owned()
+    })
 }
 
 /// List the scenarios that come with cotrain

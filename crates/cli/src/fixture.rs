@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cotrain_simulator::run::{
-    Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Run, SeriesRow,
+    Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
 };
 
 const UNIT: u128 = 1_000_000_000_000_000_000;
@@ -51,6 +51,7 @@ pub(crate) fn run() -> Run {
             contributions: 118_800_000,
             claims: 136_200_000,
         },
+        relay: None,
         data: DataSizes {
             initial: 664,
             remaining: 7_636,
@@ -64,6 +65,24 @@ pub(crate) fn run() -> Run {
         end: End::Settled,
         digest: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
         wall: Duration::from_millis(3_210),
+    }
+}
+
+/// The same with 20 contributions a transaction.
+pub(crate) fn relayed() -> Run {
+    Run {
+        relay: Some(Relay {
+            size: 20,
+            relays: 61,
+            claims: 212,
+            prepayments: 5,
+            contributions_alone: 165_600_000,
+            claims_alone: 187_200_000,
+            prepaying: 250_000,
+            unsent: 0,
+            fees: 0,
+        }),
+        ..run()
     }
 }
 

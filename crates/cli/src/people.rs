@@ -2,14 +2,14 @@
 
 use console::{Alignment, Color, Term, measure_text_width, pad_str, style};
 use cotrain_simulator::{
-    run::{AgentOutcome, End, Run, percent},
+    run::{AgentOutcome, End, Relay, Run, percent},
     tables::days,
 };
 use indicatif::HumanCount;
 
 use crate::{
     chart::{Chart, Dash, Line},
-    summary::{gas_per_contribution, unclaimed},
+    summary::{claims, each, gas_per_contribution, unclaimed},
 };
 
 const WIDTH: usize = 80;
@@ -181,10 +181,60 @@ fn totals(run: &Run) -> Vec<String> {
         ),
         ("digest", run.digest.clone()),
     ];
+    if let Some(relay) = run.relay {
+        let lines = relaying(run, relay).into_iter().enumerate();
+        rows.extend(lines.map(|(place, line)| (if place == 0 { "relaying" } else { "" }, line)));
+    }
     rows.extend(clamped(run).map(|clamped| ("encoding", clamped)));
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
         .collect()
+}
+
+/// What relaying did and saved, line by line.
+pub(crate) fn relaying(run: &Run, relay: Relay) -> Vec<String> {
+    let compared = |things: &str, number: u64, transactions: u64, together: u64, alone: u64| {
+        format!(
+            "{things} in {} transactions: {} gas each, alone {}",
+            count(transactions),
+            count(each(together, number)),
+            count(each(alone, number))
+        )
+    };
+    let alone = relay.contributions_alone + relay.claims_alone;
+    let mut lines = vec![
+        compared(
+            "contributions",
+            run.counts.contributions,
+            relay.relays,
+            run.gas.contributions,
+            relay.contributions_alone,
+        ),
+        compared(
+            "claims",
+            claims(run),
+            relay.claims,
+            run.gas.claims,
+            relay.claims_alone,
+        ),
+        format!(
+            "prepaid {} times, {} gas",
+            count(relay.prepayments),
+            count(relay.prepaying)
+        ),
+        format!(
+            "saved {} of {} gas",
+            share(relay.saved_percent(run.gas) / 100.0),
+            count(alone)
+        ),
+    ];
+    lines.extend((relay.unsent > 0).then(|| {
+        format!(
+            "{} signed contributions were never sent",
+            count(relay.unsent)
+        )
+    }));
+    lines
 }
 
 /// How much of the data the encoding has changed, where it has.
@@ -343,6 +393,33 @@ mod tests {
             └┬────────────────┬────────────────┬────────────────┬────────────────┬
              0                2                4                6                8 days
         ");
+    }
+
+    #[test]
+    fn what_relaying_saved_is_told() {
+        let mut run = fixture::relayed();
+        let told = |run: &Run| {
+            let rows = totals(run);
+            let from = rows.iter().position(|row| row.starts_with("relaying"));
+            rows[from.expect("told")..].join("\n")
+        };
+        insta::assert_snapshot!(told(&run), @r"
+        relaying      contributions in 61 transactions: 99,000 gas each, alone 138,000
+                      claims in 212 transactions: 116,410 gas each, alone 160,000
+                      prepaid 5 times, 250,000 gas
+                      saved 27.7 % of 352,800,000 gas
+        ");
+        run.relay = run.relay.map(|relay| Relay {
+            unsent: 3,
+            claims_alone: 0,
+            ..relay
+        });
+        let told = told(&run);
+        assert!(told.contains("saved -54.1 % of 165,600,000 gas"), "{told}");
+        assert!(
+            told.ends_with("3 signed contributions were never sent"),
+            "{told}"
+        );
     }
 
     #[test]

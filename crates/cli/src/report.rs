@@ -8,8 +8,8 @@ use minijinja::{AutoEscape, Environment, Value, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    people::{character, clamped, count, early_end, share},
-    summary::gas_per_contribution,
+    people::{character, clamped, count, early_end, relaying, share},
+    summary::{claims, gas_per_contribution},
 };
 
 const TEMPLATE: &str = include_str!("../assets/report.html");
@@ -64,6 +64,7 @@ struct Page<'a> {
     table: Vec<Row>,
     /// Whether the table leaves rows out.
     thinned: bool,
+    relaying: Option<Vec<String>>,
     chart: Chart<'a>,
 }
 
@@ -92,6 +93,7 @@ impl<'a> Page<'a> {
                 .map(|row| Row::of(run, row))
                 .collect(),
             thinned: run.series.len() > ROWS,
+            relaying: run.relay.map(|relay| relaying(run, relay)),
             chart: Chart::of(run),
         }
     }
@@ -108,7 +110,7 @@ struct Figure {
 fn figures(run: &Run) -> Vec<Figure> {
     let it = run.counts;
     let figure = |name, value, note| Figure { name, value, note };
-    vec![
+    let mut figures = vec![
         figure(
             "accuracy at the end",
             share(run.accuracy.last),
@@ -126,7 +128,7 @@ fn figures(run: &Run) -> Vec<Figure> {
         ),
         figure(
             "claims",
-            count(it.refunds + it.reports + it.late_claims),
+            count(claims(run)),
             format!(
                 "{} refunds, {} reports, {} late",
                 count(it.refunds),
@@ -148,7 +150,18 @@ fn figures(run: &Run) -> Vec<Figure> {
             format!("{:.1}", days(run.seconds)),
             format!("in {:.1} s", run.wall.as_secs_f64()),
         ),
-    ]
+    ];
+    figures.extend(run.relay.map(|relay| {
+        figure(
+            "gas saved by relaying",
+            share(relay.saved_percent(run.gas) / 100.0),
+            format!(
+                "{} alone in a transaction each",
+                count(relay.contributions_alone + relay.claims_alone)
+            ),
+        )
+    }));
+    figures
 }
 
 #[derive(Serialize)]

@@ -4,8 +4,9 @@
 //! link, or be where the user's shell stands.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, ErrorKind, Write},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -32,6 +33,37 @@ const SUMMARY: &str = "summary.json";
 /// How names of files begin and end that are not complete yet.
 const UNFINISHED: (&str, &str) = (".cotrain-", ".partial");
 
+/// What, with the scenario, makes runs the same: a summary tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Identity {
+    seed: u64,
+    relay: Option<Relay>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+struct Relay {
+    size: usize,
+}
+
+impl Identity {
+    pub(crate) fn new(seed: u64, relay: Option<NonZeroUsize>) -> Self {
+        Self {
+            seed,
+            relay: relay.map(|size| Relay { size: size.get() }),
+        }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}", self.seed)?;
+        match self.relay {
+            Some(Relay { size }) => write!(f, " and --relay {size}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A directory that is there, can be written, and holds nothing but results of the same run.
 #[derive(Debug)]
 pub(crate) struct Results {
@@ -42,16 +74,16 @@ pub(crate) struct Results {
 
 impl Results {
     /// Makes sure before a run that its results can go to `directory`, which is named after
-    /// scenario and seed: results that are there are of an earlier run of it, and replaced.
+    /// scenario, seed and relaying: results that are there are of an earlier run of it, and replaced.
     pub(crate) fn prepare_own(directory: &Path) -> Result<Self, Failure> {
         Self::prepare_unless(directory, foreign(directory).map(Result::err))
     }
 
     /// Makes sure before a run that its results can go to `directory`, which the user has named.
-    /// `scenario` is the text of the scenario: with the seed, it tells whether results that are
-    /// there may be replaced.
-    pub(crate) fn prepare(directory: &Path, scenario: &str, seed: u64) -> Result<Self, Failure> {
-        Self::prepare_unless(directory, obstacle(directory, scenario, seed))
+    /// `scenario` is the text of the scenario: with `of`, it tells whether results that are there
+    /// may be replaced.
+    pub(crate) fn prepare(directory: &Path, scenario: &str, of: Identity) -> Result<Self, Failure> {
+        Self::prepare_unless(directory, obstacle(directory, scenario, of))
     }
 
     fn prepare_unless(
@@ -63,7 +95,7 @@ impl Results {
         let obstacle = obstacle.with_context(failed).map_err(Failure::Mistake)?;
         if let Some(obstacle) = obstacle {
             return Err(Failure::Mistake(anyhow!(
-                "{shown} holds {obstacle}; only results of the same scenario and seed are \
+                "{shown} holds {obstacle}; only results of the same scenario, seed and --relay are \
                  replaced: name another directory with --out, or empty this one"
             )));
         }
@@ -162,11 +194,7 @@ fn foreign(directory: &Path) -> io::Result<Result<bool, String>> {
 ///
 /// Results without a summary are of a run that was interrupted while it wrote them, and need no
 /// care.
-fn obstacle(directory: &Path, scenario: &str, seed: u64) -> io::Result<Option<String>> {
-    #[derive(Deserialize)]
-    struct Identity {
-        seed: u64,
-    }
+fn obstacle(directory: &Path, scenario: &str, of: Identity) -> io::Result<Option<String>> {
     match foreign(directory)? {
         Ok(true) => return Ok(None),
         Ok(false) => {}
@@ -182,9 +210,12 @@ fn obstacle(directory: &Path, scenario: &str, seed: u64) -> io::Result<Option<St
     let Some(summary) = if_there(fs::read(directory.join(SUMMARY)))? else {
         return Ok(None);
     };
-    Ok(match serde_json::from_slice(&summary) {
-        Ok(Identity { seed: of }) if of == seed => None,
-        Ok(Identity { seed: of }) => Some(format!("results with seed {of}")),
+    Ok(match serde_json::from_slice::<Identity>(&summary) {
+        Ok(there) if there == of => None,
+        Ok(there) if there.seed == of.seed && there.relay.is_none() => {
+            Some(format!("results with {there} and without --relay"))
+        }
+        Ok(there) => Some(format!("results with {there}")),
         Err(_) => Some(format!("a {SUMMARY} without a seed")),
     })
 }
@@ -203,6 +234,10 @@ mod tests {
     use super::*;
 
     const SEED: u64 = 7;
+    const OF: Identity = Identity {
+        seed: SEED,
+        relay: None,
+    };
     const TEXT: &str = "description = \"a scenario\"\n";
 
     #[test]
@@ -211,7 +246,7 @@ mod tests {
         let out = home.path().join("mine-7");
         let results = Results::prepare_own(&out).expect("free");
         results.write(&files("one")).expect("written");
-        Results::prepare(&out, "another text", SEED).expect_err("results of another scenario");
+        Results::prepare(&out, "another text", OF).expect_err("results of another scenario");
         Results::prepare_own(&out).expect("free");
         fs::write(out.join("notes"), "mine").expect("written");
         Results::prepare_own(&out).expect_err("something else");
@@ -247,11 +282,11 @@ mod tests {
     }
 
     fn prepared(out: &Path) -> Results {
-        Results::prepare(out, TEXT, SEED).expect("free")
+        Results::prepare(out, TEXT, OF).expect("free")
     }
 
     fn mistake(out: &Path) -> String {
-        let failure = Results::prepare(out, TEXT, SEED).expect_err("not free");
+        let failure = Results::prepare(out, TEXT, OF).expect_err("not free");
         assert!(matches!(failure, Failure::Mistake(_)));
         let said = format!("{:#}", failure.error());
         said.replace(&out.display().to_string(), "OUT")
@@ -282,12 +317,13 @@ mod tests {
             assert_eq!(names(out.path()), before);
             said
         };
-        insta::assert_snapshot!(refused(&|out| put(out, "thesis.tex", "")), @"OUT holds `thesis.tex`; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
+        insta::assert_snapshot!(refused(&|out| put(out, "thesis.tex", "")), @"OUT holds `thesis.tex`; only results of the same scenario, seed and --relay are replaced: name another directory with --out, or empty this one");
         let holds = |fill: &dyn Fn(&Path)| {
             let said = refused(fill);
             said.split(';').next().unwrap_or_default().to_owned()
         };
         insta::assert_snapshot!(holds(&|out| put(out, SUMMARY, r#"{"seed":8}"#)), @"OUT holds results with seed 8");
+        insta::assert_snapshot!(holds(&|out| put(out, SUMMARY, r#"{"seed":7,"relay":{"size":20}}"#)), @"OUT holds results with seed 7 and --relay 20");
         insta::assert_snapshot!(holds(&|out| put(out, SUMMARY, "{}")), @"OUT holds a summary.json without a seed");
         insta::assert_snapshot!(holds(&|out| put(out, SCENARIO, "gas_price = 1")), @"OUT holds results of another scenario");
         insta::assert_snapshot!(holds(&|out| fs::remove_file(out.join(SCENARIO)).expect("removed")), @"OUT holds files of results, but no scenario.toml");

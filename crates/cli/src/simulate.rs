@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     output::{self, Narrator},
     people, report,
-    results::{self, Results},
+    results::{self, Identity, Results},
     summary::Summary,
 };
 
@@ -24,10 +24,13 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         "scenario checked"
     );
     let (out, results) = if let Some(out) = &arguments.out {
-        let results = Results::prepare(out, scenario.text(), arguments.seed)?;
+        let of = Identity::new(arguments.seed, arguments.relay);
+        let results = Results::prepare(out, scenario.text(), of)?;
         (out.clone(), results)
     } else {
-        let name = format!("{}-{}", scenario.name(), arguments.seed);
+        let relay = arguments.relay.map(|size| format!("-relay-{size}"));
+        let relay = relay.unwrap_or_default();
+        let name = format!("{}-{}{relay}", scenario.name(), arguments.seed);
         let out = PathBuf::from("runs").join(name);
         let results = Results::prepare_own(&out)?;
         (out, results)
@@ -36,6 +39,7 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
     let options = Options {
         seed: arguments.seed,
         data_dir: arguments.data.clone(),
+        relay: arguments.relay,
     };
     let bar = narrator.bar();
     let run = simulate(&scenario, &options, &mut |progress| bar.show(progress));
@@ -90,11 +94,13 @@ fn command(arguments: &args::Simulate) -> String {
         .data
         .as_ref()
         .map(|data| format!(" --data {}", quoted(&data.to_string_lossy())));
+    let relay = arguments.relay.map(|size| format!(" --relay {size}"));
     format!(
-        "cotrain simulate {} --seed {}{}",
+        "cotrain simulate {} --seed {}{}{}",
         quoted(&arguments.scenario),
         arguments.seed,
-        data.unwrap_or_default()
+        data.unwrap_or_default(),
+        relay.unwrap_or_default()
     )
 }
 
@@ -109,6 +115,8 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     #[test]
@@ -117,11 +125,12 @@ mod tests {
             scenario: "it's mine.toml".to_owned(),
             seed: 5,
             data: Some(PathBuf::from("/data/imdb")),
+            relay: NonZeroUsize::new(100),
             out: Some(PathBuf::from("elsewhere")),
             json: true,
             quiet: true,
         };
-        let pasted = r"cotrain simulate 'it'\''s mine.toml' --seed 5 --data /data/imdb";
+        let pasted = r"cotrain simulate 'it'\''s mine.toml' --seed 5 --data /data/imdb --relay 100";
         assert_eq!(command(&arguments), pasted);
     }
 }

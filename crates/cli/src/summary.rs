@@ -18,6 +18,8 @@ pub(crate) struct Summary<'a> {
     reports: u64,
     transactions: u64,
     gas: Gas,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<Relay>,
     accuracy: Accuracy,
     #[serde(serialize_with = "by_name")]
     balances: &'a [AgentOutcome],
@@ -32,6 +34,71 @@ pub(crate) struct Summary<'a> {
 struct Gas {
     total: u64,
     per_contribution: u64,
+}
+
+/// What relaying did and saved.
+#[derive(Debug, Serialize)]
+struct Relay {
+    /// Contributions a transaction, as wanted with `--relay`.
+    size: u64,
+    /// Contributions that were signed and never sent.
+    unsent: u64,
+    contribution_transactions: u64,
+    claim_transactions: u64,
+    prepayments: u64,
+    contributions: Compared,
+    claims: Compared,
+    /// Gas of prepaying.
+    prepaying: u64,
+    /// Gas saved by all this, prepaying taken off.
+    saved: i64,
+    saved_percent: f64,
+    /// What the relayer got; a decimal number in a string.
+    fees_wei: String,
+}
+
+/// Gas, with others in a transaction and alone in one.
+#[derive(Debug, Serialize)]
+struct Compared {
+    together: u64,
+    alone: u64,
+    together_each: u64,
+    alone_each: u64,
+}
+
+impl Compared {
+    fn of(together: u64, alone: u64, count: u64) -> Self {
+        Self {
+            together,
+            alone,
+            together_each: each(together, count),
+            alone_each: each(alone, count),
+        }
+    }
+}
+
+impl Relay {
+    fn of(run: &Run) -> Option<Self> {
+        let relay = run.relay?;
+        let claims = claims(run);
+        Some(Self {
+            size: relay.size,
+            unsent: relay.unsent,
+            contribution_transactions: relay.relays,
+            claim_transactions: relay.claims,
+            prepayments: relay.prepayments,
+            contributions: Compared::of(
+                run.gas.contributions,
+                relay.contributions_alone,
+                run.counts.contributions,
+            ),
+            claims: Compared::of(run.gas.claims, relay.claims_alone, claims),
+            prepaying: relay.prepaying,
+            saved: relay.saved(run.gas),
+            saved_percent: relay.saved_percent(run.gas),
+            fees_wei: relay.fees.to_string(),
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +123,7 @@ impl<'a> Summary<'a> {
                 total: run.gas.total,
                 per_contribution: gas_per_contribution(run),
             },
+            relay: Relay::of(run),
             accuracy: Accuracy {
                 initial: run.accuracy.initial,
                 r#final: run.accuracy.last,
@@ -90,10 +158,17 @@ pub(crate) fn unclaimed(run: &Run) -> u64 {
 
 /// Gas of a contribution on average, to the nearest; 0 where there is none.
 pub(crate) fn gas_per_contribution(run: &Run) -> u64 {
-    let count = run.counts.contributions;
-    (run.gas.contributions + count / 2)
-        .checked_div(count)
-        .unwrap_or(0)
+    each(run.gas.contributions, run.counts.contributions)
+}
+
+/// The mean, to the nearest; 0 of none.
+pub(crate) fn each(gas: u64, count: u64) -> u64 {
+    (gas + count / 2).checked_div(count).unwrap_or(0)
+}
+
+/// Refunds, reports and late claims.
+pub(crate) fn claims(run: &Run) -> u64 {
+    run.counts.refunds + run.counts.reports + run.counts.late_claims
 }
 
 /// Agents as an object, in the order of the scenario.

@@ -154,11 +154,19 @@ fn help_teaches() {
           --data <DIR>
               Where the scenario's data files are [default: where the scenario says]
 
-          --out <DIR>
-              Where to put the results [default: runs/SCENARIO-SEED]
+          --relay <N>
+              Relay N signed contributions in one transaction, and show the gas saved
               
-              Results of the same scenario and seed are replaced there; a directory with anything else
-              in it is left alone, which is an error.
+              Agents prepay and sign; a relayer collects N contributions before it sends them, as many
+              of them as fit into a transaction. Each agent makes all claims of its turn together.
+              Without this, each contribution and each claim is a transaction of its own.
+
+          --out <DIR>
+              Where to put the results [default: runs/SCENARIO-SEED, with --relay
+              runs/SCENARIO-SEED-relay-N]
+              
+              Results of the same scenario, seed and --relay are replaced there; a directory with
+              anything else in it is left alone, which is an error.
 
           --json
               Print one JSON object to stdout instead of the summary for people
@@ -181,6 +189,7 @@ fn help_teaches() {
       cotrain simulate movie-reviews --seed 7               the same with other chances
       cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
       cotrain simulate my/own.toml --out results            a scenario of your own
+      cotrain simulate --relay 20                           20 signed contributions a transaction
       cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
     In summary.json and with --json, `reports` counts late claims too: all that was taken of the
@@ -204,7 +213,9 @@ fn help_teaches() {
     Options:
           --seed <N>    The seed of everything random [default: 1]
           --data <DIR>  Where the scenario's data files are [default: where the scenario says]
-          --out <DIR>   Where to put the results [default: runs/SCENARIO-SEED]
+          --relay <N>   Relay N signed contributions in one transaction, and show the gas saved
+          --out <DIR>   Where to put the results [default: runs/SCENARIO-SEED, with --relay
+                        runs/SCENARIO-SEED-relay-N]
           --json        Print one JSON object to stdout instead of the summary for people
           --quiet       Write nothing to stderr but an error
       -h, --help        Print help (see more with '--help')
@@ -257,6 +268,18 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
     ");
     insta::assert_snapshot!(said(&["simulate", "--seed", "-3"]), @r"
     error: invalid value '-3' for '--seed <N>': invalid digit found in string
+
+    For more information, try '--help'.
+    ");
+    for none in ["0", "-1", "many"] {
+        let said = said(&["simulate", "--relay", none]);
+        assert!(
+            said.contains("1 or more; leave --relay out to send each by itself"),
+            "{said}"
+        );
+    }
+    insta::assert_snapshot!(said(&["simulate", "--relay", "0"]), @r"
+    error: invalid value '0' for '--relay <N>': how many contributions to relay in one transaction is wanted, 1 or more; leave --relay out to send each by itself
 
     For more information, try '--help'.
     ");
@@ -325,6 +348,38 @@ fn json_is_one_object_with_exactly_these_keys() {
 }
 
 #[test]
+fn relaying_has_a_directory_and_figures_of_its_own() {
+    let folder = Folder::new();
+    let json = folder
+        .run(&["simulate", "tiny.toml", "--relay", "5", "--json"])
+        .success();
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let relay = json["relay"].as_object().expect("an object");
+    let keys: Vec<_> = relay.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys.join(" "),
+        "claim_transactions claims contribution_transactions contributions fees_wei prepaying prepayments \
+         saved saved_percent size unsent"
+    );
+    assert_eq!((&relay["size"], &relay["unsent"]), (&5.into(), &0.into()));
+    assert!(relay["saved_percent"].as_f64() > Some(0.0), "{relay:?}");
+    assert!(folder.path("runs/tiny-1-relay-5/summary.json").exists());
+    let report = String::from_utf8(folder.read("runs/tiny-1-relay-5/report.html"));
+    assert!(report.expect("UTF-8").contains("--seed 1 --relay 5"));
+
+    let arguments = ["simulate", "tiny.toml", "--out", "results"];
+    let relaying = |size| [&arguments[..], &["--relay", size]].concat();
+    folder.run(&relaying("5")).success();
+    folder.run(&relaying("5")).success();
+    let held = |arguments: &[&str]| {
+        let said = folder.run(arguments).mistake();
+        said.split(';').next().unwrap_or_default().to_owned()
+    };
+    insta::assert_snapshot!(held(&relaying("6")), @"error: results holds results with seed 1 and --relay 5");
+    insta::assert_snapshot!(held(&arguments), @"error: results holds results with seed 1 and --relay 5");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_files() {
     let folder = Folder::new();
     for out in ["first", "second"] {
@@ -379,7 +434,7 @@ fn results_of_the_same_run_are_replaced_and_others_kept() {
     let said = folder
         .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "results"])
         .mistake();
-    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
+    insta::assert_snapshot!(said, @"error: results holds results with seed 1; only results of the same scenario, seed and --relay are replaced: name another directory with --out, or empty this one");
     assert_eq!(folder.read("results/summary.json"), before);
 }
 
@@ -401,7 +456,7 @@ fn an_edited_scenario_replaces_its_own_results_and_no_others() {
     let said = folder
         .run(&["simulate", "tiny.toml", "--out", "kept"])
         .mistake();
-    insta::assert_snapshot!(said, @"error: kept holds results of another scenario; only results of the same scenario and seed are replaced: name another directory with --out, or empty this one");
+    insta::assert_snapshot!(said, @"error: kept holds results of another scenario; only results of the same scenario, seed and --relay are replaced: name another directory with --out, or empty this one");
     assert!(folder.read("kept/scenario.toml") == before);
     assert!(before != edited);
 }

@@ -2,8 +2,10 @@
 
 mod bayes;
 mod centroid;
+mod counts;
 mod perceptron;
 
+use alloy_primitives::U256;
 use cotrain_protocol::Rejection;
 use cotrain_protocol::classifier::{Classifier, Kind, Parameters};
 use cotrain_protocol::sample::{Encoding, Item};
@@ -50,7 +52,9 @@ pub struct Quantisation {
     /// The contract's number that stands for 1: of weights, sums or counts.
     pub scale: f64,
     /// The largest difference between a weight, intercept or smoothing of the model in floats and
-    /// what the contract has, in the units of the former. Counts and sums are always exact.
+    /// what the contract has, in the units of the former. Sums are always exact, and so are counts
+    /// up to 65,535; with larger ones, all are divided by the power of two that `scale` tells, and
+    /// rounded.
     pub max_abs_error: f64,
 }
 
@@ -235,6 +239,12 @@ fn learned_by_contract(
     let mut classifier = Classifier::new(parameters)?;
     classifier.learn(&items)?;
     Ok(classifier)
+}
+
+/// Lanes of 16 bits as the contract stores them: 16 a word, the first one the least significant.
+fn packed(lanes: impl Iterator<Item = [u8; 2]>) -> Vec<U256> {
+    let bytes: Vec<u8> = lanes.flatten().collect();
+    bytes.chunks(32).map(U256::from_le_slice).collect()
 }
 
 // Counts of samples are far below 2^52.

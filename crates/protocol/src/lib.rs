@@ -1,4 +1,5 @@
-//! The rules of cotrain, pure: sample codecs, learners in fixed point, deposits, settlement, records.
+//! The rules of cotrain, pure: sample codecs, learners in fixed point, deposits, signed batches,
+//! settlement, records.
 //!
 //! Everything here follows `docs/spec.md` to the bit, as the contracts do. Time, senders and money
 //! are arguments; there is no clock, no randomness, no I/O and no floating point.
@@ -7,8 +8,9 @@
 //! use alloy_primitives::Address;
 //! use cotrain_protocol::{
 //!     classifier::{Classifier, Parameters},
+//!     record::Record,
 //!     sample::{Item, encode_batch, encode_sparse},
-//!     trainer::{Incentive, Trainer, Waits, claims},
+//!     trainer::{Incentive, Trainer, Waits},
 //! };
 //!
 //! let [owner, contract, author] = [1, 2, 3].map(Address::with_last_byte);
@@ -19,16 +21,17 @@
 //! })?;
 //! let waits = Waits { refund: 86_400, owner_claim: 604_800, any_address_claim: 777_600 };
 //! let incentive = Incentive::DepositRefundTake { cost_weight: 1_000_000 };
-//! let mut trainer = Trainer::new(owner, contract, incentive, waits, model, 0)?;
+//! let mut trainer = Trainer::new(owner, 1, contract, incentive, waits, model, 0)?;
 //!
-//! let sample = encode_sparse(&[3, 14, 159]);
-//! let batch = encode_batch(&[Item { label: 1, sample: &sample }])?;
-//! let deposit = trainer.price(1, 600);
-//! let contributed = trainer.contribute(author, 600, deposit, &batch)?;
-//! assert_eq!(trainer.classifier().predict(&sample)?, 1);
+//! let [three, four] = [3, 4].map(|feature| encode_sparse(&[feature, 159]));
+//! let items = [&three, &four].map(|sample| Item { label: 1, sample });
+//! let deposit = trainer.price(2, 600);
+//! let contributed = trainer.contribute(author, 600, 2 * deposit, &encode_batch(&items)?)?;
+//! assert_eq!(trainer.classifier().predict(&three)?, 1);
 //!
-//! let claims = claims(contributed.batch, author, contributed.deposit, 600, &batch)?;
-//! assert_eq!(trainer.refund(author, 600 + 86_400, &claims[0])?, deposit);
+//! let record = Record::new(contributed.batch, deposit, 600, &[(author, items.to_vec())]);
+//! let refunded = trainer.refund(author, 600 + 86_400, &[record.claims(&[0, 1])])?;
+//! assert_eq!(refunded.paid, 2 * deposit);
 //! assert_eq!(trainer.held(), 0);
 //! # Ok::<(), cotrain_protocol::Rejection>(())
 //! ```

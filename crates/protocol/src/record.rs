@@ -1,36 +1,44 @@
-//! What is remembered of contributions: leaves, the root over a batch of them, and proofs.
-//!
-//! The tree is a flat complete binary tree: of `n` leaves, node `i` of `2n - 1` has the children
-//! `2i + 1` and `2i + 2`, and leaf `j` is node `2n - 2 - j`. A node is the hash of its children in
-//! ascending order, so proofs need no directions.
+//! What is remembered of contributions: one root for all that came in one transaction, and claims with
+//! the proof that they are on some of it.
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+mod tree;
 
-/// What the record of one contribution is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Leaf {
+use alloy_primitives::{
+    Address, B256, U256,
+    aliases::{U40, U96},
+    keccak256,
+};
+
+use crate::sample::Item;
+
+pub use self::tree::{MultiProof, Tree, verify_multi};
+
+/// One contribution as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contribution {
     /// Who contributed.
     pub author: Address,
     /// The label that was contributed.
     pub label: u16,
-    /// The hash of the sample's bytes.
-    pub sample_hash: B256,
-    /// In wei.
+    /// What was deposited for this contribution, in wei.
     pub deposit: u128,
-    /// In seconds.
+    /// When it was contributed, in seconds.
     pub time: u64,
-    /// Among all of the model's contributions, from 0.
+    /// Its position among all of the model's contributions, from 0.
     pub position: u64,
+    /// The bytes of the sample that was contributed.
+    pub sample: Vec<u8>,
 }
 
-impl Leaf {
+impl Contribution {
+    /// The hash by which the contribution is remembered:
     /// `keccak256(abi.encode(author, label, keccak256(sample), deposit, time, position))`.
     #[must_use]
-    pub fn hash(&self) -> B256 {
+    pub fn leaf(&self) -> B256 {
         let words = [
             self.author.into_word(),
             U256::from(self.label).into(),
-            self.sample_hash,
+            keccak256(&self.sample),
             U256::from(self.deposit).into(),
             U256::from(self.time).into(),
             U256::from(self.position).into(),
@@ -39,71 +47,143 @@ impl Leaf {
     }
 }
 
-/// The root over the leaves of a batch; a single leaf is its own root. Zero for no leaves.
-#[must_use]
-pub fn root(leaves: &[B256]) -> B256 {
-    Tree::new(leaves).root()
-}
-
-/// The siblings on the way from a leaf up to the root. None, of no use, where there is no such leaf.
-///
-/// [`Tree`] gives many proofs of one batch at the price of one.
-#[must_use]
-pub fn proof(leaves: &[B256], index: usize) -> Vec<B256> {
-    Tree::new(leaves).proof(index)
-}
-
-/// Whether the proof leads from the leaf to the root.
-#[must_use]
-pub fn verify(proof: &[B256], root: B256, leaf: B256) -> bool {
-    proof
-        .iter()
-        .fold(leaf, |node, sibling| parent(node, *sibling))
-        == root
-}
-
-/// All nodes over the leaves of a batch.
+/// All contributions of one transaction, and the tree over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tree(Vec<B256>);
+pub struct Record {
+    batch: u64,
+    contributions: Vec<Contribution>,
+    tree: Tree,
+}
 
-impl Tree {
-    /// Hashes the leaves up to the root.
+impl Record {
+    /// The record of what one transaction contributed, from what its event carries: the
+    /// position of the first contribution, the deposit of each in wei, the time in seconds, and in
+    /// order the authors with their items.
     #[must_use]
-    pub fn new(leaves: &[B256]) -> Self {
-        let inner = leaves.len().saturating_sub(1);
-        let mut nodes = vec![B256::ZERO; inner];
-        nodes.extend(leaves.iter().rev());
-        for node in (0..inner).rev() {
-            nodes[node] = parent(nodes[2 * node + 1], nodes[2 * node + 2]);
+    pub fn new(batch: u64, deposit: u128, time: u64, added: &[(Address, Vec<Item<'_>>)]) -> Self {
+        let items = added
+            .iter()
+            .flat_map(|(author, items)| items.iter().map(move |item| (*author, item)));
+        let contributions: Vec<_> = (batch..)
+            .zip(items)
+            .map(|(position, (author, item))| Contribution {
+                author,
+                label: item.label,
+                deposit,
+                time,
+                position,
+                sample: item.sample.to_vec(),
+            })
+            .collect();
+        let leaves: Vec<_> = contributions.iter().map(Contribution::leaf).collect();
+        Self {
+            batch,
+            tree: Tree::new(&leaves),
+            contributions,
         }
-        Self(nodes)
     }
 
-    /// The root; zero for no leaves.
+    /// The position of the first contribution, which names the batch.
+    #[must_use]
+    pub fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    /// In order of position.
+    #[must_use]
+    pub fn contributions(&self) -> &[Contribution] {
+        &self.contributions
+    }
+
+    /// By which the trainer remembers all of them; zero where there are none.
     #[must_use]
     pub fn root(&self) -> B256 {
-        self.0.first().copied().unwrap_or_default()
+        self.tree.root()
     }
 
-    /// The siblings on the way from a leaf up to the root, which is above no leaf that does not
-    /// exist.
+    /// Claims on the contributions at these positions, in any order, with their proof. Positions that
+    /// are not in this batch are passed over.
     #[must_use]
-    pub fn proof(&self, index: usize) -> Vec<B256> {
-        let mut siblings = Vec::new();
-        // A tree of n leaves has 2n - 1 nodes, so the last leaf is node n - 1.
-        if index > self.0.len() / 2 || self.0.is_empty() {
-            return siblings;
+    pub fn claims(&self, positions: &[u64]) -> Claims {
+        let mut indices: Vec<_> = positions
+            .iter()
+            .filter_map(|position| usize::try_from(position.checked_sub(self.batch)?).ok())
+            .filter(|index| *index < self.contributions.len())
+            .collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let MultiProof { proof, flags } = self.tree.multi_proof(&indices);
+        Claims {
+            batch: self.batch,
+            contributions: indices
+                .iter()
+                .map(|index| self.contributions[*index].clone())
+                .collect(),
+            proof,
+            flags,
         }
-        let mut node = self.0.len() - 1 - index;
-        while node > 0 {
-            // Left children are odd.
-            siblings.push(self.0[if node % 2 == 1 { node + 1 } else { node - 1 }]);
-            node = (node - 1) / 2;
-        }
-        siblings
     }
 }
 
-fn parent(a: B256, b: B256) -> B256 {
-    keccak256([a.min(b).0, a.max(b).0].as_flattened())
+/// Contributions of one batch that something is claimed of, and the proof of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The position of the batch's first contribution.
+    pub batch: u64,
+    /// In ascending order of position.
+    pub contributions: Vec<Contribution>,
+    /// The nodes of the multiproof.
+    pub proof: Vec<B256>,
+    /// The flags of the multiproof.
+    pub flags: Vec<bool>,
+}
+
+impl Claims {
+    /// A claim on a contribution that came alone in its transaction.
+    #[must_use]
+    pub fn alone(contribution: Contribution) -> Self {
+        Self {
+            batch: contribution.position,
+            contributions: vec![contribution],
+            proof: vec![],
+            flags: vec![],
+        }
+    }
+
+    /// As the contract takes them, one group after the other: `batch (8 bytes) | number of contributions (2) |
+    /// number of nodes (2) | contributions | flags | nodes (32 each)`, where a contribution is `author (20) |
+    /// deposit (12) | label (2) | time (5) | position (8) | length (2) | sample` and flags are bits from the
+    /// highest of the first byte on. No contract reads claims of more than 65,535 contributions or nodes, or of a longer
+    /// sample.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let length = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        let mut bytes = self.batch.to_be_bytes().to_vec();
+        bytes.extend(length(self.contributions.len()));
+        bytes.extend(length(self.proof.len()));
+        for one in &self.contributions {
+            bytes.extend(one.author);
+            bytes.extend(U96::saturating_from(one.deposit).to_be_bytes::<12>());
+            bytes.extend(one.label.to_be_bytes());
+            bytes.extend(U40::saturating_from(one.time).to_be_bytes::<5>());
+            bytes.extend(one.position.to_be_bytes());
+            bytes.extend(length(one.sample.len()));
+            bytes.extend(&one.sample);
+        }
+        for flags in self.flags.chunks(8) {
+            let bits = flags.iter().enumerate();
+            bytes.push(bits.fold(0, |byte, (place, flag)| {
+                byte | u8::from(*flag) << (7 - place)
+            }));
+        }
+        bytes.extend(self.proof.iter().flatten());
+        bytes
+    }
+
+    /// Whether these contributions are of the batch with that root.
+    #[must_use]
+    pub fn verify(&self, root: B256) -> bool {
+        let leaves: Vec<_> = self.contributions.iter().map(Contribution::leaf).collect();
+        verify_multi(&leaves, &self.proof, &self.flags, root)
+    }
 }

@@ -1,6 +1,6 @@
 //! What the contracts reject, and with which values.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::Address;
 use thiserror::Error;
 
 /// Why an action was rejected; nothing has changed then.
@@ -89,15 +89,45 @@ pub enum Rejection {
     /// A receiver refuses a payment. The rules alone never reject with this: only a chain knows.
     #[error("{to} refused a payment of {amount} wei")]
     PaymentFailed { to: Address, amount: u128 },
-    /// A claim whose proof does not lead to its batch's root.
-    #[error("no contribution in batch {batch} has the record {leaf}, or the proof is not its own")]
-    UnknownContribution { batch: u64, leaf: B256 },
+    /// A balance that would reach 2^96 wei.
+    #[error("the balance of {account} cannot hold as much; withdraw some of it first")]
+    BalanceOverflow { account: Address },
+    /// A withdrawal, or a signed batch with its fee, that the balance does not cover.
+    #[error("the balance is {balance} wei; this needs {required}, so deposit more first")]
+    BalanceTooLow { required: u128, balance: u128 },
+
+    /// A signed batch that comes too late.
+    #[error("it is {now}; this batch was to be relayed until {deadline}, so sign it anew")]
+    Expired { deadline: u64, now: u64 },
+    /// A signed batch whose nonce is used, cancelled, or 64 or more below the highest used one.
+    #[error("nonce {nonce} of {author} can no longer be used; sign the batch with the next one")]
+    NonceUsed { author: Address, nonce: u64 },
+    /// A signed batch whose author would have to deposit more than they allow.
+    #[error(
+        "each contribution needs {price} wei; its author deposits at most {max_deposit}, so relay it later \
+         or with fewer others"
+    )]
+    PriceTooHigh { price: u128, max_deposit: u128 },
+    /// A signed batch that its author has not signed.
+    #[error("{author} has not signed this batch for this trainer on this chain")]
+    InvalidSignature { author: Address },
+    /// A classifier that fails without saying why. The rules alone never reject with this: only a
+    /// chain knows.
+    #[error("the classifier failed without a reason; send more gas, or look at its code")]
+    ClassifierFailed,
+
+    /// Nothing is claimed.
+    #[error("there are no claims; name at least one contribution")]
+    NoClaims,
+    /// Claims whose proof does not lead to their batch's root.
+    #[error(
+        "these claims on batch {batch} and their proof do not lead to its root; rebuild both from the \
+         batch's event"
+    )]
+    UnknownContribution { batch: u64 },
     /// A claim on a contribution that has been settled completely.
     #[error("nothing is left of contribution {position}")]
     NothingLeft { position: u64 },
-    /// Somebody else than the author asks for a refund.
-    #[error("{caller} cannot have the refund of {author}'s contribution; report it instead")]
-    NotAuthor { caller: Address, author: Address },
     /// An author reports their own contribution.
     #[error("{author} cannot report their own contribution; ask for a refund instead")]
     OwnContribution { author: Address },

@@ -1,24 +1,31 @@
-//! The money and the records: contribute, then refund, report or claim late.
+//! The money and the records: contribute or relay, then refund, report or claim late.
 
+mod account;
 mod claim;
 mod incentive;
+mod relay;
 mod settlement;
+mod signed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
+use alloy_sol_types::Eip712Domain;
 
-use self::{claim::unproven, settlement::Settlement};
+use self::account::Account;
 use crate::{
     Rejection,
     classifier::{Classifier, Hosted},
-    record,
+    record::Record,
     sample::parse_batch,
 };
 
 pub use self::{
-    claim::{Claim, claims},
+    claim::Settled,
     incentive::{Incentive, Waits},
+    relay::{Accepted, Relayed},
+    settlement::{Settlement, Status},
+    signed::{SignedBatch, domain},
 };
 
 /// What a transaction contributed.
@@ -43,6 +50,7 @@ pub struct Contributed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trainer {
     owner: Address,
+    chain_id: u64,
     address: Address,
     incentive: Incentive,
     waits: Waits,
@@ -51,22 +59,24 @@ pub struct Trainer {
     last_contribution_time: u64,
     contribution_count: u64,
     total_good: u64,
-    good: BTreeMap<Address, u64>,
+    accounts: BTreeMap<Address, Account>,
     /// By the position of each batch's first contribution.
     roots: BTreeMap<u64, B256>,
-    /// By position, of the contributions that something was claimed of.
+    /// By position, of the contributions of which something was settled.
     settlements: BTreeMap<u64, Settlement>,
     /// Position and address of the reporters after the first one.
     later_reporters: BTreeSet<(u64, Address)>,
 }
 
 impl Trainer {
-    /// A trainer, which is the contract at `address`, and a model that it alone may teach.
+    /// A trainer, which is the contract at `address` on the chain `chain_id`, and a model that it alone
+    /// may teach.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] for the zero address.
     pub fn new(
         owner: Address,
+        chain_id: u64,
         address: Address,
         incentive: Incentive,
         waits: Waits,
@@ -74,7 +84,7 @@ impl Trainer {
         now: u64,
     ) -> Result<Self, Rejection> {
         let model = Hosted::new(owner, classifier);
-        let mut trainer = Self::with_model(owner, address, incentive, waits, model, now)?;
+        let mut trainer = Self::with_model(owner, chain_id, address, incentive, waits, model, now)?;
         trainer.model.close(owner, address)?;
         Ok(trainer)
     }
@@ -86,6 +96,7 @@ impl Trainer {
     /// [`Rejection::InvalidParameter`].
     pub fn with_model(
         owner: Address,
+        chain_id: u64,
         address: Address,
         incentive: Incentive,
         waits: Waits,
@@ -96,6 +107,7 @@ impl Trainer {
         incentive.validate()?;
         Ok(Self {
             owner,
+            chain_id,
             address,
             incentive,
             waits,
@@ -104,7 +116,7 @@ impl Trainer {
             last_contribution_time: now,
             contribution_count: 0,
             total_good: 0,
-            good: BTreeMap::new(),
+            accounts: BTreeMap::new(),
             roots: BTreeMap::new(),
             settlements: BTreeMap::new(),
             later_reporters: BTreeSet::new(),
@@ -130,9 +142,10 @@ impl Trainer {
         value: u128,
         batch: &[u8],
     ) -> Result<Contributed, Rejection> {
-        let count = parse_batch(batch)?.len() as u64;
+        let items = parse_batch(batch)?;
+        let count = items.len() as u64;
         let deposit = self.price(count, now);
-        // A deposit is below 2^92, and no batch has 2^36 items.
+        // A deposit is below 2^92, and nobody holds 2^36 items.
         let required = deposit.saturating_mul(count.into());
         let surplus = value
             .checked_sub(required)
@@ -141,15 +154,11 @@ impl Trainer {
                 sent: value,
             })?;
         let changed = self.model.learn(self.address, batch)?;
-        let position = self.contribution_count;
-        let claims = unproven(position, author, deposit, now, batch)?;
-        let leaves: Vec<_> = claims.iter().map(Claim::leaf).collect();
-        self.roots.insert(position, record::root(&leaves));
-        self.contribution_count += count;
-        self.last_contribution_time = now;
+        let record = Record::new(self.contribution_count, deposit, now, &[(author, items)]);
+        self.remember(&record, now);
         self.held += required;
         Ok(Contributed {
-            batch: position,
+            batch: record.batch(),
             count,
             deposit,
             surplus,
@@ -157,134 +166,33 @@ impl Trainer {
         })
     }
 
-    /// Gives the author all that is left, where the model now predicts the label; wei paid.
+    /// Adds wei to the balance of an account, whoever sends them.
     ///
     /// # Errors
-    /// Those of [`check_record`](Self::check_record), then of [`can_refund`](Self::can_refund).
-    pub fn refund(&mut self, caller: Address, now: u64, claim: &Claim) -> Result<u128, Rejection> {
-        self.check_record(claim)?;
-        let left = self.can_refund(caller, now, claim)?;
-        *self.good.entry(claim.author).or_default() += 1;
-        self.total_good += 1;
-        self.close(claim.position, left);
-        Ok(left)
+    /// [`Rejection::BalanceOverflow`].
+    pub fn deposit_to(&mut self, account: Address, amount: u128) -> Result<(), Rejection> {
+        self.credit(account, amount)?;
+        self.held += amount;
+        Ok(())
     }
 
-    /// Gives a reporter their share, where the model does not predict the label; wei paid.
+    /// Pays wei out of the caller's balance, to whomever they name.
     ///
     /// # Errors
-    /// Those of [`check_record`](Self::check_record), then of [`can_report`](Self::can_report).
-    pub fn report(&mut self, caller: Address, now: u64, claim: &Claim) -> Result<u128, Rejection> {
-        self.check_record(claim)?;
-        let share = self.can_report(caller, now, claim)?;
-        let settlement = self.settlements.entry(claim.position).or_default();
-        if settlement.first_reporter().is_none() {
-            settlement.set_first_reporter(caller);
-        } else {
-            self.later_reporters.insert((claim.position, caller));
-        }
-        if settlement.left(claim.deposit) == Some(share) {
-            self.close(claim.position, share);
-        } else {
-            settlement.take(share);
-            self.held = self.held.saturating_sub(share);
-        }
-        Ok(share)
+    /// [`Rejection::BalanceTooLow`].
+    pub fn withdraw(&mut self, caller: Address, amount: u128) -> Result<(), Rejection> {
+        let mut account = self.account(caller);
+        account.charge(amount)?;
+        self.accounts.insert(caller, account);
+        self.held = self.held.saturating_sub(amount);
+        Ok(())
     }
 
-    /// Gives whoever asks all that is left, when nobody else has settled it for long; wei paid.
-    ///
-    /// # Errors
-    /// Those of [`check_record`](Self::check_record), then of
-    /// [`can_claim_late`](Self::can_claim_late).
-    pub fn claim_late(
-        &mut self,
-        caller: Address,
-        now: u64,
-        claim: &Claim,
-    ) -> Result<u128, Rejection> {
-        self.check_record(claim)?;
-        let left = self.can_claim_late(caller, now, claim)?;
-        self.close(claim.position, left);
-        Ok(left)
-    }
-
-    /// Whether a claim is on something that was contributed: its proof leads to its batch's root.
-    ///
-    /// # Errors
-    /// [`Rejection::UnknownContribution`].
-    pub fn check_record(&self, claim: &Claim) -> Result<(), Rejection> {
-        claim.check(self.roots.get(&claim.batch).copied())
-    }
-
-    /// What a refund would pay now, in wei.
-    ///
-    /// This and its two siblings take the record for true, which needs no hashes: clients know where
-    /// they have a claim from. [`check_record`](Self::check_record) finds out where they do not.
-    ///
-    /// # Errors
-    /// [`Rejection::NothingLeft`], [`Rejection::NotAuthor`], [`Rejection::TooEarly`],
-    /// [`Rejection::PredictionDiffers`].
-    pub fn can_refund(&self, caller: Address, now: u64, claim: &Claim) -> Result<u128, Rejection> {
-        let left = self.left(claim)?;
-        let (author, label) = (claim.author, claim.label);
-        if caller != author {
-            return Err(Rejection::NotAuthor { caller, author });
-        }
-        check_time(now, claim.time, self.waits.refund)?;
-        let predicted = self.classifier().predict(&claim.sample)?;
-        if predicted != label {
-            return Err(Rejection::PredictionDiffers { label, predicted });
-        }
-        Ok(left)
-    }
-
-    /// What a report would pay now, in wei; takes the record for true.
-    ///
-    /// # Errors
-    /// [`Rejection::NothingLeft`], [`Rejection::OwnContribution`], [`Rejection::TooEarly`],
-    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`],
-    /// [`Rejection::PredictionAgrees`].
-    pub fn can_report(&self, caller: Address, now: u64, claim: &Claim) -> Result<u128, Rejection> {
-        let left = self.left(claim)?;
-        let (author, position, label) = (claim.author, claim.position, claim.label);
-        if caller == author {
-            return Err(Rejection::OwnContribution { author });
-        }
-        check_time(now, claim.time, self.waits.refund)?;
-        let good = self.good(caller);
-        if good == 0 {
-            return Err(Rejection::NoGoodContribution { caller });
-        }
-        if self.reported(position, caller) {
-            return Err(Rejection::AlreadyReported { position, caller });
-        }
-        if self.classifier().predict(&claim.sample)? == label {
-            return Err(Rejection::PredictionAgrees { label });
-        }
-        Ok(self
-            .incentive
-            .share(claim.deposit, left, good, self.total_good))
-    }
-
-    /// What a late claim would pay now, in wei; takes the record for true.
-    ///
-    /// # Errors
-    /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`].
-    pub fn can_claim_late(
-        &self,
-        caller: Address,
-        now: u64,
-        claim: &Claim,
-    ) -> Result<u128, Rejection> {
-        let left = self.left(claim)?;
-        let wait = if caller == self.owner {
-            self.waits.owner_claim
-        } else {
-            self.waits.any_address_claim
-        };
-        check_time(now, claim.time, wait)?;
-        Ok(left)
+    /// Makes a nonce of the caller's and all below it used, and so useless what was signed with them.
+    /// There are no nonces from 2^48 on.
+    pub fn cancel_nonces(&mut self, caller: Address, last: u64) {
+        let account = self.accounts.entry(caller).or_default();
+        account.nonces.cancel(last);
     }
 
     /// Who may claim late before others.
@@ -293,10 +201,22 @@ impl Trainer {
         self.owner
     }
 
+    /// The chain that the contract is on.
+    #[must_use]
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
     /// The contract's own address.
     #[must_use]
     pub fn address(&self) -> Address {
         self.address
+    }
+
+    /// What the authors of signed batches sign besides them.
+    #[must_use]
+    pub fn domain(&self) -> Eip712Domain {
+        domain(self.chain_id, self.address)
     }
 
     /// Who pays whom.
@@ -328,7 +248,7 @@ impl Trainer {
         &mut self.model
     }
 
-    /// What the contract holds, in wei: what is left of all deposits.
+    /// What the contract holds, in wei: what is left of all deposits, and all balances.
     #[must_use]
     pub fn held(&self) -> u128 {
         self.held
@@ -352,10 +272,23 @@ impl Trainer {
         self.total_good
     }
 
+    /// What an address has prepaid or been refunded, and not spent or withdrawn, in wei.
+    #[must_use]
+    pub fn balance(&self, account: Address) -> u128 {
+        self.account(account).balance
+    }
+
     /// How many of an author's contributions have been refunded.
     #[must_use]
     pub fn good(&self, author: Address) -> u64 {
-        self.good.get(&author).copied().unwrap_or_default()
+        self.account(author).good
+    }
+
+    /// Whether a nonce can no longer be used: nonces may be used in any order, but one that is 64 or more
+    /// below the highest used one counts as used. There are none from 2^48 on.
+    #[must_use]
+    pub fn nonce_used(&self, account: Address, nonce: u64) -> bool {
+        self.account(account).nonces.is_used(nonce)
     }
 
     /// The root of a batch; zero where no batch begins at this position.
@@ -364,50 +297,35 @@ impl Trainer {
         self.roots.get(&batch).copied().unwrap_or_default()
     }
 
-    /// `taken (96 bits, low) | first reporter (160 bits)` of a contribution; `taken` in wei, all ones
-    /// when closed.
+    /// What has been settled of a contribution.
     #[must_use]
-    pub fn settlement(&self, position: u64) -> U256 {
-        self.settled(position).word()
-    }
-
-    /// Whether a contribution is closed: nothing can be claimed of it any more.
-    #[must_use]
-    pub fn is_settled(&self, position: u64) -> bool {
-        self.settled(position).is_closed()
+    pub fn settlement(&self, position: u64) -> Settlement {
+        self.settlements.get(&position).copied().unwrap_or_default()
     }
 
     /// Whether somebody has reported a contribution.
     #[must_use]
     pub fn reported(&self, position: u64, reporter: Address) -> bool {
-        self.settled(position).first_reporter() == Some(reporter)
+        self.settlement(position).first_reporter == Some(reporter)
             || self.later_reporters.contains(&(position, reporter))
     }
 
-    fn settled(&self, position: u64) -> Settlement {
-        self.settlements.get(&position).copied().unwrap_or_default()
+    fn account(&self, address: Address) -> Account {
+        self.accounts.get(&address).copied().unwrap_or_default()
     }
 
-    /// In wei.
-    fn left(&self, claim: &Claim) -> Result<u128, Rejection> {
-        let position = claim.position;
-        self.settled(position)
-            .left(claim.deposit)
-            .ok_or(Rejection::NothingLeft { position })
-    }
-
-    /// Ends a contribution by paying `left` wei.
-    fn close(&mut self, position: u64, left: u128) {
-        self.settlements.entry(position).or_default().close();
-        self.held = self.held.saturating_sub(left);
-    }
-}
-
-fn check_time(now: u64, contributed: u64, wait: u64) -> Result<(), Rejection> {
-    let earliest = contributed.saturating_add(wait);
-    if now < earliest {
-        Err(Rejection::TooEarly { now, earliest })
-    } else {
+    /// Adds wei to a balance.
+    fn credit(&mut self, address: Address, amount: u128) -> Result<(), Rejection> {
+        let mut account = self.account(address);
+        account.credit(address, amount)?;
+        self.accounts.insert(address, account);
         Ok(())
+    }
+
+    /// Remembers what one transaction contributed.
+    fn remember(&mut self, record: &Record, now: u64) {
+        self.roots.insert(record.batch(), record.root());
+        self.contribution_count += record.contributions().len() as u64;
+        self.last_contribution_time = now;
     }
 }

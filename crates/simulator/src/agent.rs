@@ -2,7 +2,8 @@
 
 use std::f64::consts::TAU;
 
-use alloy_primitives::{Address, keccak256};
+use alloy_primitives::{Address, B256, Signature, keccak256};
+use k256::ecdsa::SigningKey;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -17,6 +18,7 @@ const OPTIMISM: f64 = 0.15;
 pub(crate) struct Worker {
     pub(crate) profile: Agent,
     pub(crate) address: Address,
+    key: SigningKey,
     chance: ChaCha8Rng,
 }
 
@@ -25,13 +27,22 @@ impl Worker {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         // A stream a place: 1000 agents at the most.
         chance.set_stream(place as u64 + 1);
-        let address =
-            Address::from_word(keccak256(format!("cotrain agent {place} {}", profile.name)));
+        let key = key(&format!("cotrain agent {place} {}", profile.name));
         Self {
             profile,
-            address,
+            address: Address::from_private_key(&key),
+            key,
             chance,
         }
+    }
+
+    /// Its signature, `r s v`: always the same one for a hash (RFC 6979).
+    pub(crate) fn sign(&self, hash: B256) -> Vec<u8> {
+        let signature = self
+            .key
+            .sign_prehash_recoverable(hash.as_slice())
+            .expect("a hash of 32 bytes, which is long enough");
+        Signature::from(signature).as_bytes().to_vec()
     }
 
     /// Seconds until its next turn: at least 1.
@@ -79,6 +90,18 @@ impl Worker {
         self.profile
             .deposit
             .is_some_and(|deposit| balance < least(deposit))
+    }
+}
+
+/// The key that belongs to a text: its hash. A hash that is no key, of which there are hardly any, is
+/// hashed again.
+fn key(text: &str) -> SigningKey {
+    let mut hash = keccak256(text);
+    loop {
+        if let Ok(key) = SigningKey::from_slice(hash.as_slice()) {
+            return key;
+        }
+        hash = keccak256(hash);
     }
 }
 

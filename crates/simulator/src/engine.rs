@@ -1,13 +1,18 @@
 //! The run itself: an event queue over simulated time.
 
-use std::{cmp::Reverse, collections::BinaryHeap, path::PathBuf, thread, time::Instant};
+mod relaying;
+
+use std::{
+    cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBuf, thread, time::Instant,
+};
 
 use cotrain_chain::{Config, Embedded};
 use cotrain_learning::accuracy;
 
+use self::relaying::Relayer;
 use crate::{
     agent::Worker,
-    economy::{Economy, Pending},
+    economy::{ClaimKind, Claimed, Economy, Pending, RELAYER, Sent},
     error::SimulateError,
     prepared::Prepared,
     run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Run, SeriesRow},
@@ -24,6 +29,9 @@ pub struct Options {
     pub seed: u64,
     /// Where the scenario's data files are; none: where the scenario says.
     pub data_dir: Option<PathBuf>,
+    /// How many signed contributions are collected and then relayed in one transaction; claims are
+    /// made together too. None: each contribution and each claim is a transaction of its own.
+    pub relay: Option<NonZeroUsize>,
 }
 
 /// How far a run is.
@@ -70,7 +78,7 @@ pub fn simulate(
             .enumerate()
             .map(|(place, agent)| Worker::new(agent.clone(), place, options.seed))
             .collect();
-        let mut engine = Engine::new(scenario, &data, economy, workers)?;
+        let mut engine = Engine::new(scenario, &data, economy, workers, options.relay)?;
         let end = engine.run(progress)?;
         let baseline = baseline
             .join()
@@ -92,6 +100,8 @@ struct Engine<'a> {
     outcomes: Vec<AgentOutcome>,
     /// Turns to come: the earliest first, at the same second the agent first in the scenario.
     turns: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Who sends what agents sign; none: they send it themselves.
+    relayer: Option<Relayer>,
     /// Contributions of which something is left, oldest first.
     pending: Vec<Pending>,
     /// The next sample to contribute.
@@ -112,6 +122,7 @@ impl<'a> Engine<'a> {
         data: &'a Prepared,
         mut economy: Economy<Embedded>,
         mut workers: Vec<Worker>,
+        relay: Option<NonZeroUsize>,
     ) -> Result<Self, SimulateError> {
         let mut turns = BinaryHeap::new();
         for (place, worker) in workers.iter_mut().enumerate() {
@@ -130,10 +141,15 @@ impl<'a> Engine<'a> {
             gas: 0,
         });
         let outcomes = outcomes.collect();
+        if relay.is_some() {
+            // Enough for any gas, and for trying contributions.
+            economy.fund(RELAYER, u128::MAX)?;
+        }
         let mut engine = Self {
             scenario,
             data,
             economy,
+            relayer: relay.map(|size| Relayer::new(size, workers.len())),
             workers,
             outcomes,
             turns,
@@ -160,10 +176,10 @@ impl<'a> Engine<'a> {
             let Some(Reverse((seconds, agent))) = self.turns.pop() else {
                 break (End::Settled, self.last_event());
             };
-            if self.pending.is_empty() && !self.work_is_left()? {
+            if self.pending.is_empty() && self.unsent() == 0 && !self.work_is_left()? {
                 break (End::Settled, self.last_event());
             }
-            if seconds - self.last_event() > patience {
+            if seconds - self.last_sign_of_life() > patience {
                 break (End::Stuck, self.last_event());
             }
             if seconds > self.scenario.limit {
@@ -171,10 +187,12 @@ impl<'a> Engine<'a> {
             }
             self.evaluate_before(seconds, progress)?;
             self.economy.set_time(START + seconds)?;
-            if self.next_sample < self.data.train.len() {
+            if self.relayer.is_some() {
+                self.relayed_turn(agent, seconds)?;
+            } else {
                 self.contribute(agent, seconds)?;
+                self.claim(agent, seconds)?;
             }
-            self.claim(agent, seconds)?;
             let wait = self.workers[agent].next_wait();
             self.turns.push(Reverse((seconds + wait, agent)));
         };
@@ -206,6 +224,17 @@ impl<'a> Engine<'a> {
         self.events.last().map_or(0, |event| event.seconds)
     }
 
+    /// The second in which something was last done or signed, or 0.
+    fn last_sign_of_life(&self) -> u64 {
+        let signed = self.relayer.as_ref().map_or(0, Relayer::last_signed);
+        self.last_event().max(signed)
+    }
+
+    /// Contributions that are signed and wait to be relayed.
+    fn unsent(&self) -> usize {
+        self.relayer.as_ref().map_or(0, Relayer::unsent)
+    }
+
     /// How many seconds may pass without anything happening. By then everything could have been
     /// claimed by anyone, and every agent has had a hundred turns to do so or to contribute, so it
     /// is money for gas or deposits that is missing.
@@ -224,17 +253,27 @@ impl<'a> Engine<'a> {
         if self.next_sample == self.data.train.len() {
             return Ok(false);
         }
-        for worker in &self.workers {
-            if !worker.is_broke(self.economy.balance(worker.address)?) {
+        for agent in 0..self.workers.len() {
+            let free = self.free(agent)?;
+            if !self.workers[agent].is_broke(free) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
+    /// Wei that an agent can still deposit: its own, without what it will pay for what is signed and not
+    /// yet sent.
+    fn free(&mut self, agent: usize) -> Result<u128, SimulateError> {
+        let balance = self.economy.balance(self.workers[agent].address)?;
+        let committed = self.relayer.as_ref();
+        let committed = committed.map_or(0, |relayer| relayer.committed(agent, &self.economy));
+        Ok(balance.saturating_sub(committed))
+    }
+
     fn progress(&self, seconds: u64) -> Progress {
         Progress {
-            contributions: (self.next_sample - self.data.initial) as u64,
+            contributions: self.counts.contributions,
             of: (self.data.train.len() - self.data.initial) as u64,
             seconds,
             unclaimed: self.pending.len() as u64,
@@ -257,51 +296,67 @@ impl<'a> Engine<'a> {
             seconds,
             accuracy: self.accuracy,
             balances,
-            contributions: (self.next_sample - self.data.initial) as u64,
+            contributions: self.counts.contributions,
             unclaimed: self.pending.len() as u64,
         });
         Ok(())
     }
 
-    /// The agent sends the next sample, if it wants to and can pay what that costs now.
-    fn contribute(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
-        let worker = &mut self.workers[agent];
-        let balance = self.economy.balance(worker.address)?;
-        if worker.is_broke(balance) {
-            return Ok(());
+    /// The label that the agent has for the next sample, and what it is willing to deposit, if it wants to
+    /// contribute and can pay for that.
+    fn offer(&mut self, agent: usize) -> Result<Option<(u16, u128)>, SimulateError> {
+        if self.next_sample == self.data.train.len() {
+            return Ok(None);
         }
-        let (sample, label) = self.data.train.get(self.next_sample);
+        let free = self.free(agent)?;
+        let worker = &mut self.workers[agent];
+        if worker.is_broke(free) {
+            return Ok(None);
+        }
+        let (_, label) = self.data.train.get(self.next_sample);
         let label = worker.label(label, self.data.classes);
         if !worker.wants_to_work(self.accuracy) {
-            return Ok(());
+            return Ok(None);
         }
         let willing = worker.next_deposit();
-        if willing > balance || self.economy.price() > willing {
+        Ok((willing <= free).then_some((label, willing)))
+    }
+
+    /// The agent sends the next sample, if it wants to and can pay what that costs now.
+    fn contribute(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
+        let Some((label, willing)) = self.offer(agent)? else {
+            return Ok(());
+        };
+        if self.economy.price(1) > willing {
             return Ok(());
         }
-        let Some(sent) = self.economy.contribute(worker.address, label, sample)? else {
+        let author = self.workers[agent].address;
+        let (sample, _) = self.data.train.get(self.next_sample);
+        let Some(sent) = self.economy.contribute(author, label, sample)? else {
             return Ok(());
         };
         self.next_sample += 1;
-        self.counts.changed += u64::from(sent.changed);
-        self.record(
-            seconds,
-            Action::Contribution,
-            agent,
-            &sent.pending,
-            sent.pending.claim.deposit,
-            sent.gas,
-        );
-        self.pending.push(sent.pending);
+        self.contributed(seconds, &[agent], sent);
         Ok(())
+    }
+
+    /// Records what one transaction contributed: the agents, in order.
+    fn contributed(&mut self, seconds: u64, agents: &[usize], sent: Sent) {
+        self.counts.changed += sent.changed as u64;
+        let parts = parts(sent.gas, agents.len());
+        for ((agent, pending), gas) in agents.iter().zip(&sent.pending).zip(parts) {
+            let deposit = pending.contribution().deposit;
+            self.record(seconds, Action::Contribution, *agent, pending, deposit, gas);
+        }
+        self.pending.extend(sent.pending);
     }
 
     /// The agent claims all that it can now, and pay the gas for.
     fn claim(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
         let address = self.workers[agent].address;
         let mut pending = std::mem::take(&mut self.pending);
-        let mut claimed = false;
-        for contribution in &mut pending {
+        let mut claimed = Vec::new();
+        for (place, contribution) in pending.iter_mut().enumerate() {
             if !self.economy.is_claimable(contribution) {
                 // Later ones are younger.
                 break;
@@ -309,19 +364,41 @@ impl<'a> Engine<'a> {
             let Some(kind) = self.economy.possible_claim(address, contribution) else {
                 continue;
             };
-            let Some((amount, gas)) = self.economy.claim(address, kind, &contribution.claim)?
-            else {
+            let contribution = &*contribution;
+            let Some(paid) = self.economy.claim(address, kind, &[contribution])? else {
                 // No money for gas: perhaps at its next turn.
                 break;
             };
-            claimed = true;
-            self.record(seconds, kind.into(), agent, contribution, amount, gas);
+            claimed.push(place);
+            self.claimed(seconds, kind, agent, &[contribution], paid);
         }
-        if claimed {
-            pending.retain(|contribution| !self.economy.is_settled(contribution));
+        self.keep(pending, &claimed);
+        Ok(())
+    }
+
+    /// Keeps what is pending but for what was settled by claims on those at `claimed`, in ascending order.
+    fn keep(&mut self, mut pending: Vec<Pending>, claimed: &[usize]) {
+        for place in claimed.iter().rev() {
+            if self.economy.is_settled(&pending[*place]) {
+                pending.remove(*place);
+            }
         }
         self.pending = pending;
-        Ok(())
+    }
+
+    /// Records what one transaction claimed.
+    fn claimed(
+        &mut self,
+        seconds: u64,
+        kind: ClaimKind,
+        agent: usize,
+        of: &[&Pending],
+        paid: Claimed,
+    ) {
+        let parts = parts(paid.gas, of.len());
+        for ((contribution, amount), gas) in of.iter().zip(paid.amounts).zip(parts) {
+            self.record(seconds, kind.into(), agent, contribution, amount, gas);
+        }
     }
 
     fn record(
@@ -365,8 +442,8 @@ impl<'a> Engine<'a> {
             action,
             // At most 1000 agents, by the check of the scenario.
             agent: u16::try_from(agent).unwrap_or(u16::MAX),
-            position: of.claim.position,
-            label: of.claim.label,
+            position: of.contribution().position,
+            label: of.contribution().label,
             amount,
             gas,
         });
@@ -392,15 +469,24 @@ impl<'a> Engine<'a> {
         accuracy: Accuracy,
         started: Instant,
     ) -> Result<Run, SimulateError> {
-        let accounts: Vec<_> = self.workers.iter().map(|worker| worker.address).collect();
+        let mut accounts: Vec<_> = self.workers.iter().map(|worker| worker.address).collect();
+        accounts.push(RELAYER);
         self.economy.compare(&accounts)?;
         for (outcome, account) in self.outcomes.iter_mut().zip(accounts) {
             outcome.end_balance = self.economy.balance(account)?;
         }
         let deployed = self.economy.deployment_cost();
-        self.counts.transactions = deployed.transactions + self.events.len() as u64;
+        let relay = self.relayer.map(Relayer::finish);
+        let (sent, prepaying) = match relay {
+            None => (self.events.len() as u64, 0),
+            Some(relay) => (
+                relay.relays + relay.claims + relay.prepayments,
+                relay.prepaying,
+            ),
+        };
+        self.counts.transactions = deployed.transactions + sent;
         self.gas.deployment = deployed.gas;
-        self.gas.total = deployed.gas + self.gas.contributions + self.gas.claims;
+        self.gas.total = deployed.gas + self.gas.contributions + self.gas.claims + prepaying;
         let classifier = self.economy.classifier();
         let mut run = Run {
             scenario: self.scenario.name().to_owned(),
@@ -426,6 +512,7 @@ impl<'a> Engine<'a> {
             events: self.events,
             counts: self.counts,
             gas: self.gas,
+            relay,
             unit: UNIT,
             digest: String::new(),
             wall: started.elapsed(),
@@ -434,4 +521,11 @@ impl<'a> Engine<'a> {
         run.wall = started.elapsed();
         Ok(run)
     }
+}
+
+/// Gas in equal parts; what does not divide is the first one's.
+fn parts(gas: u64, of: usize) -> impl Iterator<Item = u64> {
+    let of = of as u64;
+    let (part, rest) = (gas / of.max(1), gas % of.max(1));
+    (0..of).map(move |place| if place == 0 { part + rest } else { part })
 }

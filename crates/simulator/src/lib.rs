@@ -2,7 +2,7 @@
 //!
 //! A [`scenario::Scenario`] says who contributes what to which model under which incentives;
 //! [`simulate`] runs it and leaves a [`run::Run`]. Every contribution, refund, report and late claim
-//! is a transaction that runs the deployed bytecode.
+//! is made by a transaction that runs the deployed bytecode, alone or with others.
 
 mod agent;
 mod digest;

@@ -25,7 +25,7 @@ pub struct Run {
     /// One row an evaluation of the model, in order of time; the first at second 0, the last at
     /// the end.
     pub series: Vec<SeriesRow>,
-    /// Every successful transaction of the agents, in order.
+    /// Every contribution and every claim, in order.
     pub events: Vec<Event>,
     /// Accuracy on the test data.
     pub accuracy: Accuracy,
@@ -33,6 +33,8 @@ pub struct Run {
     pub counts: Counts,
     /// Gas used.
     pub gas: Gas,
+    /// What relaying did; none where every contribution and claim was a transaction of its own.
+    pub relay: Option<Relay>,
     /// Sizes of the data.
     pub data: DataSizes,
     /// Wei in one unit of the scenario's money.
@@ -68,9 +70,9 @@ pub struct AgentOutcome {
     pub good: bool,
     /// Wei it started with.
     pub start_balance: u128,
-    /// Wei it holds at the end.
+    /// Wei it holds at the end, and has prepaid.
     pub end_balance: u128,
-    /// Contributions it sent.
+    /// Contributions of its own.
     pub contributions: u64,
     /// Refunds it got.
     pub refunds: u64,
@@ -78,7 +80,7 @@ pub struct AgentOutcome {
     pub reports: u64,
     /// Deposits it took by late claims.
     pub late_claims: u64,
-    /// Gas of all its transactions.
+    /// Gas of all its transactions; with relaying, of its part of the relayer's too.
     pub gas: u64,
 }
 
@@ -110,7 +112,7 @@ pub struct SeriesRow {
     pub seconds: u64,
     /// Share of the test samples that the model predicts right, in [0, 1].
     pub accuracy: f64,
-    /// Wei each agent holds, in the order of [`Run::agents`].
+    /// Wei each agent holds or has prepaid, in the order of [`Run::agents`].
     pub balances: Vec<u128>,
     /// Contributions so far.
     pub contributions: u64,
@@ -144,7 +146,7 @@ impl Action {
     }
 }
 
-/// One successful transaction of an agent.
+/// One contribution or claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// Simulated seconds since the start.
@@ -159,7 +161,8 @@ pub struct Event {
     pub label: u16,
     /// Wei paid in (contribution) or out (everything else).
     pub amount: u128,
-    /// Gas the transaction used.
+    /// Gas it used: that of its transaction. Of one that did more than one thing, its part: all parts
+    /// are equal, and what does not divide is the first one's.
     pub gas: u64,
 }
 
@@ -206,6 +209,51 @@ pub struct Gas {
     pub contributions: u64,
     /// Of all refunds, reports and late claims.
     pub claims: u64,
+}
+
+/// What relaying did, and what it saved. Gas "alone" is what the same contributions and claims would
+/// have used as transactions of their own: each is tried, without sending it, on the very state that it
+/// is then sent to together with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Relay {
+    /// Signed contributions that are collected before they are sent.
+    pub size: u64,
+    /// Transactions that relayed them.
+    pub relays: u64,
+    /// Transactions with claims.
+    pub claims: u64,
+    /// Transactions by which agents prepaid.
+    pub prepayments: u64,
+    /// Gas of all contributions, alone.
+    pub contributions_alone: u64,
+    /// Gas of all claims, alone. One of a contribution that was relayed comes with its proof.
+    pub claims_alone: u64,
+    /// Gas of prepaying, which nobody does who sends their contributions themselves.
+    pub prepaying: u64,
+    /// Contributions that were signed and not sent: their authors could not pay any more, or the run
+    /// ended before.
+    pub unsent: u64,
+    /// Wei that the relayer got for its gas.
+    pub fees: u128,
+}
+
+impl Relay {
+    /// Gas that was saved, prepaying taken off; below 0 where relaying cost more.
+    #[must_use]
+    pub fn saved(&self, used: Gas) -> i64 {
+        // No run uses 2^63 gas: it would take longer than there are computers.
+        (self.contributions_alone + self.claims_alone)
+            .wrapping_sub(used.contributions + used.claims + self.prepaying)
+            .cast_signed()
+    }
+
+    /// The same in percent of what all would have used alone.
+    #[must_use]
+    pub fn saved_percent(&self, used: Gas) -> f64 {
+        let saved = self.saved(used);
+        let alone = self.contributions_alone + self.claims_alone;
+        percent(saved.unsigned_abs().into(), alone.into()) * if saved < 0 { -1.0 } else { 1.0 }
+    }
 }
 
 /// Sizes of the data.

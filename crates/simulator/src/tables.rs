@@ -8,9 +8,10 @@
 //!   what was observed is the economy at one moment, and a row holds all of it: it plots as it is,
 //!   and nothing is repeated. The prefix keeps an agent named `day` apart from the day, and lets
 //!   one line melt the table (`starts_with("balance_percent_")`).
-//! - **events**: a row a successful transaction of an agent. `seconds`, `action`, `agent` (its
-//!   name), `position` (which contribution), `label`, `amount_wei` (paid in by a contribution, out
-//!   by everything else) and `gas`.
+//! - **events**: a row a contribution or claim. `seconds`, `action`, `agent` (its name), `position`
+//!   (which contribution), `label`, `amount_wei` (paid in by a contribution, out by everything else) and
+//!   `gas` (of a transaction that did several things, each has an equal part; what does not divide
+//!   is the first one's, so that the sum is exact).
 //!
 //! In CSV `amount_wei` is a decimal number of any length: read it as text or as a big integer. In
 //! Parquet it is a `decimal(38, 0)`. Whole numbers in Parquet are signed, so that differences of

@@ -1,10 +1,11 @@
 //! Multinomial naive Bayes with additive smoothing (Manning, Raghavan, Schütze: Introduction to
 //! Information Retrieval, 13.2), on the presence of features.
 
-use cotrain_protocol::classifier::Parameters;
+use cotrain_protocol::classifier::{Classifier, Parameters};
 use ndarray::{Array1, Array2};
 
-use super::{Floats, Learned, Options, TrainError, learned_by_contract};
+use super::counts::Counts;
+use super::{Floats, Learned, Options, TrainError};
 use crate::encode::{Row, Samples};
 
 /// The contract's smoothing that stands for 1.
@@ -13,12 +14,16 @@ const SMOOTHING_SCALE: f64 = 256.0;
 // A smoothing within its bounds fits; so does the number of features and classes.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, TrainError> {
-    let smoothing = (options.smoothing * SMOOTHING_SCALE).round();
-    if !(smoothing >= 1.0 && smoothing <= f64::from(u32::MAX)) {
+    let whole = (options.smoothing * SMOOTHING_SCALE).round();
+    if !(whole >= 1.0 && whole <= f64::from(u32::MAX)) {
         return Err(TrainError::Smoothing {
             value: options.smoothing,
         });
     }
+    let counts = Counts::new(samples);
+    // It is added to counts, and divided as they are.
+    let smoothing_scale = SMOOTHING_SCALE * counts.scale();
+    let smoothing = (options.smoothing * smoothing_scale).round().max(1.0);
     let layout = samples.layout();
     let parameters = Parameters::NaiveBayes {
         classes: layout.classes as u16,
@@ -27,10 +32,10 @@ pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, Tra
     };
     Ok(Learned {
         floats: Box::new(NaiveBayes::fit(samples, options.smoothing)),
-        classifier: learned_by_contract(parameters, samples)?,
+        classifier: Classifier::from_words(parameters, &counts.words(|count| count))?,
         epochs: 1,
-        scale: 1.0,
-        max_abs_error: (smoothing / SMOOTHING_SCALE - options.smoothing).abs(),
+        scale: counts.scale(),
+        max_abs_error: (smoothing / smoothing_scale - options.smoothing).abs(),
     })
 }
 

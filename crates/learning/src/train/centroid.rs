@@ -1,9 +1,10 @@
 //! The nearest centroid by Euclidean distance.
 
-use cotrain_protocol::classifier::Parameters;
+use cotrain_protocol::classifier::{Classifier, Parameters};
 use cotrain_protocol::sample::Encoding;
 use ndarray::Array2;
 
+use super::counts::Counts;
 use super::{Floats, Learned, TrainError, learned_by_contract};
 use crate::encode::{Row, Samples};
 
@@ -12,15 +13,20 @@ use crate::encode::{Row, Samples};
 pub(super) fn learn(samples: &Samples) -> Result<Learned, TrainError> {
     let layout = samples.layout();
     let (classes, features) = (layout.classes as u16, layout.features as u32);
-    let parameters = match layout.encoding {
-        Encoding::Sparse => Parameters::SparseNearestCentroid { classes, features },
-        _ => Parameters::DenseNearestCentroid { classes, features },
+    let (classifier, scale) = if layout.encoding == Encoding::Sparse {
+        let parameters = Parameters::SparseNearestCentroid { classes, features };
+        let counts = Counts::new(samples);
+        let words = counts.words(|count| count * count);
+        (Classifier::from_words(parameters, &words)?, counts.scale())
+    } else {
+        let parameters = Parameters::DenseNearestCentroid { classes, features };
+        (learned_by_contract(parameters, samples)?, layout.scale)
     };
     Ok(Learned {
         floats: Box::new(NearestCentroid::fit(samples)),
-        classifier: learned_by_contract(parameters, samples)?,
+        classifier,
         epochs: 1,
-        scale: layout.scale,
+        scale,
         max_abs_error: 0.0,
     })
 }

@@ -31,7 +31,6 @@
 //! step would then be below one unit of the weights, because training ended with a small rate,
 //! `learningRate` is `u`, a step is one unit, and the contract learns faster than training did.
 
-use alloy_primitives::U256;
 use cotrain_protocol::classifier::{Classifier, Parameters};
 use cotrain_protocol::sample::Encoding;
 use ndarray::Array1;
@@ -39,7 +38,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Floats, Learned, Options, TrainError};
+use super::{Floats, Learned, Options, TrainError, packed};
 use crate::encode::{Layout, Row, Samples};
 
 /// Training goes through the samples at most this many times: for 25,000 of them with 100 present
@@ -183,7 +182,7 @@ impl Perceptron {
         let errors = (&whole / scale - &self.weights).abs();
         let intercept_error = (intercept / intercept_scale - self.intercept).abs();
         let error = errors.fold(intercept_error, |largest, error| error.max(largest));
-        let words = packed(&whole.map(|&weight| weight as i16).to_vec());
+        let words = packed(whole.iter().map(|&weight| (weight as i16).to_le_bytes()));
         Ok((Classifier::from_words(parameters, &words)?, scale, error))
     }
 }
@@ -192,15 +191,6 @@ impl Floats for Perceptron {
     fn predict(&self, row: &Row<'_>) -> u16 {
         u16::from(self.score(row) > 0.0)
     }
-}
-
-/// Weights as the contract stores them: 16 a word, the first one the least significant.
-fn packed(weights: &[i16]) -> Vec<U256> {
-    let word = |lanes: &[i16]| {
-        let bytes: Vec<u8> = lanes.iter().flat_map(|lane| lane.to_le_bytes()).collect();
-        U256::from_le_slice(&bytes)
-    };
-    weights.chunks(16).map(word).collect()
 }
 
 #[cfg(test)]

@@ -107,14 +107,14 @@ impl<T: Lane> Classes<T> {
     }
 }
 
-impl Classes<u32> {
+impl Classes<u16> {
     /// Counts a sample's features for its class. `grow` gives the total after a count has risen from
     /// the number it is told. False, and nothing done, where the class is full.
     pub(super) fn count(
         &mut self,
         class: u16,
         sample: &[u8],
-        grow: impl Fn(u128, u32) -> u128,
+        grow: impl Fn(u128, u16) -> u128,
     ) -> bool {
         let (header, counts) = self.class_mut(class);
         if header.is_full() {

@@ -45,7 +45,7 @@ macro_rules! lane {
 }
 
 lane!(i16);
-lane!(u32);
+lane!(u16);
 lane!(i64);
 
 /// Numbers that fill whole words; those behind the last feature have no meaning and are kept.

@@ -9,12 +9,12 @@ use super::{
 };
 use crate::sample::sparse_features;
 
-/// A class's total beyond this many bits has no meaning: no sum of 65,536 counts has more.
+/// A class's total beyond this many bits has no meaning: far more than a sum of 65,536 counts has.
 const TOTAL_BITS: u32 = 48;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NaiveBayes {
-    classes: Classes<u32>,
+    classes: Classes<u16>,
     /// In 1/256.
     smoothing: u64,
     /// Smoothing times features: what smoothing adds to a total, in 1/256.
@@ -31,13 +31,13 @@ impl NaiveBayes {
     }
 
     /// `n_c * product(256 * k_cf + a) / (256 * T_c + a * F) ^ m`.
-    fn score(&self, header: &Header, counts: &[u32], sample: &[u8]) -> Quotient {
+    fn score(&self, header: &Header, counts: &[u16], sample: &[u8]) -> Quotient {
         // Below 2^56 + 2^48.
         let divisor = 256 * header.total_below(TOTAL_BITS) + self.total_smoothing;
         let mut numerator = Product::new(header.samples.into());
         let mut denominator = Product::new(1);
         for feature in sparse_features(sample) {
-            // Positive, as smoothing is, and below 2^41.
+            // Positive, as smoothing is, and below 2^33.
             numerator.multiply(256 * u64::from(counts[usize::from(feature)]) + self.smoothing);
             denominator.multiply(divisor);
         }

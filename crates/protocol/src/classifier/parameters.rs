@@ -300,7 +300,7 @@ impl Parameters {
         match self {
             Self::SparsePerceptron { .. } | Self::DensePerceptron { .. } => i16::words(features),
             Self::NaiveBayes { .. } | Self::SparseNearestCentroid { .. } => {
-                classes * (1 + u32::words(features))
+                classes * (1 + u16::words(features))
             }
             Self::DenseNearestCentroid { .. } => classes * (1 + i64::words(features)),
         }

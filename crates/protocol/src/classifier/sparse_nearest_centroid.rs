@@ -9,7 +9,7 @@ use super::{
 use crate::sample::sparse_features;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SparseNearestCentroid(Classes<u32>);
+pub(super) struct SparseNearestCentroid(Classes<u16>);
 
 impl SparseNearestCentroid {
     pub(super) fn new(classes: u16, features: usize) -> Self {
@@ -48,11 +48,11 @@ struct Distance {
 }
 
 impl Distance {
-    fn new(header: &Header, counts: &[u32], sample: &[u8]) -> Self {
+    fn new(header: &Header, counts: &[u16], sample: &[u8]) -> Self {
         let sum: u64 = sparse_features(sample)
             .map(|feature| u64::from(counts[usize::from(feature)]))
             .sum();
-        // At most 65,536 counts of 32 bits: the product is below 2^81.
+        // At most 65,536 counts of 16 bits: the product is below 2^65.
         let product = 2 * u128::from(sum) * u128::from(header.samples);
         Self {
             // Both below 2^128: the difference is one of 129 bits.

@@ -1,105 +1,290 @@
-//! What a claim brings.
+//! Refunds, reports and late claims.
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::Address;
 
+use super::{Status, Trainer};
 use crate::{
     Rejection,
-    record::{Leaf, Tree, verify},
-    sample::{Item, parse_batch},
+    record::{Claims, Contribution},
 };
 
-/// One contribution as it was made, and the proof of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// Who contributed.
-    pub author: Address,
-    /// The label that was contributed.
-    pub label: u16,
-    /// What was deposited for this contribution, in wei.
-    pub deposit: u128,
-    /// When it was contributed, in seconds.
-    pub time: u64,
-    /// The position of its batch's first contribution.
-    pub batch: u64,
-    /// Its position among all of the model's contributions, from 0.
-    pub position: u64,
-    /// The sample that was contributed.
-    pub sample: Vec<u8>,
-    /// The siblings on the way from its leaf up to the batch's root; none in a batch of one.
-    pub proof: Vec<B256>,
+/// What became of claims that were made together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// What is paid to the caller, in wei.
+    pub paid: u128,
+    /// The positions of the contributions that were settled, and what of each was paid to the caller
+    /// or added to the author's balance, in wei.
+    pub settled: Vec<(u64, u128)>,
+    /// The positions of the contributions that were skipped, and why.
+    pub skipped: Vec<(u64, Rejection)>,
 }
 
-impl Claim {
-    /// The hash by which the contribution is remembered.
-    #[must_use]
-    pub fn leaf(&self) -> B256 {
-        Leaf {
-            author: self.author,
-            label: self.label,
-            sample_hash: keccak256(&self.sample),
-            deposit: self.deposit,
-            time: self.time,
-            position: self.position,
+impl Settled {
+    fn push(&mut self, position: u64, outcome: Result<u128, Rejection>) {
+        match outcome {
+            Ok(amount) => self.settled.push((position, amount)),
+            Err(reason) => self.skipped.push((position, reason)),
         }
-        .hash()
     }
 
-    /// Whether this contribution is in the batch with that root.
+    /// Itself, unless nothing was settled: the first reason then.
+    fn unless_all_skipped(self) -> Result<Self, Rejection> {
+        if !self.settled.is_empty() {
+            return Ok(self);
+        }
+        let first = self.skipped.into_iter().next();
+        Err(first.map_or(Rejection::NoClaims, |(_, reason)| reason))
+    }
+}
+
+impl Trainer {
+    /// Gives the authors all that is left of their contributions, where the model now predicts the
+    /// label: to the caller what is theirs, to the balances of others what is those others'.
+    ///
+    /// A contribution is skipped, and stays as it is, for an error of [`can_refund`](Self::can_refund),
+    /// or else for [`Rejection::BalanceOverflow`] of its author.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownContribution`]; the reason of the first one, where all are skipped;
+    /// [`Rejection::NoClaims`]. Nothing has changed then.
+    pub fn refund(
+        &mut self,
+        caller: Address,
+        now: u64,
+        claims: &[Claims],
+    ) -> Result<Settled, Rejection> {
+        let mut all = Settled::default();
+        for (contribution, predicted) in self.predicted(claims)? {
+            let (author, position) = (contribution.author, contribution.position);
+            let refund = self
+                .can_refund(now, contribution, predicted)
+                .and_then(|left| {
+                    let mut account = self.account(author);
+                    if author == caller {
+                        all.paid += left;
+                    } else {
+                        account.credit(author, left)?;
+                    }
+                    account.good += 1;
+                    self.accounts.insert(author, account);
+                    self.total_good += 1;
+                    self.close(position);
+                    Ok(left)
+                });
+            all.push(position, refund);
+        }
+        self.pay(all)
+    }
+
+    /// Gives the caller their share of contributions whose label the model does not predict.
+    ///
+    /// A contribution is skipped, and stays as it is, for an error of [`can_report`](Self::can_report).
+    ///
+    /// # Errors
+    /// Those of [`refund`](Self::refund).
+    pub fn report(
+        &mut self,
+        caller: Address,
+        now: u64,
+        claims: &[Claims],
+    ) -> Result<Settled, Rejection> {
+        let mut all = Settled::default();
+        for (contribution, predicted) in self.predicted(claims)? {
+            let position = contribution.position;
+            let report = self.can_report(caller, now, contribution, predicted);
+            if let Ok(share) = report {
+                let settlement = self.settlements.entry(position).or_default();
+                if settlement.first_reporter.is_none() {
+                    settlement.first_reporter = Some(caller);
+                } else {
+                    self.later_reporters.insert((position, caller));
+                }
+                settlement.taken += share;
+                settlement.status = if settlement.taken == contribution.deposit {
+                    Status::Closed
+                } else {
+                    Status::Reported
+                };
+                all.paid += share;
+            }
+            all.push(position, report);
+        }
+        self.pay(all)
+    }
+
+    /// Gives the caller all that is left of contributions that nobody else has settled for long.
+    ///
+    /// A contribution is skipped, and stays as it is, for an error of
+    /// [`can_claim_late`](Self::can_claim_late).
+    ///
+    /// # Errors
+    /// Those of [`refund`](Self::refund).
+    pub fn claim_late(
+        &mut self,
+        caller: Address,
+        now: u64,
+        claims: &[Claims],
+    ) -> Result<Settled, Rejection> {
+        claims
+            .iter()
+            .try_for_each(|group| self.check_record(group))?;
+        let mut all = Settled::default();
+        for contribution in claims.iter().flat_map(|group| &group.contributions) {
+            let position = contribution.position;
+            let claim = self.can_claim_late(caller, now, contribution);
+            if let Ok(left) = claim {
+                self.close(position);
+                all.paid += left;
+            }
+            all.push(position, claim);
+        }
+        self.pay(all)
+    }
+
+    /// Whether claims are on what was contributed: their proof leads to their batch's root.
     ///
     /// # Errors
     /// [`Rejection::UnknownContribution`].
-    pub(super) fn check(&self, root: Option<B256>) -> Result<(), Rejection> {
-        let leaf = self.leaf();
-        if root.is_some_and(|root| verify(&self.proof, root, leaf)) {
+    pub fn check_record(&self, claims: &Claims) -> Result<(), Rejection> {
+        let batch = claims.batch;
+        if self
+            .roots
+            .get(&batch)
+            .is_some_and(|root| claims.verify(*root))
+        {
             Ok(())
         } else {
-            Err(Rejection::UnknownContribution {
-                batch: self.batch,
-                leaf,
-            })
+            Err(Rejection::UnknownContribution { batch })
         }
     }
-}
 
-/// The claims, with their proofs, of all contributions of a batch, from what its `Contributed` event
-/// carries: the position of the first contribution, the author, the deposit of each in wei, the time
-/// in seconds and the batch's bytes.
-///
-/// # Errors
-/// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`]: no event of the contract's has such.
-pub fn claims(
-    batch: u64,
-    author: Address,
-    deposit: u128,
-    time: u64,
-    data: &[u8],
-) -> Result<Vec<Claim>, Rejection> {
-    let mut claims = unproven(batch, author, deposit, time, data)?;
-    let leaves: Vec<_> = claims.iter().map(Claim::leaf).collect();
-    let tree = Tree::new(&leaves);
-    for (index, claim) in claims.iter_mut().enumerate() {
-        claim.proof = tree.proof(index);
+    /// What a refund would give the author now, in wei, where the model predicts `predicted`.
+    ///
+    /// This and its two siblings take the contribution for recorded, which needs no hashes: clients know
+    /// where they have it from. [`check_record`](Self::check_record) finds out where they do not.
+    ///
+    /// # Errors
+    /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`], [`Rejection::PredictionDiffers`].
+    pub fn can_refund(
+        &self,
+        now: u64,
+        contribution: &Contribution,
+        predicted: u16,
+    ) -> Result<u128, Rejection> {
+        let left = self.left(contribution)?;
+        let label = contribution.label;
+        check_time(now, contribution.time, self.waits.refund)?;
+        if predicted != label {
+            return Err(Rejection::PredictionDiffers { label, predicted });
+        }
+        Ok(left)
     }
-    Ok(claims)
+
+    /// What a report would pay the caller now, in wei, where the model predicts `predicted`; takes the
+    /// contribution for recorded.
+    ///
+    /// # Errors
+    /// [`Rejection::OwnContribution`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
+    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`],
+    /// [`Rejection::PredictionAgrees`].
+    pub fn can_report(
+        &self,
+        caller: Address,
+        now: u64,
+        contribution: &Contribution,
+        predicted: u16,
+    ) -> Result<u128, Rejection> {
+        let &Contribution {
+            author,
+            label,
+            position,
+            ..
+        } = contribution;
+        if caller == author {
+            return Err(Rejection::OwnContribution { author });
+        }
+        let left = self.left(contribution)?;
+        check_time(now, contribution.time, self.waits.refund)?;
+        let good = self.good(caller);
+        if good == 0 {
+            return Err(Rejection::NoGoodContribution { caller });
+        }
+        if self.reported(position, caller) {
+            return Err(Rejection::AlreadyReported { position, caller });
+        }
+        if predicted == label {
+            return Err(Rejection::PredictionAgrees { label });
+        }
+        Ok(self
+            .incentive
+            .share(contribution.deposit, left, good, self.total_good))
+    }
+
+    /// What a late claim would pay the caller now, in wei; takes the contribution for recorded.
+    ///
+    /// # Errors
+    /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`].
+    pub fn can_claim_late(
+        &self,
+        caller: Address,
+        now: u64,
+        contribution: &Contribution,
+    ) -> Result<u128, Rejection> {
+        let left = self.left(contribution)?;
+        let wait = if caller == self.owner {
+            self.waits.owner_claim
+        } else {
+            self.waits.any_address_claim
+        };
+        check_time(now, contribution.time, wait)?;
+        Ok(left)
+    }
+
+    /// All contributions of the claims, which are recorded, with the labels that the model predicts.
+    fn predicted<'a>(
+        &self,
+        claims: &'a [Claims],
+    ) -> Result<Vec<(&'a Contribution, u16)>, Rejection> {
+        let mut all = Vec::new();
+        for group in claims {
+            self.check_record(group)?;
+            let samples: Vec<_> = group
+                .contributions
+                .iter()
+                .map(|contribution| contribution.sample.as_slice())
+                .collect();
+            let predicted = self.classifier().predict_all(&samples)?;
+            all.extend(group.contributions.iter().zip(predicted));
+        }
+        Ok(all)
+    }
+
+    /// In wei.
+    fn left(&self, contribution: &Contribution) -> Result<u128, Rejection> {
+        let position = contribution.position;
+        self.settlement(position)
+            .left(contribution.deposit)
+            .ok_or(Rejection::NothingLeft { position })
+    }
+
+    fn close(&mut self, position: u64) {
+        self.settlements.entry(position).or_default().status = Status::Closed;
+    }
+
+    /// Pays the caller, unless nothing was settled.
+    fn pay(&mut self, all: Settled) -> Result<Settled, Rejection> {
+        let all = all.unless_all_skipped()?;
+        self.held = self.held.saturating_sub(all.paid);
+        Ok(all)
+    }
 }
 
-/// [`claims`] without their proofs.
-pub(super) fn unproven(
-    batch: u64,
-    author: Address,
-    deposit: u128,
-    time: u64,
-    data: &[u8],
-) -> Result<Vec<Claim>, Rejection> {
-    let claim = |(position, item): (u64, Item<'_>)| Claim {
-        author,
-        label: item.label,
-        deposit,
-        time,
-        batch,
-        position,
-        sample: item.sample.to_vec(),
-        proof: Vec::new(),
-    };
-    Ok((batch..).zip(parse_batch(data)?).map(claim).collect())
+fn check_time(now: u64, contributed: u64, wait: u64) -> Result<(), Rejection> {
+    let earliest = contributed.saturating_add(wait);
+    if now < earliest {
+        Err(Rejection::TooEarly { now, earliest })
+    } else {
+        Ok(())
+    }
 }

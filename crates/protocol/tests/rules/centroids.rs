@@ -147,13 +147,13 @@ fn sums_and_counts_stop_at_their_bounds() {
 
     let mut model = sparse(2, 3);
     let header = U256::from(u32::MAX - 1) | U256::from(u128::MAX - 5) << 32;
-    let counts = U256::from(u32::MAX) | U256::from(2) << 32;
+    let counts = U256::from(u16::MAX) | U256::from(2) << 16;
     model.write(0, &[header]).expect("in range");
     model.write(2, &[counts]).expect("in range");
     let sample = encode_sparse(&[0, 1, 2]);
     assert_eq!(learn(&mut model, 0, &sample), 1);
-    let class = classes(&model, 32).swap_remove(0);
-    let sums = vec![u32::MAX.into(), 3, 1];
+    let class = classes(&model, 16).swap_remove(0);
+    let sums = vec![u16::MAX.into(), 3, 1];
     // 2 * 2 + 1 and 2 * 0 + 1 more than fits.
     assert_eq!(
         class,
@@ -188,7 +188,7 @@ proptest! {
         for class in &mut expected {
             class.total = class.sums.iter().map(|sum| u128::from(sum.unsigned_abs()).pow(2)).sum();
         }
-        prop_assert_eq!(classes(&model, 32), expected.clone());
+        prop_assert_eq!(classes(&model, 16), expected.clone());
         for present in samples {
             let values = sparse_values(30, &present);
             let label = nearest(&expected, |class| squared_distance(class, &values));
@@ -199,12 +199,12 @@ proptest! {
     /// Also where the owner's total is not the sum of squares.
     #[test]
     fn sparse_computes_any_words_as_specified(
-        words in vec(word(), 4 * 4),
+        words in vec(word(), 4 * 3),
         present in present(20, 0..=20_usize),
     ) {
         let parameters = Parameters::SparseNearestCentroid { classes: 4, features: 20 };
         let model = Classifier::from_words(parameters, &words).expect("valid");
-        let label = nearest(&classes(&model, 32), |class| {
+        let label = nearest(&classes(&model, 16), |class| {
             let sum: i64 = present.iter().map(|feature| class.sums[usize::from(*feature)]).sum();
             let samples = BigInt::from(class.samples);
             let numerator = BigInt::from(class.total) - BigInt::from(2) * sum * &samples;

@@ -1,15 +1,34 @@
 //! Refunds, reports and late claims by the design's table.
 
-use alloy_primitives::{Address, U256};
+use std::slice;
+
+use alloy_primitives::{Address, B256};
 use cotrain_protocol::{
     Rejection,
-    trainer::{Claim, Incentive},
+    record::Claims,
+    trainer::{Incentive, Settled, Settlement, Status, Trainer},
 };
 
-use crate::world::{WAITS, World, ann, bob, cid, owner};
+use crate::world::{WAITS, World, ann, bob, cid, claim_late, owner, refund, report};
 
-/// What was taken of a closed contribution.
-const CLOSED: u128 = (1 << 96) - 1;
+/// One of the three ways to claim.
+type Act = fn(&mut Trainer, Address, u64, &[Claims]) -> Result<Settled, Rejection>;
+
+fn settlement(
+    status: Status,
+    taken: u128,
+    first_reporter: impl Into<Option<Address>>,
+) -> Settlement {
+    Settlement {
+        status,
+        taken,
+        first_reporter: first_reporter.into(),
+    }
+}
+
+fn position(claim: &Claims) -> u64 {
+    claim.contributions[0].position
+}
 
 #[test]
 fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
@@ -17,28 +36,32 @@ fn an_author_gets_back_a_deposit_that_the_model_agrees_with() {
     let claim = world.contribute(ann(), 1, 3);
     assert_eq!(world.trainer.held(), 60_000);
     assert_eq!(world.trainer.last_contribution_time(), 3_600);
-    assert_eq!(world.trainer.root(0), claim.leaf());
+    assert_eq!(world.trainer.root(0), claim.contributions[0].leaf());
     world.now += WAITS.refund;
+    assert_eq!(world.trainer.settlement(0), Settlement::default());
     assert_eq!(
-        world.trainer.can_refund(ann(), world.now, &claim),
+        refund(&mut world.trainer, ann(), world.now, &claim),
         Ok(60_000)
     );
-    assert_eq!(world.trainer.settlement(0), U256::ZERO);
-    assert_eq!(world.trainer.refund(ann(), world.now, &claim), Ok(60_000));
     assert_eq!(
         (world.trainer.good(ann()), world.trainer.total_good()),
         (1, 1)
     );
     assert_eq!(
-        (world.trainer.held(), world.settlement(&claim)),
-        (0, (CLOSED, Address::ZERO))
+        (world.trainer.held(), world.trainer.settlement(0)),
+        (0, settlement(Status::Closed, 0, None))
     );
-    assert!(world.trainer.is_settled(0));
     let nothing = Err(Rejection::NothingLeft { position: 0 });
-    assert_eq!(world.trainer.refund(ann(), world.now, &claim), nothing);
-    assert_eq!(world.trainer.refund(bob(), 0, &claim), nothing);
-    assert_eq!(world.trainer.report(ann(), 0, &claim), nothing);
-    assert_eq!(world.trainer.claim_late(bob(), u64::MAX, &claim), nothing);
+    assert_eq!(
+        refund(&mut world.trainer, ann(), world.now, &claim),
+        nothing
+    );
+    assert_eq!(refund(&mut world.trainer, bob(), 0, &claim), nothing);
+    assert_eq!(report(&mut world.trainer, bob(), 0, &claim), nothing);
+    assert_eq!(
+        claim_late(&mut world.trainer, bob(), u64::MAX, &claim),
+        nothing
+    );
 }
 
 #[test]
@@ -49,22 +72,33 @@ fn reporters_share_a_deposit_by_their_good_contributions() {
     let claim = world.bad();
     let held = world.trainer.held();
     // A quarter, then three quarters: that is all.
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Ok(15_000));
-    assert_eq!(world.settlement(&claim), (15_000, bob()));
-    assert!(world.trainer.reported(claim.position, bob()));
-    assert!(!world.trainer.reported(claim.position, cid()));
+    assert_eq!(
+        report(&mut world.trainer, bob(), world.now, &claim),
+        Ok(15_000)
+    );
+    assert_eq!(
+        world.trainer.settlement(position(&claim)),
+        settlement(Status::Reported, 15_000, bob())
+    );
+    assert!(world.trainer.reported(position(&claim), bob()));
+    assert!(!world.trainer.reported(position(&claim), cid()));
     let again = Rejection::AlreadyReported {
-        position: claim.position,
+        position: position(&claim),
         caller: bob(),
     };
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Err(again));
     assert_eq!(
-        world.trainer.can_report(cid(), world.now, &claim),
+        report(&mut world.trainer, bob(), world.now, &claim),
+        Err(again)
+    );
+    assert_eq!(
+        report(&mut world.trainer, cid(), world.now, &claim),
         Ok(45_000)
     );
-    assert_eq!(world.trainer.report(cid(), world.now, &claim), Ok(45_000));
-    assert_eq!(world.settlement(&claim), (CLOSED, bob()));
-    assert!(world.trainer.reported(claim.position, cid()));
+    assert_eq!(
+        world.trainer.settlement(position(&claim)),
+        settlement(Status::Closed, 60_000, bob())
+    );
+    assert!(world.trainer.reported(position(&claim), cid()));
     assert_eq!(world.trainer.held(), held - 60_000);
 }
 
@@ -74,26 +108,38 @@ fn a_share_is_never_more_than_what_is_left_and_never_nothing() {
     world.make_good(bob(), 2);
     let claim = world.bad();
     // All are Bob's.
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Ok(60_000));
-    assert!(world.trainer.is_settled(claim.position));
+    assert_eq!(
+        report(&mut world.trainer, bob(), world.now, &claim),
+        Ok(60_000)
+    );
+    assert_eq!(
+        world.trainer.settlement(position(&claim)),
+        settlement(Status::Closed, 60_000, bob())
+    );
 
     let claim = world.bad();
     world.make_good(cid(), 1);
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Ok(40_000));
+    assert_eq!(
+        report(&mut world.trainer, bob(), world.now, &claim),
+        Ok(40_000)
+    );
     world.make_good(cid(), 6);
     // 7 of 9 would be 46,666.
-    assert_eq!(world.trainer.report(cid(), world.now, &claim), Ok(20_000));
+    assert_eq!(
+        report(&mut world.trainer, cid(), world.now, &claim),
+        Ok(20_000)
+    );
 
     // A twelfth and more of a deposit of 10 wei is 0, so it is all.
     let mut world = World::with(Incentive::DepositRefundTake { cost_weight: 1 });
     world.make_good(bob(), 1);
     world.make_good(cid(), 11);
     world.now = world.trainer.last_contribution_time() + 129_600;
-    let claim = world.contribute_all(ann(), &[(0, 3)]).remove(0);
-    assert_eq!(claim.deposit, 10);
+    let claim = world.contribute_all(ann(), &[(0, 3)]).claims(&[12]);
+    assert_eq!(claim.contributions[0].deposit, 10);
     world.contribute(cid(), 1, 3);
     world.now += WAITS.refund;
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Ok(10));
+    assert_eq!(report(&mut world.trainer, bob(), world.now, &claim), Ok(10));
 }
 
 #[test]
@@ -102,85 +148,89 @@ fn an_author_gets_what_reporters_have_left() {
     world.make_good(bob(), 1);
     world.make_good(cid(), 3);
     let claim = world.bad();
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Ok(15_000));
+    assert_eq!(
+        report(&mut world.trainer, bob(), world.now, &claim),
+        Ok(15_000)
+    );
     // The model changes its mind.
     world.contribute(ann(), 0, 3);
-    assert_eq!(world.trainer.refund(ann(), world.now, &claim), Ok(45_000));
-    assert_eq!(world.settlement(&claim), (CLOSED, bob()));
+    assert_eq!(
+        refund(&mut world.trainer, ann(), world.now, &claim),
+        Ok(45_000)
+    );
+    assert_eq!(
+        world.trainer.settlement(position(&claim)),
+        settlement(Status::Closed, 15_000, bob())
+    );
 }
 
 #[test]
 fn claims_are_checked_in_the_order_of_the_table() {
     let mut world = World::new();
     let agreed = world.contribute(ann(), 1, 3);
-    let early = |world: &World, claim: &Claim, wait| {
+    let early = |world: &World, claim: &Claims, wait| {
         Err(Rejection::TooEarly {
             now: world.now,
-            earliest: claim.time + wait,
+            earliest: claim.contributions[0].time + wait,
         })
     };
     let trainer = |world: &World| world.trainer.clone();
 
     let mut unknown = agreed.clone();
-    unknown.deposit += 1;
-    let error = Err(Rejection::UnknownContribution {
-        batch: 0,
-        leaf: unknown.leaf(),
-    });
-    assert_eq!(trainer(&world).refund(bob(), 0, &unknown), error);
-    assert_eq!(trainer(&world).report(ann(), 0, &unknown), error);
-    assert_eq!(trainer(&world).claim_late(bob(), 0, &unknown), error);
+    unknown.contributions[0].deposit += 1;
+    let error = Err(Rejection::UnknownContribution { batch: 0 });
+    assert_eq!(refund(&mut trainer(&world), bob(), 0, &unknown), error);
+    assert_eq!(report(&mut trainer(&world), ann(), 0, &unknown), error);
+    assert_eq!(claim_late(&mut trainer(&world), bob(), 0, &unknown), error);
 
-    let not_author = Err(Rejection::NotAuthor {
-        caller: bob(),
-        author: ann(),
-    });
-    assert_eq!(
-        trainer(&world).refund(bob(), world.now, &agreed),
-        not_author
-    );
     let own = Err(Rejection::OwnContribution { author: ann() });
-    assert_eq!(trainer(&world).report(ann(), world.now, &agreed), own);
+    assert_eq!(report(&mut trainer(&world), ann(), world.now, &agreed), own);
     world.now += WAITS.refund - 1;
     assert_eq!(
-        trainer(&world).refund(ann(), world.now, &agreed),
-        early(&world, &agreed, 100)
+        refund(&mut trainer(&world), ann(), world.now, &agreed),
+        early(&world, &agreed, WAITS.refund)
     );
     assert_eq!(
-        trainer(&world).report(bob(), world.now, &agreed),
-        early(&world, &agreed, 100)
+        report(&mut trainer(&world), bob(), world.now, &agreed),
+        early(&world, &agreed, WAITS.refund)
     );
     assert_eq!(
-        trainer(&world).claim_late(bob(), world.now, &agreed),
-        early(&world, &agreed, 5_000)
+        claim_late(&mut trainer(&world), bob(), world.now, &agreed),
+        early(&world, &agreed, WAITS.any_address_claim)
     );
     world.now += 1;
     let no_good = Err(Rejection::NoGoodContribution { caller: bob() });
-    assert_eq!(trainer(&world).report(bob(), world.now, &agreed), no_good);
+    assert_eq!(
+        report(&mut trainer(&world), bob(), world.now, &agreed),
+        no_good
+    );
 
     world.make_good(bob(), 1);
     let same = Err(Rejection::PredictionAgrees { label: 1 });
-    assert_eq!(trainer(&world).report(bob(), world.now, &agreed), same);
+    assert_eq!(
+        report(&mut trainer(&world), bob(), world.now, &agreed),
+        same
+    );
     world.make_good(cid(), 1);
     let bad = world.bad();
     let differs = Err(Rejection::PredictionDiffers {
         label: 0,
         predicted: 1,
     });
-    assert_eq!(trainer(&world).refund(ann(), world.now, &bad), differs);
-    world
-        .trainer
-        .report(bob(), world.now, &bad)
-        .expect("half of it");
+    assert_eq!(
+        refund(&mut trainer(&world), ann(), world.now, &bad),
+        differs
+    );
+    report(&mut world.trainer, bob(), world.now, &bad).expect("half of it");
     // Before the prediction is asked for.
     world.contribute(ann(), 0, 3);
     let again = Err(Rejection::AlreadyReported {
-        position: bad.position,
+        position: position(&bad),
         caller: bob(),
     });
-    assert_eq!(trainer(&world).report(bob(), world.now, &bad), again);
+    assert_eq!(report(&mut trainer(&world), bob(), world.now, &bad), again);
     let same = Err(Rejection::PredictionAgrees { label: 0 });
-    assert_eq!(trainer(&world).report(cid(), world.now, &bad), same);
+    assert_eq!(report(&mut trainer(&world), cid(), world.now, &bad), same);
 }
 
 /// The ancestor's owner could never claim.
@@ -189,27 +239,26 @@ fn the_owner_claims_late_before_others() {
     let mut world = World::new();
     world.make_good(bob(), 1);
     world.now = world.trainer.last_contribution_time() + 7_200;
-    let claims = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
+    let record = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
     let too_early = |now, earliest| Err(Rejection::TooEarly { now, earliest });
-    let (first, second) = (&claims[0], &claims[1]);
+    let (first, second) = (&record.claims(&[1]), &record.claims(&[2]));
     let (owners, anyones) = (
-        first.time + WAITS.owner_claim,
-        second.time + WAITS.any_address_claim,
+        first.contributions[0].time + WAITS.owner_claim,
+        second.contributions[0].time + WAITS.any_address_claim,
     );
     let trainer = &mut world.trainer;
     assert_eq!(
-        trainer.claim_late(owner(), owners - 1, first),
+        claim_late(trainer, owner(), owners - 1, first),
         too_early(owners - 1, owners)
     );
-    assert_eq!(trainer.can_claim_late(owner(), owners, first), Ok(60_000));
-    assert_eq!(trainer.claim_late(owner(), owners, first), Ok(60_000));
-    assert!(trainer.is_settled(first.position));
+    assert_eq!(claim_late(trainer, owner(), owners, first), Ok(60_000));
+    assert_eq!(trainer.settlement(1), settlement(Status::Closed, 0, None));
     assert_eq!(
-        trainer.claim_late(bob(), anyones - 1, second),
+        claim_late(trainer, bob(), anyones - 1, second),
         too_early(anyones - 1, anyones)
     );
     // Authors too, whatever the model predicts.
-    assert_eq!(trainer.claim_late(ann(), anyones, second), Ok(60_000));
+    assert_eq!(claim_late(trainer, ann(), anyones, second), Ok(60_000));
     assert_eq!((trainer.held(), trainer.total_good()), (0, 1));
 }
 
@@ -218,15 +267,196 @@ fn points_count_good_contributions_without_money() {
     let mut world = World::with(Incentive::Points);
     world.make_good(bob(), 1);
     let claim = world.bad();
-    assert_eq!(world.trainer.report(bob(), world.now, &claim), Ok(0));
-    assert_eq!(world.settlement(&claim), (CLOSED, bob()));
+    assert_eq!(report(&mut world.trainer, bob(), world.now, &claim), Ok(0));
+    assert_eq!(
+        world.trainer.settlement(position(&claim)),
+        settlement(Status::Closed, 0, bob())
+    );
     let late = world.bad();
     assert_eq!(
-        world
-            .trainer
-            .claim_late(owner(), world.now + WAITS.owner_claim, &late),
+        claim_late(
+            &mut world.trainer,
+            owner(),
+            world.now + WAITS.owner_claim,
+            &late
+        ),
         Ok(0)
     );
-    assert!(world.trainer.is_settled(late.position));
+    assert_eq!(
+        world.trainer.settlement(position(&late)).status,
+        Status::Closed
+    );
     assert_eq!((world.trainer.held(), world.trainer.total_good()), (0, 1));
+}
+
+#[test]
+fn a_pushed_refund_is_the_authors_to_keep() {
+    let mut world = World::new();
+    let claim = world.contribute(ann(), 1, 3);
+    world.now += WAITS.refund;
+    let settled = world.trainer.refund(bob(), world.now, &[claim]);
+    let expected = Settled {
+        paid: 0,
+        settled: vec![(0, 60_000)],
+        skipped: vec![],
+    };
+    assert_eq!(settled, Ok(expected));
+    let trainer = &mut world.trainer;
+    assert_eq!((trainer.good(ann()), trainer.good(bob())), (1, 0));
+    assert_eq!(
+        (trainer.balance(ann()), trainer.balance(bob())),
+        (60_000, 0)
+    );
+    assert_eq!(trainer.held(), 60_000);
+    assert_eq!(trainer.withdraw(ann(), 60_000), Ok(()));
+    assert_eq!((trainer.balance(ann()), trainer.held()), (0, 0));
+}
+
+#[test]
+fn a_full_balance_keeps_only_its_own_refunds_back() {
+    let mut world = World::new();
+    let full = world.contribute(ann(), 1, 3);
+    let other = world.contribute(cid(), 1, 3);
+    world.now += WAITS.refund;
+    let rest = (1 << 96) - 60_000;
+    world.trainer.deposit_to(ann(), rest).expect("room for it");
+    let overflow = Rejection::BalanceOverflow { account: ann() };
+    let before = world.trainer.clone();
+    let alone = world
+        .trainer
+        .refund(bob(), world.now, slice::from_ref(&full));
+    assert_eq!(alone, Err(overflow.clone()));
+    assert_eq!(world.trainer, before);
+    let both = world
+        .trainer
+        .refund(bob(), world.now, &[full.clone(), other]);
+    let expected = Settled {
+        paid: 0,
+        settled: vec![(1, 60_000)],
+        skipped: vec![(0, overflow)],
+    };
+    assert_eq!(both, Ok(expected));
+    // What is paid out needs no room.
+    assert_eq!(
+        refund(&mut world.trainer, ann(), world.now, &full),
+        Ok(60_000)
+    );
+    assert_eq!(world.trainer.balance(ann()), rest);
+}
+
+#[test]
+fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
+    let mut world = World::new();
+    world.now = 3 * 3_600;
+    let first = world.contribute_all(ann(), &[(1, 3), (0, 4), (0, 3)]);
+    world.now += 2 * 3_600;
+    let second = world.contribute_all(bob(), &[(1, 3), (1, 3)]);
+    world.now += WAITS.refund;
+    let groups = [
+        first.claims(&[2, 0, 1, 0]),
+        second.claims(&[3, 4]),
+        first.claims(&[0]),
+    ];
+    assert_eq!(groups[0].contributions, first.contributions());
+    let settled = world.trainer.refund(ann(), world.now, &groups);
+    let expected = Settled {
+        paid: 120_000,
+        settled: vec![(0, 60_000), (1, 60_000), (3, 60_000), (4, 60_000)],
+        skipped: vec![
+            (
+                2,
+                Rejection::PredictionDiffers {
+                    label: 0,
+                    predicted: 1,
+                },
+            ),
+            (0, Rejection::NothingLeft { position: 0 }),
+        ],
+    };
+    assert_eq!(settled, Ok(expected));
+    assert_eq!(world.trainer.balance(bob()), 120_000);
+    assert_eq!(world.trainer.held(), 180_000);
+
+    // All of the share is taken the first time.
+    let groups = [first.claims(&[1, 2]), first.claims(&[2])];
+    let settled = world.trainer.report(bob(), world.now, &groups);
+    let again = Rejection::AlreadyReported {
+        position: 2,
+        caller: bob(),
+    };
+    let expected = Settled {
+        paid: 30_000,
+        settled: vec![(2, 30_000)],
+        skipped: vec![(1, Rejection::NothingLeft { position: 1 }), (2, again)],
+    };
+    assert_eq!(settled, Ok(expected));
+
+    let groups = [first.claims(&[0, 1, 2])];
+    let settled = world.trainer.claim_late(owner(), u64::MAX, &groups);
+    let expected = Settled {
+        paid: 30_000,
+        settled: vec![(2, 30_000)],
+        skipped: vec![
+            (0, Rejection::NothingLeft { position: 0 }),
+            (1, Rejection::NothingLeft { position: 1 }),
+        ],
+    };
+    assert_eq!(settled, Ok(expected));
+    assert_eq!(world.trainer.held(), 120_000);
+}
+
+#[test]
+fn claims_of_which_none_can_be_settled_fail_with_the_first_reason() {
+    let mut world = World::new();
+    world.now = 2 * 3_600;
+    let record = world.contribute_all(ann(), &[(1, 3), (0, 3)]);
+    let later = world.contribute(bob(), 1, 3);
+    world.now = 2 * 3_600 + WAITS.refund;
+    let both = record.claims(&[0, 1]);
+    let before = world.trainer.clone();
+    let check = |act: Act, claims: &[Claims], error| {
+        let mut trainer = before.clone();
+        assert_eq!(act(&mut trainer, cid(), world.now, claims), Err(error));
+        assert_eq!(trainer, before);
+    };
+    let mut wrong = both.clone();
+    wrong.proof.push(B256::ZERO);
+    let nobody = Claims {
+        contributions: vec![],
+        proof: vec![record.root()],
+        flags: vec![],
+        ..both.clone()
+    };
+    let nowhere = Claims {
+        batch: 7,
+        proof: vec![B256::ZERO],
+        ..nobody.clone()
+    };
+    let all: [Act; 3] = [Trainer::refund, Trainer::report, Trainer::claim_late];
+    for act in all {
+        check(act, &[], Rejection::NoClaims);
+        check(act, slice::from_ref(&nobody), Rejection::NoClaims);
+        for unknown in [&wrong, &nowhere] {
+            let batch = unknown.batch;
+            let error = Rejection::UnknownContribution { batch };
+            check(act, &[both.clone(), unknown.clone()], error);
+        }
+    }
+    let early = |claim: &Claims, wait| Rejection::TooEarly {
+        now: world.now,
+        earliest: claim.contributions[0].time + wait,
+    };
+    let late = [later.clone(), both.clone()];
+    check(
+        Trainer::claim_late,
+        &late,
+        early(&later, WAITS.any_address_claim),
+    );
+    let no_good = Rejection::NoGoodContribution { caller: cid() };
+    check(Trainer::report, &[both.clone(), later.clone()], no_good);
+    check(
+        Trainer::refund,
+        &[later.clone(), record.claims(&[1])],
+        early(&later, WAITS.refund),
+    );
 }

@@ -4,13 +4,14 @@ use alloy_primitives::{Address, B256};
 use cotrain_protocol::{
     Rejection,
     classifier::Hosted,
-    sample::{Item, encode_batch, encode_sparse},
-    trainer::{Claim, Incentive, Trainer, Waits, claims},
+    record::{Claims, Record},
+    sample::parse_batch,
+    trainer::{Incentive, Trainer, Waits},
 };
 
 use crate::{
     support::address,
-    world::{WAITS, World, ann, bob, incentive, model, owner},
+    world::{CHAIN_ID, WAITS, World, ann, bob, incentive, items, model, owner, refund},
 };
 
 /// The ancestor's contributors could not make the same contribution twice in one block.
@@ -18,17 +19,20 @@ use crate::{
 fn the_same_contribution_twice_in_one_second_is_two() {
     let mut world = World::new();
     world.now = 3_600;
-    let first = world.contribute_all(ann(), &[(1, 3)]).remove(0);
-    let second = world.contribute_all(ann(), &[(1, 3)]).remove(0);
+    let first = world.contribute_all(ann(), &[(1, 3)]);
+    let second = world.contribute_all(ann(), &[(1, 3)]);
     let both = world.contribute_all(ann(), &[(1, 3), (1, 3)]);
-    assert_eq!(first.deposit, 60_000);
-    assert_eq!(second.deposit, 3_600_000);
+    assert_eq!(first.contributions()[0].deposit, 60_000);
+    assert_eq!(second.contributions()[0].deposit, 3_600_000);
     world.now += WAITS.refund;
-    for claim in [&first, &second, &both[0], &both[1]] {
-        assert_eq!(
-            world.trainer.refund(ann(), world.now, claim),
-            Ok(claim.deposit)
-        );
+    for record in [&first, &second, &both] {
+        for contribution in record.contributions() {
+            let claim = record.claims(&[contribution.position]);
+            assert_eq!(
+                refund(&mut world.trainer, ann(), world.now, &claim),
+                Ok(contribution.deposit)
+            );
+        }
     }
     assert_eq!((world.trainer.held(), world.trainer.total_good()), (0, 4));
 }
@@ -37,39 +41,47 @@ fn the_same_contribution_twice_in_one_second_is_two() {
 fn a_claim_is_on_what_was_contributed_and_nothing_else() {
     let mut world = World::new();
     world.now = 3_600;
-    let claims = world.contribute_all(ann(), &[(1, 3), (0, 4), (1, 5)]);
+    let record = world.contribute_all(ann(), &[(1, 3), (0, 4), (1, 5)]);
     world.contribute(bob(), 1, 3);
-    let genuine = &claims[1];
+    assert_eq!(world.trainer.root(0), record.root());
+    let genuine = &record.claims(&[1, 2]);
     assert_eq!(world.trainer.check_record(genuine), Ok(()));
-    let wrong: [fn(&mut Claim); 10] = [
-        |claim| claim.author = bob(),
-        |claim| claim.label = 1,
-        |claim| claim.deposit -= 1,
-        |claim| claim.time -= 1,
-        |claim| claim.batch = 1,
-        |claim| claim.batch = 3,
-        |claim| claim.position = 2,
-        |claim| claim.sample.push(0),
-        |claim| claim.proof.clear(),
-        |claim| claim.proof.reverse(),
+    let wrong: [fn(&mut Claims); 14] = [
+        |claims| claims.contributions[0].author = bob(),
+        |claims| claims.contributions[0].label = 1,
+        |claims| claims.contributions[0].deposit -= 1,
+        |claims| claims.contributions[0].time -= 1,
+        |claims| claims.contributions[0].position = 2,
+        |claims| claims.contributions[0].sample.push(0),
+        |claims| claims.contributions.reverse(),
+        |claims| claims.contributions.truncate(1),
+        |claims| claims.batch = 1,
+        |claims| claims.batch = 3,
+        |claims| claims.proof.clear(),
+        |claims| claims.flags.clear(),
+        |claims| claims.flags.reverse(),
+        |claims| claims.flags.push(false),
     ];
     for (number, change) in wrong.into_iter().enumerate() {
-        let mut claim = genuine.clone();
-        change(&mut claim);
-        assert_ne!(&claim, genuine);
+        let mut claims = genuine.clone();
+        change(&mut claims);
+        assert_ne!(&claims, genuine);
         let error = Rejection::UnknownContribution {
-            batch: claim.batch,
-            leaf: claim.leaf(),
+            batch: claims.batch,
         };
         assert_eq!(
-            world.trainer.check_record(&claim),
+            world.trainer.check_record(&claims),
             Err(error),
             "change {number}"
         );
     }
     // Where there is no batch, not even the root of none is known.
-    let mut nowhere = genuine.clone();
-    (nowhere.batch, nowhere.proof) = (7, vec![]);
+    let nowhere = Claims {
+        batch: 7,
+        contributions: vec![],
+        proof: vec![B256::ZERO],
+        flags: vec![],
+    };
     assert!(world.trainer.check_record(&nowhere).is_err());
     assert_eq!(world.trainer.root(7), B256::ZERO);
 }
@@ -77,18 +89,7 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
 #[test]
 fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
     let mut world = World::new();
-    let samples = [encode_sparse(&[3]), encode_sparse(&[4])];
-    let items = [
-        Item {
-            label: 1,
-            sample: &samples[0],
-        },
-        Item {
-            label: 1,
-            sample: &samples[1],
-        },
-    ];
-    let batch = encode_batch(&items).expect("short");
+    let batch = items(&[(1, 3), (1, 4)]);
     // Two hours for two are one for one.
     let required = 2 * 60_000;
     let before = world.trainer.clone();
@@ -111,8 +112,11 @@ fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
         (world.trainer.held(), world.trainer.contribution_count()),
         (required, 2)
     );
-    for claim in claims(0, ann(), 60_000, 7_200, &batch).expect("parsed before") {
-        assert_eq!(world.trainer.refund(ann(), 7_300, &claim), Ok(60_000));
+    let added = [(ann(), parse_batch(&batch).expect("parsed before"))];
+    let record = Record::new(0, 60_000, 7_200, &added);
+    for position in [0, 1] {
+        let claim = record.claims(&[position]);
+        assert_eq!(refund(&mut world.trainer, ann(), 7_300, &claim), Ok(60_000));
     }
     assert_eq!(world.trainer.held(), 0);
 }
@@ -152,7 +156,8 @@ fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected()
 
     let open = Hosted::new(owner(), model());
     let with = |model| {
-        Trainer::with_model(owner(), address(2), incentive(), WAITS, model, 0).expect("valid")
+        Trainer::with_model(owner(), CHAIN_ID, address(2), incentive(), WAITS, model, 0)
+            .expect("valid")
     };
     check(
         with(open.clone()),
@@ -181,7 +186,7 @@ fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected()
 #[test]
 fn bounds_are_checked_at_creation() {
     let new = |address, waits, incentive| {
-        Trainer::new(owner(), address, incentive, waits, model(), 0).err()
+        Trainer::new(owner(), CHAIN_ID, address, incentive, waits, model(), 0).err()
     };
     let wrong = Waits {
         refund: 2_000,

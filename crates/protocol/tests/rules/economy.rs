@@ -1,26 +1,31 @@
 //! What holds of every trainer whatever happens: money is conserved, errors change nothing, and a
 //! look beforehand says what a claim pays.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, sync::LazyLock};
 
 use alloy_primitives::Address;
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Parameters},
-    sample::{Item, encode_batch, encode_dense16, encode_dense32, encode_sparse},
-    trainer::{Claim, Incentive, Trainer, Waits, claims},
+    record::{Claims, Contribution, Record},
+    sample::{Item, encode_batch, encode_dense16, encode_dense32, encode_sparse, parse_batch},
+    trainer::{Incentive, Settled, SignedBatch, Status, Trainer, Waits},
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
 
-use crate::support::{address, cases};
+use crate::{
+    signing::Signer,
+    support::{address, cases},
+};
 
 const WAITS: Waits = Waits {
     refund: 50,
     owner_claim: 200,
     any_address_claim: 400,
 };
-/// The owner, and people who contribute.
+/// People who contribute, the first of whom owns the trainer. All can sign.
 const PEOPLE: u8 = 5;
+const CHAIN_ID: u64 = 31_337;
 
 #[derive(Debug, Clone)]
 enum Operation {
@@ -30,20 +35,31 @@ enum Operation {
         items: Vec<(u16, usize)>,
         more: i128,
     },
-    Refund {
-        caller: Caller,
-        claim: Index,
+    Relay {
+        relayer: u8,
+        batches: Vec<Signed>,
     },
-    Report {
-        caller: Caller,
-        claim: Index,
+    Deposit {
+        account: u8,
+        amount: u128,
     },
-    ClaimLate {
+    Withdraw {
+        account: u8,
+        amount: u128,
+    },
+    CancelNonces {
+        account: u8,
+        last: u64,
+    },
+    /// Each index is a contribution; those in a row that share a batch are a group.
+    Claim {
+        kind: Kind,
         caller: Caller,
-        claim: Index,
+        claims: Vec<Index>,
     },
     /// A claim with a deposit that was never made.
     Lie {
+        kind: Kind,
         caller: u8,
         claim: Index,
     },
@@ -52,24 +68,67 @@ enum Operation {
     },
 }
 
+#[derive(Debug, Clone)]
+struct Signed {
+    author: u8,
+    /// Labels and samples.
+    items: Vec<(u16, usize)>,
+    fee: u128,
+    nonce: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Refund,
+    Report,
+    Late,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Caller {
+    /// Of the first of the contributions.
     Author,
     Anyone(u8),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let people = 0..PEOPLE;
-    let callers = || prop_oneof![Just(Caller::Author), (0..PEOPLE).prop_map(Caller::Anyone)];
-    let items = vec((0_u16..2, 0_usize..4), 1..4);
+    let people = || 0..PEOPLE;
+    let callers = || prop_oneof![Just(Caller::Author), people().prop_map(Caller::Anyone)];
+    let items = || vec((0_u16..2, 0_usize..4), 1..4);
     let more = prop_oneof![Just(0_i128), 0_i128..1_000, -1_000_i128..0];
+    let signed =
+        (people(), items(), 0_u128..100, 0_u64..100).prop_map(|(author, items, fee, nonce)| {
+            Signed {
+                author,
+                items,
+                fee,
+                nonce,
+            }
+        });
+    let batches = vec(signed, 1..4);
+    let claims = || vec(any::<Index>(), 1..5);
+    let claim = |kind| {
+        (callers(), claims()).prop_map(move |(caller, claims)| Operation::Claim {
+            kind,
+            caller,
+            claims,
+        })
+    };
+    let kinds = prop_oneof![Just(Kind::Refund), Just(Kind::Report), Just(Kind::Late)];
     prop_oneof![
-        4 => (people.clone(), items, more)
+        4 => (people(), items(), more)
             .prop_map(|(author, items, more)| Operation::Contribute { author, items, more }),
-        4 => (callers(), any::<Index>()).prop_map(|(caller, claim)| Operation::Refund { caller, claim }),
-        6 => (callers(), any::<Index>()).prop_map(|(caller, claim)| Operation::Report { caller, claim }),
-        1 => (callers(), any::<Index>()).prop_map(|(caller, claim)| Operation::ClaimLate { caller, claim }),
-        1 => (people, any::<Index>()).prop_map(|(caller, claim)| Operation::Lie { caller, claim }),
+        1 => (people(), batches).prop_map(|(relayer, batches)| Operation::Relay { relayer, batches }),
+        3 => (people(), 0_u128..20_000_000)
+            .prop_map(|(account, amount)| Operation::Deposit { account, amount }),
+        1 => (people(), 0_u128..5_000_000)
+            .prop_map(|(account, amount)| Operation::Withdraw { account, amount }),
+        1 => (people(), 0_u64..10).prop_map(|(account, last)| Operation::CancelNonces { account, last }),
+        4 => claim(Kind::Refund),
+        6 => claim(Kind::Report),
+        1 => claim(Kind::Late),
+        1 => (kinds, people(), any::<Index>())
+            .prop_map(|(kind, caller, claim)| Operation::Lie { kind, caller, claim }),
         5 => (0_u64..120).prop_map(|seconds| Operation::Wait { seconds }),
     ]
 }
@@ -125,32 +184,58 @@ fn models() -> [(Parameters, [Vec<u8>; 4]); 5] {
 #[derive(Debug, Default)]
 struct Successes {
     contributions: u64,
+    relayed: u64,
+    withdrawals: u64,
     refunds: u64,
+    pushed_refunds: u64,
     reports: u64,
     partial_reports: u64,
     late_claims: u64,
+    skipped: u64,
+}
+
+fn person(number: u8) -> Address {
+    static ALL: LazyLock<Vec<Address>> = LazyLock::new(|| {
+        (0..PEOPLE)
+            .map(|number| Signer::new(number + 1).address())
+            .collect()
+    });
+    ALL[usize::from(number)]
 }
 
 struct World {
     trainer: Trainer,
     samples: [Vec<u8>; 4],
     now: u64,
-    claims: Vec<Claim>,
-    /// Wei that has been paid out of each contribution.
-    paid: BTreeMap<u64, u128>,
+    /// Each contribution, by its position, and the record that it is in.
+    contributions: Vec<(Contribution, usize)>,
+    records: Vec<Record>,
+    /// Wei that has been settled of each contribution.
+    settled: BTreeMap<u64, u128>,
+    balances: BTreeMap<Address, u128>,
     good: BTreeMap<Address, u64>,
 }
 
 impl World {
     fn new(parameters: Parameters, samples: [Vec<u8>; 4], incentive: Incentive) -> Self {
         let classifier = Classifier::new(parameters).expect("valid");
-        let trainer = Trainer::new(address(0), address(99), incentive, WAITS, classifier, 10);
+        let trainer = Trainer::new(
+            person(0),
+            CHAIN_ID,
+            address(99),
+            incentive,
+            WAITS,
+            classifier,
+            10,
+        );
         Self {
             trainer: trainer.expect("valid"),
             samples,
             now: 10,
-            claims: vec![],
-            paid: BTreeMap::new(),
+            contributions: vec![],
+            records: vec![],
+            settled: BTreeMap::new(),
+            balances: BTreeMap::new(),
             good: BTreeMap::new(),
         }
     }
@@ -162,53 +247,70 @@ impl World {
                 items,
                 more,
             } => {
-                successes.contributions += self.contribute(address(*author), items, *more);
+                successes.contributions += self.contribute(person(*author), items, *more);
             }
-            Operation::Refund { caller, claim } => {
-                let paid = self.claim(*caller, *claim, Trainer::can_refund, Trainer::refund);
-                if let Some((claim, paid)) = paid {
-                    assert_eq!(paid, self.left_before(&claim, paid));
-                    *self.good.entry(claim.author).or_default() += 1;
-                    successes.refunds += 1;
+            Operation::Relay { relayer, batches } => {
+                successes.relayed += self.relay(person(*relayer), batches);
+            }
+            Operation::Deposit { account, amount } => {
+                let account = person(*account);
+                assert_eq!(self.trainer.deposit_to(account, *amount), Ok(()));
+                *self.balances.entry(account).or_default() += amount;
+            }
+            Operation::Withdraw { account, amount } => {
+                let account = person(*account);
+                let balance = self.balances.entry(account).or_default();
+                let done = self.trainer.withdraw(account, *amount);
+                assert_eq!(done.is_ok(), amount <= balance);
+                if done.is_ok() {
+                    *balance -= amount;
+                    successes.withdrawals += 1;
                 }
             }
-            Operation::Report { caller, claim } => {
-                let paid = self.claim(*caller, *claim, Trainer::can_report, Trainer::report);
-                if let Some((claim, _)) = paid {
-                    successes.reports += 1;
-                    successes.partial_reports +=
-                        u64::from(!self.trainer.is_settled(claim.position));
-                }
+            Operation::CancelNonces { account, last } => {
+                self.trainer.cancel_nonces(person(*account), *last);
+                assert!(self.trainer.nonce_used(person(*account), *last));
             }
-            Operation::ClaimLate { caller, claim } => {
-                let paid = self.claim(
-                    *caller,
-                    *claim,
-                    Trainer::can_claim_late,
-                    Trainer::claim_late,
-                );
-                if let Some((claim, paid)) = paid {
-                    assert_eq!(paid, self.left_before(&claim, paid));
-                    successes.late_claims += 1;
-                }
+            Operation::Claim {
+                kind,
+                caller,
+                claims,
+            } if !self.contributions.is_empty() => {
+                self.claim(*kind, *caller, claims, successes);
             }
-            Operation::Lie { caller, claim } if !self.claims.is_empty() => {
-                self.lie(address(*caller), *claim);
+            Operation::Lie {
+                kind,
+                caller,
+                claim,
+            } if !self.contributions.is_empty() => {
+                self.lie(*kind, person(*caller), *claim);
             }
-            Operation::Lie { .. } => {}
+            Operation::Claim { .. } | Operation::Lie { .. } => {}
             Operation::Wait { seconds } => self.now += seconds,
         }
         self.check();
     }
 
-    fn contribute(&mut self, author: Address, items: &[(u16, usize)], more: i128) -> u64 {
-        let items: Vec<_> = items
+    fn items(&self, items: &[(u16, usize)]) -> Vec<Item<'_>> {
+        items
             .iter()
             .map(|(label, sample)| Item {
                 label: *label,
                 sample: &self.samples[*sample],
             })
-            .collect();
+            .collect()
+    }
+
+    fn remember(&mut self, record: Record) {
+        let index = self.records.len();
+        let contributions = record.contributions().iter().cloned();
+        self.contributions
+            .extend(contributions.map(|contribution| (contribution, index)));
+        self.records.push(record);
+    }
+
+    fn contribute(&mut self, author: Address, items: &[(u16, usize)], more: i128) -> u64 {
+        let items = self.items(items);
         let batch = encode_batch(&items).expect("short");
         let count = items.len() as u64;
         let deposit = self.trainer.price(count, self.now);
@@ -221,9 +323,10 @@ impl World {
                     (done.count, done.deposit, done.surplus),
                     (count, deposit, sent - required)
                 );
-                assert_eq!(done.batch, self.claims.len() as u64);
-                let claims = claims(done.batch, author, deposit, self.now, &batch);
-                self.claims.extend(claims.expect("parsed before"));
+                assert_eq!(done.batch, self.contributions.len() as u64);
+                let items = parse_batch(&batch).expect("accepted");
+                let record = Record::new(done.batch, deposit, self.now, &[(author, items)]);
+                self.remember(record);
                 count
             }
             Err(rejection) => {
@@ -235,88 +338,225 @@ impl World {
         }
     }
 
-    /// The claim and what it paid, where it succeeded.
-    fn claim(
-        &mut self,
-        caller: Caller,
-        claim: Index,
-        look: impl Fn(&Trainer, Address, u64, &Claim) -> Result<u128, Rejection>,
-        act: impl Fn(&mut Trainer, Address, u64, &Claim) -> Result<u128, Rejection>,
-    ) -> Option<(Claim, u128)> {
-        if self.claims.is_empty() {
-            return None;
-        }
-        let claim = claim.get(&self.claims).clone();
-        let caller = match caller {
-            Caller::Author => claim.author,
-            Caller::Anyone(number) => address(number),
-        };
+    fn relay(&mut self, relayer: Address, all: &[Signed]) -> u64 {
+        let batches: Vec<_> = all
+            .iter()
+            .map(|signed| {
+                let author = Signer::new(signed.author + 1);
+                let batch = SignedBatch {
+                    author: person(signed.author),
+                    max_deposit: 10_000_000,
+                    fee: signed.fee,
+                    nonce: signed.nonce,
+                    deadline: 1_000_000,
+                    items: encode_batch(&self.items(&signed.items)).expect("short"),
+                    signature: vec![],
+                };
+                author.sign(CHAIN_ID, self.trainer.address(), batch)
+            })
+            .collect();
         let before = self.trainer.clone();
-        let expected = look(&before, caller, self.now, &claim);
-        let result = act(&mut self.trainer, caller, self.now, &claim);
-        assert_eq!(result, expected);
-        if result.is_err() {
-            assert_eq!(self.trainer, before);
+        let done = self.trainer.relay(relayer, self.now, &batches);
+        let done = done.expect("balances are small");
+        let mut added = vec![];
+        let (first, mut position) = (self.contributions.len() as u64, 0);
+        let mut fees = 0;
+        for (batch, outcome) in batches.iter().zip(&done.outcomes) {
+            let balance = self.balances.entry(batch.author).or_default();
+            let items = parse_batch(&batch.items).expect("encoded before");
+            let count = items.len() as u64;
+            let required = done.deposit * u128::from(count) + batch.fee;
+            match outcome {
+                Ok(accepted) => {
+                    assert_eq!(
+                        (accepted.position, accepted.count),
+                        (first + position, count)
+                    );
+                    assert!(!before.nonce_used(batch.author, batch.nonce));
+                    *balance -= required;
+                    fees += batch.fee;
+                    position += count;
+                    added.push((batch.author, items));
+                }
+                Err(Rejection::BalanceTooLow { .. }) => assert!(*balance < required),
+                Err(Rejection::NonceUsed { .. }) => {
+                    assert!(self.trainer.nonce_used(batch.author, batch.nonce));
+                }
+                Err(other) => panic!("{other}"),
+            }
         }
-        let paid = result.ok()?;
-        *self.paid.entry(claim.position).or_default() += paid;
-        Some((claim, paid))
+        *self.balances.entry(relayer).or_default() += fees;
+        assert_eq!(done.batch, (!added.is_empty()).then_some(first));
+        if added.is_empty() {
+            assert_eq!(self.trainer, before);
+        } else {
+            let record = Record::new(first, done.deposit, self.now, &added);
+            self.remember(record);
+        }
+        position
     }
 
-    fn lie(&mut self, caller: Address, claim: Index) {
-        let mut claim = claim.get(&self.claims).clone();
-        claim.deposit += 1;
+    fn act(
+        &mut self,
+        kind: Kind,
+        caller: Address,
+        now: u64,
+        claims: &[Claims],
+    ) -> Result<Settled, Rejection> {
+        match kind {
+            Kind::Refund => self.trainer.refund(caller, now, claims),
+            Kind::Report => self.trainer.report(caller, now, claims),
+            Kind::Late => self.trainer.claim_late(caller, now, claims),
+        }
+    }
+
+    fn look(&self, kind: Kind, caller: Address, one: &Contribution) -> Result<u128, Rejection> {
+        let predicted = self.trainer.classifier().predict(&one.sample);
+        let predicted = predicted.expect("accepted before");
+        match kind {
+            Kind::Refund => self.trainer.can_refund(self.now, one, predicted),
+            Kind::Report => self.trainer.can_report(caller, self.now, one, predicted),
+            Kind::Late => self.trainer.can_claim_late(caller, self.now, one),
+        }
+    }
+
+    fn claim(&mut self, kind: Kind, caller: Caller, claims: &[Index], successes: &mut Successes) {
+        let chosen: Vec<_> = claims
+            .iter()
+            .map(|index| index.get(&self.contributions))
+            .collect();
+        let caller = match caller {
+            Caller::Author => chosen[0].0.author,
+            Caller::Anyone(number) => person(number),
+        };
+        let groups: Vec<_> = chosen
+            .chunk_by(|a, b| a.1 == b.1)
+            .map(|group| {
+                let positions: Vec<_> = group.iter().map(|(one, _)| one.position).collect();
+                self.records[group[0].1].claims(&positions)
+            })
+            .collect();
+        let all: Vec<_> = groups
+            .iter()
+            .flat_map(|group| group.contributions.clone())
+            .collect();
+        let looked: Vec<_> = all.iter().map(|one| self.look(kind, caller, one)).collect();
         let before = self.trainer.clone();
-        let error = Err(Rejection::UnknownContribution {
-            batch: claim.batch,
-            leaf: claim.leaf(),
-        });
-        assert_eq!(self.trainer.refund(caller, u64::MAX, &claim), error);
-        assert_eq!(self.trainer.report(caller, u64::MAX, &claim), error);
-        assert_eq!(self.trainer.claim_late(caller, u64::MAX, &claim), error);
+        let Ok(settled) = self.act(kind, caller, self.now, &groups) else {
+            assert!(looked.iter().all(Result::is_err));
+            assert_eq!(self.trainer, before);
+            return;
+        };
+        // Only what comes twice may go otherwise than it looked before.
+        let mut outcomes: BTreeMap<_, Vec<Result<u128, Rejection>>> = BTreeMap::new();
+        for (position, amount) in &settled.settled {
+            outcomes.entry(*position).or_default().push(Ok(*amount));
+        }
+        for (position, reason) in &settled.skipped {
+            let reason = Err(reason.clone());
+            outcomes.entry(*position).or_default().push(reason);
+        }
+        let mut paid = 0;
+        for (one, looked) in all.iter().zip(looked) {
+            let Some(outcomes) = outcomes.remove(&one.position) else {
+                continue;
+            };
+            assert_eq!(outcomes[0], looked);
+            assert!(outcomes[1..].iter().all(Result::is_err));
+            successes.skipped += outcomes.iter().filter(|one| one.is_err()).count() as u64;
+            let Ok(amount) = looked else { continue };
+            *self.settled.entry(one.position).or_default() += amount;
+            if matches!(kind, Kind::Refund) && one.author != caller {
+                *self.balances.entry(one.author).or_default() += amount;
+                successes.pushed_refunds += 1;
+            } else {
+                paid += amount;
+            }
+            let status = self.trainer.settlement(one.position).status;
+            match kind {
+                Kind::Refund => {
+                    *self.good.entry(one.author).or_default() += 1;
+                    successes.refunds += 1;
+                }
+                Kind::Report => {
+                    assert!(self.trainer.reported(one.position, caller));
+                    successes.reports += 1;
+                    successes.partial_reports += u64::from(status == Status::Reported);
+                }
+                Kind::Late => successes.late_claims += 1,
+            }
+            if !matches!(kind, Kind::Report) {
+                assert_eq!((status, self.left(one)), (Status::Closed, 0));
+            }
+        }
+        assert!(outcomes.is_empty());
+        assert_eq!(settled.paid, paid);
+    }
+
+    fn lie(&mut self, kind: Kind, caller: Address, claim: Index) {
+        let (contribution, index) = claim.get(&self.contributions);
+        let mut claims = self.records[*index].claims(&[contribution.position]);
+        claims.contributions[0].deposit += 1;
+        let batch = claims.batch;
+        let genuine = self.records[0].claims(&[0]);
+        let before = self.trainer.clone();
+        let outcome = self.act(kind, caller, u64::MAX, &[genuine, claims]);
+        assert_eq!(outcome, Err(Rejection::UnknownContribution { batch }));
         assert_eq!(self.trainer, before);
     }
 
-    fn left_before(&self, claim: &Claim, paid: u128) -> u128 {
-        claim.deposit - (self.paid[&claim.position] - paid)
+    /// Never more than the deposit is settled.
+    fn left(&self, one: &Contribution) -> u128 {
+        let settled = self.settled.get(&one.position).copied().unwrap_or_default();
+        one.deposit.checked_sub(settled).expect("not settled twice")
     }
 
     /// What holds after every step.
     fn check(&self) {
-        let paid = |claim: &Claim| self.paid.get(&claim.position).copied().unwrap_or_default();
-        // Never more than the deposit, and nothing is kept of what is closed.
-        let left = |claim: &Claim| {
-            claim
-                .deposit
-                .checked_sub(paid(claim))
-                .expect("not paid twice")
-        };
-        for claim in &self.claims {
-            let word = self.trainer.settlement(claim.position);
-            let taken = word.wrapping_to::<u128>() % (1 << 96);
-            if self.trainer.is_settled(claim.position) {
-                assert_eq!((left(claim), taken), (0, (1 << 96) - 1));
+        let mut left = 0;
+        for (one, _) in &self.contributions {
+            let settlement = self.trainer.settlement(one.position);
+            if settlement.status == Status::Closed {
+                assert_eq!(self.left(one), 0);
             } else {
-                assert_eq!(taken, paid(claim));
+                assert_eq!(settlement.taken, one.deposit - self.left(one));
             }
+            left += self.left(one);
         }
+        let balances: u128 = self.balances.values().sum();
+        assert_eq!(self.trainer.held(), left + balances);
         assert_eq!(
-            self.trainer.held(),
-            self.claims.iter().map(left).sum::<u128>()
+            self.trainer.contribution_count(),
+            self.contributions.len() as u64
         );
-        assert_eq!(self.trainer.contribution_count(), self.claims.len() as u64);
         assert_eq!(self.trainer.total_good(), self.good.values().sum::<u64>());
-        for number in 0..PEOPLE {
-            let good = self.good.get(&address(number)).copied().unwrap_or_default();
-            assert_eq!(self.trainer.good(address(number)), good);
+        for person in (0..PEOPLE).map(person) {
+            let good = self.good.get(&person).copied().unwrap_or_default();
+            assert_eq!(self.trainer.good(person), good);
+            let balance = self.balances.get(&person).copied().unwrap_or_default();
+            assert_eq!(self.trainer.balance(person), balance);
         }
     }
 
-    /// In the end anyone can claim what is left: no wei stays.
+    /// In the end anyone can claim what is left, and all can withdraw: no wei stays.
     fn end(&mut self) {
-        for claim in &self.claims {
-            let end = claim.time + WAITS.any_address_claim;
-            let _ = self.trainer.claim_late(address(77), end, claim);
+        let claims: Vec<_> = self
+            .records
+            .iter()
+            .map(|record| {
+                let all: Vec<_> = record
+                    .contributions()
+                    .iter()
+                    .map(|one| one.position)
+                    .collect();
+                record.claims(&all)
+            })
+            .collect();
+        let end = self.now + WAITS.any_address_claim;
+        let _ = self.trainer.claim_late(address(77), end, &claims);
+        for person in (0..PEOPLE).map(person) {
+            let balance = self.trainer.balance(person);
+            assert_eq!(self.trainer.withdraw(person, balance), Ok(()));
         }
         assert_eq!(self.trainer.held(), 0);
     }
@@ -343,11 +583,17 @@ fn money_is_conserved() {
                 panic!("{incentive:?} {parameters:?}: {error}");
             }
             let all = successes.into_inner();
-            let least = all
-                .contributions
-                .min(all.refunds)
-                .min(all.reports)
-                .min(all.late_claims);
+            let counts = [
+                all.contributions,
+                all.relayed,
+                all.withdrawals,
+                all.refunds,
+                all.pushed_refunds,
+                all.reports,
+                all.late_claims,
+                all.skipped,
+            ];
+            let least = counts.into_iter().min().unwrap_or_default();
             assert!(least > 20, "{incentive:?} {parameters:?}: {all:?}");
             assert_eq!(
                 all.partial_reports > 20,

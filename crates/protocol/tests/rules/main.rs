@@ -1,5 +1,6 @@
 //! The rules against independent statements of them: exact arithmetic, plain loops, tables.
 
+mod accounts;
 mod centroids;
 mod claiming;
 mod contributing;
@@ -9,7 +10,9 @@ mod parameters;
 mod perceptrons;
 mod price;
 mod records;
+mod relaying;
 mod samples;
+mod signing;
 mod support;
 mod words;
 mod world;

@@ -20,12 +20,12 @@ struct Class {
     samples: u32,
     /// All of its 128 bits, of which 48 count.
     total: u128,
-    counts: Vec<u32>,
+    counts: Vec<u16>,
 }
 
 impl Class {
     /// A class whose total is the sum of its counts, as learning makes it.
-    fn new(samples: u32, counts: Vec<u32>) -> Self {
+    fn new(samples: u32, counts: Vec<u16>) -> Self {
         Self {
             samples,
             total: counts.iter().map(|count| u128::from(*count)).sum(),
@@ -39,11 +39,11 @@ fn model(classes: &[Class], smoothing: u32) -> Classifier {
     let header = |class: &Class| U256::from(class.samples) | U256::from(class.total) << 32;
     let mut words: Vec<_> = classes.iter().map(header).collect();
     for class in classes {
-        for counts in class.counts.chunks(8) {
+        for counts in class.counts.chunks(16) {
             let lanes = counts.iter().enumerate();
             words.push(
                 lanes
-                    .map(|(lane, count)| U256::from(*count) << (32 * lane))
+                    .map(|(lane, count)| U256::from(*count) << (16 * lane))
                     .sum(),
             );
         }
@@ -68,8 +68,8 @@ fn classes(model: &Classifier) -> Vec<Class> {
         total: bits(&words, 256 * class + 32, 128).to(),
         counts: (0..features)
             .map(|feature| {
-                let first = count + class * features.div_ceil(8);
-                bits(&words, 256 * first + 32 * feature, 32).to()
+                let first = count + class * features.div_ceil(16);
+                bits(&words, 256 * first + 16 * feature, 16).to()
             })
             .collect(),
     };
@@ -214,11 +214,11 @@ fn long_samples_are_told_apart() {
 #[test]
 fn true_ties_of_different_factors_go_to_the_lowest_class() {
     // Smoothing 1: factors are 256 times count + 1.
-    let pairs = |a: u32, b: u32| -> Vec<u32> { (0..500).flat_map(|_| [a - 1, b - 1]).collect() };
-    // The last feature is absent and makes the totals equal.
+    let pairs = |a: u16, b: u16| -> Vec<u16> { (0..500).flat_map(|_| [a - 1, b - 1]).collect() };
+    // The last features are absent and make the totals equal.
     let class = |samples, a, b| {
         let mut counts = pairs(a, b);
-        counts.push(500 * (60_000 - a - b));
+        counts.extend([211 - a - b; 500]);
         Class::new(samples, counts)
     };
     let all: Vec<u16> = (0..1_000).collect();
@@ -244,23 +244,29 @@ fn true_ties_of_different_factors_go_to_the_lowest_class() {
 }
 
 /// `x (x+4) (x+7) (x+11)` and `(x+1) (x+2) (x+9) (x+10)` differ by 180, and their factors have the
-/// same sum.
+/// same sum. So it is with `x (x+4) (x+9) (x+17) (x+22) (x+26)` and
+/// `(x+1) (x+2) (x+12) (x+14) (x+24) (x+25)`, which differ by 201,600.
 #[test]
 fn differences_above_the_tolerance_decide_and_those_below_do_not() {
-    let present = [0, 1, 2, 3];
-    // Smoothing 1: factors are 256 times count + 1.
-    let class = |x: u32, more: [u32; 4]| Class::new(1, more.map(|more| x + more - 1).to_vec());
-    for x in [1 << 16, 1 << 20, 1 << 28, 1 << 29] {
-        let (low, high) = (class(x, [0, 4, 7, 11]), class(x, [1, 2, 9, 10]));
-        assert_eq!(check(&[low.clone(), high.clone()], 256, &present), 1);
-        assert_eq!(check(&[high, low], 256, &present), 0);
+    // Smoothing x: factors are 256 times x + count.
+    let class = |counts: &[u16]| Class::new(1, counts.to_vec());
+    let (low, high) = (class(&[0, 4, 7, 11]), class(&[1, 2, 9, 10]));
+    for x in [1 << 16, 1 << 20, (1 << 24) - 1] {
+        let present = [0, 1, 2, 3];
+        assert_eq!(check(&[low.clone(), high.clone()], 256 * x, &present), 1);
+        assert_eq!(check(&[high.clone(), low.clone()], 256 * x, &present), 0);
     }
-    // 180 / 2^120 is below 2^-110 and taken for a tie.
-    let close = [class(1 << 30, [0, 4, 7, 11]), class(1 << 30, [1, 2, 9, 10])];
-    assert_eq!(exact(&close, 256, &present), 1);
-    assert_eq!(floating::predict(&close, 256, &present), 0);
+    // 201,600 / 2^144 is below 2^-110 and taken for a tie.
+    let close = [
+        class(&[0, 4, 9, 17, 22, 26]),
+        class(&[1, 2, 12, 14, 24, 25]),
+    ];
+    let smoothing = 256 * ((1 << 24) - 1);
+    let present = [0, 1, 2, 3, 4, 5];
+    assert_eq!(exact(&close, smoothing, &present), 1);
+    assert_eq!(floating::predict(&close, smoothing, &present), 0);
     let sample = encode_sparse(&present);
-    assert_eq!(model(&close, 256).predict(&sample), Ok(0));
+    assert_eq!(model(&close, smoothing).predict(&sample), Ok(0));
 }
 
 /// Products on both sides of 2^128, where the mantissa takes a third limb.
@@ -268,7 +274,7 @@ fn differences_above_the_tolerance_decide_and_those_below_do_not() {
 fn products_are_compared_across_limbs() {
     let all: Vec<u16> = (0..8).collect();
     // 256 * 256 eight times; the last feature is absent and makes the totals equal.
-    let class = |first: u32| {
+    let class = |first: u16| {
         let mut counts = vec![255; 8];
         counts[0] = first;
         counts.push(1_000 - first);
@@ -314,10 +320,10 @@ fn classes_without_samples_have_no_score() {
 
 #[test]
 fn counts_and_samples_stop_at_their_bounds() {
-    let full = u32::MAX;
+    let (most, full) = (u16::MAX, u32::MAX);
     let mut model = model(
         &[
-            Class::new(5, vec![full, full - 1, 7, 0]),
+            Class::new(5, vec![most, most - 1, 7, 0]),
             Class::new(full, vec![3; 4]),
             Class::new(full - 1, vec![3; 4]),
         ],
@@ -334,9 +340,9 @@ fn counts_and_samples_stop_at_their_bounds() {
     let class = &classes(&model)[0];
     assert_eq!(
         (class.samples, &class.counts[..]),
-        (6, &[full, full, 8, 0][..])
+        (6, &[most, most, 8, 0][..])
     );
-    assert_eq!(class.total, 2 * u128::from(full) - 1 + 7 + 2);
+    assert_eq!(class.total, 2 * u128::from(most) - 1 + 7 + 2);
     assert_eq!(learn(&mut model, 1), Ok(0));
     assert_eq!(learn(&mut model, 2), Ok(1));
     assert_eq!(learn(&mut model, 2), Ok(0));
@@ -379,7 +385,7 @@ fn similar_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
     (
         1_usize..=1_000,
         2_usize..=5,
-        prop_oneof![Just(3_u32), Just(1_000), Just(u32::MAX)],
+        prop_oneof![Just(3_u16), Just(1_000), Just(u16::MAX)],
     )
         .prop_flat_map(|(features, classes, most)| {
             let class = (
@@ -399,7 +405,7 @@ fn similar_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
 /// Classes whose counts of the present features are the same but for their order, and so their scores.
 fn tied_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
     (1_usize..=1_000, 2_usize..=5, 1_u32..1_000).prop_flat_map(|(features, classes, smoothing)| {
-        let counts = vec(0_u32..100_000, features);
+        let counts = vec(any::<u16>(), features);
         let orders = counts.prop_flat_map(move |counts| vec(Just(counts).prop_shuffle(), classes));
         let all: Vec<u16> = (0..=u16::MAX).take(features).collect();
         orders.prop_map(move |orders| {
@@ -427,7 +433,7 @@ proptest! {
 
     #[test]
     fn any_words_are_computed_as_specified(
-        words in vec(word(), 5 * 6),
+        words in vec(word(), 5 * 4),
         smoothing in prop_oneof![Just(1_u32), Just(u32::MAX), 1_u32..],
         present in present(40, 0..=40_usize),
     ) {
@@ -439,7 +445,7 @@ proptest! {
 
     #[test]
     fn learning_counts(
-        words in vec(word(), 3 * 6),
+        words in vec(word(), 3 * 4),
         items in vec((0_u16..3, present(40, 0..=40_usize)), 1..8),
     ) {
         let parameters = Parameters::NaiveBayes { classes: 3, features: 40, smoothing: 1 };

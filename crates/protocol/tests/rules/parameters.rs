@@ -152,7 +152,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
         (
             NaiveBayes {
                 classes: 3,
-                features: 8,
+                features: 16,
                 smoothing: 1,
             },
             6,
@@ -160,7 +160,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
         (
             NaiveBayes {
                 classes: 3,
-                features: 9,
+                features: 17,
                 smoothing: 1,
             },
             9,
@@ -170,7 +170,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
                 classes: 2,
                 features: 1_000,
             },
-            252,
+            128,
         ),
         (
             DenseNearestCentroid {

@@ -14,7 +14,7 @@ use crate::support::{address, cases, classifier, sample_for, word};
 fn words_beyond_the_model_are_rejected() {
     let parameters = Parameters::NaiveBayes {
         classes: 2,
-        features: 9,
+        features: 17,
         smoothing: 1,
     };
     let mut model = Classifier::new(parameters).expect("valid");

@@ -1,10 +1,14 @@
 //! A trainer and the people around it.
 
-use alloy_primitives::{Address, B256};
+use std::slice;
+
+use alloy_primitives::Address;
 use cotrain_protocol::{
+    Rejection,
     classifier::{Classifier, Parameters},
-    sample::{Item, encode_batch, encode_sparse},
-    trainer::{Claim, Incentive, Trainer, Waits, claims},
+    record::{Claims, Record},
+    sample::{Item, encode_batch, encode_sparse, parse_batch},
+    trainer::{Incentive, Settled, Trainer, Waits},
 };
 
 use crate::support::address;
@@ -14,6 +18,7 @@ pub(crate) const WAITS: Waits = Waits {
     owner_claim: 1_000,
     any_address_claim: 5_000,
 };
+pub(crate) const CHAIN_ID: u64 = 31_337;
 const COST_WEIGHT: u128 = 1_000;
 
 /// A trainer of a sparse perceptron of 20 zeros, and the people around it.
@@ -59,39 +64,29 @@ impl World {
     }
 
     pub(crate) fn with(incentive: Incentive) -> Self {
-        let trainer =
-            Trainer::new(owner(), address(2), incentive, WAITS, model(), 0).expect("valid");
+        let trainer = Trainer::new(owner(), CHAIN_ID, address(2), incentive, WAITS, model(), 0)
+            .expect("valid");
         Self { trainer, now: 0 }
     }
 
     /// Each item is a label and the one feature that is present.
-    pub(crate) fn contribute_all(&mut self, author: Address, items: &[(u16, u16)]) -> Vec<Claim> {
-        let samples: Vec<_> = items
-            .iter()
-            .map(|(_, feature)| encode_sparse(&[*feature]))
-            .collect();
-        let items: Vec<_> = items
-            .iter()
-            .zip(&samples)
-            .map(|((label, _), sample)| Item {
-                label: *label,
-                sample,
-            })
-            .collect();
-        let batch = encode_batch(&items).expect("short");
+    pub(crate) fn contribute_all(&mut self, author: Address, all: &[(u16, u16)]) -> Record {
         let (trainer, now) = (&mut self.trainer, self.now);
-        let value = trainer.price(items.len() as u64, now) * items.len() as u128;
+        let batch = items(all);
+        let value = trainer.price(all.len() as u64, now) * all.len() as u128;
         let done = trainer
             .contribute(author, now, value, &batch)
             .expect("accepted");
         assert_eq!(done.surplus, 0);
-        claims(done.batch, author, done.deposit, now, &batch).expect("parsed before")
+        let added = [(author, parse_batch(&batch).expect("parsed before"))];
+        Record::new(done.batch, done.deposit, now, &added)
     }
 
     /// An hour after the last contribution: a deposit of 60,000.
-    pub(crate) fn contribute(&mut self, author: Address, label: u16, feature: u16) -> Claim {
+    pub(crate) fn contribute(&mut self, author: Address, label: u16, feature: u16) -> Claims {
         self.now = self.trainer.last_contribution_time() + 3_600;
-        self.contribute_all(author, &[(label, feature)]).remove(0)
+        let record = self.contribute_all(author, &[(label, feature)]);
+        Claims::alone(record.contributions()[0].clone())
     }
 
     /// Gives `author` this many more good contributions.
@@ -99,21 +94,92 @@ impl World {
         for _ in 0..count {
             let claim = self.contribute(author, 1, 19);
             self.now += WAITS.refund;
-            self.trainer.refund(author, self.now, &claim).expect("good");
+            refund(&mut self.trainer, author, self.now, &claim).expect("good");
         }
     }
 
     /// A contribution of Ann's that the model disagrees with by now.
-    pub(crate) fn bad(&mut self) -> Claim {
+    pub(crate) fn bad(&mut self) -> Claims {
         let claim = self.contribute(ann(), 0, 3);
         self.contribute(cid(), 1, 3);
         self.now += WAITS.refund;
         claim
     }
+}
 
-    pub(crate) fn settlement(&self, claim: &Claim) -> (u128, Address) {
-        let word = self.trainer.settlement(claim.position);
-        let reporter = Address::from_word(B256::from(word >> 96));
-        (word.wrapping_to::<u128>() & ((1 << 96) - 1), reporter)
-    }
+/// The bytes of items, each a label and the one feature that is present.
+pub(crate) fn items(all: &[(u16, u16)]) -> Vec<u8> {
+    let samples: Vec<_> = all
+        .iter()
+        .map(|(_, feature)| encode_sparse(&[*feature]))
+        .collect();
+    let items: Vec<_> = all
+        .iter()
+        .zip(&samples)
+        .map(|((label, _), sample)| Item {
+            label: *label,
+            sample,
+        })
+        .collect();
+    encode_batch(&items).expect("short")
+}
+
+/// The prediction of the one contribution of a claim.
+pub(crate) fn predict(trainer: &Trainer, claim: &Claims) -> u16 {
+    let [one] = &claim.contributions[..] else {
+        panic!("one contribution")
+    };
+    trainer
+        .classifier()
+        .predict(&one.sample)
+        .expect("a sample of the model's")
+}
+
+/// A claim on one contribution: what was settled, in wei.
+fn settle(
+    claim: &Claims,
+    looked: &Result<u128, Rejection>,
+    act: impl FnOnce(&[Claims]) -> Result<Settled, Rejection>,
+) -> Result<u128, Rejection> {
+    let settled = act(slice::from_ref(claim))?;
+    assert!(settled.skipped.is_empty());
+    let [(position, amount)] = settled.settled[..] else {
+        panic!("one contribution")
+    };
+    assert_eq!(position, claim.contributions[0].position);
+    assert_eq!(looked, &Ok(amount), "a look before says what is settled");
+    Ok(amount)
+}
+
+pub(crate) fn refund(
+    trainer: &mut Trainer,
+    caller: Address,
+    now: u64,
+    claim: &Claims,
+) -> Result<u128, Rejection> {
+    let looked = trainer.can_refund(now, &claim.contributions[0], predict(trainer, claim));
+    settle(claim, &looked, |claims| trainer.refund(caller, now, claims))
+}
+
+pub(crate) fn report(
+    trainer: &mut Trainer,
+    caller: Address,
+    now: u64,
+    claim: &Claims,
+) -> Result<u128, Rejection> {
+    let predicted = predict(trainer, claim);
+    let looked = trainer.can_report(caller, now, &claim.contributions[0], predicted);
+    settle(claim, &looked, |claims| trainer.report(caller, now, claims))
+}
+
+pub(crate) fn claim_late(
+    trainer: &mut Trainer,
+    caller: Address,
+    now: u64,
+    claim: &Claims,
+) -> Result<u128, Rejection> {
+    let looked = trainer.can_claim_late(caller, now, &claim.contributions[0]);
+    settle(claim, &looked, |claims| {
+        trainer.claim_late(caller, now, claims)
+    })
 }

@@ -69,6 +69,7 @@ fn run() -> Run {
         },
         counts: Counts::default(),
         gas: Gas::default(),
+        relay: None,
         data: DataSizes::default(),
         unit: UNIT,
         seconds: 100_000,

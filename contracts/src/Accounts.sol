@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
+
+import {IAccounts} from "./interfaces/IAccounts.sol";
+import {Account} from "./types/Account.sol";
+
+/// @title Accounts
+/// @notice What each address has in a trainer: money, good contributions, nonces.
+abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
+    mapping(address owner => Account account) internal _accounts;
+
+    /// @inheritdoc IAccounts
+    function depositTo(address account) external payable nonReentrant {
+        _credit(account, msg.value);
+        emit Deposited(account, msg.value);
+    }
+
+    /// @inheritdoc IAccounts
+    function withdrawTo(address to, uint256 amount) external nonReentrant {
+        Account account = _accounts[msg.sender];
+        if (amount > account.balance()) revert BalanceTooLow(amount, account.balance());
+        _accounts[msg.sender] = account.charged(amount);
+        emit Withdrawn(msg.sender, to, amount);
+        _pay(to, amount);
+    }
+
+    /// @inheritdoc IAccounts
+    function cancelNonces(uint48 last) external nonReentrant {
+        _accounts[msg.sender] = _accounts[msg.sender].withUsedUpTo(last);
+        emit NoncesCancelled(msg.sender, last);
+    }
+
+    /// @inheritdoc IAccounts
+    function balanceOf(address account) external view returns (uint256) {
+        return _accounts[account].balance();
+    }
+
+    /// @inheritdoc IAccounts
+    function good(address author) external view returns (uint256) {
+        return _accounts[author].good();
+    }
+
+    /// @inheritdoc IAccounts
+    function nonceUsed(address account, uint48 nonce) external view returns (bool) {
+        return _accounts[account].used(nonce);
+    }
+
+    /// @dev Adds to a balance.
+    function _credit(address owner, uint256 amount) internal {
+        Account account = _accounts[owner];
+        // In this order the difference cannot be negative.
+        if (amount > type(uint96).max - account.balance()) revert BalanceOverflow(owner);
+        _accounts[owner] = account.credited(amount);
+    }
+
+    /// @dev Pays with all gas that is left, so that contract wallets can be paid; what the receiver returns is
+    /// not copied. Nobody is called for a payment of 0.
+    function _pay(address to, uint256 amount) internal {
+        // The amount is computed, not the trainer's money, which others could change.
+        // slither-disable-next-line incorrect-equality
+        if (amount == 0) return;
+        if (!SafeTransferLib.trySafeTransferETH(to, amount, gasleft())) revert PaymentFailed(to, amount);
+    }
+
+    /// @dev Transient storage on every chain: all that this runs on have it.
+    function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
+        return false;
+    }
+}

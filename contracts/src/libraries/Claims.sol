@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
+
+import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {Records} from "./Records.sol";
+
+/// @notice One contribution as it was made, but for the sample.
+struct Contribution {
+    address author;
+    uint256 label;
+    uint256 deposit;
+    uint256 time;
+    uint256 position;
+}
+
+/// @notice Contributions of one batch that something is claimed of.
+struct Group {
+    /// The position of the batch's first contribution.
+    uint256 batch;
+    /// Where the first claimed contribution begins; the others follow it.
+    uint256 contributions;
+    /// Their leaves.
+    bytes32[] leaves;
+    /// Where the flags begin; the nodes follow them.
+    uint256 flags;
+    /// How many nodes the proof has.
+    uint256 nodes;
+    /// Where the group ends.
+    uint256 end;
+}
+
+/// @title Claims
+/// @notice Reads claims: groups `batch (8 bytes) | number of contributions (2) | number of nodes (2) |
+/// contributions | flags | nodes (32 each)`, one after the other. A contribution is `author (20) | deposit (12) |
+/// label (2) | time (5) | position (8) | length (2) | sample (length)`. The flags are bits, one less than
+/// contributions and nodes together, from the highest bit of the first byte on.
+/// @dev All offsets are in bytes from the beginning of the claims, and far below 2^64: no sum wraps.
+library Claims {
+    /// @dev What comes before a group's contributions, in bytes.
+    uint256 private constant GROUP_HEADER = 12;
+    /// @dev What comes before a contribution's sample, in bytes.
+    uint256 private constant HEADER = 49;
+
+    /// @dev The group at `offset`, which must lie within the claims. Reverts unless it has contributions and ends
+    /// within the claims.
+    function groupAt(bytes calldata claims, uint256 offset) internal pure returns (Group memory group) {
+        unchecked {
+            uint256 word = _load(claims, offset);
+            group.batch = word >> 192;
+            uint256 n = uint16(word >> 176);
+            group.nodes = uint16(word >> 160);
+            group.contributions = offset + GROUP_HEADER;
+            // Also where there is no room for so many: that is found out before memory is taken for them.
+            if (n == 0 || group.contributions + n * HEADER > claims.length) {
+                revert ICollaborativeTrainer.MalformedClaims(offset);
+            }
+            group.leaves = new bytes32[](n);
+            uint256 place = group.contributions;
+            for (uint256 i; i < n; ++i) {
+                Contribution memory one = contributionAt(claims, place);
+                bytes calldata sample;
+                (sample, place) = sampleAt(claims, place);
+                group.leaves[i] =
+                    Records.leaf(one.author, one.label, sample, one.deposit, one.time, one.position);
+            }
+            group.flags = place;
+            group.end = place + (_steps(group) + 7) / 8 + 32 * group.nodes;
+            if (group.end > claims.length) revert ICollaborativeTrainer.MalformedClaims(offset);
+        }
+    }
+
+    /// @dev The contribution at `offset`. Past the end of the claims, anything.
+    function contributionAt(bytes calldata claims, uint256 offset)
+        internal
+        pure
+        returns (Contribution memory one)
+    {
+        unchecked {
+            uint256 word = _load(claims, offset);
+            one.author = address(uint160(word >> 96));
+            // Here and below, casts cut off what comes before.
+            one.deposit = uint96(word);
+            word = _load(claims, offset + 32);
+            one.label = word >> 240;
+            one.time = uint40(word >> 200);
+            one.position = uint64(word >> 136);
+        }
+    }
+
+    /// @dev The sample of the contribution at `offset`, and where what follows begins. Past the end, anything.
+    function sampleAt(bytes calldata claims, uint256 offset)
+        internal
+        pure
+        returns (bytes calldata sample, uint256 next)
+    {
+        unchecked {
+            assembly {
+                sample.offset := add(add(claims.offset, offset), HEADER)
+                sample.length := shr(240, calldataload(sub(sample.offset, 2)))
+            }
+            next = offset + HEADER + sample.length;
+        }
+    }
+
+    /// @dev Whether a group's contributions and its proof lead to the root.
+    function proven(Group memory group, bytes calldata claims, bytes32 root) internal pure returns (bool) {
+        unchecked {
+            uint256 steps = _steps(group);
+            if (steps == 0) return group.leaves[0] == root;
+            bool[] memory flags = new bool[](steps);
+            for (uint256 i; i < steps; ++i) {
+                flags[i] = uint8(claims[group.flags + i / 8]) >> (7 - i % 8) & 1 == 1;
+            }
+            bytes32[] memory nodes = new bytes32[](group.nodes);
+            for (uint256 i; i < nodes.length; ++i) {
+                nodes[i] = bytes32(_load(claims, group.end - 32 * (nodes.length - i)));
+            }
+            return MerkleProofLib.verifyMultiProof(nodes, root, group.leaves, flags);
+        }
+    }
+
+    /// @dev How many hashes lead from the leaves to the root: each joins two nodes.
+    function _steps(Group memory group) private pure returns (uint256) {
+        unchecked {
+            return group.leaves.length + group.nodes - 1;
+        }
+    }
+
+    function _load(bytes calldata claims, uint256 offset) private pure returns (uint256 word) {
+        assembly {
+            word := calldataload(add(claims.offset, offset))
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {ECDSA} from "solady/utils/ECDSA.sol";
+import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
+import {LibCall} from "solady/utils/LibCall.sol";
+
+import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {IERC1271} from "../interfaces/IERC1271.sol";
+import {Batches} from "./Batches.sol";
+
+/// @notice What an author has signed, laid out as EIP-712 hashes it.
+struct SignedBatch {
+    bytes32 typeHash;
+    address author;
+    uint256 maxDeposit;
+    uint256 fee;
+    uint256 nonce;
+    uint256 deadline;
+    bytes32 itemsHash;
+}
+
+/// @title SignedBatches
+/// @notice Reads batches that others bring, and finds out whether their authors have signed them.
+/// @dev They follow each other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) |
+/// length of items (4) | items | length of signature (2) | signature`.
+library SignedBatches {
+    bytes32 private constant TYPE_HASH = keccak256(
+        "Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
+    );
+    /// @dev What comes before the items, in bytes.
+    uint256 private constant HEADER = 59;
+
+    /// @dev The items and the signature of the batch at `offset`, where it ends, and where the next one begins.
+    /// Reverts where it runs past the end.
+    function batchAt(bytes calldata batches, uint256 offset)
+        internal
+        pure
+        returns (bytes calldata items, bytes calldata signature, uint256 next)
+    {
+        // Calldata and so offsets are far below 2^64, lengths below 2^32: no sum wraps.
+        unchecked {
+            // May read past the end; the check below finds that out.
+            assembly {
+                items.offset := add(add(batches.offset, offset), HEADER)
+                items.length := shr(224, calldataload(sub(items.offset, 4)))
+                signature.offset := add(add(items.offset, items.length), 2)
+                signature.length := shr(240, calldataload(sub(signature.offset, 2)))
+            }
+            next = offset + HEADER + items.length + 2 + signature.length;
+            if (next > batches.length) revert ICollaborativeTrainer.MalformedRelay(offset);
+        }
+    }
+
+    /// @dev The number of items in all batches that parse.
+    function count(bytes calldata batches) internal pure returns (uint256 n) {
+        for (uint256 offset; offset < batches.length;) {
+            bytes calldata items;
+            (items,, offset) = batchAt(batches, offset);
+            // Why one does not parse is asked again when it is skipped.
+            // slither-disable-next-line unused-return
+            (uint256 more,) = Batches.tryCount(items);
+            // At most one a byte of calldata.
+            unchecked {
+                n += more;
+            }
+        }
+    }
+
+    /// @dev Appends the header and the items, whose length is given, of the batch at `offset` to a log.
+    /// @param log Behind which there is room for them.
+    function append(bytes memory log, bytes calldata batches, uint256 offset, uint256 itemsLength)
+        internal
+        pure
+    {
+        assembly ("memory-safe") {
+            let length := add(HEADER, itemsLength)
+            calldatacopy(add(add(log, 0x20), mload(log)), add(batches.offset, offset), length)
+            mstore(log, add(mload(log), length))
+        }
+    }
+
+    /// @dev What is signed of the batch at `offset`, which is known not to run past the end.
+    function header(bytes calldata batches, uint256 offset, bytes calldata items)
+        internal
+        pure
+        returns (SignedBatch memory signed)
+    {
+        uint256 first;
+        uint256 second;
+        assembly {
+            first := calldataload(add(batches.offset, offset))
+            second := calldataload(add(add(batches.offset, offset), 32))
+        }
+        signed.typeHash = TYPE_HASH;
+        // The casts cut off what comes after.
+        signed.author = address(uint160(first >> 96));
+        signed.maxDeposit = uint96(first);
+        signed.fee = second >> 160;
+        signed.nonce = uint48(second >> 112);
+        signed.deadline = uint40(second >> 72);
+        signed.itemsHash = EfficientHashLib.hashCalldata(items);
+    }
+
+    /// @dev Whether the author's key, or else the author's code, says that this was signed.
+    /// @param allowance How much gas the author's code may use.
+    function isSigned(
+        SignedBatch memory signed,
+        bytes calldata signature,
+        bytes32 domainSeparator,
+        uint256 allowance
+    ) internal view returns (bool) {
+        bytes32 digest;
+        // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes from 0x1e on.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(0x00, 0x1901)
+            mstore(0x20, domainSeparator)
+            mstore(0x40, keccak256(signed, 0xe0)) // its seven words
+            digest := keccak256(0x1e, 0x42)
+            mstore(0x40, free)
+        }
+        address author = signed.author;
+        address signer = ECDSA.tryRecoverCalldata(digest, signature);
+        // 0 stands for no signer: nobody has the key of the zero address.
+        if (signer == author && signer != address(0)) return true;
+        // An address without code answers nothing. The code is asked only now: most authors have none, and
+        // finding that out costs as much as recovering the key. Of the three results, one says that there was more
+        // to copy.
+        // slither-disable-next-line unused-return
+        (bool success,, bytes memory answer) = LibCall.tryStaticCall(
+            author, allowance, 32, abi.encodeCall(IERC1271.isValidSignature, (digest, signature))
+        );
+        return success && answer.length == 32 && bytes32(answer) == IERC1271.isValidSignature.selector;
+    }
+}

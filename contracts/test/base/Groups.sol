@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
+
+import {Contribution, Encode} from "./Encode.sol";
+
+/// @notice Proves contributions of one batch and encodes them as claims, as a client would from the logs.
+library Groups {
+    using MerkleTreeLib for bytes32[];
+
+    /// @dev A group of contributions and their proof, as claims bring it.
+    function encode(uint256 batch, Contribution[] memory chosen, bytes32[] memory nodes, bool[] memory flags)
+        internal
+        pure
+        returns (bytes memory group)
+    {
+        group = abi.encodePacked(uint64(batch), uint16(chosen.length), uint16(nodes.length));
+        for (uint256 i; i < chosen.length; ++i) {
+            group = bytes.concat(group, Encode.contribution(chosen[i]));
+        }
+        bytes memory bits = new bytes((flags.length + 7) / 8);
+        for (uint256 i; i < flags.length; ++i) {
+            if (flags[i]) bits[i / 8] |= bytes1(uint8(0x80 >> i % 8));
+        }
+        return bytes.concat(group, bits, abi.encodePacked(nodes));
+    }
+
+    /// @dev Some contributions of a batch, by their ascending places in it.
+    function some(Contribution[] memory batch, uint256[] memory places) internal pure returns (bytes memory) {
+        Contribution[] memory chosen = new Contribution[](places.length);
+        for (uint256 i; i < places.length; ++i) {
+            chosen[i] = batch[places[i]];
+        }
+        (bytes32[] memory nodes, bool[] memory flags) = tree(batch).multiProofForLeaves(places);
+        return encode(batch[0].position, chosen, nodes, flags);
+    }
+
+    /// @dev All contributions of a batch.
+    function all(Contribution[] memory batch) internal pure returns (bytes memory) {
+        uint256[] memory places = new uint256[](batch.length);
+        for (uint256 i; i < places.length; ++i) {
+            places[i] = i;
+        }
+        return some(batch, places);
+    }
+
+    /// @dev One contribution of a batch.
+    function one(Contribution[] memory batch, uint256 place) internal pure returns (bytes memory) {
+        uint256[] memory places = new uint256[](1);
+        places[0] = place;
+        return some(batch, places);
+    }
+
+    /// @dev What a batch's contributions are recorded under.
+    function root(Contribution[] memory batch) internal pure returns (bytes32) {
+        return tree(batch).root();
+    }
+
+    function tree(Contribution[] memory batch) internal pure returns (bytes32[] memory) {
+        bytes32[] memory leaves = new bytes32[](batch.length);
+        for (uint256 i; i < leaves.length; ++i) {
+            leaves[i] = leaf(batch[i]);
+        }
+        return leaves.build();
+    }
+
+    function leaf(Contribution memory made) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                made.author, made.label, keccak256(made.sample), made.deposit, made.time, made.position
+            )
+        );
+    }
+
+    /// @dev The contributions that an author's items are, from a position on: what a client reads from the logs.
+    function parse(address author, uint256 deposit, uint256 time, uint256 first, bytes memory items)
+        internal
+        pure
+        returns (Contribution[] memory made)
+    {
+        uint256 count;
+        for (uint256 offset; offset < items.length; ++count) {
+            offset += 4 + number(items, offset + 2, 2);
+        }
+        made = new Contribution[](count);
+        uint256 place;
+        for (uint256 i; i < count; ++i) {
+            uint256 length = number(items, place + 2, 2);
+            made[i] = Contribution(
+                author,
+                uint96(deposit),
+                uint16(number(items, place, 2)),
+                uint40(time),
+                uint64(first + i),
+                slice(items, place + 4, length)
+            );
+            place += 4 + length;
+        }
+    }
+
+    /// @dev One list after the other.
+    function join(Contribution[] memory first, Contribution[] memory second)
+        internal
+        pure
+        returns (Contribution[] memory joined)
+    {
+        joined = new Contribution[](first.length + second.length);
+        for (uint256 i; i < joined.length; ++i) {
+            joined[i] = i < first.length ? first[i] : second[i - first.length];
+        }
+    }
+
+    /// @dev A big-endian number of some bytes.
+    function number(bytes memory data, uint256 offset, uint256 size) internal pure returns (uint256 value) {
+        for (uint256 i; i < size; ++i) {
+            value = value << 8 | uint8(data[offset + i]);
+        }
+    }
+
+    function slice(bytes memory data, uint256 offset, uint256 length)
+        internal
+        pure
+        returns (bytes memory part)
+    {
+        require(offset + length <= data.length);
+        part = new bytes(length);
+        assembly ("memory-safe") {
+            mcopy(add(part, 0x20), add(add(data, 0x20), offset), length)
+        }
+    }
+}

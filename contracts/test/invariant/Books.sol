@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Status} from "../../src/types/Statuses.sol";
+import {Contribution} from "../base/Encode.sol";
+import {Test} from "../base/Test.sol";
+
+/// @notice What a trainer should know, kept beside it in the plainest way: nothing here is read from the trainer.
+abstract contract Books is Test {
+    struct Entry {
+        address author;
+        uint96 deposit;
+        uint40 time;
+        uint96 left;
+        uint32 batch;
+        bool closed;
+        address firstReporter;
+    }
+
+    struct Nonce {
+        address account;
+        uint48 nonce;
+    }
+
+    ICollaborativeTrainer public immutable TRAINER;
+    address internal immutable OWNER;
+    uint256 internal immutable REFUND_WAIT;
+    uint256 internal immutable OWNER_WAIT;
+    uint256 internal immutable ANY_WAIT;
+
+    /// @dev All who ever have money.
+    address[] internal people;
+    /// @dev The compiler takes `block.timestamp` for constant, so the time is kept here.
+    uint256 internal time;
+
+    Entry[] internal entries;
+    /// @dev Each batch's contributions, encoded.
+    bytes[] internal batches;
+    mapping(uint256 position => mapping(address reporter => bool)) internal reported;
+
+    mapping(address person => uint256) internal prepaid;
+    /// @dev What the chain says that each has.
+    mapping(address person => uint256) internal money;
+    mapping(address person => uint256) internal good;
+    mapping(address person => uint256) internal highest;
+    mapping(address person => mapping(uint256 nonce => bool)) internal used;
+    Nonce[] internal usedNonces;
+
+    uint256 internal sumPrepaid;
+    uint256 internal sumLeft;
+    uint256 internal sumGood;
+
+    constructor(ICollaborativeTrainer trainer) {
+        TRAINER = trainer;
+        OWNER = trainer.owner();
+        (REFUND_WAIT, OWNER_WAIT, ANY_WAIT) =
+        (trainer.refundWait(), trainer.ownerClaimWait(), trainer.anyAddressClaimWait());
+        time = block.timestamp;
+    }
+
+    /// @dev Gives everybody money, outside and inside.
+    function prepayAll() internal {
+        for (uint256 i; i < people.length; ++i) {
+            VM.deal(people[i], 1e24);
+            money[people[i]] = 1e24 - 1e21;
+            addPrepaid(people[i], 1e21);
+            VM.prank(people[i]);
+            TRAINER.depositTo{value: 1e21}(people[i]);
+        }
+    }
+
+    // What is asked after each call.
+
+    /// @dev The trainer holds what is prepaid and what is left of all contributions, no more and no less.
+    function requireMoneyIsHeld() external view {
+        assertEq(address(TRAINER).balance, sumPrepaid + sumLeft, "held");
+    }
+
+    /// @dev Nobody has less or more, in the trainer or outside, than they did or signed themselves, and were paid.
+    function requireMoneyIsWhereItBelongs() public view {
+        for (uint256 i; i < people.length; ++i) {
+            address person = people[i];
+            assertEq(TRAINER.balanceOf(person), prepaid[person], "prepaid");
+            assertEq(person.balance, money[person], "money");
+        }
+    }
+
+    /// @dev Good contributions add up, and are as many as there were refunds.
+    function requireGoodAddsUp() external view {
+        uint256 sum;
+        for (uint256 i; i < people.length; ++i) {
+            assertEq(TRAINER.good(people[i]), good[people[i]], "good");
+            sum += good[people[i]];
+        }
+        assertEq(sum, sumGood, "sum");
+        assertEq(TRAINER.totalGood(), sumGood, "total");
+        assertEq(TRAINER.contributionCount(), entries.length, "count");
+    }
+
+    /// @dev Of all that was ever made: what is closed is closed, what was paid of it is no more than its deposit and
+    /// all of it where it is closed; what is used is used. Too much to ask after each call.
+    function requireAllIsAsItWas() external view {
+        uint256 left;
+        for (uint256 i; i < entries.length; ++i) {
+            Entry memory entry = entries[i];
+            (Status status, uint256 taken, address firstReporter) = TRAINER.settlement(i);
+            assertTrue((status == Status.Closed) == entry.closed, "closed");
+            assertEq(firstReporter, entry.firstReporter, "first reporter");
+            if (status != Status.Closed) assertEq(taken, entry.deposit - entry.left, "taken");
+            else assertEq(entry.left, 0, "all paid");
+            assertAtMost(entry.left, entry.deposit, "left");
+            left += entry.left;
+            for (uint256 j; j < people.length; ++j) {
+                assertTrue(TRAINER.reported(i, people[j]) == reported[i][people[j]], "reported");
+            }
+        }
+        assertEq(left, sumLeft, "sum left");
+        for (uint256 i; i < usedNonces.length; ++i) {
+            Nonce memory one = usedNonces[i];
+            assertTrue(TRAINER.nonceUsed(one.account, one.nonce), "used");
+        }
+        for (uint256 i; i < people.length; ++i) {
+            uint256 last = highest[people[i]] + 3;
+            for (uint256 k; k < 70 && k <= last; ++k) {
+                bool actual = TRAINER.nonceUsed(people[i], uint48(last - k));
+                assertTrue(actual == isUsed(people[i], last - k), "window");
+            }
+        }
+    }
+
+    // What is written when something has happened.
+
+    function addPrepaid(address account, uint256 amount) internal {
+        prepaid[account] += amount;
+        sumPrepaid += amount;
+    }
+
+    /// @dev Fails where there is less: then the trainer has let somebody spend what they do not have.
+    function takePrepaid(address account, uint256 amount) internal {
+        prepaid[account] -= amount;
+        sumPrepaid -= amount;
+    }
+
+    function addBatch(Contribution[] memory made) internal {
+        batches.push(abi.encode(made));
+        for (uint256 i; i < made.length; ++i) {
+            assertEq(made[i].position, entries.length, "position");
+            entries.push(
+                Entry({
+                    author: made[i].author,
+                    deposit: made[i].deposit,
+                    time: made[i].time,
+                    left: made[i].deposit,
+                    batch: uint32(batches.length - 1),
+                    closed: false,
+                    firstReporter: address(0)
+                })
+            );
+            sumLeft += made[i].deposit;
+        }
+    }
+
+    /// @dev Takes a part of what is left; all of it closes.
+    function take(uint256 position, uint256 amount) internal {
+        Entry storage entry = entries[position];
+        assertTrue(!entry.closed, "settled twice");
+        entry.left -= uint96(amount);
+        sumLeft -= amount;
+        if (entry.left == 0) entry.closed = true;
+    }
+
+    function markUsed(address account, uint256 nonce) internal {
+        assertTrue(!isUsed(account, nonce), "nonce used twice");
+        used[account][nonce] = true;
+        usedNonces.push(Nonce(account, uint48(nonce)));
+        if (nonce > highest[account]) highest[account] = nonce;
+    }
+
+    function markCancelled(address account, uint256 last) internal {
+        // What is older counts as used anyway.
+        for (uint256 k; k < 64 && k <= last; ++k) {
+            used[account][last - k] = true;
+        }
+        usedNonces.push(Nonce(account, uint48(last)));
+        if (last > highest[account]) highest[account] = last;
+    }
+
+    /// @dev As the specification has it: what was used, and all that is 64 or more below the highest.
+    function isUsed(address account, uint256 nonce) internal view returns (bool) {
+        return used[account][nonce] || nonce + 64 <= highest[account];
+    }
+
+    function warp(uint256 to) internal {
+        time = to;
+        VM.warp(to);
+    }
+}

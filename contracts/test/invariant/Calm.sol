@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Sign, SignedBatch} from "../base/Sign.sol";
+import {Handler} from "./Handler.sol";
+
+/// @notice People with keys and a perceptron: nobody lies, but all happens at random and too early or too late.
+contract Calm is Handler {
+    Classifier private immutable CLASSIFIER;
+
+    constructor(ICollaborativeTrainer trainer, address owner, uint256 ownerKey) Handler(trainer) {
+        CLASSIFIER = Classifier(trainer.classifier());
+        for (uint256 key = 1; key <= 5; ++key) {
+            people.push(VM.addr(key));
+            keys[VM.addr(key)] = key;
+        }
+        people.push(owner);
+        keys[owner] = ownerKey;
+        prepayAll();
+    }
+
+    function lessonFailure(bytes memory) internal pure override returns (bytes memory) {
+        return "";
+    }
+
+    function predictions(bytes[] memory samples)
+        internal
+        view
+        override
+        returns (uint256[] memory labels, bytes memory failure)
+    {
+        return (CLASSIFIER.predict(samples), "");
+    }
+
+    function refuses(address) internal pure override returns (bool) {
+        return false;
+    }
+
+    function saysYes(SignedBatch memory) internal pure override returns (bool) {
+        return false;
+    }
+
+    function plan(uint256 seed, uint256 place) internal view override returns (SignedBatch memory batch) {
+        batch.author = pick(seed >> 8);
+        batch.fee = uint96(seed >> 16 & 0xff);
+        // Of several batches by one author in one relay, each has its own.
+        batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);
+        batch.deadline = uint40(time + (seed >> 32 & 1));
+        batch.items = randomItems(seed, seed & 7 == 0 ? 20 : 1 + (seed >> 40 & 3));
+    }
+
+    function complete(Draft memory one, uint256 seed, uint256 price) internal view override {
+        one.batch.maxDeposit = uint96(price + (seed >> 8 & 1));
+        uint256 key = keys[one.batch.author];
+        one.batch = seed & 1 == 0
+            ? Sign.by(key, address(TRAINER), one.batch)
+            : Sign.long(key, address(TRAINER), one.batch);
+        one.rightlySigned = true;
+    }
+
+    function relent(uint256) internal pure override {}
+
+    function enoughSkips() internal pure override returns (bool) {
+        return true;
+    }
+
+    function onSkip(bytes memory) internal pure override {}
+}

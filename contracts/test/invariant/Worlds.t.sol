@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {LyingClassifier} from "../base/LyingClassifier.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+import {Calm} from "./Calm.sol";
+import {Handler} from "./Handler.sol";
+import {Hostile} from "./Hostile.sol";
+
+/// @notice What holds after any sequence of calls, in any world.
+abstract contract WorldTest is ModelTest {
+    uint256 internal constant OWNER_KEY = 99;
+
+    Handler internal handler;
+
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    /// @dev But for what is called in the end. Forge asks by this name, and by the one below.
+    function excludeSelectors() external view returns (FuzzSelector[] memory excluded) {
+        excluded = new FuzzSelector[](1);
+        bytes4[] memory selectors = new bytes4[](2);
+        (selectors[0], selectors[1]) = (Handler.makeUp.selector, Handler.finish.selector);
+        excluded[0] = FuzzSelector(address(handler), selectors);
+    }
+
+    /// @dev Only the handler is called.
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    /// @dev After each call the handler has also checked everybody's money: who lost and got how much, and why.
+    function invariantMoney() external view {
+        handler.requireMoneyIsHeld();
+        handler.requireMoneyIsWhereItBelongs();
+    }
+
+    function invariantGood() external view {
+        handler.requireGoodAddsUp();
+    }
+
+    /// @dev Everything that was ever settled or used still is, and all money can be got out.
+    function afterInvariant() external {
+        handler.makeUp();
+        handler.requireEnoughHappened();
+        handler.requireAllIsAsItWas();
+        requireMore();
+        handler.finish();
+    }
+
+    function requireMore() internal view virtual {}
+
+    function model(address classifierImplementation, bytes memory parameters)
+        internal
+        returns (ICollaborativeTrainer trainer, Classifier classifier)
+    {
+        VM.prank(VM.addr(OWNER_KEY));
+        (address created, address classifierAddress) = factory.create(
+            depositRefundTake, abi.encode(1 days, 2 days, 3 days, 1e15), classifierImplementation, parameters
+        );
+        return (ICollaborativeTrainer(created), Classifier(classifierAddress));
+    }
+}
+
+contract CalmWorldTest is WorldTest {
+    function setUp() external {
+        (ICollaborativeTrainer trainer, Classifier classifier) =
+            model(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.prank(VM.addr(OWNER_KEY));
+        classifier.close(address(trainer));
+        handler = new Calm(trainer, VM.addr(OWNER_KEY), OWNER_KEY);
+    }
+}
+
+contract HostileWorldTest is WorldTest {
+    Hostile private hostile;
+
+    function setUp() external {
+        (ICollaborativeTrainer trainer,) = model(address(new LyingClassifier()), "");
+        hostile = new Hostile(trainer, VM.addr(OWNER_KEY), OWNER_KEY);
+        handler = hostile;
+    }
+
+    function requireMore() internal view override {
+        hostile.requireNobodyCameBack();
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IERC1271} from "../../src/interfaces/IERC1271.sol";
+import {Encode} from "../base/Encode.sol";
+import {Sign, SignedBatch} from "../base/Sign.sol";
+import {AnyClassifier, TrainerProofs} from "./TrainerProofs.sol";
+
+/// @notice An author that has signed everything, or nothing.
+contract AnyWallet is IERC1271 {
+    bool private immutable _SIGNED;
+
+    constructor(bool signed) {
+        _SIGNED = signed;
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        return _SIGNED ? IERC1271.isValidSignature.selector : bytes4(0);
+    }
+}
+
+/// @notice Proofs about prepaid money, from every account there is.
+contract PrepaidProofs is TrainerProofs {
+    function check_DepositIsAdded(uint256 word, uint96 amount) external {
+        DepositRefundTake trainer = create(1, address(0));
+        store(trainer, slotOf(uint160(OTHER), ACCOUNTS), word);
+        uint256 before = trainer.balanceOf(OTHER);
+        VM.deal(AUTHOR, amount);
+        bool success = call(trainer, AUTHOR, amount, abi.encodeCall(IAccounts.depositTo, (OTHER)));
+        assert(success == (before + amount <= type(uint96).max));
+        assert(trainer.balanceOf(OTHER) == before + (success ? amount : 0));
+        assert(address(trainer).balance == (success ? amount : 0));
+    }
+
+    function check_WithdrawalIsPaid(uint256 word, uint256 amount) external {
+        DepositRefundTake trainer = create(1, address(0));
+        store(trainer, slotOf(uint160(AUTHOR), ACCOUNTS), word);
+        VM.deal(address(trainer), type(uint96).max);
+        uint256 before = trainer.balanceOf(AUTHOR);
+        bool success = call(trainer, AUTHOR, 0, abi.encodeCall(IAccounts.withdrawTo, (OTHER, amount)));
+        assert(success == (amount <= before));
+        assert(trainer.balanceOf(AUTHOR) == before - (success ? amount : 0));
+        assert(OTHER.balance == (success ? amount : 0));
+    }
+
+    /// @dev One batch of one item: accepted exactly when it should be and then paid for; as its nonce is used then,
+    /// it is never accepted again.
+    function check_RelayChargesWhatWasSigned(
+        uint80 costWeight,
+        uint256 word,
+        SignedBatch memory batch,
+        bool signed,
+        bool learns
+    ) external {
+        DepositRefundTake trainer = create(costWeight, address(new AnyClassifier(0, learns)));
+        batch.author = address(new AnyWallet(signed));
+        batch.items = Encode.item(0, "");
+        batch.signature = "";
+        store(trainer, slotOf(uint160(batch.author), ACCOUNTS), word);
+        uint256 before = trainer.balanceOf(batch.author);
+        bool used = trainer.nonceUsed(batch.author, batch.nonce);
+        uint256 price = trainer.price(1);
+
+        // Gas may be any number here, also one so large that dividing it up overflows: then nothing has happened.
+        if (!call(
+                trainer,
+                OTHER,
+                0,
+                abi.encodeCall(ICollaborativeTrainer.relay, (Sign.encode(batch), GAS_PER_BATCH))
+            )) {
+            return;
+        }
+        bool accepted = NOW <= batch.deadline && !used && price <= batch.maxDeposit
+            && price + batch.fee <= before && signed && learns;
+        assert(trainer.contributionCount() == (accepted ? 1 : 0));
+        assert(trainer.balanceOf(batch.author) == before - (accepted ? price + batch.fee : 0));
+        assert(trainer.balanceOf(OTHER) == (accepted ? batch.fee : 0));
+        assert(trainer.nonceUsed(batch.author, batch.nonce) == (used || accepted));
+    }
+}

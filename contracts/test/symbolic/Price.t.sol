@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {TrainerProofs} from "./TrainerProofs.sol";
+
+/// @notice Proofs about what a contribution costs, for every cost weight that a trainer may have.
+/// @dev That the library's square root is one is not proven here: a solver cannot follow its divisions. The first
+/// proof needs nothing of it; the others run it on given intervals. The differential test compares the rest.
+contract PriceProofs is TrainerProofs {
+    /// @dev At every time and for every number below 2^64. So a deposit has 96 bits, and all deposits of a
+    /// transaction together 160.
+    function check_AtMost3600CostWeights(uint80 costWeight, uint40 last, uint40 time, uint64 n) external {
+        VM.assume(n != 0 && last != 0 && last <= time);
+        DepositRefundTake trainer = create(costWeight, address(0));
+        store(trainer, STATE, last);
+        VM.warp(time);
+        uint256 price = trainer.price(n);
+        assert(price <= uint256(costWeight) * 3600);
+        assert(price <= type(uint96).max);
+    }
+
+    /// @dev At the powers of 4 below 2^40, where the root doubles.
+    function check_FallsWithTime(uint80 costWeight) external {
+        DepositRefundTake trainer = create(costWeight, address(0));
+        uint256 before = trainer.price(1);
+        assert(before == uint256(costWeight) * 3600);
+        for (uint256 i; i < 20; ++i) {
+            VM.warp(NOW + 4 ** i);
+            uint256 price = trainer.price(1);
+            assert(price == uint256(costWeight) * 3600 / 2 ** i);
+            assert(price <= before);
+            before = price;
+        }
+    }
+
+    /// @dev For the powers of 4 as numbers, some 8 years after the last contribution.
+    function check_RisesWithNumber(uint80 costWeight) external {
+        DepositRefundTake trainer = create(costWeight, address(0));
+        VM.warp(NOW + 4 ** 14);
+        uint256 before;
+        for (uint256 i; i <= 14; ++i) {
+            uint256 price = trainer.price(4 ** i);
+            assert(price == uint256(costWeight) * 3600 / 2 ** (14 - i));
+            assert(price >= before);
+            before = price;
+        }
+    }
+
+    /// @dev After the longest time there is: from a cost weight of 292 wei on, nothing is ever free.
+    function check_NotZero(uint80 costWeight) external {
+        VM.assume(costWeight >= 292);
+        DepositRefundTake trainer = create(costWeight, address(0));
+        store(trainer, STATE, 1);
+        VM.warp(type(uint40).max);
+        assert(trainer.price(1) != 0);
+    }
+}

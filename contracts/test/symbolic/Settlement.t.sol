@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Status} from "../../src/types/Statuses.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
+import {AnyClassifier, TrainerProofs} from "./TrainerProofs.sol";
+
+/// @notice Proofs about one claim on a contribution of which anything may have happened before. Each says exactly
+/// when the claim succeeds, what it pays, and that the state it leaves is again one that the proofs begin with: so
+/// no sequence of claims, by however many reporters, pays more than the deposit, and closed is final.
+contract SettlementProofs is TrainerProofs {
+    struct Case {
+        Contribution made;
+        // What has happened to it.
+        uint8 status;
+        uint96 taken;
+        // What the model says of it, and when it is asked.
+        uint256 predicted;
+        uint40 time;
+        // Marks of the reporter and of all.
+        uint48 good;
+        uint64 totalGood;
+    }
+
+    function check_RefundPaysWhatIsLeft(Case memory one, bool pushed) external {
+        DepositRefundTake trainer = _prepare(one);
+        uint256 left = one.made.deposit - one.taken;
+        (bool success, uint256 paid) =
+            _claim(trainer, pushed ? OTHER : AUTHOR, ICollaborativeTrainer.refund.selector, one);
+        assert(success == (_open(one, 1 days) && one.predicted == one.made.label));
+        assert(paid == (success && !pushed ? left : 0));
+        assert(trainer.balanceOf(AUTHOR) == (success && pushed ? left : 0));
+        assert(trainer.good(AUTHOR) == (success ? 1 : 0));
+        assert(trainer.totalGood() == uint256(one.totalGood) + (success ? 1 : 0));
+        _requireStatus(trainer, one, success ? Status.Closed : Status(one.status), one.taken);
+    }
+
+    function check_ReportPaysAShareOfWhatIsLeft(Case memory one) external {
+        DepositRefundTake trainer = _prepare(one);
+        uint256 left = one.made.deposit - one.taken;
+        (bool success, uint256 paid) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
+        if (!success) {
+            assert(paid == 0);
+            _requireStatus(trainer, one, Status(one.status), one.taken);
+            return;
+        }
+        assert(_open(one, 1 days) && one.predicted != one.made.label && one.good != 0);
+        uint256 share;
+        // A product of 96 and 48 bits.
+        unchecked {
+            share = uint256(one.made.deposit) * one.good / one.totalGood;
+        }
+        assert(paid == (share == 0 || share > left ? left : share));
+        assert(paid != 0 || left == 0);
+        _requireStatus(trainer, one, paid == left ? Status.Closed : Status.Reported, one.taken + paid);
+        // Nobody twice.
+        assert(trainer.reported(one.made.position, OTHER));
+        (success,) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
+        assert(!success);
+    }
+
+    function check_NobodyReportsItself(Case memory one) external {
+        DepositRefundTake trainer = _prepare(one);
+        store(trainer, slotOf(uint160(AUTHOR), ACCOUNTS), uint256(one.good) << 96);
+        (bool success, uint256 paid) = _claim(trainer, AUTHOR, ICollaborativeTrainer.report.selector, one);
+        assert(!success && paid == 0);
+    }
+
+    /// @dev Whatever the model says.
+    function check_LateClaimPaysWhatIsLeft(Case memory one, bool byOwner) external {
+        DepositRefundTake trainer = _prepare(one);
+        uint256 left = one.made.deposit - one.taken;
+        (bool success, uint256 paid) =
+            _claim(trainer, byOwner ? OWNER : OTHER, ICollaborativeTrainer.claimLate.selector, one);
+        assert(success == _open(one, byOwner ? 8 days : 9 days));
+        assert(paid == (success ? left : 0));
+        _requireStatus(trainer, one, success ? Status.Closed : Status(one.status), one.taken);
+    }
+
+    /// @dev Another root than the contribution's: one that differs in any field.
+    function check_NothingIsPaidForWhatWasNotContributed(Case memory one, Contribution memory other)
+        external
+    {
+        DepositRefundTake trainer = _prepare(one);
+        VM.assume(
+            other.author != one.made.author || other.deposit != one.made.deposit
+                || other.label != one.made.label || other.time != one.made.time
+                || other.position != one.made.position
+        );
+        other.sample = "";
+        uint64 batch = one.made.position;
+        one.made = other;
+        (bool success, uint256 paid) =
+            _claim(trainer, OTHER, ICollaborativeTrainer.claimLate.selector, one, batch);
+        assert(!success && paid == 0);
+    }
+
+    /// @dev A trainer with one contribution, of which anything may have happened that can.
+    function _prepare(Case memory one) private returns (DepositRefundTake trainer) {
+        one.made.author = AUTHOR;
+        one.made.sample = "";
+        uint256 position = one.made.position;
+        VM.assume(one.status <= 2 && one.taken <= one.made.deposit);
+        if (one.status == 0) VM.assume(one.taken == 0);
+        if (one.status == 1) VM.assume(one.taken != 0 && one.taken < one.made.deposit);
+        VM.assume(one.good <= one.totalGood && one.totalGood < type(uint64).max);
+
+        trainer = create(1, address(new AnyClassifier(one.predicted, true)));
+        store(trainer, STATE, NOW | uint256(one.totalGood) << 104);
+        store(trainer, slotOf(uint160(OTHER), ACCOUNTS), uint256(one.good) << 96);
+        store(trainer, slotOf(position / 128, STATUSES), uint256(one.status) << (position % 128 * 2));
+        // What is taken has been taken by somebody else.
+        uint256 firstReporter = one.taken == 0 ? 0 : 1;
+        store(trainer, slotOf(position, SETTLEMENTS), one.taken | firstReporter << 96);
+        bytes32 leaf = keccak256(
+            abi.encode(AUTHOR, one.made.label, keccak256(""), one.made.deposit, one.made.time, position)
+        );
+        store(trainer, slotOf(position, ROOTS), uint256(leaf));
+        VM.deal(address(trainer), type(uint96).max);
+        VM.warp(one.time);
+
+        _requireStatus(trainer, one, Status(one.status), one.taken);
+        assert(trainer.good(OTHER) == one.good);
+        assert(trainer.totalGood() == one.totalGood);
+        assert(trainer.root(position) == leaf);
+    }
+
+    function _open(Case memory one, uint256 wait) private pure returns (bool) {
+        return one.status != uint8(Status.Closed) && one.time >= one.made.time + wait;
+    }
+
+    function _claim(DepositRefundTake trainer, address caller, bytes4 selector, Case memory one)
+        private
+        returns (bool success, uint256 paid)
+    {
+        return _claim(trainer, caller, selector, one, one.made.position);
+    }
+
+    function _claim(DepositRefundTake trainer, address caller, bytes4 selector, Case memory one, uint64 batch)
+        private
+        returns (bool success, uint256 paid)
+    {
+        bytes memory claims =
+            bytes.concat(abi.encodePacked(batch, uint16(1), uint16(0)), Encode.contribution(one.made));
+        uint256 before = caller.balance;
+        success = call(trainer, caller, 0, abi.encodeWithSelector(selector, claims));
+        paid = caller.balance - before;
+    }
+
+    function _requireStatus(DepositRefundTake trainer, Case memory one, Status status, uint256 taken)
+        private
+        view
+    {
+        (Status actual, uint256 actuallyTaken,) = trainer.settlement(one.made.position);
+        assert(actual == status);
+        assert(actuallyTaken == taken);
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {LibClone} from "solady/utils/LibClone.sol";
+
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Test} from "../base/Test.sol";
+
+/// @notice A classifier that answers what it likes, and learns or not.
+contract AnyClassifier {
+    uint256 private immutable _LABEL;
+    bool private immutable _LEARNS;
+
+    error LearnsNothing();
+
+    constructor(uint256 label, bool learns) {
+        _LABEL = label;
+        _LEARNS = learns;
+    }
+
+    function predict(bytes[] calldata) external view returns (uint256[] memory labels) {
+        labels = new uint256[](1);
+        labels[0] = _LABEL;
+    }
+
+    function learn(bytes calldata) external view {
+        if (!_LEARNS) revert LearnsNothing();
+    }
+}
+
+/// @notice What the proofs about a trainer share: one as it is deployed, a clone of the implementation, and a way to
+/// put it into any state.
+abstract contract TrainerProofs is Test {
+    uint40 internal constant NOW = 1_800_000_000;
+    address internal constant OWNER = address(0x1000000000000000000000000000000000000001);
+    address internal constant AUTHOR = address(0x2000000000000000000000000000000000000002);
+    address internal constant OTHER = address(0x3000000000000000000000000000000000000003);
+
+    // Where the trainer keeps things; the proofs read back what they wrote.
+    uint256 internal constant ACCOUNTS = 0;
+    uint256 internal constant STATE = 1;
+    uint256 internal constant STATUSES = 2;
+    uint256 internal constant SETTLEMENTS = 3;
+    uint256 internal constant ROOTS = 5;
+
+    address private _implementation = address(new DepositRefundTake());
+
+    function create(uint256 costWeight, address classifier) internal returns (DepositRefundTake trainer) {
+        VM.warp(NOW);
+        trainer = DepositRefundTake(
+            LibClone.clone(_implementation, abi.encode(OWNER, classifier, 1 days, 8 days, 9 days, costWeight))
+        );
+        trainer.initialize();
+    }
+
+    function store(DepositRefundTake trainer, uint256 slot, uint256 word) internal {
+        VM.store(address(trainer), bytes32(slot), bytes32(word));
+    }
+
+    /// @dev The slot of an element of a mapping.
+    function slotOf(uint256 key, uint256 place) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(key, place)));
+    }
+
+    function call(DepositRefundTake trainer, address caller, uint256 value, bytes memory data)
+        internal
+        returns (bool success)
+    {
+        VM.prank(caller);
+        (success,) = address(trainer).call{value: value}(data);
+    }
+}

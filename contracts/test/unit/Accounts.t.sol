@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Points} from "../../src/incentives/Points.sol";
+import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {Account} from "../../src/types/Account.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
+import {HostileWallet, Receiving} from "../base/HostileWallet.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+import {Sign, SignedBatch} from "../base/Sign.sol";
+
+/// @notice Prepaid money and nonces.
+contract AccountsTest is ModelTest {
+    /// @dev The last nonce.
+    uint256 private constant LAST = type(uint48).max;
+
+    DepositRefundTake private trainer;
+    /// @dev Which nonces are used, as the specification says it: the plain model of the window.
+    mapping(uint256 nonce => bool) private usedInModel;
+    uint256 private highestInModel;
+
+    constructor() {
+        Classifier classifier;
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+    }
+
+    // Money.
+
+    function testDepositForAnother() external {
+        VM.expectEmit(address(trainer));
+        emit IAccounts.Deposited(BOB, 5);
+        VM.prank(ALICE);
+        trainer.depositTo{value: 5}(BOB);
+        VM.prank(CAROL);
+        trainer.depositTo{value: 7}(BOB);
+        assertEq(trainer.balanceOf(BOB), 12, "BOB's");
+        assertEq(trainer.balanceOf(ALICE), 0, "ALICE's");
+        assertEq(address(trainer).balance, 12, "held");
+    }
+
+    function testDepositOfNothing() external {
+        VM.expectEmit(address(trainer));
+        emit IAccounts.Deposited(BOB, 0);
+        trainer.depositTo(BOB);
+        assertEq(trainer.balanceOf(BOB), 0, "nothing");
+    }
+
+    function testWithdrawToAnother() external {
+        trainer.depositTo{value: 12}(ALICE);
+        uint256 before = BOB.balance;
+        VM.expectEmit(address(trainer));
+        emit IAccounts.Withdrawn(ALICE, BOB, 5);
+        VM.prank(ALICE);
+        trainer.withdrawTo(BOB, 5);
+        assertEq(BOB.balance, before + 5, "paid");
+        assertEq(trainer.balanceOf(ALICE), 7, "left");
+        assertEq(trainer.balanceOf(BOB), 0, "not the account of BOB");
+        VM.prank(ALICE);
+        trainer.withdrawTo(ALICE, 7);
+        assertEq(address(trainer).balance, 0, "all out");
+    }
+
+    function testWithdrawTooMuch() external {
+        trainer.depositTo{value: 12}(ALICE);
+        trainer.depositTo{value: 12}(BOB);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 13, 12));
+        VM.prank(ALICE);
+        trainer.withdrawTo(ALICE, 13);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, type(uint256).max, 12));
+        VM.prank(ALICE);
+        trainer.withdrawTo(ALICE, type(uint256).max);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 1, 0));
+        VM.prank(CAROL);
+        trainer.withdrawTo(CAROL, 1);
+    }
+
+    /// @dev Nobody is called for it: also to who refuses money.
+    function testWithdrawNothing() external {
+        HostileWallet wallet = new HostileWallet();
+        wallet.receiveSo(Receiving.Refuses, "");
+        VM.expectEmit(address(trainer));
+        emit IAccounts.Withdrawn(ALICE, address(wallet), 0);
+        VM.prank(ALICE);
+        trainer.withdrawTo(address(wallet), 0);
+    }
+
+    function testWithdrawToWhoRefuses() external {
+        HostileWallet wallet = new HostileWallet();
+        wallet.receiveSo(Receiving.Refuses, "");
+        trainer.depositTo{value: 12}(ALICE);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), 5));
+        VM.prank(ALICE);
+        trainer.withdrawTo(address(wallet), 5);
+        // The trainer itself takes money only with a call that says for whom.
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(trainer), 5));
+        VM.prank(ALICE);
+        trainer.withdrawTo(address(trainer), 5);
+        assertEq(trainer.balanceOf(ALICE), 12, "nothing happened");
+    }
+
+    function testWithdrawToWhoComesBack() external {
+        HostileWallet wallet = new HostileWallet();
+        trainer.depositTo{value: 12}(address(wallet));
+        bytes[3] memory attacks = [
+            abi.encodeCall(trainer.withdrawTo, (address(wallet), 1)),
+            abi.encodeCall(trainer.depositTo, (address(wallet))),
+            abi.encodeCall(trainer.cancelNonces, (1))
+        ];
+        for (uint256 i; i < 3; ++i) {
+            wallet.receiveSo(Receiving.Reenters, attacks[i]);
+            wallet.execute(address(trainer), 0, abi.encodeCall(trainer.withdrawTo, (address(wallet), 2)));
+            assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
+            assertEq(wallet.attacks(), i + 1, "attacked");
+            assertEq(trainer.balanceOf(address(wallet)), 10 - 2 * i, "paid once");
+        }
+        assertTrue(!trainer.nonceUsed(address(wallet), 1), "nothing cancelled");
+    }
+
+    function testMoneySentWithoutACallIsRefused() external {
+        (bool success,) = address(trainer).call{value: 1}("");
+        assertTrue(!success, "refused");
+    }
+
+    function testBalanceIsBelow2To96() external {
+        VM.deal(ALICE, 1 << 100);
+        VM.prank(ALICE);
+        trainer.depositTo{value: type(uint96).max - 1}(BOB);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
+        VM.prank(ALICE);
+        trainer.depositTo{value: 2}(BOB);
+        VM.prank(ALICE);
+        trainer.depositTo{value: 1}(BOB);
+        assertEq(trainer.balanceOf(BOB), type(uint96).max, "the largest");
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
+        VM.prank(ALICE);
+        trainer.depositTo{value: 1}(BOB);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, CAROL));
+        VM.prank(ALICE);
+        trainer.depositTo{value: 1 << 96}(CAROL);
+        // Beside it lies the number of good contributions.
+        assertEq(trainer.good(BOB), 0, "good");
+        VM.prank(BOB);
+        trainer.withdrawTo(BOB, type(uint96).max);
+        assertEq(trainer.balanceOf(BOB), 0, "all out");
+    }
+
+    /// @dev The balance of the author, not of the stranger, is full; the author can still take it out.
+    function testPushedRefundThatOverflows() external {
+        VM.deal(address(this), 1 << 100);
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"");
+        trainer.depositTo{value: type(uint96).max}(ALICE);
+        pass(REFUND_WAIT);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, ALICE));
+        VM.prank(BOB);
+        trainer.refund(alone(made));
+        uint256 before = ALICE.balance;
+        VM.prank(ALICE);
+        trainer.refund(alone(made));
+        assertEq(ALICE.balance, before + made.deposit, "paid");
+    }
+
+    function testFeesThatOverflow() external {
+        VM.deal(address(this), 1 << 100);
+        SignedBatch memory batch = unsigned(VM.addr(1), 0, Encode.item(0, hex""));
+        batch.fee = 2;
+        batch = Sign.by(1, address(trainer), batch);
+        trainer.depositTo{value: trainer.price(1) + 2}(batch.author);
+        trainer.depositTo{value: type(uint96).max - 1}(BOB);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
+        VM.prank(BOB);
+        trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
+        assertEq(trainer.contributionCount(), 0, "nothing happened");
+        assertTrue(!trainer.nonceUsed(batch.author, 0), "nonce");
+    }
+
+    /// @dev Money and nonces, as everything but the price, are the same without deposits.
+    function testAccountsUnderPoints() external {
+        (address created,) =
+            factory.create(points, abi.encode(1, 2, 3), sparsePerceptron, abi.encode(8, 1, int256(0)));
+        Points(created).depositTo{value: 3}(ALICE);
+        VM.prank(ALICE);
+        Points(created).withdrawTo(ALICE, 3);
+        VM.prank(ALICE);
+        Points(created).cancelNonces(4);
+        assertTrue(Points(created).nonceUsed(ALICE, 4), "cancelled");
+    }
+
+    // Nonces.
+
+    function testNoNonceIsUsedAtFirst() external view {
+        assertTrue(!trainer.nonceUsed(ALICE, 0), "0");
+        assertTrue(!trainer.nonceUsed(ALICE, uint48(LAST)), "last");
+    }
+
+    function testCancelNonces() external {
+        VM.expectEmit(address(trainer));
+        emit IAccounts.NoncesCancelled(ALICE, 70);
+        VM.prank(ALICE);
+        trainer.cancelNonces(70);
+        assertTrue(trainer.nonceUsed(ALICE, 0), "0");
+        assertTrue(trainer.nonceUsed(ALICE, 6), "64 below");
+        assertTrue(trainer.nonceUsed(ALICE, 7), "63 below");
+        assertTrue(trainer.nonceUsed(ALICE, 70), "the last");
+        assertTrue(!trainer.nonceUsed(ALICE, 71), "the next");
+        assertTrue(!trainer.nonceUsed(BOB, 0), "not those of BOB");
+        // Below what is cancelled, nothing comes back.
+        VM.prank(ALICE);
+        trainer.cancelNonces(3);
+        assertTrue(trainer.nonceUsed(ALICE, 70), "still the last");
+        assertTrue(!trainer.nonceUsed(ALICE, 71), "still the next");
+        VM.prank(ALICE);
+        trainer.cancelNonces(uint48(LAST));
+        assertTrue(trainer.nonceUsed(ALICE, uint48(LAST)), "all");
+    }
+
+    function testCancelOnlyTheFirstNonce() external {
+        VM.prank(ALICE);
+        trainer.cancelNonces(0);
+        assertTrue(trainer.nonceUsed(ALICE, 0), "0");
+        assertTrue(!trainer.nonceUsed(ALICE, 1), "1");
+    }
+
+    /// @dev Cancelling, too, leaves the money and the good contributions beside the nonces as they are.
+    function testFuzzFieldsAreApart(uint96 balance, uint48 good, uint48 nonce, uint48 last, uint96 amount)
+        external
+        pure
+    {
+        Account account = Account.wrap(balance | uint256(good) << 96);
+        assertEq(account.balance(), balance, "balance");
+        assertEq(account.good(), good, "good");
+        account = account.withUsed(nonce).withUsedUpTo(last);
+        assertEq(account.balance(), balance, "balance after");
+        assertEq(account.good(), good, "good after");
+        if (amount > balance) amount = balance;
+        Account changed = account.charged(amount);
+        assertEq(changed.balance(), balance - amount, "charged");
+        assertTrue(Account.unwrap(changed.credited(amount)) == Account.unwrap(account), "credited");
+        if (good == type(uint48).max) return;
+        changed = account.praised();
+        assertEq(changed.good(), uint256(good) + 1, "praised");
+        assertEq(changed.balance(), balance, "balance when praised");
+        assertTrue(changed.used(nonce) && changed.used(last), "nonces when praised");
+    }
+
+    /// @dev Against a plain list: used is what was used, and all that is 64 or more below the highest.
+    /// @param jumps Where each nonce lies from the highest used one: mostly within the window and at its edges.
+    function testFuzzNonces(uint256[24] calldata jumps, uint48 start) external {
+        Account account = Account.wrap(type(uint144).max);
+        // Near both ends of the numbers, or anywhere.
+        highestInModel = start % 3 == 0 ? start % 100 : start % 3 == 1 ? LAST - start % 100 : start;
+        account = account.withUsed(highestInModel);
+        usedInModel[highestInModel] = true;
+        for (uint256 i; i < jumps.length; ++i) {
+            uint256 nonce = near(jumps[i]);
+            assertTrue(account.used(nonce) == isUsed(nonce), "used");
+            if (jumps[i] >> 64 & 7 == 0) {
+                account = account.withUsedUpTo(nonce);
+                // Older ones count as used anyway, but the list is as plain as can be.
+                for (uint256 k; k < 300 && k <= nonce; ++k) {
+                    usedInModel[nonce - k] = true;
+                }
+                if (nonce > highestInModel) highestInModel = nonce;
+            } else if (!account.used(nonce)) {
+                account = account.withUsed(nonce);
+                usedInModel[nonce] = true;
+                if (nonce > highestInModel) highestInModel = nonce;
+            }
+            assertTrue(account.used(nonce), "the same again");
+            for (uint256 k; k < 200; ++k) {
+                nonce = highestInModel + 5;
+                if (nonce > LAST) nonce = LAST;
+                if (k > nonce) break;
+                assertTrue(account.used(nonce - k) == isUsed(nonce - k), "around");
+            }
+            assertEq(Account.unwrap(account) & type(uint144).max, type(uint144).max, "other fields");
+        }
+    }
+
+    /// @dev The first nonces of an account that has used none.
+    function testFuzzFirstNonce(uint48 first, uint48 other) external pure {
+        if (first % 2 == 0) first %= 130;
+        if (other % 2 == 0) other %= 130;
+        Account account = Account.wrap(0).withUsed(first);
+        bool expected = other == first || uint256(other) + 64 <= first;
+        assertTrue(account.used(other) == expected, "used");
+    }
+
+    function isUsed(uint256 nonce) private view returns (bool) {
+        return usedInModel[nonce] || nonce + 64 <= highestInModel;
+    }
+
+    function near(uint256 jump) private view returns (uint256) {
+        if (jump & 31 == 0) return jump >> 8 & LAST;
+        // From 140 below to 139 above.
+        uint256 distance = (jump >> 8) % 280;
+        if (distance < 140) return highestInModel < distance ? 0 : highestInModel - distance;
+        uint256 nonce = highestInModel + distance - 140;
+        return nonce > LAST ? LAST : nonce;
+    }
+}

@@ -1,0 +1,780 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {LibClone} from "solady/utils/LibClone.sol";
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
+import {Groups} from "../base/Groups.sol";
+import {HostileWallet, Signing} from "../base/HostileWallet.sol";
+import {Lie, LyingClassifier} from "../base/LyingClassifier.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+import {Sign, SignedBatch} from "../base/Sign.sol";
+import {Vm} from "../base/Vm.sol";
+
+/// @notice Signed batches that others bring: what is accepted, what is skipped and why.
+contract RelayTest is ModelTest {
+    /// @dev The order of the curve: `n - s` is the other signature that recovers to the same key.
+    uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+    /// @dev Of the batches around a bad one.
+    uint256 private constant FIRST_KEY = 11;
+    uint256 private constant LAST_KEY = 12;
+    /// @dev Whose batch is the bad one.
+    uint256 private constant KEY = 13;
+
+    struct Skip {
+        address author;
+        uint256 nonce;
+        bytes reason;
+    }
+
+    ICollaborativeTrainer private trainer;
+    Classifier private classifier;
+    /// @dev Of the batches around a bad one.
+    uint256 private nextNonce;
+
+    constructor() {
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        prepay();
+    }
+
+    // What is accepted.
+
+    function testOneBatch() external {
+        pass(100);
+        SignedBatch memory batch = signed(trainer, KEY, 3, two());
+        batch.fee = 7;
+        batch = Sign.by(KEY, address(trainer), batch);
+        uint256 price = trainer.price(2);
+        VM.expectEmit(address(trainer));
+        emit ICollaborativeTrainer.Relayed(0, BOB, price, clock(), headerAndItems(batch));
+        VM.prank(BOB);
+        trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
+        assertEq(trainer.contributionCount(), 2, "count");
+        assertEq(trainer.lastContributionTime(), clock(), "time");
+        assertEq(trainer.root(0), Groups.root(made(batch, price, 0)), "root");
+        assertEq(trainer.balanceOf(batch.author), 1e24 - 2 * price - 7, "author's balance");
+        assertEq(trainer.balanceOf(BOB), 7, "relayer's balance");
+        assertTrue(trainer.nonceUsed(batch.author, 3), "nonce");
+        // Features 0 and 1 of class 1, from class 0 of all zeros: the first item teaches both.
+        assertEq(word(classifier, 0), 0x10001, "learned");
+    }
+
+    function testManyAuthors() external {
+        pass(1 hours);
+        uint256 price = trainer.price(40);
+        bytes memory batches;
+        bytes memory log;
+        Contribution[] memory all;
+        for (uint256 i; i < 20; ++i) {
+            SignedBatch memory batch = signed(trainer, 1 + i, 0, two());
+            // Both kinds of signatures.
+            if (i % 2 == 0) batch = Sign.long(1 + i, address(trainer), batch);
+            batches = bytes.concat(batches, Sign.encode(batch));
+            log = bytes.concat(log, headerAndItems(batch));
+            all = Groups.join(all, made(batch, price, 2 * i));
+        }
+        VM.expectEmit(address(trainer));
+        emit ICollaborativeTrainer.Relayed(0, BOB, price, clock(), log);
+        VM.prank(BOB);
+        trainer.relay(batches, GAS_PER_BATCH);
+        assertEq(trainer.contributionCount(), 40, "count");
+        assertEq(trainer.root(0), Groups.root(all), "root");
+        for (uint256 i; i < 20; ++i) {
+            assertEq(trainer.balanceOf(VM.addr(1 + i)), 1e24 - 2 * price, "balance");
+        }
+        // What was relayed is refunded as what was sent.
+        pass(REFUND_WAIT);
+        trainer.refund(Groups.all(all));
+        assertEq(trainer.totalGood(), 40, "good");
+    }
+
+    function testTwoBatchesOfOneAuthorInAnyOrderOfNonces() external {
+        SignedBatch memory first = signed(trainer, KEY, 5, one(0));
+        SignedBatch memory second = signed(trainer, KEY, 4, two());
+        requireAllAccepted(bytes.concat(Sign.encode(first), Sign.encode(second)), 3);
+        assertTrue(trainer.nonceUsed(first.author, 4) && trainer.nonceUsed(first.author, 5), "used");
+        assertTrue(!trainer.nonceUsed(first.author, 3), "not the one below");
+    }
+
+    function testTheSameNonceTwiceInOneRelay() external {
+        SignedBatch memory first = signed(trainer, KEY, 5, one(0));
+        SignedBatch memory second = signed(trainer, KEY, 5, one(1));
+        Skip[] memory skips = relay(BOB, bytes.concat(Sign.encode(first), Sign.encode(second)));
+        assertEq(skips.length, 1, "one");
+        assertEq(skips[0].reason, nonceUsed(first.author, 5), "reason");
+        assertEq(trainer.root(0), Groups.root(made(first, trainer.price(2), 0)), "the first");
+        assertEq(trainer.contributionCount(), 1, "count");
+    }
+
+    function testRelayerWhoIsTheAuthor() external {
+        SignedBatch memory batch = signed(trainer, KEY, 0, two());
+        batch.fee = 100;
+        batch = Sign.by(KEY, address(trainer), batch);
+        uint256 price = trainer.price(2);
+        assertEq(relay(batch.author, Sign.encode(batch)).length, 0, "skips");
+        assertEq(trainer.balanceOf(batch.author), 1e24 - 2 * price, "the fee is back");
+    }
+
+    function testFeesOfManyAreCredited() external {
+        bytes memory batches;
+        for (uint256 i; i < 4; ++i) {
+            SignedBatch memory batch = signed(trainer, 1 + i, 0, two());
+            batch.fee = uint96(10 ** i);
+            // The third is for nobody.
+            batch = Sign.by(i == 2 ? KEY : 1 + i, address(trainer), batch);
+            batches = bytes.concat(batches, Sign.encode(batch));
+        }
+        trainer.depositTo{value: 5}(BOB);
+        assertEq(relay(BOB, batches).length, 1, "skips");
+        assertEq(trainer.balanceOf(BOB), 5 + 1011, "fees of what was accepted");
+    }
+
+    function testPriceIsThatOfAllThatParse() external {
+        pass(1 hours);
+        SignedBatch memory malformed = signed(trainer, 1, 0, hex"0000");
+        SignedBatch memory expired = signed(trainer, 2, 0, two());
+        expired.deadline = 0;
+        SignedBatch memory good = signed(trainer, 3, 0, one(0));
+        uint256 price = trainer.price(3);
+        assertTrue(price > trainer.price(1), "more than alone");
+        bytes memory batches = bytes.concat(Sign.encode(malformed), Sign.encode(expired), Sign.encode(good));
+        assertEq(relay(BOB, batches).length, 2, "skips");
+        assertEq(trainer.balanceOf(good.author), 1e24 - price, "price");
+    }
+
+    function testExactPriceAndBalanceAndDeadlineSuffice() external {
+        pass(1 hours);
+        uint256 price = trainer.price(2);
+        address author = VM.addr(99);
+        SignedBatch memory batch = unsigned(author, 0, two());
+        (batch.maxDeposit, batch.fee) = (uint96(price), 3);
+        batch.deadline = uint40(clock());
+        batch = Sign.by(99, address(trainer), batch);
+        trainer.depositTo{value: 2 * price + 3}(author);
+        assertEq(relay(BOB, Sign.encode(batch)).length, 0, "skips");
+        assertEq(trainer.balanceOf(author), 0, "all spent");
+    }
+
+    /// @dev Samples of many: the length of the items has four bytes.
+    function testMoreThan65535BytesOfItems() external {
+        LyingClassifier lying = lie();
+        bytes memory items;
+        for (uint256 i; i < 14; ++i) {
+            items = bytes.concat(items, Encode.item(i % 2, new bytes(5000 + i)));
+        }
+        SignedBatch memory batch = signed(trainer, KEY, 0, items);
+        requireAllAccepted(bytes.concat(Sign.encode(batch), Sign.encode(signed(trainer, 1, 0, two()))), 16);
+        assertEq(lying.lessons(), 2, "lessons");
+    }
+
+    function testNothingToRelay() external {
+        VM.recordLogs();
+        trainer.relay("", GAS_PER_BATCH);
+        assertEq(VM.getRecordedLogs().length, 0, "no event");
+        assertEq(trainer.contributionCount(), 0, "count");
+    }
+
+    function testUnderPoints() external {
+        VM.prank(OWNER);
+        (address created, address model) =
+            factory.create(points, abi.encode(1, 2, 3), sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.prank(OWNER);
+        Classifier(model).close(created);
+        trainer = ICollaborativeTrainer(created);
+        // Without any money; a fee has to be paid all the same.
+        SignedBatch memory free = unsigned(VM.addr(KEY), 0, two());
+        free.maxDeposit = 0;
+        free = Sign.by(KEY, created, free);
+        SignedBatch memory poor = unsigned(VM.addr(1), 0, one(0));
+        poor.fee = 1;
+        poor = Sign.by(1, created, poor);
+        Skip[] memory skips = relay(BOB, bytes.concat(Sign.encode(poor), Sign.encode(free)));
+        assertEq(skips.length, 1, "skips");
+        assertEq(skips[0].reason, abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 1, 0), "no money");
+        assertEq(trainer.root(0), Groups.root(made(free, 0, 0)), "root");
+        pass(1);
+        trainer.refund(Groups.all(made(free, 0, 0, clock() - 1)));
+        assertEq(trainer.good(free.author), 2, "good");
+    }
+
+    // What is skipped.
+
+    function testSkippedAsEmpty() external {
+        SignedBatch memory bad = signed(trainer, KEY, 0, "");
+        requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+    }
+
+    function testSkippedAsMalformed() external {
+        SignedBatch memory bad = signed(trainer, KEY, 0, bytes.concat(one(0), hex"000000040000"));
+        requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.MalformedBatch.selector, 6));
+    }
+
+    function testSkippedAsExpired() external {
+        SignedBatch memory bad = unsigned(VM.addr(KEY), 0, one(0));
+        bad.deadline = uint40(clock() - 1);
+        bad = Sign.by(KEY, address(trainer), bad);
+        requireSkipped(
+            bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.Expired.selector, clock() - 1, clock())
+        );
+    }
+
+    function testSkippedAsUsed() external {
+        SignedBatch memory bad = signed(trainer, KEY, 0, one(0));
+        relay(BOB, Sign.encode(bad));
+        requireSkipped(bad, 3, nonceUsed(bad.author, 0));
+    }
+
+    function testSkippedAsCancelled() external {
+        SignedBatch memory bad = signed(trainer, KEY, 6, one(0));
+        VM.prank(bad.author);
+        trainer.cancelNonces(6);
+        requireSkipped(bad, 3, nonceUsed(bad.author, 6));
+        requireAllAccepted(Sign.encode(signed(trainer, KEY, 7, one(0))), 1);
+    }
+
+    function testSkippedAsTooOld() external {
+        requireAllAccepted(Sign.encode(signed(trainer, KEY, 64, one(0))), 1);
+        requireSkipped(signed(trainer, KEY, 0, one(0)), 3, nonceUsed(VM.addr(KEY), 0));
+        requireAllAccepted(Sign.encode(signed(trainer, KEY, 1, one(0))), 1);
+    }
+
+    function testSkippedAsTooDear() external {
+        SignedBatch memory bad = unsigned(VM.addr(KEY), 0, one(0));
+        uint256 price = trainer.price(3);
+        bad.maxDeposit = uint96(price - 1);
+        bad = Sign.by(KEY, address(trainer), bad);
+        requireSkipped(
+            bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.PriceTooHigh.selector, price, price - 1)
+        );
+    }
+
+    function testSkippedAsUnpaid() external {
+        uint256 price = trainer.price(4);
+        SignedBatch memory bad = unsigned(VM.addr(99), 0, two());
+        bad.fee = 9;
+        bad = Sign.by(99, address(trainer), bad);
+        uint256 required = 2 * price + 9;
+        trainer.depositTo{value: required - 1}(bad.author);
+        requireSkipped(
+            bad, 4, abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, required, required - 1)
+        );
+    }
+
+    /// @dev The first one has spent it.
+    function testSkippedAsSpent() external {
+        uint256 price = trainer.price(2);
+        SignedBatch memory first = signed(trainer, 99, 0, one(0));
+        SignedBatch memory second = signed(trainer, 99, 1, one(1));
+        trainer.depositTo{value: price + price / 2}(first.author);
+        Skip[] memory skips = relay(BOB, bytes.concat(Sign.encode(first), Sign.encode(second)));
+        assertEq(skips.length, 1, "skips");
+        assertEq(
+            skips[0].reason,
+            abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, price, price / 2),
+            "reason"
+        );
+    }
+
+    function testSkippedAsWronglySigned() external {
+        SignedBatch memory bad = signed(trainer, KEY, 0, one(0));
+        bytes memory reason = invalid(bad.author);
+        // Another key, each field other than what was signed, another trainer, no signature, lengths that none has.
+        requireSkipped(Sign.by(KEY + 1, address(trainer), bad), 3, reason);
+        bad = Sign.by(KEY, address(trainer), bad);
+        bad.maxDeposit -= 1;
+        requireSkipped(bad, 3, reason);
+        bad.maxDeposit += 1;
+        bad.fee += 1;
+        requireSkipped(bad, 3, reason);
+        bad.fee -= 1;
+        bad.nonce += 1;
+        requireSkipped(bad, 3, reason);
+        bad.nonce -= 1;
+        bad.deadline += 1;
+        requireSkipped(bad, 3, reason);
+        bad.deadline -= 1;
+        bad.items = one(1);
+        requireSkipped(bad, 3, reason);
+        bad.items = one(0);
+        bytes memory signature = bad.signature;
+        bad.signature = "";
+        requireSkipped(bad, 3, reason);
+        bad.signature = bytes.concat(signature, hex"0000");
+        requireSkipped(bad, 3, reason);
+        bad.signature = new bytes(65);
+        requireSkipped(bad, 3, reason);
+        bad.signature = new bytes(64);
+        requireSkipped(bad, 3, reason);
+        bad.signature = new bytes(type(uint16).max);
+        requireSkipped(bad, 3, reason);
+        requireSkipped(Sign.by(KEY, address(this), bad), 3, reason);
+        bad.signature = signature;
+        requireAllAccepted(Sign.encode(bad), 1);
+    }
+
+    /// @dev A chain that splits off has another number: what was signed before counts on one of them only.
+    function testSignaturesAreForOneChain() external {
+        SignedBatch memory bad = this.signedHere(KEY, 0, one(0));
+        uint256 chain = this.chainNumber();
+        VM.chainId(chain + 1);
+        assertEq(relay(BOB, Sign.encode(bad))[0].reason, invalid(bad.author), "of the other chain");
+        SignedBatch memory good = this.signedHere(KEY, 0, one(0));
+        VM.chainId(chain);
+        assertEq(relay(BOB, Sign.encode(good))[0].reason, invalid(bad.author), "and the other way round");
+        VM.chainId(chain + 1);
+        requireAllAccepted(Sign.encode(good), 1);
+    }
+
+    function testSignaturesWithoutVOf27Or28AreNone() external {
+        SignedBatch memory bad = Sign.long(KEY, address(trainer), unsigned(VM.addr(KEY), 0, one(0)));
+        bad.signature[64] = bytes1(uint8(bad.signature[64]) - 27);
+        requireSkipped(bad, 3, invalid(bad.author));
+    }
+
+    /// @dev No key has the zero address, but a signature that recovers to nobody does; the addresses that compute
+    /// things are nobody's wallets.
+    function testNobodyCannotSign() external {
+        for (uint160 i; i < 18; ++i) {
+            SignedBatch memory bad = unsigned(address(i), 0, one(0));
+            trainer.depositTo{value: 1e23}(address(i));
+            bad.signature = new bytes(65);
+            bad.signature[64] = bytes1(uint8(27));
+            requireSkipped(bad, 3, invalid(address(i)));
+            bad.signature = "";
+            requireSkipped(bad, 3, invalid(address(i)));
+        }
+    }
+
+    /// @dev There are other signatures of the same: one nonce still counts once.
+    function testMalleableSignatures() external {
+        SignedBatch memory short = signed(trainer, KEY, 0, one(0));
+        SignedBatch memory long = Sign.long(KEY, address(trainer), unsigned(short.author, 0, one(0)));
+        SignedBatch memory other = Sign.long(KEY, address(trainer), unsigned(short.author, 0, one(0)));
+        (bytes32 r, bytes32 s) =
+            (bytes32(Groups.number(other.signature, 0, 32)), bytes32(Groups.number(other.signature, 32, 32)));
+        uint8 v = 55 - uint8(other.signature[64]);
+        other.signature = abi.encodePacked(r, ORDER - uint256(s), v);
+        SignedBatch[3] memory batches = [short, long, other];
+        uint256 start = VM.snapshotState();
+        for (uint256 i; i < 3; ++i) {
+            requireAllAccepted(Sign.encode(batches[i]), 1);
+            for (uint256 j; j < 3; ++j) {
+                requireSkipped(batches[j], 3, nonceUsed(short.author, 0));
+            }
+            VM.revertToState(start);
+        }
+    }
+
+    /// @dev Each fault hides those that are found after it.
+    function testReasonsComeInOrder() external {
+        address author = VM.addr(99);
+        SignedBatch memory bad = unsigned(author, 0, hex"00");
+        bad.deadline = uint40(clock() - 1);
+        VM.prank(author);
+        trainer.cancelNonces(0);
+        bad.maxDeposit = 0;
+        requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
+        bad.items = one(9);
+        requireSkipped(
+            bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.Expired.selector, clock() - 1, clock())
+        );
+        bad.deadline = type(uint40).max;
+        requireSkipped(bad, 3, nonceUsed(author, 0));
+        bad.nonce = 1;
+        uint256 price = trainer.price(3);
+        requireSkipped(bad, 3, abi.encodeWithSelector(ICollaborativeTrainer.PriceTooHigh.selector, price, 0));
+        bad.maxDeposit = type(uint96).max;
+        requireSkipped(bad, 3, abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, price, 0));
+        trainer.depositTo{value: 2 * price}(author);
+        requireSkipped(bad, 3, invalid(author));
+        bad = Sign.by(99, address(trainer), bad);
+        requireSkipped(bad, 3, abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 9, 2));
+        bad.items = one(0);
+        bad = Sign.by(99, address(trainer), bad);
+        requireAllAccepted(Sign.encode(bad), 1);
+    }
+
+    function testNoValidBatchWritesNothing() external {
+        relay(BOB, Sign.encode(signed(trainer, KEY, 0, one(0))));
+        pass(1 hours);
+        SignedBatch memory expired = signed(trainer, 1, 0, two());
+        expired.deadline = 0;
+        bytes memory batches = bytes.concat(
+            Sign.encode(expired),
+            Sign.encode(signed(trainer, KEY, 0, one(0))),
+            Sign.encode(signed(trainer, 2, 0, "")),
+            Sign.encode(signed(trainer, 3, 0, one(9))),
+            Sign.encode(Sign.by(1, address(trainer), unsigned(VM.addr(4), 0, one(0))))
+        );
+        VM.record();
+        assertEq(relay(BOB, batches).length, 5, "skips");
+        (, bytes32[] memory writes) = VM.accesses(address(trainer));
+        assertEq(writes.length, 0, "the trainer's");
+        (, writes) = VM.accesses(address(classifier));
+        assertEq(writes.length, 0, "the model's");
+    }
+
+    // The form of what is sent.
+
+    /// @dev Cut anywhere but between two batches.
+    function testCutAnywhere() external {
+        bytes memory first = Sign.encode(signed(trainer, 1, 0, two()));
+        bytes memory second = Sign.encode(Sign.long(2, address(trainer), signed(trainer, 2, 0, one(0))));
+        bytes memory batches = bytes.concat(first, second);
+        for (uint256 length = 1; length < batches.length; ++length) {
+            if (length == first.length) continue;
+            VM.expectRevert(
+                abi.encodeWithSelector(
+                    ICollaborativeTrainer.MalformedRelay.selector, length < first.length ? 0 : first.length
+                )
+            );
+            trainer.relay(Groups.slice(batches, 0, length), GAS_PER_BATCH);
+        }
+        requireAllAccepted(batches, 3);
+    }
+
+    /// @dev A length that is far too large, of the items and of the signature.
+    function testLengthsPastTheEnd() external {
+        SignedBatch memory batch = signed(trainer, 1, 0, two());
+        bytes memory batches = Sign.encode(batch);
+        batches[55] = 0xff;
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, 0));
+        trainer.relay(batches, GAS_PER_BATCH);
+        batches[55] = 0;
+        batches[59 + batch.items.length] = 0xff;
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, 0));
+        trainer.relay(batches, GAS_PER_BATCH);
+    }
+
+    function testNotInitialised() external {
+        ICollaborativeTrainer clone =
+            ICollaborativeTrainer(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0)));
+        bytes memory batches = Sign.encode(signed(clone, 1, 0, one(0)));
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotInitialized.selector));
+        clone.relay(batches, GAS_PER_BATCH);
+    }
+
+    function testImplementationIsLocked() external {
+        bytes memory panic = abi.encodeWithSignature("Panic(uint256)", 0x11);
+        SignedBatch memory batch = signed(ICollaborativeTrainer(depositRefundTake), 1, 0, one(0));
+        ICollaborativeTrainer(depositRefundTake).depositTo{value: 1e60 >> 110}(batch.author);
+        VM.expectRevert(panic);
+        ICollaborativeTrainer(depositRefundTake).relay(Sign.encode(batch), GAS_PER_BATCH);
+        batch = signed(ICollaborativeTrainer(points), 1, 0, one(0));
+        VM.expectRevert(panic);
+        ICollaborativeTrainer(points).relay(Sign.encode(batch), GAS_PER_BATCH);
+    }
+
+    // Wallets that are contracts.
+
+    function testWalletThatSays() external {
+        HostileWallet wallet = prepaidWallet();
+        SignedBatch memory batch = unsigned(address(wallet), 0, two());
+        batch.signature = "anything";
+        requireAllAccepted(Sign.encode(batch), 2);
+        assertTrue(trainer.nonceUsed(address(wallet), 0), "nonce");
+        requireSkipped(batch, 4, nonceUsed(address(wallet), 0));
+    }
+
+    function testWalletThatDoesNotSayYes() external {
+        HostileWallet wallet = prepaidWallet();
+        SignedBatch memory bad = unsigned(address(wallet), 0, one(0));
+        for (uint256 i = uint256(Signing.No); i <= uint256(type(Signing).max); ++i) {
+            wallet.sign(Signing(i));
+            requireSkipped(bad, 3, invalid(address(wallet)));
+        }
+        wallet.sign(Signing.Yes);
+        requireAllAccepted(Sign.encode(bad), 1);
+    }
+
+    /// @dev What is signed names the author: so one key can stand behind two wallets.
+    function testTwoWalletsWithOneKey() external {
+        (HostileWallet first, HostileWallet second) = (prepaidWallet(), prepaidWallet());
+        first.signWith(VM.addr(KEY));
+        second.signWith(VM.addr(KEY));
+        SignedBatch memory batch = Sign.long(KEY, address(trainer), unsigned(address(first), 0, one(0)));
+        batch.author = address(second);
+        requireSkipped(batch, 3, invalid(address(second)));
+        // Nor for the key's own account.
+        batch.author = VM.addr(KEY);
+        requireSkipped(batch, 3, invalid(batch.author));
+        batch.author = address(first);
+        requireAllAccepted(Sign.encode(batch), 1);
+        batch = Sign.long(KEY, address(trainer), unsigned(address(second), 0, one(0)));
+        requireAllAccepted(Sign.encode(batch), 1);
+    }
+
+    // Classifiers.
+
+    function testItemsThatTheClassifierRefuses() external {
+        SignedBatch memory bad = signed(trainer, KEY, 0, bytes.concat(one(0), one(9)));
+        requireSkipped(bad, 4, abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 1, 9, 2));
+        bad = signed(trainer, KEY, 0, Encode.item(0, hex"00"));
+        requireSkipped(bad, 3, abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 0, 1));
+    }
+
+    function testClassifierThatIsStillOpen() external {
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        prepay();
+        SignedBatch memory batch = signed(trainer, KEY, 0, one(0));
+        Skip[] memory skips = relay(BOB, Sign.encode(batch));
+        assertEq(skips[0].reason, abi.encodeWithSelector(IClassifier.InitializationOpen.selector), "open");
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        requireAllAccepted(Sign.encode(batch), 1);
+    }
+
+    /// @dev However it fails, each batch is skipped and the relay ends. With the gas of a small transaction.
+    function testClassifierThatFails() external {
+        LyingClassifier lying = lie();
+        bytes memory batches = bytes.concat(
+            Sign.encode(signed(trainer, 1, 0, one(0))),
+            Sign.encode(signed(trainer, 2, 0, two())),
+            Sign.encode(signed(trainer, 3, 0, one(1)))
+        );
+        bytes memory failed = abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
+        requireAllSkipped(
+            lying, Lie.Reverts, batches, abi.encodeWithSelector(LyingClassifier.Lied.selector, 7)
+        );
+        requireAllSkipped(lying, Lie.RevertsWithNothing, batches, failed);
+        requireAllSkipped(lying, Lie.BurnsGas, batches, failed);
+        bytes memory cut = bytes.concat(bytes32(type(uint256).max), new bytes(224));
+        requireAllSkipped(lying, Lie.RevertsHuge, batches, cut);
+        lying.tell(0, Lie.None, Lie.None);
+        requireAllAccepted(batches, 4);
+    }
+
+    function testClassifierThatComesBack() external {
+        LyingClassifier lying = lie();
+        lying.tell(0, Lie.Reenters, Lie.None);
+        SignedBatch memory other = signed(trainer, KEY, 0, one(0));
+        bytes[5] memory attacks = [
+            abi.encodeCall(trainer.relay, (Sign.encode(other), GAS_PER_BATCH)),
+            abi.encodeCall(trainer.contribute, (one(0))),
+            abi.encodeCall(trainer.refund, (hex"")),
+            abi.encodeCall(trainer.withdrawTo, (address(lying), 0)),
+            abi.encodeCall(trainer.depositTo, (address(lying)))
+        ];
+        for (uint256 i; i < 5; ++i) {
+            lying.tellAttack(attacks[i]);
+            requireAllAccepted(Sign.encode(signed(trainer, 1, i, one(0))), 1);
+            assertEq(lying.attacks(), i + 1, "attacked");
+            assertEq(lying.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
+        }
+        assertTrue(!trainer.nonceUsed(other.author, 0), "not relayed");
+    }
+
+    /// @dev One batch cannot take the gas of the others: a wallet burns its own only.
+    function testOthersKeepTheirGas() external {
+        HostileWallet wallet = prepaidWallet();
+        wallet.sign(Signing.BurnsGas);
+        bytes memory bad = Sign.encode(unsigned(address(wallet), 0, one(0)));
+        bytes memory batches;
+        for (uint256 i; i < 10; ++i) {
+            batches = bytes.concat(batches, bad, Sign.encode(signed(trainer, 1 + i, 0, one(0))));
+        }
+        // As much as promised to each, and what the trainer itself needs.
+        trainer.relay{gas: 20 * 100_000 + 1_000_000}(batches, 100_000);
+        assertEq(trainer.contributionCount(), 10, "all others");
+    }
+
+    /// @dev A lesson that has become dearer since the relayer tried it costs the others nothing: here it makes
+    /// all slots of a new model, where the trial found the label predicted.
+    function testALessonThatNeedsMoreIsSkippedAlone() external {
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        prepay();
+        bytes memory bad = Sign.encode(signed(trainer, KEY, 0, Encode.item(1, spread(60))));
+        bytes memory batches;
+        for (uint256 i; i < 10; ++i) {
+            batches = bytes.concat(batches, bad, Sign.encode(signed(trainer, 1 + i, 0, one(0))));
+        }
+        Skip[] memory skips = relay(BOB, batches);
+        assertEq(skips.length, 10, "skips");
+        assertEq(
+            skips[0].reason, abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector), "reason"
+        );
+        assertEq(trainer.contributionCount(), 10, "all others");
+    }
+
+    /// @dev With whatever gas, a relay accepts all good batches or fails: none is skipped for what others have used.
+    /// Also where the first lesson costs many times what the later ones do, since it makes all slots of a new
+    /// model. Each call as a transaction of its own, with cold storage.
+    /// forge-config: default.isolate = true
+    function testNobodyIsSkippedForLackOfGas() external {
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        prepay();
+        bytes memory batches;
+        for (uint256 i; i < 20; ++i) {
+            bytes memory items = Encode.item(1, spread(60));
+            batches = bytes.concat(batches, Sign.encode(signed(trainer, 1 + i, 0, items)));
+        }
+        uint256 state = VM.snapshotState();
+        bool accepted;
+        for (uint256 limit = 500_000; !accepted; limit += 250_000) {
+            try trainer.relay{gas: limit}(batches, 1_500_000) {
+                accepted = true;
+                uint256 used = VM.lastCallGas().gasTotalUsed;
+                assertEq(trainer.contributionCount(), 20, "accepted");
+                assertAtMost(limit, used + 2_000_000, "no more is needed");
+            } catch (bytes memory reason) {
+                assertTrue(
+                    reason.length == 0 || bytes4(reason) == ICollaborativeTrainer.GasTooLow.selector, "why"
+                );
+                assertTrue(VM.revertToState(state), "as before");
+            }
+        }
+    }
+
+    // Helpers.
+
+    /// @dev Signed where the chain has the number that it has now: the compiler takes it for constant.
+    function signedHere(uint256 key, uint256 nonce, bytes calldata items)
+        external
+        view
+        returns (SignedBatch memory)
+    {
+        return signed(trainer, key, nonce, items);
+    }
+
+    function chainNumber() external view returns (uint256) {
+        return block.chainid;
+    }
+
+    function relay(address relayer, bytes memory batches) private returns (Skip[] memory skips) {
+        VM.recordLogs();
+        VM.prank(relayer);
+        trainer.relay{gas: 20_000_000}(batches, GAS_PER_BATCH);
+        Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.Skipped.selector);
+        skips = new Skip[](logs.length);
+        for (uint256 i; i < skips.length; ++i) {
+            skips[i].author = address(uint160(uint256(logs[i].topics[1])));
+            (skips[i].nonce, skips[i].reason) = abi.decode(logs[i].data, (uint256, bytes));
+        }
+    }
+
+    /// @dev Between two good batches, a bad one is skipped for the reason, and nothing else changes.
+    /// @param n How many of all items parse.
+    function requireSkipped(SignedBatch memory bad, uint256 n, bytes memory reason) private {
+        SignedBatch memory first = signed(trainer, FIRST_KEY, nextNonce, one(0));
+        SignedBatch memory last = signed(trainer, LAST_KEY, nextNonce, one(1));
+        ++nextNonce;
+        (uint256 position, uint256 price) = (trainer.contributionCount(), trainer.price(n));
+        (uint256 before, bool used) =
+            (trainer.balanceOf(bad.author), trainer.nonceUsed(bad.author, bad.nonce));
+        Skip[] memory skips =
+            relay(CAROL, bytes.concat(Sign.encode(first), Sign.encode(bad), Sign.encode(last)));
+        assertEq(skips.length, 1, "one is skipped");
+        assertEq(skips[0].reason, reason, "reason");
+        assertEq(skips[0].author, bad.author, "author");
+        assertEq(skips[0].nonce, bad.nonce, "nonce");
+        assertEq(trainer.balanceOf(bad.author), before, "balance");
+        assertTrue(trainer.nonceUsed(bad.author, bad.nonce) == used, "used");
+        assertEq(trainer.contributionCount(), position + 2, "two are accepted");
+        Contribution[] memory both =
+            Groups.join(made(first, price, position), made(last, price, position + 1));
+        assertEq(trainer.root(position), Groups.root(both), "root");
+    }
+
+    function requireAllAccepted(bytes memory batches, uint256 n) private {
+        uint256 before = trainer.contributionCount();
+        assertEq(relay(CAROL, batches).length, 0, "skips");
+        assertEq(trainer.contributionCount(), before + n, "accepted");
+        assertTrue(trainer.root(before) != 0, "recorded");
+    }
+
+    function requireAllSkipped(LyingClassifier lying, Lie how, bytes memory batches, bytes memory reason)
+        private
+    {
+        lying.tell(0, how, Lie.None);
+        VM.record();
+        Skip[] memory skips = relay(CAROL, batches);
+        assertEq(skips.length, 3, "skips");
+        for (uint256 i; i < 3; ++i) {
+            assertEq(skips[i].reason, reason, "reason");
+        }
+        (, bytes32[] memory writes) = VM.accesses(address(trainer));
+        assertEq(writes.length, 0, "nothing is written");
+    }
+
+    /// @dev Goes on with a model that lies.
+    function lie() private returns (LyingClassifier lying) {
+        address implementation = address(new LyingClassifier());
+        VM.prank(OWNER);
+        (address created, address model) = factory.create(
+            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), implementation, ""
+        );
+        (trainer, lying) = (ICollaborativeTrainer(created), LyingClassifier(model));
+        prepay();
+    }
+
+    function prepay() private {
+        VM.deal(address(this), 1e27);
+        for (uint256 key = 1; key <= 20; ++key) {
+            trainer.depositTo{value: 1e24}(VM.addr(key));
+        }
+    }
+
+    function prepaidWallet() private returns (HostileWallet wallet) {
+        wallet = new HostileWallet();
+        trainer.depositTo{value: 1e24}(address(wallet));
+    }
+
+    function made(SignedBatch memory batch, uint256 price, uint256 first)
+        private
+        view
+        returns (Contribution[] memory)
+    {
+        return made(batch, price, first, this.clock());
+    }
+
+    function made(SignedBatch memory batch, uint256 price, uint256 first, uint256 time)
+        private
+        pure
+        returns (Contribution[] memory)
+    {
+        return Groups.parse(batch.author, price, time, first, batch.items);
+    }
+
+    /// @dev As an accepted batch is logged.
+    function headerAndItems(SignedBatch memory batch) private pure returns (bytes memory) {
+        return Groups.slice(Sign.encode(batch), 0, 59 + batch.items.length);
+    }
+
+    /// @dev One item of a label, of an even place with feature 0.
+    function one(uint256 label) private pure returns (bytes memory) {
+        return Encode.item(label, hex"0000");
+    }
+
+    /// @dev Two items of class 1.
+    function two() private pure returns (bytes memory) {
+        return bytes.concat(Encode.item(1, hex"00000001"), Encode.item(1, hex"0000"));
+    }
+
+    /// @dev A sample of features that share no slot.
+    function spread(uint256 present) private pure returns (bytes memory) {
+        uint256[] memory indices = new uint256[](present);
+        for (uint256 i; i < present; ++i) {
+            indices[i] = 16 * i;
+        }
+        return Encode.sparse(indices);
+    }
+
+    function nonceUsed(address author, uint256 nonce) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(ICollaborativeTrainer.NonceUsed.selector, author, nonce);
+    }
+
+    function invalid(address author) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(ICollaborativeTrainer.InvalidSignature.selector, author);
+    }
+}

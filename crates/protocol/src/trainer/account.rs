@@ -1,0 +1,87 @@
+//! What an address has in a trainer: money, good contributions, nonces.
+
+use alloy_primitives::Address;
+
+use crate::Rejection;
+
+/// In bits.
+const BALANCE_BITS: u32 = 96;
+/// In bits.
+const NONCE_BITS: u32 = 48;
+
+/// Of one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Account {
+    /// Prepaid, in wei; below 2^96.
+    pub(super) balance: u128,
+    /// How many contributions have been refunded.
+    pub(super) good: u64,
+    pub(super) nonces: Nonces,
+}
+
+impl Account {
+    /// Adds to the balance of the account, which is `owner`'s; in wei.
+    pub(super) fn credit(&mut self, owner: Address, amount: u128) -> Result<(), Rejection> {
+        self.balance = self
+            .balance
+            .checked_add(amount)
+            .filter(|balance| balance >> BALANCE_BITS == 0)
+            .ok_or(Rejection::BalanceOverflow { account: owner })?;
+        Ok(())
+    }
+
+    /// Takes from the balance; in wei.
+    pub(super) fn charge(&mut self, required: u128) -> Result<(), Rejection> {
+        let balance = self.balance;
+        self.balance = balance
+            .checked_sub(required)
+            .ok_or(Rejection::BalanceTooLow { required, balance })?;
+        Ok(())
+    }
+}
+
+/// Which nonces are used: the anti-replay window of RFC 4303, section 3.4.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Nonces {
+    /// The highest used one; 0 also where none is.
+    highest: u64,
+    /// Bit `k` is for the nonce `highest - k`; all older ones are used.
+    window: u64,
+}
+
+impl Nonces {
+    /// Whether the nonce can no longer be used; nor can those that no contract holds, from 2^48 on.
+    pub(super) fn is_used(self, nonce: u64) -> bool {
+        match self.highest.checked_sub(nonce) {
+            Some(age) => age >= u64::BITS.into() || self.window >> age & 1 == 1,
+            None => nonce >> NONCE_BITS != 0,
+        }
+    }
+
+    /// Uses a nonce.
+    pub(super) fn use_up(&mut self, nonce: u64) {
+        self.advance(nonce);
+        self.window |= shifted(1, self.highest - nonce);
+    }
+
+    /// Uses a nonce and all below it.
+    pub(super) fn cancel(&mut self, last: u64) {
+        let last = last.min((1 << NONCE_BITS) - 1);
+        self.advance(last);
+        self.window |= shifted(u64::MAX, self.highest - last);
+    }
+
+    /// Moves the window up, so that it reaches the nonce.
+    fn advance(&mut self, nonce: u64) {
+        self.window = shifted(self.window, nonce.saturating_sub(self.highest));
+        self.highest = self.highest.max(nonce);
+    }
+}
+
+/// `bits << by`, also where that is beyond all of them.
+fn shifted(bits: u64, by: u64) -> u64 {
+    u32::try_from(by)
+        .ok()
+        .and_then(|by| bits.checked_shl(by))
+        .unwrap_or_default()
+}

@@ -1,0 +1,140 @@
+//! Contributions that their authors have signed and somebody else sends.
+
+use alloy_primitives::Address;
+use alloy_sol_types::Eip712Domain;
+
+use super::{SignedBatch, Trainer};
+use crate::{Rejection, record::Record, sample::parse_batch};
+
+/// What became of signed batches that were sent together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relayed {
+    /// The position of the first contribution, which names the batch of all of them; none where all
+    /// was skipped.
+    pub batch: Option<u64>,
+    /// The deposit of each contribution, in wei.
+    pub deposit: u128,
+    /// Of each signed batch, what was added, or why it was skipped.
+    pub outcomes: Vec<Result<Accepted, Rejection>>,
+}
+
+/// What a signed batch added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The position of its first contribution; the others follow it.
+    pub position: u64,
+    /// How many contributions it was.
+    pub count: u64,
+    /// How many of them changed the model.
+    pub changed: usize,
+}
+
+impl Trainer {
+    /// Takes signed batches, each paid from its author's balance, or skips them; the fees go to the
+    /// relayer's balance.
+    ///
+    /// A batch is skipped, and changes nothing, for the first of [`Rejection::EmptyBatch`],
+    /// [`Rejection::MalformedBatch`], [`Rejection::Expired`], [`Rejection::NonceUsed`],
+    /// [`Rejection::PriceTooHigh`], [`Rejection::BalanceTooLow`], [`Rejection::InvalidSignature`],
+    /// those of [`Hosted::learn`](crate::classifier::Hosted::learn).
+    ///
+    /// Nobody has code here: a signature is its author's key's, or invalid. What the code of a contract
+    /// wallet accepts (ERC-1271) only a chain knows.
+    ///
+    /// # Errors
+    /// [`Rejection::BalanceOverflow`] of the relayer; nothing has changed then.
+    pub fn relay(
+        &mut self,
+        relayer: Address,
+        now: u64,
+        batches: &[SignedBatch],
+    ) -> Result<Relayed, Rejection> {
+        let parsed: Vec<_> = batches
+            .iter()
+            .map(|signed| parse_batch(&signed.items))
+            .collect();
+        let n: usize = parsed.iter().flatten().map(Vec::len).sum();
+        let deposit = self.price(n as u64, now);
+        let domain = self.domain();
+        // For the one way in which the whole fails, and which only the end shows.
+        let before = (self.accounts.clone(), self.model.clone());
+
+        let batch = self.contribution_count;
+        let (mut position, mut fees) = (batch, 0_u128);
+        let (mut added, mut outcomes) = (Vec::new(), Vec::new());
+        for (signed, parsed) in batches.iter().zip(parsed) {
+            outcomes.push(parsed.and_then(|items| {
+                let count = items.len() as u64;
+                let changed = self.accept(now, deposit, count, &domain, signed)?;
+                let accepted = Accepted {
+                    position,
+                    count,
+                    changed,
+                };
+                position += count;
+                // A fee is below 2^96, as the balance was that paid it.
+                fees += signed.fee;
+                added.push((signed.author, items));
+                Ok(accepted)
+            }));
+        }
+        if added.is_empty() {
+            return Ok(Relayed {
+                batch: None,
+                deposit,
+                outcomes,
+            });
+        }
+        if let Err(overflow) = self.credit(relayer, fees) {
+            (self.accounts, self.model) = before;
+            return Err(overflow);
+        }
+        self.remember(&Record::new(batch, deposit, now, &added), now);
+        Ok(Relayed {
+            batch: Some(batch),
+            deposit,
+            outcomes,
+        })
+    }
+
+    /// Charges for `count` contributions of one signed batch and teaches them, unless there is a reason
+    /// not to; how many changed the model.
+    fn accept(
+        &mut self,
+        now: u64,
+        deposit: u128,
+        count: u64,
+        domain: &Eip712Domain,
+        signed: &SignedBatch,
+    ) -> Result<usize, Rejection> {
+        let &SignedBatch {
+            author,
+            max_deposit,
+            nonce,
+            deadline,
+            ..
+        } = signed;
+        let mut account = self.account(author);
+        if now > deadline {
+            return Err(Rejection::Expired { deadline, now });
+        }
+        if account.nonces.is_used(nonce) {
+            return Err(Rejection::NonceUsed { author, nonce });
+        }
+        if deposit > max_deposit {
+            return Err(Rejection::PriceTooHigh {
+                price: deposit,
+                max_deposit,
+            });
+        }
+        // Only a fee that no contract holds makes it that much.
+        account.charge((deposit * u128::from(count)).saturating_add(signed.fee))?;
+        if signed.signer(domain) != Some(author) {
+            return Err(Rejection::InvalidSignature { author });
+        }
+        let changed = self.model.learn(self.address, &signed.items)?;
+        account.nonces.use_up(nonce);
+        self.accounts.insert(author, account);
+        Ok(changed)
+    }
+}

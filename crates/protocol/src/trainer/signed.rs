@@ -1,0 +1,103 @@
+//! What an author signs for others to send, by EIP-712.
+
+use alloy_primitives::{
+    Address, B256, Bytes, Signature,
+    aliases::{U40, U48, U96},
+};
+use alloy_sol_types::{Eip712Domain, SolStruct, eip712_domain, sol};
+
+sol! {
+    struct Batch {
+        address author;
+        uint96 maxDeposit;
+        uint96 fee;
+        uint48 nonce;
+        uint40 deadline;
+        bytes items;
+    }
+}
+
+/// A batch that its author pays for from their balance, and somebody else sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBatch {
+    /// Who contributes.
+    pub author: Address,
+    /// The most that may be deposited for each contribution, in wei; below 2^96.
+    pub max_deposit: u128,
+    /// What whoever sends it gets for that, in wei; below 2^96.
+    pub fee: u128,
+    /// One of the author's that is not used yet; below 2^48.
+    pub nonce: u64,
+    /// The last second in which it may be sent; below 2^40.
+    pub deadline: u64,
+    /// The bytes of one or more items.
+    pub items: Vec<u8>,
+    /// 65 bytes `r s v`, `v` being 27 or 28, or the 64 bytes of ERC-2098.
+    pub signature: Vec<u8>,
+}
+
+impl SignedBatch {
+    /// As the contract takes it, one after the other: `author (20 bytes) | maxDeposit (12) | fee (12) |
+    /// nonce (6) | deadline (5) | length of items (4) | items | length of signature (2) | signature`. A
+    /// number that does not fit is sent as the highest that does; items and signature are cut.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let items = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
+        let signature = u16::try_from(self.signature.len()).unwrap_or(u16::MAX);
+        [
+            self.author.as_slice(),
+            &U96::saturating_from(self.max_deposit).to_be_bytes::<12>(),
+            &U96::saturating_from(self.fee).to_be_bytes::<12>(),
+            &U48::saturating_from(self.nonce).to_be_bytes::<6>(),
+            &U40::saturating_from(self.deadline).to_be_bytes::<5>(),
+            &items.to_be_bytes(),
+            &self.items[..items as usize],
+            &signature.to_be_bytes(),
+            &self.signature[..usize::from(signature)],
+        ]
+        .concat()
+    }
+
+    /// The hash that the author signs, for the trainer whose [`domain`] it is. A number that the contract's
+    /// type cannot hold is hashed as the highest that it can.
+    #[must_use]
+    pub fn signing_hash(&self, domain: &Eip712Domain) -> B256 {
+        let batch = Batch {
+            author: self.author,
+            maxDeposit: U96::saturating_from(self.max_deposit),
+            fee: U96::saturating_from(self.fee),
+            nonce: U48::saturating_from(self.nonce),
+            deadline: U40::saturating_from(self.deadline),
+            items: Bytes::copy_from_slice(&self.items),
+        };
+        batch.eip712_signing_hash(domain)
+    }
+
+    /// Whose key the signature is from; none where it is nobody's.
+    ///
+    /// As for `ecrecover`, `s` may be in either half of its range.
+    #[must_use]
+    pub fn signer(&self, domain: &Eip712Domain) -> Option<Address> {
+        let signature = match self.signature.as_slice() {
+            [r_s @ .., v @ (27 | 28)] if r_s.len() == 64 => {
+                Signature::from_bytes_and_parity(r_s, *v == 28)
+            }
+            r_vs if r_vs.len() == 64 => Signature::from_erc2098(r_vs),
+            _ => return None,
+        };
+        signature
+            .recover_address_from_prehash(&self.signing_hash(domain))
+            .ok()
+    }
+}
+
+/// What binds signatures to one trainer, on one chain.
+#[must_use]
+pub fn domain(chain_id: u64, trainer: Address) -> Eip712Domain {
+    eip712_domain! {
+        name: "cotrain",
+        version: "1",
+        chain_id: chain_id,
+        verifying_contract: trainer,
+    }
+}

@@ -1,0 +1,276 @@
+//! Signed batches that others send, by the order of the specification.
+
+use std::slice;
+
+use cotrain_protocol::{
+    Rejection,
+    classifier::Hosted,
+    record::Record,
+    sample::parse_batch,
+    trainer::{Accepted, Relayed, SignedBatch, Trainer},
+};
+
+use crate::{
+    signing::Signer,
+    support::address,
+    world::{CHAIN_ID, WAITS, World, bob, incentive, items, model, owner, refund},
+};
+
+const HOUR: u64 = 3_600;
+
+impl World {
+    /// What an author signs who allows everything: one item of the feature 3.
+    fn sign(
+        &self,
+        signer: &Signer,
+        nonce: u64,
+        change: impl FnOnce(&mut SignedBatch),
+    ) -> SignedBatch {
+        let mut batch = SignedBatch {
+            author: signer.address(),
+            max_deposit: 1 << 95,
+            fee: 7,
+            nonce,
+            deadline: 1 << 39,
+            items: items(&[(1, 3)]),
+            signature: vec![],
+        };
+        change(&mut batch);
+        signer.sign(CHAIN_ID, self.trainer.address(), batch)
+    }
+
+    /// Relays something with this nonce; whether that was accepted.
+    pub(crate) fn use_nonce(&mut self, signer: &Signer, nonce: u64) -> bool {
+        self.now += HOUR;
+        self.trainer
+            .deposit_to(signer.address(), 60_007)
+            .expect("room for it");
+        let batch = self.sign(signer, nonce, |_| {});
+        let relayed = self.trainer.relay(bob(), self.now, &[batch]);
+        match &relayed.expect("no overflow").outcomes[..] {
+            [Ok(_)] => true,
+            [Err(Rejection::NonceUsed { author, nonce: of })] => {
+                assert_eq!((*author, *of), (signer.address(), nonce));
+                false
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn accepted(position: u64, count: u64, changed: usize) -> Accepted {
+    Accepted {
+        position,
+        count,
+        changed,
+    }
+}
+
+#[test]
+fn batches_of_many_authors_are_one_record() {
+    let mut world = World::new();
+    let (ann, cid) = (Signer::new(1), Signer::new(2));
+    world
+        .trainer
+        .deposit_to(ann.address(), 200_000)
+        .expect("room");
+    world
+        .trainer
+        .deposit_to(cid.address(), 60_006)
+        .expect("room");
+    // An hour for each of the contributions that parse.
+    world.now = 4 * HOUR;
+    let batches = [
+        world.sign(&ann, 5, |batch| batch.items = items(&[(1, 3), (1, 4)])),
+        world.sign(&cid, 0, |_| {}),
+        world.sign(&ann, 0, |batch| batch.fee = 0),
+        world.sign(&cid, 0, |batch| batch.items = vec![1]),
+    ];
+    let relayed = world.trainer.relay(bob(), world.now, &batches);
+    let too_low = Rejection::BalanceTooLow {
+        required: 60_007,
+        balance: 60_006,
+    };
+    let expected = Relayed {
+        batch: Some(0),
+        deposit: 60_000,
+        outcomes: vec![
+            Ok(accepted(0, 2, 2)),
+            Err(too_low),
+            Ok(accepted(2, 1, 0)),
+            Err(Rejection::MalformedBatch { offset: 0 }),
+        ],
+    };
+    assert_eq!(relayed, Ok(expected));
+    let trainer = &mut world.trainer;
+    assert_eq!(trainer.balance(ann.address()), 200_000 - 180_007);
+    assert_eq!(trainer.balance(cid.address()), 60_006);
+    assert_eq!(trainer.balance(bob()), 7);
+    assert_eq!(trainer.held(), 260_006);
+    assert_eq!(trainer.contribution_count(), 3);
+    assert_eq!(trainer.last_contribution_time(), world.now);
+    let used = [0, 1, 5].map(|nonce| trainer.nonce_used(ann.address(), nonce));
+    assert_eq!(used, [true, false, true]);
+    assert!(!trainer.nonce_used(cid.address(), 0));
+
+    let added = [0, 2].map(|index: usize| {
+        let batch = &batches[index];
+        (batch.author, parse_batch(&batch.items).expect("accepted"))
+    });
+    let record = Record::new(0, 60_000, world.now, &added);
+    assert_eq!(trainer.root(0), record.root());
+    world.now += WAITS.refund;
+    let claim = record.claims(&[2]);
+    let refunded = refund(trainer, ann.address(), world.now, &claim);
+    assert_eq!(refunded, Ok(60_000));
+    assert_eq!(trainer.held(), 200_006);
+}
+
+#[test]
+fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
+    let signer = Signer::new(1);
+    let author = signer.address();
+    let mut world = World::new();
+    world.now = HOUR;
+    let mut wrong = world.sign(&signer, 3, |batch| {
+        // An item that is parsed, and then one that is not.
+        batch.items = vec![0, 9, 0, 1, 5, 1];
+        batch.max_deposit = 59_999;
+        batch.deadline = HOUR - 1;
+    });
+    world.trainer.cancel_nonces(author, 3);
+    let skipped = |trainer: &mut Trainer, batch: &SignedBatch, reason| {
+        let before = trainer.clone();
+        let relayed = trainer.relay(bob(), HOUR, slice::from_ref(batch));
+        let expected = Relayed {
+            batch: None,
+            deposit: 60_000,
+            outcomes: vec![Err(reason)],
+        };
+        assert_eq!(relayed, Ok(expected));
+        assert_eq!(trainer, &before);
+    };
+    let trainer = &mut world.trainer;
+    skipped(trainer, &wrong, Rejection::MalformedBatch { offset: 5 });
+    wrong.items.clear();
+    skipped(trainer, &wrong, Rejection::EmptyBatch);
+    wrong.items = vec![0, 9, 0, 1, 5];
+    let expired = Rejection::Expired {
+        deadline: HOUR - 1,
+        now: HOUR,
+    };
+    skipped(trainer, &wrong, expired);
+    wrong.deadline = HOUR;
+    skipped(trainer, &wrong, Rejection::NonceUsed { author, nonce: 3 });
+    wrong.nonce = 4;
+    let too_high = Rejection::PriceTooHigh {
+        price: 60_000,
+        max_deposit: 59_999,
+    };
+    skipped(trainer, &wrong, too_high);
+    wrong.max_deposit = 60_000;
+    trainer.deposit_to(author, 60_006).expect("room");
+    let too_low = |required| Rejection::BalanceTooLow {
+        required,
+        balance: 60_006,
+    };
+    skipped(trainer, &wrong, too_low(60_007));
+    wrong.fee = u128::MAX;
+    skipped(trainer, &wrong, too_low(u128::MAX));
+    wrong.fee = 6;
+    skipped(trainer, &wrong, Rejection::InvalidSignature { author });
+    wrong = signer.sign(CHAIN_ID, trainer.address(), wrong);
+    let label = Rejection::LabelOutOfRange {
+        item: 0,
+        label: 9,
+        classes: 2,
+    };
+    skipped(trainer, &wrong, label);
+    // The first item would teach the model something.
+    wrong.items = [items(&[(1, 3)]), vec![0, 1, 0, 1, 5]].concat();
+    wrong.max_deposit = 100_000;
+    wrong = signer.sign(CHAIN_ID, trainer.address(), wrong);
+    trainer.deposit_to(author, 140_000).expect("room");
+    let before = trainer.clone();
+    let relayed = trainer.relay(bob(), HOUR, slice::from_ref(&wrong));
+    let odd = Rejection::OddSampleLength { item: 1, length: 1 };
+    assert_eq!(relayed.expect("no overflow").outcomes, [Err(odd)]);
+    assert_eq!(trainer, &before);
+    trainer.withdraw(author, 140_000).expect("more than that");
+    wrong.items = items(&[(1, 3)]);
+    wrong = signer.sign(CHAIN_ID, trainer.address(), wrong);
+    let relayed = trainer.relay(bob(), HOUR, &[wrong]).expect("no overflow");
+    assert_eq!(relayed.outcomes, [Ok(accepted(0, 1, 1))]);
+    assert_eq!((trainer.balance(author), trainer.balance(bob())), (0, 6));
+}
+
+#[test]
+fn an_open_model_is_taught_nothing() {
+    let model = Hosted::new(owner(), model());
+    let trainer = Trainer::with_model(owner(), CHAIN_ID, address(2), incentive(), WAITS, model, 0);
+    let mut world = World {
+        trainer: trainer.expect("valid"),
+        now: HOUR,
+    };
+    let signer = Signer::new(1);
+    world
+        .trainer
+        .deposit_to(signer.address(), 60_007)
+        .expect("room");
+    let batch = world.sign(&signer, 0, |_| {});
+    let relayed = world.trainer.relay(bob(), HOUR, &[batch]);
+    let outcomes = relayed.expect("no overflow").outcomes;
+    assert_eq!(outcomes, [Err(Rejection::InitializationOpen)]);
+    assert_eq!(world.trainer.balance(signer.address()), 60_007);
+}
+
+#[test]
+fn a_batch_is_accepted_once() {
+    let mut world = World::new();
+    let signer = Signer::new(1);
+    let author = signer.address();
+    world.trainer.deposit_to(author, 1 << 40).expect("room");
+    world.now = HOUR;
+    let batch = world.sign(&signer, 0, |_| {});
+    let used = Err(Rejection::NonceUsed { author, nonce: 0 });
+    // An author may be the relayer too: the fee comes back in the end.
+    let twice = world
+        .trainer
+        .relay(author, HOUR, &[batch.clone(), batch.clone()]);
+    let deposit = 3_600 * 1_000 / 42;
+    let expected = Relayed {
+        batch: Some(0),
+        deposit,
+        outcomes: vec![Ok(accepted(0, 1, 1)), used.clone()],
+    };
+    assert_eq!(twice, Ok(expected));
+    assert_eq!(world.trainer.balance(author), (1 << 40) - deposit);
+    let again = world.trainer.relay(bob(), HOUR, &[batch]);
+    assert_eq!(again.expect("no overflow").outcomes, [used]);
+    let nothing = world.trainer.relay(bob(), HOUR, &[]);
+    assert_eq!(nothing.map(|relayed| relayed.batch), Ok(None));
+}
+
+#[test]
+fn all_fails_where_the_relayers_balance_cannot_hold_the_fees() {
+    let mut world = World::new();
+    let signer = Signer::new(1);
+    world.now = HOUR;
+    world
+        .trainer
+        .deposit_to(signer.address(), 60_007)
+        .expect("room");
+    world
+        .trainer
+        .deposit_to(bob(), (1 << 96) - 7)
+        .expect("room");
+    let batch = world.sign(&signer, 0, |_| {});
+    let before = world.trainer.clone();
+    let overflow = Rejection::BalanceOverflow { account: bob() };
+    let relayed = world.trainer.relay(bob(), HOUR, slice::from_ref(&batch));
+    assert_eq!(relayed, Err(overflow));
+    assert_eq!(world.trainer, before);
+    world.trainer.withdraw(bob(), 1).expect("more than that");
+    assert!(world.trainer.relay(bob(), HOUR, &[batch]).is_ok());
+    assert_eq!(world.trainer.balance(bob()), (1 << 96) - 1);
+}

@@ -1,0 +1,265 @@
+//! Refunds, reports and late claims of several contributions at once.
+
+use alloy_primitives::{Address, B256, Log, U256, keccak256};
+use cotrain_bindings::{self as bindings, Revert, events};
+use cotrain_protocol::{
+    record::{Claims, Contribution},
+    trainer::{Settled, Status},
+};
+use rand::{RngExt, seq::IndexedRandom};
+
+use crate::{
+    pair::Pair,
+    people::{STRANGER, everyone},
+    relaying::with_bytes,
+};
+
+/// The most contributions that are claimed in one call.
+const MOST: usize = 10;
+/// The most batches that they come from.
+const MOST_BATCHES: usize = 4;
+
+/// What can be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Refund,
+    Report,
+    Late,
+}
+
+impl Operation {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refund => "refund",
+            Self::Report => "report",
+            Self::Late => "late",
+        }
+    }
+
+    fn call(self, claims: &[Claims]) -> Vec<u8> {
+        match self {
+            Self::Refund => bindings::refund(claims),
+            Self::Report => bindings::report(claims),
+            Self::Late => bindings::claim_late(claims),
+        }
+    }
+
+    /// Of what is settled.
+    fn event(self) -> B256 {
+        keccak256(match self {
+            Self::Refund => "Refunded(uint256,address,uint256)",
+            Self::Report => "Reported(uint256,address,uint256)",
+            Self::Late => "ClaimedLate(uint256,address,uint256)",
+        })
+    }
+}
+
+impl Pair {
+    /// Claims by a random caller, sometimes on something that never was.
+    pub(crate) fn claim(&mut self, operation: Operation) {
+        let mut claims = self.claims();
+        let Some(author) = claims.first().map(|group| group.contributions[0].author) else {
+            return;
+        };
+        let callers = [[author; 2].as_slice(), &everyone()].concat();
+        let caller = *callers.choose(&mut self.chance).expect("callers");
+        match self.chance.random_range(0..40) {
+            0..4 => self.forge(&mut claims),
+            4 => return self.claim_torn(operation, caller, &claims),
+            // Twice the same.
+            5 => claims.extend(claims.first().cloned()),
+            6 => claims.clear(),
+            _ => {}
+        }
+        self.send_claims(operation, caller, &claims);
+    }
+
+    /// Claims on contributions of a few batches; more often than not only on those of which something is left.
+    fn claims(&mut self) -> Vec<Claims> {
+        let (batches, mut room) = if self.chance.random_bool(0.4) {
+            (1, 1)
+        } else {
+            let batches = self.chance.random_range(1..=MOST_BATCHES);
+            (batches, self.chance.random_range(1..=MOST))
+        };
+        let all = self.chance.random_bool(0.2);
+        let mut claims = Vec::new();
+        for _ in 0..8 * batches {
+            if claims.len() == batches || room == 0 {
+                break;
+            }
+            let Some(record) = self.records.choose(&mut self.chance) else {
+                break;
+            };
+            let mut positions: Vec<_> = record
+                .contributions()
+                .iter()
+                .map(|one| one.position)
+                .filter(|position| all || self.twin.settlement(*position).status != Status::Closed)
+                .filter(|_| self.chance.random_bool(0.8))
+                .collect();
+            positions.truncate(room);
+            room -= positions.len();
+            if !positions.is_empty() {
+                claims.push(record.claims(&positions));
+            }
+        }
+        claims
+    }
+
+    pub(crate) fn send_claims(&mut self, operation: Operation, caller: Address, claims: &[Claims]) {
+        let now = self.now();
+        let sent = self.send(caller, 0, operation.call(claims));
+        let expected = match operation {
+            Operation::Refund => self.twin.refund(caller, now, claims),
+            Operation::Report => self.twin.report(caller, now, claims),
+            Operation::Late => self.twin.claim_late(caller, now, claims),
+        };
+        self.tally.count(operation.name(), expected.is_ok());
+        match (sent, expected) {
+            (Ok(receipt), Ok(expected)) => {
+                self.compare_settled(operation, caller, claims, &receipt.logs, &expected);
+                self.earn(caller, expected.paid);
+            }
+            (sent, expected) => {
+                if let Err(reason) = &expected {
+                    self.tally.reason("all claims", reason);
+                }
+                self.same_refusal(sent, expected);
+            }
+        }
+        for one in claims.iter().flat_map(|group| &group.contributions) {
+            self.compare_settlement(one.position);
+            self.compare_reported(one.position, caller);
+        }
+    }
+
+    /// One event for each contribution, in order: what it was settled with, or why it was not.
+    fn compare_settled(
+        &mut self,
+        operation: Operation,
+        caller: Address,
+        claims: &[Claims],
+        logs: &[Log],
+        expected: &Settled,
+    ) {
+        let claimed: Vec<_> = claims
+            .iter()
+            .flat_map(|group| &group.contributions)
+            .collect();
+        let author = |position| {
+            let one = claimed.iter().find(|one| one.position == position);
+            one.expect("a claimed one").author
+        };
+        let paid: Vec<_> = expected
+            .settled
+            .iter()
+            .map(|(position, amount)| events::Paid {
+                position: *position,
+                to: match operation {
+                    Operation::Refund => author(*position),
+                    Operation::Report | Operation::Late => caller,
+                },
+                amount: *amount,
+            })
+            .collect();
+        let skipped: Vec<_> = expected
+            .skipped
+            .iter()
+            .map(|(position, reason)| events::ClaimSkipped {
+                position: *position,
+                reason: Revert::Contract(reason.clone()),
+            })
+            .collect();
+        assert_eq!(events::paid(logs), paid, "{}", self.at());
+        assert_eq!(events::claims_skipped(logs), skipped, "{}", self.at());
+        // Both are in order; that the two are together too, the positions say, which all events have first.
+        let topics = [operation.event(), keccak256("ClaimSkipped(uint256,bytes)")];
+        let seen: Vec<_> = logs
+            .iter()
+            .map(|log| {
+                (
+                    topics.contains(&log.topics()[0]),
+                    U256::from_be_bytes(log.topics()[1].0),
+                )
+            })
+            .collect();
+        let wanted: Vec<_> = claimed
+            .iter()
+            .map(|one| (true, U256::from(one.position)))
+            .collect();
+        assert_eq!(seen, wanted, "{}", self.at());
+        for (_, reason) in &expected.skipped {
+            self.tally.reason("claim", reason);
+        }
+    }
+
+    /// A group without contributions, or one that lacks its end: all is refused.
+    fn claim_torn(&mut self, operation: Operation, caller: Address, claims: &[Claims]) {
+        let place = self.chance.random_range(0..claims.len());
+        let before: usize = claims[..place]
+            .iter()
+            .map(|group| group.encode().len())
+            .sum();
+        let mut bytes: Vec<_> = claims.iter().flat_map(Claims::encode).collect();
+        if self.chance.random_bool(0.5) {
+            bytes.splice(
+                before..before,
+                claims[place].batch.to_be_bytes().into_iter().chain([0; 4]),
+            );
+        } else {
+            let length = claims[place].encode().len();
+            bytes.truncate(before + self.chance.random_range(1..length));
+        }
+        let sent = self.send(caller, 0, with_bytes(&operation.call(&[]), &bytes));
+        let offset = before as u64;
+        self.refused(&sent, &Revert::MalformedClaims { offset });
+        self.tally.count(operation.name(), false);
+    }
+
+    /// Changes one thing of one group. There are still as many flags as the encoding says.
+    fn forge(&mut self, claims: &mut [Claims]) {
+        let count = self.twin.contribution_count();
+        let chance = &mut self.chance;
+        let place = chance.random_range(0..claims.len());
+        let group = &mut claims[place];
+        match chance.random_range(0..9) {
+            0 => group.batch = chance.random_range(0..=count),
+            1 if !group.flags.is_empty() => {
+                let flag = chance.random_range(0..group.flags.len());
+                group.flags[flag] ^= true;
+            }
+            2 if !group.proof.is_empty() => {
+                let node = chance.random_range(0..group.proof.len());
+                group.proof[node].0[chance.random_range(0..32)] ^= 1;
+            }
+            3 => group.proof.push(B256::from(chance.random::<[u8; 32]>())),
+            4 if !group.proof.is_empty() => {
+                group
+                    .proof
+                    .remove(chance.random_range(0..group.proof.len()));
+            }
+            5 => group.contributions.push(group.contributions[0].clone()),
+            6 => group.contributions.reverse(),
+            7 => group.proof.reverse(),
+            _ => {
+                let one = chance.random_range(0..group.contributions.len());
+                forge_contribution(&mut group.contributions[one], chance.random_range(0..6));
+            }
+        }
+        let steps = group.contributions.len() + group.proof.len() - 1;
+        group.flags.resize(steps, false);
+    }
+}
+
+/// Changes a field.
+fn forge_contribution(one: &mut Contribution, field: u8) {
+    match field {
+        0 => one.author = STRANGER,
+        1 => one.label ^= 1,
+        2 => one.deposit += 1,
+        3 => one.time -= 1,
+        4 => one.position += 1,
+        _ => one.sample.push(0),
+    }
+}

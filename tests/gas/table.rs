@@ -1,0 +1,200 @@
+//! The tables of `docs/gas.md`.
+
+use std::fmt::Write;
+
+use crate::Figures;
+
+const BEGIN: &str = "<!-- written by scripts/gas: -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// What the ancestor needs, what the learning step cannot go below, and what was to be reached; where there is
+/// such a number.
+struct Row {
+    case: &'static str,
+    /// As in the files of figures.
+    name: &'static str,
+    /// Of calldata.
+    bytes: Option<&'static str>,
+    ancestor: Option<u64>,
+    floor: Option<u64>,
+    target: Option<u64>,
+}
+
+const fn row(
+    case: &'static str,
+    name: &'static str,
+    bytes: Option<&'static str>,
+    [ancestor, floor, target]: [Option<u64>; 3],
+) -> Row {
+    Row {
+        case,
+        name,
+        bytes,
+        ancestor,
+        floor,
+        target,
+    }
+}
+
+const GAS: &[Row] = &[
+    row(
+        "contribute, sparse perceptron, 20 present, unchanged",
+        "contribute.sparse-perceptron.20-unchanged",
+        Some("bytes.sparse-perceptron.20-contribute"),
+        [Some(234_348), None, Some(110_000)],
+    ),
+    row(
+        "— learns",
+        "contribute.sparse-perceptron.20-learns",
+        Some("bytes.sparse-perceptron.20-contribute"),
+        [Some(324_139), Some(88_017), Some(150_000)],
+    ),
+    row(
+        "— 60 present, learns",
+        "contribute.sparse-perceptron.60-learns",
+        Some("bytes.sparse-perceptron.60-contribute"),
+        [Some(601_802), Some(204_841), Some(280_000)],
+    ),
+    row(
+        "contribute, naive Bayes, 20 present",
+        "contribute.naive-bayes.20",
+        Some("bytes.naive-bayes.20-contribute"),
+        [Some(322_850), None, Some(180_000)],
+    ),
+    row(
+        "contribute, sparse nearest centroid, 20 present",
+        "contribute.sparse-nearest-centroid.20",
+        Some("bytes.sparse-nearest-centroid.20-contribute"),
+        [Some(331_208), None, Some(180_000)],
+    ),
+    row(
+        "contribute, dense perceptron, 9 features, learns",
+        "contribute.dense-perceptron.9-learns",
+        Some("bytes.dense-perceptron.9-contribute"),
+        [Some(225_740), None, Some(105_000)],
+    ),
+    row(
+        "— 400 features, learns",
+        "contribute.dense-perceptron.400-learns",
+        Some("bytes.dense-perceptron.400-contribute"),
+        [Some(1_867_462), None, Some(350_000)],
+    ),
+    row(
+        "contribute, each of 100, sent by their author",
+        "contribute.sparse-perceptron.20-each-of-100",
+        Some("bytes.sparse-perceptron.20-each-of-100"),
+        [Some(324_139), None, None],
+    ),
+    row(
+        "relay, each of 100 of one author under one signature",
+        "relay.sparse-perceptron.20-each-of-100-under-one-signature",
+        Some("bytes.sparse-perceptron.20-each-of-100-under-one-signature"),
+        [Some(324_139), None, Some(15_000)],
+    ),
+    row(
+        "relay, each of 100 of 100 people",
+        "relay.sparse-perceptron.20-each-of-100-people",
+        Some("bytes.sparse-perceptron.20-each-of-100-people"),
+        [Some(324_139), None, Some(25_000)],
+    ),
+    row(
+        "refund alone, sparse perceptron, 20 present",
+        "refund.sparse-perceptron.20-next",
+        Some("bytes.sparse-perceptron.20-refund"),
+        [Some(181_760), None, Some(95_000)],
+    ),
+    row(
+        "— the author's first",
+        "refund.sparse-perceptron.20-first",
+        Some("bytes.sparse-perceptron.20-refund"),
+        [Some(215_960), None, None],
+    ),
+    row(
+        "refund, each of 100",
+        "refund.sparse-perceptron.20-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [Some(181_760), None, Some(15_000)],
+    ),
+    row(
+        "report alone, sparse perceptron, 20 present",
+        "report.sparse-perceptron.20-part",
+        Some("bytes.sparse-perceptron.20-refund"),
+        [Some(175_823), None, Some(120_000)],
+    ),
+    row(
+        "create, sparse perceptron, 1,000 features",
+        "create.sparse-perceptron.1000",
+        None,
+        [Some(27_795_780), None, Some(2_000_000)],
+    ),
+    row(
+        "create, naive Bayes, 1,000 features",
+        "create.naive-bayes.1000",
+        None,
+        [Some(54_138_307), None, Some(4_000_000)],
+    ),
+];
+
+/// By name, as the bytes are the same by all rules: the ancestor's, and what was to be reached.
+const BYTES: &[(&str, &str, u64, u64)] = &[
+    (
+        "contribute, 20 present",
+        "bytes.sparse-perceptron.20-contribute",
+        740,
+        180,
+    ),
+    (
+        "contribute, 60 present",
+        "bytes.sparse-perceptron.60-contribute",
+        2_020,
+        300,
+    ),
+];
+
+/// The document with the tables of these figures between the marks.
+pub(crate) fn replace(document: &str, osaka: &Figures, amsterdam: &Figures) -> String {
+    let (before, rest) = document.split_once(BEGIN).expect("a begin of the tables");
+    let (_, after) = rest.split_once(END).expect("an end of the tables");
+    format!(
+        "{before}{BEGIN}\n{}\n{END}{after}",
+        tables(osaka, amsterdam)
+    )
+}
+
+fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
+    let mut text = String::from(
+        "| gas of | ancestor | floor on paper | target | Osaka | Amsterdam | bytes of calldata |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    let cell = |figure: Option<u64>| figure.map_or(String::from("—"), grouped);
+    for row in GAS {
+        let figures = [
+            row.ancestor,
+            row.floor,
+            row.target,
+            Some(osaka[row.name]),
+            Some(amsterdam[row.name]),
+            row.bytes.map(|name| osaka[name]),
+        ];
+        let cells = figures.map(cell).join(" | ");
+        writeln!(text, "| {} | {cells} |", row.case).expect("memory");
+    }
+    text += "\n| bytes of calldata of | ancestor | target | now |\n| --- | ---: | ---: | ---: |\n";
+    for (case, name, ancestor, target) in BYTES {
+        let cells = [*ancestor, *target, osaka[*name]].map(grouped).join(" | ");
+        writeln!(text, "| {case} | {cells} |").expect("memory");
+    }
+    text
+}
+
+/// 1,234,567.
+fn grouped(figure: u64) -> String {
+    let digits = figure.to_string();
+    let groups: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| String::from_utf8_lossy(group))
+        .collect();
+    groups.join(",")
+}
