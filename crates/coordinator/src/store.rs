@@ -19,7 +19,7 @@ use sqlx::{
 };
 
 pub(crate) use self::{
-    chain::{Cursor, Log, Taken},
+    chain::{Claim, Cursor, Inclusion, Log, Skip, Taken},
     outbox::{Attempt, NewTransaction, Outgoing},
     submissions::Inserted,
 };

@@ -293,6 +293,12 @@ impl Trainer {
         self.account(account).nonces.is_used(nonce)
     }
 
+    /// The nonce after the highest one that is used; 0 where none is.
+    #[must_use]
+    pub fn next_nonce(&self, account: Address) -> u64 {
+        self.account(account).nonces.next()
+    }
+
     /// The root of a batch; zero where no batch begins at this position.
     #[must_use]
     pub fn root(&self, batch: u64) -> B256 {
