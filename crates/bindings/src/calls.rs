@@ -214,6 +214,12 @@ pub fn read_number(output: &[u8]) -> Option<U256> {
     U256::abi_decode(output).ok()
 }
 
+/// An answer that is one address.
+#[must_use]
+pub fn read_address(output: &[u8]) -> Option<Address> {
+    Address::abi_decode(output).ok()
+}
+
 /// The answer to [`state::settlement`].
 #[must_use]
 pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
@@ -232,16 +238,55 @@ pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
     })
 }
 
-/// Reads of a trainer's state; each answer is one number ([`read_number`]) where
+/// Reads of a trainer's state and of what it was created with; each answer is one number ([`read_number`]) where
 /// nothing else is said.
 pub mod state {
     use alloy_primitives::{Address, U256, aliases::U48};
     use alloy_sol_types::SolCall;
 
     use crate::contracts::DepositRefundTake::{
-        balanceOfCall, contributionCountCall, goodCall, lastContributionTimeCall, nonceUsedCall,
-        priceCall, reportedCall, rootCall, settlementCall, totalGoodCall,
+        anyAddressClaimWaitCall, balanceOfCall, classifierCall, contributionCountCall,
+        costWeightCall, goodCall, lastContributionTimeCall, nonceUsedCall, ownerCall,
+        ownerClaimWaitCall, priceCall, refundWaitCall, reportedCall, rootCall, settlementCall,
+        totalGoodCall,
     };
+
+    /// The model that is trained: read by [`read_address`](super::read_address).
+    #[must_use]
+    pub fn classifier() -> Vec<u8> {
+        classifierCall {}.abi_encode()
+    }
+
+    /// Who may claim late before others: read by [`read_address`](super::read_address).
+    #[must_use]
+    pub fn owner() -> Vec<u8> {
+        ownerCall {}.abi_encode()
+    }
+
+    /// How long refunds and reports wait, in seconds.
+    #[must_use]
+    pub fn refund_wait() -> Vec<u8> {
+        refundWaitCall {}.abi_encode()
+    }
+
+    /// How long the owner's late claims wait, in seconds.
+    #[must_use]
+    pub fn owner_claim_wait() -> Vec<u8> {
+        ownerClaimWaitCall {}.abi_encode()
+    }
+
+    /// How long anyone's late claims wait, in seconds.
+    #[must_use]
+    pub fn any_address_claim_wait() -> Vec<u8> {
+        anyAddressClaimWaitCall {}.abi_encode()
+    }
+
+    /// What deposits are in proportion to, in wei; only
+    /// [`Mechanism::DepositRefundTake`](crate::Mechanism::DepositRefundTake) has it.
+    #[must_use]
+    pub fn cost_weight() -> Vec<u8> {
+        costWeightCall {}.abi_encode()
+    }
 
     /// Wei that each of `n` contributions in one transaction deposits now.
     #[must_use]

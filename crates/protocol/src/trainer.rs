@@ -2,6 +2,7 @@
 
 mod account;
 mod claim;
+mod fact;
 mod incentive;
 mod relay;
 mod settlement;
@@ -22,6 +23,7 @@ use crate::{
 
 pub use self::{
     claim::Settled,
+    fact::{Added, Contradiction, Fact},
     incentive::{Incentive, Waits},
     relay::{Accepted, Relayed},
     settlement::{Settlement, Status},
