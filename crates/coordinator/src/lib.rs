@@ -1,1 +1,3 @@
 //! Follows models on a chain, relays what contributors sign, claims for them, and serves all of it over HTTP.
+
+pub mod config;
