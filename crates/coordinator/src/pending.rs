@@ -53,15 +53,16 @@ impl Pending {
         Ok(())
     }
 
-    /// Notes one that is being stored, unless another one has its nonce: that one's id then.
-    pub(crate) fn reserve(&self, submission: &Submission) -> Result<(), B256> {
+    /// Notes one that is being stored, unless another one has its nonce: that one's id then. Whether it is new.
+    pub(crate) fn reserve(&self, submission: &Submission) -> Result<bool, B256> {
         let mut all = self.lock();
         let of = all.entry(submission.batch.author).or_default();
         match of.get(&submission.batch.nonce) {
             Some((other, _)) if *other != submission.id => Err(*other),
-            _ => {
+            known => {
+                let new = known.is_none();
                 of.insert(submission.batch.nonce, (submission.id, most(submission)));
-                Ok(())
+                Ok(new)
             }
         }
     }
