@@ -1,7 +1,7 @@
 //! Calldata from the types of `protocol`, and the answers read back.
 
-use alloy_primitives::{Address, Bytes, U256, aliases::U48};
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_primitives::{Address, B256, Bytes, U256, aliases::U48};
+use alloy_sol_types::{SolCall, SolValue, sol};
 use cotrain_protocol::{
     classifier::Parameters,
     record::Claims,
@@ -18,6 +18,11 @@ use crate::contracts::{
         checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall,
     },
 };
+
+sol! {
+    // Of ERC-1271: our contracts call it, none of them has it.
+    function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
+}
 
 /// `contribute` of a trainer.
 #[must_use]
@@ -206,6 +211,23 @@ pub fn learn(batch: &[u8]) -> Vec<u8> {
         batch: Bytes::copy_from_slice(batch),
     }
     .abi_encode()
+}
+
+/// `isValidSignature` of a contract wallet (ERC-1271): whether it takes a signature for its own.
+#[must_use]
+pub fn is_valid_signature(hash: B256, signature: &[u8]) -> Vec<u8> {
+    isValidSignatureCall {
+        hash,
+        signature: Bytes::copy_from_slice(signature),
+    }
+    .abi_encode()
+}
+
+/// The answer to [`is_valid_signature`]: the function's own selector where it does.
+#[must_use]
+pub fn read_valid_signature(output: &[u8]) -> bool {
+    isValidSignatureCall::abi_decode_returns(output)
+        .is_ok_and(|answer| answer == isValidSignatureCall::SELECTOR)
 }
 
 /// An answer that is one number.

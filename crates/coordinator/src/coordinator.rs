@@ -649,7 +649,6 @@ impl Coordinator {
         &self,
         trainer: Address,
         delegation: Delegation,
-        signature: Bytes,
     ) -> Result<DelegationRow, SubmitError> {
         let keeper = self.0.keeper.ok_or(SubmitError::NotServed("claim for others"))?;
         let model = self.model(trainer).ok_or(SubmitError::UnknownModel(trainer))?;
@@ -663,11 +662,12 @@ impl Coordinator {
             return Err(SubmitError::Rejected(invalid));
         }
         let domain = domain(self.chain_id(), trainer);
-        if delegation.signer(&domain, &signature) != Some(account) {
-            self.ask_wallet(account, delegation.signing_hash(&domain), &signature).await?;
+        if delegation.signer(&domain) != Some(account) {
+            let hash = delegation.signing_hash(&domain);
+            self.ask_wallet(account, hash, &delegation.signature).await?;
         }
         let row = DelegationRow { account, until, received: now };
-        self.0.store.delegate(model.id, row, &signature).await?;
+        self.0.store.delegate(model.id, row, &delegation.signature).await?;
         Ok(row)
     }
 

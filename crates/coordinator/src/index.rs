@@ -6,10 +6,10 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256};
 use cotrain_bindings::events::TRAINER_TOPICS;
 use cotrain_chain::node::{Block, Node, NodeError, NodeLog};
-use cotrain_learning::{Samples, correct};
 use futures_util::future::try_join_all;
 
 use crate::{
+    evaluation::Evaluation,
     model::{HostedModel, ModelError, share},
     rows::AccuracyRow,
     state::TakeError,
@@ -77,14 +77,6 @@ pub(crate) enum Step {
     RolledBack,
 }
 
-/// What accuracy is measured on.
-#[derive(Debug, Clone)]
-pub(crate) struct Evaluation {
-    pub(crate) samples: Arc<Samples>,
-    /// Contributions between two measurements.
-    pub(crate) every: u64,
-}
-
 /// Follows one model.
 #[derive(Debug)]
 pub(crate) struct Follower {
@@ -115,7 +107,7 @@ impl Follower {
     }
 
     /// Takes the next blocks, or goes back to where the chain has left; with the head's number.
-    pub(crate) async fn step(&mut self) -> Result<(Step, u64), IndexError> {
+    pub(crate) async fn step(&mut self) -> Result<(Step, Block), IndexError> {
         if self.torn {
             self.model.reload(&self.store).await?;
             self.torn = false;
@@ -126,10 +118,10 @@ impl Follower {
         match known {
             Some(block) if block.hash == cursor.hash => {}
             // Behind us: a node that lags, unless it says otherwise about a block that we know.
-            None if !self.contradicts(&head).await? => return Ok((Step::AtHead, head.number)),
+            None if !self.contradicts(&head).await? => return Ok((Step::AtHead, head)),
             _ => {
                 self.roll_back().await?;
-                return Ok((Step::RolledBack, head.number));
+                return Ok((Step::RolledBack, head));
             }
         }
         let behind = head.number.saturating_sub(cursor.block);
@@ -141,7 +133,7 @@ impl Follower {
             self.take_recent(cursor, head.number).await?
         };
         let step = if advanced { Step::Advanced } else { Step::AtHead };
-        Ok((step, head.number))
+        Ok((step, head))
     }
 
     /// Whether a block of the node is at a height where another one is known.
@@ -212,7 +204,8 @@ impl Follower {
             parent = header.hash;
             blocks.push((header.number, header.hash));
         }
-        let logs = blocks.iter().map(|(_, hash)| self.node.logs_of(*hash, &[trainer], &TRAINER_TOPICS));
+        let addresses = [trainer];
+        let logs = blocks.iter().map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
         let logs = match try_join_all(logs).await {
             Err(NodeError::UnknownBlock { .. }) => return Ok(true),
             logs => logs?.concat(),
@@ -271,8 +264,8 @@ impl Follower {
             block,
             time: trainer.last_contribution_time(),
             contributions: trainer.contribution_count(),
-            correct: correct(trainer.classifier(), &evaluation.samples) as u64,
-            samples: evaluation.samples.len() as u64,
+            correct: evaluation.samples.correct(trainer.classifier()),
+            samples: evaluation.samples.len(),
         })
     }
 

@@ -116,8 +116,13 @@ impl Keeper {
                 });
                 possible.collect()
             };
-            let delegation = Delegation { reporter, keeper: outbox.address(), until: account.until };
-            let claims = |claims: &[Claims]| bindings::report_for(&delegation, signature, claims);
+            let delegation = Delegation {
+                reporter,
+                keeper: outbox.address(),
+                until: account.until,
+                signature: signature.clone(),
+            };
+            let claims = |claims: &[Claims]| bindings::report_for(&delegation, claims);
             self.claim(outbox, "report", possible, price, &claims).await?;
         }
         Ok(())

@@ -173,6 +173,14 @@ pub(crate) struct Leadership {
 }
 
 impl Leadership {
+    /// Lets somebody else lead.
+    pub(crate) async fn resign(self) {
+        if let Some(connection) = self.connection {
+            // Where this fails, the session is gone, and the lock with it.
+            let _ = sqlx::Connection::close(connection).await;
+        }
+    }
+
     /// Whether it is still ours: the lock goes with the connection.
     pub(crate) async fn holds(&mut self) -> bool {
         match &mut self.connection {
