@@ -47,7 +47,9 @@ pub enum SubmitError {
     #[error(transparent)]
     Rejected(Rejection),
     /// Its author has another one under way.
-    #[error("{author} has another signed batch with the nonce {nonce} waiting, {other}; use the account's next nonce")]
+    #[error(
+        "{author} has another signed batch with the nonce {nonce} waiting, {other}; use the account's next nonce"
+    )]
     Conflict {
         /// Whose.
         author: Address,
@@ -57,7 +59,9 @@ pub enum SubmitError {
         other: B256,
     },
     /// So many nonces at once would make the first of them useless.
-    #[error("the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain")]
+    #[error(
+        "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
+    )]
     NonceTooFar {
         /// Its nonce.
         nonce: u64,
@@ -65,7 +69,9 @@ pub enum SubmitError {
         most: u64,
     },
     /// The relayer wants more.
-    #[error("the fee is {fee} wei, at least {wanted} wei are wanted: {contributions} times the relayer's fee; sign it anew with more")]
+    #[error(
+        "the fee is {fee} wei, at least {wanted} wei are wanted: {contributions} times the relayer's fee; sign it anew with more"
+    )]
     FeeTooLow {
         /// What it offers.
         fee: u128,
@@ -148,7 +154,11 @@ pub(crate) struct Vitals {
     pub(crate) stopped: RwLock<BTreeMap<Address, String>>,
 }
 
-type ToStore = (ModelId, Submission, oneshot::Sender<Result<Inserted, StoreError>>);
+type ToStore = (
+    ModelId,
+    Submission,
+    oneshot::Sender<Result<Inserted, StoreError>>,
+);
 
 struct Inner {
     node: Node,
@@ -200,7 +210,9 @@ impl Coordinator {
     ) -> Result<Self, LocalError> {
         let coordinator = Self::new(node, store, None, None);
         for trainer in trainers {
-            coordinator.add_model(registry, *trainer, from_block).await?;
+            coordinator
+                .add_model(registry, *trainer, from_block)
+                .await?;
         }
         coordinator.catch_up().await?;
         Ok(coordinator)
@@ -213,7 +225,9 @@ impl Coordinator {
     pub async fn catch_up(&self) -> Result<(), LocalError> {
         for model in self.models() {
             let (node, store) = (self.0.node.clone(), self.0.store.clone());
-            crate::index::Follower::new(node, store, model, None).catch_up().await?;
+            crate::index::Follower::new(node, store, model, None)
+                .catch_up()
+                .await?;
         }
         self.announce().await?;
         Ok(())
@@ -232,7 +246,11 @@ impl Coordinator {
         };
         let info = crate::model::ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
         let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
-        let mut models = self.0.models.write().unwrap_or_else(PoisonError::into_inner);
+        let mut models = self
+            .0
+            .models
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         models.insert(trainer, model.clone());
         Ok(model)
     }
@@ -309,10 +327,14 @@ impl Coordinator {
         batch: SignedBatch,
     ) -> Result<Submission, SubmitError> {
         let terms = self.0.relay.ok_or(SubmitError::NotServed("relay"))?;
-        let model = self.model(trainer).ok_or(SubmitError::UnknownModel(trainer))?;
+        let model = self
+            .model(trainer)
+            .ok_or(SubmitError::UnknownModel(trainer))?;
         let domain = domain(self.chain_id(), trainer);
         let id = batch.signing_hash(&domain);
-        let contributions = parse_batch(&batch.items).map_err(SubmitError::Rejected)?.len();
+        let contributions = parse_batch(&batch.items)
+            .map_err(SubmitError::Rejected)?
+            .len();
         let submission = Submission {
             id,
             trainer,
@@ -327,7 +349,9 @@ impl Coordinator {
             Err(error) => return self.submission(id).await?.ok_or(error),
         }
         if let Err(error) = self.check_signature(&submission, &domain).await {
-            model.pending.forget(submission.batch.author, submission.batch.nonce);
+            model
+                .pending
+                .forget(submission.batch.author, submission.batch.nonce);
             return Err(error);
         }
         let (author, nonce) = (submission.batch.author, submission.batch.nonce);
@@ -338,16 +362,29 @@ impl Coordinator {
             }
             Ok(Inserted::Known) => {
                 let known = self.submission(id).await?;
-                let known = known.ok_or(StoreError::Malformed { what: "no signed batch that is known" })?;
-                if matches!(known.progress, Progress::Included { .. } | Progress::Refused { .. }) {
+                let known = known.ok_or(StoreError::Malformed {
+                    what: "no signed batch that is known",
+                })?;
+                if matches!(
+                    known.progress,
+                    Progress::Included { .. } | Progress::Refused { .. }
+                ) {
                     model.pending.forget(author, nonce);
                 }
                 Ok(known)
             }
             Ok(Inserted::Conflict) => {
                 model.pending.forget(author, nonce);
-                let other = self.0.store.submission_with_nonce(model.id, author, nonce).await?;
-                Err(SubmitError::Conflict { author, nonce, other: other.unwrap_or_default() })
+                let other = self
+                    .0
+                    .store
+                    .submission_with_nonce(model.id, author, nonce)
+                    .await?;
+                Err(SubmitError::Conflict {
+                    author,
+                    nonce,
+                    other: other.unwrap_or_default(),
+                })
             }
             Err(error) => {
                 model.pending.forget(author, nonce);
@@ -367,12 +404,21 @@ impl Coordinator {
         let (author, nonce) = (batch.author, batch.nonce);
         let waiting = model.pending.len() as u64;
         if waiting >= terms.max_waiting {
-            return Err(SubmitError::TooManyWaiting { waiting, most: terms.max_waiting });
+            return Err(SubmitError::TooManyWaiting {
+                waiting,
+                most: terms.max_waiting,
+            });
         }
-        let wanted = terms.min_fee.saturating_mul(submission.contributions.into());
+        let wanted = terms
+            .min_fee
+            .saturating_mul(submission.contributions.into());
         if batch.fee < wanted {
             let contributions = submission.contributions;
-            return Err(SubmitError::FeeTooLow { fee: batch.fee, wanted, contributions });
+            return Err(SubmitError::FeeTooLow {
+                fee: batch.fee,
+                wanted,
+                contributions,
+            });
         }
         let now = clock::now();
         if now > batch.deadline {
@@ -381,22 +427,38 @@ impl Coordinator {
         }
         let state = model.state();
         let trainer = state.trainer();
-        trainer.classifier().check_batch(&batch.items).map_err(SubmitError::Rejected)?;
+        trainer
+            .classifier()
+            .check_batch(&batch.items)
+            .map_err(SubmitError::Rejected)?;
         if trainer.nonce_used(author, nonce) {
-            return Err(SubmitError::Rejected(Rejection::NonceUsed { author, nonce }));
+            return Err(SubmitError::Rejected(Rejection::NonceUsed {
+                author,
+                nonce,
+            }));
         }
         let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
         if nonce > most_nonce {
-            return Err(SubmitError::NonceTooFar { nonce, most: most_nonce });
+            return Err(SubmitError::NonceTooFar {
+                nonce,
+                most: most_nonce,
+            });
         }
         let new = model
             .pending
             .reserve(submission)
-            .map_err(|other| SubmitError::Conflict { author, nonce, other })?;
+            .map_err(|other| SubmitError::Conflict {
+                author,
+                nonce,
+                other,
+            })?;
         let (required, balance) = (model.pending.of(author).committed, trainer.balance(author));
         if required > balance && new {
             model.pending.forget(author, nonce);
-            return Err(SubmitError::Rejected(Rejection::BalanceTooLow { required, balance }));
+            return Err(SubmitError::Rejected(Rejection::BalanceTooLow {
+                required,
+                balance,
+            }));
         }
         debug_assert!(required >= most(submission), "its own cost is part of it");
         Ok(())
@@ -412,7 +474,8 @@ impl Coordinator {
         if batch.signer(domain) == Some(batch.author) {
             return Ok(());
         }
-        self.ask_wallet(batch.author, submission.id, &batch.signature).await
+        self.ask_wallet(batch.author, submission.id, &batch.signature)
+            .await
     }
 
     async fn ask_wallet(
@@ -437,7 +500,13 @@ impl Coordinator {
     async fn insert(&self, model: ModelId, submission: Submission) -> Result<Inserted, StoreError> {
         let (answer, stored) = oneshot::channel();
         let gone = StoreError::Database(sqlx::Error::PoolClosed);
-        if self.0.writer.send((model, submission, answer)).await.is_err() {
+        if self
+            .0
+            .writer
+            .send((model, submission, answer))
+            .await
+            .is_err()
+        {
             return Err(gone);
         }
         stored.await.unwrap_or(Err(gone))
@@ -543,7 +612,11 @@ impl Coordinator {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn proof(&self, trainer: Address, position: u64) -> Result<Option<Bytes>, StoreError> {
+    pub async fn proof(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
         let claims = self.claims(trainer, &[position]).await?;
         Ok(claims.first().map(|group| group.encode().into()))
     }
@@ -564,7 +637,11 @@ impl Coordinator {
         };
         let now = clock::now().max(self.0.vitals.now.load(Ordering::Relaxed));
         let page = Page::first(limit);
-        let own = self.0.store.open_until(model.id, u64::MAX, Some(account), page).await?;
+        let own = self
+            .0
+            .store
+            .open_until(model.id, u64::MAX, Some(account), page)
+            .await?;
         let all = self.0.store.open_until(model.id, now, None, page).await?;
         let state = model.state();
         let trainer = state.trainer();
@@ -577,7 +654,10 @@ impl Coordinator {
             let left = row.contribution.deposit - row.taken;
             claimable.push(claim(row, ClaimKind::Refund, wait, outcome, left));
         }
-        for row in all.into_iter().filter(|row| row.contribution.author != account) {
+        for row in all
+            .into_iter()
+            .filter(|row| row.contribution.author != account)
+        {
             let predicted = trainer.classifier().predict(&row.contribution.sample);
             let Ok(predicted) = predicted else { continue };
             if predicted == row.contribution.label {
@@ -650,8 +730,13 @@ impl Coordinator {
         trainer: Address,
         delegation: Delegation,
     ) -> Result<DelegationRow, SubmitError> {
-        let keeper = self.0.keeper.ok_or(SubmitError::NotServed("claim for others"))?;
-        let model = self.model(trainer).ok_or(SubmitError::UnknownModel(trainer))?;
+        let keeper = self
+            .0
+            .keeper
+            .ok_or(SubmitError::NotServed("claim for others"))?;
+        let model = self
+            .model(trainer)
+            .ok_or(SubmitError::UnknownModel(trainer))?;
         let (account, until, now) = (delegation.reporter, delegation.until, clock::now());
         if now > until {
             let deadline = until;
@@ -664,10 +749,18 @@ impl Coordinator {
         let domain = domain(self.chain_id(), trainer);
         if delegation.signer(&domain) != Some(account) {
             let hash = delegation.signing_hash(&domain);
-            self.ask_wallet(account, hash, &delegation.signature).await?;
+            self.ask_wallet(account, hash, &delegation.signature)
+                .await?;
         }
-        let row = DelegationRow { account, until, received: now };
-        self.0.store.delegate(model.id, row, &delegation.signature).await?;
+        let row = DelegationRow {
+            account,
+            until,
+            received: now,
+        };
+        self.0
+            .store
+            .delegate(model.id, row, &delegation.signature)
+            .await?;
         Ok(row)
     }
 
@@ -696,10 +789,20 @@ impl Coordinator {
         let models = self.models();
         let models = models.iter().map(|model| {
             let cursor = model.state().cursor.block;
-            (model.info().trainer, cursor, head.unwrap_or(cursor).saturating_sub(cursor))
+            (
+                model.info().trainer,
+                cursor,
+                head.unwrap_or(cursor).saturating_sub(cursor),
+            )
         });
-        let stopped = vitals.stopped.read().unwrap_or_else(PoisonError::into_inner);
-        let stopped = stopped.iter().map(|(trainer, why)| (*trainer, why.clone())).collect();
+        let stopped = vitals
+            .stopped
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let stopped = stopped
+            .iter()
+            .map(|(trainer, why)| (*trainer, why.clone()))
+            .collect();
         Health {
             leader: vitals.leader.load(Ordering::Relaxed),
             store: false,
@@ -757,8 +860,10 @@ fn claim(
 async fn store_together(store: Store, mut to_store: mpsc::Receiver<ToStore>) {
     let mut some = Vec::with_capacity(STORED_TOGETHER);
     while to_store.recv_many(&mut some, STORED_TOGETHER).await > 0 {
-        let (submissions, answers): (Vec<_>, Vec<_>) =
-            some.drain(..).map(|(model, submission, answer)| ((model, submission), answer)).unzip();
+        let (submissions, answers): (Vec<_>, Vec<_>) = some
+            .drain(..)
+            .map(|(model, submission, answer)| ((model, submission), answer))
+            .unzip();
         match store.insert_submissions(&submissions).await {
             Ok(outcomes) => {
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {

@@ -35,7 +35,10 @@ impl TestSamples {
                 continue;
             };
             // There are 256 classes at the most.
-            samples.push((encoder.encode(example)?, u16::try_from(label).unwrap_or(u16::MAX)));
+            samples.push((
+                encoder.encode(example)?,
+                u16::try_from(label).unwrap_or(u16::MAX),
+            ));
         }
         Ok(Self(samples))
     }
@@ -43,7 +46,9 @@ impl TestSamples {
     /// How many the model predicts right.
     pub(crate) fn correct(&self, classifier: &Classifier) -> u64 {
         let right = |(sample, label): &&(Vec<u8>, u16)| {
-            classifier.predict(sample).is_ok_and(|predicted| predicted == *label)
+            classifier
+                .predict(sample)
+                .is_ok_and(|predicted| predicted == *label)
         };
         self.0.iter().filter(right).count() as u64
     }

@@ -43,7 +43,9 @@ pub enum IndexError {
     #[error(transparent)]
     Take(#[from] TakeError),
     /// Not even the first block is the one that is known.
-    #[error("block {block} of the node is not the one in which the model {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one")]
+    #[error(
+        "block {block} of the node is not the one in which the model {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one"
+    )]
     OtherChain {
         /// Of the model.
         trainer: Address,
@@ -97,7 +99,14 @@ impl Follower {
         model: Arc<HostedModel>,
         evaluation: Option<Evaluation>,
     ) -> Self {
-        Self { node, store, model, evaluation, width: 1_000, torn: false }
+        Self {
+            node,
+            store,
+            model,
+            evaluation,
+            width: 1_000,
+            torn: false,
+        }
     }
 
     /// Follows until the head; how many blocks behind it is where the node has fewer now.
@@ -132,7 +141,11 @@ impl Follower {
         } else {
             self.take_recent(cursor, head.number).await?
         };
-        let step = if advanced { Step::Advanced } else { Step::AtHead };
+        let step = if advanced {
+            Step::Advanced
+        } else {
+            Step::AtHead
+        };
         Ok((step, head))
     }
 
@@ -161,7 +174,10 @@ impl Follower {
             }
         }
         let info = self.model.info();
-        Err(IndexError::OtherChain { trainer: info.trainer, block: info.from_block })
+        Err(IndexError::OtherChain {
+            trainer: info.trainer,
+            block: info.from_block,
+        })
     }
 
     /// Takes some blocks that lie deep, up to `last`.
@@ -205,7 +221,9 @@ impl Follower {
             blocks.push((header.number, header.hash));
         }
         let addresses = [trainer];
-        let logs = blocks.iter().map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
+        let logs = blocks
+            .iter()
+            .map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
         let logs = match try_join_all(logs).await {
             Err(NodeError::UnknownBlock { .. }) => return Ok(true),
             logs => logs?.concat(),
@@ -223,12 +241,17 @@ impl Follower {
         let Some(&(block, hash)) = blocks.last() else {
             return Ok(());
         };
-        let mut taken = Taken { blocks, ..Taken::default() };
+        let mut taken = Taken {
+            blocks,
+            ..Taken::default()
+        };
         self.torn = true;
         {
             let mut state = self.model.state_mut();
             if state.cursor.block == self.model.info().from_block && taken.accuracy.is_empty() {
-                taken.accuracy.extend(self.measure(state.trainer(), state.cursor.block));
+                taken
+                    .accuracy
+                    .extend(self.measure(state.trainer(), state.cursor.block));
             }
             for log in logs {
                 let before = state.trainer().contribution_count();

@@ -44,7 +44,10 @@ impl Keeper {
     /// Makes the claims that are worth it: at most one transaction of refunds and one of reports an account.
     pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
         let now = self.node.head().await?.time;
-        let accounts = self.store.delegations(self.model.id, now.max(clock::now())).await?;
+        let accounts = self
+            .store
+            .delegations(self.model.id, now.max(clock::now()))
+            .await?;
         if accounts.is_empty() {
             return Ok(());
         }
@@ -110,9 +113,17 @@ impl Keeper {
                 let state = self.model.state();
                 let trainer = state.trainer();
                 let possible = rows.iter().filter_map(|row| {
-                    let predicted = trainer.classifier().predict(&row.contribution.sample).ok()?;
-                    let gain = trainer.can_report(reporter, now, &row.contribution, predicted).ok()?;
-                    Some(Possible { row: row.clone(), gain })
+                    let predicted = trainer
+                        .classifier()
+                        .predict(&row.contribution.sample)
+                        .ok()?;
+                    let gain = trainer
+                        .can_report(reporter, now, &row.contribution, predicted)
+                        .ok()?;
+                    Some(Possible {
+                        row: row.clone(),
+                        gain,
+                    })
                 });
                 possible.collect()
             };
@@ -123,7 +134,8 @@ impl Keeper {
                 signature: signature.clone(),
             };
             let claims = |claims: &[Claims]| bindings::report_for(&delegation, claims);
-            self.claim(outbox, "report", possible, price, &claims).await?;
+            self.claim(outbox, "report", possible, price, &claims)
+                .await?;
         }
         Ok(())
     }
@@ -144,10 +156,17 @@ impl Keeper {
         while !possible.is_empty() {
             let gain: u128 = possible.iter().map(|one| one.gain).sum();
             let data = call(&self.groups(&possible).await?);
-            let estimate =
-                self.node.estimate(outbox.address(), Some(trainer), U256::ZERO, data.clone()).await;
+            let estimate = self
+                .node
+                .estimate(outbox.address(), Some(trainer), U256::ZERO, data.clone())
+                .await;
             match estimate {
-                Ok(gas) if gain > price.saturating_mul(gas.into()).saturating_add(self.options.min_gain) => {
+                Ok(gas)
+                    if gain
+                        > price
+                            .saturating_mul(gas.into())
+                            .saturating_add(self.options.min_gain) =>
+                {
                     let call = Call {
                         model: self.model.id,
                         purpose,
@@ -173,11 +192,18 @@ impl Keeper {
     }
 
     /// All that is open and was contributed until `due`.
-    async fn open(&self, due: u64, author: Option<Address>) -> Result<Vec<ContributionRow>, StoreError> {
+    async fn open(
+        &self,
+        due: u64,
+        author: Option<Address>,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = Page { after, limit: PAGE };
-            let rows = self.store.open_until(self.model.id, due, author, page).await?;
+            let rows = self
+                .store
+                .open_until(self.model.id, due, author, page)
+                .await?;
             let Some(last) = rows.last() else {
                 return Ok(all);
             };
@@ -189,7 +215,10 @@ impl Keeper {
     async fn groups(&self, possible: &[Possible]) -> Result<Vec<Claims>, StoreError> {
         let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for one in possible {
-            batches.entry(one.row.batch).or_default().push(one.row.contribution.position);
+            batches
+                .entry(one.row.batch)
+                .or_default()
+                .push(one.row.contribution.position);
         }
         let mut groups = Vec::with_capacity(batches.len());
         for (batch, positions) in batches {
@@ -207,7 +236,13 @@ pub(crate) fn record(rows: &[ContributionRow]) -> Record {
         .iter()
         .map(|row| {
             let one = &row.contribution;
-            (one.author, vec![Item { label: one.label, sample: &one.sample }])
+            (
+                one.author,
+                vec![Item {
+                    label: one.label,
+                    sample: &one.sample,
+                }],
+            )
         })
         .collect();
     Record::new(

@@ -58,7 +58,9 @@ pub enum ModelError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// There is no model of ours.
-    #[error("{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}")]
+    #[error(
+        "{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}"
+    )]
     NoModel {
         /// The address.
         trainer: Address,
@@ -68,7 +70,9 @@ pub enum ModelError {
         call: &'static str,
     },
     /// It is not finished.
-    #[error("the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with")]
+    #[error(
+        "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
+    )]
     Open {
         /// Of the model.
         trainer: Address,
@@ -76,7 +80,9 @@ pub enum ModelError {
         block: u64,
     },
     /// Something happened before the block that is to be the first.
-    #[error("the model {trainer} has {contributions} contributions in block {block} already; begin with the block in which it was closed")]
+    #[error(
+        "the model {trainer} has {contributions} contributions in block {block} already; begin with the block in which it was closed"
+    )]
     Late {
         /// Of the model.
         trainer: Address,
@@ -86,7 +92,9 @@ pub enum ModelError {
         contributions: u64,
     },
     /// Nobody says where to begin.
-    #[error("nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`")]
+    #[error(
+        "nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`"
+    )]
     NoBeginning {
         /// Of the model.
         trainer: Address,
@@ -118,20 +126,36 @@ impl ModelInfo {
         let ask = Asking { node, trainer };
         let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
         let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
-        let classifier = ask.address("classifier", trainer, getters::classifier()).await?;
+        let classifier = ask
+            .address("classifier", trainer, getters::classifier())
+            .await?;
         let owner = ask.address("owner", trainer, getters::owner()).await?;
         let waits = Waits {
-            refund: ask.number("refundWait", trainer, getters::refund_wait()).await?,
-            owner_claim: ask.number("ownerClaimWait", trainer, getters::owner_claim_wait()).await?,
+            refund: ask
+                .number("refundWait", trainer, getters::refund_wait())
+                .await?,
+            owner_claim: ask
+                .number("ownerClaimWait", trainer, getters::owner_claim_wait())
+                .await?,
             any_address_claim: ask
-                .number("anyAddressClaimWait", trainer, getters::any_address_claim_wait())
+                .number(
+                    "anyAddressClaimWait",
+                    trainer,
+                    getters::any_address_claim_wait(),
+                )
                 .await?,
         };
-        let description = ask.call("describe", classifier, bindings::describe()).await?;
-        let description = bindings::read_description(&description).ok_or(ask.no_model("describe"))?;
+        let description = ask
+            .call("describe", classifier, bindings::describe())
+            .await?;
+        let description =
+            bindings::read_description(&description).ok_or(ask.no_model("describe"))?;
         let mut answers = Vec::new();
         for getter in description.getters() {
-            answers.push(ask.call("the classifier's parameters", classifier, getter).await?);
+            answers.push(
+                ask.call("the classifier's parameters", classifier, getter)
+                    .await?,
+            );
         }
         let parameters = description
             .parameters(&answers)
@@ -180,7 +204,9 @@ impl ModelInfo {
         let first = first.ok_or(ModelError::Open { trainer, block })?;
         let at = Some(At::Hash(first.hash));
         let description = node.call(self.classifier, bindings::describe(), at).await;
-        let closed = description.ok().and_then(|answer| bindings::read_description(&answer)?.trainer);
+        let closed = description
+            .ok()
+            .and_then(|answer| bindings::read_description(&answer)?.trainer);
         if closed != Some(trainer) {
             return Err(ModelError::Open { trainer, block });
         }
@@ -191,7 +217,11 @@ impl ModelInfo {
         };
         let contributions: u64 = number("contributionCount", getters::contribution_count()).await?;
         if contributions != 0 {
-            return Err(ModelError::Late { trainer, block, contributions });
+            return Err(ModelError::Late {
+                trainer,
+                block,
+                contributions,
+            });
         }
         let time = number("lastContributionTime", getters::last_contribution_time()).await?;
         let wanted = self.parameters.word_count();
@@ -203,7 +233,14 @@ impl ModelInfo {
             let read = bindings::read_words(&answer).filter(|read| read.len() == count);
             words.extend(read.ok_or(ask.no_model("words"))?);
         }
-        Ok((Cursor { block, hash: first.hash }, words, time))
+        Ok((
+            Cursor {
+                block,
+                hash: first.hash,
+            },
+            words,
+            time,
+        ))
     }
 }
 
@@ -215,25 +252,47 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     fn no_model(&self, call: &'static str) -> ModelError {
-        ModelError::NoModel { trainer: self.trainer, chain_id: self.node.chain_id(), call }
+        ModelError::NoModel {
+            trainer: self.trainer,
+            chain_id: self.node.chain_id(),
+            call,
+        }
     }
 
-    async fn call(&self, call: &'static str, to: Address, data: Vec<u8>) -> Result<Bytes, ModelError> {
+    async fn call(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Bytes, ModelError> {
         match self.node.call(to, data, None).await {
             Err(NodeError::Reverted { .. }) => Err(self.no_model(call)),
-            Err(source) => Err(ModelError::Node { trainer: self.trainer, source }),
+            Err(source) => Err(ModelError::Node {
+                trainer: self.trainer,
+                source,
+            }),
             Ok(answer) => Ok(answer),
         }
     }
 
-    async fn number(&self, call: &'static str, to: Address, data: Vec<u8>) -> Result<u64, ModelError> {
+    async fn number(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<u64, ModelError> {
         let answer = self.call(call, to, data).await?;
         bindings::read_number(&answer)
             .and_then(|number| number.try_into().ok())
             .ok_or_else(|| self.no_model(call))
     }
 
-    async fn address(&self, call: &'static str, to: Address, data: Vec<u8>) -> Result<Address, ModelError> {
+    async fn address(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Address, ModelError> {
         let answer = self.call(call, to, data).await?;
         bindings::read_address(&answer).ok_or_else(|| self.no_model(call))
     }
@@ -242,7 +301,13 @@ impl Asking<'_> {
     async fn implementations(
         &self,
         classifier: Address,
-    ) -> Result<(Option<bindings::Mechanism>, Option<cotrain_protocol::classifier::Kind>), ModelError> {
+    ) -> Result<
+        (
+            Option<bindings::Mechanism>,
+            Option<cotrain_protocol::classifier::Kind>,
+        ),
+        ModelError,
+    > {
         let trainer = self.implementation(self.trainer).await?;
         let classifier = self.implementation(classifier).await?;
         Ok((
@@ -253,7 +318,10 @@ impl Asking<'_> {
 
     /// The code of what a contract is a clone of.
     async fn implementation(&self, clone: Address) -> Result<Option<Bytes>, ModelError> {
-        let failed = |source| ModelError::Node { trainer: self.trainer, source };
+        let failed = |source| ModelError::Node {
+            trainer: self.trainer,
+            source,
+        };
         let code = self.node.code(clone).await.map_err(failed)?;
         match bindings::implementation_of(&code) {
             Some(implementation) => Ok(Some(self.node.code(implementation).await.map_err(failed)?)),
@@ -320,10 +388,14 @@ impl HostedModel {
         let mut known = store.model(chain_id, trainer).await?;
         if known.is_none() {
             let (from, words, time) = info.beginning(node).await?;
-            store.add_model(chain_id, trainer, from, time, &words).await?;
+            store
+                .add_model(chain_id, trainer, from, time, &words)
+                .await?;
             known = store.model(chain_id, trainer).await?;
         }
-        let (id, _, _) = known.ok_or(StoreError::Malformed { what: "no model that was just added" })?;
+        let (id, _, _) = known.ok_or(StoreError::Malformed {
+            what: "no model that was just added",
+        })?;
         let state = Self::stored(&info, id, store).await?;
         let accuracy = store.last_accuracy(id).await?.map(share);
         let model = Self {
@@ -377,7 +449,9 @@ impl HostedModel {
         AccountView {
             balance: trainer.balance(address),
             good: trainer.good(address),
-            next_nonce: waiting.highest_nonce.map_or(next, |highest| next.max(highest + 1)),
+            next_nonce: waiting
+                .highest_nonce
+                .map_or(next, |highest| next.max(highest + 1)),
             committed: waiting.committed,
         }
     }
@@ -394,7 +468,11 @@ impl HostedModel {
     #[must_use]
     pub fn words(&self) -> (u64, B256, Vec<U256>) {
         let state = self.state();
-        (state.cursor.block, state.cursor.hash, state.trainer().classifier().words())
+        (
+            state.cursor.block,
+            state.cursor.hash,
+            state.trainer().classifier().words(),
+        )
     }
 
     pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -406,7 +484,10 @@ impl HostedModel {
     }
 
     pub(crate) fn set_accuracy(&self, accuracy: Option<f64>) {
-        *self.accuracy.write().unwrap_or_else(PoisonError::into_inner) = accuracy;
+        *self
+            .accuracy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = accuracy;
     }
 
     /// Makes the state what the store has: after a rollback, or where storing failed half way.
@@ -482,7 +563,10 @@ fn replay(state: &mut State, logs: Vec<(i64, crate::store::Log)>) -> Result<(), 
 
 /// Of the samples, those that were predicted right.
 // Counts of samples are far below 2^52.
-#[expect(clippy::cast_precision_loss, reason = "counts of samples are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of samples are far below 2^52"
+)]
 pub(crate) fn share(row: crate::rows::AccuracyRow) -> f64 {
     row.correct as f64 / row.samples.max(1) as f64
 }

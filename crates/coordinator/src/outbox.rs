@@ -59,7 +59,14 @@ impl Outbox {
     ) -> Result<Self, OutboxError> {
         let stored = store.next_nonce(node.chain_id(), key.address()).await?;
         let next_nonce = stored.max(node.nonce(key.address()).await?);
-        Ok(Self { node, store, key, next_nonce, bump_after, confirmations })
+        Ok(Self {
+            node,
+            store,
+            key,
+            next_nonce,
+            bump_after,
+            confirmations,
+        })
     }
 
     /// Who sends.
@@ -75,7 +82,9 @@ impl Outbox {
         submissions: &[B256],
     ) -> Result<B256, OutboxError> {
         let fees = self.node.fees().await?;
-        let nonce = self.next_nonce.max(self.node.nonce(self.key.address()).await?);
+        let nonce = self
+            .next_nonce
+            .max(self.node.nonce(self.key.address()).await?);
         let new = NewTransaction {
             model: call.model,
             purpose: call.purpose,
@@ -123,7 +132,10 @@ impl Outbox {
                 }
                 (None, Some(_)) => self.store.set_sent(one.id).await?,
                 (None, None) if used > one.nonce => {
-                    tracing::warn!(nonce = one.nonce, "another transaction used the nonce; what was in ours waits again");
+                    tracing::warn!(
+                        nonce = one.nonce,
+                        "another transaction used the nonce; what was in ours waits again"
+                    );
                     self.store.set_replaced(one.id).await?;
                 }
                 (None, None) => self.send_again(&one).await?,
@@ -143,15 +155,25 @@ impl Outbox {
     }
 
     async fn included(&self, one: &Outgoing, receipt: &NodeReceipt) -> Result<(), OutboxError> {
-        let NodeReceipt { block, gas_used, success, transaction, .. } = *receipt;
+        let NodeReceipt {
+            block,
+            gas_used,
+            success,
+            transaction,
+            ..
+        } = *receipt;
         if success {
             tracing::info!(hash = %transaction, block, gas_used, "included");
         } else {
             tracing::warn!(hash = %transaction, block, gas_used, "the transaction failed on the chain");
         }
-        metrics::counter!("cotrain_transactions_total", "success" => success.to_string()).increment(1);
+        metrics::counter!("cotrain_transactions_total", "success" => success.to_string())
+            .increment(1);
         metrics::counter!("cotrain_gas_used_total").increment(gas_used);
-        Ok(self.store.set_included(one.id, block, gas_used, success).await?)
+        Ok(self
+            .store
+            .set_included(one.id, block, gas_used, success)
+            .await?)
     }
 
     /// Sends the last attempt again, or a dearer one where that has waited for long.
@@ -167,7 +189,14 @@ impl Outbox {
         let bumped = |fee: u128| fee * BUMP.0 / BUMP.1 + 1;
         let max_fee = now.max().max(bumped(last.max_fee));
         let priority_fee = now.priority.max(bumped(last.priority_fee)).min(max_fee);
-        let attempt = self.sign_at(&one.data, one.to, one.nonce, one.gas_limit, max_fee, priority_fee);
+        let attempt = self.sign_at(
+            &one.data,
+            one.to,
+            one.nonce,
+            one.gas_limit,
+            max_fee,
+            priority_fee,
+        );
         tracing::info!(hash = %attempt.hash, nonce = one.nonce, max_fee, "sending again at a higher fee");
         self.store.add_attempt(one.id, &attempt).await?;
         self.broadcast(&attempt).await;

@@ -21,7 +21,9 @@ pub enum RegistryError {
         source: NodeError,
     },
     /// There is something else, or nothing.
-    #[error("{registry} is no registry of models: `{call}` gave no answer of its form; check the address and the chain")]
+    #[error(
+        "{registry} is no registry of models: `{call}` gave no answer of its form; check the address and the chain"
+    )]
     NoRegistry {
         /// The address.
         registry: Address,
@@ -39,8 +41,10 @@ pub async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Regis
     loop {
         let call = bindings::registry_entries(all.len() as u64, ENTRIES_PER_CALL);
         let answer = ask(node, registry, call, "entries").await?;
-        let some = bindings::read_registry_entries(&answer)
-            .ok_or(RegistryError::NoRegistry { registry, call: "entries" })?;
+        let some = bindings::read_registry_entries(&answer).ok_or(RegistryError::NoRegistry {
+            registry,
+            call: "entries",
+        })?;
         let done = (some.len() as u64) < ENTRIES_PER_CALL;
         all.extend(some);
         if done {
@@ -59,8 +63,10 @@ pub async fn card(
     trainer: Address,
 ) -> Result<Option<Card>, RegistryError> {
     let answer = ask(node, registry, bindings::registry_entry(trainer), "entry").await?;
-    let entry = bindings::read_registry_entry(&answer)
-        .ok_or(RegistryError::NoRegistry { registry, call: "entry" })?;
+    let entry = bindings::read_registry_entry(&answer).ok_or(RegistryError::NoRegistry {
+        registry,
+        call: "entry",
+    })?;
     match entry {
         Some(entry) => card_of(node, registry, &entry).await,
         None => Ok(None),
@@ -79,8 +85,14 @@ pub async fn card_of(
     let (block, topics) = (entry.card_block, [events::REGISTERED_TOPIC]);
     let logs = node.logs(block, block, &[registry], &topics).await;
     let logs = logs.map_err(|source| RegistryError::Node { registry, source })?;
-    let registered = logs.iter().rev().filter_map(|log| events::registered(&log.log));
-    let card = registered.filter(|event| event.trainer == entry.trainer).map(|event| event.card).next();
+    let registered = logs
+        .iter()
+        .rev()
+        .filter_map(|log| events::registered(&log.log));
+    let card = registered
+        .filter(|event| event.trainer == entry.trainer)
+        .map(|event| event.card)
+        .next();
     let read = card.map(|card| Card::from_bytes(&card));
     Ok(match read {
         Some(Ok(card)) => Some(card),
@@ -100,7 +112,9 @@ async fn ask(
 ) -> Result<alloy_primitives::Bytes, RegistryError> {
     match node.call(registry, data, None).await {
         Ok(answer) if !answer.is_empty() => Ok(answer),
-        Ok(_) | Err(NodeError::Reverted { .. }) => Err(RegistryError::NoRegistry { registry, call }),
+        Ok(_) | Err(NodeError::Reverted { .. }) => {
+            Err(RegistryError::NoRegistry { registry, call })
+        }
         Err(source) => Err(RegistryError::Node { registry, source }),
     }
 }

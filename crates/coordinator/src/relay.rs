@@ -56,7 +56,11 @@ impl Relay {
             return Ok(());
         }
         let fees = self.node.fees().await?;
-        if self.options.max_gas_price.is_some_and(|most| fees.base + fees.priority > most) {
+        if self
+            .options
+            .max_gas_price
+            .is_some_and(|most| fees.base + fees.priority > most)
+        {
             tracing::debug!(base = fees.base, "gas is too dear to relay");
             return Ok(());
         }
@@ -89,11 +93,16 @@ impl Relay {
     /// The call that relays these, with as much gas as it needs.
     async fn prepare(&self, from: Address, chosen: &[&Submission]) -> Result<Call, NodeError> {
         let info = self.model.info();
-        let batches: Vec<SignedBatch> =
-            chosen.iter().map(|submission| submission.batch.clone()).collect();
+        let batches: Vec<SignedBatch> = chosen
+            .iter()
+            .map(|submission| submission.batch.clone())
+            .collect();
         let gas_per_batch = self.gas_per_batch(&batches).await?;
         let data = bindings::relay(&batches, gas_per_batch);
-        let gas = self.node.estimate(from, Some(info.trainer), U256::ZERO, data.clone()).await?;
+        let gas = self
+            .node
+            .estimate(from, Some(info.trainer), U256::ZERO, data.clone())
+            .await?;
         // What is true when it is included may cost a little more than what is true now.
         let gas_limit = (gas + gas / 8).min(TRANSACTION_GAS_LIMIT);
         Ok(Call {
@@ -113,7 +122,10 @@ impl Relay {
             return Ok(0);
         };
         let lesson = bindings::learn(&longest.items);
-        let gas = self.node.estimate(info.trainer, Some(info.classifier), U256::ZERO, lesson).await?;
+        let gas = self
+            .node
+            .estimate(info.trainer, Some(info.classifier), U256::ZERO, lesson)
+            .await?;
         Ok((2 * gas).min(TRANSACTION_GAS_LIMIT / 2))
     }
 
@@ -128,7 +140,13 @@ impl Relay {
         {
             let state = self.model.state();
             for submission in waiting {
-                let SignedBatch { author, nonce, deadline, max_deposit, .. } = submission.batch;
+                let SignedBatch {
+                    author,
+                    nonce,
+                    deadline,
+                    max_deposit,
+                    ..
+                } = submission.batch;
                 if now > deadline {
                     let price = state.trainer().price(1, now);
                     refused.push((submission.id, format!(
@@ -136,10 +154,13 @@ impl Relay {
                     )));
                     gone.push(submission);
                 } else if state.trainer().nonce_used(author, nonce) {
-                    refused.push((submission.id, format!(
-                        "its nonce {nonce} was used or cancelled; sign it anew with nonce {}",
-                        state.trainer().next_nonce(author)
-                    )));
+                    refused.push((
+                        submission.id,
+                        format!(
+                            "its nonce {nonce} was used or cancelled; sign it anew with nonce {}",
+                            state.trainer().next_nonce(author)
+                        ),
+                    ));
                     gone.push(submission);
                 } else {
                     rest.push(submission);
@@ -162,7 +183,9 @@ impl Relay {
         let block = self.model.state().cursor.block;
         self.store.refuse(self.model.id, block, refused).await?;
         for submission in gone {
-            self.model.pending.forget(submission.batch.author, submission.batch.nonce);
+            self.model
+                .pending
+                .forget(submission.batch.author, submission.batch.nonce);
         }
         metrics::counter!("cotrain_refused_total").increment(refused.len() as u64);
         Ok(())
@@ -170,7 +193,10 @@ impl Relay {
 
     /// Whether enough wait, or something has waited for long, or will be too late soon.
     fn is_due(&self, waiting: &[Submission], now: u64) -> bool {
-        let contributions: u32 = waiting.iter().map(|submission| submission.contributions).sum();
+        let contributions: u32 = waiting
+            .iter()
+            .map(|submission| submission.contributions)
+            .sum();
         let age = self.options.max_age.as_secs();
         contributions >= self.options.max_batch
             || waiting.iter().any(|submission| {
@@ -194,9 +220,12 @@ fn choose<'a>(
     let mut contributions = 0;
     for submission in waiting {
         let author = submission.batch.author;
-        let balance = left.entry(author).or_insert_with(|| trainer.balance(author));
+        let balance = left
+            .entry(author)
+            .or_insert_with(|| trainer.balance(author));
         // Alone, one may be longer than that.
-        let fits = contributions + submission.contributions <= most_contributions || chosen.is_empty();
+        let fits =
+            contributions + submission.contributions <= most_contributions || chosen.is_empty();
         let Some(rest) = balance.checked_sub(most(submission)).filter(|_| fits) else {
             continue;
         };
@@ -206,7 +235,10 @@ fn choose<'a>(
     }
     // Fewer are cheaper each, so that this ends with those who can pay for each other.
     loop {
-        let n: u64 = chosen.iter().map(|submission| u64::from(submission.contributions)).sum();
+        let n: u64 = chosen
+            .iter()
+            .map(|submission| u64::from(submission.contributions))
+            .sum();
         let price = trainer.price(n, now);
         let before = chosen.len();
         chosen.retain(|submission| submission.batch.max_deposit >= price);

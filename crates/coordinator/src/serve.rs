@@ -75,7 +75,9 @@ pub enum ServeError {
     #[error("the environment variable {0} is not set; it is to hold the key or its password")]
     NoVariable(String),
     /// A development key elsewhere than on a development chain.
-    #[error("`key.development` is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; use a keystore")]
+    #[error(
+        "`key.development` is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; use a keystore"
+    )]
     DevelopmentKey {
         /// The chain's id.
         found: u64,
@@ -125,10 +127,21 @@ pub async fn serve(
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), ServeError> {
-    let options = NodeOptions { timeout: config.node.timeout, retries: config.node.retries };
+    let options = NodeOptions {
+        timeout: config.node.timeout,
+        retries: config.node.retries,
+    };
     let node = Node::connect(&config.node.url, options).await?;
-    let key = config.key.as_ref().map(|source| read_key(source, node.chain_id())).transpose()?;
-    let section = if config.relay.is_some() { "relay" } else { "keep" };
+    let key = config
+        .key
+        .as_ref()
+        .map(|source| read_key(source, node.chain_id()))
+        .transpose()?;
+    let section = if config.relay.is_some() {
+        "relay"
+    } else {
+        "keep"
+    };
     if key.is_none() && (config.relay.is_some() || config.keep.is_some()) {
         return Err(ServeError::NoKey { section });
     }
@@ -137,14 +150,22 @@ pub async fn serve(
     }
     let store = Store::open(&config.database).await?;
     let sender = key.as_ref().map(Key::address);
-    let relay = config.relay.as_ref().zip(sender).map(|(relay, relayer)| RelayTerms {
-        relayer,
-        min_fee: relay.min_fee,
-        max_waiting: relay.max_waiting,
-    });
+    let relay = config
+        .relay
+        .as_ref()
+        .zip(sender)
+        .map(|(relay, relayer)| RelayTerms {
+            relayer,
+            min_fee: relay.min_fee,
+            max_waiting: relay.max_waiting,
+        });
     let keeper = config.keep.as_ref().and(sender);
     let coordinator = Coordinator::new(node, store, relay, keeper);
-    let house = Arc::new(House { config, coordinator: coordinator.clone(), key });
+    let house = Arc::new(House {
+        config,
+        coordinator: coordinator.clone(),
+        key,
+    });
     for trainer in house.wanted().await? {
         house.add(trainer).await?;
     }
@@ -191,7 +212,11 @@ impl House {
 
     async fn add(&self, trainer: Address) -> Result<Option<Arc<HostedModel>>, LocalError> {
         let named = self.config.models.contains(&trainer);
-        match self.coordinator.add_model(self.config.registry, trainer, self.config.from_block).await {
+        match self
+            .coordinator
+            .add_model(self.config.registry, trainer, self.config.from_block)
+            .await
+        {
             Ok(model) => Ok(Some(model)),
             // Anybody can register anything: only what the configuration names has to work.
             Err(LocalError::Model(error)) if !named => {
@@ -221,7 +246,9 @@ impl House {
                     leadership.resign().await;
                 }
                 Ok(None) => self.read_along(&stop).await,
-                Err(error) => tracing::error!(error = %with_sources(&error), "cannot find out who leads"),
+                Err(error) => {
+                    tracing::error!(error = %with_sources(&error), "cannot find out who leads")
+                }
             }
             pause(self.config.node.poll, &stop).await;
         }
@@ -272,7 +299,10 @@ impl House {
                 None
             }
         };
-        let (node, store) = (self.coordinator.node().clone(), self.coordinator.store().clone());
+        let (node, store) = (
+            self.coordinator.node().clone(),
+            self.coordinator.store().clone(),
+        );
         let mut follower = Follower::new(node, store, model, evaluation);
         let mut backoff = BACKOFF.0;
         while !term.is_cancelled() {
@@ -287,7 +317,10 @@ impl House {
                     }
                 }
                 Err(error) if error.is_transient() => {
-                    self.coordinator.vitals().node.store(false, Ordering::Relaxed);
+                    self.coordinator
+                        .vitals()
+                        .node
+                        .store(false, Ordering::Relaxed);
                     tracing::warn!(%trainer, error = %with_sources(&error), wait = ?backoff, "cannot follow now");
                     pause(backoff, &term).await;
                     backoff = (2 * backoff).min(BACKOFF.1);
@@ -296,7 +329,10 @@ impl House {
                     let why = with_sources(&error);
                     tracing::error!(%trainer, error = why, "cannot follow this model any further");
                     let stopped = &self.coordinator.vitals().stopped;
-                    stopped.write().unwrap_or_else(PoisonError::into_inner).insert(trainer, why);
+                    stopped
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(trainer, why);
                     return;
                 }
             }
@@ -323,7 +359,9 @@ impl House {
             .config
             .relay
             .as_ref()
-            .map_or((SELDOM * 6, 12), |relay| (relay.bump_after, relay.confirmations));
+            .map_or((SELDOM * 6, 12), |relay| {
+                (relay.bump_after, relay.confirmations)
+            });
         let (node, store) = (self.coordinator.node(), self.coordinator.store());
         let outbox = Outbox::open(node.clone(), store.clone(), key, bump_after, confirmations);
         let mut outbox = outbox.await?;
@@ -340,7 +378,14 @@ impl House {
                 for model in &models {
                     let (node, store) = (node.clone(), store.clone());
                     let (model, options) = (model.clone(), options.clone());
-                    Relay { node, store, model, options }.run(&mut outbox).await?;
+                    Relay {
+                        node,
+                        store,
+                        model,
+                        options,
+                    }
+                    .run(&mut outbox)
+                    .await?;
                 }
             }
             if let Some(options) = &self.config.keep
@@ -350,7 +395,14 @@ impl House {
                 for model in &models {
                     let (node, store) = (node.clone(), store.clone());
                     let (model, options) = (model.clone(), options.clone());
-                    Keeper { node, store, model, options }.run(&mut outbox).await?;
+                    Keeper {
+                        node,
+                        store,
+                        model,
+                        options,
+                    }
+                    .run(&mut outbox)
+                    .await?;
                 }
             }
             let waiting: usize = models.iter().map(|model| model.pending.len()).sum();
@@ -411,7 +463,10 @@ impl House {
         let data = load(&source, TEST_SHARE, TEST_SEED)?;
         let samples = TestSamples::new(&data, encoder, classes)
             .map_err(|source| ServeError::Encode { trainer, source })?;
-        Ok(Some(Evaluation { samples: Arc::new(samples), every: section.every.max(1) }))
+        Ok(Some(Evaluation {
+            samples: Arc::new(samples),
+            every: section.every.max(1),
+        }))
     }
 }
 
@@ -424,7 +479,10 @@ fn file_source(path: &Path, section: &EvaluateSection) -> Source {
     let train = path.to_owned();
     let name = path.to_string_lossy();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let format = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
+    let format = match Path::new(name)
+        .extension()
+        .and_then(|extension| extension.to_str())
+    {
         Some("csv") => TableFormat::Csv,
         Some("tsv") => TableFormat::Tsv,
         _ => return Source::Libsvm { train, test: None },
@@ -439,7 +497,8 @@ fn file_source(path: &Path, section: &EvaluateSection) -> Source {
 }
 
 fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
-    let variable = |name: &String| std::env::var(name).map_err(|_| ServeError::NoVariable(name.clone()));
+    let variable =
+        |name: &String| std::env::var(name).map_err(|_| ServeError::NoVariable(name.clone()));
     Ok(match source {
         KeySource::Development(index) if chain_id == DEVELOPMENT_CHAIN => Key::development(*index),
         KeySource::Development(_) => return Err(ServeError::DevelopmentKey { found: chain_id }),
@@ -448,9 +507,11 @@ fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
             let password = match password {
                 Password::Variable(name) => variable(name)?,
                 Password::File(file) => {
-                    let text = std::fs::read_to_string(file).map_err(|source| {
-                        ServeError::Password { from: file.display().to_string(), source }
-                    })?;
+                    let text =
+                        std::fs::read_to_string(file).map_err(|source| ServeError::Password {
+                            from: file.display().to_string(),
+                            source,
+                        })?;
                     text.lines().next().unwrap_or_default().to_owned()
                 }
             };

@@ -96,14 +96,18 @@ impl State {
     /// [`TakeError`]; the state is of no use then.
     pub(crate) fn take(&mut self, log: Log, taken: &mut Taken) -> Result<(), TakeError> {
         let trainer = self.trainer.address();
-        let chain = ChainLog { address: trainer, data: log.data.clone() };
+        let chain = ChainLog {
+            address: trainer,
+            data: log.data.clone(),
+        };
         if let Some(event) = TrainerEvent::decode(&chain) {
-            self.take_event(event, &log, taken).map_err(|source| TakeError {
-                trainer,
-                block: log.block,
-                index: log.index,
-                source,
-            })?;
+            self.take_event(event, &log, taken)
+                .map_err(|source| TakeError {
+                    trainer,
+                    block: log.block,
+                    index: log.index,
+                    source,
+                })?;
             taken.logs.push(log);
         }
         Ok(())
@@ -117,13 +121,19 @@ impl State {
     ) -> Result<(), Contradiction> {
         match event {
             TrainerEvent::Contributed(e) => {
-                let parts = vec![Added { author: e.author, items: &e.items, signed: None }];
+                let parts = vec![Added {
+                    author: e.author,
+                    items: &e.items,
+                    signed: None,
+                }];
                 self.add(e.batch, e.deposit, e.time, parts, None, log, &[None], taken)
             }
             TrainerEvent::Relayed(e) => self.relayed(&e, log, taken),
             TrainerEvent::Refunded(paid) => self.claimed(ClaimKind::Refund, &paid, log, taken),
             TrainerEvent::Reported(paid) => self.claimed(ClaimKind::Report, &paid, log, taken),
-            TrainerEvent::ClaimedLate(paid) => self.claimed(ClaimKind::LateClaim, &paid, log, taken),
+            TrainerEvent::ClaimedLate(paid) => {
+                self.claimed(ClaimKind::LateClaim, &paid, log, taken)
+            }
             TrainerEvent::Skipped(e) => {
                 taken.skips.push(Skip {
                     author: e.author,
@@ -135,22 +145,34 @@ impl State {
                 Ok(())
             }
             TrainerEvent::ClaimSkipped(_) => Ok(()),
-            TrainerEvent::Deposited(e) => {
-                self.trainer.apply(&Fact::Deposited { account: e.account, amount: e.amount })
-            }
-            TrainerEvent::Withdrawn(e) => {
-                self.trainer.apply(&Fact::Withdrawn { account: e.account, amount: e.amount })
-            }
-            TrainerEvent::NoncesCancelled(e) => {
-                self.trainer.apply(&Fact::NoncesCancelled { account: e.account, last: e.last })
-            }
+            TrainerEvent::Deposited(e) => self.trainer.apply(&Fact::Deposited {
+                account: e.account,
+                amount: e.amount,
+            }),
+            TrainerEvent::Withdrawn(e) => self.trainer.apply(&Fact::Withdrawn {
+                account: e.account,
+                amount: e.amount,
+            }),
+            TrainerEvent::NoncesCancelled(e) => self.trainer.apply(&Fact::NoncesCancelled {
+                account: e.account,
+                last: e.last,
+            }),
         }
     }
 
-    fn relayed(&mut self, event: &Relayed, log: &Log, taken: &mut Taken) -> Result<(), Contradiction> {
+    fn relayed(
+        &mut self,
+        event: &Relayed,
+        log: &Log,
+        taken: &mut Taken,
+    ) -> Result<(), Contradiction> {
         let domain = self.trainer.domain();
         let part = |batch: &'_ RelayedBatch| signed(batch).signing_hash(&domain);
-        let ids: Vec<_> = event.batches.iter().map(|batch| Some(part(batch))).collect();
+        let ids: Vec<_> = event
+            .batches
+            .iter()
+            .map(|batch| Some(part(batch)))
+            .collect();
         let mut position = event.batch;
         for (batch, id) in event.batches.iter().zip(&ids) {
             taken.inclusions.push(Inclusion {
@@ -169,11 +191,23 @@ impl State {
             signed: Some((batch.nonce, batch.fee)),
         });
         let (batch, deposit, time) = (event.batch, event.deposit, event.time);
-        self.add(batch, deposit, time, parts.collect(), Some(event.relayer), log, &ids, taken)
+        self.add(
+            batch,
+            deposit,
+            time,
+            parts.collect(),
+            Some(event.relayer),
+            log,
+            &ids,
+            taken,
+        )
     }
 
     /// `ids` are those of the signed batches, one a part.
-    #[expect(clippy::too_many_arguments, reason = "they are the fields of two events")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the fields of two events"
+    )]
     fn add(
         &mut self,
         batch: u64,
@@ -208,7 +242,13 @@ impl State {
                 position += 1;
             }
         }
-        self.trainer.apply(&Fact::Added { batch, deposit, time, parts, relayer })
+        self.trainer.apply(&Fact::Added {
+            batch,
+            deposit,
+            time,
+            parts,
+            relayer,
+        })
     }
 
     fn claimed(
@@ -218,17 +258,42 @@ impl State {
         log: &Log,
         taken: &mut Taken,
     ) -> Result<(), Contradiction> {
-        let &Paid { position, to, amount } = paid;
-        let open = self.open.entry(position).or_insert(Open { deposit: amount, taken: 0 });
+        let &Paid {
+            position,
+            to,
+            amount,
+        } = paid;
+        let open = self.open.entry(position).or_insert(Open {
+            deposit: amount,
+            taken: 0,
+        });
         open.taken = open.taken.saturating_add(amount);
-        let Open { deposit, taken: gone } = *open;
+        let Open {
+            deposit,
+            taken: gone,
+        } = *open;
         let (fact, settled) = match kind {
-            ClaimKind::Refund => (Fact::Refunded { position, author: to, amount }, Settled::Refunded),
+            ClaimKind::Refund => (
+                Fact::Refunded {
+                    position,
+                    author: to,
+                    amount,
+                },
+                Settled::Refunded,
+            ),
             ClaimKind::LateClaim => (Fact::ClaimedLate { position, amount }, Settled::ClaimedLate),
             ClaimKind::Report => {
-                let fact = Fact::Reported { position, deposit, reporter: to, amount };
-                let settled =
-                    if gone >= deposit { Settled::TakenByReports } else { Settled::Reported };
+                let fact = Fact::Reported {
+                    position,
+                    deposit,
+                    reporter: to,
+                    amount,
+                };
+                let settled = if gone >= deposit {
+                    Settled::TakenByReports
+                } else {
+                    Settled::Reported
+                };
                 (fact, settled)
             }
         };

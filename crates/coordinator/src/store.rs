@@ -28,7 +28,9 @@ pub(crate) use self::{
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened.
-    #[error("cannot open the database {url}; a path of a SQLite file or a postgres:// URL is wanted")]
+    #[error(
+        "cannot open the database {url}; a path of a SQLite file or a postgres:// URL is wanted"
+    )]
     Open {
         /// Without a password.
         url: String,
@@ -36,13 +38,17 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The tables cannot be brought to this version's form.
-    #[error("cannot bring the tables of the database to the form of this version; was it made by a later one?")]
+    #[error(
+        "cannot bring the tables of the database to the form of this version; was it made by a later one?"
+    )]
     Migrate(#[source] sqlx::migrate::MigrateError),
     /// A statement failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
     /// Something stored is not of its form.
-    #[error("the database holds {what}, which is not of its form; restore it from a backup, or index again into an empty one")]
+    #[error(
+        "the database holds {what}, which is not of its form; restore it from a backup, or index again into an empty one"
+    )]
     Malformed {
         /// What, in words.
         what: &'static str,
@@ -92,14 +98,20 @@ impl Store {
                 Ok(())
             })
         });
-        if let Some(folder) = Path::new(database).parent().filter(|_| kind == Kind::Sqlite) {
+        if let Some(folder) = Path::new(database)
+            .parent()
+            .filter(|_| kind == Kind::Sqlite)
+        {
             // Where it cannot be made, opening says so.
             let _ = std::fs::create_dir_all(folder);
         }
-        let pool = options.connect(&url).await.map_err(|source| StoreError::Open {
-            url: without_password(database),
-            source,
-        })?;
+        let pool = options
+            .connect(&url)
+            .await
+            .map_err(|source| StoreError::Open {
+                url: without_password(database),
+                source,
+            })?;
         let store = Self { pool, kind };
         store.migrate().await?;
         Ok(store)
@@ -233,7 +245,8 @@ fn wei(row: &AnyRow, column: usize) -> Result<u128, StoreError> {
 }
 
 fn number(row: &AnyRow, column: usize) -> Result<u64, StoreError> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StoreError::Malformed { what: "a number" })
+    u64::try_from(row.try_get::<i64, _>(column)?)
+        .map_err(|_| StoreError::Malformed { what: "a number" })
 }
 
 fn number_option(row: &AnyRow, column: usize) -> Result<Option<u64>, StoreError> {

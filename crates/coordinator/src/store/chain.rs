@@ -95,7 +95,10 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         row.map(|row| {
-            let cursor = Cursor { block: number(&row, 1)?, hash: hash(&row, 2)? };
+            let cursor = Cursor {
+                block: number(&row, 1)?,
+                hash: hash(&row, 2)?,
+            };
             Ok((ModelId(row.try_get(0)?), cursor, number(&row, 3)?))
         })
         .transpose()
@@ -158,7 +161,14 @@ impl Store {
         insert_contributions(&mut writing, model, &taken.contributions).await?;
         insert_claims(&mut writing, model, &taken.claims).await?;
         for claim in &taken.claims {
-            settle(&mut writing, model, claim.position, claim.settled, claim.taken).await?;
+            settle(
+                &mut writing,
+                model,
+                claim.position,
+                claim.settled,
+                claim.taken,
+            )
+            .await?;
         }
         for inclusion in &taken.inclusions {
             include(&mut writing, model, inclusion).await?;
@@ -168,17 +178,27 @@ impl Store {
         }
         insert_accuracy(&mut writing, model, &taken.accuracy).await?;
         let blocks = taken.blocks.iter().flat_map(|(number, hash)| {
-            [Value::Int(model.0), (*number).into(), hash.as_slice().into()]
+            [
+                Value::Int(model.0),
+                (*number).into(),
+                hash.as_slice().into(),
+            ]
         });
-        values::insert(&mut writing, "blocks (model, number, hash)", 3, blocks.collect()).await?;
+        values::insert(
+            &mut writing,
+            "blocks (model, number, hash)",
+            3,
+            blocks.collect(),
+        )
+        .await?;
         sqlx::query(
             "DELETE FROM blocks WHERE model = $1 AND number < $2 \
              AND number > (SELECT from_block FROM models WHERE id = $1)",
         )
-            .bind(model.0)
-            .bind(int(last.saturating_sub(RECENT_BLOCKS)))
-            .execute(&mut *writing)
-            .await?;
+        .bind(model.0)
+        .bind(int(last.saturating_sub(RECENT_BLOCKS)))
+        .execute(&mut *writing)
+        .await?;
         sqlx::query("UPDATE models SET block = $2, block_hash = $3 WHERE id = $1")
             .bind(model.0)
             .bind(int(last))
@@ -191,14 +211,18 @@ impl Store {
 
     /// The blocks that are known, from the highest one down.
     pub(crate) async fn known_blocks(&self, model: ModelId) -> Result<Vec<Cursor>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT number, hash FROM blocks WHERE model = $1 ORDER BY number DESC",
-        )
-        .bind(model.0)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows =
+            sqlx::query("SELECT number, hash FROM blocks WHERE model = $1 ORDER BY number DESC")
+                .bind(model.0)
+                .fetch_all(&self.pool)
+                .await?;
         rows.iter()
-            .map(|row| Ok(Cursor { block: number(row, 0)?, hash: hash(row, 1)? }))
+            .map(|row| {
+                Ok(Cursor {
+                    block: number(row, 0)?,
+                    hash: hash(row, 1)?,
+                })
+            })
             .collect()
     }
 
@@ -244,7 +268,14 @@ impl Store {
         .bind(fork.hash.to_vec())
         .execute(&mut *writing)
         .await?;
-        note(&mut writing, model, fork.block, "rolled-back", &serde_json::json!({})).await?;
+        note(
+            &mut writing,
+            model,
+            fork.block,
+            "rolled-back",
+            &serde_json::json!({}),
+        )
+        .await?;
         writing.commit().await?;
         Ok(())
     }
@@ -265,7 +296,9 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, read_log(row, 1)?))).collect()
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, read_log(row, 1)?)))
+            .collect()
     }
 }
 
@@ -273,7 +306,10 @@ impl Store {
 pub(super) fn read_log(row: &AnyRow, first: usize) -> Result<Log, StoreError> {
     let topics: Vec<u8> = row.try_get(first + 3)?;
     let data: Vec<u8> = row.try_get(first + 4)?;
-    let topics = topics.chunks(32).map(|topic| B256::right_padding_from(topic)).collect();
+    let topics = topics
+        .chunks(32)
+        .map(|topic| B256::right_padding_from(topic))
+        .collect();
     Ok(Log {
         block: number(row, first)?,
         index: number(row, first + 1)?,
@@ -282,7 +318,11 @@ pub(super) fn read_log(row: &AnyRow, first: usize) -> Result<Log, StoreError> {
     })
 }
 
-async fn insert_logs(writing: &mut Writing, model: ModelId, logs: &[Log]) -> Result<(), StoreError> {
+async fn insert_logs(
+    writing: &mut Writing,
+    model: ModelId,
+    logs: &[Log],
+) -> Result<(), StoreError> {
     let values = logs.iter().flat_map(|log| {
         let topics: Vec<u8> = log.data.topics().iter().flatten().copied().collect();
         [
@@ -326,7 +366,11 @@ async fn insert_contributions(
     values::insert(writing, into, 13, values.collect()).await
 }
 
-async fn insert_claims(writing: &mut Writing, model: ModelId, claims: &[Claim]) -> Result<(), StoreError> {
+async fn insert_claims(
+    writing: &mut Writing,
+    model: ModelId,
+    claims: &[Claim],
+) -> Result<(), StoreError> {
     let values = claims.iter().flat_map(|claim| {
         [
             Value::Int(model.0),
@@ -339,7 +383,8 @@ async fn insert_claims(writing: &mut Writing, model: ModelId, claims: &[Claim]) 
             claim.transaction.as_slice().into(),
         ]
     });
-    let into = "claims (model, block, log_index, position, kind, account, amount, transaction_hash)";
+    let into =
+        "claims (model, block, log_index, position, kind, account, amount, transaction_hash)";
     values::insert(writing, into, 8, values.collect()).await
 }
 
@@ -376,13 +421,15 @@ async fn settle(
     settled: Settled,
     taken: u128,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE contributions SET settled = $3, taken = $4 WHERE model = $1 AND position = $2")
-        .bind(model.0)
-        .bind(int(position))
-        .bind(settled_code(settled))
-        .bind(taken.to_be_bytes().to_vec())
-        .execute(&mut **writing)
-        .await?;
+    sqlx::query(
+        "UPDATE contributions SET settled = $3, taken = $4 WHERE model = $1 AND position = $2",
+    )
+    .bind(model.0)
+    .bind(int(position))
+    .bind(settled_code(settled))
+    .bind(taken.to_be_bytes().to_vec())
+    .execute(&mut **writing)
+    .await?;
     Ok(())
 }
 
@@ -402,10 +449,21 @@ async fn settled_by_claims(
     for row in &rows {
         taken = taken.saturating_add(wei(row, 1)?);
     }
-    Ok((if rows.is_empty() { Settled::Open } else { Settled::Reported }, taken))
+    Ok((
+        if rows.is_empty() {
+            Settled::Open
+        } else {
+            Settled::Reported
+        },
+        taken,
+    ))
 }
 
-async fn include(writing: &mut Writing, model: ModelId, included: &Inclusion) -> Result<(), StoreError> {
+async fn include(
+    writing: &mut Writing,
+    model: ModelId,
+    included: &Inclusion,
+) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE submissions SET state = 2, transaction_hash = $2, block = $3, position = $4, reason = NULL \
          WHERE id = $1",
@@ -416,7 +474,10 @@ async fn include(writing: &mut Writing, model: ModelId, included: &Inclusion) ->
     .bind(int(included.position))
     .execute(&mut **writing)
     .await?;
-    let reason = format!("its nonce {} was used by another signed batch; sign it with the next one", included.nonce);
+    let reason = format!(
+        "its nonce {} was used by another signed batch; sign it with the next one",
+        included.nonce
+    );
     sqlx::query(
         "UPDATE submissions SET state = 3, reason = $5 \
          WHERE model = $1 AND author = $2 AND nonce = $3 AND id <> $4 AND state < 2",
@@ -492,7 +553,11 @@ pub(super) fn read_settled(code: i64) -> Result<Settled, StoreError> {
         2 => Settled::Refunded,
         3 => Settled::TakenByReports,
         4 => Settled::ClaimedLate,
-        _ => return Err(StoreError::Malformed { what: "a settlement" }),
+        _ => {
+            return Err(StoreError::Malformed {
+                what: "a settlement",
+            });
+        }
     })
 }
 

@@ -73,11 +73,13 @@ impl Store {
         let id: i64 = row.try_get(0)?;
         insert_attempt(&mut writing, id, attempt).await?;
         for submission in submissions {
-            sqlx::query("UPDATE submissions SET state = 1, outbox = $2 WHERE id = $1 AND state = 0")
-                .bind(submission.to_vec())
-                .bind(id)
-                .execute(&mut *writing)
-                .await?;
+            sqlx::query(
+                "UPDATE submissions SET state = 1, outbox = $2 WHERE id = $1 AND state = 0",
+            )
+            .bind(submission.to_vec())
+            .bind(id)
+            .execute(&mut *writing)
+            .await?;
         }
         writing.commit().await?;
         Ok(id)
@@ -130,7 +132,11 @@ impl Store {
     }
 
     /// The nonce after the last one that was given away on this chain.
-    pub(crate) async fn next_nonce(&self, chain_id: u64, sender: Address) -> Result<u64, StoreError> {
+    pub(crate) async fn next_nonce(
+        &self,
+        chain_id: u64,
+        sender: Address,
+    ) -> Result<u64, StoreError> {
         let row = sqlx::query(
             "SELECT MAX(t.nonce) FROM transactions t JOIN models m ON m.id = t.model \
              WHERE t.sender = $1 AND m.chain_id = $2 AND t.state < 3",
@@ -148,11 +154,13 @@ impl Store {
         model: ModelId,
         purpose: &'static str,
     ) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 FROM transactions WHERE model = $1 AND purpose = $2 AND state = 0 LIMIT 1")
-            .bind(model.0)
-            .bind(purpose)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row = sqlx::query(
+            "SELECT 1 FROM transactions WHERE model = $1 AND purpose = $2 AND state = 0 LIMIT 1",
+        )
+        .bind(model.0)
+        .bind(purpose)
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(row.is_some())
     }
 
@@ -186,10 +194,12 @@ impl Store {
     /// Another branch of the chain does not have it.
     pub(crate) async fn set_sent(&self, id: i64) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
-        sqlx::query("UPDATE transactions SET state = 0, block = NULL, gas_used = NULL WHERE id = $1")
-            .bind(id)
-            .execute(&mut *writing)
-            .await?;
+        sqlx::query(
+            "UPDATE transactions SET state = 0, block = NULL, gas_used = NULL WHERE id = $1",
+        )
+        .bind(id)
+        .execute(&mut *writing)
+        .await?;
         writing.commit().await?;
         Ok(())
     }
@@ -252,7 +262,11 @@ impl Store {
                     1 => "included",
                     2 => "final",
                     3 => "replaced",
-                    _ => return Err(StoreError::Malformed { what: "the state of a transaction" }),
+                    _ => {
+                        return Err(StoreError::Malformed {
+                            what: "the state of a transaction",
+                        });
+                    }
                 },
                 block: number_option(&row, 6)?,
                 gas_used: number_option(&row, 7)?,
@@ -263,7 +277,11 @@ impl Store {
     }
 }
 
-async fn insert_attempt(writing: &mut super::Writing, id: i64, attempt: &Attempt) -> Result<(), StoreError> {
+async fn insert_attempt(
+    writing: &mut super::Writing,
+    id: i64,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO attempts (transaction_id, hash, raw, max_fee, priority_fee, sent) VALUES ($1, $2, $3, $4, $5, $6)",
     )

@@ -33,7 +33,11 @@ impl Store {
         }
         if let Some(open) = filter.open {
             // Spelt as the index spells it.
-            conditions += if open { " AND settled < 2" } else { " AND settled >= 2" };
+            conditions += if open {
+                " AND settled < 2"
+            } else {
+                " AND settled >= 2"
+            };
         }
         if filter.author.is_some() {
             conditions += " AND author = $4";
@@ -96,7 +100,11 @@ impl Store {
         author: Option<Address>,
         page: Page,
     ) -> Result<Vec<ContributionRow>, StoreError> {
-        let of = if author.is_some() { "AND author = $5" } else { "" };
+        let of = if author.is_some() {
+            "AND author = $5"
+        } else {
+            ""
+        };
         let statement = format!(
             "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND settled < {closed} AND position > $2 \
              AND time <= $3 {of} ORDER BY position LIMIT $4",
@@ -182,7 +190,10 @@ impl Store {
         let Some(last) = row.try_get::<Option<i64>, _>(0)? else {
             return Ok(None);
         };
-        let page = Page { after: Some(last - 1), limit: 1 };
+        let page = Page {
+            after: Some(last - 1),
+            limit: 1,
+        };
         Ok(self.accuracy(model, page).await?.pop())
     }
 
@@ -192,7 +203,11 @@ impl Store {
         model: Option<ModelId>,
         page: Page,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let of = if model.is_some() { "AND e.model = $3" } else { "" };
+        let of = if model.is_some() {
+            "AND e.model = $3"
+        } else {
+            ""
+        };
         let statement = format!(
             "SELECT e.id, m.trainer, e.kind, e.detail, e.block, e.log_index, e.transaction_hash, e.topics, e.data \
              FROM events e JOIN models m ON m.id = e.model WHERE e.id > $1 {of} ORDER BY e.id LIMIT $2"
@@ -209,7 +224,9 @@ impl Store {
 
     /// The id of the last change; 0 where there is none.
     pub(crate) async fn last_event(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query("SELECT MAX(id) FROM events").fetch_one(&self.pool).await?;
+        let row = sqlx::query("SELECT MAX(id) FROM events")
+            .fetch_one(&self.pool)
+            .await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.unwrap_or_default())
     }
 }
@@ -233,9 +250,13 @@ fn read_event(row: &AnyRow) -> Result<EventRow, StoreError> {
         });
     }
     let log = read_log(row, 4)?;
-    let chain = ChainLog { address: trainer, data: log.data };
-    let event =
-        TrainerEvent::decode(&chain).ok_or(StoreError::Malformed { what: "a log of no trainer" })?;
+    let chain = ChainLog {
+        address: trainer,
+        data: log.data,
+    };
+    let event = TrainerEvent::decode(&chain).ok_or(StoreError::Malformed {
+        what: "a log of no trainer",
+    })?;
     let (kind, account, position, detail) = describe(&event);
     Ok(EventRow {
         id,
@@ -254,7 +275,8 @@ fn describe(event: &TrainerEvent) -> (&'static str, Option<Address>, Option<u64>
     let wei = |amount: u128| json!({ "amount": amount.to_string() });
     match event {
         TrainerEvent::Contributed(e) => {
-            let detail = json!({ "deposit": e.deposit.to_string(), "time": e.time, "items": e.items });
+            let detail =
+                json!({ "deposit": e.deposit.to_string(), "time": e.time, "items": e.items });
             ("contributed", Some(e.author), Some(e.batch), detail)
         }
         TrainerEvent::Relayed(e) => {
@@ -271,19 +293,27 @@ fn describe(event: &TrainerEvent) -> (&'static str, Option<Address>, Option<u64>
             let detail = json!({ "nonce": e.nonce, "reason": e.reason.to_string() });
             ("skipped", Some(e.author), None, detail)
         }
-        TrainerEvent::ClaimSkipped(e) => {
-            ("claim-skipped", None, Some(e.position), json!({ "reason": e.reason.to_string() }))
-        }
+        TrainerEvent::ClaimSkipped(e) => (
+            "claim-skipped",
+            None,
+            Some(e.position),
+            json!({ "reason": e.reason.to_string() }),
+        ),
         TrainerEvent::Refunded(e) => ("refunded", Some(e.to), Some(e.position), wei(e.amount)),
         TrainerEvent::Reported(e) => ("reported", Some(e.to), Some(e.position), wei(e.amount)),
-        TrainerEvent::ClaimedLate(e) => ("claimed-late", Some(e.to), Some(e.position), wei(e.amount)),
+        TrainerEvent::ClaimedLate(e) => {
+            ("claimed-late", Some(e.to), Some(e.position), wei(e.amount))
+        }
         TrainerEvent::Deposited(e) => ("deposited", Some(e.account), None, wei(e.amount)),
         TrainerEvent::Withdrawn(e) => {
             let detail = json!({ "amount": e.amount.to_string(), "to": e.to });
             ("withdrawn", Some(e.account), None, detail)
         }
-        TrainerEvent::NoncesCancelled(e) => {
-            ("nonces-cancelled", Some(e.account), None, json!({ "last": e.last }))
-        }
+        TrainerEvent::NoncesCancelled(e) => (
+            "nonces-cancelled",
+            Some(e.account),
+            None,
+            json!({ "last": e.last }),
+        ),
     }
 }

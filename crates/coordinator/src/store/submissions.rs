@@ -36,7 +36,9 @@ impl Store {
         let mut writing = self.write().await?;
         let width = 12;
         let places = |row: usize| {
-            let places: Vec<_> = (1..=width).map(|place| format!("${}", row * width + place)).collect();
+            let places: Vec<_> = (1..=width)
+                .map(|place| format!("${}", row * width + place))
+                .collect();
             format!("({})", places.join(","))
         };
         let rows: Vec<_> = (0..submissions.len()).map(places).collect();
@@ -63,8 +65,10 @@ impl Store {
                 .bind(0_i64);
         }
         let inserted = query.fetch_all(&mut *writing).await?;
-        let mut inserted: HashSet<B256> =
-            inserted.iter().map(|row| hash(row, 0)).collect::<Result<_, _>>()?;
+        let mut inserted: HashSet<B256> = inserted
+            .iter()
+            .map(|row| hash(row, 0))
+            .collect::<Result<_, _>>()?;
         let mut outcomes = Vec::with_capacity(submissions.len());
         for (_, submission) in submissions {
             // The same one twice in one go: the first is new.
@@ -75,7 +79,11 @@ impl Store {
                     .bind(submission.id.to_vec())
                     .fetch_optional(&mut *writing)
                     .await?;
-                if known.is_some() { Inserted::Known } else { Inserted::Conflict }
+                if known.is_some() {
+                    Inserted::Known
+                } else {
+                    Inserted::Conflict
+                }
             });
         }
         writing.commit().await?;
@@ -84,8 +92,9 @@ impl Store {
 
     /// What became of a batch.
     pub(crate) async fn submission(&self, id: B256) -> Result<Option<Submission>, StoreError> {
-        let statement =
-            format!("SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model WHERE s.id = $1");
+        let statement = format!(
+            "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model WHERE s.id = $1"
+        );
         let row = sqlx::query(AssertSqlSafe(statement))
             .bind(id.to_vec())
             .fetch_optional(&self.pool)
@@ -122,7 +131,11 @@ impl Store {
         author: Option<Address>,
         page: Page,
     ) -> Result<Vec<(i64, Submission)>, StoreError> {
-        let of = if author.is_some() { "AND s.author = $4" } else { "" };
+        let of = if author.is_some() {
+            "AND s.author = $4"
+        } else {
+            ""
+        };
         let statement = format!(
             "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model \
              WHERE s.model = $1 AND s.seq > $2 {of} ORDER BY s.seq LIMIT $3"
@@ -138,7 +151,10 @@ impl Store {
         for row in query.fetch_all(&self.pool).await? {
             all.push(self.with_attempt(self.read_submission(&row)?).await?);
         }
-        Ok(all.into_iter().map(|(seq, submission, _)| (seq, submission)).collect())
+        Ok(all
+            .into_iter()
+            .map(|(seq, submission, _)| (seq, submission))
+            .collect())
     }
 
     /// Those that wait, or are on their way, for a model, in order; with the transaction that they are in.
@@ -188,8 +204,9 @@ impl Store {
     }
 
     fn read_submission(&self, row: &AnyRow) -> Result<(i64, Submission, Option<i64>), StoreError> {
-        let contributions = u32::try_from(number(row, 10)?)
-            .map_err(|_| StoreError::Malformed { what: "a number of contributions" })?;
+        let contributions = u32::try_from(number(row, 10)?).map_err(|_| StoreError::Malformed {
+            what: "a number of contributions",
+        })?;
         let progress = match row.try_get::<i64, _>(12)? {
             0 => Progress::Waiting,
             1 => Progress::Sent { transaction: None },
@@ -201,7 +218,11 @@ impl Store {
             3 => Progress::Refused {
                 reason: row.try_get::<Option<String>, _>(16)?.unwrap_or_default(),
             },
-            _ => return Err(StoreError::Malformed { what: "the state of a signed batch" }),
+            _ => {
+                return Err(StoreError::Malformed {
+                    what: "the state of a signed batch",
+                });
+            }
         };
         let submission = Submission {
             id: hash(row, 1)?,
@@ -228,7 +249,11 @@ impl Store {
         (seq, mut submission, outbox): (i64, Submission, Option<i64>),
     ) -> Result<(i64, Submission, Option<i64>), StoreError> {
         if let (Progress::Sent { transaction }, Some(outbox)) = (&mut submission.progress, outbox) {
-            *transaction = self.attempts(outbox).await?.last().map(|attempt| attempt.hash);
+            *transaction = self
+                .attempts(outbox)
+                .await?
+                .last()
+                .map(|attempt| attempt.hash);
         }
         Ok((seq, submission, outbox))
     }
@@ -273,7 +298,9 @@ impl Store {
         .bind(int(now))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((read_delegation(row)?, row.try_get(3)?))).collect()
+        rows.iter()
+            .map(|row| Ok((read_delegation(row)?, row.try_get(3)?)))
+            .collect()
     }
 
     /// What one account allows the keeper.

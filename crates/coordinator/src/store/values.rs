@@ -12,9 +12,6 @@ const MOST_VALUES: usize = 30_000;
 pub(super) enum Value {
     Int(i64),
     Bytes(Vec<u8>),
-    Text(Option<&'static str>),
-    Long(Option<String>),
-    OptionalInt(Option<i64>),
     OptionalBytes(Option<Vec<u8>>),
 }
 
@@ -54,7 +51,9 @@ pub(super) async fn insert(
         let some: Vec<_> = values.by_ref().take(most).collect();
         let rows = some.len() / width;
         let row = |row: usize| {
-            let places: Vec<_> = (1..=width).map(|place| format!("${}", row * width + place)).collect();
+            let places: Vec<_> = (1..=width)
+                .map(|place| format!("${}", row * width + place))
+                .collect();
             format!("({})", places.join(","))
         };
         let rows: Vec<_> = (0..rows).map(row).collect();
@@ -75,9 +74,6 @@ fn bind<'q>(
     match value {
         Value::Int(value) => query.bind(value),
         Value::Bytes(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-        Value::Long(value) => query.bind(value),
-        Value::OptionalInt(value) => query.bind(value),
         Value::OptionalBytes(value) => query.bind(value),
     }
 }
