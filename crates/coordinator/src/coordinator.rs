@@ -373,11 +373,14 @@ impl Coordinator {
                 let known = known.ok_or(StoreError::Malformed {
                     what: "no signed batch that is known",
                 })?;
-                if matches!(
-                    known.progress,
-                    Progress::Included { .. } | Progress::Refused { .. }
-                ) {
-                    model.pending.forget(author, nonce);
+                match known.progress {
+                    Progress::Waiting | Progress::Sent { .. } => {}
+                    Progress::Included { .. } => model.pending.forget(author, nonce),
+                    // What was wrong with it is not any more.
+                    Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
+                        return Ok(submission);
+                    }
+                    Progress::Refused { .. } => model.pending.forget(author, nonce),
                 }
                 Ok(known)
             }
