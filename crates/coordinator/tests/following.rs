@@ -3,14 +3,24 @@
 use cotrain_bindings as bindings;
 use cotrain_chain::keys::Key;
 use cotrain_coordinator::rows::{ClaimKind, ContributionFilter, Page, Settled};
-use cotrain_test_support::{Stage, assert_same};
+use cotrain_test_support::{Postgres, Stage, assert_same};
 
 #[tokio::test]
 async fn everything_that_happens_is_followed() {
-    let stage = Stage::new().await;
+    follow_everything(&Stage::new().await, ["one.db", "two.db"]).await;
+}
+
+#[tokio::test]
+async fn everything_that_happens_is_followed_with_postgres() {
+    let postgres = Postgres::start();
+    let [one, two] = ["one", "two"].map(|name| postgres.database(name));
+    follow_everything(&Stage::new().await, [&one, &two]).await;
+}
+
+async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
     let [anna, ben, cleo] = [1, 2, 3].map(Key::development);
-    let follower = stage.follow("one.db").await;
-    assert_same(&stage, &follower, &[&anna]).await;
+    let follower = stage.follow(one).await;
+    assert_same(stage, &follower, &[&anna]).await;
 
     stage.contribute(&anna, 1, &[1, 2, 3]).await;
     stage.contribute(&ben, 1, &[4, 5]).await;
@@ -32,7 +42,7 @@ async fn everything_that_happens_is_followed() {
         )
         .await;
     follower.catch_up().await.expect("followed");
-    assert_same(&stage, &follower, &[&anna, &ben, &cleo]).await;
+    assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
     assert_eq!(
         follower
             .model(stage.trainer)
@@ -75,7 +85,7 @@ async fn everything_that_happens_is_followed() {
         .expect("claims");
     stage.refund(&anna, &claims).await;
     follower.catch_up().await.expect("followed");
-    assert_same(&stage, &follower, &[&anna, &ben, &cleo]).await;
+    assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
     let row = follower
         .contribution(stage.trainer, refunds[0])
         .await
@@ -87,10 +97,10 @@ async fn everything_that_happens_is_followed() {
     );
 
     // Another database, from nothing, comes to the same; so does the first one, opened again.
-    let anew = stage.follow("two.db").await;
-    assert_same(&stage, &anew, &[&anna, &ben, &cleo]).await;
-    let again = stage.follow("one.db").await;
-    assert_same(&stage, &again, &[&anna, &ben, &cleo]).await;
+    let anew = stage.follow(two).await;
+    assert_same(stage, &anew, &[&anna, &ben, &cleo]).await;
+    let again = stage.follow(one).await;
+    assert_same(stage, &again, &[&anna, &ben, &cleo]).await;
     let all = Page::first(1_000);
     for other in [&anew, &again] {
         let rows = async |of: &cotrain_coordinator::Coordinator| {

@@ -2,6 +2,8 @@
 //!
 //! Everything here panics where it cannot go on: it is a test that fails then.
 
+mod postgres;
 mod stage;
 
+pub use postgres::Postgres;
 pub use stage::{Stage, assert_same, items};

@@ -182,11 +182,14 @@ impl Stage {
         batch
     }
 
-    /// The model as a follower has it, read into a database of its own.
+    /// The model as a follower has it, read into a database: a file's name, or a URL.
     pub async fn follow(&self, database: &str) -> Coordinator {
-        let store = Store::open(&self.path(database).to_string_lossy())
-            .await
-            .expect("a store");
+        let path = if database.contains("://") {
+            database.to_owned()
+        } else {
+            self.path(database).to_string_lossy().into_owned()
+        };
+        let store = Store::open(&path).await.expect("a store");
         Coordinator::local(
             self.node.clone(),
             store,
