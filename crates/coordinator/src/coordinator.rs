@@ -792,6 +792,7 @@ impl Coordinator {
 
     /// How all of it is.
     pub async fn health(&self) -> Health {
+        let store = self.0.store.is_alive().await;
         let vitals = &self.0.vitals;
         let head = match vitals.head.load(Ordering::Relaxed) {
             0 => None,
@@ -800,35 +801,24 @@ impl Coordinator {
         let models = self.models();
         let models = models.iter().map(|model| {
             let cursor = model.state().cursor.block;
-            (
-                model.info().trainer,
-                cursor,
-                head.unwrap_or(cursor).saturating_sub(cursor),
-            )
+            let behind = head.unwrap_or(cursor).saturating_sub(cursor);
+            (model.info().trainer, cursor, behind)
         });
         let stopped = vitals
             .stopped
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let stopped = stopped
-            .iter()
-            .map(|(trainer, why)| (*trainer, why.clone()))
-            .collect();
         Health {
             leader: vitals.leader.load(Ordering::Relaxed),
-            store: false,
+            store,
             node: vitals.node.load(Ordering::Relaxed),
             head,
             models: models.collect(),
-            stopped,
+            stopped: stopped
+                .iter()
+                .map(|(trainer, why)| (*trainer, why.clone()))
+                .collect(),
         }
-        .with_store(self.0.store.is_alive().await)
-    }
-}
-
-impl Health {
-    fn with_store(self, store: bool) -> Self {
-        Self { store, ..self }
     }
 }
 
