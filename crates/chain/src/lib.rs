@@ -1,11 +1,17 @@
 //! A chain to run contracts on: the trait [`Chain`], and [`Embedded`], the EVM inside the process.
 //!
-//! Only this crate names revm. What runs here runs on a node in the same way: the embedded chain
+//! Only this crate names revm and alloy's provider. What runs here runs on a node in the same way: the embedded chain
 //! checks nonces, balances and gas as a node does, and has its own time, which moves only when told.
+//!
+//! [`node`] is the client of a node that others share, [`keys`] signs what it is sent, and [`anvil`] starts a node for
+//! development.
 
+pub mod anvil;
 mod contracts;
 mod embedded;
 mod error;
+pub mod keys;
+pub mod node;
 
 pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy};
 pub use embedded::{Config, Embedded, Rules};
