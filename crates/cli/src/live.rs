@@ -28,9 +28,7 @@ use serde::Serialize;
 use crate::{failure::Failure, output};
 
 /// Runs what waits for a node.
-pub(crate) fn block_on<T>(
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?

@@ -5,11 +5,7 @@ use std::{fs, path::PathBuf};
 use alloy_primitives::hex;
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cotrain_learning::{
-    Encoder,
-    data::Example,
-    encode::Sort,
-};
+use cotrain_learning::{Encoder, data::Example, encode::Sort};
 use cotrain_protocol::sample::{Encoding, encode_sparse};
 
 use super::model::LiveModel;

@@ -177,7 +177,11 @@ pub(crate) fn run(command: &KeyCommand) -> Result<(), Failure> {
                 keystore: Some(path.clone()),
             };
             show(arguments.json, &shown, || {
-                format!("address   {}\nkey file  {}\n", key.address(), path.display())
+                format!(
+                    "address   {}\nkey file  {}\n",
+                    key.address(),
+                    path.display()
+                )
             })
         }
         Action::Address(arguments) => {

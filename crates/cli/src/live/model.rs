@@ -104,7 +104,9 @@ impl LiveModel {
         let node = &session.node;
         let fixed = read_fixed(node, trainer)
             .await
-            .with_context(|| format!("cannot read a model at {trainer}; is it a trainer's address?"))
+            .with_context(|| {
+                format!("cannot read a model at {trainer}; is it a trainer's address?")
+            })
             .map_err(Failure::Mistake)?;
         let card = match session.registry {
             Some(registry) => {
@@ -259,8 +261,7 @@ async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> 
     let address = |answer: &[u8]| bindings::read_address(answer);
     let classifier = address(&ask(trainer, state::classifier()).await?)
         .ok_or_else(|| unexpected("classifier"))?;
-    let owner =
-        address(&ask(trainer, state::owner()).await?).ok_or_else(|| unexpected("owner"))?;
+    let owner = address(&ask(trainer, state::owner()).await?).ok_or_else(|| unexpected("owner"))?;
     let seconds = async |call: Vec<u8>| -> anyhow::Result<u64> {
         bindings::read_number(&ask(trainer, call).await?)
             .and_then(|number| number.try_into().ok())
@@ -286,7 +287,9 @@ async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> 
     let incentive = match mechanism {
         Some(Mechanism::Points) => Incentive::Points,
         Some(Mechanism::DepositRefundTake) => cost_weight(node, trainer).await?,
-        None => cost_weight(node, trainer).await.unwrap_or(Incentive::Points),
+        None => cost_weight(node, trainer)
+            .await
+            .unwrap_or(Incentive::Points),
     };
     let kind = bindings::known_classifier(&implementation(node, classifier).await?);
     Ok(LiveModel {

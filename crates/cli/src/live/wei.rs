@@ -47,7 +47,11 @@ impl fmt::Display for Wei {
         write!(formatter, "{whole}")?;
         if part > 0 {
             let width = digits as usize;
-            write!(formatter, ".{}", format!("{part:0width$}").trim_end_matches('0'))?;
+            write!(
+                formatter,
+                ".{}",
+                format!("{part:0width$}").trim_end_matches('0')
+            )?;
         }
         write!(formatter, " {unit}")
     }
@@ -65,7 +69,15 @@ mod tests {
         assert_eq!(read("1.5 gwei"), Ok(1_500_000_000));
         assert_eq!(read("0.000000000000000001ether"), Ok(1));
         assert_eq!(read("2eth"), Ok(2_000_000_000_000_000_000));
-        for wrong in ["", "ether", "1.5", "-1", "1e3", "0.0000000000000000001ether", ".5eth"] {
+        for wrong in [
+            "",
+            "ether",
+            "1.5",
+            "-1",
+            "1e3",
+            "0.0000000000000000001ether",
+            ".5eth",
+        ] {
             read(wrong).unwrap_err();
         }
     }
@@ -76,7 +88,10 @@ mod tests {
         assert_eq!(shown(0), "0 ether");
         assert_eq!(shown(12), "12 wei");
         assert_eq!(shown(1_500_000_000), "1.5 gwei");
-        assert_eq!(shown(1_000_000_000_000_000_001), "1.000000000000000001 ether");
+        assert_eq!(
+            shown(1_000_000_000_000_000_001),
+            "1.000000000000000001 ether"
+        );
         assert_eq!(shown(50_000_000_000_000_000), "0.05 ether");
     }
 }

@@ -4,7 +4,6 @@ use std::fs;
 
 use alloy_primitives::{B256, U256};
 use anyhow::anyhow;
-use cotrain_chain::node::Block;
 
 use super::{
     connection::Session,
@@ -63,10 +62,6 @@ pub(crate) async fn proved(
     Ok(words)
 }
 
-/// The latest block, and that it still is: a node behind a balancer may not have it.
-pub(crate) async fn latest(session: &Session) -> Result<Block, Failure> {
-    Ok(session.node.head().await?)
-}
 
 /// Reads kept words; none where the file is not whole.
 fn parse(bytes: &[u8], count: usize) -> Option<Vec<U256>> {
@@ -88,6 +83,7 @@ fn forget_older(directory: &std::path::Path, of: &str, newest: &std::path::Path)
 /// A block's hash from an argument.
 pub(crate) fn block_hash(text: &str) -> Result<B256, String> {
     text.parse().map_err(|_| {
-        anyhow!("`{text}` is no hash of a block; 0x and 64 hexadecimal digits are wanted").to_string()
+        anyhow!("`{text}` is no hash of a block; 0x and 64 hexadecimal digits are wanted")
+            .to_string()
     })
 }
