@@ -370,6 +370,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
                 return (0, abi.encodeWithSelector(BalanceOverflow.selector, author));
             }
             account = account.credited(left);
+            if (left != 0) emit Deposited(author, left);
         }
         _accounts[author] = account;
         _state = _state.refunded();

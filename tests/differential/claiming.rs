@@ -1,7 +1,10 @@
 //! Refunds, reports and late claims of several contributions at once.
 
-use alloy_primitives::{Address, B256, Log, U256, keccak256};
-use cotrain_bindings::{self as bindings, Revert, events};
+use alloy_primitives::{Address, B256, Log};
+use cotrain_bindings::{
+    self as bindings, Revert,
+    events::{ClaimSkipped, Deposited, Paid, TrainerEvent},
+};
 use cotrain_protocol::{
     record::{Claims, Contribution},
     trainer::{Settled, Status},
@@ -42,15 +45,6 @@ impl Operation {
             Self::Report => bindings::report(claims),
             Self::Late => bindings::claim_late(claims),
         }
-    }
-
-    /// Of what is settled.
-    fn event(self) -> B256 {
-        keccak256(match self {
-            Self::Refund => "Refunded(uint256,address,uint256)",
-            Self::Report => "Reported(uint256,address,uint256)",
-            Self::Late => "ClaimedLate(uint256,address,uint256)",
-        })
     }
 }
 
@@ -134,7 +128,8 @@ impl Pair {
         }
     }
 
-    /// One event for each contribution, in order: what it was settled with, or why it was not.
+    /// One event for each contribution, in order: what it was settled with, or why it was not; before a
+    /// refund that the caller pushed, one for the author's balance.
     fn compare_settled(
         &mut self,
         operation: Operation,
@@ -143,55 +138,41 @@ impl Pair {
         logs: &[Log],
         expected: &Settled,
     ) {
-        let claimed: Vec<_> = claims
-            .iter()
-            .flat_map(|group| &group.contributions)
-            .collect();
-        let author = |position| {
-            let one = claimed.iter().find(|one| one.position == position);
-            one.expect("a claimed one").author
-        };
-        let paid: Vec<_> = expected
-            .settled
-            .iter()
-            .map(|(position, amount)| events::Paid {
-                position: *position,
-                to: match operation {
-                    Operation::Refund => author(*position),
-                    Operation::Report | Operation::Late => caller,
-                },
-                amount: *amount,
-            })
-            .collect();
-        let skipped: Vec<_> = expected
-            .skipped
-            .iter()
-            .map(|(position, reason)| events::ClaimSkipped {
-                position: *position,
-                reason: Revert::Contract(reason.clone()),
-            })
-            .collect();
-        assert_eq!(events::paid(logs), paid, "{}", self.at());
-        assert_eq!(events::claims_skipped(logs), skipped, "{}", self.at());
-        // Both are in order; that the two are together too, the positions say, which all events have first.
-        let topics = [operation.event(), keccak256("ClaimSkipped(uint256,bytes)")];
+        let mut settled = expected.settled.iter().peekable();
+        let mut skipped = expected.skipped.iter();
+        let mut wanted = Vec::new();
+        for one in claims.iter().flat_map(|group| &group.contributions) {
+            let (position, author) = (one.position, one.author);
+            let Some(&(_, amount)) = settled.next_if(|(settled, _)| *settled == position) else {
+                let (skipped, reason) = skipped.next().expect("settled or skipped");
+                assert_eq!(*skipped, position, "{}", self.at());
+                self.tally.reason("claim", reason);
+                wanted.push(TrainerEvent::ClaimSkipped(ClaimSkipped {
+                    position,
+                    reason: Revert::Contract(reason.clone()),
+                }));
+                continue;
+            };
+            let to = |to| Paid {
+                position,
+                to,
+                amount,
+            };
+            if operation == Operation::Refund && author != caller && amount != 0 {
+                let account = author;
+                wanted.push(TrainerEvent::Deposited(Deposited { account, amount }));
+            }
+            wanted.push(match operation {
+                Operation::Refund => TrainerEvent::Refunded(to(author)),
+                Operation::Report => TrainerEvent::Reported(to(caller)),
+                Operation::Late => TrainerEvent::ClaimedLate(to(caller)),
+            });
+        }
         let seen: Vec<_> = logs
             .iter()
-            .map(|log| {
-                (
-                    topics.contains(&log.topics()[0]),
-                    U256::from_be_bytes(log.topics()[1].0),
-                )
-            })
-            .collect();
-        let wanted: Vec<_> = claimed
-            .iter()
-            .map(|one| (true, U256::from(one.position)))
+            .map(|log| TrainerEvent::decode(log).expect("an event of a trainer"))
             .collect();
         assert_eq!(seen, wanted, "{}", self.at());
-        for (_, reason) in &expected.skipped {
-            self.tally.reason("claim", reason);
-        }
     }
 
     /// A group without contributions, or one that lacks its end: all is refused.

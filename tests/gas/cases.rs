@@ -106,7 +106,8 @@ fn dense_nearest_centroid(host: &mut Host) {
 }
 
 /// 100 contributions in one transaction, half of which teach the model something: sent by their author, under
-/// one signature, under 100 signatures of 100 people. Then all of them refunded in one transaction.
+/// one signature, under 100 signatures of 100 people. Then 100 refunded in one transaction, by their author and by
+/// somebody else.
 fn hundred(host: &mut Host) {
     // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
     let parameters = Parameters::SparsePerceptron {
@@ -133,13 +134,14 @@ fn hundred(host: &mut Host) {
         .collect();
     host.relay("20-each-of-100-people", &people);
 
-    host.refund_hundred(&sample);
+    host.refund_hundred(&sample, BOB, "20-each-of-100");
+    host.refund_hundred(&sample, CAROL, "20-pushed-each-of-100");
 }
 
 impl Host {
-    /// Refunds 100 contributions of one batch to their author. The first 100 refunds of the author, as all
-    /// others, but for the first of all: it has one already.
-    fn refund_hundred(&mut self, sample: &[u8]) {
+    /// Refunds 100 contributions of one batch of BOB's. The first 100 refunds of the author, as all others, but
+    /// for the first of all: it has one already.
+    fn refund_hundred(&mut self, sample: &[u8], caller: Address, case: &str) {
         let made = self.contribute_one(BOB, 0, sample);
         self.pass(WAITS.refund);
         self.call(BOB, 0, bindings::refund(&alone(&made)));
@@ -154,9 +156,10 @@ impl Host {
             .collect();
         let call = bindings::refund(&[made.claims(&positions)]);
         self.record_each("20-refund-each-of-100", "bytes", call.len() as u64);
-        let gas = self.call(BOB, 0, call);
-        self.record_each("20-each-of-100", "refund", gas);
-        assert_eq!(self.good(BOB), 101, "all refunded");
+        let good = self.good(BOB);
+        let gas = self.call(caller, 0, call);
+        self.record_each(case, "refund", gas);
+        assert_eq!(self.good(BOB), good + 100, "all refunded");
     }
 
     /// Relays in the steady state: all authors and the relayer have money, the nonces before are used.

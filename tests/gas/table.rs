@@ -116,6 +116,12 @@ const GAS: &[Row] = &[
         [Some(181_760), None, Some(15_000)],
     ),
     row(
+        "— pushed by somebody else",
+        "refund.sparse-perceptron.20-pushed-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [None, None, None],
+    ),
+    row(
         "report alone, sparse perceptron, 20 present",
         "report.sparse-perceptron.20-part",
         Some("bytes.sparse-perceptron.20-refund"),

@@ -15,7 +15,9 @@ interface IAccounts {
     /// @notice Thrown when the receiver refuses a payment; nothing has happened then.
     error PaymentFailed(address to, uint256 amount);
 
-    /// @notice Somebody prepaid for an account.
+    /// @notice Money was added to an account's balance: prepaid, or refunded by somebody else than the account.
+    /// @dev A balance is all that was deposited, less what was withdrawn, less deposits and fees of what was relayed
+    /// for the account, plus the fees of what it relayed itself.
     event Deposited(address indexed account, uint256 amount);
 
     /// @notice An account took money out.

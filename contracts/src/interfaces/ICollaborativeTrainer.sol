@@ -113,7 +113,8 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param reason The error that explains it, encoded as a revert would be.
     event ClaimSkipped(uint256 indexed position, bytes reason);
 
-    /// @notice The model agreed with a contribution, its author got back all that was left.
+    /// @notice The model agreed with a contribution, its author got back all that was left: paid out, or, where somebody
+    /// else pushed the refund, added to the balance. The `Deposited` before this event says so, unless it is nothing.
     /// @param amount In wei.
     event Refunded(uint256 indexed position, address indexed author, uint256 amount);
 

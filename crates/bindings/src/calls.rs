@@ -1,23 +1,31 @@
 //! Calldata from the types of `protocol`, and the answers read back.
 
-use alloy_primitives::{Address, Bytes, U256, aliases::U48};
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    aliases::{U40, U48},
+};
+use alloy_sol_types::{SolCall, SolValue, sol};
 use cotrain_protocol::{
     classifier::Parameters,
     record::Claims,
-    trainer::{Incentive, Settlement, SignedBatch, Status, Waits},
+    trainer::{Delegation, Incentive, Settlement, SignedBatch, Status, Waits},
 };
 
 use crate::contracts::{
     DepositRefundTake::{
         cancelNoncesCall, claimLateCall, contributeCall, depositToCall, refundCall, relayCall,
-        reportCall, settlementCall, withdrawToCall,
+        reportCall, reportForCall, settlementCall, withdrawToCall,
     },
     ModelFactory::createCall,
     SparsePerceptron::{
         checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall,
     },
 };
+
+sol! {
+    // Of ERC-1271: our contracts call it, none of them has it.
+    function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
+}
 
 /// `contribute` of a trainer.
 #[must_use]
@@ -51,6 +59,19 @@ pub fn refund(claims: &[Claims]) -> Vec<u8> {
 #[must_use]
 pub fn report(claims: &[Claims]) -> Vec<u8> {
     reportCall {
+        claims: encode(claims),
+    }
+    .abi_encode()
+}
+
+/// `reportFor` of a trainer: sent by the keeper. A time that is too large for the contract is cut to the largest
+/// there is.
+#[must_use]
+pub fn report_for(delegation: &Delegation, claims: &[Claims]) -> Vec<u8> {
+    reportForCall {
+        reporter: delegation.reporter,
+        until: U40::saturating_from(delegation.until),
+        signature: Bytes::copy_from_slice(&delegation.signature),
         claims: encode(claims),
     }
     .abi_encode()
@@ -208,6 +229,23 @@ pub fn learn(batch: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
+/// `isValidSignature` of a contract wallet (ERC-1271): whether it takes a signature for its own.
+#[must_use]
+pub fn is_valid_signature(hash: B256, signature: &[u8]) -> Vec<u8> {
+    isValidSignatureCall {
+        hash,
+        signature: Bytes::copy_from_slice(signature),
+    }
+    .abi_encode()
+}
+
+/// The answer to [`is_valid_signature`]: the function's own selector where it does.
+#[must_use]
+pub fn read_valid_signature(output: &[u8]) -> bool {
+    isValidSignatureCall::abi_decode_returns(output)
+        .is_ok_and(|answer| answer == isValidSignatureCall::SELECTOR)
+}
+
 /// An answer that is one number.
 #[must_use]
 pub fn read_number(output: &[u8]) -> Option<U256> {
@@ -336,7 +374,7 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Wei that `account` has prepaid or been refunded, and not spent or withdrawn.
+    /// Wei that `account` has prepaid or got by others' refunds and reports, and not spent or withdrawn.
     #[must_use]
     pub fn balance_of(account: Address) -> Vec<u8> {
         balanceOfCall { account }.abi_encode()

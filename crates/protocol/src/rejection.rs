@@ -96,8 +96,11 @@ pub enum Rejection {
     #[error("the balance is {balance} wei; this needs {required}, so deposit more first")]
     BalanceTooLow { required: u128, balance: u128 },
 
-    /// A signed batch that comes too late.
-    #[error("it is {now}; this batch was to be relayed until {deadline}, so sign it anew")]
+    /// A signed batch or a delegation that comes too late.
+    #[error(
+        "it is {now}; this was signed to be sent until {deadline} (Unix seconds), so have it signed anew \
+         with a later time"
+    )]
     Expired { deadline: u64, now: u64 },
     /// A signed batch whose nonce is used, cancelled, or 64 or more below the highest used one.
     #[error("nonce {nonce} of {author} can no longer be used; sign the batch with the next one")]
@@ -108,8 +111,12 @@ pub enum Rejection {
          or with fewer others"
     )]
     PriceTooHigh { price: u128, max_deposit: u128 },
-    /// A signed batch that its author has not signed.
-    #[error("{author} has not signed this batch for this trainer on this chain")]
+    /// A signed batch that its author has not signed, or a delegation that is not signed by its reporter, or for
+    /// another keeper.
+    #[error(
+        "{author} has not signed this for this trainer on this chain; have exactly what is sent signed, and \
+         let who it names send it"
+    )]
     InvalidSignature { author: Address },
     /// A classifier that fails without saying why. The rules alone never reject with this: only a
     /// chain knows.

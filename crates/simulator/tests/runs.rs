@@ -105,7 +105,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "13374c9a2ef7f660bb98467dc9f342991c77e25eb20875c067fda73be95085c0"
+        "f66105ea65fd615c0c07dafa3b6064e6b5dfa74ebb2d64f48b87ac189a02c4b9"
     );
 }
 
@@ -222,7 +222,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "ae18f5a9b62a11e250a1c53ea41727db1e2099f453429b910304172c9958dd3d"
+        "49f5dbec8e4eff4268c832792eff015af3da30754259bbffc4a8fbc7b141598e"
     );
 }
 

@@ -1,0 +1,100 @@
+//! What was handed in and is neither part of the chain nor refused: whose money and nonces it needs.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use alloy_primitives::{Address, B256};
+
+use crate::{
+    rows::Submission,
+    store::{ModelId, Store, StoreError},
+};
+
+/// Of one model; a copy in memory of what the store has, so that a check costs no question to it.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, (B256, u128)>>>);
+
+/// What waits of one author.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Waiting {
+    pub(crate) highest_nonce: Option<u64>,
+    /// What all may cost at most, in wei.
+    pub(crate) committed: u128,
+}
+
+/// The most that a signed batch may cost its author, in wei.
+pub(crate) fn most(submission: &Submission) -> u128 {
+    let batch = &submission.batch;
+    batch
+        .max_deposit
+        .saturating_mul(submission.contributions.into())
+        .saturating_add(batch.fee)
+}
+
+impl Pending {
+    /// Makes it what the store has.
+    pub(crate) async fn load(&self, store: &Store, model: ModelId) -> Result<(), StoreError> {
+        let mut all: HashMap<_, HashMap<_, _>> = HashMap::new();
+        let mut after = -1;
+        loop {
+            let some = store.unfinished(model, after, 5_000).await?;
+            let Some((last, _, _)) = some.last() else {
+                break;
+            };
+            after = *last;
+            for (_, submission, _) in &some {
+                let of = all.entry(submission.batch.author).or_default();
+                of.insert(submission.batch.nonce, (submission.id, most(submission)));
+            }
+        }
+        *self.lock() = all;
+        Ok(())
+    }
+
+    /// Notes one that is being stored, unless another one has its nonce: that one's id then. Whether it is new.
+    pub(crate) fn reserve(&self, submission: &Submission) -> Result<bool, B256> {
+        let mut all = self.lock();
+        let of = all.entry(submission.batch.author).or_default();
+        match of.get(&submission.batch.nonce) {
+            Some((other, _)) if *other != submission.id => Err(*other),
+            known => {
+                let new = known.is_none();
+                of.insert(submission.batch.nonce, (submission.id, most(submission)));
+                Ok(new)
+            }
+        }
+    }
+
+    /// Forgets one, whatever became of it.
+    pub(crate) fn forget(&self, author: Address, nonce: u64) {
+        let mut all = self.lock();
+        if let Some(of) = all.get_mut(&author) {
+            of.remove(&nonce);
+            if of.is_empty() {
+                all.remove(&author);
+            }
+        }
+    }
+
+    /// What waits of an author.
+    pub(crate) fn of(&self, author: Address) -> Waiting {
+        let all = self.lock();
+        let mut waiting = Waiting::default();
+        for (nonce, (_, most)) in all.get(&author).into_iter().flatten() {
+            waiting.highest_nonce = waiting.highest_nonce.max(Some(*nonce));
+            waiting.committed = waiting.committed.saturating_add(*most);
+        }
+        waiting
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().values().map(HashMap::len).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Address, HashMap<u64, (B256, u128)>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

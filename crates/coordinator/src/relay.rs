@@ -1,0 +1,249 @@
+//! Sends what contributors have signed, many in one transaction.
+
+use std::{collections::HashMap, sync::Arc};
+
+use alloy_primitives::{Address, B256, U256};
+use cotrain_bindings as bindings;
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{Node, NodeError},
+};
+use cotrain_protocol::trainer::SignedBatch;
+
+use crate::{
+    clock,
+    config::RelaySection,
+    model::HostedModel,
+    outbox::{Call, Outbox, OutboxError, with_sources},
+    pending::most,
+    rows::Submission,
+    store::Store,
+};
+
+/// How many that wait are looked at for one transaction, for each that fits into it.
+const LOOK_AT: u32 = 8;
+
+/// Relays for one model.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) node: Node,
+    pub(crate) store: Store,
+    pub(crate) model: Arc<HostedModel>,
+    pub(crate) options: RelaySection,
+}
+
+impl Relay {
+    /// Sends what is due, if nothing of this model is on its way: contributions that follow each other at once are
+    /// dear, and what waits learns the price of what was sent.
+    pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
+        let id = self.model.id;
+        if self.model.pending.len() == 0 || self.store.is_on_its_way(id, "relay").await? {
+            return Ok(());
+        }
+        let limit = self.options.max_batch.saturating_mul(LOOK_AT);
+        let waiting = self.store.unfinished(id, -1, limit).await?;
+        let waiting: Vec<_> = waiting
+            .into_iter()
+            .filter(|(_, _, on_its_way)| !on_its_way)
+            .map(|(_, submission, _)| submission)
+            .collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let now = clock::now().max(self.node.head().await?.time);
+        let waiting = self.refuse_hopeless(waiting, now).await?;
+        if !self.is_due(&waiting, now) {
+            return Ok(());
+        }
+        let fees = self.node.fees().await?;
+        if self
+            .options
+            .max_gas_price
+            .is_some_and(|most| fees.base + fees.priority > most)
+        {
+            tracing::debug!(base = fees.base, "gas is too dear to relay");
+            return Ok(());
+        }
+        let mut chosen = choose(&self.model, &waiting, self.options.max_batch, now);
+        while !chosen.is_empty() {
+            match self.prepare(outbox.address(), &chosen).await {
+                Ok(call) => {
+                    let ids: Vec<_> = chosen.iter().map(|submission| submission.id).collect();
+                    outbox.send(call, &ids).await?;
+                    return Ok(());
+                }
+                // Perhaps it is too much for one transaction: half of it, down to a single one.
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) if chosen.len() > 1 => {
+                    tracing::debug!(error = %with_sources(&error), batches = chosen.len(), "trying half");
+                    chosen.truncate(chosen.len().div_ceil(2));
+                }
+                Err(error) => {
+                    let alone = chosen[0];
+                    let reason = format!("it cannot be relayed: {}", with_sources(&error));
+                    tracing::warn!(id = %alone.id, reason, "refusing");
+                    self.refuse(&[(alone.id, reason)], &[alone]).await?;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The call that relays these, with as much gas as it needs.
+    async fn prepare(&self, from: Address, chosen: &[&Submission]) -> Result<Call, NodeError> {
+        let info = self.model.info();
+        let batches: Vec<SignedBatch> = chosen
+            .iter()
+            .map(|submission| submission.batch.clone())
+            .collect();
+        let gas_per_batch = self.gas_per_batch(&batches).await?;
+        let data = bindings::relay(&batches, gas_per_batch);
+        let gas = self
+            .node
+            .estimate(from, Some(info.trainer), U256::ZERO, data.clone())
+            .await?;
+        // What is true when it is included may cost a little more than what is true now.
+        let gas_limit = (gas + gas / 8).min(TRANSACTION_GAS_LIMIT);
+        Ok(Call {
+            model: self.model.id,
+            purpose: "relay",
+            to: info.trainer,
+            data: data.into(),
+            gas_limit,
+        })
+    }
+
+    /// What the longest lesson uses when it is taught alone, twice: it may be dearer then, and a contract wallet may
+    /// have to check a signature. It is only a bound; what is not used is not paid.
+    async fn gas_per_batch(&self, batches: &[SignedBatch]) -> Result<u64, NodeError> {
+        let info = self.model.info();
+        let Some(longest) = batches.iter().max_by_key(|batch| batch.items.len()) else {
+            return Ok(0);
+        };
+        let lesson = bindings::learn(&longest.items);
+        let gas = self
+            .node
+            .estimate(info.trainer, Some(info.classifier), U256::ZERO, lesson)
+            .await?;
+        Ok((2 * gas).min(TRANSACTION_GAS_LIMIT / 2))
+    }
+
+    /// Refuses what can never be sent any more; gives the rest.
+    async fn refuse_hopeless(
+        &self,
+        waiting: Vec<Submission>,
+        now: u64,
+    ) -> Result<Vec<Submission>, OutboxError> {
+        let mut refused = Vec::new();
+        let (mut rest, mut gone) = (Vec::new(), Vec::new());
+        {
+            let state = self.model.state();
+            for submission in waiting {
+                let SignedBatch {
+                    author,
+                    nonce,
+                    deadline,
+                    max_deposit,
+                    ..
+                } = submission.batch;
+                if now > deadline {
+                    let price = state.trainer().price(1, now);
+                    refused.push((submission.id, format!(
+                        "its deadline, second {deadline}, passed before it could be relayed: a deposit costs {price} wei now and it allows {max_deposit}; sign it anew with a later deadline"
+                    )));
+                    gone.push(submission);
+                } else if state.trainer().nonce_used(author, nonce) {
+                    refused.push((
+                        submission.id,
+                        format!(
+                            "its nonce {nonce} was used or cancelled; sign it anew with nonce {}",
+                            state.trainer().next_nonce(author)
+                        ),
+                    ));
+                    gone.push(submission);
+                } else {
+                    rest.push(submission);
+                }
+            }
+        }
+        let gone: Vec<_> = gone.iter().collect();
+        self.refuse(&refused, &gone).await?;
+        Ok(rest)
+    }
+
+    async fn refuse(
+        &self,
+        refused: &[(B256, String)],
+        gone: &[&Submission],
+    ) -> Result<(), OutboxError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let block = self.model.state().cursor.block;
+        self.store.refuse(self.model.id, block, refused).await?;
+        for submission in gone {
+            self.model
+                .pending
+                .forget(submission.batch.author, submission.batch.nonce);
+        }
+        metrics::counter!("cotrain_refused_total").increment(refused.len() as u64);
+        Ok(())
+    }
+
+    /// Whether enough wait, or something has waited for long, or will be too late soon.
+    fn is_due(&self, waiting: &[Submission], now: u64) -> bool {
+        let contributions: u32 = waiting
+            .iter()
+            .map(|submission| submission.contributions)
+            .sum();
+        let age = self.options.max_age.as_secs();
+        contributions >= self.options.max_batch
+            || waiting.iter().any(|submission| {
+                clock::now() >= submission.received + age
+                    || submission.batch.deadline <= now.saturating_add(2 * age)
+            })
+    }
+}
+
+/// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay.
+fn choose<'a>(
+    model: &HostedModel,
+    waiting: &'a [Submission],
+    most_contributions: u32,
+    now: u64,
+) -> Vec<&'a Submission> {
+    let state = model.state();
+    let trainer = state.trainer();
+    let mut left: HashMap<Address, u128> = HashMap::new();
+    let mut chosen: Vec<&Submission> = Vec::new();
+    let mut contributions = 0;
+    for submission in waiting {
+        let author = submission.batch.author;
+        let balance = left
+            .entry(author)
+            .or_insert_with(|| trainer.balance(author));
+        // Alone, one may be longer than that.
+        let fits =
+            contributions + submission.contributions <= most_contributions || chosen.is_empty();
+        let Some(rest) = balance.checked_sub(most(submission)).filter(|_| fits) else {
+            continue;
+        };
+        *balance = rest;
+        contributions += submission.contributions;
+        chosen.push(submission);
+    }
+    // Fewer are cheaper each, so that this ends with those who can pay for each other.
+    loop {
+        let n: u64 = chosen
+            .iter()
+            .map(|submission| u64::from(submission.contributions))
+            .sum();
+        let price = trainer.price(n, now);
+        let before = chosen.len();
+        chosen.retain(|submission| submission.batch.max_deposit >= price);
+        if chosen.len() == before {
+            return chosen;
+        }
+    }
+}
