@@ -1,10 +1,12 @@
 //! The commands for a live chain, and what they have in common.
 
+pub(crate) mod claims;
 pub(crate) mod connection;
 pub(crate) mod contribute;
 pub(crate) mod data;
 pub(crate) mod deploy;
 pub(crate) mod evaluate;
+pub(crate) mod index;
 pub(crate) mod input;
 pub(crate) mod journal;
 pub(crate) mod key;
@@ -16,12 +18,20 @@ pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod relay;
 pub(crate) mod send;
+pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod status;
 pub(crate) mod steps;
+pub(crate) mod stop;
+pub(crate) mod up;
+pub(crate) mod watch;
 pub(crate) mod wei;
 pub(crate) mod words;
 
-use std::future::Future;
+use std::{
+    future::Future,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 
@@ -45,4 +55,11 @@ pub(crate) fn show(
         return output::print(&(serde_json::to_string_pretty(value)? + "\n"));
     }
     output::print(&text())
+}
+
+/// Now, in Unix seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

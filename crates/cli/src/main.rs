@@ -38,6 +38,13 @@ fn main() -> ExitCode {
         Command::Contribute(arguments) => live::contribute::run(&arguments),
         Command::Deposit(arguments) => live::money::deposit(&arguments),
         Command::Withdraw(arguments) => live::money::withdraw(&arguments),
+        Command::Refund(arguments) => live::claims::refund(&arguments),
+        Command::Report(arguments) => live::claims::report(&arguments),
+        Command::Status(arguments) => live::status::run(&arguments),
+        Command::Watch(arguments) => live::watch::run(&arguments),
+        Command::Serve(arguments) => live::serve::run(&arguments),
+        Command::Config(arguments) => live::serve::config(&arguments),
+        Command::Up(arguments) => live::up::run(&arguments),
         Command::Completions(arguments) => live::shell::completions(&arguments),
         Command::Man(arguments) => live::shell::man(&arguments),
     };

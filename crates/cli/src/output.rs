@@ -84,6 +84,19 @@ impl Narrator {
     }
 }
 
+/// Logs to stderr, of a service: an object a line, or for people.
+pub(crate) fn log(json: bool) -> Result<(), Failure> {
+    let filter = filter(env::var("RUST_LOG").ok(), "info")?;
+    let layer = fmt::layer().with_ansi(false).with_writer(io::stderr);
+    let registry = tracing_subscriber::registry();
+    if json {
+        registry.with(layer.json()).with(filter).init();
+    } else {
+        registry.with(layer).with(filter).init();
+    }
+    Ok(())
+}
+
 /// Which logs to show: those `wanted`, else those of the `default`.
 fn filter(wanted: Option<String>, default: &str) -> Result<Targets, Failure> {
     let wanted = wanted

@@ -11,7 +11,6 @@ use cotrain_chain::{
 };
 use cotrain_protocol::sample::{Item, encode_batch};
 use serde::Serialize;
-use url::Url;
 
 use super::{
     block_on,
@@ -326,10 +325,4 @@ fn text(contributed: &Contributed) -> String {
     };
     let lines: Vec<_> = contributed.transactions.iter().map(line).collect();
     lines.join("\n")
-}
-
-/// An address of a coordinator, with a path on it.
-pub(crate) fn below(url: &Url, path: &str) -> Result<Url, Failure> {
-    let base = url.as_str().trim_end_matches('/');
-    Url::parse(&format!("{base}{path}")).map_err(Failure::mistake)
 }

@@ -62,7 +62,6 @@ pub(crate) async fn proved(
     Ok(words)
 }
 
-
 /// Reads kept words; none where the file is not whole.
 fn parse(bytes: &[u8], count: usize) -> Option<Vec<U256>> {
     (bytes.len() == 32 * count).then(|| bytes.chunks(32).map(U256::from_be_slice).collect())
