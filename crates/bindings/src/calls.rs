@@ -1,17 +1,20 @@
 //! Calldata from the types of `protocol`, and the answers read back.
 
-use alloy_primitives::{Address, Bytes, U256, aliases::U48};
+use alloy_primitives::{
+    Address, Bytes, U256,
+    aliases::{U40, U48},
+};
 use alloy_sol_types::{SolCall, SolValue};
 use cotrain_protocol::{
     classifier::Parameters,
     record::Claims,
-    trainer::{Incentive, Settlement, SignedBatch, Status, Waits},
+    trainer::{Delegation, Incentive, Settlement, SignedBatch, Status, Waits},
 };
 
 use crate::contracts::{
     DepositRefundTake::{
         cancelNoncesCall, claimLateCall, contributeCall, depositToCall, refundCall, relayCall,
-        reportCall, settlementCall, withdrawToCall,
+        reportCall, reportForCall, settlementCall, withdrawToCall,
     },
     ModelFactory::createCall,
     SparsePerceptron::{
@@ -51,6 +54,19 @@ pub fn refund(claims: &[Claims]) -> Vec<u8> {
 #[must_use]
 pub fn report(claims: &[Claims]) -> Vec<u8> {
     reportCall {
+        claims: encode(claims),
+    }
+    .abi_encode()
+}
+
+/// `reportFor` of a trainer: sent by the keeper. A time that is too large for the contract is cut to the largest
+/// there is.
+#[must_use]
+pub fn report_for(delegation: &Delegation, claims: &[Claims]) -> Vec<u8> {
+    reportForCall {
+        reporter: delegation.reporter,
+        until: U40::saturating_from(delegation.until),
+        signature: Bytes::copy_from_slice(&delegation.signature),
         claims: encode(claims),
     }
     .abi_encode()
@@ -336,7 +352,7 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Wei that `account` has prepaid or been refunded, and not spent or withdrawn.
+    /// Wei that `account` has prepaid or got by others' refunds and reports, and not spent or withdrawn.
     #[must_use]
     pub fn balance_of(account: Address) -> Vec<u8> {
         balanceOfCall { account }.abi_encode()

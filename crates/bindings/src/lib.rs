@@ -15,7 +15,7 @@ mod revert;
 pub use calls::{
     cancel_nonces, check, claim_late, close, contribute, create_model, created_model, deposit_to,
     evaluate, learn, predict, read_address, read_labels, read_number, read_settlement, read_words,
-    refund, relay, report, state, withdraw_to, words, write,
+    refund, relay, report, report_for, state, withdraw_to, words, write,
 };
 pub use code::{
     Mechanism, classifier_code, factory_code, implementation_of, known_classifier, known_trainer,

@@ -2,6 +2,7 @@
 
 mod account;
 mod claim;
+mod delegation;
 mod incentive;
 mod relay;
 mod settlement;
@@ -22,6 +23,7 @@ use crate::{
 
 pub use self::{
     claim::Settled,
+    delegation::Delegation,
     incentive::{Incentive, Waits},
     relay::{Accepted, Relayed},
     settlement::{Settlement, Status},
@@ -213,7 +215,7 @@ impl Trainer {
         self.address
     }
 
-    /// What the authors of signed batches sign besides them.
+    /// What authors and reporters sign besides their batches and delegations.
     #[must_use]
     pub fn domain(&self) -> Eip712Domain {
         domain(self.chain_id, self.address)
@@ -272,7 +274,7 @@ impl Trainer {
         self.total_good
     }
 
-    /// What an address has prepaid or been refunded, and not spent or withdrawn, in wei.
+    /// What an address has prepaid or got by others' refunds and reports, and not spent or withdrawn, in wei.
     #[must_use]
     pub fn balance(&self, account: Address) -> u128 {
         self.account(account).balance
