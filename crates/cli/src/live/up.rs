@@ -220,10 +220,6 @@ fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Conf
         ("key.development", RELAYER.to_string()),
         ("relay.enabled", "true".to_owned()),
         ("relay.max_age", "1 s".to_owned()),
-        ("keep.enabled", "true".to_owned()),
-        ("keep.interval", "5 s".to_owned()),
-        // Nobody is in a hurry on a chain that is one's own.
-        ("keep.max_claims", "100".to_owned()),
         ("api.cors", "[\"*\"]".to_owned()),
     ];
     let sources = flags
