@@ -32,7 +32,7 @@ pub(crate) struct Models {
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON array to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Predict {
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 
