@@ -9,10 +9,13 @@ use crate::live;
 
 const EXAMPLES: &str = "\
 Examples:
-  cotrain simulate                      the default scenario, on the data that comes with cotrain
-  cotrain simulate --seed 2 --out try2  another course of events, results in try2/
-  cotrain scenarios                     what else there is to simulate
-  cotrain simulate --help               all about simulating";
+  cotrain simulate                                    an economy of contributors, in this process
+  cotrain up                                          a chain with a model on it, to try the rest
+  cotrain predict --text 'a warm and funny film'      ask the model
+  cotrain contribute --text dull --label negative --dev 1
+                                                      teach it, with a deposit
+  cotrain status --dev 1                              what can be claimed when
+  cotrain deploy --help                               a model of your own, on any chain";
 
 const SIMULATE_EXAMPLES: &str = "\
 What it writes into the directory of results:
@@ -44,8 +47,9 @@ RUST_LOG=debug shows on stderr what goes on inside.";
 ///
 /// Anyone trains a model by sending data to its contract, with a deposit. Those whose data the
 /// model comes to agree with get their deposit back, and a share of the deposits of the others.
-/// cotrain simulates whole economies of honest and hostile contributors, by real transactions
-/// against the contracts in an EVM inside this process. No chain, no node, no money is needed.
+/// `cotrain simulate` runs whole economies of honest and hostile contributors, by real transactions
+/// against the contracts in an EVM inside this process: no chain, no node, no money is needed. The
+/// other commands are for a chain: to host a model, ask it, teach it, and claim what is yours.
 #[derive(Debug, Parser)]
 #[command(name = "cotrain", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {

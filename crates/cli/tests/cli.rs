@@ -106,16 +106,34 @@ fn help_teaches() {
     Train machine-learning models on an EVM chain, with money at stake.
 
     Anyone trains a model by sending data to its contract, with a deposit. Those whose data the model
-    comes to agree with get their deposit back, and a share of the deposits of the others. cotrain
-    simulates whole economies of honest and hostile contributors, by real transactions against the
-    contracts in an EVM inside this process. No chain, no node, no money is needed.
+    comes to agree with get their deposit back, and a share of the deposits of the others. `cotrain
+    simulate` runs whole economies of honest and hostile contributors, by real transactions against the
+    contracts in an EVM inside this process: no chain, no node, no money is needed. The other commands
+    are for a chain: to host a model, ask it, teach it, and claim what is yours.
 
     Usage: cotrain <COMMAND>
 
     Commands:
-      simulate   Simulate contributors who train a model on the chain
-      scenarios  List the scenarios that come with cotrain
-      help       Print this message or the help of the given subcommand(s)
+      simulate     Simulate contributors who train a model on the chain
+      scenarios    List the scenarios that come with cotrain
+      up           Start a development chain with a model on it and a coordinator, to try everything
+      deploy       Train an initial model and put it on the chain
+      models       List the models of a registry
+      predict      Predict the class of a text, a row of numbers or a sample, free
+      evaluate     Measure a model on labelled data, free
+      contribute   Teach a model: send labelled samples, with a deposit for each
+      deposit      Prepay: money that a model's contract keeps for your signed contributions
+      withdraw     Withdraw prepaid or refunded money from a model's contract
+      refund       Get deposits back, of your contributions that the model agrees with
+      report       Take shares of others' deposits, whose contributions the model disagrees with
+      status       Show an account's contributions: what can be claimed when, what may be earned or lost
+      watch        Show contributions and claims of a model as they come
+      serve        Serve models over HTTP: follow them, relay what contributors sign, claim for them
+      config       Check a coordinator's configuration, and show what holds and where it comes from
+      key          Make a key, or show whose it is
+      completions  Print what a shell needs to complete commands
+      man          Write the manual pages into a directory
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help
@@ -125,10 +143,13 @@ fn help_teaches() {
               Print version
 
     Examples:
-      cotrain simulate                      the default scenario, on the data that comes with cotrain
-      cotrain simulate --seed 2 --out try2  another course of events, results in try2/
-      cotrain scenarios                     what else there is to simulate
-      cotrain simulate --help               all about simulating
+      cotrain simulate                                    an economy of contributors, in this process
+      cotrain up                                          a chain with a model on it, to try the rest
+      cotrain predict --text 'a warm and funny film'      ask the model
+      cotrain contribute --text dull --label negative --dev 1
+                                                          teach it, with a deposit
+      cotrain status --dev 1                              what can be claimed when
+      cotrain deploy --help                               a model of your own, on any chain
     ");
     insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
     Simulate contributors who train a model on the chain

@@ -9,6 +9,7 @@ use cotrain_chain::{
     node::{NodeError, NodeReceipt},
 };
 use cotrain_coordinator::{Claimable, Coordinator, rows::ClaimKind};
+use cotrain_protocol::Rejection;
 use serde::Serialize;
 
 use super::{
@@ -26,6 +27,8 @@ use crate::failure::Failure;
 
 /// Claims looked for at once.
 const MOST: u32 = 10_000;
+/// Claims in one transaction that could not be tried before.
+const PER_UNTRIED: usize = 10;
 /// Claims tried first in one transaction.
 const PER_TRANSACTION: usize = 100;
 
@@ -76,7 +79,7 @@ struct ClaimArgs {
     #[command(flatten)]
     fees: FeeArgs,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 
@@ -219,19 +222,27 @@ impl Claims<'_> {
             ClaimKind::Report => bindings::report(&groups),
             _ => bindings::refund(&groups),
         };
-        if positions.len() > 1 {
-            let from = self.sender.key.address();
-            let trainer = Some(self.model.trainer);
-            let gas = self
-                .sender
-                .node
-                .estimate(from, trainer, U256::ZERO, call.clone());
-            match gas.await {
-                Ok(gas) if gas <= TRANSACTION_GAS_LIMIT / 5 * 4 => {}
-                Err(error @ NodeError::Reverted(Revert::Contract(_))) => return Err(error.into()),
-                Err(error) if error.is_transient() => return Err(error.into()),
-                _ => return Ok(None),
+        let (from, to) = (self.sender.key.address(), Some(self.model.trainer));
+        let gas = self
+            .sender
+            .node
+            .estimate(from, to, U256::ZERO, call.clone());
+        match gas.await {
+            Ok(gas) if gas <= TRANSACTION_GAS_LIMIT / 5 * 4 => {}
+            // The node goes by the time of its last block, which may be long ago on a quiet chain.
+            Err(NodeError::Reverted(Revert::Contract(Rejection::TooEarly {
+                earliest, ..
+            }))) if earliest <= super::now() => {
+                if positions.len() > PER_UNTRIED {
+                    return Ok(None);
+                }
+                let sent = self.sender.send_with_gas(to, call, TRANSACTION_GAS_LIMIT);
+                return sent.await.map(Some);
             }
+            Err(error @ NodeError::Reverted(Revert::Contract(_))) => return Err(error.into()),
+            Err(error) if positions.len() == 1 || error.is_transient() => return Err(error.into()),
+            _ if positions.len() == 1 => {}
+            _ => return Ok(None),
         }
         let sent = self.sender.send(Some(self.model.trainer), 0, call).await?;
         Ok(Some(sent))

@@ -19,10 +19,15 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "URL", env = "COTRAIN_RPC", hide_env_values = true)]
     pub(crate) rpc: Option<Url>,
     /// The registry that models are found in by name [default: the last one used]
-    #[arg(long, value_name = "ADDR", env = "COTRAIN_REGISTRY")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "COTRAIN_REGISTRY",
+        hide_env_values = true
+    )]
     pub(crate) registry: Option<Address>,
     /// Say on stderr what is used and done
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     pub(crate) verbose: bool,
 }
 
@@ -32,7 +37,12 @@ pub(crate) struct Connection {
 pub(crate) struct ModelArg {
     /// The model: the address of its trainer, or its name in the registry [default: the last one
     /// deployed]
-    #[arg(long, value_name = "ADDR|NAME", env = "COTRAIN_MODEL")]
+    #[arg(
+        long,
+        value_name = "ADDR|NAME",
+        env = "COTRAIN_MODEL",
+        hide_env_values = true
+    )]
     pub(crate) model: Option<String>,
 }
 

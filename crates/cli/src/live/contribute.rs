@@ -62,7 +62,7 @@ pub(crate) struct Contribute {
     #[arg(long, value_name = "N", help_heading = "Data")]
     limit: Option<usize>,
     /// The most to deposit for each contribution [default: twice what it is now]
-    #[arg(long, value_name = "WEI")]
+    #[arg(long, value_name = "WEI", help_heading = None::<&str>)]
     max_deposit: Option<Wei>,
     #[command(flatten)]
     relay: relay::RelayArgs,
@@ -75,7 +75,7 @@ pub(crate) struct Contribute {
     #[command(flatten)]
     fees: FeeArgs,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

@@ -65,13 +65,13 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "ADDR", help_heading = "Chain")]
     classifier_code: Option<Address>,
     /// Where to note what is done [default: `deploy-NAME` in the state directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     journal: Option<PathBuf>,
     /// Do not ask before it costs something
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     yes: bool,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

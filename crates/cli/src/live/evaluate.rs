@@ -56,7 +56,7 @@ pub(crate) struct Evaluate {
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

@@ -1,5 +1,7 @@
 //! `cotrain models`: what a registry has.
 
+use std::time::Duration;
+
 use alloy_primitives::Address;
 use clap::Args;
 use cotrain_protocol::trainer::Incentive;
@@ -30,7 +32,7 @@ pub(crate) struct Models {
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON array to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 
@@ -48,6 +50,8 @@ struct Listed {
     contributions: u128,
     /// Wei, as text.
     price: String,
+    /// Seconds.
+    refund_wait: u64,
     verified: bool,
 }
 
@@ -97,6 +101,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
         },
         contributions,
         price: price.to_string(),
+        refund_wait: model.waits.refund,
         verified: model.verified,
     })
 }
@@ -108,7 +113,7 @@ fn text(model: &Listed) -> String {
     };
     format!(
         "{}\n{description}  model          {}{}\n  learner        {}, {} features\n  classes        {}\n  \
-         contributions  {}\n  deposit now    {}\n",
+         contributions  {}\n  deposit now    {}\n  refund after   {}\n",
         model.name,
         model.trainer,
         if model.verified {
@@ -124,5 +129,6 @@ fn text(model: &Listed) -> String {
             .price
             .parse()
             .map_or_else(|_| model.price.clone(), |wei| Wei(wei).to_string()),
+        humantime::format_duration(Duration::from_secs(model.refund_wait)),
     )
 }

@@ -68,7 +68,7 @@ struct Common {
     #[command(flatten)]
     fees: FeeArgs,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

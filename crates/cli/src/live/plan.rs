@@ -73,7 +73,13 @@ pub(crate) struct ModelOptions {
     )]
     pub(crate) name: String,
     /// What the model is for
-    #[arg(long, value_name = "TEXT", default_value = "", help_heading = "Model")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Model"
+    )]
     pub(crate) description: String,
     /// What deposits are in proportion to: each contribution deposits this times 3600 divided by the
     /// square root of the seconds since the last one

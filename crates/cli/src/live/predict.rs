@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_bindings as bindings;
-use cotrain_chain::node::At;
+use cotrain_bindings::{self as bindings, Revert};
+use cotrain_chain::node::{At, NodeError};
 use serde::Serialize;
 
 use super::{
@@ -57,7 +57,7 @@ pub(crate) struct Predict {
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 
@@ -156,7 +156,11 @@ async fn remote(
         let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
         let call = bindings::predict(&samples);
         let at = Some(At::Hash(block));
-        let answer = session.node.call(model.classifier, call, at).await?;
+        let answer = session.node.call(model.classifier, call, at).await;
+        let answer = answer.map_err(|error| match error {
+            NodeError::Reverted(Revert::Contract(rejection)) => Failure::mistake(rejection),
+            error => error.into(),
+        })?;
         let some = bindings::read_labels(&answer)
             .filter(|some| some.len() == samples.len())
             .ok_or_else(|| {

@@ -57,6 +57,17 @@ impl Sender<'_> {
         self.deliver(&mut outgoing, &mut |_| Ok(())).await
     }
 
+    /// As [`send`](Self::send), with so much gas, whatever the node thinks of it.
+    pub(crate) async fn send_with_gas(
+        &self,
+        to: Option<Address>,
+        data: Vec<u8>,
+        gas_limit: u64,
+    ) -> Result<NodeReceipt, Failure> {
+        let mut outgoing = self.sign(to, U256::ZERO, data, gas_limit).await?;
+        self.deliver(&mut outgoing, &mut |_| Ok(())).await
+    }
+
     /// Signs a transaction. What would fail is an error.
     pub(crate) async fn prepare(
         &self,
@@ -73,16 +84,27 @@ impl Sender<'_> {
             )
             .into());
         }
+        // What it uses may change until it is included.
+        let gas_limit = (gas + gas / 4).min(TRANSACTION_GAS_LIMIT);
+        self.sign(to, value, data, gas_limit).await
+    }
+
+    async fn sign(
+        &self,
+        to: Option<Address>,
+        value: U256,
+        data: Vec<u8>,
+        gas_limit: u64,
+    ) -> Result<Outgoing, Failure> {
         let fees = self.node.fees().await?;
         let (max_fee, priority_fee) = self.offer(&fees)?;
         let unsigned = Unsigned {
             chain_id: self.node.chain_id(),
-            nonce: self.node.nonce(from).await?,
+            nonce: self.node.nonce(self.key.address()).await?,
             to,
             value,
             data: data.into(),
-            // What it uses may change until it is included.
-            gas_limit: (gas + gas / 4).min(TRANSACTION_GAS_LIMIT),
+            gas_limit,
             max_fee,
             priority_fee,
         };

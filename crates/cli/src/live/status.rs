@@ -49,7 +49,7 @@ pub(crate) struct Status {
     #[command(flatten)]
     key: KeyArgs,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

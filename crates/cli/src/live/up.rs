@@ -58,19 +58,19 @@ pub(crate) struct Up {
     #[command(flatten)]
     model: ModelOptions,
     /// Keep the chain and all else in this directory, and go on from it [default: keep nothing]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     state: Option<PathBuf>,
     /// The port of the chain's node; 0: any that is free
-    #[arg(long, value_name = "PORT", default_value_t = 8_545)]
+    #[arg(long, value_name = "PORT", default_value_t = 8_545, help_heading = None::<&str>)]
     port: u16,
     /// The port of the coordinator's API; 0: any that is free
-    #[arg(long, value_name = "PORT", default_value_t = 8_080)]
+    #[arg(long, value_name = "PORT", default_value_t = 8_080, help_heading = None::<&str>)]
     api_port: u16,
     /// Say on stderr what is used and done
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     verbose: bool,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 
@@ -220,10 +220,6 @@ fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Conf
         ("key.development", RELAYER.to_string()),
         ("relay.enabled", "true".to_owned()),
         ("relay.max_age", "1 s".to_owned()),
-        ("keep.enabled", "true".to_owned()),
-        ("keep.interval", "5 s".to_owned()),
-        // Nobody is in a hurry on a chain that is one's own.
-        ("keep.max_claims", "100".to_owned()),
         ("api.cors", "[\"*\"]".to_owned()),
     ];
     let sources = flags

@@ -49,7 +49,7 @@ pub(crate) struct Watch {
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON object a line to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 
