@@ -151,6 +151,11 @@ fn help_teaches() {
       cotrain status --dev 1                              what can be claimed when
       cotrain deploy --help                               a model of your own, on any chain
     ");
+}
+
+#[test]
+fn the_help_of_simulate_teaches() {
+    let folder = Folder::new();
     insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
     Simulate contributors who train a model on the chain
 

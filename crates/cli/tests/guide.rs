@@ -33,7 +33,7 @@ fn commands(guide: &str) -> Vec<Shown> {
             });
         } else if let Some(shown) = found.last_mut() {
             match line.strip_prefix("> ") {
-                Some(more) => shown.command += &format!("\n{more}"),
+                Some(more) => shown.command.extend(["\n", more]),
                 None => shown.output.push(line.to_owned()),
             }
         }

@@ -1,5 +1,6 @@
 //! Encoders that are written down and read again.
 
+use std::fmt::Write;
 use std::fs;
 
 use cotrain_learning::Encoder;
@@ -188,7 +189,7 @@ proptest! {
     fn numbers_come_back_to_the_bit(rows in prop::collection::vec((-1e100..1e100, -2.0..2.0_f64), 2..9)) {
         let mut lines = "class,x,y\n".to_owned();
         for (row, (x, y)) in rows.iter().enumerate() {
-            lines += &format!("{},{x},{y}\n", row % 2);
+            writeln!(lines, "{},{x},{y}", row % 2).unwrap();
         }
         for kind in [Kind::DensePerceptron, Kind::DenseNearestCentroid] {
             let encoder = encode(&table(&lines, false), kind, None).unwrap().encoder;
@@ -203,7 +204,8 @@ proptest! {
 
     #[test]
     fn indices_come_back(indices in prop::collection::btree_set(1_u32..300, 1..20), wanted in prop::option::of(1_usize..20)) {
-        let entries: String = indices.iter().map(|index| format!(" {index}:1")).collect();
+        let entries: Vec<_> = indices.iter().map(|index| format!(" {index}:1")).collect();
+        let entries = entries.concat();
         let dataset = libsvm(&format!("0{entries}\n1 3:1\n"));
         let encoder = encode(&dataset, Kind::NaiveBayes, wanted).unwrap().encoder;
         let read = again(&encoder);

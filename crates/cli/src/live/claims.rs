@@ -241,8 +241,9 @@ impl Claims<'_> {
             }
             Err(error @ NodeError::Reverted(Revert::Contract(_))) => return Err(error.into()),
             Err(error) if positions.len() == 1 || error.is_transient() => return Err(error.into()),
-            _ if positions.len() == 1 => {}
-            _ => return Ok(None),
+            // Too many at once; of one alone, sending tells why not.
+            _ if positions.len() > 1 => return Ok(None),
+            _ => {}
         }
         let sent = self.sender.send(Some(self.model.trainer), 0, call).await?;
         Ok(Some(sent))
@@ -283,11 +284,8 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
             Wei(gas)
         )
     };
-    for skipped in &done.skipped {
-        text += &format!("skipped   {}: {}\n", skipped.position, skipped.reason);
-    }
-    if let Some(next) = done.next {
-        text += &format!("next      {}\n", when(next));
-    }
+    let skipped = |it: &Skipped| format!("skipped   {}: {}\n", it.position, it.reason);
+    text.extend(done.skipped.iter().map(skipped));
+    text.extend(done.next.map(|next| format!("next      {}\n", when(next))));
     text
 }

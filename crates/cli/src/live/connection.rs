@@ -15,7 +15,7 @@ const DEFAULT_RPC: &str = "http://127.0.0.1:8545";
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Chain")]
 pub(crate) struct Connection {
-    /// The JSON-RPC address of a node [default: the last one used, else http://127.0.0.1:8545]
+    /// The JSON-RPC address of a node [default: the last one used, else anvil's on this machine]
     #[arg(long, value_name = "URL", env = "COTRAIN_RPC", hide_env_values = true)]
     pub(crate) rpc: Option<Url>,
     /// The registry that models are found in by name [default: the last one used]

@@ -1,6 +1,6 @@
 //! The events of a model, followed up to now and kept in a file, from which claims are made.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::Path};
 
 use anyhow::{Context, anyhow};
 use cotrain_coordinator::{Coordinator, IndexError, LocalError, Store};
@@ -34,7 +34,7 @@ pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Coord
 async fn open(
     session: &Session,
     model: &LiveModel,
-    path: &PathBuf,
+    path: &Path,
 ) -> Result<Coordinator, LocalError> {
     tracing::info!(path = %path.display(), "following events");
     let store = Store::open(&path.to_string_lossy()).await?;

@@ -1,6 +1,6 @@
 //! Examples without a class, from the command line.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::Path};
 
 use alloy_primitives::hex;
 use anyhow::{Context, anyhow};
@@ -57,7 +57,7 @@ impl Input {
 }
 
 /// The samples of a file with an example a line, in the form that the model learned from.
-pub(crate) fn file(model: &LiveModel, path: &PathBuf) -> Result<Vec<Vec<u8>>, Failure> {
+pub(crate) fn file(model: &LiveModel, path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let text = fs::read_to_string(path)
         .with_context(|| format!("cannot read {}", path.display()))
         .map_err(Failure::Mistake)?;
@@ -90,7 +90,7 @@ pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
 
 fn encode(model: &LiveModel, sort: Sort, text: &str) -> Result<Vec<u8>, Failure> {
     let encoder = encoder(model)?;
-    let encoded = match sort {
+    let sample = match sort {
         Sort::Text => encoder.encode(Example::Text(text)),
         Sort::Numbers => encoder.encode(Example::Numbers(&numbers(text)?)),
         Sort::Indexed => {
@@ -101,7 +101,7 @@ fn encode(model: &LiveModel, sort: Sort, text: &str) -> Result<Vec<u8>, Failure>
             })
         }
     };
-    encoded.map_err(Failure::mistake)
+    sample.map_err(Failure::mistake)
 }
 
 fn numbers(row: &str) -> Result<Vec<f64>, Failure> {

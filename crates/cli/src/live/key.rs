@@ -25,7 +25,7 @@ const DEVELOPMENT_ACCOUNTS: i64 = 10;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Key")]
 pub(crate) struct KeyArgs {
-    /// The encrypted key file of the account [else: the key in the variable COTRAIN_KEY]
+    /// The encrypted key file of the account [default: the variable `COTRAIN_KEY` has the key]
     #[arg(long, value_name = "FILE")]
     pub(crate) keystore: Option<PathBuf>,
     /// A file whose first line is the key file's password; without it, you are asked

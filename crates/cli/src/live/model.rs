@@ -2,9 +2,12 @@
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, anyhow};
-use cotrain_bindings::{self as bindings, Entry, Mechanism, events, state};
+use cotrain_bindings::{self as bindings, Entry, Mechanism, state};
 use cotrain_chain::node::{At, Node, NodeError};
-use cotrain_coordinator::card::Card;
+use cotrain_coordinator::{
+    card::Card,
+    registry::{self, RegistryError},
+};
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
     trainer::{Incentive, Waits},
@@ -15,8 +18,6 @@ use crate::failure::Failure;
 
 /// Words read in one call.
 const WORDS_PER_CALL: usize = 2_048;
-/// Entries of the registry read in one call.
-const ENTRIES_PER_CALL: u64 = 500;
 
 /// What is fixed of a model.
 #[derive(Debug, Clone)]
@@ -68,7 +69,8 @@ impl LiveModel {
         let mut found = Vec::new();
         let mut names = Vec::new();
         for entry in entries(&session.node, registry).await? {
-            let Some(card) = card(&session.node, registry, &entry).await? else {
+            let card = registry::card_of(&session.node, registry, &entry);
+            let Some(card) = card.await.map_err(classify)? else {
                 continue;
             };
             if card.name == name {
@@ -109,15 +111,9 @@ impl LiveModel {
             })
             .map_err(Failure::Mistake)?;
         let card = match session.registry {
-            Some(registry) => {
-                let answer = node
-                    .call(registry, bindings::registry_entry(trainer), None)
-                    .await?;
-                match bindings::read_registry_entry(&answer).flatten() {
-                    Some(entry) => card(node, registry, &entry).await?,
-                    None => None,
-                }
-            }
+            Some(registry) => registry::card(node, registry, trainer)
+                .await
+                .map_err(classify)?,
             None => None,
         };
         Ok(Self { card, ..fixed })
@@ -211,43 +207,14 @@ pub(crate) async fn number(
 
 /// All models that a registry knows.
 pub(crate) async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Failure> {
-    let mut entries = Vec::new();
-    loop {
-        let call = bindings::registry_entries(entries.len() as u64, ENTRIES_PER_CALL);
-        let answer = node.call(registry, call, None).await?;
-        let some = bindings::read_registry_entries(&answer)
-            .with_context(|| format!("there is no registry of cotrain's at {registry}"))
-            .map_err(Failure::Mistake)?;
-        let last = (some.len() as u64) < ENTRIES_PER_CALL;
-        entries.extend(some);
-        if last {
-            return Ok(entries);
-        }
-    }
+    registry::entries(node, registry).await.map_err(classify)
 }
 
-/// The card of an entry; none where it is none of a form that we know.
-pub(crate) async fn card(
-    node: &Node,
-    registry: Address,
-    entry: &Entry,
-) -> Result<Option<Card>, Failure> {
-    let block = entry.card_block;
-    let topics = [events::REGISTERED_TOPIC];
-    let logs = node.logs(block, block, &[registry], &topics).await?;
-    let bytes = logs
-        .iter()
-        .rev()
-        .filter_map(|log| events::registered(&log.log))
-        .find(|event| event.trainer == entry.trainer)
-        .map(|event| event.card);
-    let Some(bytes) = bytes else { return Ok(None) };
-    match Card::from_bytes(&bytes) {
-        Ok(card) => Ok(Some(card)),
-        Err(error) => {
-            tracing::warn!(trainer = %entry.trainer, %error, "the model's card is passed over");
-            Ok(None)
-        }
+/// The user's mistake, where there is no registry at an address.
+fn classify(error: RegistryError) -> Failure {
+    match error {
+        RegistryError::Node { .. } => Failure::Fault(error.into()),
+        RegistryError::NoRegistry { .. } => Failure::Mistake(error.into()),
     }
 }
 

@@ -89,13 +89,12 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                 )));
             }
         };
-        let block = match arguments.block_hash {
-            Some(hash) => hash,
-            None => {
-                let head = session.node.head().await?;
-                tracing::info!(number = head.number, hash = %head.hash, "the latest block");
-                head.hash
-            }
+        let block = if let Some(hash) = arguments.block_hash {
+            hash
+        } else {
+            let head = session.node.head().await?;
+            tracing::info!(number = head.number, hash = %head.hash, "the latest block");
+            head.hash
         };
         let (labels, by) = if arguments.verify {
             let words = words::proved(&session, &model, block).await?;
@@ -127,8 +126,10 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                 .collect(),
         };
         show(arguments.json, &predicted, || {
-            let lines = predicted.predictions.iter();
-            lines.map(|it| format!("{}\n", it.class)).collect()
+            let classes = predicted.predictions.iter().map(|it| it.class.as_str());
+            let mut lines: Vec<_> = classes.collect();
+            lines.push("");
+            lines.join("\n")
         })
     })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, Bytes, hex};
 use anyhow::{Context, anyhow};
 use clap::Args;
+use cotrain_bindings::state;
 use cotrain_chain::keys::Key;
 use cotrain_protocol::{
     sample::{Item, encode_batch},
@@ -15,13 +16,20 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::{connection::Session, model::LiveModel, show, wei::Wei};
+use super::{
+    connection::Session,
+    model::{LiveModel, number},
+    show,
+    wei::Wei,
+};
 use crate::failure::Failure;
 
 /// How long a coordinator may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is asked what became of a batch.
 const LOOK: Duration = Duration::from_millis(300);
+/// How long a coordinator may be behind the chain.
+const BEHIND: Duration = Duration::from_secs(10);
 /// Samples of one signed batch.
 const PER_BATCH: usize = 50;
 
@@ -62,6 +70,8 @@ pub(crate) struct Signing<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Account {
+    /// Wei.
+    balance: String,
     next_nonce: u64,
 }
 
@@ -107,17 +117,14 @@ impl Signing<'_> {
         let client = client()?;
         let (trainer, author) = (self.model.trainer, self.key.address());
         let account = below(url, &format!("/v1/models/{trainer}/accounts/{author}"))?;
-        let account: Account = answer(client.get(account).send().await).await?;
-        let most = match self.most {
-            Some(Wei(most)) => most,
-            // Twice what it is now; others may be relayed with it, so that it costs more than alone.
-            None => {
-                let count = items.len().min(PER_BATCH) as u64;
-                self.model
-                    .price(&self.session.node, count)
-                    .await?
-                    .saturating_mul(2)
-            }
+        let account = self.account(&client, &account).await?;
+        let most = if let Some(Wei(most)) = self.most {
+            most
+        } else {
+            // Twice what it is now: others may be relayed with it, so that it costs more than alone.
+            let count = items.len().min(PER_BATCH) as u64;
+            let price = self.model.price(&self.session.node, count).await?;
+            price.saturating_mul(2)
         };
         let submissions = below(url, &format!("/v1/models/{trainer}/submissions"))?;
         let mut handed = Vec::new();
@@ -134,6 +141,22 @@ impl Signing<'_> {
             }
         }
         show(json, &handed, || handed.iter().map(text).collect())
+    }
+
+    /// The author's account as the coordinator has it, once it has seen what the chain has: money that
+    /// was prepaid a moment ago.
+    async fn account(&self, client: &Client, address: &Url) -> Result<Account, Failure> {
+        let start = Instant::now();
+        loop {
+            let account: Account = answer(client.get(address.clone()).send().await).await?;
+            let call = state::balance_of(self.key.address());
+            let node = &self.session.node;
+            let balance = number(node, self.model.trainer, call, "balanceOf").await?;
+            if account.balance == balance.to_string() || start.elapsed() > BEHIND {
+                return Ok(account);
+            }
+            sleep(LOOK).await;
+        }
     }
 
     fn sign(&self, items: &[Item<'_>], nonce: u64, most: u128) -> Result<Body, Failure> {

@@ -16,7 +16,7 @@ use super::wei::Wei;
 use crate::failure::Failure;
 
 /// How long a transaction may wait before it is sent again with higher fees.
-const BUMP_AFTER: Duration = Duration::from_secs(60);
+const BUMP_AFTER: Duration = Duration::from_mins(1);
 /// The first and the longest wait between two looks for a receipt.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How long a receipt may be missing of a transaction whose nonce is used.

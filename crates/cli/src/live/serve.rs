@@ -4,6 +4,7 @@ use std::{env, path::PathBuf};
 
 use clap::Args;
 use cotrain_coordinator::{
+    ServeError,
     config::{Config, DEFAULT_FILE, LogFormat, Sources},
     serve,
 };
@@ -67,7 +68,7 @@ struct From {
     /// The configuration [default: cotrain.toml in the working directory, where it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Set a key, such as relay.max_batch=50; may be repeated
+    /// Set a key, such as `relay.max_batch=50`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
 }
@@ -111,9 +112,22 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         serve(config, stop, |address| {
             tracing::info!(%address, "listening");
         })
-        .await?;
-        Ok(())
+        .await
+        .map_err(classify)
     })
+}
+
+/// What the user can mend is a mistake.
+pub(crate) fn classify(error: ServeError) -> Failure {
+    match error {
+        ServeError::Node(_)
+        | ServeError::Store(_)
+        | ServeError::Registry(_)
+        | ServeError::Model(_)
+        | ServeError::Http(_)
+        | ServeError::Outbox(_) => Failure::Fault(error.into()),
+        _ => Failure::Mistake(error.into()),
+    }
 }
 
 #[derive(Serialize)]

@@ -164,9 +164,7 @@ async fn own(
     let mut rows: Vec<ContributionRow> = Vec::new();
     let mut page = Page::first(ROWS);
     loop {
-        let some = index
-            .contributions(model.trainer, filter.clone(), page)
-            .await?;
+        let some = index.contributions(model.trainer, filter, page).await?;
         let Some(last) = some.last() else {
             return Ok(rows);
         };
@@ -212,17 +210,20 @@ fn text(shown: &Shown) -> String {
     ] {
         let hidden = lines.len().saturating_sub(LISTED);
         if hidden > 0 {
-            text += &format!("{hidden} more before these; --json has all\n");
+            text.extend([
+                hidden.to_string().as_str(),
+                " more before these; --json has all\n",
+            ]);
         }
-        for line in &lines[hidden..] {
-            text += &format!(
+        text.extend(lines[hidden..].iter().map(|line| {
+            format!(
                 "{name} {} ({}), {}: {}\n",
                 line.position,
                 line.class,
                 wei(&line.deposit),
                 state(line)
-            );
-        }
+            )
+        }));
     }
     text
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, anyhow};
-use cotrain_bindings::{self as bindings, events};
-use cotrain_chain::node::{At, NodeError, NodeReceipt};
+use cotrain_bindings::{self as bindings, Mechanism, events};
+use cotrain_chain::node::{NodeError, NodeReceipt};
+use cotrain_protocol::trainer::Incentive;
 use serde::Serialize;
 
 use super::{
@@ -79,20 +80,18 @@ impl Steps<'_> {
             Some(factory) => factory,
             None => self.create("factory", bindings::factory_code()).await?,
         };
-        let trainer_code = match given.trainer {
-            Some(trainer) => trainer,
-            None => {
-                let code = bindings::trainer_code(&plan.incentive);
-                self.create("trainer", code).await?
-            }
+        let trainer_code = if let Some(trainer) = given.trainer {
+            trainer
+        } else {
+            let code = bindings::trainer_code(&plan.incentive);
+            self.create("trainer", code).await?
         };
         let kind = plan.classifier.kind();
-        let classifier_code = match given.classifier {
-            Some(classifier) => classifier,
-            None => {
-                let code = bindings::classifier_code(kind);
-                self.create("classifier", code).await?
-            }
+        let classifier_code = if let Some(classifier) = given.classifier {
+            classifier
+        } else {
+            let code = bindings::classifier_code(kind);
+            self.create("classifier", code).await?
         };
         let call = bindings::create_model(
             trainer_code,
@@ -142,10 +141,8 @@ impl Steps<'_> {
         let node = self.sender.node;
         let mechanism = bindings::known_trainer(&implementation(node, trainer).await?);
         let wanted = match plan.incentive {
-            cotrain_protocol::trainer::Incentive::DepositRefundTake { .. } => {
-                bindings::Mechanism::DepositRefundTake
-            }
-            cotrain_protocol::trainer::Incentive::Points => bindings::Mechanism::Points,
+            Incentive::DepositRefundTake { .. } => Mechanism::DepositRefundTake,
+            Incentive::Points => Mechanism::Points,
         };
         let kind = bindings::known_classifier(&implementation(node, classifier).await?);
         if mechanism == Some(wanted) && kind == Some(plan.classifier.kind()) {
@@ -178,13 +175,10 @@ impl Steps<'_> {
         let close = bindings::close(trainer);
         if !self.is_done("closed", Some(classifier), &close).await? {
             let head = self.sender.node.head().await?;
-            self.compare(plan, classifier, At::Hash(head.hash)).await?;
+            self.compare(plan, classifier, head.hash).await?;
         }
         let closed = self.step("closed", Some(classifier), close).await?;
-        match self
-            .compare(plan, classifier, At::Hash(closed.block_hash))
-            .await
-        {
+        match self.compare(plan, classifier, closed.block_hash).await {
             Err(Failure::Fault(error))
                 if matches!(
                     error.downcast_ref(),
@@ -199,10 +193,7 @@ impl Steps<'_> {
     }
 
     /// That the chain has the words that are meant.
-    async fn compare(&self, plan: &Plan, classifier: Address, at: At) -> Result<(), Failure> {
-        let At::Hash(block) = at else {
-            return Err(anyhow!("a block's hash is wanted").into());
-        };
+    async fn compare(&self, plan: &Plan, classifier: Address, block: B256) -> Result<(), Failure> {
         let count = plan.words.len();
         let words = read_words(self.sender.node, classifier, count, block).await?;
         match words

@@ -28,6 +28,7 @@ use super::{
     place::{Place, write_whole},
     plan::{ModelOptions, Plan},
     send::Sender,
+    serve::classify,
     show,
     steps::{Given, Steps},
     stop::stopped,
@@ -144,7 +145,7 @@ async fn work(
         Ok::<(), Failure>(())
     };
     let (served, told) = tokio::join!(serving, telling);
-    served?;
+    served.map_err(classify)?;
     told
 }
 

@@ -111,19 +111,16 @@ fn line(event: &EventRow, json: bool) -> Result<String, serde_json::Error> {
         };
         return Ok(serde_json::to_string(&event)? + "\n");
     }
-    let mut line = format!("block {}  {}", event.block, event.kind);
-    if let Some(position) = event.position {
-        line += &format!("  position {position}");
-    }
-    if let Some(account) = event.account {
-        line += &format!("  {account}");
-    }
-    if event
-        .detail
-        .as_object()
-        .is_some_and(|detail| !detail.is_empty())
-    {
-        line += &format!("  {}", event.detail);
-    }
-    Ok(line + "\n")
+    let position = event.position.map(|it| format!("position {it}"));
+    let account = event.account.map(|it| it.to_string());
+    let rest = event.detail.as_object().filter(|detail| !detail.is_empty());
+    let parts = [
+        Some(format!("block {}", event.block)),
+        Some(event.kind.clone()),
+        position,
+        account,
+        rest.map(|_| event.detail.to_string()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    Ok(parts.join("  ") + "\n")
 }

@@ -19,10 +19,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new(config: AnvilConfig) -> Self {
+    pub(crate) fn new(config: &AnvilConfig) -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
-            anvil: Anvil::spawn(&config).expect("anvil"),
+            anvil: Anvil::spawn(config).expect("anvil"),
         }
     }
 

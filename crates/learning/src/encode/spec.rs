@@ -16,7 +16,7 @@ use crate::data::MAX_INDEX;
 
 /// What an encoder is written as.
 ///
-/// Numbers have to survive the format to the bit: of JSON, that takes serde_json's feature
+/// Numbers have to survive the format to the bit: of JSON, that takes `serde_json`'s feature
 /// `float_roundtrip`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
