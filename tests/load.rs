@@ -304,7 +304,7 @@ async fn reading(stage: &Stage, server: &Server, authors: &[Key]) {
         .json()
         .await
         .expect("JSON");
-    let items = first["items"].as_array().expect("a page");
+    let items = first["rows"].as_array().expect("a page");
     let ids: Vec<_> = items
         .iter()
         .filter_map(|item| item["id"].as_str())

@@ -12,7 +12,7 @@ use std::{
 use alloy_primitives::{Address, hex, keccak256};
 use cotrain_bindings::{self as bindings, events};
 use cotrain_chain::keys::Key;
-use cotrain_protocol::trainer::{SignedBatch, domain};
+use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use cotrain_test_support::{Postgres, Stage};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -346,4 +346,90 @@ async fn another_replica_goes_on_where_the_leader_ends() {
         .await;
     let model: Value = model.expect("an answer").json().await.expect("JSON");
     assert_eq!(model["contributions"], 40, "{model}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keeper_claims_for_those_who_ask() {
+    let stage = Stage::new().await;
+    let [anna, ben, cleo] = [1, 2, 3].map(Key::development);
+    // The model learns from Anna; Ben says the opposite of what it knows; Cleo does not ask.
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    stage.contribute(&anna, 1, &[1, 2, 3, 4]).await;
+    stage.contribute(&ben, 0, &[1, 2]).await;
+    stage.contribute(&anna, 1, &[1, 2, 5]).await;
+    stage.contribute(&cleo, 1, &[1, 2, 6]).await;
+    let database = stage.path("keeper.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "keeper", &database, 5);
+    let config = fs::read_to_string(&server.config).expect("read");
+    let keep = "[keep]\nenabled = true\ninterval = \"1 s\"\n";
+    fs::write(&server.config, format!("{config}{keep}")).expect("written");
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+
+    let mut delegation = Delegation {
+        reporter: anna.address(),
+        keeper: Key::development(5).address(),
+        until: (1 << 40) - 1,
+        signature: Vec::new(),
+    };
+    let hash = delegation.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
+    delegation.signature = anna.sign_hash(&hash).to_vec();
+    let delegations = format!("{}/v1/models/{}/delegations", server.url, stage.trainer);
+    let ask = async |delegation: &Delegation| {
+        let body = json!({
+            "reporter": delegation.reporter,
+            "keeper": delegation.keeper,
+            "until": delegation.until,
+            "signature": hex::encode_prefixed(&delegation.signature),
+        });
+        hand_in(&client, &delegations, &body.to_string()).await
+    };
+    let forged = Delegation {
+        reporter: ben.address(),
+        ..delegation.clone()
+    };
+    assert_eq!(ask(&forged).await.0, 422, "Anna's signature is not Ben's");
+    assert_eq!(ask(&delegation).await.0, 200);
+
+    stage.wait(86_401).await;
+    let contributions = format!("{}/v1/models/{}/contributions", server.url, stage.trainer);
+    let mut settled = Vec::new();
+    for _ in 0..600 {
+        let answer = client.get(&contributions).send().await.expect("an answer");
+        let answer: Value = answer.json().await.expect("JSON");
+        let rows = answer["rows"].as_array().expect("rows");
+        settled = rows
+            .iter()
+            .map(|row| row["settled"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        if settled.iter().filter(|state| *state != "open").count() >= 4 {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let wanted = [
+        "refunded",
+        "refunded",
+        "taken-by-reports",
+        "refunded",
+        "open",
+    ];
+    assert_eq!(settled, wanted);
+    let deposits: u128 = {
+        let answer = client.get(&contributions).send().await.expect("an answer");
+        let answer: Value = answer.json().await.expect("JSON");
+        let rows = answer["rows"].as_array().expect("rows").clone();
+        let wei = |row: &Value| {
+            row["deposit"]
+                .as_str()
+                .and_then(|wei| wei.parse::<u128>().ok())
+        };
+        rows[..4].iter().map(|row| wei(row).expect("wei")).sum()
+    };
+    let balance = stage
+        .number(bindings::state::balance_of(anna.address()))
+        .await;
+    assert_eq!(balance, deposits, "all of it is Anna's now, to withdraw");
+    assert!(server.stop());
 }
