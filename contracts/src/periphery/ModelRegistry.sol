@@ -26,11 +26,11 @@ contract ModelRegistry is IModelRegistry {
         // Block numbers are far below 2^64.
         uint64 cardBlock = uint64(block.number);
         uint256 place = _places[trainer];
-        if (place == 0) {
+        if (place != 0) {
+            _entries[place - 1].cardBlock = cardBlock;
+        } else {
             _entries.push(Entry(trainer, cardBlock));
             _places[trainer] = _entries.length;
-        } else {
-            _entries[place - 1].cardBlock = cardBlock;
         }
         emit ModelRegistered(trainer, owner, card);
     }

