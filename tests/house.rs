@@ -59,6 +59,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
+    (
+        "cotrain-test-support",
+        &[
+            "cotrain-bindings",
+            "cotrain-chain",
+            "cotrain-coordinator",
+            "cotrain-protocol",
+            "serde_json",
+            "tokio",
+        ],
+    ),
     ("cotrain-tests", &[]),
 ];
 

@@ -5,6 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use reqwest::Url;
 
+use crate::live;
+
 const EXAMPLES: &str = "\
 Examples:
   cotrain simulate                      the default scenario, on the data that comes with cotrain
@@ -55,6 +57,23 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Simulate(Simulate),
     Scenarios(Scenarios),
+    Up(Box<live::up::Up>),
+    Deploy(Box<live::deploy::Deploy>),
+    Models(live::models::Models),
+    Predict(live::predict::Predict),
+    Evaluate(live::evaluate::Evaluate),
+    Contribute(Box<live::contribute::Contribute>),
+    Deposit(live::money::Deposit),
+    Withdraw(live::money::Withdraw),
+    Refund(live::claims::Refund),
+    Report(live::claims::Report),
+    Status(live::status::Status),
+    Watch(live::watch::Watch),
+    Serve(live::serve::Serve),
+    Config(live::serve::ConfigCommand),
+    Key(live::key::KeyCommand),
+    Completions(live::shell::Completions),
+    Man(live::shell::Man),
 }
 
 /// Simulate contributors who train a model on the chain

@@ -28,7 +28,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How logs are written.
     pub log: LogFormat,
-    /// A path of an SQLite file, or a URL that begins with `postgres://` or `postgresql://`.
+    /// A path of an `SQLite` file, or a URL that begins with `postgres://` or `postgresql://`.
     pub database: String,
     /// A registry whose models are followed.
     pub registry: Option<Address>,

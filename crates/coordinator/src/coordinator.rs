@@ -10,7 +10,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes};
 use cotrain_bindings as bindings;
-use cotrain_chain::node::{Node, NodeError};
+use cotrain_chain::node::{Block, Node, NodeError};
 use cotrain_protocol::{
     Rejection,
     sample::parse_batch,
@@ -20,8 +20,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     clock,
+    index::{Follower, IndexError},
     keep::record,
-    model::{HostedModel, ModelError},
+    model::{HostedModel, ModelError, ModelInfo},
     pending::most,
     registry::{self, RegistryError},
     rows::{
@@ -225,12 +226,19 @@ impl Coordinator {
     pub async fn catch_up(&self) -> Result<(), LocalError> {
         for model in self.models() {
             let (node, store) = (self.0.node.clone(), self.0.store.clone());
-            crate::index::Follower::new(node, store, model, None)
-                .catch_up()
-                .await?;
+            let head = Follower::new(node, store, model, None).catch_up().await?;
+            self.note_head(head);
         }
         self.announce().await?;
         Ok(())
+    }
+
+    /// What the node said last.
+    pub(crate) fn note_head(&self, head: Block) {
+        let vitals = &self.0.vitals;
+        vitals.node.store(true, Ordering::Relaxed);
+        vitals.head.store(head.number, Ordering::Relaxed);
+        vitals.now.store(head.time, Ordering::Relaxed);
     }
 
     /// Begins to follow a model.
@@ -244,7 +252,7 @@ impl Coordinator {
             Some(registry) => registry::card(&self.0.node, registry, trainer).await?,
             None => None,
         };
-        let info = crate::model::ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
+        let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
         let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
         let mut models = self
             .0
@@ -365,11 +373,14 @@ impl Coordinator {
                 let known = known.ok_or(StoreError::Malformed {
                     what: "no signed batch that is known",
                 })?;
-                if matches!(
-                    known.progress,
-                    Progress::Included { .. } | Progress::Refused { .. }
-                ) {
-                    model.pending.forget(author, nonce);
+                match known.progress {
+                    Progress::Waiting | Progress::Sent { .. } => {}
+                    Progress::Included { .. } => model.pending.forget(author, nonce),
+                    // What was wrong with it is not any more.
+                    Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
+                        return Ok(submission);
+                    }
+                    Progress::Refused { .. } => model.pending.forget(author, nonce),
                 }
                 Ok(known)
             }
@@ -781,6 +792,7 @@ impl Coordinator {
 
     /// How all of it is.
     pub async fn health(&self) -> Health {
+        let store = self.0.store.is_alive().await;
         let vitals = &self.0.vitals;
         let head = match vitals.head.load(Ordering::Relaxed) {
             0 => None,
@@ -789,35 +801,24 @@ impl Coordinator {
         let models = self.models();
         let models = models.iter().map(|model| {
             let cursor = model.state().cursor.block;
-            (
-                model.info().trainer,
-                cursor,
-                head.unwrap_or(cursor).saturating_sub(cursor),
-            )
+            let behind = head.unwrap_or(cursor).saturating_sub(cursor);
+            (model.info().trainer, cursor, behind)
         });
         let stopped = vitals
             .stopped
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let stopped = stopped
-            .iter()
-            .map(|(trainer, why)| (*trainer, why.clone()))
-            .collect();
         Health {
             leader: vitals.leader.load(Ordering::Relaxed),
-            store: false,
+            store,
             node: vitals.node.load(Ordering::Relaxed),
             head,
             models: models.collect(),
-            stopped,
+            stopped: stopped
+                .iter()
+                .map(|(trainer, why)| (*trainer, why.clone()))
+                .collect(),
         }
-        .with_store(self.0.store.is_alive().await)
-    }
-}
-
-impl Health {
-    fn with_store(self, store: bool) -> Self {
-        Self { store, ..self }
     }
 }
 
@@ -832,7 +833,7 @@ pub enum LocalError {
     Model(#[from] ModelError),
     /// Its events cannot be followed.
     #[error(transparent)]
-    Index(#[from] crate::index::IndexError),
+    Index(#[from] IndexError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

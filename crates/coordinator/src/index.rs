@@ -109,13 +109,17 @@ impl Follower {
         }
     }
 
-    /// Follows until the head; how many blocks behind it is where the node has fewer now.
-    pub(crate) async fn catch_up(&mut self) -> Result<(), IndexError> {
-        while self.step().await?.0 != Step::AtHead {}
-        Ok(())
+    /// Follows until the head, which it gives.
+    pub(crate) async fn catch_up(&mut self) -> Result<Block, IndexError> {
+        loop {
+            let (step, head) = self.step().await?;
+            if step == Step::AtHead {
+                return Ok(head);
+            }
+        }
     }
 
-    /// Takes the next blocks, or goes back to where the chain has left; with the head's number.
+    /// Takes the next blocks, or goes back to where the chain has left; with the head.
     pub(crate) async fn step(&mut self) -> Result<(Step, Block), IndexError> {
         if self.torn {
             self.model.reload(&self.store).await?;

@@ -1,6 +1,6 @@
 //! Follows models on a chain, relays what contributors sign, claims for them, and serves all of it over HTTP.
 
-mod api;
+pub mod api;
 pub mod card;
 mod clock;
 pub mod config;

@@ -14,7 +14,40 @@ use crate::{
 
 /// Of one model; a copy in memory of what the store has, so that a check costs no question to it.
 #[derive(Debug, Default)]
-pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, (B256, u128)>>>);
+pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, Waiter>>>);
+
+/// One that waits.
+#[derive(Debug, Clone, Copy)]
+struct Waiter {
+    id: B256,
+    /// What it may cost at most, in wei.
+    most: u128,
+    contributions: u32,
+    /// In Unix seconds.
+    received: u64,
+    deadline: u64,
+}
+
+impl Waiter {
+    fn new(submission: &Submission) -> Self {
+        Self {
+            id: submission.id,
+            most: most(submission),
+            contributions: submission.contributions,
+            received: submission.received,
+            deadline: submission.batch.deadline,
+        }
+    }
+}
+
+/// What waits of all authors together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Urgency {
+    pub(crate) contributions: u64,
+    /// When the first of them was handed in, in Unix seconds.
+    pub(crate) oldest: u64,
+    pub(crate) earliest_deadline: u64,
+}
 
 /// What waits of one author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,13 +73,13 @@ impl Pending {
         let mut after = -1;
         loop {
             let some = store.unfinished(model, after, 5_000).await?;
-            let Some((last, _, _)) = some.last() else {
+            let Some((last, _)) = some.last() else {
                 break;
             };
             after = *last;
-            for (_, submission, _) in &some {
+            for (_, submission) in &some {
                 let of = all.entry(submission.batch.author).or_default();
-                of.insert(submission.batch.nonce, (submission.id, most(submission)));
+                of.insert(submission.batch.nonce, Waiter::new(submission));
             }
         }
         *self.lock() = all;
@@ -58,10 +91,10 @@ impl Pending {
         let mut all = self.lock();
         let of = all.entry(submission.batch.author).or_default();
         match of.get(&submission.batch.nonce) {
-            Some((other, _)) if *other != submission.id => Err(*other),
+            Some(other) if other.id != submission.id => Err(other.id),
             known => {
                 let new = known.is_none();
-                of.insert(submission.batch.nonce, (submission.id, most(submission)));
+                of.insert(submission.batch.nonce, Waiter::new(submission));
                 Ok(new)
             }
         }
@@ -82,9 +115,9 @@ impl Pending {
     pub(crate) fn of(&self, author: Address) -> Waiting {
         let all = self.lock();
         let mut waiting = Waiting::default();
-        for (nonce, (_, most)) in all.get(&author).into_iter().flatten() {
+        for (nonce, waiter) in all.get(&author).into_iter().flatten() {
             waiting.highest_nonce = waiting.highest_nonce.max(Some(*nonce));
-            waiting.committed = waiting.committed.saturating_add(*most);
+            waiting.committed = waiting.committed.saturating_add(waiter.most);
         }
         waiting
     }
@@ -94,7 +127,23 @@ impl Pending {
         self.lock().values().map(HashMap::len).sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Address, HashMap<u64, (B256, u128)>>> {
+    /// How much waits, and how long it has; none where nothing does.
+    pub(crate) fn urgency(&self) -> Option<Urgency> {
+        let all = self.lock();
+        let waiters = all.values().flat_map(HashMap::values);
+        let urgency = waiters.map(|waiter| Urgency {
+            contributions: waiter.contributions.into(),
+            oldest: waiter.received,
+            earliest_deadline: waiter.deadline,
+        });
+        urgency.reduce(|a, b| Urgency {
+            contributions: a.contributions + b.contributions,
+            oldest: a.oldest.min(b.oldest),
+            earliest_deadline: a.earliest_deadline.min(b.earliest_deadline),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Address, HashMap<u64, Waiter>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     config::RelaySection,
     model::HostedModel,
     outbox::{Call, Outbox, OutboxError, with_sources},
-    pending::most,
+    pending::{Urgency, most},
     rows::Submission,
     store::Store,
 };
@@ -37,24 +37,18 @@ impl Relay {
     /// dear, and what waits learns the price of what was sent.
     pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
         let id = self.model.id;
-        if self.model.pending.len() == 0 || self.store.is_on_its_way(id, "relay").await? {
+        let Some(urgency) = self.model.pending.urgency() else {
+            return Ok(());
+        };
+        let now = clock::now().max(self.node.head().await?.time);
+        if !self.is_due(urgency, now) || self.store.is_on_its_way(id, "relay").await? {
             return Ok(());
         }
         let limit = self.options.max_batch.saturating_mul(LOOK_AT);
-        let waiting = self.store.unfinished(id, -1, limit).await?;
-        let waiting: Vec<_> = waiting
-            .into_iter()
-            .filter(|(_, _, on_its_way)| !on_its_way)
-            .map(|(_, submission, _)| submission)
-            .collect();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let now = clock::now().max(self.node.head().await?.time);
+        let expired = self.store.expired(id, now, limit).await?;
+        self.refuse_hopeless(expired, now).await?;
+        let waiting = self.store.waiting(id, limit).await?;
         let waiting = self.refuse_hopeless(waiting, now).await?;
-        if !self.is_due(&waiting, now) {
-            return Ok(());
-        }
         let fees = self.node.fees().await?;
         if self
             .options
@@ -162,6 +156,12 @@ impl Relay {
                         ),
                     ));
                     gone.push(submission);
+                } else if state.trainer().balance(author) < most(&submission) {
+                    refused.push((submission.id, format!(
+                        "its author's balance has fallen to {} wei, and it may cost {} wei; deposit more and hand it in again",
+                        state.trainer().balance(author), most(&submission)
+                    )));
+                    gone.push(submission);
                 } else {
                     rest.push(submission);
                 }
@@ -192,17 +192,11 @@ impl Relay {
     }
 
     /// Whether enough wait, or something has waited for long, or will be too late soon.
-    fn is_due(&self, waiting: &[Submission], now: u64) -> bool {
-        let contributions: u32 = waiting
-            .iter()
-            .map(|submission| submission.contributions)
-            .sum();
+    fn is_due(&self, urgency: Urgency, now: u64) -> bool {
         let age = self.options.max_age.as_secs();
-        contributions >= self.options.max_batch
-            || waiting.iter().any(|submission| {
-                clock::now() >= submission.received + age
-                    || submission.batch.deadline <= now.saturating_add(2 * age)
-            })
+        urgency.contributions >= self.options.max_batch.into()
+            || clock::now() >= urgency.oldest.saturating_add(age)
+            || urgency.earliest_deadline <= now.saturating_add(2 * age)
     }
 }
 

@@ -265,7 +265,7 @@ impl House {
             }
         }
         if let Ok(head) = self.coordinator.node().head().await {
-            self.note_head(head.number, head.time);
+            self.coordinator.note_head(head);
         }
         let _ = self.coordinator.announce().await;
     }
@@ -309,7 +309,7 @@ impl House {
             match follower.step().await {
                 Ok((step, head)) => {
                     backoff = BACKOFF.0;
-                    self.note_head(head.number, head.time);
+                    self.coordinator.note_head(head);
                     if step == Step::AtHead {
                         pause(self.config.node.poll, &term).await;
                     } else if let Err(error) = self.coordinator.announce().await {
@@ -436,13 +436,6 @@ impl House {
             }
         }
         while services.join_next().await.is_some() {}
-    }
-
-    fn note_head(&self, number: u64, time: u64) {
-        let vitals = self.coordinator.vitals();
-        vitals.node.store(true, Ordering::Relaxed);
-        vitals.head.store(number, Ordering::Relaxed);
-        vitals.now.store(time, Ordering::Relaxed);
     }
 
     /// What the model is measured on, if anything; its card has to say how examples become samples.

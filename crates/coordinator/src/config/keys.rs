@@ -12,7 +12,7 @@ pub(super) enum Secret {
 }
 
 /// One key.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     /// Section and name with a point between, or the name alone.
     pub(super) path: &'static str,

@@ -68,9 +68,9 @@ impl Sources {
         mut self,
         key: impl Into<String>,
         flag: &'static str,
-        value: impl ToString,
+        value: impl Into<String>,
     ) -> Self {
-        self.flags.push((flag, key.into(), value.to_string()));
+        self.flags.push((flag, key.into(), value.into()));
         self
     }
 

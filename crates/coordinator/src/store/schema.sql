@@ -106,6 +106,8 @@ CREATE TABLE submissions (
 -- An author's nonce is good for one batch: the next one has to wait until the first is refused.
 CREATE UNIQUE INDEX submissions_nonce ON submissions (model, author, nonce) WHERE state < 3;
 CREATE INDEX submissions_by_state ON submissions (model, state, seq);
+CREATE INDEX submissions_by_offer ON submissions (model, max_deposit) WHERE state = 0;
+CREATE INDEX submissions_by_deadline ON submissions (model, deadline) WHERE state = 0;
 CREATE INDEX submissions_by_author ON submissions (model, author, seq);
 
 -- Transactions of ours. They are stored before they are sent. state: 0 sent, 1 included, 2 final, 3 replaced by another.

@@ -157,29 +157,81 @@ impl Store {
             .collect())
     }
 
-    /// Those that wait, or are on their way, for a model, in order; with the transaction that they are in.
+    /// Those that wait, or are on their way, for a model, in order.
     pub(crate) async fn unfinished(
         &self,
         model: ModelId,
         after: i64,
         limit: u32,
-    ) -> Result<Vec<(i64, Submission, bool)>, StoreError> {
+    ) -> Result<Vec<(i64, Submission)>, StoreError> {
+        let which = "s.state < 2 AND s.seq > $2 ORDER BY s.seq";
+        self.some(model, which, after, limit).await
+    }
+
+    /// Those that wait to be sent: the ones first that allow the highest deposit, so that nobody is kept waiting by
+    /// offers that are never taken up.
+    pub(crate) async fn waiting(
+        &self,
+        model: ModelId,
+        limit: u32,
+    ) -> Result<Vec<Submission>, StoreError> {
+        let which = "s.state = 0 AND s.seq > $2 ORDER BY s.max_deposit DESC, s.seq";
+        let rows = self.some(model, which, -1, limit).await?;
+        Ok(rows.into_iter().map(|(_, submission)| submission).collect())
+    }
+
+    /// Those that wait and whose deadline is before `now`.
+    pub(crate) async fn expired(
+        &self,
+        model: ModelId,
+        now: u64,
+        limit: u32,
+    ) -> Result<Vec<Submission>, StoreError> {
+        let which = "s.state = 0 AND s.deadline < $2 ORDER BY s.deadline";
+        let rows = self.some(model, which, int(now), limit).await?;
+        Ok(rows.into_iter().map(|(_, submission)| submission).collect())
+    }
+
+    /// `which` is a condition on `$2`, with an order.
+    async fn some(
+        &self,
+        model: ModelId,
+        which: &'static str,
+        bound: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Submission)>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model \
-             WHERE s.model = $1 AND s.state < 2 AND s.seq > $2 ORDER BY s.seq LIMIT $3"
+             WHERE s.model = $1 AND {which} LIMIT $3"
         );
         let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(model.0)
-            .bind(after)
+            .bind(bound)
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
         rows.iter()
             .map(|row| {
-                let (seq, submission, outbox) = self.read_submission(row)?;
-                Ok((seq, submission, outbox.is_some()))
+                self.read_submission(row)
+                    .map(|(seq, submission, _)| (seq, submission))
             })
             .collect()
+    }
+
+    /// Lets one wait again that was refused; not where its nonce has gone to another one.
+    pub(crate) async fn revive(&self, id: B256, now: u64) -> Result<bool, StoreError> {
+        let mut writing = self.write().await?;
+        let changed = sqlx::query(
+            "UPDATE submissions SET state = 0, outbox = NULL, reason = NULL, received = $2 \
+             WHERE id = $1 AND state = 3 AND NOT EXISTS (SELECT 1 FROM submissions o WHERE o.model = submissions.model \
+             AND o.author = submissions.author AND o.nonce = submissions.nonce AND o.state < 3)",
+        )
+        .bind(id.to_vec())
+        .bind(int(now))
+        .execute(&mut *writing)
+        .await?;
+        writing.commit().await?;
+        Ok(changed.rows_affected() > 0)
     }
 
     /// Ends waiting: these will not be sent.

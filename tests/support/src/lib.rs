@@ -1,0 +1,9 @@
+//! What tests of several crates share: a chain with a model on it, and people who use it.
+//!
+//! Everything here panics where it cannot go on: it is a test that fails then.
+
+mod postgres;
+mod stage;
+
+pub use postgres::Postgres;
+pub use stage::{Stage, assert_same, items};
