@@ -3,7 +3,9 @@
 //! Everything here panics where it cannot go on: it is a test that fails then.
 
 mod postgres;
+mod proxy;
 mod stage;
 
 pub use postgres::Postgres;
+pub use proxy::{Fault, FaultyProxy};
 pub use stage::{Stage, assert_same, items};

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
     anvil::{Anvil, AnvilConfig},
@@ -245,6 +245,23 @@ impl Stage {
     /// Replaces the last blocks by empty ones.
     pub async fn reorganise(&self, depth: u64) {
         self.anvil("anvil_reorg", json!([depth, []])).await;
+    }
+
+    /// Replaces the last blocks by others with these transactions, each raw and with the place of its block among the new
+    /// ones, counted from 0.
+    pub async fn reorganise_with(&self, depth: u64, transactions: &[(Bytes, u64)]) {
+        self.anvil("anvil_reorg", json!([depth, transactions]))
+            .await;
+    }
+
+    /// Takes the last blocks away, as if they had never been.
+    pub async fn roll_back(&self, depth: u64) {
+        self.anvil("anvil_rollback", json!([depth])).await;
+    }
+
+    /// Whether each transaction makes a block, or all wait for one.
+    pub async fn automine(&self, on: bool) {
+        self.anvil("evm_setAutomine", json!([on])).await;
     }
 
     /// Adds empty blocks.
