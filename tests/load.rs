@@ -127,7 +127,7 @@ impl Server {
             "listen = \"{address}\"\ndatabase = \"{}\"\nmodels = [\"{}\"]\nfrom_block = {}\n\
              [node]\nurl = \"{}\"\npoll = \"500 ms\"\n[key]\ndevelopment = 5\n\
              # Nothing is sent while it is measured how much is taken in.\n\
-             [relay]\nmax_age = \"1 day\"\nmax_batch = 10000000\nmax_waiting = 10000000\n\
+             [relay]\nenabled = true\nmax_gas_price = 1\n\
              [api]\nrate = 0\n",
             stage.path("load.sqlite").display(),
             stage.trainer,

@@ -128,6 +128,18 @@ const GAS: &[Row] = &[
         [Some(175_823), None, Some(120_000)],
     ),
     row(
+        "report, each of 100",
+        "report.sparse-perceptron.20-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [None, None, None],
+    ),
+    row(
+        "— by a keeper for the reporter",
+        "reportFor.sparse-perceptron.20-each-of-100",
+        None,
+        [None, None, None],
+    ),
+    row(
         "create, sparse perceptron, 1,000 features",
         "create.sparse-perceptron.1000",
         None,

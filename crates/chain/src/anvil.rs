@@ -21,6 +21,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The most that is kept of what anvil says on stderr, in bytes.
 const WORDS: u64 = 4_096;
 
+/// How an empty chain beside it is forked: nothing of it is worth keeping, or waiting for.
+const FORKING: [&str; 3] = [
+    "--fork-block-number=0",
+    "--no-storage-caching",
+    "--no-rate-limit",
+];
+
 /// Why there is no anvil.
 #[derive(Debug, thiserror::Error)]
 pub enum AnvilError {
@@ -68,15 +75,12 @@ pub enum AnvilError {
     },
 }
 
-fn how_to_get() -> String {
-    let foundry = "see https://getfoundry.sh";
-    match (env::consts::OS, env::consts::ARCH) {
-        (os @ ("linux" | "macos"), arch @ ("x86_64" | "aarch64")) => {
-            let os = if os == "macos" { "darwin" } else { os };
-            let arch = if arch == "x86_64" { "amd64" } else { "arm64" };
-            format!("get it with `npm install @foundry-rs/anvil-{os}-{arch}@1.7.1`, or {foundry}")
-        }
-        _ => foundry.to_owned(),
+fn how_to_get() -> &'static str {
+    // Only for this system does npm have the binary in a package of its own.
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        "get it with `npm install @foundry-rs/anvil-linux-amd64@1.7.1`, or see https://getfoundry.sh"
+    } else {
+        "see https://getfoundry.sh"
     }
 }
 
@@ -95,12 +99,17 @@ pub struct AnvilConfig {
     pub accounts: u32,
     /// The rules, by their name.
     pub hardfork: String,
+    /// The time of the first block, in Unix seconds; none: now.
+    pub timestamp: Option<u64>,
+    /// Whether blocks have the roots of their states. To compute one takes time in proportion to the whole state, for
+    /// each block; nothing is proved without.
+    pub state_roots: bool,
     /// Further arguments, as they are.
     pub arguments: Vec<String>,
 }
 
 impl Default for AnvilConfig {
-    /// Any port, no file, a block for each transaction, chain 31337, ten accounts, Osaka.
+    /// Any port, no file, a block for each transaction, chain 31337, ten accounts, Osaka from now on, with roots.
     fn default() -> Self {
         Self {
             port: 0,
@@ -109,7 +118,31 @@ impl Default for AnvilConfig {
             chain_id: 31_337,
             accounts: 10,
             hardfork: "osaka".to_owned(),
+            timestamp: None,
+            state_roots: true,
             arguments: Vec::new(),
+        }
+    }
+}
+
+impl AnvilConfig {
+    /// For a simulation that begins at `start` (Unix seconds): nobody has money, and nothing is kept that slows many
+    /// blocks down.
+    #[must_use]
+    pub fn for_simulation(start: u64) -> Self {
+        let arguments = [
+            "--prune-history",
+            "--transaction-block-keeper=16",
+            "--disable-console-log",
+            "--disable-default-create2-deployer",
+            "--base-fee=0",
+        ];
+        Self {
+            accounts: 0,
+            timestamp: Some(start),
+            state_roots: false,
+            arguments: arguments.map(str::to_owned).to_vec(),
+            ..Self::default()
         }
     }
 }
@@ -119,6 +152,8 @@ impl Default for AnvilConfig {
 pub struct Anvil {
     child: Child,
     url: Url,
+    /// The node that it is a fork of, which ends with it.
+    _below: Option<Box<Anvil>>,
 }
 
 impl Anvil {
@@ -153,10 +188,20 @@ impl Anvil {
     /// # Errors
     /// As [`Anvil::find`], and where it does not start.
     pub fn spawn(config: &AnvilConfig) -> Result<Self, AnvilError> {
+        // anvil leaves the roots out where it forks another node, and only there.
+        let below = if config.state_roots {
+            None
+        } else {
+            Some(Box::new(Self::start(&empty(config), None)?))
+        };
+        Self::start(config, below)
+    }
+
+    fn start(config: &AnvilConfig, below: Option<Box<Self>>) -> Result<Self, AnvilError> {
         let path = Self::find()?;
         let mut command = Command::new(&path);
         command
-            .args(arguments(config))
+            .args(arguments(config, below.as_deref()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -166,7 +211,11 @@ impl Anvil {
             .spawn()
             .map_err(|source| AnvilError::CannotRun { path, source })?;
         match listening(&mut child) {
-            Ok(url) => Ok(Self { child, url }),
+            Ok(url) => Ok(Self {
+                child,
+                url,
+                _below: below,
+            }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -224,7 +273,18 @@ fn in_node_modules(modules: &Path, name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn arguments(config: &AnvilConfig) -> Vec<String> {
+/// A chain to fork: nothing is in it, and nothing happens there.
+fn empty(config: &AnvilConfig) -> AnvilConfig {
+    AnvilConfig {
+        chain_id: config.chain_id,
+        accounts: 0,
+        hardfork: config.hardfork.clone(),
+        timestamp: config.timestamp,
+        ..AnvilConfig::default()
+    }
+}
+
+fn arguments(config: &AnvilConfig, below: Option<&Anvil>) -> Vec<String> {
     let mut arguments = vec![
         format!("--port={}", config.port),
         format!("--chain-id={}", config.chain_id),
@@ -234,6 +294,13 @@ fn arguments(config: &AnvilConfig) -> Vec<String> {
     ];
     if let Some(seconds) = config.block_time {
         arguments.push(format!("--block-time={seconds}"));
+    }
+    if let Some(seconds) = config.timestamp {
+        arguments.push(format!("--timestamp={seconds}"));
+    }
+    if let Some(below) = below {
+        arguments.push(format!("--fork-url={}", below.url));
+        arguments.extend(FORKING.map(str::to_owned));
     }
     if let Some(path) = &config.state {
         arguments.push(format!("--state={}", path.display()));

@@ -9,6 +9,7 @@ pub mod proof;
 use std::{fmt, future::IntoFuture, sync::Once, time::Duration};
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_json_rpc::{RpcRecv, RpcSend};
 use alloy_network::{Ethereum, TransactionBuilder};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_provider::{Provider, RootProvider};
@@ -492,6 +493,18 @@ impl Node {
             block: hash,
             reason: error.to_string(),
         })
+    }
+
+    /// A request by its name, for what nodes for development offer besides.
+    pub(crate) async fn request<P: RpcSend, R: RpcRecv>(
+        &self,
+        method: &'static str,
+        parameters: P,
+    ) -> Result<R, NodeError> {
+        self.ask(method, || {
+            self.provider.raw_request(method.into(), parameters.clone())
+        })
+        .await
     }
 
     /// Sends a request, again where its failure may pass. alloy's own layer for that always waits equally long and

@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
 
 use crate::live;
 
@@ -30,6 +31,7 @@ Examples:
   cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
   cotrain simulate my/own.toml --out results            a scenario of your own
   cotrain simulate --relay 20                           20 signed contributions a transaction
+  cotrain simulate --backend anvil                      the same results, by a node
   cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
 In summary.json and with --json, `reports` counts late claims too: all that was taken of the
@@ -112,6 +114,14 @@ pub(crate) struct Simulate {
         allow_negative_numbers = true
     )]
     pub(crate) relay: Option<NonZeroUsize>,
+    /// The chain: embedded, anvil, or the address of an anvil that runs
+    ///
+    /// embedded is an EVM inside this process. anvil is Foundry's node: it is started, and stopped at
+    /// the end. One of your own has to be empty and to begin early enough: start it with
+    /// `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil they take
+    /// longer.
+    #[arg(long, value_name = "CHAIN", value_parser = backend, default_value = "embedded")]
+    pub(crate) backend: Backend,
     /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]
     ///
     /// Results of the same scenario, seed and --relay are replaced there; a directory with anything
@@ -124,6 +134,33 @@ pub(crate) struct Simulate {
     /// Write nothing to stderr but an error
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// What runs the contracts of a simulation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// The EVM inside this process.
+    Embedded,
+    /// A node of ours, for that time.
+    Anvil,
+    /// A node of the user's.
+    Node(Url),
+}
+
+fn backend(text: &str) -> Result<Backend, String> {
+    match text {
+        "embedded" => return Ok(Backend::Embedded),
+        "anvil" => return Ok(Backend::Anvil),
+        _ => {}
+    }
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(Backend::Node)
+        .ok_or_else(|| {
+            "embedded, anvil or the address of a node for development is wanted, such as \
+             http://127.0.0.1:8545"
+                .to_owned()
+        })
 }
 
 fn relay(text: &str) -> Result<NonZeroUsize, String> {

@@ -4,6 +4,7 @@
 //! HTML.
 
 mod args;
+mod backend;
 mod chart;
 mod failure;
 #[cfg(test)]

@@ -187,6 +187,16 @@ fn the_help_of_simulate_teaches() {
               of them as fit into a transaction. Each agent makes all claims of its turn together.
               Without this, each contribution and each claim is a transaction of its own.
 
+          --backend <CHAIN>
+              The chain: embedded, anvil, or the address of an anvil that runs
+              
+              embedded is an EVM inside this process. anvil is Foundry's node: it is started, and
+              stopped at the end. One of your own has to be empty and to begin early enough: start it
+              with `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil
+              they take longer.
+              
+              [default: embedded]
+
           --out <DIR>
               Where to put the results [default: runs/SCENARIO-SEED, with --relay
               runs/SCENARIO-SEED-relay-N]
@@ -216,6 +226,7 @@ fn the_help_of_simulate_teaches() {
       cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
       cotrain simulate my/own.toml --out results            a scenario of your own
       cotrain simulate --relay 20                           20 signed contributions a transaction
+      cotrain simulate --backend anvil                      the same results, by a node
       cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
     In summary.json and with --json, `reports` counts late claims too: all that was taken of the
@@ -237,14 +248,16 @@ fn the_help_of_simulate_teaches() {
                   movie-reviews]
 
     Options:
-          --seed <N>    The seed of everything random [default: 1]
-          --data <DIR>  Where the scenario's data files are [default: where the scenario says]
-          --relay <N>   Relay N signed contributions in one transaction, and show the gas saved
-          --out <DIR>   Where to put the results [default: runs/SCENARIO-SEED, with --relay
-                        runs/SCENARIO-SEED-relay-N]
-          --json        Print one JSON object to stdout instead of the summary for people
-          --quiet       Write nothing to stderr but an error
-      -h, --help        Print help (see more with '--help')
+          --seed <N>         The seed of everything random [default: 1]
+          --data <DIR>       Where the scenario's data files are [default: where the scenario says]
+          --relay <N>        Relay N signed contributions in one transaction, and show the gas saved
+          --backend <CHAIN>  The chain: embedded, anvil, or the address of an anvil that runs [default:
+                             embedded]
+          --out <DIR>        Where to put the results [default: runs/SCENARIO-SEED, with --relay
+                             runs/SCENARIO-SEED-relay-N]
+          --json             Print one JSON object to stdout instead of the summary for people
+          --quiet            Write nothing to stderr but an error
+      -h, --help             Print help (see more with '--help')
     ");
 }
 
@@ -309,6 +322,13 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
 
     For more information, try '--help'.
     ");
+    let backend = |chain| said(&["simulate", "tiny.toml", "--backend", chain]);
+    insta::assert_snapshot!(backend("geth"), @r"
+    error: invalid value 'geth' for '--backend <CHAIN>': embedded, anvil or the address of a node for development is wanted, such as http://127.0.0.1:8545
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(backend("http://127.0.0.1:9"), @"error: eth_chainId: the node at http://127.0.0.1:9 cannot be reached: Connection refused (os error 111); does it run, and is the address right?");
     assert!(said(&["simulate", "broken.toml"]).contains("broken.toml"));
     assert!(said(&["simulate", "tiny.toml", "--data", "nowhere"]).contains("nowhere"));
     assert!(said(&["simulate", "tiny.toml", "--out", "tiny.toml"]).contains("tiny.toml"));
@@ -438,6 +458,71 @@ fn the_same_seed_gives_the_same_files() {
         .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "third"])
         .success();
     assert!(folder.read("first/events.csv") != folder.read("third/events.csv"));
+}
+
+#[test]
+fn a_node_gives_the_same_results() {
+    let folder = Folder::new();
+    let run = |arguments: &[&str]| {
+        let arguments = [&["simulate", "tiny.toml"], arguments].concat();
+        let mut command = folder.command(&arguments);
+        Outcome::of(command.env("COTRAIN_ANVIL", anvil())).success()
+    };
+    run(&["--out", "embedded"]);
+    assert!(run(&["--out", "node", "--backend", "anvil"]).contains("anvil chain"));
+    for file in names(&folder.path("embedded")) {
+        // These tell the chain's name and the wall time.
+        if !["report.html", "summary.json"].contains(&&*file) {
+            let of = |out: &str| folder.read(&format!("{out}/{file}"));
+            assert!(of("embedded") == of("node"), "{file} differs");
+        }
+    }
+    let digest = |out: &str| {
+        let summary = folder.read(&format!("{out}/summary.json"));
+        serde_json::from_slice::<Value>(&summary).expect("JSON")["digest"].clone()
+    };
+    assert_eq!(digest("embedded"), digest("node"));
+}
+
+/// Where anvil is: the tests' folders are not below ours.
+fn anvil() -> PathBuf {
+    cotrain_chain::anvil::Anvil::find().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_no_node_behind() {
+    use std::{os::unix::fs::PermissionsExt, thread::sleep, time::Duration};
+
+    let folder = Folder::new();
+    // Tells under which numbers it runs.
+    let script = format!(
+        "#!/bin/sh\necho $$ >>{}\nexec {} \"$@\"\n",
+        folder.path("numbers").display(),
+        anvil().display()
+    );
+    folder.put("anvil", &script);
+    fs::set_permissions(folder.path("anvil"), fs::Permissions::from_mode(0o700)).expect("set");
+    let mut command = folder.command(&["simulate", "--backend", "anvil", "--quiet"]);
+    command.env("COTRAIN_ANVIL", folder.path("anvil"));
+    let mut running = command.spawn().expect("the program starts");
+    let numbers = || fs::read_to_string(folder.path("numbers")).unwrap_or_default();
+    // One anvil is forked by another.
+    while numbers().lines().count() < 2 {
+        sleep(Duration::from_millis(10));
+    }
+    sleep(Duration::from_millis(300));
+    let kill = Command::new("kill")
+        .args(["-INT", &running.id().to_string()])
+        .status();
+    assert!(kill.expect("kill").success());
+    assert_eq!(running.wait().expect("ended").code(), Some(130));
+    for number in numbers().lines() {
+        assert!(
+            !Path::new("/proc").join(number).exists(),
+            "{number} is left"
+        );
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ use axum::{
     routing::get,
 };
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower_http::{
     cors::{AllowOrigin, CorsLayer},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
@@ -42,10 +43,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{kinds::Kind, problem::Problem, text::Account};
 use crate::config::ApiSection;
 
-pub use self::{
-    backend::{Answer, Backend, Model, Unavailable},
-    observe::waiting,
-};
+pub use self::backend::{Answer, Backend, Model, Unavailable};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -62,6 +60,8 @@ struct Shared {
     timeout: Duration,
     max_page: u32,
     metrics: bool,
+    /// Ends the streams, which would keep the server from ending.
+    stop: CancellationToken,
 }
 
 impl Deref for App {
@@ -90,11 +90,11 @@ impl Shared {
     }
 }
 
-/// The HTTP API over a coordinator.
+/// The HTTP API over a coordinator. Streams of events end at `stop`.
 ///
 /// Where the server knows its clients' addresses (`into_make_service_with_connect_info`), each of them has a rate of
 /// its own; otherwise they share one.
-pub fn router(coordinator: impl Backend, config: &ApiSection) -> Router {
+pub fn router(coordinator: impl Backend, config: &ApiSection, stop: &CancellationToken) -> Router {
     if config.metrics {
         observe::start();
     }
@@ -105,6 +105,7 @@ pub fn router(coordinator: impl Backend, config: &ApiSection) -> Router {
         timeout: config.timeout,
         max_page: config.max_page,
         metrics: config.metrics,
+        stop: stop.clone(),
     }));
     let (timed, mut document) = timed().split_for_parts();
     let (streams, streamed) = OpenApiRouter::<App>::default()

@@ -47,8 +47,6 @@ impl Relay {
         let limit = self.options.max_batch.saturating_mul(LOOK_AT);
         let expired = self.store.expired(id, now, limit).await?;
         self.refuse_hopeless(expired, now).await?;
-        let waiting = self.store.waiting(id, limit).await?;
-        let waiting = self.refuse_hopeless(waiting, now).await?;
         let fees = self.node.fees().await?;
         if self
             .options
@@ -58,6 +56,8 @@ impl Relay {
             tracing::debug!(base = fees.base, "gas is too dear to relay");
             return Ok(());
         }
+        let waiting = self.store.waiting(id, limit).await?;
+        let waiting = self.refuse_hopeless(waiting, now).await?;
         let mut chosen = choose(&self.model, &waiting, self.options.max_batch, now);
         while !chosen.is_empty() {
             match self.prepare(outbox.address(), &chosen).await {
@@ -67,11 +67,12 @@ impl Relay {
                     return Ok(());
                 }
                 // Perhaps it is too much for one transaction: half of it, down to a single one.
-                Err(error) if error.is_transient() => return Err(error.into()),
-                Err(error) if chosen.len() > 1 => {
+                Err(error) if is_about_them(&error) && chosen.len() > 1 => {
                     tracing::debug!(error = %with_sources(&error), batches = chosen.len(), "trying half");
                     chosen.truncate(chosen.len().div_ceil(2));
                 }
+                // Not theirs: the node's, or that the relayer has no money.
+                Err(error) if !is_about_them(&error) => return Err(error.into()),
                 Err(error) => {
                     let alone = chosen[0];
                     let reason = format!("it cannot be relayed: {}", with_sources(&error));
@@ -197,6 +198,16 @@ impl Relay {
         urgency.contributions >= self.options.max_batch.into()
             || clock::now() >= urgency.oldest.saturating_add(age)
             || urgency.earliest_deadline <= now.saturating_add(2 * age)
+    }
+}
+
+/// Whether a failure to prepare a transaction is of what is in it.
+fn is_about_them(error: &NodeError) -> bool {
+    match error {
+        NodeError::Reverted { .. } => true,
+        NodeError::InsufficientFunds { .. } => false,
+        // Such as that so much gas may not be used.
+        error => !error.is_transient(),
     }
 }
 

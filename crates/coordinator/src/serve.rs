@@ -174,7 +174,7 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let router = api::router(coordinator.clone(), &house.config.api);
+    let router = api::router(coordinator.clone(), &house.config.api, &stop);
     let services = stop.child_token();
     let running = tokio::spawn(house.run(services.clone()));
     ready(address);

@@ -105,7 +105,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "f66105ea65fd615c0c07dafa3b6064e6b5dfa74ebb2d64f48b87ac189a02c4b9"
+        "36cd87a56429b44afd2753ba19fd734d04e6b8e08679e30da916dc1bea81b279"
     );
 }
 
@@ -222,7 +222,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "49f5dbec8e4eff4268c832792eff015af3da30754259bbffc4a8fbc7b141598e"
+        "983cc033ab35f120d611f0feeb28489e10690f86a93721adc82a761ac9e900a2"
     );
 }
 

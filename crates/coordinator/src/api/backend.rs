@@ -34,6 +34,8 @@ pub trait Backend: Send + Sync + 'static {
     fn chain_id(&self) -> u64;
     /// Who relays, if it does.
     fn relayer(&self) -> Option<Address>;
+    /// What relaying costs for each contribution, if it does.
+    fn min_fee(&self) -> Option<u128>;
     /// Who claims for others, if it does.
     fn keeper(&self) -> Option<Address>;
     /// The models that it follows.
@@ -125,6 +127,9 @@ impl Backend for Coordinator {
     }
     fn relayer(&self) -> Option<Address> {
         self.relayer()
+    }
+    fn min_fee(&self) -> Option<u128> {
+        self.min_fee()
     }
     fn keeper(&self) -> Option<Address> {
         self.keeper()

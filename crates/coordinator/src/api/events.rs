@@ -208,8 +208,11 @@ fn follow(
                     break;
                 }
             }
-            if news.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() {
+                    return;
+                },
+                () = app.stop.cancelled() => return,
             }
         }
     }

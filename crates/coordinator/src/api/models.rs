@@ -104,7 +104,7 @@ pub(super) async fn one(
     Ok(Json(ModelView::new(&*model, &*app.backend, app.now())))
 }
 
-/// How good a model was, by block. `after` is a block's number.
+/// How good a model was, by the number of contributions that it had learned from, which `after` is too.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/accuracy", tag = "models", operation_id = "getAccuracy",
     params(OfModel, Paging),
@@ -124,7 +124,7 @@ pub(super) async fn accuracy(
     let found = app.backend.accuracy(trainer, page).await?;
     let here = format!("/v1/models/{}/accuracy", path.trainer);
     Ok(Json(rows(found, limit, &here, &[], |row| {
-        row.block.to_string()
+        row.contributions.to_string()
     })))
 }
 
@@ -210,7 +210,7 @@ pub(super) struct Weights {
 )]
 pub(super) struct Conditional {
     /// The `ETag` of an answer that is known already: where it still holds, the answer is 304.
-    #[param(rename = "If-None-Match", pattern = "^[!-~ ]*$", max_length = 1000)]
+    #[param(rename = "If-None-Match")]
     if_none_match: Option<String>,
 }
 

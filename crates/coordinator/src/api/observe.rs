@@ -23,8 +23,6 @@ use super::{backend::Health, text::Account};
 const REQUESTS: &str = "cotrain_http_request_seconds";
 /// Signed batches, by what became of them.
 const SUBMISSIONS: &str = "cotrain_submissions_total";
-/// Contributions that wait.
-const WAITING: &str = "cotrain_submissions_waiting";
 
 /// Upper bounds, in seconds, of what is counted together.
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
@@ -51,7 +49,6 @@ pub(super) fn start() {
     recorder();
     metrics::describe_histogram!(REQUESTS, metrics::Unit::Seconds, "Time of HTTP requests.");
     metrics::describe_counter!(SUBMISSIONS, "Signed batches, by what became of them.");
-    metrics::describe_gauge!(WAITING, "Contributions that wait to be relayed.");
 }
 
 /// What has been recorded, as Prometheus reads it; none where somebody else records.
@@ -74,11 +71,6 @@ pub(super) fn render(health: &Health) -> Option<String> {
 #[allow(clippy::cast_precision_loss)]
 fn float(number: u64) -> f64 {
     number as f64
-}
-
-/// Says how many contributions wait to be relayed.
-pub fn waiting(contributions: u64) {
-    gauge!(WAITING).set(float(contributions));
 }
 
 /// Counts a signed batch: `accepted`, `known`, or the kind of problem for which it was refused.

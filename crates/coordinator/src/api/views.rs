@@ -59,6 +59,8 @@ pub(super) struct ModelView {
     accuracy: Option<f64>,
     /// Who relays for it here, if anybody does.
     relayer: Option<Account>,
+    /// What relaying costs here for each contribution of a batch.
+    relay_fee: Option<Wei>,
     /// Who claims for others here, if anybody does.
     keeper: Option<Account>,
 }
@@ -145,6 +147,7 @@ impl ModelView {
             held: summary.held.into(),
             accuracy: summary.accuracy,
             relayer: backend.relayer().map(Account),
+            relay_fee: backend.min_fee().map(Wei),
             keeper: backend.keeper().map(Account),
         }
     }

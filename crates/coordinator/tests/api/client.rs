@@ -8,6 +8,7 @@ use axum::{
 };
 use cotrain_coordinator::{api::router, config::ApiSection};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::fake::Fake;
@@ -15,6 +16,7 @@ use crate::fake::Fake;
 /// A router over a fake coordinator.
 pub(crate) struct Client {
     pub(crate) fake: Fake,
+    pub(crate) stop: CancellationToken,
     router: Router,
 }
 
@@ -68,10 +70,11 @@ impl Client {
             ..ApiSection::default()
         };
         configure(&mut config);
-        let fake = Fake::new();
+        let (fake, stop) = (Fake::new(), CancellationToken::new());
         Self {
-            router: router(fake.clone(), &config),
+            router: router(fake.clone(), &config, &stop),
             fake,
+            stop,
         }
     }
 

@@ -126,3 +126,14 @@ async fn only_so_many_streams_are_open() {
     drop(open);
     Reader::open(&client, "", None).await;
 }
+
+#[tokio::test]
+async fn streams_end_when_the_coordinator_stops() {
+    let client = Client::new();
+    let mut stream = Reader::open(&client, "?after=0", None).await;
+    client.fake.happen(TEXTS, "contributed");
+    client.stop.cancel();
+    // What is there is still told.
+    assert_eq!(stream.next().await.1, 1);
+    assert!(stream.body.next().await.is_none());
+}

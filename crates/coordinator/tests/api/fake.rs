@@ -9,20 +9,20 @@ use std::sync::{
 
 use alloy_primitives::{Address, B256, Bytes};
 use cotrain_coordinator::{
+    Claimable, Health, SubmitError,
     api::{Answer, Backend, Model, Unavailable},
-    coordinator::{Claimable, ContributionFilter, Delegation, Health, SubmitError},
     rows::{
-        AccuracyRow, ClaimKind, ClaimRow, ContributionRow, DelegationRow, EventRow, Page, Progress,
-        Settled, Submission, TransactionRow,
+        AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, DelegationRow,
+        EventRow, Page, Progress, Settled, Submission, TransactionRow,
     },
 };
 use cotrain_protocol::{
     Rejection,
     record::{Contribution, Record},
     sample::{Item, encode_sparse, parse_batch},
-    trainer::{SignedBatch, domain},
+    trainer::{Delegation, SignedBatch, domain},
 };
-use futures_util::future::{pending, ready};
+use futures_util::future::{BoxFuture, pending, ready};
 use tokio::sync::watch;
 
 use self::models::FakeModel;
@@ -66,6 +66,7 @@ impl Fake {
                 node: true,
                 head: Some(20),
                 models: vec![(TEXTS, 20, 0)],
+                stopped: vec![],
             }),
         }))
     }
@@ -145,6 +146,9 @@ impl Backend for Fake {
     fn relayer(&self) -> Option<Address> {
         Some(Address::repeat_byte(0x66))
     }
+    fn min_fee(&self) -> Option<u128> {
+        Some(2)
+    }
     fn keeper(&self) -> Option<Address> {
         Some(Address::repeat_byte(0x77))
     }
@@ -183,9 +187,8 @@ impl Backend for Fake {
                     nonce,
                     other: B256::repeat_byte(8),
                 }),
-                _ if nonce == 3 => {
-                    Err(SubmitError::NotServed("nothing is relayed here".to_owned()))
-                }
+                _ if nonce == 3 => Err(SubmitError::NotServed("relay")),
+                _ if nonce == 5 => Err(SubmitError::NonceTooFar { nonce, most: 4 }),
                 _ if nonce == 4 => Err(SubmitError::Rejected(Rejection::BalanceTooLow {
                     required: 9,
                     balance: 8,
@@ -200,7 +203,11 @@ impl Backend for Fake {
                         max_deposit: 0,
                     }))
                 }
-                _ if batch.fee == 0 => Err(SubmitError::FeeTooLow { fee: 0, wanted: 2 }),
+                _ if batch.fee == 0 => Err(SubmitError::FeeTooLow {
+                    fee: 0,
+                    wanted: 2,
+                    contributions: 1,
+                }),
                 _ if batch.signature.is_empty() => {
                     Err(SubmitError::Rejected(Rejection::InvalidSignature {
                         author,
@@ -218,7 +225,7 @@ impl Backend for Fake {
                                 reason: "too late".to_owned(),
                             },
                             11 => Progress::Sent {
-                                transaction: B256::ZERO,
+                                transaction: Some(B256::ZERO),
                             },
                             12 => Progress::Included {
                                 transaction: B256::ZERO,
@@ -331,7 +338,7 @@ impl Backend for Fake {
             samples: 100,
         });
         self.answer(paged(rows.collect(), page, |row| {
-            i64::try_from(row.block).unwrap()
+            i64::try_from(row.contributions).unwrap()
         }))
     }
     fn events(&self, trainer: Option<Address>, page: Page) -> Answer<'_, Vec<EventRow>> {
@@ -353,7 +360,7 @@ impl Backend for Fake {
             from: Address::repeat_byte(0x66),
             nonce: 0,
             hashes: vec![B256::ZERO, B256::repeat_byte(1)],
-            state: "included".to_owned(),
+            state: "included",
             block: Some(10),
             gas_used: None,
             created: 999,
@@ -364,7 +371,6 @@ impl Backend for Fake {
         &self,
         _: Address,
         delegation: Delegation,
-        _: Bytes,
     ) -> Answer<'_, DelegationRow, SubmitError> {
         let served = Some(delegation.keeper) == self.keeper();
         Box::pin(ready(if served {
@@ -374,7 +380,7 @@ impl Backend for Fake {
                 received: 1_000,
             })
         } else {
-            Err(SubmitError::NotServed("that keeper is not here".to_owned()))
+            Err(SubmitError::NotServed("claim for others"))
         }))
     }
     fn delegation(&self, _: Address, account: Address) -> Answer<'_, Option<DelegationRow>> {
@@ -384,7 +390,8 @@ impl Backend for Fake {
             received: 1_000,
         }))
     }
-    fn health(&self) -> Health {
-        self.0.health.lock().unwrap().clone()
+    fn health(&self) -> BoxFuture<'_, Health> {
+        let health = self.0.health.lock().unwrap().clone();
+        Box::pin(ready(health))
     }
 }

@@ -110,6 +110,7 @@ async fn a_refused_batch_says_why() {
         (batch(2), 409, "nonce-taken"),
         (batch(3), 404, "not-served"),
         (batch(4), 422, "balance-too-low"),
+        (batch(5), 409, "nonce-too-far"),
         (batch(NO_ROOM), 503, "too-many-waiting"),
         (with("deadline", 999), 422, "expired"),
         (with("maxDeposit", "0"), 422, "price-too-high"),

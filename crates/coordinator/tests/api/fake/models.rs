@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
-use cotrain_coordinator::{
-    api::Model,
-    coordinator::{AccountView, Card, ModelInfo, Summary},
-};
+use cotrain_coordinator::{AccountView, ModelInfo, Summary, api::Model, card::Card};
 use cotrain_learning::{
     data::{Source, TableFormat, load},
     encode::{Encoder, encode},
