@@ -109,6 +109,8 @@ pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
     let anvil = Anvil::spawn(&AnvilConfig {
         port: arguments.port,
         state: Some(directory.join("anvil.json")),
+        // The model's first state, from which its events are followed, is wanted next time too.
+        arguments: vec!["--preserve-historical-states".to_owned()],
         ..AnvilConfig::default()
     })
     .map_err(Failure::mistake)?;
@@ -130,7 +132,6 @@ async fn work(
         deployed = deployed(arguments, narrator, directory, &node) => deployed?,
         () = stop.cancelled() => return Ok(()),
     };
-    place.save()?;
     let config = configuration(arguments, directory, &place)?;
     let (ready, listens) = oneshot::channel();
     let serving = serve(config, stop.clone(), |address| {
@@ -140,6 +141,8 @@ async fn work(
         let Ok(address) = listens.await else {
             return Ok(());
         };
+        // Only what runs is worth remembering.
+        place.save()?;
         tell(arguments, &place, accuracy, address)?;
         narrator.say("Ctrl-C stops it");
         Ok::<(), Failure>(())
