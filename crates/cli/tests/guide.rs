@@ -85,17 +85,26 @@ struct Service {
 impl Service {
     /// As Ctrl-C does; and it ends well.
     fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(told.is_ok_and(|status| status.success()));
+        self.interrupt();
         let status = self.child.wait().expect("a status");
         assert!(status.success(), "{}: {status}", self.command);
     }
 }
 
+impl Service {
+    fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &pid]).status();
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Killed, it would leave its anvil behind.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.interrupt();
+            let _ = self.child.wait();
+        }
     }
 }
 
