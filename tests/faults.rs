@@ -44,7 +44,10 @@ fn transfer(node: &Node, nonce: u64) -> Signed {
 }
 
 /// Every fault that may pass, and whether it is told as what it is.
-fn passing() -> Vec<(Fault, fn(&NodeError) -> bool)> {
+/// Whether an error is the one that is expected.
+type Expected = fn(&NodeError) -> bool;
+
+fn passing() -> Vec<(Fault, Expected)> {
     vec![
         (Fault::Delay(2 * SHORT), |error| {
             matches!(error, NodeError::TimedOut { .. })

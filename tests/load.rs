@@ -3,6 +3,9 @@
 //!
 //! Takes the path of the command `cotrain`.
 
+// It is a command of its own: its figures go to stdout.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::{
     fs,
     process::{Child, Command, Stdio},
@@ -102,7 +105,7 @@ async fn flood(stage: &Stage, from: &Key, gas_limit: u64, calls: Vec<(u128, Vec<
         });
         node.broadcast(&signed.raw).await.expect("taken");
         nonce += 1;
-        if count as u64 % (250_000_000 / gas_limit) == 0 {
+        if (count as u64).is_multiple_of(250_000_000 / gas_limit) {
             stage.mine(1).await;
         }
     }
@@ -256,7 +259,8 @@ async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) {
             let (author, nonce) = (&authors[place / OF_ONE], (place % OF_ONE) as u64);
             let feature = u16::try_from(place % 50).expect("small");
             let features: Vec<_> = (feature..feature + 14).collect();
-            body(&stage.signed(author, nonce, u16::from(place % 2 == 0), &features)).to_string()
+            body(&stage.signed(author, nonce, u16::from(place.is_multiple_of(2)), &features))
+                .to_string()
         })
         .collect();
     let bodies = Arc::new(bodies);
@@ -353,7 +357,7 @@ async fn indexing(stage: &Stage) {
     let one = |place: usize| {
         let feature = u16::try_from(place % 60).expect("small");
         (
-            u16::from(place % 2 == 0),
+            u16::from(place.is_multiple_of(2)),
             encode_sparse(&[feature, feature + 2]),
         )
     };

@@ -111,7 +111,7 @@ struct State {
     accounts: Accounts,
 }
 
-/// What a call of a transaction did, in OpenEthereum's words.
+/// What a call of a transaction did, in `OpenEthereum`'s words.
 #[derive(Debug, Deserialize)]
 struct Replay {
     /// Why it failed.

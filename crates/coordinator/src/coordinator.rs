@@ -351,7 +351,7 @@ impl Coordinator {
             received: clock::now(),
             progress: Progress::Waiting,
         };
-        match self.check(&model, &submission, terms) {
+        match check(&model, &submission, terms) {
             Ok(()) => {}
             // What was handed in before may be part of the chain by now, and its nonce used.
             Err(error) => return self.submission(id).await?.ok_or(error),
@@ -375,12 +375,13 @@ impl Coordinator {
                 })?;
                 match known.progress {
                     Progress::Waiting | Progress::Sent { .. } => {}
-                    Progress::Included { .. } => model.pending.forget(author, nonce),
                     // What was wrong with it is not any more.
                     Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
                         return Ok(submission);
                     }
-                    Progress::Refused { .. } => model.pending.forget(author, nonce),
+                    Progress::Included { .. } | Progress::Refused { .. } => {
+                        model.pending.forget(author, nonce);
+                    }
                 }
                 Ok(known)
             }
@@ -402,77 +403,6 @@ impl Coordinator {
                 Err(error.into())
             }
         }
-    }
-
-    /// All that can be checked without waiting; reserves the nonce and the money.
-    fn check(
-        &self,
-        model: &HostedModel,
-        submission: &Submission,
-        terms: RelayTerms,
-    ) -> Result<(), SubmitError> {
-        let batch = &submission.batch;
-        let (author, nonce) = (batch.author, batch.nonce);
-        let waiting = model.pending.len() as u64;
-        if waiting >= terms.max_waiting {
-            return Err(SubmitError::TooManyWaiting {
-                waiting,
-                most: terms.max_waiting,
-            });
-        }
-        let wanted = terms
-            .min_fee
-            .saturating_mul(submission.contributions.into());
-        if batch.fee < wanted {
-            let contributions = submission.contributions;
-            return Err(SubmitError::FeeTooLow {
-                fee: batch.fee,
-                wanted,
-                contributions,
-            });
-        }
-        let now = clock::now();
-        if now > batch.deadline {
-            let deadline = batch.deadline;
-            return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
-        }
-        let state = model.state();
-        let trainer = state.trainer();
-        trainer
-            .classifier()
-            .check_batch(&batch.items)
-            .map_err(SubmitError::Rejected)?;
-        if trainer.nonce_used(author, nonce) {
-            return Err(SubmitError::Rejected(Rejection::NonceUsed {
-                author,
-                nonce,
-            }));
-        }
-        let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
-        if nonce > most_nonce {
-            return Err(SubmitError::NonceTooFar {
-                nonce,
-                most: most_nonce,
-            });
-        }
-        let new = model
-            .pending
-            .reserve(submission)
-            .map_err(|other| SubmitError::Conflict {
-                author,
-                nonce,
-                other,
-            })?;
-        let (required, balance) = (model.pending.of(author).committed, trainer.balance(author));
-        if required > balance && new {
-            model.pending.forget(author, nonce);
-            return Err(SubmitError::Rejected(Rejection::BalanceTooLow {
-                required,
-                balance,
-            }));
-        }
-        debug_assert!(required >= most(submission), "its own cost is part of it");
-        Ok(())
     }
 
     /// By the author's key, or by what the author's code says (ERC-1271).
@@ -820,6 +750,76 @@ impl Coordinator {
                 .collect(),
         }
     }
+}
+
+/// All that can be checked without waiting; reserves the nonce and the money.
+fn check(
+    model: &HostedModel,
+    submission: &Submission,
+    terms: RelayTerms,
+) -> Result<(), SubmitError> {
+    let batch = &submission.batch;
+    let (author, nonce) = (batch.author, batch.nonce);
+    let waiting = model.pending.len() as u64;
+    if waiting >= terms.max_waiting {
+        return Err(SubmitError::TooManyWaiting {
+            waiting,
+            most: terms.max_waiting,
+        });
+    }
+    let wanted = terms
+        .min_fee
+        .saturating_mul(submission.contributions.into());
+    if batch.fee < wanted {
+        let contributions = submission.contributions;
+        return Err(SubmitError::FeeTooLow {
+            fee: batch.fee,
+            wanted,
+            contributions,
+        });
+    }
+    let now = clock::now();
+    if now > batch.deadline {
+        let deadline = batch.deadline;
+        return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+    }
+    let state = model.state();
+    let trainer = state.trainer();
+    trainer
+        .classifier()
+        .check_batch(&batch.items)
+        .map_err(SubmitError::Rejected)?;
+    if trainer.nonce_used(author, nonce) {
+        return Err(SubmitError::Rejected(Rejection::NonceUsed {
+            author,
+            nonce,
+        }));
+    }
+    let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
+    if nonce > most_nonce {
+        return Err(SubmitError::NonceTooFar {
+            nonce,
+            most: most_nonce,
+        });
+    }
+    let new = model
+        .pending
+        .reserve(submission)
+        .map_err(|other| SubmitError::Conflict {
+            author,
+            nonce,
+            other,
+        })?;
+    let (required, balance) = (model.pending.of(author).committed, trainer.balance(author));
+    if required > balance && new {
+        model.pending.forget(author, nonce);
+        return Err(SubmitError::Rejected(Rejection::BalanceTooLow {
+            required,
+            balance,
+        }));
+    }
+    debug_assert!(required >= most(submission), "its own cost is part of it");
+    Ok(())
 }
 
 /// Why models cannot be followed.

@@ -60,9 +60,9 @@ impl IndexError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Node(error) => error.is_transient(),
-            Self::Store(StoreError::Database(_)) => true,
             Self::Model(ModelError::Node { source, .. }) => source.is_transient(),
-            Self::Model(ModelError::Store(StoreError::Database(_))) => true,
+            Self::Store(StoreError::Database(_))
+            | Self::Model(ModelError::Store(StoreError::Database(_))) => true,
             _ => false,
         }
     }
@@ -299,7 +299,7 @@ impl Follower {
     /// Lets those who read the memory know.
     fn tell(&self, taken: &Taken) {
         if let Some(last) = taken.accuracy.last() {
-            self.model.set_accuracy(Some(share(last.clone())));
+            self.model.set_accuracy(Some(share(last)));
         }
         for included in &taken.inclusions {
             self.model.pending.forget(included.author, included.nonce);

@@ -14,6 +14,7 @@ use cotrain_protocol::{
 use crate::{
     card::Card,
     pending::Pending,
+    rows::AccuracyRow,
     state::{State, TakeError},
     store::{Cursor, ModelId, Store, StoreError, Taken},
 };
@@ -397,7 +398,7 @@ impl HostedModel {
             what: "no model that was just added",
         })?;
         let state = Self::stored(&info, id, store).await?;
-        let accuracy = store.last_accuracy(id).await?.map(share);
+        let accuracy = store.last_accuracy(id).await?.as_ref().map(share);
         let model = Self {
             info,
             id,
@@ -493,7 +494,7 @@ impl HostedModel {
     /// Makes the state what the store has: after a rollback, or where storing failed half way.
     pub(crate) async fn reload(&self, store: &Store) -> Result<(), ModelError> {
         let state = Self::stored(&self.info, self.id, store).await?;
-        let accuracy = store.last_accuracy(self.id).await?.map(share);
+        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
         *self.state_mut() = state;
         self.set_accuracy(accuracy);
         self.pending.load(store, self.id).await?;
@@ -514,7 +515,7 @@ impl HostedModel {
             return self.reload(store).await;
         }
         let logs = store.logs(self.id, last_log, u32::MAX).await?;
-        let accuracy = store.last_accuracy(self.id).await?.map(share);
+        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
         let taken = {
             let mut state = self.state_mut();
             replay(&mut state, logs).map(|()| state.cursor = cursor)
@@ -567,6 +568,6 @@ fn replay(state: &mut State, logs: Vec<(i64, crate::store::Log)>) -> Result<(), 
     clippy::cast_precision_loss,
     reason = "counts of samples are far below 2^52"
 )]
-pub(crate) fn share(row: crate::rows::AccuracyRow) -> f64 {
+pub(crate) fn share(row: &AccuracyRow) -> f64 {
     row.correct as f64 / row.samples.max(1) as f64
 }

@@ -206,7 +206,7 @@ impl Outbox {
     /// What the node says matters little: the next look finds out what became of it.
     async fn broadcast(&self, attempt: &Attempt) {
         match self.node.broadcast(&attempt.raw).await {
-            Ok(()) | Err(NodeError::NonceTooLow { .. }) => {}
+            Ok(()) | Err(NodeError::NonceTooLow) => {}
             Err(error) => {
                 tracing::warn!(hash = %attempt.hash, error = %with_sources(&error), "the node did not take the transaction; it will be sent again");
             }

@@ -13,7 +13,7 @@ use cotrain_chain::{
     node::{Node, NodeError, NodeOptions},
 };
 use cotrain_learning::{
-    data::{DataError, Source, TableFormat, load},
+    data::{DataError, Source, TEST_SHARE, TableFormat, load},
     encode::EncodeError,
 };
 use tokio::{net::TcpListener, task::JoinSet, time};
@@ -56,10 +56,10 @@ pub enum ServeError {
     Store(#[from] StoreError),
     /// The registry cannot be read.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
     /// A model cannot be followed.
     #[error(transparent)]
-    Model(#[from] LocalError),
+    Model(Box<LocalError>),
     /// The key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -116,6 +116,18 @@ pub enum ServeError {
     /// What was sent cannot be looked after.
     #[error("cannot take up the transactions that were sent before: {0}")]
     Outbox(String),
+}
+
+impl From<LocalError> for ServeError {
+    fn from(error: LocalError) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<RegistryError> for ServeError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
 }
 
 /// Serves models until `stop`, then lets requests end and stops everything. `ready` is told where the API listens.
@@ -182,12 +194,12 @@ pub async fn serve(
         listener,
         router.into_make_service_with_connect_info::<SocketAddr>(),
     );
-    let served = server.with_graceful_shutdown(stop.cancelled_owned()).await;
+    let outcome = server.with_graceful_shutdown(stop.cancelled_owned()).await;
     services.cancel();
     // A service that panicked has said so; what is stored is whole.
     let _ = running.await;
     coordinator.store().close().await;
-    served.map_err(ServeError::Http)
+    outcome.map_err(ServeError::Http)
 }
 
 /// What the services share.
@@ -247,7 +259,7 @@ impl House {
                 }
                 Ok(None) => self.read_along(&stop).await,
                 Err(error) => {
-                    tracing::error!(error = %with_sources(&error), "cannot find out who leads")
+                    tracing::error!(error = %with_sources(&error), "cannot find out who leads");
                 }
             }
             pause(self.config.node.poll, &stop).await;
@@ -463,9 +475,7 @@ impl House {
     }
 }
 
-/// A file is measured on whole: its own part of test data, if it is one of training data, is what `cotrain deploy` sets
-/// aside by default.
-const TEST_SHARE: f64 = 0.25;
+/// By which `cotrain deploy` sets test data aside, where nobody says another: what is measured on was not learned from.
 const TEST_SEED: u64 = 1;
 
 fn file_source(path: &Path, section: &EvaluateSection) -> Source {

@@ -21,6 +21,9 @@ use classes::Classes;
 use part::Inputs;
 use table::TableSpec;
 
+/// The share of data without test data of its own that is set aside to measure on, where nobody says another.
+pub const TEST_SHARE: f64 = 0.2;
+
 /// Numbers in data must lie within `-MAX_NUMBER..=MAX_NUMBER`, so that their squares and sums stay
 /// finite.
 pub(crate) const MAX_NUMBER: f64 = 1e100;

@@ -2,6 +2,9 @@
 //!
 //! Everything here panics where it cannot go on: it is a test that fails then.
 
+// Said once, above.
+#![allow(clippy::missing_panics_doc)]
+
 mod postgres;
 mod proxy;
 mod stage;

@@ -306,8 +306,8 @@ pub async fn assert_same(stage: &Stage, coordinator: &Coordinator, people: &[&Ke
         u128::from(summary.total_good),
         stage.number(state::total_good()).await
     );
-    let held = stage.node.balance(stage.trainer).await.expect("a balance");
-    assert_eq!(U256::from(summary.held), held, "money in the contract");
+    let money = stage.node.balance(stage.trainer).await.expect("a balance");
+    assert_eq!(U256::from(summary.held), money, "money in the contract");
     for person in people {
         let person = person.address();
         let account = model.account(person);

@@ -187,7 +187,8 @@ impl Plan {
         let source = options
             .columns
             .source(&options.data, options.test.as_deref())?;
-        let dataset = data::load(&source, 0.2, options.seed).map_err(Failure::mistake)?;
+        let dataset =
+            data::load(&source, data::TEST_SHARE, options.seed).map_err(Failure::mistake)?;
         let encoded = encode::encode(&dataset, options.learner, options.features)
             .map_err(Failure::mistake)?;
         let trained_on = examples(options.initial, &encoded)?;

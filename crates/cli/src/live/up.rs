@@ -225,6 +225,8 @@ fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Conf
         ("relay.enabled", "true".to_owned()),
         ("relay.max_age", "1 s".to_owned()),
         ("api.cors", "[\"*\"]".to_owned()),
+        // Only this machine reaches it.
+        ("api.rate", "0".to_owned()),
     ];
     let sources = flags
         .into_iter()

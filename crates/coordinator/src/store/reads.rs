@@ -1,5 +1,7 @@
 //! What is served.
 
+use std::fmt::Write as _;
+
 use alloy_primitives::{Address, Log as ChainLog};
 use cotrain_bindings::events::TrainerEvent;
 use serde_json::{Value as Json, json};
@@ -29,7 +31,7 @@ impl Store {
     ) -> Result<Vec<ContributionRow>, StoreError> {
         let mut conditions = String::new();
         if let Some(label) = filter.label {
-            conditions += &format!(" AND label = {label}");
+            let _ = write!(conditions, " AND label = {label}");
         }
         if let Some(open) = filter.open {
             // Spelt as the index spells it.

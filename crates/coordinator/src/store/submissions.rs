@@ -99,7 +99,7 @@ impl Store {
             .bind(id.to_vec())
             .fetch_optional(&self.pool)
             .await?;
-        let row = row.map(|row| self.read_submission(&row));
+        let row = row.map(|row| read_submission(&row));
         match row {
             Some(read) => Ok(Some(self.with_attempt(read?).await?.1)),
             None => Ok(None),
@@ -149,7 +149,7 @@ impl Store {
         }
         let mut all = Vec::new();
         for row in query.fetch_all(&self.pool).await? {
-            all.push(self.with_attempt(self.read_submission(&row)?).await?);
+            all.push(self.with_attempt(read_submission(&row)?).await?);
         }
         Ok(all
             .into_iter()
@@ -211,10 +211,7 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter()
-            .map(|row| {
-                self.read_submission(row)
-                    .map(|(seq, submission, _)| (seq, submission))
-            })
+            .map(|row| read_submission(row).map(|(seq, submission, _)| (seq, submission)))
             .collect()
     }
 
@@ -253,46 +250,6 @@ impl Store {
         }
         writing.commit().await?;
         Ok(())
-    }
-
-    fn read_submission(&self, row: &AnyRow) -> Result<(i64, Submission, Option<i64>), StoreError> {
-        let contributions = u32::try_from(number(row, 10)?).map_err(|_| StoreError::Malformed {
-            what: "a number of contributions",
-        })?;
-        let progress = match row.try_get::<i64, _>(12)? {
-            0 => Progress::Waiting,
-            1 => Progress::Sent { transaction: None },
-            2 => Progress::Included {
-                transaction: hash_option(row, 13)?.unwrap_or_default(),
-                block: number_option(row, 14)?.unwrap_or_default(),
-                position: number_option(row, 15)?.unwrap_or_default(),
-            },
-            3 => Progress::Refused {
-                reason: row.try_get::<Option<String>, _>(16)?.unwrap_or_default(),
-            },
-            _ => {
-                return Err(StoreError::Malformed {
-                    what: "the state of a signed batch",
-                });
-            }
-        };
-        let submission = Submission {
-            id: hash(row, 1)?,
-            trainer: address(row, 2)?,
-            batch: SignedBatch {
-                author: address(row, 3)?,
-                max_deposit: wei(row, 6)?,
-                fee: wei(row, 7)?,
-                nonce: number(row, 4)?,
-                deadline: number(row, 5)?,
-                items: row.try_get(8)?,
-                signature: row.try_get(9)?,
-            },
-            contributions,
-            received: number(row, 11)?,
-            progress,
-        };
-        Ok((row.try_get(0)?, submission, row.try_get(17)?))
     }
 
     /// Names the last transaction of one that was sent.
@@ -370,6 +327,47 @@ impl Store {
         .await?;
         row.map(|row| read_delegation(&row)).transpose()
     }
+}
+
+/// With the number by which a page begins, and the transaction that it is in.
+fn read_submission(row: &AnyRow) -> Result<(i64, Submission, Option<i64>), StoreError> {
+    let contributions = u32::try_from(number(row, 10)?).map_err(|_| StoreError::Malformed {
+        what: "a number of contributions",
+    })?;
+    let progress = match row.try_get::<i64, _>(12)? {
+        0 => Progress::Waiting,
+        1 => Progress::Sent { transaction: None },
+        2 => Progress::Included {
+            transaction: hash_option(row, 13)?.unwrap_or_default(),
+            block: number_option(row, 14)?.unwrap_or_default(),
+            position: number_option(row, 15)?.unwrap_or_default(),
+        },
+        3 => Progress::Refused {
+            reason: row.try_get::<Option<String>, _>(16)?.unwrap_or_default(),
+        },
+        _ => {
+            return Err(StoreError::Malformed {
+                what: "the state of a signed batch",
+            });
+        }
+    };
+    let submission = Submission {
+        id: hash(row, 1)?,
+        trainer: address(row, 2)?,
+        batch: SignedBatch {
+            author: address(row, 3)?,
+            max_deposit: wei(row, 6)?,
+            fee: wei(row, 7)?,
+            nonce: number(row, 4)?,
+            deadline: number(row, 5)?,
+            items: row.try_get(8)?,
+            signature: row.try_get(9)?,
+        },
+        contributions,
+        received: number(row, 11)?,
+        progress,
+    };
+    Ok((row.try_get(0)?, submission, row.try_get(17)?))
 }
 
 fn read_delegation(row: &AnyRow) -> Result<DelegationRow, StoreError> {

@@ -67,10 +67,10 @@ pub(super) async fn insert(
     Ok(())
 }
 
-fn bind<'q>(
-    query: Query<'q, Any, sqlx::any::AnyArguments>,
+fn bind(
+    query: Query<'_, Any, sqlx::any::AnyArguments>,
     value: Value,
-) -> Query<'q, Any, sqlx::any::AnyArguments> {
+) -> Query<'_, Any, sqlx::any::AnyArguments> {
     match value {
         Value::Int(value) => query.bind(value),
         Value::Bytes(value) => query.bind(value),
