@@ -52,27 +52,20 @@ impl Postgres {
         let port = listener.local_addr().expect("a port").port();
         drop(listener);
         let server = program("postgres")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-                "-c",
-                "unix_socket_directories=",
-                "-D",
-            ])
+            .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-c", "unix_socket_directories=", "-D"])
             .arg(&data)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .expect("postgres");
+            .spawn();
+        let postgres = Self {
+            server: server.expect("postgres"),
+            port,
+            _folder: folder,
+        };
         for _ in 0..300 {
             if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Self {
-                    server,
-                    port,
-                    _folder: folder,
-                };
+                return postgres;
             }
             thread::sleep(Duration::from_millis(100));
         }
