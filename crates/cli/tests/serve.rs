@@ -433,3 +433,60 @@ async fn a_keeper_claims_for_those_who_ask() {
     assert_eq!(balance, deposits, "all of it is Anna's now, to withdraw");
     assert!(server.stop());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
+    let stage = Stage::new().await;
+    let authors = authors(2);
+    fund(&stage, &authors).await;
+    let [anna, ben] = &authors[..] else {
+        panic!("two")
+    };
+    let database = stage.path("forged.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "forged", &database, 5);
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+
+    let hers = stage.signed(anna, 0, 1, &[1]);
+    let (status, answer) = hand_in(&client, &url, &body(&hers)).await;
+    assert_eq!(status, 202, "{answer}");
+    let mut ids = vec![answer["id"].as_str().expect("an id").to_owned()];
+    for (forged, wanted) in [(hers.clone(), 0), (stage.signed(anna, 1, 0, &[2]), 1)] {
+        let forged = SignedBatch {
+            signature: vec![1; 65],
+            ..forged
+        };
+        let (status, answer) = hand_in(&client, &url, &body(&forged)).await;
+        assert_eq!(status, 422, "{wanted}: {answer}");
+    }
+    // Nobody holds her next nonce.
+    let (status, answer) = hand_in(&client, &url, &body(&stage.signed(anna, 1, 1, &[3]))).await;
+    assert_eq!(status, 202, "{answer}");
+    ids.push(answer["id"].as_str().expect("an id").to_owned());
+    let states = settled(&client, &server.url, &ids).await;
+    assert!(
+        states.iter().all(|(state, _)| state == "included"),
+        "{states:?}"
+    );
+
+    // Ben hands one in, and has somebody else relay another one with the same nonce.
+    stage.automine(false).await;
+    let (status, answer) = hand_in(&client, &url, &body(&stage.signed(ben, 0, 1, &[4]))).await;
+    assert_eq!(status, 202, "{answer}");
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    stage.automine(true).await;
+    let other = [stage.signed(ben, 0, 0, &[5])];
+    let relay = bindings::relay(&other, 500_000);
+    stage
+        .send(&Key::development(2), Some(stage.trainer), 0, relay)
+        .await;
+    let [(state, reason)] = &settled(&client, &server.url, &[id]).await[..] else {
+        panic!("one")
+    };
+    assert!(
+        state == "refused" && reason.contains("nonce"),
+        "{state}: {reason}"
+    );
+}

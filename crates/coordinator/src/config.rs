@@ -34,7 +34,7 @@ pub struct Config {
     pub registry: Option<Address>,
     /// Trainers that are followed besides.
     pub models: Vec<Address>,
-    /// The block from which events are read, where it is not each model's own.
+    /// The block from which events are read, in place of the one that each model's card names.
     pub from_block: Option<u64>,
     /// The node of the chain.
     pub node: NodeSection,

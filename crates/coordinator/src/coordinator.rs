@@ -23,7 +23,6 @@ use crate::{
     index::{Follower, IndexError},
     keep::record,
     model::{HostedModel, ModelError, ModelInfo},
-    pending::most,
     registry::{self, RegistryError},
     rows::{
         AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, DelegationRow,
@@ -34,6 +33,9 @@ use crate::{
 
 /// How far above the lowest unused nonce one may be: the contract forgets those that are further below.
 const NONCE_WINDOW: u64 = 64;
+
+/// The largest model that is followed because it is registered, in words of 32 bytes.
+const MOST_REGISTERED_WORDS: usize = 1 << 16;
 
 /// Signed batches that are stored in one go.
 const STORED_TOGETHER: usize = 512;
@@ -212,7 +214,7 @@ impl Coordinator {
         let coordinator = Self::new(node, store, None, None);
         for trainer in trainers {
             coordinator
-                .add_model(registry, *trainer, from_block)
+                .add_model(registry, *trainer, from_block, true)
                 .await?;
         }
         coordinator.catch_up().await?;
@@ -241,18 +243,30 @@ impl Coordinator {
         vitals.now.store(head.time, Ordering::Relaxed);
     }
 
-    /// Begins to follow a model.
+    /// Begins to follow a model; where nobody has named it, only one that runs this release's code and is not too large:
+    /// anybody can register anything.
     pub(crate) async fn add_model(
         &self,
         registry: Option<Address>,
         trainer: Address,
         from_block: Option<u64>,
+        named: bool,
     ) -> Result<Arc<HostedModel>, LocalError> {
         let card = match registry {
             Some(registry) => registry::card(&self.0.node, registry, trainer).await?,
             None => None,
         };
         let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
+        let words = info.parameters.word_count();
+        if !named && (!info.verified || words > MOST_REGISTERED_WORDS) {
+            let verified = info.verified;
+            let passed_over = ModelError::PassedOver {
+                trainer,
+                verified,
+                words,
+            };
+            return Err(passed_over.into());
+        }
         let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
         let mut models = self
             .0
@@ -351,56 +365,44 @@ impl Coordinator {
             received: clock::now(),
             progress: Progress::Waiting,
         };
-        match check(&model, &submission, terms) {
-            Ok(()) => {}
+        if let Err(error) = check(&model, &submission, terms) {
             // What was handed in before may be part of the chain by now, and its nonce used.
-            Err(error) => return self.submission(id).await?.ok_or(error),
+            return self.submission(id).await?.ok_or(error);
         }
-        if let Err(error) = self.check_signature(&submission, &domain).await {
-            model
-                .pending
-                .forget(submission.batch.author, submission.batch.nonce);
-            return Err(error);
-        }
+        // Before anything is reserved in the author's name.
+        self.check_signature(&submission, &domain).await?;
         let (author, nonce) = (submission.batch.author, submission.batch.nonce);
-        match self.insert(model.id, submission.clone()).await {
-            Ok(Inserted::New) => {
+        let reservation = Reservation::new(&model, &submission)?;
+        match self.insert(model.id, submission.clone()).await? {
+            Inserted::New => {
                 metrics::counter!("cotrain_accepted_total").increment(1);
+                reservation.keep();
                 Ok(submission)
             }
-            Ok(Inserted::Known) => {
+            Inserted::Known => {
                 let known = self.submission(id).await?;
                 let known = known.ok_or(StoreError::Malformed {
                     what: "no signed batch that is known",
                 })?;
                 match known.progress {
-                    Progress::Waiting | Progress::Sent { .. } => {}
+                    Progress::Waiting | Progress::Sent { .. } => reservation.keep(),
                     // What was wrong with it is not any more.
                     Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
+                        reservation.keep();
                         return Ok(submission);
                     }
-                    Progress::Included { .. } | Progress::Refused { .. } => {
-                        model.pending.forget(author, nonce);
-                    }
+                    Progress::Included { .. } | Progress::Refused { .. } => {}
                 }
                 Ok(known)
             }
-            Ok(Inserted::Conflict) => {
-                model.pending.forget(author, nonce);
-                let other = self
-                    .0
-                    .store
-                    .submission_with_nonce(model.id, author, nonce)
-                    .await?;
+            Inserted::Conflict => {
+                let store = &self.0.store;
+                let other = store.submission_with_nonce(model.id, author, nonce).await?;
                 Err(SubmitError::Conflict {
                     author,
                     nonce,
                     other: other.unwrap_or_default(),
                 })
-            }
-            Err(error) => {
-                model.pending.forget(author, nonce);
-                Err(error.into())
             }
         }
     }
@@ -687,6 +689,23 @@ impl Coordinator {
         if delegation.keeper != keeper {
             return Err(SubmitError::Rejected(invalid));
         }
+        // Delegations cost nothing, and each is looked after: only of those who have something here.
+        let has = model.account(account);
+        let own = ContributionFilter {
+            author: Some(account),
+            ..ContributionFilter::default()
+        };
+        let contributions = self
+            .0
+            .store
+            .contributions(model.id, own, Page::first(1))
+            .await?;
+        if has.good == 0 && has.balance == 0 && contributions.is_empty() {
+            let caller = account;
+            return Err(SubmitError::Rejected(Rejection::NoGoodContribution {
+                caller,
+            }));
+        }
         let domain = domain(self.chain_id(), trainer);
         if delegation.signer(&domain) != Some(account) {
             let hash = delegation.signing_hash(&domain);
@@ -802,24 +821,53 @@ fn check(
             most: most_nonce,
         });
     }
-    let new = model
-        .pending
-        .reserve(submission)
-        .map_err(|other| SubmitError::Conflict {
+    Ok(())
+}
+
+/// An author's nonce and money, as long as a signed batch is being stored: given back where that comes to nothing.
+struct Reservation<'a> {
+    model: &'a HostedModel,
+    author: Address,
+    nonce: u64,
+    keep: bool,
+}
+
+impl<'a> Reservation<'a> {
+    fn new(model: &'a HostedModel, submission: &Submission) -> Result<Self, SubmitError> {
+        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
+        let new = model.pending.reserve(submission);
+        let new = new.map_err(|other| SubmitError::Conflict {
             author,
             nonce,
             other,
         })?;
-    let (required, balance) = (model.pending.of(author).committed, trainer.balance(author));
-    if required > balance && new {
-        model.pending.forget(author, nonce);
-        return Err(SubmitError::Rejected(Rejection::BalanceTooLow {
-            required,
-            balance,
-        }));
+        // What waited before stays, whatever becomes of handing it in again.
+        let reservation = Self {
+            model,
+            author,
+            nonce,
+            keep: !new,
+        };
+        let required = model.pending.of(author).committed;
+        let balance = model.state().trainer().balance(author);
+        if required > balance && new {
+            let too_low = Rejection::BalanceTooLow { required, balance };
+            return Err(SubmitError::Rejected(too_low));
+        }
+        Ok(reservation)
     }
-    debug_assert!(required >= most(submission), "its own cost is part of it");
-    Ok(())
+
+    fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if !self.keep {
+            self.model.pending.forget(self.author, self.nonce);
+        }
+    }
 }
 
 /// Why models cannot be followed.

@@ -18,7 +18,7 @@ use crate::{
 
 /// Blocks this deep are asked for in ranges: a branch that leaves below them is found by the hash of the range's
 /// last block only.
-const DEEP: u64 = 64;
+pub(crate) const DEEP: u64 = 64;
 
 /// Blocks near the head that are asked for at the same time.
 const AT_A_TIME: u64 = 16;
@@ -59,8 +59,8 @@ impl IndexError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Node(error) => error.is_transient(),
-            Self::Model(ModelError::Node { source, .. }) => source.is_transient(),
+            // Whatever it is, a node may be mended, or another one put in its place.
+            Self::Node(_) | Self::Model(ModelError::Node { .. }) => true,
             Self::Store(StoreError::Database(_))
             | Self::Model(ModelError::Store(StoreError::Database(_))) => true,
             _ => false,
@@ -178,6 +178,10 @@ impl Follower {
             }
         }
         let info = self.model.info();
+        if self.node.block(info.from_block).await?.is_none() {
+            // A node that has only begun to read its chain.
+            return Ok(());
+        }
         Err(IndexError::OtherChain {
             trainer: info.trainer,
             block: info.from_block,
@@ -260,13 +264,7 @@ impl Follower {
             for log in logs {
                 let before = state.trainer().contribution_count();
                 let block = log.block;
-                let log = Log {
-                    block,
-                    index: log.index,
-                    transaction: log.transaction,
-                    data: log.log.data,
-                };
-                state.take(log, &mut taken)?;
+                state.take(Log::from(log), &mut taken)?;
                 let after = state.trainer().contribution_count();
                 let every = self.evaluation.as_ref().map_or(u64::MAX, |e| e.every);
                 if after / every != before / every {

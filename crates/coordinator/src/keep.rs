@@ -162,17 +162,18 @@ impl Keeper {
                 .await;
             match estimate {
                 Ok(gas)
-                    if gain
-                        > price
-                            .saturating_mul(gas.into())
-                            .saturating_add(self.options.min_gain) =>
+                    if gas + gas / 8 <= TRANSACTION_GAS_LIMIT
+                        && gain
+                            > price
+                                .saturating_mul(gas.into())
+                                .saturating_add(self.options.min_gain) =>
                 {
                     let call = Call {
                         model: self.model.id,
                         purpose,
                         to: trainer,
                         data: Bytes::from(data),
-                        gas_limit: (gas + gas / 8).min(TRANSACTION_GAS_LIMIT),
+                        gas_limit: gas + gas / 8,
                     };
                     tracing::info!(purpose, claims = possible.len(), gain, "claiming");
                     outbox.send(call, &[]).await?;

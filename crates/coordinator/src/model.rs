@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use cotrain_bindings::{self as bindings, state as getters};
+use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_protocol::{
     Rejection,
@@ -16,7 +16,7 @@ use crate::{
     pending::Pending,
     rows::AccuracyRow,
     state::{State, TakeError},
-    store::{Cursor, ModelId, Store, StoreError, Taken},
+    store::{Cursor, Log, ModelId, Store, StoreError, Taken},
 };
 
 /// What is fixed of a model on a chain.
@@ -82,7 +82,7 @@ pub enum ModelError {
     },
     /// Something happened before the block that is to be the first.
     #[error(
-        "the model {trainer} has {contributions} contributions in block {block} already; begin with the block in which it was closed"
+        "the model {trainer} has {contributions} contributions in block {block} already, so its first weights cannot be read; name the block in which it was closed, if that is another one"
     )]
     Late {
         /// Of the model.
@@ -99,6 +99,16 @@ pub enum ModelError {
     NoBeginning {
         /// Of the model.
         trainer: Address,
+    },
+    /// It is registered, and nobody here has asked for it.
+    #[error("the model {trainer} is registered and passed over: it has {words} words, and its code is {of} this release; name it in `models` to follow it all the same", of = if *.verified { "of" } else { "not of" })]
+    PassedOver {
+        /// Of the model.
+        trainer: Address,
+        /// Whether it runs this release's code.
+        verified: bool,
+        /// Its size.
+        words: usize,
     },
     /// The weights are not of the model's form.
     #[error("the weights of the model {trainer} do not fit its parameters")]
@@ -244,6 +254,44 @@ impl ModelInfo {
         ))
     }
 }
+
+impl ModelInfo {
+    /// What happened until the model was closed, that block included: money and nonces, which do not wait for it.
+    async fn early(
+        &self,
+        node: &Node,
+        store: &Store,
+        id: ModelId,
+        cursor: Cursor,
+    ) -> Result<Taken, ModelError> {
+        let trainer = self.trainer;
+        let (words, time) = store.beginning(id).await?;
+        let state = State::new(self, &words, time, cursor);
+        let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+        let mut taken = Taken::default();
+        let mut from = cursor.block.saturating_sub(BLOCKS_BEFORE_CLOSING);
+        let mut width = BLOCKS_BEFORE_CLOSING;
+        while from <= cursor.block {
+            let to = cursor.block.min(from.saturating_add(width));
+            let logs = match node.logs(from, to, &[trainer], &TRAINER_TOPICS).await {
+                Err(NodeError::TooMuch { .. }) if width > 1 => {
+                    width /= 2;
+                    continue;
+                }
+                logs => logs.map_err(|source| ModelError::Node { trainer, source })?,
+            };
+            for log in logs {
+                state.take(Log::from(log), &mut taken)?;
+            }
+            from = to + 1;
+        }
+        taken.blocks = vec![(cursor.block, cursor.hash)];
+        Ok(taken)
+    }
+}
+
+/// How long before its closing a model is created, at most, in blocks.
+const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
 
 /// Questions about one model.
 struct Asking<'a> {
@@ -394,9 +442,13 @@ impl HostedModel {
                 .await?;
             known = store.model(chain_id, trainer).await?;
         }
-        let (id, _, _) = known.ok_or(StoreError::Malformed {
+        let (id, cursor, _) = known.ok_or(StoreError::Malformed {
             what: "no model that was just added",
         })?;
+        if store.known_blocks(id).await?.is_empty() {
+            let early = info.early(node, store, id, cursor).await?;
+            store.take(id, &early).await?;
+        }
         let state = Self::stored(&info, id, store).await?;
         let accuracy = store.last_accuracy(id).await?.as_ref().map(share);
         let model = Self {
@@ -553,7 +605,7 @@ impl HostedModel {
     }
 }
 
-fn replay(state: &mut State, logs: Vec<(i64, crate::store::Log)>) -> Result<(), TakeError> {
+fn replay(state: &mut State, logs: Vec<(i64, Log)>) -> Result<(), TakeError> {
     let mut taken = Taken::default();
     for (id, log) in logs {
         state.take(log, &mut taken)?;

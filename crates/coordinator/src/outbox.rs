@@ -11,11 +11,16 @@ use cotrain_chain::{
 
 use crate::{
     clock,
-    store::{Attempt, ModelId, NewTransaction, Outgoing, Store, StoreError},
+    index::DEEP,
+    store::{Attempt, Cursor, ModelId, NewTransaction, Outgoing, Store, StoreError},
 };
 
 /// A node takes a transaction in place of another one with the same nonce only for 10 % more; this is a little above it.
 const BUMP: (u128, u128) = (1_125, 1_000);
+
+/// The most that is offered, as a multiple of what the chain asks for: a transaction that waits for another reason, such
+/// as that there is no money, is not to offer more and more.
+const MOST_TIMES: u128 = 4;
 
 /// Why a transaction was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +128,14 @@ impl Outbox {
                     if known != Some(receipt.block) {
                         self.included(&one, &receipt).await?;
                     }
-                    if read_until(one.model) >= receipt.block {
+                    let block = Cursor {
+                        block: receipt.block,
+                        hash: receipt.block_hash,
+                    };
+                    // By its hash: what was read may be another branch.
+                    if read_until(one.model) > receipt.block.saturating_add(DEEP)
+                        || self.store.knows_block(one.model, block).await?
+                    {
                         self.store.release_unsettled(one.id).await?;
                         if head >= receipt.block + self.confirmations {
                             self.store.set_final(one.id).await?;
@@ -186,7 +198,11 @@ impl Outbox {
             return Ok(());
         }
         let now = self.node.fees().await?;
-        let bumped = |fee: u128| fee * BUMP.0 / BUMP.1 + 1;
+        let bumped = |fee: u128| fee.saturating_mul(BUMP.0) / BUMP.1 + 1;
+        if bumped(last.max_fee) > now.max().saturating_mul(MOST_TIMES) {
+            self.broadcast(last).await;
+            return Ok(());
+        }
         let max_fee = now.max().max(bumped(last.max_fee));
         let priority_fee = now.priority.max(bumped(last.priority_fee)).min(max_fee);
         let attempt = self.sign_at(

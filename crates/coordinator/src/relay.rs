@@ -60,33 +60,38 @@ impl Relay {
         let waiting = self.refuse_hopeless(waiting, now).await?;
         let mut chosen = choose(&self.model, &waiting, self.options.max_batch, now);
         while !chosen.is_empty() {
-            match self.prepare(outbox.address(), &chosen).await {
-                Ok(call) => {
+            let problem = match self.prepare(outbox.address(), &chosen).await {
+                Ok(Some(call)) => {
                     let ids: Vec<_> = chosen.iter().map(|submission| submission.id).collect();
                     outbox.send(call, &ids).await?;
                     return Ok(());
                 }
-                // Perhaps it is too much for one transaction: half of it, down to a single one.
-                Err(error) if is_about_them(&error) && chosen.len() > 1 => {
-                    tracing::debug!(error = %with_sources(&error), batches = chosen.len(), "trying half");
-                    chosen.truncate(chosen.len().div_ceil(2));
-                }
+                Ok(None) => "it needs more gas than a transaction may have".to_owned(),
+                Err(error) if is_about_them(&error) => with_sources(&error),
                 // Not theirs: the node's, or that the relayer has no money.
-                Err(error) if !is_about_them(&error) => return Err(error.into()),
-                Err(error) => {
-                    let alone = chosen[0];
-                    let reason = format!("it cannot be relayed: {}", with_sources(&error));
-                    tracing::warn!(id = %alone.id, reason, "refusing");
-                    self.refuse(&[(alone.id, reason)], &[alone]).await?;
-                    return Ok(());
-                }
+                Err(error) => return Err(error.into()),
+            };
+            // Perhaps it is only together that they fail: half of them, down to a single one.
+            if chosen.len() > 1 {
+                tracing::debug!(problem, batches = chosen.len(), "trying half");
+                chosen.truncate(chosen.len().div_ceil(2));
+                continue;
             }
+            let alone = chosen[0];
+            tracing::warn!(id = %alone.id, problem, "refusing");
+            let reason = format!("it cannot be relayed: {problem}");
+            self.refuse(&[(alone.id, reason)], &[alone]).await?;
+            return Ok(());
         }
         Ok(())
     }
 
-    /// The call that relays these, with as much gas as it needs.
-    async fn prepare(&self, from: Address, chosen: &[&Submission]) -> Result<Call, NodeError> {
+    /// The call that relays these, with as much gas as it needs; none where that is too much.
+    async fn prepare(
+        &self,
+        from: Address,
+        chosen: &[&Submission],
+    ) -> Result<Option<Call>, NodeError> {
         let info = self.model.info();
         let batches: Vec<SignedBatch> = chosen
             .iter()
@@ -99,14 +104,14 @@ impl Relay {
             .estimate(from, Some(info.trainer), U256::ZERO, data.clone())
             .await?;
         // What is true when it is included may cost a little more than what is true now.
-        let gas_limit = (gas + gas / 8).min(TRANSACTION_GAS_LIMIT);
-        Ok(Call {
+        let gas_limit = gas + gas / 8;
+        Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
             model: self.model.id,
             purpose: "relay",
             to: info.trainer,
             data: data.into(),
             gas_limit,
-        })
+        }))
     }
 
     /// What the longest lesson uses when it is taught alone, twice: it may be dearer then, and a contract wallet may
@@ -211,7 +216,8 @@ fn is_about_them(error: &NodeError) -> bool {
     }
 }
 
-/// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay.
+/// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay. They
+/// come and go in the order of what they allow, the highest first.
 fn choose<'a>(
     model: &HostedModel,
     waiting: &'a [Submission],
@@ -224,31 +230,30 @@ fn choose<'a>(
     let mut chosen: Vec<&Submission> = Vec::new();
     let mut contributions = 0;
     for submission in waiting {
-        let author = submission.batch.author;
+        let (count, batch) = (submission.contributions, &submission.batch);
         let balance = left
-            .entry(author)
-            .or_insert_with(|| trainer.balance(author));
+            .entry(batch.author)
+            .or_insert_with(|| trainer.balance(batch.author));
         // Alone, one may be longer than that.
-        let fits =
-            contributions + submission.contributions <= most_contributions || chosen.is_empty();
-        let Some(rest) = balance.checked_sub(most(submission)).filter(|_| fits) else {
+        let fits = contributions + count <= most_contributions || chosen.is_empty();
+        let allowed = trainer.price(count.into(), now) <= batch.max_deposit;
+        let Some(rest) = balance
+            .checked_sub(most(submission))
+            .filter(|_| fits && allowed)
+        else {
             continue;
         };
         *balance = rest;
-        contributions += submission.contributions;
+        contributions += count;
         chosen.push(submission);
     }
-    // Fewer are cheaper each, so that this ends with those who can pay for each other.
-    loop {
-        let n: u64 = chosen
-            .iter()
-            .map(|submission| u64::from(submission.contributions))
-            .sum();
-        let price = trainer.price(n, now);
-        let before = chosen.len();
-        chosen.retain(|submission| submission.batch.max_deposit >= price);
-        if chosen.len() == before {
-            return chosen;
+    // Fewer are cheaper each: those go that allow least, until the rest pays the price of the rest.
+    while let Some(last) = chosen.last() {
+        if trainer.price(contributions.into(), now) <= last.batch.max_deposit {
+            break;
         }
+        contributions -= last.contributions;
+        chosen.pop();
     }
+    chosen
 }

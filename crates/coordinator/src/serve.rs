@@ -1,9 +1,10 @@
 //! The services together: one that follows each model, one that sends, and the HTTP API over what they store.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -26,7 +27,7 @@ use crate::{
     evaluation::{Evaluation, TestSamples},
     index::{Follower, Step},
     keep::Keeper,
-    model::HostedModel,
+    model::{HostedModel, ModelError},
     outbox::{Outbox, OutboxError, with_sources},
     registry::{self, RegistryError},
     relay::Relay,
@@ -177,6 +178,7 @@ pub async fn serve(
         config,
         coordinator: coordinator.clone(),
         key,
+        passed_over: Mutex::default(),
     });
     for trainer in house.wanted().await? {
         house.add(trainer).await?;
@@ -207,6 +209,8 @@ struct House {
     config: Config,
     coordinator: Coordinator,
     key: Option<Key>,
+    /// Registered models that are not followed.
+    passed_over: Mutex<BTreeSet<Address>>,
 }
 
 impl House {
@@ -223,20 +227,30 @@ impl House {
     }
 
     async fn add(&self, trainer: Address) -> Result<Option<Arc<HostedModel>>, LocalError> {
-        let named = self.config.models.contains(&trainer);
-        match self
+        let config = &self.config;
+        let named = config.models.contains(&trainer);
+        let (registry, from_block) = (config.registry, config.from_block);
+        let model = self
             .coordinator
-            .add_model(self.config.registry, trainer, self.config.from_block)
-            .await
-        {
+            .add_model(registry, trainer, from_block, named);
+        match model.await {
             Ok(model) => Ok(Some(model)),
-            // Anybody can register anything: only what the configuration names has to work.
+            // Only what the configuration names has to work.
             Err(LocalError::Model(error)) if !named => {
                 tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
+                if !matches!(error, ModelError::Node { .. } | ModelError::Store(_)) {
+                    self.passed_over().insert(trainer);
+                }
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn passed_over(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.passed_over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leads where it can, and reads what the leader stores where it cannot.
@@ -256,6 +270,12 @@ impl House {
                     while services.join_next().await.is_some() {}
                     leader.store(false, Ordering::Relaxed);
                     leadership.resign().await;
+                    // What was followed here was not noted as read from the store.
+                    for model in self.coordinator.models() {
+                        if let Err(error) = model.reload(store).await {
+                            tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
+                        }
+                    }
                 }
                 Ok(None) => self.read_along(&stop).await,
                 Err(error) => {
@@ -280,6 +300,7 @@ impl House {
             self.coordinator.note_head(head);
         }
         let _ = self.coordinator.announce().await;
+        self.reconcile().await;
     }
 
     /// Starts all services.
@@ -378,6 +399,7 @@ impl House {
         let outbox = Outbox::open(node.clone(), store.clone(), key, bump_after, confirmations);
         let mut outbox = outbox.await?;
         let mut kept = time::Instant::now();
+        let mut reconciled = kept;
         while !term.is_cancelled() {
             let models = self.coordinator.models();
             outbox
@@ -386,18 +408,13 @@ impl House {
                     model.map_or(0, |model| model.state().cursor.block)
                 })
                 .await?;
-            if let Some(options) = &self.config.relay {
-                for model in &models {
-                    let (node, store) = (node.clone(), store.clone());
-                    let (model, options) = (model.clone(), options.clone());
-                    Relay {
-                        node,
-                        store,
-                        model,
-                        options,
-                    }
-                    .run(&mut outbox)
-                    .await?;
+            // One model's trouble is not the others'.
+            for model in &models {
+                if self.is_stopped(model) {
+                    continue;
+                }
+                if let Err(error) = self.relay(model, &mut outbox).await {
+                    tracing::warn!(trainer = %model.info().trainer, error = %with_sources(&error), "cannot relay now");
                 }
             }
             if let Some(options) = &self.config.keep
@@ -405,17 +422,23 @@ impl House {
             {
                 kept = time::Instant::now();
                 for model in &models {
-                    let (node, store) = (node.clone(), store.clone());
-                    let (model, options) = (model.clone(), options.clone());
-                    Keeper {
-                        node,
-                        store,
-                        model,
-                        options,
+                    if self.is_stopped(model) {
+                        continue;
                     }
-                    .run(&mut outbox)
-                    .await?;
+                    let keeper = Keeper {
+                        node: node.clone(),
+                        store: store.clone(),
+                        model: model.clone(),
+                        options: options.clone(),
+                    };
+                    if let Err(error) = keeper.run(&mut outbox).await {
+                        tracing::warn!(trainer = %model.info().trainer, error = %with_sources(&error), "cannot claim now");
+                    }
                 }
+            }
+            if reconciled.elapsed() >= SELDOM {
+                reconciled = time::Instant::now();
+                self.reconcile().await;
             }
             let waiting: usize = models.iter().map(|model| model.pending.len()).sum();
             #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -423,6 +446,39 @@ impl House {
             pause(TICK, term).await;
         }
         Ok(())
+    }
+
+    async fn relay(
+        &self,
+        model: &Arc<HostedModel>,
+        outbox: &mut Outbox,
+    ) -> Result<(), OutboxError> {
+        let Some(options) = self.config.relay.clone() else {
+            return Ok(());
+        };
+        let relay = Relay {
+            node: self.coordinator.node().clone(),
+            store: self.coordinator.store().clone(),
+            model: model.clone(),
+            options,
+        };
+        relay.run(outbox).await
+    }
+
+    /// Whether a model cannot be followed any further: what is known of it is old.
+    fn is_stopped(&self, model: &HostedModel) -> bool {
+        let stopped = &self.coordinator.vitals().stopped;
+        let stopped = stopped.read().unwrap_or_else(PoisonError::into_inner);
+        stopped.contains_key(&model.info().trainer)
+    }
+
+    /// Makes what is known to wait what the store has: other processes store, too.
+    async fn reconcile(&self) {
+        for model in self.coordinator.models() {
+            if let Err(error) = model.pending.load(self.coordinator.store(), model.id).await {
+                tracing::warn!(error = %with_sources(&error), "cannot look for what waits");
+            }
+        }
     }
 
     /// Begins to follow what is registered later.
@@ -438,7 +494,9 @@ impl House {
                 }
             };
             for trainer in wanted {
-                if self.coordinator.model(trainer).is_some() {
+                if self.coordinator.model(trainer).is_some()
+                    || self.passed_over().contains(&trainer)
+                {
                     continue;
                 }
                 if let Ok(Some(model)) = self.add(trainer).await {

@@ -9,7 +9,10 @@ mod reads;
 mod submissions;
 mod values;
 
-use std::path::Path;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use alloy_primitives::{Address, B256};
 use sqlx::{
@@ -67,6 +70,8 @@ enum Kind {
 pub struct Store {
     pool: AnyPool,
     kind: Kind,
+    /// The file's path, of `SQLite`.
+    file: PathBuf,
 }
 
 /// A transaction that writes.
@@ -112,7 +117,8 @@ impl Store {
                 url: without_password(database),
                 source,
             })?;
-        let store = Self { pool, kind };
+        let file = PathBuf::from(database);
+        let store = Self { pool, kind, file };
         store.migrate().await?;
         Ok(store)
     }
@@ -150,14 +156,20 @@ impl Store {
         sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
     }
 
-    /// Tries to become the one process that writes what it reads from the chain and sends transactions. A file
-    /// belongs to whoever has it open; `PostgreSQL` has one leader, as long as its connection lives.
+    /// Tries to become the one process that writes what it reads from the chain and sends transactions: by a lock
+    /// on a file beside that of `SQLite`, or one of `PostgreSQL`'s, as long as its connection lives.
     ///
     /// # Errors
     /// Where the database fails.
     pub(crate) async fn lead(&self, chain_id: u64) -> Result<Option<Leadership>, StoreError> {
         if self.kind == Kind::Sqlite {
-            return Ok(Some(Leadership { connection: None }));
+            let lock = File::create(self.file.with_extension("lock"));
+            let lock = lock.map_err(|error| StoreError::Database(sqlx::Error::Io(error)))?;
+            let won = lock.try_lock().is_ok();
+            return Ok(won.then_some(Leadership {
+                connection: None,
+                _lock: Some(lock),
+            }));
         }
         let mut connection = self.pool.acquire().await?.detach();
         // "cotr", and the chain.
@@ -168,6 +180,7 @@ impl Store {
         let won: bool = row.try_get(0)?;
         Ok(won.then_some(Leadership {
             connection: Some(connection),
+            _lock: None,
         }))
     }
 
@@ -182,6 +195,8 @@ impl Store {
 pub(crate) struct Leadership {
     /// Whose session has the lock; none where nobody else can have it.
     connection: Option<sqlx::AnyConnection>,
+    /// Locked beside the file of `SQLite`, as long as it is open.
+    _lock: Option<File>,
 }
 
 impl Leadership {

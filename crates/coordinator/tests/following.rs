@@ -158,3 +158,21 @@ async fn a_chain_that_takes_another_branch_is_followed_there() {
     let anew = stage.follow("two.db").await;
     assert_same(&stage, &anew, &[&anna, &ben]).await;
 }
+
+#[tokio::test]
+async fn money_that_came_before_the_model_was_closed_is_known() {
+    let stage = Stage::before_closing().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    stage.deposit(&anna, 10_u128.pow(17)).await;
+    stage.deposit(&ben, 10_u128.pow(17)).await;
+    stage
+        .send(&ben, Some(stage.trainer), 0, bindings::cancel_nonces(9))
+        .await;
+    let stage = stage.close().await;
+    let withdraw = bindings::withdraw_to(anna.address(), 10_u128.pow(16));
+    stage.send(&anna, Some(stage.trainer), 0, withdraw).await;
+    let follower = stage.follow("one.db").await;
+    assert_same(&stage, &follower, &[&anna, &ben]).await;
+    let model = follower.model(stage.trainer).expect("a model");
+    assert_eq!(model.account(ben.address()).next_nonce, 10);
+}

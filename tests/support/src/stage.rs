@@ -49,6 +49,10 @@ impl Stage {
 
     /// The same on an anvil that is started in some way.
     pub async fn with(config: AnvilConfig) -> Self {
+        Self::open(config).await.close().await
+    }
+
+    async fn open(config: AnvilConfig) -> Self {
         let anvil = Anvil::spawn(&config).expect("anvil: scripts/setup installs it");
         let node = Node::connect(anvil.url(), NodeOptions::default())
             .await
@@ -66,6 +70,20 @@ impl Stage {
         };
         stage.deploy().await;
         stage
+    }
+
+    /// The same, where the owner has not closed the model.
+    pub async fn before_closing() -> Self {
+        Self::open(AnvilConfig::default()).await
+    }
+
+    /// Closes the model.
+    pub async fn close(mut self) -> Self {
+        let close = bindings::close(self.trainer);
+        let owner = self.owner.clone();
+        let closed = self.send(&owner, Some(self.classifier), 0, close).await;
+        self.from_block = closed.block;
+        self
     }
 
     async fn deploy(&mut self) {
@@ -100,11 +118,6 @@ impl Stage {
             .find_map(|log| bindings::events::model_created(&log.log));
         let model = model.expect("a model");
         (self.trainer, self.classifier) = (model.trainer, model.classifier);
-        let close = bindings::close(self.trainer);
-        self.from_block = self
-            .send(&owner, Some(self.classifier), 0, close)
-            .await
-            .block;
     }
 
     /// Sends a transaction, which has to succeed.

@@ -175,7 +175,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         "relay.max_waiting",
         "100000",
-        "How many contributions may wait at a time; further ones are refused.",
+        "How many signed batches may wait at a time; further ones are refused.",
     ),
     key(
         "relay.bump_after",

@@ -1,6 +1,7 @@
 //! What the chain says, as far as it was taken; and how it is taken back.
 
 use alloy_primitives::{Address, B256, LogData, U256};
+use cotrain_chain::node::NodeLog;
 use cotrain_protocol::record::Contribution;
 use sqlx::{Row, any::AnyRow};
 
@@ -25,6 +26,17 @@ pub(crate) struct Log {
     pub(crate) index: u64,
     pub(crate) transaction: B256,
     pub(crate) data: LogData,
+}
+
+impl From<NodeLog> for Log {
+    fn from(log: NodeLog) -> Self {
+        Self {
+            block: log.block,
+            index: log.index,
+            transaction: log.transaction,
+            data: log.log.data,
+        }
+    }
 }
 
 /// A signed batch that has become part of the chain.
@@ -128,14 +140,6 @@ impl Store {
         .bind(from.hash.to_vec())
         .execute(&mut *writing)
         .await?;
-        sqlx::query(
-            "INSERT INTO blocks (model, number, hash) SELECT id, block, block_hash FROM models \
-             WHERE chain_id = $1 AND trainer = $2 ON CONFLICT DO NOTHING",
-        )
-        .bind(int(chain_id))
-        .bind(trainer.to_vec())
-        .execute(&mut *writing)
-        .await?;
         writing.commit().await?;
         Ok(())
     }
@@ -224,6 +228,22 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// Whether a block is one of those that were taken.
+    pub(crate) async fn knows_block(
+        &self,
+        model: ModelId,
+        block: Cursor,
+    ) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT 1 FROM blocks WHERE model = $1 AND number = $2 AND hash = $3")
+                .bind(model.0)
+                .bind(int(block.block))
+                .bind(block.hash.to_vec())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.is_some())
     }
 
     /// Takes back all that came after the block `fork`, which is on both branches.
@@ -464,6 +484,22 @@ async fn include(
     model: ModelId,
     included: &Inclusion,
 ) -> Result<(), StoreError> {
+    // First, so that the nonce is free for the one that has it now.
+    let reason = format!(
+        "its nonce {} was used by another signed batch; sign it with the next one",
+        included.nonce
+    );
+    sqlx::query(
+        "UPDATE submissions SET state = 3, outbox = NULL, reason = $5 \
+         WHERE model = $1 AND author = $2 AND nonce = $3 AND id <> $4 AND state < 3",
+    )
+    .bind(model.0)
+    .bind(included.author.to_vec())
+    .bind(int(included.nonce))
+    .bind(included.id.to_vec())
+    .bind(reason)
+    .execute(&mut **writing)
+    .await?;
     sqlx::query(
         "UPDATE submissions SET state = 2, transaction_hash = $2, block = $3, position = $4, reason = NULL \
          WHERE id = $1",
@@ -472,21 +508,6 @@ async fn include(
     .bind(included.transaction.to_vec())
     .bind(int(included.block))
     .bind(int(included.position))
-    .execute(&mut **writing)
-    .await?;
-    let reason = format!(
-        "its nonce {} was used by another signed batch; sign it with the next one",
-        included.nonce
-    );
-    sqlx::query(
-        "UPDATE submissions SET state = 3, reason = $5 \
-         WHERE model = $1 AND author = $2 AND nonce = $3 AND id <> $4 AND state < 2",
-    )
-    .bind(model.0)
-    .bind(included.author.to_vec())
-    .bind(int(included.nonce))
-    .bind(included.id.to_vec())
-    .bind(reason)
     .execute(&mut **writing)
     .await?;
     Ok(())

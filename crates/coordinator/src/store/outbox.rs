@@ -164,7 +164,8 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// A transaction became part of the chain. Where it failed there, what was in it waits again.
+    /// A transaction became part of the chain. Where it failed there, what was in it waits again, to be sent one by
+    /// one; what failed alone is refused.
     pub(crate) async fn set_included(
         &self,
         id: i64,
@@ -180,7 +181,15 @@ impl Store {
             .execute(&mut *writing)
             .await?;
         if !success {
-            release(&mut writing, id).await?;
+            sqlx::query(
+                "UPDATE submissions SET failures = failures + 1, outbox = NULL, \
+                 state = CASE WHEN failures > 0 THEN 3 ELSE 0 END, \
+                 reason = 'the transaction with it failed on the chain, and again when it was sent alone' \
+                 WHERE outbox = $1 AND state = 1",
+            )
+            .bind(id)
+            .execute(&mut *writing)
+            .await?;
         }
         writing.commit().await?;
         Ok(())
@@ -219,6 +228,14 @@ impl Store {
     /// What was in a transaction that is part of the chain and was read, and is neither included nor skipped by
     /// it, waits again.
     pub(crate) async fn release_unsettled(&self, id: i64) -> Result<(), StoreError> {
+        let unsettled =
+            sqlx::query("SELECT 1 FROM submissions WHERE outbox = $1 AND state = 1 LIMIT 1")
+                .bind(id)
+                .fetch_optional(&self.pool)
+                .await?;
+        if unsettled.is_none() {
+            return Ok(());
+        }
         let mut writing = self.write().await?;
         release(&mut writing, id).await?;
         writing.commit().await?;

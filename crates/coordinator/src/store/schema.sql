@@ -101,8 +101,11 @@ CREATE TABLE submissions (
     transaction_hash {bytes},
     block BIGINT,
     position BIGINT,
-    reason TEXT
+    reason TEXT,
+    -- Transactions with it that failed on the chain.
+    failures BIGINT NOT NULL DEFAULT 0
 );
+CREATE INDEX submissions_by_outbox ON submissions (outbox) WHERE outbox IS NOT NULL;
 -- An author's nonce is good for one batch: the next one has to wait until the first is refused.
 CREATE UNIQUE INDEX submissions_nonce ON submissions (model, author, nonce) WHERE state < 3;
 CREATE INDEX submissions_by_state ON submissions (model, state, seq);

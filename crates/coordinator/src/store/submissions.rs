@@ -175,8 +175,13 @@ impl Store {
         model: ModelId,
         limit: u32,
     ) -> Result<Vec<Submission>, StoreError> {
-        let which = "s.state = 0 AND s.seq > $2 ORDER BY s.max_deposit DESC, s.seq";
-        let rows = self.some(model, which, -1, limit).await?;
+        // What failed before goes alone, so that it fails nobody else.
+        let failed = "s.state = 0 AND s.failures > 0 AND s.seq > $2 ORDER BY s.seq";
+        let mut rows = self.some(model, failed, -1, 1).await?;
+        if rows.is_empty() {
+            let which = "s.state = 0 AND s.seq > $2 ORDER BY s.max_deposit DESC, s.seq";
+            rows = self.some(model, which, -1, limit).await?;
+        }
         Ok(rows.into_iter().map(|(_, submission)| submission).collect())
     }
 
@@ -219,7 +224,7 @@ impl Store {
     pub(crate) async fn revive(&self, id: B256, now: u64) -> Result<bool, StoreError> {
         let mut writing = self.write().await?;
         let changed = sqlx::query(
-            "UPDATE submissions SET state = 0, outbox = NULL, reason = NULL, received = $2 \
+            "UPDATE submissions SET state = 0, outbox = NULL, reason = NULL, received = $2, failures = 0 \
              WHERE id = $1 AND state = 3 AND NOT EXISTS (SELECT 1 FROM submissions o WHERE o.model = submissions.model \
              AND o.author = submissions.author AND o.nonce = submissions.nonce AND o.state < 3)",
         )
