@@ -71,6 +71,7 @@ pub(crate) enum Command {
     Withdraw(live::money::Withdraw),
     Refund(live::claims::Refund),
     Report(live::claims::Report),
+    Delegate(live::delegate::Delegate),
     Status(live::status::Status),
     Watch(live::watch::Watch),
     Serve(live::serve::Serve),

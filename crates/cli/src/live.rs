@@ -4,6 +4,7 @@ pub(crate) mod claims;
 pub(crate) mod connection;
 pub(crate) mod contribute;
 pub(crate) mod data;
+pub(crate) mod delegate;
 pub(crate) mod deploy;
 pub(crate) mod evaluate;
 pub(crate) mod index;

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Withdraw(arguments) => live::money::withdraw(&arguments),
         Command::Refund(arguments) => live::claims::refund(&arguments),
         Command::Report(arguments) => live::claims::report(&arguments),
+        Command::Delegate(arguments) => live::delegate::run(&arguments),
         Command::Status(arguments) => live::status::run(&arguments),
         Command::Watch(arguments) => live::watch::run(&arguments),
         Command::Serve(arguments) => live::serve::run(&arguments),

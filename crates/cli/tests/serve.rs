@@ -13,9 +13,10 @@ use alloy_primitives::{Address, hex, keccak256};
 use cotrain_bindings::{self as bindings, events};
 use cotrain_chain::keys::Key;
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
-use cotrain_test_support::{Postgres, Stage};
+use cotrain_test_support::{Fault, FaultyProxy, Postgres, Stage};
 use serde_json::{Value, json};
 use tokio::time::sleep;
+use url::Url;
 
 const AUTHORS: usize = 40;
 /// Of each author.
@@ -30,18 +31,21 @@ struct Server {
 
 impl Server {
     fn new(stage: &Stage, name: &str, database: &str, key: u32) -> Self {
+        Self::at(stage, stage.node.url(), name, database, key)
+    }
+
+    /// Where it reaches the stage's node in some way.
+    fn at(stage: &Stage, node: &Url, name: &str, database: &str, key: u32) -> Self {
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a free port");
         let config = stage.path(&format!("{name}.toml"));
         let text = format!(
             "listen = \"{address}\"\ndatabase = \"{database}\"\nmodels = [\"{}\"]\nfrom_block = {}\n\
-             [node]\nurl = \"{}\"\npoll = \"100 ms\"\n[key]\ndevelopment = {key}\n\
+             [node]\nurl = \"{}\"\npoll = \"100 ms\"\ntimeout = \"1 s\"\nretries = 1\n[key]\ndevelopment = {key}\n\
              [relay]\nenabled = true\nmax_batch = 50\nmax_age = \"1 s\"\nconfirmations = 3\n\
              [api]\nrate = 0\n",
-            stage.trainer,
-            stage.from_block,
-            stage.node.url(),
+            stage.trainer, stage.from_block, node,
         );
         fs::write(&config, text).expect("written");
         Self {
@@ -489,4 +493,53 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
         state == "refused" && reason.contains("nonce"),
         "{state}: {reason}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
+    let stage = Stage::new().await;
+    let authors = authors(4);
+    fund(&stage, &authors).await;
+    let proxy = FaultyProxy::new(stage.node.url(), 7);
+    let database = stage.path("faults.sqlite").display().to_string();
+    let mut server = Server::at(&stage, &proxy.url(), "faults", &database, 5);
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+    let faults = [
+        Fault::Refuse,
+        Fault::Delay(Duration::from_millis(400)),
+        Fault::Status(503),
+        Fault::rpc(-32_005, "too many requests"),
+        Fault::rpc(-32_603, "internal error"),
+        Fault::Cut,
+        Fault::Mix(vec![
+            Fault::Pass,
+            Fault::Refuse,
+            Fault::Cut,
+            Fault::Status(429),
+        ]),
+    ];
+    let mut ids = Vec::new();
+    for (nonce, fault) in (0..).zip(faults) {
+        proxy.set(fault);
+        for author in &authors {
+            let (status, answer) =
+                hand_in(&client, &url, &body(&stage.signed(author, nonce, 1, &[3]))).await;
+            // Taken in all the same: what the checks need is known.
+            assert_eq!(status, 202, "{answer}");
+            ids.push(answer["id"].as_str().expect("an id").to_owned());
+        }
+        sleep(Duration::from_millis(1_200)).await;
+        proxy.set(Fault::Pass);
+        sleep(Duration::from_millis(300)).await;
+    }
+    let states = settled(&client, &server.url, &ids).await;
+    assert!(
+        states.iter().all(|(state, _)| state == "included"),
+        "{states:?}"
+    );
+    let relayed = relayed(&stage).await;
+    assert_eq!((relayed.len(), relayed.values().max()), (28, Some(&1)));
 }

@@ -217,13 +217,15 @@ impl Signing<'_> {
     }
 }
 
-fn client() -> Result<Client, Failure> {
+pub(super) fn client() -> Result<Client, Failure> {
     // The node's client has chosen the cryptography for the process.
     Ok(Client::builder().timeout(TIMEOUT).build()?)
 }
 
 /// An answer, or why the coordinator refuses.
-async fn answer<T: DeserializeOwned>(sent: Result<Response, reqwest::Error>) -> Result<T, Failure> {
+pub(super) async fn answer<T: DeserializeOwned>(
+    sent: Result<Response, reqwest::Error>,
+) -> Result<T, Failure> {
     let response = sent
         .map_err(reqwest::Error::without_url)
         .context("cannot reach the coordinator; is --relay its address?")?;
@@ -265,7 +267,7 @@ fn text(submission: &Submission) -> String {
 }
 
 /// An address of a coordinator, with a path on it.
-fn below(url: &Url, path: &str) -> Result<Url, Failure> {
+pub(super) fn below(url: &Url, path: &str) -> Result<Url, Failure> {
     let base = url.as_str().trim_end_matches('/');
     Url::parse(&format!("{base}{path}")).map_err(Failure::mistake)
 }

@@ -224,6 +224,9 @@ fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Conf
         ("key.development", RELAYER.to_string()),
         ("relay.enabled", "true".to_owned()),
         ("relay.max_age", "1 s".to_owned()),
+        // For those who ask: nobody's refunds are pushed without.
+        ("keep.enabled", "true".to_owned()),
+        ("keep.interval", "2 s".to_owned()),
         ("api.cors", "[\"*\"]".to_owned()),
         // Only this machine reaches it.
         ("api.rate", "0".to_owned()),
