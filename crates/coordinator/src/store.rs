@@ -97,7 +97,7 @@ impl Store {
                 if kind == Kind::Sqlite {
                     // FULL: what is committed survives a power cut, too.
                     connection
-                        .execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 30000; PRAGMA cache_size = -16384")
+                        .execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 30000; PRAGMA cache_size = -4096")
                         .await?;
                 }
                 Ok(())

@@ -4,8 +4,8 @@ use sqlx::{Any, AssertSqlSafe, query::Query};
 
 use super::{StoreError, Writing};
 
-/// `SQLite` takes 32,766 values a statement, `PostgreSQL` twice as many.
-const MOST_VALUES: usize = 30_000;
+/// Far below what a statement may have: `SQLite` looks for the name of each parameter among all of them.
+const MOST_VALUES: usize = 1_000;
 
 /// A value of a row.
 #[derive(Debug, Clone)]
@@ -58,7 +58,9 @@ pub(super) async fn insert(
         };
         let rows: Vec<_> = (0..rows).map(row).collect();
         let statement = format!("INSERT INTO {into} VALUES {}", rows.join(","));
-        let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+        // As many rows as the last time is the same statement again, which is prepared.
+        let mut query =
+            sqlx::query(AssertSqlSafe(statement)).persistent(rows.len() == most / width);
         for value in some {
             query = bind(query, value);
         }
