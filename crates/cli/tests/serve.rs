@@ -469,11 +469,8 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
     let (status, answer) = hand_in(&client, &url, &body(&stage.signed(anna, 1, 1, &[3]))).await;
     assert_eq!(status, 202, "{answer}");
     ids.push(answer["id"].as_str().expect("an id").to_owned());
-    let states = settled(&client, &server.url, &ids).await;
-    assert!(
-        states.iter().all(|(state, _)| state == "included"),
-        "{states:?}"
-    );
+    let ends = settled(&client, &server.url, &ids).await;
+    assert!(ends.iter().all(|(end, _)| end == "included"), "{ends:?}");
 
     // Ben hands one in, and has somebody else relay another one with the same nonce.
     stage.automine(false).await;
@@ -486,12 +483,12 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
     stage
         .send(&Key::development(2), Some(stage.trainer), 0, relay)
         .await;
-    let [(state, reason)] = &settled(&client, &server.url, &[id]).await[..] else {
+    let [(end, reason)] = &settled(&client, &server.url, &[id]).await[..] else {
         panic!("one")
     };
     assert!(
-        state == "refused" && reason.contains("nonce"),
-        "{state}: {reason}"
+        end == "refused" && reason.contains("nonce"),
+        "{end}: {reason}"
     );
 }
 

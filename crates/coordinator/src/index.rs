@@ -60,9 +60,11 @@ impl IndexError {
     pub fn is_transient(&self) -> bool {
         match self {
             // Whatever it is, a node may be mended, or another one put in its place.
-            Self::Node(_) | Self::Model(ModelError::Node { .. }) => true,
-            Self::Store(StoreError::Database(_))
-            | Self::Model(ModelError::Store(StoreError::Database(_))) => true,
+            Self::Node(_)
+            | Self::Store(StoreError::Database(_))
+            | Self::Model(ModelError::Node { .. } | ModelError::Store(StoreError::Database(_))) => {
+                true
+            }
             _ => false,
         }
     }
