@@ -8,7 +8,7 @@ use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     node::{Node, NodeError},
 };
-use cotrain_protocol::trainer::SignedBatch;
+use cotrain_protocol::trainer::{SignedBatch, domain};
 
 use crate::{
     clock,
@@ -103,8 +103,14 @@ impl Relay {
             .node
             .estimate(from, Some(info.trainer), U256::ZERO, data.clone())
             .await?;
+        // A wallet's code may use more when it is included than when it is only tried.
+        let domain = domain(info.chain_id, info.trainer);
+        let wallets = batches
+            .iter()
+            .filter(|batch| batch.signer(&domain) != Some(batch.author))
+            .count() as u64;
         // What is true when it is included may cost a little more than what is true now.
-        let gas_limit = gas + gas / 8;
+        let gas_limit = gas + gas / 8 + wallets * gas_per_batch;
         Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
             model: self.model.id,
             purpose: "relay",
