@@ -11,7 +11,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-bindings", &["cotrain-protocol"]),
     (
         "cotrain-chain",
-        &["cotrain-bindings", "cotrain-protocol", "revm"],
+        &[
+            "cotrain-bindings",
+            "cotrain-protocol",
+            "alloy-provider",
+            "revm",
+            "serde_json",
+            "tokio",
+        ],
     ),
     (
         "cotrain-learning",
@@ -28,7 +35,41 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rand_chacha",
         ],
     ),
-    ("cotrain", &["cotrain-simulator", "serde_json"]),
+    (
+        "cotrain-coordinator",
+        &[
+            "cotrain-bindings",
+            "cotrain-chain",
+            "cotrain-learning",
+            "cotrain-protocol",
+            "serde_json",
+            "tokio",
+        ],
+    ),
+    (
+        "cotrain",
+        &[
+            "cotrain-bindings",
+            "cotrain-chain",
+            "cotrain-coordinator",
+            "cotrain-learning",
+            "cotrain-protocol",
+            "cotrain-simulator",
+            "serde_json",
+            "tokio",
+        ],
+    ),
+    (
+        "cotrain-test-support",
+        &[
+            "cotrain-bindings",
+            "cotrain-chain",
+            "cotrain-coordinator",
+            "cotrain-protocol",
+            "serde_json",
+            "tokio",
+        ],
+    ),
     ("cotrain-tests", &[]),
 ];
 

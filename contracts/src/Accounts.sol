@@ -14,8 +14,7 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
 
     /// @inheritdoc IAccounts
     function depositTo(address account) external payable nonReentrant {
-        _credit(account, msg.value);
-        emit Deposited(account, msg.value);
+        _deposit(account, msg.value);
     }
 
     /// @inheritdoc IAccounts
@@ -46,6 +45,12 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
     /// @inheritdoc IAccounts
     function nonceUsed(address account, uint48 nonce) external view returns (bool) {
         return _accounts[account].used(nonce);
+    }
+
+    /// @dev Adds to a balance, and says so.
+    function _deposit(address account, uint256 amount) internal {
+        _credit(account, amount);
+        emit Deposited(account, amount);
     }
 
     /// @dev Adds to a balance.

@@ -11,8 +11,10 @@ import {Batches} from "./libraries/Batches.sol";
 import {Claims, Contribution, Group} from "./libraries/Claims.sol";
 import {ClassifierCalls} from "./libraries/ClassifierCalls.sol";
 import {CloneArguments} from "./libraries/CloneArguments.sol";
+import {Delegations} from "./libraries/Delegations.sol";
 import {Memory} from "./libraries/Memory.sol";
 import {Records} from "./libraries/Records.sol";
+import {Signatures} from "./libraries/Signatures.sol";
 import {SignedBatch, SignedBatches} from "./libraries/SignedBatches.sol";
 import {Account} from "./types/Account.sol";
 import {State} from "./types/State.sol";
@@ -56,6 +58,18 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         bytes32[] leaves;
         /// What was accepted; with room for all that was sent.
         bytes log;
+    }
+
+    /// @dev What is known while claims are settled.
+    struct Settling {
+        /// Who claims.
+        address claimer;
+        /// What is the claimer's of those that were settled, in wei.
+        uint256 paid;
+        /// How many were settled.
+        uint256 settled;
+        /// Why the first one was skipped, where none was settled before it.
+        bytes firstReason;
     }
 
     State private _state;
@@ -147,17 +161,31 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     /// @inheritdoc ICollaborativeTrainer
     function refund(bytes calldata claims) external nonReentrant {
-        _settle(claims, true, _refund);
+        _pay(msg.sender, _settle(msg.sender, claims, true, _refund));
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function report(bytes calldata claims) external nonReentrant {
-        _settle(claims, true, _report);
+        _pay(msg.sender, _settle(msg.sender, claims, true, _report));
+    }
+
+    /// @inheritdoc ICollaborativeTrainer
+    function reportFor(address reporter, uint40 until, bytes calldata signature, bytes calldata claims)
+        external
+        nonReentrant
+    {
+        if (block.timestamp > until) revert Expired(until, block.timestamp);
+        bytes32 structHash = Delegations.structHash(reporter, msg.sender, until);
+        if (!Signatures.isSigned(reporter, structHash, signature, _domainSeparator(), gasleft())) {
+            revert InvalidSignature(reporter);
+        }
+        uint256 shares = _settle(reporter, claims, true, _report);
+        if (shares != 0) _deposit(reporter, shares);
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function claimLate(bytes calldata claims) external nonReentrant {
-        _settle(claims, false, _claimLate);
+        _pay(msg.sender, _settle(msg.sender, claims, false, _claimLate));
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -307,49 +335,62 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         Records.fill(relaying.leaves, place, items, n, author, relaying.deposit, block.timestamp, position);
     }
 
-    /// @dev Settles claims one by one and pays the caller's part; skips those that have a reason to be.
+    /// @dev Settles claims one by one; skips those that have a reason to be.
     /// @param ask Whether the classifier's predictions are needed.
-    /// @param settle Settles one contribution, given the predicted label, and says what of it is to be paid to the
-    /// caller, or why it cannot be settled: then nothing has changed.
+    /// @param settle Settles one contribution for the claimer, given the predicted label, and says what of it is the
+    /// claimer's, or why it cannot be settled: then nothing has changed.
+    /// @return What is the claimer's of all of them, in wei.
     function _settle(
+        address claimer,
         bytes calldata claims,
         bool ask,
-        function(Contribution memory, uint256) returns (uint256, bytes memory) settle
-    ) private {
-        uint256 paid;
-        uint256 settled;
-        bytes memory firstReason;
+        function(address, Contribution memory, uint256) returns (uint256, bytes memory) settle
+    ) private returns (uint256) {
+        Settling memory all;
+        all.claimer = claimer;
         for (uint256 offset; offset < claims.length;) {
             Group memory group = Claims.groupAt(claims, offset);
             // A root of 0 needs no check: no hash is 0.
             if (!Claims.proven(group, claims, root[group.batch])) revert UnknownContribution(group.batch);
             uint256[] memory predicted;
             if (ask) predicted = ClassifierCalls.predict(classifier(), claims, group);
-            offset = group.contributions;
-            for (uint256 i; i < group.leaves.length; ++i) {
-                Contribution memory one = Claims.contributionAt(claims, offset);
-                // The sample was hashed and predicted above.
-                // slither-disable-next-line unused-return
-                (, offset) = Claims.sampleAt(claims, offset);
-                (uint256 amount, bytes memory reason) = settle(one, ask ? predicted[i] : 0);
-                if (reason.length == 0) {
-                    paid += amount;
-                    ++settled;
-                    continue;
-                }
-                if (settled == 0 && firstReason.length == 0) firstReason = reason;
-                emit ClaimSkipped(one.position, reason);
-            }
+            _settleGroup(all, claims, group, predicted, settle);
             offset = group.end;
         }
-        if (settled == 0) {
-            if (firstReason.length == 0) revert NoClaims();
-            LibCall.bubbleUpRevert(firstReason);
+        if (all.settled == 0) {
+            if (all.firstReason.length == 0) revert NoClaims();
+            LibCall.bubbleUpRevert(all.firstReason);
         }
-        _pay(msg.sender, paid);
+        return all.paid;
     }
 
-    function _refund(Contribution memory one, uint256 predicted)
+    /// @param predicted Nothing where the classifier was not asked.
+    function _settleGroup(
+        Settling memory all,
+        bytes calldata claims,
+        Group memory group,
+        uint256[] memory predicted,
+        function(address, Contribution memory, uint256) returns (uint256, bytes memory) settle
+    ) private {
+        uint256 offset = group.contributions;
+        for (uint256 i; i < group.leaves.length; ++i) {
+            Contribution memory one = Claims.contributionAt(claims, offset);
+            // The sample was hashed and predicted before.
+            // slither-disable-next-line unused-return
+            (, offset) = Claims.sampleAt(claims, offset);
+            (uint256 amount, bytes memory reason) =
+                settle(all.claimer, one, predicted.length != 0 ? predicted[i] : 0);
+            if (reason.length == 0) {
+                all.paid += amount;
+                ++all.settled;
+                continue;
+            }
+            if (all.settled == 0 && all.firstReason.length == 0) all.firstReason = reason;
+            emit ClaimSkipped(one.position, reason);
+        }
+    }
+
+    function _refund(address claimer, Contribution memory one, uint256 predicted)
         private
         returns (uint256 paid, bytes memory reason)
     {
@@ -362,7 +403,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
         address author = one.author;
         Account account = _accounts[author].praised();
-        if (author == msg.sender) {
+        if (author == claimer) {
             paid = left;
         } else {
             // In this order the difference cannot be negative.
@@ -370,6 +411,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
                 return (0, abi.encodeWithSelector(BalanceOverflow.selector, author));
             }
             account = account.credited(left);
+            if (left != 0) emit Deposited(author, left);
         }
         _accounts[author] = account;
         _state = _state.refunded();
@@ -377,21 +419,21 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         emit Refunded(one.position, author, left);
     }
 
-    function _report(Contribution memory one, uint256 predicted)
+    function _report(address claimer, Contribution memory one, uint256 predicted)
         private
         returns (uint256 share, bytes memory reason)
     {
-        if (one.author == msg.sender) {
-            return (0, abi.encodeWithSelector(OwnContribution.selector, msg.sender));
+        if (one.author == claimer) {
+            return (0, abi.encodeWithSelector(OwnContribution.selector, claimer));
         }
         uint256 left;
         (left, reason) = _left(one, refundWait());
         if (reason.length != 0) return (0, reason);
         uint256 position = one.position;
-        uint256 reporterGood = _accounts[msg.sender].good();
-        if (reporterGood == 0) return (0, abi.encodeWithSelector(NoGoodContribution.selector, msg.sender));
-        if (reported(position, msg.sender)) {
-            return (0, abi.encodeWithSelector(AlreadyReported.selector, position, msg.sender));
+        uint256 reporterGood = _accounts[claimer].good();
+        if (reporterGood == 0) return (0, abi.encodeWithSelector(NoGoodContribution.selector, claimer));
+        if (reported(position, claimer)) {
+            return (0, abi.encodeWithSelector(AlreadyReported.selector, position, claimer));
         }
         if (predicted == one.label) {
             return (0, abi.encodeWithSelector(PredictionAgrees.selector, predicted));
@@ -403,21 +445,21 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         // slither-disable-next-line incorrect-equality
         _statuses.set(position, share == left ? Status.Closed : Status.Reported);
         Settlement storage record = _settlements[position];
-        if (record.firstReporter == address(0)) record.firstReporter = msg.sender;
-        else _laterReporters[position][msg.sender] = true;
+        if (record.firstReporter == address(0)) record.firstReporter = claimer;
+        else _laterReporters[position][claimer] = true;
         // At most the deposit, of 96 bits.
         record.taken += uint96(share);
-        emit Reported(position, msg.sender, share);
+        emit Reported(position, claimer, share);
     }
 
-    function _claimLate(Contribution memory one, uint256)
+    function _claimLate(address claimer, Contribution memory one, uint256)
         private
         returns (uint256 left, bytes memory reason)
     {
-        (left, reason) = _left(one, msg.sender == owner() ? ownerClaimWait() : anyAddressClaimWait());
+        (left, reason) = _left(one, claimer == owner() ? ownerClaimWait() : anyAddressClaimWait());
         if (reason.length != 0) return (0, reason);
         _statuses.set(one.position, Status.Closed);
-        emit ClaimedLate(one.position, msg.sender, left);
+        emit ClaimedLate(one.position, claimer, left);
     }
 
     /// @dev What is left of the deposit of a contribution, which is known to have been made, or why nothing of it

@@ -1,16 +1,19 @@
 //! Refunds, reports and late claims of several contributions at once.
 
-use alloy_primitives::{Address, B256, Log, U256, keccak256};
-use cotrain_bindings::{self as bindings, Revert, events};
+use alloy_primitives::{Address, B256, Log};
+use cotrain_bindings::{
+    self as bindings, Revert,
+    events::{ClaimSkipped, Deposited, Paid, TrainerEvent},
+};
 use cotrain_protocol::{
     record::{Claims, Contribution},
-    trainer::{Settled, Status},
+    trainer::{Delegation, Settled, Status},
 };
 use rand::{RngExt, seq::IndexedRandom};
 
 use crate::{
     pair::Pair,
-    people::{STRANGER, everyone},
+    people::{AUTHORS, Author, Form, STRANGER, everyone},
     relaying::with_bytes,
 };
 
@@ -24,6 +27,8 @@ const MOST_BATCHES: usize = 4;
 pub(crate) enum Operation {
     Refund,
     Report,
+    /// By somebody else than who reports.
+    ReportFor,
     Late,
 }
 
@@ -32,6 +37,7 @@ impl Operation {
         match self {
             Self::Refund => "refund",
             Self::Report => "report",
+            Self::ReportFor => "report for",
             Self::Late => "late",
         }
     }
@@ -41,16 +47,8 @@ impl Operation {
             Self::Refund => bindings::refund(claims),
             Self::Report => bindings::report(claims),
             Self::Late => bindings::claim_late(claims),
+            Self::ReportFor => unreachable!("needs a delegation"),
         }
-    }
-
-    /// Of what is settled.
-    fn event(self) -> B256 {
-        keccak256(match self {
-            Self::Refund => "Refunded(uint256,address,uint256)",
-            Self::Report => "Reported(uint256,address,uint256)",
-            Self::Late => "ClaimedLate(uint256,address,uint256)",
-        })
     }
 }
 
@@ -114,6 +112,7 @@ impl Pair {
             Operation::Refund => self.twin.refund(caller, now, claims),
             Operation::Report => self.twin.report(caller, now, claims),
             Operation::Late => self.twin.claim_late(caller, now, claims),
+            Operation::ReportFor => unreachable!("needs a delegation"),
         };
         self.tally.count(operation.name(), expected.is_ok());
         match (sent, expected) {
@@ -134,7 +133,114 @@ impl Pair {
         }
     }
 
-    /// One event for each contribution, in order: what it was settled with, or why it was not.
+    /// Reports of an author that somebody else sends, with a delegation that is good more often than not.
+    pub(crate) fn report_for(&mut self) {
+        let mut claims = self.claims();
+        if claims.is_empty() {
+            return;
+        }
+        match self.chance.random_range(0..40) {
+            0..4 => self.forge(&mut claims),
+            4 => claims.extend(claims.first().cloned()),
+            5 => claims.clear(),
+            _ => {}
+        }
+        let keeper = *everyone().choose(&mut self.chance).expect("people");
+        let author = AUTHORS.choose(&mut self.chance).expect("authors");
+        let now = self.now();
+        let until = match self.chance.random_range(0..20) {
+            0 => now - 1,
+            1 => 0,
+            2..10 => now,
+            10..15 => (1 << 40) - 1,
+            _ => now + self.chance.random_range(0..1_000_000),
+        };
+        let delegation = Delegation {
+            reporter: author.address,
+            keeper,
+            until,
+            signature: vec![],
+        };
+        let delegation = if self.chance.random_bool(0.85) {
+            let forms = [Form::Long, Form::Compact, Form::Malleable];
+            let form = *forms.choose(&mut self.chance).expect("forms");
+            author.delegate(self.twin.chain_id(), self.twin.address(), form, &delegation)
+        } else {
+            self.delegate_badly(author, &delegation)
+        };
+        self.send_delegated(keeper, &delegation, &claims);
+    }
+
+    /// A signature of somebody else, for something else, or of nobody.
+    fn delegate_badly(&mut self, author: &Author, delegation: &Delegation) -> Delegation {
+        let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
+        let signed =
+            |by: &Author, chain_id, trainer| by.delegate(chain_id, trainer, Form::Long, delegation);
+        let mut forged = signed(author, chain_id, trainer);
+        match self.chance.random_range(0..9) {
+            0 => {
+                let other = AUTHORS.iter().find(|other| other.address != author.address);
+                forged = signed(other.expect("another"), chain_id, trainer);
+            }
+            1 => forged = signed(author, chain_id + 1, trainer),
+            2 => forged = signed(author, chain_id, STRANGER),
+            3 => forged.until ^= 1,
+            // The contract takes whoever calls for the keeper.
+            4 => {
+                forged.keeper = self.model.classifier;
+                forged = author.delegate(chain_id, trainer, Form::Long, &forged);
+            }
+            // Nobody's; a contract's that knows nothing of signatures; a precompiled one's that answers with its
+            // input.
+            5 => {
+                let nobody = [
+                    Address::ZERO,
+                    self.model.classifier,
+                    Address::with_last_byte(4),
+                ];
+                forged.reporter = *nobody.choose(&mut self.chance).expect("some");
+            }
+            6 => {
+                let length = self.chance.random_range(0..70);
+                forged.signature.resize(length, 0);
+            }
+            7 => forged.signature.fill(self.chance.random()),
+            _ => {
+                let place = self.chance.random_range(0..64);
+                forged.signature[place] ^= 1;
+            }
+        }
+        forged
+    }
+
+    fn send_delegated(&mut self, keeper: Address, delegation: &Delegation, claims: &[Claims]) {
+        let (now, reporter) = (self.now(), delegation.reporter);
+        let sent = self.send(keeper, 0, bindings::report_for(delegation, claims));
+        let expected = self.twin.report_for(keeper, now, delegation, claims);
+        let operation = Operation::ReportFor;
+        self.tally.count(operation.name(), expected.is_ok());
+        match (sent, expected) {
+            (Ok(receipt), Ok(expected)) => {
+                assert_eq!(expected.paid, 0, "{}", self.at());
+                self.compare_settled(operation, reporter, claims, &receipt.logs, &expected);
+            }
+            (sent, expected) => {
+                if let Err(reason) = &expected {
+                    self.tally.reason(operation.name(), reason);
+                }
+                self.same_refusal(sent, expected);
+            }
+        }
+        for one in claims.iter().flat_map(|group| &group.contributions) {
+            self.compare_settlement(one.position);
+            self.compare_reported(one.position, reporter);
+            self.compare_reported(one.position, keeper);
+        }
+    }
+
+    /// One event for each contribution, in order: what it was settled with, or why it was not; before a
+    /// refund that the caller pushed, one for the author's balance; after all reports of a keeper, one for the
+    /// reporter's. Who claims is the reporter then.
     fn compare_settled(
         &mut self,
         operation: Operation,
@@ -143,55 +249,46 @@ impl Pair {
         logs: &[Log],
         expected: &Settled,
     ) {
-        let claimed: Vec<_> = claims
-            .iter()
-            .flat_map(|group| &group.contributions)
-            .collect();
-        let author = |position| {
-            let one = claimed.iter().find(|one| one.position == position);
-            one.expect("a claimed one").author
-        };
-        let paid: Vec<_> = expected
-            .settled
-            .iter()
-            .map(|(position, amount)| events::Paid {
-                position: *position,
-                to: match operation {
-                    Operation::Refund => author(*position),
-                    Operation::Report | Operation::Late => caller,
-                },
-                amount: *amount,
-            })
-            .collect();
-        let skipped: Vec<_> = expected
-            .skipped
-            .iter()
-            .map(|(position, reason)| events::ClaimSkipped {
-                position: *position,
-                reason: Revert::Contract(reason.clone()),
-            })
-            .collect();
-        assert_eq!(events::paid(logs), paid, "{}", self.at());
-        assert_eq!(events::claims_skipped(logs), skipped, "{}", self.at());
-        // Both are in order; that the two are together too, the positions say, which all events have first.
-        let topics = [operation.event(), keccak256("ClaimSkipped(uint256,bytes)")];
+        let mut settled = expected.settled.iter().peekable();
+        let mut skipped = expected.skipped.iter();
+        let mut wanted = Vec::new();
+        for one in claims.iter().flat_map(|group| &group.contributions) {
+            let (position, author) = (one.position, one.author);
+            let Some(&(_, amount)) = settled.next_if(|(settled, _)| *settled == position) else {
+                let (skipped, reason) = skipped.next().expect("settled or skipped");
+                assert_eq!(*skipped, position, "{}", self.at());
+                self.tally.reason("claim", reason);
+                wanted.push(TrainerEvent::ClaimSkipped(ClaimSkipped {
+                    position,
+                    reason: Revert::Contract(reason.clone()),
+                }));
+                continue;
+            };
+            let to = |to| Paid {
+                position,
+                to,
+                amount,
+            };
+            if operation == Operation::Refund && author != caller && amount != 0 {
+                let account = author;
+                wanted.push(TrainerEvent::Deposited(Deposited { account, amount }));
+            }
+            wanted.push(match operation {
+                Operation::Refund => TrainerEvent::Refunded(to(author)),
+                Operation::Report | Operation::ReportFor => TrainerEvent::Reported(to(caller)),
+                Operation::Late => TrainerEvent::ClaimedLate(to(caller)),
+            });
+        }
+        let amount = expected.settled.iter().map(|(_, share)| share).sum();
+        if operation == Operation::ReportFor && amount != 0 {
+            let account = caller;
+            wanted.push(TrainerEvent::Deposited(Deposited { account, amount }));
+        }
         let seen: Vec<_> = logs
             .iter()
-            .map(|log| {
-                (
-                    topics.contains(&log.topics()[0]),
-                    U256::from_be_bytes(log.topics()[1].0),
-                )
-            })
-            .collect();
-        let wanted: Vec<_> = claimed
-            .iter()
-            .map(|one| (true, U256::from(one.position)))
+            .map(|log| TrainerEvent::decode(log).expect("an event of a trainer"))
             .collect();
         assert_eq!(seen, wanted, "{}", self.at());
-        for (_, reason) in &expected.skipped {
-            self.tally.reason("claim", reason);
-        }
     }
 
     /// A group without contributions, or one that lacks its end: all is refused.

@@ -9,6 +9,7 @@ mod accounts;
 mod claiming;
 mod contributing;
 mod equivalence;
+mod finding;
 mod initialization;
 mod pair;
 mod people;

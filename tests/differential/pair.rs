@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, Log, LogData, U256, keccak256};
-use cotrain_bindings::{self as bindings, Revert, state};
+use cotrain_bindings::{self as bindings, Revert, events::TrainerEvent, state};
 use cotrain_chain::{
     Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
 };
@@ -11,6 +11,7 @@ use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},
     record::Record,
+    sample::parse_batch,
     trainer::{Incentive, SignedBatch, Trainer, Waits},
 };
 use rand::{RngExt, SeedableRng};
@@ -40,6 +41,8 @@ pub(crate) struct Pair {
     pub(crate) twin: Trainer,
     /// What each wallet must hold.
     pub(crate) wallets: BTreeMap<Address, U256>,
+    /// What each balance is, in wei, by the contract's events alone.
+    balances: BTreeMap<Address, u128>,
     /// Everything contributed, settled or not.
     pub(crate) records: Vec<Record>,
     /// What was signed last.
@@ -99,6 +102,7 @@ impl Pair {
             model,
             twin,
             wallets,
+            balances: BTreeMap::new(),
             records: Vec::new(),
             signed: Vec::new(),
             nonces: BTreeMap::new(),
@@ -122,8 +126,9 @@ impl Pair {
                 54..57 => self.withdraw(),
                 57..59 => self.cancel_nonces(),
                 59..71 => self.claim(Operation::Refund),
-                71..82 => self.claim(Operation::Report),
-                82..89 => self.claim(Operation::Late),
+                71..79 => self.claim(Operation::Report),
+                79..84 => self.report_for(),
+                84..89 => self.claim(Operation::Late),
                 89..94 => self.predict(),
                 94..97 => self.evaluate(),
                 _ => self.meddle(),
@@ -170,7 +175,31 @@ impl Pair {
         call: Vec<u8>,
     ) -> Result<Receipt, ChainError> {
         let call = Transaction::call(from, self.model.trainer, call);
-        self.chain.send(call.with_value(U256::from(value)))
+        let sent = self.chain.send(call.with_value(U256::from(value)));
+        if let Ok(receipt) = &sent {
+            receipt.logs.iter().for_each(|log| self.follow(log));
+        }
+        sent
+    }
+
+    /// Reads an event as an indexer would, which knows nothing else.
+    fn follow(&mut self, log: &Log) {
+        match TrainerEvent::decode(log).expect("an event of a trainer") {
+            TrainerEvent::Deposited(event) => *self.followed(event.account) += event.amount,
+            TrainerEvent::Withdrawn(event) => *self.followed(event.account) -= event.amount,
+            TrainerEvent::Relayed(event) => {
+                for batch in event.batches {
+                    let items = parse_batch(&batch.items).expect("parsed before").len();
+                    *self.followed(batch.author) -= event.deposit * items as u128 + batch.fee;
+                    *self.followed(event.relayer) += batch.fee;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn followed(&mut self, account: Address) -> &mut u128 {
+        self.balances.entry(account).or_default()
     }
 
     /// Asks the trainer.
@@ -274,6 +303,8 @@ impl Pair {
         ];
         for account in everyone() {
             let (good, balance) = (twin.good(account).into(), twin.balance(account));
+            let followed = self.balances.get(&account).copied().unwrap_or_default();
+            assert_eq!(followed, balance, "balance by events, {}", self.at());
             numbers.push(("good", state::good(account), good));
             numbers.push(("balanceOf", state::balance_of(account), balance));
         }

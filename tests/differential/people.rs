@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use alloy_primitives::{Address, B256, U256, uint};
-use cotrain_protocol::trainer::{SignedBatch, domain};
+use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use k256::ecdsa::SigningKey;
 
 pub(crate) const OWNER: Address = Address::repeat_byte(0x0a);
@@ -58,6 +58,28 @@ impl Author {
         batch: SignedBatch,
     ) -> SignedBatch {
         let hash = batch.signing_hash(&domain(chain_id, trainer));
+        SignedBatch {
+            signature: self.sign_hash(form, hash),
+            ..batch
+        }
+    }
+
+    /// The delegation with this author's signature.
+    pub(crate) fn delegate(
+        &self,
+        chain_id: u64,
+        trainer: Address,
+        form: Form,
+        delegation: &Delegation,
+    ) -> Delegation {
+        let hash = delegation.signing_hash(&domain(chain_id, trainer));
+        Delegation {
+            signature: self.sign_hash(form, hash),
+            ..delegation.clone()
+        }
+    }
+
+    fn sign_hash(&self, form: Form, hash: B256) -> Vec<u8> {
         let (signature, id) = self
             .key
             .sign_prehash_recoverable(hash.as_slice())
@@ -69,9 +91,6 @@ impl Author {
             Form::Compact => (s | U256::from(odd) << 255, vec![]),
             Form::Malleable => (ORDER - s, vec![27 + u8::from(!odd)]),
         };
-        SignedBatch {
-            signature: [&r, s.to_be_bytes::<32>().as_slice(), &last].concat(),
-            ..batch
-        }
+        [&r, s.to_be_bytes::<32>().as_slice(), &last].concat()
     }
 }

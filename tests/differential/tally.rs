@@ -14,6 +14,7 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("cancel", 100, 0),
     ("refund", 100, 100),
     ("report", 50, 100),
+    ("report for", 50, 100),
     ("late", 50, 100),
     ("predict", 100, 50),
     ("evaluate", 100, 100),
@@ -36,6 +37,17 @@ const REASONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("relay", &["BalanceOverflow"]),
+    (
+        "report for",
+        &[
+            "Expired",
+            "InvalidSignature",
+            "UnknownContribution",
+            "NoClaims",
+            "NoGoodContribution",
+            "BalanceOverflow",
+        ],
+    ),
     (
         "claim",
         &[

@@ -106,7 +106,8 @@ fn dense_nearest_centroid(host: &mut Host) {
 }
 
 /// 100 contributions in one transaction, half of which teach the model something: sent by their author, under
-/// one signature, under 100 signatures of 100 people. Then all of them refunded in one transaction.
+/// one signature, under 100 signatures of 100 people. Then 100 refunded in one transaction, by their author and by
+/// somebody else, and 100 reported, by the reporter and by a keeper.
 fn hundred(host: &mut Host) {
     // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
     let parameters = Parameters::SparsePerceptron {
@@ -133,13 +134,16 @@ fn hundred(host: &mut Host) {
         .collect();
     host.relay("20-each-of-100-people", &people);
 
-    host.refund_hundred(&sample);
+    host.refund_hundred(&sample, BOB, "20-each-of-100");
+    host.refund_hundred(&sample, CAROL, "20-pushed-each-of-100");
+    host.report_hundred(&sample, 1);
+    host.report_hundred(&sample, 2);
 }
 
 impl Host {
-    /// Refunds 100 contributions of one batch to their author. The first 100 refunds of the author, as all
-    /// others, but for the first of all: it has one already.
-    fn refund_hundred(&mut self, sample: &[u8]) {
+    /// Refunds 100 contributions of one batch of BOB's. The first 100 refunds of the author, as all others, but
+    /// for the first of all: it has one already.
+    fn refund_hundred(&mut self, sample: &[u8], caller: Address, case: &str) {
         let made = self.contribute_one(BOB, 0, sample);
         self.pass(WAITS.refund);
         self.call(BOB, 0, bindings::refund(&alone(&made)));
@@ -154,9 +158,38 @@ impl Host {
             .collect();
         let call = bindings::refund(&[made.claims(&positions)]);
         self.record_each("20-refund-each-of-100", "bytes", call.len() as u64);
-        let gas = self.call(BOB, 0, call);
-        self.record_each("20-each-of-100", "refund", gas);
-        assert_eq!(self.good(BOB), 101, "all refunded");
+        let good = self.good(BOB);
+        let gas = self.call(caller, 0, call);
+        self.record_each(case, "refund", gas);
+        assert_eq!(self.good(BOB), good + 100, "all refunded");
+    }
+
+    /// Reports 100 contributions of one batch of ALICE's by who has that key, and one good contribution of many:
+    /// by itself with the key 1, by a keeper with another.
+    fn report_hundred(&mut self, sample: &[u8], key: u8) {
+        let reporter = self.delegated(key, CAROL).reporter;
+        self.fund(reporter);
+        let made = self.contribute_one(reporter, 0, sample);
+        self.pass(WAITS.refund);
+        self.call(reporter, 0, bindings::refund(&alone(&made)));
+
+        let all = items(&[(1, sample); HUNDRED as usize]);
+        let made = self.contribute(ALICE, 1_000 * PLENTY, &all);
+        self.pass(WAITS.refund);
+        let positions: Vec<_> = made
+            .contributions()
+            .iter()
+            .map(|one| one.position)
+            .collect();
+        let claims = [made.claims(&positions)];
+        if key == 1 {
+            let gas = self.call(reporter, 0, bindings::report(&claims));
+            self.record_each("20-each-of-100", "report", gas);
+        } else {
+            let call = bindings::report_for(&self.delegated(key, CAROL), &claims);
+            let gas = self.call(CAROL, 0, call);
+            self.record_each("20-each-of-100", "reportFor", gas);
+        }
     }
 
     /// Relays in the steady state: all authors and the relayer have money, the nonces before are used.

@@ -1,14 +1,14 @@
 //! A chain with everything deployed where forge deploys it: addresses are part of what is signed, and
 //! their bytes of what calldata costs.
 
-use alloy_primitives::{Address, Bytes, U256, address};
+use alloy_primitives::{Address, B256, Bytes, U256, address};
 use cotrain_bindings::{self as bindings, events, state};
 use cotrain_chain::{Chain, Config, Embedded, Receipt, Rules, Transaction};
 use cotrain_protocol::{
     classifier::{Kind, Parameters},
     record::{Claims, Contribution, Record},
     sample::parse_batch,
-    trainer::{Incentive, SignedBatch, Waits, domain},
+    trainer::{Delegation, Incentive, SignedBatch, Waits, domain},
 };
 use k256::ecdsa::SigningKey;
 
@@ -188,9 +188,7 @@ impl Host {
     }
 
     pub(crate) fn signed(&self, key: u8, nonce: u64, items: Vec<u8>) -> SignedBatch {
-        let mut bytes = [0; 32];
-        bytes[31] = key;
-        let key = SigningKey::from_slice(&bytes).expect("not zero");
+        let key = signing_key(key);
         let batch = SignedBatch {
             author: Address::from_private_key(&key),
             max_deposit: 1_000_000_000_000_000_000_000,
@@ -201,14 +199,42 @@ impl Host {
             signature: vec![],
         };
         let hash = batch.signing_hash(&domain(self.chain.chain_id(), self.trainer));
-        let (signature, id) = key
-            .sign_prehash_recoverable(hash.as_slice())
-            .expect("a hash");
-        // ERC-2098.
-        let mut signature = signature.to_bytes().to_vec();
-        signature[32] |= u8::from(id.is_y_odd()) << 7;
+        let signature = sign(&key, hash);
         SignedBatch { signature, ..batch }
     }
+
+    /// That a keeper may report in this second for who has that key.
+    pub(crate) fn delegated(&self, key: u8, keeper: Address) -> Delegation {
+        let key = signing_key(key);
+        let delegation = Delegation {
+            reporter: Address::from_private_key(&key),
+            keeper,
+            until: self.chain.now(),
+            signature: vec![],
+        };
+        let hash = delegation.signing_hash(&domain(self.chain.chain_id(), self.trainer));
+        let signature = sign(&key, hash);
+        Delegation {
+            signature,
+            ..delegation
+        }
+    }
+}
+
+fn signing_key(number: u8) -> SigningKey {
+    let mut bytes = [0; 32];
+    bytes[31] = number;
+    SigningKey::from_slice(&bytes).expect("not zero")
+}
+
+/// By ERC-2098.
+fn sign(key: &SigningKey, hash: B256) -> Vec<u8> {
+    let (signature, id) = key
+        .sign_prehash_recoverable(hash.as_slice())
+        .expect("a hash");
+    let mut signature = signature.to_bytes().to_vec();
+    signature[32] |= u8::from(id.is_y_odd()) << 7;
+    signature
 }
 
 /// How a contribution that came alone is claimed.

@@ -116,10 +116,28 @@ const GAS: &[Row] = &[
         [Some(181_760), None, Some(15_000)],
     ),
     row(
+        "— pushed by somebody else",
+        "refund.sparse-perceptron.20-pushed-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [None, None, None],
+    ),
+    row(
         "report alone, sparse perceptron, 20 present",
         "report.sparse-perceptron.20-part",
         Some("bytes.sparse-perceptron.20-refund"),
         [Some(175_823), None, Some(120_000)],
+    ),
+    row(
+        "report, each of 100",
+        "report.sparse-perceptron.20-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [None, None, None],
+    ),
+    row(
+        "— by a keeper for the reporter",
+        "reportFor.sparse-perceptron.20-each-of-100",
+        None,
+        [None, None, None],
     ),
     row(
         "create, sparse perceptron, 1,000 features",

@@ -15,7 +15,10 @@ interface IAccounts {
     /// @notice Thrown when the receiver refuses a payment; nothing has happened then.
     error PaymentFailed(address to, uint256 amount);
 
-    /// @notice Somebody prepaid for an account.
+    /// @notice Money was added to an account's balance: prepaid, or what somebody else's refund or report has brought the
+    /// account.
+    /// @dev A balance is all that was deposited, less what was withdrawn, less deposits and fees of what was relayed
+    /// for the account, plus the fees of what it relayed itself.
     event Deposited(address indexed account, uint256 amount);
 
     /// @notice An account took money out.
@@ -34,7 +37,7 @@ interface IAccounts {
     /// @notice Makes a nonce of the caller's and all below it useless, and so what was signed with them.
     function cancelNonces(uint48 last) external;
 
-    /// @notice What an account has prepaid or been refunded, and not spent or withdrawn.
+    /// @notice What an account has prepaid or got by others' refunds and reports, and not spent or withdrawn.
     function balanceOf(address account) external view returns (uint256);
 
     /// @notice How many of an author's contributions have turned out to be good.

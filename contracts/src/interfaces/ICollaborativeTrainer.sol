@@ -30,8 +30,8 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Thrown when too little gas is left to give the next signed batch what was promised to each.
     error GasTooLow(uint256 left, uint256 gasPerBatch);
 
-    /// @notice Why a signed batch was skipped: it came too late.
-    /// @param deadline Of the batch, in seconds.
+    /// @notice Why a signed batch was skipped, or thrown for a delegation: it came too late.
+    /// @param deadline The last second for it, as it was signed.
     /// @param time The time now, in seconds.
     error Expired(uint256 deadline, uint256 time);
 
@@ -43,7 +43,8 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param maxDeposit In wei.
     error PriceTooHigh(uint256 price, uint256 maxDeposit);
 
-    /// @notice Why a signed batch was skipped: the author has not signed this, or the author's code ran out of gas.
+    /// @notice Why a signed batch was skipped, or thrown for a delegation: the author or reporter has not signed this, or
+    /// their code ran out of gas.
     error InvalidSignature(address author);
 
     /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
@@ -113,11 +114,13 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param reason The error that explains it, encoded as a revert would be.
     event ClaimSkipped(uint256 indexed position, bytes reason);
 
-    /// @notice The model agreed with a contribution, its author got back all that was left.
+    /// @notice The model agreed with a contribution, its author got back all that was left: paid out, or, where somebody
+    /// else pushed the refund, added to the balance. The `Deposited` before this event says so, unless it is nothing.
     /// @param amount In wei.
     event Refunded(uint256 indexed position, address indexed author, uint256 amount);
 
-    /// @notice The model disagreed with a contribution, a reporter took a share of its deposit.
+    /// @notice The model disagreed with a contribution, a reporter took a share of its deposit: paid out, or, where a
+    /// keeper reported for them, added to the balance. One `Deposited` after all of them says so, unless it is nothing.
     /// @param amount In wei.
     event Reported(uint256 indexed position, address indexed reporter, uint256 amount);
 
@@ -165,6 +168,17 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// the model does not predict the label. Once a reporter, who needs at least one good contribution.
     /// @param claims As for refunds.
     function report(bytes calldata claims) external;
+
+    /// @notice Reports for somebody else, who has signed that the caller may: their keeper. All rules are those of a report
+    /// by the reporter, whose good contributions count; all shares are added to the reporter's balance, the keeper gets
+    /// nothing.
+    /// @dev What is signed, by EIP-712, is `Delegation(address reporter,address keeper,uint40 until)`, as a signed batch
+    /// is. It may be used any number of times and cannot be taken back before its time is over. Where it is the code of a
+    /// wallet that says whether it has signed, that may use all gas.
+    /// @param until The last second in which the keeper may do so.
+    /// @param claims As for refunds.
+    function reportFor(address reporter, uint40 until, bytes calldata signature, bytes calldata claims)
+        external;
 
     /// @notice Gives what is left of a deposit to the owner, from `ownerClaimWait` after it was contributed, or
     /// to anyone, from `anyAddressClaimWait`.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
-import {LibCall} from "solady/utils/LibCall.sol";
 
 import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
-import {IERC1271} from "../interfaces/IERC1271.sol";
 import {Batches} from "./Batches.sol";
+import {Signatures} from "./Signatures.sol";
 
 /// @notice What an author has signed, laid out as EIP-712 hashes it.
 struct SignedBatch {
@@ -110,27 +108,10 @@ library SignedBatches {
         bytes32 domainSeparator,
         uint256 allowance
     ) internal view returns (bool) {
-        bytes32 digest;
-        // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes from 0x1e on.
+        bytes32 structHash;
         assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(0x00, 0x1901)
-            mstore(0x20, domainSeparator)
-            mstore(0x40, keccak256(signed, 0xe0)) // its seven words
-            digest := keccak256(0x1e, 0x42)
-            mstore(0x40, free)
+            structHash := keccak256(signed, 0xe0) // its seven words
         }
-        address author = signed.author;
-        address signer = ECDSA.tryRecoverCalldata(digest, signature);
-        // 0 stands for no signer: nobody has the key of the zero address.
-        if (signer == author && signer != address(0)) return true;
-        // An address without code answers nothing. The code is asked only now: most authors have none, and
-        // finding that out costs as much as recovering the key. Of the three results, one says that there was more
-        // to copy.
-        // slither-disable-next-line unused-return
-        (bool success,, bytes memory answer) = LibCall.tryStaticCall(
-            author, allowance, 32, abi.encodeCall(IERC1271.isValidSignature, (digest, signature))
-        );
-        return success && answer.length == 32 && bytes32(answer) == IERC1271.isValidSignature.selector;
+        return Signatures.isSigned(signed.author, structHash, signature, domainSeparator, allowance);
     }
 }

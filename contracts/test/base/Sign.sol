@@ -14,7 +14,7 @@ struct SignedBatch {
     bytes signature;
 }
 
-/// @notice Signs batches, plainly, as a wallet would: shares nothing with the contracts.
+/// @notice Signs batches and delegations, plainly, as a wallet would: shares nothing with the contracts.
 library Sign {
     Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
@@ -24,8 +24,7 @@ library Sign {
         view
         returns (SignedBatch memory)
     {
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, digest(trainer, batch));
-        batch.signature = abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
+        batch.signature = compact(key, digest(trainer, batch));
         return batch;
     }
 
@@ -35,9 +34,20 @@ library Sign {
         view
         returns (SignedBatch memory)
     {
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, digest(trainer, batch));
-        batch.signature = abi.encodePacked(r, s, v);
+        batch.signature = long(key, digest(trainer, batch));
         return batch;
+    }
+
+    /// @dev A signature by ERC-2098.
+    function compact(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, hash);
+        return abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
+    }
+
+    /// @dev One of 65 bytes.
+    function long(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, hash);
+        return abi.encodePacked(r, s, v);
     }
 
     /// @dev As it is sent.
@@ -49,19 +59,8 @@ library Sign {
         );
     }
 
-    /// @dev What is signed.
+    /// @dev What is signed of a batch.
     function digest(address trainer, SignedBatch memory batch) internal view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256(
-                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-                ),
-                keccak256("cotrain"),
-                keccak256("1"),
-                block.chainid,
-                trainer
-            )
-        );
         bytes32 message = keccak256(
             abi.encode(
                 keccak256(
@@ -73,6 +72,35 @@ library Sign {
                 batch.nonce,
                 batch.deadline,
                 keccak256(batch.items)
+            )
+        );
+        return typed(trainer, message);
+    }
+
+    /// @dev What a reporter signs, so that a keeper may report for them.
+    function delegation(address trainer, address reporter, address keeper, uint40 until)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 message = keccak256(
+            abi.encode(
+                keccak256("Delegation(address reporter,address keeper,uint40 until)"), reporter, keeper, until
+            )
+        );
+        return typed(trainer, message);
+    }
+
+    function typed(address trainer, bytes32 message) private view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256(
+                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+                ),
+                keccak256("cotrain"),
+                keccak256("1"),
+                block.chainid,
+                trainer
             )
         );
         return keccak256(bytes.concat(hex"1901", domain, message));

@@ -33,6 +33,7 @@ interface Vm {
     function record() external;
     function recordLogs() external;
     function revertToState(uint256 snapshot) external returns (bool success);
+    function roll(uint256 number) external;
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function snapshotState() external returns (uint256 snapshot);
     function snapshotValue(string calldata group, string calldata name, uint256 value) external;

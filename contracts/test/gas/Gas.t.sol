@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
@@ -67,7 +68,8 @@ contract GasTest is ModelTest {
     }
 
     /// @dev 100 contributions in one transaction, half of which teach the model something: sent by their author,
-    /// under one signature, under 100 signatures of 100 people. Then all of them refunded in one transaction.
+    /// under one signature, under 100 signatures of 100 people. Then 100 refunded in one transaction, by their author and
+    /// by somebody else, and 100 reported, by the reporter and by a keeper.
     function testHundred() external {
         // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
         Model memory model = build(
@@ -96,12 +98,17 @@ contract GasTest is ModelTest {
         }
         relay(model, batches, "20-each-of-100-people");
 
-        refundHundred(model, sample);
+        refundHundred(model, sample, BOB, "20-each-of-100");
+        refundHundred(model, sample, CAROL, "20-pushed-each-of-100");
+        reportHundred(model, sample, 1);
+        reportHundred(model, sample, 2);
     }
 
-    /// @dev Refunds 100 contributions of one batch to their author. The first 100 refunds of the author, as all
-    /// others, but for the first of all: it has one already.
-    function refundHundred(Model memory model, bytes memory sample) internal {
+    /// @dev Refunds 100 contributions of one batch of BOB's. The first 100 refunds of the author, as all others, but for
+    /// the first of all: it has one already.
+    function refundHundred(Model memory model, bytes memory sample, address caller, string memory name)
+        internal
+    {
         Contribution memory made = contribute(model.trainer, BOB, 0, sample);
         pass(REFUND_WAIT);
         VM.prank(BOB, BOB);
@@ -109,7 +116,7 @@ contract GasTest is ModelTest {
 
         made.position = uint64(model.trainer.contributionCount());
         made.deposit = uint96(model.trainer.price(100));
-        made.time = uint40(clock());
+        made.time = uint40(this.clock());
         bytes memory items;
         // All are claimed, so the proof has no nodes and all flags are 1.
         bytes memory claims = abi.encodePacked(made.position, uint16(100), uint16(0));
@@ -122,13 +129,61 @@ contract GasTest is ModelTest {
         VM.prank(BOB, BOB);
         model.trainer.contribute{value: 1e23}(items);
         pass(REFUND_WAIT);
-        VM.prank(BOB, BOB);
+        uint256 good = model.trainer.good(BOB);
+        VM.prank(caller, caller);
         model.trainer.refund(claims);
-        record("refund", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+        record("refund", model, name, VM.lastCallGas().gasTotalUsed / 100);
         record(
             "bytes", model, "20-refund-each-of-100", abi.encodeCall(model.trainer.refund, claims).length / 100
         );
-        assertEq(model.trainer.good(BOB), 101, "all refunded");
+        assertEq(model.trainer.good(BOB), good + 100, "all refunded");
+    }
+
+    /// @dev Reports 100 contributions of one batch of ALICE's by who has that key, and one good contribution of many: by
+    /// itself with the key 1, by a keeper with another.
+    function reportHundred(Model memory model, bytes memory sample, uint256 key) internal {
+        address reporter = VM.addr(key);
+        VM.deal(reporter, 1e24);
+        Contribution memory made = contribute(model.trainer, reporter, 0, sample);
+        pass(REFUND_WAIT);
+        VM.prank(reporter, reporter);
+        model.trainer.refund(alone(made));
+
+        made.author = ALICE;
+        made.label = 1;
+        made.position = uint64(model.trainer.contributionCount());
+        made.deposit = uint96(model.trainer.price(100));
+        made.time = uint40(this.clock());
+        bytes memory items;
+        bytes memory claims = abi.encodePacked(made.position, uint16(100), uint16(0));
+        for (uint256 i; i < 100; ++i) {
+            items = bytes.concat(items, Encode.item(1, sample));
+            claims = bytes.concat(claims, Encode.contribution(made));
+            ++made.position;
+        }
+        claims = bytes.concat(claims, bytes13(type(uint104).max));
+        VM.prank(ALICE, ALICE);
+        model.trainer.contribute{value: 1e23}(items);
+        pass(REFUND_WAIT);
+        if (key == 1) {
+            VM.prank(reporter, reporter);
+            model.trainer.report(claims);
+            record("report", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+        } else {
+            uint40 until = uint40(this.clock());
+            bytes memory signature =
+                Sign.compact(key, Sign.delegation(address(model.trainer), reporter, CAROL, until));
+            VM.prank(CAROL, CAROL);
+            model.trainer.reportFor(reporter, until, signature, claims);
+            record("reportFor", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+        }
+        requireSettlement(
+            model.trainer,
+            made.position - 1,
+            Status.Reported,
+            made.deposit / model.trainer.totalGood(),
+            reporter
+        );
     }
 
     /// @dev Relays in the steady state: all authors and the relayer have money, the nonces before are used.

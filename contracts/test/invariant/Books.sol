@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution} from "../base/Encode.sol";
+import {Groups} from "../base/Groups.sol";
 import {Test} from "../base/Test.sol";
+import {Vm} from "../base/Vm.sol";
 
 /// @notice What a trainer should know, kept beside it in the plainest way: nothing here is read from the trainer.
 abstract contract Books is Test {
@@ -47,6 +50,9 @@ abstract contract Books is Test {
     mapping(address person => mapping(uint256 nonce => bool)) internal used;
     Nonce[] internal usedNonces;
 
+    /// @dev What each has in the trainer by its events alone.
+    mapping(address person => uint256) private byEvents;
+
     uint256 internal sumPrepaid;
     uint256 internal sumLeft;
     uint256 internal sumGood;
@@ -65,8 +71,10 @@ abstract contract Books is Test {
             VM.deal(people[i], 1e24);
             money[people[i]] = 1e24 - 1e21;
             addPrepaid(people[i], 1e21);
+            VM.recordLogs();
             VM.prank(people[i]);
             TRAINER.depositTo{value: 1e21}(people[i]);
+            follow(VM.getRecordedLogs());
         }
     }
 
@@ -82,6 +90,7 @@ abstract contract Books is Test {
         for (uint256 i; i < people.length; ++i) {
             address person = people[i];
             assertEq(TRAINER.balanceOf(person), prepaid[person], "prepaid");
+            assertEq(byEvents[person], prepaid[person], "prepaid by events");
             assertEq(person.balance, money[person], "money");
         }
     }
@@ -130,6 +139,33 @@ abstract contract Books is Test {
     }
 
     // What is written when something has happened.
+
+    /// @dev Reads the trainer's events as an indexer would, which knows nothing else.
+    function follow(Vm.Log[] memory logs) internal {
+        for (uint256 i; i < logs.length; ++i) {
+            bytes32 what = logs[i].topics[0];
+            if (what == ICollaborativeTrainer.Relayed.selector) followRelay(logs[i]);
+            if (what != IAccounts.Deposited.selector && what != IAccounts.Withdrawn.selector) continue;
+            address account = address(uint160(uint256(logs[i].topics[1])));
+            uint256 amount = abi.decode(logs[i].data, (uint256));
+            if (what == IAccounts.Deposited.selector) byEvents[account] += amount;
+            else byEvents[account] -= amount;
+        }
+    }
+
+    function followRelay(Vm.Log memory log) private {
+        address relayer = address(uint160(uint256(log.topics[2])));
+        (uint256 deposit,, bytes memory accepted) = abi.decode(log.data, (uint256, uint256, bytes));
+        for (uint256 offset; offset < accepted.length;) {
+            address author = address(uint160(Groups.number(accepted, offset, 20)));
+            uint256 fee = Groups.number(accepted, offset + 32, 12);
+            uint256 length = Groups.number(accepted, offset + 55, 4);
+            bytes memory items = Groups.slice(accepted, offset + 59, length);
+            byEvents[author] -= Groups.parse(author, deposit, 0, 0, items).length * deposit + fee;
+            byEvents[relayer] += fee;
+            offset += 59 + length;
+        }
+    }
 
     function addPrepaid(address account, uint256 amount) internal {
         prepaid[account] += amount;

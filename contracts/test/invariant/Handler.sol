@@ -13,7 +13,9 @@ import {Books} from "./Books.sol";
 enum Kind {
     Refund,
     Report,
-    Late
+    Late,
+    /// By the keeper of the moment, for the reporter.
+    ReportFor
 }
 
 /// @notice Calls a trainer at random, knows beforehand what each call must do, down to each reason and each wei, and
@@ -46,6 +48,7 @@ abstract contract Handler is Books {
     uint256 public refunds;
     uint256 public pushes;
     uint256 public reports;
+    uint256 public reportsFor;
     uint256 public lateClaims;
     uint256 public claimsOfManyBatches;
     uint256 public skippedClaims;
@@ -57,6 +60,10 @@ abstract contract Handler is Books {
 
     /// @dev The key of those who have one.
     mapping(address person => uint256) internal keys;
+
+    /// @dev Who reports for others at the moment, and by which chance that is signed.
+    address private keeper;
+    uint256 private keeperSeed;
 
     constructor(ICollaborativeTrainer trainer) Books(trainer) {}
 
@@ -108,12 +115,12 @@ abstract contract Handler is Books {
     }
 
     function report(uint256 who, uint256 seed) public {
-        address caller = pick(who);
-        // Who may report, where anybody may.
-        for (uint256 i; i < people.length && good[caller] == 0; ++i) {
-            caller = pick(who % people.length + i);
-        }
-        claim(Kind.Report, caller, seed);
+        claim(Kind.Report, pickReporter(who), seed);
+    }
+
+    function reportFor(uint256 who, uint256 whom, uint256 seed) public {
+        (keeper, keeperSeed) = (pick(who), random(seed, who));
+        claim(Kind.ReportFor, pickReporter(whom), seed);
     }
 
     function claimLate(uint256 who, uint256 seed) public {
@@ -226,10 +233,12 @@ abstract contract Handler is Books {
             uint256 seed = random(i, 0);
             relent(seed);
             deposit(seed, seed >> 8, 1e20);
-            if (contributions == 0) contribute(seed, 3, seed, 0);
+            // All that there is may be settled by now.
+            if (contributions == 0 || reportsFor == 0) contribute(seed, 3, seed, 0);
             if (relayed == 0 || !enoughSkips()) relay(seed, 12, seed);
             if (refunds == pushes || pushes == 0) refund(seed, seed);
             if (reports == 0) report(seed, seed);
+            if (reportsFor == 0) reportFor(seed >> 3, seed, seed);
             if (lateClaims == 0) claimLate(seed, seed);
             if (claimsOfManyBatches == 0 || skippedClaims == 0) refund(seed >> 1, seed >> 1);
             if (withdrawals == 0) withdraw(seed, seed >> 8, 8);
@@ -247,6 +256,7 @@ abstract contract Handler is Books {
         assertTrue(pushes > 0, "pushed refunds");
         assertTrue(refunds > pushes, "own refunds");
         assertTrue(reports > 0, "reports");
+        assertTrue(reportsFor > 0, "reports for others");
         assertTrue(lateClaims > 0, "late claims");
         assertTrue(claimsOfManyBatches > 0, "claims of many batches");
         assertTrue(skippedClaims > 0, "skipped claims");
@@ -300,8 +310,19 @@ abstract contract Handler is Books {
     /// @dev Whether payments fail.
     function refuses(address person) internal view virtual returns (bool);
 
-    /// @dev Whether a contract says of anything that it has signed it.
-    function saysYes(SignedBatch memory batch) internal view virtual returns (bool);
+    /// @dev Whether a contract says that it has signed this.
+    function saysYes(address signer, bytes32 digest, bytes memory signature)
+        internal
+        view
+        virtual
+        returns (bool);
+
+    /// @dev Signs that a keeper may report, or something like it; whether the signature is a key's, and right.
+    function delegate(address reporter, address to, uint40 until, uint256 seed)
+        internal
+        view
+        virtual
+        returns (bytes memory signature, bool right);
 
     /// @dev All of a batch but what is said about its price, and the signature.
     /// @param place Among the batches of one relay.
@@ -386,7 +407,10 @@ abstract contract Handler is Books {
         if (required > prepaid[batch.author]) {
             return abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, required, prepaid[batch.author]);
         }
-        if (!one.rightlySigned && !saysYes(batch)) {
+        if (
+            !one.rightlySigned
+                && !saysYes(batch.author, Sign.digest(address(TRAINER), batch), batch.signature)
+        ) {
             return abi.encodeWithSelector(ICollaborativeTrainer.InvalidSignature.selector, batch.author);
         }
         return lessonFailure(batch.items);
@@ -456,18 +480,75 @@ abstract contract Handler is Books {
             if (outcomes[i].paidToCaller) paid += outcomes[i].amount;
         }
         if (failure.length == 0 && settled == 0) failure = outcomes[0].reason;
-        if (failure.length == 0 && paid != 0 && refuses(caller)) {
-            failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, caller, paid);
+        Vm.Log[] memory logs;
+        if (kind == Kind.ReportFor) {
+            bytes memory data;
+            (data, failure) = delegated(caller, claims, failure);
+            logs = call(keeper, 0, data, failure);
+        } else {
+            if (failure.length == 0 && paid != 0 && refuses(caller)) {
+                failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, caller, paid);
+            }
+            logs = call(caller, 0, abi.encodeWithSelector(selectorOf(kind), claims), failure);
         }
-        Vm.Log[] memory logs = call(caller, 0, abi.encodeWithSelector(selectorOf(kind), claims), failure);
         if (failure.length != 0) return 0;
-        assertEq(logs.length, outcomes.length, "events");
-        for (uint256 i; i < logs.length; ++i) {
-            requireOutcome(kind, caller, outcomes[i], logs[i]);
-        }
-        money[caller] += paid;
+        requireOutcomes(kind, caller, outcomes, logs, paid);
         if (ids.length > 1) ++claimsOfManyBatches;
         requireMoneyIsWhereItBelongs();
+    }
+
+    /// @dev The call of the keeper of the moment, and what it must fail with: that it is late or not signed comes before
+    /// all other reasons.
+    function delegated(address reporter, bytes memory claims, bytes memory failure)
+        private
+        view
+        returns (bytes memory, bytes memory)
+    {
+        // Now and then a second late.
+        uint40 until = uint40(keeperSeed & 7 == 0 ? time - 1 : time + (keeperSeed >> 3 & 0xffff));
+        (bytes memory signature, bool right) = delegate(reporter, keeper, until, keeperSeed >> 32);
+        bytes32 digest = Sign.delegation(address(TRAINER), reporter, keeper, until);
+        if (until < time) {
+            failure = abi.encodeWithSelector(ICollaborativeTrainer.Expired.selector, until, time);
+        } else if (!right && !saysYes(reporter, digest, signature)) {
+            failure = abi.encodeWithSelector(ICollaborativeTrainer.InvalidSignature.selector, reporter);
+        }
+        return (abi.encodeCall(TRAINER.reportFor, (reporter, until, signature, claims)), failure);
+    }
+
+    /// @dev Checks all events of a call that settled something, and writes into the books what they say.
+    /// @param paid What is the caller's, or the reporter's.
+    function requireOutcomes(
+        Kind kind,
+        address caller,
+        Outcome[] memory outcomes,
+        Vm.Log[] memory logs,
+        uint256 paid
+    ) private {
+        uint256 place;
+        for (uint256 i; i < outcomes.length; ++i) {
+            Outcome memory one = outcomes[i];
+            if (isPush(one)) requireDeposited(entries[one.position].author, one.amount, logs[place++]);
+            requireOutcome(kind, caller, one, logs[place++]);
+        }
+        if (kind != Kind.ReportFor) {
+            money[caller] += paid;
+        } else if (paid != 0) {
+            requireDeposited(caller, paid, logs[place++]);
+            addPrepaid(caller, paid);
+        }
+        assertEq(logs.length, place, "events");
+    }
+
+    /// @dev Whether money goes to the balance of the author.
+    function isPush(Outcome memory outcome) private pure returns (bool) {
+        return outcome.reason.length == 0 && !outcome.paidToCaller && outcome.amount != 0;
+    }
+
+    function requireDeposited(address account, uint256 amount, Vm.Log memory log) private pure {
+        assertTrue(log.topics[0] == IAccounts.Deposited.selector, "deposited");
+        assertEq(address(uint160(uint256(log.topics[1]))), account, "account");
+        assertEq(log.data, abi.encode(amount), "deposited amount");
     }
 
     /// @dev Checks one event and writes into the books what it says.
@@ -494,11 +575,12 @@ abstract contract Handler is Books {
                 addPrepaid(author, outcome.amount);
                 ++pushes;
             }
-        } else if (kind == Kind.Report) {
+        } else if (isReport(kind)) {
             assertTrue(log.topics[0] == ICollaborativeTrainer.Reported.selector, "reported");
             reported[position][caller] = true;
             if (entries[position].firstReporter == address(0)) entries[position].firstReporter = caller;
-            ++reports;
+            if (kind == Kind.Report) ++reports;
+            else ++reportsFor;
         } else {
             assertTrue(log.topics[0] == ICollaborativeTrainer.ClaimedLate.selector, "claimed late");
             ++lateClaims;
@@ -558,7 +640,7 @@ abstract contract Handler is Books {
         if (outcome.reason.length != 0) return outcome;
         outcome.amount = left;
         outcome.paidToCaller = kind != Kind.Refund || entry.author == caller;
-        if (kind == Kind.Report) {
+        if (isReport(kind)) {
             uint256 share = uint256(entry.deposit) * good[caller] / sumGood;
             if (share != 0 && share < left) outcome.amount = share;
         }
@@ -574,7 +656,7 @@ abstract contract Handler is Books {
         Contribution memory made,
         uint256 predicted
     ) private view returns (bytes memory) {
-        if (kind == Kind.Report && entry.author == caller) {
+        if (isReport(kind) && entry.author == caller) {
             return abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, caller);
         }
         if (closed) return abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, made.position);
@@ -588,7 +670,7 @@ abstract contract Handler is Books {
                     ICollaborativeTrainer.PredictionDiffers.selector, made.label, predicted
                 );
         }
-        if (kind != Kind.Report) return "";
+        if (!isReport(kind)) return "";
         if (good[caller] == 0) {
             return abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, caller);
         }
@@ -644,6 +726,12 @@ abstract contract Handler is Books {
         assembly ("memory-safe") {
             mstore(logs, count)
         }
+        // The recorder also has the events of what failed.
+        if (failure.length == 0) follow(logs);
+    }
+
+    function isReport(Kind kind) private pure returns (bool) {
+        return kind == Kind.Report || kind == Kind.ReportFor;
     }
 
     function selectorOf(Kind kind) private pure returns (bytes4) {
@@ -694,6 +782,14 @@ abstract contract Handler is Books {
 
     function countItems(bytes memory items) internal pure returns (uint256 n) {
         (n,) = parseFailure(items);
+    }
+
+    /// @dev Who may report, where anybody may.
+    function pickReporter(uint256 who) private view returns (address reporter) {
+        reporter = pick(who);
+        for (uint256 i; i < people.length && good[reporter] == 0; ++i) {
+            reporter = pick(who % people.length + i);
+        }
     }
 
     function pick(uint256 who) internal view returns (address) {

@@ -136,13 +136,38 @@ contract Hostile is Handler {
     }
 
     /// @dev Asked beforehand, with the same gas or less.
-    function saysYes(SignedBatch memory batch) internal view override returns (bool) {
-        if (!isWallet[batch.author]) return false;
-        (bool success, bytes memory answer) = batch.author.staticcall{gas: 100_000}(
-            abi.encodeCall(IERC1271.isValidSignature, (Sign.digest(address(TRAINER), batch), batch.signature))
-        );
+    function saysYes(address signer, bytes32 digest, bytes memory signature)
+        internal
+        view
+        override
+        returns (bool)
+    {
+        if (!isWallet[signer]) return false;
+        (bool success, bytes memory answer) =
+            signer.staticcall{gas: 100_000}(abi.encodeCall(IERC1271.isValidSignature, (digest, signature)));
         return
             success && answer.length >= 32 && bytes32(answer) == bytes32(IERC1271.isValidSignature.selector);
+    }
+
+    /// @dev Half of the time with a fault: another key, keeper, reporter, time or trainer, or a bit.
+    function delegate(address reporter, address to, uint40 until, uint256 seed)
+        internal
+        view
+        override
+        returns (bytes memory signature, bool right)
+    {
+        uint256 fault = seed % 12;
+        uint256 key = keys[reporter];
+        bytes32 digest = Sign.delegation(
+            fault == 0 ? address(this) : address(TRAINER),
+            fault == 1 ? pick(seed >> 8) : reporter,
+            fault == 2 ? address(this) : to,
+            fault == 3 ? until + 1 : until
+        );
+        signature = Sign.long(fault == 4 ? key + 1 : key, digest);
+        if (fault == 5) signature[(seed >> 8) % 64] ^= 0x01;
+        if (fault == 6) signature = Sign.compact(key, digest);
+        right = !isWallet[reporter] && (fault >= 6 || (fault == 1 && pick(seed >> 8) == reporter));
     }
 
     function plan(uint256 seed, uint256 place) internal view override returns (SignedBatch memory batch) {
@@ -185,6 +210,8 @@ contract Hostile is Handler {
         CLASSIFIER.tell(seed & 1, Lie.None, Lie.None);
         for (uint256 i; i < wallets.length; ++i) {
             wallets[i].receiveSo(Receiving.Takes, "");
+            // One of them may have all good contributions.
+            wallets[i].signWith(VM.addr(keys[address(wallets[i])]));
         }
     }
 

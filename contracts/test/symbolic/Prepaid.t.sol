@@ -4,23 +4,9 @@ pragma solidity ^0.8.30;
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
-import {IERC1271} from "../../src/interfaces/IERC1271.sol";
 import {Encode} from "../base/Encode.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
-import {AnyClassifier, TrainerProofs} from "./TrainerProofs.sol";
-
-/// @notice An author that has signed everything, or nothing.
-contract AnyWallet is IERC1271 {
-    bool private immutable _SIGNED;
-
-    constructor(bool signed) {
-        _SIGNED = signed;
-    }
-
-    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
-        return _SIGNED ? IERC1271.isValidSignature.selector : bytes4(0);
-    }
-}
+import {AnyClassifier, AnyWallet, TrainerProofs} from "./TrainerProofs.sol";
 
 /// @notice Proofs about prepaid money, from every account there is.
 contract PrepaidProofs is TrainerProofs {

@@ -5,7 +5,7 @@ import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
-import {AnyClassifier, TrainerProofs} from "./TrainerProofs.sol";
+import {AnyClassifier, AnyWallet, TrainerProofs} from "./TrainerProofs.sol";
 
 /// @notice Proofs about one claim on a contribution of which anything may have happened before. Each says exactly
 /// when the claim succeeds, what it pays, and that the state it leaves is again one that the proofs begin with: so
@@ -59,6 +59,39 @@ contract SettlementProofs is TrainerProofs {
         assert(trainer.reported(one.made.position, OTHER));
         (success,) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
         assert(!success);
+    }
+
+    /// @dev Only where the reporter has signed that, in time, and could report itself; nobody else gets anything.
+    function check_ReportForAddsTheShareToTheBalance(
+        Case memory one,
+        bool signed,
+        uint40 until,
+        uint96 before
+    ) external {
+        DepositRefundTake trainer = _prepare(one);
+        address reporter = address(new AnyWallet(signed));
+        store(trainer, slotOf(uint160(reporter), ACCOUNTS), before | uint256(one.good) << 96);
+        uint256 left = one.made.deposit - one.taken;
+        bool success = call(
+            trainer,
+            OTHER,
+            0,
+            abi.encodeCall(
+                ICollaborativeTrainer.reportFor, (reporter, until, "", _claimsOf(one, one.made.position))
+            )
+        );
+        assert(reporter.balance == 0 && OTHER.balance == 0 && trainer.balanceOf(OTHER) == 0);
+        if (!success) {
+            assert(trainer.balanceOf(reporter) == before);
+            _requireStatus(trainer, one, Status(one.status), one.taken);
+            return;
+        }
+        assert(signed && one.time <= until);
+        assert(_open(one, 1 days) && one.predicted != one.made.label && one.good != 0);
+        uint256 added = trainer.balanceOf(reporter) - before;
+        assert(added <= left && (added != 0 || left == 0));
+        _requireStatus(trainer, one, added == left ? Status.Closed : Status.Reported, one.taken + added);
+        assert(trainer.reported(one.made.position, reporter));
     }
 
     function check_NobodyReportsItself(Case memory one) external {
@@ -142,11 +175,13 @@ contract SettlementProofs is TrainerProofs {
         private
         returns (bool success, uint256 paid)
     {
-        bytes memory claims =
-            bytes.concat(abi.encodePacked(batch, uint16(1), uint16(0)), Encode.contribution(one.made));
         uint256 before = caller.balance;
-        success = call(trainer, caller, 0, abi.encodeWithSelector(selector, claims));
+        success = call(trainer, caller, 0, abi.encodeWithSelector(selector, _claimsOf(one, batch)));
         paid = caller.balance - before;
+    }
+
+    function _claimsOf(Case memory one, uint64 batch) private pure returns (bytes memory) {
+        return bytes.concat(abi.encodePacked(batch, uint16(1), uint16(0)), Encode.contribution(one.made));
     }
 
     function _requireStatus(DepositRefundTake trainer, Case memory one, Status status, uint256 taken)

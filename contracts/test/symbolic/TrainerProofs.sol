@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {LibClone} from "solady/utils/LibClone.sol";
 
+import {IERC1271} from "../../src/interfaces/IERC1271.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Test} from "../base/Test.sol";
 
@@ -25,6 +26,19 @@ contract AnyClassifier {
 
     function learn(bytes calldata) external view {
         if (!_LEARNS) revert LearnsNothing();
+    }
+}
+
+/// @notice Somebody who has signed everything, or nothing.
+contract AnyWallet is IERC1271 {
+    bool private immutable _SIGNED;
+
+    constructor(bool signed) {
+        _SIGNED = signed;
+    }
+
+    function isValidSignature(bytes32, bytes calldata) external view returns (bytes4) {
+        return _SIGNED ? IERC1271.isValidSignature.selector : bytes4(0);
     }
 }
 

@@ -5,6 +5,7 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Points} from "../../src/incentives/Points.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {Account} from "../../src/types/Account.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {HostileWallet, Receiving} from "../base/HostileWallet.sol";
@@ -161,6 +162,40 @@ contract AccountsTest is ModelTest {
         VM.prank(ALICE);
         trainer.refund(alone(made));
         assertEq(ALICE.balance, before + made.deposit, "paid");
+    }
+
+    /// @dev Whoever follows the events knows all balances.
+    function testPushedRefundIsADeposit() external {
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"");
+        pass(REFUND_WAIT);
+        VM.expectEmit(address(trainer));
+        emit IAccounts.Deposited(ALICE, made.deposit);
+        VM.expectEmit(address(trainer));
+        emit ICollaborativeTrainer.Refunded(0, ALICE, made.deposit);
+        VM.prank(BOB);
+        trainer.refund(alone(made));
+        assertEq(trainer.balanceOf(ALICE), made.deposit, "balance");
+        // One's own is paid out.
+        made = contribute(trainer, ALICE, 0, hex"");
+        pass(REFUND_WAIT);
+        VM.recordLogs();
+        VM.prank(ALICE);
+        trainer.refund(alone(made));
+        assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "no deposit");
+    }
+
+    /// @dev Where nothing is deposited, nothing is added.
+    function testPushedRefundOfNothingIsNoDeposit() external {
+        (address created, address model) =
+            factory.create(points, abi.encode(1, 2, 3), sparsePerceptron, abi.encode(8, 1, int256(0)));
+        Classifier(model).close(created);
+        Contribution memory made = contribute(Points(created), ALICE, 0, hex"");
+        pass(1);
+        VM.recordLogs();
+        VM.prank(BOB);
+        Points(created).refund(alone(made));
+        assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "no deposit");
+        assertEq(Points(created).good(ALICE), 1, "good");
     }
 
     function testFeesThatOverflow() external {

@@ -1,23 +1,31 @@
 //! Calldata from the types of `protocol`, and the answers read back.
 
-use alloy_primitives::{Address, Bytes, U256, aliases::U48};
-use alloy_sol_types::{SolCall, SolValue};
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    aliases::{U40, U48},
+};
+use alloy_sol_types::{SolCall, SolValue, sol};
 use cotrain_protocol::{
     classifier::Parameters,
     record::Claims,
-    trainer::{Incentive, Settlement, SignedBatch, Status, Waits},
+    trainer::{Delegation, Incentive, Settlement, SignedBatch, Status, Waits},
 };
 
 use crate::contracts::{
     DepositRefundTake::{
         cancelNoncesCall, claimLateCall, contributeCall, depositToCall, refundCall, relayCall,
-        reportCall, settlementCall, withdrawToCall,
+        reportCall, reportForCall, settlementCall, withdrawToCall,
     },
     ModelFactory::createCall,
     SparsePerceptron::{
         checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall,
     },
 };
+
+sol! {
+    // Of ERC-1271: our contracts call it, none of them has it.
+    function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
+}
 
 /// `contribute` of a trainer.
 #[must_use]
@@ -51,6 +59,19 @@ pub fn refund(claims: &[Claims]) -> Vec<u8> {
 #[must_use]
 pub fn report(claims: &[Claims]) -> Vec<u8> {
     reportCall {
+        claims: encode(claims),
+    }
+    .abi_encode()
+}
+
+/// `reportFor` of a trainer: sent by the keeper. A time that is too large for the contract is cut to the largest
+/// there is.
+#[must_use]
+pub fn report_for(delegation: &Delegation, claims: &[Claims]) -> Vec<u8> {
+    reportForCall {
+        reporter: delegation.reporter,
+        until: U40::saturating_from(delegation.until),
+        signature: Bytes::copy_from_slice(&delegation.signature),
         claims: encode(claims),
     }
     .abi_encode()
@@ -208,10 +229,33 @@ pub fn learn(batch: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
+/// `isValidSignature` of a contract wallet (ERC-1271): whether it takes a signature for its own.
+#[must_use]
+pub fn is_valid_signature(hash: B256, signature: &[u8]) -> Vec<u8> {
+    isValidSignatureCall {
+        hash,
+        signature: Bytes::copy_from_slice(signature),
+    }
+    .abi_encode()
+}
+
+/// The answer to [`is_valid_signature`]: the function's own selector where it does.
+#[must_use]
+pub fn read_valid_signature(output: &[u8]) -> bool {
+    isValidSignatureCall::abi_decode_returns(output)
+        .is_ok_and(|answer| answer == isValidSignatureCall::SELECTOR)
+}
+
 /// An answer that is one number.
 #[must_use]
 pub fn read_number(output: &[u8]) -> Option<U256> {
     U256::abi_decode(output).ok()
+}
+
+/// An answer that is one address.
+#[must_use]
+pub fn read_address(output: &[u8]) -> Option<Address> {
+    Address::abi_decode(output).ok()
 }
 
 /// The answer to [`state::settlement`].
@@ -232,16 +276,55 @@ pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
     })
 }
 
-/// Reads of a trainer's state; each answer is one number ([`read_number`]) where
+/// Reads of a trainer's state and of what it was created with; each answer is one number ([`read_number`]) where
 /// nothing else is said.
 pub mod state {
     use alloy_primitives::{Address, U256, aliases::U48};
     use alloy_sol_types::SolCall;
 
     use crate::contracts::DepositRefundTake::{
-        balanceOfCall, contributionCountCall, goodCall, lastContributionTimeCall, nonceUsedCall,
-        priceCall, reportedCall, rootCall, settlementCall, totalGoodCall,
+        anyAddressClaimWaitCall, balanceOfCall, classifierCall, contributionCountCall,
+        costWeightCall, goodCall, lastContributionTimeCall, nonceUsedCall, ownerCall,
+        ownerClaimWaitCall, priceCall, refundWaitCall, reportedCall, rootCall, settlementCall,
+        totalGoodCall,
     };
+
+    /// The model that is trained: read by [`read_address`](super::read_address).
+    #[must_use]
+    pub fn classifier() -> Vec<u8> {
+        classifierCall {}.abi_encode()
+    }
+
+    /// Who may claim late before others: read by [`read_address`](super::read_address).
+    #[must_use]
+    pub fn owner() -> Vec<u8> {
+        ownerCall {}.abi_encode()
+    }
+
+    /// How long refunds and reports wait, in seconds.
+    #[must_use]
+    pub fn refund_wait() -> Vec<u8> {
+        refundWaitCall {}.abi_encode()
+    }
+
+    /// How long the owner's late claims wait, in seconds.
+    #[must_use]
+    pub fn owner_claim_wait() -> Vec<u8> {
+        ownerClaimWaitCall {}.abi_encode()
+    }
+
+    /// How long anyone's late claims wait, in seconds.
+    #[must_use]
+    pub fn any_address_claim_wait() -> Vec<u8> {
+        anyAddressClaimWaitCall {}.abi_encode()
+    }
+
+    /// What deposits are in proportion to, in wei; only
+    /// [`Mechanism::DepositRefundTake`](crate::Mechanism::DepositRefundTake) has it.
+    #[must_use]
+    pub fn cost_weight() -> Vec<u8> {
+        costWeightCall {}.abi_encode()
+    }
 
     /// Wei that each of `n` contributions in one transaction deposits now.
     #[must_use]
@@ -291,7 +374,7 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Wei that `account` has prepaid or been refunded, and not spent or withdrawn.
+    /// Wei that `account` has prepaid or got by others' refunds and reports, and not spent or withdrawn.
     #[must_use]
     pub fn balance_of(account: Address) -> Vec<u8> {
         balanceOfCall { account }.abi_encode()

@@ -1,17 +1,48 @@
-//! The code that creates the implementations and the factory.
+//! The code that creates the implementations, the factory and the registry, and the code that runs.
 
-use alloy_primitives::Bytes;
-use cotrain_protocol::{classifier::Kind, trainer::Incentive};
+use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use cotrain_protocol::{
+    classifier::Kind,
+    trainer::{Incentive, domain},
+};
 
 use crate::contracts::{
-    DenseNearestCentroid, DensePerceptron, DepositRefundTake, ModelFactory, NaiveBayes, Points,
-    SparseNearestCentroid, SparsePerceptron,
+    DenseNearestCentroid, DensePerceptron, DepositRefundTake, ModelFactory, ModelRegistry,
+    NaiveBayes, Points, SparseNearestCentroid, SparsePerceptron,
 };
+
+/// Of a clone, before and after its implementation's address; arguments follow (solady's `LibClone`).
+const CLONE: ([u8; 10], [u8; 15]) = (
+    hex!("363d3d373d3d3d363d73"),
+    hex!("5af43d82803e903d91602b57fd5bf3"),
+);
+
+/// What a trainer's immutables are, in the order of their declaration (solady's `EIP712`): its own
+/// address, the chain's id, the hashes of the domain's name and version, its separator.
+const IMMUTABLES: usize = 5;
+
+/// The instruction that an immutable follows.
+const PUSH32: u8 = 0x7f;
+
+/// Which incentive mechanism an implementation of a trainer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mechanism {
+    /// That of [`Incentive::DepositRefundTake`].
+    DepositRefundTake,
+    /// That of [`Incentive::Points`].
+    Points,
+}
 
 /// Creates the factory that clones the implementations.
 #[must_use]
 pub fn factory_code() -> Bytes {
     ModelFactory::BYTECODE.clone()
+}
+
+/// Creates the registry of models.
+#[must_use]
+pub fn registry_code() -> Bytes {
+    ModelRegistry::BYTECODE.clone()
 }
 
 /// Creates the implementation of an incentive mechanism.
@@ -33,4 +64,97 @@ pub fn classifier_code(kind: Kind) -> Bytes {
         Kind::SparseNearestCentroid => SparseNearestCentroid::BYTECODE.clone(),
         Kind::DenseNearestCentroid => DenseNearestCentroid::BYTECODE.clone(),
     }
+}
+
+/// The implementation whose clone runs this code; none where it is no clone with arguments such as the
+/// factory makes.
+#[must_use]
+pub fn implementation_of(clone_runtime_code: &[u8]) -> Option<Address> {
+    let rest = clone_runtime_code.strip_prefix(&CLONE.0)?;
+    let (address, rest) = rest.split_first_chunk::<20>()?;
+    rest.starts_with(&CLONE.1).then(|| Address::from(*address))
+}
+
+/// Which of our implementations of a trainer runs this code; none where it is not one, byte for byte.
+#[must_use]
+pub fn known_trainer(runtime_code: &[u8]) -> Option<Mechanism> {
+    if is_trainer(runtime_code, &DepositRefundTake::DEPLOYED_BYTECODE) {
+        Some(Mechanism::DepositRefundTake)
+    } else if is_trainer(runtime_code, &Points::DEPLOYED_BYTECODE) {
+        Some(Mechanism::Points)
+    } else {
+        None
+    }
+}
+
+/// Which of our implementations of a classifier runs this code; none where it is not one, byte for byte.
+#[must_use]
+pub fn known_classifier(runtime_code: &[u8]) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| {
+        let ours = match kind {
+            Kind::SparsePerceptron => &SparsePerceptron::DEPLOYED_BYTECODE,
+            Kind::DensePerceptron => &DensePerceptron::DEPLOYED_BYTECODE,
+            Kind::NaiveBayes => &NaiveBayes::DEPLOYED_BYTECODE,
+            Kind::SparseNearestCentroid => &SparseNearestCentroid::DEPLOYED_BYTECODE,
+            Kind::DenseNearestCentroid => &DenseNearestCentroid::DEPLOYED_BYTECODE,
+        };
+        ours == runtime_code
+    })
+}
+
+/// Whether the code is that of the artifact, with immutables such as the constructor computes.
+///
+/// They are right wherever they belong together: code with those of another address or chain computes its
+/// domain anew, as clones do.
+fn is_trainer(code: &[u8], artifact: &[u8]) -> bool {
+    let Some([this, chain_id, name, version, separator]) = immutables(code, artifact) else {
+        return false;
+    };
+    let Ok(chain_id) = U256::from_be_bytes(chain_id.0).try_into() else {
+        return false;
+    };
+    let domain = domain(chain_id, Address::from_word(this));
+    let hash = |text: &Option<_>| text.as_deref().map(keccak256::<&str>);
+    this == Address::from_word(this).into_word()
+        && Some(name) == hash(&domain.name)
+        && Some(version) == hash(&domain.version)
+        && separator == domain.separator()
+}
+
+/// What the code has where the artifact has the numbers of the immutables (`scripts/artifacts`); none where
+/// it differs elsewhere, or one of them has two values or none.
+fn immutables(code: &[u8], artifact: &[u8]) -> Option<[B256; IMMUTABLES]> {
+    if code.len() != artifact.len() {
+        return None;
+    }
+    let mut found = [None; IMMUTABLES];
+    let mut at = 0;
+    while at < code.len() {
+        if code[at] != artifact[at] {
+            return None;
+        }
+        at += 1;
+        if artifact[at - 1] != PUSH32 {
+            continue;
+        }
+        let Some(place) = artifact.get(at..at + 32).and_then(number) else {
+            continue;
+        };
+        let value = B256::from_slice(&code[at..at + 32]);
+        if *found[place].get_or_insert(value) != value {
+            return None;
+        }
+        at += 32;
+    }
+    found
+        .into_iter()
+        .collect::<Option<Vec<_>>>()?
+        .try_into()
+        .ok()
+}
+
+/// Which immutable this is the number of, from 0. Nothing else is pushed with leading zeros.
+fn number(word: &[u8]) -> Option<usize> {
+    let number: usize = U256::from_be_slice(word).try_into().ok()?;
+    (1..=IMMUTABLES).contains(&number).then(|| number - 1)
 }

@@ -2,7 +2,7 @@
 //!
 //! Every trainer has the interface of [`DepositRefundTake`] and every classifier that of
 //! [`SparsePerceptron`] but for the getters of its own parameters, so that calls, events and
-//! errors are taken from these two and only the code from the others.
+//! errors are taken from these two, and from the others only the code and `NaiveBayes`'s getter.
 
 // Generated code: documented in the Solidity interfaces, and not written by hand.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -13,6 +13,10 @@ alloy_sol_types::sol!(
 );
 alloy_sol_types::sol!(Points, "../../contracts/artifacts/Points.json");
 alloy_sol_types::sol!(ModelFactory, "../../contracts/artifacts/ModelFactory.json");
+alloy_sol_types::sol!(
+    ModelRegistry,
+    "../../contracts/artifacts/ModelRegistry.json"
+);
 alloy_sol_types::sol!(
     SparsePerceptron,
     "../../contracts/artifacts/SparsePerceptron.json"

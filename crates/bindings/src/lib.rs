@@ -8,12 +8,23 @@ mod calls;
 mod code;
 mod contracts;
 pub mod events;
+mod model;
+mod registry;
 mod revert;
 
 pub use calls::{
     cancel_nonces, check, claim_late, close, contribute, create_model, created_model, deposit_to,
-    evaluate, learn, predict, read_labels, read_number, read_settlement, read_words, refund, relay,
-    report, state, withdraw_to, words, write,
+    evaluate, is_valid_signature, learn, predict, read_address, read_labels, read_number,
+    read_settlement, read_valid_signature, read_words, refund, relay, report, report_for, state,
+    withdraw_to, words, write,
 };
-pub use code::{classifier_code, factory_code, trainer_code};
+pub use code::{
+    Mechanism, classifier_code, factory_code, implementation_of, known_classifier, known_trainer,
+    registry_code, trainer_code,
+};
+pub use model::{Description, describe, read_description};
+pub use registry::{
+    Entry, read_registry_entries, read_registry_entry, register, registry_count, registry_entries,
+    registry_entry,
+};
 pub use revert::Revert;

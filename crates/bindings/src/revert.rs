@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{Panic, SolError, SolInterface};
 use cotrain_protocol::Rejection;
 
 use crate::contracts::{
-    DepositRefundTake::DepositRefundTakeErrors as Trainer,
+    DepositRefundTake::DepositRefundTakeErrors as Trainer, ModelRegistry::ModelNotReady,
     SparsePerceptron::SparsePerceptronErrors as Model,
 };
 
@@ -58,6 +58,11 @@ pub enum Revert {
     AlreadyInitialized,
     /// A trainer was made without the factory and never initialised.
     NotInitialized,
+    /// A registry found no contract at the trainer's address, or one whose classifier is not closed for it.
+    ModelNotReady {
+        /// The trainer.
+        trainer: Address,
+    },
     /// A call came back into a trainer that had not finished.
     Reentrancy,
     /// Solidity's own check, by its code.
@@ -74,6 +79,11 @@ impl Revert {
             .ok()
             .and_then(trainer)
             .or_else(|| Model::abi_decode(data).ok().and_then(model))
+            .or_else(|| {
+                ModelNotReady::abi_decode(data)
+                    .ok()
+                    .map(|e| Self::ModelNotReady { trainer: e.trainer })
+            })
             .or_else(|| {
                 Panic::abi_decode(data)
                     .ok()
@@ -104,6 +114,9 @@ impl fmt::Display for Revert {
             }
             Self::NotInitialized => {
                 f.write_str("the trainer was never initialised; create a model with the factory")
+            }
+            Self::ModelNotReady { trainer } => {
+                write!(f, "the model of the trainer {trainer} is not finished; write all of it and close it for that trainer")
             }
             Self::Reentrancy => f.write_str("the trainer was called again before it had finished"),
             Self::Panic(code) => write!(f, "the contract stopped at a check of its own, code {code:#x}"),

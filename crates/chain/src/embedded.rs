@@ -1,5 +1,4 @@
-use alloy_primitives::{Address, B256, Keccak256, U256};
-use cotrain_bindings::Revert;
+use alloy_primitives::{Address, B256, U256};
 use revm::{
     Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm,
     context::{
@@ -12,12 +11,14 @@ use revm::{
     primitives::{TxKind, hardfork::SpecId},
 };
 
-use crate::{Chain, ChainError, Receipt, TRANSACTION_GAS_LIMIT, Transaction};
+use crate::{
+    Chain, ChainError, FEES, Receipt, TRANSACTION_GAS_LIMIT, Transaction, digest::StateDigest,
+};
 
 type Evm = MainnetEvm<MainnetContext<EmptyDB>>;
 type EvmError = EVMError<core::convert::Infallible, InvalidTransaction>;
 
-/// How an [`Embedded`] chain begins.
+/// How a chain for a simulation begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// The first block's time, in Unix seconds.
@@ -88,8 +89,7 @@ impl Embedded {
             })
             .modify_block_chained(|block| {
                 block.timestamp = U256::from(config.start);
-                // Fees go to an address of their own, so that they can be told from everything else.
-                block.beneficiary = Address::repeat_byte(0xfe);
+                block.beneficiary = FEES;
                 block.gas_limit = rules.gas_limit();
             });
         Self {
@@ -202,23 +202,18 @@ impl Chain for Embedded {
             .filter(|(_, account)| !account.is_empty())
             .collect();
         accounts.sort_unstable_by_key(|(address, _)| **address);
-        let mut digest = Keccak256::new();
+        let mut digest = StateDigest::default();
         for (address, account) in accounts {
-            digest.update(address);
-            digest.update(account.info.balance.to_be_bytes::<32>());
-            digest.update(account.info.nonce.to_be_bytes());
-            digest.update(account.info.code_hash);
-            let mut storage: Vec<_> = account
-                .storage
-                .iter()
-                .map(|(slot, value)| (*slot, value.present_value))
-                .filter(|(_, value)| !value.is_zero())
-                .collect();
-            storage.sort_unstable();
-            for (slot, value) in storage {
-                digest.update(slot.to_be_bytes::<32>());
-                digest.update(value.to_be_bytes::<32>());
-            }
+            let storage = account.storage.iter();
+            let storage = storage.map(|(slot, value)| (*slot, value.present_value));
+            let info = &account.info;
+            digest.account(
+                *address,
+                info.balance,
+                info.nonce,
+                info.code_hash,
+                storage.collect(),
+            );
         }
         Ok(digest.finalize())
     }
@@ -266,20 +261,9 @@ fn receipt(
                 output: output.into_data(),
             })
         }
-        // A call within the transaction that runs out of gas leaves its callers the little that they
-        // held back (EIP-150), and they pass its empty reason on.
-        ExecutionResult::Revert { output, .. }
-            if output.is_empty() && gas_used > gas_limit / 10 * 9 =>
-        {
-            Err(ChainError::Halted {
-                reason: "out of gas".to_owned(),
-                gas_used,
-            })
+        ExecutionResult::Revert { output, .. } => {
+            Err(ChainError::of_revert(&output, gas_used, gas_limit))
         }
-        ExecutionResult::Revert { output, .. } => Err(ChainError::Reverted {
-            revert: Revert::decode(&output),
-            gas_used,
-        }),
         ExecutionResult::Halt { reason, .. } => Err(ChainError::Halted {
             reason: format!("{reason:?}"),
             gas_used,

@@ -1,5 +1,7 @@
 use cotrain_bindings::Revert;
 
+use crate::node::NodeError;
+
 /// Why a chain did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
@@ -33,6 +35,9 @@ pub enum ChainError {
         /// What was asked for, in Unix seconds.
         wanted: u64,
     },
+    /// The chain is on a node, and the node did not do what was asked.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// A contract answered with something that is not of its interface.
     #[error(
         "the answer of `{call}` is not what its interface says; is there a cotrain contract at that address?"
@@ -44,6 +49,22 @@ pub enum ChainError {
 }
 
 impl ChainError {
+    /// Why a transaction reverted, by what it returned, the gas it used and might have used.
+    pub(crate) fn of_revert(output: &[u8], gas_used: u64, gas_limit: u64) -> Self {
+        // A call within the transaction that runs out of gas leaves its callers the little that they
+        // held back (EIP-150), and they pass its empty reason on.
+        if output.is_empty() && gas_used > gas_limit / 10 * 9 {
+            return Self::Halted {
+                reason: "out of gas".to_owned(),
+                gas_used,
+            };
+        }
+        Self::Reverted {
+            revert: Revert::decode(output),
+            gas_used,
+        }
+    }
+
     /// The contract's own reason, where it refused.
     #[must_use]
     pub fn revert(&self) -> Option<&Revert> {

@@ -1,20 +1,33 @@
-//! A chain to run contracts on: the trait [`Chain`], and [`Embedded`], the EVM inside the process.
+//! A chain to run contracts on: the trait [`Chain`], [`Embedded`], the EVM inside the process, and [`Remote`], a node
+//! for development.
 //!
-//! Only this crate names revm. What runs here runs on a node in the same way: the embedded chain
+//! Only this crate names revm and alloy's provider. What runs here runs on a node in the same way: the embedded chain
 //! checks nonces, balances and gas as a node does, and has its own time, which moves only when told.
+//!
+//! [`node`] is the client of a node that others share, [`keys`] signs what it is sent, and [`anvil`] starts a node for
+//! development.
 
+pub mod anvil;
 mod contracts;
+mod digest;
 mod embedded;
 mod error;
+pub mod keys;
+pub mod node;
+mod remote;
 
 pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy};
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
+pub use remote::{Remote, RemoteError};
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 
 /// The most gas one transaction may use on Ethereum since Osaka (EIP-7825).
 pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
+
+/// Where fees go: an address of their own, so that they can be told from everything else.
+const FEES: Address = Address::repeat_byte(0xfe);
 
 /// What a chain does for cotrain. One transaction is one block: it is final when [`Chain::send`]
 /// returns.
@@ -22,7 +35,7 @@ pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
 /// Every failure leaves the chain as it was, but for the gas and the nonce of a transaction that
 /// was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`]).
 pub trait Chain {
-    /// The kind of chain, as shown to users: `embedded`.
+    /// The kind of chain, as shown to users: `embedded` or `anvil`.
     fn name(&self) -> &'static str;
 
     /// What signatures name the chain by (EIP-155).

@@ -3,13 +3,19 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
+
+use crate::live;
 
 const EXAMPLES: &str = "\
 Examples:
-  cotrain simulate                      the default scenario, on the data that comes with cotrain
-  cotrain simulate --seed 2 --out try2  another course of events, results in try2/
-  cotrain scenarios                     what else there is to simulate
-  cotrain simulate --help               all about simulating";
+  cotrain simulate                                    an economy of contributors, in this process
+  cotrain up                                          a chain with a model on it, to try the rest
+  cotrain predict --text 'a warm and funny film'      ask the model
+  cotrain contribute --text dull --label negative --dev 1
+                                                      teach it, with a deposit
+  cotrain status --dev 1                              what can be claimed when
+  cotrain deploy --help                               a model of your own, on any chain";
 
 const SIMULATE_EXAMPLES: &str = "\
 What it writes into the directory of results:
@@ -25,6 +31,7 @@ Examples:
   cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
   cotrain simulate my/own.toml --out results            a scenario of your own
   cotrain simulate --relay 20                           20 signed contributions a transaction
+  cotrain simulate --backend anvil                      the same results, by a node
   cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
 In summary.json and with --json, `reports` counts late claims too: all that was taken of the
@@ -40,8 +47,9 @@ RUST_LOG=debug shows on stderr what goes on inside.";
 ///
 /// Anyone trains a model by sending data to its contract, with a deposit. Those whose data the
 /// model comes to agree with get their deposit back, and a share of the deposits of the others.
-/// cotrain simulates whole economies of honest and hostile contributors, by real transactions
-/// against the contracts in an EVM inside this process. No chain, no node, no money is needed.
+/// `cotrain simulate` runs whole economies of honest and hostile contributors, by real transactions
+/// against the contracts in an EVM inside this process: no chain, no node, no money is needed. The
+/// other commands are for a chain: to host a model, ask it, teach it, and claim what is yours.
 #[derive(Debug, Parser)]
 #[command(name = "cotrain", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -53,6 +61,24 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Simulate(Simulate),
     Scenarios(Scenarios),
+    Up(Box<live::up::Up>),
+    Deploy(Box<live::deploy::Deploy>),
+    Models(live::models::Models),
+    Predict(live::predict::Predict),
+    Evaluate(live::evaluate::Evaluate),
+    Contribute(Box<live::contribute::Contribute>),
+    Deposit(live::money::Deposit),
+    Withdraw(live::money::Withdraw),
+    Refund(live::claims::Refund),
+    Report(live::claims::Report),
+    Delegate(live::delegate::Delegate),
+    Status(live::status::Status),
+    Watch(live::watch::Watch),
+    Serve(live::serve::Serve),
+    Config(live::serve::ConfigCommand),
+    Key(live::key::KeyCommand),
+    Completions(live::shell::Completions),
+    Man(live::shell::Man),
 }
 
 /// Simulate contributors who train a model on the chain
@@ -89,6 +115,14 @@ pub(crate) struct Simulate {
         allow_negative_numbers = true
     )]
     pub(crate) relay: Option<NonZeroUsize>,
+    /// The chain: embedded, anvil, or the address of an anvil that runs
+    ///
+    /// embedded is an EVM inside this process. anvil is Foundry's node: it is started, and stopped at
+    /// the end. One of your own has to be empty and to begin early enough: start it with
+    /// `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil they take
+    /// longer.
+    #[arg(long, value_name = "CHAIN", value_parser = backend, default_value = "embedded")]
+    pub(crate) backend: Backend,
     /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]
     ///
     /// Results of the same scenario, seed and --relay are replaced there; a directory with anything
@@ -101,6 +135,33 @@ pub(crate) struct Simulate {
     /// Write nothing to stderr but an error
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// What runs the contracts of a simulation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// The EVM inside this process.
+    Embedded,
+    /// A node of ours, for that time.
+    Anvil,
+    /// A node of the user's.
+    Node(Url),
+}
+
+fn backend(text: &str) -> Result<Backend, String> {
+    match text {
+        "embedded" => return Ok(Backend::Embedded),
+        "anvil" => return Ok(Backend::Anvil),
+        _ => {}
+    }
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(Backend::Node)
+        .ok_or_else(|| {
+            "embedded, anvil or the address of a node for development is wanted, such as \
+             http://127.0.0.1:8545"
+                .to_owned()
+        })
 }
 
 fn relay(text: &str) -> Result<NonZeroUsize, String> {

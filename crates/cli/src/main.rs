@@ -4,10 +4,12 @@
 //! HTML.
 
 mod args;
+mod backend;
 mod chart;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod live;
 mod output;
 mod people;
 mod report;
@@ -29,6 +31,24 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
+        Command::Key(arguments) => live::key::run(&arguments),
+        Command::Deploy(arguments) => live::deploy::run(&arguments),
+        Command::Models(arguments) => live::models::run(&arguments),
+        Command::Predict(arguments) => live::predict::run(&arguments),
+        Command::Evaluate(arguments) => live::evaluate::run(&arguments),
+        Command::Contribute(arguments) => live::contribute::run(&arguments),
+        Command::Deposit(arguments) => live::money::deposit(&arguments),
+        Command::Withdraw(arguments) => live::money::withdraw(&arguments),
+        Command::Refund(arguments) => live::claims::refund(&arguments),
+        Command::Report(arguments) => live::claims::report(&arguments),
+        Command::Delegate(arguments) => live::delegate::run(&arguments),
+        Command::Status(arguments) => live::status::run(&arguments),
+        Command::Watch(arguments) => live::watch::run(&arguments),
+        Command::Serve(arguments) => live::serve::run(&arguments),
+        Command::Config(arguments) => live::serve::config(&arguments),
+        Command::Up(arguments) => live::up::run(&arguments),
+        Command::Completions(arguments) => live::shell::completions(&arguments),
+        Command::Man(arguments) => live::shell::man(&arguments),
     };
     let Err(failure) = outcome else {
         return ExitCode::SUCCESS;

@@ -37,6 +37,15 @@ impl Narrator {
     /// Starts telling, unless `quiet`. The variable `RUST_LOG` says which logs to show; without
     /// it, warnings.
     pub(crate) fn start(quiet: bool) -> Result<Self, Failure> {
+        Self::start_with(quiet, "warn")
+    }
+
+    /// Starts telling; where `verbose`, also what the program does.
+    pub(crate) fn verbose(verbose: bool) -> Result<Self, Failure> {
+        Self::start_with(false, if verbose { "cotrain=info,warn" } else { "warn" })
+    }
+
+    fn start_with(quiet: bool, default: &str) -> Result<Self, Failure> {
         let target = if quiet {
             ProgressDrawTarget::hidden()
         } else {
@@ -53,7 +62,7 @@ impl Narrator {
                     .with_ansi(false)
                     .with_writer(move || writer.clone()),
             )
-            .with(filter(env::var("RUST_LOG").ok())?)
+            .with(filter(env::var("RUST_LOG").ok(), default)?)
             .init();
         Ok(narrator)
     }
@@ -75,11 +84,24 @@ impl Narrator {
     }
 }
 
-/// Which logs to show: those `wanted`, else warnings.
-fn filter(wanted: Option<String>) -> Result<Targets, Failure> {
+/// Logs to stderr, of a service: an object a line, or for people.
+pub(crate) fn log(json: bool) -> Result<(), Failure> {
+    let filter = filter(env::var("RUST_LOG").ok(), "info")?;
+    let layer = fmt::layer().with_ansi(false).with_writer(io::stderr);
+    let registry = tracing_subscriber::registry();
+    if json {
+        registry.with(layer.json()).with(filter).init();
+    } else {
+        registry.with(layer).with(filter).init();
+    }
+    Ok(())
+}
+
+/// Which logs to show: those `wanted`, else those of the `default`.
+fn filter(wanted: Option<String>, default: &str) -> Result<Targets, Failure> {
     let wanted = wanted
         .filter(|wanted| !wanted.is_empty())
-        .unwrap_or_else(|| "warn".to_owned());
+        .unwrap_or_else(|| default.to_owned());
     wanted.parse().map_err(|_| {
         Failure::Mistake(anyhow!(
             "RUST_LOG is `{wanted}`; a level from `error` to `trace` is wanted, \

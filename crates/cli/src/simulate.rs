@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cotrain_simulator::{Options, SimulateError, run::Run, scenario::Scenario, simulate, tables};
+use cotrain_simulator::{Options, run::Run, scenario::Scenario, tables};
 
 use crate::{
-    args,
+    args, backend,
     failure::Failure,
     output::{self, Narrator},
     people, report,
@@ -42,9 +42,11 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         relay: arguments.relay,
     };
     let bar = narrator.bar();
-    let run = simulate(&scenario, &options, &mut |progress| bar.show(progress));
+    let run = backend::simulate(&arguments.backend, &scenario, &options, &mut |progress| {
+        bar.show(progress);
+    });
     bar.finish();
-    let run = run.map_err(classify)?;
+    let run = run?;
     tracing::debug!(digest = run.digest, wall = ?run.wall, "simulated");
 
     let files = files(&run, &command(arguments))?;
@@ -55,14 +57,6 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         narrator.say(format_args!("wrote {}", out.join(name).display()));
     }
     show(&run, arguments.json)
-}
-
-fn classify(error: SimulateError) -> Failure {
-    if error.is_users_mistake() {
-        Failure::Mistake(error.into())
-    } else {
-        Failure::Fault(error.into())
-    }
 }
 
 /// The files of a run, each with its name in [`results::FILES`].
@@ -88,7 +82,7 @@ fn show(run: &Run, json: bool) -> Result<(), Failure> {
     output::print(&people::text(run, people::Style::of_stdout()))
 }
 
-/// The command that gives the same results again.
+/// The command that gives the same results again. They are the same on every chain.
 fn command(arguments: &args::Simulate) -> String {
     let data = arguments
         .data
@@ -126,6 +120,7 @@ mod tests {
             seed: 5,
             data: Some(PathBuf::from("/data/imdb")),
             relay: NonZeroUsize::new(100),
+            backend: args::Backend::Anvil,
             out: Some(PathBuf::from("elsewhere")),
             json: true,
             quiet: true,

@@ -106,16 +106,35 @@ fn help_teaches() {
     Train machine-learning models on an EVM chain, with money at stake.
 
     Anyone trains a model by sending data to its contract, with a deposit. Those whose data the model
-    comes to agree with get their deposit back, and a share of the deposits of the others. cotrain
-    simulates whole economies of honest and hostile contributors, by real transactions against the
-    contracts in an EVM inside this process. No chain, no node, no money is needed.
+    comes to agree with get their deposit back, and a share of the deposits of the others. `cotrain
+    simulate` runs whole economies of honest and hostile contributors, by real transactions against the
+    contracts in an EVM inside this process: no chain, no node, no money is needed. The other commands
+    are for a chain: to host a model, ask it, teach it, and claim what is yours.
 
     Usage: cotrain <COMMAND>
 
     Commands:
-      simulate   Simulate contributors who train a model on the chain
-      scenarios  List the scenarios that come with cotrain
-      help       Print this message or the help of the given subcommand(s)
+      simulate     Simulate contributors who train a model on the chain
+      scenarios    List the scenarios that come with cotrain
+      up           Start a development chain with a model on it and a coordinator, to try everything
+      deploy       Train an initial model and put it on the chain
+      models       List the models of a registry
+      predict      Predict the class of a text, a row of numbers or a sample, free
+      evaluate     Measure a model on labelled data, free
+      contribute   Teach a model: send labelled samples, with a deposit for each
+      deposit      Prepay: money that a model's contract keeps for your signed contributions
+      withdraw     Withdraw prepaid or refunded money from a model's contract
+      refund       Get deposits back, of your contributions that the model agrees with
+      report       Take shares of others' deposits, whose contributions the model disagrees with
+      delegate     Let a coordinator claim for you: push your refunds, and report what deserves it
+      status       Show an account's contributions: what can be claimed when, what may be earned or lost
+      watch        Show contributions and claims of a model as they come
+      serve        Serve models over HTTP: follow them, relay what contributors sign, claim for them
+      config       Check a coordinator's configuration, and show what holds and where it comes from
+      key          Make a key, or show whose it is
+      completions  Print what a shell needs to complete commands
+      man          Write the manual pages into a directory
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help
@@ -125,11 +144,19 @@ fn help_teaches() {
               Print version
 
     Examples:
-      cotrain simulate                      the default scenario, on the data that comes with cotrain
-      cotrain simulate --seed 2 --out try2  another course of events, results in try2/
-      cotrain scenarios                     what else there is to simulate
-      cotrain simulate --help               all about simulating
+      cotrain simulate                                    an economy of contributors, in this process
+      cotrain up                                          a chain with a model on it, to try the rest
+      cotrain predict --text 'a warm and funny film'      ask the model
+      cotrain contribute --text dull --label negative --dev 1
+                                                          teach it, with a deposit
+      cotrain status --dev 1                              what can be claimed when
+      cotrain deploy --help                               a model of your own, on any chain
     ");
+}
+
+#[test]
+fn the_help_of_simulate_teaches() {
+    let folder = Folder::new();
     insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
     Simulate contributors who train a model on the chain
 
@@ -161,6 +188,16 @@ fn help_teaches() {
               of them as fit into a transaction. Each agent makes all claims of its turn together.
               Without this, each contribution and each claim is a transaction of its own.
 
+          --backend <CHAIN>
+              The chain: embedded, anvil, or the address of an anvil that runs
+              
+              embedded is an EVM inside this process. anvil is Foundry's node: it is started, and
+              stopped at the end. One of your own has to be empty and to begin early enough: start it
+              with `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil
+              they take longer.
+              
+              [default: embedded]
+
           --out <DIR>
               Where to put the results [default: runs/SCENARIO-SEED, with --relay
               runs/SCENARIO-SEED-relay-N]
@@ -190,6 +227,7 @@ fn help_teaches() {
       cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
       cotrain simulate my/own.toml --out results            a scenario of your own
       cotrain simulate --relay 20                           20 signed contributions a transaction
+      cotrain simulate --backend anvil                      the same results, by a node
       cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
     In summary.json and with --json, `reports` counts late claims too: all that was taken of the
@@ -211,14 +249,16 @@ fn help_teaches() {
                   movie-reviews]
 
     Options:
-          --seed <N>    The seed of everything random [default: 1]
-          --data <DIR>  Where the scenario's data files are [default: where the scenario says]
-          --relay <N>   Relay N signed contributions in one transaction, and show the gas saved
-          --out <DIR>   Where to put the results [default: runs/SCENARIO-SEED, with --relay
-                        runs/SCENARIO-SEED-relay-N]
-          --json        Print one JSON object to stdout instead of the summary for people
-          --quiet       Write nothing to stderr but an error
-      -h, --help        Print help (see more with '--help')
+          --seed <N>         The seed of everything random [default: 1]
+          --data <DIR>       Where the scenario's data files are [default: where the scenario says]
+          --relay <N>        Relay N signed contributions in one transaction, and show the gas saved
+          --backend <CHAIN>  The chain: embedded, anvil, or the address of an anvil that runs [default:
+                             embedded]
+          --out <DIR>        Where to put the results [default: runs/SCENARIO-SEED, with --relay
+                             runs/SCENARIO-SEED-relay-N]
+          --json             Print one JSON object to stdout instead of the summary for people
+          --quiet            Write nothing to stderr but an error
+      -h, --help             Print help (see more with '--help')
     ");
 }
 
@@ -283,6 +323,13 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
 
     For more information, try '--help'.
     ");
+    let backend = |chain| said(&["simulate", "tiny.toml", "--backend", chain]);
+    insta::assert_snapshot!(backend("geth"), @r"
+    error: invalid value 'geth' for '--backend <CHAIN>': embedded, anvil or the address of a node for development is wanted, such as http://127.0.0.1:8545
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(backend("http://127.0.0.1:9"), @"error: eth_chainId: the node at http://127.0.0.1:9 cannot be reached: Connection refused (os error 111); does it run, and is the address right?");
     assert!(said(&["simulate", "broken.toml"]).contains("broken.toml"));
     assert!(said(&["simulate", "tiny.toml", "--data", "nowhere"]).contains("nowhere"));
     assert!(said(&["simulate", "tiny.toml", "--out", "tiny.toml"]).contains("tiny.toml"));
@@ -412,6 +459,71 @@ fn the_same_seed_gives_the_same_files() {
         .run(&["simulate", "tiny.toml", "--seed", "2", "--out", "third"])
         .success();
     assert!(folder.read("first/events.csv") != folder.read("third/events.csv"));
+}
+
+#[test]
+fn a_node_gives_the_same_results() {
+    let folder = Folder::new();
+    let run = |arguments: &[&str]| {
+        let arguments = [&["simulate", "tiny.toml"], arguments].concat();
+        let mut command = folder.command(&arguments);
+        Outcome::of(command.env("COTRAIN_ANVIL", anvil())).success()
+    };
+    run(&["--out", "embedded"]);
+    assert!(run(&["--out", "node", "--backend", "anvil"]).contains("anvil chain"));
+    for file in names(&folder.path("embedded")) {
+        // These tell the chain's name and the wall time.
+        if !["report.html", "summary.json"].contains(&&*file) {
+            let of = |out: &str| folder.read(&format!("{out}/{file}"));
+            assert!(of("embedded") == of("node"), "{file} differs");
+        }
+    }
+    let digest = |out: &str| {
+        let summary = folder.read(&format!("{out}/summary.json"));
+        serde_json::from_slice::<Value>(&summary).expect("JSON")["digest"].clone()
+    };
+    assert_eq!(digest("embedded"), digest("node"));
+}
+
+/// Where anvil is: the tests' folders are not below ours.
+fn anvil() -> PathBuf {
+    cotrain_chain::anvil::Anvil::find().unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_no_node_behind() {
+    use std::{os::unix::fs::PermissionsExt, thread::sleep, time::Duration};
+
+    let folder = Folder::new();
+    // Tells under which numbers it runs.
+    let script = format!(
+        "#!/bin/sh\necho $$ >>{}\nexec {} \"$@\"\n",
+        folder.path("numbers").display(),
+        anvil().display()
+    );
+    folder.put("anvil", &script);
+    fs::set_permissions(folder.path("anvil"), fs::Permissions::from_mode(0o700)).expect("set");
+    let mut command = folder.command(&["simulate", "--backend", "anvil", "--quiet"]);
+    command.env("COTRAIN_ANVIL", folder.path("anvil"));
+    let mut running = command.spawn().expect("the program starts");
+    let numbers = || fs::read_to_string(folder.path("numbers")).unwrap_or_default();
+    // One anvil is forked by another.
+    while numbers().lines().count() < 2 {
+        sleep(Duration::from_millis(10));
+    }
+    sleep(Duration::from_millis(300));
+    let kill = Command::new("kill")
+        .args(["-INT", &running.id().to_string()])
+        .status();
+    assert!(kill.expect("kill").success());
+    assert_eq!(running.wait().expect("ended").code(), Some(130));
+    for number in numbers().lines() {
+        assert!(
+            !Path::new("/proc").join(number).exists(),
+            "{number} is left"
+        );
+    }
 }
 
 #[test]

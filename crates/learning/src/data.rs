@@ -21,6 +21,9 @@ use classes::Classes;
 use part::Inputs;
 use table::TableSpec;
 
+/// The share of data without test data of its own that is set aside to measure on, where nobody says another.
+pub const TEST_SHARE: f64 = 0.2;
+
 /// Numbers in data must lie within `-MAX_NUMBER..=MAX_NUMBER`, so that their squares and sums stay
 /// finite.
 pub(crate) const MAX_NUMBER: f64 = 1e100;
@@ -31,7 +34,7 @@ pub(crate) fn in_bounds(value: f64) -> bool {
 }
 
 /// The highest index in libsvm data.
-const MAX_INDEX: u32 = 1 << 24;
+pub(crate) const MAX_INDEX: u32 = 1 << 24;
 
 /// The most classes that a model can have.
 pub(crate) const MAX_CLASSES: usize = 256;
@@ -125,6 +128,41 @@ pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, Data
         Some(test) => join(train, test),
         None => split(train, test_share, seed),
     }
+}
+
+/// Reads further examples for a model whose `classes` are known, in the order of the file; test data
+/// that `source` has of its own is not looked at.
+///
+/// # Errors
+/// Where the file cannot be read, a line is malformed, there is no example, or one has another class.
+pub fn load_more(source: &Source, classes: &[String]) -> Result<Part, DataError> {
+    let raw = match source {
+        Source::MovieReviews => reviews::read()?,
+        Source::Table {
+            format,
+            train,
+            label,
+            text,
+            ..
+        } => {
+            let spec = TableSpec {
+                format: *format,
+                label,
+                text: text.as_deref(),
+            };
+            table::parse(train, &file::read(train)?, &spec)?
+        }
+        Source::Libsvm { train, .. } => libsvm::parse(train, &file::read(train)?)?,
+    };
+    if raw.labels.is_empty() {
+        return Err(DataError::TooFew {
+            path: raw.path,
+            examples: 0,
+            wanted: 1,
+        });
+    }
+    let numbers = classes::known(&raw, classes)?;
+    Ok(Part::new(raw, numbers))
 }
 
 /// One file as read: labels are still strings.

@@ -5,11 +5,12 @@ mod error;
 mod names;
 mod samples;
 mod scaling;
+mod spec;
 mod text;
 
 use cotrain_protocol::classifier::Kind;
 
-pub use encoder::Encoder;
+pub use encoder::{Encoder, Sort};
 pub use error::EncodeError;
 pub use samples::Samples;
 

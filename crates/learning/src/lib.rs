@@ -13,4 +13,5 @@ pub mod data;
 pub mod encode;
 pub mod train;
 
+pub use encode::Encoder;
 pub use train::{accuracy, correct};

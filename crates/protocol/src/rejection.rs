@@ -90,14 +90,17 @@ pub enum Rejection {
     #[error("{to} refused a payment of {amount} wei")]
     PaymentFailed { to: Address, amount: u128 },
     /// A balance that would reach 2^96 wei.
-    #[error("the balance of {account} cannot hold as much; withdraw some of it first")]
+    #[error("the balance of {account} would reach 2^96 wei; withdraw some of it first")]
     BalanceOverflow { account: Address },
     /// A withdrawal, or a signed batch with its fee, that the balance does not cover.
     #[error("the balance is {balance} wei; this needs {required}, so deposit more first")]
     BalanceTooLow { required: u128, balance: u128 },
 
-    /// A signed batch that comes too late.
-    #[error("it is {now}; this batch was to be relayed until {deadline}, so sign it anew")]
+    /// A signed batch or a delegation that comes too late.
+    #[error(
+        "it is {now}; this was signed to be sent until {deadline} (Unix seconds), so have it signed anew \
+         with a later time"
+    )]
     Expired { deadline: u64, now: u64 },
     /// A signed batch whose nonce is used, cancelled, or 64 or more below the highest used one.
     #[error("nonce {nonce} of {author} can no longer be used; sign the batch with the next one")]
@@ -108,8 +111,12 @@ pub enum Rejection {
          or with fewer others"
     )]
     PriceTooHigh { price: u128, max_deposit: u128 },
-    /// A signed batch that its author has not signed.
-    #[error("{author} has not signed this batch for this trainer on this chain")]
+    /// A signed batch that its author has not signed, or a delegation that is not signed by its reporter, or for
+    /// another keeper.
+    #[error(
+        "{author} has not signed this for this trainer on this chain; have exactly what is sent signed, and \
+         let who it names send it"
+    )]
     InvalidSignature { author: Address },
     /// A classifier that fails without saying why. The rules alone never reject with this: only a
     /// chain knows.
@@ -126,19 +133,21 @@ pub enum Rejection {
     )]
     UnknownContribution { batch: u64 },
     /// A claim on a contribution that has been settled completely.
-    #[error("nothing is left of contribution {position}")]
+    #[error(
+        "nothing is left of the deposit of contribution {position}; leave it out of the claims"
+    )]
     NothingLeft { position: u64 },
     /// An author reports their own contribution.
     #[error("{author} cannot report their own contribution; ask for a refund instead")]
     OwnContribution { author: Address },
     /// A claim before its time.
-    #[error("it is {now}; this can be claimed from {earliest} on")]
+    #[error("it is {now}; claim this from {earliest} on (Unix seconds)")]
     TooEarly { now: u64, earliest: u64 },
     /// A reporter without a good contribution.
     #[error("{caller} has no good contribution; have one refunded first")]
     NoGoodContribution { caller: Address },
     /// A second report by the same reporter.
-    #[error("{caller} has reported contribution {position} before")]
+    #[error("{caller} has reported contribution {position} before; leave it out of the claims")]
     AlreadyReported { position: u64, caller: Address },
     /// A refund of what the model does not agree with.
     #[error("the model predicts {predicted}, not {label}; a refund needs it to agree")]

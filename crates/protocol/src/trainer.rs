@@ -2,6 +2,8 @@
 
 mod account;
 mod claim;
+mod delegation;
+mod fact;
 mod incentive;
 mod relay;
 mod settlement;
@@ -22,6 +24,8 @@ use crate::{
 
 pub use self::{
     claim::Settled,
+    delegation::Delegation,
+    fact::{Added, Contradiction, Fact},
     incentive::{Incentive, Waits},
     relay::{Accepted, Relayed},
     settlement::{Settlement, Status},
@@ -213,7 +217,7 @@ impl Trainer {
         self.address
     }
 
-    /// What the authors of signed batches sign besides them.
+    /// What authors and reporters sign besides their batches and delegations.
     #[must_use]
     pub fn domain(&self) -> Eip712Domain {
         domain(self.chain_id, self.address)
@@ -272,7 +276,7 @@ impl Trainer {
         self.total_good
     }
 
-    /// What an address has prepaid or been refunded, and not spent or withdrawn, in wei.
+    /// What an address has prepaid or got by others' refunds and reports, and not spent or withdrawn, in wei.
     #[must_use]
     pub fn balance(&self, account: Address) -> u128 {
         self.account(account).balance
@@ -289,6 +293,12 @@ impl Trainer {
     #[must_use]
     pub fn nonce_used(&self, account: Address, nonce: u64) -> bool {
         self.account(account).nonces.is_used(nonce)
+    }
+
+    /// The nonce after the highest one that is used; 0 where none is.
+    #[must_use]
+    pub fn next_nonce(&self, account: Address) -> u64 {
+        self.account(account).nonces.next()
     }
 
     /// The root of a batch; zero where no batch begins at this position.

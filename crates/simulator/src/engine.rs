@@ -6,7 +6,7 @@ use std::{
     cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBuf, thread, time::Instant,
 };
 
-use cotrain_chain::{Config, Embedded};
+use cotrain_chain::{Chain, Config, Embedded};
 use cotrain_learning::accuracy;
 
 use self::relaying::Relayer;
@@ -49,6 +49,15 @@ pub struct Progress {
     pub accuracy: f64,
 }
 
+/// How the chain begins that `scenario` runs on.
+#[must_use]
+pub fn beginning(scenario: &Scenario) -> Config {
+    Config {
+        start: START,
+        gas_price: scenario.gas_price,
+    }
+}
+
 /// Runs `scenario` on the embedded chain. The same scenario, data and seed give the same run on
 /// every machine but for its wall time. `progress` is called now and then.
 ///
@@ -60,6 +69,21 @@ pub fn simulate(
     options: &Options,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Run, SimulateError> {
+    let chain = Embedded::new(beginning(scenario));
+    simulate_on(chain, scenario, options, progress)
+}
+
+/// The same on another chain, which is empty and begins as [`beginning`] says. The run is the same but for
+/// its wall time and the name of the chain.
+///
+/// # Errors
+/// As [`simulate`], and where the chain fails.
+pub fn simulate_on<C: Chain>(
+    chain: C,
+    scenario: &Scenario,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Run, SimulateError> {
     let started = Instant::now();
     let data = Prepared::load(scenario, options.seed, options.data_dir.as_deref())?;
     // The baseline needs nothing of the run and the run nothing of it: they go side by side.
@@ -67,10 +91,6 @@ pub fn simulate(
         let baseline = scope.spawn(|| data.train(scenario, data.train.len(), options.seed));
         let initial = data.train(scenario, data.initial, options.seed)?;
         let initial_float = initial.report.accuracy_float;
-        let chain = Embedded::new(Config {
-            start: START,
-            gas_price: scenario.gas_price,
-        });
         let economy = Economy::found(chain, scenario, initial.classifier)?;
         let workers = scenario
             .agents
@@ -92,10 +112,10 @@ pub fn simulate(
     })
 }
 
-struct Engine<'a> {
+struct Engine<'a, C> {
     scenario: &'a Scenario,
     data: &'a Prepared,
-    economy: Economy<Embedded>,
+    economy: Economy<C>,
     workers: Vec<Worker>,
     outcomes: Vec<AgentOutcome>,
     /// Turns to come: the earliest first, at the same second the agent first in the scenario.
@@ -116,11 +136,11 @@ struct Engine<'a> {
     gas: Gas,
 }
 
-impl<'a> Engine<'a> {
+impl<'a, C: Chain> Engine<'a, C> {
     fn new(
         scenario: &'a Scenario,
         data: &'a Prepared,
-        mut economy: Economy<Embedded>,
+        mut economy: Economy<C>,
         mut workers: Vec<Worker>,
         relay: Option<NonZeroUsize>,
     ) -> Result<Self, SimulateError> {

@@ -14,5 +14,5 @@ pub mod run;
 pub mod scenario;
 pub mod tables;
 
-pub use engine::{Options, Progress, simulate};
+pub use engine::{Options, Progress, beginning, simulate, simulate_on};
 pub use error::SimulateError;

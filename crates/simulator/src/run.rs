@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The outcome of one run of a scenario. Everything but [`Run::wall`] is a function of the
-/// scenario, its data and the seed.
+/// The outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a function
+/// of the scenario, its data and the seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// The scenario's name.
@@ -14,7 +14,7 @@ pub struct Run {
     pub description: String,
     /// The seed of everything random.
     pub seed: u64,
-    /// The chain it ran on: `embedded`.
+    /// The chain it ran on: `embedded` or `anvil`.
     pub backend: &'static str,
     /// The learner, such as `sparse perceptron`.
     pub model: String,

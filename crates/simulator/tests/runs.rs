@@ -105,7 +105,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "13374c9a2ef7f660bb98467dc9f342991c77e25eb20875c067fda73be95085c0"
+        "36cd87a56429b44afd2753ba19fd734d04e6b8e08679e30da916dc1bea81b279"
     );
 }
 
@@ -222,7 +222,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "ae18f5a9b62a11e250a1c53ea41727db1e2099f453429b910304172c9958dd3d"
+        "983cc033ab35f120d611f0feeb28489e10690f86a93721adc82a761ac9e900a2"
     );
 }
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::{DataError, MAX_CLASSES, Raw};
@@ -73,4 +73,23 @@ impl Classes {
             Self::Names(names) => names.len(),
         }
     }
+}
+
+/// The class number of each example of `raw`, of a model whose classes are these, in any order.
+pub(super) fn known(raw: &Raw, classes: &[String]) -> Result<Vec<u16>, DataError> {
+    let numbers: HashMap<&str, u16> = classes.iter().map(String::as_str).zip(0..).collect();
+    let number = |(label, line): (&String, &u64)| {
+        let canonical = label.parse::<i64>().ok().map(|integer| integer.to_string());
+        numbers
+            .get(label.as_str())
+            .or_else(|| numbers.get(canonical?.as_str()))
+            .copied()
+            .ok_or_else(|| DataError::NotAClass {
+                path: raw.path.clone(),
+                line: *line,
+                class: label.clone(),
+                classes: classes.join(", "),
+            })
+    };
+    raw.labels.iter().zip(&raw.lines).map(number).collect()
 }

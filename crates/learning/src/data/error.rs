@@ -131,6 +131,18 @@ pub enum DataError {
         /// The classes of the training data, separated by commas.
         classes: String,
     },
+    /// Further data has a class that the model lacks.
+    #[error("line {line} of `{}` has the class `{class}`, which the model does not have; its classes are {classes}", path.display())]
+    NotAClass {
+        /// The file.
+        path: PathBuf,
+        /// The line in it, from 1.
+        line: u64,
+        /// The unknown class.
+        class: String,
+        /// The classes of the model, separated by commas.
+        classes: String,
+    },
     /// The share of test data is not a share.
     #[error("the share of test data is {value}, a number above 0 and below 1 is wanted")]
     TestShare {

@@ -1,18 +1,35 @@
 use cotrain_protocol::classifier::Kind;
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
+use serde::{Deserialize, Serialize};
 
 use super::names::{Lookup, Names};
 use super::scaling::Scaling;
+use super::spec::{Parts, Spec, SpecError};
 use super::{EncodeError, Layout};
 use crate::data::{Dataset, Example, in_bounds};
 
 /// Encodes examples as the training data was encoded.
-#[derive(Clone, Debug)]
+///
+/// What is written by serde and read again encodes everything to the same bytes, where the format
+/// keeps numbers to the bit. On reading, everything is checked that learning guarantees.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Spec", into = "Spec")]
 pub struct Encoder {
     names: Names,
     lookup: Lookup,
     kind: Kind,
     form: Form,
+}
+
+/// What sort of example an encoder takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// [`Example::Text`].
+    Text,
+    /// [`Example::Numbers`].
+    Numbers,
+    /// [`Example::Indexed`].
+    Indexed,
 }
 
 /// The encoding, with what it takes beside the features.
@@ -21,6 +38,40 @@ enum Form {
     Sparse,
     Dense16(Scaling),
     Dense32(Scaling),
+}
+
+impl From<Encoder> for Spec {
+    fn from(encoder: Encoder) -> Self {
+        let scaling = match &encoder.form {
+            Form::Sparse => None,
+            Form::Dense16(scaling) | Form::Dense32(scaling) => Some(scaling),
+        };
+        Self::new(encoder.kind, &encoder.names, scaling)
+    }
+}
+
+impl TryFrom<Spec> for Encoder {
+    type Error = SpecError;
+
+    fn try_from(spec: Spec) -> Result<Self, SpecError> {
+        let Parts {
+            kind,
+            names,
+            scaling,
+        } = spec.check()?;
+        let form = match (kind.encoding(), scaling) {
+            (Encoding::Dense16, Some(scaling)) => Form::Dense16(scaling),
+            (Encoding::Dense32, Some(scaling)) => Form::Dense32(scaling),
+            // The others have no scaling, as has been checked.
+            _ => Form::Sparse,
+        };
+        Ok(Self {
+            lookup: Lookup::new(&names),
+            names,
+            kind,
+            form,
+        })
+    }
 }
 
 impl Encoder {
@@ -57,6 +108,28 @@ impl Encoder {
             kind,
             form,
         })
+    }
+
+    /// The classifiers that the samples are for.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// How many features there are.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.names.len()
+    }
+
+    /// What sort of example it takes.
+    #[must_use]
+    pub fn takes(&self) -> Sort {
+        match self.names {
+            Names::Words(_) => Sort::Text,
+            Names::Columns(_) => Sort::Numbers,
+            Names::Indices(_) => Sort::Indexed,
+        }
     }
 
     /// What a feature is: a word, the name of a column, or an index from 1.
@@ -145,7 +218,7 @@ fn is_one(value: f64) -> bool {
 }
 
 /// How many features the contracts of a kind can have (`docs/spec.md`).
-fn most_features(kind: Kind) -> usize {
+pub(super) fn most_features(kind: Kind) -> usize {
     match kind.encoding() {
         Encoding::Sparse => 65_536,
         Encoding::Dense16 | Encoding::Dense32 => 4_096,

@@ -8,9 +8,9 @@ use crate::data::Part;
 #[derive(Clone, Debug)]
 pub(super) struct Scaling {
     /// A feature's mean over the training part.
-    mean: Array1<f64>,
+    pub(super) mean: Array1<f64>,
     /// A feature's standard deviation there (of the population), 1 where that is 0.
-    deviation: Array1<f64>,
+    pub(super) deviation: Array1<f64>,
 }
 
 impl Scaling {

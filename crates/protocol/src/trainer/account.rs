@@ -58,6 +58,15 @@ impl Nonces {
         }
     }
 
+    /// The one after the highest used one.
+    pub(super) fn next(self) -> u64 {
+        if self == Self::default() {
+            0
+        } else {
+            self.highest + 1
+        }
+    }
+
     /// Uses a nonce.
     pub(super) fn use_up(&mut self, nonce: u64) {
         self.advance(nonce);

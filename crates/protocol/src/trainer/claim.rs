@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 
-use super::{Status, Trainer};
+use super::{Delegation, Status, Trainer};
 use crate::{
     Rejection,
     record::{Claims, Contribution},
@@ -14,7 +14,7 @@ pub struct Settled {
     /// What is paid to the caller, in wei.
     pub paid: u128,
     /// The positions of the contributions that were settled, and what of each was paid to the caller
-    /// or added to the author's balance, in wei.
+    /// or added to the balance of the author or the reporter, in wei.
     pub settled: Vec<(u64, u128)>,
     /// The positions of the contributions that were skipped, and why.
     pub skipped: Vec<(u64, Rejection)>,
@@ -89,28 +89,48 @@ impl Trainer {
         now: u64,
         claims: &[Claims],
     ) -> Result<Settled, Rejection> {
-        let mut all = Settled::default();
-        for (contribution, predicted) in self.predicted(claims)? {
-            let position = contribution.position;
-            let report = self.can_report(caller, now, contribution, predicted);
-            if let Ok(share) = report {
-                let settlement = self.settlements.entry(position).or_default();
-                if settlement.first_reporter.is_none() {
-                    settlement.first_reporter = Some(caller);
-                } else {
-                    self.later_reporters.insert((position, caller));
-                }
-                settlement.taken += share;
-                settlement.status = if settlement.taken == contribution.deposit {
-                    Status::Closed
-                } else {
-                    Status::Reported
-                };
-                all.paid += share;
-            }
-            all.push(position, report);
-        }
+        let all = self.take_shares(caller, now, claims)?;
         self.pay(all)
+    }
+
+    /// Adds a reporter's share of contributions whose label the model does not predict to their balance, where
+    /// they have signed that the keeper, who calls, may do that. Nothing is paid to the keeper.
+    ///
+    /// A contribution is skipped, and stays as it is, for an error of [`can_report`](Self::can_report) of the
+    /// reporter.
+    ///
+    /// Nobody has code here, as for [`relay`](Self::relay).
+    ///
+    /// # Errors
+    /// [`Rejection::Expired`]; [`Rejection::InvalidSignature`] of the reporter, also where the keeper is another
+    /// one than the delegation's; those of [`refund`](Self::refund); [`Rejection::BalanceOverflow`] of the
+    /// reporter. Nothing has changed then.
+    pub fn report_for(
+        &mut self,
+        keeper: Address,
+        now: u64,
+        delegation: &Delegation,
+        claims: &[Claims],
+    ) -> Result<Settled, Rejection> {
+        let &Delegation {
+            reporter,
+            until: deadline,
+            ..
+        } = delegation;
+        if now > deadline {
+            return Err(Rejection::Expired { deadline, now });
+        }
+        if delegation.keeper != keeper || delegation.signer(&self.domain()) != Some(reporter) {
+            return Err(Rejection::InvalidSignature { author: reporter });
+        }
+        // For the one way in which the whole fails, and which only the end shows.
+        let before = (self.settlements.clone(), self.later_reporters.clone());
+        let all = self.take_shares(reporter, now, claims)?;
+        if let Err(overflow) = self.credit(reporter, all.paid) {
+            (self.settlements, self.later_reporters) = before;
+            return Err(overflow);
+        }
+        Ok(Settled { paid: 0, ..all })
     }
 
     /// Gives the caller all that is left of contributions that nobody else has settled for long.
@@ -239,6 +259,37 @@ impl Trainer {
         };
         check_time(now, contribution.time, wait)?;
         Ok(left)
+    }
+
+    /// Takes a reporter's shares of the deposits, unless none is theirs to take.
+    fn take_shares(
+        &mut self,
+        reporter: Address,
+        now: u64,
+        claims: &[Claims],
+    ) -> Result<Settled, Rejection> {
+        let mut all = Settled::default();
+        for (contribution, predicted) in self.predicted(claims)? {
+            let position = contribution.position;
+            let report = self.can_report(reporter, now, contribution, predicted);
+            if let Ok(share) = report {
+                let settlement = self.settlements.entry(position).or_default();
+                if settlement.first_reporter.is_none() {
+                    settlement.first_reporter = Some(reporter);
+                } else {
+                    self.later_reporters.insert((position, reporter));
+                }
+                settlement.taken += share;
+                settlement.status = if settlement.taken == contribution.deposit {
+                    Status::Closed
+                } else {
+                    Status::Reported
+                };
+                all.paid += share;
+            }
+            all.push(position, report);
+        }
+        all.unless_all_skipped()
     }
 
     /// All contributions of the claims, which are recorded, with the labels that the model predicts.

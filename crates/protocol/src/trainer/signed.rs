@@ -78,17 +78,20 @@ impl SignedBatch {
     /// As for `ecrecover`, `s` may be in either half of its range.
     #[must_use]
     pub fn signer(&self, domain: &Eip712Domain) -> Option<Address> {
-        let signature = match self.signature.as_slice() {
-            [r_s @ .., v @ (27 | 28)] if r_s.len() == 64 => {
-                Signature::from_bytes_and_parity(r_s, *v == 28)
-            }
-            r_vs if r_vs.len() == 64 => Signature::from_erc2098(r_vs),
-            _ => return None,
-        };
-        signature
-            .recover_address_from_prehash(&self.signing_hash(domain))
-            .ok()
+        recover(&self.signature, self.signing_hash(domain))
     }
+}
+
+/// Whose key a signature of a hash is from, 65 bytes `r s v` or 64 of ERC-2098; none where it is nobody's.
+pub(super) fn recover(signature: &[u8], hash: B256) -> Option<Address> {
+    let signature = match signature {
+        [r_s @ .., v @ (27 | 28)] if r_s.len() == 64 => {
+            Signature::from_bytes_and_parity(r_s, *v == 28)
+        }
+        r_vs if r_vs.len() == 64 => Signature::from_erc2098(r_vs),
+        _ => return None,
+    };
+    signature.recover_address_from_prehash(&hash).ok()
 }
 
 /// What binds signatures to one trainer, on one chain.

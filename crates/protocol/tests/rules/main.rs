@@ -4,6 +4,7 @@ mod accounts;
 mod centroids;
 mod claiming;
 mod contributing;
+mod delegating;
 mod economy;
 mod naive_bayes;
 mod parameters;

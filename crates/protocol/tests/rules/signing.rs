@@ -1,7 +1,7 @@
 //! What authors sign: the hash and the signature, and people with keys.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use cotrain_protocol::trainer::{SignedBatch, domain};
+use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use k256::ecdsa::SigningKey;
 
 use crate::support::address;
@@ -31,6 +31,20 @@ impl Signer {
         let mut bytes = signature.to_bytes().to_vec();
         bytes.push(27 + u8::from(id.is_y_odd()));
         bytes
+    }
+
+    /// The delegation with this signature.
+    pub(crate) fn delegate(
+        &self,
+        chain_id: u64,
+        trainer: Address,
+        delegation: &Delegation,
+    ) -> Delegation {
+        let hash = delegation.signing_hash(&domain(chain_id, trainer));
+        Delegation {
+            signature: self.sign_hash(hash),
+            ..delegation.clone()
+        }
     }
 
     /// The batch with this signature.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use alloy_primitives::Address;
-use cotrain_chain::{Embedded, TRANSACTION_GAS_LIMIT};
+use cotrain_chain::{Chain, TRANSACTION_GAS_LIMIT};
 use cotrain_protocol::trainer::SignedBatch;
 
 use super::{Engine, START};
@@ -64,7 +64,7 @@ impl Relayer {
     }
 
     /// Wei that what waits of an agent's would cost now, were all that waits relayed.
-    pub(super) fn committed(&self, agent: usize, economy: &Economy<Embedded>) -> u128 {
+    pub(super) fn committed<C: Chain>(&self, agent: usize, economy: &Economy<C>) -> u128 {
         let price = economy.price(self.queue.len());
         self.of(agent)
             .map(|batch| price.min(batch.max_deposit) + batch.fee)
@@ -81,7 +81,7 @@ impl Relayer {
     ///
     /// The price rises with their number: starting from all, those that it is too high for are left
     /// out until all that are left accept it.
-    fn acceptable(&self, economy: &Economy<Embedded>) -> Vec<usize> {
+    fn acceptable<C: Chain>(&self, economy: &Economy<C>) -> Vec<usize> {
         let mut chosen = vec![true; self.queue.len()];
         loop {
             let places = places(&chosen);
@@ -127,7 +127,7 @@ fn places(chosen: &[bool]) -> Vec<usize> {
         .collect()
 }
 
-impl Engine<'_> {
+impl<C: Chain> Engine<'_, C> {
     /// The agent signs the next sample, if it wants to, and prepays; the relayer sends what it has, if that
     /// is enough; the agent claims.
     pub(super) fn relayed_turn(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {

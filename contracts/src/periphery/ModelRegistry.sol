@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
+import {IClassifier} from "../interfaces/IClassifier.sol";
+import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {Entry, IModelRegistry} from "../interfaces/IModelRegistry.sol";
+
+/// @title ModelRegistry
+/// @notice The list of models that their owners made known. Nobody owns it; nothing is ever removed.
+contract ModelRegistry is IModelRegistry {
+    Entry[] private _entries;
+
+    /// @dev The place of each among the entries, from 1; 0 where it is none of them.
+    mapping(address trainer => uint256 place) private _places;
+
+    /// @inheritdoc IModelRegistry
+    function register(address trainer, bytes calldata card) external {
+        if (trainer.code.length == 0) revert ModelNotReady(trainer);
+        address owner = ICollaborativeTrainer(trainer).owner();
+        if (msg.sender != owner) revert NotOwner(msg.sender, owner);
+        IClassifier classifier = IClassifier(ICollaborativeTrainer(trainer).classifier());
+        if (classifier.describe().trainer != trainer) revert ModelNotReady(trainer);
+
+        // Block numbers are far below 2^64.
+        uint64 cardBlock = uint64(block.number);
+        uint256 place = _places[trainer];
+        if (place != 0) {
+            _entries[place - 1].cardBlock = cardBlock;
+        } else {
+            _entries.push(Entry(trainer, cardBlock));
+            _places[trainer] = _entries.length;
+        }
+        emit ModelRegistered(trainer, owner, card);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function count() external view returns (uint256) {
+        return _entries.length;
+    }
+
+    /// @inheritdoc IModelRegistry
+    function entries(uint256 offset, uint256 most) external view returns (Entry[] memory some) {
+        // How many there are from the offset on; none where it is beyond the last one.
+        uint256 left = FixedPointMathLib.zeroFloorSub(_entries.length, offset);
+        some = new Entry[](FixedPointMathLib.min(most, left));
+        for (uint256 i; i < some.length; ++i) {
+            some[i] = _entries[offset + i];
+        }
+    }
+
+    /// @inheritdoc IModelRegistry
+    function entry(address trainer) external view returns (Entry memory one) {
+        uint256 place = _places[trainer];
+        if (place != 0) one = _entries[place - 1];
+    }
+}

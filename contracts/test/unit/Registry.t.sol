@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {Entry, IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {ModelRegistry} from "../../src/periphery/ModelRegistry.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+
+/// @notice Who may make which models known, and how they are found.
+contract RegistryTest is ModelTest {
+    bytes private constant CARD = "a card";
+
+    ModelRegistry private registry = new ModelRegistry();
+    DepositRefundTake private trainer;
+    Classifier private classifier;
+
+    constructor() {
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        VM.roll(1_000);
+    }
+
+    function testOnlyTheOwnerRegisters() external {
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotOwner.selector, ALICE, OWNER));
+        VM.prank(ALICE);
+        registry.register(address(trainer), CARD);
+        VM.prank(OWNER);
+        registry.register(address(trainer), CARD);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotOwner.selector, ALICE, OWNER));
+        VM.prank(ALICE);
+        registry.register(address(trainer), CARD);
+    }
+
+    function testNoModelThatIsStillOpen() external {
+        (DepositRefundTake open,) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, open));
+        VM.prank(OWNER);
+        registry.register(address(open), CARD);
+        assertEq(registry.count(), 0, "nothing happened");
+    }
+
+    function testNoModelThatSomebodyElseTeaches() external {
+        (DepositRefundTake other, Classifier its) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        closeForMe(its);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, other));
+        VM.prank(OWNER);
+        registry.register(address(other), CARD);
+    }
+
+    function testNoAddressWithoutCode() external {
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, BOB));
+        VM.prank(OWNER);
+        registry.register(BOB, CARD);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, address(0)));
+        VM.prank(OWNER);
+        registry.register(address(0), CARD);
+    }
+
+    /// @dev A classifier, which has no owner to ask, and a trainer whose classifier's parameters are no parameters.
+    function testWhatTheModelSaysIsPassedOn() external {
+        VM.expectRevert(bytes(""));
+        VM.prank(OWNER);
+        registry.register(address(classifier), CARD);
+        FakeTrainer fake = new FakeTrainer(OWNER, sparsePerceptron);
+        // An implementation has no arguments.
+        (bool success, bytes memory reason) =
+            sparsePerceptron.staticcall(abi.encodeCall(Classifier.describe, ()));
+        assertTrue(!success && bytes4(reason) == IErrors.InvalidParameter.selector, "no parameters");
+        VM.expectRevert(reason);
+        VM.prank(OWNER);
+        registry.register(address(fake), CARD);
+    }
+
+    function testRegister() external {
+        VM.expectEmit(address(registry));
+        emit IModelRegistry.ModelRegistered(address(trainer), OWNER, CARD);
+        VM.prank(OWNER);
+        registry.register(address(trainer), CARD);
+        assertEq(registry.count(), 1, "one");
+        requireEntry(registry.entry(address(trainer)), address(trainer), 1_000);
+        requireEntry(registry.entries(0, 1)[0], address(trainer), 1_000);
+    }
+
+    function testALaterCallReplacesTheCard() external {
+        VM.prank(OWNER);
+        registry.register(address(trainer), CARD);
+        VM.roll(2_000);
+        VM.expectEmit(address(registry));
+        emit IModelRegistry.ModelRegistered(address(trainer), OWNER, "");
+        VM.prank(OWNER);
+        registry.register(address(trainer), "");
+        assertEq(registry.count(), 1, "still one");
+        requireEntry(registry.entry(address(trainer)), address(trainer), 2_000);
+    }
+
+    function testAModelThatIsNotKnown() external {
+        requireEntry(registry.entry(address(trainer)), address(0), 0);
+        VM.prank(OWNER);
+        registry.register(address(trainer), CARD);
+        requireEntry(registry.entry(ALICE), address(0), 0);
+    }
+
+    function testEntriesGiveWhatThereIs() external {
+        address[3] memory trainers;
+        for (uint256 i; i < 3; ++i) {
+            (DepositRefundTake one, Classifier its) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+            VM.prank(OWNER);
+            its.close(address(one));
+            VM.roll(1_000 + i);
+            VM.prank(OWNER);
+            registry.register(address(one), CARD);
+            trainers[i] = address(one);
+        }
+        // The order is that of the first calls.
+        VM.roll(5_000);
+        VM.prank(OWNER);
+        registry.register(trainers[0], CARD);
+        uint256[3] memory blocks = [uint256(5_000), 1_001, 1_002];
+
+        uint256[6] memory offsets = [uint256(0), 0, 1, 2, 3, type(uint256).max];
+        uint256[6] memory counts = [uint256(3), 0, 1, type(uint256).max, 1, type(uint256).max];
+        uint256[6] memory lengths = [uint256(3), 0, 1, 1, 0, 0];
+        for (uint256 i; i < 6; ++i) {
+            Entry[] memory some = registry.entries(offsets[i], counts[i]);
+            assertEq(some.length, lengths[i], "length");
+            for (uint256 k; k < some.length; ++k) {
+                requireEntry(some[k], trainers[offsets[i] + k], blocks[offsets[i] + k]);
+            }
+        }
+    }
+
+    /// @dev Trainer and block share a slot, the first one of the list.
+    function testAnEntryIsOneSlot() external {
+        VM.prank(OWNER);
+        registry.register(address(trainer), CARD);
+        bytes32 slot = VM.load(address(registry), keccak256(abi.encode(0)));
+        assertEq(uint256(slot), uint160(address(trainer)) | uint256(1_000) << 160, "slot");
+    }
+
+    function requireEntry(Entry memory one, address wanted, uint256 cardBlock) private pure {
+        assertEq(one.trainer, wanted, "trainer");
+        assertEq(one.cardBlock, cardBlock, "block");
+    }
+}
+
+/// @notice Says of itself what a trainer would.
+contract FakeTrainer {
+    address public owner;
+    address public classifier;
+
+    constructor(address owner_, address classifier_) {
+        (owner, classifier) = (owner_, classifier_);
+    }
+}

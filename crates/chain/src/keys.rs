@@ -1,0 +1,326 @@
+//! Keys of accounts: what signs transactions and messages.
+
+use std::{
+    fmt,
+    fs::{self, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_eips::{Encodable2718, eip2930::AccessList};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, b256};
+use alloy_signer::{SignerSync, k256::elliptic_curve::rand_core::OsRng};
+use alloy_signer_local::PrivateKeySigner;
+
+/// The secrets of the accounts that anvil and hardhat give money to. Everybody knows them.
+const DEVELOPMENT: [B256; 10] = [
+    b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
+    b256!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
+    b256!("5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"),
+    b256!("7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6"),
+    b256!("47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a"),
+    b256!("8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba"),
+    b256!("92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e"),
+    b256!("4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356"),
+    b256!("dbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97"),
+    b256!("2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"),
+];
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// What was given is not a secret. It is not repeated here.
+    #[error(
+        "the secret is not a key: 64 hexadecimal digits are wanted, with or without 0x, other than zero"
+    )]
+    NotAKey,
+    /// The file cannot be read.
+    #[error("cannot read the key file {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not an encrypted key.
+    #[error("{path} is not an encrypted key (JSON, Web3 secret storage): {reason}")]
+    NotAKeystore {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The password does not open the file.
+    #[error("the password does not open the key file {path}; give the one it was made with")]
+    WrongPassword {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the key file {path}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The key of an account. What is shown of it is the address only, and it is wiped from memory when it is dropped.
+#[derive(Clone)]
+pub struct Key {
+    signer: PrivateKeySigner,
+}
+
+/// A transaction before it is signed (EIP-1559).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsigned {
+    /// The chain it is for.
+    pub chain_id: u64,
+    /// How many transactions of the sender come before it.
+    pub nonce: u64,
+    /// The contract called; none: `data` creates a contract.
+    pub to: Option<Address>,
+    /// Wei sent along.
+    pub value: U256,
+    /// Calldata, or the code that creates a contract.
+    pub data: Bytes,
+    /// The most gas it may use.
+    pub gas_limit: u64,
+    /// The most wei to pay for a unit of gas, all included.
+    pub max_fee: u128,
+    /// The most wei of that which the builder of the block gets.
+    pub priority_fee: u128,
+}
+
+/// A signed transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Its hash, by which its receipt is found.
+    pub hash: B256,
+    /// As it is sent.
+    pub raw: Bytes,
+}
+
+impl Key {
+    /// The account.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// The key with this secret: 64 hexadecimal digits, with or without `0x`.
+    ///
+    /// # Errors
+    /// Where that is no key. The error does not repeat the secret.
+    pub fn from_hex(secret: &str) -> Result<Self, KeyError> {
+        let signer = secret.trim().parse().map_err(|_| KeyError::NotAKey)?;
+        Ok(Self { signer })
+    }
+
+    /// The key in an encrypted file (JSON, Web3 secret storage).
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is not such a file, or has another password.
+    pub fn from_keystore(path: &Path, password: &str) -> Result<Self, KeyError> {
+        let text = fs::read_to_string(path).map_err(|source| KeyError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let not_a_keystore = |reason: String| KeyError::NotAKeystore {
+            path: path.to_owned(),
+            reason,
+        };
+        check_keystore(&text).map_err(not_a_keystore)?;
+        let opened = PrivateKeySigner::decrypt_keystore(path, password);
+        let signer = opened.map_err(|error| match error {
+            // The checksum depends on the password.
+            error if error.to_string().contains("Mac Mismatch") => KeyError::WrongPassword {
+                path: path.to_owned(),
+            },
+            error => not_a_keystore(error.to_string()),
+        })?;
+        Ok(Self { signer })
+    }
+
+    /// A new key, and the file in `directory` that it is in, encrypted. The file is named after the address, only its
+    /// owner may read it, and none is ever overwritten.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn create_keystore(directory: &Path, password: &str) -> Result<(Self, PathBuf), KeyError> {
+        let key = Self {
+            signer: PrivateKeySigner::random_with(&mut OsRng),
+        };
+        let name = format!("{:#x}.json", key.address());
+        let path = directory.join(&name);
+        let unwritable = |source| KeyError::Unwritable {
+            path: path.clone(),
+            source,
+        };
+        // It is nobody else's before there is anything in it.
+        owners_file(&path).map_err(unwritable)?;
+        let secret = key.signer.to_bytes();
+        PrivateKeySigner::encrypt_keystore(directory, &mut OsRng, secret, password, Some(&name))
+            .map_err(|error| unwritable(io::Error::other(error)))?;
+        Ok((key, path))
+    }
+
+    /// One of the ten accounts that anvil and hardhat give money to. Everybody has these keys: they are for development
+    /// only. `index` is taken modulo 10.
+    #[must_use]
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "the constants are keys, which a test checks"
+    )]
+    pub fn development(index: u32) -> Self {
+        let secret = &DEVELOPMENT[index as usize % DEVELOPMENT.len()];
+        let signer = PrivateKeySigner::from_bytes(secret).expect("a key");
+        Self { signer }
+    }
+
+    /// Signs a hash: r, s and v, which is 27 or 28.
+    #[must_use]
+    pub fn sign_hash(&self, hash: &B256) -> [u8; 65] {
+        self.signature(hash).as_bytes()
+    }
+
+    /// Signs a transaction. Nothing is sent.
+    #[must_use]
+    pub fn sign_transaction(&self, transaction: &Unsigned) -> Signed {
+        let transaction = TxEip1559 {
+            chain_id: transaction.chain_id,
+            nonce: transaction.nonce,
+            gas_limit: transaction.gas_limit,
+            max_fee_per_gas: transaction.max_fee,
+            max_priority_fee_per_gas: transaction.priority_fee,
+            to: transaction.to.map_or(TxKind::Create, TxKind::Call),
+            value: transaction.value,
+            access_list: AccessList::default(),
+            input: transaction.data.clone(),
+        };
+        let signature = self.signature(&transaction.signature_hash());
+        let signed = transaction.into_signed(signature);
+        Signed {
+            hash: *signed.hash(),
+            raw: signed.encoded_2718().into(),
+        }
+    }
+
+    #[allow(clippy::missing_panics_doc, reason = "never")]
+    fn signature(&self, hash: &B256) -> Signature {
+        self.signer
+            .sign_hash_sync(hash)
+            .expect("a key in memory signs any hash")
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.address()).finish()
+    }
+}
+
+/// A new empty file that only its owner may read and write.
+fn owners_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
+}
+
+/// The library stops the program at lengths that are not as the standard says.
+fn check_keystore(text: &str) -> Result<(), String> {
+    let keystore: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let derived = keystore.pointer("/crypto/kdfparams/dklen");
+    if derived.and_then(serde_json::Value::as_u64) != Some(32) {
+        return Err("`crypto.kdfparams.dklen` is not 32".to_owned());
+    }
+    let vector = keystore.pointer("/crypto/cipherparams/iv");
+    if vector.and_then(|iv| iv.as_str()).map(str::len) != Some(32) {
+        return Err("`crypto.cipherparams.iv` is not 32 hexadecimal digits".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::TxEnvelope;
+    use alloy_eips::Decodable2718;
+    use alloy_primitives::{address, keccak256};
+
+    use super::*;
+
+    #[test]
+    fn the_development_accounts_are_those_of_anvil() {
+        let wanted = [
+            (0, address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266")),
+            (1, address!("70997970C51812dc3A010C7d01b50e0d17dc79C8")),
+            (9, address!("a0Ee7A142d267C1f36714E4a8F75612F20a79720")),
+            (10, address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266")),
+        ];
+        for (index, address) in wanted {
+            assert_eq!(Key::development(index).address(), address);
+        }
+        for index in 0..10 {
+            let _ = Key::development(index);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let secret = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        let key = Key::from_hex(&format!(" 0x{secret}\n")).expect("a key");
+        assert_eq!(key.address(), Key::development(0).address());
+        assert!(!format!("{key:?}").contains("ac0974"));
+        for bad in ["", "0x", &secret[..62], &"0".repeat(64), &"f".repeat(64)] {
+            let error = Key::from_hex(bad).expect_err("not a key");
+            assert!(bad.is_empty() || bad == "0x" || !error.to_string().contains(bad));
+        }
+    }
+
+    #[test]
+    fn a_signature_tells_who_signed() {
+        let key = Key::development(3);
+        let hash = keccak256("hello");
+        let signature = key.sign_hash(&hash);
+        assert!(matches!(signature[64], 27 | 28));
+        let signature = Signature::from_raw_array(&signature).expect("a signature");
+        let signer = signature.recover_address_from_prehash(&hash);
+        assert_eq!(signer.expect("recovers"), key.address());
+    }
+
+    #[test]
+    fn a_signed_transaction_is_as_it_was_wanted() {
+        let key = Key::development(4);
+        let unsigned = Unsigned {
+            chain_id: 31_337,
+            nonce: 7,
+            to: None,
+            value: U256::from(5),
+            data: Bytes::from_static(&[1, 2]),
+            gas_limit: 100_000,
+            max_fee: 20,
+            priority_fee: 3,
+        };
+        let signed = key.sign_transaction(&unsigned);
+        assert_eq!(signed.hash, keccak256(&signed.raw));
+        let read = TxEnvelope::decode_2718(&mut signed.raw.as_ref()).expect("a transaction");
+        let TxEnvelope::Eip1559(read) = read else {
+            panic!("{read:?}")
+        };
+        assert_eq!(read.recover_signer().expect("a signer"), key.address());
+        assert_eq!((read.tx().nonce, read.tx().gas_limit), (7, 100_000));
+        assert_eq!(
+            (
+                read.tx().max_fee_per_gas,
+                read.tx().max_priority_fee_per_gas
+            ),
+            (20, 3)
+        );
+        assert_eq!(read.tx().to, TxKind::Create);
+    }
+}

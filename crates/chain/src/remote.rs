@@ -1,0 +1,471 @@
+//! A chain on a node for development, which lets its time and its balances be set.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, Read},
+    time::Duration,
+};
+
+use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
+use alloy_network::TransactionBuilder;
+use alloy_primitives::{Address, B256, Bytes, Log, LogData, TxKind, U64, U256, keccak256};
+use alloy_rpc_types_eth::{TransactionReceipt, TransactionRequest};
+use flate2::read::GzDecoder;
+use revm::{context_interface::cfg::gas::calculate_initial_tx_gas, primitives::hardfork::SpecId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+use url::Url;
+
+use crate::{
+    Chain, ChainError, Config, Embedded, FEES, Receipt, TRANSACTION_GAS_LIMIT, Transaction,
+    digest::StateDigest,
+    node::{Node, NodeError, NodeOptions},
+};
+
+/// The gas of a block: so much that no transaction fills half of one, which is what raises the base fee.
+const BLOCK_GAS_LIMIT: u64 = 200_000_000;
+
+/// How long the node may take for an answer. Sending is not tried again: it might be done twice.
+const OPTIONS: NodeOptions = NodeOptions {
+    timeout: Duration::from_mins(1),
+    retries: 0,
+};
+
+/// Why a node cannot be the chain of a simulation.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// It is no node for development.
+    #[error(
+        "the node at {url} is not one for development; a simulation sets its time and gives money away, so that it \
+         needs anvil"
+    )]
+    NotForDevelopment {
+        /// Where it is.
+        url: String,
+        /// What it says to a method of anvil.
+        source: NodeError,
+    },
+    /// Something has happened there.
+    #[error(
+        "the chain at {url} has {blocks} blocks already; a simulation begins with an empty one: start anvil anew"
+    )]
+    NotEmpty {
+        /// Where it is.
+        url: String,
+        /// Its blocks, without the first.
+        blocks: u64,
+    },
+    /// Its time is past the simulation's first second.
+    #[error(
+        "the time of the chain at {url} is {now}, and the simulation begins at {start}; start anvil anew with \
+         `--timestamp {start}`"
+    )]
+    TooLate {
+        /// Where it is.
+        url: String,
+        /// Its time, in Unix seconds.
+        now: u64,
+        /// The simulation's first second, in Unix seconds.
+        start: u64,
+    },
+    /// The node does not answer as it should.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The operating system refuses.
+    #[error("cannot make a runtime for requests")]
+    Runtime(#[source] io::Error),
+}
+
+/// A chain on a node for development: anvil, or what understands its methods. Its transactions are sent by accounts whose
+/// keys nobody needs, each is a block of its own, and it has the time it is told, as [`Embedded`] has. Nobody else may
+/// use the chain at the same time.
+#[derive(Debug)]
+pub struct Remote {
+    runtime: Runtime,
+    node: Node,
+    gas_price: u128,
+    now: u64,
+    /// Whether the node knows `now`.
+    told: bool,
+    /// What is known to be as it was: asked for since the last transaction.
+    balances: HashMap<Address, U256>,
+    /// What was there before. Where it has not changed at the end, it is not part of the simulation: the accounts to
+    /// which anvil gives money, for one.
+    before: Accounts,
+}
+
+/// The accounts of a state, as anvil dumps them.
+type Accounts = BTreeMap<Address, Account>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Account {
+    nonce: u64,
+    balance: U256,
+    code: Bytes,
+    storage: HashMap<U256, U256>,
+}
+
+#[derive(Deserialize)]
+struct State {
+    accounts: Accounts,
+}
+
+/// What a call of a transaction did, in `OpenEthereum`'s words.
+#[derive(Debug, Deserialize)]
+struct Replay {
+    /// Why it failed.
+    error: Option<String>,
+    result: Option<ReplayResult>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReplayResult {
+    /// What it returned; of a creation, the code.
+    #[serde(alias = "code", default)]
+    output: Bytes,
+}
+
+/// What a call would do, by geth's `callTracer`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Trace {
+    /// Of the whole transaction, where this is its outermost call.
+    gas_used: U64,
+    to: Option<Address>,
+    #[serde(default)]
+    output: Bytes,
+    /// Why it failed.
+    error: Option<String>,
+    #[serde(default)]
+    logs: Vec<TraceLog>,
+    #[serde(default)]
+    calls: Vec<Trace>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TraceLog {
+    /// Its place among all events of the transaction.
+    index: U64,
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+}
+
+impl Remote {
+    /// The empty chain of the node at `url`, made to behave as [`Embedded`] does: no base fee, fees to the same address,
+    /// the time as it is told.
+    ///
+    /// # Errors
+    /// Where the node is not for development, its chain is not empty or its time is past the start.
+    pub fn connect(url: &Url, config: Config) -> Result<Self, RemoteError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(RemoteError::Runtime)?;
+        let node = runtime.block_on(Node::connect(url, OPTIONS))?;
+        let mut remote = Self {
+            runtime,
+            node,
+            gas_price: config.gas_price,
+            now: config.start,
+            told: false,
+            balances: HashMap::new(),
+            before: Accounts::new(),
+        };
+        remote.check(config.start)?;
+        remote.settle()?;
+        remote.before = remote.accounts()?;
+        Ok(remote)
+    }
+
+    /// Whether a simulation can begin here.
+    fn check(&self, start: u64) -> Result<(), RemoteError> {
+        let url = self.node.display_url();
+        if let Err(source) = self.request::<Value>("anvil_nodeInfo", json!([])) {
+            return Err(if source.is_transient() {
+                source.into()
+            } else {
+                RemoteError::NotForDevelopment { url, source }
+            });
+        }
+        // Authors sign the chain's id, so that the gas of what they sign depends on it.
+        self.node.expect_chain(Embedded::CHAIN_ID)?;
+        let head = self.runtime.block_on(self.node.head())?;
+        if head.number > 0 {
+            return Err(RemoteError::NotEmpty {
+                url,
+                blocks: head.number,
+            });
+        }
+        if head.time > start {
+            return Err(RemoteError::TooLate {
+                url,
+                now: head.time,
+                start,
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes the node's chain behave as the embedded one.
+    fn settle(&self) -> Result<(), NodeError> {
+        for (method, parameters) in [
+            ("anvil_setLoggingEnabled", json!([false])),
+            ("anvil_autoImpersonateAccount", json!([true])),
+            ("evm_setAutomine", json!([true])),
+            ("anvil_setCoinbase", json!([FEES])),
+            ("evm_setBlockGasLimit", json!([U64::from(BLOCK_GAS_LIMIT)])),
+            // Once it is zero, blocks that are less than half full keep it there.
+            ("anvil_setNextBlockBaseFeePerGas", json!(["0x0"])),
+            // Without it, time goes by between blocks.
+            ("anvil_setBlockTimestampInterval", json!([0])),
+        ] {
+            self.request::<Value>(method, parameters)?;
+        }
+        Ok(())
+    }
+
+    fn request<R>(&self, method: &'static str, parameters: Value) -> Result<R, NodeError>
+    where
+        R: alloy_json_rpc::RpcRecv,
+    {
+        self.runtime.block_on(self.node.request(method, parameters))
+    }
+
+    /// All accounts there are, but for the one in which the EVM keeps the hashes of blocks (EIP-2935): the embedded
+    /// chain has no blocks to hash.
+    fn accounts(&self) -> Result<Accounts, NodeError> {
+        const METHOD: &str = "anvil_dumpState";
+        let dump: Bytes = self.request(METHOD, json!([]))?;
+        let malformed = |message: String| NodeError::Malformed {
+            method: METHOD,
+            message,
+        };
+        let mut text = Vec::new();
+        GzDecoder::new(dump.as_ref())
+            .read_to_end(&mut text)
+            .map_err(|error| malformed(error.to_string()))?;
+        let state: State =
+            serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+        let mut accounts = state.accounts;
+        accounts.remove(&HISTORY_STORAGE_ADDRESS);
+        Ok(accounts)
+    }
+
+    /// The balance that the node says or has said.
+    fn held(&mut self, account: Address) -> Result<U256, NodeError> {
+        if let Some(known) = self.balances.get(&account) {
+            return Ok(*known);
+        }
+        let balance = self.runtime.block_on(self.node.balance(account))?;
+        self.balances.insert(account, balance);
+        Ok(balance)
+    }
+}
+
+impl Chain for Remote {
+    fn name(&self) -> &'static str {
+        "anvil"
+    }
+
+    fn chain_id(&self) -> u64 {
+        self.node.chain_id()
+    }
+
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn set_time(&mut self, seconds: u64) -> Result<(), ChainError> {
+        if seconds < self.now {
+            return Err(ChainError::TimeRunsBack {
+                now: self.now,
+                wanted: seconds,
+            });
+        }
+        self.told &= seconds == self.now;
+        self.now = seconds;
+        Ok(())
+    }
+
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
+        let balance = self.held(account)?.checked_add(wei);
+        let balance = balance.ok_or_else(|| ChainError::Rejected {
+            reason: format!("account {account} cannot hold {wei} wei more; fund it with less"),
+        })?;
+        self.request::<Value>("anvil_setBalance", json!([account, balance]))?;
+        self.balances.insert(account, balance);
+        Ok(())
+    }
+
+    fn balance(&mut self, account: Address) -> Result<U256, ChainError> {
+        Ok(self.held(account)?)
+    }
+
+    fn gas_price(&self) -> u128 {
+        self.gas_price
+    }
+
+    fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        check_gas_limit(&transaction)?;
+        if !self.told {
+            self.request::<Value>("evm_setNextBlockTimestamp", json!([self.now]))?;
+            self.told = true;
+        }
+        self.balances.clear();
+        let gas_limit = transaction.gas_limit;
+        let request = request(transaction, self.gas_price);
+        let receipt: TransactionReceipt = self
+            .request("eth_sendTransactionSync", json!([request]))
+            .map_err(rejected)?;
+        // The receipt does not say what was returned, nor why it failed. Of the traces there are, this is what anvil has
+        // ready: geth's tracer would run the transaction again.
+        let traces: Vec<Replay> =
+            self.request("trace_transaction", json!([receipt.transaction_hash]))?;
+        let outermost = traces.into_iter().next();
+        let outermost = outermost.ok_or(NodeError::Malformed {
+            method: "trace_transaction",
+            message: "no trace".to_owned(),
+        })?;
+        let logs = receipt.logs().iter().map(|log| log.inner.clone());
+        Ok(Receipt {
+            gas_used: receipt.gas_used,
+            created: receipt.contract_address,
+            logs: logs.collect(),
+            output: outermost.outcome(receipt.gas_used, gas_limit)?,
+        })
+    }
+
+    fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        check_gas_limit(&transaction)?;
+        let gas_limit = transaction.gas_limit;
+        let creates = transaction.to.is_none();
+        // As nodes do: a call needs no money for gas.
+        let request = request(transaction, 0);
+        let options = json!({
+            "tracer": "callTracer",
+            "tracerConfig": {"withLog": true},
+            "blockOverrides": {"time": U64::from(self.now)},
+        });
+        // What a plain call does not say: the gas used and the events.
+        let mut trace: Trace = self
+            .request("debug_traceCall", json!([request, "latest", options]))
+            .map_err(rejected)?;
+        let output = trace.outcome(gas_limit)?;
+        Ok(Receipt {
+            gas_used: trace.gas_used.to(),
+            output,
+            created: trace.to.filter(|_| creates),
+            logs: trace.take_logs(),
+        })
+    }
+
+    fn state_digest(&mut self) -> Result<B256, ChainError> {
+        let mut digest = StateDigest::default();
+        for (address, account) in self.accounts()? {
+            let empty = account.nonce == 0 && account.balance.is_zero() && account.code.is_empty();
+            if !empty && self.before.get(&address) != Some(&account) {
+                digest.account(
+                    address,
+                    account.balance,
+                    account.nonce,
+                    keccak256(&account.code),
+                    account.storage.into_iter().collect(),
+                );
+            }
+        }
+        Ok(digest.finalize())
+    }
+}
+
+/// What a transaction returned, or why it failed.
+fn outcome(
+    output: Bytes,
+    error: Option<String>,
+    gas_used: u64,
+    gas_limit: u64,
+) -> Result<Bytes, ChainError> {
+    match error {
+        None => Ok(output),
+        Some(error) if error.to_lowercase().contains("reverted") => {
+            Err(ChainError::of_revert(&output, gas_used, gas_limit))
+        }
+        Some(reason) => Err(ChainError::Halted { reason, gas_used }),
+    }
+}
+
+impl Replay {
+    fn outcome(self, gas_used: u64, gas_limit: u64) -> Result<Bytes, ChainError> {
+        let output = self.result.map(|result| result.output);
+        outcome(output.unwrap_or_default(), self.error, gas_used, gas_limit)
+    }
+}
+
+impl Trace {
+    fn outcome(&mut self, gas_limit: u64) -> Result<Bytes, ChainError> {
+        let output = std::mem::take(&mut self.output);
+        outcome(output, self.error.take(), self.gas_used.to(), gas_limit)
+    }
+
+    /// The events of this call and those within it, in order.
+    fn take_logs(&mut self) -> Vec<Log> {
+        let mut logs = Vec::new();
+        self.collect_logs(&mut logs);
+        logs.sort_unstable_by_key(|log| log.index);
+        let log = |log: TraceLog| Log {
+            address: log.address,
+            data: LogData::new_unchecked(log.topics, log.data),
+        };
+        logs.into_iter().map(log).collect()
+    }
+
+    fn collect_logs(&mut self, logs: &mut Vec<TraceLog>) {
+        logs.append(&mut self.logs);
+        for call in &mut self.calls {
+            call.collect_logs(logs);
+        }
+    }
+}
+
+/// The bounds of what a transaction may be given. anvil has the upper one only where it is told to, and where it finds
+/// the lower one broken, it says nothing for half a minute.
+fn check_gas_limit(transaction: &Transaction) -> Result<(), ChainError> {
+    let creates = transaction.to.is_none();
+    let least = calculate_initial_tx_gas(SpecId::OSAKA, &transaction.data, creates, 0, 0, 0, None);
+    let least = least.initial_regular_gas.max(least.floor_gas);
+    if (least..=TRANSACTION_GAS_LIMIT).contains(&transaction.gas_limit) {
+        return Ok(());
+    }
+    Err(ChainError::Rejected {
+        reason: format!(
+            "the transaction was given {} gas; from {least} to {TRANSACTION_GAS_LIMIT} are possible",
+            transaction.gas_limit
+        ),
+    })
+}
+
+fn request(transaction: Transaction, gas_price: u128) -> TransactionRequest {
+    TransactionRequest::default()
+        .with_from(transaction.from)
+        .with_kind(transaction.to.map_or(TxKind::Create, TxKind::Call))
+        .with_value(transaction.value)
+        .with_input(transaction.data)
+        .with_gas_limit(transaction.gas_limit)
+        .with_gas_price(gas_price)
+}
+
+/// What a node refuses in words, it does not include.
+fn rejected(error: NodeError) -> ChainError {
+    match error {
+        NodeError::Other { message, .. } | NodeError::InsufficientFunds { message } => {
+            ChainError::Rejected { reason: message }
+        }
+        NodeError::NonceTooLow | NodeError::Underpriced | NodeError::AlreadyKnown => {
+            ChainError::Rejected {
+                reason: error.to_string(),
+            }
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,66 @@
+//! The commands for a live chain, and what they have in common.
+
+pub(crate) mod claims;
+pub(crate) mod connection;
+pub(crate) mod contribute;
+pub(crate) mod data;
+pub(crate) mod delegate;
+pub(crate) mod deploy;
+pub(crate) mod evaluate;
+pub(crate) mod index;
+pub(crate) mod input;
+pub(crate) mod journal;
+pub(crate) mod key;
+pub(crate) mod model;
+pub(crate) mod models;
+pub(crate) mod money;
+pub(crate) mod place;
+pub(crate) mod plan;
+pub(crate) mod predict;
+pub(crate) mod relay;
+pub(crate) mod send;
+pub(crate) mod serve;
+pub(crate) mod shell;
+pub(crate) mod status;
+pub(crate) mod steps;
+pub(crate) mod stop;
+pub(crate) mod up;
+pub(crate) mod watch;
+pub(crate) mod wei;
+pub(crate) mod words;
+
+use std::{
+    future::Future,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::Serialize;
+
+use crate::{failure::Failure, output};
+
+/// Runs what waits for a node.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// The result, for programs or for people.
+pub(crate) fn show(
+    json: bool,
+    value: &impl Serialize,
+    text: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if json {
+        return output::print(&(serde_json::to_string_pretty(value)? + "\n"));
+    }
+    output::print(&text())
+}
+
+/// Now, in Unix seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,97 @@
+//! Which node, registry and model a command is about.
+
+use alloy_primitives::Address;
+use anyhow::{Context, anyhow};
+use clap::Args;
+use cotrain_chain::node::{Node, NodeOptions};
+use url::Url;
+
+use super::place::Place;
+use crate::{failure::Failure, output::Narrator};
+
+const DEFAULT_RPC: &str = "http://127.0.0.1:8545";
+
+/// How the chain is reached.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Chain")]
+pub(crate) struct Connection {
+    /// The JSON-RPC address of a node [default: the last one used, else anvil's on this machine]
+    #[arg(long, value_name = "URL", env = "COTRAIN_RPC", hide_env_values = true)]
+    pub(crate) rpc: Option<Url>,
+    /// The registry that models are found in by name [default: the last one used]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "COTRAIN_REGISTRY",
+        hide_env_values = true
+    )]
+    pub(crate) registry: Option<Address>,
+    /// Say on stderr what is used and done
+    #[arg(long, help_heading = None::<&str>)]
+    pub(crate) verbose: bool,
+}
+
+/// Which model it is about.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Chain")]
+pub(crate) struct ModelArg {
+    /// The model: the address of its trainer, or its name in the registry [default: the last one
+    /// deployed]
+    #[arg(
+        long,
+        value_name = "ADDR|NAME",
+        env = "COTRAIN_MODEL",
+        hide_env_values = true
+    )]
+    pub(crate) model: Option<String>,
+}
+
+/// A node that answers, and what is known beside it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) node: Node,
+    pub(crate) registry: Option<Address>,
+    /// The last one deployed on this chain.
+    pub(crate) last_model: Option<Address>,
+    pub(crate) narrator: Narrator,
+}
+
+impl Connection {
+    /// Connects to the node.
+    pub(crate) async fn open(&self) -> Result<Session, Failure> {
+        let narrator = Narrator::verbose(self.verbose)?;
+        let place = Place::load()?;
+        let url = match (&self.rpc, &place.rpc) {
+            (Some(url), _) | (None, Some(url)) => url.clone(),
+            (None, None) => DEFAULT_RPC.parse().context("the default address")?,
+        };
+        let node = Node::connect(&url, NodeOptions::default()).await?;
+        // Addresses of another chain mean nothing here.
+        let here = place.chain_id == Some(node.chain_id());
+        let registry = self.registry.or(place.registry.filter(|_| here));
+        tracing::info!(
+            node = node.display_url(),
+            chain = node.chain_id(),
+            registry = ?registry,
+            "connected"
+        );
+        Ok(Session {
+            node,
+            registry,
+            last_model: place.model.filter(|_| here),
+            narrator,
+        })
+    }
+}
+
+impl Session {
+    /// The registry, which has to be known.
+    pub(crate) fn registry(&self) -> Result<Address, Failure> {
+        self.registry.ok_or_else(|| {
+            Failure::Mistake(anyhow!(
+                "no registry is known on chain {}; name one with --registry, or a model by its address",
+                self.node.chain_id()
+            ))
+        })
+    }
+}

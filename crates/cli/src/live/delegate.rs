@@ -1,0 +1,126 @@
+//! `cotrain delegate`: lets a coordinator claim for an account.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, Bytes};
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_protocol::trainer::{Delegation, domain};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{
+    block_on,
+    connection::{Connection, ModelArg},
+    key::KeyArgs,
+    model::LiveModel,
+    relay::{answer, below, client},
+    show,
+};
+use crate::failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain delegate --relay http://127.0.0.1:8080 --dev 1
+  cotrain delegate --relay https://coordinator.example --valid 7days --keystore key.json
+
+All that is claimed is added to your balance in the model's contract (see cotrain withdraw). A delegation
+cannot be taken back before its time is over, and lets the coordinator do nothing else.";
+
+/// Let a coordinator claim for you: push your refunds, and report what deserves it
+///
+/// You sign that its keeper may report for you until some time. It claims when that brings more
+/// than the gas costs.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Delegate {
+    /// The coordinator's address
+    #[arg(long, value_name = "URL")]
+    relay: Url,
+    /// How long it may, from now on
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30days",
+        value_parser = humantime::parse_duration
+    )]
+    valid: Duration,
+    #[command(flatten)]
+    model: ModelArg,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Print one JSON object to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Deserialize)]
+struct Served {
+    keeper: Option<Address>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    reporter: Address,
+    keeper: Address,
+    until: u64,
+    signature: Bytes,
+}
+
+#[derive(Serialize)]
+struct Delegated {
+    model: Address,
+    account: Address,
+    keeper: Address,
+    until: u64,
+}
+
+/// Signs a delegation and hands it over.
+pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
+    block_on(async {
+        let session = arguments.connection.open().await?;
+        let key = arguments.key.key(session.node.chain_id())?;
+        let model = LiveModel::find(&session, &arguments.model).await?;
+        let client = client()?;
+        let at = below(&arguments.relay, &format!("/v1/models/{}", model.trainer))?;
+        let served: Served = answer(client.get(at.clone()).send().await).await?;
+        let keeper = served.keeper.ok_or_else(|| {
+            Failure::Mistake(anyhow!(
+                "the coordinator at {} claims for nobody; its host has to set keep.enabled",
+                arguments.relay
+            ))
+        })?;
+        let mut delegation = Delegation {
+            reporter: key.address(),
+            keeper,
+            until: super::now() + arguments.valid.as_secs(),
+            signature: Vec::new(),
+        };
+        let domain = domain(session.node.chain_id(), model.trainer);
+        delegation.signature = key.sign_hash(&delegation.signing_hash(&domain)).to_vec();
+        let body = Body {
+            reporter: delegation.reporter,
+            keeper,
+            until: delegation.until,
+            signature: delegation.signature.into(),
+        };
+        let delegations = below(
+            &arguments.relay,
+            &format!("/v1/models/{}/delegations", model.trainer),
+        )?;
+        let sent = client.post(delegations).json(&body).send().await;
+        let _: serde_json::Value = answer(sent).await?;
+        let done = Delegated {
+            model: model.trainer,
+            account: body.reporter,
+            keeper,
+            until: body.until,
+        };
+        show(arguments.json, &done, || {
+            let valid = humantime::format_duration(arguments.valid);
+            format!("{keeper} claims for {} for {valid}\n", done.account)
+        })
+    })
+}

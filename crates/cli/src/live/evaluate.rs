@@ -1,0 +1,165 @@
+//! `cotrain evaluate`: how good a model is.
+
+use std::path::PathBuf;
+
+use alloy_primitives::{Address, B256};
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_bindings as bindings;
+use cotrain_chain::node::At;
+use cotrain_learning::data::load_more;
+use serde::Serialize;
+
+use super::{
+    block_on,
+    connection::{Connection, ModelArg, Session},
+    data::Columns,
+    input::encoder,
+    model::LiveModel,
+    show, words,
+};
+use crate::failure::Failure;
+
+/// Samples evaluated in one call.
+const SAMPLES_PER_CALL: usize = 50;
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain evaluate                                          on the film reviews
+  cotrain evaluate --data test.csv --text-column body --label-column class
+  cotrain evaluate --data test.libsvm --on-chain            by the contract's own `evaluate`";
+
+/// Measure a model on labelled data, free
+///
+/// Data that the model has seen flatters it: measure on other data.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Evaluate {
+    /// What to measure on: `movie-reviews`, or a file that ends in .csv, .tsv or .libsvm
+    #[arg(
+        long,
+        value_name = "DATA",
+        default_value = "movie-reviews",
+        help_heading = "Data"
+    )]
+    data: String,
+    #[command(flatten)]
+    columns: Columns,
+    /// Use the first so many examples [default: all]
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    limit: Option<usize>,
+    /// Let the contract compute it, in the node
+    #[arg(long)]
+    on_chain: bool,
+    #[command(flatten)]
+    model: ModelArg,
+    #[command(flatten)]
+    connection: Connection,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Evaluated {
+    model: Address,
+    block_hash: B256,
+    correct: usize,
+    examples: usize,
+    accuracy: f64,
+}
+
+/// Labelled samples.
+pub(crate) type Labelled = Vec<(u16, Vec<u8>)>;
+
+/// The samples of data, encoded as the model's card says.
+pub(crate) fn labelled(
+    model: &LiveModel,
+    columns: &Columns,
+    data: &str,
+) -> Result<Labelled, Failure> {
+    let encoder = encoder(model)?;
+    let classes: Vec<String> = (0..model.parameters.classes())
+        .map(|label| model.class(label))
+        .collect();
+    let source = columns.source(data, None)?;
+    let path = PathBuf::from(data);
+    let part = load_more(&source, &classes).map_err(Failure::mistake)?;
+    let sample = |(place, (example, &label)): (usize, (_, &u16))| {
+        let sample = encoder.encode(example).map_err(|error| {
+            Failure::Mistake(anyhow!(
+                "example {} of {}: {error}",
+                place + 1,
+                path.display()
+            ))
+        })?;
+        Ok((label, sample))
+    };
+    let examples = part.examples().zip(part.labels());
+    examples.enumerate().map(sample).collect()
+}
+
+/// Measures.
+pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
+    block_on(async {
+        let session = arguments.connection.open().await?;
+        let model = LiveModel::find(&session, &arguments.model).await?;
+        let mut samples = labelled(&model, &arguments.columns, &arguments.data)?;
+        samples.truncate(arguments.limit.unwrap_or(samples.len()));
+        let block = session.node.head().await?.hash;
+        let correct = if arguments.on_chain {
+            on_chain(&session, &model, block, &samples).await?
+        } else {
+            let words = words::cached(&session, &model, block).await?;
+            let twin = model.twin(&words)?;
+            let right = |(label, sample): &&(u16, Vec<u8>)| {
+                twin.predict(sample).is_ok_and(|class| class == *label)
+            };
+            samples.iter().filter(right).count()
+        };
+        let evaluated = Evaluated {
+            model: model.trainer,
+            block_hash: block,
+            correct,
+            examples: samples.len(),
+            accuracy: share(correct, samples.len()),
+        };
+        show(arguments.json, &evaluated, || {
+            format!(
+                "accuracy  {:.1} %, {correct} of {} examples\n",
+                100.0 * evaluated.accuracy,
+                evaluated.examples
+            )
+        })
+    })
+}
+
+async fn on_chain(
+    session: &Session,
+    model: &LiveModel,
+    block: B256,
+    samples: &[(u16, Vec<u8>)],
+) -> Result<usize, Failure> {
+    let mut correct = 0;
+    for some in samples.chunks(SAMPLES_PER_CALL) {
+        let (labels, samples): (Vec<u16>, Vec<&[u8]>) = some
+            .iter()
+            .map(|(label, sample)| (*label, sample.as_slice()))
+            .unzip();
+        let call = bindings::evaluate(&samples, &labels);
+        let at = Some(At::Hash(block));
+        let answer = session.node.call(model.classifier, call, at).await?;
+        correct += bindings::read_number(&answer)
+            .and_then(|number| usize::try_from(number).ok())
+            .ok_or_else(|| {
+                anyhow!(cotrain_chain::ChainError::UnexpectedAnswer { call: "evaluate" })
+            })?;
+    }
+    Ok(correct)
+}
+
+// Counts of examples are far below 2^52.
+#[allow(clippy::cast_precision_loss)]
+fn share(part: usize, all: usize) -> f64 {
+    part as f64 / all.max(1) as f64
+}

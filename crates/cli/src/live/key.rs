@@ -1,0 +1,196 @@
+//! The key that signs, and `cotrain key`.
+
+use std::{
+    env, fs,
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::Address;
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use cotrain_chain::keys::Key;
+use serde::Serialize;
+
+use super::{place, show};
+use crate::{failure::Failure, output::Narrator};
+
+/// Holds the key itself, for programs.
+const VARIABLE: &str = "COTRAIN_KEY";
+/// The chain id of anvil and hardhat, whose accounts' keys everybody knows.
+pub(crate) const DEVELOPMENT_CHAIN: u64 = 31_337;
+const DEVELOPMENT_ACCOUNTS: i64 = 10;
+
+/// Whose key signs. There is no argument for a key itself: everyone on the machine sees arguments.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Key")]
+pub(crate) struct KeyArgs {
+    /// The encrypted key file of the account [default: the variable `COTRAIN_KEY` has the key]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keystore: Option<PathBuf>,
+    /// A file whose first line is the key file's password; without it, you are asked
+    #[arg(long, value_name = "FILE", requires = "keystore")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Account N of a development chain, 0 to 9: everybody knows its key; only on chain 31337
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "keystore",
+        value_parser = clap::value_parser!(u32).range(..DEVELOPMENT_ACCOUNTS)
+    )]
+    pub(crate) dev: Option<u32>,
+}
+
+impl KeyArgs {
+    /// The key, for use on this chain.
+    pub(crate) fn key(&self, chain_id: u64) -> Result<Key, Failure> {
+        self.optional(chain_id)?.ok_or_else(|| {
+            Failure::Mistake(anyhow!(
+                "no key is given; name a key file with --keystore (`cotrain key new` makes one), set \
+                 {VARIABLE}, or on a development chain use --dev 1"
+            ))
+        })
+    }
+
+    /// The key; none where none is named.
+    pub(crate) fn optional(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
+        if let Some(index) = self.dev {
+            if chain_id != DEVELOPMENT_CHAIN {
+                return Err(Failure::Mistake(anyhow!(
+                    "--dev is for development chains, whose id is {DEVELOPMENT_CHAIN}, and this node's is \
+                     {chain_id}: everybody knows these keys, and would take what you send there; use \
+                     --keystore"
+                )));
+            }
+            return Ok(Some(Key::development(index)));
+        }
+        if let Some(path) = &self.keystore {
+            let password = password(self.password_file.as_deref(), false)?;
+            return Ok(Some(
+                Key::from_keystore(path, &password).map_err(Failure::mistake)?,
+            ));
+        }
+        let Some(secret) = env::var_os(VARIABLE).filter(|secret| !secret.is_empty()) else {
+            return Ok(None);
+        };
+        let secret = secret.to_string_lossy();
+        let key = Key::from_hex(&secret).with_context(|| format!("the variable {VARIABLE}"));
+        Ok(Some(key.map_err(Failure::Mistake)?))
+    }
+}
+
+/// The first line of the file, or what is typed in; a `new` one twice.
+fn password(file: Option<&Path>, new: bool) -> Result<String, Failure> {
+    if let Some(path) = file {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the password file {}", path.display()))
+            .map_err(Failure::Mistake)?;
+        return Ok(text.lines().next().unwrap_or_default().to_owned());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Mistake(anyhow!(
+            "the key file has a password, and there is no terminal to ask for it; name a file that has it \
+             with --password-file"
+        )));
+    }
+    let typed = rpassword::prompt_password("Password of the key file: ")?;
+    if new && rpassword::prompt_password("The same again: ")? != typed {
+        return Err(Failure::Mistake(anyhow!(
+            "the two passwords differ; try again"
+        )));
+    }
+    Ok(typed)
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain key new                                  asks for a password, prints address and file
+  cotrain key new --password-file secret.txt       for a program
+  cotrain key address --keystore key.json          whose key is it?
+  cotrain deposit 0.1ether --keystore key.json     use it";
+
+/// Make a key, or show whose it is
+///
+/// A key is kept in a file that a password encrypts (JSON, Web3 secret storage, as other wallets
+/// have). Whoever has the file and the password has the money: keep both, and a copy.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct KeyCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a new random key in an encrypted file; none is ever overwritten
+    New(New),
+    /// Print the address of the account that a key is for
+    Address(Show),
+}
+
+#[derive(Debug, Args)]
+struct New {
+    /// The directory for the file [default: `keys` in the state directory]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A file whose first line is the password; without it, you are asked
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    address: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keystore: Option<PathBuf>,
+}
+
+/// Makes or shows a key.
+pub(crate) fn run(command: &KeyCommand) -> Result<(), Failure> {
+    Narrator::start(false)?;
+    match &command.action {
+        Action::New(arguments) => {
+            let directory = match &arguments.out {
+                Some(directory) => directory.clone(),
+                None => place::state_directory()?.join("keys"),
+            };
+            let password = password(arguments.password_file.as_deref(), true)?;
+            fs::create_dir_all(&directory)
+                .with_context(|| format!("cannot make {}", directory.display()))
+                .map_err(Failure::Mistake)?;
+            let (key, path) =
+                Key::create_keystore(&directory, &password).map_err(Failure::mistake)?;
+            let shown = Shown {
+                address: key.address(),
+                keystore: Some(path.clone()),
+            };
+            show(arguments.json, &shown, || {
+                format!(
+                    "address   {}\nkey file  {}\n",
+                    key.address(),
+                    path.display()
+                )
+            })
+        }
+        Action::Address(arguments) => {
+            let address = arguments.key.key(DEVELOPMENT_CHAIN)?.address();
+            let shown = Shown {
+                address,
+                keystore: None,
+            };
+            show(arguments.json, &shown, || format!("{address}\n"))
+        }
+    }
+}

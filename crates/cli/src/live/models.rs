@@ -1,0 +1,134 @@
+//! `cotrain models`: what a registry has.
+
+use std::time::Duration;
+
+use alloy_primitives::Address;
+use clap::Args;
+use cotrain_protocol::trainer::Incentive;
+use serde::Serialize;
+
+use super::{
+    block_on,
+    connection::{Connection, Session},
+    model::{LiveModel, entries, number},
+    show,
+    wei::Wei,
+};
+use crate::failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain models                                   of the registry that was used last
+  cotrain models --registry 0x5FbD…                of another one
+  cotrain models --json | jq -r '.[].trainer'      for a script";
+
+/// List the models of a registry
+///
+/// Name, learner, classes, contributions so far, and what contributing one sample deposits now.
+/// Anyone may register anything: what is not `verified` runs other code than this release's.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Models {
+    #[command(flatten)]
+    connection: Connection,
+    /// Print one JSON array to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    description: String,
+    trainer: Address,
+    classifier: Address,
+    owner: Address,
+    learner: &'static str,
+    classes: Vec<String>,
+    features: u32,
+    incentive: &'static str,
+    contributions: u128,
+    /// Wei, as text.
+    price: String,
+    /// Seconds.
+    refund_wait: u64,
+    verified: bool,
+}
+
+/// Lists models.
+pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
+    block_on(async {
+        let session = arguments.connection.open().await?;
+        let registry = session.registry()?;
+        let mut listed = Vec::new();
+        for entry in entries(&session.node, registry).await? {
+            match list(&session, entry.trainer).await {
+                Ok(model) => listed.push(model),
+                Err(failure) => session.narrator.say(format_args!(
+                    "passed over {}: {:#}",
+                    entry.trainer,
+                    failure.error()
+                )),
+            }
+        }
+        show(arguments.json, &listed, || {
+            let texts: Vec<_> = listed.iter().map(text).collect();
+            texts.join("\n")
+        })
+    })
+}
+
+async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
+    let model = LiveModel::read(session, trainer).await?;
+    let count = cotrain_bindings::state::contribution_count();
+    let contributions = number(&session.node, trainer, count, "contributionCount").await?;
+    let price = model.price(&session.node, 1).await?;
+    let description = model.card.as_ref().map(|card| card.description.clone());
+    Ok(Listed {
+        name: model.name(),
+        description: description.unwrap_or_default(),
+        trainer,
+        classifier: model.classifier,
+        owner: model.owner,
+        learner: model.parameters.kind().name(),
+        classes: (0..model.parameters.classes())
+            .map(|label| model.class(label))
+            .collect(),
+        features: model.parameters.features(),
+        incentive: match model.incentive {
+            Incentive::DepositRefundTake { .. } => "deposit-refund-take",
+            Incentive::Points => "points",
+        },
+        contributions,
+        price: price.to_string(),
+        refund_wait: model.waits.refund,
+        verified: model.verified,
+    })
+}
+
+fn text(model: &Listed) -> String {
+    let description = match model.description.as_str() {
+        "" => String::new(),
+        description => format!("  {description}\n"),
+    };
+    format!(
+        "{}\n{description}  model          {}{}\n  learner        {}, {} features\n  classes        {}\n  \
+         contributions  {}\n  deposit now    {}\n  refund after   {}\n",
+        model.name,
+        model.trainer,
+        if model.verified {
+            ""
+        } else {
+            " (not verified)"
+        },
+        model.learner,
+        model.features,
+        model.classes.join(", "),
+        model.contributions,
+        model
+            .price
+            .parse()
+            .map_or_else(|_| model.price.clone(), |wei| Wei(wei).to_string()),
+        humantime::format_duration(Duration::from_secs(model.refund_wait)),
+    )
+}

@@ -1,0 +1,110 @@
+//! What is remembered from one command to the next: the node, the registry and the model in use.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::Address;
+use anyhow::{Context, anyhow};
+use directories::ProjectDirs;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use url::Url;
+
+use crate::failure::Failure;
+
+/// Names another directory than the platform's.
+const STATE: &str = "COTRAIN_STATE";
+/// Names another directory for what can be had again.
+const CACHE: &str = "COTRAIN_CACHE";
+
+const FILE: &str = "place.toml";
+
+/// What `cotrain up` and `cotrain deploy` leave for the commands after them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    /// The chain that the addresses are on.
+    pub(crate) chain_id: Option<u64>,
+    pub(crate) rpc: Option<Url>,
+    pub(crate) registry: Option<Address>,
+    pub(crate) model: Option<Address>,
+}
+
+impl Place {
+    /// What is remembered; nothing, at first.
+    pub(crate) fn load() -> Result<Self, Failure> {
+        let path = state_directory()?.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => {
+                return Err(Failure::mistake(
+                    anyhow!(error).context(format!("cannot read {}", path.display())),
+                ));
+            }
+        };
+        toml::from_str(&text).map_err(|error| {
+            Failure::Mistake(anyhow!(
+                "{}: {}; remove the file, and name --rpc and --model",
+                path.display(),
+                error.message()
+            ))
+        })
+    }
+
+    /// Remembers this from now on, and says where.
+    pub(crate) fn save(&self) -> Result<PathBuf, Failure> {
+        let directory = state_directory()?;
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        let path = directory.join(FILE);
+        write_whole(&path, toml::to_string(self)?.as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// Where state is kept.
+pub(crate) fn state_directory() -> Result<PathBuf, Failure> {
+    directory(STATE, |all| {
+        all.state_dir().unwrap_or(all.data_local_dir()).to_owned()
+    })
+}
+
+/// Where what can be had again is kept.
+pub(crate) fn cache_directory() -> Result<PathBuf, Failure> {
+    directory(CACHE, |all| all.cache_dir().to_owned())
+}
+
+fn directory(
+    variable: &str,
+    platform: impl FnOnce(&ProjectDirs) -> PathBuf,
+) -> Result<PathBuf, Failure> {
+    if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
+        return Ok(path.into());
+    }
+    let all = ProjectDirs::from("", "", "cotrain").ok_or_else(|| {
+        Failure::Mistake(anyhow!(
+            "there is no home directory; name a directory with {variable}"
+        ))
+    })?;
+    Ok(platform(&all))
+}
+
+/// Writes a file so that whatever happens there is the old one or the new one, whole. Only its owner
+/// may read it.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let failed = || format!("cannot write {}", path.display());
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = NamedTempFile::new_in(directory).with_context(failed)?;
+    file.write_all(content).with_context(failed)?;
+    file.as_file().sync_all().with_context(failed)?;
+    file.persist(path).with_context(failed)?;
+    // The new name is on the disk once its directory is. Some systems cannot open one.
+    if let Ok(directory) = fs::File::open(directory) {
+        let _ = directory.sync_all();
+    }
+    Ok(())
+}

@@ -1,0 +1,300 @@
+//! What is to be deployed: the initial model, its card and its incentive, all made before anything
+//! is sent.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use alloy_primitives::{Address, U256, keccak256};
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_bindings as bindings;
+use cotrain_chain::{Chain, Config, Embedded, ModelConfig, Transaction, deploy};
+use cotrain_coordinator::card::Card;
+use cotrain_learning::{
+    data,
+    encode::{self, Encoded},
+    train::{self, Quantisation},
+};
+use cotrain_protocol::{
+    classifier::{Classifier, Kind},
+    trainer::{Incentive, Waits},
+};
+
+use super::{data::Columns, wei::Wei};
+use crate::failure::Failure;
+
+/// The model to deploy.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ModelOptions {
+    /// What to train and measure the initial model on: `movie-reviews`, which comes with cotrain, or a
+    /// file that ends in .csv, .tsv or .libsvm
+    #[arg(
+        long,
+        value_name = "DATA",
+        default_value = "movie-reviews",
+        help_heading = "Data"
+    )]
+    pub(crate) data: String,
+    /// Data to measure on [default: a fifth of the data, set aside at random]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) test: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) columns: Columns,
+    /// How much of the training data the initial model sees: a share, or a number of examples
+    #[arg(
+        long,
+        value_name = "SHARE|N",
+        default_value = "0.5",
+        value_parser = initial,
+        help_heading = "Data"
+    )]
+    pub(crate) initial: Initial,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Data")]
+    pub(crate) seed: u64,
+    /// sparse-perceptron, dense-perceptron, naive-bayes, sparse-nearest-centroid or
+    /// dense-nearest-centroid
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "naive-bayes",
+        value_parser = |text: &str| text.parse::<Kind>(),
+        help_heading = "Model"
+    )]
+    pub(crate) learner: Kind,
+    /// Keep so many of the most frequent words or indices [default: 2000 words, all indices]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub(crate) features: Option<usize>,
+    /// What people call the model
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "model",
+        help_heading = "Model"
+    )]
+    pub(crate) name: String,
+    /// What the model is for
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Model"
+    )]
+    pub(crate) description: String,
+    /// What deposits are in proportion to: each contribution deposits this times 3600 divided by the
+    /// square root of the seconds since the last one
+    #[arg(
+        long,
+        value_name = "WEI",
+        default_value = "1000gwei",
+        help_heading = "Incentive"
+    )]
+    pub(crate) cost_weight: Wei,
+    /// Count good contributions, and take no deposits
+    #[arg(long, conflicts_with = "cost_weight", help_heading = "Incentive")]
+    pub(crate) points: bool,
+    /// How long a contribution waits for its refund, and reports of it
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "1day",
+        value_parser = humantime::parse_duration,
+        help_heading = "Incentive"
+    )]
+    pub(crate) refund_wait: Duration,
+    /// How long until the owner may take what nobody claimed
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "9days",
+        value_parser = humantime::parse_duration,
+        help_heading = "Incentive"
+    )]
+    pub(crate) owner_claim_wait: Duration,
+    /// How long until anyone may
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "9days",
+        value_parser = humantime::parse_duration,
+        help_heading = "Incentive"
+    )]
+    pub(crate) any_address_claim_wait: Duration,
+}
+
+/// How much of the training data the initial model sees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Initial {
+    Share(f64),
+    Examples(usize),
+}
+
+fn initial(text: &str) -> Result<Initial, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is neither a share such as 0.5, above 0 and at most 1.0, nor a number of examples"
+        )
+    };
+    if !text.contains('.') {
+        return text
+            .parse()
+            .ok()
+            .filter(|examples| *examples > 0)
+            .map(Initial::Examples)
+            .ok_or_else(wrong);
+    }
+    text.parse()
+        .ok()
+        .filter(|share| (f64::MIN_POSITIVE..=1.0).contains(share))
+        .map(Initial::Share)
+        .ok_or_else(wrong)
+}
+
+/// All that is deployed.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) owner: Address,
+    pub(crate) incentive: Incentive,
+    pub(crate) waits: Waits,
+    pub(crate) classifier: Classifier,
+    pub(crate) words: Vec<U256>,
+    pub(crate) report: Quantisation,
+    /// Examples that the initial model was trained on.
+    pub(crate) trained_on: usize,
+    /// Its block is not known yet.
+    card: Card,
+}
+
+impl Plan {
+    /// Reads the data and trains the initial model.
+    pub(crate) fn make(options: &ModelOptions, owner: Address) -> Result<Self, Failure> {
+        let incentive = if options.points {
+            Incentive::Points
+        } else {
+            Incentive::DepositRefundTake {
+                cost_weight: options.cost_weight.0,
+            }
+        };
+        let waits = Waits {
+            refund: options.refund_wait.as_secs(),
+            owner_claim: options.owner_claim_wait.as_secs(),
+            any_address_claim: options.any_address_claim_wait.as_secs(),
+        };
+        incentive.validate().map_err(Failure::mistake)?;
+        waits.validate().map_err(Failure::mistake)?;
+
+        let source = options
+            .columns
+            .source(&options.data, options.test.as_deref())?;
+        let dataset =
+            data::load(&source, data::TEST_SHARE, options.seed).map_err(Failure::mistake)?;
+        let encoded = encode::encode(&dataset, options.learner, options.features)
+            .map_err(Failure::mistake)?;
+        let trained_on = examples(options.initial, &encoded)?;
+        let settings = train::Options {
+            seed: options.seed,
+            ..train::Options::default()
+        };
+        let samples = encoded.train.take(0..trained_on);
+        let trained = train::train(options.learner, &samples, &settings, &encoded.test)
+            .map_err(Failure::mistake)?;
+        Ok(Self {
+            name: options.name.clone(),
+            owner,
+            incentive,
+            waits,
+            words: trained.classifier.words(),
+            classifier: trained.classifier,
+            report: trained.report,
+            trained_on,
+            card: Card {
+                name: options.name.clone(),
+                description: options.description.clone(),
+                classes: encoded.classes,
+                encoder: Some(encoded.encoder),
+                from_block: 0,
+            },
+        })
+    }
+
+    /// The card, once the block of the model's closing is known.
+    pub(crate) fn card(&self, from_block: u64) -> Result<Vec<u8>, Failure> {
+        let card = Card {
+            from_block,
+            ..self.card.clone()
+        };
+        card.to_bytes().map_err(Failure::mistake)
+    }
+
+    /// All that another run must have in common with this one, in words: a name and a value each.
+    pub(crate) fn identity(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let words: Vec<u8> = self
+            .words
+            .iter()
+            .flat_map(U256::to_be_bytes::<32>)
+            .collect();
+        let incentive = match self.incentive {
+            Incentive::DepositRefundTake { cost_weight } => {
+                format!("deposit, refund, take; cost weight {cost_weight} wei")
+            }
+            Incentive::Points => "points".to_owned(),
+        };
+        let Waits {
+            refund,
+            owner_claim,
+            any_address_claim,
+        } = self.waits;
+        let pairs = [
+            ("owner", self.owner.to_string()),
+            ("incentive", incentive),
+            (
+                "waits",
+                format!("{refund}, {owner_claim} and {any_address_claim} s"),
+            ),
+            ("parameters", format!("{:?}", self.classifier.parameters())),
+            ("words", keccak256(words).to_string()),
+            ("card", keccak256(self.card(0)?).to_string()),
+        ];
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value)).into())
+    }
+
+    /// How much gas all of it takes, a registry included, by deploying it here.
+    pub(crate) fn gas(&self) -> Result<u64, Failure> {
+        let mut chain = Embedded::new(Config {
+            start: 1,
+            gas_price: 0,
+        });
+        let config = ModelConfig {
+            owner: self.owner,
+            incentive: self.incentive,
+            waits: self.waits,
+        };
+        let deployment = deploy(&mut chain, &config, &self.classifier)?;
+        let registry = Transaction::create(self.owner, bindings::registry_code());
+        let registry = chain.send(registry)?;
+        let address = registry
+            .created
+            .ok_or_else(|| anyhow!("the registry was not created"))?;
+        let call = bindings::register(deployment.trainer, &self.card(u64::from(u32::MAX))?);
+        let registered = chain.send(Transaction::call(self.owner, address, call))?;
+        Ok(deployment.cost.gas + registry.gas_used + registered.gas_used)
+    }
+}
+
+// Sets of data are far below 2^52 and the share is in [0, 1].
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
+fn examples(initial: Initial, encoded: &Encoded) -> Result<usize, Failure> {
+    let all = encoded.train.len();
+    match initial {
+        Initial::Share(share) => Ok(((all as f64 * share) as usize).max(1)),
+        Initial::Examples(examples) if examples <= all => Ok(examples),
+        Initial::Examples(examples) => Err(Failure::Mistake(anyhow!(
+            "--initial is {examples}, and there are {all} examples to train on"
+        ))),
+    }
+}

@@ -1,0 +1,243 @@
+//! Sending transactions and waiting until they are part of the chain.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, U256};
+use anyhow::{Context, anyhow};
+use clap::Args;
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    keys::{Key, Signed, Unsigned},
+    node::{Fees, Node, NodeError, NodeReceipt},
+};
+use tokio::time::{Instant, sleep};
+
+use super::wei::Wei;
+use crate::failure::Failure;
+
+/// How long a transaction may wait before it is sent again with higher fees.
+const BUMP_AFTER: Duration = Duration::from_mins(1);
+/// The first and the longest wait between two looks for a receipt.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// How long a receipt may be missing of a transaction whose nonce is used.
+const LAG: Duration = Duration::from_secs(5);
+
+/// What a transaction may cost.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Chain")]
+pub(crate) struct FeeArgs {
+    /// The most to pay for a unit of gas, such as 30gwei [default: twice what it costs now]
+    #[arg(long, value_name = "WEI")]
+    pub(crate) max_fee: Option<Wei>,
+}
+
+/// An account that sends transactions.
+pub(crate) struct Sender<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) key: &'a Key,
+    pub(crate) max_fee: Option<Wei>,
+}
+
+/// A transaction on its way, under each hash that it was signed with.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) unsigned: Unsigned,
+    pub(crate) signed: Vec<Signed>,
+}
+
+impl Sender<'_> {
+    /// Sends a transaction and waits for it. What would fail is not sent.
+    pub(crate) async fn send(
+        &self,
+        to: Option<Address>,
+        value: u128,
+        data: Vec<u8>,
+    ) -> Result<NodeReceipt, Failure> {
+        let mut outgoing = self.prepare(to, value, data).await?;
+        self.deliver(&mut outgoing, &mut |_| Ok(())).await
+    }
+
+    /// As [`send`](Self::send), with so much gas, whatever the node thinks of it.
+    pub(crate) async fn send_with_gas(
+        &self,
+        to: Option<Address>,
+        data: Vec<u8>,
+        gas_limit: u64,
+    ) -> Result<NodeReceipt, Failure> {
+        let mut outgoing = self.sign(to, U256::ZERO, data, gas_limit).await?;
+        self.deliver(&mut outgoing, &mut |_| Ok(())).await
+    }
+
+    /// Signs a transaction. What would fail is an error.
+    pub(crate) async fn prepare(
+        &self,
+        to: Option<Address>,
+        value: u128,
+        data: Vec<u8>,
+    ) -> Result<Outgoing, Failure> {
+        let from = self.key.address();
+        let value = U256::from(value);
+        let gas = self.node.estimate(from, to, value, data.clone()).await?;
+        if gas > TRANSACTION_GAS_LIMIT {
+            return Err(anyhow!(
+                "the transaction would use {gas} gas, at most {TRANSACTION_GAS_LIMIT} are possible"
+            )
+            .into());
+        }
+        // What it uses may change until it is included.
+        let gas_limit = (gas + gas / 4).min(TRANSACTION_GAS_LIMIT);
+        self.sign(to, value, data, gas_limit).await
+    }
+
+    async fn sign(
+        &self,
+        to: Option<Address>,
+        value: U256,
+        data: Vec<u8>,
+        gas_limit: u64,
+    ) -> Result<Outgoing, Failure> {
+        let fees = self.node.fees().await?;
+        let (max_fee, priority_fee) = self.offer(&fees)?;
+        let unsigned = Unsigned {
+            chain_id: self.node.chain_id(),
+            nonce: self.node.nonce(self.key.address()).await?,
+            to,
+            value,
+            data: data.into(),
+            gas_limit,
+            max_fee,
+            priority_fee,
+        };
+        let signed = vec![self.key.sign_transaction(&unsigned)];
+        Ok(Outgoing { unsigned, signed })
+    }
+
+    /// Sends what is signed until one of it is part of the chain. Where it takes long, signs it anew
+    /// with higher fees; `keep` is called before anything newly signed is sent.
+    pub(crate) async fn deliver(
+        &self,
+        outgoing: &mut Outgoing,
+        keep: &mut (dyn FnMut(&Outgoing) -> Result<(), Failure> + Send),
+    ) -> Result<NodeReceipt, Failure> {
+        loop {
+            for signed in &outgoing.signed {
+                match self.node.broadcast(&signed.raw).await {
+                    Ok(()) | Err(NodeError::Underpriced) => {}
+                    Err(NodeError::NonceTooLow) => return self.included(outgoing, LAG).await,
+                    Err(error) if error.is_transient() => {
+                        tracing::warn!(%error, "sending goes on");
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+                tracing::info!(hash = %signed.hash, nonce = outgoing.unsigned.nonce, "sent");
+            }
+            if let Some(receipt) = self.receipt(outgoing, BUMP_AFTER).await? {
+                return succeeded(receipt);
+            }
+            let fees = self.node.fees().await?;
+            let Some(raised) = self.raised(&outgoing.unsigned, &fees) else {
+                tracing::warn!(
+                    "the transaction still waits; its fee is as high as --max-fee allows"
+                );
+                continue;
+            };
+            tracing::info!(max_fee = raised.max_fee, "still waiting; offers more");
+            outgoing.signed.push(self.key.sign_transaction(&raised));
+            outgoing.unsigned = raised;
+            keep(outgoing)?;
+        }
+    }
+
+    /// The receipt of a transaction whose nonce is used.
+    async fn included(
+        &self,
+        outgoing: &Outgoing,
+        patience: Duration,
+    ) -> Result<NodeReceipt, Failure> {
+        match self.receipt(outgoing, patience).await? {
+            Some(receipt) => succeeded(receipt),
+            None => Err(anyhow!(NodeError::NonceTooLow)
+                .context(format!(
+                    "another transaction of {} took the nonce {}; let nothing else send from this account \
+                     meanwhile, and run the same again",
+                    self.key.address(),
+                    outgoing.unsigned.nonce
+                ))
+                .into()),
+        }
+    }
+
+    /// The receipt of any of what was signed, once there is one.
+    pub(crate) async fn receipt(
+        &self,
+        outgoing: &Outgoing,
+        patience: Duration,
+    ) -> Result<Option<NodeReceipt>, Failure> {
+        let start = Instant::now();
+        let mut pause = LOOKS.0;
+        loop {
+            for signed in &outgoing.signed {
+                match self.node.receipt(signed.hash).await {
+                    Ok(Some(receipt)) => return Ok(Some(receipt)),
+                    Ok(None) => {}
+                    Err(error) if error.is_transient() => tracing::warn!(%error, "waiting goes on"),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if start.elapsed() >= patience {
+                return Ok(None);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LOOKS.1);
+        }
+    }
+
+    /// The most for a unit of gas, and what of it is for the builder of the block.
+    fn offer(&self, fees: &Fees) -> Result<(u128, u128), Failure> {
+        let wanted = fees.max();
+        let Some(Wei(most)) = self.max_fee else {
+            return Ok((wanted, fees.priority));
+        };
+        if most < fees.base {
+            return Err(Failure::Mistake(anyhow!(
+                "--max-fee is {}, and a unit of gas costs {} now; allow more, or wait",
+                Wei(most),
+                Wei(fees.base)
+            )));
+        }
+        let max_fee = wanted.min(most);
+        Ok((max_fee, fees.priority.min(max_fee)))
+    }
+
+    /// The same with fees that replace it: at least an eighth above those before, as nodes want it.
+    fn raised(&self, before: &Unsigned, fees: &Fees) -> Option<Unsigned> {
+        let eighth = |fee: u128| fee + fee / 8 + 1;
+        let max_fee = eighth(before.max_fee).max(fees.max());
+        let priority_fee = eighth(before.priority_fee).max(fees.priority);
+        let allowed = self.max_fee.is_none_or(|Wei(most)| max_fee <= most);
+        allowed.then(|| Unsigned {
+            max_fee,
+            priority_fee: priority_fee.min(max_fee),
+            ..before.clone()
+        })
+    }
+}
+
+/// What a transaction cost its sender for gas, in wei.
+pub(crate) fn gas_cost(receipt: &NodeReceipt) -> u128 {
+    u128::from(receipt.gas_used).saturating_mul(receipt.gas_price)
+}
+
+fn succeeded(receipt: NodeReceipt) -> Result<NodeReceipt, Failure> {
+    if receipt.success {
+        return Ok(receipt);
+    }
+    Err(anyhow!(
+        "the transaction {} failed in block {}, after {} gas",
+        receipt.transaction,
+        receipt.block,
+        receipt.gas_used
+    ))
+    .context("the chain changed meanwhile; look at it and try again")
+    .map_err(Failure::Fault)
+}

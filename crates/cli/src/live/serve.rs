@@ -1,0 +1,168 @@
+//! `cotrain serve` and `cotrain config`: the coordinator.
+
+use std::{env, path::PathBuf};
+
+use clap::Args;
+use cotrain_coordinator::{
+    ServeError,
+    config::{Config, DEFAULT_FILE, LogFormat, Sources},
+    serve,
+};
+use serde::Serialize;
+
+use super::{block_on, show, stop::stopped};
+use crate::{failure::Failure, output};
+
+/// Variables that the other commands read, and a coordinator does not.
+const NOT_OURS: [&str; 6] = [
+    "COTRAIN_RPC",
+    "COTRAIN_MODEL",
+    "COTRAIN_KEY",
+    "COTRAIN_STATE",
+    "COTRAIN_CACHE",
+    "COTRAIN_ANVIL",
+];
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  cotrain config --example > cotrain.toml      a configuration to start from, every key explained
+  cotrain serve                                with cotrain.toml of the working directory
+  cotrain serve --config /etc/cotrain.toml --set listen=0.0.0.0:8080
+  COTRAIN_NODE__URL=http://node:8545 cotrain serve
+
+It ends on Ctrl-C and SIGTERM, once the requests that have begun are answered.";
+
+/// Serve models over HTTP: follow them, relay what contributors sign, claim for them
+///
+/// Everything is set in a file, by environment variables, or by --set; what comes later in this
+/// list wins.
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    from: From,
+}
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  cotrain config                               what holds, and where it comes from
+  cotrain config --example > cotrain.toml      every key, explained";
+
+/// Check a coordinator's configuration, and show what holds and where it comes from
+#[derive(Debug, Args)]
+#[command(after_help = CONFIG_EXAMPLES)]
+pub(crate) struct ConfigCommand {
+    #[command(flatten)]
+    from: From,
+    /// Print a file with every key and its default
+    #[arg(long)]
+    example: bool,
+    /// Print one JSON array to stdout
+    #[arg(long, conflicts_with = "example")]
+    json: bool,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Args)]
+struct From {
+    /// The configuration [default: cotrain.toml in the working directory, where it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set a key, such as `relay.max_batch=50`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| {
+        format!("`{text}` has no `=`; a key and a value are wanted, such as relay.enabled=true")
+    })?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl From {
+    fn sources(&self) -> Sources {
+        let ours = |(name, value)| {
+            let (name, value): (std::ffi::OsString, std::ffi::OsString) = (name, value);
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+                .filter(|(name, _)| !NOT_OURS.contains(&name.as_str()))
+        };
+        let mut sources = Sources::default().with_variables(env::vars_os().filter_map(ours));
+        let default = PathBuf::from(DEFAULT_FILE);
+        if let Some(file) = self
+            .config
+            .clone()
+            .or_else(|| default.exists().then_some(default))
+        {
+            sources = sources.with_file(file);
+        }
+        for (key, value) in &self.set {
+            sources = sources.with_flag(key.clone(), "--set", value.clone());
+        }
+        sources
+    }
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
+    let config = Config::load(&arguments.from.sources()).map_err(Failure::mistake)?;
+    output::log(config.log == LogFormat::Json)?;
+    block_on(async {
+        let stop = stopped()?;
+        serve(config, stop, |address| {
+            tracing::info!(%address, "listening");
+        })
+        .await
+        .map_err(classify)
+    })
+}
+
+/// What the user can mend is a mistake.
+pub(crate) fn classify(error: ServeError) -> Failure {
+    match error {
+        ServeError::Node(_)
+        | ServeError::Store(_)
+        | ServeError::Registry(_)
+        | ServeError::Model(_)
+        | ServeError::Http(_)
+        | ServeError::Outbox(_) => Failure::Fault(error.into()),
+        _ => Failure::Mistake(error.into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Setting {
+    key: &'static str,
+    value: Option<String>,
+    source: String,
+    meaning: &'static str,
+}
+
+/// Shows a configuration.
+pub(crate) fn config(arguments: &ConfigCommand) -> Result<(), Failure> {
+    if arguments.example {
+        return output::print(&Config::example());
+    }
+    let figment = arguments
+        .from
+        .sources()
+        .figment()
+        .map_err(Failure::mistake)?;
+    Config::extract(&figment).map_err(Failure::mistake)?;
+    let settings: Vec<_> = Config::explain(&figment)
+        .into_iter()
+        .map(|setting| Setting {
+            key: setting.key,
+            value: setting.value,
+            source: setting.source,
+            meaning: setting.doc,
+        })
+        .collect();
+    show(arguments.json, &settings, || {
+        let line = |it: &Setting| match &it.value {
+            Some(value) => format!("{} = {value}  # {}\n", it.key, it.source),
+            None => format!("# {} is not set\n", it.key),
+        };
+        settings.iter().map(line).collect()
+    })
+}

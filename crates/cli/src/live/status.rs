@@ -1,0 +1,254 @@
+//! `cotrain status`: what an account has at stake, and what it can claim when.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use alloy_primitives::Address;
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_coordinator::{
+    Claimable, Coordinator,
+    rows::{ClaimKind, ContributionFilter, ContributionRow, Page, Settled},
+};
+use serde::Serialize;
+
+use super::{
+    block_on,
+    connection::{Connection, ModelArg},
+    index::{follow, missing},
+    key::KeyArgs,
+    model::LiveModel,
+    show,
+    wei::Wei,
+};
+use crate::failure::Failure;
+
+/// Rows read at once.
+const ROWS: u32 = 1_000;
+/// Contributions that are listed.
+const LISTED: usize = 20;
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain status --dev 1
+  cotrain status --account 0x7099… --model spam     anyone's
+  cotrain status --dev 1 --json | jq '.contributions[] | select(.possible)'";
+
+/// Show an account's contributions: what can be claimed when, what may be earned or lost
+///
+/// By all events of the model, which are followed up to now and kept in the cache directory.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Status {
+    /// The account [default: the key's]
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["keystore", "dev"])]
+    account: Option<Address>,
+    #[command(flatten)]
+    model: ModelArg,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    model: Address,
+    account: Address,
+    /// Wei, as text, like all other amounts.
+    balance: String,
+    good: u64,
+    /// What is left of the deposits that are not settled.
+    at_stake: String,
+    refundable: String,
+    reportable: String,
+    contributions: Vec<Line>,
+    reports: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    position: u64,
+    class: String,
+    deposit: String,
+    settled: &'static str,
+    /// Whether it can be claimed now.
+    possible: bool,
+    /// What it brings.
+    amount: String,
+    /// When it can be claimed at the earliest, in Unix seconds.
+    from: Option<u64>,
+    /// Why not now.
+    reason: Option<String>,
+}
+
+/// Shows an account.
+pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
+    block_on(async {
+        let session = arguments.connection.open().await?;
+        let account = match arguments.account {
+            Some(account) => account,
+            None => arguments
+                .key
+                .optional(session.node.chain_id())?
+                .ok_or_else(|| {
+                    Failure::Mistake(anyhow!(
+                        "whose? Name the account with --account, or its key with --keystore or --dev"
+                    ))
+                })?
+                .address(),
+        };
+        let model = LiveModel::find(&session, &arguments.model).await?;
+        let index = follow(&session, &model).await?;
+        let shown = look(&index, &model, account).await?;
+        show(arguments.json, &shown, || text(&shown))
+    })
+}
+
+async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
+    let view = index
+        .model(model.trainer)
+        .ok_or_else(|| missing(model))?
+        .account(account);
+    let claimable = index.claimable(model.trainer, account, 10 * ROWS).await?;
+    let rows = own(index, model, account).await?;
+    let claim_of = |row: &ContributionRow| {
+        claimable.iter().find(|one| {
+            one.kind == ClaimKind::Refund
+                && one.row.contribution.position == row.contribution.position
+        })
+    };
+    let sum = |kind: ClaimKind| -> u128 {
+        let possible = claimable
+            .iter()
+            .filter(|one| one.kind == kind && one.possible);
+        possible.map(|one| one.amount).sum()
+    };
+    let at_stake: u128 = rows
+        .iter()
+        .filter(|row| row.settled.is_open())
+        .map(|row| row.contribution.deposit - row.taken)
+        .sum();
+    Ok(Shown {
+        model: model.trainer,
+        account,
+        balance: view.balance.to_string(),
+        good: view.good,
+        at_stake: at_stake.to_string(),
+        refundable: sum(ClaimKind::Refund).to_string(),
+        reportable: sum(ClaimKind::Report).to_string(),
+        contributions: rows
+            .iter()
+            .map(|row| line(model, row, claim_of(row)))
+            .collect(),
+        reports: claimable
+            .iter()
+            .filter(|one| one.kind == ClaimKind::Report)
+            .map(|one| line(model, &one.row, Some(one)))
+            .collect(),
+    })
+}
+
+/// All contributions of an author.
+async fn own(
+    index: &Coordinator,
+    model: &LiveModel,
+    account: Address,
+) -> Result<Vec<ContributionRow>, Failure> {
+    let filter = ContributionFilter {
+        author: Some(account),
+        ..ContributionFilter::default()
+    };
+    let mut rows: Vec<ContributionRow> = Vec::new();
+    let mut page = Page::first(ROWS);
+    loop {
+        let some = index.contributions(model.trainer, filter, page).await?;
+        let Some(last) = some.last() else {
+            return Ok(rows);
+        };
+        page.after = i64::try_from(last.contribution.position).ok();
+        rows.extend(some);
+    }
+}
+
+fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>) -> Line {
+    Line {
+        position: row.contribution.position,
+        class: model.class(row.contribution.label),
+        deposit: row.contribution.deposit.to_string(),
+        settled: match row.settled {
+            Settled::Open => "open",
+            Settled::Reported => "partly taken",
+            Settled::Refunded => "refunded",
+            Settled::TakenByReports => "taken by reports",
+            Settled::ClaimedLate => "claimed late",
+        },
+        possible: claim.is_some_and(|claim| claim.possible),
+        amount: claim.map_or(0, |claim| claim.amount).to_string(),
+        from: claim.map(|claim| claim.from),
+        reason: claim.and_then(|claim| claim.reason.clone()),
+    }
+}
+
+fn text(shown: &Shown) -> String {
+    let mut text = format!(
+        "account        {}\nbalance        {}\ngood           {}\nat stake       {}, of {} contributions\n\
+         to refund now  {}\nto report now  {}\n",
+        shown.account,
+        wei(&shown.balance),
+        shown.good,
+        wei(&shown.at_stake),
+        shown.contributions.len(),
+        wei(&shown.refundable),
+        wei(&shown.reportable),
+    );
+    for (name, lines) in [
+        ("contribution", &shown.contributions),
+        ("report of", &shown.reports),
+    ] {
+        let hidden = lines.len().saturating_sub(LISTED);
+        if hidden > 0 {
+            text.extend([
+                hidden.to_string().as_str(),
+                " more before these; --json has all\n",
+            ]);
+        }
+        text.extend(lines[hidden..].iter().map(|line| {
+            format!(
+                "{name} {} ({}), {}: {}\n",
+                line.position,
+                line.class,
+                wei(&line.deposit),
+                state(line)
+            )
+        }));
+    }
+    text
+}
+
+fn state(line: &Line) -> String {
+    match (line.possible, &line.reason, line.from) {
+        (true, ..) => format!("{} can be claimed now", wei(&line.amount)),
+        (false, _, Some(from)) if from > super::now() => {
+            format!("{}, from {} on", line.settled, when(from))
+        }
+        (false, Some(reason), _) => format!("{}; {reason}", line.settled),
+        (false, None, _) => line.settled.to_owned(),
+    }
+}
+
+fn wei(text: &str) -> String {
+    text.parse()
+        .map_or_else(|_| text.to_owned(), |wei| Wei(wei).to_string())
+}
+
+/// A time as people read it.
+pub(crate) fn when(seconds: u64) -> String {
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    time.map_or_else(
+        || format!("{seconds} s after 1970"),
+        |time| humantime::format_rfc3339_seconds(time).to_string(),
+    )
+}

@@ -1,0 +1,308 @@
+//! The transactions of a deployment, one after the other, each done at most once.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use anyhow::{Context, anyhow};
+use cotrain_bindings::{self as bindings, Mechanism, events};
+use cotrain_chain::node::{NodeError, NodeReceipt};
+use cotrain_protocol::trainer::Incentive;
+use serde::Serialize;
+
+use super::{
+    journal::Journal,
+    model::{implementation, number, read_words},
+    plan::Plan,
+    send::{Sender, gas_cost},
+};
+use crate::{failure::Failure, output::Narrator};
+
+/// Words written in one transaction: a new slot and its calldata cost about 24,000 gas.
+const WORDS_PER_TRANSACTION: usize = 512;
+/// How long a receipt may be missing of a transaction whose nonce is used.
+const LAG: Duration = Duration::from_secs(5);
+
+/// Contracts that are there already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Given {
+    pub(crate) registry: Option<Address>,
+    pub(crate) factory: Option<Address>,
+    pub(crate) trainer: Option<Address>,
+    pub(crate) classifier: Option<Address>,
+}
+
+/// What was deployed.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Deployed {
+    pub(crate) trainer: Address,
+    pub(crate) classifier: Address,
+    pub(crate) registry: Address,
+    pub(crate) factory: Address,
+    pub(crate) trainer_implementation: Address,
+    pub(crate) classifier_implementation: Address,
+    /// The block of the model's closing.
+    pub(crate) block: u64,
+    pub(crate) transactions: u64,
+    pub(crate) gas: u64,
+    /// Wei that all the gas cost, as text: it may be more than other readers' numbers hold.
+    pub(crate) cost: String,
+}
+
+/// A deployment on its way.
+pub(crate) struct Steps<'a> {
+    pub(crate) sender: Sender<'a>,
+    pub(crate) journal: Journal,
+    pub(crate) narrator: &'a Narrator,
+    pub(crate) transactions: u64,
+    pub(crate) gas: u64,
+    pub(crate) cost: u128,
+}
+
+impl Steps<'_> {
+    /// Deploys the plan, or what is left of it.
+    pub(crate) async fn run(&mut self, plan: &Plan, given: &Given) -> Result<Deployed, Failure> {
+        let registry = match given.registry {
+            Some(registry) => {
+                let call = bindings::registry_count();
+                number(self.sender.node, registry, call, "count")
+                    .await
+                    .map_err(|failure| {
+                        Failure::Mistake(anyhow!(
+                            "there is no registry at {registry} ({:#})",
+                            failure.error()
+                        ))
+                    })?;
+                registry
+            }
+            None => self.create("registry", bindings::registry_code()).await?,
+        };
+        let factory = match given.factory {
+            Some(factory) => factory,
+            None => self.create("factory", bindings::factory_code()).await?,
+        };
+        let trainer_code = if let Some(trainer) = given.trainer {
+            trainer
+        } else {
+            let code = bindings::trainer_code(&plan.incentive);
+            self.create("trainer", code).await?
+        };
+        let kind = plan.classifier.kind();
+        let classifier_code = if let Some(classifier) = given.classifier {
+            classifier
+        } else {
+            let code = bindings::classifier_code(kind);
+            self.create("classifier", code).await?
+        };
+        let call = bindings::create_model(
+            trainer_code,
+            &plan.incentive,
+            &plan.waits,
+            classifier_code,
+            plan.classifier.parameters(),
+        );
+        let receipt = self.step("model", Some(factory), call).await?;
+        let created = receipt
+            .logs
+            .iter()
+            .filter(|log| log.log.address == factory)
+            .find_map(|log| events::model_created(&log.log))
+            .with_context(|| format!("the factory {factory} did not say what it created"))?;
+        let (trainer, classifier) = (created.trainer, created.classifier);
+        self.verify(plan, trainer, classifier).await?;
+        let closed = self.fill(plan, trainer, classifier).await?;
+        let card = plan.card(closed.block)?;
+        self.step(
+            "registered",
+            Some(registry),
+            bindings::register(trainer, &card),
+        )
+        .await?;
+        Ok(Deployed {
+            trainer,
+            classifier,
+            registry,
+            factory,
+            trainer_implementation: trainer_code,
+            classifier_implementation: classifier_code,
+            block: closed.block,
+            transactions: self.transactions,
+            gas: self.gas,
+            cost: self.cost.to_string(),
+        })
+    }
+
+    /// That both are clones of this release's code: whoever made the factory.
+    async fn verify(
+        &self,
+        plan: &Plan,
+        trainer: Address,
+        classifier: Address,
+    ) -> Result<(), Failure> {
+        let node = self.sender.node;
+        let mechanism = bindings::known_trainer(&implementation(node, trainer).await?);
+        let wanted = match plan.incentive {
+            Incentive::DepositRefundTake { .. } => Mechanism::DepositRefundTake,
+            Incentive::Points => Mechanism::Points,
+        };
+        let kind = bindings::known_classifier(&implementation(node, classifier).await?);
+        if mechanism == Some(wanted) && kind == Some(plan.classifier.kind()) {
+            return Ok(());
+        }
+        Err(Failure::Mistake(anyhow!(
+            "the model that was created runs other code than this release's; is the factory, trainer or \
+             classifier that you named another one? Leave it out to have it created"
+        )))
+    }
+
+    /// Writes the words and closes the model; only a model with the words that are meant is closed.
+    async fn fill(
+        &mut self,
+        plan: &Plan,
+        trainer: Address,
+        classifier: Address,
+    ) -> Result<NodeReceipt, Failure> {
+        let chunks = plan.words.chunks(WORDS_PER_TRANSACTION);
+        for (chunk, words) in chunks.enumerate() {
+            // Storage begins as zero.
+            let Some((from, words)) = not_zero(words) else {
+                continue;
+            };
+            let offset = chunk * WORDS_PER_TRANSACTION + from;
+            let call = bindings::write(offset, words);
+            self.step(&format!("words {chunk}"), Some(classifier), call)
+                .await?;
+        }
+        let close = bindings::close(trainer);
+        if !self.is_done("closed", Some(classifier), &close).await? {
+            let head = self.sender.node.head().await?;
+            self.compare(plan, classifier, head.hash).await?;
+        }
+        let closed = self.step("closed", Some(classifier), close).await?;
+        match self.compare(plan, classifier, closed.block_hash).await {
+            Err(Failure::Fault(error))
+                if matches!(
+                    error.downcast_ref(),
+                    Some(NodeError::StateGone { .. } | NodeError::UnknownBlock { .. })
+                ) =>
+            {
+                tracing::warn!("the node has forgotten the block of the closing");
+            }
+            compared => compared?,
+        }
+        Ok(closed)
+    }
+
+    /// That the chain has the words that are meant.
+    async fn compare(&self, plan: &Plan, classifier: Address, block: B256) -> Result<(), Failure> {
+        let count = plan.words.len();
+        let words = read_words(self.sender.node, classifier, count, block).await?;
+        match words
+            .iter()
+            .zip(&plan.words)
+            .position(|(found, meant)| found != meant)
+        {
+            None => Ok(()),
+            Some(place) => Err(anyhow!(
+                "word {place} of the model is {:#x} on the chain, {:#x} was meant; somebody else writes \
+                 with your key: begin anew with another --journal",
+                words[place],
+                plan.words[place]
+            )
+            .into()),
+        }
+    }
+
+    async fn create(&mut self, name: &str, code: Bytes) -> Result<Address, Failure> {
+        let receipt = self.step(name, None, code.to_vec()).await?;
+        Ok(receipt
+            .created
+            .with_context(|| format!("the node does not say where the {name} is"))?)
+    }
+
+    /// Whether a step is part of the chain.
+    async fn is_done(&self, name: &str, to: Option<Address>, data: &[u8]) -> Result<bool, Failure> {
+        let chain_id = self.sender.node.chain_id();
+        let Some(before) = self.journal.signed(name, chain_id, to, data) else {
+            return Ok(false);
+        };
+        let receipt = self.sender.receipt(&before, Duration::ZERO).await?;
+        Ok(receipt.is_some_and(|receipt| receipt.success))
+    }
+
+    /// Does a step, or finds that it is done.
+    async fn step(
+        &mut self,
+        name: &str,
+        to: Option<Address>,
+        data: Vec<u8>,
+    ) -> Result<NodeReceipt, Failure> {
+        let receipt = match self.begun(name, to, &data).await? {
+            Begun::Done(receipt) => receipt,
+            Begun::Signed(mut outgoing) => {
+                let journal = &mut self.journal;
+                self.sender
+                    .deliver(&mut outgoing, &mut |it| journal.keep(name, it))
+                    .await?
+            }
+            Begun::Nothing => {
+                let mut outgoing = self
+                    .sender
+                    .prepare(to, 0, data)
+                    .await
+                    .map_err(|failure| named(name, failure))?;
+                let journal = &mut self.journal;
+                journal.keep(name, &outgoing)?;
+                self.sender
+                    .deliver(&mut outgoing, &mut |it| journal.keep(name, it))
+                    .await?
+            }
+        };
+        self.transactions += 1;
+        self.gas += receipt.gas_used;
+        self.cost = self.cost.saturating_add(gas_cost(&receipt));
+        self.narrator.say(format_args!(
+            "{name}: block {}, {} gas",
+            receipt.block, receipt.gas_used
+        ));
+        Ok(receipt)
+    }
+
+    /// How far an earlier run came with a step.
+    async fn begun(&self, name: &str, to: Option<Address>, data: &[u8]) -> Result<Begun, Failure> {
+        let node = self.sender.node;
+        let Some(before) = self.journal.signed(name, node.chain_id(), to, data) else {
+            return Ok(Begun::Nothing);
+        };
+        let next = node.nonce(self.sender.key.address()).await?;
+        // Once the nonce is used, it is by this transaction or by one of somebody else, after which
+        // this one can never be part of the chain.
+        let used = next > before.unsigned.nonce;
+        let patience = if used { LAG } else { Duration::ZERO };
+        match self.sender.receipt(&before, patience).await? {
+            Some(receipt) if receipt.success => Ok(Begun::Done(receipt)),
+            None if !used => Ok(Begun::Signed(before)),
+            _ => Ok(Begun::Nothing),
+        }
+    }
+}
+
+enum Begun {
+    Nothing,
+    Signed(super::send::Outgoing),
+    Done(NodeReceipt),
+}
+
+fn named(step: &str, failure: Failure) -> Failure {
+    let context = format!("cannot do the step `{step}`");
+    match failure {
+        Failure::Mistake(error) => Failure::Mistake(error.context(context)),
+        Failure::Fault(error) => Failure::Fault(error.context(context)),
+    }
+}
+
+/// The words from the first to the last that are not zero, and where they begin.
+fn not_zero(words: &[U256]) -> Option<(usize, &[U256])> {
+    let first = words.iter().position(|word| !word.is_zero())?;
+    let last = words.iter().rposition(|word| !word.is_zero())?;
+    Some((first, &words[first..=last]))
+}

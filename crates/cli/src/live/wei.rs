@@ -1,0 +1,97 @@
+//! Amounts of money as people write and read them.
+
+use std::{fmt, str::FromStr};
+
+/// In wei; shown in ether.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Wei(pub(crate) u128);
+
+/// The units that an amount may be written in, with their digits behind the point.
+const UNITS: [(&str, usize); 4] = [("gwei", 9), ("wei", 0), ("ether", 18), ("eth", 18)];
+
+impl FromStr for Wei {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is no amount; wanted is a number of wei, or one with a unit: 5gwei, 0.1ether"
+            )
+        };
+        let (number, digits) = UNITS
+            .into_iter()
+            .find_map(|(unit, digits)| Some((text.strip_suffix(unit)?.trim_end(), digits)))
+            .unwrap_or((text, 0));
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !all_digits(whole) || !all_digits(part) || part.len() > digits {
+            return Err(wrong());
+        }
+        format!("{whole}{part:0<digits$}")
+            .parse()
+            .map(Self)
+            .map_err(|_| wrong())
+    }
+}
+
+impl fmt::Display for Wei {
+    /// Every digit, in gwei below a millionth of an ether.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, digits) = match self.0 {
+            0 | 1_000_000_000_000.. => ("ether", 18),
+            1_000..1_000_000_000_000 => ("gwei", 9),
+            _ => ("wei", 0),
+        };
+        let base = 10_u128.pow(digits);
+        let (whole, part) = (self.0 / base, self.0 % base);
+        write!(formatter, "{whole}")?;
+        if part > 0 {
+            let width = digits as usize;
+            write!(
+                formatter,
+                ".{}",
+                format!("{part:0width$}").trim_end_matches('0')
+            )?;
+        }
+        write!(formatter, " {unit}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_to_the_wei() {
+        let read = |text: &str| text.parse::<Wei>().map(|wei| wei.0);
+        assert_eq!(read("7"), Ok(7));
+        assert_eq!(read("7wei"), Ok(7));
+        assert_eq!(read("1.5 gwei"), Ok(1_500_000_000));
+        assert_eq!(read("0.000000000000000001ether"), Ok(1));
+        assert_eq!(read("2eth"), Ok(2_000_000_000_000_000_000));
+        for wrong in [
+            "",
+            "ether",
+            "1.5",
+            "-1",
+            "1e3",
+            "0.0000000000000000001ether",
+            ".5eth",
+        ] {
+            read(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn amounts_are_shown_with_all_digits() {
+        let shown = |wei| Wei(wei).to_string();
+        assert_eq!(shown(0), "0 ether");
+        assert_eq!(shown(12), "12 wei");
+        assert_eq!(shown(1_500_000_000), "1.5 gwei");
+        assert_eq!(
+            shown(1_000_000_000_000_000_001),
+            "1.000000000000000001 ether"
+        );
+        assert_eq!(shown(50_000_000_000_000_000), "0.05 ether");
+    }
+}

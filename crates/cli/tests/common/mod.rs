@@ -1,0 +1,100 @@
+//! A chain, and a folder to call the program in.
+
+use std::{
+    fs,
+    future::Future,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use cotrain_chain::anvil::{Anvil, AnvilConfig};
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+use url::Url;
+
+/// A folder with its own state, beside a chain of its own.
+pub(crate) struct Place {
+    folder: TempDir,
+    anvil: Anvil,
+}
+
+impl Place {
+    pub(crate) fn new(config: &AnvilConfig) -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            anvil: Anvil::spawn(config).expect("anvil"),
+        }
+    }
+
+    pub(crate) fn rpc(&self) -> &Url {
+        self.anvil.url()
+    }
+
+    pub(crate) fn put(&self, name: &str, content: &str) {
+        fs::write(self.folder.path().join(name), content).expect("written");
+    }
+
+    /// The program in the folder, with nothing of this process's environment that it looks at.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(self.folder.path().to_owned());
+        command
+            .args(arguments)
+            .env("COTRAIN_RPC", self.rpc().as_str());
+        command
+    }
+
+    /// What it prints, where it succeeds.
+    pub(crate) fn success(&self, arguments: &[&str]) -> String {
+        let (status, stdout, stderr) = run(&mut self.command(arguments));
+        assert_eq!(status, Some(0), "{arguments:?}: {stdout}{stderr}");
+        stdout
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, arguments: &[&str]) -> T {
+        serde_json::from_str(&self.success(arguments)).expect("JSON")
+    }
+
+    /// What it says, where it is a mistake of the user's.
+    pub(crate) fn mistake(&self, arguments: &[&str]) -> String {
+        let (status, stdout, stderr) = run(&mut self.command(arguments));
+        assert_eq!(status, Some(2), "{arguments:?}: {stdout}{stderr}");
+        assert_eq!(stdout, "", "an error leaves stdout alone");
+        stderr
+    }
+}
+
+/// The program in a folder, where its state is too.
+pub(crate) fn program(folder: PathBuf) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+    for variable in [
+        "RUST_LOG",
+        "COTRAIN_REGISTRY",
+        "COTRAIN_MODEL",
+        "COTRAIN_KEY",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+        .env("COTRAIN_STATE", folder.join("state"))
+        .env("COTRAIN_CACHE", folder.join("cache"))
+        .current_dir(folder);
+    command
+}
+
+fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(work)
+}

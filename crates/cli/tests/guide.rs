@@ -1,0 +1,273 @@
+//! Every command of docs/guide.md, in order.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use cotrain_chain::anvil::Anvil;
+
+const GUIDE: &str = include_str!("../../../docs/guide.md");
+
+/// A command, and what the guide shows of what it prints.
+#[derive(Debug, Default)]
+struct Shown {
+    command: String,
+    output: Vec<String>,
+}
+
+/// The commands of all fenced blocks `console`: `$ ` begins one, `> ` goes on with it.
+fn commands(guide: &str) -> Vec<Shown> {
+    let mut found: Vec<Shown> = Vec::new();
+    let mut inside = false;
+    for line in guide.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if !inside {
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            found.push(Shown {
+                command: command.to_owned(),
+                output: Vec::new(),
+            });
+        } else if let Some(shown) = found.last_mut() {
+            match line.strip_prefix("> ") {
+                Some(more) => shown.command.extend(["\n", more]),
+                None => shown.output.push(line.to_owned()),
+            }
+        }
+    }
+    found
+}
+
+/// Whether a line is what is shown, where `[..]` stands for anything.
+fn line_matches(shown: &str, line: &str) -> bool {
+    let mut parts = shown.split("[..]");
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else {
+        return false;
+    };
+    let mut open = false;
+    for part in parts {
+        let Some(at) = (if part.is_empty() {
+            Some(rest.len())
+        } else {
+            rest.find(part)
+        }) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+        open = part.is_empty();
+    }
+    open || rest.is_empty()
+}
+
+/// Whether lines are what is shown, where a line `...` stands for any lines.
+fn matches(shown: &[String], lines: &[&str]) -> bool {
+    match (shown.split_first(), lines.split_first()) {
+        (None, None) => true,
+        (Some((first, shown)), _) if first == "..." => {
+            (0..=lines.len()).any(|passed| matches(shown, &lines[passed..]))
+        }
+        (Some((first, shown)), Some((line, lines))) => {
+            line_matches(first, line) && matches(shown, lines)
+        }
+        _ => false,
+    }
+}
+
+/// A program that runs until it is told to stop.
+struct Service {
+    child: Child,
+    command: String,
+}
+
+impl Service {
+    /// As Ctrl-C does; and it ends well.
+    fn stop(mut self) {
+        self.interrupt();
+        let status = self.child.wait().expect("a status");
+        assert!(status.success(), "{}: {status}", self.command);
+    }
+}
+
+impl Service {
+    fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &pid]).status();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Killed, it would leave its anvil behind.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.interrupt();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+struct Reader {
+    folder: PathBuf,
+    /// What the guide has, and what it is here.
+    instead: Vec<(String, String)>,
+    services: Vec<Service>,
+}
+
+impl Reader {
+    fn shell(&self, command: &str) -> Command {
+        let mut text = command.to_owned();
+        for (shown, here) in &self.instead {
+            text = text.replace(shown, here);
+        }
+        let binary = Path::new(env!("CARGO_BIN_EXE_cotrain"));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", binary.parent().expect("a folder").display());
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &text])
+            .current_dir(&self.folder)
+            .env("PATH", path)
+            .env("COTRAIN_STATE", self.folder.join("state"))
+            .env("COTRAIN_CACHE", self.folder.join("cache"))
+            .env("COTRAIN_ANVIL", Anvil::find().expect("anvil"))
+            .stdin(Stdio::null());
+        for variable in [
+            "RUST_LOG",
+            "COTRAIN_RPC",
+            "COTRAIN_REGISTRY",
+            "COTRAIN_MODEL",
+            "COTRAIN_KEY",
+        ] {
+            shell.env_remove(variable);
+        }
+        shell
+    }
+
+    /// Runs a command, and compares what it prints.
+    fn run(&self, shown: &Shown) {
+        let output = self.shell(&shown.command).output().expect("a shell");
+        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "$ {}\n{stdout}{stderr}",
+            shown.command
+        );
+        let lines: Vec<&str> = stdout.lines().collect();
+        assert!(
+            matches(&shown.output, &lines),
+            "$ {}\nprinted:\n{stdout}\nthe guide shows:\n{}\n\n{stderr}",
+            shown.command,
+            shown.output.join("\n")
+        );
+    }
+
+    /// Starts what goes on running, on ports that are free.
+    fn up(&mut self, shown: &Shown) {
+        let command = format!("exec {} --port 0 --api-port 0", shown.command);
+        let mut child = self
+            .shell(&command)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let stdout = child.stdout.take().expect("piped");
+        let mut lines = Vec::new();
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            lines.push(line);
+            if lines.len() == shown.output.len() {
+                break;
+            }
+        }
+        let word = |name: &str| {
+            let line = lines.iter().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {lines:#?}"))
+                .trim()
+                .to_owned()
+        };
+        self.instead = vec![
+            ("http://127.0.0.1:8545".to_owned(), word("node ")),
+            ("http://127.0.0.1:8080".to_owned(), word("API ")),
+            (
+                "127.0.0.1:8081 --set registry".to_owned(),
+                "127.0.0.1:0 --set registry".to_owned(),
+            ),
+        ];
+        let mut output = shown.output.join("\n");
+        for (shown, here) in &self.instead {
+            output = output.replace(shown, here);
+        }
+        let output: Vec<String> = output.lines().map(ToOwned::to_owned).collect();
+        let printed: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert!(matches(&output, &printed), "{printed:#?}");
+        self.services.push(Service {
+            child,
+            command: shown.command.clone(),
+        });
+    }
+
+    fn serve(&mut self, shown: &Shown) {
+        // The example's node is the one of the default port.
+        let node = self.instead.first().map(|(_, here)| here.clone());
+        let command = format!(
+            "exec {} --set node.url={}",
+            shown.command,
+            node.unwrap_or_default()
+        );
+        let mut child = self
+            .shell(&command)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let stderr = child.stderr.take().expect("piped");
+        let mut said = String::new();
+        let mut stderr = BufReader::new(stderr);
+        while !said.contains("listening") {
+            let read = stderr.read_line(&mut said).expect("text");
+            assert!(read > 0, "$ {}\n{said}", shown.command);
+        }
+        std::thread::spawn(move || stderr.read_to_string(&mut String::new()));
+        self.services.push(Service {
+            child,
+            command: shown.command.clone(),
+        });
+    }
+}
+
+#[test]
+fn what_the_guide_shows_is_what_happens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut reader = Reader {
+        folder: fs::canonicalize(folder.path()).expect("a folder"),
+        instead: Vec::new(),
+        services: Vec::new(),
+    };
+    let commands = commands(GUIDE);
+    assert!(commands.len() > 20, "{commands:#?}");
+    for shown in &commands {
+        if shown.command.starts_with("cotrain up") {
+            reader.up(shown);
+        } else if shown.command.starts_with("cotrain serve") {
+            reader.serve(shown);
+        } else {
+            reader.run(shown);
+        }
+    }
+    while let Some(service) = reader.services.pop() {
+        service.stop();
+    }
+}
+
+#[test]
+fn wildcards_stand_for_anything() {
+    assert!(line_matches("a [..] b", "a long way b"));
+    assert!(line_matches("[..]", ""));
+    assert!(line_matches("x[..]", "xyz"));
+    assert!(!line_matches("a [..] b", "a long way c"));
+    assert!(!line_matches("a", "a b"));
+    let shown = |lines: &[&str]| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(matches(&shown(&["a", "...", "z"]), &["a", "b", "c", "z"]));
+    assert!(matches(&shown(&["..."]), &[]));
+    assert!(!matches(&shown(&["a"]), &["a", "b"]));
+}

@@ -1,0 +1,323 @@
+//! The commands for a chain, against anvil.
+
+mod common;
+
+use std::{
+    process::Stdio,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::{Address, U256};
+use common::{Place, block_on};
+use cotrain_bindings as bindings;
+use cotrain_chain::{
+    anvil::AnvilConfig,
+    keys::Key,
+    node::{Node, NodeOptions},
+};
+use cotrain_learning::data::{Example, Source, load};
+use serde_json::Value;
+
+/// How many transactions a deployment takes: registry, factory, two implementations, model, words,
+/// closing, registering.
+const TRANSACTIONS: u64 = 8;
+
+const DEPLOY: [&str; 9] = [
+    "deploy",
+    "--dev",
+    "0",
+    "--yes",
+    "--name",
+    "films",
+    "--features",
+    "300",
+    "--json",
+];
+
+fn node(place: &Place) -> Node {
+    block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node")
+}
+
+fn nonce(node: &Node) -> u64 {
+    block_on(node.nonce(Key::development(0).address())).expect("a nonce")
+}
+
+/// All words of the model that a deployment says it made.
+fn words(node: &Node, deployed: &Value) -> Vec<U256> {
+    let classifier: Address = deployed["classifier"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("an address");
+    let describe = block_on(node.call(classifier, bindings::describe(), None)).expect("an answer");
+    let description = bindings::read_description(&describe).expect("a description");
+    assert!(description.trainer.is_some(), "the model is closed");
+    let call = bindings::words(0, description.words);
+    let answer = block_on(node.call(classifier, call, None)).expect("an answer");
+    bindings::read_words(&answer).expect("words")
+}
+
+#[test]
+fn a_deployment_survives_being_killed_anywhere() {
+    let undisturbed = Place::new(&AnvilConfig::default());
+    let twin: Value = undisturbed.json(&DEPLOY);
+    assert_eq!(twin["transactions"], TRANSACTIONS);
+    let twin = words(&node(&undisturbed), &twin);
+    assert!(twin.iter().any(|word| !word.is_zero()));
+
+    let block_time = |block_time| AnvilConfig {
+        block_time,
+        ..AnvilConfig::default()
+    };
+    for config in [block_time(None), block_time(Some(1))] {
+        let place = Place::new(&config);
+        let node = node(&place);
+        let mut kills = 0;
+        for seen in 0..TRANSACTIONS {
+            let mut child = place
+                .command(&DEPLOY)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the program starts");
+            let start = Instant::now();
+            // Once so many transactions are part of the chain, and a little later each time.
+            while nonce(&node) < seen && child.try_wait().expect("a child").is_none() {
+                assert!(start.elapsed() < Duration::from_mins(1), "stuck at {seen}");
+                sleep(Duration::from_millis(1));
+            }
+            sleep(Duration::from_millis(seen * 7 % 40));
+            // SIGKILL.
+            child.kill().expect("killed");
+            let status = child.wait().expect("a status");
+            kills += u32::from(status.code().is_none());
+        }
+        assert!(
+            kills >= 4,
+            "only {kills} of {TRANSACTIONS} were killed in time"
+        );
+        let deployed: Value = place.json(&DEPLOY);
+        assert_eq!(deployed["transactions"], TRANSACTIONS);
+        assert_eq!(nonce(&node), TRANSACTIONS, "nothing was done twice");
+        assert_eq!(words(&node, &deployed), twin);
+        let listed: Value = place.json(&["models", "--json"]);
+        assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+        assert_eq!(listed[0]["name"], "films");
+        assert_eq!(listed[0]["trainer"], deployed["trainer"]);
+        assert_eq!(listed[0]["verified"], true);
+
+        // Once more changes nothing; another plan is refused, with what differs.
+        assert_eq!(place.json::<Value>(&DEPLOY), deployed);
+        let mut other = DEPLOY.to_vec();
+        other.push("--points");
+        let told = place.mistake(&other);
+        assert!(
+            told.contains("incentive: deposit, refund, take; cost weight 1000000000000 wei was begun, points is wanted"),
+            "{told}"
+        );
+        assert_eq!(nonce(&node), TRANSACTIONS);
+    }
+}
+
+#[test]
+fn predictions_here_are_the_contracts() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    let data = load(&Source::MovieReviews, 0.2, 3).expect("data");
+    let texts: Vec<&str> = data
+        .test
+        .examples()
+        .filter_map(|example| match example {
+            Example::Text(text) => Some(text),
+            _ => None,
+        })
+        .take(500)
+        .collect();
+    place.put("texts.txt", &texts.join("\n"));
+    let predict = |more: &[&str]| -> Value {
+        let arguments = [&["predict", "--json"], more].concat();
+        place.json(&arguments)
+    };
+    let contract = predict(&["--file", "texts.txt"]);
+    assert_eq!(contract["by"], "contract");
+    assert_eq!(contract["predictions"].as_array().map(Vec::len), Some(500));
+    for (flag, by) in [("--local", "words"), ("--verify", "proved words")] {
+        // The second time from the cache.
+        for _ in 0..2 {
+            let here = predict(&["--file", "texts.txt", flag]);
+            assert_eq!(here["by"], by);
+            assert_eq!(here["predictions"], contract["predictions"]);
+        }
+    }
+
+    let by_hand = predict(&["--features", "7,3,250"]);
+    let raw = predict(&["--sample", "0x0003000700fa", "--verify"]);
+    assert_eq!(by_hand["predictions"], raw["predictions"]);
+    let told = place.mistake(&["predict", "--sample", "0x00070003"]);
+    assert!(
+        told.contains("feature 3 at place 1 of item 0 comes after feature 7"),
+        "{told}"
+    );
+    let told = place.mistake(&["predict", "--row", "1,2"]);
+    assert!(
+        told.contains("the model learned from text; give it with --text"),
+        "{told}"
+    );
+    let told = place.mistake(&["predict"]);
+    assert!(told.contains("there is nothing to predict"), "{told}");
+    let told = place.mistake(&["predict", "--model", "cats", "--text", "x"]);
+    assert!(told.contains("it has films"), "{told}");
+
+    let here: Value = place.json(&["evaluate", "--limit", "300", "--json"]);
+    let there: Value = place.json(&["evaluate", "--limit", "300", "--on-chain", "--json"]);
+    assert_eq!(here["correct"], there["correct"]);
+}
+
+#[test]
+fn a_contributor_goes_all_the_way() {
+    let place = Place::new(&AnvilConfig::default());
+    let mut deploy = DEPLOY.to_vec();
+    deploy.extend(["--refund-wait", "2s"]);
+    place.success(&deploy);
+
+    let many: Value = place.json(&[
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--limit",
+        "120",
+        "--dev",
+        "1",
+        "--json",
+    ]);
+    assert_eq!(many["contributions"], 120);
+    assert_eq!(many["transactions"].as_array().map(Vec::len), Some(1));
+    // Two that say the opposite: the model cannot agree with both.
+    for label in ["positive", "negative"] {
+        place.success(&[
+            "contribute",
+            "--text",
+            "a warm and funny film",
+            "--label",
+            label,
+            "--dev",
+            "2",
+        ]);
+    }
+    let told = place.mistake(&["contribute", "--text", "x", "--label", "fine", "--dev", "1"]);
+    assert!(
+        told.contains("its classes are negative, positive"),
+        "{told}"
+    );
+    let told = place.mistake(&[
+        "contribute",
+        "--text",
+        "x",
+        "--label",
+        "negative",
+        "--dev",
+        "1",
+        "--max-deposit",
+        "1",
+    ]);
+    assert!(told.contains("at most 1 wei is allowed"), "{told}");
+
+    sleep(Duration::from_secs(3));
+    // The chain's time is that of its last block.
+    place.success(&["deposit", "0.1ether", "--dev", "3"]);
+    let status: Value = place.json(&["status", "--dev", "1", "--json"]);
+    assert_eq!(status["contributions"].as_array().map(Vec::len), Some(120));
+    let possible = status["contributions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|line| line["possible"] == true)
+        .count();
+    let refunded: Value = place.json(&["refund", "--dev", "1", "--json"]);
+    assert_eq!(refunded["claims"].as_array().map(Vec::len), Some(possible));
+    assert!(possible > 60, "{possible}");
+    let reported: Value = place.json(&["report", "--dev", "1", "--json"]);
+    let taken = reported["claims"][0]["position"]
+        .as_u64()
+        .expect("a position");
+    assert!([120, 121].contains(&taken), "{reported}");
+    let again: Value = place.json(&["refund", "--dev", "1", "--json"]);
+    assert_eq!(again["claims"].as_array().map(Vec::len), Some(0));
+    let events = place.success(&["watch", "--all", "--once", "--json"]);
+    let kinds = |kind: &str| {
+        let wanted = format!("\"kind\":\"{kind}\"");
+        events.lines().filter(|line| line.contains(&wanted)).count()
+    };
+    assert_eq!((kinds("contributed"), kinds("deposited")), (3, 1));
+    assert_eq!((kinds("refunded"), kinds("reported")), (possible, 1));
+
+    let told = place.mistake(&["withdraw", "1ether", "--dev", "3"]);
+    assert!(told.contains("1 ether cannot be withdrawn"), "{told}");
+    let withdrawn: Value = place.json(&["withdraw", "--dev", "3", "--json"]);
+    assert_eq!(withdrawn["amount"], "100000000000000000");
+    assert_eq!(withdrawn["balance"], "0");
+}
+
+#[test]
+fn keys_are_encrypted_and_told_from_their_addresses() {
+    let place = Place::new(&AnvilConfig {
+        chain_id: 7_000,
+        ..AnvilConfig::default()
+    });
+    let told = place.mistake(&["deploy", "--dev", "0", "--yes"]);
+    assert!(
+        told.contains("whose id is 31337, and this node's is 7000"),
+        "{told}"
+    );
+    let told = place.mistake(&["deploy", "--yes"]);
+    assert!(told.contains("no key is given"), "{told}");
+
+    place.put("secret.txt", "correct horse\n");
+    let made: Value = place.json(&[
+        "key",
+        "new",
+        "--out",
+        ".",
+        "--password-file",
+        "secret.txt",
+        "--json",
+    ]);
+    let file = made["keystore"].as_str().expect("a path");
+    let shown = place.success(&[
+        "key",
+        "address",
+        "--keystore",
+        file,
+        "--password-file",
+        "secret.txt",
+    ]);
+    assert_eq!(
+        shown.trim().to_lowercase(),
+        made["address"].as_str().expect("an address")
+    );
+    place.put("secret.txt", "wrong\n");
+    let told = place.mistake(&[
+        "key",
+        "address",
+        "--keystore",
+        file,
+        "--password-file",
+        "secret.txt",
+    ]);
+    assert!(
+        told.contains("the password does not open the key file"),
+        "{told}"
+    );
+    let told = place.mistake(&["key", "address", "--keystore", file]);
+    assert!(told.contains("there is no terminal"), "{told}");
+
+    // A key in the environment is never repeated.
+    let secret = "not a key at all";
+    let mut command = place.command(&["key", "address"]);
+    let output = command
+        .env("COTRAIN_KEY", secret)
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(secret));
+}

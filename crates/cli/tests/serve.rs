@@ -1,0 +1,544 @@
+//! A coordinator as its users run it: killed, restarted, doubled.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{SocketAddr, TcpListener},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use alloy_primitives::{Address, hex, keccak256};
+use cotrain_bindings::{self as bindings, events};
+use cotrain_chain::keys::Key;
+use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
+use cotrain_test_support::{Fault, FaultyProxy, Postgres, Stage};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use url::Url;
+
+const AUTHORS: usize = 40;
+/// Of each author.
+const BATCHES: u64 = 25;
+
+/// `cotrain serve` for a stage's model; killed with -9 at the end, if not before.
+struct Server {
+    config: std::path::PathBuf,
+    url: String,
+    child: Option<Child>,
+}
+
+impl Server {
+    fn new(stage: &Stage, name: &str, database: &str, key: u32) -> Self {
+        Self::at(stage, stage.node.url(), name, database, key)
+    }
+
+    /// Where it reaches the stage's node in some way.
+    fn at(stage: &Stage, node: &Url, name: &str, database: &str, key: u32) -> Self {
+        let address: SocketAddr = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port");
+        let config = stage.path(&format!("{name}.toml"));
+        let text = format!(
+            "listen = \"{address}\"\ndatabase = \"{database}\"\nmodels = [\"{}\"]\nfrom_block = {}\n\
+             [node]\nurl = \"{}\"\npoll = \"100 ms\"\ntimeout = \"1 s\"\nretries = 1\n[key]\ndevelopment = {key}\n\
+             [relay]\nenabled = true\nmax_batch = 50\nmax_age = \"1 s\"\nconfirmations = 3\n\
+             [api]\nrate = 0\n",
+            stage.trainer, stage.from_block, node,
+        );
+        fs::write(&config, text).expect("written");
+        Self {
+            config,
+            url: format!("http://{address}"),
+            child: None,
+        }
+    }
+
+    fn start(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+        command.args(["serve", "--config"]).arg(&self.config);
+        self.child = Some(command.stdout(Stdio::null()).spawn().expect("it starts"));
+    }
+
+    /// As by kill -9.
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("killed");
+            child.wait().expect("gone");
+        }
+    }
+
+    /// As a service manager stops it; whether it ended well.
+    fn stop(&mut self) -> bool {
+        let mut child = self.child.take().expect("it runs");
+        let asked = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(asked.expect("kill").success());
+        child.wait().expect("it ends").success()
+    }
+
+    async fn is_ready(&self, client: &reqwest::Client) -> bool {
+        let answer = client
+            .get(format!("{}/health/ready", self.url))
+            .send()
+            .await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
+    async fn ready(&self, client: &reqwest::Client) {
+        for _ in 0..1_200 {
+            if self.is_ready(client).await {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the coordinator is not ready after a minute");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn authors(count: usize) -> Vec<Key> {
+    let secret = |index| keccak256(format!("author {index}")).to_string();
+    (0..count)
+        .map(|index| Key::from_hex(&secret(index)).expect("a key"))
+        .collect()
+}
+
+async fn fund(stage: &Stage, authors: &[Key]) {
+    for author in authors {
+        let call = bindings::deposit_to(author.address());
+        stage
+            .send(
+                &Key::development(1),
+                Some(stage.trainer),
+                10_u128.pow(18),
+                call,
+            )
+            .await;
+    }
+}
+
+fn body(batch: &SignedBatch) -> String {
+    json!({
+        "author": batch.author,
+        "maxDeposit": batch.max_deposit.to_string(),
+        "fee": batch.fee.to_string(),
+        "nonce": batch.nonce,
+        "deadline": batch.deadline,
+        "items": hex::encode_prefixed(&batch.items),
+        "signature": hex::encode_prefixed(&batch.signature),
+    })
+    .to_string()
+}
+
+/// Hands a batch in until there is an answer that is not the server's own trouble; the answer.
+async fn hand_in(client: &reqwest::Client, url: &str, body: &str) -> (u16, Value) {
+    loop {
+        let request = client.post(url).header("content-type", "application/json");
+        if let Ok(answer) = request.body(body.to_owned()).send().await {
+            let status = answer.status();
+            // Where it is killed while it answers, nothing is known: once more.
+            if let Ok(answer) = answer.json().await
+                && !status.is_server_error()
+            {
+                return (status.as_u16(), answer);
+            }
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// How often each author's nonces were relayed, as the chain says.
+async fn relayed(stage: &Stage) -> BTreeMap<(Address, u64), usize> {
+    let head = stage.node.head().await.expect("a head").number;
+    let topics = events::TRAINER_TOPICS;
+    let logs = stage
+        .node
+        .logs(stage.from_block, head, &[stage.trainer], &topics)
+        .await;
+    let mut count = BTreeMap::new();
+    for log in logs.expect("logs") {
+        if let Some(events::TrainerEvent::Relayed(event)) = events::TrainerEvent::decode(&log.log) {
+            for batch in event.batches {
+                *count.entry((batch.author, batch.nonce)).or_default() += 1;
+            }
+        }
+    }
+    count
+}
+
+/// Waits until each is included or refused; the state of each, and the reason.
+async fn settled(client: &reqwest::Client, url: &str, ids: &[String]) -> Vec<(String, String)> {
+    let mut states = Vec::new();
+    for id in ids {
+        let mut tries = 0;
+        loop {
+            let answer = client
+                .get(format!("{url}/v1/submissions/{id}"))
+                .send()
+                .await;
+            let answer: Value = answer.expect("an answer").json().await.expect("JSON");
+            let state = answer["status"].as_str().unwrap_or_default().to_owned();
+            if state == "included" || state == "refused" {
+                let reason = answer["reason"].as_str().unwrap_or_default().to_owned();
+                states.push((state, reason));
+                break;
+            }
+            tries += 1;
+            assert!(tries < 1_200, "after a minute: {answer}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    states
+}
+
+/// A thousand batches of the authors; every fiftieth has little time.
+fn batches(stage: &Stage, authors: &[Key], now: u64) -> Vec<SignedBatch> {
+    let mut batches = Vec::new();
+    for nonce in 0..BATCHES {
+        for (place, author) in authors.iter().enumerate() {
+            let feature = u16::try_from(place).expect("small");
+            let mut batch = stage.signed(author, nonce, feature % 2, &[feature, feature + 5]);
+            if batches.len() % 50 == 49 {
+                batch.deadline = now + 4;
+                let hash = batch.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
+                batch.signature = author.sign_hash(&hash).to_vec();
+            }
+            batches.push(batch);
+        }
+    }
+    batches
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_sent_twice_by_a_coordinator_that_is_killed() {
+    let stage = Stage::new().await;
+    let authors = authors(AUTHORS);
+    fund(&stage, &authors).await;
+    let database = stage.path("coordinator.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "coordinator", &database, 5);
+    server.start();
+    let client = reqwest::Client::new();
+    let now = stage.node.head().await.expect("a head").time;
+    let batches = batches(&stage, &authors, now);
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let writer = tokio::spawn({
+        let (client, answers, batches) = (client.clone(), answers.clone(), batches.clone());
+        async move {
+            for batch in &batches {
+                let answer = hand_in(&client, &url, &body(batch)).await;
+                answers.lock().expect("whole").push(answer);
+                sleep(Duration::from_millis(8)).await;
+            }
+        }
+    });
+    // At moments that have nothing to do with what it is doing.
+    let mut kills = 0_u64;
+    while !writer.is_finished() || kills < 10 {
+        let pause = keccak256(kills.to_be_bytes())[0];
+        sleep(Duration::from_millis(300 + 5 * u64::from(pause))).await;
+        server.kill();
+        server.start();
+        kills += 1;
+        assert!(kills < 200, "it gets nowhere");
+    }
+    writer.await.expect("all handed in");
+
+    server.ready(&client).await;
+    let answers = std::mem::take(&mut *answers.lock().expect("whole"));
+    assert_eq!(answers.len(), batches.len());
+    let mut ids = Vec::new();
+    let mut wanted = Vec::new();
+    for ((status, answer), batch) in answers.iter().zip(&batches) {
+        match status {
+            200 | 202 => {
+                ids.push(answer["id"].as_str().expect("an id").to_owned());
+                wanted.push((batch.author, batch.nonce));
+            }
+            // Not taken at all, with a reason.
+            _ => assert!(answer["detail"].is_string(), "{status}: {answer}"),
+        }
+    }
+    let states = settled(&client, &server.url, &ids).await;
+    let relayed = relayed(&stage).await;
+    for ((state, reason), key) in states.iter().zip(&wanted) {
+        let times = relayed.get(key).copied().unwrap_or_default();
+        match state.as_str() {
+            "included" => assert_eq!(times, 1, "{key:?}"),
+            _ => assert!(
+                times == 0 && !reason.is_empty(),
+                "{key:?}: {times} times, {reason}"
+            ),
+        }
+    }
+    let included = states
+        .iter()
+        .filter(|(state, _)| state == "included")
+        .count();
+    assert_eq!(relayed.len(), included);
+    assert!(relayed.values().all(|times| *times == 1));
+    assert!(
+        included > 900,
+        "only {included} of {} are included",
+        batches.len()
+    );
+    assert!(server.stop(), "SIGTERM ends it well");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_replica_goes_on_where_the_leader_ends() {
+    let postgres = Postgres::start();
+    let database = postgres.database("cotrain");
+    let stage = Stage::new().await;
+    let authors = authors(4);
+    fund(&stage, &authors).await;
+    // One key: only the leader sends.
+    let mut one = Server::new(&stage, "one", &database, 5);
+    let mut two = Server::new(&stage, "two", &database, 5);
+    let client = reqwest::Client::new();
+    one.start();
+    one.ready(&client).await;
+    two.start();
+    two.ready(&client).await;
+    let leads = async |server: &Server| {
+        let answer = client
+            .get(format!("{}/health/ready", server.url))
+            .send()
+            .await;
+        let answer: Value = answer.expect("an answer").json().await.expect("JSON");
+        answer["leader"].as_bool().expect("whether it leads")
+    };
+    assert_eq!((leads(&one).await, leads(&two).await), (true, false));
+
+    let mut ids = Vec::new();
+    for nonce in 0..10 {
+        for (place, author) in authors.iter().enumerate() {
+            let server = if (place + nonce) % 2 == 0 && nonce < 5 {
+                &one
+            } else {
+                &two
+            };
+            let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+            let feature = u16::try_from(place).expect("small");
+            let batch = stage.signed(author, nonce as u64, 1, &[feature]);
+            let (status, answer) = hand_in(&client, &url, &body(&batch)).await;
+            assert_eq!(status, 202, "{answer}");
+            ids.push(answer["id"].as_str().expect("an id").to_owned());
+        }
+        if nonce == 4 {
+            one.kill();
+        }
+    }
+    let states = settled(&client, &two.url, &ids).await;
+    assert!(
+        states.iter().all(|(state, _)| state == "included"),
+        "{states:?}"
+    );
+    let relayed = relayed(&stage).await;
+    assert_eq!((relayed.len(), relayed.values().max()), (40, Some(&1)));
+    assert!(leads(&two).await);
+    let model = client
+        .get(format!("{}/v1/models/{}", two.url, stage.trainer))
+        .send()
+        .await;
+    let model: Value = model.expect("an answer").json().await.expect("JSON");
+    assert_eq!(model["contributions"], 40, "{model}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keeper_claims_for_those_who_ask() {
+    let stage = Stage::new().await;
+    let [anna, ben, cleo] = [1, 2, 3].map(Key::development);
+    // The model learns from Anna; Ben says the opposite of what it knows; Cleo does not ask.
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    stage.contribute(&anna, 1, &[1, 2, 3, 4]).await;
+    stage.contribute(&ben, 0, &[1, 2]).await;
+    stage.contribute(&anna, 1, &[1, 2, 5]).await;
+    stage.contribute(&cleo, 1, &[1, 2, 6]).await;
+    let database = stage.path("keeper.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "keeper", &database, 5);
+    let config = fs::read_to_string(&server.config).expect("read");
+    let keep = "[keep]\nenabled = true\ninterval = \"1 s\"\n";
+    fs::write(&server.config, format!("{config}{keep}")).expect("written");
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+
+    let mut delegation = Delegation {
+        reporter: anna.address(),
+        keeper: Key::development(5).address(),
+        until: (1 << 40) - 1,
+        signature: Vec::new(),
+    };
+    let hash = delegation.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
+    delegation.signature = anna.sign_hash(&hash).to_vec();
+    let delegations = format!("{}/v1/models/{}/delegations", server.url, stage.trainer);
+    let ask = async |delegation: &Delegation| {
+        let body = json!({
+            "reporter": delegation.reporter,
+            "keeper": delegation.keeper,
+            "until": delegation.until,
+            "signature": hex::encode_prefixed(&delegation.signature),
+        });
+        hand_in(&client, &delegations, &body.to_string()).await
+    };
+    let forged = Delegation {
+        reporter: ben.address(),
+        ..delegation.clone()
+    };
+    assert_eq!(ask(&forged).await.0, 422, "Anna's signature is not Ben's");
+    assert_eq!(ask(&delegation).await.0, 200);
+
+    stage.wait(86_401).await;
+    let contributions = format!("{}/v1/models/{}/contributions", server.url, stage.trainer);
+    let mut settled = Vec::new();
+    for _ in 0..600 {
+        let answer = client.get(&contributions).send().await.expect("an answer");
+        let answer: Value = answer.json().await.expect("JSON");
+        let rows = answer["rows"].as_array().expect("rows");
+        settled = rows
+            .iter()
+            .map(|row| row["settled"].as_str().unwrap_or_default().to_owned())
+            .collect();
+        if settled.iter().filter(|state| *state != "open").count() >= 4 {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let wanted = [
+        "refunded",
+        "refunded",
+        "taken-by-reports",
+        "refunded",
+        "open",
+    ];
+    assert_eq!(settled, wanted);
+    let deposits: u128 = {
+        let answer = client.get(&contributions).send().await.expect("an answer");
+        let answer: Value = answer.json().await.expect("JSON");
+        let rows = answer["rows"].as_array().expect("rows").clone();
+        let wei = |row: &Value| {
+            row["deposit"]
+                .as_str()
+                .and_then(|wei| wei.parse::<u128>().ok())
+        };
+        rows[..4].iter().map(|row| wei(row).expect("wei")).sum()
+    };
+    let balance = stage
+        .number(bindings::state::balance_of(anna.address()))
+        .await;
+    assert_eq!(balance, deposits, "all of it is Anna's now, to withdraw");
+    assert!(server.stop());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
+    let stage = Stage::new().await;
+    let authors = authors(2);
+    fund(&stage, &authors).await;
+    let [anna, ben] = &authors[..] else {
+        panic!("two")
+    };
+    let database = stage.path("forged.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "forged", &database, 5);
+    // Long enough for somebody else to be first.
+    let config = fs::read_to_string(&server.config).expect("read");
+    let config = config.replace("max_age = \"1 s\"", "max_age = \"4 s\"");
+    fs::write(&server.config, config).expect("written");
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+
+    let hers = stage.signed(anna, 0, 1, &[1]);
+    let (status, answer) = hand_in(&client, &url, &body(&hers)).await;
+    assert_eq!(status, 202, "{answer}");
+    let mut ids = vec![answer["id"].as_str().expect("an id").to_owned()];
+    for (forged, wanted) in [(hers.clone(), 0), (stage.signed(anna, 1, 0, &[2]), 1)] {
+        let forged = SignedBatch {
+            signature: vec![1; 65],
+            ..forged
+        };
+        let (status, answer) = hand_in(&client, &url, &body(&forged)).await;
+        assert_eq!(status, 422, "{wanted}: {answer}");
+    }
+    // Nobody holds her next nonce.
+    let (status, answer) = hand_in(&client, &url, &body(&stage.signed(anna, 1, 1, &[3]))).await;
+    assert_eq!(status, 202, "{answer}");
+    ids.push(answer["id"].as_str().expect("an id").to_owned());
+    let ends = settled(&client, &server.url, &ids).await;
+    assert!(ends.iter().all(|(end, _)| end == "included"), "{ends:?}");
+
+    // Ben hands one in, and has somebody else relay another one with the same nonce.
+    let (status, answer) = hand_in(&client, &url, &body(&stage.signed(ben, 0, 1, &[4]))).await;
+    assert_eq!(status, 202, "{answer}");
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    let other = [stage.signed(ben, 0, 0, &[5])];
+    let relay = bindings::relay(&other, 500_000);
+    stage
+        .send(&Key::development(2), Some(stage.trainer), 0, relay)
+        .await;
+    let [(end, reason)] = &settled(&client, &server.url, &[id]).await[..] else {
+        panic!("one")
+    };
+    assert!(
+        end == "refused" && reason.contains("nonce"),
+        "{end}: {reason}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
+    let stage = Stage::new().await;
+    let authors = authors(4);
+    fund(&stage, &authors).await;
+    let proxy = FaultyProxy::new(stage.node.url(), 7);
+    let database = stage.path("faults.sqlite").display().to_string();
+    let mut server = Server::at(&stage, &proxy.url(), "faults", &database, 5);
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+    let faults = [
+        Fault::Refuse,
+        Fault::Delay(Duration::from_millis(400)),
+        Fault::Status(503),
+        Fault::rpc(-32_005, "too many requests"),
+        Fault::rpc(-32_603, "internal error"),
+        Fault::Cut,
+        Fault::Mix(vec![
+            Fault::Pass,
+            Fault::Refuse,
+            Fault::Cut,
+            Fault::Status(429),
+        ]),
+    ];
+    let mut ids = Vec::new();
+    for (nonce, fault) in (0..).zip(faults) {
+        proxy.set(fault);
+        for author in &authors {
+            let (status, answer) =
+                hand_in(&client, &url, &body(&stage.signed(author, nonce, 1, &[3]))).await;
+            // Taken in all the same: what the checks need is known.
+            assert_eq!(status, 202, "{answer}");
+            ids.push(answer["id"].as_str().expect("an id").to_owned());
+        }
+        sleep(Duration::from_millis(1_200)).await;
+        proxy.set(Fault::Pass);
+        sleep(Duration::from_millis(300)).await;
+    }
+    let states = settled(&client, &server.url, &ids).await;
+    assert!(
+        states.iter().all(|(state, _)| state == "included"),
+        "{states:?}"
+    );
+    let relayed = relayed(&stage).await;
+    assert_eq!((relayed.len(), relayed.values().max()), (28, Some(&1)));
+}

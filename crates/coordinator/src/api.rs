@@ -1,0 +1,198 @@
+//! The HTTP API: what the coordinator knows, and where signed batches come in.
+
+mod backend;
+mod contributions;
+mod document;
+mod events;
+mod extract;
+mod health;
+mod kinds;
+mod limits;
+mod models;
+mod observe;
+mod page;
+mod predict;
+mod problem;
+mod submissions;
+mod text;
+mod views;
+
+use std::{
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+    routing::get,
+};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::{
+    cors::{AllowOrigin, CorsLayer},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{kinds::Kind, problem::Problem, text::Account};
+use crate::config::ApiSection;
+
+pub use self::backend::{Answer, Backend, Model, Unavailable};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every handler has.
+#[derive(Clone)]
+struct App(Arc<Shared>);
+
+struct Shared {
+    backend: Box<dyn Backend>,
+    /// One for each request that is being worked on, streams apart.
+    requests: Semaphore,
+    /// One for each stream.
+    streams: Arc<Semaphore>,
+    timeout: Duration,
+    max_page: u32,
+    metrics: bool,
+    /// Ends the streams, which would keep the server from ending.
+    stop: CancellationToken,
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    /// The model of a trainer.
+    fn model(&self, trainer: &Account) -> Result<Arc<dyn Model>, Problem> {
+        self.backend.model(trainer.0).ok_or_else(|| {
+            let detail = format!("no model with the trainer {trainer} is followed here; /v1/models lists those that are");
+            Problem::new(&Kind::UNKNOWN_MODEL, detail).with("trainer", trainer.to_string())
+        })
+    }
+
+    /// In Unix seconds.
+    #[allow(clippy::unused_self, reason = "the clock is asked for in one place")]
+    fn now(&self) -> u64 {
+        SystemTime::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |now| now.as_secs())
+    }
+}
+
+/// The HTTP API over a coordinator. Streams of events end at `stop`.
+///
+/// Where the server knows its clients' addresses (`into_make_service_with_connect_info`), each of them has a rate of
+/// its own; otherwise they share one.
+pub fn router(coordinator: impl Backend, config: &ApiSection, stop: &CancellationToken) -> Router {
+    if config.metrics {
+        observe::start();
+    }
+    let app = App(Arc::new(Shared {
+        backend: Box::new(coordinator),
+        requests: Semaphore::new(config.concurrency),
+        streams: Arc::new(Semaphore::new(config.max_streams)),
+        timeout: config.timeout,
+        max_page: config.max_page,
+        metrics: config.metrics,
+        stop: stop.clone(),
+    }));
+    let (timed, mut document) = timed().split_for_parts();
+    let (streams, streamed) = OpenApiRouter::<App>::default()
+        .routes(routes!(events::stream))
+        .split_for_parts();
+    let (unlimited, unlimited_document) = unlimited().split_for_parts();
+    document.merge(streamed);
+    document.merge(unlimited_document);
+    document::complete(&mut document, config.max_page);
+    let limited = timed
+        .layer(from_fn_with_state(app.clone(), limits::at_a_time))
+        .merge(streams)
+        .with_state(app.clone());
+    let document = Arc::<str>::from(document.to_json().unwrap_or_default());
+    let openapi = get(move || async move {
+        (
+            [(header::CONTENT_TYPE, "application/json")],
+            document.to_string(),
+        )
+    });
+    let page = utoipa_swagger_ui::Config::new(["/openapi.json"]).validator_url("none");
+    limits::per_client(limited, config)
+        .merge(unlimited.with_state(app))
+        .route("/openapi.json", openapi)
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").config(page))
+        .fallback(async || StatusCode::NOT_FOUND.into_response())
+        .layer(DefaultBodyLimit::max(config.max_body))
+        .layer(from_fn(problem::render))
+        .layer(cors(&config.cors))
+        .layer(PropagateRequestIdLayer::new(X_REQUEST_ID))
+        .layer(from_fn(observe::observe))
+        .layer(SetRequestIdLayer::new(X_REQUEST_ID, MakeRequestUuid))
+}
+
+/// What is bounded in time.
+fn timed() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::Document::openapi())
+        .routes(routes!(models::list))
+        .routes(routes!(models::one))
+        .routes(routes!(models::weights))
+        .routes(routes!(models::accuracy))
+        .routes(routes!(models::price))
+        .routes(routes!(predict::predict))
+        .routes(routes!(contributions::list))
+        .routes(routes!(contributions::one))
+        .routes(routes!(contributions::claims))
+        .routes(routes!(contributions::proof))
+        .routes(routes!(contributions::account))
+        .routes(routes!(contributions::claimable))
+        .routes(routes!(submissions::list, submissions::submit))
+        .routes(routes!(submissions::one))
+        .routes(routes!(submissions::delegate))
+        .routes(routes!(submissions::delegation))
+        .routes(routes!(submissions::transactions))
+        .routes(routes!(events::list))
+}
+
+/// What is not limited for each client: those who run it ask for it, often.
+fn unlimited() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(health::problem))
+}
+
+/// Which web pages may use the API; none unless they are named.
+fn cors(origins: &[String]) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::ACCEPT,
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            X_REQUEST_ID,
+        ]);
+    if origins.iter().any(|origin| origin == "*") {
+        return layer.allow_origin(AllowOrigin::any());
+    }
+    let origins = origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin).ok());
+    layer.allow_origin(AllowOrigin::list(origins))
+}

@@ -1,0 +1,261 @@
+//! Contributions, what was claimed of them, and accounts.
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    App,
+    backend::ContributionFilter,
+    extract::{InPath, InQuery, NoQuery, OfAccount, OfContribution, OfModel},
+    kinds::Kind,
+    page::{MOST, Rows, limit, page, rows},
+    problem::Problem,
+    text::{Account, Data, Wei},
+    views::{ClaimView, ClaimableView, ContributionView},
+};
+
+/// Which contributions are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Only this author's.
+    #[param(inline)]
+    author: Option<Account>,
+    /// Only those with this label.
+    #[param(minimum = 0, maximum = 65535)]
+    label: Option<u16>,
+    /// Only those of whose deposit something is left (true) or nothing is (false).
+    open: Option<bool>,
+    /// Those after the one at this position.
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    after: Option<u64>,
+    /// The most rows that the answer has.
+    #[param(minimum = 1, default = 100)]
+    limit: Option<u32>,
+}
+
+/// The contributions of a model, by position.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/contributions", tag = "contributions", operation_id = "listContributions",
+    params(OfModel, Filter),
+    responses(
+        (status = 200, description = "A page of contributions.", body = Rows<ContributionView>),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    InQuery(query): InQuery<Filter>,
+) -> Result<Json<Rows<ContributionView>>, Problem> {
+    let trainer = app.model(&path.trainer)?.info().trainer;
+    let limit = limit(query.limit, app.max_page)?;
+    let page = page(query.after, limit)?;
+    let filter = ContributionFilter {
+        author: query.author.as_ref().map(|author| author.0),
+        label: query.label,
+        open: query.open,
+    };
+    let found = app.backend.contributions(trainer, filter, page).await?;
+    let filters = [
+        ("author", query.author.map(|author| author.to_string())),
+        ("label", query.label.map(|label| label.to_string())),
+        ("open", query.open.map(|open| open.to_string())),
+    ];
+    let here = format!("/v1/models/{}/contributions", path.trainer);
+    Ok(Json(rows(found, limit, &here, &filters, |row| {
+        row.contribution.position.to_string()
+    })))
+}
+
+/// One contribution.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/contributions/{position}", tag = "contributions", operation_id = "getContribution",
+    params(OfContribution),
+    responses(
+        (status = 200, description = "The contribution.", body = ContributionView),
+        (status = 404, description = "Model or contribution are unknown."),
+    ),
+)]
+pub(super) async fn one(
+    State(app): State<App>,
+    InPath(path): InPath<OfContribution>,
+    _query: NoQuery,
+) -> Result<Json<ContributionView>, Problem> {
+    let trainer = model_of(&app, &path)?;
+    let found = app.backend.contribution(trainer, path.position).await?;
+    found
+        .map(|row| Json(row.into()))
+        .ok_or_else(|| unknown(&path))
+}
+
+/// Claims that were made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Claims {
+    /// In the order in which they were made.
+    rows: Vec<ClaimView>,
+}
+
+/// What was claimed of a contribution.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/contributions/{position}/claims", tag = "contributions", operation_id = "listClaims",
+    params(OfContribution),
+    responses(
+        (status = 200, description = "The claims.", body = Claims),
+        (status = 404, description = "Model or contribution are unknown."),
+    ),
+)]
+pub(super) async fn claims(
+    State(app): State<App>,
+    InPath(path): InPath<OfContribution>,
+    _query: NoQuery,
+) -> Result<Json<Claims>, Problem> {
+    let trainer = model_of(&app, &path)?;
+    if app
+        .backend
+        .contribution(trainer, path.position)
+        .await?
+        .is_none()
+    {
+        return Err(unknown(&path));
+    }
+    let found = app.backend.claims_of(trainer, path.position).await?;
+    let rows = found.into_iter().map(ClaimView::from).collect();
+    Ok(Json(Claims { rows }))
+}
+
+/// What a claim needs.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Proof {
+    position: u64,
+    /// The argument of `refund`, `report` and `claimLate` for this contribution alone.
+    claims: Data,
+}
+
+/// What `refund`, `report` and `claimLate` take for a contribution: it, and the proof that it was made.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/contributions/{position}/proof", tag = "contributions", operation_id = "getProof",
+    params(OfContribution),
+    responses(
+        (status = 200, description = "The claim.", body = Proof),
+        (status = 404, description = "Model or contribution are unknown."),
+    ),
+)]
+pub(super) async fn proof(
+    State(app): State<App>,
+    InPath(path): InPath<OfContribution>,
+    _query: NoQuery,
+) -> Result<Json<Proof>, Problem> {
+    let trainer = model_of(&app, &path)?;
+    let found = app.backend.proof(trainer, path.position).await?;
+    let claims = found.ok_or_else(|| unknown(&path))?.into();
+    Ok(Json(Proof {
+        position: path.position,
+        claims,
+    }))
+}
+
+/// An account of a model's trainer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccountAnswer {
+    address: Account,
+    /// Prepaid or refunded, and not spent or withdrawn.
+    balance: Wei,
+    /// What of it the signed batches that wait here may still cost.
+    committed: Wei,
+    /// How many of its contributions have been refunded.
+    good: u64,
+    /// The lowest nonce above all that are used or that wait here.
+    next_nonce: u64,
+}
+
+/// An account of a model's trainer; one that was never used has nothing.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/accounts/{address}", tag = "accounts", operation_id = "getAccount",
+    params(OfAccount),
+    responses(
+        (status = 200, description = "The account.", body = AccountAnswer),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn account(
+    State(app): State<App>,
+    InPath(path): InPath<OfAccount>,
+    _query: NoQuery,
+) -> Result<Json<AccountAnswer>, Problem> {
+    let view = app.model(&path.trainer)?.account(path.address.0);
+    Ok(Json(AccountAnswer {
+        address: path.address,
+        balance: view.balance.into(),
+        committed: view.committed.into(),
+        good: view.good,
+        next_nonce: view.next_nonce,
+    }))
+}
+
+/// How many are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Limit {
+    /// The most rows that the answer has.
+    #[param(minimum = 1, default = 100)]
+    limit: Option<u32>,
+}
+
+/// What an address can claim.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClaimableRows {
+    /// At most as many as were wanted.
+    rows: Vec<ClaimableView>,
+}
+
+/// What an address can claim of a model's contributions now, and what later.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/accounts/{address}/claimable", tag = "accounts", operation_id = "listClaimable",
+    params(OfAccount, Limit),
+    responses(
+        (status = 200, description = "What can be claimed.", body = ClaimableRows),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn claimable(
+    State(app): State<App>,
+    InPath(path): InPath<OfAccount>,
+    InQuery(query): InQuery<Limit>,
+) -> Result<Json<ClaimableRows>, Problem> {
+    let trainer = app.model(&path.trainer)?.info().trainer;
+    let limit = limit(query.limit, app.max_page)?;
+    let found = app
+        .backend
+        .claimable(trainer, path.address.0, limit)
+        .await?;
+    let rows = found.into_iter().map(ClaimableView::from).collect();
+    Ok(Json(ClaimableRows { rows }))
+}
+
+/// The trainer, where it is known and the position one that can be.
+fn model_of(app: &App, path: &OfContribution) -> Result<alloy_primitives::Address, Problem> {
+    if path.position > MOST {
+        let detail = format!(
+            "position is {}; a number from 0 to {MOST} is wanted",
+            path.position
+        );
+        return Err(Problem::new(&Kind::INVALID_PATH, detail));
+    }
+    Ok(app.model(&path.trainer)?.info().trainer)
+}
+
+fn unknown(path: &OfContribution) -> Problem {
+    let detail = format!(
+        "{} has no contribution at position {}, or it has not been read yet",
+        path.trainer, path.position
+    );
+    Problem::new(&Kind::UNKNOWN_CONTRIBUTION, detail).with("position", path.position)
+}

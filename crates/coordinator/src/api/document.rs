@@ -1,0 +1,167 @@
+//! The `OpenAPI` document: what the code says, and what holds for every path.
+
+use utoipa::{
+    OpenApi,
+    openapi::{
+        ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder,
+        Schema,
+        path::{Operation, PathItem},
+        schema::{AdditionalProperties, SchemaType, Type},
+    },
+};
+
+use super::problem::{PROBLEM_JSON, ProblemBody};
+
+/// What the document says of the whole.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "cotrain coordinator",
+        description = "Models on a chain that anyone trains: what they are and say, what was contributed and claimed, \
+                       and a relay for signed contributions. Wei are decimal strings, bytes and hashes 0x and \
+                       hexadecimal digits, times Unix seconds. Everything that goes wrong is a problem (RFC 9457).",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    components(schemas(ProblemBody)),
+    tags(
+        (name = "models", description = "Models and what they say."),
+        (name = "contributions", description = "What was contributed, and claimed of it."),
+        (name = "accounts", description = "Balances, claims and delegations."),
+        (name = "submissions", description = "Signed batches on their way to the chain."),
+        (name = "transactions", description = "What the coordinator sent."),
+        (name = "events", description = "What happened."),
+        (name = "health", description = "For those who run it."),
+        (name = "problems", description = "What goes wrong."),
+    ),
+)]
+pub(super) struct Document;
+
+/// Adds to every operation the problems that any of its kind can meet.
+pub(super) fn complete(document: &mut utoipa::openapi::OpenApi, max_page: u32) {
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            bound(operation, max_page);
+            add_problems(operation, path);
+        }
+    }
+}
+
+/// Those of the methods that are used.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post].into_iter().flatten()
+}
+
+/// Parameters are left out or have a value, but are never null; and pages have a bound.
+fn bound(operation: &mut Operation, max_page: u32) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else {
+            continue;
+        };
+        if let Some(RefOr::T(Schema::OneOf(choice))) = &mut parameter.schema
+            && let [_null, value] = choice.items.as_slice()
+        {
+            parameter.schema = Some(value.clone());
+        }
+        let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else {
+            continue;
+        };
+        if let SchemaType::Array(types) = &schema.schema_type
+            && let [one, Type::Null] = types.as_slice()
+        {
+            schema.schema_type = SchemaType::Type(one.clone());
+        }
+        if parameter.name == "limit" {
+            schema.maximum = Some(max_page.into());
+            let usual = super::page::limit(None, max_page);
+            schema.default = usual.ok().map(Into::into);
+        }
+    }
+}
+
+fn add_problems(operation: &mut Operation, path: &str) {
+    let mut problems = vec![
+        (
+            "400",
+            "The path, the query or a header is malformed, or the body is no JSON.",
+        ),
+        ("500", "The coordinator failed."),
+    ];
+    if operation.request_body.is_some() {
+        problems.extend([
+            ("413", "The body is too large."),
+            ("415", "The body is not sent as JSON."),
+            ("422", "The body is not what is wanted."),
+        ]);
+    }
+    if path.starts_with("/v1/") {
+        problems.extend([
+            ("429", "This client makes too many requests."),
+            (
+                "503",
+                "Too many requests at a time, or the store or the node does not answer.",
+            ),
+        ]);
+        if !path.ends_with("/stream") {
+            problems.push(("504", "The request took too long."));
+        }
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, about) in problems {
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| Response::new(about).into());
+    }
+    for (status, response) in responses {
+        if status.starts_with(['4', '5'])
+            && let RefOr::T(response) = response
+        {
+            *response = problem(
+                &response.description,
+                matches!(status.as_str(), "429" | "503"),
+            );
+        }
+    }
+}
+
+fn problem(about: &str, retry: bool) -> Response {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    let response = ResponseBuilder::new()
+        .description(about)
+        .content(PROBLEM_JSON, content);
+    if !retry {
+        return response.build();
+    }
+    let seconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0));
+    let header = HeaderBuilder::new()
+        .schema(Some(seconds))
+        .description(Some("After how many seconds to try again."));
+    response.header("Retry-After", header.build()).build()
+}
+
+/// The schema of a choice between objects, none of which may have anything more.
+pub(super) fn strict(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::OneOf(mut choice)) => {
+            for item in &mut choice.items {
+                if let RefOr::T(Schema::Object(object)) = item {
+                    object.additional_properties =
+                        Some(Box::new(AdditionalProperties::FreeForm(false)));
+                }
+            }
+            RefOr::T(Schema::OneOf(choice))
+        }
+        schema => schema,
+    }
+}
+
+/// The schema of any value.
+pub(super) fn anything() -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .description(Some("What else there is to say."))
+        .into()
+}

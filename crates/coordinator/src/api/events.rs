@@ -1,0 +1,227 @@
+//! What happened: in pages, and as it happens.
+
+use std::{convert::Infallible, time::Duration};
+
+use alloy_primitives::Address;
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use futures_util::Stream;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    App,
+    backend::{EventRow, Page},
+    extract::InQuery,
+    kinds::Kind,
+    page::{Rows, bounded, limit, page, rows},
+    problem::Problem,
+    text::{Account, Hash},
+};
+
+/// How many events a stream reads at a time.
+const AT_A_TIME: u32 = 100;
+/// How often a stream without events says that it is still there.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventView {
+    /// Above that of every event before.
+    id: i64,
+    trainer: Account,
+    /// `contributed`, `relayed`, `skipped`, `refunded`, `reported`, `claimed-late`, `claim-skipped`, `deposited`,
+    /// `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `submitted` or `refused`; there may be more.
+    kind: String,
+    block: u64,
+    transaction: Option<Hash>,
+    /// Whom it is about.
+    account: Option<Account>,
+    /// Which contribution it is about.
+    position: Option<u64>,
+    /// What else there is to say; it depends on the kind.
+    #[schema(schema_with = super::document::anything)]
+    detail: serde_json::Value,
+}
+
+impl From<EventRow> for EventView {
+    fn from(row: EventRow) -> Self {
+        Self {
+            id: row.id,
+            trainer: row.trainer.into(),
+            kind: row.kind,
+            block: row.block,
+            transaction: row.transaction.map(Hash),
+            account: row.account.map(Account),
+            position: row.position,
+            detail: row.detail,
+        }
+    }
+}
+
+/// Which events are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Only this model's.
+    #[param(inline)]
+    trainer: Option<Account>,
+    /// Those after the one with this id.
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    after: Option<u64>,
+    /// The most rows that the answer has.
+    #[param(minimum = 1, default = 100)]
+    limit: Option<u32>,
+}
+
+/// What happened, by id.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events", operation_id = "listEvents",
+    params(Which),
+    responses((status = 200, description = "A page of events.", body = Rows<EventView>)),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    InQuery(query): InQuery<Which>,
+) -> Result<Json<Rows<EventView>>, Problem> {
+    let limit = limit(query.limit, app.max_page)?;
+    let page = page(query.after, limit)?;
+    let trainer = query.trainer.as_ref().map(|trainer| trainer.0);
+    let found = app.backend.events(trainer, page).await?;
+    let filters = [("trainer", query.trainer.map(|trainer| trainer.to_string()))];
+    Ok(Json(rows(found, limit, "/v1/events", &filters, |row| {
+        row.id.to_string()
+    })))
+}
+
+/// Which events are wanted as they happen.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Streamed {
+    /// Only this model's.
+    #[param(inline)]
+    trainer: Option<Account>,
+    /// Those after the one with this id; without it, those from now on.
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    after: Option<u64>,
+}
+
+/// Where a stream goes on.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(
+    dead_code,
+    reason = "for the document alone: it is read from the headers"
+)]
+pub(super) struct Resumed {
+    /// The id of the last event that was seen. It wins over `after`; browsers send it when they connect again.
+    #[param(
+        rename = "Last-Event-ID",
+        minimum = 0,
+        maximum = 9_007_199_254_740_991_u64
+    )]
+    last_event_id: Option<u64>,
+}
+
+/// What happens, as server-sent events: `event` is the kind, `id` the id, `data` the event as `/v1/events` has it.
+#[utoipa::path(
+    get, path = "/v1/events/stream", tag = "events", operation_id = "streamEvents",
+    params(Streamed, Resumed),
+    responses((status = 200, description = "Events until the client goes.", body = String, content_type = "text/event-stream")),
+)]
+pub(super) async fn stream(
+    State(app): State<App>,
+    InQuery(query): InQuery<Streamed>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let last_seen = headers.get("last-event-id").map(|id| {
+        let id = id.to_str().ok().and_then(|id| id.parse().ok());
+        id.ok_or_else(|| {
+            Problem::new(
+                &Kind::INVALID_HEADER,
+                "Last-Event-ID is not the id of an event",
+            )
+        })
+    });
+    let after = last_seen.transpose()?.or(query.after);
+    let after = after.map(|after| bounded("after", after)).transpose()?;
+    let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
+        Problem::new(
+            &Kind::OVERLOADED,
+            "too many streams of events are open; read /v1/events meanwhile",
+        )
+        .retry_after(30)
+    })?;
+    let trainer = query.trainer.map(|trainer| trainer.0);
+    let events = follow(
+        app,
+        trainer,
+        after.and_then(|after| i64::try_from(after).ok()),
+        permit,
+    );
+    let alive = KeepAlive::new().interval(HEARTBEAT);
+    Ok(Sse::new(events).keep_alive(alive).into_response())
+}
+
+/// Events after the one with that id, or from now on. It ends where the store fails or the coordinator stops: the
+/// client then connects again and names the last event that it saw.
+fn follow(
+    app: App,
+    trainer: Option<Address>,
+    after: Option<i64>,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Event, Infallible>> {
+    // Before the stream is first asked: what happens from now on is told, however late that is.
+    let mut news = app.backend.watch_events();
+    let mut last = after.unwrap_or_else(|| *news.borrow());
+    async_stream::stream! {
+        let _permit = permit;
+        loop {
+            // Marked before reading: what comes meanwhile wakes again.
+            news.borrow_and_update();
+            loop {
+                let page = Page { after: Some(last), limit: AT_A_TIME };
+                let found = match app.backend.events(trainer, page).await {
+                    Ok(found) => found,
+                    Err(error) => {
+                        tracing::error!(%error, "cannot read events for a stream");
+                        return;
+                    }
+                };
+                let more = found.len() == AT_A_TIME as usize;
+                for row in found {
+                    last = row.id;
+                    yield Ok(event(row));
+                }
+                if !more {
+                    break;
+                }
+            }
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() {
+                    return;
+                },
+                () = app.stop.cancelled() => return,
+            }
+        }
+    }
+}
+
+fn event(row: EventRow) -> Event {
+    // A line break would end the field; no kind has one.
+    let kind = row.kind.replace(['\r', '\n'], " ");
+    let event = Event::default().event(kind).id(row.id.to_string());
+    let data = serde_json::to_string(&EventView::from(row)).unwrap_or_default();
+    event.data(data)
+}

@@ -1,0 +1,100 @@
+//! The kinds of problems, each with the page at `/problems/{kind}`.
+
+use axum::http::StatusCode;
+
+/// A kind of problem.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// In `/problems/{slug}`, which is its type.
+    pub(super) slug: &'static str,
+    pub(super) status: StatusCode,
+    /// The same for every occurrence.
+    pub(super) title: &'static str,
+    /// What it means, and what to do.
+    pub(super) about: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident, $slug:literal, $status:ident, $title:literal, $about:literal;)*) => {
+        impl Kind {
+            $(pub(super) const $name: Self = Self {
+                slug: $slug,
+                status: StatusCode::$status,
+                title: $title,
+                about: $about,
+            };)*
+
+            /// Every kind.
+            pub(super) const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+kinds! {
+    INVALID_PATH, "invalid-path", BAD_REQUEST, "The path is malformed",
+        "A part of the path is not what it stands for, such as an address or a position.";
+    INVALID_QUERY, "invalid-query", BAD_REQUEST, "The query is malformed",
+        "A key of the query is unknown, there twice, or its value is out of bounds. /docs names those that a path takes.";
+    INVALID_BODY, "invalid-body", BAD_REQUEST, "The body is not JSON",
+        "The body could not be read as JSON; the detail has the place.";
+    INVALID_REQUEST, "invalid-request", UNPROCESSABLE_ENTITY, "The body is not what is wanted",
+        "The body is JSON, but not of the form that /docs gives; the detail has the place.";
+    INVALID_HEADER, "invalid-header", BAD_REQUEST, "A header is malformed",
+        "A header has a value that it cannot have; the detail names it.";
+    NOT_FOUND, "not-found", NOT_FOUND, "There is nothing here",
+        "No such path. /docs lists those that there are.";
+    UNKNOWN_MODEL, "unknown-model", NOT_FOUND, "The model is unknown",
+        "This coordinator does not follow a model with that trainer. /v1/models lists those that it does.";
+    UNKNOWN_CONTRIBUTION, "unknown-contribution", NOT_FOUND, "The contribution is unknown",
+        "The model has no contribution at that position, or it has not been read from the chain yet.";
+    UNKNOWN_SUBMISSION, "unknown-submission", NOT_FOUND, "The submission is unknown",
+        "No signed batch with that id was taken here.";
+    UNKNOWN_DELEGATION, "unknown-delegation", NOT_FOUND, "The delegation is unknown",
+        "The account delegates nothing to this coordinator's keeper, or its time is over.";
+    NOT_SERVED, "not-served", NOT_FOUND, "This is not served here",
+        "The coordinator is not set up to do this: it relays only with [relay], and claims for others only with [keep].";
+    METHOD_NOT_ALLOWED, "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
+        "The header Allow has the methods that the path takes.";
+    TOO_LARGE, "too-large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "Send less at a time.";
+    MEDIA_TYPE, "media-type", UNSUPPORTED_MEDIA_TYPE, "The content type is not JSON",
+        "Send the body with Content-Type: application/json.";
+    RATE_LIMITED, "rate-limited", TOO_MANY_REQUESTS, "Too many requests",
+        "This client makes more requests than it may. Wait as many seconds as Retry-After has.";
+    NO_ENCODER, "no-encoder", UNPROCESSABLE_ENTITY, "The model has no encoder",
+        "Its host has published none, so texts and rows cannot become samples here. Send features or a sample.";
+    NOT_ENCODABLE, "not-encodable", UNPROCESSABLE_ENTITY, "The input cannot be encoded",
+        "The input is not of the sort that the model learned from; the detail says what is wanted.";
+    SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",
+        "The contract would reject it, for the reason in the detail.";
+    REJECTED, "rejected", UNPROCESSABLE_ENTITY, "The contract would reject this",
+        "For the reason in the detail.";
+    EXPIRED, "expired", UNPROCESSABLE_ENTITY, "The deadline is over",
+        "Sign the batch anew with a later deadline.";
+    INVALID_SIGNATURE, "invalid-signature", UNPROCESSABLE_ENTITY, "The signature is not the author's",
+        "It does not recover to the author for this trainer on this chain, nor does the author's code accept it.";
+    NONCE_USED, "nonce-used", CONFLICT, "The nonce can no longer be used",
+        "Sign the batch with the account's next nonce.";
+    NONCE_TAKEN, "nonce-taken", CONFLICT, "Another batch waits with this nonce",
+        "Sign with the next nonce, or wait until the other one, whose id is given, is included or refused.";
+    NONCE_TOO_FAR, "nonce-too-far", CONFLICT, "The nonce is too far ahead",
+        "Wait until batches with earlier nonces are included, or use a nonce that is at most the one given.";
+    BALANCE_TOO_LOW, "balance-too-low", UNPROCESSABLE_ENTITY, "The balance is too low",
+        "It has to cover deposits and fee of this batch and of those that wait. Deposit to the trainer first.";
+    PRICE_TOO_HIGH, "price-too-high", UNPROCESSABLE_ENTITY, "The price is above what the author deposits at most",
+        "Sign with a higher maxDeposit, or submit again when the price has fallen.";
+    FEE_TOO_LOW, "fee-too-low", UNPROCESSABLE_ENTITY, "The fee is too low",
+        "Sign with at least the fee that is wanted.";
+    TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many contributions wait",
+        "Submit again later.";
+    OVERLOADED, "overloaded", SERVICE_UNAVAILABLE, "Too many requests at a time",
+        "The coordinator works on as many requests as it may. Try again after Retry-After seconds.";
+    UNAVAILABLE, "unavailable", SERVICE_UNAVAILABLE, "The store or the node does not answer",
+        "Try again later; what was taken before is not lost.";
+    NOT_READY, "not-ready", SERVICE_UNAVAILABLE, "The coordinator is not ready",
+        "The reasons are given.";
+    TIMED_OUT, "timed-out", GATEWAY_TIMEOUT, "The request took too long",
+        "Ask for less at a time, or try again later. What was submitted may have been taken: submitting it again is safe.";
+    INTERNAL, "internal", INTERNAL_SERVER_ERROR, "Something is wrong with the coordinator",
+        "This is a mistake of its own. Its log has more, by the id of the request.";
+}

@@ -1,0 +1,145 @@
+//! What one client, and all together, may ask for.
+
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, State},
+    http::HeaderMap,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+};
+use tower_governor::{
+    GovernorError, GovernorLayer, governor::GovernorConfigBuilder, key_extractor::KeyExtractor,
+};
+
+use super::{App, kinds::Kind, problem::Problem};
+use crate::config::ApiSection;
+
+/// After how many requests clients that have not come for long are forgotten.
+const FORGET: u64 = 1_024;
+
+/// Who asks: the address that the connection is from, or that the proxy before it names.
+#[derive(Debug, Clone, Copy)]
+struct Client {
+    trust_forwarded_for: bool,
+}
+
+impl KeyExtractor for Client {
+    type Key = IpAddr;
+
+    fn extract<T>(&self, request: &axum::http::Request<T>) -> Result<IpAddr, GovernorError> {
+        let forwarded = self
+            .trust_forwarded_for
+            .then(|| last_forwarded(request.headers()))
+            .flatten();
+        let peer = || {
+            let info = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+            Some(info.0.ip())
+        };
+        // Without a connection, as in tests, all are one client.
+        Ok(network(
+            forwarded
+                .or_else(peer)
+                .unwrap_or(Ipv6Addr::UNSPECIFIED.into()),
+        ))
+    }
+}
+
+/// What the proxy added: only the last address is its own word, those before it are the client's.
+fn last_forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+/// Of an IPv6 address the first 64 bits: the rest is its holder's to choose.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => address.into(),
+            None => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+        },
+        IpAddr::V4(_) => address,
+    }
+}
+
+/// Lets each client make only so many requests. Without a rate, any number.
+pub(super) fn per_client(router: Router, config: &ApiSection) -> Router {
+    let client = Client {
+        trust_forwarded_for: config.trust_forwarded_for,
+    };
+    let period = Duration::from_secs(1).checked_div(config.rate);
+    let governor = period.and_then(|period| {
+        GovernorConfigBuilder::default()
+            .period(period)
+            .burst_size(config.burst)
+            .key_extractor(client)
+            .finish()
+    });
+    let Some(governor) = governor.map(Arc::new) else {
+        return router;
+    };
+    let (limiter, seen) = (Arc::clone(&governor), Arc::new(AtomicU64::new(1)));
+    let layer = GovernorLayer::new(governor).error_handler(|error| {
+        let seconds = match error {
+            GovernorError::TooManyRequests { wait_time, .. } => wait_time + 1,
+            _ => 1,
+        };
+        let detail = format!("too many requests; wait {seconds} s");
+        Problem::new(&Kind::RATE_LIMITED, detail)
+            .retry_after(seconds)
+            .into_response()
+    });
+    router
+        .layer(layer)
+        .layer(from_fn(move |request: Request, next: Next| {
+            if seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET) {
+                limiter.limiter().retain_recent();
+            }
+            next.run(request)
+        }))
+}
+
+/// Lets only so many requests be worked on at a time, and each only for so long.
+pub(super) async fn at_a_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = app.requests.try_acquire() else {
+        return Problem::new(
+            &Kind::OVERLOADED,
+            "too many requests are being worked on; try again",
+        )
+        .retry_after(1)
+        .into_response();
+    };
+    let worked = tokio::time::timeout(app.timeout, next.run(request)).await;
+    worked.unwrap_or_else(|_| {
+        let limit = humantime::format_duration(app.timeout);
+        let detail = format!("the request took longer than {limit}; ask for less at a time");
+        Problem::new(&Kind::TIMED_OUT, detail).into_response()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_apart_by_what_they_cannot_choose() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(last_forwarded(&headers), None);
+        headers.insert("x-forwarded-for", "1.1.1.1, 2.2.2.2".parse().unwrap());
+        assert_eq!(last_forwarded(&headers), Some([2, 2, 2, 2].into()));
+        headers.append("x-forwarded-for", "3.3.3.3".parse().unwrap());
+        assert_eq!(last_forwarded(&headers), Some([3, 3, 3, 3].into()));
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("::ffff:1.2.3.4"), "1.2.3.4");
+        assert_eq!(of("1.2.3.4"), "1.2.3.4");
+    }
+}

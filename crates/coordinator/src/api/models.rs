@@ -1,0 +1,298 @@
+//! Models: what they are, how good they were, and their weights.
+
+use std::sync::Arc;
+
+use alloy_primitives::U256;
+use axum::{
+    Json,
+    extract::State,
+    http::{
+        HeaderMap, StatusCode,
+        header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+    },
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    App,
+    backend::Model,
+    extract::{InPath, InQuery, NoQuery, OfModel},
+    page::{Paging, Rows, limit, page, rows},
+    problem::Problem,
+    text::{Account, Data, Hash, Wei},
+    views::{AccuracyPoint, ModelView},
+};
+use crate::api::kinds::Kind;
+
+/// Which models are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ModelPaging {
+    /// Those after the one with this trainer.
+    #[param(inline)]
+    after: Option<Account>,
+    /// The most rows that the answer has.
+    #[param(minimum = 1, default = 100)]
+    limit: Option<u32>,
+}
+
+/// The models that the coordinator follows, by the address of their trainers.
+#[utoipa::path(
+    get, path = "/v1/models", tag = "models", operation_id = "listModels",
+    params(ModelPaging),
+    responses((status = 200, description = "A page of models.", body = Rows<ModelView>)),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    InQuery(query): InQuery<ModelPaging>,
+) -> Result<Json<Rows<ModelView>>, Problem> {
+    let limit = limit(query.limit, app.max_page)?;
+    let mut models = app.backend.models();
+    models.sort_by_key(|model| model.info().trainer);
+    models.retain(|model| {
+        query
+            .after
+            .as_ref()
+            .is_none_or(|after| model.info().trainer > after.0)
+    });
+    models.truncate(limit as usize + 1);
+    let now = app.now();
+    let page: Rows<Standing> = rows(
+        models,
+        limit,
+        "/v1/models",
+        &[],
+        |model: &Arc<dyn Model>| Account(model.info().trainer).to_string(),
+    );
+    Ok(Json(Rows {
+        rows: page
+            .rows
+            .into_iter()
+            .map(|Standing(model)| ModelView::new(&*model, &*app.backend, now))
+            .collect(),
+        next: page.next,
+    }))
+}
+
+/// A model whose view is still to be made.
+struct Standing(Arc<dyn Model>);
+
+impl From<Arc<dyn Model>> for Standing {
+    fn from(model: Arc<dyn Model>) -> Self {
+        Self(model)
+    }
+}
+
+/// A model.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}", tag = "models", operation_id = "getModel",
+    params(OfModel),
+    responses(
+        (status = 200, description = "The model.", body = ModelView),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn one(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    _query: NoQuery,
+) -> Result<Json<ModelView>, Problem> {
+    let model = app.model(&path.trainer)?;
+    Ok(Json(ModelView::new(&*model, &*app.backend, app.now())))
+}
+
+/// How good a model was, by the number of contributions that it had learned from, which `after` is too.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/accuracy", tag = "models", operation_id = "getAccuracy",
+    params(OfModel, Paging),
+    responses(
+        (status = 200, description = "A page of measurements.", body = Rows<AccuracyPoint>),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn accuracy(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    InQuery(query): InQuery<Paging>,
+) -> Result<Json<Rows<AccuracyPoint>>, Problem> {
+    let trainer = app.model(&path.trainer)?.info().trainer;
+    let limit = limit(query.limit, app.max_page)?;
+    let page = page(query.after, limit)?;
+    let found = app.backend.accuracy(trainer, page).await?;
+    let here = format!("/v1/models/{}/accuracy", path.trainer);
+    Ok(Json(rows(found, limit, &here, &[], |row| {
+        row.contributions.to_string()
+    })))
+}
+
+/// How many contributions are to be made at once.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HowMany {
+    /// How many contributions are to be made in one transaction.
+    #[param(minimum = 1, maximum = 1_000_000, default = 1)]
+    n: Option<u64>,
+}
+
+/// What contributions cost.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Price {
+    /// How many contributions.
+    n: u64,
+    /// The deposit of each.
+    each: Wei,
+    /// The deposits of all.
+    total: Wei,
+    /// When that is the price, in Unix seconds; it falls while nobody contributes.
+    time: u64,
+    /// The block that it is reckoned from.
+    block: u64,
+}
+
+/// What contributions cost now.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/price", tag = "models", operation_id = "getPrice",
+    params(OfModel, HowMany),
+    responses(
+        (status = 200, description = "The deposits.", body = Price),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn price(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    InQuery(query): InQuery<HowMany>,
+) -> Result<Json<Price>, Problem> {
+    let model = app.model(&path.trainer)?;
+    let n = query.n.unwrap_or(1);
+    if !(1..=1_000_000).contains(&n) {
+        return Err(Problem::new(
+            &Kind::INVALID_QUERY,
+            format!("n is {n}; a number from 1 to 1000000 is wanted"),
+        ));
+    }
+    let time = app.now();
+    let summary = model.summary(time);
+    let elapsed = time.saturating_sub(summary.last_contribution_time);
+    // Below 2^92 each, as the cost weight is below 2^80.
+    let each = model.info().incentive.price(n, elapsed);
+    Ok(Json(Price {
+        n,
+        each: each.into(),
+        total: each.saturating_mul(n.into()).into(),
+        time,
+        block: summary.block,
+    }))
+}
+
+/// The weights of a model.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Weights {
+    /// The block that they are of.
+    block: u64,
+    block_hash: Hash,
+    /// The words as the contract stores them, 32 bytes each.
+    words: Data,
+}
+
+/// The headers that say which form is wanted, and which one is known.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(
+    dead_code,
+    reason = "for the document alone: they are read from the headers"
+)]
+pub(super) struct Conditional {
+    /// The `ETag` of an answer that is known already: where it still holds, the answer is 304.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+}
+
+/// The weights of a model. As JSON, or with `Accept: application/octet-stream` as the words' bytes alone.
+#[utoipa::path(
+    get, path = "/v1/models/{trainer}/weights", tag = "models", operation_id = "getWeights",
+    params(OfModel, Conditional),
+    responses(
+        (status = 200, description = "The weights.", headers(
+            ("ETag" = String, description = "Of the block and the form."),
+            ("X-Block-Number" = u64, description = "The block that they are of."),
+            ("X-Block-Hash" = String, description = "Its hash."),
+        ), content(
+            (Weights = "application/json"),
+            (String = "application/octet-stream"),
+        )),
+        (status = 304, description = "What is known still holds."),
+        (status = 404, description = "The model is unknown."),
+    ),
+)]
+pub(super) async fn weights(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    _query: NoQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let model = app.model(&path.trainer)?;
+    let (block, hash, words) = model.words();
+    let raw = wants_bytes(&headers);
+    let hash = Hash(hash);
+    let tag = format!("\"{hash}{}\"", if raw { "-raw" } else { "" });
+    let known = headers.get_all(IF_NONE_MATCH).iter().any(|known| {
+        known.to_str().is_ok_and(|known| {
+            known
+                .split(',')
+                .map(|known| known.trim().trim_start_matches("W/"))
+                .any(|known| known == tag || known == "*")
+        })
+    });
+    let about = [
+        (ETAG, tag),
+        (VARY, ACCEPT.to_string()),
+        ("x-block-number".parse().unwrap_or(ETAG), block.to_string()),
+        ("x-block-hash".parse().unwrap_or(ETAG), hash.to_string()),
+    ];
+    if known {
+        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+    }
+    let bytes: Vec<u8> = words.iter().flat_map(U256::to_be_bytes::<32>).collect();
+    Ok(if raw {
+        let octets = [(CONTENT_TYPE, "application/octet-stream")];
+        (about, octets, bytes).into_response()
+    } else {
+        let weights = Weights {
+            block,
+            block_hash: hash,
+            words: bytes.into(),
+        };
+        (about, Json(weights)).into_response()
+    })
+}
+
+/// Whether a client would rather have bytes than JSON.
+fn wants_bytes(headers: &HeaderMap) -> bool {
+    let accepted: Vec<&str> = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|accept| accept.to_str().ok())
+        .flat_map(|accept| accept.split(','))
+        .collect();
+    let quality = |wanted: &str| {
+        accepted
+            .iter()
+            .filter_map(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let media = parts.next()?;
+                let quality = parts
+                    .find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok())
+                    .unwrap_or(1.0);
+                media.eq_ignore_ascii_case(wanted).then_some(quality)
+            })
+            .fold(0.0, f32::max)
+    };
+    quality("application/octet-stream") > quality("application/json")
+}

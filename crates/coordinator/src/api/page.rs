@@ -1,0 +1,96 @@
+//! Answers in pages: each has the path of the next one.
+
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{backend::Page, kinds::Kind, problem::Problem};
+
+/// How many rows an answer has where nobody says.
+const USUAL: u32 = 100;
+
+/// Positions and ids that every client can hold (2^53 - 1).
+pub(super) const MOST: u64 = 9_007_199_254_740_991;
+
+/// Which page is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Paging {
+    /// The rows after the one with this position or id.
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    pub(super) after: Option<u64>,
+    /// The most rows that the answer has.
+    #[param(minimum = 1, default = 100)]
+    pub(super) limit: Option<u32>,
+}
+
+/// How many rows are wanted, where at most `most` may be.
+pub(super) fn limit(limit: Option<u32>, most: u32) -> Result<u32, Problem> {
+    match limit {
+        None => Ok(USUAL.min(most)),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(limit) => Err(Problem::new(
+            &Kind::INVALID_QUERY,
+            format!("limit is {limit}; a number from 1 to {most} is wanted"),
+        )),
+    }
+}
+
+/// A checked position or id.
+pub(super) fn bounded(name: &str, value: u64) -> Result<u64, Problem> {
+    if value <= MOST {
+        return Ok(value);
+    }
+    Err(Problem::new(
+        &Kind::INVALID_QUERY,
+        format!("{name} is {value}; a number from 0 to {MOST} is wanted"),
+    ))
+}
+
+/// One row more than is wanted: it tells whether there is a next page.
+pub(super) fn page(after: Option<u64>, limit: u32) -> Result<Page, Problem> {
+    let after = after.map(|after| bounded("after", after)).transpose()?;
+    Ok(Page {
+        after: after.and_then(|after| i64::try_from(after).ok()),
+        limit: limit + 1,
+    })
+}
+
+/// Rows with the path of those that follow.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rows<T> {
+    /// In ascending order.
+    pub(super) rows: Vec<T>,
+    /// The path of the next page; null on the last one.
+    pub(super) next: Option<String>,
+}
+
+/// The first `limit` of `rows`, and the path of the next page with the same filters where there are more.
+pub(super) fn rows<R, T: From<R>>(
+    mut rows: Vec<R>,
+    limit: u32,
+    path: &str,
+    filters: &[(&str, Option<String>)],
+    after: impl Fn(&R) -> String,
+) -> Rows<T> {
+    let limit = limit as usize;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("after", &after(last));
+        query.append_pair("limit", &limit.to_string());
+        for (name, value) in filters {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        format!("{path}?{}", query.finish())
+    });
+    Rows {
+        rows: rows.into_iter().map(T::from).collect(),
+        next,
+    }
+}

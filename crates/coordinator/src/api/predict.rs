@@ -1,0 +1,327 @@
+//! Predictions.
+
+use std::{collections::BTreeMap, fmt};
+
+use axum::{Json, extract::State};
+use cotrain_learning::{
+    data::Example,
+    encode::{EncodeError, Encoder},
+};
+use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{
+        Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{
+    App,
+    backend::{Model, ModelInfo},
+    extract::{InBody, InPath, NoQuery, OfModel},
+    kinds::Kind,
+    problem::Problem,
+    text::{Data, Hash},
+};
+
+/// The most inputs of a request.
+const MOST: usize = 1_000;
+
+/// One input.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) enum Input {
+    /// A text, for models that learned from texts.
+    Text(String),
+    /// A row of a table: its numbers by the names of their columns, or all of them in order. For models that learned
+    /// from libsvm lines, values by index from 1.
+    Row(Row),
+    /// Features as the contract takes them: of a sparse model the numbers of those that are present; of a dense
+    /// one the value of each, times its scale.
+    Features(Vec<i32>),
+    /// A sample as the contract takes it.
+    Sample(Data),
+}
+
+impl<'de> Deserialize<'de> for Input {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneKey;
+
+        impl<'de> Visitor<'de> for OneKey {
+            type Value = Input;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object with one of `text`, `row`, `features` and `sample`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Input, A::Error> {
+                const KEYS: &[&str] = &["text", "row", "features", "sample"];
+                let input = match map.next_key::<String>()?.as_deref() {
+                    Some("text") => Input::Text(map.next_value()?),
+                    Some("row") => Input::Row(map.next_value()?),
+                    Some("features") => Input::Features(map.next_value()?),
+                    Some("sample") => Input::Sample(map.next_value()?),
+                    Some(other) => return Err(A::Error::unknown_field(other, KEYS)),
+                    None => return Err(A::Error::invalid_length(0, &self)),
+                };
+                match map.next_key::<IgnoredAny>()? {
+                    None => Ok(input),
+                    Some(_) => Err(A::Error::invalid_length(2, &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(OneKey)
+    }
+}
+
+/// A row of a table.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(
+    untagged,
+    expecting = "a row is an object of numbers, or an array of them"
+)]
+pub(super) enum Row {
+    /// By name.
+    Named(BTreeMap<String, f64>),
+    /// In order.
+    Ordered(Vec<f64>),
+}
+
+/// One input, or an array of at most 1000.
+#[derive(Debug)]
+pub(super) struct Inputs(Vec<Input>);
+
+impl PartialSchema for Inputs {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::{OneOfBuilder, Ref, schema::ArrayBuilder};
+        let input = || Ref::from_schema_name("Input");
+        let many = ArrayBuilder::new()
+            .items(input())
+            .min_items(Some(1))
+            .max_items(Some(MOST));
+        OneOfBuilder::new()
+            .item(input())
+            .item(many)
+            .description(Some("One input, or an array of at most 1000."))
+            .into()
+    }
+}
+
+impl ToSchema for Inputs {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        Input::schemas(schemas);
+        schemas.push(("Input".to_owned(), super::document::strict(Input::schema())));
+    }
+}
+
+impl<'de> Deserialize<'de> for Inputs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Inputs;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an input such as {\"text\": \"…\"}, or an array of 1 to 1000")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Inputs, A::Error> {
+                Ok(Inputs(vec![Input::deserialize(
+                    MapAccessDeserializer::new(map),
+                )?]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, inputs: A) -> Result<Inputs, A::Error> {
+                let inputs: Vec<Input> = Vec::deserialize(SeqAccessDeserializer::new(inputs))?;
+                if (1..=MOST).contains(&inputs.len()) {
+                    Ok(Inputs(inputs))
+                } else {
+                    Err(A::Error::invalid_length(inputs.len(), &self))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMany)
+    }
+}
+
+/// What a model says.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Predictions {
+    /// The block that the model is of.
+    block: u64,
+    block_hash: Hash,
+    /// One for each input, in order.
+    #[allow(clippy::struct_field_names, reason = "the name in the answer")]
+    predictions: Vec<Prediction>,
+}
+
+/// What a model says of one input.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Prediction {
+    label: u16,
+    /// The name of that class, where the model's host published names.
+    class: Option<String>,
+}
+
+/// What a model says of one input or of many. It costs nothing and no transaction is sent.
+#[utoipa::path(
+    post, path = "/v1/models/{trainer}/predict", tag = "models", operation_id = "predict",
+    params(OfModel),
+    request_body(content = Inputs, example = json!({"sample": "0x00010004"})),
+    responses(
+        (status = 200, description = "The classes.", body = Predictions),
+        (status = 404, description = "The model is unknown."),
+        (status = 422, description = "An input is not what is wanted; `input` is its place."),
+    ),
+)]
+pub(super) async fn predict(
+    State(app): State<App>,
+    InPath(path): InPath<OfModel>,
+    _query: NoQuery,
+    InBody(body): InBody<Inputs>,
+) -> Result<Json<Predictions>, Problem> {
+    let Inputs(inputs) = body;
+    let model = app.model(&path.trainer)?;
+    let now = app.now();
+    // Many inputs of a large model take long enough to keep others waiting.
+    tokio::task::spawn_blocking(move || answer(&*model, &inputs, now))
+        .await
+        .unwrap_or_else(|_| Err(Problem::new(&Kind::INTERNAL, "the prediction failed")))
+        .map(Json)
+}
+
+fn answer(model: &dyn Model, inputs: &[Input], now: u64) -> Result<Predictions, Problem> {
+    let summary = model.summary(now);
+    let info = model.info();
+    let names = info.card.as_ref().map(|card| &card.classes);
+    let predictions = inputs
+        .iter()
+        .enumerate()
+        .map(|(at, input)| {
+            let label = sample(info, input)
+                .and_then(|sample| model.predict(&sample).map_err(Problem::from))
+                .map_err(|problem| problem.with("input", at))?;
+            let class = names.and_then(|names| names.get(usize::from(label)).cloned());
+            Ok(Prediction { label, class })
+        })
+        .collect::<Result<_, Problem>>()?;
+    Ok(Predictions {
+        block: summary.block,
+        block_hash: summary.block_hash.into(),
+        predictions,
+    })
+}
+
+/// An input as a sample.
+fn sample(info: &ModelInfo, input: &Input) -> Result<Vec<u8>, Problem> {
+    let encoder = || {
+        info.card
+            .as_ref()
+            .and_then(|card| card.encoder.as_ref())
+            .ok_or_else(|| {
+                Problem::new(
+                    &Kind::NO_ENCODER,
+                    "the model's host has not published how texts and rows become samples; send `features` or a `sample`",
+                )
+            })
+    };
+    match input {
+        Input::Sample(bytes) => Ok(bytes.0.to_vec()),
+        Input::Features(features) => of_features(info.parameters.encoding(), features),
+        Input::Text(text) => encoder()?
+            .encode(Example::Text(text))
+            .map_err(not_encodable),
+        Input::Row(Row::Ordered(numbers)) => encoder()?
+            .encode(Example::Numbers(numbers))
+            .map_err(not_encodable),
+        Input::Row(Row::Named(numbers)) => of_names(encoder()?, numbers),
+    }
+}
+
+fn of_features(encoding: Encoding, features: &[i32]) -> Result<Vec<u8>, Problem> {
+    let outside = |wanted: &str| {
+        let detail = format!("a feature is out of bounds; {wanted} is wanted");
+        Problem::new(&Kind::NOT_ENCODABLE, detail)
+    };
+    match encoding {
+        Encoding::Sparse => {
+            let mut present = features
+                .iter()
+                .map(|feature| u16::try_from(*feature))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|_| outside("the number of a feature, from 0 to 65535,"))?;
+            present.sort_unstable();
+            present.dedup();
+            Ok(encode_sparse(&present))
+        }
+        Encoding::Dense16 => features
+            .iter()
+            .map(|feature| i16::try_from(*feature))
+            .collect::<Result<Vec<_>, _>>()
+            .map(|values| encode_dense16(&values))
+            .map_err(|_| outside("a value from -32768 to 32767")),
+        Encoding::Dense32 => Ok(encode_dense32(features)),
+    }
+}
+
+/// A row whose numbers have names: those of columns, or indices from 1.
+fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Vec<u8>, Problem> {
+    let names: Vec<String> = (0..).map_while(|feature| encoder.name(feature)).collect();
+    let missing = names.iter().find(|name| !numbers.contains_key(*name));
+    let values: Vec<f64> = names
+        .iter()
+        .filter_map(|name| numbers.get(name).copied())
+        .collect();
+    if missing.is_none() && values.len() == numbers.len() {
+        match encoder.encode(Example::Numbers(&values)) {
+            Err(EncodeError::WrongSort { .. }) => {}
+            sample => return sample.map_err(not_encodable),
+        }
+    }
+    let mut entries: Vec<(u32, f64)> = numbers
+        .iter()
+        .map(|(name, value)| Some((name.parse::<u32>().ok()?.checked_sub(1)?, *value)))
+        .collect::<Option<_>>()
+        .unwrap_or_default();
+    entries.sort_unstable_by_key(|(index, _)| *index);
+    let (indices, values): (Vec<u32>, Vec<f64>) = entries.into_iter().unzip();
+    let by_index = Example::Indexed {
+        indices: &indices,
+        values: Some(&values),
+    };
+    match encoder.encode(by_index) {
+        Ok(sample) if indices.len() == numbers.len() => Ok(sample),
+        Ok(_) => Err(Problem::new(
+            &Kind::NOT_ENCODABLE,
+            "a name of the row is no index; indices from 1 are wanted",
+        )),
+        // Neither by columns nor by index: either a name is wrong, or the model did not learn from rows at all.
+        Err(error @ EncodeError::WrongSort { .. }) => {
+            if encoder.encode(Example::Text("")).is_ok() {
+                return Err(not_encodable(error));
+            }
+            let unknown = numbers.keys().find(|name| !names.contains(name));
+            let detail = match (missing, unknown) {
+                (Some(name), _) => format!(
+                    "the row has no `{name}`; a number for each of the model's columns is wanted"
+                ),
+                (None, Some(name)) => {
+                    format!("the row has `{name}`, which is none of the model's columns")
+                }
+                (None, None) => error.to_string(),
+            };
+            Err(Problem::new(&Kind::NOT_ENCODABLE, detail))
+        }
+        Err(error) => Err(not_encodable(error)),
+    }
+}
+
+fn not_encodable(error: EncodeError) -> Problem {
+    Problem::new(&Kind::NOT_ENCODABLE, error)
+}

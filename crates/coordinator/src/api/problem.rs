@@ -1,0 +1,276 @@
+//! What goes wrong, as RFC 9457 has it.
+
+use std::fmt::Display;
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use cotrain_protocol::Rejection;
+use serde_json::{Map, Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
+
+use super::{
+    backend::{SubmitError, Unavailable},
+    kinds::Kind,
+    text::{Account, Hash, Wei},
+};
+
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Something that went wrong. [`render`] makes its body, where the path is known.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    kind: &'static Kind,
+    detail: String,
+    fields: Map<String, Value>,
+    /// In seconds.
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    pub(super) fn new(kind: &'static Kind, detail: impl Display) -> Self {
+        Self {
+            kind,
+            detail: detail.to_string(),
+            fields: Map::new(),
+            retry_after: None,
+        }
+    }
+
+    /// With a further field.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With the seconds after which to try again.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// What its type ends with.
+    pub(super) fn slug(&self) -> &'static str {
+        self.kind.slug
+    }
+
+    /// What axum or a layer answers without saying more.
+    fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::new(
+                &Kind::NOT_FOUND,
+                "there is no such path; /docs lists those that there are",
+            ),
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(
+                &Kind::METHOD_NOT_ALLOWED,
+                "the path does not take this method; Allow has those that it takes",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(&Kind::TOO_LARGE, "the body is too large"),
+            status if status.is_client_error() => {
+                Self::new(&Kind::INVALID_HEADER, "the request is malformed")
+            }
+            _ => Self::new(&Kind::INTERNAL, "the coordinator failed"),
+        }
+    }
+
+    /// The answer, about what was asked for at `path`.
+    fn answer(&self, path: &str, mut headers: axum::http::HeaderMap) -> Response {
+        let mut body = self.fields.clone();
+        body.insert(
+            "type".into(),
+            format!("/problems/{}", self.kind.slug).into(),
+        );
+        body.insert("title".into(), self.kind.title.into());
+        body.insert("status".into(), self.kind.status.as_u16().into());
+        body.insert("detail".into(), self.detail.as_str().into());
+        body.insert("instance".into(), path.into());
+        headers.remove(CONTENT_LENGTH);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        let mut response = Response::new(Body::from(Value::from(body).to_string()));
+        *response.status_mut() = self.kind.status;
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.kind.status, Extension(self)).into_response()
+    }
+}
+
+/// Makes a problem of every answer that says that something went wrong.
+pub(super) async fn render(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if status.is_client_error() || status.is_server_error() => Problem::of_status(status),
+        None => return response,
+    };
+    let headers = std::mem::take(response.headers_mut());
+    let mut answer = problem.answer(&path, headers);
+    // For the metrics and the log.
+    answer.extensions_mut().insert(problem.kind.slug);
+    answer
+}
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        tracing::error!(%error, "cannot answer");
+        Self::new(
+            &Kind::UNAVAILABLE,
+            "the store does not answer; try again later",
+        )
+        .retry_after(5)
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SubmitError::UnknownModel(trainer) => {
+                Self::new(&Kind::UNKNOWN_MODEL, detail).with("trainer", text(&Account(trainer)))
+            }
+            SubmitError::Rejected(rejection) => rejection.into(),
+            SubmitError::Conflict {
+                author,
+                nonce,
+                other,
+            } => Self::new(&Kind::NONCE_TAKEN, detail)
+                .with("author", text(&Account(author)))
+                .with("nonce", nonce)
+                .with("other", text(&Hash(other))),
+            SubmitError::FeeTooLow { fee, wanted, .. } => Self::new(&Kind::FEE_TOO_LOW, detail)
+                .with("fee", text(&Wei(fee)))
+                .with("wanted", text(&Wei(wanted))),
+            SubmitError::NonceTooFar { nonce, most } => Self::new(&Kind::NONCE_TOO_FAR, detail)
+                .with("nonce", nonce)
+                .with("most", most),
+            SubmitError::TooManyWaiting { waiting, most } => {
+                Self::new(&Kind::TOO_MANY_WAITING, detail)
+                    .with("waiting", waiting)
+                    .with("most", most)
+                    .retry_after(30)
+            }
+            SubmitError::NotServed(_) => Self::new(&Kind::NOT_SERVED, detail),
+            SubmitError::Store(error) => Unavailable(error.to_string()).into(),
+            SubmitError::Node(error) => {
+                tracing::error!(%error, "cannot ask the node");
+                Self::new(
+                    &Kind::UNAVAILABLE,
+                    "the node does not answer; try again later",
+                )
+                .retry_after(5)
+            }
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    /// Those that have a kind of their own keep their values.
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        let of = |kind| Self::new(kind, &detail);
+        match rejection {
+            Rejection::NonceUsed { author, nonce } => of(&Kind::NONCE_USED)
+                .with("author", text(&Account(author)))
+                .with("nonce", nonce),
+            Rejection::BalanceTooLow { required, balance } => of(&Kind::BALANCE_TOO_LOW)
+                .with("required", text(&Wei(required)))
+                .with("balance", text(&Wei(balance))),
+            Rejection::PriceTooHigh { price, max_deposit } => of(&Kind::PRICE_TOO_HIGH)
+                .with("price", text(&Wei(price)))
+                .with("maxDeposit", text(&Wei(max_deposit))),
+            Rejection::Expired { deadline, now } => of(&Kind::EXPIRED)
+                .with("deadline", deadline)
+                .with("now", now),
+            Rejection::InvalidSignature { author } => {
+                of(&Kind::INVALID_SIGNATURE).with("author", text(&Account(author)))
+            }
+            Rejection::LabelOutOfRange { item, .. }
+            | Rejection::SampleTooLong { item, .. }
+            | Rejection::OddSampleLength { item, .. }
+            | Rejection::WrongSampleLength { item, .. }
+            | Rejection::FeatureNotIncreasing { item, .. }
+            | Rejection::FeatureOutOfRange { item, .. }
+            | Rejection::TooManyFeatures { item, .. } => {
+                of(&Kind::SAMPLE_REJECTED).with("item", item)
+            }
+            Rejection::EmptyBatch => of(&Kind::INVALID_REQUEST),
+            Rejection::MalformedBatch { offset } => {
+                of(&Kind::INVALID_REQUEST).with("offset", offset)
+            }
+            _ => of(&Kind::REJECTED),
+        }
+    }
+}
+
+fn text(value: &impl Display) -> Value {
+    json!(value.to_string())
+}
+
+/// The schema of problems: further fields come with some of them.
+pub(super) struct ProblemBody;
+
+impl PartialSchema for ProblemBody {
+    fn schema() -> RefOr<Schema> {
+        let string = |doc: &str| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some(doc))
+                .build()
+        };
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "What went wrong (RFC 9457). Some have further fields.",
+            ))
+            .property(
+                "type",
+                string("`/problems/` and the kind, which has a page there."),
+            )
+            .property("title", string("The kind in words."))
+            .property(
+                "status",
+                ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .minimum(Some(400))
+                    .maximum(Some(599))
+                    .description(Some("The status of the answer.")),
+            )
+            .property(
+                "detail",
+                string("What is wrong here, with the value seen and the value wanted."),
+            )
+            .property("instance", string("The path that was asked for."))
+            .required("type")
+            .required("title")
+            .required("status")
+            .required("detail")
+            .required("instance")
+            .into()
+    }
+}
+
+impl ToSchema for ProblemBody {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Problem".into()
+    }
+}

@@ -1,0 +1,222 @@
+//! Addresses, hashes, bytes and wei as JSON has them, each with its schema.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use alloy_primitives::{Address, B256, Bytes, hex};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
+
+/// A type of JSON that is a string of a certain form.
+macro_rules! text {
+    ($name:ident, $inner:ty, $pattern:literal, $max:expr, $example:literal, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(super) struct $name(pub(super) $inner);
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some($pattern))
+                    .max_length($max)
+                    .description(Some($doc))
+                    .examples([$example])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?
+                    .parse()
+                    .map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+text!(
+    Account,
+    Address,
+    "^0x[0-9a-fA-F]{40}$",
+    Some(42),
+    "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+    "An address: 0x and 40 hexadecimal digits. Answers have the checksum of EIP-55 in their case."
+);
+text!(
+    Hash,
+    B256,
+    "^0x[0-9a-fA-F]{64}$",
+    Some(66),
+    "0x6c3fb0ba9ef0c3e5a1c0f3e5f1d0a8f5a1b5a4f0e6a5b0c1d2e3f4a5b6c7d8e9",
+    "A hash: 0x and 64 hexadecimal digits, in lower case in answers."
+);
+text!(
+    Data,
+    Bytes,
+    "^0x([0-9a-fA-F]{2})*$",
+    None,
+    "0x00010004000a0014",
+    "Bytes: 0x and two hexadecimal digits each."
+);
+text!(
+    Wei,
+    u128,
+    "^(0|[1-9][0-9]{0,38})$",
+    Some(39),
+    "1000000000000000",
+    "Wei, in decimal digits: it may be above what numbers of JSON can be relied on to hold."
+);
+
+impl fmt::Display for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.to_checksum(None))
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "0x{}", hex::encode(self.0))
+    }
+}
+
+impl fmt::Display for Data {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "0x{}", hex::encode(&self.0))
+    }
+}
+
+impl fmt::Display for Wei {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The digits after 0x, where there are exactly `length` of them or any even number.
+fn digits(text: &str, length: Option<usize>) -> Option<&str> {
+    text.strip_prefix("0x").filter(|digits| {
+        length.map_or(digits.len() % 2 == 0, |length| digits.len() == length)
+            && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    })
+}
+
+/// The beginning of what was sent, for a message: all of it may be long.
+fn shown(text: &str) -> String {
+    let beginning: String = text.chars().take(80).collect();
+    if beginning.len() == text.len() {
+        format!("{text:?}")
+    } else {
+        format!("{beginning:?}…")
+    }
+}
+
+impl FromStr for Account {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        digits(text, Some(40))
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                format!(
+                    "{} is no address; 0x and 40 hexadecimal digits are wanted",
+                    shown(text)
+                )
+            })
+    }
+}
+
+impl FromStr for Hash {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        digits(text, Some(64))
+            .and_then(|digits| digits.parse().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                format!(
+                    "{} is no hash; 0x and 64 hexadecimal digits are wanted",
+                    shown(text)
+                )
+            })
+    }
+}
+
+impl FromStr for Data {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        digits(text, None)
+            .and_then(|digits| hex::decode(digits).ok())
+            .map(|bytes| Self(bytes.into()))
+            .ok_or_else(|| {
+                format!(
+                    "{} is no bytes; 0x and two hexadecimal digits each are wanted",
+                    shown(text)
+                )
+            })
+    }
+}
+
+impl FromStr for Wei {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let canonical = text == "0" || !text.starts_with(['0', '+']);
+        Some(text)
+            .filter(|_| canonical)
+            .and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                format!(
+                    "{} is no number of wei; decimal digits alone are wanted",
+                    shown(text)
+                )
+            })
+    }
+}
+
+impl From<Address> for Account {
+    fn from(address: Address) -> Self {
+        Self(address)
+    }
+}
+
+impl From<B256> for Hash {
+    fn from(hash: B256) -> Self {
+        Self(hash)
+    }
+}
+
+impl From<Bytes> for Data {
+    fn from(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<u128> for Wei {
+    fn from(wei: u128) -> Self {
+        Self(wei)
+    }
+}

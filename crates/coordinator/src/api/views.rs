@@ -1,0 +1,353 @@
+//! Models and contributions as answers have them.
+
+use cotrain_protocol::{sample::Encoding, trainer::Incentive};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    backend::{
+        AccuracyRow, Backend, ClaimKind, ClaimRow, Claimable, ContributionRow, Model, Settled,
+        TransactionRow,
+    },
+    text::{Account, Data, Hash, Wei},
+};
+
+/// A model: what is fixed of it, and where it stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ModelView {
+    /// The chain that it is on.
+    chain_id: u64,
+    trainer: Account,
+    classifier: Account,
+    owner: Account,
+    /// Whether trainer and classifier are clones of implementations whose code is this release's.
+    verified: bool,
+    /// Its name, where its host published one.
+    name: Option<String>,
+    /// What it is about, where its host published that.
+    description: Option<String>,
+    /// The names of its classes by label; empty where its host published none.
+    class_names: Vec<String>,
+    /// Whether texts or rows can be predicted: its host published how they become samples.
+    encodes: bool,
+    /// The learner, such as `sparse-perceptron`.
+    learner: String,
+    /// How samples are encoded.
+    encoding: EncodingView,
+    /// Labels are below it.
+    classes: u16,
+    features: u32,
+    incentive: IncentiveView,
+    waits: WaitsView,
+    /// The block from which it has been read.
+    from_block: u64,
+    /// The block that the rest is of.
+    block: u64,
+    block_hash: Hash,
+    contributions: u64,
+    /// How many contributions have been refunded.
+    good: u64,
+    /// In Unix seconds.
+    last_contribution_time: u64,
+    /// The deposit of one contribution alone now.
+    price: Wei,
+    /// What the trainer holds.
+    held: Wei,
+    /// The share of test samples that it was right about when it was last measured.
+    #[schema(minimum = 0, maximum = 1)]
+    accuracy: Option<f64>,
+    /// Who relays for it here, if anybody does.
+    relayer: Option<Account>,
+    /// What relaying costs here for each contribution of a batch.
+    relay_fee: Option<Wei>,
+    /// Who claims for others here, if anybody does.
+    keeper: Option<Account>,
+}
+
+/// How the bytes of samples are read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum EncodingView {
+    Sparse,
+    Dense16,
+    Dense32,
+}
+
+/// Who pays whom.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+enum IncentiveView {
+    /// Each contribution costs a deposit.
+    DepositRefundTake {
+        /// Of which the deposit is made.
+        #[serde(rename = "costWeight")]
+        cost_weight: Wei,
+    },
+    /// Nothing is paid.
+    Points,
+}
+
+/// How long after a contribution claims may be made, in seconds.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct WaitsView {
+    /// Refunds and reports.
+    refund: u64,
+    /// The owner's late claim.
+    owner_claim: u64,
+    /// Anybody's late claim.
+    any_address_claim: u64,
+}
+
+impl ModelView {
+    pub(super) fn new(model: &dyn Model, backend: &dyn Backend, now: u64) -> Self {
+        let (info, summary) = (model.info(), model.summary(now));
+        let (card, waits) = (info.card.as_ref(), info.waits);
+        Self {
+            chain_id: info.chain_id,
+            trainer: info.trainer.into(),
+            classifier: info.classifier.into(),
+            owner: info.owner.into(),
+            verified: info.verified,
+            name: card.map(|card| card.name.clone()),
+            description: card.map(|card| card.description.clone()),
+            class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),
+            encodes: card.is_some_and(|card| card.encoder.is_some()),
+            learner: info.parameters.kind().name().to_owned(),
+            encoding: match info.parameters.encoding() {
+                Encoding::Sparse => EncodingView::Sparse,
+                Encoding::Dense16 => EncodingView::Dense16,
+                Encoding::Dense32 => EncodingView::Dense32,
+            },
+            classes: info.parameters.classes(),
+            features: info.parameters.features(),
+            incentive: match info.incentive {
+                Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
+                    cost_weight: cost_weight.into(),
+                },
+                Incentive::Points => IncentiveView::Points,
+            },
+            waits: WaitsView {
+                refund: waits.refund,
+                owner_claim: waits.owner_claim,
+                any_address_claim: waits.any_address_claim,
+            },
+            from_block: info.from_block,
+            block: summary.block,
+            block_hash: summary.block_hash.into(),
+            contributions: summary.contributions,
+            good: summary.total_good,
+            last_contribution_time: summary.last_contribution_time,
+            price: summary.price.into(),
+            held: summary.held.into(),
+            accuracy: summary.accuracy,
+            relayer: backend.relayer().map(Account),
+            relay_fee: backend.min_fee().map(Wei),
+            keeper: backend.keeper().map(Account),
+        }
+    }
+}
+
+/// One contribution.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContributionView {
+    /// Its place among all of the model's contributions, from 0.
+    position: u64,
+    author: Account,
+    label: u16,
+    deposit: Wei,
+    /// In Unix seconds.
+    time: u64,
+    sample: Data,
+    /// The position of its batch's first contribution.
+    batch: u64,
+    block: u64,
+    transaction: Hash,
+    /// The id of the signed batch that it came in, where it was relayed.
+    submission: Option<Hash>,
+    settled: SettledView,
+    /// What is gone from the deposit.
+    taken: Wei,
+}
+
+/// What has become of a deposit: `reported` is taken in part and still open.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum SettledView {
+    Open,
+    Refunded,
+    Reported,
+    TakenByReports,
+    ClaimedLate,
+}
+
+impl From<ContributionRow> for ContributionView {
+    fn from(row: ContributionRow) -> Self {
+        let contribution = row.contribution;
+        Self {
+            position: contribution.position,
+            author: contribution.author.into(),
+            label: contribution.label,
+            deposit: contribution.deposit.into(),
+            time: contribution.time,
+            sample: contribution.sample.into(),
+            batch: row.batch,
+            block: row.block,
+            transaction: row.transaction.into(),
+            submission: row.submission.map(Hash),
+            settled: match row.settled {
+                Settled::Open => SettledView::Open,
+                Settled::Refunded => SettledView::Refunded,
+                Settled::Reported => SettledView::Reported,
+                Settled::TakenByReports => SettledView::TakenByReports,
+                Settled::ClaimedLate => SettledView::ClaimedLate,
+            },
+            taken: row.taken.into(),
+        }
+    }
+}
+
+/// Which claim.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ClaimKindView {
+    Refund,
+    Report,
+    LateClaim,
+}
+
+impl From<ClaimKind> for ClaimKindView {
+    fn from(kind: ClaimKind) -> Self {
+        match kind {
+            ClaimKind::Refund => Self::Refund,
+            ClaimKind::Report => Self::Report,
+            ClaimKind::LateClaim => Self::LateClaim,
+        }
+    }
+}
+
+/// One claim that succeeded.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClaimView {
+    position: u64,
+    kind: ClaimKindView,
+    /// Who got it.
+    account: Account,
+    amount: Wei,
+    block: u64,
+    transaction: Hash,
+}
+
+impl From<ClaimRow> for ClaimView {
+    fn from(row: ClaimRow) -> Self {
+        Self {
+            position: row.position,
+            kind: row.kind.into(),
+            account: row.account.into(),
+            amount: row.amount.into(),
+            block: row.block,
+            transaction: row.transaction.into(),
+        }
+    }
+}
+
+/// What an address can claim, now or later.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ClaimableView {
+    contribution: ContributionView,
+    kind: ClaimKindView,
+    /// Before it nothing can be claimed, in Unix seconds.
+    from: u64,
+    /// Whether it would succeed now.
+    possible: bool,
+    /// What it would bring.
+    amount: Wei,
+    /// Why it would not succeed.
+    reason: Option<String>,
+}
+
+impl From<Claimable> for ClaimableView {
+    fn from(claimable: Claimable) -> Self {
+        Self {
+            contribution: claimable.row.into(),
+            kind: claimable.kind.into(),
+            from: claimable.from,
+            possible: claimable.possible,
+            amount: claimable.amount.into(),
+            reason: claimable.reason,
+        }
+    }
+}
+
+/// How good a model was.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccuracyPoint {
+    /// At the end of this block.
+    block: u64,
+    /// The block's time, in Unix seconds.
+    time: u64,
+    /// How many contributions it had learned from.
+    contributions: u64,
+    /// How many samples it was right about.
+    correct: u64,
+    /// How many samples there were.
+    samples: u64,
+}
+
+impl From<AccuracyRow> for AccuracyPoint {
+    fn from(row: AccuracyRow) -> Self {
+        Self {
+            block: row.block,
+            time: row.time,
+            contributions: row.contributions,
+            correct: row.correct,
+            samples: row.samples,
+        }
+    }
+}
+
+/// A transaction that the coordinator sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TransactionView {
+    id: i64,
+    /// `relay`, `refund` or `report`.
+    purpose: String,
+    trainer: Account,
+    from: Account,
+    nonce: u64,
+    /// One each time that it was sent with another fee; the newest is the last.
+    hashes: Vec<Hash>,
+    /// `sent`, `included`, `final` or `replaced`.
+    state: String,
+    block: Option<u64>,
+    gas_used: Option<u64>,
+    /// When it was first sent, in Unix seconds.
+    created: u64,
+}
+
+impl From<TransactionRow> for TransactionView {
+    fn from(row: TransactionRow) -> Self {
+        Self {
+            id: row.id,
+            purpose: row.purpose,
+            trainer: row.trainer.into(),
+            from: row.from.into(),
+            nonce: row.nonce,
+            hashes: row.hashes.into_iter().map(Hash).collect(),
+            state: row.state.to_owned(),
+            block: row.block,
+            gas_used: row.gas_used,
+            created: row.created,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What holds, and where it comes from.
+
+use figment::{
+    Figment,
+    value::{Num, Value},
+};
+use url::Url;
+
+use super::keys::{KEYS, Key, Secret};
+
+/// One key of a configuration as it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Section and name, such as `relay.max_batch`.
+    pub key: &'static str,
+    /// As it would be written in the file, without what is secret; none where it is not set.
+    pub value: Option<String>,
+    /// `default`, `file cotrain.toml`, `environment COTRAIN_LISTEN` or `flag --listen`.
+    pub source: String,
+    /// What the key means.
+    pub doc: &'static str,
+}
+
+pub(super) fn explain(figment: &Figment) -> Vec<Setting> {
+    KEYS.iter()
+        .map(|key| Setting {
+            key: key.path,
+            value: figment
+                .find_value(key.path)
+                .ok()
+                .map(|value| shown(key, &value)),
+            source: source(figment, key.path),
+            doc: key.doc,
+        })
+        .collect()
+}
+
+/// Where the value of a key comes from.
+pub(super) fn source(figment: &Figment, path: &str) -> String {
+    figment.find_metadata(path).map_or_else(
+        || "default".to_owned(),
+        |metadata| metadata.name.to_string(),
+    )
+}
+
+/// A value as a file has it, without what is secret of it.
+pub(super) fn shown(key: &Key, value: &Value) -> String {
+    match (key.secret, value.as_str()) {
+        (Secret::None, _) => toml(value),
+        (_, None) => "***".to_owned(),
+        (secret, Some(text)) => toml(&Value::from(masked(secret, text))),
+    }
+}
+
+fn masked(secret: Secret, text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else {
+        // A path has no password; but whatever else is no URL may be one with a slip in it.
+        let path = secret == Secret::Password && !text.contains("://") && !text.contains('@');
+        return if path { text } else { "***" }.to_owned();
+    };
+    if url.cannot_be_a_base() && text.contains('@') {
+        return "***".to_owned();
+    }
+    if url.password().is_some() {
+        let _ = url.set_password(Some("***"));
+    }
+    if url.query().is_some() {
+        url.set_query(Some("***"));
+    }
+    if secret == Secret::Access {
+        if !url.username().is_empty() {
+            let _ = url.set_username("***");
+        }
+        if url.path().len() > 1 {
+            url.set_path("***");
+        }
+    }
+    url.to_string()
+}
+
+/// As TOML.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => toml::Value::from(text.as_str()).to_string(),
+        Value::Char(_, one) => toml::Value::from(one.to_string()).to_string(),
+        Value::Bool(_, bool) => bool.to_string(),
+        Value::Num(_, number) => match (number.to_u128(), number.to_i128()) {
+            (Some(number), _) => number.to_string(),
+            (_, Some(number)) => number.to_string(),
+            _ => Num::to_f64(number).unwrap_or_default().to_string(),
+        },
+        Value::Empty(..) => "\"\"".to_owned(),
+        Value::Array(_, values) => {
+            let values: Vec<_> = values.iter().map(toml).collect();
+            format!("[{}]", values.join(", "))
+        }
+        Value::Dict(_, values) => {
+            let values: Vec<_> = values
+                .iter()
+                .map(|(name, value)| format!("{name} = {}", toml(value)))
+                .collect();
+            format!("{{ {} }}", values.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_in_is_masked() {
+        for (secret, text, wanted) in [
+            (
+                Secret::Access,
+                "https://eth.example/v2/abc?key=1",
+                "https://eth.example/***?***",
+            ),
+            (
+                Secret::Access,
+                "http://me:pass@node:8545",
+                "http://***:***@node:8545/",
+            ),
+            (
+                Secret::Access,
+                "http://127.0.0.1:8545",
+                "http://127.0.0.1:8545/",
+            ),
+            (Secret::Access, "ht!tp:/secret", "***"),
+            (
+                Secret::Password,
+                "postgres://me:pass@db/cotrain",
+                "postgres://me:***@db/cotrain",
+            ),
+            (
+                Secret::Password,
+                "postgres://me@db/x?password=y",
+                "postgres://me@db/x?***",
+            ),
+            (
+                Secret::Password,
+                "data/cotrain.sqlite",
+                "data/cotrain.sqlite",
+            ),
+            (Secret::Password, "me:pass@db", "***"),
+        ] {
+            assert_eq!(masked(secret, text), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,931 @@
+//! What is served: everything that the HTTP API and the command line ask for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use alloy_primitives::{Address, B256, Bytes};
+use cotrain_bindings as bindings;
+use cotrain_chain::node::{Block, Node, NodeError};
+use cotrain_protocol::{
+    Rejection,
+    sample::parse_batch,
+    trainer::{Delegation, SignedBatch, domain},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::{
+    clock,
+    index::{Follower, IndexError},
+    keep::record,
+    model::{HostedModel, ModelError, ModelInfo},
+    registry::{self, RegistryError},
+    rows::{
+        AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, DelegationRow,
+        EventRow, Page, Progress, Submission, TransactionRow,
+    },
+    store::{Inserted, ModelId, Store, StoreError},
+};
+
+/// How far above the lowest unused nonce one may be: the contract forgets those that are further below.
+const NONCE_WINDOW: u64 = 64;
+
+/// The largest model that is followed because it is registered, in words of 32 bytes.
+const MOST_REGISTERED_WORDS: usize = 1 << 16;
+
+/// Signed batches that are stored in one go.
+const STORED_TOGETHER: usize = 512;
+
+/// Why a signed batch was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// There is no such model here.
+    #[error("the model {0} is not followed here; ask for the list of models")]
+    UnknownModel(Address),
+    /// The contract would skip it.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// Its author has another one under way.
+    #[error(
+        "{author} has another signed batch with the nonce {nonce} waiting, {other}; use the account's next nonce"
+    )]
+    Conflict {
+        /// Whose.
+        author: Address,
+        /// Of both.
+        nonce: u64,
+        /// The other one's id.
+        other: B256,
+    },
+    /// So many nonces at once would make the first of them useless.
+    #[error(
+        "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
+    )]
+    NonceTooFar {
+        /// Its nonce.
+        nonce: u64,
+        /// The highest that may be used.
+        most: u64,
+    },
+    /// The relayer wants more.
+    #[error(
+        "the fee is {fee} wei, at least {wanted} wei are wanted: {contributions} times the relayer's fee; sign it anew with more"
+    )]
+    FeeTooLow {
+        /// What it offers.
+        fee: u128,
+        /// What is wanted for all of it.
+        wanted: u128,
+        /// How many contributions it has.
+        contributions: u32,
+    },
+    /// The relayer is not keeping up.
+    #[error("{waiting} signed batches wait already, {most} at most do; try again later")]
+    TooManyWaiting {
+        /// So many.
+        waiting: u64,
+        /// At most.
+        most: u64,
+    },
+    /// This coordinator does not do that.
+    #[error("this coordinator does not {0}")]
+    NotServed(&'static str),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node failed, which a contract wallet's signature needs.
+    #[error("the node failed")]
+    Node(#[from] NodeError),
+}
+
+/// A claim that an address can make, or may later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimable {
+    /// What is claimed.
+    pub row: ContributionRow,
+    /// How.
+    pub kind: ClaimKind,
+    /// From when on, in Unix seconds.
+    pub from: u64,
+    /// Whether it would succeed now.
+    pub possible: bool,
+    /// What it would bring, or could, in wei.
+    pub amount: u128,
+    /// Why not, in words.
+    pub reason: Option<String>,
+}
+
+/// How the coordinator is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it is the one that indexes and sends.
+    pub leader: bool,
+    /// Whether the database answers.
+    pub store: bool,
+    /// Whether the node answered when it was last asked.
+    pub node: bool,
+    /// The number of the chain's last block, as far as is known.
+    pub head: Option<u64>,
+    /// Of each model its trainer, the last block that was read, and how many there are after it.
+    pub models: Vec<(Address, u64, u64)>,
+    /// Models that cannot be followed any further, and why.
+    pub stopped: Vec<(Address, String)>,
+}
+
+/// What a coordinator does for those who sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RelayTerms {
+    pub(crate) relayer: Address,
+    /// For each contribution, in wei.
+    pub(crate) min_fee: u128,
+    pub(crate) max_waiting: u64,
+}
+
+/// What is known of the chain and of the services, for [`Health`].
+#[derive(Debug, Default)]
+pub(crate) struct Vitals {
+    pub(crate) leader: AtomicBool,
+    pub(crate) node: AtomicBool,
+    /// 0: not known.
+    pub(crate) head: AtomicU64,
+    /// The head's time, in Unix seconds.
+    pub(crate) now: AtomicU64,
+    pub(crate) stopped: RwLock<BTreeMap<Address, String>>,
+}
+
+type ToStore = (
+    ModelId,
+    Submission,
+    oneshot::Sender<Result<Inserted, StoreError>>,
+);
+
+struct Inner {
+    node: Node,
+    store: Store,
+    models: RwLock<BTreeMap<Address, Arc<HostedModel>>>,
+    relay: Option<RelayTerms>,
+    keeper: Option<Address>,
+    writer: mpsc::Sender<ToStore>,
+    events: watch::Sender<i64>,
+    vitals: Vitals,
+}
+
+/// Models that are followed, and what contributors hand in for them; cheap to clone.
+#[derive(Clone)]
+pub struct Coordinator(Arc<Inner>);
+
+impl Coordinator {
+    /// Over a database and a node, with no model yet; within a tokio runtime.
+    pub(crate) fn new(
+        node: Node,
+        store: Store,
+        relay: Option<RelayTerms>,
+        keeper: Option<Address>,
+    ) -> Self {
+        let (writer, to_store) = mpsc::channel(4 * STORED_TOGETHER);
+        tokio::spawn(store_together(store.clone(), to_store));
+        Self(Arc::new(Inner {
+            node,
+            store,
+            models: RwLock::default(),
+            relay,
+            keeper,
+            writer,
+            events: watch::Sender::new(0),
+            vitals: Vitals::default(),
+        }))
+    }
+
+    /// Follows models for one user, without relaying or serving: over a database of its own, up to the chain's head.
+    ///
+    /// # Errors
+    /// Where a model cannot be read, or followed.
+    pub async fn local(
+        node: Node,
+        store: Store,
+        registry: Option<Address>,
+        trainers: &[Address],
+        from_block: Option<u64>,
+    ) -> Result<Self, LocalError> {
+        let coordinator = Self::new(node, store, None, None);
+        for trainer in trainers {
+            coordinator
+                .add_model(registry, *trainer, from_block, true)
+                .await?;
+        }
+        coordinator.catch_up().await?;
+        Ok(coordinator)
+    }
+
+    /// Follows all models up to the chain's head.
+    ///
+    /// # Errors
+    /// Where a model cannot be followed.
+    pub async fn catch_up(&self) -> Result<(), LocalError> {
+        for model in self.models() {
+            let (node, store) = (self.0.node.clone(), self.0.store.clone());
+            let head = Follower::new(node, store, model, None).catch_up().await?;
+            self.note_head(head);
+        }
+        self.announce().await?;
+        Ok(())
+    }
+
+    /// What the node said last.
+    pub(crate) fn note_head(&self, head: Block) {
+        let vitals = &self.0.vitals;
+        vitals.node.store(true, Ordering::Relaxed);
+        vitals.head.store(head.number, Ordering::Relaxed);
+        vitals.now.store(head.time, Ordering::Relaxed);
+    }
+
+    /// Begins to follow a model; where nobody has named it, only one that runs this release's code and is not too large:
+    /// anybody can register anything.
+    pub(crate) async fn add_model(
+        &self,
+        registry: Option<Address>,
+        trainer: Address,
+        from_block: Option<u64>,
+        named: bool,
+    ) -> Result<Arc<HostedModel>, LocalError> {
+        let card = match registry {
+            Some(registry) => registry::card(&self.0.node, registry, trainer).await?,
+            None => None,
+        };
+        let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
+        let words = info.parameters.word_count();
+        if !named && (!info.verified || words > MOST_REGISTERED_WORDS) {
+            let verified = info.verified;
+            let passed_over = ModelError::PassedOver {
+                trainer,
+                verified,
+                words,
+            };
+            return Err(passed_over.into());
+        }
+        let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
+        let mut models = self
+            .0
+            .models
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        models.insert(trainer, model.clone());
+        Ok(model)
+    }
+
+    /// Tells those who watch that there may be new events.
+    pub(crate) async fn announce(&self) -> Result<(), StoreError> {
+        let last = self.0.store.last_event().await?;
+        self.0.events.send_if_modified(|known| {
+            let news = *known != last;
+            *known = last;
+            news
+        });
+        Ok(())
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.0.node
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn vitals(&self) -> &Vitals {
+        &self.0.vitals
+    }
+
+    /// Of the chain.
+    #[must_use]
+    pub fn chain_id(&self) -> u64 {
+        self.0.node.chain_id()
+    }
+
+    /// Who relays; none where nothing is relayed.
+    #[must_use]
+    pub fn relayer(&self) -> Option<Address> {
+        self.0.relay.map(|relay| relay.relayer)
+    }
+
+    /// What relaying costs for each contribution, in wei; none where nothing is relayed.
+    #[must_use]
+    pub fn min_fee(&self) -> Option<u128> {
+        self.0.relay.map(|relay| relay.min_fee)
+    }
+
+    /// Who claims for others; none where nobody does.
+    #[must_use]
+    pub fn keeper(&self) -> Option<Address> {
+        self.0.keeper
+    }
+
+    /// All models, in order of their trainers' addresses.
+    #[must_use]
+    pub fn models(&self) -> Vec<Arc<HostedModel>> {
+        let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
+        models.values().cloned().collect()
+    }
+
+    /// One model.
+    #[must_use]
+    pub fn model(&self, trainer: Address) -> Option<Arc<HostedModel>> {
+        let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
+        models.get(&trainer).cloned()
+    }
+
+    /// Checks a signed batch and stores it; it is durable when this returns. The same one again gives what became of
+    /// it.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(
+        &self,
+        trainer: Address,
+        batch: SignedBatch,
+    ) -> Result<Submission, SubmitError> {
+        let terms = self.0.relay.ok_or(SubmitError::NotServed("relay"))?;
+        let model = self
+            .model(trainer)
+            .ok_or(SubmitError::UnknownModel(trainer))?;
+        let domain = domain(self.chain_id(), trainer);
+        let id = batch.signing_hash(&domain);
+        let contributions = parse_batch(&batch.items)
+            .map_err(SubmitError::Rejected)?
+            .len();
+        let submission = Submission {
+            id,
+            trainer,
+            batch,
+            contributions: u32::try_from(contributions).unwrap_or(u32::MAX),
+            received: clock::now(),
+            progress: Progress::Waiting,
+        };
+        if let Err(error) = check(&model, &submission, terms) {
+            // What was handed in before may be part of the chain by now, and its nonce used.
+            return self.submission(id).await?.ok_or(error);
+        }
+        // Before anything is reserved in the author's name.
+        self.check_signature(&submission, &domain).await?;
+        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
+        let reservation = Reservation::new(&model, &submission)?;
+        match self.insert(model.id, submission.clone()).await? {
+            Inserted::New => {
+                metrics::counter!("cotrain_accepted_total").increment(1);
+                reservation.keep();
+                Ok(submission)
+            }
+            Inserted::Known => {
+                let known = self.submission(id).await?;
+                let known = known.ok_or(StoreError::Malformed {
+                    what: "no signed batch that is known",
+                })?;
+                match known.progress {
+                    Progress::Waiting | Progress::Sent { .. } => reservation.keep(),
+                    // What was wrong with it is not any more.
+                    Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
+                        reservation.keep();
+                        return Ok(submission);
+                    }
+                    Progress::Included { .. } | Progress::Refused { .. } => {}
+                }
+                Ok(known)
+            }
+            Inserted::Conflict => {
+                let store = &self.0.store;
+                let other = store.submission_with_nonce(model.id, author, nonce).await?;
+                Err(SubmitError::Conflict {
+                    author,
+                    nonce,
+                    other: other.unwrap_or_default(),
+                })
+            }
+        }
+    }
+
+    /// By the author's key, or by what the author's code says (ERC-1271).
+    async fn check_signature(
+        &self,
+        submission: &Submission,
+        domain: &alloy_sol_types::Eip712Domain,
+    ) -> Result<(), SubmitError> {
+        let batch = &submission.batch;
+        if batch.signer(domain) == Some(batch.author) {
+            return Ok(());
+        }
+        self.ask_wallet(batch.author, submission.id, &batch.signature)
+            .await
+    }
+
+    async fn ask_wallet(
+        &self,
+        author: Address,
+        hash: B256,
+        signature: &[u8],
+    ) -> Result<(), SubmitError> {
+        let invalid = SubmitError::Rejected(Rejection::InvalidSignature { author });
+        if self.0.node.code(author).await?.is_empty() {
+            return Err(invalid);
+        }
+        let call = bindings::is_valid_signature(hash, signature);
+        match self.0.node.call(author, call, None).await {
+            Ok(answer) if bindings::read_valid_signature(&answer) => Ok(()),
+            Ok(_) | Err(NodeError::Reverted { .. }) => Err(invalid),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Has the writer store it.
+    async fn insert(&self, model: ModelId, submission: Submission) -> Result<Inserted, StoreError> {
+        let (answer, stored) = oneshot::channel();
+        let gone = StoreError::Database(sqlx::Error::PoolClosed);
+        if self
+            .0
+            .writer
+            .send((model, submission, answer))
+            .await
+            .is_err()
+        {
+            return Err(gone);
+        }
+        stored.await.unwrap_or(Err(gone))
+    }
+
+    /// What became of a signed batch, by its id.
+    ///
+    /// # Errors
+    /// Where the database fails, here and below.
+    pub async fn submission(&self, id: B256) -> Result<Option<Submission>, StoreError> {
+        self.0.store.submission(id).await
+    }
+
+    /// Signed batches in the order in which they were handed in, with the number by which a page begins.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn submissions(
+        &self,
+        trainer: Address,
+        author: Option<Address>,
+        page: Page,
+    ) -> Result<Vec<(i64, Submission)>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.submissions(model.id, author, page).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Contributions in order of position.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn contributions(
+        &self,
+        trainer: Address,
+        filter: ContributionFilter,
+        page: Page,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.contributions(model.id, filter, page).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// One contribution.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn contribution(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Option<ContributionRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.contribution(model.id, position).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The claims on a contribution, in order.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claims_of(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.claims(model.id, position).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What `refund`, `report` and `claimLate` take to claim these contributions, with their proofs; positions that
+    /// there are not are passed over.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claims(
+        &self,
+        trainer: Address,
+        positions: &[u64],
+    ) -> Result<Vec<cotrain_protocol::record::Claims>, StoreError> {
+        let Some(model) = self.model(trainer) else {
+            return Ok(Vec::new());
+        };
+        let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for position in positions {
+            if let Some(row) = self.0.store.contribution(model.id, *position).await? {
+                batches.entry(row.batch).or_default().push(*position);
+            }
+        }
+        let mut groups = Vec::with_capacity(batches.len());
+        for (batch, positions) in batches {
+            groups.push(record(&self.0.store.batch(model.id, batch).await?).claims(&positions));
+        }
+        Ok(groups)
+    }
+
+    /// The group of claims, with its proof, that `refund`, `report` and `claimLate` take for one contribution alone.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn proof(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let claims = self.claims(trainer, &[position]).await?;
+        Ok(claims.first().map(|group| group.encode().into()))
+    }
+
+    /// What an address can claim now or may later, of at most `limit` contributions: refunds of its own, and reports
+    /// of others' that the model disagrees with.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claimable(
+        &self,
+        trainer: Address,
+        account: Address,
+        limit: u32,
+    ) -> Result<Vec<Claimable>, StoreError> {
+        let Some(model) = self.model(trainer) else {
+            return Ok(Vec::new());
+        };
+        let now = clock::now().max(self.0.vitals.now.load(Ordering::Relaxed));
+        let page = Page::first(limit);
+        let own = self
+            .0
+            .store
+            .open_until(model.id, u64::MAX, Some(account), page)
+            .await?;
+        let all = self.0.store.open_until(model.id, now, None, page).await?;
+        let state = model.state();
+        let trainer = state.trainer();
+        let wait = model.info().waits.refund;
+        let mut claimable = Vec::new();
+        for row in own {
+            let predicted = trainer.classifier().predict(&row.contribution.sample);
+            let outcome = predicted
+                .and_then(|predicted| trainer.can_refund(now, &row.contribution, predicted));
+            let left = row.contribution.deposit - row.taken;
+            claimable.push(claim(row, ClaimKind::Refund, wait, outcome, left));
+        }
+        for row in all
+            .into_iter()
+            .filter(|row| row.contribution.author != account)
+        {
+            let predicted = trainer.classifier().predict(&row.contribution.sample);
+            let Ok(predicted) = predicted else { continue };
+            if predicted == row.contribution.label {
+                continue;
+            }
+            let outcome = trainer.can_report(account, now, &row.contribution, predicted);
+            if matches!(outcome, Err(Rejection::AlreadyReported { .. })) {
+                continue;
+            }
+            claimable.push(claim(row, ClaimKind::Report, wait, outcome, 0));
+        }
+        claimable.sort_by_key(|one| one.row.contribution.position);
+        Ok(claimable)
+    }
+
+    /// How good a model was, from the number of contributions on that the page names.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn accuracy(
+        &self,
+        trainer: Address,
+        page: Page,
+    ) -> Result<Vec<AccuracyRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.accuracy(model.id, page).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Changes in the order in which they became known, of one model or all.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn events(
+        &self,
+        trainer: Option<Address>,
+        page: Page,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let model = match trainer {
+            Some(trainer) => match self.model(trainer) {
+                Some(model) => Some(model.id),
+                None => return Ok(Vec::new()),
+            },
+            None => None,
+        };
+        self.0.store.events(model, page).await
+    }
+
+    /// Wakes when there may be new events; read them after the last one seen.
+    #[must_use]
+    pub fn watch_events(&self) -> watch::Receiver<i64> {
+        self.0.events.subscribe()
+    }
+
+    /// Transactions that were sent, in order.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn transactions(&self, page: Page) -> Result<Vec<TransactionRow>, StoreError> {
+        self.0.store.transactions(page).await
+    }
+
+    /// Lets the keeper claim for an account, until the time that its delegation says.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn delegate(
+        &self,
+        trainer: Address,
+        delegation: Delegation,
+    ) -> Result<DelegationRow, SubmitError> {
+        let keeper = self
+            .0
+            .keeper
+            .ok_or(SubmitError::NotServed("claim for others"))?;
+        let model = self
+            .model(trainer)
+            .ok_or(SubmitError::UnknownModel(trainer))?;
+        let (account, until, now) = (delegation.reporter, delegation.until, clock::now());
+        if now > until {
+            let deadline = until;
+            return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+        }
+        let invalid = Rejection::InvalidSignature { author: account };
+        if delegation.keeper != keeper {
+            return Err(SubmitError::Rejected(invalid));
+        }
+        // Delegations cost nothing, and each is looked after: only of those who have something here.
+        let has = model.account(account);
+        let own = ContributionFilter {
+            author: Some(account),
+            ..ContributionFilter::default()
+        };
+        let contributions = self
+            .0
+            .store
+            .contributions(model.id, own, Page::first(1))
+            .await?;
+        if has.good == 0 && has.balance == 0 && contributions.is_empty() {
+            let caller = account;
+            return Err(SubmitError::Rejected(Rejection::NoGoodContribution {
+                caller,
+            }));
+        }
+        let domain = domain(self.chain_id(), trainer);
+        if delegation.signer(&domain) != Some(account) {
+            let hash = delegation.signing_hash(&domain);
+            self.ask_wallet(account, hash, &delegation.signature)
+                .await?;
+        }
+        let row = DelegationRow {
+            account,
+            until,
+            received: now,
+        };
+        self.0
+            .store
+            .delegate(model.id, row, &delegation.signature)
+            .await?;
+        Ok(row)
+    }
+
+    /// What an account lets the keeper do.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn delegation(
+        &self,
+        trainer: Address,
+        account: Address,
+    ) -> Result<Option<DelegationRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.delegation(model.id, account).await,
+            None => Ok(None),
+        }
+    }
+
+    /// How all of it is.
+    pub async fn health(&self) -> Health {
+        let store = self.0.store.is_alive().await;
+        let vitals = &self.0.vitals;
+        let head = match vitals.head.load(Ordering::Relaxed) {
+            0 => None,
+            head => Some(head),
+        };
+        let models = self.models();
+        let models = models.iter().map(|model| {
+            let cursor = model.state().cursor.block;
+            let behind = head.unwrap_or(cursor).saturating_sub(cursor);
+            (model.info().trainer, cursor, behind)
+        });
+        let stopped = vitals
+            .stopped
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Health {
+            leader: vitals.leader.load(Ordering::Relaxed),
+            store,
+            node: vitals.node.load(Ordering::Relaxed),
+            head,
+            models: models.collect(),
+            stopped: stopped
+                .iter()
+                .map(|(trainer, why)| (*trainer, why.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// All that can be checked without waiting; reserves the nonce and the money.
+fn check(
+    model: &HostedModel,
+    submission: &Submission,
+    terms: RelayTerms,
+) -> Result<(), SubmitError> {
+    let batch = &submission.batch;
+    let (author, nonce) = (batch.author, batch.nonce);
+    let waiting = model.pending.len() as u64;
+    if waiting >= terms.max_waiting {
+        return Err(SubmitError::TooManyWaiting {
+            waiting,
+            most: terms.max_waiting,
+        });
+    }
+    let wanted = terms
+        .min_fee
+        .saturating_mul(submission.contributions.into());
+    if batch.fee < wanted {
+        let contributions = submission.contributions;
+        return Err(SubmitError::FeeTooLow {
+            fee: batch.fee,
+            wanted,
+            contributions,
+        });
+    }
+    let now = clock::now();
+    if now > batch.deadline {
+        let deadline = batch.deadline;
+        return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+    }
+    let state = model.state();
+    let trainer = state.trainer();
+    trainer
+        .classifier()
+        .check_batch(&batch.items)
+        .map_err(SubmitError::Rejected)?;
+    if trainer.nonce_used(author, nonce) {
+        return Err(SubmitError::Rejected(Rejection::NonceUsed {
+            author,
+            nonce,
+        }));
+    }
+    let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
+    if nonce > most_nonce {
+        return Err(SubmitError::NonceTooFar {
+            nonce,
+            most: most_nonce,
+        });
+    }
+    Ok(())
+}
+
+/// An author's nonce and money, as long as a signed batch is being stored: given back where that comes to nothing.
+struct Reservation<'a> {
+    model: &'a HostedModel,
+    author: Address,
+    nonce: u64,
+    keep: bool,
+}
+
+impl<'a> Reservation<'a> {
+    fn new(model: &'a HostedModel, submission: &Submission) -> Result<Self, SubmitError> {
+        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
+        let new = model.pending.reserve(submission);
+        let new = new.map_err(|other| SubmitError::Conflict {
+            author,
+            nonce,
+            other,
+        })?;
+        // What waited before stays, whatever becomes of handing it in again.
+        let reservation = Self {
+            model,
+            author,
+            nonce,
+            keep: !new,
+        };
+        let required = model.pending.of(author).committed;
+        let balance = model.state().trainer().balance(author);
+        if required > balance && new {
+            let too_low = Rejection::BalanceTooLow { required, balance };
+            return Err(SubmitError::Rejected(too_low));
+        }
+        Ok(reservation)
+    }
+
+    fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if !self.keep {
+            self.model.pending.forget(self.author, self.nonce);
+        }
+    }
+}
+
+/// Why models cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A model cannot be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its events cannot be followed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `at_best`: what it may bring, where it brings nothing now.
+fn claim(
+    row: ContributionRow,
+    kind: ClaimKind,
+    wait: u64,
+    outcome: Result<u128, Rejection>,
+    at_best: u128,
+) -> Claimable {
+    Claimable {
+        from: row.contribution.time.saturating_add(wait),
+        row,
+        kind,
+        possible: outcome.is_ok(),
+        amount: *outcome.as_ref().unwrap_or(&at_best),
+        reason: outcome.err().map(|reason| reason.to_string()),
+    }
+}
+
+/// Stores what is handed in, as many as wait in one transaction: each costs a write to the disk, however many are in it.
+async fn store_together(store: Store, mut to_store: mpsc::Receiver<ToStore>) {
+    let mut some = Vec::with_capacity(STORED_TOGETHER);
+    while to_store.recv_many(&mut some, STORED_TOGETHER).await > 0 {
+        let (submissions, answers): (Vec<_>, Vec<_>) = some
+            .drain(..)
+            .map(|(model, submission, answer)| ((model, submission), answer))
+            .unzip();
+        match store.insert_submissions(&submissions).await {
+            Ok(outcomes) => {
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // Whoever asked may have gone; it is stored all the same.
+                    let _ = answer.send(Ok(outcome));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = %crate::outbox::with_sources(&error), "cannot store what was handed in");
+                for answer in answers {
+                    let _ = answer.send(Err(StoreError::Database(sqlx::Error::PoolClosed)));
+                }
+            }
+        }
+    }
+}

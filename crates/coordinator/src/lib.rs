@@ -1,0 +1,25 @@
+//! Follows models on a chain, relays what contributors sign, claims for them, and serves all of it over HTTP.
+
+pub mod api;
+pub mod card;
+mod clock;
+pub mod config;
+mod coordinator;
+mod evaluation;
+mod index;
+mod keep;
+mod model;
+mod outbox;
+mod pending;
+pub mod registry;
+mod relay;
+pub mod rows;
+mod serve;
+mod state;
+mod store;
+
+pub use coordinator::{Claimable, Coordinator, Health, LocalError, SubmitError};
+pub use index::IndexError;
+pub use model::{AccountView, HostedModel, ModelError, ModelInfo, Summary};
+pub use serve::{ServeError, serve};
+pub use store::{Store, StoreError, without_password};

@@ -1,0 +1,625 @@
+//! A model that is followed: what is fixed of it, and its state.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS, state as getters};
+use cotrain_chain::node::{At, Node, NodeError};
+use cotrain_protocol::{
+    Rejection,
+    classifier::Parameters,
+    trainer::{Incentive, Waits},
+};
+
+use crate::{
+    card::Card,
+    pending::Pending,
+    rows::AccuracyRow,
+    state::{State, TakeError},
+    store::{Cursor, Log, ModelId, Store, StoreError, Taken},
+};
+
+/// What is fixed of a model on a chain.
+#[derive(Debug, Clone)]
+pub struct ModelInfo {
+    /// Of the chain that it is on.
+    pub chain_id: u64,
+    /// Holds money and records.
+    pub trainer: Address,
+    /// Holds the weights.
+    pub classifier: Address,
+    /// May claim late before others.
+    pub owner: Address,
+    /// Who pays whom.
+    pub incentive: Incentive,
+    /// How long claims wait.
+    pub waits: Waits,
+    /// Of the learner.
+    pub parameters: Parameters,
+    /// Whether trainer and classifier are clones of this release's code, byte for byte.
+    pub verified: bool,
+    /// What its owner says of it, where it is registered.
+    pub card: Option<Card>,
+    /// The block in which its initialisation was closed: nothing happened before.
+    pub from_block: u64,
+}
+
+/// Why a model cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The node failed.
+    #[error("cannot read the model {trainer} from the node")]
+    Node {
+        /// Of the model.
+        trainer: Address,
+        /// Why.
+        source: NodeError,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no model of ours.
+    #[error(
+        "{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}"
+    )]
+    NoModel {
+        /// The address.
+        trainer: Address,
+        /// Of the chain.
+        chain_id: u64,
+        /// What was asked.
+        call: &'static str,
+    },
+    /// It is not finished.
+    #[error(
+        "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
+    )]
+    Open {
+        /// Of the model.
+        trainer: Address,
+        /// In which block.
+        block: u64,
+    },
+    /// Something happened before the block that is to be the first.
+    #[error(
+        "the model {trainer} has {contributions} contributions in block {block} already, so its first weights cannot be read; name the block in which it was closed, if that is another one"
+    )]
+    Late {
+        /// Of the model.
+        trainer: Address,
+        /// The block to begin with.
+        block: u64,
+        /// What came before it.
+        contributions: u64,
+    },
+    /// Nobody says where to begin.
+    #[error(
+        "nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`"
+    )]
+    NoBeginning {
+        /// Of the model.
+        trainer: Address,
+    },
+    /// It is registered, and nobody here has asked for it.
+    #[error("the model {trainer} is registered and passed over: it has {words} words, and its code is {of} this release; name it in `models` to follow it all the same", of = if *.verified { "of" } else { "not of" })]
+    PassedOver {
+        /// Of the model.
+        trainer: Address,
+        /// Whether it runs this release's code.
+        verified: bool,
+        /// Its size.
+        words: usize,
+    },
+    /// The weights are not of the model's form.
+    #[error("the weights of the model {trainer} do not fit its parameters")]
+    Weights {
+        /// Of the model.
+        trainer: Address,
+        /// Why.
+        source: Rejection,
+    },
+    /// What happened does not follow from what is known.
+    #[error(transparent)]
+    Take(#[from] TakeError),
+}
+
+impl ModelInfo {
+    /// Reads what is fixed of a model from a chain. `from_block` is wanted where there is no card.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub async fn read(
+        node: &Node,
+        trainer: Address,
+        card: Option<Card>,
+        from_block: Option<u64>,
+    ) -> Result<Self, ModelError> {
+        let ask = Asking { node, trainer };
+        let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
+        let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
+        let classifier = ask
+            .address("classifier", trainer, getters::classifier())
+            .await?;
+        let owner = ask.address("owner", trainer, getters::owner()).await?;
+        let waits = Waits {
+            refund: ask
+                .number("refundWait", trainer, getters::refund_wait())
+                .await?,
+            owner_claim: ask
+                .number("ownerClaimWait", trainer, getters::owner_claim_wait())
+                .await?,
+            any_address_claim: ask
+                .number(
+                    "anyAddressClaimWait",
+                    trainer,
+                    getters::any_address_claim_wait(),
+                )
+                .await?,
+        };
+        let description = ask
+            .call("describe", classifier, bindings::describe())
+            .await?;
+        let description =
+            bindings::read_description(&description).ok_or(ask.no_model("describe"))?;
+        let mut answers = Vec::new();
+        for getter in description.getters() {
+            answers.push(
+                ask.call("the classifier's parameters", classifier, getter)
+                    .await?,
+            );
+        }
+        let parameters = description
+            .parameters(&answers)
+            .ok_or(ask.no_model("the classifier's parameters"))?;
+        let (mechanism, known_classifier) = ask.implementations(classifier).await?;
+        // Points has no cost weight.
+        let cost_weight = node.call(trainer, getters::cost_weight(), None).await;
+        let incentive = match cost_weight {
+            Ok(answer) => Incentive::DepositRefundTake {
+                cost_weight: bindings::read_number(&answer)
+                    .and_then(|weight| weight.try_into().ok())
+                    .ok_or(ask.no_model("costWeight"))?,
+            },
+            Err(NodeError::Reverted { .. }) => Incentive::Points,
+            Err(source) => return Err(ModelError::Node { trainer, source }),
+        };
+        let mechanism_fits = match mechanism {
+            Some(bindings::Mechanism::DepositRefundTake) => incentive != Incentive::Points,
+            Some(bindings::Mechanism::Points) => incentive == Incentive::Points,
+            None => false,
+        };
+        Ok(Self {
+            chain_id: node.chain_id(),
+            trainer,
+            classifier,
+            owner,
+            incentive,
+            waits,
+            parameters,
+            verified: mechanism_fits && known_classifier == Some(description.kind),
+            card,
+            from_block,
+        })
+    }
+
+    /// The weights of a finished model in the block that is the first to follow, and when its clock began.
+    ///
+    /// # Errors
+    /// [`ModelError::Open`], [`ModelError::Late`], where the node fails or has forgotten the state of that block.
+    async fn beginning(&self, node: &Node) -> Result<(Cursor, Vec<U256>, u64), ModelError> {
+        const WORDS_PER_CALL: usize = 2_048;
+        let (trainer, block) = (self.trainer, self.from_block);
+        let failed = |source| ModelError::Node { trainer, source };
+        let ask = Asking { node, trainer };
+        let first = node.block(block).await.map_err(failed)?;
+        let first = first.ok_or(ModelError::Open { trainer, block })?;
+        let at = Some(At::Hash(first.hash));
+        let description = node.call(self.classifier, bindings::describe(), at).await;
+        let closed = description
+            .ok()
+            .and_then(|answer| bindings::read_description(&answer)?.trainer);
+        if closed != Some(trainer) {
+            return Err(ModelError::Open { trainer, block });
+        }
+        let number = async |call, data: Vec<u8>| {
+            let answer = node.call(trainer, data, at).await.map_err(failed)?;
+            let number = bindings::read_number(&answer).and_then(|number| number.try_into().ok());
+            number.ok_or(ask.no_model(call))
+        };
+        let contributions: u64 = number("contributionCount", getters::contribution_count()).await?;
+        if contributions != 0 {
+            return Err(ModelError::Late {
+                trainer,
+                block,
+                contributions,
+            });
+        }
+        let time = number("lastContributionTime", getters::last_contribution_time()).await?;
+        let wanted = self.parameters.word_count();
+        let mut words = Vec::with_capacity(wanted);
+        while words.len() < wanted {
+            let count = WORDS_PER_CALL.min(wanted - words.len());
+            let call = bindings::words(words.len(), count);
+            let answer = node.call(self.classifier, call, at).await.map_err(failed)?;
+            let read = bindings::read_words(&answer).filter(|read| read.len() == count);
+            words.extend(read.ok_or(ask.no_model("words"))?);
+        }
+        Ok((
+            Cursor {
+                block,
+                hash: first.hash,
+            },
+            words,
+            time,
+        ))
+    }
+}
+
+impl ModelInfo {
+    /// What happened until the model was closed, that block included: money and nonces, which do not wait for it.
+    async fn early(
+        &self,
+        node: &Node,
+        store: &Store,
+        id: ModelId,
+        cursor: Cursor,
+    ) -> Result<Taken, ModelError> {
+        let trainer = self.trainer;
+        let (words, time) = store.beginning(id).await?;
+        let state = State::new(self, &words, time, cursor);
+        let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+        let mut taken = Taken::default();
+        let mut from = cursor.block.saturating_sub(BLOCKS_BEFORE_CLOSING);
+        let mut width = BLOCKS_BEFORE_CLOSING;
+        while from <= cursor.block {
+            let to = cursor.block.min(from.saturating_add(width));
+            let logs = match node.logs(from, to, &[trainer], &TRAINER_TOPICS).await {
+                Err(NodeError::TooMuch { .. }) if width > 1 => {
+                    width /= 2;
+                    continue;
+                }
+                logs => logs.map_err(|source| ModelError::Node { trainer, source })?,
+            };
+            for log in logs {
+                state.take(Log::from(log), &mut taken)?;
+            }
+            from = to + 1;
+        }
+        taken.blocks = vec![(cursor.block, cursor.hash)];
+        Ok(taken)
+    }
+}
+
+/// How long before its closing a model is created, at most, in blocks.
+const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
+
+/// Questions about one model.
+struct Asking<'a> {
+    node: &'a Node,
+    trainer: Address,
+}
+
+impl Asking<'_> {
+    fn no_model(&self, call: &'static str) -> ModelError {
+        ModelError::NoModel {
+            trainer: self.trainer,
+            chain_id: self.node.chain_id(),
+            call,
+        }
+    }
+
+    async fn call(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Bytes, ModelError> {
+        match self.node.call(to, data, None).await {
+            Err(NodeError::Reverted { .. }) => Err(self.no_model(call)),
+            Err(source) => Err(ModelError::Node {
+                trainer: self.trainer,
+                source,
+            }),
+            Ok(answer) => Ok(answer),
+        }
+    }
+
+    async fn number(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<u64, ModelError> {
+        let answer = self.call(call, to, data).await?;
+        bindings::read_number(&answer)
+            .and_then(|number| number.try_into().ok())
+            .ok_or_else(|| self.no_model(call))
+    }
+
+    async fn address(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Address, ModelError> {
+        let answer = self.call(call, to, data).await?;
+        bindings::read_address(&answer).ok_or_else(|| self.no_model(call))
+    }
+
+    /// Which of our implementations trainer and classifier are clones of.
+    async fn implementations(
+        &self,
+        classifier: Address,
+    ) -> Result<
+        (
+            Option<bindings::Mechanism>,
+            Option<cotrain_protocol::classifier::Kind>,
+        ),
+        ModelError,
+    > {
+        let trainer = self.implementation(self.trainer).await?;
+        let classifier = self.implementation(classifier).await?;
+        Ok((
+            trainer.and_then(|code| bindings::known_trainer(&code)),
+            classifier.and_then(|code| bindings::known_classifier(&code)),
+        ))
+    }
+
+    /// The code of what a contract is a clone of.
+    async fn implementation(&self, clone: Address) -> Result<Option<Bytes>, ModelError> {
+        let failed = |source| ModelError::Node {
+            trainer: self.trainer,
+            source,
+        };
+        let code = self.node.code(clone).await.map_err(failed)?;
+        match bindings::implementation_of(&code) {
+            Some(implementation) => Ok(Some(self.node.code(implementation).await.map_err(failed)?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A model that is followed.
+#[derive(Debug)]
+pub struct HostedModel {
+    info: ModelInfo,
+    pub(crate) id: ModelId,
+    /// The index writes, everyone else reads; never held across a wait.
+    state: RwLock<State>,
+    /// What waits to be relayed.
+    pub(crate) pending: Pending,
+    /// The last measured accuracy.
+    accuracy: RwLock<Option<f64>>,
+}
+
+/// A model at a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// By its number.
+    pub block: u64,
+    /// And its hash.
+    pub block_hash: B256,
+    /// Contributions until then.
+    pub contributions: u64,
+    /// Those of them that were refunded.
+    pub total_good: u64,
+    /// In Unix seconds.
+    pub last_contribution_time: u64,
+    /// The deposit of one contribution at the time asked for, in wei.
+    pub price: u128,
+    /// Wei in the contract.
+    pub held: u128,
+    /// The last measured one; none where none is measured.
+    pub accuracy: Option<f64>,
+}
+
+/// What an address has in a trainer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountView {
+    /// Prepaid, in wei.
+    pub balance: u128,
+    /// Contributions that were refunded.
+    pub good: u64,
+    /// The lowest nonce that is above all that are used and all that wait.
+    pub next_nonce: u64,
+    /// What those that wait may cost at most, in wei.
+    pub committed: u128,
+}
+
+impl HostedModel {
+    /// A model with its state as it is stored; where it is new, from the chain.
+    pub(crate) async fn load(
+        info: ModelInfo,
+        node: &Node,
+        store: &Store,
+    ) -> Result<Self, ModelError> {
+        let (chain_id, trainer) = (info.chain_id, info.trainer);
+        let mut known = store.model(chain_id, trainer).await?;
+        if known.is_none() {
+            let (from, words, time) = info.beginning(node).await?;
+            store
+                .add_model(chain_id, trainer, from, time, &words)
+                .await?;
+            known = store.model(chain_id, trainer).await?;
+        }
+        let (id, cursor, _) = known.ok_or(StoreError::Malformed {
+            what: "no model that was just added",
+        })?;
+        if store.known_blocks(id).await?.is_empty() {
+            let early = info.early(node, store, id, cursor).await?;
+            store.take(id, &early).await?;
+        }
+        let state = Self::stored(&info, id, store).await?;
+        let accuracy = store.last_accuracy(id).await?.as_ref().map(share);
+        let model = Self {
+            info,
+            id,
+            state: RwLock::new(state),
+            pending: Pending::default(),
+            accuracy: RwLock::new(accuracy),
+        };
+        model.pending.load(store, id).await?;
+        Ok(model)
+    }
+
+    /// What is fixed.
+    #[must_use]
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The model now; `now` in Unix seconds.
+    #[must_use]
+    pub fn summary(&self, now: u64) -> Summary {
+        let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
+        let trainer = state.trainer();
+        Summary {
+            block: state.cursor.block,
+            block_hash: state.cursor.hash,
+            contributions: trainer.contribution_count(),
+            total_good: trainer.total_good(),
+            last_contribution_time: trainer.last_contribution_time(),
+            price: trainer.price(1, now),
+            held: trainer.held(),
+            accuracy,
+        }
+    }
+
+    /// What each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
+    #[must_use]
+    pub fn price(&self, n: u64, now: u64) -> u128 {
+        self.state().trainer().price(n, now)
+    }
+
+    /// What an address has.
+    #[must_use]
+    pub fn account(&self, address: Address) -> AccountView {
+        let waiting = self.pending.of(address);
+        let state = self.state();
+        let trainer = state.trainer();
+        let next = trainer.next_nonce(address);
+        AccountView {
+            balance: trainer.balance(address),
+            good: trainer.good(address),
+            next_nonce: waiting
+                .highest_nonce
+                .map_or(next, |highest| next.max(highest + 1)),
+            committed: waiting.committed,
+        }
+    }
+
+    /// Predicts the label of a sample, by the twin of the contract.
+    ///
+    /// # Errors
+    /// Where the sample is malformed.
+    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
+        self.state().trainer().classifier().predict(sample)
+    }
+
+    /// The weights, and number and hash of the block that they are of.
+    #[must_use]
+    pub fn words(&self) -> (u64, B256, Vec<U256>) {
+        let state = self.state();
+        (
+            state.cursor.block,
+            state.cursor.hash,
+            state.trainer().classifier().words(),
+        )
+    }
+
+    pub(crate) fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_accuracy(&self, accuracy: Option<f64>) {
+        *self
+            .accuracy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = accuracy;
+    }
+
+    /// Makes the state what the store has: after a rollback, or where storing failed half way.
+    pub(crate) async fn reload(&self, store: &Store) -> Result<(), ModelError> {
+        let state = Self::stored(&self.info, self.id, store).await?;
+        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
+        *self.state_mut() = state;
+        self.set_accuracy(accuracy);
+        self.pending.load(store, self.id).await?;
+        Ok(())
+    }
+
+    /// Takes over what somebody else has stored since.
+    pub(crate) async fn refresh(&self, store: &Store) -> Result<(), ModelError> {
+        let known = store.model(self.info.chain_id, self.info.trainer).await?;
+        let Some((_, cursor, rollbacks)) = known else {
+            return Ok(());
+        };
+        let (last_log, known_rollbacks) = {
+            let state = self.state();
+            (state.last_log, state.rollbacks)
+        };
+        if rollbacks != known_rollbacks {
+            return self.reload(store).await;
+        }
+        let logs = store.logs(self.id, last_log, u32::MAX).await?;
+        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
+        let taken = {
+            let mut state = self.state_mut();
+            replay(&mut state, logs).map(|()| state.cursor = cursor)
+        };
+        self.set_accuracy(accuracy);
+        match taken {
+            Ok(()) => Ok(()),
+            // A rollback came in between.
+            Err(_) => self.reload(store).await,
+        }
+    }
+
+    async fn stored(info: &ModelInfo, id: ModelId, store: &Store) -> Result<State, ModelError> {
+        const LOGS_AT_A_TIME: u32 = 5_000;
+        let trainer = info.trainer;
+        loop {
+            let known = store.model(info.chain_id, trainer).await?;
+            let (_, cursor, rollbacks) = known.ok_or(StoreError::Malformed { what: "no model" })?;
+            let (words, time) = store.beginning(id).await?;
+            let state = State::new(info, &words, time, cursor);
+            let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+            state.rollbacks = rollbacks;
+            loop {
+                let logs = store.logs(id, state.last_log, LOGS_AT_A_TIME).await?;
+                if logs.is_empty() {
+                    break;
+                }
+                replay(&mut state, logs)?;
+            }
+            let after = store.model(info.chain_id, trainer).await?;
+            if after.is_some_and(|(_, _, after)| after == rollbacks) {
+                return Ok(state);
+            }
+        }
+    }
+}
+
+fn replay(state: &mut State, logs: Vec<(i64, Log)>) -> Result<(), TakeError> {
+    let mut taken = Taken::default();
+    for (id, log) in logs {
+        state.take(log, &mut taken)?;
+        state.last_log = id;
+    }
+    Ok(())
+}
+
+/// Of the samples, those that were predicted right.
+// Counts of samples are far below 2^52.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of samples are far below 2^52"
+)]
+pub(crate) fn share(row: &AccuracyRow) -> f64 {
+    row.correct as f64 / row.samples.max(1) as f64
+}

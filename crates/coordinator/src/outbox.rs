@@ -1,0 +1,274 @@
+//! Sends transactions so that each becomes part of the chain once: stored before they are sent, sent again at rising
+//! fees until they are included, watched until they are too deep to be taken back.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cotrain_chain::{
+    keys::{Key, Unsigned},
+    node::{Fees, Node, NodeError, NodeReceipt},
+};
+
+use crate::{
+    clock,
+    index::DEEP,
+    store::{Attempt, Cursor, ModelId, NewTransaction, Outgoing, Store, StoreError},
+};
+
+/// A node takes a transaction in place of another one with the same nonce only for 10 % more; this is a little above it.
+const BUMP: (u128, u128) = (1_125, 1_000);
+
+/// The most that is offered, as a multiple of what the chain asks for: a transaction that waits for another reason, such
+/// as that there is no money, is not to offer more and more.
+const MOST_TIMES: u128 = 4;
+
+/// Why a transaction was not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutboxError {
+    #[error("the node failed")]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is to be called.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) model: ModelId,
+    /// `relay`, `refund` or `report`.
+    pub(crate) purpose: &'static str,
+    pub(crate) to: Address,
+    pub(crate) data: Bytes,
+    pub(crate) gas_limit: u64,
+}
+
+/// The transactions of one key. One task owns it, so that no nonce is given away twice.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    node: Node,
+    store: Store,
+    key: Key,
+    next_nonce: u64,
+    bump_after: Duration,
+    confirmations: u64,
+}
+
+impl Outbox {
+    /// Takes up where the last process stopped.
+    pub(crate) async fn open(
+        node: Node,
+        store: Store,
+        key: Key,
+        bump_after: Duration,
+        confirmations: u64,
+    ) -> Result<Self, OutboxError> {
+        let stored = store.next_nonce(node.chain_id(), key.address()).await?;
+        let next_nonce = stored.max(node.nonce(key.address()).await?);
+        Ok(Self {
+            node,
+            store,
+            key,
+            next_nonce,
+            bump_after,
+            confirmations,
+        })
+    }
+
+    /// Who sends.
+    pub(crate) fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Stores a transaction and sends it, with these signed batches in it. It is certain to be tried until its nonce
+    /// is used once this returns, also where the node does not answer.
+    pub(crate) async fn send(
+        &mut self,
+        call: Call,
+        submissions: &[B256],
+    ) -> Result<B256, OutboxError> {
+        let fees = self.node.fees().await?;
+        let nonce = self
+            .next_nonce
+            .max(self.node.nonce(self.key.address()).await?);
+        let new = NewTransaction {
+            model: call.model,
+            purpose: call.purpose,
+            sender: self.key.address(),
+            nonce,
+            to: call.to,
+            data: call.data,
+            gas_limit: call.gas_limit,
+            created: clock::now(),
+        };
+        let attempt = self.sign(&new.data, new.to, nonce, new.gas_limit, fees);
+        self.store.enqueue(&new, &attempt, submissions).await?;
+        self.next_nonce = nonce + 1;
+        tracing::info!(hash = %attempt.hash, nonce, purpose = new.purpose, batches = submissions.len(), "sending");
+        self.broadcast(&attempt).await;
+        Ok(attempt.hash)
+    }
+
+    /// Looks after all that is not final: sends again, bumps fees, notes what became of it. `read_until` says up to
+    /// which block a model's logs were read.
+    pub(crate) async fn tend(
+        &mut self,
+        read_until: impl Fn(ModelId) -> u64,
+    ) -> Result<(), OutboxError> {
+        let outgoing = self.store.outgoing(self.key.address()).await?;
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        let head = self.node.head().await?.number;
+        // Asked for before the receipts: a nonce that is used has one.
+        let used = self.node.nonce(self.key.address()).await?;
+        for one in outgoing {
+            let receipt = self.receipt(&one).await?;
+            match (receipt, one.block) {
+                (Some(receipt), known) => {
+                    if known != Some(receipt.block) {
+                        self.included(&one, &receipt).await?;
+                    }
+                    let block = Cursor {
+                        block: receipt.block,
+                        hash: receipt.block_hash,
+                    };
+                    // By its hash: what was read may be another branch.
+                    if read_until(one.model) > receipt.block.saturating_add(DEEP)
+                        || self.store.knows_block(one.model, block).await?
+                    {
+                        self.store.release_unsettled(one.id).await?;
+                        if head >= receipt.block + self.confirmations {
+                            self.store.set_final(one.id).await?;
+                        }
+                    }
+                }
+                (None, Some(_)) => self.store.set_sent(one.id).await?,
+                (None, None) if used > one.nonce => {
+                    tracing::warn!(
+                        nonce = one.nonce,
+                        "another transaction used the nonce; what was in ours waits again"
+                    );
+                    self.store.set_replaced(one.id).await?;
+                }
+                (None, None) => self.send_again(&one).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn receipt(&self, one: &Outgoing) -> Result<Option<NodeReceipt>, OutboxError> {
+        // The last attempt is the likeliest.
+        for attempt in one.attempts.iter().rev() {
+            if let Some(receipt) = self.node.receipt(attempt.hash).await? {
+                return Ok(Some(receipt));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn included(&self, one: &Outgoing, receipt: &NodeReceipt) -> Result<(), OutboxError> {
+        let NodeReceipt {
+            block,
+            gas_used,
+            success,
+            transaction,
+            ..
+        } = *receipt;
+        if success {
+            tracing::info!(hash = %transaction, block, gas_used, "included");
+        } else {
+            tracing::warn!(hash = %transaction, block, gas_used, "the transaction failed on the chain");
+        }
+        metrics::counter!("cotrain_transactions_total", "success" => success.to_string())
+            .increment(1);
+        metrics::counter!("cotrain_gas_used_total").increment(gas_used);
+        Ok(self
+            .store
+            .set_included(one.id, block, gas_used, success)
+            .await?)
+    }
+
+    /// Sends the last attempt again, or a dearer one where that has waited for long.
+    async fn send_again(&self, one: &Outgoing) -> Result<(), OutboxError> {
+        let Some(last) = one.attempts.last() else {
+            return Ok(());
+        };
+        if clock::now() < last.sent + self.bump_after.as_secs() {
+            self.broadcast(last).await;
+            return Ok(());
+        }
+        let now = self.node.fees().await?;
+        let bumped = |fee: u128| fee.saturating_mul(BUMP.0) / BUMP.1 + 1;
+        if bumped(last.max_fee) > now.max().saturating_mul(MOST_TIMES) {
+            self.broadcast(last).await;
+            return Ok(());
+        }
+        let max_fee = now.max().max(bumped(last.max_fee));
+        let priority_fee = now.priority.max(bumped(last.priority_fee)).min(max_fee);
+        let attempt = self.sign_at(
+            &one.data,
+            one.to,
+            one.nonce,
+            one.gas_limit,
+            max_fee,
+            priority_fee,
+        );
+        tracing::info!(hash = %attempt.hash, nonce = one.nonce, max_fee, "sending again at a higher fee");
+        self.store.add_attempt(one.id, &attempt).await?;
+        self.broadcast(&attempt).await;
+        Ok(())
+    }
+
+    /// What the node says matters little: the next look finds out what became of it.
+    async fn broadcast(&self, attempt: &Attempt) {
+        match self.node.broadcast(&attempt.raw).await {
+            Ok(()) | Err(NodeError::NonceTooLow) => {}
+            Err(error) => {
+                tracing::warn!(hash = %attempt.hash, error = %with_sources(&error), "the node did not take the transaction; it will be sent again");
+            }
+        }
+    }
+
+    fn sign(&self, data: &Bytes, to: Address, nonce: u64, gas_limit: u64, fees: Fees) -> Attempt {
+        self.sign_at(data, to, nonce, gas_limit, fees.max(), fees.priority)
+    }
+
+    fn sign_at(
+        &self,
+        data: &Bytes,
+        to: Address,
+        nonce: u64,
+        gas_limit: u64,
+        max_fee: u128,
+        priority_fee: u128,
+    ) -> Attempt {
+        let signed = self.key.sign_transaction(&Unsigned {
+            chain_id: self.node.chain_id(),
+            nonce,
+            to: Some(to),
+            value: U256::ZERO,
+            data: data.clone(),
+            gas_limit,
+            max_fee,
+            priority_fee,
+        });
+        Attempt {
+            hash: signed.hash,
+            raw: signed.raw,
+            max_fee,
+            priority_fee,
+            sent: clock::now(),
+        }
+    }
+}
+
+/// An error with what caused it, in one line.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}

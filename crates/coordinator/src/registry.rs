@@ -1,0 +1,120 @@
+//! Which models a registry knows, and what their owners say of them.
+
+use alloy_primitives::Address;
+use cotrain_bindings::{self as bindings, Entry, events};
+use cotrain_chain::node::{Node, NodeError};
+
+use crate::card::Card;
+
+/// Entries that are read in one call.
+const ENTRIES_PER_CALL: u64 = 500;
+
+/// Why a registry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The node failed.
+    #[error("cannot read the registry {registry} from the node")]
+    Node {
+        /// The registry.
+        registry: Address,
+        /// Why.
+        source: NodeError,
+    },
+    /// There is something else, or nothing.
+    #[error(
+        "{registry} is no registry of models: `{call}` gave no answer of its form; check the address and the chain"
+    )]
+    NoRegistry {
+        /// The address.
+        registry: Address,
+        /// What was asked.
+        call: &'static str,
+    },
+}
+
+/// All models of a registry, in the order in which they became known.
+///
+/// # Errors
+/// [`RegistryError`].
+pub async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, RegistryError> {
+    let mut all = Vec::new();
+    loop {
+        let call = bindings::registry_entries(all.len() as u64, ENTRIES_PER_CALL);
+        let answer = ask(node, registry, call, "entries").await?;
+        let some = bindings::read_registry_entries(&answer).ok_or(RegistryError::NoRegistry {
+            registry,
+            call: "entries",
+        })?;
+        let done = (some.len() as u64) < ENTRIES_PER_CALL;
+        all.extend(some);
+        if done {
+            return Ok(all);
+        }
+    }
+}
+
+/// The card of a model; none where it is not registered, or its card is not one.
+///
+/// # Errors
+/// [`RegistryError`].
+pub async fn card(
+    node: &Node,
+    registry: Address,
+    trainer: Address,
+) -> Result<Option<Card>, RegistryError> {
+    let answer = ask(node, registry, bindings::registry_entry(trainer), "entry").await?;
+    let entry = bindings::read_registry_entry(&answer).ok_or(RegistryError::NoRegistry {
+        registry,
+        call: "entry",
+    })?;
+    match entry {
+        Some(entry) => card_of(node, registry, &entry).await,
+        None => Ok(None),
+    }
+}
+
+/// The card that an entry names; none where it is not one, which is its owner's affair.
+///
+/// # Errors
+/// [`RegistryError::Node`].
+pub async fn card_of(
+    node: &Node,
+    registry: Address,
+    entry: &Entry,
+) -> Result<Option<Card>, RegistryError> {
+    let (block, topics) = (entry.card_block, [events::REGISTERED_TOPIC]);
+    let logs = node.logs(block, block, &[registry], &topics).await;
+    let logs = logs.map_err(|source| RegistryError::Node { registry, source })?;
+    let registered = logs
+        .iter()
+        .rev()
+        .filter_map(|log| events::registered(&log.log));
+    let card = registered
+        .filter(|event| event.trainer == entry.trainer)
+        .map(|event| event.card)
+        .next();
+    let read = card.map(|card| Card::from_bytes(&card));
+    Ok(match read {
+        Some(Ok(card)) => Some(card),
+        Some(Err(error)) => {
+            tracing::warn!(trainer = %entry.trainer, %error, "the model's card cannot be read");
+            None
+        }
+        None => None,
+    })
+}
+
+async fn ask(
+    node: &Node,
+    registry: Address,
+    data: Vec<u8>,
+    call: &'static str,
+) -> Result<alloy_primitives::Bytes, RegistryError> {
+    match node.call(registry, data, None).await {
+        Ok(answer) if !answer.is_empty() => Ok(answer),
+        Ok(_) | Err(NodeError::Reverted { .. }) => {
+            Err(RegistryError::NoRegistry { registry, call })
+        }
+        Err(source) => Err(RegistryError::Node { registry, source }),
+    }
+}

@@ -1,0 +1,587 @@
+//! The services together: one that follows each model, one that sends, and the HTTP API over what they store.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use alloy_primitives::Address;
+use cotrain_chain::{
+    keys::{Key, KeyError},
+    node::{Node, NodeError, NodeOptions},
+};
+use cotrain_learning::{
+    data::{DataError, Source, TEST_SHARE, TableFormat, load},
+    encode::EncodeError,
+};
+use tokio::{net::TcpListener, task::JoinSet, time};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    config::{Config, EvaluateData, EvaluateSection, KeySource, Password},
+    coordinator::{Coordinator, LocalError, RelayTerms},
+    evaluation::{Evaluation, TestSamples},
+    index::{Follower, Step},
+    keep::Keeper,
+    model::{HostedModel, ModelError},
+    outbox::{Outbox, OutboxError, with_sources},
+    registry::{self, RegistryError},
+    relay::Relay,
+    store::{Store, StoreError},
+};
+
+/// How often what waits is looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How often a registry is asked for new models, and who leads is looked at.
+const SELDOM: Duration = Duration::from_secs(5);
+
+/// The shortest and the longest wait after a failure.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Whose chain id it is that development keys are good for.
+const DEVELOPMENT_CHAIN: u64 = 31_337;
+
+/// Why the coordinator stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The node cannot be reached at the start.
+    #[error("cannot begin without the node")]
+    Node(#[from] NodeError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// A model cannot be followed.
+    #[error(transparent)]
+    Model(Box<LocalError>),
+    /// The key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A password cannot be read.
+    #[error("cannot read the password from {from}")]
+    Password {
+        /// A file or a variable.
+        from: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A variable is not set.
+    #[error("the environment variable {0} is not set; it is to hold the key or its password")]
+    NoVariable(String),
+    /// A development key elsewhere than on a development chain.
+    #[error(
+        "`key.development` is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; use a keystore"
+    )]
+    DevelopmentKey {
+        /// The chain's id.
+        found: u64,
+    },
+    /// Relaying and claiming send transactions.
+    #[error("`{section}` needs a key that sends transactions; set `key`")]
+    NoKey {
+        /// Which section.
+        section: &'static str,
+    },
+    /// There is nothing to follow.
+    #[error("no model is named; set `registry` or `models`")]
+    NoModels,
+    /// The test data cannot be read.
+    #[error("cannot read the data of `evaluate`")]
+    Data(#[from] DataError),
+    /// The test data are not of the model's kind.
+    #[error("the data of `evaluate` do not fit the model {trainer}")]
+    Encode {
+        /// Of the model.
+        trainer: Address,
+        /// Why.
+        source: EncodeError,
+    },
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}; is another coordinator running?")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server failed.
+    #[error("the HTTP server failed")]
+    Http(#[source] std::io::Error),
+    /// What was sent cannot be looked after.
+    #[error("cannot take up the transactions that were sent before: {0}")]
+    Outbox(String),
+}
+
+impl From<LocalError> for ServeError {
+    fn from(error: LocalError) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<RegistryError> for ServeError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
+
+/// Serves models until `stop`, then lets requests end and stops everything. `ready` is told where the API listens.
+///
+/// # Errors
+/// [`ServeError`]: what is wrong at the start, or that the server failed. What fails later is tried again.
+pub async fn serve(
+    config: Config,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<(), ServeError> {
+    let options = NodeOptions {
+        timeout: config.node.timeout,
+        retries: config.node.retries,
+    };
+    let node = Node::connect(&config.node.url, options).await?;
+    let key = config
+        .key
+        .as_ref()
+        .map(|source| read_key(source, node.chain_id()))
+        .transpose()?;
+    let section = if config.relay.is_some() {
+        "relay"
+    } else {
+        "keep"
+    };
+    if key.is_none() && (config.relay.is_some() || config.keep.is_some()) {
+        return Err(ServeError::NoKey { section });
+    }
+    if config.registry.is_none() && config.models.is_empty() {
+        return Err(ServeError::NoModels);
+    }
+    let store = Store::open(&config.database).await?;
+    let sender = key.as_ref().map(Key::address);
+    let relay = config
+        .relay
+        .as_ref()
+        .zip(sender)
+        .map(|(relay, relayer)| RelayTerms {
+            relayer,
+            min_fee: relay.min_fee,
+            max_waiting: relay.max_waiting,
+        });
+    let keeper = config.keep.as_ref().and(sender);
+    let coordinator = Coordinator::new(node, store, relay, keeper);
+    let house = Arc::new(House {
+        config,
+        coordinator: coordinator.clone(),
+        key,
+        passed_over: Mutex::default(),
+    });
+    for trainer in house.wanted().await? {
+        house.add(trainer).await?;
+    }
+
+    let address = house.config.listen;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().map_err(ServeError::Http)?;
+    let router = api::router(coordinator.clone(), &house.config.api, &stop);
+    let services = stop.child_token();
+    let running = tokio::spawn(house.run(services.clone()));
+    ready(address);
+    let server = axum::serve(
+        listener,
+        router.into_make_service_with_connect_info::<SocketAddr>(),
+    );
+    let outcome = server.with_graceful_shutdown(stop.cancelled_owned()).await;
+    services.cancel();
+    // A service that panicked has said so; what is stored is whole.
+    let _ = running.await;
+    coordinator.store().close().await;
+    outcome.map_err(ServeError::Http)
+}
+
+/// What the services share.
+struct House {
+    config: Config,
+    coordinator: Coordinator,
+    key: Option<Key>,
+    /// Registered models that are not followed.
+    passed_over: Mutex<BTreeSet<Address>>,
+}
+
+impl House {
+    /// The trainers that are to be followed.
+    async fn wanted(&self) -> Result<Vec<Address>, RegistryError> {
+        let mut wanted = self.config.models.clone();
+        if let Some(registry) = self.config.registry {
+            let entries = registry::entries(self.coordinator.node(), registry).await?;
+            wanted.extend(entries.iter().map(|entry| entry.trainer));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        Ok(wanted)
+    }
+
+    async fn add(&self, trainer: Address) -> Result<Option<Arc<HostedModel>>, LocalError> {
+        let config = &self.config;
+        let named = config.models.contains(&trainer);
+        let (registry, from_block) = (config.registry, config.from_block);
+        let model = self
+            .coordinator
+            .add_model(registry, trainer, from_block, named);
+        match model.await {
+            Ok(model) => Ok(Some(model)),
+            // Only what the configuration names has to work.
+            Err(LocalError::Model(error)) if !named => {
+                tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
+                if !matches!(error, ModelError::Node { .. } | ModelError::Store(_)) {
+                    self.passed_over().insert(trainer);
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn passed_over(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.passed_over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leads where it can, and reads what the leader stores where it cannot.
+    async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let store = self.coordinator.store();
+        let leader = &self.coordinator.vitals().leader;
+        while !stop.is_cancelled() {
+            match store.lead(self.coordinator.chain_id()).await {
+                Ok(Some(mut leadership)) => {
+                    leader.store(true, Ordering::Relaxed);
+                    let term = stop.child_token();
+                    let mut services = self.lead(&term).await;
+                    while !stop.is_cancelled() && leadership.holds().await {
+                        pause(SELDOM, &stop).await;
+                    }
+                    term.cancel();
+                    while services.join_next().await.is_some() {}
+                    leader.store(false, Ordering::Relaxed);
+                    leadership.resign().await;
+                    // What was followed here was not noted as read from the store.
+                    for model in self.coordinator.models() {
+                        if let Err(error) = model.reload(store).await {
+                            tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
+                        }
+                    }
+                }
+                Ok(None) => self.read_along(&stop).await,
+                Err(error) => {
+                    tracing::error!(error = %with_sources(&error), "cannot find out who leads");
+                }
+            }
+            pause(self.config.node.poll, &stop).await;
+        }
+    }
+
+    /// Takes over what the leader has stored.
+    async fn read_along(&self, stop: &CancellationToken) {
+        for model in self.coordinator.models() {
+            if stop.is_cancelled() {
+                return;
+            }
+            if let Err(error) = model.refresh(self.coordinator.store()).await {
+                tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
+            }
+        }
+        if let Ok(head) = self.coordinator.node().head().await {
+            self.coordinator.note_head(head);
+        }
+        let _ = self.coordinator.announce().await;
+        self.reconcile().await;
+    }
+
+    /// Starts all services.
+    async fn lead(self: &Arc<Self>, term: &CancellationToken) -> JoinSet<()> {
+        let mut services = JoinSet::new();
+        for model in self.coordinator.models() {
+            // Somebody else may have led before.
+            if let Err(error) = model.reload(self.coordinator.store()).await {
+                tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
+            }
+            services.spawn(self.clone().follow(model, term.clone()));
+        }
+        if self.key.is_some() {
+            services.spawn(self.clone().send(term.clone()));
+        }
+        if self.config.registry.is_some() {
+            services.spawn(self.clone().watch_registry(term.clone()));
+        }
+        services
+    }
+
+    /// Follows one model until `term` ends, or it cannot be followed any further.
+    async fn follow(self: Arc<Self>, model: Arc<HostedModel>, term: CancellationToken) {
+        let trainer = model.info().trainer;
+        let evaluation = match self.evaluation(&model) {
+            Ok(evaluation) => evaluation,
+            Err(error) => {
+                tracing::warn!(%trainer, error = %with_sources(&error), "accuracy is not measured");
+                None
+            }
+        };
+        let (node, store) = (
+            self.coordinator.node().clone(),
+            self.coordinator.store().clone(),
+        );
+        let mut follower = Follower::new(node, store, model, evaluation);
+        let mut backoff = BACKOFF.0;
+        while !term.is_cancelled() {
+            match follower.step().await {
+                Ok((step, head)) => {
+                    backoff = BACKOFF.0;
+                    self.coordinator.note_head(head);
+                    if step == Step::AtHead {
+                        pause(self.config.node.poll, &term).await;
+                    } else if let Err(error) = self.coordinator.announce().await {
+                        tracing::warn!(error = %with_sources(&error), "cannot tell of news");
+                    }
+                }
+                Err(error) if error.is_transient() => {
+                    self.coordinator
+                        .vitals()
+                        .node
+                        .store(false, Ordering::Relaxed);
+                    tracing::warn!(%trainer, error = %with_sources(&error), wait = ?backoff, "cannot follow now");
+                    pause(backoff, &term).await;
+                    backoff = (2 * backoff).min(BACKOFF.1);
+                }
+                Err(error) => {
+                    let why = with_sources(&error);
+                    tracing::error!(%trainer, error = why, "cannot follow this model any further");
+                    let stopped = &self.coordinator.vitals().stopped;
+                    stopped
+                        .write()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(trainer, why);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends what waits and what can be claimed, for all models, with the one key.
+    async fn send(self: Arc<Self>, term: CancellationToken) {
+        let mut backoff = BACKOFF.0;
+        while !term.is_cancelled() {
+            if let Err(error) = self.send_while_it_works(&term).await {
+                tracing::warn!(error = %with_sources(&error), wait = ?backoff, "cannot send now");
+                pause(backoff, &term).await;
+                backoff = (2 * backoff).min(BACKOFF.1);
+            }
+        }
+    }
+
+    async fn send_while_it_works(&self, term: &CancellationToken) -> Result<(), OutboxError> {
+        let Some(key) = self.key.clone() else {
+            return Ok(());
+        };
+        let (bump_after, confirmations) = self
+            .config
+            .relay
+            .as_ref()
+            .map_or((SELDOM * 6, 12), |relay| {
+                (relay.bump_after, relay.confirmations)
+            });
+        let (node, store) = (self.coordinator.node(), self.coordinator.store());
+        let outbox = Outbox::open(node.clone(), store.clone(), key, bump_after, confirmations);
+        let mut outbox = outbox.await?;
+        let mut kept = time::Instant::now();
+        let mut reconciled = kept;
+        while !term.is_cancelled() {
+            let models = self.coordinator.models();
+            outbox
+                .tend(|id| {
+                    let model = models.iter().find(|model| model.id == id);
+                    model.map_or(0, |model| model.state().cursor.block)
+                })
+                .await?;
+            // One model's trouble is not the others'.
+            for model in &models {
+                if self.is_stopped(model) {
+                    continue;
+                }
+                if let Err(error) = self.relay(model, &mut outbox).await {
+                    tracing::warn!(trainer = %model.info().trainer, error = %with_sources(&error), "cannot relay now");
+                }
+            }
+            if let Some(options) = &self.config.keep
+                && kept.elapsed() >= options.interval
+            {
+                kept = time::Instant::now();
+                for model in &models {
+                    if self.is_stopped(model) {
+                        continue;
+                    }
+                    let keeper = Keeper {
+                        node: node.clone(),
+                        store: store.clone(),
+                        model: model.clone(),
+                        options: options.clone(),
+                    };
+                    if let Err(error) = keeper.run(&mut outbox).await {
+                        tracing::warn!(trainer = %model.info().trainer, error = %with_sources(&error), "cannot claim now");
+                    }
+                }
+            }
+            if reconciled.elapsed() >= SELDOM {
+                reconciled = time::Instant::now();
+                self.reconcile().await;
+            }
+            let waiting: usize = models.iter().map(|model| model.pending.len()).sum();
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            metrics::gauge!("cotrain_waiting").set(waiting as f64);
+            pause(TICK, term).await;
+        }
+        Ok(())
+    }
+
+    async fn relay(
+        &self,
+        model: &Arc<HostedModel>,
+        outbox: &mut Outbox,
+    ) -> Result<(), OutboxError> {
+        let Some(options) = self.config.relay.clone() else {
+            return Ok(());
+        };
+        let relay = Relay {
+            node: self.coordinator.node().clone(),
+            store: self.coordinator.store().clone(),
+            model: model.clone(),
+            options,
+        };
+        relay.run(outbox).await
+    }
+
+    /// Whether a model cannot be followed any further: what is known of it is old.
+    fn is_stopped(&self, model: &HostedModel) -> bool {
+        let stopped = &self.coordinator.vitals().stopped;
+        let stopped = stopped.read().unwrap_or_else(PoisonError::into_inner);
+        stopped.contains_key(&model.info().trainer)
+    }
+
+    /// Makes what is known to wait what the store has: other processes store, too.
+    async fn reconcile(&self) {
+        for model in self.coordinator.models() {
+            if let Err(error) = model.pending.load(self.coordinator.store(), model.id).await {
+                tracing::warn!(error = %with_sources(&error), "cannot look for what waits");
+            }
+        }
+    }
+
+    /// Begins to follow what is registered later.
+    async fn watch_registry(self: Arc<Self>, term: CancellationToken) {
+        let mut services = JoinSet::new();
+        while !term.is_cancelled() {
+            pause(SELDOM, &term).await;
+            let wanted = match self.wanted().await {
+                Ok(wanted) => wanted,
+                Err(error) => {
+                    tracing::warn!(error = %with_sources(&error), "cannot look for new models");
+                    continue;
+                }
+            };
+            for trainer in wanted {
+                if self.coordinator.model(trainer).is_some()
+                    || self.passed_over().contains(&trainer)
+                {
+                    continue;
+                }
+                if let Ok(Some(model)) = self.add(trainer).await {
+                    tracing::info!(%trainer, "following a new model");
+                    services.spawn(self.clone().follow(model, term.clone()));
+                }
+            }
+        }
+        while services.join_next().await.is_some() {}
+    }
+
+    /// What the model is measured on, if anything; its card has to say how examples become samples.
+    fn evaluation(&self, model: &HostedModel) -> Result<Option<Evaluation>, ServeError> {
+        let Some(section) = &self.config.evaluate else {
+            return Ok(None);
+        };
+        let card = model.info().card.as_ref();
+        let Some(encoder) = card.and_then(|card| card.encoder.as_ref()) else {
+            return Ok(None);
+        };
+        let source = match &section.data {
+            EvaluateData::MovieReviews => Source::MovieReviews,
+            EvaluateData::File(path) => file_source(path, section),
+        };
+        let trainer = model.info().trainer;
+        let classes = card.map_or(&[][..], |card| &card.classes);
+        let data = load(&source, TEST_SHARE, TEST_SEED)?;
+        let samples = TestSamples::new(&data, encoder, classes)
+            .map_err(|source| ServeError::Encode { trainer, source })?;
+        Ok(Some(Evaluation {
+            samples: Arc::new(samples),
+            every: section.every.max(1),
+        }))
+    }
+}
+
+/// By which `cotrain deploy` sets test data aside, where nobody says another: what is measured on was not learned from.
+const TEST_SEED: u64 = 1;
+
+fn file_source(path: &Path, section: &EvaluateSection) -> Source {
+    let train = path.to_owned();
+    let name = path.to_string_lossy();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let format = match Path::new(name)
+        .extension()
+        .and_then(|extension| extension.to_str())
+    {
+        Some("csv") => TableFormat::Csv,
+        Some("tsv") => TableFormat::Tsv,
+        _ => return Source::Libsvm { train, test: None },
+    };
+    Source::Table {
+        format,
+        train,
+        test: None,
+        label: section.label.clone(),
+        text: section.text.clone(),
+    }
+}
+
+fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
+    let variable =
+        |name: &String| std::env::var(name).map_err(|_| ServeError::NoVariable(name.clone()));
+    Ok(match source {
+        KeySource::Development(index) if chain_id == DEVELOPMENT_CHAIN => Key::development(*index),
+        KeySource::Development(_) => return Err(ServeError::DevelopmentKey { found: chain_id }),
+        KeySource::Variable(name) => Key::from_hex(&variable(name)?)?,
+        KeySource::Keystore { path, password } => {
+            let password = match password {
+                Password::Variable(name) => variable(name)?,
+                Password::File(file) => {
+                    let text =
+                        std::fs::read_to_string(file).map_err(|source| ServeError::Password {
+                            from: file.display().to_string(),
+                            source,
+                        })?;
+                    text.lines().next().unwrap_or_default().to_owned()
+                }
+            };
+            Key::from_keystore(path, &password)?
+        }
+    })
+}
+
+/// Waits, unless it is time to stop.
+async fn pause(duration: Duration, stop: &CancellationToken) {
+    let _ = time::timeout(duration, stop.cancelled()).await;
+}

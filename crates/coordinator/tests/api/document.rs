@@ -1,0 +1,146 @@
+//! The document and the pages that are made of it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::client::Client;
+
+/// Every operation, as `GET /path` with what the document says of it.
+async fn operations(client: &Client) -> Vec<(String, Value)> {
+    let document = client.json("/openapi.json").await;
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((
+                format!("{} {path}", method.to_uppercase()),
+                operation.clone(),
+            ));
+        }
+    }
+    operations
+}
+
+#[tokio::test]
+async fn every_path_is_documented_with_its_problems() {
+    let operations = operations(&Client::new()).await;
+    let paths: Vec<_> = operations.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "GET /health/live",
+            "GET /health/ready",
+            "GET /metrics",
+            "GET /problems/{kind}",
+            "GET /v1/events",
+            "GET /v1/events/stream",
+            "GET /v1/models",
+            "GET /v1/models/{trainer}",
+            "GET /v1/models/{trainer}/accounts/{address}",
+            "GET /v1/models/{trainer}/accounts/{address}/claimable",
+            "GET /v1/models/{trainer}/accuracy",
+            "GET /v1/models/{trainer}/contributions",
+            "GET /v1/models/{trainer}/contributions/{position}",
+            "GET /v1/models/{trainer}/contributions/{position}/claims",
+            "GET /v1/models/{trainer}/contributions/{position}/proof",
+            "POST /v1/models/{trainer}/delegations",
+            "GET /v1/models/{trainer}/delegations/{account}",
+            "POST /v1/models/{trainer}/predict",
+            "GET /v1/models/{trainer}/price",
+            "GET /v1/models/{trainer}/submissions",
+            "POST /v1/models/{trainer}/submissions",
+            "GET /v1/models/{trainer}/weights",
+            "GET /v1/submissions/{id}",
+            "GET /v1/transactions",
+        ]
+    );
+    let mut ids = BTreeSet::new();
+    for (path, operation) in operations {
+        let responses = operation["responses"].as_object().unwrap();
+        let mut wanted = vec!["200", "400", "500"];
+        if path.contains("/v1/") {
+            wanted.extend(["429", "503"]);
+        }
+        if path.contains("{trainer}") {
+            wanted.extend(["404", "504"]);
+        }
+        if path.starts_with("POST") {
+            wanted.extend(["413", "415", "422"]);
+        }
+        for status in wanted {
+            assert!(
+                responses.contains_key(status),
+                "{path} says nothing of {status}"
+            );
+        }
+        for (status, response) in responses {
+            if status.starts_with(['4', '5']) {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(*schema, "#/components/schemas/Problem", "{path} {status}");
+            }
+        }
+        assert!(operation["summary"].is_string(), "{path} has no summary");
+        let id = operation["operationId"].as_str().unwrap().to_owned();
+        assert!(ids.insert(id), "{path} has the id of another");
+    }
+}
+
+#[tokio::test]
+async fn the_document_has_its_bounds_and_no_loose_ends() {
+    let client = Client::with(|config| config.max_page = 77);
+    let document = client.json("/openapi.json").await;
+    let limit = document["paths"]["/v1/events"]["get"]["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|parameter| parameter["name"] == "limit")
+        .unwrap();
+    assert_eq!(
+        (&limit["schema"]["maximum"], &limit["schema"]["default"]),
+        (&77.into(), &77.into())
+    );
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let text = document.to_string();
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(schemas.contains_key(name), "{name} is nowhere");
+    }
+    for body in ["SignedBatchBody", "DelegationBody"] {
+        assert_eq!(schemas[body]["additionalProperties"], false);
+    }
+}
+
+#[tokio::test]
+async fn the_page_to_read_it_comes_from_here_alone() {
+    let client = Client::new();
+    let page = client.get("/docs/").await;
+    assert!(page.header("content-type").starts_with("text/html"));
+    let script = client.get("/docs/swagger-initializer.js").await;
+    assert!(script.text().contains("/openapi.json"), "{}", script.text());
+    for text in [page.text(), script.text()] {
+        assert!(!text.contains("https://"), "{text}");
+    }
+    assert_eq!(client.get("/docs").await.status, 303);
+}
+
+#[tokio::test]
+async fn every_kind_of_problem_has_its_page_and_its_line() {
+    let client = Client::new();
+    let listed = include_str!("../../../../docs/api.md");
+    let kinds: Vec<_> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter_map(|(kind, rest)| Some((kind, rest.split_once(" | ")?.0)))
+        .filter(|(_, status)| status.parse::<u16>().is_ok())
+        .collect();
+    assert!(kinds.len() > 25, "docs/api.md lists {kinds:?}");
+    for (kind, status) in kinds {
+        let page = client.get(&format!("/problems/{kind}")).await;
+        assert_eq!(page.status, 200, "{kind}");
+        assert!(
+            page.text().contains(&format!("({status})")),
+            "{kind}: {}",
+            page.text()
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! Limits, cross-origin requests, request ids and metrics.
+
+use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::ConnectInfo,
+    http::{Request, request::Builder},
+};
+use serde_json::json;
+
+use crate::{client::Client, fake::RAW};
+
+fn from(address: &str) -> Builder {
+    let address: SocketAddr = address.parse().unwrap();
+    Request::get("/v1/models").extension(ConnectInfo(address))
+}
+
+#[tokio::test]
+async fn each_client_may_only_ask_so_often() {
+    let client = Client::with(|config| {
+        config.rate = 1;
+        config.burst = 2;
+    });
+    let ask = |request: Builder| client.ask(request.body(Body::empty()).unwrap());
+    for _ in 0..2 {
+        assert_eq!(ask(from("1.1.1.1:1")).await.status, 200);
+    }
+    let refused = ask(from("1.1.1.1:2")).await;
+    assert_eq!(refused.problem(429), "rate-limited");
+    assert!((1..=2).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    // Who names another client is not believed, and another client is not refused.
+    let spoofed = ask(from("1.1.1.1:1").header("x-forwarded-for", "9.9.9.9")).await;
+    assert_eq!(spoofed.status, 429);
+    assert_eq!(ask(from("2.2.2.2:1")).await.status, 200);
+    for _ in 0..5 {
+        assert_eq!(client.get("/health/ready").await.status, 200);
+        assert_eq!(client.get("/metrics").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_names_the_client_where_it_is_trusted() {
+    let client = Client::with(|config| {
+        config.rate = 1;
+        config.burst = 1;
+        config.trust_forwarded_for = true;
+    });
+    let ask = |forwarded: &str| {
+        let request = from("1.1.1.1:1").header("x-forwarded-for", forwarded);
+        client.ask(request.body(Body::empty()).unwrap())
+    };
+    assert_eq!(ask("5.5.5.5, 9.9.9.9").await.status, 200);
+    assert_eq!(ask("6.6.6.6, 9.9.9.9").await.status, 429);
+    assert_eq!(ask("9.9.9.9, 5.5.5.5").await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_end_in_time_and_are_only_so_many() {
+    let client = Client::with(|config| {
+        config.timeout = Duration::from_millis(1);
+        config.concurrency = 1;
+    });
+    client.fake.state().hangs.store(true, Ordering::Relaxed);
+    let (slow, refused) = tokio::join!(client.get("/v1/transactions"), client.get("/v1/events"));
+    assert_eq!(slow.problem(504), "timed-out");
+    assert_eq!(refused.problem(503), "overloaded");
+    assert_eq!(client.get("/v1/events").await.status, 200);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_let_in_by_name() {
+    let origin = "https://example.org";
+    let closed = Client::new().get_with("/v1/models", "origin", origin).await;
+    assert!(!closed.headers.contains_key("access-control-allow-origin"));
+    let client = Client::with(|config| config.cors = vec![origin.to_owned()]);
+    let allowed = client.get_with("/v1/models", "origin", origin).await;
+    assert_eq!(allowed.header("access-control-allow-origin"), origin);
+    // Problems too, or a page could not read them.
+    let problem = client.get_with("/nowhere", "origin", origin).await;
+    assert_eq!(problem.header("access-control-allow-origin"), origin);
+    let other = client
+        .get_with("/v1/models", "origin", "https://evil.example")
+        .await;
+    assert!(!other.headers.contains_key("access-control-allow-origin"));
+    let preflight = Request::options(format!("/v1/models/{RAW}/submissions"))
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type");
+    let preflight = client.ask(preflight.body(Body::empty()).unwrap()).await;
+    assert_eq!(preflight.status, 200);
+    assert!(
+        preflight
+            .header("access-control-allow-methods")
+            .contains("POST")
+    );
+    let any = Client::with(|config| config.cors = vec!["*".to_owned()]);
+    let any = any.get_with("/v1/models", "origin", origin).await;
+    assert_eq!(any.header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn requests_have_ids() {
+    let client = Client::new();
+    assert_eq!(
+        client.get("/v1/models").await.header("x-request-id").len(),
+        36
+    );
+    let given = client.get_with("/nowhere", "x-request-id", "mine").await;
+    assert_eq!(given.header("x-request-id"), "mine");
+}
+
+#[tokio::test]
+async fn metrics_count_requests_and_submissions() {
+    let client = Client::new();
+    client.get(&format!("/v1/models/{RAW}/price")).await;
+    let body = json!({
+        "author": RAW, "maxDeposit": "1", "fee": "1", "nonce": 1, "deadline": 2_000, "items": "0x00010000",
+        "signature": "0x01"
+    });
+    client
+        .post(&format!("/v1/models/{RAW}/submissions"), body)
+        .await
+        .problem(409);
+    let metrics = client.get("/metrics").await;
+    assert!(metrics.header("content-type").starts_with("text/plain"));
+    let text = metrics.text();
+    for wanted in [
+        r#"cotrain_http_request_seconds_bucket{method="GET",route="/v1/models/{trainer}/price",status="200",le="#,
+        r#"cotrain_submissions_total{outcome="nonce-used"}"#,
+        "cotrain_model_blocks_behind{trainer=",
+        "cotrain_head_block 20",
+    ] {
+        assert!(text.contains(wanted), "no {wanted} in\n{text}");
+    }
+    let off = Client::with(|config| config.metrics = false);
+    assert_eq!(off.get("/metrics").await.problem(404), "not-served");
+}

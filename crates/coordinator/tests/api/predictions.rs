@@ -1,0 +1,177 @@
+//! Predictions of texts, rows, features and samples.
+
+use serde_json::{Value, json};
+
+use crate::{
+    client::Client,
+    fake::{AUTHOR, RAW, TABLE, TEXTS},
+};
+
+fn path(trainer: impl std::fmt::Display) -> String {
+    format!("/v1/models/{trainer}/predict")
+}
+
+#[tokio::test]
+async fn every_sort_of_input_is_predicted() {
+    let client = Client::new();
+    for (trainer, input, label, class) in [
+        // Words by falling frequency, then alphabet: film, dull, great. The second one has weight 1.
+        (TEXTS, json!({"text": "A DULL one"}), 1, Some("good")),
+        (TEXTS, json!({"text": ""}), 0, Some("bad")),
+        (TEXTS, json!({"features": [1]}), 1, Some("good")),
+        (TEXTS, json!({"sample": "0x0001"}), 1, Some("good")),
+        // The second column has weight 1, and its mean is 3.
+        (TABLE, json!({"row": [0, 9.5]}), 1, Some("small")),
+        (
+            TABLE,
+            json!({"row": {"height": 1, "width": 0}}),
+            0,
+            Some("large"),
+        ),
+        (TABLE, json!({"features": [0, 5]}), 1, Some("small")),
+        (RAW, json!({"features": [99, 1, 1]}), 1, None),
+        (RAW, json!({"sample": "0x"}), 0, None),
+    ] {
+        let answer = client.post(&path(trainer), &input).await;
+        assert_eq!(answer.status, 200, "{input}: {}", answer.text());
+        let wanted = json!([{"label": label, "class": class}]);
+        assert_eq!(answer.json()["predictions"], wanted, "{input}");
+        assert_eq!(answer.json()["block"], 20);
+    }
+}
+
+#[tokio::test]
+async fn many_inputs_are_predicted_at_once() {
+    let client = Client::new();
+    let inputs = json!([{"sample": "0x0001"}, {"features": []}]);
+    let answer = client.post(&path(RAW), inputs).await.json();
+    let labels: Vec<_> = answer["predictions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|prediction| prediction["label"].as_u64().unwrap())
+        .collect();
+    assert_eq!(labels, [1, 0]);
+    let inputs = Value::from(vec![json!({"features": []}); 1_000]);
+    assert_eq!(client.post(&path(RAW), &inputs).await.status, 200);
+    for count in [0, 1_001] {
+        let inputs = Value::from(vec![json!({"features": []}); count]);
+        assert_eq!(
+            client.post(&path(RAW), &inputs).await.problem(422),
+            "invalid-request"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_predicted_says_why() {
+    let client = Client::new();
+    for (trainer, input, kind, detail) in [
+        (
+            RAW,
+            json!({"text": "good"}),
+            "no-encoder",
+            "send `features` or a `sample`",
+        ),
+        (
+            TEXTS,
+            json!({"row": [1]}),
+            "not-encodable",
+            "text is wanted",
+        ),
+        (
+            TEXTS,
+            json!({"row": {"a": 1}}),
+            "not-encodable",
+            "text is wanted",
+        ),
+        (
+            TABLE,
+            json!({"text": "good"}),
+            "not-encodable",
+            "a row of numbers is wanted",
+        ),
+        (TABLE, json!({"row": [1]}), "not-encodable", "2 is wanted"),
+        (
+            TABLE,
+            json!({"row": {"width": 1}}),
+            "not-encodable",
+            "the row has no `height`",
+        ),
+        (
+            TABLE,
+            json!({"row": {"width": 1, "height": 2, "depth": 3}}),
+            "not-encodable",
+            "the row has `depth`",
+        ),
+        (
+            TABLE,
+            json!({"features": [0, 32768]}),
+            "not-encodable",
+            "-32768 to 32767",
+        ),
+        (
+            TABLE,
+            json!({"sample": "0x00"}),
+            "sample-rejected",
+            "1 bytes",
+        ),
+        (
+            RAW,
+            json!({"features": [-1]}),
+            "not-encodable",
+            "0 to 65535",
+        ),
+        (
+            RAW,
+            json!({"features": [100]}),
+            "sample-rejected",
+            "feature 100",
+        ),
+        (
+            RAW,
+            json!({"sample": "0x00020001"}),
+            "sample-rejected",
+            "comes after",
+        ),
+    ] {
+        let inputs = json!([{"features": vec![0; if trainer == TABLE { 2 } else { 1 }]}, input]);
+        let answer = client.post(&path(trainer), inputs).await;
+        assert_eq!(answer.problem(422), kind, "{}", answer.text());
+        assert_eq!(answer.json()["input"], 1);
+        assert!(answer.text().contains(detail), "{input}: {}", answer.text());
+    }
+    let unknown = client.post(&path(AUTHOR), json!({"text": ""})).await;
+    assert_eq!(unknown.problem(404), "unknown-model");
+}
+
+#[tokio::test]
+async fn what_is_no_input_is_refused() {
+    let client = Client::new();
+    for body in [
+        r#"{"text": "a", "sample": "0x"}"#,
+        r#"{"texts": "a"}"#,
+        r#"{"sample": "0x0"}"#,
+        r#"{"sample": "01"}"#,
+        r#"{"sample": 1}"#,
+        r#"{"features": [1.5]}"#,
+        r#"{"row": ["a"]}"#,
+        r"{}",
+        r#""text""#,
+        "5",
+        "null",
+    ] {
+        assert_eq!(
+            client.post(&path(RAW), body).await.problem(422),
+            "invalid-request",
+            "{body}"
+        );
+    }
+    for body in ["", "{", r#"{"row": [1e999]}"#] {
+        assert_eq!(
+            client.post(&path(RAW), body).await.problem(400),
+            "invalid-body",
+            "{body}"
+        );
+    }
+}

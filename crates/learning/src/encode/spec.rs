@@ -1,0 +1,238 @@
+//! The encoder in a form that can be written down, published and read again.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use cotrain_protocol::classifier::{Kind, UnknownKind};
+use cotrain_protocol::sample::Encoding;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::encoder::most_features;
+use super::names::Names;
+use super::scaling::Scaling;
+use super::text;
+use crate::data::MAX_INDEX;
+
+/// What an encoder is written as.
+///
+/// Numbers have to survive the format to the bit: of JSON, that takes `serde_json`'s feature
+/// `float_roundtrip`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    /// The classifier's name, such as `sparse-perceptron`.
+    classifier: String,
+    features: Features,
+    /// Dense encodings only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scaling: Option<Standardisation>,
+}
+
+/// What the features are, in the order of their numbers.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Features {
+    Words(Vec<String>),
+    Columns(Vec<String>),
+    /// From 1, as libsvm counts.
+    Indices(Vec<u32>),
+    /// All from 1 to this one, in order.
+    IndicesUpTo(u32),
+}
+
+/// A number for each feature.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Standardisation {
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+}
+
+/// What a checked specification is made of.
+pub(super) struct Parts {
+    pub(super) kind: Kind,
+    pub(super) names: Names,
+    pub(super) scaling: Option<Scaling>,
+}
+
+/// Why a specification is no encoder's.
+#[derive(Debug, PartialEq, Error)]
+pub(super) enum SpecError {
+    #[error("{0}")]
+    Kind(#[from] UnknownKind),
+    #[error("there are {features} features, but a {kind} has 1 to {most}")]
+    Count {
+        features: usize,
+        kind: Kind,
+        most: usize,
+    },
+    #[error(
+        "feature {feature} is `{word}`, one word of at least two letters, digits or underscores in lower case is wanted"
+    )]
+    NotAWord { feature: usize, word: String },
+    #[error(
+        "feature {feature} is the index {index}, a whole number from 1 to {MAX_INDEX} is wanted"
+    )]
+    Index { feature: usize, index: u32 },
+    #[error("feature {feature} is `{name}`, as another one is; name each once")]
+    Twice { feature: usize, name: String },
+    #[error("there is {}, but the samples of a {kind} {}", scaling(*given), wants(*given))]
+    Scaling { kind: Kind, given: bool },
+    #[error("the length of `{list}` is {length}, {features} is wanted, a number for each feature")]
+    Length {
+        list: &'static str,
+        length: usize,
+        features: usize,
+    },
+    #[error("the mean of feature {feature} is {value}, a finite number is wanted")]
+    Mean { feature: usize, value: f64 },
+    #[error("the deviation of feature {feature} is {value}, a finite number above 0 is wanted")]
+    Deviation { feature: usize, value: f64 },
+}
+
+fn scaling(given: bool) -> &'static str {
+    if given { "a scaling" } else { "no scaling" }
+}
+
+fn wants(given: bool) -> &'static str {
+    if given {
+        "only say which features are present; leave it out"
+    } else {
+        "are numbers; give means and deviations"
+    }
+}
+
+impl Spec {
+    pub(super) fn new(kind: Kind, names: &Names, scaling: Option<&Scaling>) -> Self {
+        let features = match names {
+            Names::Words(words) => Features::Words(words.clone()),
+            Names::Columns(columns) => Features::Columns(columns.clone()),
+            Names::Indices(indices) => match u32::try_from(indices.len()) {
+                Ok(count) if indices.iter().copied().eq(0..count) => Features::IndicesUpTo(count),
+                _ => Features::Indices(indices.iter().map(|index| index + 1).collect()),
+            },
+        };
+        Self {
+            classifier: kind.name().to_owned(),
+            features,
+            scaling: scaling.map(|scaling| Standardisation {
+                mean: scaling.mean.to_vec(),
+                deviation: scaling.deviation.to_vec(),
+            }),
+        }
+    }
+
+    /// Everything is checked that learning guarantees.
+    pub(super) fn check(self) -> Result<Parts, SpecError> {
+        let kind: Kind = self.classifier.parse()?;
+        let (features, most) = (self.features.count(), most_features(kind));
+        if features == 0 || features > most {
+            return Err(SpecError::Count {
+                features,
+                kind,
+                most,
+            });
+        }
+        let given = self.scaling.is_some();
+        if given != (kind.encoding() != Encoding::Sparse) {
+            return Err(SpecError::Scaling { kind, given });
+        }
+        let names = self.features.check()?;
+        let scaling = self.scaling.map(|it| it.check(features)).transpose()?;
+        Ok(Parts {
+            kind,
+            names,
+            scaling,
+        })
+    }
+}
+
+impl Features {
+    fn count(&self) -> usize {
+        match self {
+            Self::Words(names) | Self::Columns(names) => names.len(),
+            Self::Indices(indices) => indices.len(),
+            // Widened: there are no machines of 16 bits here.
+            Self::IndicesUpTo(last) => *last as usize,
+        }
+    }
+
+    fn check(self) -> Result<Names, SpecError> {
+        match self {
+            Self::Words(words) => {
+                for (feature, word) in words.iter().enumerate() {
+                    if !text::words(&word.to_lowercase()).eq([word.as_str()]) {
+                        return Err(SpecError::NotAWord {
+                            feature,
+                            word: word.clone(),
+                        });
+                    }
+                }
+                once(&words)?;
+                Ok(Names::Words(words))
+            }
+            Self::Columns(columns) => {
+                once(&columns)?;
+                Ok(Names::Columns(columns))
+            }
+            Self::Indices(indices) => {
+                for (feature, &index) in indices.iter().enumerate() {
+                    if !(1..=MAX_INDEX).contains(&index) {
+                        return Err(SpecError::Index { feature, index });
+                    }
+                }
+                once(&indices)?;
+                Ok(Names::Indices(
+                    indices.iter().map(|index| index - 1).collect(),
+                ))
+            }
+            Self::IndicesUpTo(last) => Ok(Names::Indices((0..last).collect())),
+        }
+    }
+}
+
+impl Standardisation {
+    fn check(self, features: usize) -> Result<Scaling, SpecError> {
+        for (list, length) in [
+            ("mean", self.mean.len()),
+            ("deviation", self.deviation.len()),
+        ] {
+            if length != features {
+                return Err(SpecError::Length {
+                    list,
+                    length,
+                    features,
+                });
+            }
+        }
+        for (feature, &value) in self.mean.iter().enumerate() {
+            if !value.is_finite() {
+                return Err(SpecError::Mean { feature, value });
+            }
+        }
+        for (feature, &value) in self.deviation.iter().enumerate() {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(SpecError::Deviation { feature, value });
+            }
+        }
+        Ok(Scaling {
+            mean: self.mean.into(),
+            deviation: self.deviation.into(),
+        })
+    }
+}
+
+/// That no name is given twice.
+fn once<T: Hash + Eq + ToString>(names: &[T]) -> Result<(), SpecError> {
+    let mut seen = HashSet::new();
+    for (feature, name) in names.iter().enumerate() {
+        if !seen.insert(name) {
+            return Err(SpecError::Twice {
+                feature,
+                name: name.to_string(),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Encoders that are written down and read again.
+
+use std::fmt::Write;
+use std::fs;
+
+use cotrain_learning::Encoder;
+use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load, load_more};
+use cotrain_learning::encode::{Sort, encode};
+use cotrain_protocol::classifier::Kind;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn table(lines: &str, text: bool) -> Dataset {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train");
+    fs::write(&path, lines).unwrap();
+    load(&source(path, text), 0.5, 0).unwrap()
+}
+
+fn source(path: std::path::PathBuf, text: bool) -> Source {
+    Source::Table {
+        format: TableFormat::Csv,
+        train: path.clone(),
+        test: Some(path),
+        label: "class".to_owned(),
+        text: text.then(|| "text".to_owned()),
+    }
+}
+
+fn libsvm(lines: &str) -> Dataset {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train");
+    fs::write(&path, lines).unwrap();
+    let test = Some(path.clone());
+    load(&Source::Libsvm { train: path, test }, 0.5, 0).unwrap()
+}
+
+fn read(value: Value) -> Result<Encoder, String> {
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// The same encoder, by way of JSON text.
+fn again(encoder: &Encoder) -> Encoder {
+    let text = serde_json::to_string(encoder).unwrap();
+    let read: Encoder = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text);
+    read
+}
+
+#[test]
+fn what_is_written_is_small_and_plain() {
+    let written = |dataset: &Dataset, kind, features| {
+        let encoder = encode(dataset, kind, features).unwrap().encoder;
+        assert_eq!(again(&encoder).features(), encoder.features());
+        serde_json::to_value(&encoder).unwrap()
+    };
+    let texts = table("class,text\n0,bad film\n1,good film\n", true);
+    assert_eq!(
+        written(&texts, Kind::SparsePerceptron, None),
+        json!({"classifier": "sparse-perceptron", "features": {"words": ["film", "bad", "good"]}})
+    );
+    assert_eq!(
+        written(
+            &table("class,x\n0,1\n1,2\n", false),
+            Kind::DensePerceptron,
+            None
+        ),
+        json!({
+            "classifier": "dense-perceptron",
+            "features": {"columns": ["x"]},
+            "scaling": {"mean": [1.5], "deviation": [0.5]},
+        })
+    );
+    let indexed = libsvm("0 2:1 5:1\n1 5:1\n");
+    assert_eq!(
+        written(&indexed, Kind::NaiveBayes, None)["features"],
+        json!({"indices-up-to": 5})
+    );
+    assert_eq!(
+        written(&indexed, Kind::NaiveBayes, Some(2))["features"],
+        json!({"indices": [5, 2]})
+    );
+}
+
+#[test]
+fn what_is_read_is_checked() {
+    let told = |value| read(value).unwrap_err();
+    let words = |words: Value| json!({"classifier": "naive-bayes", "features": {"words": words}});
+    assert!(read(words(json!(["good", "déjà", "x_1"]))).is_ok());
+    assert_eq!(
+        told(words(json!([]))),
+        "there are 0 features, but a naive Bayes has 1 to 65536"
+    );
+    for word in ["Good", "a", "two words", ""] {
+        assert_eq!(
+            told(words(json!(["fine", word]))),
+            format!(
+                "feature 1 is `{word}`, one word of at least two letters, digits or underscores in lower \
+                 case is wanted"
+            )
+        );
+    }
+    assert_eq!(
+        told(words(json!(["good", "bad", "good"]))),
+        "feature 2 is `good`, as another one is; name each once"
+    );
+    let indices = |list: Value| json!({"classifier": "naive-bayes", "features": {"indices": list}});
+    assert_eq!(
+        told(indices(json!([1, 0]))),
+        "feature 1 is the index 0, a whole number from 1 to 16777216 is wanted"
+    );
+    assert_eq!(
+        told(
+            json!({"classifier": "naive-bayes", "features": {"indices-up-to": 4_000_000_000_u32}})
+        ),
+        "there are 4000000000 features, but a naive Bayes has 1 to 65536"
+    );
+    assert_eq!(
+        told(json!({"classifier": "forest", "features": {"words": ["good"]}})),
+        "\"forest\" is no classifier; use one of sparse-perceptron, dense-perceptron, naive-bayes, \
+         sparse-nearest-centroid, dense-nearest-centroid"
+    );
+    let dense = |scaling: Value| json!({"classifier": "dense-perceptron", "features": {"columns": ["x"]}, "scaling": scaling});
+    assert!(read(dense(json!({"mean": [0.1], "deviation": [1]}))).is_ok());
+    assert_eq!(
+        told(dense(Value::Null)),
+        "there is no scaling, but the samples of a dense perceptron are numbers; give means and deviations"
+    );
+    assert_eq!(
+        told(dense(json!({"mean": [], "deviation": [1]}))),
+        "the length of `mean` is 0, 1 is wanted, a number for each feature"
+    );
+    assert_eq!(
+        told(dense(json!({"mean": [0], "deviation": [0]}))),
+        "the deviation of feature 0 is 0, a finite number above 0 is wanted"
+    );
+    assert_eq!(
+        told(json!({
+            "classifier": "naive-bayes", "features": {"words": ["good"]},
+            "scaling": {"mean": [0], "deviation": [1]},
+        })),
+        "there is a scaling, but the samples of a naive Bayes only say which features are present; leave it \
+         out"
+    );
+    assert!(
+        told(json!({"classifier": "naive-bayes", "features": {}, "x": 1})).contains("expected")
+    );
+}
+
+#[test]
+fn further_examples_have_the_classes_of_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("more.csv");
+    let source = source(path.clone(), false);
+    let classes = ["3", "good", "10"].map(ToOwned::to_owned);
+    fs::write(&path, "class,x\n10,1\ngood,2\n+3,2\n").unwrap();
+    assert_eq!(load_more(&source, &classes).unwrap().labels(), [2, 1, 0]);
+    fs::write(&path, "class,x\n10,1\nfair,2\n").unwrap();
+    let told = load_more(&source, &classes).unwrap_err().to_string();
+    assert!(
+        told.ends_with(
+            "more.csv` has the class `fair`, which the model does not have; its classes are 3, good, 10"
+        ),
+        "{told}"
+    );
+    fs::write(&path, "class,x\n").unwrap();
+    load_more(&source, &classes).unwrap_err();
+}
+
+proptest! {
+    #[test]
+    fn words_come_back(text: String, other: String, wanted in 1_usize..30) {
+        let quoted = |text: &str| text.replace(['"', '\r', '\n'], " ");
+        let lines = format!("class,text\n0,\"a film {}\"\n1,\"{}\"\n", quoted(&text), quoted(&other));
+        for kind in [Kind::SparsePerceptron, Kind::DensePerceptron, Kind::DenseNearestCentroid] {
+            let encoder = encode(&table(&lines, true), kind, Some(wanted)).unwrap().encoder;
+            let read = again(&encoder);
+            prop_assert_eq!(read.takes(), Sort::Text);
+            for text in [&text, &other, "film"] {
+                prop_assert_eq!(
+                    read.encode(Example::Text(text)).unwrap(),
+                    encoder.encode(Example::Text(text)).unwrap()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_come_back_to_the_bit(rows in prop::collection::vec((-1e100..1e100, -2.0..2.0_f64), 2..9)) {
+        let mut lines = "class,x,y\n".to_owned();
+        for (row, (x, y)) in rows.iter().enumerate() {
+            writeln!(lines, "{},{x},{y}", row % 2).unwrap();
+        }
+        for kind in [Kind::DensePerceptron, Kind::DenseNearestCentroid] {
+            let encoder = encode(&table(&lines, false), kind, None).unwrap().encoder;
+            let read = again(&encoder);
+            prop_assert_eq!(read.kind(), kind);
+            for &(x, y) in &rows {
+                let example = Example::Numbers(&[x, y]);
+                prop_assert_eq!(read.encode(example).unwrap(), encoder.encode(example).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn indices_come_back(indices in prop::collection::btree_set(1_u32..300, 1..20), wanted in prop::option::of(1_usize..20)) {
+        let entries: Vec<_> = indices.iter().map(|index| format!(" {index}:1")).collect();
+        let entries = entries.concat();
+        let dataset = libsvm(&format!("0{entries}\n1 3:1\n"));
+        let encoder = encode(&dataset, Kind::NaiveBayes, wanted).unwrap().encoder;
+        let read = again(&encoder);
+        let indices: Vec<u32> = indices.into_iter().map(|index| index - 1).collect();
+        let example = Example::Indexed { indices: &indices, values: None };
+        prop_assert_eq!(read.encode(example).unwrap(), encoder.encode(example).unwrap());
+    }
+}

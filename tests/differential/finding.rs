@@ -1,0 +1,304 @@
+//! A client that knows an address only: what it finds out about the model there, and how it came to know it.
+
+use alloy_primitives::{Address, Bytes, U256, hex};
+use cotrain_bindings::{
+    self as bindings, Description, Entry, Mechanism, Revert,
+    events::{self, ModelCreated, Registered},
+    state,
+};
+use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
+use cotrain_protocol::{
+    Rejection,
+    classifier::{Classifier, Kind, Parameters},
+    trainer::{Incentive, Waits},
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    INCENTIVES, START,
+    pair::WAITS,
+    people::{OWNER, STRANGER},
+    random,
+};
+
+/// A chain with a factory and a registry.
+struct Host {
+    chain: Embedded,
+    factory: Address,
+    registry: Address,
+}
+
+impl Host {
+    fn new() -> Self {
+        let chain = Embedded::new(Config {
+            start: START,
+            gas_price: 0,
+        });
+        let mut host = Self {
+            chain,
+            factory: Address::ZERO,
+            registry: Address::ZERO,
+        };
+        (host.factory, _) = host.create(bindings::factory_code());
+        (host.registry, _) = host.create(bindings::registry_code());
+        host
+    }
+
+    /// A contract's address, and the code that it runs.
+    fn create(&mut self, code: Bytes) -> (Address, Bytes) {
+        let receipt = self
+            .chain
+            .send(Transaction::create(OWNER, code))
+            .expect("a contract");
+        (receipt.created.expect("an address"), receipt.output)
+    }
+
+    /// The code at an address, by a creation that would deploy the same: `EXTCODECOPY` of all of it, then
+    /// `RETURN`.
+    fn code(&mut self, at: Address) -> Bytes {
+        let at = at.as_slice();
+        let creation = [
+            &hex!("73")[..],
+            at,
+            &hex!("3b805f5f73"),
+            at,
+            &hex!("3c5ff3"),
+        ];
+        let call = Transaction::create(STRANGER, creation.concat().into());
+        self.chain.call(call).expect("code").output
+    }
+
+    fn send(&mut self, from: Address, to: Address, call: Vec<u8>) -> Result<Receipt, ChainError> {
+        self.chain.send(Transaction::call(from, to, call))
+    }
+
+    fn ask(&mut self, of: Address, call: Vec<u8>) -> Bytes {
+        let call = Transaction::call(STRANGER, of, call);
+        self.chain.call(call).expect("an answer").output
+    }
+
+    fn number(&mut self, of: Address, call: Vec<u8>) -> U256 {
+        bindings::read_number(&self.ask(of, call)).expect("a number")
+    }
+
+    /// A model, still open.
+    fn model(&mut self, incentive: &Incentive, parameters: &Parameters) -> ModelCreated {
+        let (trainer, _) = self.create(bindings::trainer_code(incentive));
+        let (classifier, _) = self.create(bindings::classifier_code(parameters.kind()));
+        let call = bindings::create_model(trainer, incentive, &WAITS, classifier, parameters);
+        let receipt = self.send(OWNER, self.factory, call).expect("a model");
+        let [log] = receipt.logs.as_slice() else {
+            panic!("{receipt:?}")
+        };
+        assert_eq!(log.topics()[0], events::MODEL_CREATED_TOPIC);
+        let created = events::model_created(log).expect("an event");
+        let clones = bindings::created_model(&receipt.output).expect("clones");
+        assert_eq!((created.trainer, created.classifier), clones);
+        let expected = ModelCreated {
+            owner: OWNER,
+            trainer_implementation: trainer,
+            classifier_implementation: classifier,
+            ..created
+        };
+        assert_eq!(created, expected);
+        created
+    }
+
+    fn description(&mut self, classifier: Address) -> Description {
+        let answer = self.ask(classifier, bindings::describe());
+        bindings::read_description(&answer).expect("a description")
+    }
+}
+
+/// All that a twin is made of can be read.
+#[test]
+fn a_model_is_found_by_its_trainer() {
+    let mut chance = ChaCha8Rng::seed_from_u64(1);
+    for kind in Kind::ALL {
+        for incentive in INCENTIVES {
+            let classifier = random::classifier(kind, &mut chance);
+            let mut host = Host::new();
+            let created = host.model(&incentive, classifier.parameters());
+            assert_eq!(host.description(created.classifier).trainer, None);
+            let close = bindings::close(created.trainer);
+            host.send(OWNER, created.classifier, close).expect("closed");
+            found(&mut host, &created, &incentive, &classifier);
+        }
+    }
+}
+
+fn found(host: &mut Host, created: &ModelCreated, incentive: &Incentive, expected: &Classifier) {
+    let trainer = created.trainer;
+    let code = host.code(trainer);
+    let implementation = bindings::implementation_of(&code).expect("a clone");
+    assert_eq!(implementation, created.trainer_implementation);
+    let mechanism = bindings::known_trainer(&host.code(implementation)).expect("ours");
+    let found = match mechanism {
+        Mechanism::DepositRefundTake => Incentive::DepositRefundTake {
+            cost_weight: host.number(trainer, state::cost_weight()).to(),
+        },
+        Mechanism::Points => Incentive::Points,
+    };
+    assert_eq!(found, *incentive);
+    let waits = Waits {
+        refund: host.number(trainer, state::refund_wait()).to(),
+        owner_claim: host.number(trainer, state::owner_claim_wait()).to(),
+        any_address_claim: host.number(trainer, state::any_address_claim_wait()).to(),
+    };
+    assert_eq!(waits, WAITS);
+    let owner = bindings::read_address(&host.ask(trainer, state::owner()));
+    assert_eq!(owner, Some(OWNER));
+    let classifier = bindings::read_address(&host.ask(trainer, state::classifier()));
+    let classifier = classifier.expect("a classifier");
+    assert_eq!(classifier, created.classifier);
+
+    let code = host.code(classifier);
+    let implementation = bindings::implementation_of(&code).expect("a clone");
+    assert_eq!(implementation, created.classifier_implementation);
+    let kind = bindings::known_classifier(&host.code(implementation));
+    assert_eq!(kind, Some(expected.kind()));
+    let description = host.description(classifier);
+    let whole = Description {
+        kind: expected.kind(),
+        classes: expected.classes(),
+        features: expected.features(),
+        owner: OWNER,
+        trainer: Some(trainer),
+        words: expected.words().len(),
+    };
+    assert_eq!(description, whole);
+    let answers: Vec<_> = description
+        .getters()
+        .into_iter()
+        .map(|call| host.ask(classifier, call))
+        .collect();
+    let parameters = description.parameters(&answers);
+    assert_eq!(parameters.as_ref(), Some(expected.parameters()));
+    assert_eq!(description.parameters(&[[0; 32]; 3]), None);
+}
+
+/// What is not ours byte for byte is not known; immutables have to belong together.
+#[test]
+fn only_our_own_code_is_known() {
+    let mut host = Host::new();
+    for incentive in INCENTIVES {
+        let (_, code) = host.create(bindings::trainer_code(&incentive));
+        let mechanism = bindings::known_trainer(&code);
+        assert!(mechanism.is_some());
+        assert_eq!(bindings::known_classifier(&code), None);
+        assert_eq!(bindings::implementation_of(&code), None);
+        assert_eq!(bindings::known_trainer(&code[..code.len() - 1]), None);
+        // Each byte, also those of the immutables.
+        for at in 0..code.len() {
+            let mut other = code.to_vec();
+            other[at] ^= 1;
+            assert_eq!(bindings::known_trainer(&other), None, "byte {at}");
+        }
+        // At another address it is still the same code.
+        let (_, again) = host.create(bindings::trainer_code(&incentive));
+        assert_ne!(again, code);
+        assert_eq!(bindings::known_trainer(&again), mechanism);
+    }
+    for kind in Kind::ALL {
+        let (_, code) = host.create(bindings::classifier_code(kind));
+        assert_eq!(bindings::known_classifier(&code), Some(kind));
+        assert_eq!(bindings::known_trainer(&code), None);
+        let mut other = code.to_vec();
+        other[code.len() / 2] ^= 1;
+        assert_eq!(bindings::known_classifier(&other), None);
+    }
+    assert_eq!(bindings::known_trainer(&[]), None);
+    assert_eq!(bindings::known_classifier(&[]), None);
+}
+
+#[test]
+fn only_clones_have_an_implementation() {
+    let mut host = Host::new();
+    let parameters = Parameters::SparseNearestCentroid {
+        classes: 2,
+        features: 3,
+    };
+    let created = host.model(&Incentive::Points, &parameters);
+    let code = host.code(created.trainer);
+    assert_eq!(
+        bindings::implementation_of(&code),
+        Some(created.trainer_implementation)
+    );
+    for at in (0..10).chain(30..45) {
+        let mut other = code.to_vec();
+        other[at] ^= 1;
+        assert_eq!(bindings::implementation_of(&other), None, "byte {at}");
+    }
+    for length in 0..45 {
+        assert_eq!(bindings::implementation_of(&code[..length]), None);
+    }
+}
+
+#[test]
+fn models_are_made_known() {
+    let mut host = Host::new();
+    let registry = host.registry;
+    let parameters = Parameters::SparseNearestCentroid {
+        classes: 2,
+        features: 3,
+    };
+    let models = [0, 1].map(|_| host.model(&Incentive::Points, &parameters));
+    let [first, second] = models.map(|created| created.trainer);
+
+    let register = |trainer| bindings::register(trainer, b"a card");
+    let refused = host.send(OWNER, registry, register(first));
+    let not_ready = Revert::ModelNotReady { trainer: first };
+    assert_eq!(refused.expect_err("open").revert(), Some(&not_ready));
+    for created in &models {
+        let close = bindings::close(created.trainer);
+        host.send(OWNER, created.classifier, close).expect("closed");
+    }
+    let refused = host.send(STRANGER, registry, register(first));
+    let not_owner = Revert::Contract(Rejection::NotOwner {
+        caller: STRANGER,
+        owner: OWNER,
+    });
+    assert_eq!(refused.expect_err("strange").revert(), Some(&not_owner));
+
+    assert_eq!(known(&mut host, 0, 9), []);
+    let mut entries = Vec::new();
+    for trainer in [first, second] {
+        let receipt = host
+            .send(OWNER, registry, register(trainer))
+            .expect("known");
+        let [log] = receipt.logs.as_slice() else {
+            panic!("{receipt:?}")
+        };
+        assert_eq!(log.topics()[0], events::REGISTERED_TOPIC);
+        let expected = Registered {
+            trainer,
+            owner: OWNER,
+            card: Bytes::from_static(b"a card"),
+        };
+        assert_eq!(events::registered(log), Some(expected));
+        assert_eq!(events::model_created(log), None);
+
+        let answer = host.ask(registry, bindings::registry_entry(trainer));
+        let entry = bindings::read_registry_entry(&answer).flatten();
+        entries.push(entry.expect("an entry"));
+    }
+    assert_eq!([entries[0].trainer, entries[1].trainer], [first, second]);
+    // Each transaction is a block of its own.
+    assert_eq!(entries[0].card_block + 1, entries[1].card_block);
+    assert_eq!(known(&mut host, 0, 9), entries);
+    assert_eq!(known(&mut host, 1, 1), entries[1..]);
+    assert_eq!(known(&mut host, 2, 1), []);
+    assert_eq!(
+        host.number(registry, bindings::registry_count()),
+        U256::from(2)
+    );
+    let answer = host.ask(registry, bindings::registry_entry(STRANGER));
+    assert_eq!(bindings::read_registry_entry(&answer), Some(None));
+}
+
+fn known(host: &mut Host, offset: u64, count: u64) -> Vec<Entry> {
+    let call = bindings::registry_entries(offset, count);
+    let answer = host.ask(host.registry, call);
+    bindings::read_registry_entries(&answer).expect("entries")
+}

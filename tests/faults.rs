@@ -1,0 +1,215 @@
+//! The client of a node against one that fails: it tries again what may pass, and tells what does not.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, U256};
+use cotrain_chain::{
+    anvil::{Anvil, AnvilConfig},
+    keys::{Key, Signed, Unsigned},
+    node::{Node, NodeError, NodeOptions},
+};
+use cotrain_test_support::{Fault, FaultyProxy, Stage};
+use tokio::task::JoinSet;
+
+const SHORT: Duration = Duration::from_millis(400);
+
+async fn faulty() -> (Anvil, FaultyProxy, Node) {
+    let anvil = Anvil::spawn(&AnvilConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    let (proxy, node) = before(&anvil).await;
+    (anvil, proxy, node)
+}
+
+/// A proxy before anvil and its client: two failures pass, three do not.
+async fn before(anvil: &Anvil) -> (FaultyProxy, Node) {
+    let proxy = FaultyProxy::new(anvil.url(), 1);
+    let options = NodeOptions {
+        timeout: SHORT,
+        retries: 2,
+    };
+    let node = Node::connect(&proxy.url(), options).await;
+    (proxy, node.expect("a node"))
+}
+
+fn transfer(node: &Node, nonce: u64) -> Signed {
+    Key::development(0).sign_transaction(&Unsigned {
+        chain_id: node.chain_id(),
+        nonce,
+        to: Some(Address::repeat_byte(7)),
+        value: U256::from(1),
+        data: vec![].into(),
+        gas_limit: 21_000,
+        max_fee: 10_000_000_000,
+        priority_fee: 1_000_000_000,
+    })
+}
+
+/// Every fault that may pass, and whether it is told as what it is.
+/// Whether an error is the one that is expected.
+type Expected = fn(&NodeError) -> bool;
+
+fn passing() -> Vec<(Fault, Expected)> {
+    vec![
+        (Fault::Delay(2 * SHORT), |error| {
+            matches!(error, NodeError::TimedOut { .. })
+        }),
+        (Fault::Refuse, |error| {
+            matches!(error, NodeError::Unreachable { .. })
+        }),
+        (Fault::Cut, |error| {
+            matches!(error, NodeError::Unreachable { .. })
+        }),
+        (Fault::Status(502), |error| {
+            matches!(error, NodeError::Unavailable { .. })
+        }),
+        (Fault::Status(429), |error| {
+            matches!(error, NodeError::RateLimited { .. })
+        }),
+        (Fault::rpc(-32_005, "limit exceeded"), |error| {
+            matches!(error, NodeError::RateLimited { .. })
+        }),
+    ]
+}
+
+#[tokio::test]
+async fn what_passes_is_survived_and_what_stays_is_told() {
+    let anvil = Anvil::spawn(&AnvilConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    let mut all = JoinSet::new();
+    for (fault, told) in passing() {
+        let (proxy, node) = before(&anvil).await;
+        all.spawn(survives(proxy, node, fault, told));
+    }
+    all.join_all().await;
+}
+
+async fn survives(proxy: FaultyProxy, node: Node, fault: Fault, told: fn(&NodeError) -> bool) {
+    let before = proxy.requests();
+    proxy.set_for(2, fault.clone());
+    let head = node.head().await;
+    assert_eq!(head.expect("survived").number, 0, "{fault:?}");
+    assert_eq!(proxy.requests() - before, 3, "{fault:?}");
+
+    proxy.set(fault.clone());
+    let error = node.head().await.expect_err("stays");
+    assert!(told(&error) && error.is_transient(), "{fault:?}: {error:?}");
+    assert_eq!(proxy.requests() - before, 6, "{fault:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_pass_is_not_tried_again() {
+    let (_anvil, proxy, node) = faulty().await;
+    let before = proxy.requests();
+    proxy.set(Fault::Status(401));
+    let denied = node.head().await;
+    assert!(
+        matches!(denied, Err(NodeError::Denied { status: 401, .. })),
+        "{denied:?}"
+    );
+    proxy.set(Fault::rpc(-32_000, "missing trie node"));
+    let gone = node.balance(Address::ZERO).await;
+    assert!(matches!(gone, Err(NodeError::StateGone { .. })), "{gone:?}");
+    proxy.set(Fault::rpc(
+        -32_005,
+        "query returned more than 10000 results",
+    ));
+    let much = node.logs(0, 9, &[], &[]).await;
+    assert!(matches!(much, Err(NodeError::TooMuch { .. })), "{much:?}");
+    assert_eq!(proxy.requests() - before, 3);
+}
+
+#[tokio::test]
+async fn a_transaction_whose_answer_is_lost_is_sent_once() {
+    let (_anvil, proxy, node) = faulty().await;
+    // The node includes it and nobody hears of that: the second time, its nonce is used.
+    for (nonce, fault) in [Fault::Cut, Fault::Delay(2 * SHORT)]
+        .into_iter()
+        .enumerate()
+    {
+        let signed = transfer(&node, nonce as u64);
+        proxy.set_for(1, fault.clone());
+        assert_eq!(node.broadcast(&signed.raw).await, Ok(()), "{fault:?}");
+        let receipt = node.receipt(signed.hash).await.expect("an answer");
+        assert!(receipt.expect("included").success);
+    }
+    let held = node.balance(Address::repeat_byte(7)).await;
+    assert_eq!(held, Ok(U256::from(2)));
+}
+
+#[tokio::test]
+async fn a_node_that_fails_by_chance_is_used_all_the_same() {
+    let (anvil, proxy, _) = faulty().await;
+    let options = NodeOptions {
+        timeout: SHORT,
+        retries: 8,
+    };
+    let mut faults = vec![Fault::Pass; 6];
+    faults.extend([Fault::Refuse, Fault::Cut, Fault::Status(503)]);
+    proxy.set(Fault::Mix(faults));
+    let node = Node::connect(&proxy.url(), options).await.expect("a node");
+    for nonce in 0..4 {
+        let signed = transfer(&node, nonce);
+        assert_eq!(node.broadcast(&signed.raw).await, Ok(()));
+        assert!(
+            node.receipt(signed.hash)
+                .await
+                .expect("an answer")
+                .is_some()
+        );
+    }
+    let straight = Node::connect(anvil.url(), options).await.expect("a node");
+    assert_eq!(straight.head().await, node.head().await);
+    assert_eq!(straight.head().await.expect("a head").number, 4);
+}
+
+#[tokio::test]
+async fn a_reorganisation_is_seen_by_hash() {
+    let stage = Stage::new().await;
+    let person = Key::development(1);
+    let lost = stage.contribute(&person, 1, &[3]).await;
+    assert!(!lost.logs.is_empty());
+    let logs_of = |block: B256| {
+        let node = &stage.node;
+        let trainer = stage.trainer;
+        async move { node.logs_of(block, &[trainer], &[]).await }
+    };
+    assert_eq!(logs_of(lost.block_hash).await, Ok(lost.logs.clone()));
+    stage.reorganise(1).await;
+    let gone = logs_of(lost.block_hash).await;
+    assert!(
+        matches!(gone, Err(NodeError::UnknownBlock { .. })),
+        "{gone:?}"
+    );
+    assert_eq!(stage.node.receipt(lost.transaction).await, Ok(None));
+    let head = stage.node.head().await.expect("a head");
+    assert_eq!(head.number, lost.block);
+    assert_ne!(head.hash, lost.block_hash);
+
+    // The replacement holds another transaction.
+    let nonce = stage
+        .node
+        .nonce(stage.owner.address())
+        .await
+        .expect("a nonce");
+    let signed = transfer(&stage.node, nonce);
+    stage.reorganise_with(1, &[(signed.raw.clone(), 0)]).await;
+    let receipt = stage.node.receipt(signed.hash).await.expect("an answer");
+    assert_eq!(receipt.expect("included").block, head.number);
+
+    stage.roll_back(1).await;
+    assert_eq!(
+        stage.node.head().await.expect("a head").number,
+        head.number - 1
+    );
+    stage.automine(false).await;
+    let signed = transfer(&stage.node, nonce);
+    assert_eq!(stage.node.broadcast(&signed.raw).await, Ok(()));
+    assert_eq!(stage.node.receipt(signed.hash).await, Ok(None));
+    stage.mine(1).await;
+    assert!(
+        stage
+            .node
+            .receipt(signed.hash)
+            .await
+            .expect("an answer")
+            .is_some()
+    );
+}

@@ -1,0 +1,142 @@
+//! A `PostgreSQL` server of a test's own.
+
+use std::{
+    env, fs,
+    net::TcpListener,
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+/// Who runs the server where the test is root, which it refuses to be run by: `nobody`, by its number.
+const NOBODY: u32 = 65_534;
+
+/// A server on a free loopback port with an empty database. It ends with this value.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Postgres {
+    /// Starts one.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        // So that `nobody` can pass through it.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permitted");
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("a folder");
+        if is_root() {
+            chown(&data, Some(NOBODY), Some(NOBODY)).expect("given to nobody");
+        }
+        let initdb = [
+            "--auth=trust",
+            "--username=cotrain",
+            "--no-sync",
+            "--encoding=UTF8",
+            "-D",
+        ];
+        let made = program("initdb")
+            .args(initdb)
+            .arg(&data)
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.expect("initdb").success(), "initdb failed");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("a port").port();
+        drop(listener);
+        let server = program("postgres")
+            .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(["-c", "unix_socket_directories=", "-D"])
+            .arg(&data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let postgres = Self {
+            server: server.expect("postgres"),
+            port,
+            _folder: folder,
+        };
+        for _ in 0..300 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return postgres;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("PostgreSQL does not answer after 30 seconds");
+    }
+
+    /// Makes an empty database, and gives its URL.
+    #[must_use]
+    pub fn database(&self, name: &str) -> String {
+        let port = self.port.to_string();
+        let arguments = ["-h", "127.0.0.1", "-p", &port, "-U", "cotrain", name];
+        for _ in 0..50 {
+            let made = program("createdb")
+                .args(arguments)
+                .stderr(Stdio::null())
+                .status();
+            if made.expect("createdb").success() {
+                return format!("postgres://cotrain@127.0.0.1:{port}/{name}");
+            }
+            // It is still starting up.
+            thread::sleep(Duration::from_millis(200));
+        }
+        panic!("cannot make the database {name}");
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Nothing of it is kept: the server's children end with it.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// A program of the server's, as somebody else than root.
+fn program(name: &str) -> Command {
+    let path = find(name).unwrap_or_else(|| {
+        panic!("`{name}` is not on PATH nor under /usr/lib/postgresql; scripts/setup installs it")
+    });
+    if !is_root() {
+        return Command::new(path);
+    }
+    let mut command = Command::new("setpriv");
+    let nobody = NOBODY.to_string();
+    command
+        .args([
+            "--reuid",
+            &nobody,
+            "--regid",
+            &nobody,
+            "--clear-groups",
+            "--",
+        ])
+        .arg(path)
+        .current_dir("/");
+    command
+}
+
+/// On PATH, or where Debian puts it.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let debian = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    env::split_paths(&path)
+        .chain(debian.map(|version| version.path().join("bin")))
+        .map(|folder| folder.join(name))
+        .find(|file| Path::is_file(file))
+}

@@ -1,0 +1,338 @@
+//! A chain with a small model on it, and people who use it.
+
+use std::{path::PathBuf, time::Duration};
+
+use alloy_primitives::{Address, Bytes, U256};
+use cotrain_bindings as bindings;
+use cotrain_chain::{
+    anvil::{Anvil, AnvilConfig},
+    keys::{Key, Unsigned},
+    node::{Node, NodeOptions, NodeReceipt},
+};
+use cotrain_coordinator::{Coordinator, Store};
+use cotrain_protocol::{
+    classifier::Parameters,
+    record::Claims,
+    sample::{Item, encode_batch, encode_sparse},
+    trainer::{Incentive, SignedBatch, Waits, domain},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The most that the tests' transactions use; deploying needs most.
+const GAS: u64 = 12_000_000;
+
+/// A chain of its own with a model on it.
+#[derive(Debug)]
+pub struct Stage {
+    /// Ends with the stage.
+    pub anvil: Anvil,
+    /// Its client.
+    pub node: Node,
+    /// Who deployed the model.
+    pub owner: Key,
+    /// Of the model.
+    pub trainer: Address,
+    /// Of the model.
+    pub classifier: Address,
+    /// In which the model was closed.
+    pub from_block: u64,
+    folder: TempDir,
+    http: reqwest::Client,
+}
+
+impl Stage {
+    /// A perceptron of 64 features whose refunds wait a day, on a chain of its own.
+    pub async fn new() -> Self {
+        Self::with(AnvilConfig::default()).await
+    }
+
+    /// The same on an anvil that is started in some way.
+    pub async fn with(config: AnvilConfig) -> Self {
+        Self::open(config).await.close().await
+    }
+
+    async fn open(config: AnvilConfig) -> Self {
+        let anvil = Anvil::spawn(&config).expect("anvil: scripts/setup installs it");
+        let node = Node::connect(anvil.url(), NodeOptions::default())
+            .await
+            .expect("a node");
+        let owner = Key::development(0);
+        let mut stage = Self {
+            anvil,
+            node,
+            owner,
+            trainer: Address::ZERO,
+            classifier: Address::ZERO,
+            from_block: 0,
+            folder: tempfile::tempdir().expect("a folder"),
+            http: reqwest::Client::new(),
+        };
+        stage.deploy().await;
+        stage
+    }
+
+    /// The same, where the owner has not closed the model.
+    pub async fn before_closing() -> Self {
+        Self::open(AnvilConfig::default()).await
+    }
+
+    /// Closes the model.
+    pub async fn close(mut self) -> Self {
+        let close = bindings::close(self.trainer);
+        let owner = self.owner.clone();
+        let closed = self.send(&owner, Some(self.classifier), 0, close).await;
+        self.from_block = closed.block;
+        self
+    }
+
+    async fn deploy(&mut self) {
+        let parameters = Parameters::SparsePerceptron {
+            features: 64,
+            learning_rate: 1,
+            intercept: 0,
+        };
+        let incentive = Incentive::DepositRefundTake {
+            cost_weight: 1_000_000_000_000,
+        };
+        let waits = Waits {
+            refund: 86_400,
+            owner_claim: 864_000,
+            any_address_claim: 8_640_000,
+        };
+        let owner = self.owner.clone();
+        let mut created = Vec::new();
+        for code in [
+            bindings::factory_code(),
+            bindings::trainer_code(&incentive),
+            bindings::classifier_code(parameters.kind()),
+        ] {
+            let receipt = self.send(&owner, None, 0, code.to_vec()).await;
+            created.push(receipt.created.expect("a contract"));
+        }
+        let call = bindings::create_model(created[1], &incentive, &waits, created[2], &parameters);
+        let receipt = self.send(&owner, Some(created[0]), 0, call).await;
+        let model = receipt
+            .logs
+            .iter()
+            .find_map(|log| bindings::events::model_created(&log.log));
+        let model = model.expect("a model");
+        (self.trainer, self.classifier) = (model.trainer, model.classifier);
+    }
+
+    /// Sends a transaction, which has to succeed.
+    pub async fn send(
+        &self,
+        from: &Key,
+        to: Option<Address>,
+        wei: u128,
+        data: Vec<u8>,
+    ) -> NodeReceipt {
+        let fees = self.node.fees().await.expect("fees");
+        let signed = from.sign_transaction(&Unsigned {
+            chain_id: self.node.chain_id(),
+            nonce: self.node.nonce(from.address()).await.expect("nonce"),
+            to,
+            value: U256::from(wei),
+            data: data.into(),
+            gas_limit: GAS,
+            max_fee: fees.max(),
+            priority_fee: fees.priority,
+        });
+        self.node.broadcast(&signed.raw).await.expect("taken");
+        for _ in 0..500 {
+            if let Some(receipt) = self.node.receipt(signed.hash).await.expect("answer") {
+                assert!(receipt.success, "{receipt:?}");
+                return receipt;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} is not included", signed.hash);
+    }
+
+    /// One contribution, sent by its author with enough money.
+    pub async fn contribute(&self, author: &Key, label: u16, features: &[u16]) -> NodeReceipt {
+        self.send(
+            author,
+            Some(self.trainer),
+            10_u128.pow(17),
+            bindings::contribute(&items(label, features)),
+        )
+        .await
+    }
+
+    /// Prepays for an account.
+    pub async fn deposit(&self, author: &Key, wei: u128) -> NodeReceipt {
+        self.send(
+            author,
+            Some(self.trainer),
+            wei,
+            bindings::deposit_to(author.address()),
+        )
+        .await
+    }
+
+    /// Sends claims of refunds.
+    pub async fn refund(&self, from: &Key, claims: &[Claims]) -> NodeReceipt {
+        self.send(from, Some(self.trainer), 0, bindings::refund(claims))
+            .await
+    }
+
+    /// A batch of one contribution, signed.
+    #[must_use]
+    pub fn signed(&self, author: &Key, nonce: u64, label: u16, features: &[u16]) -> SignedBatch {
+        let mut batch = SignedBatch {
+            author: author.address(),
+            max_deposit: 10_u128.pow(16),
+            fee: 0,
+            nonce,
+            deadline: (1 << 40) - 1,
+            items: items(label, features),
+            signature: Vec::new(),
+        };
+        let hash = batch.signing_hash(&domain(self.node.chain_id(), self.trainer));
+        batch.signature = author.sign_hash(&hash).to_vec();
+        batch
+    }
+
+    /// The model as a follower has it, read into a database: a file's name, or a URL.
+    pub async fn follow(&self, database: &str) -> Coordinator {
+        let path = if database.contains("://") {
+            database.to_owned()
+        } else {
+            self.path(database).to_string_lossy().into_owned()
+        };
+        let store = Store::open(&path).await.expect("a store");
+        Coordinator::local(
+            self.node.clone(),
+            store,
+            None,
+            &[self.trainer],
+            Some(self.from_block),
+        )
+        .await
+        .expect("followed")
+    }
+
+    /// A place for a file that goes with the stage.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The weights that the contract has.
+    pub async fn words(&self) -> Vec<U256> {
+        let call = bindings::words(0, 4);
+        let answer = self
+            .node
+            .call(self.classifier, call, None)
+            .await
+            .expect("words");
+        bindings::read_words(&answer).expect("words")
+    }
+
+    /// A number that the trainer has.
+    pub async fn number(&self, call: Vec<u8>) -> u128 {
+        let answer = self
+            .node
+            .call(self.trainer, call, None)
+            .await
+            .expect("a number");
+        bindings::read_number(&answer).expect("a number").to()
+    }
+
+    /// Something that only anvil does.
+    pub async fn anvil(&self, method: &str, parameters: Value) -> Value {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
+        let answer = self
+            .http
+            .post(self.anvil.url().clone())
+            .json(&body)
+            .send()
+            .await;
+        let answer: Value = answer.expect("an answer").json().await.expect("JSON");
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Replaces the last blocks by empty ones.
+    pub async fn reorganise(&self, depth: u64) {
+        self.anvil("anvil_reorg", json!([depth, []])).await;
+    }
+
+    /// Replaces the last blocks by others with these transactions, each raw and with the place of its block among the new
+    /// ones, counted from 0.
+    pub async fn reorganise_with(&self, depth: u64, transactions: &[(Bytes, u64)]) {
+        self.anvil("anvil_reorg", json!([depth, transactions]))
+            .await;
+    }
+
+    /// Takes the last blocks away, as if they had never been.
+    pub async fn roll_back(&self, depth: u64) {
+        self.anvil("anvil_rollback", json!([depth])).await;
+    }
+
+    /// Whether each transaction makes a block, or all wait for one.
+    pub async fn automine(&self, on: bool) {
+        self.anvil("evm_setAutomine", json!([on])).await;
+    }
+
+    /// Adds empty blocks.
+    pub async fn mine(&self, blocks: u64) {
+        self.anvil("anvil_mine", json!([format!("{blocks:#x}")]))
+            .await;
+    }
+
+    /// Lets time go by, and a block come.
+    pub async fn wait(&self, seconds: u64) {
+        self.anvil("evm_increaseTime", json!([seconds])).await;
+        self.mine(1).await;
+    }
+}
+
+/// The bytes of a batch of one.
+#[must_use]
+pub fn items(label: u16, features: &[u16]) -> Vec<u8> {
+    encode_batch(&[Item {
+        label,
+        sample: &encode_sparse(features),
+    }])
+    .expect("an item")
+}
+
+/// Whether everything that the follower has is what the contract has: weights, counters, the balances of these.
+pub async fn assert_same(stage: &Stage, coordinator: &Coordinator, people: &[&Key]) {
+    use bindings::state;
+    let model = coordinator.model(stage.trainer).expect("followed");
+    let head = stage.node.head().await.expect("a head");
+    let summary = model.summary(head.time);
+    assert_eq!(
+        (summary.block, summary.block_hash),
+        (head.number, head.hash)
+    );
+    assert_eq!(model.words().2, stage.words().await, "weights");
+    assert_eq!(
+        u128::from(summary.contributions),
+        stage.number(state::contribution_count()).await
+    );
+    assert_eq!(
+        u128::from(summary.total_good),
+        stage.number(state::total_good()).await
+    );
+    let money = stage.node.balance(stage.trainer).await.expect("a balance");
+    assert_eq!(U256::from(summary.held), money, "money in the contract");
+    for person in people {
+        let person = person.address();
+        let account = model.account(person);
+        assert_eq!(
+            account.balance,
+            stage.number(state::balance_of(person)).await,
+            "{person}"
+        );
+        assert_eq!(
+            u128::from(account.good),
+            stage.number(state::good(person)).await,
+            "{person}"
+        );
+    }
+}
