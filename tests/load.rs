@@ -319,36 +319,49 @@ async fn reading(stage: &Stage, server: &Server, authors: &[Key]) {
         .collect();
     let sample = alloy_primitives::hex::encode_prefixed(encode_sparse(&[1, 5, 9]));
     let prediction = json!({ "sample": sample }).to_string();
-    let before = server.memory();
-    let client = server.client.clone();
-    let started = Instant::now();
-    let (times, took) = requests(CLIENTS, move |place| {
-        if started.elapsed() >= Duration::from_secs(READING) {
-            return None;
-        }
-        let request = match place % 4 {
-            0 => client.get(&model),
-            1 => client.get(&accounts[place % accounts.len()]),
-            2 => client.get(&ways[place % ways.len()]),
-            _ => client
-                .post(format!("{model}/predict"))
-                .header("content-type", "application/json")
-                .body(prediction.clone()),
-        };
-        Some(async move {
-            let answer = request.send().await.expect("an answer");
-            assert!(answer.status().is_success(), "{:?}", answer.text().await);
-            answer.bytes().await.expect("a body");
+    let (client, targets) = (
+        server.client.clone(),
+        Arc::new((model, accounts, ways, prediction)),
+    );
+    let read = async |seconds| {
+        let (client, targets) = (client.clone(), targets.clone());
+        let started = Instant::now();
+        requests(CLIENTS, move |place| {
+            if started.elapsed() >= Duration::from_secs(seconds) {
+                return None;
+            }
+            let (model, accounts, ways, prediction) = &*targets;
+            let request = match place % 4 {
+                0 => client.get(model),
+                1 => client.get(&accounts[place % accounts.len()]),
+                2 => client.get(&ways[place % ways.len()]),
+                _ => client
+                    .post(format!("{model}/predict"))
+                    .header("content-type", "application/json")
+                    .body(prediction.clone()),
+            };
+            Some(async move {
+                let answer = request.send().await.expect("an answer");
+                assert!(answer.status().is_success(), "{:?}", answer.text().await);
+                answer.bytes().await.expect("a body");
+            })
         })
-    })
-    .await;
+        .await
+    };
+    let (times, took) = read(READING).await;
     describe("reads", &times, took);
-    report("memory_before_reading", format!("{before:.0}"), "MB");
     report(
         "memory_after_reading",
         format!("{:.0}", server.memory()),
         "MB",
     );
+    let (times, _) = read(4 * READING).await;
+    report(
+        "memory_after_four_times_as_much",
+        format!("{:.0}", server.memory()),
+        "MB",
+    );
+    report("requests_until_then", times.len(), "");
 }
 
 /// How long it takes to read all of a model's life from a node.
