@@ -1,5 +1,7 @@
 //! What is served: everything that the HTTP API and the command line ask for.
 
+mod handing_in;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -9,14 +11,9 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256, Bytes};
-use cotrain_bindings as bindings;
-use cotrain_chain::node::{Block, Node, NodeError};
-use cotrain_protocol::{
-    Rejection,
-    sample::parse_batch,
-    trainer::{Delegation, SignedBatch, domain},
-};
-use tokio::sync::{mpsc, oneshot, watch};
+use cotrain_chain::node::{Block, Node};
+use cotrain_protocol::Rejection;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     clock,
@@ -26,81 +23,17 @@ use crate::{
     registry::{self, RegistryError},
     rows::{
         AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, DelegationRow,
-        EventRow, Page, Progress, Submission, TransactionRow,
+        EventRow, Page, Submission, TransactionRow,
     },
-    store::{Inserted, ModelId, Store, StoreError},
+    store::{Store, StoreError},
 };
 
-/// How far above the lowest unused nonce one may be: the contract forgets those that are further below.
-const NONCE_WINDOW: u64 = 64;
+pub(crate) use self::handing_in::RelayTerms;
+pub use self::handing_in::SubmitError;
+use self::handing_in::{STORED_TOGETHER, ToStore, store_together};
 
 /// The largest model that is followed because it is registered, in words of 32 bytes.
 const MOST_REGISTERED_WORDS: usize = 1 << 16;
-
-/// Signed batches that are stored in one go.
-const STORED_TOGETHER: usize = 512;
-
-/// Why a signed batch was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// There is no such model here.
-    #[error("the model {0} is not followed here; ask for the list of models")]
-    UnknownModel(Address),
-    /// The contract would skip it.
-    #[error(transparent)]
-    Rejected(Rejection),
-    /// Its author has another one under way.
-    #[error(
-        "{author} has another signed batch with the nonce {nonce} waiting, {other}; use the account's next nonce"
-    )]
-    Conflict {
-        /// Whose.
-        author: Address,
-        /// Of both.
-        nonce: u64,
-        /// The other one's id.
-        other: B256,
-    },
-    /// So many nonces at once would make the first of them useless.
-    #[error(
-        "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
-    )]
-    NonceTooFar {
-        /// Its nonce.
-        nonce: u64,
-        /// The highest that may be used.
-        most: u64,
-    },
-    /// The relayer wants more.
-    #[error(
-        "the fee is {fee} wei, at least {wanted} wei are wanted: {contributions} times the relayer's fee; sign it anew with more"
-    )]
-    FeeTooLow {
-        /// What it offers.
-        fee: u128,
-        /// What is wanted for all of it.
-        wanted: u128,
-        /// How many contributions it has.
-        contributions: u32,
-    },
-    /// The relayer is not keeping up.
-    #[error("{waiting} signed batches wait already, {most} at most do; try again later")]
-    TooManyWaiting {
-        /// So many.
-        waiting: u64,
-        /// At most.
-        most: u64,
-    },
-    /// This coordinator does not do that.
-    #[error("this coordinator does not {0}")]
-    NotServed(&'static str),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The node failed, which a contract wallet's signature needs.
-    #[error("the node failed")]
-    Node(#[from] NodeError),
-}
 
 /// A claim that an address can make, or may later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,15 +69,6 @@ pub struct Health {
     pub stopped: Vec<(Address, String)>,
 }
 
-/// What a coordinator does for those who sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RelayTerms {
-    pub(crate) relayer: Address,
-    /// For each contribution, in wei.
-    pub(crate) min_fee: u128,
-    pub(crate) max_waiting: u64,
-}
-
 /// What is known of the chain and of the services, for [`Health`].
 #[derive(Debug, Default)]
 pub(crate) struct Vitals {
@@ -156,12 +80,6 @@ pub(crate) struct Vitals {
     pub(crate) now: AtomicU64,
     pub(crate) stopped: RwLock<BTreeMap<Address, String>>,
 }
-
-type ToStore = (
-    ModelId,
-    Submission,
-    oneshot::Sender<Result<Inserted, StoreError>>,
-);
 
 struct Inner {
     node: Node,
@@ -336,123 +254,6 @@ impl Coordinator {
     pub fn model(&self, trainer: Address) -> Option<Arc<HostedModel>> {
         let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
         models.get(&trainer).cloned()
-    }
-
-    /// Checks a signed batch and stores it; it is durable when this returns. The same one again gives what became of
-    /// it.
-    ///
-    /// # Errors
-    /// [`SubmitError`].
-    pub async fn submit(
-        &self,
-        trainer: Address,
-        batch: SignedBatch,
-    ) -> Result<Submission, SubmitError> {
-        let terms = self.0.relay.ok_or(SubmitError::NotServed("relay"))?;
-        let model = self
-            .model(trainer)
-            .ok_or(SubmitError::UnknownModel(trainer))?;
-        let domain = domain(self.chain_id(), trainer);
-        let id = batch.signing_hash(&domain);
-        let contributions = parse_batch(&batch.items)
-            .map_err(SubmitError::Rejected)?
-            .len();
-        let submission = Submission {
-            id,
-            trainer,
-            batch,
-            contributions: u32::try_from(contributions).unwrap_or(u32::MAX),
-            received: clock::now(),
-            progress: Progress::Waiting,
-        };
-        if let Err(error) = check(&model, &submission, terms) {
-            // What was handed in before may be part of the chain by now, and its nonce used.
-            return self.submission(id).await?.ok_or(error);
-        }
-        // Before anything is reserved in the author's name.
-        self.check_signature(&submission, &domain).await?;
-        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
-        let reservation = Reservation::new(&model, &submission)?;
-        match self.insert(model.id, submission.clone()).await? {
-            Inserted::New => {
-                metrics::counter!("cotrain_accepted_total").increment(1);
-                reservation.keep();
-                Ok(submission)
-            }
-            Inserted::Known => {
-                let known = self.submission(id).await?;
-                let known = known.ok_or(StoreError::Malformed {
-                    what: "no signed batch that is known",
-                })?;
-                match known.progress {
-                    Progress::Waiting | Progress::Sent { .. } => reservation.keep(),
-                    // What was wrong with it is not any more.
-                    Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
-                        reservation.keep();
-                        return Ok(submission);
-                    }
-                    Progress::Included { .. } | Progress::Refused { .. } => {}
-                }
-                Ok(known)
-            }
-            Inserted::Conflict => {
-                let store = &self.0.store;
-                let other = store.submission_with_nonce(model.id, author, nonce).await?;
-                Err(SubmitError::Conflict {
-                    author,
-                    nonce,
-                    other: other.unwrap_or_default(),
-                })
-            }
-        }
-    }
-
-    /// By the author's key, or by what the author's code says (ERC-1271).
-    async fn check_signature(
-        &self,
-        submission: &Submission,
-        domain: &alloy_sol_types::Eip712Domain,
-    ) -> Result<(), SubmitError> {
-        let batch = &submission.batch;
-        if batch.signer(domain) == Some(batch.author) {
-            return Ok(());
-        }
-        self.ask_wallet(batch.author, submission.id, &batch.signature)
-            .await
-    }
-
-    async fn ask_wallet(
-        &self,
-        author: Address,
-        hash: B256,
-        signature: &[u8],
-    ) -> Result<(), SubmitError> {
-        let invalid = SubmitError::Rejected(Rejection::InvalidSignature { author });
-        if self.0.node.code(author).await?.is_empty() {
-            return Err(invalid);
-        }
-        let call = bindings::is_valid_signature(hash, signature);
-        match self.0.node.call(author, call, None).await {
-            Ok(answer) if bindings::read_valid_signature(&answer) => Ok(()),
-            Ok(_) | Err(NodeError::Reverted { .. }) => Err(invalid),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Has the writer store it.
-    async fn insert(&self, model: ModelId, submission: Submission) -> Result<Inserted, StoreError> {
-        let (answer, stored) = oneshot::channel();
-        let gone = StoreError::Database(sqlx::Error::PoolClosed);
-        if self
-            .0
-            .writer
-            .send((model, submission, answer))
-            .await
-            .is_err()
-        {
-            return Err(gone);
-        }
-        stored.await.unwrap_or(Err(gone))
     }
 
     /// What became of a signed batch, by its id.
@@ -664,66 +465,6 @@ impl Coordinator {
         self.0.store.transactions(page).await
     }
 
-    /// Lets the keeper claim for an account, until the time that its delegation says.
-    ///
-    /// # Errors
-    /// [`SubmitError`].
-    pub async fn delegate(
-        &self,
-        trainer: Address,
-        delegation: Delegation,
-    ) -> Result<DelegationRow, SubmitError> {
-        let keeper = self
-            .0
-            .keeper
-            .ok_or(SubmitError::NotServed("claim for others"))?;
-        let model = self
-            .model(trainer)
-            .ok_or(SubmitError::UnknownModel(trainer))?;
-        let (account, until, now) = (delegation.reporter, delegation.until, clock::now());
-        if now > until {
-            let deadline = until;
-            return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
-        }
-        let invalid = Rejection::InvalidSignature { author: account };
-        if delegation.keeper != keeper {
-            return Err(SubmitError::Rejected(invalid));
-        }
-        // Delegations cost nothing, and each is looked after: only of those who have something here.
-        let has = model.account(account);
-        let own = ContributionFilter {
-            author: Some(account),
-            ..ContributionFilter::default()
-        };
-        let contributions = self
-            .0
-            .store
-            .contributions(model.id, own, Page::first(1))
-            .await?;
-        if has.good == 0 && has.balance == 0 && contributions.is_empty() {
-            let caller = account;
-            return Err(SubmitError::Rejected(Rejection::NoGoodContribution {
-                caller,
-            }));
-        }
-        let domain = domain(self.chain_id(), trainer);
-        if delegation.signer(&domain) != Some(account) {
-            let hash = delegation.signing_hash(&domain);
-            self.ask_wallet(account, hash, &delegation.signature)
-                .await?;
-        }
-        let row = DelegationRow {
-            account,
-            until,
-            received: now,
-        };
-        self.0
-            .store
-            .delegate(model.id, row, &delegation.signature)
-            .await?;
-        Ok(row)
-    }
-
     /// What an account lets the keeper do.
     ///
     /// # Errors
@@ -771,105 +512,6 @@ impl Coordinator {
     }
 }
 
-/// All that can be checked without waiting; reserves the nonce and the money.
-fn check(
-    model: &HostedModel,
-    submission: &Submission,
-    terms: RelayTerms,
-) -> Result<(), SubmitError> {
-    let batch = &submission.batch;
-    let (author, nonce) = (batch.author, batch.nonce);
-    let waiting = model.pending.len() as u64;
-    if waiting >= terms.max_waiting {
-        return Err(SubmitError::TooManyWaiting {
-            waiting,
-            most: terms.max_waiting,
-        });
-    }
-    let wanted = terms
-        .min_fee
-        .saturating_mul(submission.contributions.into());
-    if batch.fee < wanted {
-        let contributions = submission.contributions;
-        return Err(SubmitError::FeeTooLow {
-            fee: batch.fee,
-            wanted,
-            contributions,
-        });
-    }
-    let now = clock::now();
-    if now > batch.deadline {
-        let deadline = batch.deadline;
-        return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
-    }
-    let state = model.state();
-    let trainer = state.trainer();
-    trainer
-        .classifier()
-        .check_batch(&batch.items)
-        .map_err(SubmitError::Rejected)?;
-    if trainer.nonce_used(author, nonce) {
-        return Err(SubmitError::Rejected(Rejection::NonceUsed {
-            author,
-            nonce,
-        }));
-    }
-    let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
-    if nonce > most_nonce {
-        return Err(SubmitError::NonceTooFar {
-            nonce,
-            most: most_nonce,
-        });
-    }
-    Ok(())
-}
-
-/// An author's nonce and money, as long as a signed batch is being stored: given back where that comes to nothing.
-struct Reservation<'a> {
-    model: &'a HostedModel,
-    author: Address,
-    nonce: u64,
-    keep: bool,
-}
-
-impl<'a> Reservation<'a> {
-    fn new(model: &'a HostedModel, submission: &Submission) -> Result<Self, SubmitError> {
-        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
-        let new = model.pending.reserve(submission);
-        let new = new.map_err(|other| SubmitError::Conflict {
-            author,
-            nonce,
-            other,
-        })?;
-        // What waited before stays, whatever becomes of handing it in again.
-        let reservation = Self {
-            model,
-            author,
-            nonce,
-            keep: !new,
-        };
-        let required = model.pending.of(author).committed;
-        let balance = model.state().trainer().balance(author);
-        if required > balance && new {
-            let too_low = Rejection::BalanceTooLow { required, balance };
-            return Err(SubmitError::Rejected(too_low));
-        }
-        Ok(reservation)
-    }
-
-    fn keep(mut self) {
-        self.keep = true;
-    }
-}
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        if !self.keep {
-            self.model.pending.forget(self.author, self.nonce);
-        }
-    }
-}
-
 /// Why models cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
@@ -902,30 +544,5 @@ fn claim(
         possible: outcome.is_ok(),
         amount: *outcome.as_ref().unwrap_or(&at_best),
         reason: outcome.err().map(|reason| reason.to_string()),
-    }
-}
-
-/// Stores what is handed in, as many as wait in one transaction: each costs a write to the disk, however many are in it.
-async fn store_together(store: Store, mut to_store: mpsc::Receiver<ToStore>) {
-    let mut some = Vec::with_capacity(STORED_TOGETHER);
-    while to_store.recv_many(&mut some, STORED_TOGETHER).await > 0 {
-        let (submissions, answers): (Vec<_>, Vec<_>) = some
-            .drain(..)
-            .map(|(model, submission, answer)| ((model, submission), answer))
-            .unzip();
-        match store.insert_submissions(&submissions).await {
-            Ok(outcomes) => {
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // Whoever asked may have gone; it is stored all the same.
-                    let _ = answer.send(Ok(outcome));
-                }
-            }
-            Err(error) => {
-                tracing::error!(error = %crate::outbox::with_sources(&error), "cannot store what was handed in");
-                for answer in answers {
-                    let _ = answer.send(Err(StoreError::Database(sqlx::Error::PoolClosed)));
-                }
-            }
-        }
     }
 }

@@ -56,9 +56,15 @@ impl Relay {
             tracing::debug!(base = fees.base, "gas is too dear to relay");
             return Ok(());
         }
+        // What failed before goes alone, so that it fails nobody else.
+        let failed = self.store.failed(id, limit).await?;
+        let failed = self.refuse_hopeless(failed, now).await?;
         let waiting = self.store.waiting(id, limit).await?;
         let waiting = self.refuse_hopeless(waiting, now).await?;
-        let mut chosen = choose(&self.model, &waiting, self.options.max_batch, now);
+        let mut chosen = choose(&self.model, &failed, 1, now);
+        if chosen.is_empty() {
+            chosen = choose(&self.model, &waiting, self.options.max_batch, now);
+        }
         while !chosen.is_empty() {
             let problem = match self.prepare(outbox.address(), &chosen).await {
                 Ok(Some(call)) => {

@@ -331,3 +331,117 @@ fn read_attempt(row: &AnyRow) -> Result<Attempt, StoreError> {
         sent: number(row, 4)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::trainer::SignedBatch;
+
+    use super::*;
+    use crate::{
+        rows::{Progress, Submission},
+        store::Cursor,
+    };
+
+    fn submission(nonce: u64) -> Submission {
+        let id = B256::with_last_byte(u8::try_from(nonce).expect("small") + 1);
+        Submission {
+            id,
+            trainer: Address::repeat_byte(1),
+            batch: SignedBatch {
+                author: Address::repeat_byte(2),
+                max_deposit: 5,
+                fee: 0,
+                nonce,
+                deadline: 100,
+                items: vec![1],
+                signature: vec![2],
+            },
+            contributions: 1,
+            received: 0,
+            progress: Progress::Waiting,
+        }
+    }
+
+    /// Sends these in a transaction of their own, which fails.
+    async fn fail(store: &Store, model: ModelId, nonce: u64, ids: &[B256]) {
+        let new = NewTransaction {
+            model,
+            purpose: "relay",
+            sender: Address::repeat_byte(3),
+            nonce,
+            to: Address::repeat_byte(1),
+            data: Bytes::new(),
+            gas_limit: 21_000,
+            created: 0,
+        };
+        let attempt = Attempt {
+            hash: B256::repeat_byte(u8::try_from(nonce).expect("small") + 1),
+            raw: Bytes::new(),
+            max_fee: 2,
+            priority_fee: 1,
+            sent: 0,
+        };
+        let id = store.enqueue(&new, &attempt, ids).await.expect("stored");
+        assert!(
+            store
+                .waiting(model, 10)
+                .await
+                .expect("read")
+                .iter()
+                .all(|one| !ids.contains(&one.id))
+        );
+        store
+            .set_included(id, 7, 21_000, false)
+            .await
+            .expect("stored");
+    }
+
+    #[tokio::test]
+    async fn what_failed_together_goes_alone_and_what_failed_alone_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("db").to_string_lossy())
+            .await
+            .expect("a store");
+        let from = Cursor {
+            block: 0,
+            hash: B256::ZERO,
+        };
+        store
+            .add_model(1, Address::repeat_byte(1), from, 0, &[])
+            .await
+            .expect("stored");
+        let (model, _, _) = store
+            .model(1, Address::repeat_byte(1))
+            .await
+            .expect("read")
+            .expect("a model");
+        let (one, two) = (submission(0), submission(1));
+        let both = [(model, one.clone()), (model, two.clone())];
+        store.insert_submissions(&both).await.expect("stored");
+
+        fail(&store, model, 0, &[one.id, two.id]).await;
+        assert_eq!(store.waiting(model, 10).await.expect("read"), []);
+        assert_eq!(
+            store.failed(model, 10).await.expect("read"),
+            [one.clone(), two.clone()]
+        );
+
+        fail(&store, model, 1, &[one.id]).await;
+        assert_eq!(store.failed(model, 10).await.expect("read"), [two]);
+        let refused = store
+            .submission(one.id)
+            .await
+            .expect("read")
+            .expect("known")
+            .progress;
+        assert!(matches!(refused, Progress::Refused { reason } if reason.contains("failed")));
+
+        // Handed in again, it begins anew.
+        assert!(store.revive(one.id, 9).await.expect("stored"));
+        let waiting = store.waiting(model, 10).await.expect("read");
+        assert_eq!(
+            waiting.iter().map(|one| one.id).collect::<Vec<_>>(),
+            [one.id]
+        );
+    }
+}

@@ -168,20 +168,27 @@ impl Store {
         self.some(model, which, after, limit).await
     }
 
-    /// Those that wait to be sent: the ones first that allow the highest deposit, so that nobody is kept waiting by
+    /// Those that wait to be sent and have never failed: the ones first that allow the highest deposit, so that nobody is kept waiting by
     /// offers that are never taken up.
     pub(crate) async fn waiting(
         &self,
         model: ModelId,
         limit: u32,
     ) -> Result<Vec<Submission>, StoreError> {
-        // What failed before goes alone, so that it fails nobody else.
-        let failed = "s.state = 0 AND s.failures > 0 AND s.seq > $2 ORDER BY s.seq";
-        let mut rows = self.some(model, failed, -1, 1).await?;
-        if rows.is_empty() {
-            let which = "s.state = 0 AND s.seq > $2 ORDER BY s.max_deposit DESC, s.seq";
-            rows = self.some(model, which, -1, limit).await?;
-        }
+        let which =
+            "s.state = 0 AND s.failures = 0 AND s.seq > $2 ORDER BY s.max_deposit DESC, s.seq";
+        let rows = self.some(model, which, -1, limit).await?;
+        Ok(rows.into_iter().map(|(_, submission)| submission).collect())
+    }
+
+    /// Those that wait after a transaction with them failed on the chain.
+    pub(crate) async fn failed(
+        &self,
+        model: ModelId,
+        limit: u32,
+    ) -> Result<Vec<Submission>, StoreError> {
+        let which = "s.state = 0 AND s.failures > 0 AND s.seq > $2 ORDER BY s.seq";
+        let rows = self.some(model, which, -1, limit).await?;
         Ok(rows.into_iter().map(|(_, submission)| submission).collect())
     }
 
