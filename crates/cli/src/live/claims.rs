@@ -14,11 +14,9 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg},
     index::follow,
-    key::KeyArgs,
     model::LiveModel,
-    send::{FeeArgs, Sender, gas_cost},
+    send::{Acting, Sender, gas_cost},
     show,
     status::when,
     wei::Wei,
@@ -71,16 +69,7 @@ struct ClaimArgs {
     #[arg(value_name = "POSITION")]
     positions: Vec<u64>,
     #[command(flatten)]
-    model: ModelArg,
-    #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    key: KeyArgs,
-    #[command(flatten)]
-    fees: FeeArgs,
-    /// Print one JSON object to stdout
-    #[arg(long, help_heading = None::<&str>)]
-    json: bool,
+    acting: Acting,
 }
 
 #[derive(Serialize)]
@@ -121,9 +110,9 @@ pub(crate) fn report(arguments: &Report) -> Result<(), Failure> {
 
 fn run(arguments: &ClaimArgs, kind: ClaimKind) -> Result<(), Failure> {
     block_on(async {
-        let session = arguments.connection.open().await?;
-        let key = arguments.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let session = arguments.acting.connection.open().await?;
+        let key = arguments.acting.key.key(session.node.chain_id())?;
+        let model = LiveModel::find(&session, &arguments.acting.model).await?;
         let index = follow(&session, &model).await?;
         let account = key.address();
         let mut claimable = index.claimable(model.trainer, account, MOST).await?;
@@ -133,7 +122,7 @@ fn run(arguments: &ClaimArgs, kind: ClaimKind) -> Result<(), Failure> {
             sender: Sender {
                 node: &session.node,
                 key: &key,
-                max_fee: arguments.fees.max_fee,
+                max_fee: arguments.acting.fees.max_fee,
             },
             index: &index,
             model: &model,
@@ -161,7 +150,9 @@ fn run(arguments: &ClaimArgs, kind: ClaimKind) -> Result<(), Failure> {
         let mut done = claims.done;
         done.amount = amount.to_string();
         done.gas_cost = gas.to_string();
-        show(arguments.json, &done, || text(&done, kind, amount, gas))
+        show(arguments.acting.json, &done, || {
+            text(&done, kind, amount, gas)
+        })
     })
 }
 

@@ -14,14 +14,13 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg, Session},
+    connection::Session,
     data::Columns,
     evaluate::labelled,
     input::Input,
-    key::KeyArgs,
     model::LiveModel,
     relay,
-    send::{FeeArgs, Sender, gas_cost},
+    send::{Acting, Sender, gas_cost},
     show,
     wei::Wei,
 };
@@ -67,16 +66,7 @@ pub(crate) struct Contribute {
     #[command(flatten)]
     relay: relay::RelayArgs,
     #[command(flatten)]
-    model: ModelArg,
-    #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    key: KeyArgs,
-    #[command(flatten)]
-    fees: FeeArgs,
-    /// Print one JSON object to stdout
-    #[arg(long, help_heading = None::<&str>)]
-    json: bool,
+    acting: Acting,
 }
 
 #[derive(Serialize)]
@@ -103,9 +93,9 @@ struct Sent {
 /// Contributes.
 pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     block_on(async {
-        let session = arguments.connection.open().await?;
-        let key = arguments.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let session = arguments.acting.connection.open().await?;
+        let key = arguments.acting.key.key(session.node.chain_id())?;
+        let model = LiveModel::find(&session, &arguments.acting.model).await?;
         let samples = samples(arguments, &model)?;
         let items: Vec<Item<'_>> = samples
             .iter()
@@ -123,10 +113,10 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
                 most,
                 arguments: &arguments.relay,
             };
-            return signing.contribute(url, &items, arguments.json).await;
+            return signing.contribute(url, &items, arguments.acting.json).await;
         }
         let contributed = send_all(&session, &key, &model, arguments, &items).await?;
-        show(arguments.json, &contributed, || text(&contributed))
+        show(arguments.acting.json, &contributed, || text(&contributed))
     })
 }
 
@@ -174,7 +164,7 @@ async fn send_all(
     let sender = Sender {
         node: &session.node,
         key,
-        max_fee: arguments.fees.max_fee,
+        max_fee: arguments.acting.fees.max_fee,
     };
     let mut contributed = Contributed {
         model: model.trainer,

@@ -8,10 +8,8 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg},
-    key::KeyArgs,
     model::{LiveModel, number},
-    send::{FeeArgs, Sender, gas_cost},
+    send::{Acting, Sender, gas_cost},
     show,
     wei::Wei,
 };
@@ -36,7 +34,7 @@ pub(crate) struct Deposit {
     #[arg(long = "for", value_name = "ADDR")]
     account: Option<Address>,
     #[command(flatten)]
-    common: Common,
+    common: Acting,
 }
 
 const WITHDRAW_EXAMPLES: &str = "\
@@ -54,22 +52,7 @@ pub(crate) struct Withdraw {
     #[arg(long, value_name = "ADDR")]
     to: Option<Address>,
     #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Debug, Args)]
-struct Common {
-    #[command(flatten)]
-    model: ModelArg,
-    #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    key: KeyArgs,
-    #[command(flatten)]
-    fees: FeeArgs,
-    /// Print one JSON object to stdout
-    #[arg(long, help_heading = None::<&str>)]
-    json: bool,
+    common: Acting,
 }
 
 #[derive(Serialize)]
@@ -112,7 +95,7 @@ pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), Failure> {
 /// Account, amount, wei sent along and the call, of a sender's address and balance.
 type Call<'a> = &'a dyn Fn(Address, u128) -> Result<(Address, u128, u128, Vec<u8>), Failure>;
 
-fn move_money(common: &Common, done: &str, call: Call<'_>) -> Result<(), Failure> {
+fn move_money(common: &Acting, done: &str, call: Call<'_>) -> Result<(), Failure> {
     block_on(async {
         let session = common.connection.open().await?;
         let node = &session.node;

@@ -12,7 +12,11 @@ use cotrain_chain::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::wei::Wei;
+use super::{
+    connection::{Connection, ModelArg},
+    key::KeyArgs,
+    wei::Wei,
+};
 use crate::failure::Failure;
 
 /// How long a transaction may wait before it is sent again with higher fees.
@@ -21,6 +25,22 @@ const BUMP_AFTER: Duration = Duration::from_mins(1);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How long a receipt may be missing of a transaction whose nonce is used.
 const LAG: Duration = Duration::from_secs(5);
+
+/// Who acts on which model, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Acting {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) fees: FeeArgs,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    pub(crate) json: bool,
+}
 
 /// What a transaction may cost.
 #[derive(Debug, Clone, Default, Args)]
