@@ -1,12 +1,12 @@
 //! The client of a node against one that fails: it tries again what may pass, and tells what does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_chain::{
     anvil::{Anvil, AnvilConfig},
     keys::{Key, Signed, Unsigned},
-    node::{Node, NodeError, NodeOptions},
+    node::{Node, NodeError, NodeOptions, NodeReceipt},
 };
 use cotrain_test_support::{Fault, FaultyProxy, Stage};
 use tokio::task::JoinSet;
@@ -41,6 +41,18 @@ fn transfer(node: &Node, nonce: u64) -> Signed {
         max_fee: 10_000_000_000,
         priority_fee: 1_000_000_000,
     })
+}
+
+/// The receipt of a transaction that the node has accepted: anvil answers before it has mined the block.
+async fn included(node: &Node, signed: &Signed) -> NodeReceipt {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(receipt) = node.receipt(signed.hash).await.expect("an answer") {
+            return receipt;
+        }
+        assert!(Instant::now() < deadline, "{} is not included", signed.hash);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Every fault that may pass, and whether it is told as what it is.
@@ -127,8 +139,7 @@ async fn a_transaction_whose_answer_is_lost_is_sent_once() {
         let signed = transfer(&node, nonce as u64);
         proxy.set_for(1, fault.clone());
         assert_eq!(node.broadcast(&signed.raw).await, Ok(()), "{fault:?}");
-        let receipt = node.receipt(signed.hash).await.expect("an answer");
-        assert!(receipt.expect("included").success);
+        assert!(included(&node, &signed).await.success);
     }
     let held = node.balance(Address::repeat_byte(7)).await;
     assert_eq!(held, Ok(U256::from(2)));
@@ -148,12 +159,7 @@ async fn a_node_that_fails_by_chance_is_used_all_the_same() {
     for nonce in 0..4 {
         let signed = transfer(&node, nonce);
         assert_eq!(node.broadcast(&signed.raw).await, Ok(()));
-        assert!(
-            node.receipt(signed.hash)
-                .await
-                .expect("an answer")
-                .is_some()
-        );
+        assert!(included(&node, &signed).await.success);
     }
     let straight = Node::connect(anvil.url(), options).await.expect("a node");
     assert_eq!(straight.head().await, node.head().await);
