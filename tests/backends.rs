@@ -253,14 +253,14 @@ evaluate_every = "1h"
 
 [[agents]]
 name = "Good"
-good = true
+kind = "honest"
 start_balance = 100
 deposit = { mean = 50, sd = 10 }
 wait = { mean = "600s", sd = "1s" }
 
 [[agents]]
 name = "Bad"
-good = false
+kind = "flipper"
 start_balance = 100
 deposit = { mean = 100, sd = 3 }
 wait = { mean = "1h", sd = "1s" }

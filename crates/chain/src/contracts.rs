@@ -55,7 +55,7 @@ pub struct DeploymentCost {
 /// # Errors
 /// Where the chain refuses a transaction. A model that was not closed takes no contributions, so
 /// nothing half-made can be mistaken for finished.
-pub fn deploy<C: Chain>(
+pub fn deploy<C: Chain + ?Sized>(
     chain: &mut C,
     config: &ModelConfig,
     classifier: &Classifier,
@@ -111,7 +111,7 @@ impl Deployment {
     ///
     /// # Errors
     /// Where the chain refuses the call or there is no such contract.
-    pub fn words<C: Chain>(&self, chain: &mut C) -> Result<Vec<U256>, ChainError> {
+    pub fn words<C: Chain + ?Sized>(&self, chain: &mut C) -> Result<Vec<U256>, ChainError> {
         let mut words = Vec::with_capacity(self.words);
         while words.len() < self.words {
             let count = WORDS_PER_CALL.min(self.words - words.len());
@@ -130,7 +130,7 @@ impl Deployment {
     }
 }
 
-fn create<C: Chain>(
+fn create<C: Chain + ?Sized>(
     chain: &mut C,
     from: Address,
     code: Bytes,
@@ -144,7 +144,7 @@ fn create<C: Chain>(
     })
 }
 
-fn send<C: Chain>(
+fn send<C: Chain + ?Sized>(
     chain: &mut C,
     transaction: Transaction,
     cost: &mut DeploymentCost,

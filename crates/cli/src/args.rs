@@ -174,9 +174,13 @@ fn relay(text: &str) -> Result<NonZeroUsize, String> {
 
 /// List the scenarios that come with cotrain
 ///
-/// Name, what it shows and the data it needs, one scenario after the other.
+/// Name, what it shows and the data it needs, one scenario after the other. With --agents the kinds of agents
+/// that a scenario can name: what each wants, knows and can spend.
 #[derive(Debug, Args)]
 pub(crate) struct Scenarios {
+    /// List the kinds of agents instead
+    #[arg(long)]
+    pub(crate) agents: bool,
     /// Print one JSON array to stdout
     #[arg(long)]
     pub(crate) json: bool,

@@ -50,7 +50,10 @@ pub(crate) fn run() -> Run {
             deployment: 5_000_000,
             contributions: 118_800_000,
             claims: 136_200_000,
+            others: 0,
+            upkeep: 0,
         },
+        facts: vec![],
         relay: None,
         data: DataSizes {
             initial: 664,
@@ -89,6 +92,7 @@ pub(crate) fn relayed() -> Run {
 fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
+        kind: if good { "honest" } else { "flipper" },
         good,
         start_balance: 10_000 * UNIT,
         end_balance: end_units * UNIT,
@@ -96,6 +100,10 @@ fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
         refunds: if good { 980 } else { 20 },
         reports: if good { 150 } else { 0 },
         late_claims: if good { 20 } else { 0 },
+        outbid: 0,
+        predictions: 0,
+        paid: 0,
+        collected: 0,
         gas: if good { 240_000_000 } else { 15_000_000 },
     }
 }

@@ -80,6 +80,9 @@ fn heading(run: &Run, style: Style) -> Vec<String> {
 pub(crate) fn early_end(run: &Run) -> Option<String> {
     let why = match run.end {
         End::Settled => return None,
+        End::Stuck if unclaimed(run) == 0 => {
+            return Some("Stopped as nobody was willing to contribute any more.".to_owned());
+        }
         End::Stuck => "Stopped as nobody could pay the gas of a claim",
         End::Limit => "Stopped at the limit of the scenario (run.limit)",
     };
@@ -131,7 +134,7 @@ fn agents(agents: &[AgentOutcome]) -> Vec<String> {
     rows.extend(agents.iter().map(|agent| {
         [
             agent.name.clone(),
-            character(agent).to_owned(),
+            agent.kind.to_owned(),
             format!("{:.1} %", agent.balance_percent()),
             count(agent.contributions),
             count(agent.refunds),
@@ -181,6 +184,8 @@ fn totals(run: &Run) -> Vec<String> {
         ),
         ("digest", run.digest.clone()),
     ];
+    rows.extend(aside(run).into_iter().map(|line| ("besides", line)));
+    rows.extend(run.facts.iter().map(|fact| ("mechanism", format!("{}: {}", fact.name, fact.value))));
     if let Some(relay) = run.relay {
         let lines = relaying(run, relay).into_iter().enumerate();
         rows.extend(lines.map(|(place, line)| (if place == 0 { "relaying" } else { "" }, line)));
@@ -189,6 +194,27 @@ fn totals(run: &Run) -> Vec<String> {
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
         .collect()
+}
+
+/// What agents did besides contributing and claiming, a line each; nothing where they did not.
+pub(crate) fn aside(run: &Run) -> Vec<String> {
+    let agents = run.agents.iter().flat_map(|agent| {
+        let units = |wei: u128| format!("{}.{:02}", wei / run.unit, wei % run.unit * 100 / run.unit);
+        let paid = (agent.predictions > 0).then(|| {
+            format!(
+                "{} paid {} units for {} predictions",
+                agent.name,
+                units(agent.paid),
+                count(agent.predictions)
+            )
+        });
+        let collected = (agent.collected > 0)
+            .then(|| format!("{} collected {} units", agent.name, units(agent.collected)));
+        let outbid = (agent.outbid > 0)
+            .then(|| format!("{} was outbid {} times", agent.name, count(agent.outbid)));
+        [paid, collected, outbid].into_iter().flatten()
+    });
+    agents.collect()
 }
 
 /// What relaying did and saved, line by line.
@@ -297,8 +323,8 @@ fn balances(run: &Run) -> Vec<Line> {
     run.agents.iter().enumerate().map(line).collect()
 }
 
-/// `good` or `bad`.
-pub(crate) fn character(agent: &AgentOutcome) -> &'static str {
+/// `good` for the honest, `bad` for the hostile.
+pub(crate) fn side(agent: &AgentOutcome) -> &'static str {
     if agent.good { "good" } else { "bad" }
 }
 

@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, Value, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    people::{character, clamped, count, early_end, relaying, share},
+    people::{aside, clamped, count, early_end, relaying, share, side},
     summary::{claims, gas_per_contribution},
 };
 
@@ -65,6 +65,8 @@ struct Page<'a> {
     /// Whether the table leaves rows out.
     thinned: bool,
     relaying: Option<Vec<String>>,
+    /// What else agents did and the mechanism says.
+    besides: Vec<String>,
     chart: Chart<'a>,
 }
 
@@ -94,6 +96,7 @@ impl<'a> Page<'a> {
                 .collect(),
             thinned: run.series.len() > ROWS,
             relaying: run.relay.map(|relay| relaying(run, relay)),
+            besides: besides(run),
             chart: Chart::of(run),
         }
     }
@@ -164,6 +167,13 @@ fn figures(run: &Run) -> Vec<Figure> {
     figures
 }
 
+/// What else agents did and the mechanism says, a line each.
+fn besides(run: &Run) -> Vec<String> {
+    let facts = run.facts.iter();
+    let facts = facts.map(|fact| format!("{}: {}", fact.name, fact.value));
+    aside(run).into_iter().chain(facts).collect()
+}
+
 #[derive(Serialize)]
 struct Data {
     initial: String,
@@ -211,7 +221,8 @@ impl Accuracies {
 #[derive(Serialize)]
 struct Agent<'a> {
     name: &'a str,
-    character: &'static str,
+    kind: &'static str,
+    side: &'static str,
     balance: String,
     contributions: String,
     refunds: String,
@@ -224,7 +235,8 @@ impl<'a> Agent<'a> {
     fn of(agent: &'a AgentOutcome) -> Self {
         Self {
             name: &agent.name,
-            character: character(agent),
+            kind: agent.kind,
+            side: side(agent),
             balance: format!("{:.1} %", agent.balance_percent()),
             contributions: count(agent.contributions),
             refunds: count(agent.refunds),

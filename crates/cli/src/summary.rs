@@ -199,6 +199,8 @@ struct Details<'a> {
     reports_alone: u64,
     late_claims: u64,
     gas: GasDetails,
+    /// What the mechanism says beyond what all have.
+    facts: Vec<FactDetails<'a>>,
     agents: Vec<AgentDetails<'a>>,
     unit_wei: String,
     seconds: u64,
@@ -227,11 +229,21 @@ struct GasDetails {
     deployment: u64,
     contributions: u64,
     claims: u64,
+    others: u64,
+    upkeep: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FactDetails<'a> {
+    name: &'a str,
+    /// A number, as text like all that may be large.
+    value: &'a str,
 }
 
 #[derive(Debug, Serialize)]
 struct AgentDetails<'a> {
     name: &'a str,
+    kind: &'a str,
     good: bool,
     start_wei: String,
     end_wei: String,
@@ -239,6 +251,10 @@ struct AgentDetails<'a> {
     refunds: u64,
     reports_alone: u64,
     late_claims: u64,
+    outbid: u64,
+    predictions: u64,
+    paid_wei: String,
+    collected_wei: String,
     gas: u64,
 }
 
@@ -275,7 +291,17 @@ impl<'a> Details<'a> {
                 deployment: run.gas.deployment,
                 contributions: run.gas.contributions,
                 claims: run.gas.claims,
+                others: run.gas.others,
+                upkeep: run.gas.upkeep,
             },
+            facts: run
+                .facts
+                .iter()
+                .map(|fact| FactDetails {
+                    name: fact.name,
+                    value: &fact.value,
+                })
+                .collect(),
             agents: run.agents.iter().map(AgentDetails::of).collect(),
             unit_wei: run.unit.to_string(),
             seconds: run.seconds,
@@ -287,6 +313,7 @@ impl<'a> AgentDetails<'a> {
     fn of(agent: &'a AgentOutcome) -> Self {
         Self {
             name: &agent.name,
+            kind: agent.kind,
             good: agent.good,
             start_wei: agent.start_balance.to_string(),
             end_wei: agent.end_balance.to_string(),
@@ -294,6 +321,10 @@ impl<'a> AgentDetails<'a> {
             refunds: agent.refunds,
             reports_alone: agent.reports,
             late_claims: agent.late_claims,
+            outbid: agent.outbid,
+            predictions: agent.predictions,
+            paid_wei: agent.paid.to_string(),
+            collected_wei: agent.collected.to_string(),
             gas: agent.gas,
         }
     }

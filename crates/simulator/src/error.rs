@@ -53,6 +53,12 @@ pub enum SimulateError {
         /// Its length.
         bytes: usize,
     },
+    /// Signed contributions cannot be relayed under this mechanism.
+    #[error("under `{mechanism}` there is no relaying: leave out `--relay`")]
+    NoRelaying {
+        /// The mechanism.
+        mechanism: &'static str,
+    },
     /// The chain refused what the rules allow.
     #[error("the chain refused what the rules allow")]
     Chain(#[from] ChainError),

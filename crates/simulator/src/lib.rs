@@ -4,15 +4,25 @@
 //! [`simulate`] runs it and leaves a [`run::Run`]. Every contribution, refund, report and late claim
 //! is made by a transaction that runs the deployed bytecode, alone or with others.
 
-mod agent;
+pub mod agent;
+pub mod agents;
+pub mod chance;
 mod digest;
-mod economy;
 mod engine;
 mod error;
+pub mod mechanism;
 mod prepared;
 pub mod run;
 pub mod scenario;
+mod simulation;
 pub mod tables;
+pub mod turn;
 
-pub use engine::{Options, Progress, beginning, simulate, simulate_on};
+pub use engine::{Options, Progress, beginning};
 pub use error::SimulateError;
+pub use simulation::{Simulation, simulate, simulate_on};
+
+/// The code of the page, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/extending.md")]
+struct Extending;

@@ -33,6 +33,8 @@ pub struct Run {
     pub counts: Counts,
     /// Gas used.
     pub gas: Gas,
+    /// What the mechanism says beyond that.
+    pub facts: Vec<Fact>,
     /// What relaying did; none where every contribution and claim was a transaction of its own.
     pub relay: Option<Relay>,
     /// Sizes of the data.
@@ -48,6 +50,15 @@ pub struct Run {
     pub digest: String,
     /// Wall time from reading the data to the last event.
     pub wall: Duration,
+}
+
+/// Something that a mechanism says about how it ended, beyond what all have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is, in words, with its unit, such as `bounty that was not paid, units`.
+    pub name: &'static str,
+    /// Its value, as a number.
+    pub value: String,
 }
 
 /// Why a run ended.
@@ -66,7 +77,9 @@ pub enum End {
 pub struct AgentOutcome {
     /// The name the scenario gives it.
     pub name: String,
-    /// Whether it tells the truth (a bad agent flips every label).
+    /// What kind of agent it is, such as `copycat`.
+    pub kind: &'static str,
+    /// Whether it is honest: its success is the mechanism's.
     pub good: bool,
     /// Wei it started with.
     pub start_balance: u128,
@@ -80,6 +93,14 @@ pub struct AgentOutcome {
     pub reports: u64,
     /// Deposits it took by late claims.
     pub late_claims: u64,
+    /// Contributions that it did not send since another one, which came before, made them too dear.
+    pub outbid: u64,
+    /// Predictions that it paid for.
+    pub predictions: u64,
+    /// Wei that it paid for them.
+    pub paid: u128,
+    /// Wei that it collected apart from claims on contributions.
+    pub collected: u128,
     /// Gas of all its transactions; with relaying, of its part of the relayer's too.
     pub gas: u64,
 }
@@ -209,6 +230,10 @@ pub struct Gas {
     pub contributions: u64,
     /// Of all refunds, reports and late claims.
     pub claims: u64,
+    /// Of all other transactions of agents: prepaying, asking, collecting, moving money.
+    pub others: u64,
+    /// Of what the mechanism needs that is nobody's turn.
+    pub upkeep: u64,
 }
 
 /// What relaying did, and what it saved. Gas "alone" is what the same contributions and claims would

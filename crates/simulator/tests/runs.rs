@@ -39,7 +39,7 @@ fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
 
         [[agents]]
         name = "Good"
-        good = true
+        kind = "honest"
         start_balance = 1000
         {good_deposit}
         wait = {{ mean = "10m", sd = "1s" }}
@@ -47,7 +47,7 @@ fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
 
         [[agents]]
         name = "Bad"
-        good = false
+        kind = "flipper"
         start_balance = 1000
         {bad_deposit}
         wait = {{ mean = "1h", sd = "1s" }}
@@ -347,9 +347,9 @@ fn ones_own_table_goes_through_an_economy() {
         let agents: String = ["A", "B", "C"]
             .map(|name| {
                 format!(
-                    "[[agents]]\nname = \"{name}\"\ngood = {}\nstart_balance = 100\n\
+                    "[[agents]]\nname = \"{name}\"\nkind = \"{}\"\nstart_balance = 100\n\
                      deposit = {{ mean = 20, sd = 2 }}\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n",
-                    name != "C"
+                    if name == "C" { "flipper" } else { "honest" }
                 )
             })
             .concat();
@@ -380,7 +380,7 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
     let text = format!(
         "[data]\nsource = \"libsvm\"\ntrain = \"wide\"\ninitial_share = 0.2\n[model]\nkind = \"{model}\"\n\
          [incentive]\n{POINTS}\nrefund_wait = \"1h\"\nany_address_claim_wait = \"1 day\"\n\
-         [[agents]]\nname = \"A\"\ngood = false\nstart_balance = 1\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n"
+         [[agents]]\nname = \"A\"\nkind = \"flipper\"\nstart_balance = 1\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n"
     );
     let folder = Some(folder.path().to_owned());
     let scenario = Scenario::parse("wide", "wide.toml", &text, folder).expect("a scenario");

@@ -20,7 +20,7 @@ any_address_claim_wait = "9 days"
 
 [[agents]]
 name = "Good"
-good = true
+kind = "honest"
 start_balance = 100
 deposit = { mean = 50, sd = 10 }
 wait = { mean = "10m", sd = "1s" }
