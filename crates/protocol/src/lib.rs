@@ -40,6 +40,7 @@
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
 
 pub mod classifier;
+pub mod market;
 pub mod record;
 mod rejection;
 pub mod sample;
