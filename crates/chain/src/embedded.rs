@@ -12,7 +12,8 @@ use revm::{
 };
 
 use crate::{
-    Chain, ChainError, FEES, HASHES, Receipt, TRANSACTION_GAS_LIMIT, Transaction, digest::StateDigest,
+    Chain, ChainError, FEES, HASHES, Receipt, TRANSACTION_GAS_LIMIT, Transaction,
+    digest::StateDigest,
 };
 
 type Evm = MainnetEvm<MainnetContext<EmptyDB>>;

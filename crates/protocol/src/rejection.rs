@@ -228,4 +228,10 @@ pub enum Rejection {
     /// Nothing to be paid out.
     #[error("there is nothing to collect for {caller}, or not any more")]
     NothingToCollect { caller: Address },
+    /// Predictions of nothing.
+    #[error("there is nothing to predict; send at least one sample")]
+    NoSamples,
+    /// Less was sent than predictions cost.
+    #[error("{sent} wei were sent; these predictions cost {required}")]
+    PaymentTooLow { required: u128, sent: u128 },
 }
