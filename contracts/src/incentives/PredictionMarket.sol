@@ -6,7 +6,6 @@ import {Batches} from "../libraries/Batches.sol";
 import {BoundedCalls} from "../libraries/BoundedCalls.sol";
 import {CloneArguments} from "../libraries/CloneArguments.sol";
 import {Payments} from "../libraries/Payments.sol";
-import {Records} from "../libraries/Records.sol";
 import {MarketScoring} from "./market/MarketScoring.sol";
 import {MarketSettling} from "./market/MarketSettling.sol";
 import {MarketTestSet} from "./market/MarketTestSet.sol";
@@ -37,20 +36,17 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
 
     /// @inheritdoc IPredictionMarket
     function contribute(bytes calldata items) external payable nonReentrant returns (uint256 batch) {
-        Book memory book = _book;
-        _requirePhase(book, Phase.Open);
+        _requirePhase(Phase.Open);
         if (items.length > LONGEST_BATCH) revert TooLong(items.length, LONGEST_BATCH);
         uint256 n = Batches.count(items);
-        batch = book.contributions;
+        batch = _book.contributions;
         if (batch + n > mostContributions()) revert TooManyContributions(batch + n, mostContributions());
         uint256 deposit = stake();
         uint256 required = n * deposit;
         if (msg.value < required) revert DepositTooLow(required, msg.value);
 
-        bytes32[] memory leaves = new bytes32[](n);
-        Records.fill(leaves, 0, items, n, msg.sender, deposit, block.timestamp, batch);
-        root[batch] = Records.root(leaves, n);
-        _enter(book, n, required);
+        root[batch] = _rootOf(items, n, msg.sender, block.timestamp, batch);
+        _enter(batch + n, n, required);
         BoundedCalls.check(classifier(), items);
         emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
         // What was sent is at least what is required.
@@ -74,7 +70,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
     /// @inheritdoc IPredictionMarket
     function collectRemainder() external nonReentrant {
         _requireOwner();
-        _requirePhase(_book, Phase.Settled);
+        _requirePhase(Phase.Settled);
         uint256 amount = remainder();
         if (amount == 0) revert NothingToCollect(msg.sender);
         _book.remainderCollected = true;
@@ -83,21 +79,18 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
     }
 
     /// @dev Adds `n` contributions of the caller's, who becomes a participant with the first one.
-    function _enter(Book memory book, uint256 n, uint256 stakes) private {
+    /// @param count How many there are then.
+    function _enter(uint256 count, uint256 n, uint256 stakes) private {
         Participant memory one = _accounts[msg.sender];
         // A participant has contributions, and only contributions make one.
         // slither-disable-next-line incorrect-equality
-        if (one.contributions == 0) {
-            participants[book.participants] = msg.sender;
-            ++book.participants;
-        }
+        if (one.contributions == 0) participants[_book.participants++] = msg.sender;
         // At most the most contributions, of 32 bits; and see `Participant`.
         one.contributions += uint32(n);
         one.balance += uint128(stakes);
         _accounts[msg.sender] = one;
-        book.contributions += uint32(n);
-        if (book.contributions == mostContributions()) book.closingTime = uint40(block.timestamp);
-        _book = book;
+        _book.contributions = uint32(count);
+        if (count == mostContributions()) _book.closingTime = uint40(block.timestamp);
     }
 
     /// @dev Reverts unless `1 <= value <= maximum`.

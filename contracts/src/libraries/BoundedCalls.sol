@@ -16,12 +16,12 @@ library BoundedCalls {
 
     /// @dev Reverts with what the classifier says of a batch, where it says something. With all gas that is left.
     function check(address classifier, bytes calldata items) internal view {
-        _ask(classifier, abi.encodeCall(IClassifier.check, (items)), gasleft());
+        _ask(classifier, _request(IClassifier.check.selector, items), gasleft());
     }
 
     /// @dev The same with a fixed amount of gas.
     function checkWithin(address classifier, bytes calldata items, uint256 allowance) internal view {
-        bytes memory request = abi.encodeCall(IClassifier.check, (items));
+        bytes memory request = _request(IClassifier.check.selector, items);
         _requireGas(allowance);
         _ask(classifier, request, allowance);
     }
@@ -46,7 +46,7 @@ library BoundedCalls {
         internal
         returns (bool success)
     {
-        bytes memory request = abi.encodeCall(IClassifier.learn, (items));
+        bytes memory request = _request(IClassifier.learn.selector, items);
         _requireGas(allowance);
         assembly ("memory-safe") {
             success := call(allowance, classifier, 0, add(request, 0x20), mload(request), 0, 0)
@@ -83,6 +83,11 @@ library BoundedCalls {
             returndatacopy(reason, 0, size)
             revert(reason, size)
         }
+    }
+
+    /// @dev The call of a function that takes a batch.
+    function _request(bytes4 selector, bytes calldata items) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(selector, items);
     }
 
     /// @dev The call of `evaluate` for a batch, written by hand to copy each sample once.

@@ -2,16 +2,14 @@
 pragma solidity ^0.8.30;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
-import {LibClone} from "solady/utils/LibClone.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
-import {IClassifier} from "../../interfaces/IClassifier.sol";
 import {IPackedModel} from "../../interfaces/IPackedModel.sol";
 import {IPredictionMarket, Phase, Stage} from "../../interfaces/IPredictionMarket.sol";
 import {Batches} from "../../libraries/Batches.sol";
 import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
 import {Memory} from "../../libraries/Memory.sol";
-import {Records} from "../../libraries/Records.sol";
+import {ModelCopies} from "../../libraries/ModelCopies.sol";
 import {MarketState} from "./MarketState.sol";
 
 /// @title MarketScoring
@@ -55,44 +53,41 @@ abstract contract MarketScoring is MarketState {
 
     /// @inheritdoc IPredictionMarket
     function restart(uint256 words) external nonReentrant {
-        _requirePhase(_book, Phase.Scoring);
-        Pass memory pass = _pass;
-        if (pass.stage != Stage.Copying) revert WrongStage(pass.stage, Stage.Copying);
+        _requirePhase(Phase.Scoring);
+        _requireStage(Stage.Copying);
         if (words == 0) revert NoProgress();
-        Copy memory copy = _copy;
+        address original = classifier();
+        uint256 copied = _copy.copied;
         // Only what is copied is counted, and at least a word at once, unless the model has none.
         // slither-disable-next-line incorrect-equality
-        if (copy.copied == 0) {
-            ++pass.number;
-            copy.model = _clone();
-            emit Restarted(pass.number, copy.model);
+        if (copied == 0) {
+            _copy.model = ModelCopies.create(original);
+            emit Restarted(++_pass.number, _copy.model);
         }
-        IPackedModel source = IPackedModel(classifier());
-        uint256 size = IClassifier(classifier()).describe().words;
-        uint256 count = FixedPointMathLib.min(words, size - copy.copied);
-        if (count != 0) IPackedModel(copy.model).write(copy.copied, source.words(copy.copied, count));
+        address copy = _copy.model;
+        (, uint256 size) = ModelCopies.describe(original);
+        uint256 count = FixedPointMathLib.min(words, size - copied);
+        if (count != 0) ModelCopies.copy(original, copy, copied, count);
+        copied += count;
         // As many as have been paid for with gas.
-        copy.copied += uint96(count);
-        if (copy.copied == size) {
-            IPackedModel(copy.model).close(address(this));
-            pass.stage = Stage.Teaching;
-            pass.correct = _book.initialCorrect;
+        _copy.copied = uint96(copied);
+        if (copied == size) {
+            _pass.stage = Stage.Teaching;
+            _pass.correct = _book.initialCorrect;
+            IPackedModel(copy).close(address(this));
         }
-        _pass = pass;
-        _copy = copy;
-        emit Copied(pass.number, copy.copied, size);
+        emit Copied(_pass.number, copied, size);
     }
 
     /// @inheritdoc IPredictionMarket
     function score(bytes calldata records, uint256 parts) external nonReentrant {
-        Book memory book = _book;
-        _requirePhase(book, Phase.Scoring);
+        _requirePhase(Phase.Scoring);
+        _requireStage(Stage.Teaching);
         Step memory step;
         step.pass = _pass;
-        if (step.pass.stage != Stage.Teaching) revert WrongStage(step.pass.stage, Stage.Teaching);
         step.author = _run.author;
         step.model = _copy.model;
-        step.count = book.contributions;
+        step.count = _book.contributions;
         step.parts = parts;
 
         _advance(step, records);
@@ -141,12 +136,12 @@ abstract contract MarketScoring is MarketState {
     /// scored.
     function _evaluate(Step memory step) private returns (bool finished) {
         Pass memory pass = step.pass;
-        TestSet memory testSet = _testSet;
         // All but the drawn one, of at least 2.
-        uint256 all = uint256(testSet.parts) - 1;
+        uint256 all = uint256(_testSet.parts) - 1;
+        uint256 drawn = _testSet.drawnPart;
         uint256 free = Memory.free();
         for (; pass.evaluated < all && step.parts != 0; ++pass.evaluated) {
-            uint256 index = pass.evaluated < testSet.drawnPart ? pass.evaluated : pass.evaluated + 1;
+            uint256 index = pass.evaluated < drawn ? pass.evaluated : pass.evaluated + 1;
             (uint256 right,) =
                 BoundedCalls.evaluateWithin(step.model, SSTORE2.read(_pointers[index]), EVALUATION_GAS);
             Memory.giveBack(free);
@@ -176,22 +171,6 @@ abstract contract MarketScoring is MarketState {
         _run.pot = _testSet.bounty - step.pass.spent;
     }
 
-    /// @dev A clone of what the classifier is a clone of, with its parameters, that this contract may write.
-    function _clone() private returns (address) {
-        address original = classifier();
-        bytes memory arguments = LibClone.argsOnClone(original);
-        // The first word is the owner: what is no clone has no arguments, or none that a model was made of.
-        if (arguments.length < 32) revert ClassifierFailed();
-        address implementation;
-        assembly ("memory-safe") {
-            mstore(add(arguments, 0x20), address())
-            // The 20 bytes after the tenth of a clone's code.
-            extcodecopy(original, 0x00, 10, 0x20)
-            implementation := shr(96, mload(0x00))
-        }
-        return LibClone.clone(implementation, arguments);
-    }
-
     /// @dev The record at `offset`, which is that of the contributions from the cursor on.
     function _record(bytes calldata records, uint256 offset, uint256 cursor)
         private
@@ -208,18 +187,14 @@ abstract contract MarketScoring is MarketState {
         // Why they are none is not needed: they are not those that were contributed.
         // slither-disable-next-line unused-return
         (record.n,) = Batches.tryCount(items);
-        if (record.n == 0 || _rootOf(record, items, cursor) != root[cursor]) {
+        if (record.n == 0 || _rootOf(items, record.n, record.author, record.time, cursor) != root[cursor]) {
             revert UnknownContribution(cursor);
         }
     }
 
-    function _rootOf(Record memory record, bytes calldata items, uint256 cursor)
-        private
-        view
-        returns (bytes32)
-    {
-        bytes32[] memory leaves = new bytes32[](record.n);
-        Records.fill(leaves, 0, items, record.n, record.author, stake(), record.time, cursor);
-        return Records.root(leaves, record.n);
+    /// @dev Reverts unless this is what has to be done next.
+    function _requireStage(Stage required) private view {
+        Stage stage = _pass.stage;
+        if (stage != required) revert WrongStage(stage, required);
     }
 }

@@ -22,15 +22,14 @@ abstract contract MarketSettling is MarketState {
 
     /// @inheritdoc IPredictionMarket
     function settle(uint256 most) external nonReentrant {
-        Book memory book = _book;
-        _requirePhase(book, Phase.Scoring);
+        _requirePhase(Phase.Scoring);
         Pass memory pass = _pass;
         if (pass.stage != Stage.Finding && pass.stage != Stage.Paying) {
             revert WrongStage(pass.stage, Stage.Finding);
         }
         if (most == 0) revert NoProgress();
         Settlement memory settlement =
-            Settlement(_balances, book.samples, _run.pot, book.participants, pass.number);
+            Settlement(_balances, _book.samples, _run.pot, _book.participants, pass.number);
         Balances memory balances = settlement.balances;
 
         if (pass.stage == Stage.Finding) {

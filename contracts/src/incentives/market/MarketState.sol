@@ -6,6 +6,7 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {IPredictionMarket, Participant, Phase, Progress, Stage} from "../../interfaces/IPredictionMarket.sol";
 import {CloneArguments} from "../../libraries/CloneArguments.sol";
+import {Records} from "../../libraries/Records.sol";
 
 /// @title MarketState
 /// @notice What a prediction market keeps, what it was created with, and what follows from both at a time.
@@ -131,7 +132,14 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
 
     /// @inheritdoc IPredictionMarket
     function phase() public view returns (Phase) {
-        return _phase(_book);
+        Phase written = _book.phase;
+        if (written != Phase.Open) return written;
+        uint256 closing = _book.closingTime;
+        if (block.timestamp < closing) return Phase.Open;
+        if (_book.contributions == 0) return Phase.Settled;
+        uint256 begun = _book.scoringTime;
+        if (begun == 0) return block.timestamp > closing + revealWait() ? Phase.Failed : Phase.Revealing;
+        return block.timestamp > begun + scoringWait() ? Phase.Failed : Phase.Scoring;
     }
 
     /// @inheritdoc IPredictionMarket
@@ -288,20 +296,22 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     }
 
     /// @dev Reverts unless the market is in this phase.
-    function _requirePhase(Book memory book, Phase required) internal view {
-        Phase current = _phase(book);
+    function _requirePhase(Phase required) internal view {
+        Phase current = phase();
         if (current != required) revert WrongPhase(current, required);
     }
 
-    /// @dev The phase that time has brought.
-    function _phase(Book memory book) internal view returns (Phase) {
-        if (book.phase != Phase.Open) return book.phase;
-        if (block.timestamp < book.closingTime) return Phase.Open;
-        if (book.contributions == 0) return Phase.Settled;
-        if (book.scoringTime == 0) {
-            return block.timestamp > book.closingTime + revealWait() ? Phase.Failed : Phase.Revealing;
-        }
-        return block.timestamp > book.scoringTime + scoringWait() ? Phase.Failed : Phase.Scoring;
+    /// @dev The Merkle root over contributions of one author.
+    /// @param n How many items there are, of which each is whole.
+    /// @param position Of the first of them.
+    function _rootOf(bytes calldata items, uint256 n, address author, uint256 time, uint256 position)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32[] memory leaves = new bytes32[](n);
+        Records.fill(leaves, 0, items, n, author, stake(), time, position);
+        return Records.root(leaves, n);
     }
 
     /// @dev Transient storage on every chain: all that this runs on have it.

@@ -3,10 +3,10 @@ pragma solidity ^0.8.30;
 
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
-import {IClassifier} from "../../interfaces/IClassifier.sol";
 import {IPredictionMarket, Phase} from "../../interfaces/IPredictionMarket.sol";
 import {Batches} from "../../libraries/Batches.sol";
 import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
+import {ModelCopies} from "../../libraries/ModelCopies.sol";
 import {Payments} from "../../libraries/Payments.sol";
 import {MarketState} from "./MarketState.sol";
 
@@ -25,77 +25,75 @@ abstract contract MarketTestSet is MarketState {
 
     /// @inheritdoc IPredictionMarket
     function commit(bytes32[] calldata commitments) external payable nonReentrant {
-        Book memory book = _book;
-        if (!book.initialized) revert NotInitialized();
+        if (!_book.initialized) revert NotInitialized();
         _requireOwner();
-        _requirePhase(book, Phase.Created);
+        _requirePhase(Phase.Created);
         uint256 parts = commitments.length;
         if (parts < FEWEST_PARTS || parts > MOST_PARTS) revert InvalidParameter("parts", parts);
         if (msg.value == 0 || msg.value > type(uint96).max) revert InvalidParameter("bounty", msg.value);
-        address trainer = IClassifier(classifier()).describe().trainer;
+        (address trainer,) = ModelCopies.describe(classifier());
         if (trainer != address(this)) revert ModelNotReady(classifier(), trainer);
 
         for (uint256 i; i < parts; ++i) {
             commitment[i] = commitments[i];
         }
-        TestSet memory testSet;
-        testSet.bounty = uint96(msg.value);
-        testSet.committedBlock = uint48(block.number);
-        testSet.committedTime = uint40(block.timestamp);
-        testSet.parts = uint16(parts);
-        _testSet = testSet;
+        _testSet.bounty = uint96(msg.value);
+        _testSet.committedBlock = uint48(block.number);
+        _testSet.committedTime = uint40(block.timestamp);
+        _testSet.parts = uint16(parts);
         _book.phase = Phase.Committed;
         emit Committed(msg.value, block.number, block.timestamp, commitments);
     }
 
     /// @inheritdoc IPredictionMarket
     function draw() external nonReentrant {
-        _requirePhase(_book, Phase.Committed);
-        TestSet memory testSet = _testSet;
-        if (testSet.drawn) revert AlreadyDrawn(testSet.drawnPart);
-        uint256 number = uint256(testSet.committedBlock) + 1;
+        _requirePhase(Phase.Committed);
+        if (_testSet.drawn) revert AlreadyDrawn(_testSet.drawnPart);
+        uint256 number = uint256(_testSet.committedBlock) + 1;
         if (block.number <= number) revert TooEarlyToDraw(block.number, number + 1);
         bytes32 blockHash = blockhash(number);
         if (blockHash == 0) revert TooLateToDraw(block.number, number + 256);
         // What the proposer of that block can do is in docs/security.md; the number of parts is not 0.
         // slither-disable-next-line weak-prng
-        uint256 index = uint256(keccak256(abi.encode(blockHash, address(this)))) % testSet.parts;
+        uint256 index = uint256(keccak256(abi.encode(blockHash, address(this)))) % _testSet.parts;
         // Below 256.
-        testSet.drawnPart = uint8(index);
-        testSet.drawn = true;
-        _testSet = testSet;
+        _testSet.drawnPart = uint8(index);
+        _testSet.drawn = true;
         emit Drawn(index, blockHash);
     }
 
     /// @inheritdoc IPredictionMarket
     function reveal(uint256 index, bytes32 salt, bytes calldata items) external nonReentrant {
-        Book memory book = _book;
-        TestSet memory testSet = _testSet;
-        bool opens = _requireRevealable(book, testSet, index);
+        bool opens = _requireRevealable(index);
         if (items.length > LONGEST_BATCH) revert TooLong(items.length, LONGEST_BATCH);
         bytes32 hash = keccak256(abi.encode(index, salt, keccak256(items)));
-        if (hash != commitment[index]) revert CommitmentDiffers(index, hash, commitment[index]);
+        bytes32 committed = commitment[index];
+        if (hash != committed) revert CommitmentDiffers(index, hash, committed);
+        // The number is not needed: what is no batch reverts.
+        // slither-disable-next-line unused-return
+        Batches.count(items);
 
-        (uint256 correct, uint256 n) = _examine(items);
-        ++testSet.revealed;
+        // By the model that the market begins with, as the models of all passes will be asked.
+        BoundedCalls.checkWithin(classifier(), items, REVEAL_GAS);
+        (uint256 correct, uint256 n) = BoundedCalls.evaluateWithin(classifier(), items, REVEAL_GAS);
+        uint256 revealed = _testSet.revealed + 1;
+        _testSet.revealed = uint16(revealed);
         if (opens) {
-            book.phase = Phase.Open;
-            book.closingTime = uint40(block.timestamp + participation());
+            _book.phase = Phase.Open;
+            _book.closingTime = uint40(block.timestamp + participation());
         } else {
             // At most 255 parts of some thousand samples.
-            book.samples += uint32(n);
-            book.initialCorrect += uint32(correct);
-            if (testSet.revealed == testSet.parts) book.scoringTime = uint40(block.timestamp);
+            _book.samples += uint32(n);
+            _book.initialCorrect += uint32(correct);
+            if (revealed == _testSet.parts) _book.scoringTime = uint40(block.timestamp);
         }
-        _book = book;
-        _testSet = testSet;
         _pointers[index] = SSTORE2.write(items);
         emit Revealed(index, block.timestamp, correct, salt, items);
     }
 
     /// @inheritdoc IPredictionMarket
     function forfeit() external nonReentrant {
-        _requirePhase(_book, Phase.Committed);
+        _requirePhase(Phase.Committed);
         uint256 earliest = _testSet.committedTime + revealWait() + 1;
         if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
         uint256 amount = _testSet.bounty;
@@ -105,31 +103,18 @@ abstract contract MarketTestSet is MarketState {
     }
 
     /// @dev Whether the part opens the market. Reverts unless it may be revealed now.
-    function _requireRevealable(Book memory book, TestSet memory testSet, uint256 index)
-        private
-        view
-        returns (bool opens)
-    {
-        Phase current = _phase(book);
+    function _requireRevealable(uint256 index) private view returns (bool opens) {
+        Phase current = phase();
         opens = current == Phase.Committed;
         if (!opens && current != Phase.Revealing) revert WrongPhase(current, Phase.Revealing);
-        if (index >= testSet.parts) revert UnknownPart(index, testSet.parts);
+        if (index >= _testSet.parts) revert UnknownPart(index, _testSet.parts);
         if (!opens) {
             if (_pointers[index] != address(0)) revert AlreadyRevealed(index);
             return opens;
         }
-        if (!testSet.drawn) revert NotDrawn();
-        if (index != testSet.drawnPart) revert NotTheDrawnPart(index, testSet.drawnPart);
-        uint256 latest = testSet.committedTime + revealWait();
+        if (!_testSet.drawn) revert NotDrawn();
+        if (index != _testSet.drawnPart) revert NotTheDrawnPart(index, _testSet.drawnPart);
+        uint256 latest = _testSet.committedTime + revealWait();
         if (block.timestamp > latest) revert TooLate(block.timestamp, latest);
-    }
-
-    /// @dev Evaluates a part by the model that the market begins with, as the models of all passes will be.
-    function _examine(bytes calldata items) private view returns (uint256 correct, uint256 n) {
-        // The number is not needed: what is no batch reverts.
-        // slither-disable-next-line unused-return
-        Batches.count(items);
-        BoundedCalls.checkWithin(classifier(), items, REVEAL_GAS);
-        return BoundedCalls.evaluateWithin(classifier(), items, REVEAL_GAS);
     }
 }
