@@ -11,6 +11,7 @@ mod contributing;
 mod equivalence;
 mod finding;
 mod initialization;
+mod market;
 mod pair;
 mod people;
 mod random;

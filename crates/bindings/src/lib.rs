@@ -8,6 +8,8 @@ mod calls;
 mod code;
 mod contracts;
 pub mod events;
+pub mod fees;
+pub mod market;
 mod model;
 mod registry;
 mod revert;

@@ -16,7 +16,7 @@ pub mod keys;
 pub mod node;
 mod remote;
 
-pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy};
+pub use contracts::{Deployment, DeploymentCost, MarketConfig, ModelConfig, deploy, deploy_market};
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
 pub use remote::{Remote, RemoteError};
@@ -28,6 +28,9 @@ pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
 
 /// Where fees go: an address of their own, so that they can be told from everything else.
 const FEES: Address = Address::repeat_byte(0xfe);
+
+/// How many blocks back contracts see the hashes of.
+const HASHES: u64 = 256;
 
 /// What a chain does for cotrain. One transaction is one block: it is final when [`Chain::send`]
 /// returns.
@@ -49,6 +52,19 @@ pub trait Chain {
     /// # Errors
     /// [`ChainError::TimeRunsBack`] where that is before [`Chain::now`].
     fn set_time(&mut self, seconds: u64) -> Result<(), ChainError>;
+
+    /// The number of the block that the next transaction will be.
+    ///
+    /// # Errors
+    /// Where the backend fails.
+    fn block_number(&mut self) -> Result<u64, ChainError>;
+
+    /// The hash of a block as contracts see it in the next transaction: zero where that is not one of the 256 blocks
+    /// before.
+    ///
+    /// # Errors
+    /// Where the backend fails.
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError>;
 
     /// Gives `wei` to `account` out of nothing. For development chains.
     ///

@@ -1,48 +1,87 @@
-//! Callers who pay: predictions are sold, and what is paid is shared in proportion to good contributions.
+//! Predictions that are paid for: what callers pay is shared among contributors by their good contributions.
+//!
+//! What a share has earned is counted in units of 2^-64 wei, and no fraction is lost: the remainder of a payment waits
+//! for the next one, the fraction of a wei that an account has earned for its next payout.
 
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 
-use crate::{Rejection, trainer::Trainer};
+use crate::{Rejection, classifier::Classifier};
 
-/// A wei is so many bits of the units that fractions are counted in.
+/// A wei, in the units of fractions, is one shifted by so many bits.
 const FRACTION_BITS: usize = 64;
-/// In bits: the most good contributions that count for an account.
-const SHARE_BITS: u32 = 48;
+/// In bits, in wei.
+const PRICE_BITS: u32 = 96;
+/// In bits: more good contributions than any trainer counts.
+const SHARES_BITS: u32 = 48;
 
-/// What an account is registered with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Registration {
-    shares: u64,
-    /// What a share had earned when this was last settled, in units of 2^-64 wei.
-    per_share: U256,
-}
-
-/// The twin of `PredictionFees`: it never goes over people. What a share has earned since the beginning is one
-/// number, and each account settles by the difference to what that was when it last did (the accumulator of
-/// Batog, Boca and Johnson, "Scalable Reward Distribution on the Ethereum Blockchain", 2018).
+/// Sells predictions of the model of a trainer. Money is in wei.
+///
+/// The trainer knows nothing of this: its good contributions count as shares from when they are registered, for payments
+/// that come later. What is paid while nobody is registered waits. Every payment succeeds here, as with
+/// [`Trainer`](crate::trainer::Trainer).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fees {
+pub struct PredictionFees {
     price: u128,
-    total_shares: u64,
-    /// What a share has earned since the beginning, in units of 2^-64 wei.
-    per_share: U256,
-    /// What has been paid and is not shared yet, in those units.
-    waiting: U256,
-    registrations: BTreeMap<Address, Registration>,
-    /// What has been settled and not collected, in those units.
-    earned: BTreeMap<Address, U256>,
     held: u128,
+    total_shares: u64,
+    /// What a share has earned since the beginning, in units.
+    per_share: U256,
+    /// What has been paid and is not shared yet, in units.
+    waiting: U256,
+    accounts: BTreeMap<Address, Account>,
 }
 
-impl Fees {
-    /// Sells predictions for `price` wei each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Account {
+    shares: u64,
+    /// What a share had earned when this was last settled, in units.
+    per_share: U256,
+    /// What has been settled and not collected, in units.
+    earned: U256,
+}
+
+/// Predictions that were sold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Predicted {
+    /// One a sample.
+    pub labels: Vec<u16>,
+    /// For all of them, in wei.
+    pub paid: u128,
+    /// What was sent above that and is sent back, in wei.
+    pub surplus: u128,
+    /// What was shared; none where nothing was paid or nobody is registered.
+    pub shared: Option<Shared>,
+}
+
+/// A payment that was shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared {
+    /// With what had to wait until somebody was registered and with earlier remainders, in wei.
+    pub amount: u128,
+    /// What each share has earned since the beginning, in units of 2^-64 wei.
+    pub per_share: U256,
+    /// What could not be divided by the shares, in units of 2^-64 wei.
+    pub waiting: U256,
+}
+
+/// What an account was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collected {
+    /// In wei.
+    pub amount: u128,
+    /// Whether more shares were registered before.
+    pub registered: bool,
+}
+
+impl PredictionFees {
+    /// Sells predictions at this price each; with 0, nothing is ever earned.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] where the price does not have 96 bits.
+    /// [`Rejection::InvalidParameter`] for a price of 2^96 or more.
     pub fn new(price: u128) -> Result<Self, Rejection> {
-        if price >> 96 != 0 {
+        if price >> PRICE_BITS != 0 {
             return Err(Rejection::InvalidParameter {
                 name: "price",
                 value: price,
@@ -50,31 +89,87 @@ impl Fees {
         }
         Ok(Self {
             price,
+            held: 0,
             total_shares: 0,
             per_share: U256::ZERO,
             waiting: U256::ZERO,
-            registrations: BTreeMap::new(),
-            earned: BTreeMap::new(),
-            held: 0,
+            accounts: BTreeMap::new(),
         })
     }
 
-    /// Wei for one prediction.
-    #[must_use]
-    pub fn price(&self) -> u128 {
-        self.price
+    /// Predicts the label of each sample, by the trainer's model, for `value` wei.
+    ///
+    /// # Errors
+    /// [`Rejection::NoSamples`], [`Rejection::PaymentTooLow`], those of [`Classifier::predict_all`].
+    pub fn predict(
+        &mut self,
+        model: &Classifier,
+        value: u128,
+        samples: &[&[u8]],
+    ) -> Result<Predicted, Rejection> {
+        if samples.is_empty() {
+            return Err(Rejection::NoSamples);
+        }
+        // A price has 96 bits, and nobody holds 2^32 samples.
+        let paid = self.price * samples.len() as u128;
+        let surplus = value.checked_sub(paid).ok_or(Rejection::PaymentTooLow {
+            required: paid,
+            sent: value,
+        })?;
+        let labels = model.predict_all(samples)?;
+        self.held += paid;
+        Ok(Predicted {
+            labels,
+            paid,
+            surplus,
+            shared: self.share(paid),
+        })
     }
 
-    /// Wei that all payments together have left in the contract.
-    #[must_use]
-    pub fn held(&self) -> u128 {
-        self.held
+    /// Registers the good contributions that an account has in the trainer now; how many shares it has.
+    /// Says also whether they are more than before.
+    pub fn register(&mut self, account: Address, good: u64) -> (u64, bool) {
+        let shares = good.min((1 << SHARES_BITS) - 1);
+        let mut registered = self.account(account);
+        registered.earned += self.unsettled(registered);
+        registered.per_share = self.per_share;
+        let more = shares.saturating_sub(registered.shares);
+        registered.shares += more;
+        self.total_shares += more;
+        self.accounts.insert(account, registered);
+        (registered.shares, more > 0)
     }
 
-    /// Good contributions that an account is registered with.
+    /// Registers the caller, with the good contributions that it has in the trainer now, and pays what it has earned.
+    ///
+    /// # Errors
+    /// [`Rejection::NothingToCollect`].
+    pub fn collect(&mut self, caller: Address, good: u64) -> Result<Collected, Rejection> {
+        // Shares that are registered now have earned nothing.
+        let amount = self.earned(caller);
+        if amount == 0 {
+            return Err(Rejection::NothingToCollect { caller });
+        }
+        let (_, registered) = self.register(caller, good);
+        if let Some(account) = self.accounts.get_mut(&caller) {
+            account.earned -= U256::from(amount) << FRACTION_BITS;
+        }
+        self.held -= amount;
+        Ok(Collected { amount, registered })
+    }
+
+    /// What an account has earned and not collected, in whole wei.
+    #[must_use]
+    pub fn earned(&self, account: Address) -> u128 {
+        let account = self.account(account);
+        let units = account.earned + self.unsettled(account);
+        (units >> FRACTION_BITS).saturating_to()
+    }
+
+    /// The good contributions of an account that are registered.
     #[must_use]
     pub fn shares(&self, account: Address) -> u64 {
-        self.registration(account).shares
+        self.account(account).shares
     }
 
     /// Those of all accounts.
@@ -83,98 +178,44 @@ impl Fees {
         self.total_shares
     }
 
-    /// Wei that an account has earned and not collected, by the shares that it is registered with.
+    /// What a prediction of one sample costs, in wei.
     #[must_use]
-    pub fn earned(&self, account: Address) -> u128 {
-        let settled = self.earned.get(&account).copied().unwrap_or_default();
-        let units = settled + self.unsettled(account);
-        (units >> FRACTION_BITS).saturating_to()
+    pub fn price(&self) -> u128 {
+        self.price
     }
 
-    /// The predictions of the trainer's model for some samples, paid with `sent` wei; with them what is paid
-    /// back.
-    ///
-    /// # Errors
-    /// [`Rejection::NoSamples`], [`Rejection::PaymentTooLow`]; those of
-    /// [`predict_all`](crate::classifier::Classifier::predict_all).
-    pub fn predict(
-        &mut self,
-        trainer: &Trainer,
-        samples: &[&[u8]],
-        sent: u128,
-    ) -> Result<(Vec<u16>, u128), Rejection> {
-        if samples.is_empty() {
-            return Err(Rejection::NoSamples);
-        }
-        // Far below 2^128: a price has 96 bits.
-        let required = self.price.saturating_mul(samples.len() as u128);
-        if sent < required {
-            return Err(Rejection::PaymentTooLow { required, sent });
-        }
-        let labels = trainer.classifier().predict_all(samples)?;
-        self.held += required;
-        self.share(required);
-        Ok((labels, sent - required))
-    }
-
-    /// Settles what an account has earned, and counts the good contributions that it has by now.
-    pub fn register(&mut self, trainer: &Trainer, account: Address) -> u64 {
-        let unsettled = self.unsettled(account);
-        if !unsettled.is_zero() {
-            *self.earned.entry(account).or_default() += unsettled;
-        }
-        let mut registration = self.registration(account);
-        let good = trainer.good(account).min((1 << SHARE_BITS) - 1);
-        if good > registration.shares {
-            self.total_shares += good - registration.shares;
-            registration.shares = good;
-        }
-        registration.per_share = self.per_share;
-        self.registrations.insert(account, registration);
-        registration.shares
-    }
-
-    /// Registers the caller and pays what it has earned: wei.
-    ///
-    /// # Errors
-    /// [`Rejection::NothingToCollect`]; nothing is registered then.
-    pub fn collect(&mut self, trainer: &Trainer, caller: Address) -> Result<u128, Rejection> {
-        let amount = self.earned(caller);
-        if amount == 0 {
-            return Err(Rejection::NothingToCollect { account: caller });
-        }
-        self.register(trainer, caller);
-        if let Some(units) = self.earned.get_mut(&caller) {
-            *units -= U256::from(amount) << FRACTION_BITS;
-        }
-        self.held -= amount;
-        Ok(amount)
+    /// What the contract holds, in wei.
+    #[must_use]
+    pub fn held(&self) -> u128 {
+        self.held
     }
 
     /// Adds a payment to what waits, and shares it all if anybody is registered.
-    fn share(&mut self, amount: u128) {
+    fn share(&mut self, amount: u128) -> Option<Shared> {
+        let units = self.waiting + (U256::from(amount) << FRACTION_BITS);
         if amount == 0 {
-            return;
+            return None;
         }
-        self.waiting += U256::from(amount) << FRACTION_BITS;
         if self.total_shares == 0 {
-            return;
+            self.waiting = units;
+            return None;
         }
         let shares = U256::from(self.total_shares);
-        self.per_share += self.waiting / shares;
-        self.waiting %= shares;
+        self.per_share += units / shares;
+        self.waiting = units % shares;
+        Some(Shared {
+            amount: (units >> FRACTION_BITS).saturating_to(),
+            per_share: self.per_share,
+            waiting: self.waiting,
+        })
     }
 
-    fn registration(&self, account: Address) -> Registration {
-        self.registrations
-            .get(&account)
-            .copied()
-            .unwrap_or_default()
+    fn account(&self, account: Address) -> Account {
+        self.accounts.get(&account).copied().unwrap_or_default()
     }
 
-    /// What the account's shares have earned since it was last settled.
-    fn unsettled(&self, account: Address) -> U256 {
-        let registration = self.registration(account);
-        U256::from(registration.shares) * (self.per_share - registration.per_share)
+    /// What the shares of an account have earned since it was last settled, in units.
+    fn unsettled(&self, account: Account) -> U256 {
+        U256::from(account.shares) * (self.per_share - account.per_share)
     }
 }

@@ -6,6 +6,8 @@ mod claiming;
 mod contributing;
 mod delegating;
 mod economy;
+mod market;
+mod market_economy;
 mod naive_bayes;
 mod parameters;
 mod perceptrons;

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, fees as calls};
 use cotrain_chain::{Chain, ChainError, DeploymentCost, Transaction};
-use cotrain_protocol::{fees::Fees, trainer::Trainer};
+use cotrain_protocol::{fees, trainer::Trainer};
 
 use super::{
     Asked, Collected,
@@ -14,7 +14,7 @@ use crate::SimulateError;
 /// Sells a trainer's predictions.
 pub(crate) struct PredictionFees {
     address: Address,
-    twin: Fees,
+    twin: fees::PredictionFees,
 }
 
 impl PredictionFees {
@@ -34,7 +34,7 @@ impl PredictionFees {
         })?;
         Ok(Self {
             address: created,
-            twin: Fees::new(price).map_err(accepted("create"))?,
+            twin: fees::PredictionFees::new(price).map_err(accepted("create"))?,
         })
     }
 
@@ -58,12 +58,12 @@ impl PredictionFees {
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
-        let predicted = self.twin.predict(trainer, samples, paid);
-        let (labels, _) = predicted.map_err(accepted(CALL))?;
+        let predicted = self.twin.predict(trainer.classifier(), paid, samples);
+        let predicted = predicted.map_err(accepted(CALL))?;
         let seen = calls::read_predicted(&receipt.output);
-        same(CALL, &seen, &Some(labels.clone()))?;
+        same(CALL, &seen, &Some(predicted.labels.clone()))?;
         Ok(Some(Asked {
-            labels,
+            labels: predicted.labels,
             paid,
             gas: receipt.gas_used,
         }))
@@ -88,9 +88,9 @@ impl PredictionFees {
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
-        let amount = self.twin.collect(trainer, account);
+        let collected = self.twin.collect(account, trainer.good(account));
         Ok(Some(Collected {
-            amount: amount.map_err(accepted("collect"))?,
+            amount: collected.map_err(accepted("collect"))?.amount,
             gas: receipt.gas_used,
         }))
     }
@@ -109,7 +109,7 @@ impl PredictionFees {
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
-        self.twin.register(trainer, account);
+        self.twin.register(account, trainer.good(account));
         Ok(Some(receipt.gas_used))
     }
 
