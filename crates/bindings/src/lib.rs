@@ -8,6 +8,7 @@ mod calls;
 mod code;
 mod contracts;
 pub mod events;
+pub mod fees;
 pub mod market;
 mod model;
 mod registry;
