@@ -18,8 +18,8 @@ use crate::{
     tally::Tally,
 };
 
-const STEPS: usize = 300;
-const SEEDS: u64 = 4;
+const STEPS: usize = 250;
+const SEEDS: u64 = 3;
 
 const LEAST: &[(&str, usize, usize)] = &[
     ("sell", 60, 60),
