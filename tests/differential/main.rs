@@ -9,6 +9,7 @@ mod accounts;
 mod claiming;
 mod contributing;
 mod equivalence;
+mod fees;
 mod finding;
 mod initialization;
 mod market;

@@ -17,7 +17,7 @@ use cotrain_chain::{
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},
-    market::{Contributions, Market, Phase, Terms},
+    market::{Contributions, Market, Phase, Stage, Terms},
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -32,26 +32,26 @@ use crate::{
 /// Where bounties are burned.
 const BURNED: Address = address!("000000000000000000000000000000000000dEaD");
 /// At most, of each market.
-const STEPS: usize = 600;
+const STEPS: usize = 400;
 /// There is little to do then.
 const STEPS_WHEN_OVER: usize = 30;
 const SEEDS: u64 = 48;
 
 /// How often each operation must succeed at least, and how often fail, for each kind of model.
 const LEAST: &[(&str, usize, usize)] = &[
-    ("commit", 20, 5),
-    ("draw", 15, 20),
-    ("reveal", 40, 40),
-    ("forfeit", 1, 20),
-    ("contribute", 60, 40),
-    ("restart", 15, 20),
-    ("score", 100, 100),
+    ("commit", 40, 40),
+    ("draw", 30, 50),
+    ("reveal", 80, 80),
+    ("forfeit", 5, 50),
+    ("contribute", 200, 200),
+    ("restart", 30, 40),
+    ("score", 150, 80),
     ("cut records", 3, 0),
-    ("settle", 50, 40),
-    ("collect", 10, 100),
-    ("remainder", 4, 20),
+    ("settle", 60, 40),
     ("removed", 3, 0),
-    ("last pass", 5, 5),
+    ("last pass", 20, 3),
+    ("collect", 50, 100),
+    ("remainder", 20, 100),
 ];
 
 /// Why they must fail at least once.
@@ -249,10 +249,11 @@ impl MarketPair {
     fn what_is_due(&mut self) {
         match self.twin.phase(self.chain.now()) {
             Phase::Created => self.commit(),
-            Phase::Committed => match self.chance.random_range(0..8) {
+            Phase::Committed => match self.chance.random_range(0..10) {
                 0 => self.pass_time(),
                 1 => self.forfeit(),
-                2..5 => self.draw(),
+                2..6 => self.draw(),
+                6 => self.reveal_any(),
                 _ => self.reveal_due(),
             },
             Phase::Open => match self.chance.random_range(0..24) {
@@ -265,12 +266,12 @@ impl MarketPair {
                 1..4 => self.reveal_any(),
                 _ => self.reveal_due(),
             },
-            Phase::Scoring => match self.chance.random_range(0..20) {
-                0 if self.chance.random_bool(0.2) => self.pass_time(),
-                0..5 => self.restart(),
-                5..8 => self.score_any(),
-                8..15 => self.score_due(),
-                _ => self.settle(),
+            Phase::Scoring if self.chance.random_bool(0.01) => self.pass_time(),
+            Phase::Scoring => match self.twin.progress().stage {
+                Stage::Copying => self.restart(),
+                Stage::Teaching if self.chance.random_bool(0.4) => self.score_any(),
+                Stage::Teaching => self.score_due(),
+                Stage::Finding | Stage::Paying => self.settle(),
             },
             Phase::Settled | Phase::Failed => match self.chance.random_range(0..3) {
                 0 => self.collect_remainder(),

@@ -134,9 +134,9 @@ abstract contract MarketTest is ModelTest {
             offset += 4 + (uint256(uint8(items[offset + 2])) << 8) + uint8(items[offset + 3]);
         }
         uint256 stakes = n * market.stake();
+        records.push(recordOf(author, this.clock(), items));
         VM.prank(author);
         market.contribute{value: stakes}(items);
-        records.push(recordOf(author, this.clock(), items));
     }
 
     function recordOf(address author, uint256 time, bytes memory items) internal pure returns (bytes memory) {

@@ -17,6 +17,10 @@ alloy_sol_types::sol!(
     PredictionMarket,
     "../../contracts/artifacts/PredictionMarket.json"
 );
+alloy_sol_types::sol!(
+    PredictionFees,
+    "../../contracts/artifacts/PredictionFees.json"
+);
 alloy_sol_types::sol!(ModelFactory, "../../contracts/artifacts/ModelFactory.json");
 alloy_sol_types::sol!(
     ModelRegistry,

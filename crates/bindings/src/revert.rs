@@ -8,6 +8,7 @@ use cotrain_protocol::Rejection;
 
 use crate::contracts::{
     DepositRefundTake::DepositRefundTakeErrors as Trainer, ModelRegistry::ModelNotReady,
+    PredictionFees::PredictionFeesErrors as Fees,
     PredictionMarket::PredictionMarketErrors as Market,
     SparsePerceptron::SparsePerceptronErrors as Model,
 };
@@ -33,6 +34,7 @@ const PARAMETERS: &[&str] = &[
     "mostPasses",
     "parts",
     "bounty",
+    "price",
 ];
 
 /// The data of a revert, understood.
@@ -96,6 +98,7 @@ impl Revert {
             .and_then(trainer)
             .or_else(|| Model::abi_decode(data).ok().and_then(model))
             .or_else(|| Market::abi_decode(data).ok().and_then(market))
+            .or_else(|| Fees::abi_decode(data).ok().and_then(fees))
             .or_else(|| {
                 ModelNotReady::abi_decode(data)
                     .ok()
@@ -358,6 +361,19 @@ fn market(error: Market) -> Option<Revert> {
         }
         Market::NoProgress(_) => Rejection::NoProgress,
         Market::NothingToCollect(e) => Rejection::NothingToCollect { caller: e.caller },
+        _ => return None,
+    };
+    Some(Revert::Contract(rejection))
+}
+
+/// None where a value does not fit its type, which no contract of ours sends, and for what others have, too.
+fn fees(error: Fees) -> Option<Revert> {
+    let rejection = match error {
+        Fees::NoSamples(_) => Rejection::NoSamples,
+        Fees::PaymentTooLow(e) => Rejection::PaymentTooLow {
+            required: e.required.try_into().ok()?,
+            sent: e.sent.try_into().ok()?,
+        },
         _ => return None,
     };
     Some(Revert::Contract(rejection))

@@ -98,6 +98,21 @@ pub fn deploy_market<C: Chain + ?Sized>(
     })
 }
 
+/// Deploys what sells predictions of the model of a trainer at `price` wei each, for its contributors; its address. `from`
+/// pays, and has nothing to say about it.
+///
+/// # Errors
+/// Where the chain refuses the transaction.
+pub fn deploy_fees<C: Chain>(
+    chain: &mut C,
+    from: Address,
+    trainer: Address,
+    price: u128,
+) -> Result<Address, ChainError> {
+    let code = bindings::fees::code(trainer, price);
+    create(chain, from, code, &mut DeploymentCost::default())
+}
+
 /// Deploys the code of a trainer and all else that a model needs; `create` is the call of the factory, given the
 /// implementations of trainer and classifier.
 fn deploy_with<C: Chain + ?Sized>(

@@ -16,7 +16,9 @@ pub mod keys;
 pub mod node;
 mod remote;
 
-pub use contracts::{Deployment, DeploymentCost, MarketConfig, ModelConfig, deploy, deploy_market};
+pub use contracts::{
+    Deployment, DeploymentCost, MarketConfig, ModelConfig, deploy, deploy_fees, deploy_market,
+};
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
 pub use remote::{Remote, RemoteError};

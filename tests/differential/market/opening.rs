@@ -70,9 +70,11 @@ impl MarketPair {
 
     pub(super) fn draw(&mut self) {
         // Now and then, so long that the hash is forgotten; or just not.
-        if self.chance.random_bool(0.04) {
+        if self.twin.drawn_part().is_none() && self.chance.random_bool(0.2) {
             let blocks = self.chance.random_range(254..260);
-            while self.block() < self.twin.committed_block() + blocks {
+            let last = self.twin.committed_block() + blocks;
+            // Where nothing was committed to, there is no hash to wait for.
+            while !self.parts.is_empty() && self.block() < last {
                 let nothing = Transaction::call(STRANGER, STRANGER, vec![]);
                 self.chain.send(nothing).expect("a block");
             }

@@ -41,10 +41,10 @@ impl MarketPair {
 
     /// Batches that are malformed or too long, and samples that the model refuses.
     pub(super) fn contribute_badly(&mut self) {
-        let items = if self.chance.random_bool(0.2) {
-            vec![0; MOST_BYTES + self.chance.random_range(0..2)]
-        } else {
-            random::bad_items(self.twin.initial().classifier(), &mut self.chance)
+        let items = match self.chance.random_range(0..10) {
+            0 => vec![],
+            1 => vec![0; MOST_BYTES + 1],
+            _ => random::bad_items(self.twin.initial().classifier(), &mut self.chance),
         };
         self.send_contribution(u128::MAX >> 20, &items);
     }
@@ -142,8 +142,8 @@ impl MarketPair {
         let mut records = rest[..count].to_vec();
         let parts = self.chance.random_range(0..8);
         match self.chance.random_range(0..10) {
-            0 => self.spoil(&mut records),
-            1 => return self.send_cut(&records, parts),
+            0..2 => self.spoil(&mut records),
+            2..4 => return self.send_cut(&records, parts),
             _ => {}
         }
         self.send_score(&records, parts);

@@ -6,6 +6,7 @@ mod claiming;
 mod contributing;
 mod delegating;
 mod economy;
+mod fees;
 mod market;
 mod market_economy;
 mod naive_bayes;
