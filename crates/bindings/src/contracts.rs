@@ -43,7 +43,3 @@ alloy_sol_types::sol!(
     DenseNearestCentroid,
     "../../contracts/artifacts/DenseNearestCentroid.json"
 );
-alloy_sol_types::sol!(
-    PredictionFees,
-    "../../contracts/artifacts/PredictionFees.json"
-);

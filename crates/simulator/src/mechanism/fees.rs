@@ -53,14 +53,14 @@ impl PredictionFees {
     ) -> Result<Option<Asked>, SimulateError> {
         const CALL: &str = "predict";
         let paid = self.price() * samples.len() as u128;
-        let transaction = Transaction::call(caller, self.address, calls::predict(samples))
+        let transaction = Transaction::call(caller, self.address, bindings::predict(samples))
             .with_value(U256::from(paid));
         let Some(receipt) = send(chain, transaction)? else {
             return Ok(None);
         };
         let predicted = self.twin.predict(trainer.classifier(), paid, samples);
         let predicted = predicted.map_err(accepted(CALL))?;
-        let seen = calls::read_predicted(&receipt.output);
+        let seen = bindings::read_labels(&receipt.output);
         same(CALL, &seen, &Some(predicted.labels.clone()))?;
         Ok(Some(Asked {
             labels: predicted.labels,
@@ -122,7 +122,7 @@ impl PredictionFees {
         let held = chain.balance(self.address)?;
         same("balance", &held, &U256::from(self.twin.held()))?;
         for account in accounts {
-            let call = Transaction::call(Address::ZERO, self.address, calls::earned(*account));
+            let call = Transaction::call(Address::ZERO, self.address, calls::state::earned(*account));
             let earned = bindings::read_number(&chain.call(call)?.output);
             let expected = U256::from(self.twin.earned(*account));
             same("earned", &earned, &Some(expected))?;

@@ -73,7 +73,13 @@ impl<'c> MarketMechanism<'c> {
             terms,
         };
         let deployment = deploy_market(chain.as_mut(), &config, &classifier)?;
-        let twin = Market::new(OWNER, deployment.trainer, terms, classifier);
+        let twin = Market::new(
+            OWNER,
+            deployment.trainer,
+            deployment.classifier,
+            terms,
+            classifier,
+        );
         let mut market = Self {
             chain,
             deployment,
@@ -98,16 +104,15 @@ impl<'c> MarketMechanism<'c> {
         let commitments: Vec<_> = numbered
             .map(|(part, items)| commitment(part, salt(part), items))
             .collect();
-        self.drive(calls::commit(&commitments), bounty)?;
         let (now, block) = (self.chain.now(), self.chain.block_number()?);
+        self.drive(calls::commit(&commitments), bounty)?;
         let committed = self.twin.commit(OWNER, now, block, bounty, &commitments);
         committed.map_err(accepted("commit"))?;
         // The draw is by the hash of the next block, which has to be complete: it takes one more.
         let nothing = Transaction::call(OWNER, OWNER, Vec::new());
         self.send_as_owner(nothing)?;
+        let (drawn_in, hash) = (self.chain.block_number()?, self.chain.block_hash(block + 1)?);
         self.drive(calls::draw(), 0)?;
-        let by = self.twin.committed_block() + 1;
-        let (drawn_in, hash) = (self.chain.block_number()?, self.chain.block_hash(by)?);
         let drawn = self.twin.draw(now, drawn_in, hash);
         let drawn = drawn.map_err(accepted("draw"))?;
         self.reveal(drawn)
