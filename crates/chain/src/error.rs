@@ -1,3 +1,4 @@
+use alloy_primitives::Bytes;
 use cotrain_bindings::Revert;
 
 use crate::node::NodeError;
@@ -16,6 +17,8 @@ pub enum ChainError {
     Reverted {
         /// The contract's reason.
         revert: Revert,
+        /// The same, as it came.
+        data: Bytes,
         /// Gas spent.
         gas_used: u64,
     },
@@ -34,6 +37,14 @@ pub enum ChainError {
         now: u64,
         /// What was asked for, in Unix seconds.
         wanted: u64,
+    },
+    /// A [`Recorded`](crate::Recorded) chain did what was asked, and could not tell it.
+    #[error("step {step} has happened and cannot be recorded: {reason}")]
+    Unrecorded {
+        /// Which step, from 1.
+        step: u64,
+        /// Why.
+        reason: String,
     },
     /// The chain is on a node, and the node did not do what was asked.
     #[error(transparent)]
@@ -61,6 +72,7 @@ impl ChainError {
         }
         Self::Reverted {
             revert: Revert::decode(output),
+            data: Bytes::copy_from_slice(output),
             gas_used,
         }
     }

@@ -82,6 +82,14 @@ impl Narrator {
         .progress_chars("━╸─");
         Bar(self.bars.add(ProgressBar::new(0).with_style(style)))
     }
+
+    /// A bar that shows how much of a file is read; only a terminal sees it.
+    pub(crate) fn reading(&self) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:24} {percent} % replayed, {eta} to go")
+            .expect("a template that every replay parses")
+            .progress_chars("━╸─");
+        self.bars.add(ProgressBar::new(0).with_style(style))
+    }
 }
 
 /// Logs to stderr, of a service: an object a line, or for people.
