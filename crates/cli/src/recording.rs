@@ -109,14 +109,14 @@ pub(crate) fn simulate(
 ) -> Result<(Run, NamedTempFile), Failure> {
     let failed = || "cannot write the recording";
     let header = Header::new(scenario, options, chain);
-    let mut writer = Writer::start(file, &header).with_context(failed)?;
+    let mut writer = Writer::start(file.as_file(), &header).with_context(failed)?;
     let mut chain = Recorded::new(chain, |step: &Step| writer.line(&Line::Step(step)));
     let run = backend::simulate(&mut chain, scenario, options, progress)?;
     let end = Line::<Step>::End {
         steps: chain.steps(),
         state: chain.state_digest()?,
     };
-    let file = writer.end(&end).with_context(failed)?;
+    writer.end(&end).with_context(failed)?;
     Ok((run, file))
 }
 
@@ -143,11 +143,9 @@ impl<W: Write> Writer<W> {
         self.gzip.write_all(&self.line)
     }
 
-    fn end<S: Serialize>(mut self, end: &Line<S>) -> io::Result<W> {
+    fn end(mut self, end: &impl Serialize) -> io::Result<()> {
         self.line(end)?;
-        let mut file = self.gzip.finish()?;
-        file.flush()?;
-        Ok(file)
+        self.gzip.finish()?.flush()
     }
 }
 

@@ -145,10 +145,10 @@ impl Replayed {
             steps += 1;
             let fields = repeat(chain, &step).map_err(|error| match error {
                 // No chain has ever made such a step.
-                ChainError::TimeRunsBack { .. } => Failure::Mistake(
-                    anyhow!(error)
-                        .context(format!("step {steps} of {}", recording.path().display())),
-                ),
+                ChainError::TimeRunsBack { .. } => Failure::Mistake(anyhow!(error).context(format!(
+                    "cannot replay {}: step {steps} has an earlier time than the one before it; record the run anew",
+                    recording.path().display()
+                ))),
                 error => error.into(),
             })?;
             if !fields.is_empty() {

@@ -12,10 +12,12 @@ use serde::Serialize;
 
 use crate::people::count;
 
-/// The most that is shown of a value, in characters; JSON has all of it.
+/// The longest hexadecimal number that is shown as a whole, in characters; JSON has all of any.
 const SHOWN: usize = 66;
-/// What is shown before the first character that differs.
-const BEFORE: usize = 16;
+/// How many bytes of a longer one are shown.
+const BYTES: usize = 32;
+/// How many of them are before the first byte that differs.
+const BEFORE: usize = 8;
 
 /// The first difference of a replay.
 #[derive(Debug, Serialize)]
@@ -93,32 +95,38 @@ impl Field {
     }
 }
 
-/// Both values, where they are long only from a little before the first difference on, and where that is.
+/// Both values, where they are long hexadecimal numbers only from a little before the first difference on, and where
+/// that is.
 fn excerpt(values: [&str; 2]) -> (String, [String; 2]) {
-    if values.iter().all(|value| value.chars().count() <= SHOWN) {
-        return (String::new(), values.map(str::to_owned));
+    let whole = (String::new(), values.map(str::to_owned));
+    let [Some(one), Some(other)] = values.map(|value| value.strip_prefix("0x")) else {
+        return whole;
+    };
+    if values.iter().all(|value| value.len() <= SHOWN) {
+        return whole;
     }
-    let [first, second] = values.map(str::chars);
-    let same = first.zip(second).take_while(|(one, other)| one == other);
-    let same = same.count();
-    // Hexadecimal digits come in pairs, after `0x`.
-    let start = same.saturating_sub(BEFORE) / 2 * 2;
-    let part = |value: &str| {
-        let mut rest = value.chars().skip(start);
-        let shown: String = rest.by_ref().take(SHOWN - 2).collect();
-        let before = if start > 0 { "…" } else { "" };
-        let after = if rest.next().is_some() { "…" } else { "" };
+    let lengths = [one, other].map(|digits| digits.len() / 2);
+    let pairs = one.bytes().zip(other.bytes());
+    let byte = pairs.take_while(|(one, other)| one == other).count() / 2;
+    let start = byte.saturating_sub(BEFORE);
+    let part = |digits: &str| {
+        let shown: String = digits.chars().skip(2 * start).take(2 * BYTES).collect();
+        let before = if start > 0 { "…" } else { "0x" };
+        let after = if digits.len() > 2 * (start + BYTES) {
+            "…"
+        } else {
+            ""
+        };
         format!("{before}{shown}{after}")
     };
-    let lengths = values.map(|value| value.strip_prefix("0x").map(|digits| digits.len() / 2));
-    let place = match lengths {
-        [Some(recorded), Some(replayed)] => {
-            let byte = same.saturating_sub(2) / 2;
-            format!(", from byte {byte} of {recorded} recorded and {replayed} replayed on")
-        }
-        _ => String::new(),
+    let of = match lengths {
+        [recorded, replayed] if recorded == replayed => recorded.to_string(),
+        [recorded, replayed] => format!("{recorded} recorded and {replayed} replayed"),
     };
-    (place, values.map(part))
+    (
+        format!(", from byte {byte} of {of} on"),
+        [part(one), part(other)],
+    )
 }
 
 impl Difference {
@@ -184,9 +192,9 @@ impl Difference {
                 gas_limit,
             } => {
                 let what = match (to, function) {
-                    (None, _) => "creates a contract",
-                    (Some(_), Some(name)) => name,
-                    (Some(_), None) => "an unknown function",
+                    (None, _) => "creates   a contract".to_owned(),
+                    (Some(_), Some(name)) => format!("calls     {name}"),
+                    (Some(_), None) => "calls     an unknown function".to_owned(),
                 };
                 let mut lines = vec![
                     format!(
@@ -198,7 +206,7 @@ impl Difference {
                 ];
                 lines.extend(to.map(|to| format!("to        {to}")));
                 lines.push(format!(
-                    "calls     {what}, {} bytes of calldata",
+                    "{what}, {} bytes of calldata",
                     count(*calldata_bytes as u64)
                 ));
                 lines.push(format!("value     {value_wei} wei"));
@@ -296,28 +304,141 @@ fn receipts(recorded: &Receipt, replayed: &Receipt) -> Vec<Field> {
 }
 
 fn logs(place: usize, recorded: &Log, replayed: &Log) -> Vec<Field> {
-    let topics = |log: &Log| {
-        let topics = log.topics().iter().map(ToString::to_string);
-        topics.collect::<Vec<_>>().join(" ")
-    };
-    [
-        Field::unless_equal(
-            format!("event {place}, address"),
-            recorded.address,
-            replayed.address,
-        ),
-        Field::unless_equal(
-            format!("event {place}, topics"),
-            topics(recorded),
-            topics(replayed),
-        ),
-        Field::unless_equal(
-            format!("event {place}, data"),
-            &recorded.data.data,
-            &replayed.data.data,
-        ),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let event = |part: &str| format!("event {place}, {part}");
+    let mut fields = Vec::new();
+    fields.extend(Field::unless_equal(
+        event("address"),
+        recorded.address,
+        replayed.address,
+    ));
+    let (topics, now) = (recorded.topics(), replayed.topics());
+    fields.extend(Field::unless_equal(
+        event("topics"),
+        topics.len(),
+        now.len(),
+    ));
+    for (number, (topic, now)) in topics.iter().zip(now).enumerate() {
+        let name = event(&format!("topic {number}"));
+        fields.extend(Field::unless_equal(name, topic, now));
+    }
+    fields.extend(Field::unless_equal(
+        event("data"),
+        &recorded.data.data,
+        &replayed.data.data,
+    ));
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Bytes;
+
+    use super::*;
+
+    fn reverted(data: &'static [u8], gas_used: u64) -> ChainError {
+        ChainError::Reverted {
+            revert: Revert::decode(data),
+            data: Bytes::from_static(data),
+            gas_used,
+        }
+    }
+
+    fn halted(reason: &str, gas_used: u64) -> ChainError {
+        ChainError::Halted {
+            reason: reason.to_owned(),
+            gas_used,
+        }
+    }
+
+    /// What is different between two answers that are no success, line by line.
+    fn different(recorded: ChainError, replayed: ChainError) -> String {
+        let recorded = Outcome::of(Err(recorded)).expect("part of the chain");
+        let fields = compare(&recorded, Err(replayed)).expect("an answer");
+        let lines = fields.iter().flat_map(Field::lines);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn refusals_are_compared() {
+        assert_eq!(different(reverted(&[7], 9), reverted(&[7], 9)), "");
+        insta::assert_snapshot!(different(reverted(&[7], 9), reverted(&[8, 9], 10)), @r"
+        outcome
+          recorded  reverted: a reason that cotrain does not know: 0x07
+          replayed  reverted: a reason that cotrain does not know: 0x0809
+        revert data
+          recorded  0x07
+          replayed  0x0809
+        gas used
+          recorded  9
+          replayed  10
+        ");
+        insta::assert_snapshot!(different(reverted(&[7], 9), halted("out of gas", 9)), @r"
+        outcome
+          recorded  reverted: a reason that cotrain does not know: 0x07
+          replayed  halted: out of gas
+        ");
+        let rejected = ChainError::Rejected {
+            reason: "no money".to_owned(),
+        };
+        insta::assert_snapshot!(different(reverted(&[], 9), rejected), @r"
+        outcome
+          recorded  reverted: no reason was given; is there a cotrain contract at that address?
+          replayed  rejected: no money
+        ");
+    }
+
+    #[test]
+    fn of_what_the_evm_stopped_only_the_gas_is_compared() {
+        assert_eq!(different(halted("OutOfGas", 9), halted("no gas", 9)), "");
+        let gas = different(halted("OutOfGas", 9), halted("OutOfGas", 1_000));
+        assert_eq!(gas, "gas used\n  recorded  9\n  replayed  1,000");
+    }
+
+    #[test]
+    fn a_chain_that_fails_says_nothing_of_a_transaction() {
+        let recorded = Outcome::of(Ok(Receipt {
+            gas_used: 21_000,
+            output: Bytes::new(),
+            created: None,
+            logs: Vec::new(),
+        }));
+        let failure = ChainError::TimeRunsBack { now: 2, wanted: 1 };
+        let compared = compare(&recorded.expect("a success"), Err(failure.clone()));
+        assert_eq!(compared, Err(failure));
+    }
+
+    #[test]
+    fn long_numbers_are_shown_where_they_differ() {
+        let number = |bytes: &[u8]| Bytes::copy_from_slice(bytes).to_string();
+        let shown = |one: &[u8], other: &[u8]| {
+            let (place, [one, other]) = excerpt([&number(one), &number(other)]);
+            format!("{place}\n{one}\n{other}")
+        };
+        let mut other = [0x11; 100];
+        other[40] = 0x12;
+        insta::assert_snapshot!(shown(&[0x11; 100], &other), @r"
+        , from byte 40 of 100 on
+        …1111111111111111111111111111111111111111111111111111111111111111…
+        …1111111111111111121111111111111111111111111111111111111111111111…
+        ");
+        insta::assert_snapshot!(shown(&[0x11; 100], &[0x11; 99]), @r"
+        , from byte 99 of 100 recorded and 99 replayed on
+        …111111111111111111
+        …1111111111111111
+        ");
+        insta::assert_snapshot!(shown(&[0x11; 100], &[]), @r"
+        , from byte 0 of 100 recorded and 0 replayed on
+        0x1111111111111111111111111111111111111111111111111111111111111111…
+        0x
+        ");
+        assert_eq!(shown(&[1], &[2]), "\n0x01\n0x02");
+        let words = "0x, ".repeat(50);
+        assert_eq!(excerpt([&words, "more"]).1, [words, "more".to_owned()]);
+    }
+
+    #[test]
+    fn times_are_told_in_utc() {
+        assert_eq!(utc(1_767_225_600), "2026-01-01T00:00:00Z");
+        assert_eq!(utc(u64::MAX), "18446744073709551615 s");
+    }
 }
