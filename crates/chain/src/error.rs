@@ -1,4 +1,3 @@
-use alloy_primitives::Bytes;
 use cotrain_bindings::Revert;
 
 use crate::node::NodeError;
@@ -18,7 +17,7 @@ pub enum ChainError {
         /// The contract's reason.
         revert: Revert,
         /// The same, as it came.
-        data: Bytes,
+        data: Box<[u8]>,
         /// Gas spent.
         gas_used: u64,
     },
@@ -72,7 +71,7 @@ impl ChainError {
         }
         Self::Reverted {
             revert: Revert::decode(output),
-            data: Bytes::copy_from_slice(output),
+            data: output.into(),
             gas_used,
         }
     }

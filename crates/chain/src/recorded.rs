@@ -61,9 +61,10 @@ impl Outcome {
     pub fn of(answer: Result<Receipt, ChainError>) -> Result<Self, ChainError> {
         match answer {
             Ok(receipt) => Ok(Self::Success(receipt)),
-            Err(ChainError::Reverted { data, gas_used, .. }) => {
-                Ok(Self::Reverted { data, gas_used })
-            }
+            Err(ChainError::Reverted { data, gas_used, .. }) => Ok(Self::Reverted {
+                data: data.into(),
+                gas_used,
+            }),
             Err(ChainError::Halted { reason, gas_used }) => Ok(Self::Halted { reason, gas_used }),
             Err(error) => Err(error),
         }

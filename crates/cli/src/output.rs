@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use cotrain_simulator::{Progress, tables::days};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
@@ -88,7 +88,8 @@ impl Narrator {
         let style = ProgressStyle::with_template("{bar:24} {percent} % replayed, {eta} to go")
             .expect("a template that every replay parses")
             .progress_chars("━╸─");
-        self.bars.add(ProgressBar::new(0).with_style(style))
+        let bar = ProgressBar::new(0).with_style(style);
+        self.bars.add(bar.with_finish(ProgressFinish::AndClear))
     }
 }
 

@@ -70,9 +70,8 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     });
     let mut recording = recording.map_err(Failure::Mistake)?;
     let mut open = backend::open(&arguments.backend, recording.header().beginning())?;
-    let replayed = Replayed::of(&mut recording, open.chain());
+    let replayed = Replayed::of(&mut recording, open.chain())?;
     bar.finish_and_clear();
-    let replayed = replayed?;
 
     let shown = Shown::new(recording.header(), open.chain().name(), &replayed);
     output::print(&if arguments.json {

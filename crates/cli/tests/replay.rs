@@ -3,10 +3,11 @@
 use std::{
     fs,
     io::{Read, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
 };
 
+use cotrain_chain::anvil::Anvil;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -53,8 +54,7 @@ impl Folder {
 
     fn run(&self, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
-        let anvil = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/.bin/anvil");
-        if anvil.exists() {
+        if let Ok(anvil) = Anvil::find() {
             command.env("COTRAIN_ANVIL", anvil);
         }
         Outcome::of(command.args(arguments).current_dir(self.0.path()))
@@ -205,6 +205,8 @@ fn recording_changes_nothing_and_is_the_same_again() {
 #[test]
 fn a_node_replays_what_was_recorded_here_and_the_other_way_round() {
     let folder = Folder::new();
+    let paying = concat!(include_str!("tiny.toml"), "\n[chain]\ngas_price_gwei = 1\n");
+    fs::write(folder.path("tiny.toml"), paying).expect("written");
     for relay in [&[][..], &["--relay", "5"]] {
         let mut steps = Vec::new();
         for (recorded, replayed) in [("embedded", "anvil"), ("anvil", "embedded")] {
@@ -262,7 +264,7 @@ fn what_is_different_is_found_at_its_step() {
         let fields = difference["fields"].as_array().expect("fields");
         let names = fields
             .iter()
-            .map(|field| field["field"].as_str().expect("a name"));
+            .map(|field| field["name"].as_str().expect("a name"));
         names.collect::<Vec<_>>().join("; ")
     };
     // The label of the contribution: the model learns something else, or nothing.
@@ -336,7 +338,7 @@ fn what_is_different_is_found_at_its_step() {
             "error: the state after the last step differs from what was recorded in altered.gz\n"
         );
         assert_eq!(difference["step"], Value::Null);
-        assert_eq!(difference["fields"][0]["field"], "state");
+        assert_eq!(difference["fields"][0]["name"], "state");
     }
 }
 

@@ -58,26 +58,26 @@ enum What {
 /// A part of a step that is different.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Field {
-    field: String,
+    name: String,
     recorded: String,
     replayed: String,
 }
 
 impl Field {
-    fn new(field: impl Into<String>, recorded: impl Display, replayed: impl Display) -> Self {
+    fn new(name: impl Into<String>, recorded: impl Display, replayed: impl Display) -> Self {
         Self {
-            field: field.into(),
+            name: name.into(),
             recorded: recorded.to_string(),
             replayed: replayed.to_string(),
         }
     }
 
     pub(super) fn unless_equal<T: Display + PartialEq>(
-        field: impl Into<String>,
+        name: impl Into<String>,
         recorded: T,
         replayed: T,
     ) -> Option<Self> {
-        (recorded != replayed).then(|| Self::new(field, recorded, replayed))
+        (recorded != replayed).then(|| Self::new(name, recorded, replayed))
     }
 
     /// The chain takes no part of what was recorded as `recorded`.
@@ -88,7 +88,7 @@ impl Field {
     fn lines(&self) -> [String; 3] {
         let (from, [recorded, replayed]) = excerpt([&self.recorded, &self.replayed]);
         [
-            format!("{}{from}", self.field),
+            format!("{}{from}", self.name),
             format!("  recorded  {recorded}"),
             format!("  replayed  {replayed}"),
         ]
@@ -338,7 +338,7 @@ mod tests {
     fn reverted(data: &'static [u8], gas_used: u64) -> ChainError {
         ChainError::Reverted {
             revert: Revert::decode(data),
-            data: Bytes::from_static(data),
+            data: data.into(),
             gas_used,
         }
     }
