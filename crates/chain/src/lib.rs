@@ -4,6 +4,8 @@
 //! Only this crate names revm and alloy's provider. What runs here runs on a node in the same way: the embedded chain
 //! checks nonces, balances and gas as a node does, and has its own time, which moves only when told.
 //!
+//! [`Recorded`] tells all that happens to a chain, so that it can be done again on another.
+//!
 //! [`node`] is the client of a node that others share, [`keys`] signs what it is sent, and [`anvil`] starts a node for
 //! development.
 
@@ -14,6 +16,7 @@ mod embedded;
 mod error;
 pub mod keys;
 pub mod node;
+mod recorded;
 mod remote;
 
 pub use contracts::{
@@ -21,9 +24,11 @@ pub use contracts::{
 };
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
+pub use recorded::{Outcome, Recorded, Step};
 pub use remote::{Remote, RemoteError};
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use serde::{Deserialize, Serialize};
 
 /// The most gas one transaction may use on Ethereum since Osaka (EIP-7825).
 pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
@@ -38,7 +43,8 @@ const HASHES: u64 = 256;
 /// returns.
 ///
 /// Every failure leaves the chain as it was, but for the gas and the nonce of a transaction that
-/// was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`]).
+/// was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`]), and where what was done
+/// could not be recorded ([`ChainError::Unrecorded`]).
 pub trait Chain {
     /// The kind of chain, as shown to users: `embedded` or `anvil`.
     fn name(&self) -> &'static str;
@@ -105,8 +111,51 @@ pub trait Chain {
     fn state_digest(&mut self) -> Result<B256, ChainError>;
 }
 
+/// A chain that is lent, of whatever kind.
+impl<C: Chain + ?Sized> Chain for &mut C {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn chain_id(&self) -> u64 {
+        (**self).chain_id()
+    }
+
+    fn now(&self) -> u64 {
+        (**self).now()
+    }
+
+    fn set_time(&mut self, seconds: u64) -> Result<(), ChainError> {
+        (**self).set_time(seconds)
+    }
+
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
+        (**self).fund(account, wei)
+    }
+
+    fn balance(&mut self, account: Address) -> Result<U256, ChainError> {
+        (**self).balance(account)
+    }
+
+    fn gas_price(&self) -> u128 {
+        (**self).gas_price()
+    }
+
+    fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        (**self).send(transaction)
+    }
+
+    fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        (**self).call(transaction)
+    }
+
+    fn state_digest(&mut self) -> Result<B256, ChainError> {
+        (**self).state_digest()
+    }
+}
+
 /// A transaction, signed or about to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
     /// Who sends it and pays for it.
     pub from: Address,
@@ -161,7 +210,7 @@ impl Transaction {
 }
 
 /// What a successful transaction left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Gas used, refunds taken off.
     pub gas_used: u64,

@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use reqwest::Url;
 
-use crate::live;
+use crate::{live, replay};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +24,7 @@ What it writes into the directory of results:
   scenario.toml                      the scenario, to run it again
   series.csv, series.parquet         accuracy and balances over time
   events.csv, events.parquet         every contribution and every claim
+  transactions.jsonl.gz              every transaction and what came of it, with --record
 
 Examples:
   cotrain simulate                                      the default scenario
@@ -60,6 +61,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Simulate(Simulate),
+    Replay(replay::Replay),
     Scenarios(Scenarios),
     Up(Box<live::up::Up>),
     Deploy(Box<live::deploy::Deploy>),
@@ -129,6 +131,12 @@ pub(crate) struct Simulate {
     /// else in it is left alone, which is an error.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Record every transaction among the results, to replay the run (see `cotrain replay`)
+    ///
+    /// About 100 bytes a transaction: 2 MB for the default scenario. Results of a run without this leave no
+    /// recording of an earlier one.
+    #[arg(long)]
+    pub(crate) record: bool,
     /// Print one JSON object to stdout instead of the summary for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -148,7 +156,8 @@ pub(crate) enum Backend {
     Node(Url),
 }
 
-fn backend(text: &str) -> Result<Backend, String> {
+/// The kind of chain that an argument names.
+pub(crate) fn backend(text: &str) -> Result<Backend, String> {
     match text {
         "embedded" => return Ok(Backend::Embedded),
         "anvil" => return Ok(Backend::Anvil),

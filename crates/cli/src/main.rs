@@ -12,6 +12,8 @@ mod fixture;
 mod live;
 mod output;
 mod people;
+mod recording;
+mod replay;
 mod report;
 mod results;
 mod scenarios;
@@ -30,6 +32,7 @@ use args::{Cli, Command};
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Key(arguments) => live::key::run(&arguments),
         Command::Deploy(arguments) => live::deploy::run(&arguments),

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use cotrain_simulator::{Progress, tables::days};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
@@ -81,6 +81,15 @@ impl Narrator {
         .expect("a template that a test renders")
         .progress_chars("━╸─");
         Bar(self.bars.add(ProgressBar::new(0).with_style(style)))
+    }
+
+    /// A bar that shows how much of a file is read; only a terminal sees it.
+    pub(crate) fn reading(&self) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:24} {percent} % replayed, {eta} to go")
+            .expect("a template that every replay parses")
+            .progress_chars("━╸─");
+        let bar = ProgressBar::new(0).with_style(style);
+        self.bars.add(bar.with_finish(ProgressFinish::AndClear))
     }
 }
 
