@@ -17,6 +17,7 @@ mod results;
 mod scenarios;
 mod simulate;
 mod summary;
+mod sweep;
 
 use std::{
     io::{self, Write},
@@ -30,6 +31,7 @@ use args::{Cli, Command};
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Key(arguments) => live::key::run(&arguments),
         Command::Deploy(arguments) => live::deploy::run(&arguments),

@@ -313,7 +313,7 @@ pub(crate) fn count(count: u64) -> String {
 }
 
 /// Rows of a table: the first two columns to the left, numbers to the right.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {
         rows.iter()
             .map(|row| measure_text_width(&row[column]))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cotrain_simulator::{Options, run::Run, scenario::Scenario, tables};
+use cotrain_simulator::{Options, Threads, run::Run, scenario::Scenario, tables};
 
 use crate::{
     args, backend,
@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         seed: arguments.seed,
         data_dir: arguments.data.clone(),
         relay: arguments.relay,
+        threads: Threads::Two,
     };
     let bar = narrator.bar();
     let run = backend::simulate(&arguments.backend, &scenario, &options, &mut |progress| {
@@ -99,7 +100,7 @@ fn command(arguments: &args::Simulate) -> String {
 }
 
 /// The word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -32,6 +32,17 @@ pub struct Options {
     /// How many signed contributions are collected and then relayed in one transaction; claims are
     /// made together too. None: each contribution and each claim is a transaction of its own.
     pub relay: Option<NonZeroUsize>,
+    /// How many threads it may take.
+    pub threads: Threads,
+}
+
+/// The threads of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The caller's alone: for many runs side by side.
+    One,
+    /// A second one trains the baseline beside the run.
+    Two,
 }
 
 /// How far a run is.
@@ -88,7 +99,8 @@ pub fn simulate_on<C: Chain>(
     let data = Prepared::load(scenario, options.seed, options.data_dir.as_deref())?;
     // The baseline needs nothing of the run and the run nothing of it: they go side by side.
     thread::scope(|scope| {
-        let baseline = scope.spawn(|| data.train(scenario, data.train.len(), options.seed));
+        let train_on_all = || data.train(scenario, data.train.len(), options.seed);
+        let beside = (options.threads == Threads::Two).then(|| scope.spawn(train_on_all));
         let initial = data.train(scenario, data.initial, options.seed)?;
         let initial_float = initial.report.accuracy_float;
         let economy = Economy::found(chain, scenario, initial.classifier)?;
@@ -100,9 +112,12 @@ pub fn simulate_on<C: Chain>(
             .collect();
         let mut engine = Engine::new(scenario, &data, economy, workers, options.relay)?;
         let end = engine.run(progress)?;
-        let baseline = baseline
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let baseline = match beside {
+            Some(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => train_on_all(),
+        }?;
         let accuracy = Accuracy {
             initial_float,
             baseline: baseline.report.accuracy_quantised,

@@ -10,6 +10,7 @@ use cotrain_protocol::{classifier::Kind, trainer::Waits};
 
 mod check;
 mod file;
+pub mod settings;
 
 /// Wei in one unit of a scenario's money.
 pub const UNIT: u128 = 1_000_000_000_000_000_000;
@@ -262,5 +263,23 @@ pub enum ScenarioError {
         value: String,
         /// What is allowed.
         allowed: String,
+    },
+    /// A value that cannot be set, as nothing is where its path leads.
+    #[error("{file}: cannot set `{path}`: {reason}")]
+    Setting {
+        /// The file.
+        file: String,
+        /// The path.
+        path: String,
+        /// What is there instead.
+        reason: String,
+    },
+    /// Values that were set make no good scenario.
+    #[error("with {settings}")]
+    With {
+        /// All of them.
+        settings: String,
+        /// What is wrong.
+        source: Box<ScenarioError>,
     },
 }
