@@ -81,14 +81,14 @@ impl Written {
         let relay = |it: &Self| it.relay.map_or("none".to_owned(), |size| size.to_string());
         let pairs = [
             ("scenario", self.scenario.clone(), wanted.scenario.clone()),
-            ("seeds", self.seeds.to_string(), wanted.seeds.to_string()),
-            ("settings", settings(self), settings(wanted)),
+            ("--seeds", self.seeds.to_string(), wanted.seeds.to_string()),
+            ("--set", settings(self), settings(wanted)),
             ("--relay", relay(self), relay(wanted)),
             ("version", self.version.clone(), wanted.version.clone()),
         ];
         let mut pairs = pairs.into_iter().filter(|(_, ours, wanted)| ours != wanted);
         Some(match pairs.next() {
-            Some((what, ours, wanted)) => format!("its {what} are {ours}, {wanted} wanted"),
+            Some((what, ours, wanted)) => format!("its {what} is {ours}, and {wanted} is wanted"),
             None => "the text of its scenario is another".to_owned(),
         })
     }
@@ -146,7 +146,7 @@ impl Folder {
         })
     }
 
-    /// The plan of the sweep in a folder, if there is one.
+    /// Whether there is a sweep in a folder.
     pub(super) fn is_one(path: &Path) -> bool {
         path.join(PLAN).is_file()
     }

@@ -109,14 +109,12 @@ fn command(plan: &Plan) -> String {
     } else {
         scenario.name()
     };
-    let mut command = format!("cotrain sweep {} --seeds {}", quoted(name), plan.seeds());
-    for axis in plan.axes() {
-        command += &format!(" --set {}", quoted(&axis.to_string()));
-    }
-    if let Some(relay) = plan.relay() {
-        command += &format!(" --relay {relay}");
-    }
-    command
+    let name = format!("cotrain sweep {} --seeds {}", quoted(name), plan.seeds());
+    let sets = plan.axes().iter();
+    let sets = sets.map(|axis| format!("--set {}", quoted(&axis.to_string())));
+    let relay = plan.relay().map(|relay| format!("--relay {relay}"));
+    let parts: Vec<_> = [name].into_iter().chain(sets).chain(relay).collect();
+    parts.join(" ")
 }
 
 #[derive(Serialize)]

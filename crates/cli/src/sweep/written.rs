@@ -104,7 +104,7 @@ pub(super) fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> 
 
 /// What a part has done.
 #[derive(Serialize)]
-struct Part {
+struct PartDone {
     part: String,
     runs: usize,
     of: u64,
@@ -117,7 +117,7 @@ pub(super) fn show_part(
     runs: usize,
     json: bool,
 ) -> Result<(), Failure> {
-    let part = Part {
+    let part = PartDone {
         part: format!("{}/{}", shard.number, shard.of),
         runs,
         of: folder.plan.runs(),
