@@ -17,7 +17,9 @@ use cotrain_protocol::{
     sample::{Item, encode_batch, encode_sparse},
     trainer::{Incentive, Waits},
 };
-use cotrain_simulator::{Options, beginning, run::Run, scenario::Scenario, simulate, simulate_on};
+use cotrain_simulator::{
+    Options, Threads, beginning, run::Run, scenario::Scenario, simulate, simulate_on,
+};
 
 const OWNER: Address = Address::repeat_byte(1);
 const AUTHOR: Address = Address::repeat_byte(2);
@@ -273,6 +275,7 @@ fn both(relay: Option<usize>) -> [Run; 2] {
         seed: 1,
         data_dir: None,
         relay: relay.and_then(NonZeroUsize::new),
+        threads: Threads::Two,
     };
     let beginning = beginning(&scenario);
     let anvil = spawn(&AnvilConfig::for_simulation(beginning.start));

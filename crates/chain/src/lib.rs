@@ -129,6 +129,14 @@ impl<C: Chain + ?Sized> Chain for &mut C {
         (**self).set_time(seconds)
     }
 
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        (**self).block_number()
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError> {
+        (**self).block_hash(number)
+    }
+
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
         (**self).fund(account, wei)
     }

@@ -146,6 +146,14 @@ impl<C: Chain, F: FnMut(&Step) -> io::Result<()>> Chain for Recorded<C, F> {
         self.chain.set_time(seconds)
     }
 
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        self.chain.block_number()
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError> {
+        self.chain.block_hash(number)
+    }
+
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
         self.complete()?;
         self.chain.fund(account, wei)?;

@@ -5,11 +5,12 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use reqwest::Url;
 
-use crate::{live, replay};
+use crate::{live, replay, sweep};
 
 const EXAMPLES: &str = "\
 Examples:
   cotrain simulate                                    an economy of contributors, in this process
+  cotrain sweep --seeds 1..200                        many of them, and where it breaks
   cotrain up                                          a chain with a model on it, to try the rest
   cotrain predict --text 'a warm and funny film'      ask the model
   cotrain contribute --text dull --label negative --dev 1
@@ -61,6 +62,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Simulate(Simulate),
+    Sweep(Box<sweep::Sweep>),
     Replay(replay::Replay),
     Scenarios(Scenarios),
     Up(Box<live::up::Up>),

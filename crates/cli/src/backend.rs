@@ -81,7 +81,8 @@ impl Guarded {
         let place = Arc::new(Mutex::new(None));
         // While it starts, an interrupt waits: there would be nothing to end yet.
         let mut anvil = held(&place);
-        end_on_signal(Arc::clone(&place))?;
+        let guarded = Arc::clone(&place);
+        end_on_signal(move || drop(held(&guarded).take()))?;
         let started = Anvil::spawn(config)?;
         let url = started.url().clone();
         tracing::debug!(%url, "anvil started");
@@ -101,8 +102,8 @@ fn held(place: &Mutex<Option<Anvil>>) -> MutexGuard<'_, Option<Anvil>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on, a signal to end ends anvil first.
-fn end_on_signal(place: Arc<Mutex<Option<Anvil>>>) -> anyhow::Result<()> {
+/// From now on, a signal to end does `last` first.
+pub(crate) fn end_on_signal(last: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -113,7 +114,7 @@ fn end_on_signal(place: Arc<Mutex<Option<Anvil>>>) -> anyhow::Result<()> {
     };
     std::thread::spawn(move || {
         runtime.block_on(signal);
-        held(&place).take();
+        last();
         std::process::exit(INTERRUPTED);
     });
     Ok(())

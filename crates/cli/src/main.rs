@@ -19,6 +19,7 @@ mod results;
 mod scenarios;
 mod simulate;
 mod summary;
+mod sweep;
 
 use std::{
     io::{self, Write},
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Key(arguments) => live::key::run(&arguments),
         Command::Deploy(arguments) => live::deploy::run(&arguments),

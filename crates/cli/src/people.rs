@@ -185,7 +185,11 @@ fn totals(run: &Run) -> Vec<String> {
         ("digest", run.digest.clone()),
     ];
     rows.extend(aside(run).into_iter().map(|line| ("besides", line)));
-    rows.extend(run.facts.iter().map(|fact| ("mechanism", format!("{}: {}", fact.name, fact.value))));
+    rows.extend(
+        run.facts
+            .iter()
+            .map(|fact| ("mechanism", format!("{}: {}", fact.name, fact.value))),
+    );
     if let Some(relay) = run.relay {
         let lines = relaying(run, relay).into_iter().enumerate();
         rows.extend(lines.map(|(place, line)| (if place == 0 { "relaying" } else { "" }, line)));
@@ -199,7 +203,8 @@ fn totals(run: &Run) -> Vec<String> {
 /// What agents did besides contributing and claiming, a line each; nothing where they did not.
 pub(crate) fn aside(run: &Run) -> Vec<String> {
     let agents = run.agents.iter().flat_map(|agent| {
-        let units = |wei: u128| format!("{}.{:02}", wei / run.unit, wei % run.unit * 100 / run.unit);
+        let units =
+            |wei: u128| format!("{}.{:02}", wei / run.unit, wei % run.unit * 100 / run.unit);
         let paid = (agent.predictions > 0).then(|| {
             format!(
                 "{} paid {} units for {} predictions",
@@ -339,7 +344,7 @@ pub(crate) fn count(count: u64) -> String {
 }
 
 /// Rows of a table: the first two columns to the left, numbers to the right.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {
         rows.iter()
             .map(|row| measure_text_width(&row[column]))

@@ -13,10 +13,14 @@ use crate::{
 };
 
 const TEMPLATE: &str = include_str!("../assets/report.html");
-const STYLE: &str = include_str!("../assets/report.css");
 const SCRIPT: &str = include_str!("../assets/report.js");
-const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
-const PLOT_SCRIPT: &str = include_str!("../assets/uPlot.iife.min.js");
+/// What the pages of runs and of sweeps share.
+pub(crate) const STYLE: &str = include_str!("../assets/report.css");
+pub(crate) const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
+pub(crate) const PLOT_SCRIPT: &str = concat!(
+    include_str!("../assets/uPlot.iife.min.js"),
+    include_str!("../assets/plot.js")
+);
 
 /// The most points of a line in a chart, and the most rows of the table below it. All of them are
 /// in the series.
@@ -35,9 +39,14 @@ const RUINED: u128 = 1;
 
 /// The report. `command` is what gives the same run again.
 pub(crate) fn html(run: &Run, command: &str) -> anyhow::Result<String> {
+    render(TEMPLATE, &Page::of(run, command))
+}
+
+/// A page: whatever is shown is escaped unless the template says otherwise.
+pub(crate) fn render(template: &str, page: &impl Serialize) -> anyhow::Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    Ok(environment.render_str(TEMPLATE, Value::from(Serde(Page::of(run, command))))?)
+    Ok(environment.render_str(template, Value::from(Serde(page)))?)
 }
 
 /// What the template shows.
@@ -310,7 +319,7 @@ struct ChartAgent<'a> {
 
 /// By what the line of an agent is known.
 #[derive(Debug, Serialize, PartialEq, Eq, Hash)]
-struct LineStyle {
+pub(crate) struct LineStyle {
     /// A variable of the style sheet.
     color: String,
     dash: &'static [u8],
@@ -320,7 +329,7 @@ struct LineStyle {
 impl LineStyle {
     /// That of the agent at `place` among those of its side. Every fourth has the same colour;
     /// shapes shift and dashes change with every four, so that 48 a side differ.
-    fn of(good: bool, place: usize) -> Self {
+    pub(crate) fn of(good: bool, place: usize) -> Self {
         let kinds = SHAPES.len();
         let (color, round) = (place % kinds, place / kinds);
         let shape = (color + round) % kinds;

@@ -173,7 +173,7 @@ impl Drop for Results {
 }
 
 /// A file in `directory` that vanishes unless it is moved to another name.
-fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();
     file.prefix(UNFINISHED.0).suffix(UNFINISHED.1);
     // A temporary file is its owner's alone. Results are as open as any other file of the user's.
@@ -182,7 +182,7 @@ fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     file.tempfile_in(directory)
 }
 
-fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
 }
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cotrain_simulator::{Options, Progress, beginning, run::Run, scenario::Scenario, tables};
+use cotrain_simulator::{
+    Options, Progress, Threads, beginning, run::Run, scenario::Scenario, tables,
+};
 use tempfile::NamedTempFile;
 
 use crate::{
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         seed: arguments.seed,
         data_dir: arguments.data.clone(),
         relay: arguments.relay,
+        threads: Threads::Two,
     };
     let bar = narrator.bar();
     let simulated = simulate(arguments, &scenario, &options, &results, &mut |progress| {
@@ -119,7 +122,7 @@ fn command(arguments: &args::Simulate) -> String {
 }
 
 /// The word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

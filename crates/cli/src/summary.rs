@@ -1,7 +1,7 @@
 //! The figures of a run, for programs.
 
 use cotrain_simulator::{
-    run::{AgentOutcome, End, Run},
+    run::{AgentOutcome, Run},
     tables::days,
 };
 use serde::{Serialize, Serializer};
@@ -264,11 +264,7 @@ impl<'a> Details<'a> {
             description: &run.description,
             model: &run.model,
             incentive: run.incentive,
-            end: match run.end {
-                End::Settled => "settled",
-                End::Stuck => "stuck",
-                End::Limit => "limit",
-            },
+            end: run.end.name(),
             unclaimed: unclaimed(run),
             data: Data {
                 initial_samples: run.data.initial,
@@ -332,6 +328,8 @@ impl<'a> AgentDetails<'a> {
 
 #[cfg(test)]
 mod tests {
+    use cotrain_simulator::run::End;
+
     use super::*;
     use crate::fixture;
 

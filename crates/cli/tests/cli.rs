@@ -115,6 +115,7 @@ fn help_teaches() {
 
     Commands:
       simulate     Simulate contributors who train a model on the chain
+      sweep        Simulate a scenario with many seeds and settings, and find where it breaks
       replay       Execute a recorded run again and show the first difference, if any
       scenarios    List the scenarios that come with cotrain
       up           Start a development chain with a model on it and a coordinator, to try everything
@@ -146,6 +147,7 @@ fn help_teaches() {
 
     Examples:
       cotrain simulate                                    an economy of contributors, in this process
+      cotrain sweep --seeds 1..200                        many of them, and where it breaks
       cotrain up                                          a chain with a model on it, to try the rest
       cotrain predict --text 'a warm and funny film'      ask the model
       cotrain contribute --text dull --label negative --dev 1

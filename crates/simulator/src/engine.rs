@@ -34,6 +34,17 @@ pub struct Options {
     /// How many signed contributions are collected and then relayed in one transaction; claims are
     /// made together too. None: each contribution and each claim is a transaction of its own.
     pub relay: Option<NonZeroUsize>,
+    /// How many threads it may take.
+    pub threads: Threads,
+}
+
+/// The threads of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The caller's alone: for many runs side by side.
+    One,
+    /// A second one trains the baseline beside the run.
+    Two,
 }
 
 /// How far a run is.
@@ -114,7 +125,9 @@ impl<'a> Engine<'a> {
         for (place, (name, start_balance, agent)) in participants.into_iter().enumerate() {
             let seat = Seat::new(place, name, start_balance, agent.as_ref());
             for (identity, wei) in seat.identities.iter().zip(seat.shares()) {
-                mechanism.chain_mut().fund(identity.address, wei.try_into().unwrap_or_default())?;
+                mechanism
+                    .chain_mut()
+                    .fund(identity.address, wei.try_into().unwrap_or_default())?;
             }
             // A stream a place: 1000 agents at the most.
             let chance = Chance::new(options.seed, place as u64 + 1);
@@ -130,7 +143,9 @@ impl<'a> Engine<'a> {
                     });
                 }
                 // Enough for any gas, and for trying contributions.
-                mechanism.chain_mut().fund(RELAYER, u128::MAX.try_into().unwrap_or_default())?;
+                mechanism
+                    .chain_mut()
+                    .fund(RELAYER, u128::MAX.try_into().unwrap_or_default())?;
                 Some(Relayer::new(size, &seats))
             }
         };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a function
 /// of the scenario, its data and the seed.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +64,8 @@ pub struct Fact {
 }
 
 /// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum End {
     /// All data was contributed, or nobody could pay for more, and everything was claimed.
     Settled,
@@ -70,6 +73,18 @@ pub enum End {
     Stuck,
     /// The scenario's limit of simulated time was reached.
     Limit,
+}
+
+impl End {
+    /// The name used in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Stuck => "stuck",
+            Self::Limit => "limit",
+        }
+    }
 }
 
 /// One agent at the end of a run.
@@ -188,7 +203,7 @@ pub struct Event {
 }
 
 /// Accuracies on the test data, in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Of the initial model in floats, before quantising.
     pub initial_float: f64,
@@ -203,7 +218,7 @@ pub struct Accuracy {
 }
 
 /// How often each thing was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Contributions accepted.
     pub contributions: u64,

@@ -11,6 +11,7 @@ use cotrain_protocol::{classifier::Kind, market::Terms, trainer::Waits};
 mod check;
 mod file;
 mod incentive;
+pub mod settings;
 mod strategy;
 
 pub use self::strategy::Strategy;
@@ -225,7 +226,13 @@ impl Incentive {
     /// Whether contributions deposit something.
     pub(crate) fn takes_deposits(&self) -> bool {
         use cotrain_protocol::trainer::Incentive::Points;
-        !matches!(self, Self::Trainer { mechanism: Points, .. })
+        !matches!(
+            self,
+            Self::Trainer {
+                mechanism: Points,
+                ..
+            }
+        )
     }
 }
 
@@ -302,5 +309,23 @@ pub enum ScenarioError {
         value: String,
         /// What is allowed.
         allowed: String,
+    },
+    /// A value that cannot be set, as nothing is where its path leads.
+    #[error("{file}: cannot set `{path}`: {reason}")]
+    Setting {
+        /// The file.
+        file: String,
+        /// The path.
+        path: String,
+        /// What is there instead.
+        reason: String,
+    },
+    /// Values that were set make no good scenario.
+    #[error("with {settings}")]
+    With {
+        /// All of them.
+        settings: String,
+        /// What is wrong.
+        source: Box<ScenarioError>,
     },
 }

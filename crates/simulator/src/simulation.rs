@@ -6,7 +6,7 @@ use cotrain_protocol::classifier::Classifier;
 
 use crate::{
     agent::Agent,
-    engine::{Engine, Options, Progress, beginning},
+    engine::{Engine, Options, Progress, Threads, beginning},
     error::SimulateError,
     mechanism::{MarketMechanism, Mechanism, OWNER, TrainerMechanism},
     prepared::Prepared,
@@ -44,8 +44,10 @@ pub fn simulate_on<C: Chain>(
 }
 
 /// Goes around a mechanism.
-type Around<'s> =
-    Box<dyn for<'m> FnOnce(Box<dyn Mechanism + 'm>) -> Result<Box<dyn Mechanism + 'm>, SimulateError> + 's>;
+type Around<'s> = Box<
+    dyn for<'m> FnOnce(Box<dyn Mechanism + 'm>) -> Result<Box<dyn Mechanism + 'm>, SimulateError>
+        + 's,
+>;
 
 /// A scenario with what is not in its file: agents and mechanisms of one's own.
 pub struct Simulation<'s> {
@@ -106,7 +108,8 @@ impl<'s> Simulation<'s> {
         let data = Prepared::load(scenario, seed, self.options.data_dir.as_deref())?;
         // The baseline needs nothing of the run and the run nothing of it: they go side by side.
         thread::scope(|scope| {
-            let baseline = scope.spawn(|| data.train(scenario, data.train.len(), seed));
+            let train_on_all = || data.train(scenario, data.train.len(), seed);
+            let beside = (self.options.threads == Threads::Two).then(|| scope.spawn(train_on_all));
             let initial = data.train(scenario, data.initial, seed)?;
             let initial_float = initial.report.accuracy_float;
             let mut mechanism = found(Box::new(chain), scenario, &data, initial.classifier)?;
@@ -116,9 +119,12 @@ impl<'s> Simulation<'s> {
             let mut engine =
                 Engine::new(scenario, &data, mechanism, self.participants, self.options)?;
             let end = engine.run(progress)?;
-            let baseline = baseline
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            let baseline = match beside {
+                Some(thread) => thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                None => train_on_all(),
+            }?;
             let accuracy = Accuracy {
                 initial_float,
                 baseline: baseline.report.accuracy_quantised,
@@ -152,7 +158,9 @@ fn found<'c>(
         )?),
         Incentive::Market { terms, offer } => {
             let test = &data.test;
-            Box::new(MarketMechanism::found(chain, terms, offer, classifier, test)?)
+            Box::new(MarketMechanism::found(
+                chain, terms, offer, classifier, test,
+            )?)
         }
     })
 }

@@ -155,10 +155,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The first of the next 64 samples for which `wanted` holds, given the sample's bytes and its true label.
-    pub fn find_sample(
-        &self,
-        mut wanted: impl FnMut(&[u8], u16) -> bool,
-    ) -> Option<(Sample, u16)> {
+    pub fn find_sample(&self, mut wanted: impl FnMut(&[u8], u16) -> bool) -> Option<(Sample, u16)> {
         let label = |place| self.floor.label(place);
         let places = self.floor.upcoming(AHEAD).into_iter();
         let mut chosen = places.filter(|place| wanted(self.floor.bytes(*place), label(*place)));
@@ -306,7 +303,10 @@ pub(crate) trait Floor {
         n: usize,
         chance: f64,
     ) -> Result<Option<Asked>, SimulateError>;
-    fn collect(&mut self, agent: usize, identity: usize)
-    -> Result<Option<Collected>, SimulateError>;
+    fn collect(
+        &mut self,
+        agent: usize,
+        identity: usize,
+    ) -> Result<Option<Collected>, SimulateError>;
     fn dues(&self, agent: usize, identity: usize) -> u128;
 }

@@ -1,7 +1,7 @@
 //! Each kind of agent does what it is there for.
 
 use cotrain_simulator::{
-    Options,
+    Options, Threads,
     agents::Habits,
     run::{Action, AgentOutcome, Event, Run},
     scenario::{Normal, Scenario, Strategy, UNIT},
@@ -25,6 +25,7 @@ fn run(name: &str, days: u64, replaced: &[(&str, &str)]) -> Run {
         seed: 1,
         data_dir: None,
         relay: None,
+        threads: Threads::Two,
     };
     simulate(&scenario, &options, &mut |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -38,7 +39,7 @@ fn outcome<'a>(run: &'a Run, name: &str) -> &'a AgentOutcome {
 
 /// What an agent did.
 fn events<'a>(run: &'a Run, name: &'a str) -> impl Iterator<Item = &'a Event> {
-    let of = |event: &&Event| run.agents[usize::from(event.agent)].name == name;
+    let of = move |event: &&Event| run.agents[usize::from(event.agent)].name == name;
     run.events.iter().filter(of)
 }
 
@@ -51,9 +52,7 @@ fn contributions<'a>(run: &'a Run, name: &'a str) -> Vec<&'a Event> {
 /// When the contribution at a position was made.
 fn made(run: &Run, position: u64) -> u64 {
     let mut all = run.events.iter();
-    let made = all.find(|event| {
-        event.action == Action::Contribution && event.position == position
-    });
+    let made = all.find(|event| event.action == Action::Contribution && event.position == position);
     made.expect("a contribution").seconds
 }
 
@@ -76,7 +75,14 @@ fn a_copycat_comes_first() {
 
 #[test]
 fn sybils_share_money_and_report_each_other() {
-    let run = run("sybil", 5, &[("start_balance = 10_000\ndeposit = { mean = 100", "start_balance = 2_000\ndeposit = { mean = 50")]);
+    let run = run(
+        "sybil",
+        5,
+        &[(
+            "start_balance = 10_000\ndeposit = { mean = 100",
+            "start_balance = 2_000\ndeposit = { mean = 50",
+        )],
+    );
     let sybil = outcome(&run, "Sybil");
     assert!(sybil.contributions > 50, "{}", sybil.contributions);
     // By other addresses of its own: nobody but Good and Sybil is there, and some of what Sybil reports are lies
@@ -105,15 +111,28 @@ fn a_takeover_sends_many_at_once() {
 
 #[test]
 fn a_poisoner_waits_until_it_is_agreed_with() {
-    let patient = run("targeted-poisoner", 4, &[("agreement = 0.5", "agreement = 1.0")]);
-    let reckless = run("targeted-poisoner", 4, &[("agreement = 0.5", "agreement = 0.0")]);
+    let patient = run(
+        "targeted-poisoner",
+        4,
+        &[("agreement = 0.5", "agreement = 1.0")],
+    );
+    let reckless = run(
+        "targeted-poisoner",
+        4,
+        &[("agreement = 0.5", "agreement = 0.0")],
+    );
     let kept = |run: &Run| {
         let it = outcome(run, "Poisoner");
         assert!(it.contributions > 50);
         it.refunds as f64 / it.contributions as f64
     };
     // Who never lies about class 1 unless everything is agreed with gets more back.
-    assert!(kept(&patient) > kept(&reckless) + 0.05, "{} {}", kept(&patient), kept(&reckless));
+    assert!(
+        kept(&patient) > kept(&reckless) + 0.05,
+        "{} {}",
+        kept(&patient),
+        kept(&reckless)
+    );
     // Only samples of class 1 are lied about, as class 0: with no patience there is no other label.
     let labels = contributions(&reckless, "Poisoner");
     assert!(labels.iter().all(|event| event.label == 0));
@@ -127,14 +146,22 @@ fn the_lazy_hardly_ever_lose() {
         assert!(it.contributions > 50, "{name}");
         it.refunds as f64 / it.contributions as f64
     };
-    assert!(kept("Lazy") > kept("Good"), "{} {}", kept("Lazy"), kept("Good"));
+    assert!(
+        kept("Lazy") > kept("Good"),
+        "{} {}",
+        kept("Lazy"),
+        kept("Good")
+    );
     assert!(outcome(&run, "Lazy").reports > 0);
 }
 
 #[test]
 fn self_reporters_take_their_own_lies_in_the_first_second() {
     let run = run("self-reporter", 5, &[]);
-    let own: Vec<_> = contributions(&run, "Liar").iter().map(|event| event.position).collect();
+    let own: Vec<_> = contributions(&run, "Liar")
+        .iter()
+        .map(|event| event.position)
+        .collect();
     let reports: Vec<_> = events(&run, "Liar")
         .filter(|event| event.action == Action::Report && own.contains(&event.position))
         .collect();
@@ -144,7 +171,11 @@ fn self_reporters_take_their_own_lies_in_the_first_second() {
         .filter(|event| event.seconds == made(&run, event.position) + DAY)
         .count();
     // The first ones wait for the first good mark, others for the model to change its mind.
-    assert!(at_once * 2 > reports.len(), "{at_once} of {}", reports.len());
+    assert!(
+        at_once * 2 > reports.len(),
+        "{at_once} of {}",
+        reports.len()
+    );
 }
 
 #[test]
@@ -158,16 +189,33 @@ fn last_minute_claims_come_in_the_first_second() {
         age == DAY || age == 9 * DAY
     };
     let at_edges = claims.iter().filter(edges).count();
-    assert!(at_edges * 2 > claims.len(), "{at_edges} of {}", claims.len());
-    let late = claims.iter().filter(|event| event.action == Action::LateClaim);
+    assert!(
+        at_edges * 2 > claims.len(),
+        "{at_edges} of {}",
+        claims.len()
+    );
+    let late = claims
+        .iter()
+        .filter(|event| event.action == Action::LateClaim);
     assert!(late.clone().count() > 0);
-    assert!(late.clone().all(|event| event.seconds == made(&run, event.position) + 9 * DAY));
+    assert!(
+        late.clone()
+            .all(|event| event.seconds == made(&run, event.position) + 9 * DAY)
+    );
 }
 
 #[test]
 fn the_rational_do_nothing_that_costs_more_than_it_brings() {
-    let cheap = run("rational", 6, &[("gas_price_gwei = 1", "gas_price_gwei = 0")]);
-    let dear = run("rational", 6, &[("gas_price_gwei = 1", "gas_price_gwei = 1000000")]);
+    let cheap = run(
+        "rational",
+        6,
+        &[("gas_price_gwei = 1", "gas_price_gwei = 0")],
+    );
+    let dear = run(
+        "rational",
+        6,
+        &[("gas_price_gwei = 1", "gas_price_gwei = 1000000")],
+    );
     assert!(outcome(&cheap, "Rational").contributions > 0);
     assert_eq!(outcome(&dear, "Rational").contributions, 0);
     assert_eq!(outcome(&dear, "Rational").gas, 0);
@@ -176,7 +224,11 @@ fn the_rational_do_nothing_that_costs_more_than_it_brings() {
 #[test]
 fn what_callers_pay_is_shared_by_good_contributions() {
     let run = run("callers", 4, &[]);
-    let (good, bad, caller) = (outcome(&run, "Good"), outcome(&run, "Bad"), outcome(&run, "Caller"));
+    let (good, bad, caller) = (
+        outcome(&run, "Good"),
+        outcome(&run, "Bad"),
+        outcome(&run, "Caller"),
+    );
     assert!(caller.predictions > 100);
     assert_eq!(caller.paid, u128::from(caller.predictions) * UNIT / 2);
     assert_eq!(caller.end_balance, caller.start_balance - caller.paid);
@@ -188,7 +240,14 @@ fn what_callers_pay_is_shared_by_good_contributions() {
 
 #[test]
 fn a_market_pays_the_honest_out_of_the_bounty() {
-    let run = run("market", 20, &[("train_samples = 1000", "train_samples = 400"), ("test_samples = 200", "test_samples = 60")]);
+    let run = run(
+        "market",
+        20,
+        &[
+            ("train_samples = 1000", "train_samples = 400"),
+            ("test_samples = 200", "test_samples = 60"),
+        ],
+    );
     assert_eq!(run.incentive, "prediction market");
     assert!(run.counts.contributions > 200);
     let start: u128 = run.agents.iter().map(|agent| agent.start_balance).sum();
@@ -205,14 +264,24 @@ fn a_market_pays_the_honest_out_of_the_bounty() {
     let paid = (end as f64 - start as f64) / UNIT as f64;
     assert!((back + paid - 100_000.0).abs() < 0.01, "{back} {paid}");
     assert!(fact("passes of the scoring") >= 1.0);
-    assert!(run.agents.iter().all(|agent| agent.contributions == 0 || agent.collected > 0 || !agent.good));
+    assert!(
+        run.agents
+            .iter()
+            .all(|agent| agent.contributions == 0 || agent.collected > 0 || !agent.good)
+    );
 }
 
 #[test]
 fn every_kind_says_what_it_is() {
     let habits = Habits {
-        deposit: Some(Normal { mean: 50.0, sd: 1.0 }),
-        wait: Normal { mean: 600.0, sd: 1.0 },
+        deposit: Some(Normal {
+            mean: 50.0,
+            sd: 1.0,
+        }),
+        wait: Normal {
+            mean: 600.0,
+            sd: 1.0,
+        },
     };
     for strategy in Strategy::ALL {
         let agent = strategy.agent(habits);

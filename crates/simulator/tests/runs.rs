@@ -3,7 +3,7 @@
 use std::{error::Error, fmt::Write, num::NonZeroUsize};
 
 use cotrain_simulator::{
-    Options,
+    Options, Threads,
     run::{Action, End, Run},
     scenario::Scenario,
     simulate,
@@ -72,6 +72,7 @@ fn run_with(scenario: &Scenario, seed: u64, relay: Option<NonZeroUsize>) -> Run 
         seed,
         data_dir: None,
         relay,
+        threads: Threads::Two,
     };
     simulate(scenario, &options, &mut |_| {}).expect("a run")
 }
@@ -388,6 +389,7 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
         seed: 1,
         data_dir: None,
         relay: None,
+        threads: Threads::Two,
     };
     let error = simulate(&scenario, &options, &mut |_| {}).expect_err("too wide");
     assert!(error.is_users_mistake(), "{error}");

@@ -187,6 +187,7 @@ fn data_that_is_not_part_of_cotrain_has_to_be_given() {
     let options = cotrain_simulator::Options {
         seed: 1,
         relay: None,
+        threads: cotrain_simulator::Threads::One,
         data_dir: None,
     };
     let error = cotrain_simulator::simulate(&scenario, &options, &mut |_| {}).expect_err("no data");

@@ -78,8 +78,7 @@ impl Agent for TargetedPoisoner {
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
         if self.may_contribute(turn.funds(0)?) {
             let lie = self.dares(turn);
-            let found =
-                turn.find_sample(|sample, truth| self.target.holds(sample, truth) == lie);
+            let found = turn.find_sample(|sample, truth| self.target.holds(sample, truth) == lie);
             if let Some((sample, truth)) = found {
                 let label = if lie { flipped(truth, turn) } else { truth };
                 self.habits.contribute(turn, 0, sample, label)?;

@@ -67,7 +67,9 @@ impl Agent for Rational {
         {
             self.habits.contribute(turn, 0, sample, truth)?;
         }
-        let gas = turn.gas_price().saturating_mul(turn.usual_gas(false).into());
+        let gas = turn
+            .gas_price()
+            .saturating_mul(turn.usual_gas(false).into());
         turn.claim(0, &mut |claim| claim.amount > gas)
     }
 

@@ -58,7 +58,9 @@ impl Agent for SelfReporter {
         if self.next <= turn.now() {
             self.next = turn.now() + self.habits.next_wait(turn.chance());
         }
-        let wake = turn.next_edge().map_or(self.next, |edge| edge.min(self.next));
+        let wake = turn
+            .next_edge()
+            .map_or(self.next, |edge| edge.min(self.next));
         wake - turn.now()
     }
 

@@ -133,7 +133,9 @@ impl Engine<'_> {
     /// Whether the first wait is over.
     pub(super) fn is_claimable(&self, pending: &Pending) -> bool {
         let edges = self.mechanism.edges(pending.contribution());
-        edges.first().is_some_and(|edge| START + self.seconds >= *edge)
+        edges
+            .first()
+            .is_some_and(|edge| START + self.seconds >= *edge)
     }
 
     /// Keeps what is pending but for what was settled by claims on those at `claimed`, in ascending order.
@@ -228,7 +230,9 @@ impl Floor for Engine<'_> {
 
     fn upcoming(&self, most: usize) -> Vec<usize> {
         let left = self.next_sample..self.taken.len();
-        left.filter(|place| !self.taken[*place]).take(most).collect()
+        left.filter(|place| !self.taken[*place])
+            .take(most)
+            .collect()
     }
 
     fn bytes(&self, place: usize) -> &[u8] {
@@ -242,7 +246,10 @@ impl Floor for Engine<'_> {
     fn predict(&self, sample: &Sample) -> u16 {
         // Samples of the data and of contributions are well formed, so the fallback is never taken.
         let bytes = self.sample_bytes(sample);
-        self.mechanism.classifier().predict(bytes).unwrap_or_default()
+        self.mechanism
+            .classifier()
+            .predict(bytes)
+            .unwrap_or_default()
     }
 
     fn contribute(
@@ -259,7 +266,9 @@ impl Floor for Engine<'_> {
             return self.sign(agent, identity, pieces, most);
         }
         let price = self.mechanism.price(pieces.len());
-        if price > most || price.saturating_mul(pieces.len() as u128) > self.free(agent, identity)? {
+        if price > most
+            || price.saturating_mul(pieces.len() as u128) > self.free(agent, identity)?
+        {
             return Ok(false);
         }
         let author = self.account(agent, identity);
@@ -331,8 +340,7 @@ impl Floor for Engine<'_> {
             if edges.first().is_none_or(|edge| now < *edge) {
                 break;
             }
-            let agrees =
-                pending.predict(mechanism.classifier()) == pending.contribution().label;
+            let agrees = pending.predict(mechanism.classifier()) == pending.contribution().label;
             if !agrees {
                 all += pending.contribution().deposit;
             }
@@ -346,10 +354,9 @@ impl Floor for Engine<'_> {
             let edges = self.mechanism.edges(pending.contribution());
             edges.get(which).copied()
         };
-        let kinds = self
-            .pending
-            .first()
-            .map_or(0, |pending| self.mechanism.edges(pending.contribution()).len());
+        let kinds = self.pending.first().map_or(0, |pending| {
+            self.mechanism.edges(pending.contribution()).len()
+        });
         // Contributions are in order of time, and so are their edges of a kind.
         (0..kinds)
             .filter_map(|which| {

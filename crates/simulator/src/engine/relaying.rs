@@ -356,9 +356,7 @@ impl Engine<'_> {
         for claim in claims {
             gas.push(self.mechanism.claim_gas(claimer, kind, claim)?);
             let price = self.mechanism.chain().gas_price();
-            if gas.len() == 1
-                && self.wallet(claimer)? < price.saturating_mul(gas[0].into())
-            {
+            if gas.len() == 1 && self.wallet(claimer)? < price.saturating_mul(gas[0].into()) {
                 // Nor has it money for any other: perhaps at its next turn.
                 return Ok(());
             }

@@ -5,7 +5,8 @@ use cotrain_chain::{Chain, DeploymentCost};
 use cotrain_protocol::{classifier::Classifier, record::Contribution, sample::Item};
 
 use super::{
-    Asked, ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Relaying, Sent, Upkeep,
+    Asked, ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Relaying, Sent,
+    Upkeep,
 };
 use crate::SimulateError;
 
@@ -143,11 +144,7 @@ impl<T: Around> Mechanism for T {
         self.inner().prediction_price()
     }
 
-    fn ask(
-        &mut self,
-        caller: Address,
-        samples: &[&[u8]],
-    ) -> Result<Option<Asked>, SimulateError> {
+    fn ask(&mut self, caller: Address, samples: &[&[u8]]) -> Result<Option<Asked>, SimulateError> {
         self.inner_mut().ask(caller, samples)
     }
 

@@ -122,7 +122,8 @@ impl PredictionFees {
         let held = chain.balance(self.address)?;
         same("balance", &held, &U256::from(self.twin.held()))?;
         for account in accounts {
-            let call = Transaction::call(Address::ZERO, self.address, calls::state::earned(*account));
+            let call =
+                Transaction::call(Address::ZERO, self.address, calls::state::earned(*account));
             let earned = bindings::read_number(&chain.call(call)?.output);
             let expected = U256::from(self.twin.earned(*account));
             same("earned", &earned, &Some(expected))?;

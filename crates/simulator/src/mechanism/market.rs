@@ -4,7 +4,8 @@
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, market as calls};
 use cotrain_chain::{
-    Chain, ChainError, Deployment, DeploymentCost, MarketConfig, Receipt, Transaction, deploy_market,
+    Chain, ChainError, Deployment, DeploymentCost, MarketConfig, Receipt, Transaction,
+    deploy_market,
 };
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
@@ -111,7 +112,10 @@ impl<'c> MarketMechanism<'c> {
         // The draw is by the hash of the next block, which has to be complete: it takes one more.
         let nothing = Transaction::call(OWNER, OWNER, Vec::new());
         self.send_as_owner(nothing)?;
-        let (drawn_in, hash) = (self.chain.block_number()?, self.chain.block_hash(block + 1)?);
+        let (drawn_in, hash) = (
+            self.chain.block_number()?,
+            self.chain.block_hash(block + 1)?,
+        );
         self.drive(calls::draw(), 0)?;
         let drawn = self.twin.draw(now, drawn_in, hash);
         let drawn = drawn.map_err(accepted("draw"))?;
@@ -379,7 +383,10 @@ impl Mechanism for MarketMechanism<'_> {
             ("passes of the scoring", progress.pass.to_string()),
             ("steps of the scoring", self.steps.to_string()),
             ("test samples scored on", self.twin.samples().to_string()),
-            ("of them right before", self.twin.initial_correct().to_string()),
+            (
+                "of them right before",
+                self.twin.initial_correct().to_string(),
+            ),
             ("of them right after", progress.correct.to_string()),
         ]
         .map(|(name, value)| Fact { name, value })

@@ -18,8 +18,8 @@ use cotrain_protocol::{
 };
 
 use super::{
-    Asked, ClaimKind, Claimed, Collected, Mechanism, Opportunity, Pending, PredictionFees, Relaying,
-    Sent, claims_on,
+    Asked, ClaimKind, Claimed, Collected, Mechanism, Opportunity, Pending, PredictionFees,
+    Relaying, Sent, claims_on,
     contract::{OWNER, accepted, refused, same, send},
 };
 use crate::{SimulateError, run::Action};
@@ -167,8 +167,8 @@ impl Mechanism for TrainerMechanism<'_> {
         let batch = encode(items)?;
         let value = Mechanism::price(self, items.len()) * items.len() as u128;
         let call = bindings::contribute(&batch);
-        let transaction = Transaction::call(author, self.deployment.trainer, call)
-            .with_value(U256::from(value));
+        let transaction =
+            Transaction::call(author, self.deployment.trainer, call).with_value(U256::from(value));
         let receipt = match send(self.chain.as_mut(), transaction) {
             Ok(Some(receipt)) => receipt,
             Ok(None) => return Ok(None),
@@ -209,7 +209,9 @@ impl Mechanism for TrainerMechanism<'_> {
         };
         // In the order of what it costs to find out: this is asked millions of times.
         if now >= time + self.twin.waits().any_address_claim {
-            let left = self.twin.can_claim_late(claimer, now, pending.contribution());
+            let left = self
+                .twin
+                .can_claim_late(claimer, now, pending.contribution());
             return Some(found(ClaimKind::Late, left.ok()?));
         }
         let own = pending.contribution().author == claimer;
@@ -292,11 +294,7 @@ impl Mechanism for TrainerMechanism<'_> {
         self.fees.as_ref().map(PredictionFees::price)
     }
 
-    fn ask(
-        &mut self,
-        caller: Address,
-        samples: &[&[u8]],
-    ) -> Result<Option<Asked>, SimulateError> {
+    fn ask(&mut self, caller: Address, samples: &[&[u8]]) -> Result<Option<Asked>, SimulateError> {
         match &mut self.fees {
             None => Ok(None),
             Some(fees) => fees.ask(self.chain.as_mut(), &self.twin, caller, samples),

@@ -305,9 +305,7 @@ impl Check<'_> {
                 self.count(&key("batch"), table.batch, 500, batch)?;
             }
             Strategy::TargetedPoisoner { target, agreement } => {
-                left.retain(|own| {
-                    !matches!(*own, "target_class" | "target_feature" | "agreement")
-                });
+                left.retain(|own| !matches!(*own, "target_class" | "target_feature" | "agreement"));
                 if let Some(given) = table.agreement {
                     *agreement = self.within(&key("agreement"), given.0, 0.0, 1.0)?;
                 }
@@ -334,7 +332,10 @@ impl Check<'_> {
             | Strategy::Rational => {}
         }
         if let Some(foreign) = left.first() {
-            let allowed = format!("an agent of kind `{}` has no such key: leave it out", table.kind);
+            let allowed = format!(
+                "an agent of kind `{}` has no such key: leave it out",
+                table.kind
+            );
             return self.impossible(key(foreign), "set", allowed);
         }
         Ok(strategy)
@@ -396,7 +397,13 @@ impl Check<'_> {
         self.impossible(key, format!("{:?}", duration.text), allowed)
     }
 
-    pub(super) fn within(&self, key: &str, value: f64, low: f64, high: f64) -> Result<f64, ScenarioError> {
+    pub(super) fn within(
+        &self,
+        key: &str,
+        value: f64,
+        low: f64,
+        high: f64,
+    ) -> Result<f64, ScenarioError> {
         if (low..=high).contains(&value) {
             return Ok(value);
         }

@@ -64,10 +64,16 @@ impl IncentiveTable {
     /// The keys that are given and that belong to trainers.
     pub(super) fn trainer_keys(&self) -> Vec<&'static str> {
         given([
-            ("deposit_after_one_hour", self.deposit_after_one_hour.is_some()),
+            (
+                "deposit_after_one_hour",
+                self.deposit_after_one_hour.is_some(),
+            ),
             ("refund_wait", self.refund_wait.is_some()),
             ("owner_claim_wait", self.owner_claim_wait.is_some()),
-            ("any_address_claim_wait", self.any_address_claim_wait.is_some()),
+            (
+                "any_address_claim_wait",
+                self.any_address_claim_wait.is_some(),
+            ),
             ("prediction_price", self.prediction_price.is_some()),
         ])
     }
