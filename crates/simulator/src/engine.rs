@@ -97,6 +97,8 @@ pub(crate) struct Engine<'a> {
     /// The first sample that may still be contributed, and those after it that have been.
     next_sample: usize,
     taken: Vec<bool>,
+    /// Wei that was taken by reports and late claims.
+    taken_from_others: u128,
     /// Simulated seconds.
     seconds: u64,
     /// The second in which the mechanism last did something by itself.
@@ -163,6 +165,7 @@ impl<'a> Engine<'a> {
             pending: Vec::new(),
             next_sample: data.initial,
             taken: vec![false; data.train.len()],
+            taken_from_others: 0,
             seconds: 0,
             last_advance: 0,
             accuracy: 0.0,
@@ -433,6 +436,9 @@ impl<'a> Engine<'a> {
                 &mut self.gas.claims,
             ),
         };
+        if matches!(action, Action::Report | Action::LateClaim) {
+            self.taken_from_others += amount;
+        }
         *own += 1;
         *all += 1;
         *kind += gas;

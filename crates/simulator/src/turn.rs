@@ -212,9 +212,10 @@ impl<'a> Turn<'a> {
         self.floor.own(self.agent)
     }
 
-    /// Wei in deposits, whose first wait is over, that the model disagrees with.
-    pub fn disputed(&mut self) -> u128 {
-        self.floor.disputed()
+    /// Wei that all agents have taken so far of deposits that were not theirs, by reports and late claims.
+    #[must_use]
+    pub fn taken(&self) -> u128 {
+        self.floor.taken()
     }
 
     /// The next simulated second, after this one, at which other claims become possible; none where nothing is
@@ -287,7 +288,7 @@ pub(crate) trait Floor {
         wanted: &mut dyn FnMut(&Opportunity) -> bool,
     ) -> Result<(), SimulateError>;
     fn own(&mut self, agent: usize) -> Vec<Own>;
-    fn disputed(&mut self) -> u128;
+    fn taken(&self) -> u128;
     fn next_edge(&self) -> Option<u64>;
     fn transfer(
         &mut self,

@@ -111,31 +111,19 @@ fn a_takeover_sends_many_at_once() {
 
 #[test]
 fn a_poisoner_waits_until_it_is_agreed_with() {
-    let patient = run(
-        "targeted-poisoner",
-        4,
-        &[("agreement = 0.5", "agreement = 1.0")],
-    );
-    let reckless = run(
-        "targeted-poisoner",
-        4,
-        &[("agreement = 0.5", "agreement = 0.0")],
-    );
-    let kept = |run: &Run| {
-        let it = outcome(run, "Poisoner");
-        assert!(it.contributions > 50);
-        it.refunds as f64 / it.contributions as f64
+    let with = |agreement: &str| {
+        let keys = [
+            ("agreement = 0.5", agreement),
+            ("target_class = 1", "target_feature = 5"),
+        ];
+        let run = run("targeted-poisoner", 8, &keys);
+        assert!(outcome(&run, "Poisoner").contributions > 50);
+        run
     };
-    // Who never lies about class 1 unless everything is agreed with gets more back.
-    assert!(
-        kept(&patient) > kept(&reckless) + 0.05,
-        "{} {}",
-        kept(&patient),
-        kept(&reckless)
-    );
-    // Only samples of class 1 are lied about, as class 0: with no patience there is no other label.
-    let labels = contributions(&reckless, "Poisoner");
-    assert!(labels.iter().all(|event| event.label == 0));
+    let (patient, reckless) = (with("agreement = 1.0"), with("agreement = 0.0"));
+    // Who lies only when all that it has sent is agreed with does less harm.
+    let (patient, reckless) = (patient.accuracy.last, reckless.accuracy.last);
+    assert!(patient > reckless + 0.005, "{patient} {reckless}");
 }
 
 #[test]
@@ -264,11 +252,10 @@ fn a_market_pays_the_honest_out_of_the_bounty() {
     let paid = (end as f64 - start as f64) / UNIT as f64;
     assert!((back + paid - 100_000.0).abs() < 0.01, "{back} {paid}");
     assert!(fact("passes of the scoring") >= 1.0);
-    assert!(
-        run.agents
-            .iter()
-            .all(|agent| agent.contributions == 0 || agent.collected > 0 || !agent.good)
-    );
+    // All that is paid is collected.
+    let collected: u128 = run.agents.iter().map(|agent| agent.collected).sum();
+    let staked = u128::from(run.counts.contributions) * UNIT;
+    assert_eq!(start - staked + collected, end);
 }
 
 #[test]

@@ -2,18 +2,21 @@ use super::Habits;
 use crate::{
     SimulateError,
     agent::{Agent, Profile, Stance},
-    turn::Turn,
+    turn::{Sample, Turn},
 };
+
+/// The probability that the model still predicts the same when the first wait is over: a guess.
+const STAYS: f64 = 0.95;
 
 /// Tells the truth where that pays: contributes, refunds and reports only when it expects a gain after gas.
 ///
-/// What it expects of a contribution, in wei, with the accuracy `a` as the probability that the model will
-/// agree:
+/// What it expects of a contribution, in wei, where `p` is the probability that the model will agree, 0.95 if it
+/// agrees now and 0.05 if not:
 ///
-/// `a * mark - (1 - a) * price - gas price * (gas of a contribution + gas of a claim)`
+/// `p * mark - (1 - p) * price - gas price * (gas of a contribution + gas of a claim)`
 ///
-/// where `mark`, the worth of one more good mark, is what the mark would bring of the money in dispute now:
-/// `disputed / (good marks of all + 1)`.
+/// `mark`, the worth of one more good mark, is what a mark has brought on average so far: all that was taken
+/// of others' deposits, by the good marks of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rational {
     /// How often it looks and how much it deposits at most.
@@ -22,16 +25,17 @@ pub struct Rational {
 
 impl Rational {
     /// Whether it expects a contribution to bring more than it costs.
-    fn expects_a_gain(turn: &mut Turn<'_>) -> bool {
+    fn expects_a_gain(turn: &Turn<'_>, sample: &Sample, truth: u16) -> bool {
         let (_, all) = turn.good(0);
-        let mark = turn.disputed() / (u128::from(all) + 1);
+        let mark = turn.taken() / (u128::from(all) + 1);
         let gas = turn.usual_gas(true) + turn.usual_gas(false);
         let gas = turn.gas_price().saturating_mul(gas.into());
-        let agrees = turn.accuracy();
+        let agrees = turn.predict(sample) == truth;
+        let p = if agrees { STAYS } else { 1.0 - STAYS };
         // Money is estimated here, not counted.
         #[allow(clippy::cast_precision_loss)]
         let (mark, price, gas) = (mark as f64, turn.price(1) as f64, gas as f64);
-        agrees * mark > (1.0 - agrees) * price + gas
+        p * mark > (1.0 - p) * price + gas
     }
 }
 
@@ -43,7 +47,7 @@ impl Agent for Rational {
     fn profile(&self) -> Profile {
         Profile {
             goal: "money",
-            knowledge: "the true labels; the accuracy, the money in dispute and everybody's marks; what gas costs",
+            knowledge: "the true labels; the model, what reports have brought and everybody's marks; what gas costs",
             budget: "its money; it does nothing that it does not expect to gain from",
         }
     }
@@ -63,7 +67,7 @@ impl Agent for Rational {
     fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
         if let Some((sample, truth)) = turn.next_sample()
             && self.may_contribute(turn.funds(0)?)
-            && Self::expects_a_gain(turn)
+            && Self::expects_a_gain(turn, &sample, truth)
         {
             self.habits.contribute(turn, 0, sample, truth)?;
         }

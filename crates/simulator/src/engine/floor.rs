@@ -332,20 +332,8 @@ impl Floor for Engine<'_> {
         .collect()
     }
 
-    fn disputed(&mut self) -> u128 {
-        let now = START + self.seconds;
-        let (mechanism, mut all) = (&self.mechanism, 0);
-        for pending in &mut self.pending {
-            let edges = mechanism.edges(pending.contribution());
-            if edges.first().is_none_or(|edge| now < *edge) {
-                break;
-            }
-            let agrees = pending.predict(mechanism.classifier()) == pending.contribution().label;
-            if !agrees {
-                all += pending.contribution().deposit;
-            }
-        }
-        all
+    fn taken(&self) -> u128 {
+        self.taken_from_others
     }
 
     fn next_edge(&self) -> Option<u64> {
