@@ -56,7 +56,7 @@
   };
   const study = (it, what) => {
     const honest = { color: "good-0", dash: [], shape: "circle", filled: true }, model = { color: "model", dash: [7, 4], shape: "diamond", filled: false };
-    const chart = { label: it.axis, when: told };
+    const chart = { label: it.axis, when: told, wide: true };
     if (what === "honest") return { ...chart, limit: 100, lines: [{ name: "median", ...honest, x: it.x, ...it.honest }], mark: it.honest_breaks };
     if (what === "gain") return { ...chart, limit: 0, lines: [{ name: "median", ...model, x: it.x, ...it.gain }], mark: it.gain_breaks };
     const lines = [{ name: "the model falls", ...model, x: it.x, ...it.falls }];
@@ -73,8 +73,10 @@
     const { left, top, width, height } = u.bbox;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(left, top, width, height);
+    // Marks at the edge stay whole.
+    ctx.rect(left - 6 * ratio, top - 6 * ratio, width + 12 * ratio, height + 12 * ratio);
     ctx.clip();
+    ctx.setLineDash([]);
     if (chart.limit != null) {
       const [, y] = at(0, chart.limit);
       ctx.strokeStyle = color("muted");
@@ -162,13 +164,18 @@
     const ys = chart.lines.flatMap((line) => (line.low && (filled || !chart.bands) ? [...line.low, ...line.high] : line.y));
     const [low, high] = span([...ys, ...(chart.dots ? chart.dots[1] : []), ...(chart.limit == null ? [] : [chart.limit])]);
     const [left, right] = span([...chart.lines.flatMap((line) => line.x), ...(chart.dots ? chart.dots[0] : [])]);
+    // Sums of money that differ by orders of magnitude would all lie at the left.
+    const logarithmic = chart.wide && left > 0 && right > 50 * left;
     const room = chart.marks ? 0 : chart.ticks ? 0.5 : 0.05 * (right - left) || 1;
+    const range = logarithmic ? [left / 1.3, right * 1.3] : [left - room, right + room];
+    const compact = (value) => value.toLocaleString("en", { notation: "compact" });
+    const tried = logarithmic && { splits: () => chart.lines[0].x, filter: (u, splits) => splits, values: (u, splits) => splits.map(compact) };
     const ticks = chart.ticks && { splits: () => chart.ticks, values: (u, splits) => splits.map((it) => (data.points.length > 1 ? String(it) : "")) };
     const options = {
       width: host.clientWidth, height: Math.max(220, Math.min(320, host.clientWidth * 0.5)),
       padding: [12, 16, 0, 0], legend: { show: false }, bands,
-      scales: { x: { time: false, range: () => [left - room, right + room] }, y: { range: () => uPlot.rangeNum(low, high, 0.08, true) } },
-      axes: [{ ...axis(chart.label, 30), ...ticks }, axis(null, 52)],
+      scales: { x: { time: false, distr: logarithmic ? 3 : 1, range: () => range }, y: { range: () => uPlot.rangeNum(low, high, 0.08, true) } },
+      axes: [{ ...axis(chart.label, 30), ...tried, ...ticks }, axis(null, 52)],
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       series,
       hooks: { setCursor: [(u) => tell(u.cursor.left >= 0 ? u.posToVal(u.cursor.left, "x") : null)], draw: [(u) => draw(u, chart)] },

@@ -56,8 +56,8 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   cotrain report --dev 1              all that the model disagrees with, after its wait
   cotrain report 21 --dev 1           one of them
-  cotrain report sweeps/movie-reviews the page of a sweep again, which has nothing to do with it
-  cotrain status --dev 1              what can be claimed when";
+  cotrain status --dev 1              what can be claimed when
+  cotrain report sweeps/movie-reviews tables and page of a sweep again";
 
 /// Take shares of others' deposits, whose contributions the model disagrees with
 ///

@@ -187,8 +187,7 @@ impl Scenario {
 }
 
 /// Settings in a line.
-#[must_use]
-pub fn list(settings: &[Setting]) -> String {
+fn list(settings: &[Setting]) -> String {
     let settings: Vec<_> = settings.iter().map(Setting::to_string).collect();
     settings.join(", ")
 }

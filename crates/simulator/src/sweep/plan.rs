@@ -9,7 +9,7 @@ use toml::Value;
 use super::Seeds;
 use crate::scenario::{
     Scenario, ScenarioError,
-    settings::{self, Axis, Setting},
+    settings::{Axis, Setting, shown},
 };
 
 /// The most runs of a sweep.
@@ -176,7 +176,9 @@ impl Plan {
     /// The settings of a point in a line; empty where nothing is varied.
     #[must_use]
     pub fn label(&self, point: u64) -> String {
-        settings::list(&self.settings(point))
+        let pairs = self.axes.iter().zip(self.values(point));
+        let settings = pairs.map(|(axis, value)| format!("{} = {}", axis.path, shown(value)));
+        settings.collect::<Vec<_>>().join(", ")
     }
 
     /// The scenario at a point.
@@ -242,12 +244,12 @@ mod tests {
         assert_eq!(
             runs,
             [
-                "data.features = 100, incentive.refund_wait = \"1h\" 7",
-                "data.features = 100, incentive.refund_wait = \"1h\" 1",
-                "data.features = 100, incentive.refund_wait = \"1day\" 7",
-                "data.features = 100, incentive.refund_wait = \"2 days\" 1",
-                "data.features = 200, incentive.refund_wait = \"1h\" 7",
-                "data.features = 200, incentive.refund_wait = \"2 days\" 1",
+                "data.features = 100, incentive.refund_wait = 1h 7",
+                "data.features = 100, incentive.refund_wait = 1h 1",
+                "data.features = 100, incentive.refund_wait = 1day 7",
+                "data.features = 100, incentive.refund_wait = 2 days 1",
+                "data.features = 200, incentive.refund_wait = 1h 7",
+                "data.features = 200, incentive.refund_wait = 2 days 1",
             ]
         );
     }
