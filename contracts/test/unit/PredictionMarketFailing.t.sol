@@ -195,7 +195,7 @@ contract PredictionMarketFailingTest is MarketTest {
         before = VM.snapshotState();
         uint256 scored;
         uint256 failed;
-        for (uint256 gas = 8_140_000; gas < 8_240_000; gas += 1_000) {
+        for (uint256 gas = 8_250_000; gas < 8_400_000; gas += 1_000) {
             try market.score{gas: gas}(all, 0) {
                 assertEq(PuppetClassifier(market.model()).lessons(), 1, "all gas that it may use");
                 ++scored;
