@@ -131,7 +131,7 @@ contract MarketGasTest is MarketTest, Artifacts {
         record("fees", "predict-20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
         VM.prank(ALICE, ALICE);
         fees.collect();
-        record("fees", "collect-first", VM.lastCallGas().gasTotalUsed);
+        record("fees", "collect-whole", VM.lastCallGas().gasTotalUsed);
         fees.predict{value: 1e17}(samples);
         VM.prank(ALICE, ALICE);
         fees.collect();

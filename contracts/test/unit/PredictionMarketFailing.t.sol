@@ -312,22 +312,6 @@ contract PredictionMarketFailingTest is MarketTest {
         }
     }
 
-    /// @dev Contributions as long as they may be, of as many items as they can have, can be scored beside a lesson that uses
-    /// all of its allowance: nobody can make a market fail by what they contribute.
-    function testTheLongestBatchCanBeScored() external {
-        puppetParts();
-        open(BOUNTY, 0);
-        bytes memory items = new bytes(24_572);
-        bet(ALICE, items);
-        revealRest();
-        market.restart(1);
-        strings.burn(0, 0, LESSON_GAS + 1_000_000);
-        bytes memory all = recordsFrom(0);
-        // Calldata of mostly zeros and the beginning of a transaction come on top.
-        market.score{gas: 16_777_216 - 21_000 - 16 * 400 - 4 * all.length}(all, 0);
-        assertEq(market.progress().cursor, 6_143, "taught");
-    }
-
     /// @dev A market over puppets, two parts of 2 samples, at the beginning of its scoring.
     function puppets() private {
         puppetParts();
