@@ -35,7 +35,7 @@ const BURNED: Address = address!("000000000000000000000000000000000000dEaD");
 const STEPS: usize = 400;
 /// There is little to do then.
 const STEPS_WHEN_OVER: usize = 30;
-const SEEDS: u64 = 48;
+const SEEDS: u64 = 64;
 
 /// How often each operation must succeed at least, and how often fail, for each kind of model.
 const LEAST: &[(&str, usize, usize)] = &[
@@ -43,11 +43,11 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("draw", 30, 50),
     ("reveal", 80, 80),
     ("forfeit", 5, 50),
-    ("contribute", 200, 200),
+    ("contribute", 150, 150),
     ("restart", 30, 40),
-    ("score", 150, 80),
+    ("score", 100, 50),
     ("cut records", 3, 0),
-    ("settle", 60, 40),
+    ("settle", 40, 40),
     ("removed", 3, 0),
     ("last pass", 20, 3),
     ("collect", 50, 100),
@@ -267,6 +267,13 @@ impl MarketPair {
                 _ => self.reveal_due(),
             },
             Phase::Scoring if self.chance.random_bool(0.01) => self.pass_time(),
+            Phase::Scoring if self.chance.random_bool(0.15) => {
+                match self.chance.random_range(0..3) {
+                    0 => self.restart(),
+                    1 => self.score_any(),
+                    _ => self.settle(),
+                }
+            }
             Phase::Scoring => match self.twin.progress().stage {
                 Stage::Copying => self.restart(),
                 Stage::Teaching if self.chance.random_bool(0.4) => self.score_any(),

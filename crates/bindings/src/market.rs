@@ -229,8 +229,8 @@ pub(crate) fn stage(number: u8) -> Option<Stage> {
     })
 }
 
-/// Reads of a market's state and of what it was created with; each answer is one number
-/// ([`read_number`](crate::read_number)) where nothing else is said.
+/// Reads of a market's state and of what it was created with; each answer is one number ([`read_number`]) where nothing
+/// else is said.
 pub mod state {
     use alloy_primitives::{Address, U256};
     use alloy_sol_types::SolCall;

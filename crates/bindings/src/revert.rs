@@ -343,8 +343,8 @@ fn market(error: Market) -> Option<Revert> {
         },
         Market::CommitmentDiffers(e) => Rejection::CommitmentDiffers {
             part: e.part.try_into().ok()?,
-            commitment: e.commitment,
-            committed: e.committed,
+            commitment: Box::new(e.commitment),
+            committed: Box::new(e.committed),
         },
         Market::TooLong(e) => Rejection::TooLong {
             length: e.length.try_into().ok()?,

@@ -89,6 +89,8 @@ impl Embedded {
                 cfg.set_spec_and_mainnet_gas_params(rules.spec());
             })
             .modify_block_chained(|block| {
+                // As on a node, where the first block is there before any transaction.
+                block.number = U256::ONE;
                 block.timestamp = U256::from(config.start);
                 block.beneficiary = FEES;
                 block.gas_limit = rules.gas_limit();

@@ -206,15 +206,15 @@ pub enum Rejection {
     /// A part that is revealed too late.
     #[error("it is {now}; this was possible until {latest} (Unix seconds)")]
     TooLate { now: u64, latest: u64 },
-    /// A part that is not what was committed to.
+    /// A part that is not what was committed to. Boxed, so that no other result is larger for it.
     #[error(
         "part {part} was committed to by {committed}, and this is {commitment}; reveal it with exactly the salt and \
          the items of then"
     )]
     CommitmentDiffers {
         part: u64,
-        commitment: B256,
-        committed: B256,
+        commitment: Box<B256>,
+        committed: Box<B256>,
     },
     /// A part, or a batch of contributions to a market, of too many bytes.
     #[error("{length} bytes are too many; send at most {most} at once")]

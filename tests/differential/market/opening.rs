@@ -1,6 +1,6 @@
 //! The test set: committing, drawing, revealing, forfeiting.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{B256, U256};
 use cotrain_bindings::{
     self as bindings,
     market::{self as calls, events::MarketEvent},
@@ -113,7 +113,7 @@ impl MarketPair {
         let parts = self.parts.len();
         let part = self.chance.random_range(0..=parts);
         let (mut salt, mut items) = self.parts.get(part).cloned().unwrap_or_default();
-        match self.chance.random_range(0..8) {
+        match self.chance.random_range(0..6) {
             0 => salt = B256::ZERO,
             1 => items.push(0),
             2 => items = vec![0; MOST_BYTES + 1],
@@ -189,14 +189,21 @@ fn what_a_market_is_created_with() {
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     let model = random::classifier(Kind::SparsePerceptron, &mut chance);
     for terms in all {
-        for trainer in [Some(None), Some(Some(STRANGER)), None] {
-            create(terms, &model, trainer);
+        for closed in [ClosedFor::Nobody, ClosedFor::Stranger, ClosedFor::Market] {
+            create(terms, &model, closed);
         }
     }
 }
 
-/// `trainer` is for whom the model is closed: none within for nobody, none for the market.
-fn create(terms: Terms, model: &Classifier, trainer: Option<Option<Address>>) {
+/// For whom the owner has closed the model before committing to a test set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClosedFor {
+    Nobody,
+    Stranger,
+    Market,
+}
+
+fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
     let mut chain = Embedded::new(Config {
         start: START,
         gas_price: 0,
@@ -225,7 +232,12 @@ fn create(terms: Terms, model: &Classifier, trainer: Option<Option<Address>>) {
     let (market, classifier) = bindings::created_model(&receipt.output).expect("addresses");
     let twin = Market::with_model(OWNER, market, classifier, terms, hosted);
     let mut twin = twin.expect("good terms");
-    if let Some(trainer) = trainer.unwrap_or(Some(market)) {
+    let trainer = match closed {
+        ClosedFor::Nobody => None,
+        ClosedFor::Stranger => Some(STRANGER),
+        ClosedFor::Market => Some(market),
+    };
+    if let Some(trainer) = trainer {
         let call = Transaction::call(OWNER, classifier, bindings::close(trainer));
         chain.send(call).expect("closed");
         twin.initial_mut().close(OWNER, trainer).expect("closed");
@@ -235,10 +247,10 @@ fn create(terms: Terms, model: &Classifier, trainer: Option<Option<Address>>) {
     let call = Transaction::call(OWNER, market, calls::commit(&commitments));
     let sent = chain.send(call.with_value(U256::from(1)));
     match (sent, twin.commit(OWNER, START, number, 1, &commitments)) {
-        (Ok(_), Ok(())) => assert_eq!(trainer, None),
+        (Ok(_), Ok(())) => assert_eq!(closed, ClosedFor::Market),
         (Err(chain), Err(twin)) => {
             assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(twin)));
         }
-        (chain, twin) => panic!("chain {chain:?}, twin {twin:?}, {trainer:?}"),
+        (chain, twin) => panic!("chain {chain:?}, twin {twin:?}, {closed:?}"),
     }
 }

@@ -74,9 +74,10 @@ impl MarketPair {
 
     pub(super) fn restart(&mut self) {
         let size = self.twin.initial().classifier().words().len() as u64;
-        let words = match self.chance.random_range(0..3) {
-            0 => self.chance.random_range(0..=size),
-            1 => u64::MAX,
+        let words = match self.chance.random_range(0..8) {
+            0 => 0,
+            1..4 => self.chance.random_range(0..=size),
+            4 => u64::MAX,
             _ => size,
         };
         let from = self.anyone();

@@ -145,8 +145,8 @@ impl Market {
         if seen != committed {
             return Err(Rejection::CommitmentDiffers {
                 part,
-                commitment: seen,
-                committed,
+                commitment: Box::new(seen),
+                committed: Box::new(committed),
             });
         }
         parse_batch(items)?;
