@@ -44,7 +44,14 @@ pub(crate) fn run(arguments: &Sweep) -> Result<(), Failure> {
 /// Writes tables and page of what is done of a sweep.
 pub(crate) fn report(path: &Path, json: bool) -> Result<(), Failure> {
     let folder = Folder::open(path)?;
-    written::write(&folder, &folder.index()?)?.show(json)
+    let index = folder.index()?;
+    if index.len() == 0 {
+        return Err(Failure::Mistake(anyhow!(
+            "{}: no run of its sweep is done yet",
+            path.display()
+        )));
+    }
+    written::write(&folder, &index)?.show(json)
 }
 
 fn all(arguments: &Run) -> Result<(), Failure> {

@@ -240,6 +240,8 @@ fn a_report_can_be_written_again_by_either_name() {
     let folder = Folder::new();
     folder.success(&format!("sweep tiny.toml {GRID} --out it"));
     let whole = folder.files("it");
+    let left = folder.path("it/.cotrain-left.partial");
+    fs::write(&left, "of a process that was killed").expect("written");
     for again in ["sweep report it --json", "report it --json"] {
         for name in FILES {
             fs::remove_file(folder.path("it").join(name)).expect(name);
@@ -253,6 +255,10 @@ fn a_report_can_be_written_again_by_either_name() {
             "2h"
         );
     }
+    assert!(!left.exists());
+    fs::remove_file(folder.journal("it")).expect("removed");
+    let said = folder.refusal("sweep report it", 2);
+    assert_eq!(said, "error: it: no run of its sweep is done yet\n");
     let said = folder.refusal("report nowhere", 2);
     assert!(
         said.contains("the position of a contribution is wanted, or the folder of a sweep"),
@@ -347,7 +353,7 @@ fn the_page_is_whole_and_says_what_it_means() {
     assert_eq!(page.matches("class=\"chart\"").count(), 4 + 4 * 3);
 }
 
-/// Every command of docs/sweeps.md, in order, with one seed instead of twenty.
+/// Every command of docs/sweeps.md, in order, with one seed instead of twenty and less to contribute.
 #[test]
 fn the_commands_of_the_documentation_run() {
     let folder = Folder::new();
@@ -364,7 +370,7 @@ fn the_commands_of_the_documentation_run() {
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", program.parent().expect("a folder").display());
     for command in commands {
-        let shorter = command.replace("--seeds 1..20", "--seeds 1");
+        let shorter = command.replace("--seeds 1..20", "--seeds 1 --set data.initial_share=0.9");
         let mut shell = Command::new("sh");
         shell.args(["-c", &shorter]).env("PATH", &path);
         let output = shell

@@ -1,9 +1,9 @@
 //! What is written of a sweep: tables, page and figures.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
@@ -15,7 +15,11 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::{folder::Folder, journal::Index, page, shard::Shard, summary::Summary};
-use crate::{failure::Failure, output, results::unfinished};
+use crate::{
+    failure::Failure,
+    output,
+    results::{is_unfinished, unfinished},
+};
 
 /// The names of the files, in the order in which they are put there.
 const FILES: [&str; 6] = [
@@ -52,6 +56,7 @@ impl Written {
 /// Writes everything of the runs that are there. Each file takes its place once it is complete.
 pub(super) fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> {
     let failed = || format!("cannot write to {}", folder.path.display());
+    tidy(&folder.path).with_context(failed)?;
     let files: io::Result<Vec<_>> = FILES.iter().map(|_| unfinished(&folder.path)).collect();
     let mut files = files.with_context(failed)?;
     let mut analyst = Analyst::new(&folder.plan, &index.agents, &index.longest);
@@ -100,6 +105,17 @@ pub(super) fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> 
         folder: folder.path.clone(),
         summary,
     })
+}
+
+/// Takes away what a process that was killed has left half-written.
+fn tidy(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if is_unfinished(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// What a part has done.
