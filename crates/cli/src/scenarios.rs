@@ -18,7 +18,7 @@ struct Listed {
 }
 
 #[derive(Serialize)]
-struct Kind {
+struct Listing {
     kind: &'static str,
     honest: bool,
     goal: &'static str,
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &args::Scenarios) -> Result<(), Failure> {
     output::print(&result)
 }
 
-fn kinds() -> Vec<Kind> {
+fn kinds() -> Vec<Listing> {
     // What an agent says of itself does not depend on its habits.
     let any = Normal { mean: 1.0, sd: 0.0 };
     let habits = Habits {
@@ -47,7 +47,7 @@ fn kinds() -> Vec<Kind> {
     let kind = |strategy: Strategy| {
         let agent = strategy.agent(habits);
         let profile = agent.profile();
-        Kind {
+        Listing {
             kind: agent.kind(),
             honest: agent.stance() == Stance::Honest,
             goal: profile.goal,
@@ -58,8 +58,8 @@ fn kinds() -> Vec<Kind> {
     Strategy::ALL.map(kind).into()
 }
 
-fn kinds_text(kinds: &[Kind]) -> String {
-    let entry = |it: &Kind| {
+fn kinds_text(kinds: &[Listing]) -> String {
+    let entry = |it: &Listing| {
         let side = if it.honest { "honest" } else { "hostile" };
         format!(
             "{} ({side})\n  goal: {}\n  knowledge: {}\n  budget: {}\n",

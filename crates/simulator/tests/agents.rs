@@ -49,6 +49,12 @@ fn contributions<'a>(run: &'a Run, name: &'a str) -> Vec<&'a Event> {
         .collect()
 }
 
+/// To a thousandth.
+fn units(wei: u128) -> f64 {
+    let thousandths = u32::try_from(wei * 1_000 / UNIT).expect("less than 4 million units");
+    f64::from(thousandths) / 1_000.0
+}
+
 /// When the contribution at a position was made.
 fn made(run: &Run, position: u64) -> u64 {
     let mut all = run.events.iter();
@@ -129,10 +135,11 @@ fn a_poisoner_waits_until_it_is_agreed_with() {
 #[test]
 fn the_lazy_hardly_ever_lose() {
     let run = run("lazy", 6, &[]);
+    // In thousandths.
     let kept = |name| {
         let it = outcome(&run, name);
         assert!(it.contributions > 50, "{name}");
-        it.refunds as f64 / it.contributions as f64
+        1_000 * it.refunds / it.contributions
     };
     assert!(
         kept("Lazy") > kept("Good"),
@@ -242,14 +249,14 @@ fn a_market_pays_the_honest_out_of_the_bounty() {
     let end: u128 = run.agents.iter().map(|agent| agent.end_balance).sum();
     let bounty = 100_000 * UNIT;
     assert!(end <= start + bounty);
-    // What is not paid goes back to the provider: nothing stays in the contract but what rounding leaves.
+    // What is not paid goes back to the provider, and nothing stays in the contract.
     let fact = |name: &str| {
         let mut facts = run.facts.iter();
         let fact = facts.find(|fact| fact.name == name).expect("a fact");
         fact.value.parse::<f64>().expect("a number")
     };
     let back = fact("back to the provider, units");
-    let paid = (end as f64 - start as f64) / UNIT as f64;
+    let paid = units(end) - units(start);
     assert!((back + paid - 100_000.0).abs() < 0.01, "{back} {paid}");
     assert!(fact("passes of the scoring") >= 1.0);
     // All that is paid is collected.

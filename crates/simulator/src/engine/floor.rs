@@ -106,7 +106,7 @@ impl Engine<'_> {
         wanted: &mut dyn FnMut(&Opportunity) -> bool,
     ) -> Result<(), SimulateError> {
         let mut pending = std::mem::take(&mut self.pending);
-        let mut claimed = Vec::new();
+        let mut done = Vec::new();
         for (place, contribution) in pending.iter_mut().enumerate() {
             if !self.is_claimable(contribution) {
                 // Later ones are younger.
@@ -123,10 +123,10 @@ impl Engine<'_> {
                 // No money for gas: perhaps at its next turn.
                 break;
             };
-            claimed.push(place);
+            done.push(place);
             self.claimed(found.kind.into(), agent, &[contribution], paid);
         }
-        self.keep(pending, &claimed);
+        self.keep(pending, &done);
         Ok(())
     }
 
@@ -386,7 +386,7 @@ impl Floor for Engine<'_> {
             return Ok(None);
         };
         let (caller, test) = (self.account(agent, identity), &self.data.test);
-        if test.len() == 0 || price.saturating_mul(n as u128) > self.wallet(caller)? {
+        if test.is_empty() || price.saturating_mul(n as u128) > self.wallet(caller)? {
             return Ok(None);
         }
         // Below the number of samples, since the chance is below 1.
