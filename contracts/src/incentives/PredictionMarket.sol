@@ -60,6 +60,8 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         Phase current = phase();
         if (current != Phase.Settled && current != Phase.Failed) revert WrongPhase(current, Phase.Settled);
         uint256 amount = collectable(msg.sender);
+        // Computed, not the contract's money, which others could change.
+        // slither-disable-next-line incorrect-equality
         if (amount == 0) revert NothingToCollect(msg.sender);
         _accounts[msg.sender].balance = 0;
         _accounts[msg.sender].collected = true;

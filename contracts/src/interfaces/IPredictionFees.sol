@@ -55,6 +55,8 @@ interface IPredictionFees {
 
     /// @notice Registers the good contributions that an account has in the trainer now: what is paid from now on is shared by
     /// them. By anyone for anyone, as often as there are more.
+    // An interface's names hide nothing.
+    // slither-disable-next-line shadowing-local
     function register(address account) external returns (uint256 shares);
 
     /// @notice Registers the caller and pays it what it has earned.

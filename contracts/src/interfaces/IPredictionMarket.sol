@@ -230,6 +230,8 @@ interface IPredictionMarket is IErrors {
     event Scored(address indexed author, int256 change, uint256 correct);
 
     /// @notice How far a call of `score` came: as in `Progress`.
+    // Nobody looks for it by the author.
+    // slither-disable-next-line unindexed-event-address
     event Advanced(Stage stage, uint256 cursor, address runAuthor, uint256 evaluated, uint256 counted);
 
     /// @notice A participant was paid for a pass, or paid.
@@ -286,6 +288,8 @@ interface IPredictionMarket is IErrors {
     /// `AlreadyRevealed`; `TooLong`; `CommitmentDiffers`; `EmptyBatch`, `MalformedBatch`; `GasTooLow`, and what the classifier
     /// says in `check` or `evaluate`.
     /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, at least one.
+    // An interface's names hide nothing; here and below.
+    // slither-disable-next-line shadowing-local
     function reveal(uint256 part, bytes32 salt, bytes calldata items) external;
 
     /// @notice Burns the bounty of a market whose drawn part was not revealed in time; by anyone. If the owner got it back,
@@ -336,6 +340,7 @@ interface IPredictionMarket is IErrors {
 
     /// @notice What an account can collect now, in wei: the balance of a participant of a settled market; of a failed one the
     /// stakes and a share of the bounty by the number of contributions.
+    // slither-disable-next-line shadowing-local
     function collectable(address account) external view returns (uint256);
 
     /// @notice What the owner can collect now, in wei; 0 unless the market is settled.
@@ -366,6 +371,7 @@ interface IPredictionMarket is IErrors {
     function partCount() external view returns (uint256);
 
     /// @notice What the provider committed to; zero where there is no such part.
+    // slither-disable-next-line shadowing-local
     function commitment(uint256 part) external view returns (bytes32);
 
     /// @notice The items of a part; nothing unless it is revealed.

@@ -42,7 +42,7 @@ contract PredictionFees is IPredictionFees {
     /// @inheritdoc IPredictionFees
     uint256 public immutable price;
 
-    address private immutable _CLASSIFIER;
+    address private immutable _classifier;
 
     Totals private _totals;
 
@@ -54,11 +54,13 @@ contract PredictionFees is IPredictionFees {
     /// @dev What has been settled and not collected.
     mapping(address account => uint256) private _earned;
 
+    // An address without code, as the zero address, has no classifier: asking it reverts.
+    // slither-disable-next-line missing-zero-check
     constructor(address trainer_, uint256 price_) {
         if (price_ > type(uint96).max) revert InvalidParameter("price", price_);
         trainer = trainer_;
         price = price_;
-        _CLASSIFIER = ICollaborativeTrainer(trainer_).classifier();
+        _classifier = ICollaborativeTrainer(trainer_).classifier();
     }
 
     /// @inheritdoc IPredictionFees
@@ -66,7 +68,7 @@ contract PredictionFees is IPredictionFees {
         if (samples.length == 0) revert NoSamples();
         uint256 required = samples.length * price;
         if (msg.value < required) revert PaymentTooLow(required, msg.value);
-        labels = IClassifier(_CLASSIFIER).predict(samples);
+        labels = IClassifier(_classifier).predict(samples);
         emit Predicted(msg.sender, samples.length, required);
         _share(required);
         // What was sent is at least what is required.

@@ -65,6 +65,8 @@ abstract contract MarketScoring is MarketState {
             emit Restarted(++_pass.number, _copy.model);
         }
         address copy = _copy.model;
+        // Who teaches it was seen when the owner committed.
+        // slither-disable-next-line unused-return
         (, uint256 size) = ModelCopies.describe(original);
         uint256 count = FixedPointMathLib.min(words, size - copied);
         if (count != 0) ModelCopies.copy(original, copy, copied, count);
@@ -142,6 +144,8 @@ abstract contract MarketScoring is MarketState {
         uint256 free = Memory.free();
         for (; pass.evaluated < all && step.parts != 0; ++pass.evaluated) {
             uint256 index = pass.evaluated < drawn ? pass.evaluated : pass.evaluated + 1;
+            // How many samples it has was counted when it was revealed.
+            // slither-disable-next-line unused-return
             (uint256 right,) =
                 BoundedCalls.evaluateWithin(step.model, SSTORE2.read(_pointers[index]), EVALUATION_GAS);
             Memory.giveBack(free);

@@ -117,6 +117,8 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     function collectable(address author) public view returns (uint256) {
         Participant memory one = _accounts[author];
         Phase current = phase();
+        // A phase, not an amount.
+        // slither-disable-next-line incorrect-equality
         if (current == Phase.Settled) return one.balance;
         if (current != Phase.Failed || one.collected || one.contributions == 0) return 0;
         uint256 share = uint256(_testSet.bounty) * one.contributions / _book.contributions;
@@ -136,9 +138,12 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         if (written != Phase.Open) return written;
         uint256 closing = _book.closingTime;
         if (block.timestamp < closing) return Phase.Open;
+        // A count and a time: nobody can move them by sending money.
+        // slither-disable-start incorrect-equality
         if (_book.contributions == 0) return Phase.Settled;
         uint256 begun = _book.scoringTime;
         if (begun == 0) return block.timestamp > closing + revealWait() ? Phase.Failed : Phase.Revealing;
+        // slither-disable-end incorrect-equality
         return block.timestamp > begun + scoringWait() ? Phase.Failed : Phase.Scoring;
     }
 

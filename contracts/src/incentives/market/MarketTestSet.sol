@@ -31,6 +31,8 @@ abstract contract MarketTestSet is MarketState {
         uint256 parts = commitments.length;
         if (parts < FEWEST_PARTS || parts > MOST_PARTS) revert InvalidParameter("parts", parts);
         if (msg.value == 0 || msg.value > type(uint96).max) revert InvalidParameter("bounty", msg.value);
+        // Its size is not needed yet.
+        // slither-disable-next-line unused-return
         (address trainer,) = ModelCopies.describe(classifier());
         if (trainer != address(this)) revert ModelNotReady(classifier(), trainer);
 
@@ -105,6 +107,8 @@ abstract contract MarketTestSet is MarketState {
     /// @dev Whether the part opens the market. Reverts unless it may be revealed now.
     function _requireRevealable(uint256 index) private view returns (bool opens) {
         Phase current = phase();
+        // A phase, not an amount.
+        // slither-disable-next-line incorrect-equality
         opens = current == Phase.Committed;
         if (!opens && current != Phase.Revealing) revert WrongPhase(current, Phase.Revealing);
         if (index >= _testSet.parts) revert UnknownPart(index, _testSet.parts);
