@@ -110,6 +110,8 @@ fn imdb(command: &Path, folder: &Path) {
         "MB",
     );
 
+    per_core(command, folder_argument);
+
     let source = data::Source::Libsvm {
         train: folder.join("imdb-1000.train.libsvm.gz"),
         test: Some(folder.join("imdb-1000.test.libsvm.gz")),
@@ -139,6 +141,49 @@ fn imdb(command: &Path, folder: &Path) {
             "milliseconds",
         );
     }
+}
+
+/// Contributions and claims, each a transaction, a second of one core: of all that a run does, from reading
+/// the data to writing the tables, on one thread.
+fn per_core(command: &Path, folder: &str) {
+    let out = tempfile::tempdir().expect("a folder");
+    let sweep = out.path().join("sweep");
+    let before = cpu_seconds();
+    let status = Command::new(command)
+        .args([
+            "sweep", "imdb-drt", "--seeds", "1..3", "--jobs", "1", "--quiet",
+        ])
+        .args(["--data", folder, "--out"])
+        .arg(&sweep)
+        .stdout(Stdio::null())
+        .status()
+        .expect("the command");
+    assert!(status.success(), "the sweep: {status}");
+    let seconds = cpu_seconds() - before;
+    let table = fs::read_to_string(sweep.join("runs.csv")).expect("the table");
+    let mut lines = table.lines().map(|line| line.split(','));
+    let names: Vec<_> = lines.next().expect("a head").collect();
+    let counted = ["contributions", "refunds", "reports", "late_claims"];
+    let done: f64 = lines
+        .flat_map(|values| names.iter().zip(values))
+        .filter(|(name, _)| counted.contains(name))
+        .map(|(_, value)| value.parse::<f64>().expect("a number"))
+        .sum();
+    let name = "imdb_perceptron_contributions_and_claims_a_core_second";
+    print(name, done / seconds, "transactions/second");
+}
+
+/// What all commands that have ended have had of processors.
+fn cpu_seconds() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
+    [usage.user_time(), usage.system_time()]
+        .map(|time| {
+            let seconds = i32::try_from(time.tv_sec()).expect("less than 68 years");
+            let micros = i32::try_from(time.tv_usec()).expect("less than a second");
+            f64::from(seconds) + f64::from(micros) / 1e6
+        })
+        .iter()
+        .sum()
 }
 
 /// The middle wall time of running `command`.
