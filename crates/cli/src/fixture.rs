@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cotrain_simulator::agent::Stance;
 use cotrain_simulator::run::{
     Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
 };
@@ -93,7 +94,11 @@ fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
         kind: if good { "honest" } else { "flipper" },
-        good,
+        stance: if good {
+            Stance::Honest
+        } else {
+            Stance::Hostile
+        },
         start_balance: 10_000 * UNIT,
         end_balance: end_units * UNIT,
         contributions: if good { 1_100 } else { 100 },

@@ -310,7 +310,7 @@ fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
 fn balances(run: &Run) -> Vec<Line> {
     let (mut honest, mut hostile) = (HONEST.iter().cycle(), HOSTILE.iter().cycle());
     let line = |(place, agent): (usize, &AgentOutcome)| {
-        let (dash, color) = if agent.good {
+        let (dash, color) = if agent.is_harmless() {
             (Dash::Solid, honest.next())
         } else {
             (Dash::Dashed, hostile.next())
@@ -328,9 +328,9 @@ fn balances(run: &Run) -> Vec<Line> {
     run.agents.iter().enumerate().map(line).collect()
 }
 
-/// `good` for the honest, `bad` for the hostile.
+/// `bad` for the hostile, `good` for everybody else.
 pub(crate) fn side(agent: &AgentOutcome) -> &'static str {
-    if agent.good { "good" } else { "bad" }
+    if agent.is_harmless() { "good" } else { "bad" }
 }
 
 /// A share in percent, with a decimal.

@@ -350,13 +350,13 @@ impl<'a> Chart<'a> {
     fn of(run: &'a Run) -> Self {
         let rows: Vec<_> = thinned(&run.series, POINTS).collect();
         let agent = |(place, agent): (usize, &'a AgentOutcome)| {
-            let same_side = |before: &&AgentOutcome| before.good == agent.good;
+            let same_side = |before: &&AgentOutcome| before.is_harmless() == agent.is_harmless();
             let before = run.agents[..place].iter().filter(same_side).count();
             let balance = |row: &&SeriesRow| percent(row.balances[place], agent.start_balance);
             ChartAgent {
                 name: &agent.name,
-                good: agent.good,
-                line: LineStyle::of(agent.good, before),
+                good: agent.is_harmless(),
+                line: LineStyle::of(agent.is_harmless(), before),
                 balance: rows.iter().map(balance).collect(),
             }
         };

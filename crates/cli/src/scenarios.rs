@@ -20,7 +20,7 @@ struct Listed {
 #[derive(Serialize)]
 struct Listing {
     kind: &'static str,
-    honest: bool,
+    side: &'static str,
     goal: &'static str,
     knowledge: &'static str,
     budget: &'static str,
@@ -49,7 +49,11 @@ fn kinds() -> Vec<Listing> {
         let profile = agent.profile();
         Listing {
             kind: agent.kind(),
-            honest: agent.stance() == Stance::Honest,
+            side: match agent.stance() {
+                Stance::Honest => "honest",
+                Stance::Neutral => "neutral",
+                Stance::Hostile => "hostile",
+            },
             goal: profile.goal,
             knowledge: profile.knowledge,
             budget: profile.budget,
@@ -60,10 +64,9 @@ fn kinds() -> Vec<Listing> {
 
 fn kinds_text(kinds: &[Listing]) -> String {
     let entry = |it: &Listing| {
-        let side = if it.honest { "honest" } else { "hostile" };
         format!(
-            "{} ({side})\n  goal: {}\n  knowledge: {}\n  budget: {}\n",
-            it.kind, it.goal, it.knowledge, it.budget
+            "{} ({})\n  goal: {}\n  knowledge: {}\n  budget: {}\n",
+            it.kind, it.side, it.goal, it.knowledge, it.budget
         )
     };
     kinds.iter().map(entry).collect::<Vec<_>>().join("\n")

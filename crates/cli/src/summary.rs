@@ -310,7 +310,7 @@ impl<'a> AgentDetails<'a> {
         Self {
             name: &agent.name,
             kind: agent.kind,
-            good: agent.good,
+            good: agent.is_harmless(),
             start_wei: agent.start_balance.to_string(),
             end_wei: agent.end_balance.to_string(),
             contributions: agent.contributions,

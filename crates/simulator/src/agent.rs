@@ -69,8 +69,10 @@ pub struct Profile {
 /// Whose success is the mechanism's success, and whose is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stance {
-    /// Tells the truth as far as it knows, or only asks.
+    /// Tells the truth as far as it knows.
     Honest,
+    /// Takes no side: it only buys.
+    Neutral,
     /// Lies, or lives off those who tell the truth.
     Hostile,
 }

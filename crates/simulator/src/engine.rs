@@ -97,7 +97,7 @@ pub(crate) struct Engine<'a> {
     /// The first sample that may still be contributed, and those after it that have been.
     next_sample: usize,
     taken: Vec<bool>,
-    /// Wei that was taken by reports and late claims.
+    /// Wei that was taken of others' deposits by reports.
     taken_from_others: u128,
     /// Simulated seconds.
     seconds: u64,
@@ -141,7 +141,20 @@ impl<'a> Engine<'a> {
             Some(size) => {
                 if mechanism.relaying().is_none() {
                     return Err(SimulateError::NoRelaying {
-                        mechanism: mechanism.name(),
+                        under: format!("the mechanism `{}`", mechanism.name()),
+                    });
+                }
+                let watcher = players
+                    .iter()
+                    .flatten()
+                    .find(|player| player.agent.watches());
+                if let Some(Player { agent, .. }) = watcher {
+                    // Who would see what, and when, before a relayer sends it is not modelled.
+                    return Err(SimulateError::NoRelaying {
+                        under: format!(
+                            "agents of kind `{}`, which watch what is sent,",
+                            agent.kind()
+                        ),
                     });
                 }
                 // Enough for any gas, and for trying contributions.
@@ -413,6 +426,10 @@ impl<'a> Engine<'a> {
     }
 
     fn record(&mut self, action: Action, agent: usize, of: &Pending, amount: u128, gas: u64) {
+        let author = of.contribution().author;
+        if action == Action::Report && !self.seats[agent].has(author) {
+            self.taken_from_others += amount;
+        }
         let outcome = &mut self.seats[agent].outcome;
         let (own, all, kind) = match action {
             Action::Contribution => (
@@ -436,9 +453,6 @@ impl<'a> Engine<'a> {
                 &mut self.gas.claims,
             ),
         };
-        if matches!(action, Action::Report | Action::LateClaim) {
-            self.taken_from_others += amount;
-        }
         *own += 1;
         *all += 1;
         *kind += gas;

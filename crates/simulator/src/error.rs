@@ -53,11 +53,11 @@ pub enum SimulateError {
         /// Its length.
         bytes: usize,
     },
-    /// Signed contributions cannot be relayed under this mechanism.
-    #[error("under `{mechanism}` there is no relaying: leave out `--relay`")]
+    /// Signed contributions cannot be relayed with this mechanism or these agents.
+    #[error("with {under} there is no relaying: leave out `--relay`")]
     NoRelaying {
-        /// The mechanism.
-        mechanism: &'static str,
+        /// The mechanism, or the kind of agents.
+        under: String,
     },
     /// The chain refused what the rules allow.
     #[error("the chain refused what the rules allow")]

@@ -17,9 +17,9 @@ use cotrain_protocol::{
     trainer::SignedBatch,
 };
 
-pub use self::around::Around;
+pub use self::{around::Around, contract::OWNER};
 pub(crate) use self::{
-    contract::{OWNER, send},
+    contract::send,
     fees::PredictionFees,
     market::{MarketMechanism, Offer},
     trainer::{LARGEST_BALANCE, RELAYER, TrainerMechanism, encode},

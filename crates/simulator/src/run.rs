@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::agent::Stance;
+
 use serde::{Deserialize, Serialize};
 
 /// The outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a function
@@ -94,8 +96,8 @@ pub struct AgentOutcome {
     pub name: String,
     /// What kind of agent it is, such as `copycat`.
     pub kind: &'static str,
-    /// Whether it is honest: its success is the mechanism's.
-    pub good: bool,
+    /// On which side it is.
+    pub stance: Stance,
     /// Wei it started with.
     pub start_balance: u128,
     /// Wei it holds at the end, and has prepaid.
@@ -121,6 +123,12 @@ pub struct AgentOutcome {
 }
 
 impl AgentOutcome {
+    /// Whether it is on nobody's side but the honest's, or on none.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        self.stance != Stance::Hostile
+    }
+
     /// The balance at the end in percent of the start, to a millionth of a percent.
     #[must_use]
     pub fn balance_percent(&self) -> f64 {

@@ -15,7 +15,10 @@ pub mod settings;
 mod strategy;
 
 pub use self::strategy::Strategy;
-use crate::{agents::Habits, mechanism::Offer};
+use crate::{
+    agents::{Habits, Target},
+    mechanism::Offer,
+};
 
 /// Wei in one unit of a scenario's money.
 pub const UNIT: u128 = 1_000_000_000_000_000_000;
@@ -157,6 +160,29 @@ impl Scenario {
             *path = folder.join(&path);
         }
         Ok(source)
+    }
+
+    /// Whether every class that an agent is after is one of the data's, which only the data tells.
+    pub(crate) fn check_targets(&self, classes: u16) -> Result<(), ScenarioError> {
+        for (place, agent) in self.agents.iter().enumerate() {
+            if let Strategy::TargetedPoisoner {
+                target: Target::Class(class),
+                ..
+            } = agent.strategy
+                && class >= classes
+            {
+                return Err(ScenarioError::Impossible {
+                    file: self.file.clone(),
+                    key: format!("agents[{place}].target_class"),
+                    value: class.to_string(),
+                    allowed: format!(
+                        "the data has the classes 0 to {}",
+                        classes.saturating_sub(1)
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// What data it needs, in a few words.

@@ -43,6 +43,15 @@ pub fn simulate_on<C: Chain>(
     Simulation::new(scenario, options).run(chain, progress)
 }
 
+/// Deploys a mechanism on a chain, with the initial model.
+type Founder<'s> = Box<
+    dyn for<'c> FnOnce(
+            Box<dyn Chain + 'c>,
+            Classifier,
+        ) -> Result<Box<dyn Mechanism + 'c>, SimulateError>
+        + 's,
+>;
+
 /// Goes around a mechanism.
 type Around<'s> = Box<
     dyn for<'m> FnOnce(Box<dyn Mechanism + 'm>) -> Result<Box<dyn Mechanism + 'm>, SimulateError>
@@ -54,6 +63,7 @@ pub struct Simulation<'s> {
     scenario: &'s Scenario,
     options: &'s Options,
     participants: Vec<(String, u128, Box<dyn Agent>)>,
+    mechanism: Option<Founder<'s>>,
     around: Vec<Around<'s>>,
 }
 
@@ -69,6 +79,7 @@ impl<'s> Simulation<'s> {
             scenario,
             options,
             participants: participants.collect(),
+            mechanism: None,
             around: Vec::new(),
         }
     }
@@ -81,7 +92,22 @@ impl<'s> Simulation<'s> {
         self
     }
 
-    /// Goes around the scenario's mechanism, after it has been deployed.
+    /// Another mechanism in place of the scenario's: `found` deploys it with the initial model, by
+    /// [`OWNER`](crate::mechanism::OWNER), who has all the money it needs.
+    #[must_use]
+    pub fn with_mechanism<F>(mut self, found: F) -> Self
+    where
+        F: for<'c> FnOnce(
+                Box<dyn Chain + 'c>,
+                Classifier,
+            ) -> Result<Box<dyn Mechanism + 'c>, SimulateError>
+            + 's,
+    {
+        self.mechanism = Some(Box::new(found));
+        self
+    }
+
+    /// Goes around the mechanism, after it has been deployed.
     #[must_use]
     pub fn around_mechanism<F>(mut self, around: F) -> Self
     where
@@ -106,13 +132,20 @@ impl<'s> Simulation<'s> {
         let started = Instant::now();
         let (scenario, seed) = (self.scenario, self.options.seed);
         let data = Prepared::load(scenario, seed, self.options.data_dir.as_deref())?;
+        scenario.check_targets(data.classes)?;
         // The baseline needs nothing of the run and the run nothing of it: they go side by side.
         thread::scope(|scope| {
             let train_on_all = || data.train(scenario, data.train.len(), seed);
             let beside = (self.options.threads == Threads::Two).then(|| scope.spawn(train_on_all));
             let initial = data.train(scenario, data.initial, seed)?;
             let initial_float = initial.report.accuracy_float;
-            let mut mechanism = found(Box::new(chain), scenario, &data, initial.classifier)?;
+            let mut chain: Box<dyn Chain + '_> = Box::new(chain);
+            // Nobody counts the owner's money: enough for any gas price.
+            chain.fund(OWNER, U256::from(u128::MAX))?;
+            let mut mechanism = match self.mechanism {
+                Some(found) => found(chain, initial.classifier)?,
+                None => found(chain, scenario, &data, initial.classifier)?,
+            };
             for around in self.around {
                 mechanism = around(mechanism)?;
             }
@@ -137,13 +170,11 @@ impl<'s> Simulation<'s> {
 
 /// Deploys the scenario's mechanism with a trained model.
 fn found<'c>(
-    mut chain: Box<dyn Chain + 'c>,
+    chain: Box<dyn Chain + 'c>,
     scenario: &Scenario,
     data: &Prepared,
     classifier: Classifier,
 ) -> Result<Box<dyn Mechanism + 'c>, SimulateError> {
-    // Nobody counts the owner's money: enough for any gas price.
-    chain.fund(OWNER, U256::from(u128::MAX))?;
     Ok(match scenario.incentive {
         Incentive::Trainer {
             mechanism,

@@ -42,10 +42,14 @@ pub struct Piece {
 }
 
 /// A contribution of one's own of which something is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
     /// The simulated second in which it was made.
     pub seconds: u64,
+    /// Its label.
+    pub label: u16,
+    /// Its sample's bytes.
+    pub sample: Vec<u8>,
     /// Whether the model predicts its label now.
     pub agrees: bool,
 }
@@ -163,6 +167,15 @@ impl<'a> Turn<'a> {
         Some((Sample(Origin::Data(place)), label(place)))
     }
 
+    /// A sample's bytes.
+    #[must_use]
+    pub fn bytes<'s>(&'s self, sample: &'s Sample) -> &'s [u8] {
+        match &sample.0 {
+            Origin::Data(place) => self.floor.bytes(*place),
+            Origin::Copy(bytes) => bytes,
+        }
+    }
+
     /// The label that the model predicts for a sample now.
     #[must_use]
     pub fn predict(&self, sample: &Sample) -> u16 {
@@ -212,7 +225,7 @@ impl<'a> Turn<'a> {
         self.floor.own(self.agent)
     }
 
-    /// Wei that all agents have taken so far of deposits that were not theirs, by reports and late claims.
+    /// Wei that all agents have taken so far of others' deposits, by reports.
     #[must_use]
     pub fn taken(&self) -> u128 {
         self.floor.taken()

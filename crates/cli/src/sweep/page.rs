@@ -1,6 +1,7 @@
 //! `report.html` of a sweep: one file with everything in it, for a browser.
 
 use cotrain_simulator::{
+    scenario::Scenario,
     scenario::settings::Axis,
     sweep::{
         Plan,
@@ -51,6 +52,7 @@ pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> anyhow::Res
                     count(plan.runs())
                 )
             }),
+            unsettled: unsettled(analysis),
             seeds: plan.seeds().to_string(),
             settings: &axes,
             agents: agents.collect(),
@@ -81,6 +83,7 @@ struct Page<'a> {
     description: &'a str,
     runs: String,
     missing: Option<String>,
+    unsettled: Option<String>,
     seeds: String,
     settings: &'a [String],
     agents: Vec<&'a str>,
@@ -100,14 +103,29 @@ struct Page<'a> {
     chart: Chart<'a>,
 }
 
+/// What there is to say of runs that ended with something in deposits.
+fn unsettled(analysis: &Analysis) -> Option<String> {
+    let runs: usize = analysis.points.iter().map(|point| point.unsettled).sum();
+    (runs > 0).then(|| {
+        format!(
+            "{} of the runs ended with something in deposits (at the limit, or stuck): they are left out of what \
+             the honest and the hostile hold, and of whether honest people lose.",
+            count(runs as u64)
+        )
+    })
+}
+
 /// The command that gives the same sweep again.
 fn command(plan: &Plan) -> String {
     let scenario = plan.scenario();
-    let own = !scenario.file().starts_with("scenarios/");
-    let name = if own {
-        scenario.file()
-    } else {
+    // A file may lie in a folder of the same name: what is embedded has the same text.
+    let embedded = Scenario::embedded()
+        .iter()
+        .any(|(name, text)| *name == scenario.name() && *text == scenario.text());
+    let name = if embedded {
         scenario.name()
+    } else {
+        scenario.file()
     };
     let name = format!("cotrain sweep {} --seeds {}", quoted(name), plan.seeds());
     let sets = plan.axes().iter();

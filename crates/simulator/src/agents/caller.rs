@@ -28,7 +28,7 @@ impl Agent for Caller {
     }
 
     fn stance(&self) -> Stance {
-        Stance::Honest
+        Stance::Neutral
     }
 
     fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {

@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
@@ -26,6 +28,17 @@ impl Target {
     }
 }
 
+/// How many of its latest lies it goes by.
+const REMEMBERED: usize = 20;
+
+/// A lie that was sent, and whether the model agreed with it when it was last looked at.
+#[derive(Debug, Clone, PartialEq)]
+struct Lie {
+    sample: Vec<u8>,
+    label: u16,
+    agreed: bool,
+}
+
 /// Lies about one class or one region only, and no faster than the model comes to agree; in between it tells
 /// the truth about the rest, for good marks.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,19 +47,48 @@ pub struct TargetedPoisoner {
     pub habits: Habits,
     /// What it lies about.
     pub target: Target,
-    /// It lies while the model agrees with at least this share of its open contributions, in [0, 1].
+    /// It lies while the model agrees with at least this share of its last 20 lies, in [0, 1]; one that is
+    /// settled counts as the model last saw it.
     pub agreement: f64,
+    lies: VecDeque<Lie>,
 }
 
 impl TargetedPoisoner {
-    /// Whether enough of what it has sent can be expected back.
-    fn dares(&self, turn: &mut Turn<'_>) -> bool {
-        let own = turn.own();
-        let agreed = own.iter().filter(|own| own.agrees).count();
-        // Far below 2^52.
+    /// One that has not lied yet.
+    #[must_use]
+    pub fn new(habits: Habits, target: Target, agreement: f64) -> Self {
+        Self {
+            habits,
+            target,
+            agreement,
+            lies: VecDeque::new(),
+        }
+    }
+
+    /// Whether enough of its lies can be expected back.
+    fn dares(&mut self, turn: &mut Turn<'_>) -> bool {
+        for own in turn.own() {
+            let known = |lie: &&mut Lie| lie.label == own.label && *lie.sample == *own.sample;
+            if let Some(lie) = self.lies.iter_mut().find(known) {
+                lie.agreed = own.agrees;
+            }
+        }
+        let agreed = self.lies.iter().filter(|lie| lie.agreed).count();
+        // At most 20.
         #[allow(clippy::cast_precision_loss)]
-        let (agreed, of) = (agreed as f64, own.len() as f64);
+        let (agreed, of) = (agreed as f64, self.lies.len() as f64);
         agreed >= self.agreement * of
+    }
+
+    fn remember(&mut self, sample: Vec<u8>, label: u16) {
+        if self.lies.len() == REMEMBERED {
+            self.lies.pop_front();
+        }
+        self.lies.push_back(Lie {
+            sample,
+            label,
+            agreed: true,
+        });
     }
 }
 
@@ -81,7 +123,10 @@ impl Agent for TargetedPoisoner {
             let found = turn.find_sample(|sample, truth| self.target.holds(sample, truth) == lie);
             if let Some((sample, truth)) = found {
                 let label = if lie { flipped(truth, turn) } else { truth };
-                self.habits.contribute(turn, 0, sample, label)?;
+                let bytes = turn.bytes(&sample).to_vec();
+                if self.habits.contribute(turn, 0, sample, label)? && lie {
+                    self.remember(bytes, label);
+                }
             }
         }
         turn.claim_all()

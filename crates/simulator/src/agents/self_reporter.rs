@@ -76,10 +76,11 @@ impl Agent for SelfReporter {
             return Ok(());
         }
         let (front, back) = (turn.funds(FRONT)?, turn.funds(BACK)?);
-        if self.habits.is_broke(front) && back > front {
-            turn.transfer(BACK, FRONT, (back - front) / 2)?;
-        } else if self.habits.is_broke(back) && front > back {
-            turn.transfer(FRONT, BACK, (front - back) / 2)?;
+        // All that there is goes to whose turn it is, if it could not pay otherwise.
+        if self.truth && self.habits.is_broke(back) {
+            turn.transfer(FRONT, BACK, front)?;
+        } else if !self.truth && self.habits.is_broke(front) {
+            turn.transfer(BACK, FRONT, back)?;
         }
         if let Some((sample, truth)) = turn.next_sample() {
             let (identity, label) = if self.truth {

@@ -27,25 +27,28 @@ impl Sybil {
         }
     }
 
-    /// Gives `identity` what it lacks of `wanted` wei, from the richest of the others.
+    /// Gives `identity` what it lacks of `wanted` wei, from the others, the richest first.
     fn top_up(
         &self,
         turn: &mut Turn<'_>,
         identity: usize,
         wanted: u128,
     ) -> Result<(), SimulateError> {
-        let has = turn.funds(identity)?;
-        if has >= wanted {
+        let mut lacking = wanted.saturating_sub(turn.funds(identity)?);
+        if lacking == 0 {
             return Ok(());
         }
-        let mut richest = (0, identity);
+        let mut others = Vec::with_capacity(self.identities);
         for other in (0..self.identities).filter(|other| *other != identity) {
-            richest = richest.max((turn.funds(other)?, other));
+            others.push((turn.funds(other)?, other));
         }
-        let (funds, from) = richest;
-        let lacking = wanted - has;
-        if funds >= lacking {
-            turn.transfer(from, identity, lacking)?;
+        others.sort_unstable_by(|one, other| other.cmp(one));
+        for (funds, from) in others {
+            let wei = funds.min(lacking);
+            if wei == 0 || !turn.transfer(from, identity, wei)? {
+                break;
+            }
+            lacking -= wei;
         }
         Ok(())
     }

@@ -273,7 +273,9 @@ impl Floor for Engine<'_> {
         }
         let author = self.account(agent, identity);
         self.show(author, pieces)?;
-        if self.mechanism.price(pieces.len()) > most || !self.mechanism.is_open() {
+        let price = self.mechanism.price(pieces.len());
+        let all = price.saturating_mul(pieces.len() as u128);
+        if price > most || all > self.free(agent, identity)? || !self.mechanism.is_open() {
             // Whoever came before has made it too dear; sent all the same, it would fail.
             self.seats[agent].outcome.outbid += 1;
             return Ok(false);
@@ -327,6 +329,8 @@ impl Floor for Engine<'_> {
             .filter(|pending| accounts.contains(&pending.contribution().author));
         own.map(|pending| Own {
             seconds: pending.contribution().time - START,
+            label: pending.contribution().label,
+            sample: pending.contribution().sample.clone(),
             agrees: pending.predict(classifier) == pending.contribution().label,
         })
         .collect()

@@ -1,5 +1,7 @@
+use alloy_primitives::Address;
+
 use crate::{
-    agent::{Agent, Identity, Stance},
+    agent::{Agent, Identity},
     run::AgentOutcome,
 };
 
@@ -23,7 +25,7 @@ impl Seat {
             outcome: AgentOutcome {
                 name,
                 kind: agent.kind(),
-                good: agent.stance() == Stance::Honest,
+                stance: agent.stance(),
                 start_balance,
                 end_balance: start_balance,
                 contributions: 0,
@@ -45,6 +47,12 @@ impl Seat {
         let (all, of) = (self.outcome.start_balance, self.identities.len() as u128);
         let (share, rest) = (all / of, all % of);
         (0..of).map(move |number| if number == 0 { share + rest } else { share })
+    }
+
+    /// Whether an account is one of its identities.
+    pub(crate) fn has(&self, account: Address) -> bool {
+        let mut all = self.identities.iter();
+        all.any(|identity| identity.address == account)
     }
 
     /// An identity; the last one where there are not so many.

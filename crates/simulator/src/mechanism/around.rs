@@ -168,7 +168,8 @@ impl<T: Around> Mechanism for T {
         self.inner_mut().compare(accounts)
     }
 
+    /// None: what is relayed would come past [`Around::contributed`].
     fn relaying(&mut self) -> Option<&mut dyn Relaying> {
-        self.inner_mut().relaying()
+        None
     }
 }

@@ -10,7 +10,7 @@ use cotrain_protocol::Rejection;
 use crate::SimulateError;
 
 /// The account that deploys the model and owns it. It takes no part in the economy.
-pub(crate) const OWNER: Address = Address::repeat_byte(0x0a);
+pub const OWNER: Address = Address::repeat_byte(0x0a);
 
 /// Sends a transaction that the rules allow. None where its sender cannot pay for the gas.
 pub(crate) fn send(

@@ -223,6 +223,11 @@ impl Check<'_> {
             return self.impossible(key("name"), format!("{name:?}"), allowed);
         }
         let strategy = self.strategy(agent, table, kind)?;
+        if matches!(incentive, Incentive::Market { .. }) && !strategy.suits_markets() {
+            let value = format!("`{}`", table.kind);
+            let allowed = "in a prediction market there are no claims and no good marks: honest, flipper, caller, sybil, takeover and lazy agents have something to do";
+            return self.impossible(key("kind"), value, allowed);
+        }
         let start_balance = self.units(&key("start_balance"), table.start_balance)?;
         let deposits = if matches!(strategy, Strategy::Caller { .. }) {
             Err("it contributes nothing")

@@ -17,6 +17,7 @@ use crate::mechanism::Offer;
 const LARGEST_HOURLY_DEPOSIT: f64 = 7.2e7;
 /// What a market has where its scenario says nothing.
 const PARTS: usize = 10;
+const TEST_SAMPLES: usize = 1_000;
 const PASSES: usize = 100;
 const CONTRIBUTIONS: usize = 1_000_000;
 
@@ -153,7 +154,7 @@ impl Check<'_> {
             bounty: money("bounty", table.bounty)?,
             parts,
             test_samples: match table.test_samples {
-                None => usize::MAX,
+                None => TEST_SAMPLES,
                 given => count("test_samples", given, 0, parts, 1_000_000)?,
             },
         };

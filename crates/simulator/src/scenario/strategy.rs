@@ -87,15 +87,31 @@ impl Strategy {
             Self::Copycat => Box::new(Copycat { habits }),
             Self::Sybil { identities } => Box::new(Sybil::new(habits, identities)),
             Self::Takeover { batch } => Box::new(Takeover { habits, batch }),
-            Self::TargetedPoisoner { target, agreement } => Box::new(TargetedPoisoner {
-                habits,
-                target,
-                agreement,
-            }),
+            Self::TargetedPoisoner { target, agreement } => {
+                Box::new(TargetedPoisoner::new(habits, target, agreement))
+            }
             Self::Lazy => Box::new(Lazy { habits }),
             Self::SelfReporter => Box::new(SelfReporter::new(habits)),
             Self::LastMinute => Box::new(LastMinute::new(habits)),
             Self::Rational => Box::new(Rational { habits }),
+        }
+    }
+
+    /// Whether it has something to do where there are no claims and no good marks.
+    #[must_use]
+    pub fn suits_markets(self) -> bool {
+        match self {
+            Self::Honest { .. }
+            | Self::Flipper { .. }
+            | Self::Caller { .. }
+            | Self::Sybil { .. }
+            | Self::Takeover { .. }
+            | Self::Lazy => true,
+            Self::Copycat
+            | Self::TargetedPoisoner { .. }
+            | Self::SelfReporter
+            | Self::LastMinute
+            | Self::Rational => false,
         }
     }
 

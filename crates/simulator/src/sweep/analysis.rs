@@ -60,6 +60,8 @@ pub struct Point {
     pub label: String,
     /// How many of its runs there are.
     pub runs: usize,
+    /// How many of them ended with something in deposits, so that it is not known who holds what.
+    pub unsettled: usize,
     /// What hostile agents start with, in percent of what all do.
     pub hostile_share: f64,
     /// The final accuracy, in percent.
@@ -134,6 +136,7 @@ struct Sampled {
     balances: Vec<Option<Vec<f64>>>,
     honest: Option<f64>,
     hostile: Option<f64>,
+    settled: bool,
 }
 
 impl<'a> Analyst<'a> {
@@ -230,6 +233,7 @@ impl<'a> Analyst<'a> {
             balances: balances.collect(),
             honest: record.percent.honest,
             hostile: record.percent.hostile,
+            settled: series.unclaimed.last().is_none_or(|left| *left == 0),
         }
     }
 
@@ -258,6 +262,7 @@ impl<'a> Analyst<'a> {
             number: first.point,
             label: self.plan.label(first.point),
             runs: runs.len(),
+            unsettled: runs.iter().filter(|run| !run.settled).count(),
             hostile_share: figures[0].hostile_share,
             accuracy: of(|run| run.accuracy),
             gain: of(|run| run.gain),

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Accuracy, AgentOutcome, Counts, End, Run, percent};
+use crate::{
+    agent::Stance,
+    run::{Accuracy, AgentOutcome, Counts, End, Run, percent},
+};
 
 /// All that tables and reports need of one run. It is a function of the plan and the run's number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,9 +37,10 @@ pub struct Record {
 /// Money of all honest and all hostile agents together, in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentages {
-    /// What hostile agents start with, in percent of what all agents do.
+    /// What hostile agents start with, in percent of what they and the honest do.
     pub hostile_share: f64,
-    /// What honest agents hold at the end, in percent of their start; none where there are none.
+    /// What honest agents hold at the end, in percent of their start; none where there are none, or
+    /// where something was still in deposits then: it may be theirs.
     pub honest: Option<f64>,
     /// The same of hostile agents.
     pub hostile: Option<f64>,
@@ -47,7 +51,7 @@ pub struct Percentages {
 pub struct AgentRecord {
     /// Its name.
     pub name: String,
-    /// Whether it is honest.
+    /// Whether it is not hostile.
     pub good: bool,
     /// What it holds, in percent of its start.
     pub balance_percent: f64,
@@ -75,7 +79,7 @@ impl Record {
     pub(super) fn of(number: u64, run: &Run) -> Self {
         let agents = run.agents.iter().map(|agent| AgentRecord {
             name: agent.name.clone(),
-            good: agent.good,
+            good: agent.is_harmless(),
             balance_percent: agent.balance_percent(),
             contributions: agent.contributions,
         });
@@ -87,7 +91,7 @@ impl Record {
             accuracy: run.accuracy,
             counts: run.counts,
             gas: run.gas.total,
-            percent: Percentages::of(&run.agents),
+            percent: Percentages::of(run),
             agents: agents.collect(),
             series: Series::of(run),
             digest: run.digest.clone(),
@@ -96,18 +100,21 @@ impl Record {
 }
 
 impl Percentages {
-    fn of(agents: &[AgentOutcome]) -> Self {
-        let of = |good: bool, wei: fn(&AgentOutcome) -> u128| -> u128 {
-            let side = agents.iter().filter(|agent| agent.good == good);
+    fn of(run: &Run) -> Self {
+        let settled = run.series.last().is_none_or(|row| row.unclaimed == 0);
+        let of = |stance: Stance, wei: fn(&AgentOutcome) -> u128| -> u128 {
+            let side = run.agents.iter().filter(|agent| agent.stance == stance);
             side.map(wei).sum()
         };
-        let start = |good| of(good, |agent| agent.start_balance);
-        let end = |good| of(good, |agent| agent.end_balance);
-        let held = |good| (start(good) > 0).then(|| percent(end(good), start(good)));
+        let start = |stance| of(stance, |agent| agent.start_balance);
+        let end = |stance| of(stance, |agent| agent.end_balance);
+        let held =
+            |stance| (settled && start(stance) > 0).then(|| percent(end(stance), start(stance)));
+        let all = start(Stance::Hostile) + start(Stance::Honest);
         Self {
-            hostile_share: percent(start(false), start(false) + start(true)),
-            honest: held(true),
-            hostile: held(false),
+            hostile_share: percent(start(Stance::Hostile), all),
+            honest: held(Stance::Honest),
+            hostile: held(Stance::Hostile),
         }
     }
 }

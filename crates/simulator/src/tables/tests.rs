@@ -14,7 +14,7 @@ fn agent(name: &str, start_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
         kind: "honest",
-        good: true,
+        stance: crate::agent::Stance::Honest,
         start_balance: start_units * UNIT,
         end_balance: 0,
         contributions: 1,
