@@ -10,7 +10,7 @@ pragma solidity ^0.8.30;
 ///
 /// Shares are the good contributions of a trainer (`IAccounts.good`), which only grow. The trainer knows nothing of this contract,
 /// so they count from when somebody registers them here, for payments that come later. What is paid while nobody is registered
-/// waits for the first payment, or registration and payment, after that. Money is in wei.
+/// waits for the first payment after somebody is. Money is in wei.
 interface IPredictionFees {
     /// @notice Thrown when there is nothing to predict.
     error NoSamples();
