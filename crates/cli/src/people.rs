@@ -387,9 +387,9 @@ mod tests {
         accuracy at the end                 73.0 %   never below 59.4 %
         accuracy when trained on everything 76.4 %
 
-        agent        balance  contributions  refunds  reports  late claims
-        Good   good  150.6 %          1,100      980      150           20
-        Bad    bad     0.5 %            100       20        0            0
+        agent           balance  contributions  refunds  reports  late claims
+        Good   honest   150.6 %          1,100      980      150           20
+        Bad    flipper    0.5 %            100       20        0            0
 
         contributions 1,200, of which 321 changed the model
         claims        1,000 refunds, 150 reports, 20 late claims

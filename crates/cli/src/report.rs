@@ -456,6 +456,7 @@ mod tests {
         let mut run = fixture::run();
         assert!(!page(&run).contains("unclaimed."));
         run.end = End::Stuck;
+        run.series.last_mut().expect("a row").unclaimed = 2;
         let page = page(&run);
         let head = between(&page, "<header>", "</header>");
         assert!(

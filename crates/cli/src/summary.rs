@@ -395,11 +395,15 @@ mod tests {
           "gas": {
             "deployment": 5000000,
             "contributions": 118800000,
-            "claims": 136200000
+            "claims": 136200000,
+            "others": 0,
+            "upkeep": 0
           },
+          "facts": [],
           "agents": [
             {
               "name": "Good",
+              "kind": "honest",
               "good": true,
               "start_wei": "10000000000000000000000",
               "end_wei": "15056000000000000000000",
@@ -407,10 +411,15 @@ mod tests {
               "refunds": 980,
               "reports_alone": 150,
               "late_claims": 20,
+              "outbid": 0,
+              "predictions": 0,
+              "paid_wei": "0",
+              "collected_wei": "0",
               "gas": 240000000
             },
             {
               "name": "Bad",
+              "kind": "flipper",
               "good": false,
               "start_wei": "10000000000000000000000",
               "end_wei": "48000000000000000000",
@@ -418,6 +427,10 @@ mod tests {
               "refunds": 20,
               "reports_alone": 0,
               "late_claims": 0,
+              "outbid": 0,
+              "predictions": 0,
+              "paid_wei": "0",
+              "collected_wei": "0",
               "gas": 15000000
             }
           ],

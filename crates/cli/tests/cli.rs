@@ -282,6 +282,46 @@ fn scenarios_are_listed() {
       Honest and hostile people teach a model the mood of film reviews; lies cost their senders money.
       data: embedded film-review sentences
 
+    callers
+      An honest and a hostile contributor, and somebody who pays for predictions: the ancestor's third scenario.
+      data: embedded film-review sentences
+
+    market
+      A prediction market: three honest and two hostile contributors, paid by what they did for the accuracy on a hidden test set.
+      data: embedded film-review sentences
+
+    copycat
+      Somebody without knowledge copies contributions on their way to the chain, and comes first.
+      data: embedded film-review sentences
+
+    sybil
+      A liar with 20 addresses that share their money and report each other.
+      data: embedded film-review sentences
+
+    takeover
+      Somebody buys much of the data, 20 lies in a transaction, to turn the model and report the honest.
+      data: embedded film-review sentences
+
+    targeted-poisoner
+      Lies about one class only, and no faster than the model comes to agree.
+      data: embedded film-review sentences
+
+    lazy
+      Somebody sends what the model already says, to share in what the liar loses.
+      data: embedded film-review sentences
+
+    self-reporter
+      A liar gets its deposits back by reporting itself from a second address.
+      data: embedded film-review sentences
+
+    last-minute
+      Somebody claims in the very second in which a claim becomes possible.
+      data: embedded film-review sentences
+
+    rational
+      Somebody tells the truth only where that pays, after gas.
+      data: embedded film-review sentences
+
     imdb-drt
       The experiment of Harris and Waggoner (2019): a perceptron on 25,000 film reviews, good against bad.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
@@ -292,6 +332,10 @@ fn scenarios_are_listed() {
 
     imdb-drt-nearest-centroid
       The same experiment with the nearest centroid.
+      data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
+
+    imdb-market
+      The ancestor's prediction market: IMDB, perceptron, three honest and two hostile contributors, bounty 100,000.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
     ");
     let list: Vec<Value> =
@@ -306,7 +350,7 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
     let folder = Folder::new();
     folder.put("broken.toml", "[data]\nsource = 3\n");
     let said = |arguments: &[&str]| folder.run(arguments).mistake();
-    insta::assert_snapshot!(said(&["simulate", "no-such"]), @"error: there is no scenario `no-such`; known are movie-reviews, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid; for your own give the path of a .toml file");
+    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     insta::assert_snapshot!(said(&["simulate", "no-such.toml"]), @"error: cannot read the scenario no-such.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(said(&["simulate", "imdb-drt"]), @"error: scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
     insta::assert_snapshot!(said(&["simulate", "--sed", "3"]), @r"

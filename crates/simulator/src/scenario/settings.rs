@@ -380,14 +380,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_set_is_answered_with_what_can() {
-        assert_snapshot!(refusal(&["incentive.refund_wai=1h"]), @r#"with incentive.refund_wai = "1h": scenarios/movie-reviews.toml: unknown field `refund_wai`, expected one of `kind`, `deposit_after_one_hour`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`"#);
+        assert_snapshot!(refusal(&["incentive.refund_wai=1h"]), @r#"with incentive.refund_wai = "1h": scenarios/movie-reviews.toml: unknown field `refund_wai`, expected one of `kind`, `deposit_after_one_hour`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`, `prediction_price`, `bounty`, `stake`, `parts`, `test_samples`, `participation`, `reveal_wait`, `scoring_wait`, `most_contributions`, `most_passes`"#);
         assert_snapshot!(refusal(&["incentives.refund_wait=1h"]), @r#"with incentives.refund_wait = "1h": scenarios/movie-reviews.toml: unknown field `incentives`, expected one of `description`, `data`, `model`, `incentive`, `chain`, `run`, `agents`"#);
         assert_snapshot!(refusal(&["incentive.refund_wait.max=1h"]), @r#"scenarios/movie-reviews.toml: cannot set `incentive.refund_wait.max`: `incentive.refund_wait` is "1 day", which holds nothing further"#);
         assert_snapshot!(refusal(&["agents.Bat.start_balance=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bat.start_balance`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
         assert_snapshot!(refusal(&["agents.Bad=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bad`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
         assert_snapshot!(refusal(&["agents=1"]), @"scenarios/movie-reviews.toml: cannot set `agents`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
         assert_snapshot!(refusal(&["agents.Bad.name=Evil"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bad.name`: the name of `Bad` stays: results are told apart by it");
-        assert_snapshot!(refusal(&["agents.Bad.starting=1"]), @"with agents.Bad.starting = 1: scenarios/movie-reviews.toml: unknown field `starting`, expected one of `name`, `good`, `start_balance`, `deposit`, `wait`, `mistakes`");
+        assert_snapshot!(refusal(&["agents.Bad.starting=1"]), @r"with agents.Bad.starting = 1: scenarios/movie-reviews.toml: unknown field `starting`, expected one of `name`, `kind`, `start_balance`, `deposit`, `wait`, `mistakes`, `identities`, `batch`, `target_class`, `target_feature`, `agreement`, `predictions`");
         assert_snapshot!(refusal(&["incentive..kind=1"]), @"scenarios/movie-reviews.toml: cannot set `incentive..kind`: keys joined by dots are wanted");
         assert_snapshot!(refusal(&["agents.Bad.start_balance=ten"]), @r#"with agents.Bad.start_balance = "ten": scenarios/movie-reviews.toml: invalid type: string "ten", expected a number"#);
         assert_snapshot!(refusal(&["agents.Bad.start_balance=-1", "data.features=10"]), @"with agents.Bad.start_balance = -1, data.features = 10: scenarios/movie-reviews.toml: `agents[1].start_balance` is -1; a number from 0.000001 to 1000000000 is wanted");
