@@ -1,5 +1,6 @@
 //! Prediction markets: the same random life through the bytecode and through the twin.
 
+mod dividing;
 mod opening;
 mod operations;
 
@@ -166,6 +167,14 @@ impl MarketPair {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let classifier = random::classifier(kind, &mut chance);
         let terms = terms(&mut chance);
+        let context = format!(
+            "{kind}, {terms:?}; replay: COTRAIN_SEED={seed} cargo test -p cotrain-tests --test differential market"
+        );
+        Self::over(classifier, terms, chance, context)
+    }
+
+    /// A market that begins with this model.
+    fn over(classifier: Classifier, terms: Terms, chance: ChaCha8Rng, context: String) -> Self {
         let mut chain = Embedded::new(Config {
             start: START,
             gas_price: 0,
@@ -198,9 +207,7 @@ impl MarketPair {
             chance,
             tally: Tally::default(),
             step: 0,
-            context: format!(
-                "{kind}, {terms:?}; replay: COTRAIN_SEED={seed} cargo test -p cotrain-tests --test differential market"
-            ),
+            context,
         }
     }
 
@@ -280,10 +287,12 @@ impl MarketPair {
                 Stage::Teaching => self.score_due(),
                 Stage::Finding | Stage::Paying => self.settle(),
             },
-            Phase::Settled | Phase::Failed => match self.chance.random_range(0..3) {
-                0 => self.collect_remainder(),
+            Phase::Settled | Phase::Failed => match self.chance.random_range(0..6) {
+                0..2 => self.collect_remainder(),
+                2 => self.forfeit(),
                 _ => self.collect(),
             },
+            Phase::Forfeited if self.chance.random_bool(0.5) => self.collect(),
             Phase::Forfeited => self.anything(),
         }
     }

@@ -58,7 +58,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
     /// @inheritdoc IPredictionMarket
     function collect() external nonReentrant {
         Phase current = phase();
-        if (current != Phase.Settled && current != Phase.Failed) revert WrongPhase(current, Phase.Settled);
+        if (current < Phase.Settled) revert WrongPhase(current, Phase.Settled);
         uint256 amount = collectable(msg.sender);
         // Computed, not the contract's money, which others could change.
         // slither-disable-next-line incorrect-equality

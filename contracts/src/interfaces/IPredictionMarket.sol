@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IErrors} from "./IErrors.sol";
 
-/// @notice What a market is doing. The ones from `Revealing` on, but for `Forfeited`, may be reached by time alone.
+/// @notice What a market is doing. The ones from `Revealing` to `Failed` may be reached by time alone.
 enum Phase {
     /// The owner may commit to a test set and lock the bounty.
     Created,
@@ -17,9 +17,10 @@ enum Phase {
     Scoring,
     /// Participants collect their balances, the owner what they do not need.
     Settled,
-    /// The owner's part was not done in time: participants collect their stakes and share the bounty.
+    /// The owner's part was not done in time: participants collect their stakes, and anyone may burn the bounty.
     Failed,
-    /// The drawn part was not revealed in time: the bounty is burned.
+    /// The bounty is burned, because the drawn part was not revealed in time or the market failed: participants, if there are
+    /// any, collect their stakes.
     Forfeited
 }
 
@@ -66,9 +67,9 @@ struct Progress {
     address runAuthor;
     /// Whether something was taught that has not been scored yet.
     bool taught;
-    /// How many parts have been evaluated since; 0 where no evaluation has begun.
+    /// How many samples have been evaluated since; 0 where no evaluation has begun.
     uint256 evaluated;
-    /// How many of their samples the model predicts right.
+    /// How many of them the model predicts right.
     uint256 counted;
     /// How many samples of all parts but the drawn one the model predicted right when all were last evaluated.
     uint256 correct;
@@ -100,7 +101,8 @@ interface IPredictionMarket is IErrors {
     error NotOwner(address caller, address owner);
 
     /// @notice Thrown when it is not the phase for the call. For `reveal` the required one is `Revealing`, though the drawn
-    /// part is revealed in `Committed`; for `collect` it is `Settled`, though participants collect in `Failed`, too.
+    /// part is revealed in `Committed`; for `collect` it is `Settled`, though participants collect in `Failed` and
+    /// `Forfeited`, too; for `forfeit` it is `Committed`, though it works in `Failed`, too.
     error WrongPhase(Phase phase, Phase required);
 
     /// @notice Thrown when it is the turn of another step of the scoring. For `settle` the required one is `Finding`, though it
@@ -259,7 +261,7 @@ interface IPredictionMarket is IErrors {
     /// @param amount In wei.
     event RemainderCollected(address indexed owner, uint256 amount);
 
-    /// @notice The bounty was burned, because the drawn part was not revealed.
+    /// @notice The bounty was burned, because the drawn part was not revealed in time or the market failed.
     /// @param bounty In wei.
     event Forfeited(uint256 bounty);
 
@@ -292,8 +294,8 @@ interface IPredictionMarket is IErrors {
     // slither-disable-next-line shadowing-local
     function reveal(uint256 part, bytes32 salt, bytes calldata items) external;
 
-    /// @notice Burns the bounty of a market whose drawn part was not revealed in time; by anyone. If the owner got it back,
-    /// parts could be drawn until one is liked.
+    /// @notice Burns the bounty of a market whose drawn part was not revealed in time, or that has failed; once, by anyone. If the
+    /// owner got it back, parts could be drawn until one is liked; if participants got it, it would pay to make a market fail.
     /// @dev `WrongPhase`, `TooEarly`.
     function forfeit() external;
 
@@ -312,16 +314,17 @@ interface IPredictionMarket is IErrors {
     /// @param words The most words to copy.
     function restart(uint256 words) external;
 
-    /// @notice Teaches contributions to the model of the pass and scores them, as far as the records and parts go. By anyone.
+    /// @notice Teaches contributions to the model of the pass and scores them, as far as the records and samples go. By anyone.
     /// @dev Each time that the author changes, and in the end, the model is evaluated on all parts but the drawn one: the author
     /// of what was taught since the last time scores the difference. An evaluation that has begun goes on whatever records are
-    /// sent. Records that are not reached are not looked at: send them again.
+    /// sent. Records that are not reached are not looked at: send them again. An evaluation has all gas that is left, and where
+    /// that is too little the call reverts, with `ClassifierFailed`, say: send it again with fewer samples.
     /// `WrongPhase`, `WrongStage`, `MalformedRecords`, `UnknownContribution`, `GasTooLow`, what the classifier says in
     /// `evaluate`, `NoProgress`.
     /// @param records The contributions from the cursor on, one record a transaction, in order:
     /// `author (20 bytes) | time (5) | length of items (4) | items`. All of it is in `Contributed`.
-    /// @param parts The most parts to evaluate.
-    function score(bytes calldata records, uint256 parts) external;
+    /// @param most The most samples to evaluate.
+    function score(bytes calldata records, uint256 most) external;
 
     /// @notice Settles a pass. First it finds what all active participants can afford to play for, `pot`: the most, up to what is
     /// left of the bounty, with which nobody's balance would fall below 0. Then it adds `pot * score / samples` to each balance,
@@ -338,8 +341,8 @@ interface IPredictionMarket is IErrors {
     /// @dev `NotOwner`, `WrongPhase`, `NothingToCollect`, `PaymentFailed`.
     function collectRemainder() external;
 
-    /// @notice What an account can collect now, in wei: the balance of a participant of a settled market; of a failed one the
-    /// stakes and a share of the bounty by the number of contributions.
+    /// @notice What an account can collect now, in wei: the balance of a participant of a settled market; of one
+    /// that has failed the stakes, whether or not the bounty is burned.
     // slither-disable-next-line shadowing-local
     function collectable(address account) external view returns (uint256);
 

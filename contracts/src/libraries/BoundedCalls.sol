@@ -5,8 +5,8 @@ import {IClassifier} from "../interfaces/IClassifier.sol";
 import {IPredictionMarket} from "../interfaces/IPredictionMarket.sol";
 
 /// @title BoundedCalls
-/// @notice Calls of a classifier that may be anybody's, with a fixed amount of gas: what comes of them does not depend on how
-/// much the caller has, and no more of an answer is copied than what is expected.
+/// @notice Calls of a classifier that may be anybody's, with a fixed amount of gas, or with all of it where a failure reverts:
+/// what comes of them does not depend on how much the caller has, and no more of an answer is copied than what is expected.
 library BoundedCalls {
     /// @dev The most of an error that is passed on, in bytes: more than the longest of `IClassifier`.
     uint256 private constant LONGEST_REASON = 256;
@@ -26,19 +26,25 @@ library BoundedCalls {
         _ask(classifier, request, allowance);
     }
 
-    /// @dev How many of the items the classifier predicts right.
-    /// @param items A well-formed batch, of which `n` is the number of items.
-    function evaluateWithin(address classifier, bytes memory items, uint256 allowance)
+    /// @dev How many of the items the classifier predicts right. With all gas that is left.
+    /// @param items A well-formed batch of at least `skipped + n` items; the first ones are left out.
+    function evaluate(address classifier, bytes memory items, uint256 skipped, uint256 n)
         internal
         view
-        returns (uint256 correct, uint256 n)
+        returns (uint256)
     {
-        bytes memory request;
-        (request, n) = _evaluation(items);
+        return _count(classifier, _evaluation(items, skipped, n), n, gasleft());
+    }
+
+    /// @dev The same of a batch of `n` items with a fixed amount of gas.
+    function evaluateWithin(address classifier, bytes memory items, uint256 n, uint256 allowance)
+        internal
+        view
+        returns (uint256)
+    {
+        bytes memory request = _evaluation(items, 0, n);
         _requireGas(allowance);
-        correct = _ask(classifier, request, allowance);
-        // More than there are would be paid more than the bounty.
-        if (correct > n) revert IPredictionMarket.ClassifierFailed();
+        return _count(classifier, request, n, allowance);
     }
 
     /// @dev Teaches the classifier.
@@ -85,20 +91,33 @@ library BoundedCalls {
         }
     }
 
+    /// @dev What the classifier answers to an evaluation of `n` items.
+    function _count(address classifier, bytes memory request, uint256 n, uint256 allowance)
+        private
+        view
+        returns (uint256 correct)
+    {
+        correct = _ask(classifier, request, allowance);
+        // More than there are would be paid more than the bounty.
+        if (correct > n) revert IPredictionMarket.ClassifierFailed();
+    }
+
     /// @dev The call of a function that takes a batch.
     function _request(bytes4 selector, bytes calldata items) private pure returns (bytes memory) {
         return abi.encodeWithSelector(selector, items);
     }
 
-    /// @dev The call of `evaluate` for a batch, written by hand to copy each sample once.
-    function _evaluation(bytes memory items) private pure returns (bytes memory request, uint256 n) {
+    /// @dev The call of `evaluate` for `n` items of a batch after those that are skipped, written by hand to copy each sample once.
+    function _evaluation(bytes memory items, uint256 skipped, uint256 n)
+        private
+        pure
+        returns (bytes memory request)
+    {
         bytes4 selector = IClassifier.evaluate.selector;
         assembly ("memory-safe") {
-            let first := add(items, 0x20)
-            let last := add(first, mload(items))
-            for { let place := first } lt(place, last) {} {
+            let place := add(items, 0x20)
+            for {} skipped { skipped := sub(skipped, 1) } {
                 place := add(add(place, 4), and(shr(224, mload(place)), 0xffff))
-                n := add(n, 1)
             }
             request := mload(0x40)
             let start := add(request, 0x24) // where the arguments begin
@@ -112,7 +131,7 @@ library BoundedCalls {
             mstore(sub(heads, 0x20), n)
             let base := heads
             let end := add(heads, shl(5, n))
-            for { let place := first } lt(place, last) {} {
+            for { let last := end } lt(heads, last) {} {
                 let header := shr(224, mload(place))
                 let length := and(header, 0xffff)
                 mstore(labels, shr(16, header))

@@ -131,7 +131,8 @@ contract PredictionFees is IPredictionFees {
         Totals memory totals = _totals;
         uint256 unsettled = _unsettled(registration);
         if (unsettled != 0) _earned[account] += unsettled;
-        // A trainer of ours never says fewer, nor more than 48 bits; one that does may not keep anybody from collecting.
+        // A trainer of ours never says fewer, nor more than 48 bits: one that does still keeps nobody from collecting. One whose
+        // `good` reverts does: the trainer is trusted.
         uint256 good = FixedPointMathLib.min(IAccounts(trainer).good(account), type(uint48).max);
         if (good > registration.shares) {
             totals.shares += uint64(good - registration.shares);

@@ -27,11 +27,11 @@ contract MarketGasTest is MarketTest, Artifacts {
     }
 
     function testWith20Present() external {
-        measure("20", 20, 9);
+        measure("20", 20, 900);
     }
 
     function testWith60Present() external {
-        measure("60", 60, 5);
+        measure("60", 60, 500);
     }
 
     /// @dev Each step of a market with 1,000 samples of 95 present features, in parts of at most 24,575 bytes, and of
@@ -64,10 +64,10 @@ contract MarketGasTest is MarketTest, Artifacts {
         requireSmall("restart");
         market.score{gas: STEP_GAS}(records[0], 0);
         requireSmall("a lesson of 126");
-        // With the last part the next lesson comes, which needs as much gas left as it may use.
+        // With the last samples the next lesson comes, which needs as much gas left as it may use.
         while (market.progress().stage == Stage.Teaching) {
             bytes memory next = market.progress().cursor == 126 ? records[1] : bytes("");
-            market.score{gas: STEP_GAS}(next, 1);
+            market.score{gas: STEP_GAS}(next, 126);
             requireSmall("an evaluation");
         }
         market.settle{gas: STEP_GAS}(4);
@@ -138,8 +138,8 @@ contract MarketGasTest is MarketTest, Artifacts {
         record("fees", "collect", VM.lastCallGas().gasTotalUsed);
     }
 
-    /// @param first How many parts are evaluated in the first of the two steps that some evaluations need: all 9 in the only
-    /// one, or as many as leave gas for the last call.
+    /// @param first How many samples are evaluated in the first of the two steps that some evaluations need: all 900 in the only
+    /// one, or so many that the second has gas left for the lesson.
     function measure(string memory size, uint256 present, uint256 first) private {
         build();
         for (uint256 i; i < 10; ++i) {
@@ -186,11 +186,11 @@ contract MarketGasTest is MarketTest, Artifacts {
         for (uint256 i = 1; i < 6; ++i) {
             gas = evaluateAndTeach(i, first);
         }
-        record("score", string.concat(size, "-evaluate-9-teach-1"), gas);
+        record("score", string.concat(size, "-evaluate-900-teach-1"), gas);
         gas = evaluateAndTeach(6, first);
-        record("score", string.concat(size, "-evaluate-9-teach-100"), gas);
-        market.score(records[7], 1);
-        record("score", string.concat(size, "-evaluate-1"), VM.lastCallGas().gasTotalUsed);
+        record("score", string.concat(size, "-evaluate-900-teach-100"), gas);
+        market.score(records[7], 100);
+        record("score", string.concat(size, "-evaluate-100"), VM.lastCallGas().gasTotalUsed);
         while (market.progress().stage == Stage.Teaching) {
             uint256 cursor = market.progress().cursor;
             market.score(cursor < market.contributionCount() - 1 ? records[7] : records[8], first);
@@ -203,8 +203,8 @@ contract MarketGasTest is MarketTest, Artifacts {
         market.score(records[place], first);
         gas = VM.lastCallGas().gasTotalUsed;
         requireFits();
-        if (first == 9) return gas;
-        market.score(records[place], 9 - first);
+        if (first == 900) return gas;
+        market.score(records[place], 900 - first);
         gas += VM.lastCallGas().gasTotalUsed;
         requireFits();
     }

@@ -9,8 +9,8 @@ import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
 
 /// @notice What happens where the owner does not do its part, or somebody is hostile.
 contract PredictionMarketFailingTest is MarketTest {
+    address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
     uint256 private constant REVEAL_GAS = 5_000_000;
-    uint256 private constant EVALUATION_GAS = 6_000_000;
     uint256 private constant LESSON_GAS = 8_000_000;
 
     Strings private strings = new Strings();
@@ -19,7 +19,7 @@ contract PredictionMarketFailingTest is MarketTest {
         createMarket();
     }
 
-    /// @dev Who gets nothing for their data gets the bounty: 4 contributions share 1,001 wei, rounded down.
+    /// @dev Contributors get their stakes back, and nobody gets the bounty: it does not pay to make a market fail.
     function testTheOwnerDoesNotReveal() external {
         usualParts();
         open(1_001, 1);
@@ -130,7 +130,7 @@ contract PredictionMarketFailingTest is MarketTest {
         emit IPredictionMarket.LessonFailed(0);
         VM.expectEmit(address(market));
         emit IPredictionMarket.Scored(ALICE, 0, 0);
-        market.score(recordsFrom(0), 1);
+        market.score(recordsFrom(0), 2);
         assertEq(PuppetClassifier(market.model()).lessons(), 0, "lessons");
         assertStage(Stage.Finding);
     }
@@ -207,20 +207,18 @@ contract PredictionMarketFailingTest is MarketTest {
         assertTrue(scored != 0 && failed != 0, "on both sides of the limit");
     }
 
+    /// @dev An evaluation has all gas that is left. Where that is too little the step fails: no result depends on it.
     function testTooLittleGasForAnEvaluation() external {
         puppets();
         market.restart(1);
         market.score(recordsFrom(0), 0);
-        try market.score{gas: 5_000_000}("", 1) {
-            assertTrue(false, "too little gas");
-        } catch (bytes memory reason) {
-            requireGasTooLow(reason, EVALUATION_GAS);
-        }
-        strings.burn(0, EVALUATION_GAS, 0);
+        strings.burn(0, 12_000_000, 0);
+        strings.sayCorrect(1);
         VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
-        market.score("", 1);
-        strings.burn(0, EVALUATION_GAS - 150_000, 0);
-        market.score("", 1);
+        market.score{gas: 11_000_000}("", 1);
+        market.score{gas: 14_000_000}("", 1);
+        assertEq(market.progress().evaluated, 1, "evaluated");
+        assertEq(market.progress().counted, 1, "right");
     }
 
     /// @dev A classifier that counts more samples than there are would be paid more than the bounty.
@@ -230,15 +228,15 @@ contract PredictionMarketFailingTest is MarketTest {
         bytes memory all = recordsFrom(0);
         strings.sayCorrect(3);
         VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
-        market.score(all, 1);
+        market.score(all, 2);
         strings.sayCorrect(2);
         uint256 before = VM.snapshotState();
-        market.score(all, 1);
+        market.score(all, 2);
         assertEq(market.account(ALICE).score, 2, "both");
         VM.revertToState(before);
         strings.silence();
         VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
-        market.score(all, 1);
+        market.score(all, 2);
     }
 
     /// @dev An evaluation that fails stops the scoring, until the deadline: the owner chose the classifier.
@@ -332,22 +330,37 @@ contract PredictionMarketFailingTest is MarketTest {
         parts.push(bytes.concat(says(1, 2), says(1, 2)));
     }
 
+    /// @dev Of the usual bets and a bounty of 1,001 wei, before and after it is burned.
     function requireFailedPayments() private {
-        assertEq(market.collectable(ALICE), 2 * STAKE + 500, "a half");
-        assertEq(market.collectable(BOB), STAKE + 250, "a quarter");
-        assertEq(market.collectable(CAROL), STAKE + 250, "a quarter");
+        assertEq(market.collectable(ALICE), 2 * STAKE, "two stakes");
+        assertEq(market.collectable(OWNER), 0, "nothing for the owner");
         assertEq(market.remainder(), 0, "nothing for the owner");
-        VM.expectRevert(
-            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Settled)
-        );
+        VM.prank(ALICE);
+        market.collect();
+        assertEq(address(market).balance, 2 * STAKE + 1_001, "the others' stakes and the bounty");
+
+        uint256 burned = BURNED.balance;
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Forfeited(1_001);
+        VM.prank(BOB);
+        market.forfeit();
+        assertEq(BURNED.balance - burned, 1_001, "burned");
+        requireWrongPhase(Phase.Forfeited, Phase.Committed);
+        market.forfeit();
+        requireWrongPhase(Phase.Forfeited, Phase.Settled);
         VM.prank(OWNER);
         market.collectRemainder();
+        assertEq(market.collectable(BOB), STAKE, "a stake");
+        assertEq(market.collectable(CAROL), STAKE, "a stake");
         collectAll();
-        assertEq(address(market).balance, 1, "what rounding leaves");
+        assertEq(address(market).balance, 0, "all is paid out");
         VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, ALICE));
         VM.prank(ALICE);
         market.collect();
-        assertEq(market.collectable(OWNER), 0, "nothing");
+    }
+
+    function requireWrongPhase(Phase actual, Phase required) private {
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, required));
     }
 
     function requireGasTooLow(bytes memory reason, uint256 allowance) private pure {

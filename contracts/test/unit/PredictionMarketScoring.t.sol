@@ -104,7 +104,7 @@ contract PredictionMarketScoringTest is MarketTest {
         emit IPredictionMarket.Scored(ALICE, 2, 9);
         VM.expectEmit(address(market));
         emit IPredictionMarket.Advanced(Stage.Finding, 4, ALICE, 0, 0);
-        market.score(recordsFrom(0), 8);
+        market.score(recordsFrom(0), 40);
         assertStage(Stage.Finding);
     }
 
@@ -123,15 +123,15 @@ contract PredictionMarketScoringTest is MarketTest {
         assertEq(progress.runAuthor, ALICE, "whose");
         assertTrue(progress.taught, "not scored yet");
         assertEq(market.account(ALICE).score, 0, "not scored yet");
-        market.score(recordsFrom(2), 2);
+        market.score(recordsFrom(2), 10);
         assertEq(market.account(ALICE).score, 7, "both together");
         assertEq(market.progress().cursor, 4, "Bob's was taught then");
-        market.score("", 2);
+        market.score("", 10);
         assertStage(Stage.Finding);
         assertEq(market.account(BOB).score, 2, "Bob");
     }
 
-    /// @dev In the smallest steps, of one part or one record by turns: an evaluation that has begun goes on without records.
+    /// @dev In small steps, of some samples or one record by turns, across the drawn part: an evaluation that has begun goes on without records.
     function testTheSmallestSteps() external {
         usualScoring(BOUNTY);
         market.restart(1);
@@ -142,10 +142,16 @@ contract PredictionMarketScoringTest is MarketTest {
         requireNoProgress("", 1);
         requireNoProgress(records[1], 0);
         market.score(records[1], 1);
-        requireProgress(1, true, 1, 4);
+        requireProgress(1, true, 1, 1);
+        market.score(records[1], 3);
+        requireProgress(1, true, 4, 4);
         // No record is looked at before it is finished.
         requireNoProgress(hex"badbad", 0);
-        market.score("", 1);
+        market.score(hex"badbad", 3);
+        requireProgress(1, true, 7, 4);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Scored(ALICE, 4, 5);
+        market.score("", 3);
         requireProgress(1, false, 0, 0);
     }
 
@@ -173,8 +179,8 @@ contract PredictionMarketScoringTest is MarketTest {
                 market.restart(1 + (draw >> 8) % 2);
             } else if (progress.stage == Stage.Teaching) {
                 bytes memory some = someFrom(progress.cursor, (draw >> 8) % 3);
-                // Nothing may come of it, for example no record and no part.
-                try market.score(some, (draw >> 16) % 3) {} catch {}
+                // Nothing may come of it, for example no record and no sample.
+                try market.score(some, (draw >> 16) % 8) {} catch {}
             } else {
                 market.settle(1 + (draw >> 8) % 4);
             }
@@ -257,7 +263,7 @@ contract PredictionMarketScoringTest is MarketTest {
         // Once is enough for both.
         VM.expectEmit(address(market));
         emit IPredictionMarket.Scored(BOB, 7, 8);
-        market.score(recordsFrom(0), 2);
+        market.score(recordsFrom(0), 10);
         assertStage(Stage.Finding);
     }
 
@@ -272,7 +278,7 @@ contract PredictionMarketScoringTest is MarketTest {
         market.restart(1);
         market.score(recordsFrom(0), 0);
         requireProgress(2, true, 0, 0);
-        market.score("", 2);
+        market.score("", 10);
         assertStage(Stage.Finding);
     }
 

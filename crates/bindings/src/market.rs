@@ -97,12 +97,12 @@ pub fn restart(words: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `score`: the contributions from the cursor on, and the most parts to evaluate.
+/// `score`: the contributions from the cursor on, and the most samples to evaluate.
 #[must_use]
-pub fn score(records: &[Contributions], parts: u64) -> Vec<u8> {
+pub fn score(records: &[Contributions], samples: u64) -> Vec<u8> {
     scoreCall {
         records: records.iter().flat_map(Contributions::encode).collect(),
-        parts: U256::from(parts),
+        most: U256::from(samples),
     }
     .abi_encode()
 }

@@ -49,9 +49,10 @@ pub enum Phase {
     Scoring,
     /// Participants collect their balances, the owner what they do not need.
     Settled,
-    /// The owner's part was not done in time: participants collect their stakes and share the bounty.
+    /// The owner's part was not done in time: participants collect their stakes, and anyone may burn the bounty.
     Failed,
-    /// The drawn part was not revealed in time: the bounty is burned.
+    /// The bounty is burned, because the drawn part was not revealed in time or the market failed: participants, if
+    /// there are any, collect their stakes.
     Forfeited,
 }
 
@@ -99,9 +100,9 @@ pub struct Progress {
     pub run_author: Option<Address>,
     /// Whether something was taught that has not been scored yet.
     pub taught: bool,
-    /// How many parts have been evaluated since; 0 where no evaluation has begun.
+    /// How many samples have been evaluated since; 0 where no evaluation has begun.
     pub evaluated: u64,
-    /// How many of their samples the model predicts right.
+    /// How many of them the model predicts right.
     pub counted: u64,
     /// How many samples of all parts but the drawn one the model predicted right when all were last evaluated.
     pub correct: u64,
@@ -248,10 +249,11 @@ impl Market {
     /// What the market is doing.
     #[must_use]
     pub fn phase(&self, now: u64) -> Phase {
+        if self.forfeited {
+            return Phase::Forfeited;
+        }
         let Some(closing) = self.closing_time else {
-            return if self.forfeited {
-                Phase::Forfeited
-            } else if self.committed.commitments.is_empty() {
+            return if self.committed.commitments.is_empty() {
                 Phase::Created
             } else {
                 Phase::Committed

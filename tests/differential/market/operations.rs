@@ -23,7 +23,7 @@ use crate::{
 };
 
 sol! {
-    function score(bytes records, uint256 parts) external;
+    function score(bytes records, uint256 most) external;
 }
 
 impl MarketPair {
@@ -49,7 +49,7 @@ impl MarketPair {
         self.send_contribution(u128::MAX >> 20, &items);
     }
 
-    fn send_contribution(&mut self, value: u128, items: &[u8]) {
+    pub(super) fn send_contribution(&mut self, value: u128, items: &[u8]) {
         let author = AUTHORS.choose(&mut self.chance).expect("authors").address;
         let now = self.now();
         let sent = self.send(author, value, bindings::contribute(items));
@@ -108,13 +108,13 @@ impl MarketPair {
         let limits = Limits {
             words: 1,
             records: self.chance.random_range(1..6),
-            parts: self.chance.random_range(1..9),
+            samples: self.chance.random_range(1..40),
             looks: 1,
         };
         let step = self.twin.next_step(self.now(), &self.records, limits);
-        if let Some(Step::Score { records, parts }) = step {
+        if let Some(Step::Score { records, samples }) = step {
             let records = self.records[records].to_vec();
-            self.send_score(&records, parts);
+            self.send_score(&records, samples);
             assert!(
                 self.twin.progress().stage != Stage::Copying,
                 "{}",
@@ -141,13 +141,13 @@ impl MarketPair {
         let rest = self.records.get(place..).unwrap_or_default();
         let count = self.chance.random_range(0..=rest.len().min(5));
         let mut records = rest[..count].to_vec();
-        let parts = self.chance.random_range(0..8);
+        let samples = self.chance.random_range(0..30);
         match self.chance.random_range(0..10) {
             0..2 => self.spoil(&mut records),
-            2..4 => return self.send_cut(&records, parts),
+            2..4 => return self.send_cut(&records, samples),
             _ => {}
         }
-        self.send_score(&records, parts);
+        self.send_score(&records, samples);
     }
 
     /// Makes one of them another.
@@ -166,19 +166,19 @@ impl MarketPair {
         }
     }
 
-    fn send_score(&mut self, records: &[Contributions], parts: u64) {
+    fn send_score(&mut self, records: &[Contributions], samples: u64) {
         let from = self.anyone();
-        let sent = self.send(from, 0, calls::score(records, parts));
-        let expected = self.twin_score(records, parts);
+        let sent = self.send(from, 0, calls::score(records, samples));
+        let expected = self.twin_score(records, samples);
         self.same("score", sent, expected);
     }
 
-    fn twin_score(
+    pub(super) fn twin_score(
         &mut self,
         records: &[Contributions],
-        parts: u64,
+        samples: u64,
     ) -> Result<Vec<MarketEvent>, Rejection> {
-        let scored = self.twin.score(self.now(), records, parts)?;
+        let scored = self.twin.score(self.now(), records, samples)?;
         let progress = self.twin.progress();
         let mut events: Vec<_> = scored.runs.into_iter().map(MarketEvent::Scored).collect();
         events.push(MarketEvent::Advanced {
@@ -192,7 +192,7 @@ impl MarketPair {
     }
 
     /// The records, the last one cut: that matters only where it is reached.
-    fn send_cut(&mut self, records: &[Contributions], parts: u64) {
+    fn send_cut(&mut self, records: &[Contributions], samples: u64) {
         let Some((last, whole)) = records.split_last() else {
             return;
         };
@@ -201,25 +201,25 @@ impl MarketPair {
         let kept = self.chance.random_range(1..last.len());
         let call = scoreCall {
             records: [&bytes, &last[..kept]].concat().into(),
-            parts: U256::from(parts),
+            most: U256::from(samples),
         };
         let sent = self.send(OWNER, 0, call.abi_encode());
-        if self.looks_beyond(whole, parts) {
+        if self.looks_beyond(whole, samples) {
             let offset = bytes.len() as u64;
             let malformed = Revert::MalformedRecords { offset };
             let seen = sent.as_ref().err().and_then(ChainError::revert);
             assert_eq!(seen, Some(&malformed), "{}", self.at());
             self.tally.count("cut records", true);
         } else {
-            let expected = self.twin_score(whole, parts);
+            let expected = self.twin_score(whole, samples);
             self.same("score", sent, expected);
         }
     }
 
     /// Whether a record after these would be looked at.
-    fn looks_beyond(&self, records: &[Contributions], parts: u64) -> bool {
+    fn looks_beyond(&self, records: &[Contributions], samples: u64) -> bool {
         let mut twin = self.twin.clone();
-        let all_taken = match twin.score(self.now(), records, parts) {
+        let all_taken = match twin.score(self.now(), records, samples) {
             Ok(scored) => scored.taken == records.len(),
             Err(reason) => reason == Rejection::NoProgress && records.is_empty(),
         };

@@ -16,9 +16,6 @@ import {MarketState} from "./MarketState.sol";
 /// @notice The passes over the contributions: each begins with a new model, teaches it one contribution after the other, and
 /// measures what each author's have changed. Anyone drives it, in steps of any size; what comes of it is the same.
 abstract contract MarketScoring is MarketState {
-    /// @dev What evaluating a part may use.
-    uint256 private constant EVALUATION_GAS = 6_000_000;
-
     /// @dev What teaching the contributions of one transaction may use.
     uint256 private constant LESSON_GAS = 8_000_000;
 
@@ -34,8 +31,8 @@ abstract contract MarketScoring is MarketState {
         address model;
         /// How many contributions there are.
         uint256 count;
-        /// How many parts may still be evaluated.
-        uint256 parts;
+        /// How many samples may still be evaluated.
+        uint256 samples;
         /// Whether anything has been done.
         bool progressed;
     }
@@ -82,7 +79,7 @@ abstract contract MarketScoring is MarketState {
     }
 
     /// @inheritdoc IPredictionMarket
-    function score(bytes calldata records, uint256 parts) external nonReentrant {
+    function score(bytes calldata records, uint256 most) external nonReentrant {
         _requirePhase(Phase.Scoring);
         _requireStage(Stage.Teaching);
         Step memory step;
@@ -90,7 +87,7 @@ abstract contract MarketScoring is MarketState {
         step.author = _run.author;
         step.model = _copy.model;
         step.count = _book.contributions;
-        step.parts = parts;
+        step.samples = most;
 
         _advance(step, records);
         if (!step.progressed) revert NoProgress();
@@ -99,7 +96,7 @@ abstract contract MarketScoring is MarketState {
         emit Advanced(step.pass.stage, step.pass.cursor, step.author, step.pass.evaluated, step.pass.counted);
     }
 
-    /// @dev Goes on until the records are used up, or the parts when an evaluation is due, or the stage is over.
+    /// @dev Goes on until the records are used up, or the samples when an evaluation is due, or the stage is over.
     function _advance(Step memory step, bytes calldata records) private {
         Pass memory pass = step.pass;
         uint256 offset;
@@ -134,25 +131,33 @@ abstract contract MarketScoring is MarketState {
         }
     }
 
-    /// @dev Evaluates the parts that are left of an evaluation, as many as may be; whether it is finished and so the run
-    /// scored.
+    /// @dev Evaluates the samples that are left of an evaluation, as many as may be; whether it is finished and so the run
+    /// scored. With all gas that is left: where that is too little the step reverts, so nothing that comes of it depends on gas.
     function _evaluate(Step memory step) private returns (bool finished) {
         Pass memory pass = step.pass;
-        // All but the drawn one, of at least 2.
-        uint256 all = uint256(_testSet.parts) - 1;
+        uint256 all = _book.samples;
+        uint256 left = FixedPointMathLib.min(step.samples, all - pass.evaluated);
+        if (left != 0) step.progressed = true;
+        step.samples -= left;
         uint256 drawn = _testSet.drawnPart;
         uint256 free = Memory.free();
-        for (; pass.evaluated < all && step.parts != 0; ++pass.evaluated) {
-            uint256 index = pass.evaluated < drawn ? pass.evaluated : pass.evaluated + 1;
-            // How many samples it has was counted when it was revealed.
-            // slither-disable-next-line unused-return
-            (uint256 right,) =
-                BoundedCalls.evaluateWithin(step.model, SSTORE2.read(_pointers[index]), EVALUATION_GAS);
-            Memory.giveBack(free);
-            // At most the number of samples.
-            pass.counted += uint32(right);
-            --step.parts;
-            step.progressed = true;
+        // How many samples are in the parts before.
+        uint256 first;
+        for (uint256 index; left != 0; ++index) {
+            if (index == drawn) continue;
+            Part memory one = _parts[index];
+            uint256 end = first + one.samples;
+            if (pass.evaluated < end) {
+                uint256 n = FixedPointMathLib.min(left, end - pass.evaluated);
+                uint256 right =
+                    BoundedCalls.evaluate(step.model, SSTORE2.read(one.pointer), pass.evaluated - first, n);
+                Memory.giveBack(free);
+                // At most the number of samples.
+                pass.counted += uint32(right);
+                pass.evaluated += uint32(n);
+                left -= n;
+            }
+            first = end;
         }
         if (pass.evaluated < all) return false;
         // Two numbers of 32 bits.

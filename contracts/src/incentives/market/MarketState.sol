@@ -23,7 +23,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     uint256 internal constant ARGUMENTS = 8;
 
     /// @dev The most bytes of a part, which becomes the code of an account with one byte before it (EIP-170), and of the
-    /// contributions of a transaction: so they can be scored in one, too, beside a lesson that uses all that it may.
+    /// contributions of a transaction: so they can be taught in one, too, by a lesson that uses all that it may.
     uint256 internal constant LONGEST_BATCH = 24_575;
 
     /// @dev What a contribution touches, in one slot.
@@ -58,7 +58,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         uint16 number;
         uint32 cursor;
         bool taught;
-        uint16 evaluated;
+        uint32 evaluated;
         uint32 counted;
         uint32 correct;
         /// Of the bounty, in all passes before.
@@ -76,6 +76,14 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         address model;
         /// 0 between passes.
         uint96 copied;
+    }
+
+    /// @dev A revealed part, in one slot.
+    struct Part {
+        /// Where its items are.
+        address pointer;
+        /// At most 6,143.
+        uint32 samples;
     }
 
     /// @dev The balances of all passes together, in one slot.
@@ -101,8 +109,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
 
     mapping(address author => Participant) internal _accounts;
 
-    /// @dev Where the items of the revealed parts are.
-    mapping(uint256 part => address pointer) internal _pointers;
+    mapping(uint256 index => Part) internal _parts;
 
     /// @inheritdoc IPredictionMarket
     mapping(uint256 part => bytes32) public commitment;
@@ -120,9 +127,8 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         // A phase, not an amount.
         // slither-disable-next-line incorrect-equality
         if (current == Phase.Settled) return one.balance;
-        if (current != Phase.Failed || one.collected || one.contributions == 0) return 0;
-        uint256 share = uint256(_testSet.bounty) * one.contributions / _book.contributions;
-        return one.contributions * stake() + share;
+        // Whatever passes have done: what the bounty is for has not come about.
+        return current < Phase.Settled || one.collected ? 0 : one.contributions * stake();
     }
 
     /// @inheritdoc IPredictionMarket
@@ -189,7 +195,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
 
     /// @inheritdoc IPredictionMarket
     function part(uint256 index) external view returns (bytes memory items) {
-        address pointer = _pointers[index];
+        address pointer = _parts[index].pointer;
         if (pointer != address(0)) items = SSTORE2.read(pointer);
     }
 

@@ -13,8 +13,8 @@ import {MarketState} from "./MarketState.sol";
 /// @title MarketTestSet
 /// @notice The provider's test set: committed to, one part of it drawn and shown, the others revealed after the contributions.
 abstract contract MarketTestSet is MarketState {
-    /// @dev What checking and what evaluating a part may use, less than evaluating it may use later: a trained model may need
-    /// a little more than the one it began as.
+    /// @dev What checking and what evaluating a part may use. A trained model may need many times as much for it, where the one
+    /// it began as had seen nothing of most classes: `score` can divide a part.
     uint256 private constant REVEAL_GAS = 5_000_000;
 
     uint256 private constant FEWEST_PARTS = 2;
@@ -71,13 +71,11 @@ abstract contract MarketTestSet is MarketState {
         bytes32 hash = keccak256(abi.encode(index, salt, keccak256(items)));
         bytes32 committed = commitment[index];
         if (hash != committed) revert CommitmentDiffers(index, hash, committed);
-        // The number is not needed: what is no batch reverts.
-        // slither-disable-next-line unused-return
-        Batches.count(items);
+        uint256 n = Batches.count(items);
 
         // By the model that the market begins with, as the models of all passes will be asked.
         BoundedCalls.checkWithin(classifier(), items, REVEAL_GAS);
-        (uint256 correct, uint256 n) = BoundedCalls.evaluateWithin(classifier(), items, REVEAL_GAS);
+        uint256 correct = BoundedCalls.evaluateWithin(classifier(), items, n, REVEAL_GAS);
         uint256 revealed = _testSet.revealed + 1;
         _testSet.revealed = uint16(revealed);
         if (opens) {
@@ -89,15 +87,19 @@ abstract contract MarketTestSet is MarketState {
             _book.initialCorrect += uint32(correct);
             if (revealed == _testSet.parts) _book.scoringTime = uint40(block.timestamp);
         }
-        _pointers[index] = SSTORE2.write(items);
+        _parts[index] = Part(SSTORE2.write(items), uint32(n));
         emit Revealed(index, block.timestamp, correct, salt, items);
     }
 
     /// @inheritdoc IPredictionMarket
     function forfeit() external nonReentrant {
-        _requirePhase(Phase.Committed);
-        uint256 earliest = _testSet.committedTime + revealWait() + 1;
-        if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
+        // A phase, not an amount.
+        // slither-disable-next-line incorrect-equality
+        if (phase() != Phase.Failed) {
+            _requirePhase(Phase.Committed);
+            uint256 earliest = _testSet.committedTime + revealWait() + 1;
+            if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
+        }
         uint256 amount = _testSet.bounty;
         _book.phase = Phase.Forfeited;
         emit Forfeited(amount);
@@ -113,7 +115,7 @@ abstract contract MarketTestSet is MarketState {
         if (!opens && current != Phase.Revealing) revert WrongPhase(current, Phase.Revealing);
         if (index >= _testSet.parts) revert UnknownPart(index, _testSet.parts);
         if (!opens) {
-            if (_pointers[index] != address(0)) revert AlreadyRevealed(index);
+            if (_parts[index].pointer != address(0)) revert AlreadyRevealed(index);
             return opens;
         }
         if (!_testSet.drawn) revert NotDrawn();

@@ -1,24 +1,20 @@
 //! What is paid out in the end: participants and the owner collect it themselves.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 
 use super::{Market, Phase};
 use crate::Rejection;
 
 impl Market {
-    /// What an account can collect now, in wei: the balance of a participant of a settled market; of a failed one the
-    /// stakes and a share of the bounty by the number of contributions.
+    /// What an account can collect now, in wei: the balance of a participant of a settled market; of one that has
+    /// failed the stakes, whether or not the bounty is burned.
     #[must_use]
     pub fn collectable(&self, account: Address, now: u64) -> u128 {
         let participant = self.account(account);
         match self.phase(now) {
             Phase::Settled => participant.balance,
-            Phase::Failed if !participant.collected => {
-                let contributions = participant.contributions;
-                let share = U256::from(self.bounty) * U256::from(contributions)
-                    / U256::from(self.contribution_count);
-                // At most the bounty.
-                self.terms.stake * u128::from(contributions) + share.saturating_to::<u128>()
+            Phase::Failed | Phase::Forfeited if !participant.collected => {
+                self.terms.stake * u128::from(participant.contributions)
             }
             _ => 0,
         }
@@ -41,7 +37,7 @@ impl Market {
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].
     pub fn collect(&mut self, caller: Address, now: u64) -> Result<u128, Rejection> {
-        if self.phase(now) != Phase::Failed {
+        if !matches!(self.phase(now), Phase::Failed | Phase::Forfeited) {
             self.require_phase(now, Phase::Settled)?;
         }
         let amount = self.collectable(caller, now);

@@ -12,8 +12,8 @@ pub struct Limits {
     pub words: u64,
     /// How many records are taught, skipped, or looked at because their author may end a run.
     pub records: usize,
-    /// How many parts of the test set are evaluated.
-    pub parts: u64,
+    /// How many samples of the test set are evaluated.
+    pub samples: u64,
     /// How many times participants are looked at.
     pub looks: u64,
 }
@@ -30,8 +30,8 @@ pub enum Step {
     Score {
         /// The records, by their places among all.
         records: Range<usize>,
-        /// The most parts.
-        parts: u64,
+        /// The most samples.
+        samples: u64,
     },
     /// [`Market::settle`].
     Settle {
@@ -55,10 +55,10 @@ impl Market {
             Stage::Teaching => {
                 let rest = all.get(self.taken..)?;
                 let rest = &rest[..rest.len().min(limits.records)];
-                let plan = self.plan(rest, limits.parts, |_, _| Ok(())).ok()?;
+                let plan = self.plan(rest, limits.samples, |_, _| Ok(())).ok()?;
                 (!plan.is_empty()).then(|| Step::Score {
                     records: self.taken..self.reached(&plan),
-                    parts: limits.parts,
+                    samples: limits.samples,
                 })
             }
             Stage::Finding | Stage::Paying => Some(Step::Settle { most: limits.looks }),
@@ -70,7 +70,7 @@ impl Market {
         let mut place = self.place();
         let mut reached = place.taken;
         for piece in plan {
-            if *piece != Piece::Evaluate || !self.evaluation_due(place) {
+            if !matches!(piece, Piece::Evaluate(_)) || !self.evaluation_due(place) {
                 reached = place.taken + 1;
             }
             self.advance(&mut place, *piece);

@@ -52,9 +52,20 @@ impl Part {
 
     /// How many samples the model predicts right; it has the parameters of the one that they were checked by.
     pub(super) fn evaluate(&self, model: &Classifier) -> u64 {
-        let items = self.items.iter().map(|(label, place)| Item {
+        Self::count(model, &self.bytes, &self.items)
+    }
+
+    /// The same of some of the samples, by their places.
+    pub(super) fn evaluate_some(&self, model: &Classifier, places: Range<u64>) -> u64 {
+        let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
+        let some = self.items.get(place(places.start)..place(places.end));
+        Self::count(model, &self.bytes, some.unwrap_or_default())
+    }
+
+    fn count(model: &Classifier, bytes: &[u8], items: &[(u16, Range<usize>)]) -> u64 {
+        let items = items.iter().map(|(label, place)| Item {
             label: *label,
-            sample: &self.bytes[place.clone()],
+            sample: &bytes[place.clone()],
         });
         model.evaluate_checked(items)
     }

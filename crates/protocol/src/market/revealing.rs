@@ -168,15 +168,17 @@ impl Market {
         Ok(revealed)
     }
 
-    /// Burns the bounty, because the drawn part was not revealed in time; says how many wei.
+    /// Burns the bounty, because the drawn part was not revealed in time or the market has failed; says how many wei.
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::TooEarly`].
     pub fn forfeit(&mut self, now: u64) -> Result<u128, Rejection> {
-        self.require_phase(now, Phase::Committed)?;
-        let earliest = self.committed.time + self.terms.reveal_wait + 1;
-        if now < earliest {
-            return Err(Rejection::TooEarly { now, earliest });
+        if self.phase(now) != Phase::Failed {
+            self.require_phase(now, Phase::Committed)?;
+            let earliest = self.committed.time + self.terms.reveal_wait + 1;
+            if now < earliest {
+                return Err(Rejection::TooEarly { now, earliest });
+            }
         }
         self.forfeited = true;
         self.held -= self.bounty;

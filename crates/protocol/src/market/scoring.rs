@@ -11,8 +11,8 @@ use crate::{Rejection, classifier::Classifier, sample::parse_batch};
 pub struct Scored {
     /// How many of the records were taught or skipped. The others are to be given again.
     pub taken: usize,
-    /// How many parts were evaluated.
-    pub parts: u64,
+    /// How many samples were evaluated.
+    pub samples: u64,
     /// The runs that ended, in order.
     pub runs: Vec<Run>,
 }
@@ -35,8 +35,8 @@ pub(super) enum Piece {
     Skip,
     /// Teaching the contributions of a transaction, which are of this author.
     Teach(Address),
-    /// Evaluating the next part.
-    Evaluate,
+    /// Evaluating so many samples, the next ones.
+    Evaluate(u64),
 }
 
 /// A place in a pass.
@@ -46,7 +46,7 @@ pub(super) struct Place {
     pub(super) taken: usize,
     pub(super) run_author: Option<Address>,
     pub(super) taught: bool,
-    /// How many parts have been evaluated since something was taught.
+    /// How many samples have been evaluated since something was taught.
     pub(super) evaluated: u64,
 }
 
@@ -89,7 +89,7 @@ impl Market {
         Ok(())
     }
 
-    /// Teaches contributions to the model of the pass and scores them, as far as the records and parts go.
+    /// Teaches contributions to the model of the pass and scores them, as far as the records and samples go.
     ///
     /// The records are the contributions from the cursor on, in order. Those that are not reached are not looked at. Each
     /// time that the author changes, and in the end, the model is evaluated on all parts but the drawn one; an evaluation
@@ -102,12 +102,12 @@ impl Market {
         &mut self,
         now: u64,
         records: &[Contributions],
-        parts: u64,
+        samples: u64,
     ) -> Result<Scored, Rejection> {
         self.require_stage(now, Stage::Teaching)?;
         // First what is to be done, which does not depend on what the model learns: an error changes nothing.
         let stake = self.terms.stake;
-        let plan = self.plan(records, parts, |taken, record| {
+        let plan = self.plan(records, samples, |taken, record| {
             let batch = self.batches[taken];
             if record.root(batch.first, stake) == Some(batch.root) {
                 Ok(())
@@ -132,12 +132,12 @@ impl Market {
                     }
                     scored.taken += 1;
                 }
-                Piece::Evaluate => {
-                    self.evaluate_next_part();
+                Piece::Evaluate(samples) => {
+                    self.evaluate(samples);
                     if !place.taught {
                         scored.runs.extend(self.end_run());
                     }
-                    scored.parts += 1;
+                    scored.samples += samples;
                 }
             }
             self.go_to(place);
@@ -149,21 +149,22 @@ impl Market {
         Ok(scored)
     }
 
-    /// What is done with so many parts and these records, which are those from the cursor on. `check` is asked about each
+    /// What is done with so many samples and these records, which are those from the cursor on. `check` is asked about each
     /// record that is looked at, given the place of its batch.
     pub(super) fn plan(
         &self,
         records: &[Contributions],
-        parts: u64,
+        samples: u64,
         check: impl Fn(usize, &Contributions) -> Result<(), Rejection>,
     ) -> Result<Vec<Piece>, Rejection> {
         let mut place = self.place();
-        let mut left = parts;
+        let mut left = samples;
         let mut plan = Vec::new();
         let mut checked = place.taken;
         loop {
+            let evaluate = Piece::Evaluate(left.min(self.samples - place.evaluated));
             let piece = if self.evaluation_due(place) {
-                Piece::Evaluate
+                evaluate
             } else if place.taken == self.batches.len() {
                 return Ok(plan);
             } else if let Some(record) = records.get(place.taken - self.taken) {
@@ -175,25 +176,25 @@ impl Market {
                 if self.account(author).removed {
                     Piece::Skip
                 } else if place.taught && place.run_author != Some(author) {
-                    Piece::Evaluate
+                    evaluate
                 } else {
                     Piece::Teach(author)
                 }
             } else {
                 return Ok(plan);
             };
-            if piece == Piece::Evaluate {
-                if left == 0 {
+            if let Piece::Evaluate(samples) = piece {
+                if samples == 0 {
                     return Ok(plan);
                 }
-                left -= 1;
+                left -= samples;
             }
             self.advance(&mut place, piece);
             plan.push(piece);
         }
     }
 
-    /// Whether the next part is to be evaluated, whatever the next record is.
+    /// Whether the next samples are to be evaluated, whatever the next record is.
     pub(super) fn evaluation_due(&self, place: Place) -> bool {
         place.evaluated > 0 || place.taught && place.taken == self.batches.len()
     }
@@ -207,10 +208,9 @@ impl Market {
                 place.run_author = Some(author);
                 place.taught = true;
             }
-            Piece::Evaluate => {
-                place.evaluated += 1;
-                // All but the drawn one.
-                if place.evaluated + 1 == self.parts.len() as u64 {
+            Piece::Evaluate(samples) => {
+                place.evaluated += samples;
+                if place.evaluated == self.samples {
                     place.evaluated = 0;
                     place.taught = false;
                 }
@@ -236,23 +236,33 @@ impl Market {
         self.progress.evaluated = place.evaluated;
     }
 
-    /// Counts the samples of the next part that the model predicts right.
-    fn evaluate_next_part(&mut self) {
-        let mut scored = (0..self.parts.len()).filter(|part| Some(*part) != self.drawn);
-        let part = usize::try_from(self.progress.evaluated)
-            .ok()
-            .and_then(|evaluated| scored.nth(evaluated));
-        let (Some(part), Some(model)) = (part, &self.model) else {
+    /// Counts how many of the next samples, over all parts but the drawn one, the model predicts right.
+    fn evaluate(&mut self, samples: u64) {
+        let Some(model) = &self.model else {
             return;
         };
-        let (version, correct) = &mut self.evaluations[part];
-        if *version != model.version() {
-            *version = model.version();
-            *correct = self.parts[part]
-                .as_ref()
-                .map_or(0, |part| part.evaluate(model));
+        let from = self.progress.evaluated;
+        let to = from + samples;
+        let mut first = 0;
+        let parts = self.parts.iter().zip(&mut self.evaluations).enumerate();
+        for (index, (part, known)) in parts {
+            let Some(part) = part.as_ref().filter(|_| Some(index) != self.drawn) else {
+                continue;
+            };
+            let all = part.samples();
+            let places = from.saturating_sub(first).min(all)..to.saturating_sub(first).min(all);
+            first += all;
+            self.progress.counted += if places.is_empty() {
+                0
+            } else if places != (0..all) {
+                part.evaluate_some(model, places)
+            } else {
+                if known.0 != model.version() {
+                    *known = (model.version(), part.evaluate(model));
+                }
+                known.1
+            };
         }
-        self.progress.counted += *correct;
     }
 
     /// Scores what was taught since the last time.

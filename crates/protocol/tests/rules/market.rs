@@ -37,7 +37,7 @@ const IDLE: (u16, u16) = (1, 9);
 const ALL: Limits = Limits {
     words: 1_000,
     records: 1_000,
-    parts: 1_000,
+    samples: 1_000,
     looks: 1_000,
 };
 
@@ -309,10 +309,10 @@ fn scoring_goes_on_where_it_stopped() {
     broken.items.pop();
     assert_eq!(market.score(SCORING, &[broken], 9).map(|_| ()), unknown);
 
-    // Lessons need no parts. The next author is not looked at where nobody says who it is.
-    let taken = |market: &mut Market, records: &[Contributions], parts| {
-        let scored = market.score(SCORING, records, parts)?;
-        Ok((scored.taken, scored.parts, scored.runs.len()))
+    // Lessons need no samples. The next author is not looked at where nobody says who it is.
+    let taken = |market: &mut Market, records: &[Contributions], samples| {
+        let scored = market.score(SCORING, records, samples)?;
+        Ok((scored.taken, scored.samples, scored.runs.len()))
     };
     assert_eq!(taken(market, &records[..1], 0), Ok((1, 0, 0)));
     assert_eq!(taken(market, &[], 9), Err(Rejection::NoProgress));
@@ -328,19 +328,20 @@ fn scoring_goes_on_where_it_stopped() {
         Err(Rejection::UnknownContribution { batch: 1 })
     );
     assert_eq!(*market, before);
-    assert_eq!(taken(market, &records[1..], 1), Ok((0, 1, 0)));
-    assert_eq!(
-        (market.progress().evaluated, market.progress().counted),
-        (1, 3)
-    );
-    // What has begun goes on, whatever the records are; they are looked at when it is over.
-    assert_eq!(taken(market, &[], 1), Ok((0, 1, 1)));
+    // Of each part the first four: she has made the first one right, and the second and the fifth are wrong.
+    let evaluated = |market: &Market| (market.progress().evaluated, market.progress().counted);
+    assert_eq!(taken(market, &records[1..], 4), Ok((0, 4, 0)));
+    assert_eq!(evaluated(market), (4, 3));
+    // What has begun goes on, whatever the records are, over the end of a part; they are looked at when it is over.
+    assert_eq!(taken(market, &[], 2), Ok((0, 2, 0)));
+    assert_eq!(evaluated(market), (6, 4));
+    assert_eq!(taken(market, &[], 4), Ok((0, 4, 1)));
     assert_eq!(market.account(ann()).score, 2);
     assert_eq!(taken(market, &records[1..], 0), Ok((1, 0, 0)));
     // In the end, nobody asks for records, and those that are given are not looked at.
     assert_eq!(market.progress().cursor, 2);
     assert_eq!(taken(market, records, 1), Ok((0, 1, 0)));
-    assert_eq!(taken(market, records, 9), Ok((0, 1, 1)));
+    assert_eq!(taken(market, records, 99), Ok((0, 9, 1)));
     assert_eq!(market.progress().stage, Stage::Finding);
     assert_eq!(market.progress().pot, BOUNTY);
 
@@ -372,15 +373,20 @@ fn small_steps_say_what_they_need() {
     let limits = Limits {
         words: 1,
         records: 2,
-        parts: 3,
+        samples: 15,
         looks: 3,
     };
     let mut steps = Vec::new();
     while let Some(step) = market.next_step(SCORING, records, limits) {
         match step.clone() {
             Step::Restart { words } => market.restart(SCORING, words).expect("copied"),
-            Step::Score { records: at, parts } => {
-                market.score(SCORING, &records[at], parts).expect("scored");
+            Step::Score {
+                records: at,
+                samples,
+            } => {
+                market
+                    .score(SCORING, &records[at], samples)
+                    .expect("scored");
             }
             Step::Settle { most } => {
                 market.settle(SCORING, most).expect("settled");
@@ -389,9 +395,12 @@ fn small_steps_say_what_they_need() {
         steps.push(step);
     }
     let (restart, settle) = (Step::Restart { words: 1 }, Step::Settle { most: 3 });
-    let score = |records| Step::Score { records, parts: 3 };
+    let score = |records| Step::Score {
+        records,
+        samples: 15,
+    };
     // A model of 20 weights has two words. Bob's is looked at to see that Ann's run is over, and taught; his
-    // evaluation needs a third part of those in hand, and one more.
+    // evaluation needs the last five of those in hand, and five more.
     let mut expected = vec![restart.clone(), restart.clone()];
     expected.extend([score(0..2), score(2..3), score(3..3)]);
     expected.extend([settle.clone(), settle.clone()]);
@@ -404,7 +413,7 @@ fn small_steps_say_what_they_need() {
 }
 
 #[test]
-fn a_market_that_failed_is_shared_by_contributions() {
+fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
     let mut market = opened(TERMS, 100);
     for (author, count) in [(ann(), 2), (bob(), 1)] {
         let items = items(&vec![GOOD; count]);
@@ -423,20 +432,33 @@ fn a_market_that_failed_is_shared_by_contributions() {
         })
     );
     assert_eq!(market.collectable(cid(), late), 0);
-    assert_eq!(market.collect(ann(), late), Ok(200 + 66));
-    assert_eq!(market.collect(bob(), late), Ok(100 + 33));
-    assert_eq!(
-        market.collect(bob(), late),
-        Err(Rejection::NothingToCollect { caller: bob() })
-    );
-    assert_eq!(market.held(), 1, "rounded down");
+    assert_eq!(market.collect(ann(), late), Ok(200));
+    assert_eq!(market.held(), 200);
+    let wrong_phase = |phase, required| Rejection::WrongPhase { phase, required };
     assert_eq!(
         market.collect_remainder(owner(), late),
-        Err(Rejection::WrongPhase {
-            phase: Phase::Failed,
-            required: Phase::Settled
-        })
+        Err(wrong_phase(Phase::Failed, Phase::Settled))
     );
+    // The bounty is burned once, and Bob's stake is not.
+    assert_eq!(market.forfeit(late), Ok(100));
+    assert_eq!(market.phase(late), Phase::Forfeited);
+    assert_eq!(
+        market.forfeit(late),
+        Err(wrong_phase(Phase::Forfeited, Phase::Committed))
+    );
+    assert_eq!(
+        market.collect_remainder(owner(), late),
+        Err(wrong_phase(Phase::Forfeited, Phase::Settled))
+    );
+    assert_eq!(market.collectable(bob(), late), 100);
+    assert_eq!(market.collect(bob(), late), Ok(100));
+    for caller in [ann(), bob(), owner()] {
+        assert_eq!(
+            market.collect(caller, late),
+            Err(Rejection::NothingToCollect { caller })
+        );
+    }
+    assert_eq!(market.held(), 0);
 }
 
 #[test]
@@ -445,7 +467,7 @@ fn scoring_that_takes_too_long_fails_the_market() {
     let latest = SCORING + TERMS.scoring_wait;
     assert_eq!(scoring.market.phase(latest), Phase::Scoring);
     assert_eq!(scoring.market.phase(latest + 1), Phase::Failed);
-    assert_eq!(scoring.market.collectable(ann(), latest + 1), 1_100);
+    assert_eq!(scoring.market.collectable(ann(), latest + 1), 100);
     assert_eq!(scoring.market.next_step(latest + 1, &[], ALL), None);
 }
 

@@ -60,10 +60,10 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let most = || prop_oneof![1_u64..4, Just(1_000)];
-    (most(), 1_usize..4, most(), most()).prop_map(|(words, records, parts, looks)| Limits {
+    (most(), 1_usize..4, most(), most()).prop_map(|(words, records, samples, looks)| Limits {
         words,
         records,
-        parts,
+        samples,
         looks,
     })
 }
@@ -212,8 +212,11 @@ fn step(market: &mut Market, records: &[Contributions], limits: Limits) -> bool 
     match market.next_step(CLOSED, records, limits) {
         None => return false,
         Some(Step::Restart { words }) => market.restart(CLOSED, words).expect("copied"),
-        Some(Step::Score { records: at, parts }) => {
-            let scored = market.score(CLOSED, &records[at.clone()], parts);
+        Some(Step::Score {
+            records: at,
+            samples,
+        }) => {
+            let scored = market.score(CLOSED, &records[at.clone()], samples);
             let taken = scored.expect("scored").taken;
             assert!(
                 at.len() - taken <= 1,
@@ -255,7 +258,12 @@ proptest! {
     }
 
     #[test]
-    fn a_market_that_fails_anywhere_pays_back(case in case(), limits in limits(), steps in 0..40) {
+    fn a_market_that_fails_anywhere_pays_back(
+        case in case(),
+        limits in limits(),
+        steps in 0..40,
+        burns_first: bool,
+    ) {
         let (mut market, records) = case.market();
         case.reveal(&mut market);
         for _ in 0..steps {
@@ -264,10 +272,20 @@ proptest! {
         let settled = market.phase(CLOSED) == Phase::Settled;
         let late = CLOSED + 101;
         prop_assert_eq!(market.phase(late), if settled { Phase::Settled } else { Phase::Failed });
+        let burned = if settled { 0 } else { case.bounty };
+        if !settled && burns_first {
+            prop_assert_eq!(market.forfeit(late), Ok(burned));
+        }
         let held = market.held();
         let paid = collect_all(&mut market, late);
-        // What is rounded down stays: less than a wei each.
-        prop_assert!(paid <= held && held - paid < market.participants().len() as u128);
-        prop_assert_eq!(market.held(), held - paid);
+        if !settled && !burns_first {
+            prop_assert_eq!(market.forfeit(late), Ok(burned));
+            prop_assert_eq!(held - paid, burned);
+        }
+        prop_assert_eq!(market.held(), 0);
+        if !settled {
+            let contributions = u128::from(market.contribution_count());
+            prop_assert_eq!(paid, contributions * case.stake);
+        }
     }
 }

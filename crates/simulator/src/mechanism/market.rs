@@ -1,6 +1,8 @@
 //! The prediction market: contributions are staked on, and paid by what they did for the accuracy on a hidden
 //! test set.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, market as calls};
 use cotrain_chain::{
@@ -9,6 +11,7 @@ use cotrain_chain::{
 };
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
+    Rejection,
     classifier::Classifier,
     market::{Contributions, Limits, Market, Phase, Step, Terms, commitment},
     record::{Contribution, Record},
@@ -29,6 +32,8 @@ const GAS_PER_STEP: u64 = 7_000_000;
 const WORDS_PER_STEP: u64 = 256;
 /// Records that a step is given: more than it evaluates.
 const RECORDS_PER_STEP: usize = 64;
+/// Samples that the first step may evaluate.
+const FIRST_SAMPLES_PER_STEP: u64 = 64;
 /// Participants that a step looks at, for about 10,000 gas each.
 const LOOKS_PER_STEP: u64 = 500;
 
@@ -52,8 +57,10 @@ pub(crate) struct MarketMechanism<'c> {
     parts: Vec<Vec<u8>>,
     /// Every transaction's contributions, in order.
     contributions: Vec<Contributions>,
-    /// Parts that a step evaluates; found by what they use.
-    parts_per_step: u64,
+    /// Samples that a step evaluates; found by what they use.
+    samples_per_step: u64,
+    /// Records that the next step is given: fewer after one that was too large.
+    records_per_step: usize,
     /// What the owner got back.
     remainder: u128,
     upkeep: Upkeep,
@@ -87,7 +94,8 @@ impl<'c> MarketMechanism<'c> {
             twin: twin.map_err(accepted("create"))?,
             parts: parts(test, offer)?,
             contributions: Vec::new(),
-            parts_per_step: 1,
+            samples_per_step: FIRST_SAMPLES_PER_STEP,
+            records_per_step: RECORDS_PER_STEP,
             remainder: 0,
             upkeep: Upkeep::default(),
             steps: 0,
@@ -137,8 +145,8 @@ impl<'c> MarketMechanism<'c> {
             let now = self.chain.now();
             let limits = Limits {
                 words: WORDS_PER_STEP,
-                records: RECORDS_PER_STEP,
-                parts: self.parts_per_step,
+                records: self.records_per_step,
+                samples: self.samples_per_step,
                 looks: LOOKS_PER_STEP,
             };
             let Some(step) = self.twin.next_step(now, &self.contributions, limits) else {
@@ -160,35 +168,53 @@ impl<'c> MarketMechanism<'c> {
                 let settled = self.twin.settle(now, most);
                 settled.map(|_| ()).map_err(accepted("settle"))
             }
-            Step::Score { records, parts } => {
-                let records = &self.contributions[records];
-                let call = calls::score(records, parts);
-                let transaction = Transaction::call(OWNER, self.deployment.trainer, call);
-                match self.chain.send(transaction) {
-                    Ok(receipt) => {
-                        let scored = self.twin.score(now, records, parts);
-                        let scored = scored.map_err(accepted("score"))?;
-                        let each = receipt.gas_used / scored.parts.max(1);
-                        self.parts_per_step = (GAS_PER_STEP / each.max(1)).clamp(1, 1 << 20);
-                        self.count(&receipt);
-                        Ok(())
-                    }
-                    // Too much for one transaction: half as much.
-                    Err(
-                        ChainError::Halted { .. }
-                        | ChainError::Reverted {
-                            revert: Revert::GasTooLow { .. },
-                            ..
-                        },
-                    ) if parts > 1 => {
-                        self.parts_per_step = parts / 2;
-                        self.upkeep.transactions += 1;
-                        Ok(())
-                    }
-                    Err(error) => Err(error.into()),
-                }
-            }
+            Step::Score { records, samples } => self.send_score(now, records, samples),
         }
+    }
+
+    fn send_score(
+        &mut self,
+        now: u64,
+        places: Range<usize>,
+        samples: u64,
+    ) -> Result<(), SimulateError> {
+        let records = &self.contributions[places.clone()];
+        let call = calls::score(records, samples);
+        let transaction = Transaction::call(OWNER, self.deployment.trainer, call);
+        let error = match self.chain.send(transaction) {
+            Ok(receipt) => {
+                let scored = self.twin.score(now, records, samples);
+                let scored = scored.map_err(accepted("score"))?;
+                if let Some(each) = receipt.gas_used.checked_div(scored.samples) {
+                    self.samples_per_step = (GAS_PER_STEP / each.max(1)).clamp(1, 1 << 20);
+                }
+                self.records_per_step = RECORDS_PER_STEP;
+                self.count(&receipt);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let too_large = matches!(
+            error,
+            ChainError::Halted { .. }
+                | ChainError::Reverted {
+                    revert: Revert::GasTooLow { .. }
+                        | Revert::Contract(Rejection::ClassifierFailed),
+                    ..
+                }
+        );
+        // An evaluation that has begun needs no record.
+        let fewest = usize::from(self.twin.progress().evaluated == 0);
+        if too_large && samples > 1 {
+            // Half of more than there are may be all of them again.
+            self.samples_per_step = (samples.min(self.twin.samples()) / 2).max(1);
+        } else if too_large && places.len() > fewest {
+            self.records_per_step = places.len() / 2;
+        } else {
+            return Err(error.into());
+        }
+        self.upkeep.transactions += 1;
+        Ok(())
     }
 
     /// A call by the owner.
