@@ -124,7 +124,7 @@ pub(crate) struct Simulate {
     /// embedded is an EVM inside this process. anvil is Foundry's node: it is started, and stopped at
     /// the end. One of your own has to be empty and to begin early enough: start it with
     /// `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil they take
-    /// longer.
+    /// longer. Only a prediction market's draw, by the hash of a block, is another one there.
     #[arg(long, value_name = "CHAIN", value_parser = backend, default_value = "embedded")]
     pub(crate) backend: Backend,
     /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]

@@ -7,7 +7,7 @@
 //!   named by its path; `accuracy_initial`, `accuracy_lowest`, `accuracy_final`, `accuracy_baseline`
 //!   (in [0, 1]); `days` (simulated) and `end` (`settled`, `stuck` or `limit`); `contributions`,
 //!   `refunds`, `reports`, `late_claims`, `transactions`, `gas`; `hostile_share_percent` (what hostile
-//!   agents start with, in percent of what all do), `honest_percent` and `hostile_percent` (what all
+//!   agents start with, in percent of what they and the honest do), `honest_percent` and `hostile_percent` (what all
 //!   honest and all hostile agents hold at the end, in percent of their start; nothing where there are
 //!   none); for each agent `balance_percent_<agent>` and `contributions_<agent>`; `digest`.
 //! - **series**: a row a run and evaluation of the model: `run`, and the columns of
