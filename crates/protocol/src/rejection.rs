@@ -161,6 +161,7 @@ pub enum Rejection {
 
     /// A call of a market that is doing something else. For `reveal` the required phase is [`Phase::Revealing`] though the
     /// drawn part is revealed in [`Phase::Committed`], for `collect` [`Phase::Settled`] though participants collect in
+    /// [`Phase::Failed`] and [`Phase::Forfeited`], too, for `forfeit` [`Phase::Committed`] though it works in
     /// [`Phase::Failed`], too.
     #[error("the market is in the phase {phase}; this needs {required}")]
     WrongPhase { phase: Phase, required: Phase },

@@ -74,7 +74,7 @@ pub enum MarketEvent {
         cursor: u64,
         /// Whose contribution was taught last; none at the beginning of a pass.
         run_author: Option<Address>,
-        /// How many parts have been evaluated since.
+        /// How many samples have been evaluated since.
         evaluated: u64,
         /// How many of their samples are predicted right.
         counted: u64,

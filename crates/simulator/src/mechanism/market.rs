@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{SimulateError, scenario::UNIT};
 
-/// Gas that a step of the scoring is to use: about half of what a transaction may, since a step has to have what
-/// its last piece may use left over.
+/// Gas that a step of the scoring is to use: about half of what a transaction may, since before a lesson a step has to
+/// have left what any lesson may use.
 const GAS_PER_STEP: u64 = 7_000_000;
 /// Words that a step copies: each is read, sent and stored for about 25,000 gas.
 const WORDS_PER_STEP: u64 = 256;
