@@ -197,8 +197,8 @@ fn the_help_of_simulate_teaches() {
               embedded is an EVM inside this process. anvil is Foundry's node: it is started, and
               stopped at the end. One of your own has to be empty and to begin early enough: start it
               with `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil
-              they take longer. Only a prediction market's draw, by the hash of a block, is another
-              one there.
+              they take longer. Only a prediction market's draw, by the hash of a block, is another one
+              there.
               
               [default: embedded]
 
