@@ -149,8 +149,8 @@ fn a_recorded_run_is_replayed_without_a_difference() {
 
     no difference
     transactions  126
-    gas           14,017,673
-    state         0x2343d0ea488e52657ce9ba21b8bf4671c62ebe1d74d883875a9980f595227709
+    gas           13,782,650
+    state         0x17ecb088ff93e8ac2ef5d870618f550022cadf50296d45fc0f980532a500e322
     ");
 
     let json = folder
@@ -356,7 +356,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 5,810,616 gas without a difference; then
+    6 transactions, 5,575,551 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -379,7 +379,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 5,810,616 gas without a difference; then
+    6 transactions, 5,575,551 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -421,13 +421,13 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    126 transactions, 14,017,673 gas without a difference; then
+    126 transactions, 13,782,650 gas without a difference; then
 
     the state after the last step
 
     state
-      recorded  0x2143d0ea488e52657ce9ba21b8bf4671c62ebe1d74d883875a9980f595227709
-      replayed  0x2343d0ea488e52657ce9ba21b8bf4671c62ebe1d74d883875a9980f595227709
+      recorded  0x11ecb088ff93e8ac2ef5d870618f550022cadf50296d45fc0f980532a500e322
+      replayed  0x17ecb088ff93e8ac2ef5d870618f550022cadf50296d45fc0f980532a500e322
     error: the state after the last step differs from what was recorded in altered.gz
     ");
 }

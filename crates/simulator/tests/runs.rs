@@ -106,7 +106,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "36cd87a56429b44afd2753ba19fd734d04e6b8e08679e30da916dc1bea81b279"
+        "766d0a8efbb823989ef6dd4076381d593c338f875d3844d79de7222739b4ca71"
     );
 }
 
@@ -223,7 +223,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "983cc033ab35f120d611f0feeb28489e10690f86a93721adc82a761ac9e900a2"
+        "f13f584f5b532785806c7c4766851eb81d3929c654312230c8ce3abcff494d4d"
     );
 }
 
