@@ -93,7 +93,7 @@ impl<'s> Simulation<'s> {
     }
 
     /// Another mechanism in place of the scenario's: `found` deploys it with the initial model, by
-    /// [`OWNER`](crate::mechanism::OWNER), who has all the money it needs.
+    /// [`OWNER`], who has all the money it needs.
     #[must_use]
     pub fn with_mechanism<F>(mut self, found: F) -> Self
     where

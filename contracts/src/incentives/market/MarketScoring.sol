@@ -144,6 +144,8 @@ abstract contract MarketScoring is MarketState {
         // How many samples are in the parts before.
         uint256 first;
         for (uint256 index; left != 0; ++index) {
+            // Both are places among the parts: nobody can move either by sending money.
+            // slither-disable-next-line incorrect-equality
             if (index == drawn) continue;
             Part memory one = _parts[index];
             uint256 end = first + one.samples;
