@@ -17,7 +17,9 @@ use cotrain_protocol::{
     sample::{Item, encode_batch, encode_sparse},
     trainer::{Incentive, Waits},
 };
-use cotrain_simulator::{Options, beginning, run::Run, scenario::Scenario, simulate, simulate_on};
+use cotrain_simulator::{
+    Options, Threads, beginning, run::Run, scenario::Scenario, simulate, simulate_on,
+};
 
 const OWNER: Address = Address::repeat_byte(1);
 const AUTHOR: Address = Address::repeat_byte(2);
@@ -253,14 +255,14 @@ evaluate_every = "1h"
 
 [[agents]]
 name = "Good"
-good = true
+kind = "honest"
 start_balance = 100
 deposit = { mean = 50, sd = 10 }
 wait = { mean = "600s", sd = "1s" }
 
 [[agents]]
 name = "Bad"
-good = false
+kind = "flipper"
 start_balance = 100
 deposit = { mean = 100, sd = 3 }
 wait = { mean = "1h", sd = "1s" }
@@ -273,6 +275,7 @@ fn both(relay: Option<usize>) -> [Run; 2] {
         seed: 1,
         data_dir: None,
         relay: relay.and_then(NonZeroUsize::new),
+        threads: Threads::Two,
     };
     let beginning = beginning(&scenario);
     let anvil = spawn(&AnvilConfig::for_simulation(beginning.start));

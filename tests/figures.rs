@@ -3,9 +3,11 @@
 //! it.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Instant,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use cotrain_learning::{correct, data, encode, train};
@@ -26,10 +28,73 @@ fn main() {
     // The larger one first: what the system tells of memory is the most of all runs so far.
     match folder.as_deref().map(Path::new) {
         Some(folder) => imdb(&command, folder),
-        None => say_skipped(),
+        None => say("no --data: the figures of the IMDB data are left out"),
     }
     let seconds = median_seconds(&command, &["simulate", "--quiet"]);
     print("default_scenario_wall", seconds, "seconds");
+    sweep_speed_up(&command);
+    sweep_memory(&command);
+}
+
+/// How much faster a sweep is by two threads than by one.
+fn sweep_speed_up(command: &Path) {
+    const TURNS: usize = 3;
+    // In turns, so that what else the machine does falls on both.
+    let mut seconds = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        for (jobs, seconds) in ["1", "2"].into_iter().zip(&mut seconds) {
+            let arguments = ["sweep", "--seeds", "1..16", "--jobs", jobs, "--quiet"];
+            seconds.push(one_run(command, &arguments));
+        }
+    }
+    let [one, two] = seconds.map(|mut seconds| {
+        seconds.sort_by(f64::total_cmp);
+        seconds[TURNS / 2]
+    });
+    print("sweep_speed_up_by_2_threads", one / two, "ratio");
+}
+
+/// The most memory that a sweep of 1,000 runs has had after 100 of them and at its end.
+fn sweep_memory(command: &Path) {
+    const SOME: usize = 100;
+    let out = tempfile::tempdir().expect("a folder");
+    let sweep = out.path().join("sweep");
+    let mut child = Command::new(command)
+        .args(["sweep", "--seeds", "1..1000", "--quiet", "--out"])
+        .arg(&sweep)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the command");
+    let journal = sweep.join("journal/shard-1-of-1.jsonl");
+    let (mut early, mut last) = (None, None);
+    while child.try_wait().expect("a child").is_none() {
+        last = peak_of(&child).or(last);
+        let done = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+        if early.is_none() && done() >= SOME {
+            early = last;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let status = child.wait().expect("a child");
+    assert!(status.success(), "the sweep: {status}");
+    match (early, last) {
+        (Some(early), Some(last)) => {
+            print("sweep_peak_memory_after_100_runs", early, "MB");
+            print("sweep_peak_memory_after_1000_runs", last, "MB");
+        }
+        _ => say("no /proc: the memory of a sweep is left out"),
+    }
+}
+
+/// The most memory that a process has had so far, in MB (10^6 bytes), as Linux tells it. What the system
+/// tells of all children would be that of the largest.
+fn peak_of(child: &Child) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1_024.0 / 1e6)
 }
 
 fn imdb(command: &Path, folder: &Path) {
@@ -44,6 +109,8 @@ fn imdb(command: &Path, folder: &Path) {
         peak_megabytes(),
         "MB",
     );
+
+    per_core(command, folder_argument);
 
     let source = data::Source::Libsvm {
         train: folder.join("imdb-1000.train.libsvm.gz"),
@@ -76,25 +143,69 @@ fn imdb(command: &Path, folder: &Path) {
     }
 }
 
-/// The middle wall time of running `command`, its results in a folder that goes away.
-fn median_seconds(command: &Path, arguments: &[&str]) -> f64 {
-    let mut seconds: Vec<f64> = (0..RUNS)
-        .map(|_| {
-            let out = tempfile::tempdir().expect("a folder");
-            let started = Instant::now();
-            let status = Command::new(command)
-                .args(arguments)
-                .arg("--out")
-                .arg(out.path().join("run"))
-                .stdout(Stdio::null())
-                .status()
-                .expect("the command");
-            assert!(status.success(), "{arguments:?}: {status}");
-            started.elapsed().as_secs_f64()
+/// Contributions and claims, each a transaction, a second of one core: of all that a run does, from reading
+/// the data to writing the tables, on one thread.
+fn per_core(command: &Path, folder: &str) {
+    let out = tempfile::tempdir().expect("a folder");
+    let sweep = out.path().join("sweep");
+    let before = cpu_seconds();
+    let status = Command::new(command)
+        .args([
+            "sweep", "imdb-drt", "--seeds", "1..3", "--jobs", "1", "--quiet",
+        ])
+        .args(["--data", folder, "--out"])
+        .arg(&sweep)
+        .stdout(Stdio::null())
+        .status()
+        .expect("the command");
+    assert!(status.success(), "the sweep: {status}");
+    let seconds = cpu_seconds() - before;
+    let table = fs::read_to_string(sweep.join("runs.csv")).expect("the table");
+    let mut lines = table.lines().map(|line| line.split(','));
+    let names: Vec<_> = lines.next().expect("a head").collect();
+    let counted = ["contributions", "refunds", "reports", "late_claims"];
+    let done: f64 = lines
+        .flat_map(|values| names.iter().zip(values))
+        .filter(|(name, _)| counted.contains(name))
+        .map(|(_, value)| value.parse::<f64>().expect("a number"))
+        .sum();
+    let name = "imdb_perceptron_contributions_and_claims_a_core_second";
+    print(name, done / seconds, "transactions/second");
+}
+
+/// What all commands that have ended have had of processors.
+fn cpu_seconds() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
+    [usage.user_time(), usage.system_time()]
+        .map(|time| {
+            let seconds = i32::try_from(time.tv_sec()).expect("less than 68 years");
+            let micros = i32::try_from(time.tv_usec()).expect("less than a second");
+            f64::from(seconds) + f64::from(micros) / 1e6
         })
-        .collect();
+        .iter()
+        .sum()
+}
+
+/// The middle wall time of running `command`.
+fn median_seconds(command: &Path, arguments: &[&str]) -> f64 {
+    let mut seconds: Vec<f64> = (0..RUNS).map(|_| one_run(command, arguments)).collect();
     seconds.sort_by(f64::total_cmp);
     seconds[RUNS / 2]
+}
+
+/// The wall time of running `command`, its results in a folder that goes away.
+fn one_run(command: &Path, arguments: &[&str]) -> f64 {
+    let out = tempfile::tempdir().expect("a folder");
+    let started = Instant::now();
+    let status = Command::new(command)
+        .args(arguments)
+        .arg("--out")
+        .arg(out.path().join("run"))
+        .stdout(Stdio::null())
+        .status()
+        .expect("the command");
+    assert!(status.success(), "{arguments:?}: {status}");
+    started.elapsed().as_secs_f64()
 }
 
 /// The most memory that one of the processes run so far had, in MB (10^6 bytes).
@@ -115,6 +226,6 @@ fn print(name: &str, value: f64, unit: &str) {
 }
 
 #[allow(clippy::print_stderr)]
-fn say_skipped() {
-    eprintln!("no --data: the figures of the IMDB data are left out");
+fn say(what: &str) {
+    eprintln!("{what}");
 }

@@ -12,92 +12,120 @@ use crate::pair::Pair;
 
 impl Pair {
     pub(crate) fn label(&mut self) -> u16 {
-        let classes = self.twin.classifier().classes();
-        self.chance.random_range(0..classes)
+        label(self.twin.classifier(), &mut self.chance)
     }
 
     pub(crate) fn bad_label(&mut self) -> u16 {
-        if self.chance.random_bool(0.7) {
-            self.label()
-        } else {
-            self.chance.random()
-        }
+        bad_label(self.twin.classifier(), &mut self.chance)
     }
 
     /// A sample that the model accepts.
     pub(crate) fn sample(&mut self) -> Vec<u8> {
-        let classifier = self.twin.classifier();
-        let (features, encoding) = (classifier.features(), classifier.encoding());
-        let chance = &mut self.chance;
-        match encoding {
-            Encoding::Sparse => {
-                let share = chance.random_range(0.0..0.6);
-                let present: Vec<u16> = (0..features)
-                    .filter(|_| chance.random_bool(share))
-                    .map(|feature| u16::try_from(feature).expect("features fit"))
-                    .collect();
-                encode_sparse(&present)
-            }
-            Encoding::Dense16 => encode_dense16(
-                &(0..features)
-                    .map(|_| chance.random::<i16>() >> 4)
-                    .collect::<Vec<_>>(),
-            ),
-            Encoding::Dense32 => {
-                let shift = chance.random_range(0..31);
-                encode_dense32(
-                    &(0..features)
-                        .map(|_| chance.random::<i32>() >> shift)
-                        .collect::<Vec<_>>(),
-                )
-            }
-        }
+        sample(self.twin.classifier(), &mut self.chance)
     }
 
     /// A sample that the model refuses more often than not.
     pub(crate) fn bad_sample(&mut self) -> Vec<u8> {
-        let mut sample = self.sample();
-        match self.chance.random_range(0..3) {
-            0 => sample.push(self.chance.random()),
-            1 => sample.extend_from_slice(&[0, 0]),
-            _ => {
-                for byte in &mut sample {
-                    if self.chance.random_bool(0.1) {
-                        *byte = self.chance.random();
-                    }
-                }
-            }
-        }
-        sample
+        bad_sample(self.twin.classifier(), &mut self.chance)
     }
 
     /// The bytes of so many items that the model accepts.
     pub(crate) fn items(&mut self, count: u64) -> Vec<u8> {
-        let items: Vec<_> = (0..count).map(|_| (self.label(), self.sample())).collect();
-        encode(&items)
+        items(self.twin.classifier(), &mut self.chance, count)
     }
 
     /// The bytes of two items, of which the second is bad more often than not, or of something malformed.
     pub(crate) fn bad_items(&mut self) -> Vec<u8> {
-        let mut batch = encode(&[
-            (self.label(), self.sample()),
-            (self.bad_label(), self.bad_sample()),
-        ]);
-        match self.chance.random_range(0..4) {
-            0 => batch.truncate(self.chance.random_range(0..=batch.len())),
-            1 => {
-                let place = self.chance.random_range(0..batch.len());
-                batch[place] = self.chance.random();
-            }
-            2 => {
-                batch = (0..self.chance.random_range(0..40))
-                    .map(|_| self.chance.random())
-                    .collect();
-            }
-            _ => {}
-        }
-        batch
+        bad_items(self.twin.classifier(), &mut self.chance)
     }
+}
+
+fn label(classifier: &Classifier, chance: &mut ChaCha8Rng) -> u16 {
+    chance.random_range(0..classifier.classes())
+}
+
+fn bad_label(classifier: &Classifier, chance: &mut ChaCha8Rng) -> u16 {
+    if chance.random_bool(0.7) {
+        label(classifier, chance)
+    } else {
+        chance.random()
+    }
+}
+
+fn sample(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
+    let (features, encoding) = (classifier.features(), classifier.encoding());
+    match encoding {
+        Encoding::Sparse => {
+            let share = chance.random_range(0.0..0.6);
+            let present: Vec<u16> = (0..features)
+                .filter(|_| chance.random_bool(share))
+                .map(|feature| u16::try_from(feature).expect("features fit"))
+                .collect();
+            encode_sparse(&present)
+        }
+        Encoding::Dense16 => encode_dense16(
+            &(0..features)
+                .map(|_| chance.random::<i16>() >> 4)
+                .collect::<Vec<_>>(),
+        ),
+        Encoding::Dense32 => {
+            let shift = chance.random_range(0..31);
+            encode_dense32(
+                &(0..features)
+                    .map(|_| chance.random::<i32>() >> shift)
+                    .collect::<Vec<_>>(),
+            )
+        }
+    }
+}
+
+fn bad_sample(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut sample = sample(classifier, chance);
+    match chance.random_range(0..3) {
+        0 => sample.push(chance.random()),
+        1 => sample.extend_from_slice(&[0, 0]),
+        _ => {
+            for byte in &mut sample {
+                if chance.random_bool(0.1) {
+                    *byte = chance.random();
+                }
+            }
+        }
+    }
+    sample
+}
+
+/// The bytes of so many items that a model accepts.
+pub(crate) fn items(classifier: &Classifier, chance: &mut ChaCha8Rng, count: u64) -> Vec<u8> {
+    let items: Vec<_> = (0..count)
+        .map(|_| (label(classifier, chance), sample(classifier, chance)))
+        .collect();
+    encode(&items)
+}
+
+/// The bytes of two items, of which the second is bad more often than not, or of something malformed.
+pub(crate) fn bad_items(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut batch = encode(&[
+        (label(classifier, chance), sample(classifier, chance)),
+        (
+            bad_label(classifier, chance),
+            bad_sample(classifier, chance),
+        ),
+    ]);
+    match chance.random_range(0..4) {
+        0 => batch.truncate(chance.random_range(0..=batch.len())),
+        1 => {
+            let place = chance.random_range(0..batch.len());
+            batch[place] = chance.random();
+        }
+        2 => {
+            batch = (0..chance.random_range(0..40))
+                .map(|_| chance.random())
+                .collect();
+        }
+        _ => {}
+    }
+    batch
 }
 
 /// The bytes of items with these labels and samples.

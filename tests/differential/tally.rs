@@ -97,14 +97,24 @@ impl Tally {
 
     /// Whether it was enough.
     pub(crate) fn check(&self, kind: Kind) {
-        for (operation, least_good, least_bad) in LEAST {
+        self.require(kind, LEAST, REASONS);
+    }
+
+    /// Whether each operation succeeded and failed so often, and for these reasons.
+    pub(crate) fn require(
+        &self,
+        kind: Kind,
+        least: &[(&str, usize, usize)],
+        reasons: &[(&'static str, &[&str])],
+    ) {
+        for (operation, least_good, least_bad) in least {
             let (good, bad) = self.operations.get(operation).copied().unwrap_or_default();
             assert!(
                 good >= *least_good && bad >= *least_bad,
                 "{operation} of {kind}: {good} good, {bad} bad; {self:?}"
             );
         }
-        for (operation, reasons) in REASONS {
+        for (operation, reasons) in reasons {
             for reason in *reasons {
                 assert!(
                     self.reasons

@@ -13,12 +13,14 @@ use cotrain_protocol::{
 
 use crate::contracts::{
     DepositRefundTake::{
-        cancelNoncesCall, claimLateCall, contributeCall, depositToCall, refundCall, relayCall,
-        reportCall, reportForCall, settlementCall, withdrawToCall,
+        DepositRefundTakeCalls, cancelNoncesCall, claimLateCall, contributeCall, depositToCall,
+        refundCall, relayCall, reportCall, reportForCall, settlementCall, withdrawToCall,
     },
-    ModelFactory::createCall,
+    ModelFactory::{ModelFactoryCalls, createCall},
+    ModelRegistry::ModelRegistryCalls,
     SparsePerceptron::{
-        checkCall, closeCall, evaluateCall, learnCall, predictCall, wordsCall, writeCall,
+        SparsePerceptronCalls, checkCall, closeCall, evaluateCall, learnCall, predictCall,
+        wordsCall, writeCall,
     },
 };
 
@@ -274,6 +276,16 @@ pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
         taken: settlement.taken.try_into().ok()?,
         first_reporter: (!first.is_zero()).then_some(first),
     })
+}
+
+/// The function of a contract of ours that is called by this; none where it is not known.
+#[must_use]
+pub fn function_name(calldata: &[u8]) -> Option<&'static str> {
+    let selector = *calldata.first_chunk()?;
+    DepositRefundTakeCalls::name_by_selector(selector)
+        .or_else(|| SparsePerceptronCalls::name_by_selector(selector))
+        .or_else(|| ModelFactoryCalls::name_by_selector(selector))
+        .or_else(|| ModelRegistryCalls::name_by_selector(selector))
 }
 
 /// Reads of a trainer's state and of what it was created with; each answer is one number ([`read_number`]) where

@@ -2,7 +2,8 @@
 //!
 //! Every trainer has the interface of [`DepositRefundTake`] and every classifier that of
 //! [`SparsePerceptron`] but for the getters of its own parameters, so that calls, events and
-//! errors are taken from these two, and from the others only the code and `NaiveBayes`'s getter.
+//! errors are taken from these two, and from the others only the code and `NaiveBayes`'s getter. A market has what it
+//! shares with trainers (`contribute`, `owner`, `classifier`, `contributionCount`, `root`, `price`) as they have it.
 
 // Generated code: documented in the Solidity interfaces, and not written by hand.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
@@ -12,6 +13,14 @@ alloy_sol_types::sol!(
     "../../contracts/artifacts/DepositRefundTake.json"
 );
 alloy_sol_types::sol!(Points, "../../contracts/artifacts/Points.json");
+alloy_sol_types::sol!(
+    PredictionMarket,
+    "../../contracts/artifacts/PredictionMarket.json"
+);
+alloy_sol_types::sol!(
+    PredictionFees,
+    "../../contracts/artifacts/PredictionFees.json"
+);
 alloy_sol_types::sol!(ModelFactory, "../../contracts/artifacts/ModelFactory.json");
 alloy_sol_types::sol!(
     ModelRegistry,

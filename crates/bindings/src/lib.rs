@@ -8,15 +8,17 @@ mod calls;
 mod code;
 mod contracts;
 pub mod events;
+pub mod fees;
+pub mod market;
 mod model;
 mod registry;
 mod revert;
 
 pub use calls::{
     cancel_nonces, check, claim_late, close, contribute, create_model, created_model, deposit_to,
-    evaluate, is_valid_signature, learn, predict, read_address, read_labels, read_number,
-    read_settlement, read_valid_signature, read_words, refund, relay, report, report_for, state,
-    withdraw_to, words, write,
+    evaluate, function_name, is_valid_signature, learn, predict, read_address, read_labels,
+    read_number, read_settlement, read_valid_signature, read_words, refund, relay, report,
+    report_for, state, withdraw_to, words, write,
 };
 pub use code::{
     Mechanism, classifier_code, factory_code, implementation_of, known_classifier, known_trainer,

@@ -8,8 +8,11 @@ use cotrain_protocol::Rejection;
 
 use crate::contracts::{
     DepositRefundTake::DepositRefundTakeErrors as Trainer, ModelRegistry::ModelNotReady,
+    PredictionFees::PredictionFeesErrors as Fees,
+    PredictionMarket::PredictionMarketErrors as Market,
     SparsePerceptron::SparsePerceptronErrors as Model,
 };
+use crate::market::{phase, stage};
 
 /// The names of the parameters that the contracts check, as they are in their errors.
 const PARAMETERS: &[&str] = &[
@@ -23,6 +26,15 @@ const PARAMETERS: &[&str] = &[
     "anyAddressClaimWait",
     "costWeight",
     "arguments",
+    "stake",
+    "participation",
+    "revealWait",
+    "scoringWait",
+    "mostContributions",
+    "mostPasses",
+    "parts",
+    "bounty",
+    "price",
 ];
 
 /// The data of a revert, understood.
@@ -42,12 +54,18 @@ pub enum Revert {
         /// Where it begins, in bytes.
         offset: u64,
     },
-    /// Too little gas was left to give the next signed batch what was promised to each.
+    /// Too little gas was left to give the next signed batch, or the next call of a market's classifier, all that it
+    /// may use.
     GasTooLow {
         /// What was left.
         left: U256,
-        /// What was promised.
-        gas_per_batch: U256,
+        /// What it may use.
+        allowance: U256,
+    },
+    /// A record of contributions to be scored runs past the end.
+    MalformedRecords {
+        /// Where it begins, in bytes.
+        offset: u64,
     },
     /// A group of claims is empty or runs past the end.
     MalformedClaims {
@@ -79,6 +97,8 @@ impl Revert {
             .ok()
             .and_then(trainer)
             .or_else(|| Model::abi_decode(data).ok().and_then(model))
+            .or_else(|| Market::abi_decode(data).ok().and_then(market))
+            .or_else(|| Fees::abi_decode(data).ok().and_then(fees))
             .or_else(|| {
                 ModelNotReady::abi_decode(data)
                     .ok()
@@ -103,8 +123,11 @@ impl fmt::Display for Revert {
             Self::MalformedRelay { offset } => {
                 write!(f, "the signed batch that begins at byte {offset} runs past the end; send all of it")
             }
-            Self::GasTooLow { left, gas_per_batch } => {
-                write!(f, "{left} gas was left for a signed batch that may use {gas_per_batch}; send more gas, or fewer batches")
+            Self::GasTooLow { left, allowance } => {
+                write!(f, "{left} gas was left for something that may use {allowance}; send more gas, or less to do")
+            }
+            Self::MalformedRecords { offset } => {
+                write!(f, "the record that begins at byte {offset} runs past the end; send all of it")
             }
             Self::MalformedClaims { offset } => {
                 write!(f, "the group of claims that begins at byte {offset} is empty or runs past the end; send all of it")
@@ -157,7 +180,7 @@ fn trainer(error: Trainer) -> Option<Revert> {
         Trainer::GasTooLow(e) => {
             return Some(Revert::GasTooLow {
                 left: e.left,
-                gas_per_batch: e.gasPerBatch,
+                allowance: e.gasPerBatch,
             });
         }
         Trainer::Expired(e) => Rejection::Expired {
@@ -271,6 +294,87 @@ fn model(error: Model) -> Option<Revert> {
                 labels: e.labels.try_into().ok()?,
             });
         }
+    };
+    Some(Revert::Contract(rejection))
+}
+
+/// None where a value does not fit its type, which no contract of ours sends, and for what a market shares with trainers
+/// and models.
+fn market(error: Market) -> Option<Revert> {
+    let rejection = match error {
+        Market::WrongPhase(e) => Rejection::WrongPhase {
+            phase: phase(e.phase)?,
+            required: phase(e.required)?,
+        },
+        Market::WrongStage(e) => Rejection::WrongStage {
+            stage: stage(e.stage)?,
+            required: stage(e.required)?,
+        },
+        Market::ModelNotReady(e) => Rejection::ModelNotReady {
+            classifier: e.classifier,
+            trainer: e.trainer,
+        },
+        Market::AlreadyDrawn(e) => Rejection::AlreadyDrawn {
+            part: e.part.try_into().ok()?,
+        },
+        Market::TooEarlyToDraw(e) => Rejection::TooEarlyToDraw {
+            number: e.number.try_into().ok()?,
+            earliest: e.earliest.try_into().ok()?,
+        },
+        Market::TooLateToDraw(e) => Rejection::TooLateToDraw {
+            number: e.number.try_into().ok()?,
+            latest: e.latest.try_into().ok()?,
+        },
+        Market::NotDrawn(_) => Rejection::NotDrawn,
+        Market::UnknownPart(e) => Rejection::UnknownPart {
+            part: e.part.try_into().ok()?,
+            parts: e.parts.try_into().ok()?,
+        },
+        Market::NotTheDrawnPart(e) => Rejection::NotTheDrawnPart {
+            part: e.part.try_into().ok()?,
+            drawn: e.drawn.try_into().ok()?,
+        },
+        Market::AlreadyRevealed(e) => Rejection::AlreadyRevealed {
+            part: e.part.try_into().ok()?,
+        },
+        Market::TooLate(e) => Rejection::TooLate {
+            now: e.time.try_into().ok()?,
+            latest: e.latest.try_into().ok()?,
+        },
+        Market::CommitmentDiffers(e) => Rejection::CommitmentDiffers {
+            part: e.part.try_into().ok()?,
+            commitment: Box::new(e.commitment),
+            committed: Box::new(e.committed),
+        },
+        Market::TooLong(e) => Rejection::TooLong {
+            length: e.length.try_into().ok()?,
+            most: e.most.try_into().ok()?,
+        },
+        Market::TooManyContributions(e) => Rejection::TooManyContributions {
+            count: e.count.try_into().ok()?,
+            most: e.most.try_into().ok()?,
+        },
+        Market::MalformedRecords(e) => {
+            return Some(Revert::MalformedRecords {
+                offset: e.offset.try_into().ok()?,
+            });
+        }
+        Market::NoProgress(_) => Rejection::NoProgress,
+        Market::NothingToCollect(e) => Rejection::NothingToCollect { caller: e.caller },
+        _ => return None,
+    };
+    Some(Revert::Contract(rejection))
+}
+
+/// None where a value does not fit its type, which no contract of ours sends, and for what others have, too.
+fn fees(error: Fees) -> Option<Revert> {
+    let rejection = match error {
+        Fees::NoSamples(_) => Rejection::NoSamples,
+        Fees::PaymentTooLow(e) => Rejection::PaymentTooLow {
+            required: e.required.try_into().ok()?,
+            sent: e.sent.try_into().ok()?,
+        },
+        _ => return None,
     };
     Some(Revert::Contract(rejection))
 }

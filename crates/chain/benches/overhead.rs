@@ -206,6 +206,14 @@ impl Chain for Bare {
         Ok(())
     }
 
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        unimplemented_here("block number")
+    }
+
+    fn block_hash(&mut self, _: u64) -> Result<B256, ChainError> {
+        unimplemented_here("block hash")
+    }
+
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
         let database = &mut self.evm.ctx.journaled_state.database;
         let info = revm::state::AccountInfo {

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use cotrain_bindings as bindings;
 use cotrain_protocol::{
     classifier::Classifier,
+    market::Terms,
     trainer::{Incentive, Waits},
 };
 
@@ -27,10 +28,19 @@ pub struct ModelConfig {
     pub waits: Waits,
 }
 
+/// What a prediction market is deployed with, besides the weights of the model that it begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarketConfig {
+    /// Who writes and closes the model, commits to the test set and pays the bounty.
+    pub owner: Address,
+    /// The terms.
+    pub terms: Terms,
+}
+
 /// A model on a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deployment {
-    /// Holds money and records.
+    /// Holds money and records: a trainer, or a market.
     pub trainer: Address,
     /// Holds the model.
     pub classifier: Address,
@@ -55,33 +65,73 @@ pub struct DeploymentCost {
 /// # Errors
 /// Where the chain refuses a transaction. A model that was not closed takes no contributions, so
 /// nothing half-made can be mistaken for finished.
-pub fn deploy<C: Chain>(
+pub fn deploy<C: Chain + ?Sized>(
     chain: &mut C,
     config: &ModelConfig,
     classifier: &Classifier,
 ) -> Result<Deployment, ChainError> {
-    let owner = config.owner;
+    let code = bindings::trainer_code(&config.incentive);
+    deploy_with(chain, config.owner, code, classifier, |trainer, model| {
+        bindings::create_model(
+            trainer,
+            &config.incentive,
+            &config.waits,
+            model,
+            classifier.parameters(),
+        )
+    })
+}
+
+/// Deploys the implementations and the factory, creates a prediction market, writes the words of `classifier` to the model
+/// that it begins with in chunks and closes that for the market. The owner pays, and has to commit to a test set next.
+///
+/// # Errors
+/// Where the chain refuses a transaction.
+pub fn deploy_market<C: Chain + ?Sized>(
+    chain: &mut C,
+    config: &MarketConfig,
+    classifier: &Classifier,
+) -> Result<Deployment, ChainError> {
+    let code = bindings::market::code();
+    deploy_with(chain, config.owner, code, classifier, |market, model| {
+        bindings::market::create(market, &config.terms, model, classifier.parameters())
+    })
+}
+
+/// Deploys what sells predictions of the model of a trainer at `price` wei each, for its contributors; its address. `from`
+/// pays, and has nothing to say about it.
+///
+/// # Errors
+/// Where the chain refuses the transaction.
+pub fn deploy_fees<C: Chain>(
+    chain: &mut C,
+    from: Address,
+    trainer: Address,
+    price: u128,
+) -> Result<Address, ChainError> {
+    let code = bindings::fees::code(trainer, price);
+    create(chain, from, code, &mut DeploymentCost::default())
+}
+
+/// Deploys the code of a trainer and all else that a model needs; `create` is the call of the factory, given the
+/// implementations of trainer and classifier.
+fn deploy_with<C: Chain + ?Sized>(
+    chain: &mut C,
+    owner: Address,
+    trainer_code: Bytes,
+    classifier: &Classifier,
+    create_call: impl FnOnce(Address, Address) -> Vec<u8>,
+) -> Result<Deployment, ChainError> {
     let mut cost = DeploymentCost::default();
     let factory = create(chain, owner, bindings::factory_code(), &mut cost)?;
-    let trainer = create(
-        chain,
-        owner,
-        bindings::trainer_code(&config.incentive),
-        &mut cost,
-    )?;
+    let trainer = create(chain, owner, trainer_code, &mut cost)?;
     let implementation = create(
         chain,
         owner,
         bindings::classifier_code(classifier.kind()),
         &mut cost,
     )?;
-    let call = bindings::create_model(
-        trainer,
-        &config.incentive,
-        &config.waits,
-        implementation,
-        classifier.parameters(),
-    );
+    let call = create_call(trainer, implementation);
     let output = send(chain, Transaction::call(owner, factory, call), &mut cost)?;
     let (trainer, model) =
         bindings::created_model(&output).ok_or(ChainError::UnexpectedAnswer { call: "create" })?;
@@ -111,13 +161,25 @@ impl Deployment {
     ///
     /// # Errors
     /// Where the chain refuses the call or there is no such contract.
-    pub fn words<C: Chain>(&self, chain: &mut C) -> Result<Vec<U256>, ChainError> {
+    pub fn words<C: Chain + ?Sized>(&self, chain: &mut C) -> Result<Vec<U256>, ChainError> {
+        self.words_of(chain, self.classifier)
+    }
+
+    /// Reads another model of the same size, free: such as that of a market's pass.
+    ///
+    /// # Errors
+    /// As [`words`](Self::words).
+    pub fn words_of<C: Chain + ?Sized>(
+        &self,
+        chain: &mut C,
+        classifier: Address,
+    ) -> Result<Vec<U256>, ChainError> {
         let mut words = Vec::with_capacity(self.words);
         while words.len() < self.words {
             let count = WORDS_PER_CALL.min(self.words - words.len());
             let call = Transaction::call(
                 Address::ZERO,
-                self.classifier,
+                classifier,
                 bindings::words(words.len(), count),
             );
             let receipt = chain.call(call)?;
@@ -130,7 +192,7 @@ impl Deployment {
     }
 }
 
-fn create<C: Chain>(
+fn create<C: Chain + ?Sized>(
     chain: &mut C,
     from: Address,
     code: Bytes,
@@ -144,7 +206,7 @@ fn create<C: Chain>(
     })
 }
 
-fn send<C: Chain>(
+fn send<C: Chain + ?Sized>(
     chain: &mut C,
     transaction: Transaction,
     cost: &mut DeploymentCost,

@@ -6,13 +6,14 @@ use revm::{
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, ResultGas},
     },
     context_interface::{context::take_error, journaled_state::account::JournaledAccountTr},
-    database_interface::EmptyDB,
+    database_interface::{Database, EmptyDB},
     handler::{EvmTr, FrameResult, Handler, MainnetContext, post_execution},
     primitives::{TxKind, hardfork::SpecId},
 };
 
 use crate::{
-    Chain, ChainError, FEES, Receipt, TRANSACTION_GAS_LIMIT, Transaction, digest::StateDigest,
+    Chain, ChainError, FEES, HASHES, Receipt, TRANSACTION_GAS_LIMIT, Transaction,
+    digest::StateDigest,
 };
 
 type Evm = MainnetEvm<MainnetContext<EmptyDB>>;
@@ -88,6 +89,8 @@ impl Embedded {
                 cfg.set_spec_and_mainnet_gas_params(rules.spec());
             })
             .modify_block_chained(|block| {
+                // As on a node, where the first block is there before any transaction.
+                block.number = U256::ONE;
                 block.timestamp = U256::from(config.start);
                 block.beneficiary = FEES;
                 block.gas_limit = rules.gas_limit();
@@ -148,6 +151,22 @@ impl Chain for Embedded {
             .ctx
             .modify_block(|block| block.timestamp = U256::from(seconds));
         Ok(())
+    }
+
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        Ok(self.evm.ctx.block.number.saturating_to())
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError> {
+        let next = self.block_number()?;
+        if !(1..=HASHES).contains(&next.saturating_sub(number)) {
+            return Ok(B256::ZERO);
+        }
+        // There are no blocks to hash: what stands for their hashes is a hash of the number.
+        match self.evm.ctx.journaled_state.database.block_hash(number) {
+            Ok(hash) => Ok(hash),
+            Err(never) => match never {},
+        }
     }
 
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {

@@ -16,6 +16,8 @@ pub enum ChainError {
     Reverted {
         /// The contract's reason.
         revert: Revert,
+        /// The same, as it came.
+        data: Box<[u8]>,
         /// Gas spent.
         gas_used: u64,
     },
@@ -34,6 +36,14 @@ pub enum ChainError {
         now: u64,
         /// What was asked for, in Unix seconds.
         wanted: u64,
+    },
+    /// A [`Recorded`](crate::Recorded) chain did what was asked, and could not tell it.
+    #[error("step {step} has happened and cannot be recorded: {reason}")]
+    Unrecorded {
+        /// Which step, from 1.
+        step: u64,
+        /// Why.
+        reason: String,
     },
     /// The chain is on a node, and the node did not do what was asked.
     #[error(transparent)]
@@ -61,6 +71,7 @@ impl ChainError {
         }
         Self::Reverted {
             revert: Revert::decode(output),
+            data: output.into(),
             gas_used,
         }
     }

@@ -4,6 +4,8 @@
 //! Only this crate names revm and alloy's provider. What runs here runs on a node in the same way: the embedded chain
 //! checks nonces, balances and gas as a node does, and has its own time, which moves only when told.
 //!
+//! [`Recorded`] tells all that happens to a chain, so that it can be done again on another.
+//!
 //! [`node`] is the client of a node that others share, [`keys`] signs what it is sent, and [`anvil`] starts a node for
 //! development.
 
@@ -14,14 +16,19 @@ mod embedded;
 mod error;
 pub mod keys;
 pub mod node;
+mod recorded;
 mod remote;
 
-pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy};
+pub use contracts::{
+    Deployment, DeploymentCost, MarketConfig, ModelConfig, deploy, deploy_fees, deploy_market,
+};
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
+pub use recorded::{Outcome, Recorded, Step};
 pub use remote::{Remote, RemoteError};
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use serde::{Deserialize, Serialize};
 
 /// The most gas one transaction may use on Ethereum since Osaka (EIP-7825).
 pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
@@ -29,11 +36,15 @@ pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
 /// Where fees go: an address of their own, so that they can be told from everything else.
 const FEES: Address = Address::repeat_byte(0xfe);
 
+/// How many blocks back contracts see the hashes of.
+const HASHES: u64 = 256;
+
 /// What a chain does for cotrain. One transaction is one block: it is final when [`Chain::send`]
 /// returns.
 ///
 /// Every failure leaves the chain as it was, but for the gas and the nonce of a transaction that
-/// was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`]).
+/// was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`]), and where what was done
+/// could not be recorded ([`ChainError::Unrecorded`]).
 pub trait Chain {
     /// The kind of chain, as shown to users: `embedded` or `anvil`.
     fn name(&self) -> &'static str;
@@ -49,6 +60,19 @@ pub trait Chain {
     /// # Errors
     /// [`ChainError::TimeRunsBack`] where that is before [`Chain::now`].
     fn set_time(&mut self, seconds: u64) -> Result<(), ChainError>;
+
+    /// The number of the block that the next transaction will be.
+    ///
+    /// # Errors
+    /// Where the backend fails.
+    fn block_number(&mut self) -> Result<u64, ChainError>;
+
+    /// The hash of a block as contracts see it in the next transaction: zero where that is not one of the 256 blocks
+    /// before.
+    ///
+    /// # Errors
+    /// Where the backend fails.
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError>;
 
     /// Gives `wei` to `account` out of nothing. For development chains.
     ///
@@ -87,8 +111,59 @@ pub trait Chain {
     fn state_digest(&mut self) -> Result<B256, ChainError>;
 }
 
+/// A chain that is lent, of whatever kind.
+impl<C: Chain + ?Sized> Chain for &mut C {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn chain_id(&self) -> u64 {
+        (**self).chain_id()
+    }
+
+    fn now(&self) -> u64 {
+        (**self).now()
+    }
+
+    fn set_time(&mut self, seconds: u64) -> Result<(), ChainError> {
+        (**self).set_time(seconds)
+    }
+
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        (**self).block_number()
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError> {
+        (**self).block_hash(number)
+    }
+
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
+        (**self).fund(account, wei)
+    }
+
+    fn balance(&mut self, account: Address) -> Result<U256, ChainError> {
+        (**self).balance(account)
+    }
+
+    fn gas_price(&self) -> u128 {
+        (**self).gas_price()
+    }
+
+    fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        (**self).send(transaction)
+    }
+
+    fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        (**self).call(transaction)
+    }
+
+    fn state_digest(&mut self) -> Result<B256, ChainError> {
+        (**self).state_digest()
+    }
+}
+
 /// A transaction, signed or about to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
     /// Who sends it and pays for it.
     pub from: Address,
@@ -143,7 +218,7 @@ impl Transaction {
 }
 
 /// What a successful transaction left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// Gas used, refunds taken off.
     pub gas_used: u64,

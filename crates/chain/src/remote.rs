@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::{
-    Chain, ChainError, Config, Embedded, FEES, Receipt, TRANSACTION_GAS_LIMIT, Transaction,
+    Chain, ChainError, Config, Embedded, FEES, HASHES, Receipt, TRANSACTION_GAS_LIMIT, Transaction,
     digest::StateDigest,
     node::{Node, NodeError, NodeOptions},
 };
@@ -287,6 +287,20 @@ impl Chain for Remote {
         self.told &= seconds == self.now;
         self.now = seconds;
         Ok(())
+    }
+
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        let head = self.runtime.block_on(self.node.head())?;
+        Ok(head.number + 1)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError> {
+        let next = self.block_number()?;
+        if !(1..=HASHES).contains(&next.saturating_sub(number)) {
+            return Ok(B256::ZERO);
+        }
+        let block = self.runtime.block_on(self.node.block(number))?;
+        Ok(block.map(|block| block.hash).unwrap_or_default())
     }
 
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {

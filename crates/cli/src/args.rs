@@ -5,11 +5,12 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use reqwest::Url;
 
-use crate::live;
+use crate::{live, replay, sweep};
 
 const EXAMPLES: &str = "\
 Examples:
   cotrain simulate                                    an economy of contributors, in this process
+  cotrain sweep --seeds 1..200                        many of them, and where it breaks
   cotrain up                                          a chain with a model on it, to try the rest
   cotrain predict --text 'a warm and funny film'      ask the model
   cotrain contribute --text dull --label negative --dev 1
@@ -24,6 +25,7 @@ What it writes into the directory of results:
   scenario.toml                      the scenario, to run it again
   series.csv, series.parquet         accuracy and balances over time
   events.csv, events.parquet         every contribution and every claim
+  transactions.jsonl.gz              every transaction and what came of it, with --record
 
 Examples:
   cotrain simulate                                      the default scenario
@@ -60,6 +62,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Simulate(Simulate),
+    Sweep(Box<sweep::Sweep>),
+    Replay(replay::Replay),
     Scenarios(Scenarios),
     Up(Box<live::up::Up>),
     Deploy(Box<live::deploy::Deploy>),
@@ -120,7 +124,7 @@ pub(crate) struct Simulate {
     /// embedded is an EVM inside this process. anvil is Foundry's node: it is started, and stopped at
     /// the end. One of your own has to be empty and to begin early enough: start it with
     /// `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil they take
-    /// longer.
+    /// longer. Only a prediction market's draw, by the hash of a block, is another one there.
     #[arg(long, value_name = "CHAIN", value_parser = backend, default_value = "embedded")]
     pub(crate) backend: Backend,
     /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]
@@ -129,6 +133,12 @@ pub(crate) struct Simulate {
     /// else in it is left alone, which is an error.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Record every transaction among the results, to replay the run (see `cotrain replay`)
+    ///
+    /// About 100 bytes a transaction: 2 MB for the default scenario. Results of a run without this leave no
+    /// recording of an earlier one.
+    #[arg(long)]
+    pub(crate) record: bool,
     /// Print one JSON object to stdout instead of the summary for people
     #[arg(long)]
     pub(crate) json: bool,
@@ -148,7 +158,8 @@ pub(crate) enum Backend {
     Node(Url),
 }
 
-fn backend(text: &str) -> Result<Backend, String> {
+/// The kind of chain that an argument names.
+pub(crate) fn backend(text: &str) -> Result<Backend, String> {
     match text {
         "embedded" => return Ok(Backend::Embedded),
         "anvil" => return Ok(Backend::Anvil),
@@ -174,9 +185,13 @@ fn relay(text: &str) -> Result<NonZeroUsize, String> {
 
 /// List the scenarios that come with cotrain
 ///
-/// Name, what it shows and the data it needs, one scenario after the other.
+/// Name, what it shows and the data it needs, one scenario after the other. With --agents the kinds of agents
+/// that a scenario can name: what each wants, knows and can spend.
 #[derive(Debug, Args)]
 pub(crate) struct Scenarios {
+    /// List the kinds of agents instead
+    #[arg(long)]
+    pub(crate) agents: bool,
     /// Print one JSON array to stdout
     #[arg(long)]
     pub(crate) json: bool,

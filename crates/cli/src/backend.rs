@@ -1,14 +1,14 @@
-//! The chains to simulate on.
+//! The chains to simulate and to replay on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use cotrain_chain::{
-    Remote,
+    Chain, ChainError, Config, Embedded, Remote,
     anvil::{Anvil, AnvilConfig},
 };
 use cotrain_simulator::{
-    Options, Progress, SimulateError, beginning, run::Run, scenario::Scenario, simulate_on,
+    Options, Progress, SimulateError, run::Run, scenario::Scenario, simulate_on,
 };
 use reqwest::Url;
 
@@ -17,34 +17,55 @@ use crate::{args::Backend, failure::Failure};
 /// The exit status of a program that an interrupt has ended, as shells know it.
 const INTERRUPTED: i32 = 130;
 
-/// Runs a scenario on the chain that is wanted.
+/// A chain that is there for as long as this is.
+pub(crate) struct Open {
+    chain: Box<dyn Chain>,
+    /// The node that the chain is on, where it is ours: it ends after the chain.
+    _anvil: Option<Guarded>,
+}
+
+impl Open {
+    pub(crate) fn chain(&mut self) -> &mut dyn Chain {
+        &mut *self.chain
+    }
+}
+
+/// An empty chain of the kind that is wanted.
+pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure> {
+    let (chain, anvil): (Box<dyn Chain>, _) = match backend {
+        Backend::Embedded => (Box::new(Embedded::new(beginning)), None),
+        Backend::Anvil => {
+            let anvil = Guarded::start(&AnvilConfig::for_simulation(beginning.start))?;
+            let chain = Remote::connect(&anvil.url, beginning)?;
+            (Box::new(chain), Some(anvil))
+        }
+        Backend::Node(url) => {
+            let chain = Remote::connect(url, beginning).map_err(Failure::mistake)?;
+            (Box::new(chain), None)
+        }
+    };
+    Ok(Open {
+        chain,
+        _anvil: anvil,
+    })
+}
+
+/// Runs a scenario on a chain that begins as it wants.
 pub(crate) fn simulate(
-    backend: &Backend,
+    chain: &mut dyn Chain,
     scenario: &Scenario,
     options: &Options,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Run, Failure> {
-    let beginning = beginning(scenario);
-    let run = match backend {
-        Backend::Embedded => cotrain_simulator::simulate(scenario, options, progress),
-        Backend::Anvil => {
-            let anvil = Guarded::start(&AnvilConfig::for_simulation(beginning.start))?;
-            let chain = Remote::connect(&anvil.url, beginning)?;
-            simulate_on(chain, scenario, options, progress)
-        }
-        Backend::Node(url) => {
-            let chain = Remote::connect(url, beginning).map_err(Failure::mistake)?;
-            simulate_on(chain, scenario, options, progress)
-        }
-    };
-    run.map_err(classify)
+    simulate_on(chain, scenario, options, progress).map_err(classify)
 }
 
 fn classify(error: SimulateError) -> Failure {
-    if error.is_users_mistake() {
-        Failure::Mistake(error.into())
-    } else {
-        Failure::Fault(error.into())
+    match error {
+        // The chain has refused nothing.
+        SimulateError::Chain(gap @ ChainError::Unrecorded { .. }) => Failure::Fault(gap.into()),
+        error if error.is_users_mistake() => Failure::Mistake(error.into()),
+        error => Failure::Fault(error.into()),
     }
 }
 
@@ -60,7 +81,8 @@ impl Guarded {
         let place = Arc::new(Mutex::new(None));
         // While it starts, an interrupt waits: there would be nothing to end yet.
         let mut anvil = held(&place);
-        end_on_signal(Arc::clone(&place))?;
+        let guarded = Arc::clone(&place);
+        end_on_signal(move || drop(held(&guarded).take()))?;
         let started = Anvil::spawn(config)?;
         let url = started.url().clone();
         tracing::debug!(%url, "anvil started");
@@ -80,8 +102,8 @@ fn held(place: &Mutex<Option<Anvil>>) -> MutexGuard<'_, Option<Anvil>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on, a signal to end ends anvil first.
-fn end_on_signal(place: Arc<Mutex<Option<Anvil>>>) -> anyhow::Result<()> {
+/// From now on, a signal to end does `last` first.
+pub(crate) fn end_on_signal(last: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -92,7 +114,7 @@ fn end_on_signal(place: Arc<Mutex<Option<Anvil>>>) -> anyhow::Result<()> {
     };
     std::thread::spawn(move || {
         runtime.block_on(signal);
-        held(&place).take();
+        last();
         std::process::exit(INTERRUPTED);
     });
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cotrain_simulator::agent::Stance;
 use cotrain_simulator::run::{
     Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
 };
@@ -50,7 +51,10 @@ pub(crate) fn run() -> Run {
             deployment: 5_000_000,
             contributions: 118_800_000,
             claims: 136_200_000,
+            others: 0,
+            upkeep: 0,
         },
+        facts: vec![],
         relay: None,
         data: DataSizes {
             initial: 664,
@@ -89,13 +93,22 @@ pub(crate) fn relayed() -> Run {
 fn agent(name: &str, good: bool, end_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
-        good,
+        kind: if good { "honest" } else { "flipper" },
+        stance: if good {
+            Stance::Honest
+        } else {
+            Stance::Hostile
+        },
         start_balance: 10_000 * UNIT,
         end_balance: end_units * UNIT,
         contributions: if good { 1_100 } else { 100 },
         refunds: if good { 980 } else { 20 },
         reports: if good { 150 } else { 0 },
         late_claims: if good { 20 } else { 0 },
+        outbid: 0,
+        predictions: 0,
+        paid: 0,
+        collected: 0,
         gas: if good { 240_000_000 } else { 15_000_000 },
     }
 }

@@ -12,11 +12,14 @@ mod fixture;
 mod live;
 mod output;
 mod people;
+mod recording;
+mod replay;
 mod report;
 mod results;
 mod scenarios;
 mod simulate;
 mod summary;
+mod sweep;
 
 use std::{
     io::{self, Write},
@@ -30,6 +33,8 @@ use args::{Cli, Command};
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Scenarios(arguments) => scenarios::run(&arguments),
         Command::Key(arguments) => live::key::run(&arguments),
         Command::Deploy(arguments) => live::deploy::run(&arguments),

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use cotrain_simulator::{Progress, tables::days};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
@@ -81,6 +81,30 @@ impl Narrator {
         .expect("a template that a test renders")
         .progress_chars("━╸─");
         Bar(self.bars.add(ProgressBar::new(0).with_style(style)))
+    }
+
+    /// A bar that shows how much of a file is read; only a terminal sees it.
+    pub(crate) fn reading(&self) -> ProgressBar {
+        let style = ProgressStyle::with_template("{bar:24} {percent} % replayed, {eta} to go")
+            .expect("a template that every replay parses")
+            .progress_chars("━╸─");
+        let bar = ProgressBar::new(0).with_style(style);
+        self.bars.add(bar.with_finish(ProgressFinish::AndClear))
+    }
+
+    /// A bar that shows how many of the runs of a sweep are done; only a terminal sees it.
+    pub(crate) fn runs(&self, done: usize, to_do: usize) -> ProgressBar {
+        let style =
+            ProgressStyle::with_template("{bar:24} {human_pos} of {human_len} runs, {eta} to go")
+                .expect("a template that a test renders")
+                .progress_chars("━╸─");
+        let bar = ProgressBar::new((done + to_do) as u64)
+            .with_position(done as u64)
+            .with_style(style);
+        let bar = self.bars.add(bar);
+        // What was done before says nothing of how fast it goes now.
+        bar.reset_eta();
+        bar
     }
 }
 
@@ -172,5 +196,8 @@ mod tests {
         bar.show(&progress);
         assert_eq!((bar.0.position(), bar.0.length()), (1_200, Some(7_000)));
         bar.finish();
+        let runs = narrator.runs(3, 7);
+        runs.inc(1);
+        assert_eq!((runs.position(), runs.length()), (4, Some(10)));
     }
 }

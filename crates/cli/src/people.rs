@@ -80,6 +80,9 @@ fn heading(run: &Run, style: Style) -> Vec<String> {
 pub(crate) fn early_end(run: &Run) -> Option<String> {
     let why = match run.end {
         End::Settled => return None,
+        End::Stuck if unclaimed(run) == 0 => {
+            return Some("Stopped as nobody was willing to contribute any more.".to_owned());
+        }
         End::Stuck => "Stopped as nobody could pay the gas of a claim",
         End::Limit => "Stopped at the limit of the scenario (run.limit)",
     };
@@ -131,7 +134,7 @@ fn agents(agents: &[AgentOutcome]) -> Vec<String> {
     rows.extend(agents.iter().map(|agent| {
         [
             agent.name.clone(),
-            character(agent).to_owned(),
+            agent.kind.to_owned(),
             format!("{:.1} %", agent.balance_percent()),
             count(agent.contributions),
             count(agent.refunds),
@@ -181,6 +184,12 @@ fn totals(run: &Run) -> Vec<String> {
         ),
         ("digest", run.digest.clone()),
     ];
+    rows.extend(aside(run).into_iter().map(|line| ("besides", line)));
+    rows.extend(
+        run.facts
+            .iter()
+            .map(|fact| ("mechanism", format!("{}: {}", fact.name, fact.value))),
+    );
     if let Some(relay) = run.relay {
         let lines = relaying(run, relay).into_iter().enumerate();
         rows.extend(lines.map(|(place, line)| (if place == 0 { "relaying" } else { "" }, line)));
@@ -189,6 +198,28 @@ fn totals(run: &Run) -> Vec<String> {
     rows.into_iter()
         .map(|(name, value)| format!("{name:<14}{value}"))
         .collect()
+}
+
+/// What agents did besides contributing and claiming, a line each; nothing where they did not.
+pub(crate) fn aside(run: &Run) -> Vec<String> {
+    let agents = run.agents.iter().flat_map(|agent| {
+        let units =
+            |wei: u128| format!("{}.{:02}", wei / run.unit, wei % run.unit * 100 / run.unit);
+        let paid = (agent.predictions > 0).then(|| {
+            format!(
+                "{} paid {} units for {} predictions",
+                agent.name,
+                units(agent.paid),
+                count(agent.predictions)
+            )
+        });
+        let collected = (agent.collected > 0)
+            .then(|| format!("{} collected {} units", agent.name, units(agent.collected)));
+        let outbid = (agent.outbid > 0)
+            .then(|| format!("{} was outbid {} times", agent.name, count(agent.outbid)));
+        [paid, collected, outbid].into_iter().flatten()
+    });
+    agents.collect()
 }
 
 /// What relaying did and saved, line by line.
@@ -279,7 +310,7 @@ fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
 fn balances(run: &Run) -> Vec<Line> {
     let (mut honest, mut hostile) = (HONEST.iter().cycle(), HOSTILE.iter().cycle());
     let line = |(place, agent): (usize, &AgentOutcome)| {
-        let (dash, color) = if agent.good {
+        let (dash, color) = if agent.is_harmless() {
             (Dash::Solid, honest.next())
         } else {
             (Dash::Dashed, hostile.next())
@@ -297,9 +328,9 @@ fn balances(run: &Run) -> Vec<Line> {
     run.agents.iter().enumerate().map(line).collect()
 }
 
-/// `good` or `bad`.
-pub(crate) fn character(agent: &AgentOutcome) -> &'static str {
-    if agent.good { "good" } else { "bad" }
+/// `bad` for the hostile, `good` for everybody else.
+pub(crate) fn side(agent: &AgentOutcome) -> &'static str {
+    if agent.is_harmless() { "good" } else { "bad" }
 }
 
 /// A share in percent, with a decimal.
@@ -313,7 +344,7 @@ pub(crate) fn count(count: u64) -> String {
 }
 
 /// Rows of a table: the first two columns to the left, numbers to the right.
-fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {
         rows.iter()
             .map(|row| measure_text_width(&row[column]))
@@ -356,9 +387,9 @@ mod tests {
         accuracy at the end                 73.0 %   never below 59.4 %
         accuracy when trained on everything 76.4 %
 
-        agent        balance  contributions  refunds  reports  late claims
-        Good   good  150.6 %          1,100      980      150           20
-        Bad    bad     0.5 %            100       20        0            0
+        agent           balance  contributions  refunds  reports  late claims
+        Good   honest   150.6 %          1,100      980      150           20
+        Bad    flipper    0.5 %            100       20        0            0
 
         contributions 1,200, of which 321 changed the model
         claims        1,000 refunds, 150 reports, 20 late claims

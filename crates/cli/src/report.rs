@@ -8,15 +8,19 @@ use minijinja::{AutoEscape, Environment, Value, value::Serde};
 use serde::Serialize;
 
 use crate::{
-    people::{character, clamped, count, early_end, relaying, share},
+    people::{aside, clamped, count, early_end, relaying, share, side},
     summary::{claims, gas_per_contribution},
 };
 
 const TEMPLATE: &str = include_str!("../assets/report.html");
-const STYLE: &str = include_str!("../assets/report.css");
 const SCRIPT: &str = include_str!("../assets/report.js");
-const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
-const PLOT_SCRIPT: &str = include_str!("../assets/uPlot.iife.min.js");
+/// What the pages of runs and of sweeps share.
+pub(crate) const STYLE: &str = include_str!("../assets/report.css");
+pub(crate) const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
+pub(crate) const PLOT_SCRIPT: &str = concat!(
+    include_str!("../assets/uPlot.iife.min.js"),
+    include_str!("../assets/plot.js")
+);
 
 /// The most points of a line in a chart, and the most rows of the table below it. All of them are
 /// in the series.
@@ -35,9 +39,14 @@ const RUINED: u128 = 1;
 
 /// The report. `command` is what gives the same run again.
 pub(crate) fn html(run: &Run, command: &str) -> anyhow::Result<String> {
+    render(TEMPLATE, &Page::of(run, command))
+}
+
+/// A page: whatever is shown is escaped unless the template says otherwise.
+pub(crate) fn render(template: &str, page: &impl Serialize) -> anyhow::Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    Ok(environment.render_str(TEMPLATE, Value::from(Serde(Page::of(run, command))))?)
+    Ok(environment.render_str(template, Value::from(Serde(page)))?)
 }
 
 /// What the template shows.
@@ -65,6 +74,8 @@ struct Page<'a> {
     /// Whether the table leaves rows out.
     thinned: bool,
     relaying: Option<Vec<String>>,
+    /// What else agents did and the mechanism says.
+    besides: Vec<String>,
     chart: Chart<'a>,
 }
 
@@ -94,6 +105,7 @@ impl<'a> Page<'a> {
                 .collect(),
             thinned: run.series.len() > ROWS,
             relaying: run.relay.map(|relay| relaying(run, relay)),
+            besides: besides(run),
             chart: Chart::of(run),
         }
     }
@@ -164,6 +176,13 @@ fn figures(run: &Run) -> Vec<Figure> {
     figures
 }
 
+/// What else agents did and the mechanism says, a line each.
+fn besides(run: &Run) -> Vec<String> {
+    let facts = run.facts.iter();
+    let facts = facts.map(|fact| format!("{}: {}", fact.name, fact.value));
+    aside(run).into_iter().chain(facts).collect()
+}
+
 #[derive(Serialize)]
 struct Data {
     initial: String,
@@ -211,7 +230,8 @@ impl Accuracies {
 #[derive(Serialize)]
 struct Agent<'a> {
     name: &'a str,
-    character: &'static str,
+    kind: &'static str,
+    side: &'static str,
     balance: String,
     contributions: String,
     refunds: String,
@@ -224,7 +244,8 @@ impl<'a> Agent<'a> {
     fn of(agent: &'a AgentOutcome) -> Self {
         Self {
             name: &agent.name,
-            character: character(agent),
+            kind: agent.kind,
+            side: side(agent),
             balance: format!("{:.1} %", agent.balance_percent()),
             contributions: count(agent.contributions),
             refunds: count(agent.refunds),
@@ -298,7 +319,7 @@ struct ChartAgent<'a> {
 
 /// By what the line of an agent is known.
 #[derive(Debug, Serialize, PartialEq, Eq, Hash)]
-struct LineStyle {
+pub(crate) struct LineStyle {
     /// A variable of the style sheet.
     color: String,
     dash: &'static [u8],
@@ -308,7 +329,7 @@ struct LineStyle {
 impl LineStyle {
     /// That of the agent at `place` among those of its side. Every fourth has the same colour;
     /// shapes shift and dashes change with every four, so that 48 a side differ.
-    fn of(good: bool, place: usize) -> Self {
+    pub(crate) fn of(good: bool, place: usize) -> Self {
         let kinds = SHAPES.len();
         let (color, round) = (place % kinds, place / kinds);
         let shape = (color + round) % kinds;
@@ -329,13 +350,13 @@ impl<'a> Chart<'a> {
     fn of(run: &'a Run) -> Self {
         let rows: Vec<_> = thinned(&run.series, POINTS).collect();
         let agent = |(place, agent): (usize, &'a AgentOutcome)| {
-            let same_side = |before: &&AgentOutcome| before.good == agent.good;
+            let same_side = |before: &&AgentOutcome| before.is_harmless() == agent.is_harmless();
             let before = run.agents[..place].iter().filter(same_side).count();
             let balance = |row: &&SeriesRow| percent(row.balances[place], agent.start_balance);
             ChartAgent {
                 name: &agent.name,
-                good: agent.good,
-                line: LineStyle::of(agent.good, before),
+                good: agent.is_harmless(),
+                line: LineStyle::of(agent.is_harmless(), before),
                 balance: rows.iter().map(balance).collect(),
             }
         };
@@ -435,6 +456,7 @@ mod tests {
         let mut run = fixture::run();
         assert!(!page(&run).contains("unclaimed."));
         run.end = End::Stuck;
+        run.series.last_mut().expect("a row").unclaimed = 2;
         let page = page(&run);
         let head = between(&page, "<header>", "</header>");
         assert!(

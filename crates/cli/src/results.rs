@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 
-/// The names of all files of a run, in the order in which they are put there.
+/// The names of the files that every run has, in the order in which they are put there.
 pub(crate) const FILES: [&str; 7] = [
     SCENARIO,
     "series.csv",
@@ -29,6 +29,9 @@ pub(crate) const FILES: [&str; 7] = [
 
 const SCENARIO: &str = "scenario.toml";
 const SUMMARY: &str = "summary.json";
+
+/// The name of the file with every transaction, which a run has only where that is asked for.
+pub(crate) const RECORDING: &str = "transactions.jsonl.gz";
 
 /// How names of files begin and end that are not complete yet.
 const UNFINISHED: (&str, &str) = (".cotrain-", ".partial");
@@ -114,10 +117,19 @@ impl Results {
         Ok(results)
     }
 
-    /// Puts the files there, in place of those of the same names, and removes what an interrupted
-    /// run has left behind.
-    pub(crate) fn write(&self, files: &[(&str, Vec<u8>)]) -> io::Result<()> {
-        self.sweep()?;
+    /// A file to record the run in. It vanishes unless it is put into its place with the others.
+    pub(crate) fn recording(&self) -> io::Result<NamedTempFile> {
+        unfinished(&self.directory)
+    }
+
+    /// Puts the files and the recording there, in place of those of the same names, and removes what an interrupted
+    /// run has left behind, and the recording of an earlier run where there is none of this one.
+    pub(crate) fn write(
+        &self,
+        files: &[(&str, Vec<u8>)],
+        recording: Option<NamedTempFile>,
+    ) -> io::Result<()> {
+        self.sweep(recording.as_ref().map(NamedTempFile::path))?;
         let stage = |(name, content): &(_, Vec<u8>)| {
             let mut file = unfinished(&self.directory)?;
             file.write_all(content)?;
@@ -125,9 +137,11 @@ impl Results {
         };
         let staged: Vec<_> = files.iter().map(stage).collect::<io::Result<_>>()?;
         // From here to the last file, old and new ones may stand together: a summary would hide it.
-        match fs::remove_file(self.directory.join(SUMMARY)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let place = self.directory.join(RECORDING);
+        if_there(fs::remove_file(self.directory.join(SUMMARY)))?;
+        match recording {
+            Some(file) => drop(file.persist(place)?),
+            None => drop(if_there(fs::remove_file(place))?),
         }
         for (path, file) in staged {
             file.persist(path)?;
@@ -135,10 +149,12 @@ impl Results {
         Ok(())
     }
 
-    fn sweep(&self) -> io::Result<()> {
+    fn sweep(&self, but: Option<&Path>) -> io::Result<()> {
+        let but = but.and_then(Path::file_name);
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
-            if is_unfinished(&entry.file_name().to_string_lossy()) {
+            let name = entry.file_name();
+            if is_unfinished(&name.to_string_lossy()) && Some(&*name) != but {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -157,7 +173,7 @@ impl Drop for Results {
 }
 
 /// A file in `directory` that vanishes unless it is moved to another name.
-fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();
     file.prefix(UNFINISHED.0).suffix(UNFINISHED.1);
     // A temporary file is its owner's alone. Results are as open as any other file of the user's.
@@ -166,7 +182,7 @@ fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     file.tempfile_in(directory)
 }
 
-fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
 }
 
@@ -181,7 +197,7 @@ fn foreign(directory: &Path) -> io::Result<Result<bool, String>> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let ours = FILES.contains(&&*name) || is_unfinished(&name);
+        let ours = FILES.contains(&&*name) || name == RECORDING || is_unfinished(&name);
         if !ours || entry.file_type()?.is_dir() {
             return Ok(Err(format!("`{name}`")));
         }
@@ -245,7 +261,7 @@ mod tests {
         let home = TempDir::new().expect("a directory");
         let out = home.path().join("mine-7");
         let results = Results::prepare_own(&out).expect("free");
-        results.write(&files("one")).expect("written");
+        results.write(&files("one"), None).expect("written");
         Results::prepare(&out, "another text", OF).expect_err("results of another scenario");
         Results::prepare_own(&out).expect("free");
         fs::write(out.join("notes"), "mine").expect("written");
@@ -297,7 +313,9 @@ mod tests {
         let above = above();
         let out = above.path().join("deep/er/s-7");
         for content in ["first", "second"] {
-            prepared(&out).write(&files(content)).expect("written");
+            prepared(&out)
+                .write(&files(content), None)
+                .expect("written");
             assert_eq!(
                 fs::read_to_string(out.join("series.csv")).expect("a file"),
                 content
@@ -310,7 +328,9 @@ mod tests {
     fn what_is_not_ours_is_left_alone() {
         let refused = |fill: &dyn Fn(&Path)| {
             let out = above();
-            prepared(out.path()).write(&files("old")).expect("written");
+            prepared(out.path())
+                .write(&files("old"), None)
+                .expect("written");
             fill(out.path());
             let before = names(out.path());
             let said = mistake(out.path());
@@ -356,11 +376,11 @@ mod tests {
     fn a_summary_stands_for_complete_results() {
         let out = above();
         let results = prepared(out.path());
-        results.write(&files("old")).expect("written");
+        results.write(&files("old"), None).expect("written");
         fs::remove_file(out.path().join("series.csv")).expect("removed");
         fs::create_dir(out.path().join("series.csv")).expect("made");
         results
-            .write(&files("new"))
+            .write(&files("new"), None)
             .expect_err("a directory is in the way");
         assert_eq!(names(out.path()), NAMES[..2]);
     }
@@ -372,12 +392,14 @@ mod tests {
             .and_then(|file| Ok(file.keep()?))
             .expect("a file");
         assert!(is_unfinished(&names(out.path())[0]));
-        prepared(out.path()).write(&files("new")).expect("written");
+        prepared(out.path())
+            .write(&files("new"), None)
+            .expect("written");
         assert!(!left.exists());
         // Interrupted before the summary, the results of whatever seed are incomplete.
         fs::remove_file(out.path().join(SUMMARY)).expect("removed");
         prepared(out.path())
-            .write(&files("again"))
+            .write(&files("again"), None)
             .expect("written");
         assert_eq!(names(out.path()), NAMES);
     }
@@ -392,7 +414,9 @@ mod tests {
         let before = fs::metadata(&real).expect("a directory").ino();
         symlink("real", &link).expect("linked");
         for content in ["first", "second"] {
-            prepared(&link).write(&files(content)).expect("written");
+            prepared(&link)
+                .write(&files(content), None)
+                .expect("written");
         }
         assert!(link.is_symlink());
         assert_eq!(fs::metadata(&real).expect("a directory").ino(), before);

@@ -1,7 +1,11 @@
 //! `cotrain scenarios`: what there is to simulate.
 
 use anyhow::Context;
-use cotrain_simulator::scenario::Scenario;
+use cotrain_simulator::{
+    agent::Stance,
+    agents::Habits,
+    scenario::{Normal, Scenario, Strategy},
+};
 use serde::Serialize;
 
 use crate::{args, failure::Failure, output};
@@ -13,15 +17,59 @@ struct Listed {
     data: String,
 }
 
-/// Lists the scenarios that come with the program.
+#[derive(Serialize)]
+struct Listing {
+    kind: &'static str,
+    side: &'static str,
+    goal: &'static str,
+    knowledge: &'static str,
+    budget: &'static str,
+}
+
+/// Lists the scenarios that come with the program, or the kinds of agents.
 pub(crate) fn run(arguments: &args::Scenarios) -> Result<(), Failure> {
-    let scenarios = list()?;
-    let result = if arguments.json {
-        serde_json::to_string_pretty(&scenarios)? + "\n"
-    } else {
-        text(&scenarios)
+    let result = match (arguments.agents, arguments.json) {
+        (false, false) => text(&list()?),
+        (false, true) => serde_json::to_string_pretty(&list()?)? + "\n",
+        (true, false) => kinds_text(&kinds()),
+        (true, true) => serde_json::to_string_pretty(&kinds())? + "\n",
     };
     output::print(&result)
+}
+
+fn kinds() -> Vec<Listing> {
+    // What an agent says of itself does not depend on its habits.
+    let any = Normal { mean: 1.0, sd: 0.0 };
+    let habits = Habits {
+        deposit: Some(any),
+        wait: any,
+    };
+    let kind = |strategy: Strategy| {
+        let agent = strategy.agent(habits);
+        let profile = agent.profile();
+        Listing {
+            kind: agent.kind(),
+            side: match agent.stance() {
+                Stance::Honest => "honest",
+                Stance::Neutral => "neutral",
+                Stance::Hostile => "hostile",
+            },
+            goal: profile.goal,
+            knowledge: profile.knowledge,
+            budget: profile.budget,
+        }
+    };
+    Strategy::ALL.map(kind).into()
+}
+
+fn kinds_text(kinds: &[Listing]) -> String {
+    let entry = |it: &Listing| {
+        format!(
+            "{} ({})\n  goal: {}\n  knowledge: {}\n  budget: {}\n",
+            it.kind, it.side, it.goal, it.knowledge, it.budget
+        )
+    };
+    kinds.iter().map(entry).collect::<Vec<_>>().join("\n")
 }
 
 fn list() -> anyhow::Result<Vec<Listed>> {

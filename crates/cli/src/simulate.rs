@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cotrain_simulator::{Options, run::Run, scenario::Scenario, tables};
+use cotrain_simulator::{
+    Options, Progress, Threads, beginning, run::Run, scenario::Scenario, tables,
+};
+use tempfile::NamedTempFile;
 
 use crate::{
     args, backend,
     failure::Failure,
     output::{self, Narrator},
-    people, report,
+    people, recording, report,
     results::{self, Identity, Results},
     summary::Summary,
 };
@@ -40,23 +43,43 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         seed: arguments.seed,
         data_dir: arguments.data.clone(),
         relay: arguments.relay,
+        threads: Threads::Two,
     };
     let bar = narrator.bar();
-    let run = backend::simulate(&arguments.backend, &scenario, &options, &mut |progress| {
+    let simulated = simulate(arguments, &scenario, &options, &results, &mut |progress| {
         bar.show(progress);
     });
     bar.finish();
-    let run = run?;
+    let (run, recording) = simulated?;
     tracing::debug!(digest = run.digest, wall = ?run.wall, "simulated");
 
     let files = files(&run, &command(arguments))?;
+    let recorded = recording.as_ref().map(|_| results::RECORDING);
     results
-        .write(&files)
+        .write(&files, recording)
         .with_context(|| format!("cannot write the results to {}", out.display()))?;
-    for (name, _) in &files {
+    for name in recorded.into_iter().chain(files.iter().map(|file| file.0)) {
         narrator.say(format_args!("wrote {}", out.join(name).display()));
     }
     show(&run, arguments.json)
+}
+
+/// The run, and its recording where one is wanted.
+fn simulate(
+    arguments: &args::Simulate,
+    scenario: &Scenario,
+    options: &Options,
+    results: &Results,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<(Run, Option<NamedTempFile>), Failure> {
+    let mut open = backend::open(&arguments.backend, beginning(scenario))?;
+    if arguments.record {
+        let file = results.recording().context("cannot record the run")?;
+        let (run, file) = recording::simulate(open.chain(), scenario, options, file, progress)?;
+        return Ok((run, Some(file)));
+    }
+    let run = backend::simulate(open.chain(), scenario, options, progress)?;
+    Ok((run, None))
 }
 
 /// The files of a run, each with its name in [`results::FILES`].
@@ -99,7 +122,7 @@ fn command(arguments: &args::Simulate) -> String {
 }
 
 /// The word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -122,6 +145,7 @@ mod tests {
             relay: NonZeroUsize::new(100),
             backend: args::Backend::Anvil,
             out: Some(PathBuf::from("elsewhere")),
+            record: true,
             json: true,
             quiet: true,
         };

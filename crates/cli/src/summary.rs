@@ -1,7 +1,7 @@
 //! The figures of a run, for programs.
 
 use cotrain_simulator::{
-    run::{AgentOutcome, End, Run},
+    run::{AgentOutcome, Run},
     tables::days,
 };
 use serde::{Serialize, Serializer};
@@ -199,6 +199,8 @@ struct Details<'a> {
     reports_alone: u64,
     late_claims: u64,
     gas: GasDetails,
+    /// What the mechanism says beyond what all have.
+    facts: Vec<FactDetails<'a>>,
     agents: Vec<AgentDetails<'a>>,
     unit_wei: String,
     seconds: u64,
@@ -227,11 +229,21 @@ struct GasDetails {
     deployment: u64,
     contributions: u64,
     claims: u64,
+    others: u64,
+    upkeep: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FactDetails<'a> {
+    name: &'a str,
+    /// A number, as text like all that may be large.
+    value: &'a str,
 }
 
 #[derive(Debug, Serialize)]
 struct AgentDetails<'a> {
     name: &'a str,
+    kind: &'a str,
     good: bool,
     start_wei: String,
     end_wei: String,
@@ -239,6 +251,10 @@ struct AgentDetails<'a> {
     refunds: u64,
     reports_alone: u64,
     late_claims: u64,
+    outbid: u64,
+    predictions: u64,
+    paid_wei: String,
+    collected_wei: String,
     gas: u64,
 }
 
@@ -248,11 +264,7 @@ impl<'a> Details<'a> {
             description: &run.description,
             model: &run.model,
             incentive: run.incentive,
-            end: match run.end {
-                End::Settled => "settled",
-                End::Stuck => "stuck",
-                End::Limit => "limit",
-            },
+            end: run.end.name(),
             unclaimed: unclaimed(run),
             data: Data {
                 initial_samples: run.data.initial,
@@ -275,7 +287,17 @@ impl<'a> Details<'a> {
                 deployment: run.gas.deployment,
                 contributions: run.gas.contributions,
                 claims: run.gas.claims,
+                others: run.gas.others,
+                upkeep: run.gas.upkeep,
             },
+            facts: run
+                .facts
+                .iter()
+                .map(|fact| FactDetails {
+                    name: fact.name,
+                    value: &fact.value,
+                })
+                .collect(),
             agents: run.agents.iter().map(AgentDetails::of).collect(),
             unit_wei: run.unit.to_string(),
             seconds: run.seconds,
@@ -287,13 +309,18 @@ impl<'a> AgentDetails<'a> {
     fn of(agent: &'a AgentOutcome) -> Self {
         Self {
             name: &agent.name,
-            good: agent.good,
+            kind: agent.kind,
+            good: agent.is_harmless(),
             start_wei: agent.start_balance.to_string(),
             end_wei: agent.end_balance.to_string(),
             contributions: agent.contributions,
             refunds: agent.refunds,
             reports_alone: agent.reports,
             late_claims: agent.late_claims,
+            outbid: agent.outbid,
+            predictions: agent.predictions,
+            paid_wei: agent.paid.to_string(),
+            collected_wei: agent.collected.to_string(),
             gas: agent.gas,
         }
     }
@@ -301,6 +328,8 @@ impl<'a> AgentDetails<'a> {
 
 #[cfg(test)]
 mod tests {
+    use cotrain_simulator::run::End;
+
     use super::*;
     use crate::fixture;
 
@@ -366,11 +395,15 @@ mod tests {
           "gas": {
             "deployment": 5000000,
             "contributions": 118800000,
-            "claims": 136200000
+            "claims": 136200000,
+            "others": 0,
+            "upkeep": 0
           },
+          "facts": [],
           "agents": [
             {
               "name": "Good",
+              "kind": "honest",
               "good": true,
               "start_wei": "10000000000000000000000",
               "end_wei": "15056000000000000000000",
@@ -378,10 +411,15 @@ mod tests {
               "refunds": 980,
               "reports_alone": 150,
               "late_claims": 20,
+              "outbid": 0,
+              "predictions": 0,
+              "paid_wei": "0",
+              "collected_wei": "0",
               "gas": 240000000
             },
             {
               "name": "Bad",
+              "kind": "flipper",
               "good": false,
               "start_wei": "10000000000000000000000",
               "end_wei": "48000000000000000000",
@@ -389,6 +427,10 @@ mod tests {
               "refunds": 20,
               "reports_alone": 0,
               "late_claims": 0,
+              "outbid": 0,
+              "predictions": 0,
+              "paid_wei": "0",
+              "collected_wei": "0",
               "gas": 15000000
             }
           ],

@@ -115,6 +115,8 @@ fn help_teaches() {
 
     Commands:
       simulate     Simulate contributors who train a model on the chain
+      sweep        Simulate a scenario with many seeds and settings, and find where it breaks
+      replay       Execute a recorded run again and show the first difference, if any
       scenarios    List the scenarios that come with cotrain
       up           Start a development chain with a model on it and a coordinator, to try everything
       deploy       Train an initial model and put it on the chain
@@ -145,6 +147,7 @@ fn help_teaches() {
 
     Examples:
       cotrain simulate                                    an economy of contributors, in this process
+      cotrain sweep --seeds 1..200                        many of them, and where it breaks
       cotrain up                                          a chain with a model on it, to try the rest
       cotrain predict --text 'a warm and funny film'      ask the model
       cotrain contribute --text dull --label negative --dev 1
@@ -194,7 +197,8 @@ fn the_help_of_simulate_teaches() {
               embedded is an EVM inside this process. anvil is Foundry's node: it is started, and
               stopped at the end. One of your own has to be empty and to begin early enough: start it
               with `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil
-              they take longer.
+              they take longer. Only a prediction market's draw, by the hash of a block, is another one
+              there.
               
               [default: embedded]
 
@@ -204,6 +208,12 @@ fn the_help_of_simulate_teaches() {
               
               Results of the same scenario, seed and --relay are replaced there; a directory with
               anything else in it is left alone, which is an error.
+
+          --record
+              Record every transaction among the results, to replay the run (see `cotrain replay`)
+              
+              About 100 bytes a transaction: 2 MB for the default scenario. Results of a run without
+              this leave no recording of an earlier one.
 
           --json
               Print one JSON object to stdout instead of the summary for people
@@ -220,6 +230,7 @@ fn the_help_of_simulate_teaches() {
       scenario.toml                      the scenario, to run it again
       series.csv, series.parquet         accuracy and balances over time
       events.csv, events.parquet         every contribution and every claim
+      transactions.jsonl.gz              every transaction and what came of it, with --record
 
     Examples:
       cotrain simulate                                      the default scenario
@@ -256,6 +267,8 @@ fn the_help_of_simulate_teaches() {
                              embedded]
           --out <DIR>        Where to put the results [default: runs/SCENARIO-SEED, with --relay
                              runs/SCENARIO-SEED-relay-N]
+          --record           Record every transaction among the results, to replay the run (see `cotrain
+                             replay`)
           --json             Print one JSON object to stdout instead of the summary for people
           --quiet            Write nothing to stderr but an error
       -h, --help             Print help (see more with '--help')
@@ -270,6 +283,46 @@ fn scenarios_are_listed() {
       Honest and hostile people teach a model the mood of film reviews; lies cost their senders money.
       data: embedded film-review sentences
 
+    callers
+      An honest and a hostile contributor, and somebody who pays for predictions: the ancestor's third scenario.
+      data: embedded film-review sentences
+
+    market
+      A prediction market: three honest and two hostile contributors, paid by what they did for the accuracy on a hidden test set.
+      data: embedded film-review sentences
+
+    copycat
+      Somebody without knowledge copies contributions on their way to the chain, and comes first.
+      data: embedded film-review sentences
+
+    sybil
+      A liar with 20 addresses that share their money and report each other.
+      data: embedded film-review sentences
+
+    takeover
+      Somebody buys much of the data, 20 lies in a transaction, to turn the model and report the honest.
+      data: embedded film-review sentences
+
+    targeted-poisoner
+      Lies about one class only, and no faster than the model comes to agree.
+      data: embedded film-review sentences
+
+    lazy
+      Somebody sends what the model already says, to share in what the liar loses.
+      data: embedded film-review sentences
+
+    self-reporter
+      A liar gets its deposits back by reporting itself from a second address.
+      data: embedded film-review sentences
+
+    last-minute
+      Somebody claims in the very second in which a claim becomes possible.
+      data: embedded film-review sentences
+
+    rational
+      Somebody tells the truth only where that pays, after gas.
+      data: embedded film-review sentences
+
     imdb-drt
       The experiment of Harris and Waggoner (2019): a perceptron on 25,000 film reviews, good against bad.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
@@ -280,6 +333,10 @@ fn scenarios_are_listed() {
 
     imdb-drt-nearest-centroid
       The same experiment with the nearest centroid.
+      data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
+
+    imdb-market
+      The ancestor's prediction market: IMDB, perceptron, three honest and two hostile contributors, bounty 100,000.
       data: imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz
     ");
     let list: Vec<Value> =
@@ -294,7 +351,7 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
     let folder = Folder::new();
     folder.put("broken.toml", "[data]\nsource = 3\n");
     let said = |arguments: &[&str]| folder.run(arguments).mistake();
-    insta::assert_snapshot!(said(&["simulate", "no-such"]), @"error: there is no scenario `no-such`; known are movie-reviews, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid; for your own give the path of a .toml file");
+    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     insta::assert_snapshot!(said(&["simulate", "no-such.toml"]), @"error: cannot read the scenario no-such.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(said(&["simulate", "imdb-drt"]), @"error: scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
     insta::assert_snapshot!(said(&["simulate", "--sed", "3"]), @r"

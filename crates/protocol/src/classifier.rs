@@ -170,6 +170,14 @@ impl Classifier {
         Ok(correct)
     }
 
+    /// [`evaluate`](Self::evaluate) on items that have been checked.
+    pub(crate) fn evaluate_checked<'a>(&self, items: impl Iterator<Item = Item<'a>>) -> u64 {
+        let learner = self.model.learner();
+        items
+            .map(|item| u64::from(learner.predict(item.sample) == item.label))
+            .sum()
+    }
+
     /// Checks labelled samples, item by item.
     ///
     /// # Errors
@@ -199,7 +207,7 @@ impl Classifier {
     }
 
     /// [`learn`](Self::learn) from items that have been checked.
-    fn learn_checked(&mut self, items: &[Item<'_>]) -> usize {
+    pub(crate) fn learn_checked(&mut self, items: &[Item<'_>]) -> usize {
         let learner = self.model.learner_mut();
         let changed = items
             .iter()

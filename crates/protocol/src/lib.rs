@@ -1,5 +1,5 @@
 //! The rules of cotrain, pure: sample codecs, learners in fixed point, deposits, signed batches,
-//! settlement, records.
+//! settlement, records, prediction markets, fees for predictions.
 //!
 //! Everything here follows `docs/spec.md` to the bit, as the contracts do. Time, senders and money
 //! are arguments; there is no clock, no randomness, no I/O and no floating point.
@@ -40,6 +40,8 @@
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
 
 pub mod classifier;
+pub mod fees;
+pub mod market;
 pub mod record;
 mod rejection;
 pub mod sample;

@@ -1,7 +1,9 @@
 //! What the contracts reject, and with which values.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use thiserror::Error;
+
+use crate::market::{Phase, Stage};
 
 /// Why an action was rejected; nothing has changed then.
 ///
@@ -126,10 +128,11 @@ pub enum Rejection {
     /// Nothing is claimed.
     #[error("there are no claims; name at least one contribution")]
     NoClaims,
-    /// Claims whose proof does not lead to their batch's root.
+    /// Claims whose proof does not lead to their batch's root, or contributions to be scored that are not those that
+    /// are next.
     #[error(
-        "these claims on batch {batch} and their proof do not lead to its root; rebuild both from the \
-         batch's event"
+        "this is not what was contributed as batch {batch}: it does not lead to the root; rebuild it, and the \
+         proof of a claim, from the batch's event"
     )]
     UnknownContribution { batch: u64 },
     /// A claim on a contribution that has been settled completely.
@@ -155,4 +158,81 @@ pub enum Rejection {
     /// A report of what the model agrees with.
     #[error("the model predicts {label} too; a report needs it to disagree")]
     PredictionAgrees { label: u16 },
+
+    /// A call of a market that is doing something else. For `reveal` the required phase is [`Phase::Revealing`] though the
+    /// drawn part is revealed in [`Phase::Committed`], for `collect` [`Phase::Settled`] though participants collect in
+    /// [`Phase::Failed`] and [`Phase::Forfeited`], too, for `forfeit` [`Phase::Committed`] though it works in
+    /// [`Phase::Failed`], too.
+    #[error("the market is in the phase {phase}; this needs {required}")]
+    WrongPhase { phase: Phase, required: Phase },
+    /// A step of the scoring out of turn. For `settle` the required stage is [`Stage::Finding`] though it works in
+    /// [`Stage::Paying`], too.
+    #[error(
+        "the scoring is at the stage {stage}; this needs {required}, so take the next step first"
+    )]
+    WrongStage { stage: Stage, required: Stage },
+    /// A market whose model is not closed for it.
+    #[error(
+        "{trainer} may teach the model {classifier}; close it with the market as its trainer first"
+    )]
+    ModelNotReady {
+        classifier: Address,
+        trainer: Address,
+    },
+    /// A second draw.
+    #[error("part {part} has been drawn; reveal it")]
+    AlreadyDrawn { part: u64 },
+    /// A draw before there is the hash that decides.
+    #[error("this is block {number}; draw from block {earliest} on")]
+    TooEarlyToDraw { number: u64, earliest: u64 },
+    /// A draw after the hash that decides has been forgotten.
+    #[error(
+        "this is block {number}; block {latest} was the last to draw in, so let the market be forfeited"
+    )]
+    TooLateToDraw { number: u64, latest: u64 },
+    /// A part that is revealed before one is drawn.
+    #[error("no part has been drawn; draw one first")]
+    NotDrawn,
+    /// A part that is none of the test set's.
+    #[error("part {part} is not one of the test set's, 0 to {}", parts.saturating_sub(1))]
+    UnknownPart { part: u64, parts: u64 },
+    /// Another part than the drawn one before the contributions.
+    #[error(
+        "part {part} is to stay hidden until the market has closed; reveal part {drawn}, which was drawn"
+    )]
+    NotTheDrawnPart { part: u64, drawn: u64 },
+    /// A part that is revealed again.
+    #[error("part {part} has been revealed before; reveal another")]
+    AlreadyRevealed { part: u64 },
+    /// A part that is revealed too late.
+    #[error("it is {now}; this was possible until {latest} (Unix seconds)")]
+    TooLate { now: u64, latest: u64 },
+    /// A part that is not what was committed to. Boxed, so that no other result is larger for it.
+    #[error(
+        "part {part} was committed to by {committed}, and this is {commitment}; reveal it with exactly the salt and \
+         the items of then"
+    )]
+    CommitmentDiffers {
+        part: u64,
+        commitment: Box<B256>,
+        committed: Box<B256>,
+    },
+    /// A part, or a batch of contributions to a market, of too many bytes.
+    #[error("{length} bytes are too many; send at most {most} at once")]
+    TooLong { length: u64, most: u64 },
+    /// More contributions than a market takes.
+    #[error("there would be {count} contributions, and the market takes {most}; send fewer")]
+    TooManyContributions { count: u64, most: u64 },
+    /// A step of the scoring that would do nothing.
+    #[error("this step would do nothing; give it the next records, and leave it more to do")]
+    NoProgress,
+    /// Nothing to be paid out.
+    #[error("there is nothing to collect for {caller}, or not any more")]
+    NothingToCollect { caller: Address },
+    /// Predictions of nothing.
+    #[error("there is nothing to predict; send at least one sample")]
+    NoSamples,
+    /// Less was sent than predictions cost.
+    #[error("{sent} wei were sent; these predictions cost {required}")]
+    PaymentTooLow { required: u128, sent: u128 },
 }

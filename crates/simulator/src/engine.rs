@@ -1,26 +1,28 @@
 //! The run itself: an event queue over simulated time.
 
+mod floor;
 mod relaying;
+mod seat;
 
-use std::{
-    cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBuf, thread, time::Instant,
-};
+use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBuf, time::Instant};
 
-use cotrain_chain::{Chain, Config, Embedded};
+use cotrain_chain::Config;
 use cotrain_learning::accuracy;
 
-use self::relaying::Relayer;
+use self::{relaying::Relayer, seat::Seat};
 use crate::{
-    agent::Worker,
-    economy::{ClaimKind, Claimed, Economy, Pending, RELAYER, Sent},
+    agent::Agent,
+    chance::Chance,
     error::SimulateError,
+    mechanism::{Claimed, Mechanism, Pending, RELAYER, Sent},
     prepared::Prepared,
-    run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Run, SeriesRow},
+    run::{Accuracy, Action, Counts, DataSizes, End, Event, Gas, Run, SeriesRow},
     scenario::{Scenario, UNIT},
+    turn::Turn,
 };
 
 /// The time at which every simulation begins: 2026-01-01, in Unix seconds.
-const START: u64 = 1_767_225_600;
+pub(crate) const START: u64 = 1_767_225_600;
 
 /// What a run needs besides its scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,17 @@ pub struct Options {
     /// How many signed contributions are collected and then relayed in one transaction; claims are
     /// made together too. None: each contribution and each claim is a transaction of its own.
     pub relay: Option<NonZeroUsize>,
+    /// How many threads it may take.
+    pub threads: Threads,
+}
+
+/// The threads of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The caller's alone: for many runs side by side.
+    One,
+    /// A second one trains the baseline beside the run.
+    Two,
 }
 
 /// How far a run is.
@@ -58,74 +71,38 @@ pub fn beginning(scenario: &Scenario) -> Config {
     }
 }
 
-/// Runs `scenario` on the embedded chain. The same scenario, data and seed give the same run on
-/// every machine but for its wall time. `progress` is called now and then.
-///
-/// # Errors
-/// Where the data cannot be read or does not fit the model, where the chain refuses what the rules
-/// allow, or where it computes something else than the rules do ([`SimulateError::Diverged`]).
-pub fn simulate(
-    scenario: &Scenario,
-    options: &Options,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Run, SimulateError> {
-    let chain = Embedded::new(beginning(scenario));
-    simulate_on(chain, scenario, options, progress)
+/// Somebody at the table while it is not their turn.
+pub(crate) struct Player {
+    pub(crate) agent: Box<dyn Agent>,
+    pub(crate) chance: Chance,
 }
 
-/// The same on another chain, which is empty and begins as [`beginning`] says. The run is the same but for
-/// its wall time and the name of the chain.
-///
-/// # Errors
-/// As [`simulate`], and where the chain fails.
-pub fn simulate_on<C: Chain>(
-    chain: C,
-    scenario: &Scenario,
-    options: &Options,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Run, SimulateError> {
-    let started = Instant::now();
-    let data = Prepared::load(scenario, options.seed, options.data_dir.as_deref())?;
-    // The baseline needs nothing of the run and the run nothing of it: they go side by side.
-    thread::scope(|scope| {
-        let baseline = scope.spawn(|| data.train(scenario, data.train.len(), options.seed));
-        let initial = data.train(scenario, data.initial, options.seed)?;
-        let initial_float = initial.report.accuracy_float;
-        let economy = Economy::found(chain, scenario, initial.classifier)?;
-        let workers = scenario
-            .agents
-            .iter()
-            .enumerate()
-            .map(|(place, agent)| Worker::new(agent.clone(), place, options.seed))
-            .collect();
-        let mut engine = Engine::new(scenario, &data, economy, workers, options.relay)?;
-        let end = engine.run(progress)?;
-        let baseline = baseline
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        let accuracy = Accuracy {
-            initial_float,
-            baseline: baseline.report.accuracy_quantised,
-            ..engine.accuracies()
-        };
-        engine.finish(options.seed, end, accuracy, started)
-    })
-}
-
-struct Engine<'a, C> {
+pub(crate) struct Engine<'a> {
     scenario: &'a Scenario,
     data: &'a Prepared,
-    economy: Economy<C>,
-    workers: Vec<Worker>,
-    outcomes: Vec<AgentOutcome>,
+    mechanism: Box<dyn Mechanism + 'a>,
+    /// None while it acts.
+    players: Vec<Option<Player>>,
+    seats: Vec<Seat>,
     /// Turns to come: the earliest first, at the same second the agent first in the scenario.
     turns: BinaryHeap<Reverse<(u64, usize)>>,
     /// Who sends what agents sign; none: they send it themselves.
     relayer: Option<Relayer>,
+    /// Whether what was signed in this turn has been handed to the relayer.
+    dispatched: bool,
+    /// Whether a contribution on its way is being looked at: what comes before it is looked at by nobody.
+    looked_at: bool,
     /// Contributions of which something is left, oldest first.
     pending: Vec<Pending>,
-    /// The next sample to contribute.
+    /// The first sample that may still be contributed, and those after it that have been.
     next_sample: usize,
+    taken: Vec<bool>,
+    /// Wei that was taken of others' deposits by reports.
+    taken_from_others: u128,
+    /// Simulated seconds.
+    seconds: u64,
+    /// The second in which the mechanism last did something by itself.
+    last_advance: u64,
     accuracy: f64,
     /// The version of the model that `accuracy` is of.
     evaluated: Option<u64>,
@@ -136,67 +113,143 @@ struct Engine<'a, C> {
     gas: Gas,
 }
 
-impl<'a, C: Chain> Engine<'a, C> {
-    fn new(
+impl<'a> Engine<'a> {
+    pub(crate) fn new(
         scenario: &'a Scenario,
         data: &'a Prepared,
-        mut economy: Economy<C>,
-        mut workers: Vec<Worker>,
-        relay: Option<NonZeroUsize>,
+        mechanism: Box<dyn Mechanism + 'a>,
+        participants: Vec<(String, u128, Box<dyn Agent>)>,
+        options: &Options,
     ) -> Result<Self, SimulateError> {
-        let mut turns = BinaryHeap::new();
-        for (place, worker) in workers.iter_mut().enumerate() {
-            economy.fund(worker.address, worker.profile.start_balance)?;
-            turns.push(Reverse((worker.next_wait(), place)));
+        let mut mechanism = mechanism;
+        let mut players = Vec::with_capacity(participants.len());
+        let mut seats: Vec<Seat> = Vec::with_capacity(participants.len());
+        for (place, (name, start_balance, agent)) in participants.into_iter().enumerate() {
+            let seat = Seat::new(place, name, start_balance, agent.as_ref());
+            for (identity, wei) in seat.identities.iter().zip(seat.shares()) {
+                mechanism
+                    .chain_mut()
+                    .fund(identity.address, wei.try_into().unwrap_or_default())?;
+            }
+            // A stream a place: 1000 agents at the most.
+            let chance = Chance::new(options.seed, place as u64 + 1);
+            players.push(Some(Player { agent, chance }));
+            seats.push(seat);
         }
-        let outcomes = workers.iter().map(|worker| AgentOutcome {
-            name: worker.profile.name.clone(),
-            good: worker.profile.good,
-            start_balance: worker.profile.start_balance,
-            end_balance: worker.profile.start_balance,
-            contributions: 0,
-            refunds: 0,
-            reports: 0,
-            late_claims: 0,
-            gas: 0,
-        });
-        let outcomes = outcomes.collect();
-        if relay.is_some() {
-            // Enough for any gas, and for trying contributions.
-            economy.fund(RELAYER, u128::MAX)?;
-        }
+        let relayer = match options.relay {
+            None => None,
+            Some(size) => {
+                if mechanism.relaying().is_none() {
+                    return Err(SimulateError::NoRelaying {
+                        under: format!("the mechanism `{}`", mechanism.name()),
+                    });
+                }
+                let watcher = players
+                    .iter()
+                    .flatten()
+                    .find(|player| player.agent.watches());
+                if let Some(Player { agent, .. }) = watcher {
+                    // Who would see what, and when, before a relayer sends it is not modelled.
+                    return Err(SimulateError::NoRelaying {
+                        under: format!(
+                            "agents of kind `{}`, which watch what is sent,",
+                            agent.kind()
+                        ),
+                    });
+                }
+                // Enough for any gas, and for trying contributions.
+                mechanism
+                    .chain_mut()
+                    .fund(RELAYER, u128::MAX.try_into().unwrap_or_default())?;
+                Some(Relayer::new(size, &seats))
+            }
+        };
+        let deployed = mechanism.deployment_cost();
         let mut engine = Self {
             scenario,
             data,
-            economy,
-            relayer: relay.map(|size| Relayer::new(size, workers.len())),
-            workers,
-            outcomes,
-            turns,
+            mechanism,
+            players,
+            seats,
+            turns: BinaryHeap::new(),
+            relayer,
+            dispatched: false,
+            looked_at: false,
             pending: Vec::new(),
             next_sample: data.initial,
+            taken: vec![false; data.train.len()],
+            taken_from_others: 0,
+            seconds: 0,
+            last_advance: 0,
             accuracy: 0.0,
             evaluated: None,
             next_evaluation: 0,
             series: Vec::new(),
             events: Vec::new(),
-            counts: Counts::default(),
-            gas: Gas::default(),
+            counts: Counts {
+                transactions: deployed.transactions,
+                ..Counts::default()
+            },
+            gas: Gas {
+                deployment: deployed.gas,
+                total: deployed.gas,
+                ..Gas::default()
+            },
         };
+        for place in 0..engine.players.len() {
+            engine.schedule(place);
+        }
         engine.evaluate(0)?;
         engine.next_evaluation = scenario.evaluate_every;
         Ok(engine)
     }
 
+    /// Takes an agent from its seat for as long as `act` takes, and gives it a turn.
+    fn with_player<T>(
+        &mut self,
+        agent: usize,
+        act: impl FnOnce(&mut dyn Agent, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        // Nobody acts in the middle of their own turn.
+        let mut player = self.players[agent].take()?;
+        let mut turn = Turn::new(self, &mut player.chance, agent);
+        let result = act(player.agent.as_mut(), &mut turn);
+        self.players[agent] = Some(player);
+        Some(result)
+    }
+
+    /// Plans an agent's next turn.
+    fn schedule(&mut self, agent: usize) {
+        let wait = self.with_player(agent, |agent, turn| agent.wait(turn));
+        let wait = wait.unwrap_or_default().max(1);
+        self.turns
+            .push(Reverse((self.seconds.saturating_add(wait), agent)));
+    }
+
     /// Turn after turn until there is nothing left to contribute and nothing left to claim.
-    fn run(&mut self, progress: &mut dyn FnMut(&Progress)) -> Result<End, SimulateError> {
+    pub(crate) fn run(
+        &mut self,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<End, SimulateError> {
         let patience = self.patience();
         let (end, seconds) = loop {
             // Every agent always has a turn to come, and there is at least one agent.
             let Some(Reverse((seconds, agent))) = self.turns.pop() else {
                 break (End::Settled, self.last_event());
             };
+            if let Some(due) = self.mechanism.next_event()
+                && due.saturating_sub(START) <= seconds
+            {
+                self.turns.push(Reverse((seconds, agent)));
+                self.advance(due.saturating_sub(START), progress)?;
+                continue;
+            }
             if self.pending.is_empty() && self.unsent() == 0 && !self.work_is_left()? {
+                if let Some(due) = self.mechanism.next_event() {
+                    self.turns.push(Reverse((seconds, agent)));
+                    self.advance(due.saturating_sub(START), progress)?;
+                    continue;
+                }
                 break (End::Settled, self.last_event());
             }
             if seconds - self.last_sign_of_life() > patience {
@@ -206,23 +259,49 @@ impl<'a, C: Chain> Engine<'a, C> {
                 break (End::Limit, self.scenario.limit);
             }
             self.evaluate_before(seconds, progress)?;
-            self.economy.set_time(START + seconds)?;
-            if self.relayer.is_some() {
-                self.relayed_turn(agent, seconds)?;
-            } else {
-                self.contribute(agent, seconds)?;
-                self.claim(agent, seconds)?;
+            self.set_time(seconds)?;
+            self.dispatched = false;
+            if let Some(result) = self.with_player(agent, |agent, turn| agent.act(turn)) {
+                result?;
             }
-            let wait = self.workers[agent].next_wait();
-            self.turns.push(Reverse((seconds + wait, agent)));
+            self.dispatch(agent)?;
+            self.register(agent)?;
+            self.collect_dues(agent, UNIT)?;
+            self.schedule(agent);
         };
         self.evaluate_before(seconds, progress)?;
         self.series.retain(|row| row.seconds < seconds.max(1));
+        // What is still due is collected by those who are not out of money for gas.
+        for agent in 0..self.seats.len() {
+            self.collect_dues(agent, 1)?;
+        }
         if seconds > 0 {
             self.evaluate(seconds)?;
         }
         progress(&self.progress(seconds));
         Ok(end)
+    }
+
+    fn set_time(&mut self, seconds: u64) -> Result<(), SimulateError> {
+        self.seconds = seconds;
+        Ok(self.mechanism.chain_mut().set_time(START + seconds)?)
+    }
+
+    /// Lets the mechanism do what is due and nobody's turn.
+    fn advance(
+        &mut self,
+        seconds: u64,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), SimulateError> {
+        let seconds = seconds.max(self.seconds);
+        self.evaluate_before(seconds, progress)?;
+        self.set_time(seconds)?;
+        let upkeep = self.mechanism.advance()?;
+        self.counts.transactions += upkeep.transactions;
+        self.gas.upkeep += upkeep.gas;
+        self.gas.total += upkeep.gas;
+        self.last_advance = seconds;
+        Ok(())
     }
 
     /// The evaluations due before `seconds`.
@@ -241,7 +320,8 @@ impl<'a, C: Chain> Engine<'a, C> {
 
     /// The second of the last event, or 0.
     fn last_event(&self) -> u64 {
-        self.events.last().map_or(0, |event| event.seconds)
+        let last = self.events.last().map_or(0, |event| event.seconds);
+        last.max(self.last_advance)
     }
 
     /// The second in which something was last done or signed, or 0.
@@ -259,36 +339,26 @@ impl<'a, C: Chain> Engine<'a, C> {
     /// claimed by anyone, and every agent has had a hundred turns to do so or to contribute, so it
     /// is money for gas or deposits that is missing.
     fn patience(&self) -> u64 {
-        let slowest = self
-            .workers
-            .iter()
-            .map(Worker::longest_wait)
-            .max()
-            .unwrap_or_default();
-        self.scenario.incentive.waits.any_address_claim + 100 * slowest
+        let players = self.players.iter().flatten();
+        let slowest = players.map(|player| player.agent.longest_wait()).max();
+        let slowest = slowest.unwrap_or_default();
+        let wait = self.scenario.incentive.longest_wait();
+        wait.saturating_add(slowest.saturating_mul(100))
     }
 
     /// Whether there is data left and an agent that can pay for contributing it.
     fn work_is_left(&mut self) -> Result<bool, SimulateError> {
-        if self.next_sample == self.data.train.len() {
+        if self.next_sample == self.data.train.len() || !self.mechanism.is_open() {
             return Ok(false);
         }
-        for agent in 0..self.workers.len() {
-            let free = self.free(agent)?;
-            if !self.workers[agent].is_broke(free) {
+        for agent in 0..self.seats.len() {
+            let free = self.free_of_all(agent)?;
+            let player = self.players[agent].as_ref();
+            if player.is_some_and(|player| player.agent.may_contribute(free)) {
                 return Ok(true);
             }
         }
         Ok(false)
-    }
-
-    /// Wei that an agent can still deposit: its own, without what it will pay for what is signed and not
-    /// yet sent.
-    fn free(&mut self, agent: usize) -> Result<u128, SimulateError> {
-        let balance = self.economy.balance(self.workers[agent].address)?;
-        let committed = self.relayer.as_ref();
-        let committed = committed.map_or(0, |relayer| relayer.committed(agent, &self.economy));
-        Ok(balance.saturating_sub(committed))
     }
 
     fn progress(&self, seconds: u64) -> Progress {
@@ -302,15 +372,15 @@ impl<'a, C: Chain> Engine<'a, C> {
     }
 
     fn evaluate(&mut self, seconds: u64) -> Result<(), SimulateError> {
-        let classifier = self.economy.classifier();
+        let classifier = self.mechanism.classifier();
         // A model that has not changed is as good as it was.
         if self.evaluated != Some(classifier.version()) {
             self.accuracy = accuracy(classifier, &self.data.test);
             self.evaluated = Some(classifier.version());
         }
-        let mut balances = Vec::with_capacity(self.workers.len());
-        for worker in &self.workers {
-            balances.push(self.economy.balance(worker.address)?);
+        let mut balances = Vec::with_capacity(self.seats.len());
+        for agent in 0..self.seats.len() {
+            balances.push(self.balance(agent)?);
         }
         self.series.push(SeriesRow {
             seconds,
@@ -322,115 +392,45 @@ impl<'a, C: Chain> Engine<'a, C> {
         Ok(())
     }
 
-    /// The label that the agent has for the next sample, and what it is willing to deposit, if it wants to
-    /// contribute and can pay for that.
-    fn offer(&mut self, agent: usize) -> Result<Option<(u16, u128)>, SimulateError> {
-        if self.next_sample == self.data.train.len() {
-            return Ok(None);
+    /// Wei that an agent holds or has prepaid, by all its identities.
+    fn balance(&mut self, agent: usize) -> Result<u128, SimulateError> {
+        let mut all = 0;
+        for identity in 0..self.seats[agent].identities.len() {
+            let account = self.seats[agent].identities[identity].address;
+            all += self.wallet(account)? + self.mechanism.balance(account);
         }
-        let free = self.free(agent)?;
-        let worker = &mut self.workers[agent];
-        if worker.is_broke(free) {
-            return Ok(None);
-        }
-        let (_, label) = self.data.train.get(self.next_sample);
-        let label = worker.label(label, self.data.classes);
-        if !worker.wants_to_work(self.accuracy) {
-            return Ok(None);
-        }
-        let willing = worker.next_deposit();
-        Ok((willing <= free).then_some((label, willing)))
-    }
-
-    /// The agent sends the next sample, if it wants to and can pay what that costs now.
-    fn contribute(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
-        let Some((label, willing)) = self.offer(agent)? else {
-            return Ok(());
-        };
-        if self.economy.price(1) > willing {
-            return Ok(());
-        }
-        let author = self.workers[agent].address;
-        let (sample, _) = self.data.train.get(self.next_sample);
-        let Some(sent) = self.economy.contribute(author, label, sample)? else {
-            return Ok(());
-        };
-        self.next_sample += 1;
-        self.contributed(seconds, &[agent], sent);
-        Ok(())
+        Ok(all)
     }
 
     /// Records what one transaction contributed: the agents, in order.
-    fn contributed(&mut self, seconds: u64, agents: &[usize], sent: Sent) {
+    fn contributed(&mut self, agents: &[usize], sent: Sent) {
         self.counts.changed += sent.changed as u64;
+        self.counts.transactions += 1;
         let parts = parts(sent.gas, agents.len());
         for ((agent, pending), gas) in agents.iter().zip(&sent.pending).zip(parts) {
             let deposit = pending.contribution().deposit;
-            self.record(seconds, Action::Contribution, *agent, pending, deposit, gas);
+            self.record(Action::Contribution, *agent, pending, deposit, gas);
         }
-        self.pending.extend(sent.pending);
-    }
-
-    /// The agent claims all that it can now, and pay the gas for.
-    fn claim(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
-        let address = self.workers[agent].address;
-        let mut pending = std::mem::take(&mut self.pending);
-        let mut claimed = Vec::new();
-        for (place, contribution) in pending.iter_mut().enumerate() {
-            if !self.economy.is_claimable(contribution) {
-                // Later ones are younger.
-                break;
-            }
-            let Some(kind) = self.economy.possible_claim(address, contribution) else {
-                continue;
-            };
-            let contribution = &*contribution;
-            let Some(paid) = self.economy.claim(address, kind, &[contribution])? else {
-                // No money for gas: perhaps at its next turn.
-                break;
-            };
-            claimed.push(place);
-            self.claimed(seconds, kind, agent, &[contribution], paid);
-        }
-        self.keep(pending, &claimed);
-        Ok(())
-    }
-
-    /// Keeps what is pending but for what was settled by claims on those at `claimed`, in ascending order.
-    fn keep(&mut self, mut pending: Vec<Pending>, claimed: &[usize]) {
-        for place in claimed.iter().rev() {
-            if self.economy.is_settled(&pending[*place]) {
-                pending.remove(*place);
-            }
-        }
-        self.pending = pending;
+        // A mechanism may keep nothing that could be claimed.
+        let open = |pending: &Pending| !self.mechanism.is_settled(pending);
+        self.pending.extend(sent.pending.into_iter().filter(open));
     }
 
     /// Records what one transaction claimed.
-    fn claimed(
-        &mut self,
-        seconds: u64,
-        kind: ClaimKind,
-        agent: usize,
-        of: &[&Pending],
-        paid: Claimed,
-    ) {
+    fn claimed(&mut self, action: Action, agent: usize, of: &[&Pending], paid: Claimed) {
+        self.counts.transactions += 1;
         let parts = parts(paid.gas, of.len());
         for ((contribution, amount), gas) in of.iter().zip(paid.amounts).zip(parts) {
-            self.record(seconds, kind.into(), agent, contribution, amount, gas);
+            self.record(action, agent, contribution, amount, gas);
         }
     }
 
-    fn record(
-        &mut self,
-        seconds: u64,
-        action: Action,
-        agent: usize,
-        of: &Pending,
-        amount: u128,
-        gas: u64,
-    ) {
-        let outcome = &mut self.outcomes[agent];
+    fn record(&mut self, action: Action, agent: usize, of: &Pending, amount: u128, gas: u64) {
+        let author = of.contribution().author;
+        if action == Action::Report && !self.seats[agent].has(author) {
+            self.taken_from_others += amount;
+        }
+        let outcome = &mut self.seats[agent].outcome;
         let (own, all, kind) = match action {
             Action::Contribution => (
                 &mut outcome.contributions,
@@ -457,8 +457,9 @@ impl<'a, C: Chain> Engine<'a, C> {
         *all += 1;
         *kind += gas;
         outcome.gas += gas;
+        self.gas.total += gas;
         self.events.push(Event {
-            seconds,
+            seconds: self.seconds,
             action,
             // At most 1000 agents, by the check of the scenario.
             agent: u16::try_from(agent).unwrap_or(u16::MAX),
@@ -469,8 +470,16 @@ impl<'a, C: Chain> Engine<'a, C> {
         });
     }
 
+    /// Counts a transaction of an agent that is no contribution and no claim.
+    fn other_transaction(&mut self, agent: usize, gas: u64) {
+        self.counts.transactions += 1;
+        self.seats[agent].outcome.gas += gas;
+        self.gas.others += gas;
+        self.gas.total += gas;
+    }
+
     /// What is known of the accuracy from the run alone.
-    fn accuracies(&self) -> Accuracy {
+    pub(crate) fn accuracies(&self) -> Accuracy {
         let accuracies = self.series.iter().map(|row| row.accuracy);
         Accuracy {
             initial_float: 0.0,
@@ -482,40 +491,30 @@ impl<'a, C: Chain> Engine<'a, C> {
     }
 
     /// Holds the chain against the rules once more and sums the run up.
-    fn finish(
+    pub(crate) fn finish(
         mut self,
         seed: u64,
         end: End,
         accuracy: Accuracy,
         started: Instant,
     ) -> Result<Run, SimulateError> {
-        let mut accounts: Vec<_> = self.workers.iter().map(|worker| worker.address).collect();
+        let all = self.seats.iter().flat_map(|seat| &seat.identities);
+        let mut accounts: Vec<_> = all.map(|identity| identity.address).collect();
         accounts.push(RELAYER);
-        self.economy.compare(&accounts)?;
-        for (outcome, account) in self.outcomes.iter_mut().zip(accounts) {
-            outcome.end_balance = self.economy.balance(account)?;
+        self.mechanism.compare(&accounts)?;
+        for agent in 0..self.seats.len() {
+            self.seats[agent].outcome.end_balance = self.balance(agent)?;
         }
-        let deployed = self.economy.deployment_cost();
         let relay = self.relayer.map(Relayer::finish);
-        let (sent, prepaying) = match relay {
-            None => (self.events.len() as u64, 0),
-            Some(relay) => (
-                relay.relays + relay.claims + relay.prepayments,
-                relay.prepaying,
-            ),
-        };
-        self.counts.transactions = deployed.transactions + sent;
-        self.gas.deployment = deployed.gas;
-        self.gas.total = deployed.gas + self.gas.contributions + self.gas.claims + prepaying;
-        let classifier = self.economy.classifier();
+        let classifier = self.mechanism.classifier();
         let mut run = Run {
             scenario: self.scenario.name().to_owned(),
             scenario_text: self.scenario.text().to_owned(),
             description: self.scenario.description().to_owned(),
             seed,
-            backend: self.economy.backend(),
+            backend: self.mechanism.chain().name(),
             model: classifier.kind().to_string(),
-            incentive: self.economy.incentive(),
+            incentive: self.mechanism.name(),
             accuracy,
             data: DataSizes {
                 initial: self.data.initial as u64,
@@ -525,19 +524,20 @@ impl<'a, C: Chain> Engine<'a, C> {
                 classes: u64::from(classifier.classes()),
                 clamped: self.data.clamped as u64,
             },
-            agents: self.outcomes,
+            agents: self.seats.into_iter().map(|seat| seat.outcome).collect(),
             seconds: self.series.last().map_or(0, |row| row.seconds),
             end,
             series: self.series,
             events: self.events,
             counts: self.counts,
             gas: self.gas,
+            facts: self.mechanism.facts(),
             relay,
             unit: UNIT,
             digest: String::new(),
             wall: started.elapsed(),
         };
-        run.digest = crate::digest::digest(&run, self.economy.state_digest()?);
+        run.digest = crate::digest::digest(&run, self.mechanism.chain_mut().state_digest()?);
         run.wall = started.elapsed();
         Ok(run)
     }

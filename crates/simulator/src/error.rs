@@ -53,6 +53,12 @@ pub enum SimulateError {
         /// Its length.
         bytes: usize,
     },
+    /// Signed contributions cannot be relayed with this mechanism or these agents.
+    #[error("with {under} there is no relaying: leave out `--relay`")]
+    NoRelaying {
+        /// The mechanism, or the kind of agents.
+        under: String,
+    },
     /// The chain refused what the rules allow.
     #[error("the chain refused what the rules allow")]
     Chain(#[from] ChainError),

@@ -1,18 +1,29 @@
 //! Economies of contributors over simulated time: scenario, agents, event queue, recorder.
 //!
 //! A [`scenario::Scenario`] says who contributes what to which model under which incentives;
-//! [`simulate`] runs it and leaves a [`run::Run`]. Every contribution, refund, report and late claim
+//! [`simulate`] runs it and leaves a [`run::Run`]; [`sweep::run`] runs it with many seeds and settings. Every contribution, refund, report and late claim
 //! is made by a transaction that runs the deployed bytecode, alone or with others.
 
-mod agent;
+pub mod agent;
+pub mod agents;
+pub mod chance;
 mod digest;
-mod economy;
 mod engine;
 mod error;
+pub mod mechanism;
 mod prepared;
 pub mod run;
 pub mod scenario;
+mod simulation;
+pub mod sweep;
 pub mod tables;
+pub mod turn;
 
-pub use engine::{Options, Progress, beginning, simulate, simulate_on};
+pub use engine::{Options, Progress, Threads, beginning};
 pub use error::SimulateError;
+pub use simulation::{Simulation, simulate, simulate_on};
+
+/// The code of the page, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/extending.md")]
+struct Extending;

@@ -42,17 +42,23 @@ impl Prepared {
                 file: file(),
                 source,
             })?;
-        let initial = share(encoded.train.len(), scenario.data.initial_share);
-        if initial == 0 || initial == encoded.train.len() {
+        let wanted = scenario.data.train_samples.unwrap_or(usize::MAX);
+        let train = if wanted < encoded.train.len() {
+            encoded.train.take(0..wanted)
+        } else {
+            encoded.train
+        };
+        let initial = share(train.len(), scenario.data.initial_share);
+        if initial == 0 || initial == train.len() {
             return Err(SimulateError::NothingToDo {
                 file: file(),
-                samples: encoded.train.len(),
+                samples: train.len(),
                 initial,
             });
         }
         let classes = u16::try_from(encoded.classes.len()).unwrap_or(u16::MAX);
         Ok(Self {
-            train: encoded.train,
+            train,
             test: encoded.test,
             initial,
             classes,

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crate::agent::Stance;
+
+use serde::{Deserialize, Serialize};
+
 /// The outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a function
 /// of the scenario, its data and the seed.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,8 @@ pub struct Run {
     pub counts: Counts,
     /// Gas used.
     pub gas: Gas,
+    /// What the mechanism says beyond that.
+    pub facts: Vec<Fact>,
     /// What relaying did; none where every contribution and claim was a transaction of its own.
     pub relay: Option<Relay>,
     /// Sizes of the data.
@@ -50,8 +56,18 @@ pub struct Run {
     pub wall: Duration,
 }
 
+/// Something that a mechanism says about how it ended, beyond what all have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is, in words, with its unit, such as `bounty that was not paid, units`.
+    pub name: &'static str,
+    /// Its value, as a number.
+    pub value: String,
+}
+
 /// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum End {
     /// All data was contributed, or nobody could pay for more, and everything was claimed.
     Settled,
@@ -61,13 +77,27 @@ pub enum End {
     Limit,
 }
 
+impl End {
+    /// The name used in results.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::Stuck => "stuck",
+            Self::Limit => "limit",
+        }
+    }
+}
+
 /// One agent at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentOutcome {
     /// The name the scenario gives it.
     pub name: String,
-    /// Whether it tells the truth (a bad agent flips every label).
-    pub good: bool,
+    /// What kind of agent it is, such as `copycat`.
+    pub kind: &'static str,
+    /// On which side it is.
+    pub stance: Stance,
     /// Wei it started with.
     pub start_balance: u128,
     /// Wei it holds at the end, and has prepaid.
@@ -80,11 +110,25 @@ pub struct AgentOutcome {
     pub reports: u64,
     /// Deposits it took by late claims.
     pub late_claims: u64,
+    /// Contributions that it did not send since another one, which came before, made them too dear.
+    pub outbid: u64,
+    /// Predictions that it paid for.
+    pub predictions: u64,
+    /// Wei that it paid for them.
+    pub paid: u128,
+    /// Wei that it collected apart from claims on contributions.
+    pub collected: u128,
     /// Gas of all its transactions; with relaying, of its part of the relayer's too.
     pub gas: u64,
 }
 
 impl AgentOutcome {
+    /// Whether it is on nobody's side but the honest's, or on none.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        self.stance != Stance::Hostile
+    }
+
     /// The balance at the end in percent of the start, to a millionth of a percent.
     #[must_use]
     pub fn balance_percent(&self) -> f64 {
@@ -167,7 +211,7 @@ pub struct Event {
 }
 
 /// Accuracies on the test data, in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Of the initial model in floats, before quantising.
     pub initial_float: f64,
@@ -182,7 +226,7 @@ pub struct Accuracy {
 }
 
 /// How often each thing was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Contributions accepted.
     pub contributions: u64,
@@ -209,6 +253,10 @@ pub struct Gas {
     pub contributions: u64,
     /// Of all refunds, reports and late claims.
     pub claims: u64,
+    /// Of all other transactions of agents: prepaying, asking, collecting, moving money.
+    pub others: u64,
+    /// Of what the mechanism needs that is nobody's turn.
+    pub upkeep: u64,
 }
 
 /// What relaying did, and what it saved. Gas "alone" is what the same contributions and claims would

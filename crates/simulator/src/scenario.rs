@@ -6,29 +6,47 @@ use std::{
 };
 
 use cotrain_learning::data::Source;
-use cotrain_protocol::{classifier::Kind, trainer::Waits};
+use cotrain_protocol::{classifier::Kind, market::Terms, trainer::Waits};
 
 mod check;
 mod file;
+mod incentive;
+pub mod settings;
+mod strategy;
+
+pub use self::strategy::Strategy;
+use crate::{
+    agents::{Habits, Target},
+    mechanism::Offer,
+};
 
 /// Wei in one unit of a scenario's money.
 pub const UNIT: u128 = 1_000_000_000_000_000_000;
 
+/// Pairs of a scenario's name and the text of its file.
+macro_rules! embedded {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),+]
+    };
+}
+
 /// The scenarios that come with cotrain: name and text of the file.
-const EMBEDDED: &[(&str, &str)] = &[
-    (
-        "movie-reviews",
-        include_str!("../../../scenarios/movie-reviews.toml"),
-    ),
-    ("imdb-drt", include_str!("../../../scenarios/imdb-drt.toml")),
-    (
-        "imdb-drt-naive-bayes",
-        include_str!("../../../scenarios/imdb-drt-naive-bayes.toml"),
-    ),
-    (
-        "imdb-drt-nearest-centroid",
-        include_str!("../../../scenarios/imdb-drt-nearest-centroid.toml"),
-    ),
+const EMBEDDED: &[(&str, &str)] = &embedded![
+    "movie-reviews",
+    "callers",
+    "market",
+    "copycat",
+    "sybil",
+    "takeover",
+    "targeted-poisoner",
+    "lazy",
+    "self-reporter",
+    "last-minute",
+    "rational",
+    "imdb-drt",
+    "imdb-drt-naive-bayes",
+    "imdb-drt-nearest-centroid",
+    "imdb-market",
 ];
 
 /// A scenario whose every value has been checked.
@@ -44,7 +62,7 @@ pub struct Scenario {
     pub(crate) gas_price: u128,
     pub(crate) evaluate_every: u64,
     pub(crate) limit: u64,
-    pub(crate) agents: Vec<Agent>,
+    pub(crate) agents: Vec<Participant>,
 }
 
 impl Scenario {
@@ -144,6 +162,29 @@ impl Scenario {
         Ok(source)
     }
 
+    /// Whether every class that an agent is after is one of the data's, which only the data tells.
+    pub(crate) fn check_targets(&self, classes: u16) -> Result<(), ScenarioError> {
+        for (place, agent) in self.agents.iter().enumerate() {
+            if let Strategy::TargetedPoisoner {
+                target: Target::Class(class),
+                ..
+            } = agent.strategy
+                && class >= classes
+            {
+                return Err(ScenarioError::Impossible {
+                    file: self.file.clone(),
+                    key: format!("agents[{place}].target_class"),
+                    value: class.to_string(),
+                    allowed: format!(
+                        "the data has the classes 0 to {}",
+                        classes.saturating_sub(1)
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// What data it needs, in a few words.
     #[must_use]
     pub fn data_summary(&self) -> String {
@@ -171,6 +212,8 @@ pub(crate) struct Data {
     pub(crate) test_share: f64,
     /// The most frequent words or features to keep; none: all there are.
     pub(crate) features: Option<usize>,
+    /// How many samples of the training part there are, from the first on; none: all.
+    pub(crate) train_samples: Option<usize>,
     /// The share of the training part that the initial model is trained on.
     pub(crate) initial_share: f64,
 }
@@ -185,33 +228,63 @@ pub(crate) struct Model {
 
 /// The incentive mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Incentive {
-    pub(crate) mechanism: cotrain_protocol::trainer::Incentive,
-    pub(crate) waits: Waits,
+pub(crate) enum Incentive {
+    /// One that extends `CollaborativeTrainer`.
+    Trainer {
+        mechanism: cotrain_protocol::trainer::Incentive,
+        waits: Waits,
+        /// Wei that a prediction costs, where contributors are paid for them.
+        prediction_price: Option<u128>,
+    },
+    /// A prediction market.
+    Market { terms: Terms, offer: Offer },
 }
 
-/// One contributor.
+impl Incentive {
+    /// Seconds after which nothing has to wait any more.
+    pub(crate) fn longest_wait(&self) -> u64 {
+        match self {
+            Self::Trainer { waits, .. } => waits.any_address_claim,
+            Self::Market { terms, .. } => terms.participation + terms.reveal_wait,
+        }
+    }
+
+    /// Whether contributions deposit something.
+    pub(crate) fn takes_deposits(&self) -> bool {
+        use cotrain_protocol::trainer::Incentive::Points;
+        !matches!(
+            self,
+            Self::Trainer {
+                mechanism: Points,
+                ..
+            }
+        )
+    }
+}
+
+/// One participant.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Agent {
+pub(crate) struct Participant {
     pub(crate) name: String,
-    /// Tells the truth, and works with probability accuracy + 0.15; a bad one always works and
-    /// flips every label.
-    pub(crate) good: bool,
     /// Wei.
     pub(crate) start_balance: u128,
-    /// The deposit it is willing to pay, in units; none under points.
-    pub(crate) deposit: Option<Normal>,
-    /// Seconds between two of its turns.
-    pub(crate) wait: Normal,
-    /// The probability of an honest mistake.
-    pub(crate) mistakes: f64,
+    pub(crate) habits: Habits,
+    pub(crate) strategy: Strategy,
 }
 
 /// A normal distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Normal {
-    pub(crate) mean: f64,
-    pub(crate) sd: f64,
+pub struct Normal {
+    /// Its mean.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+}
+
+/// Wei in so many units, to the nearest millionth of a unit; none of a negative number.
+#[must_use]
+pub(crate) fn units(units: f64) -> u128 {
+    check::to_integer(units.max(0.0) * 1e6) * (UNIT / 1_000_000)
 }
 
 /// Why there is no scenario to run.
@@ -262,5 +335,23 @@ pub enum ScenarioError {
         value: String,
         /// What is allowed.
         allowed: String,
+    },
+    /// A value that cannot be set, as nothing is where its path leads.
+    #[error("{file}: cannot set `{path}`: {reason}")]
+    Setting {
+        /// The file.
+        file: String,
+        /// The path.
+        path: String,
+        /// What is there instead.
+        reason: String,
+    },
+    /// Values that were set make no good scenario.
+    #[error("with {settings}")]
+    With {
+        /// All of them.
+        settings: String,
+        /// What is wrong.
+        source: Box<ScenarioError>,
     },
 }

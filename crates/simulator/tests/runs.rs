@@ -3,7 +3,7 @@
 use std::{error::Error, fmt::Write, num::NonZeroUsize};
 
 use cotrain_simulator::{
-    Options,
+    Options, Threads,
     run::{Action, End, Run},
     scenario::Scenario,
     simulate,
@@ -39,7 +39,7 @@ fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
 
         [[agents]]
         name = "Good"
-        good = true
+        kind = "honest"
         start_balance = 1000
         {good_deposit}
         wait = {{ mean = "10m", sd = "1s" }}
@@ -47,7 +47,7 @@ fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
 
         [[agents]]
         name = "Bad"
-        good = false
+        kind = "flipper"
         start_balance = 1000
         {bad_deposit}
         wait = {{ mean = "1h", sd = "1s" }}
@@ -72,6 +72,7 @@ fn run_with(scenario: &Scenario, seed: u64, relay: Option<NonZeroUsize>) -> Run 
         seed,
         data_dir: None,
         relay,
+        threads: Threads::Two,
     };
     simulate(scenario, &options, &mut |_| {}).expect("a run")
 }
@@ -105,7 +106,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "36cd87a56429b44afd2753ba19fd734d04e6b8e08679e30da916dc1bea81b279"
+        "766d0a8efbb823989ef6dd4076381d593c338f875d3844d79de7222739b4ca71"
     );
 }
 
@@ -222,7 +223,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "983cc033ab35f120d611f0feeb28489e10690f86a93721adc82a761ac9e900a2"
+        "f13f584f5b532785806c7c4766851eb81d3929c654312230c8ce3abcff494d4d"
     );
 }
 
@@ -347,9 +348,9 @@ fn ones_own_table_goes_through_an_economy() {
         let agents: String = ["A", "B", "C"]
             .map(|name| {
                 format!(
-                    "[[agents]]\nname = \"{name}\"\ngood = {}\nstart_balance = 100\n\
+                    "[[agents]]\nname = \"{name}\"\nkind = \"{}\"\nstart_balance = 100\n\
                      deposit = {{ mean = 20, sd = 2 }}\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n",
-                    name != "C"
+                    if name == "C" { "flipper" } else { "honest" }
                 )
             })
             .concat();
@@ -380,7 +381,7 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
     let text = format!(
         "[data]\nsource = \"libsvm\"\ntrain = \"wide\"\ninitial_share = 0.2\n[model]\nkind = \"{model}\"\n\
          [incentive]\n{POINTS}\nrefund_wait = \"1h\"\nany_address_claim_wait = \"1 day\"\n\
-         [[agents]]\nname = \"A\"\ngood = false\nstart_balance = 1\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n"
+         [[agents]]\nname = \"A\"\nkind = \"flipper\"\nstart_balance = 1\nwait = {{ mean = \"10m\", sd = \"1m\" }}\n"
     );
     let folder = Some(folder.path().to_owned());
     let scenario = Scenario::parse("wide", "wide.toml", &text, folder).expect("a scenario");
@@ -388,6 +389,7 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
         seed: 1,
         data_dir: None,
         relay: None,
+        threads: Threads::Two,
     };
     let error = simulate(&scenario, &options, &mut |_| {}).expect_err("too wide");
     assert!(error.is_users_mistake(), "{error}");

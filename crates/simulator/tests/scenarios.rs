@@ -20,7 +20,7 @@ any_address_claim_wait = "9 days"
 
 [[agents]]
 name = "Good"
-good = true
+kind = "honest"
 start_balance = 100
 deposit = { mean = 50, sd = 10 }
 wait = { mean = "10m", sd = "1s" }
@@ -75,19 +75,19 @@ fn every_file_in_the_folder_is_embedded_and_good() {
 
 #[test]
 fn an_unknown_name_lists_the_known() {
-    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @"there is no scenario `imbd`; known are movie-reviews, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid; for your own give the path of a .toml file");
+    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     assert_snapshot!(Scenario::find("no/such.toml").expect_err("a refusal"), @"cannot read the scenario no/such.toml");
 }
 
 #[test]
 fn an_unknown_key_lists_the_known() {
-    assert_snapshot!(refusal("initial_share", "inital_share"), @r#"
+    assert_snapshot!(refusal("initial_share", "inital_share"), @r"
     mine.toml: TOML parse error at line 4, column 1
       |
     4 | inital_share = 0.5
       | ^^^^^^^^^^^^
-    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `test_share`, `features`, `initial_share`
-    "#);
+    unknown field `inital_share`, expected one of `source`, `train`, `test`, `label`, `text`, `test_share`, `features`, `train_samples`, `initial_share`
+    ");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn impossible_values_are_named_with_what_is_allowed() {
     mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 72000000 is wanted
     mine.toml: `incentive.deposit_after_one_hour` is 80000000; a number from 0.000001 to 72000000 is wanted
     mine.toml: `incentive.deposit_after_one_hour` is 1; under points nothing is deposited: leave it out
-    mine.toml: `incentive.kind` is `lottery`; known are deposit-refund-take, points
+    mine.toml: `incentive.kind` is `lottery`; known are deposit-refund-take, points, prediction-market
     mine.toml: `incentive.owner_claim_wait` is 3600 s; refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) < 2^40 s is wanted
     mine.toml: `incentive.refund_wait` is "1ms"; a duration from 1 s to 1000000000000 s is wanted
     mine.toml: `agents[0].name` is ""; a name without control characters or blanks at its ends is wanted
@@ -187,6 +187,7 @@ fn data_that_is_not_part_of_cotrain_has_to_be_given() {
     let options = cotrain_simulator::Options {
         seed: 1,
         relay: None,
+        threads: cotrain_simulator::Threads::One,
         data_dir: None,
     };
     let error = cotrain_simulator::simulate(&scenario, &options, &mut |_| {}).expect_err("no data");

@@ -1,5 +1,7 @@
 //! `cotrain refund` and `cotrain report`: what is in deposits.
 
+use std::path::PathBuf;
+
 use alloy_primitives::{Address, B256, U256};
 use anyhow::anyhow;
 use clap::Args;
@@ -21,7 +23,7 @@ use super::{
     status::when,
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, sweep};
 
 /// Claims looked for at once.
 const MOST: u32 = 10_000;
@@ -43,33 +45,50 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = REFUND_EXAMPLES)]
 pub(crate) struct Refund {
+    /// The positions of the contributions [default: all that can be claimed]
+    #[arg(value_name = "POSITION")]
+    positions: Vec<u64>,
     #[command(flatten)]
-    claim: ClaimArgs,
+    acting: Acting,
 }
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
   cotrain report --dev 1              all that the model disagrees with, after its wait
   cotrain report 21 --dev 1           one of them
-  cotrain status --dev 1              what can be claimed when";
+  cotrain status --dev 1              what can be claimed when
+  cotrain report sweeps/movie-reviews tables and page of a sweep again";
 
 /// Take shares of others' deposits, whose contributions the model disagrees with
 ///
-/// Your share is in proportion to your refunded contributions: have one refunded first.
+/// Your share is in proportion to your refunded contributions: have one refunded first. With the
+/// folder of a sweep it is `cotrain sweep report` instead: it writes the sweep's tables and page.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(crate) struct Report {
-    #[command(flatten)]
-    claim: ClaimArgs,
-}
-
-#[derive(Debug, Args)]
-struct ClaimArgs {
-    /// The positions of the contributions [default: all that can be claimed]
-    #[arg(value_name = "POSITION")]
-    positions: Vec<u64>,
+    /// The positions of the contributions [default: all that can be claimed], or a sweep's folder
+    #[arg(value_name = "POSITION|DIR", value_parser = subject)]
+    subjects: Vec<Subject>,
     #[command(flatten)]
     acting: Acting,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone)]
+enum Subject {
+    Position(u64),
+    Sweep(PathBuf),
+}
+
+fn subject(text: &str) -> Result<Subject, String> {
+    if let Ok(position) = text.parse() {
+        return Ok(Subject::Position(position));
+    }
+    let path = PathBuf::from(text);
+    if path.is_dir() {
+        return Ok(Subject::Sweep(path));
+    }
+    Err("the position of a contribution is wanted, or the folder of a sweep; no such folder is there".to_owned())
 }
 
 #[derive(Serialize)]
@@ -100,29 +119,45 @@ struct Skipped {
 
 /// Refunds.
 pub(crate) fn refund(arguments: &Refund) -> Result<(), Failure> {
-    run(&arguments.claim, ClaimKind::Refund)
+    run(&arguments.positions, &arguments.acting, ClaimKind::Refund)
 }
 
-/// Reports.
+/// Reports; or the report of a sweep.
 pub(crate) fn report(arguments: &Report) -> Result<(), Failure> {
-    run(&arguments.claim, ClaimKind::Report)
+    let mut positions = Vec::new();
+    for subject in &arguments.subjects {
+        match subject {
+            Subject::Position(position) => positions.push(*position),
+            Subject::Sweep(folder) if arguments.subjects.len() == 1 => {
+                return sweep::report(folder, arguments.acting.json);
+            }
+            Subject::Sweep(folder) => {
+                return Err(Failure::Mistake(anyhow!(
+                    "nothing was sent: {} is a folder, and it is reported on alone; name positions of \
+                     contributions, or one folder of a sweep",
+                    folder.display()
+                )));
+            }
+        }
+    }
+    run(&positions, &arguments.acting, ClaimKind::Report)
 }
 
-fn run(arguments: &ClaimArgs, kind: ClaimKind) -> Result<(), Failure> {
+fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failure> {
     block_on(async {
-        let session = arguments.acting.connection.open().await?;
-        let key = arguments.acting.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &arguments.acting.model).await?;
+        let session = acting.connection.open().await?;
+        let key = acting.key.key(session.node.chain_id())?;
+        let model = LiveModel::find(&session, &acting.model).await?;
         let index = follow(&session, &model).await?;
         let account = key.address();
         let mut claimable = index.claimable(model.trainer, account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
-        let positions = choose(&claimable, &arguments.positions)?;
+        let positions = choose(&claimable, positions)?;
         let mut claims = Claims {
             sender: Sender {
                 node: &session.node,
                 key: &key,
-                max_fee: arguments.acting.fees.max_fee,
+                max_fee: acting.fees.max_fee,
             },
             index: &index,
             model: &model,
@@ -150,9 +185,7 @@ fn run(arguments: &ClaimArgs, kind: ClaimKind) -> Result<(), Failure> {
         let mut done = claims.done;
         done.amount = amount.to_string();
         done.gas_cost = gas.to_string();
-        show(arguments.acting.json, &done, || {
-            text(&done, kind, amount, gas)
-        })
+        show(acting.json, &done, || text(&done, kind, amount, gas))
     })
 }
 

@@ -4,14 +4,15 @@
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use alloy_primitives::Address;
-use cotrain_chain::{Chain, TRANSACTION_GAS_LIMIT};
-use cotrain_protocol::trainer::SignedBatch;
+use cotrain_chain::TRANSACTION_GAS_LIMIT;
+use cotrain_protocol::{sample::Item, trainer::SignedBatch};
 
-use super::{Engine, START};
+use super::{Engine, START, seat::Seat};
 use crate::{
-    economy::{ClaimKind, Economy, LARGEST_BALANCE, Pending, batch_of_one},
     error::SimulateError,
+    mechanism::{ClaimKind, LARGEST_BALANCE, Opportunity, Pending, Relaying, encode},
     run::Relay,
+    turn::{Origin, Piece},
 };
 
 /// The last second that a signed batch can name.
@@ -30,8 +31,8 @@ pub(super) struct Relayer {
     size: NonZeroUsize,
     /// In the order in which they were signed.
     queue: Vec<Signed>,
-    /// The next one of each agent.
-    nonces: Vec<u64>,
+    /// The next one of each account.
+    nonces: BTreeMap<Address, u64>,
     /// What a contribution used on average when some were last relayed.
     gas_each: Option<u64>,
     last_signed: u64,
@@ -39,11 +40,12 @@ pub(super) struct Relayer {
 }
 
 impl Relayer {
-    pub(super) fn new(size: NonZeroUsize, agents: usize) -> Self {
+    pub(super) fn new(size: NonZeroUsize, seats: &[Seat]) -> Self {
+        let accounts = seats.iter().flat_map(|seat| &seat.identities);
         Self {
             size,
             queue: Vec::new(),
-            nonces: vec![0; agents],
+            nonces: accounts.map(|identity| (identity.address, 0)).collect(),
             gas_each: None,
             last_signed: 0,
             figures: Relay {
@@ -63,29 +65,29 @@ impl Relayer {
         self.queue.len()
     }
 
-    /// Wei that what waits of an agent's would cost now, were all that waits relayed.
-    pub(super) fn committed<C: Chain>(&self, agent: usize, economy: &Economy<C>) -> u128 {
-        let price = economy.price(self.queue.len());
-        self.of(agent)
+    /// Wei that what waits of an account's would cost now, were all that waits relayed.
+    pub(super) fn committed(&self, account: Address, relaying: &dyn Relaying) -> u128 {
+        let price = relaying.price(self.queue.len());
+        self.of(account)
             .map(|batch| price.min(batch.max_deposit) + batch.fee)
             .sum()
     }
 
-    /// What waits of an agent's, in the order of signing.
-    fn of(&self, agent: usize) -> impl DoubleEndedIterator<Item = &SignedBatch> {
-        let own = self.queue.iter().filter(move |one| one.agent == agent);
-        own.map(|signed| &signed.batch)
+    /// What waits of an account's, in the order of signing.
+    fn of(&self, account: Address) -> impl DoubleEndedIterator<Item = &SignedBatch> {
+        let all = self.queue.iter().map(|signed| &signed.batch);
+        all.filter(move |batch| batch.author == account)
     }
 
     /// The places of those in the queue that the contract would accept now if they were relayed together.
     ///
     /// The price rises with their number: starting from all, those that it is too high for are left
     /// out until all that are left accept it.
-    fn acceptable<C: Chain>(&self, economy: &Economy<C>) -> Vec<usize> {
+    fn acceptable(&self, relaying: &dyn Relaying) -> Vec<usize> {
         let mut chosen = vec![true; self.queue.len()];
         loop {
             let places = places(&chosen);
-            let price = economy.price(places.len());
+            let price = relaying.price(places.len());
             let mut balances: BTreeMap<Address, u128> = BTreeMap::new();
             // The lowest nonce of each author that is left out, which has to stay usable.
             let mut left_out: BTreeMap<Address, u64> = BTreeMap::new();
@@ -93,7 +95,7 @@ impl Relayer {
                 let author = batch.author;
                 let balance = balances
                     .entry(author)
-                    .or_insert_with(|| economy.prepaid(author));
+                    .or_insert_with(|| relaying.prepaid(author));
                 let cost = price + batch.fee;
                 let reach = left_out.get(&author).map(|lowest| batch.nonce - lowest);
                 *chosen &= price <= batch.max_deposit
@@ -127,81 +129,110 @@ fn places(chosen: &[bool]) -> Vec<usize> {
         .collect()
 }
 
-impl<C: Chain> Engine<'_, C> {
-    /// The agent signs the next sample, if it wants to, and prepays; the relayer sends what it has, if that
-    /// is enough; the agent claims.
-    pub(super) fn relayed_turn(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
-        self.sign(agent, seconds)?;
-        self.prepay(agent)?;
-        self.relay(agent, seconds)?;
-        for kind in [ClaimKind::Refund, ClaimKind::Report, ClaimKind::Late] {
-            self.claim_together(kind, agent, seconds)?;
+impl Engine<'_> {
+    /// Hands what the agent has signed to the relayer, once a turn: the agent prepays for it, and the relayer
+    /// sends what it has, if that is enough.
+    pub(super) fn dispatch(&mut self, agent: usize) -> Result<(), SimulateError> {
+        if self.relayer.is_none() || std::mem::replace(&mut self.dispatched, true) {
+            return Ok(());
         }
-        Ok(())
+        for identity in 0..self.seats[agent].identities.len() {
+            let account = self.seats[agent].identities[identity].address;
+            self.prepay(agent, account)?;
+        }
+        self.relay(agent)
     }
 
-    fn sign(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
-        let Some((label, max_deposit)) = self.offer(agent)? else {
-            return Ok(());
-        };
-        let (sample, _) = self.data.train.get(self.next_sample);
-        let items = batch_of_one(label, sample)?;
-        let fee = self.fee(&items)?;
-        if max_deposit + fee > self.free(agent)? {
-            return Ok(());
+    /// The agent signs contributions for the relayer, each by itself, as long as it can pay for them.
+    pub(super) fn sign(
+        &mut self,
+        agent: usize,
+        identity: usize,
+        pieces: &[Piece],
+        most: u128,
+    ) -> Result<bool, SimulateError> {
+        let mut signed = false;
+        for piece in pieces {
+            let data = self.data;
+            let sample = match &piece.sample.0 {
+                Origin::Data(place) => data.train.get(*place).0,
+                Origin::Copy(bytes) => bytes,
+            };
+            let label = piece.label;
+            let items = encode(&[Item { label, sample }])?;
+            let fee = self.fee(&items)?;
+            if most + fee > self.free(agent, identity)? {
+                break;
+            }
+            self.sign_one(agent, identity, items, most, fee);
+            self.take(std::slice::from_ref(piece));
+            signed = true;
         }
-        let (Some(relayer), worker) = (&mut self.relayer, &self.workers[agent]) else {
-            return Ok(());
+        Ok(signed)
+    }
+
+    fn sign_one(
+        &mut self,
+        agent: usize,
+        identity: usize,
+        items: Vec<u8>,
+        max_deposit: u128,
+        fee: u128,
+    ) {
+        let signer = self.seats[agent].identity(identity);
+        let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
+            return;
         };
+        let nonce = relayer.nonces.entry(signer.address).or_default();
         let mut batch = SignedBatch {
-            author: worker.address,
+            author: signer.address,
             max_deposit,
             fee,
-            nonce: relayer.nonces[agent],
+            nonce: *nonce,
             // As long as the run may last.
             deadline: START.saturating_add(self.scenario.limit).min(LAST_DEADLINE),
             items,
             signature: Vec::new(),
         };
-        batch.signature = worker.sign(self.economy.signing_hash(&batch));
-        relayer.nonces[agent] += 1;
-        relayer.last_signed = seconds;
+        batch.signature = signer.sign(relaying.signing_hash(&batch));
+        *nonce += 1;
+        relayer.last_signed = self.seconds;
         relayer.queue.push(Signed { agent, batch });
-        self.next_sample += 1;
-        Ok(())
     }
 
     /// What the relayer wants for a contribution: what one cost on average when some were last relayed; as
     /// long as none were, what this one would cost alone.
     fn fee(&mut self, items: &[u8]) -> Result<u128, SimulateError> {
-        let gas_price = self.economy.gas_price();
+        let gas_price = self.mechanism.chain().gas_price();
         if gas_price == 0 {
             return Ok(0);
         }
-        let gas = match self.relayer.as_ref().and_then(|relayer| relayer.gas_each) {
-            Some(gas) => gas,
-            None => self.economy.contribution_alone(items)?,
+        let known = self.relayer.as_ref().and_then(|relayer| relayer.gas_each);
+        let gas = match (known, self.mechanism.relaying()) {
+            (Some(gas), _) => gas,
+            (None, Some(relaying)) => relaying.contribution_alone(items)?,
+            (None, None) => 0,
         };
         Ok(gas_price * u128::from(gas))
     }
 
     /// The agent prepays for as many contributions like its last one as are relayed together, if what it has
     /// signed is not covered. Where gas costs something, half of its money stays in its wallet.
-    fn prepay(&mut self, agent: usize) -> Result<(), SimulateError> {
-        let Some(relayer) = &mut self.relayer else {
+    fn prepay(&mut self, agent: usize, account: Address) -> Result<(), SimulateError> {
+        let wallet = self.wallet(account)?;
+        let gas_price = self.mechanism.chain().gas_price();
+        let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
             return Ok(());
         };
-        let address = self.workers[agent].address;
-        let prepaid = self.economy.prepaid(address);
-        let Some(last) = relayer.of(agent).next_back() else {
+        let prepaid = relaying.prepaid(account);
+        let Some(last) = relayer.of(account).next_back() else {
             return Ok(());
         };
-        if relayer.committed(agent, &self.economy) <= prepaid {
+        if relayer.committed(account, relaying) <= prepaid {
             return Ok(());
         }
         let (fee, each) = (last.fee, last.max_deposit + last.fee);
-        let wallet = self.economy.wallet(address)?;
-        let spare = match self.economy.gas_price() {
+        let spare = match gas_price {
             0 => wallet,
             _ => wallet / 2,
         };
@@ -209,29 +240,29 @@ impl<C: Chain> Engine<'_, C> {
             .saturating_mul(relayer.size.get() as u128)
             .min(spare)
             .min(LARGEST_BALANCE - prepaid);
-        if amount == 0 || prepaid + amount < self.economy.price(1) + fee {
+        if amount == 0 || prepaid + amount < relaying.price(1) + fee {
             // It would not be enough for one.
             return Ok(());
         }
-        if let Some(gas) = self.economy.prepay(address, amount)? {
+        if let Some(gas) = relaying.prepay(account, amount)? {
             relayer.figures.prepayments += 1;
             relayer.figures.prepaying += gas;
-            self.outcomes[agent].gas += gas;
+            self.other_transaction(agent, gas);
         }
         Ok(())
     }
 
     /// Relays what the contract accepts now of what waits, if that is enough, or nobody signs any more.
     /// What is left waits for the next time.
-    fn relay(&mut self, agent: usize, seconds: u64) -> Result<(), SimulateError> {
+    fn relay(&mut self, agent: usize) -> Result<(), SimulateError> {
         let last = !self.work_is_left()?;
-        let Some(relayer) = &mut self.relayer else {
+        let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
             return Ok(());
         };
         if relayer.queue.len() < relayer.size.get() && !last {
             return Ok(());
         }
-        let mut places = relayer.acceptable(&self.economy);
+        let mut places = relayer.acceptable(relaying);
         if places.is_empty() {
             if last && self.pending.is_empty() {
                 self.give_up(agent);
@@ -248,14 +279,14 @@ impl<C: Chain> Engine<'_, C> {
         let most = most.map_or(batches.len(), |most| most.clamp(1, batches.len()));
         let mut alone = Vec::with_capacity(most);
         for batch in &batches[..most] {
-            alone.push(self.economy.contribution_alone(&batch.items)?);
+            alone.push(relaying.contribution_alone(&batch.items)?);
         }
         // No lesson uses more than its whole contribution does alone.
         let gas_per_batch = alone.iter().copied().max().unwrap_or_default();
-        let n = self.economy.relayable(&batches[..most], gas_per_batch)?;
+        let n = relaying.relayable(&batches[..most], gas_per_batch)?;
         let batches = &batches[..n];
         places.truncate(n);
-        let sent = self.economy.relay(batches, gas_per_batch)?;
+        let sent = relaying.relay(batches, gas_per_batch)?;
         relayer.gas_each = Some(sent.gas.div_ceil(n as u64));
         relayer.figures.relays += 1;
         relayer.figures.contributions_alone += alone[..n].iter().sum::<u64>();
@@ -266,71 +297,67 @@ impl<C: Chain> Engine<'_, C> {
             .map(|place| relayer.queue.remove(*place).agent)
             .collect();
         let agents: Vec<_> = agents.into_iter().rev().collect();
-        self.contributed(seconds, &agents, sent);
+        self.contributed(&agents, sent);
         Ok(())
     }
 
     /// Drops what waits of the agent's and is held up by nothing but its money, now that there is none to
     /// come.
     fn give_up(&mut self, agent: usize) {
-        let Some(relayer) = &mut self.relayer else {
+        let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
             return;
         };
-        let prepaid = self.economy.prepaid(self.workers[agent].address);
-        let price = self.economy.price(1);
+        let price = relaying.price(1);
         let before = relayer.queue.len();
         relayer.queue.retain(|Signed { agent: of, batch }| {
-            *of != agent || price > batch.max_deposit || price + batch.fee <= prepaid
+            *of != agent
+                || price > batch.max_deposit
+                || price + batch.fee <= relaying.prepaid(batch.author)
         });
         relayer.figures.unsent += (before - relayer.queue.len()) as u64;
     }
 
-    /// The agent makes all claims of a kind that it can now, and pay the gas for, in as few transactions
-    /// as they fit into.
-    fn claim_together(
+    /// All claims of a kind that an account can make now, that `wanted` holds for and that it can pay the gas
+    /// for, in as few transactions as they fit into.
+    pub(super) fn claim_together(
         &mut self,
         kind: ClaimKind,
         agent: usize,
-        seconds: u64,
+        claimer: Address,
+        wanted: &mut dyn FnMut(&Opportunity) -> bool,
     ) -> Result<(), SimulateError> {
-        let address = self.workers[agent].address;
         let mut pending = std::mem::take(&mut self.pending);
         let mut chosen = vec![false; pending.len()];
         for (one, chosen) in pending.iter_mut().zip(&mut chosen) {
-            if !self.economy.is_claimable(one) {
+            if !self.is_claimable(one) {
                 // Later ones are younger.
                 break;
             }
-            *chosen = self.economy.possible_claim(address, one) == Some(kind);
+            let found = self.mechanism.opportunity(claimer, one);
+            *chosen = found.is_some_and(|found| found.kind == kind && wanted(&found));
         }
         let places = places(&chosen);
         if !places.is_empty() {
             let claims: Vec<_> = places.iter().map(|place| &pending[*place]).collect();
-            self.send_claims(kind, agent, seconds, &claims)?;
+            self.send_claims(kind, agent, claimer, &claims)?;
         }
         self.keep(pending, &places);
         Ok(())
-    }
-
-    /// Whether the agent's wallet has what so much gas costs.
-    fn affords(&mut self, agent: usize, gas: u64) -> Result<bool, SimulateError> {
-        let cost = self.economy.gas_price().saturating_mul(gas.into());
-        Ok(self.economy.wallet(self.workers[agent].address)? >= cost)
     }
 
     fn send_claims(
         &mut self,
         kind: ClaimKind,
         agent: usize,
-        seconds: u64,
+        claimer: Address,
         mut claims: &[&Pending],
     ) -> Result<(), SimulateError> {
-        let address = self.workers[agent].address;
         let mut gas = Vec::with_capacity(claims.len());
         for claim in claims {
-            gas.push(self.economy.claim_alone(address, kind, claim)?);
-            if gas.len() == 1 && !self.affords(agent, gas[0])? {
-                // Nor does it any other: perhaps at its next turn.
+            gas.push(self.mechanism.claim_gas(claimer, kind, claim)?);
+            let price = self.mechanism.chain().gas_price();
+            if gas.len() == 1 && self.wallet(claimer)? < price.saturating_mul(gas[0].into()) {
+                // Nor has it money for any other: perhaps at its next turn.
                 return Ok(());
             }
         }
@@ -338,7 +365,7 @@ impl<C: Chain> Engine<'_, C> {
         while !claims.is_empty() {
             let mut n = fitting(alone);
             let paid = loop {
-                match self.economy.claim(address, kind, &claims[..n])? {
+                match self.mechanism.claim(claimer, kind, &claims[..n])? {
                     Some(paid) => break paid,
                     // No money for gas: perhaps at its next turn.
                     None if n == 1 => return Ok(()),
@@ -346,7 +373,7 @@ impl<C: Chain> Engine<'_, C> {
                 }
             };
             let (now, later) = claims.split_at(n);
-            self.claimed(seconds, kind, agent, now, paid);
+            self.claimed(kind.into(), agent, now, paid);
             if let Some(relayer) = &mut self.relayer {
                 relayer.figures.claims += 1;
                 relayer.figures.claims_alone += alone[..n].iter().sum::<u64>();

@@ -3,19 +3,13 @@
 use std::{collections::HashSet, fmt, path::PathBuf};
 
 use cotrain_learning::data::{Source, TableFormat};
-use cotrain_protocol::{
-    classifier::Kind,
-    trainer::{Incentive as Mechanism, Waits},
-};
+use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
-    Agent, Data, Incentive, Model, Normal, Scenario, ScenarioError, UNIT,
-    file::{AgentTable, DataTable, Duration, File, IncentiveTable, Number},
+    Data, Incentive, Model, Normal, Participant, Scenario, ScenarioError, Strategy, UNIT,
+    file::{AgentTable, DataTable, Duration, File, Number},
 };
-
-/// The largest deposit after an hour, in units: the contract's cost weight is below 2^80 wei, and
-/// this is 60 times that.
-const LARGEST_HOURLY_DEPOSIT: f64 = 7.2e7;
+use crate::agents::{Habits, Target};
 
 /// A scenario from its text, or the first thing wrong with it.
 pub(super) fn check(
@@ -47,12 +41,12 @@ pub(super) fn check(
             Some(limit) => check.seconds("run.limit", limit)?,
             None => 10 * 365 * 86_400,
         },
-        agents: check.agents(&parsed.agents, incentive.mechanism)?,
+        agents: check.agents(&parsed.agents, &incentive, kind)?,
         incentive,
     })
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     file: &'a str,
 }
 
@@ -108,6 +102,17 @@ impl Check<'_> {
                 0.999,
             )?,
             features,
+            train_samples: match table.train_samples {
+                Some(0 | 1) => {
+                    let allowed = "at least 2 are wanted: one to train with, one to contribute";
+                    return self.impossible(
+                        "data.train_samples",
+                        table.train_samples.unwrap_or(0),
+                        allowed,
+                    );
+                }
+                samples => samples,
+            },
             initial_share: self.within(
                 "data.initial_share",
                 table.initial_share.0,
@@ -177,62 +182,12 @@ impl Check<'_> {
         }
     }
 
-    fn incentive(&self, table: &IncentiveTable) -> Result<Incentive, ScenarioError> {
-        let key = "incentive.deposit_after_one_hour";
-        let mechanism = match (table.kind.as_str(), table.deposit_after_one_hour) {
-            ("deposit-refund-take", Some(units)) => {
-                self.within(key, units.0, 0.000_001, LARGEST_HOURLY_DEPOSIT)?;
-                // The deposit after a pause of an hour is 60 times the cost weight.
-                Mechanism::DepositRefundTake {
-                    cost_weight: self.units(key, units)? / 60,
-                }
-            }
-            ("deposit-refund-take", None) => {
-                let allowed = "say what a contribution deposits after an hour without one";
-                return self.impossible(key, "missing", allowed);
-            }
-            ("points", None) => Mechanism::Points,
-            ("points", Some(units)) => {
-                let allowed = "under points nothing is deposited: leave it out";
-                return self.impossible(key, units.0, allowed);
-            }
-            (other, _) => {
-                let allowed = "known are deposit-refund-take, points";
-                return self.impossible("incentive.kind", format!("`{other}`"), allowed);
-            }
-        };
-        let refund = self.seconds("incentive.refund_wait", &table.refund_wait)?;
-        let any_address_claim = self.seconds(
-            "incentive.any_address_claim_wait",
-            &table.any_address_claim_wait,
-        )?;
-        let key = "incentive.owner_claim_wait";
-        let owner_claim = match &table.owner_claim_wait {
-            Some(wait) => self.seconds(key, wait)?,
-            None => any_address_claim,
-        };
-        if any_address_claim >= 1 << 40 || refund > owner_claim || owner_claim > any_address_claim {
-            return self.impossible(
-                key,
-                format!("{owner_claim} s"),
-                format!(
-                    "refund_wait ({refund} s) <= owner_claim_wait <= any_address_claim_wait ({any_address_claim} s) < 2^40 s is wanted"
-                ),
-            );
-        }
-        let waits = Waits {
-            refund,
-            owner_claim,
-            any_address_claim,
-        };
-        Ok(Incentive { mechanism, waits })
-    }
-
     fn agents(
         &self,
         tables: &[AgentTable],
-        mechanism: Mechanism,
-    ) -> Result<Vec<Agent>, ScenarioError> {
+        incentive: &Incentive,
+        kind: Kind,
+    ) -> Result<Vec<Participant>, ScenarioError> {
         if !(1..=1_000).contains(&tables.len()) {
             let value = format!("{} tables", tables.len());
             return self.impossible("agents", value, "1 to 1000 agents are wanted");
@@ -240,7 +195,7 @@ impl Check<'_> {
         let mut names = HashSet::new();
         let mut agents = Vec::with_capacity(tables.len());
         for (place, table) in tables.iter().enumerate() {
-            let agent = self.agent(&format!("agents[{place}]"), table, mechanism)?;
+            let agent = self.agent(&format!("agents[{place}]"), table, incentive, kind)?;
             if !names.insert(&table.name) {
                 let value = format!("`{}`", table.name);
                 return self.impossible(
@@ -258,26 +213,40 @@ impl Check<'_> {
         &self,
         agent: &str,
         table: &AgentTable,
-        mechanism: Mechanism,
-    ) -> Result<Agent, ScenarioError> {
+        incentive: &Incentive,
+        kind: Kind,
+    ) -> Result<Participant, ScenarioError> {
         let key = |key: &str| format!("{agent}.{key}");
         let name = table.name.as_str();
         if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
             let allowed = "a name without control characters or blanks at its ends is wanted";
             return self.impossible(key("name"), format!("{name:?}"), allowed);
         }
+        let strategy = self.strategy(agent, table, kind)?;
+        if matches!(incentive, Incentive::Market { .. }) && !strategy.suits_markets() {
+            let value = format!("`{}`", table.kind);
+            let allowed = "in a prediction market there are no claims and no good marks: honest, flipper, caller, sybil, takeover and lazy agents have something to do";
+            return self.impossible(key("kind"), value, allowed);
+        }
         let start_balance = self.units(&key("start_balance"), table.start_balance)?;
-        let deposit = match (&table.deposit, mechanism) {
-            (None, Mechanism::Points) => None,
-            (None, Mechanism::DepositRefundTake { .. }) => {
+        let deposits = if matches!(strategy, Strategy::Caller { .. }) {
+            Err("it contributes nothing")
+        } else if incentive.takes_deposits() {
+            Ok(())
+        } else {
+            Err("under points nothing is deposited")
+        };
+        let deposit = match (&table.deposit, deposits) {
+            (None, Err(_)) => None,
+            (None, Ok(())) => {
                 let allowed = "say what the agent is willing to deposit: { mean = 50, sd = 10 }";
                 return self.impossible(key("deposit"), "missing", allowed);
             }
-            (Some(_), Mechanism::Points) => {
-                let allowed = "under points nothing is deposited: leave it out";
+            (Some(_), Err(why)) => {
+                let allowed = format!("{why}: leave it out");
                 return self.impossible(key("deposit"), "set", allowed);
             }
-            (Some(deposit), Mechanism::DepositRefundTake { .. }) => {
+            (Some(deposit), Ok(())) => {
                 let mean = self.within(&key("deposit.mean"), deposit.mean.0, 1.0, 1e9)?;
                 let sd = self.within(&key("deposit.sd"), deposit.sd.0, 0.0, mean)?;
                 if table.start_balance.0 < mean {
@@ -290,21 +259,115 @@ impl Check<'_> {
         let wait = &table.wait;
         self.duration(&key("wait.mean"), &wait.mean, 1.0, 1e9)?;
         self.duration(&key("wait.sd"), &wait.sd, 0.0, wait.mean.seconds)?;
-        Ok(Agent {
+        Ok(Participant {
             name: table.name.clone(),
-            good: table.good,
             start_balance,
-            deposit,
-            wait: Normal {
-                mean: wait.mean.seconds,
-                sd: wait.sd.seconds,
+            habits: Habits {
+                deposit,
+                wait: Normal {
+                    mean: wait.mean.seconds,
+                    sd: wait.sd.seconds,
+                },
             },
-            mistakes: self.within(&key("mistakes"), table.mistakes.0, 0.0, 1.0)?,
+            strategy,
         })
     }
 
+    /// What kind of agent it is, with what is its own; keys that belong to other kinds are mistakes.
+    fn strategy(
+        &self,
+        agent: &str,
+        table: &AgentTable,
+        kind: Kind,
+    ) -> Result<Strategy, ScenarioError> {
+        let key = |key: &str| format!("{agent}.{key}");
+        let Some(mut strategy) = Strategy::ALL
+            .into_iter()
+            .find(|strategy| strategy.name() == table.kind)
+        else {
+            let known = Strategy::ALL.map(Strategy::name).join(", ");
+            let value = format!("`{}`", table.kind);
+            return self.impossible(key("kind"), value, format!("known are {known}"));
+        };
+        let mut left = table.own_keys();
+        match &mut strategy {
+            Strategy::Honest { mistakes } | Strategy::Flipper { mistakes } => {
+                left.retain(|own| *own != "mistakes");
+                if let Some(given) = table.mistakes {
+                    *mistakes = self.within(&key("mistakes"), given.0, 0.0, 1.0)?;
+                }
+            }
+            Strategy::Caller { predictions } => {
+                left.retain(|own| *own != "predictions");
+                self.count(&key("predictions"), table.predictions, 100, predictions)?;
+            }
+            Strategy::Sybil { identities } => {
+                left.retain(|own| *own != "identities");
+                self.count(&key("identities"), table.identities, 1_000, identities)?;
+            }
+            Strategy::Takeover { batch } => {
+                left.retain(|own| *own != "batch");
+                self.count(&key("batch"), table.batch, 500, batch)?;
+            }
+            Strategy::TargetedPoisoner { target, agreement } => {
+                left.retain(|own| !matches!(*own, "target_class" | "target_feature" | "agreement"));
+                if let Some(given) = table.agreement {
+                    *agreement = self.within(&key("agreement"), given.0, 0.0, 1.0)?;
+                }
+                match (table.target_class, table.target_feature) {
+                    (None, None) => {}
+                    (Some(class), None) => *target = Target::Class(class),
+                    (None, Some(feature)) if kind.encoding() == Encoding::Sparse => {
+                        *target = Target::Feature(feature);
+                    }
+                    (None, Some(feature)) => {
+                        let allowed = "only sparse learners have features that are present or not: give target_class";
+                        return self.impossible(key("target_feature"), feature, allowed);
+                    }
+                    (Some(_), Some(feature)) => {
+                        let allowed = "there is a target_class: leave one of the two out";
+                        return self.impossible(key("target_feature"), feature, allowed);
+                    }
+                }
+            }
+            Strategy::Copycat
+            | Strategy::Lazy
+            | Strategy::SelfReporter
+            | Strategy::LastMinute
+            | Strategy::Rational => {}
+        }
+        if let Some(foreign) = left.first() {
+            let allowed = format!(
+                "an agent of kind `{}` has no such key: leave it out",
+                table.kind
+            );
+            return self.impossible(key(foreign), "set", allowed);
+        }
+        Ok(strategy)
+    }
+
+    /// A whole number from 1 to `most`, where one is given.
+    fn count(
+        &self,
+        key: &str,
+        given: Option<usize>,
+        most: usize,
+        count: &mut usize,
+    ) -> Result<(), ScenarioError> {
+        match given {
+            None => Ok(()),
+            Some(given) if (1..=most).contains(&given) => {
+                *count = given;
+                Ok(())
+            }
+            Some(given) => {
+                self.impossible(key, given, format!("a number from 1 to {most} is wanted"))
+            }
+        }
+    }
+
     /// Wei in that many units.
-    fn units(&self, key: &str, units: Number) -> Result<u128, ScenarioError> {
+    pub(super) fn units(&self, key: &str, units: Number) -> Result<u128, ScenarioError> {
         let units = self.within(key, units.0, 0.000_001, 1e9)?;
         Ok(to_integer(units * 1e6) * (UNIT / 1_000_000))
     }
@@ -315,7 +378,7 @@ impl Check<'_> {
     }
 
     /// A whole number of seconds.
-    fn seconds(&self, key: &str, duration: &Duration) -> Result<u64, ScenarioError> {
+    pub(super) fn seconds(&self, key: &str, duration: &Duration) -> Result<u64, ScenarioError> {
         self.duration(key, duration, 1.0, 1e12)?;
         if duration.seconds.fract() != 0.0 {
             let allowed = "a whole number of seconds is wanted";
@@ -339,7 +402,13 @@ impl Check<'_> {
         self.impossible(key, format!("{:?}", duration.text), allowed)
     }
 
-    fn within(&self, key: &str, value: f64, low: f64, high: f64) -> Result<f64, ScenarioError> {
+    pub(super) fn within(
+        &self,
+        key: &str,
+        value: f64,
+        low: f64,
+        high: f64,
+    ) -> Result<f64, ScenarioError> {
         if (low..=high).contains(&value) {
             return Ok(value);
         }
@@ -347,7 +416,7 @@ impl Check<'_> {
         self.impossible(key, value, allowed)
     }
 
-    fn impossible<T>(
+    pub(super) fn impossible<T>(
         &self,
         key: impl Into<String>,
         value: impl fmt::Display,
@@ -364,7 +433,7 @@ impl Check<'_> {
 
 /// The nearest integer to a number already known to be at least 0 and below 2^64.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn to_integer(value: f64) -> u128 {
+pub(super) fn to_integer(value: f64) -> u128 {
     // Truncation after adding a half rounds; the sign and the range are the caller's.
     (value + 0.5) as u128
 }

@@ -29,6 +29,7 @@ pub(super) struct DataTable {
     pub(super) text: Option<String>,
     pub(super) test_share: Option<Number>,
     pub(super) features: Option<usize>,
+    pub(super) train_samples: Option<usize>,
     pub(super) initial_share: Number,
 }
 
@@ -44,9 +45,60 @@ pub(super) struct ModelTable {
 pub(super) struct IncentiveTable {
     pub(super) kind: String,
     pub(super) deposit_after_one_hour: Option<Number>,
-    pub(super) refund_wait: Duration,
+    pub(super) refund_wait: Option<Duration>,
     pub(super) owner_claim_wait: Option<Duration>,
-    pub(super) any_address_claim_wait: Duration,
+    pub(super) any_address_claim_wait: Option<Duration>,
+    pub(super) prediction_price: Option<Number>,
+    pub(super) bounty: Option<Number>,
+    pub(super) stake: Option<Number>,
+    pub(super) parts: Option<usize>,
+    pub(super) test_samples: Option<usize>,
+    pub(super) participation: Option<Duration>,
+    pub(super) reveal_wait: Option<Duration>,
+    pub(super) scoring_wait: Option<Duration>,
+    pub(super) most_contributions: Option<usize>,
+    pub(super) most_passes: Option<usize>,
+}
+
+impl IncentiveTable {
+    /// The keys that are given and that belong to trainers.
+    pub(super) fn trainer_keys(&self) -> Vec<&'static str> {
+        given([
+            (
+                "deposit_after_one_hour",
+                self.deposit_after_one_hour.is_some(),
+            ),
+            ("refund_wait", self.refund_wait.is_some()),
+            ("owner_claim_wait", self.owner_claim_wait.is_some()),
+            (
+                "any_address_claim_wait",
+                self.any_address_claim_wait.is_some(),
+            ),
+            ("prediction_price", self.prediction_price.is_some()),
+        ])
+    }
+
+    /// The keys that are given and that belong to prediction markets.
+    pub(super) fn market_keys(&self) -> Vec<&'static str> {
+        given([
+            ("bounty", self.bounty.is_some()),
+            ("stake", self.stake.is_some()),
+            ("parts", self.parts.is_some()),
+            ("test_samples", self.test_samples.is_some()),
+            ("participation", self.participation.is_some()),
+            ("reveal_wait", self.reveal_wait.is_some()),
+            ("scoring_wait", self.scoring_wait.is_some()),
+            ("most_contributions", self.most_contributions.is_some()),
+            ("most_passes", self.most_passes.is_some()),
+        ])
+    }
+}
+
+/// The names of those that are given.
+fn given<const N: usize>(keys: [(&'static str, bool); N]) -> Vec<&'static str> {
+    keys.into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+        .collect()
 }
 
 #[derive(Deserialize, Default)]
@@ -67,12 +119,32 @@ pub(super) struct RunTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct AgentTable {
     pub(super) name: String,
-    pub(super) good: bool,
+    pub(super) kind: String,
     pub(super) start_balance: Number,
     pub(super) deposit: Option<DepositTable>,
     pub(super) wait: WaitTable,
-    #[serde(default)]
-    pub(super) mistakes: Number,
+    pub(super) mistakes: Option<Number>,
+    pub(super) identities: Option<usize>,
+    pub(super) batch: Option<usize>,
+    pub(super) target_class: Option<u16>,
+    pub(super) target_feature: Option<u16>,
+    pub(super) agreement: Option<Number>,
+    pub(super) predictions: Option<usize>,
+}
+
+impl AgentTable {
+    /// The keys that are given and that not every kind of agent has.
+    pub(super) fn own_keys(&self) -> Vec<&'static str> {
+        given([
+            ("mistakes", self.mistakes.is_some()),
+            ("identities", self.identities.is_some()),
+            ("batch", self.batch.is_some()),
+            ("target_class", self.target_class.is_some()),
+            ("target_feature", self.target_feature.is_some()),
+            ("agreement", self.agreement.is_some()),
+            ("predictions", self.predictions.is_some()),
+        ])
+    }
 }
 
 #[derive(Deserialize)]

@@ -13,13 +13,18 @@ const UNIT: u128 = 10_u128.pow(18);
 fn agent(name: &str, start_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
-        good: true,
+        kind: "honest",
+        stance: crate::agent::Stance::Honest,
         start_balance: start_units * UNIT,
         end_balance: 0,
         contributions: 1,
         refunds: 1,
         reports: 0,
         late_claims: 0,
+        outbid: 0,
+        predictions: 0,
+        paid: 0,
+        collected: 0,
         gas: 0,
     }
 }
@@ -69,6 +74,7 @@ fn run() -> Run {
         },
         counts: Counts::default(),
         gas: Gas::default(),
+        facts: vec![],
         relay: None,
         data: DataSizes::default(),
         unit: UNIT,

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
+import {IPredictionMarket, Participant, Phase, Stage} from "../../interfaces/IPredictionMarket.sol";
+import {MarketState} from "./MarketState.sol";
+
+/// @title MarketSettling
+/// @notice The end of a pass: how much is played for, and what it does to the balances.
+abstract contract MarketSettling is MarketState {
+    /// @dev What is known during a call of `settle`.
+    struct Settlement {
+        Balances balances;
+        /// Of all evaluated parts.
+        uint256 samples;
+        uint256 pot;
+        /// How many participants there are.
+        uint256 count;
+        uint256 pass;
+    }
+
+    /// @inheritdoc IPredictionMarket
+    function settle(uint256 most) external nonReentrant {
+        _requirePhase(Phase.Scoring);
+        Pass memory pass = _pass;
+        if (pass.stage != Stage.Finding && pass.stage != Stage.Paying) {
+            revert WrongStage(pass.stage, Stage.Finding);
+        }
+        if (most == 0) revert NoProgress();
+        Settlement memory settlement =
+            Settlement(_balances, _book.samples, _run.pot, _book.participants, pass.number);
+        Balances memory balances = settlement.balances;
+
+        if (pass.stage == Stage.Finding) {
+            most = _find(settlement, most);
+            if (balances.place == settlement.count) {
+                balances.place = 0;
+                pass.stage = Stage.Paying;
+            }
+        }
+        if (pass.stage == Stage.Paying) _play(settlement, most);
+        // At most what is left of the bounty.
+        _run.pot = uint96(settlement.pot);
+        if (balances.place < settlement.count) {
+            emit SettlementAdvanced(pass.stage, balances.place, settlement.pot, balances.losses);
+        } else {
+            _endPass(settlement, pass);
+        }
+        _pass = pass;
+        _balances = balances;
+    }
+
+    /// @dev Looks what the next participants can afford to play for; how many looks are left.
+    function _find(Settlement memory settlement, uint256 most) private view returns (uint256 left) {
+        Balances memory balances = settlement.balances;
+        for (left = most; left != 0 && balances.place < settlement.count; --left) {
+            Participant memory one = _accounts[participants[balances.place]];
+            ++balances.place;
+            // Nothing of a removed one's was taught, so its score is 0.
+            if (one.score >= 0) continue;
+            balances.losses = true;
+            uint256 affordable = one.balance * settlement.samples / _abs(one.score);
+            settlement.pot = FixedPointMathLib.min(settlement.pot, affordable);
+        }
+    }
+
+    /// @dev Pays the next participants, or lets them pay.
+    function _play(Settlement memory settlement, uint256 most) private {
+        Balances memory balances = settlement.balances;
+        for (; most != 0 && balances.place < settlement.count; --most) {
+            address author = participants[balances.place];
+            ++balances.place;
+            int256 change = _change(author, settlement, balances);
+            // The sum of all is below 2^128 either way.
+            balances.gained += int160(change);
+        }
+    }
+
+    /// @dev Changes the balance of one participant by what it has won or lost; by how much.
+    function _change(address author, Settlement memory settlement, Balances memory balances)
+        private
+        returns (int256 change)
+    {
+        Participant memory one = _accounts[author];
+        if (one.score == 0) return 0;
+        uint256 magnitude = _abs(one.score);
+        // Balances have 128 bits, see `Participant`; a score is below 2^63.
+        if (one.score > 0) {
+            uint256 gain = settlement.pot * magnitude / settlement.samples;
+            one.balance += uint128(gain);
+            change = int256(gain);
+        } else {
+            // At most the balance, because everybody can afford the pot.
+            uint256 loss = FixedPointMathLib.divUp(settlement.pot * magnitude, settlement.samples);
+            one.balance -= uint128(loss);
+            change = -int256(loss);
+            one.removed = one.balance * settlement.samples < magnitude;
+        }
+        emit BalanceChanged(author, one.score, one.balance);
+        if (one.removed) {
+            ++balances.removed;
+            emit Removed(author, settlement.pass);
+        }
+        one.score = 0;
+        _accounts[author] = one;
+    }
+
+    /// @dev Settles the market or prepares the next pass.
+    function _endPass(Settlement memory settlement, Pass memory pass) private {
+        Balances memory balances = settlement.balances;
+        // The pot is at most what is left.
+        pass.spent += uint96(settlement.pot);
+        // Counts, and what was played for: nobody can move them by sending money.
+        // slither-disable-next-line incorrect-equality
+        bool last = !balances.losses || pass.spent == _testSet.bounty || balances.removed == settlement.count
+            || pass.number == mostPasses();
+        emit PassSettled(pass.number, settlement.pot, pass.correct, last);
+        if (last) {
+            _book.phase = Phase.Settled;
+            return;
+        }
+        pass.stage = Stage.Copying;
+        pass.cursor = 0;
+        balances.place = 0;
+        balances.losses = false;
+        _copy.copied = 0;
+        _run.author = address(0);
+    }
+
+    function _abs(int64 value) private pure returns (uint256) {
+        return FixedPointMathLib.abs(value);
+    }
+}

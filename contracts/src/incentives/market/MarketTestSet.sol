@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
+
+import {IPredictionMarket, Phase} from "../../interfaces/IPredictionMarket.sol";
+import {Batches} from "../../libraries/Batches.sol";
+import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
+import {ModelCopies} from "../../libraries/ModelCopies.sol";
+import {Payments} from "../../libraries/Payments.sol";
+import {MarketState} from "./MarketState.sol";
+
+/// @title MarketTestSet
+/// @notice The provider's test set: committed to, one part of it drawn and shown, the others revealed after the contributions.
+abstract contract MarketTestSet is MarketState {
+    /// @dev What checking and what evaluating a part may use. A trained model may need many times as much for it, where the one
+    /// it began as had seen nothing of most classes: `score` can divide a part.
+    uint256 private constant REVEAL_GAS = 5_000_000;
+
+    uint256 private constant FEWEST_PARTS = 2;
+    uint256 private constant MOST_PARTS = 256;
+
+    /// @dev Nobody has its key.
+    address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
+
+    /// @inheritdoc IPredictionMarket
+    function commit(bytes32[] calldata commitments) external payable nonReentrant {
+        if (!_book.initialized) revert NotInitialized();
+        _requireOwner();
+        _requirePhase(Phase.Created);
+        uint256 parts = commitments.length;
+        if (parts < FEWEST_PARTS || parts > MOST_PARTS) revert InvalidParameter("parts", parts);
+        if (msg.value == 0 || msg.value > type(uint96).max) revert InvalidParameter("bounty", msg.value);
+        // Its size is not needed yet.
+        // slither-disable-next-line unused-return
+        (address trainer,) = ModelCopies.describe(classifier());
+        if (trainer != address(this)) revert ModelNotReady(classifier(), trainer);
+
+        for (uint256 i; i < parts; ++i) {
+            commitment[i] = commitments[i];
+        }
+        _testSet.bounty = uint96(msg.value);
+        _testSet.committedBlock = uint48(block.number);
+        _testSet.committedTime = uint40(block.timestamp);
+        _testSet.parts = uint16(parts);
+        _book.phase = Phase.Committed;
+        emit Committed(msg.value, block.number, block.timestamp, commitments);
+    }
+
+    /// @inheritdoc IPredictionMarket
+    function draw() external nonReentrant {
+        _requirePhase(Phase.Committed);
+        if (_testSet.drawn) revert AlreadyDrawn(_testSet.drawnPart);
+        uint256 number = uint256(_testSet.committedBlock) + 1;
+        if (block.number <= number) revert TooEarlyToDraw(block.number, number + 1);
+        bytes32 blockHash = blockhash(number);
+        if (blockHash == 0) revert TooLateToDraw(block.number, number + 256);
+        // What the proposer of that block can do is in docs/security.md; the number of parts is not 0.
+        // slither-disable-next-line weak-prng
+        uint256 index = uint256(keccak256(abi.encode(blockHash, address(this)))) % _testSet.parts;
+        // Below 256.
+        _testSet.drawnPart = uint8(index);
+        _testSet.drawn = true;
+        emit Drawn(index, blockHash);
+    }
+
+    /// @inheritdoc IPredictionMarket
+    function reveal(uint256 index, bytes32 salt, bytes calldata items) external nonReentrant {
+        bool opens = _requireRevealable(index);
+        if (items.length > LONGEST_BATCH) revert TooLong(items.length, LONGEST_BATCH);
+        bytes32 hash = keccak256(abi.encode(index, salt, keccak256(items)));
+        bytes32 committed = commitment[index];
+        if (hash != committed) revert CommitmentDiffers(index, hash, committed);
+        uint256 n = Batches.count(items);
+
+        // By the model that the market begins with, as the models of all passes will be asked.
+        BoundedCalls.checkWithin(classifier(), items, REVEAL_GAS);
+        uint256 correct = BoundedCalls.evaluateWithin(classifier(), items, n, REVEAL_GAS);
+        uint256 revealed = _testSet.revealed + 1;
+        _testSet.revealed = uint16(revealed);
+        if (opens) {
+            _book.phase = Phase.Open;
+            _book.closingTime = uint40(block.timestamp + participation());
+        } else {
+            // At most 255 parts of some thousand samples.
+            _book.samples += uint32(n);
+            _book.initialCorrect += uint32(correct);
+            if (revealed == _testSet.parts) _book.scoringTime = uint40(block.timestamp);
+        }
+        _parts[index] = Part(SSTORE2.write(items), uint32(n));
+        emit Revealed(index, block.timestamp, correct, salt, items);
+    }
+
+    /// @inheritdoc IPredictionMarket
+    function forfeit() external nonReentrant {
+        // A phase, not an amount.
+        // slither-disable-next-line incorrect-equality
+        if (phase() != Phase.Failed) {
+            _requirePhase(Phase.Committed);
+            uint256 earliest = _testSet.committedTime + revealWait() + 1;
+            if (block.timestamp < earliest) revert TooEarly(block.timestamp, earliest);
+        }
+        uint256 amount = _testSet.bounty;
+        _book.phase = Phase.Forfeited;
+        emit Forfeited(amount);
+        Payments.pay(BURNED, amount);
+    }
+
+    /// @dev Whether the part opens the market. Reverts unless it may be revealed now.
+    function _requireRevealable(uint256 index) private view returns (bool opens) {
+        Phase current = phase();
+        // A phase, not an amount.
+        // slither-disable-next-line incorrect-equality
+        opens = current == Phase.Committed;
+        if (!opens && current != Phase.Revealing) revert WrongPhase(current, Phase.Revealing);
+        if (index >= _testSet.parts) revert UnknownPart(index, _testSet.parts);
+        if (!opens) {
+            if (_parts[index].pointer != address(0)) revert AlreadyRevealed(index);
+            return opens;
+        }
+        if (!_testSet.drawn) revert NotDrawn();
+        if (index != _testSet.drawnPart) revert NotTheDrawnPart(index, _testSet.drawnPart);
+        uint256 latest = _testSet.committedTime + revealWait();
+        if (block.timestamp > latest) revert TooLate(block.timestamp, latest);
+    }
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
+import {Encode} from "./Encode.sol";
+import {ModelTest} from "./ModelTest.sol";
+
+/// @notice Prediction markets over a sparse perceptron, driven as a client would.
+/// @dev Unless a test says otherwise the model has 16 features and weights of 0, and learns by 1: it predicts 0 for everything
+/// at first, and 1 for a feature from the first lesson on that says so.
+abstract contract MarketTest is ModelTest {
+    uint256 internal constant STAKE = 100;
+    uint256 internal constant BOUNTY = 1_000;
+    uint256 internal constant PARTICIPATION = 7 days;
+    uint256 internal constant REVEAL_WAIT = 1 days;
+    uint256 internal constant SCORING_WAIT = 2 days;
+    uint256 internal constant MOST_CONTRIBUTIONS = 1_000;
+    uint256 internal constant MOST_PASSES = 5;
+
+    /// @dev Compiled with settings of its own, so the tests do not compile it again.
+    address internal predictionMarket = deployed("PredictionMarket.sol:PredictionMarket");
+
+    IPredictionMarket internal market;
+    Classifier internal first;
+
+    /// @dev The test set.
+    bytes[] internal parts;
+
+    /// @dev What was contributed, as `score` wants it.
+    bytes[] internal records;
+
+    /// @dev The deployed code of an artifact.
+    function deployed(string memory artifact) internal returns (address instance) {
+        bytes memory code = VM.getCode(artifact);
+        assembly ("memory-safe") {
+            instance := create(0, add(code, 0x20), mload(code))
+        }
+        assertTrue(instance != address(0), artifact);
+    }
+
+    /// @dev A market with the usual parameters, over a model with weights of 0.
+    function createMarket() internal {
+        createMarket(
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES)
+        );
+    }
+
+    function createMarket(bytes memory parameters) internal {
+        createMarket(parameters, sparsePerceptron, abi.encode(16, 1, int256(0)));
+        VM.prank(OWNER);
+        first.close(address(market));
+    }
+
+    /// @dev A market over an open model.
+    function createMarket(bytes memory parameters, address classifier, bytes memory classifierParameters)
+        internal
+    {
+        VM.prank(OWNER);
+        (address created, address model) =
+            factory.create(predictionMarket, parameters, classifier, classifierParameters);
+        market = IPredictionMarket(created);
+        first = Classifier(model);
+        delete parts;
+        delete records;
+    }
+
+    /// @dev An item that says of one feature which label it means.
+    function says(uint256 label, uint256 feature) internal pure returns (bytes memory) {
+        return Encode.item(label, abi.encodePacked(uint16(feature)));
+    }
+
+    /// @dev The same item many times.
+    function times(uint256 n, bytes memory item) internal pure returns (bytes memory items) {
+        for (uint256 i; i < n; ++i) {
+            items = bytes.concat(items, item);
+        }
+    }
+
+    function saltOf(uint256 part) internal pure returns (bytes32) {
+        return keccak256(abi.encode("salt", part));
+    }
+
+    function commitments() internal view returns (bytes32[] memory all) {
+        all = new bytes32[](parts.length);
+        for (uint256 i; i < all.length; ++i) {
+            all[i] = keccak256(abi.encode(i, saltOf(i), keccak256(parts[i])));
+        }
+    }
+
+    /// @dev Commits to `parts`.
+    function commit(uint256 bounty) internal {
+        bytes32[] memory all = commitments();
+        VM.prank(OWNER);
+        market.commit{value: bounty}(all);
+    }
+
+    /// @dev Makes the chain draw a part, which a proposer cannot: looks for a hash that does.
+    function drawPart(uint256 part) internal {
+        uint256 number = market.committedBlock() + 1;
+        uint256 hash = 1;
+        while (uint256(keccak256(abi.encode(hash, address(market)))) % parts.length != part) {
+            ++hash;
+        }
+        VM.roll(number + 1);
+        VM.setBlockhash(number, bytes32(hash));
+        market.draw();
+    }
+
+    /// @dev Commits to `parts`, lets one be drawn and opens the market with it.
+    function open(uint256 bounty, uint256 drawn) internal {
+        commit(bounty);
+        drawPart(drawn);
+        reveal(drawn);
+    }
+
+    function reveal(uint256 part) internal {
+        market.reveal(part, saltOf(part), parts[part]);
+    }
+
+    /// @dev Ends the participation and reveals what is not revealed.
+    function revealRest() internal {
+        VM.warp(market.closingTime());
+        (, uint256 drawn) = market.drawnPart();
+        for (uint256 i; i < parts.length; ++i) {
+            if (i != drawn) reveal(i);
+        }
+    }
+
+    /// @dev Contributes for the exact stakes and remembers the record.
+    function bet(address author, bytes memory items) internal {
+        uint256 n;
+        for (uint256 offset; offset < items.length; ++n) {
+            offset += 4 + (uint256(uint8(items[offset + 2])) << 8) + uint8(items[offset + 3]);
+        }
+        uint256 stakes = n * market.stake();
+        records.push(recordOf(author, this.clock(), items));
+        VM.prank(author);
+        market.contribute{value: stakes}(items);
+    }
+
+    function recordOf(address author, uint256 time, bytes memory items) internal pure returns (bytes memory) {
+        return abi.encodePacked(author, uint40(time), uint32(items.length), items);
+    }
+
+    /// @dev The records from one on.
+    function recordsFrom(uint256 place) internal view returns (bytes memory all) {
+        for (; place < records.length; ++place) {
+            all = bytes.concat(all, records[place]);
+        }
+    }
+
+    /// @dev Scores and settles a whole pass, with as few calls as can be.
+    function wholePass() internal {
+        market.restart(type(uint256).max);
+        market.score(recordsFrom(0), type(uint256).max);
+        market.settle(type(uint256).max);
+    }
+
+    /// @dev Drives the scoring to its end.
+    function wholeScoring() internal {
+        while (market.phase() == Phase.Scoring) wholePass();
+    }
+
+    /// @dev Collects everything that anybody can, and nothing but rounding is left.
+    function collectAll() internal {
+        for (uint256 i; i < market.participantCount(); ++i) {
+            address author = market.participants(i);
+            uint256 amount = market.collectable(author);
+            if (amount == 0) continue;
+            uint256 before = author.balance;
+            VM.prank(author);
+            market.collect();
+            assertEq(author.balance - before, amount, "collected");
+        }
+        if (market.remainder() == 0) return;
+        VM.prank(OWNER);
+        market.collectRemainder();
+    }
+
+    function assertPhase(Phase expected) internal view {
+        assertEq(uint256(market.phase()), uint256(expected), "phase");
+    }
+
+    function assertStage(Stage expected) internal view {
+        assertEq(uint256(market.progress().stage), uint256(expected), "stage");
+    }
+
+    function assertBalance(address author, uint256 expected) internal view {
+        assertEq(market.account(author).balance, expected, "balance");
+    }
+
+    /// @dev The three parts of most tests, of which the middle one is drawn: 10 samples are scored on, of which the model
+    /// predicts 1 right at first.
+    function usualParts() internal {
+        parts.push(bytes.concat(times(4, says(1, 1)), says(1, 3)));
+        parts.push(bytes.concat(says(1, 1), says(1, 2)));
+        parts.push(bytes.concat(times(3, says(1, 2)), says(1, 3), says(0, 4)));
+    }
+
+    /// @dev Alice improves the model by 4 and 2 samples, Bob by 3, Carol makes it worse by 1.
+    function usualBets() internal {
+        bet(ALICE, says(1, 1));
+        bet(BOB, says(1, 2));
+        bet(CAROL, says(1, 4));
+        bet(ALICE, says(1, 3));
+    }
+
+    /// @dev A market with both, at the beginning of its scoring.
+    function usualScoring(uint256 bounty) internal {
+        usualParts();
+        open(bounty, 1);
+        usualBets();
+        revealRest();
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Test} from "../base/Test.sol";
+import {FeesWorld} from "./FeesWorld.sol";
+import {MarketWorld} from "./MarketWorld.sol";
+
+/// @notice What holds of money after any sequence of calls.
+abstract contract MoneyTest is Test {
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    address internal world;
+
+    /// @dev Only these functions of the world are called. Forge asks by this name.
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(world, selectors());
+    }
+
+    /// @dev Only the world is called. Forge asks by this name.
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = world;
+    }
+
+    function selectors() internal pure virtual returns (bytes4[] memory);
+}
+
+contract MarketMoneyTest is MoneyTest {
+    function setUp() external {
+        world = address(new MarketWorld());
+    }
+
+    function invariantMoney() external view {
+        MarketWorld(world).requireSolvent();
+    }
+
+    /// @dev A run goes on until a market of each kind has ended, but for those that need luck.
+    function afterInvariant() external {
+        uint256 i;
+        for (; MarketWorld(world).passes() < 3 && i < 2_000; ++i) {
+            MarketWorld(world).act(uint256(keccak256(abi.encode(i))));
+        }
+        assertTrue(i < 2_000, "passes end");
+    }
+
+    function selectors() internal pure override returns (bytes4[] memory some) {
+        some = new bytes4[](1);
+        some[0] = MarketWorld.act.selector;
+    }
+}
+
+contract FeesMoneyTest is MoneyTest {
+    function setUp() external {
+        world = address(new FeesWorld());
+    }
+
+    function invariantMoney() external view {
+        FeesWorld(world).requireSolvent();
+    }
+
+    function afterInvariant() external view {
+        assertTrue(FeesWorld(world).payments() != 0, "payments");
+    }
+
+    function selectors() internal pure override returns (bytes4[] memory some) {
+        some = new bytes4[](4);
+        some[0] = FeesWorld.improve.selector;
+        some[1] = FeesWorld.register.selector;
+        some[2] = FeesWorld.pay.selector;
+        some[3] = FeesWorld.collect.selector;
+    }
+}

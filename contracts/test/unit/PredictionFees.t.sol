@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IPredictionFees} from "../../src/interfaces/IPredictionFees.sol";
+import {PredictionFees} from "../../src/periphery/PredictionFees.sol";
+import {Encode} from "../base/Encode.sol";
+import {GoodTrainer} from "../base/GoodTrainer.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
+
+/// @notice Who pays for predictions, and who gets it.
+contract PredictionFeesTest is ModelTest {
+    uint256 private constant PRICE = 100;
+
+    DepositRefundTake private trainer;
+    PredictionFees private fees;
+
+    constructor() {
+        Classifier classifier;
+        (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
+        // Feature 1 means class 1.
+        writeWord(classifier, 0, 1 << 16);
+        VM.prank(OWNER);
+        classifier.close(address(trainer));
+        fees = new PredictionFees(address(trainer), PRICE);
+    }
+
+    function testParameters() external {
+        assertEq(fees.price(), PRICE, "price");
+        assertEq(fees.trainer(), address(trainer), "trainer");
+        new PredictionFees(address(trainer), type(uint96).max);
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                IPredictionFees.InvalidParameter.selector, bytes32("price"), uint256(1 << 96)
+            )
+        );
+        new PredictionFees(address(trainer), 1 << 96);
+    }
+
+    function testPredictionsAreTheClassifiers() external {
+        bytes[] memory samples = new bytes[](3);
+        samples[1] = hex"0001";
+        samples[2] = hex"0002";
+        uint256 before = CAROL.balance;
+        VM.expectEmit(address(fees));
+        emit IPredictionFees.Predicted(CAROL, 3, 300);
+        VM.prank(CAROL);
+        uint256[] memory labels = fees.predict{value: 1_000}(samples);
+        assertEq(before - CAROL.balance, 300, "what is above the price comes back");
+        assertEq(labels.length, 3, "labels");
+        assertEq(labels[0] * 100 + labels[1] * 10 + labels[2], 10, "labels");
+
+        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentTooLow.selector, 300, 299));
+        fees.predict{value: 299}(samples);
+        samples[2] = hex"0008";
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 2, 0, 8, 8));
+        fees.predict{value: 300}(samples);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.NoSamples.selector));
+        fees.predict(new bytes[](0));
+    }
+
+    /// @dev Alice has 2 good contributions, Bob 1: of 400 wei Alice has earned floor(800 / 3) = 266, Bob 133. The next 200
+    /// wei make 400 and 200: no fraction of the first payment is lost.
+    function testShares() external {
+        makeGood(ALICE, 2);
+        makeGood(BOB, 1);
+        register(ALICE, 2, 2);
+        register(BOB, 1, 3);
+        pay(4);
+        requireEarned(266, 133);
+        pay(2);
+        requireEarned(400, 200);
+        collect(ALICE, 400);
+        requireEarned(0, 200);
+        pay(1);
+        requireEarned(66, 233);
+        collect(ALICE, 66);
+        pay(2);
+        // 600 of 900 in all, of which 466 are paid.
+        requireEarned(134, 300);
+        collect(ALICE, 134);
+        collect(BOB, 300);
+        assertEq(address(fees).balance, 0, "all is paid out");
+    }
+
+    /// @dev Fractions of a wei that an account has earned are kept when it collects.
+    function testFractionsAreKept() external {
+        makeGood(ALICE, 1);
+        makeGood(BOB, 1);
+        makeGood(CAROL, 1);
+        register(ALICE, 1, 1);
+        register(BOB, 1, 2);
+        register(CAROL, 1, 3);
+        for (uint256 i; i < 3; ++i) {
+            pay(1);
+            // A hundredth is 33 and a third.
+            collect(ALICE, i == 2 ? 34 : 33);
+        }
+        collect(BOB, 100);
+        collect(CAROL, 100);
+    }
+
+    /// @dev What is paid before anybody is registered waits for the first payment after it.
+    function testPaymentsWaitForTheFirstShare() external {
+        pay(5);
+        makeGood(BOB, 1);
+        requireEarned(0, 0);
+        register(BOB, 1, 1);
+        requireEarned(0, 0);
+        VM.expectEmit(address(fees));
+        emit IPredictionFees.Shared(600, 600 << 64, 0);
+        pay(1);
+        requireEarned(0, 600);
+    }
+
+    /// @dev More good contributions count from when they are registered, for what comes later.
+    function testRegisteringMore() external {
+        makeGood(ALICE, 1);
+        makeGood(BOB, 1);
+        register(ALICE, 1, 1);
+        register(BOB, 1, 2);
+        makeGood(BOB, 2);
+        pay(2);
+        requireEarned(100, 100);
+        register(BOB, 3, 4);
+        requireEarned(100, 100);
+        pay(4);
+        requireEarned(200, 400);
+        // Again, when there is nothing new.
+        assertEq(fees.register(BOB), 3, "shares");
+        requireEarned(200, 400);
+        assertEq(fees.shares(ALICE), 1, "shares of Alice");
+        assertEq(fees.totalShares(), 4, "all shares");
+    }
+
+    /// @dev Collecting registers first, so the next payments count all.
+    function testCollectingRegisters() external {
+        makeGood(ALICE, 1);
+        register(ALICE, 1, 1);
+        makeGood(ALICE, 1);
+        pay(1);
+        collect(ALICE, 100);
+        assertEq(fees.shares(ALICE), 2, "shares");
+        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.NothingToCollect.selector, ALICE));
+        VM.prank(ALICE);
+        fees.collect();
+    }
+
+    function testNobodyRegistersNothing() external {
+        assertEq(fees.register(CAROL), 0, "shares");
+        assertEq(fees.totalShares(), 0, "all shares");
+        pay(1);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.NothingToCollect.selector, CAROL));
+        VM.prank(CAROL);
+        fees.collect();
+    }
+
+    function testFreePredictions() external {
+        fees = new PredictionFees(address(trainer), 0);
+        makeGood(ALICE, 1);
+        register(ALICE, 1, 1);
+        fees.predict(Encode.one(""));
+        requireEarned(0, 0);
+    }
+
+    /// @dev The largest numbers that the contract is made for: payments of 2^127 wei in all, and 2^48 - 1 good contributions.
+    function testBounds() external {
+        fees = new PredictionFees(address(trainer), type(uint96).max);
+        GoodTrainer good = new GoodTrainer(trainer.classifier());
+        fees = new PredictionFees(address(good), type(uint96).max);
+        good.set(ALICE, type(uint256).max);
+        good.set(BOB, 1);
+        register(ALICE, type(uint48).max, type(uint48).max);
+        uint256 price = type(uint96).max;
+        VM.deal(address(this), price << 32);
+        uint256 n = 200;
+        fees.predict{value: n * price}(new bytes[](n));
+        // 2^96 - 1 is a multiple of 2^48 - 1.
+        assertEq(fees.earned(ALICE), n * price, "all of it");
+        register(BOB, 1, 1 << 48);
+        fees.predict{value: price}(Encode.one(""));
+        good.set(ALICE, 0);
+        VM.prank(ALICE);
+        assertAtMost(fees.collect(), (n + 1) * price, "collected");
+        assertEq(fees.shares(ALICE), type(uint48).max, "a trainer that says fewer is not heard");
+    }
+
+    function testReceivers() external {
+        RefusingWallet refusing = new RefusingWallet();
+        makeGood(address(refusing), 1);
+        register(address(refusing), 1, 1);
+        pay(1);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentFailed.selector, refusing, 100));
+        refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
+        refusing.accept();
+        refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
+        assertEq(address(fees).balance, 0, "paid");
+
+        ReentrantWallet wallet = new ReentrantWallet();
+        makeGood(address(wallet), 1);
+        register(address(wallet), 1, 2);
+        pay(2);
+        wallet.prepare(abi.encodeCall(fees.collect, ()));
+        wallet.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
+        assertEq(wallet.attacks(), 1, "tried");
+        assertEq(
+            wallet.answer(),
+            abi.encodeWithSelector(IPredictionFees.NothingToCollect.selector, wallet),
+            "nothing is left"
+        );
+        assertEq(address(fees).balance, 100, "paid once");
+    }
+
+    /// @dev Gives an account good contributions, which others' cost nothing here.
+    function makeGood(address author, uint256 n) private {
+        VM.deal(author, author.balance + 1e24);
+        for (uint256 i; i < n; ++i) {
+            bytes memory claim = alone(contribute(trainer, author, 1, hex"0001"));
+            pass(REFUND_WAIT);
+            trainer.refund(claim);
+        }
+    }
+
+    function register(address account, uint256 shares, uint256 total) private {
+        VM.expectEmit(address(fees));
+        emit IPredictionFees.Registered(account, shares, total);
+        assertEq(fees.register(account), shares, "shares");
+    }
+
+    function pay(uint256 n) private {
+        fees.predict{value: n * PRICE}(new bytes[](n));
+    }
+
+    function collect(address account, uint256 expected) private {
+        uint256 before = account.balance;
+        VM.expectEmit(address(fees));
+        emit IPredictionFees.Collected(account, expected);
+        VM.prank(account);
+        assertEq(fees.collect(), expected, "amount");
+        assertEq(account.balance - before, expected, "paid");
+    }
+
+    function requireEarned(uint256 alice, uint256 bob) private view {
+        assertEq(fees.earned(ALICE), alice, "Alice");
+        assertEq(fees.earned(BOB), bob, "Bob");
+    }
+}

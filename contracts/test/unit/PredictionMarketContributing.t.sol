@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IPredictionMarket, Participant, Phase} from "../../src/interfaces/IPredictionMarket.sol";
+import {Encode} from "../base/Encode.sol";
+import {MarketTest} from "../base/MarketTest.sol";
+import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
+
+/// @notice Who bets what, and when.
+contract PredictionMarketContributingTest is MarketTest {
+    bytes private item;
+
+    function setUp() external {
+        createMarket();
+        usualParts();
+        item = says(1, 1);
+    }
+
+    function testOnlyWhileOpen() external {
+        requireWrongPhase(Phase.Created);
+        commit(BOUNTY);
+        requireWrongPhase(Phase.Committed);
+        drawPart(1);
+        reveal(1);
+        bet(ALICE, item);
+        VM.warp(market.closingTime() - 1);
+        bet(ALICE, item);
+        VM.warp(market.closingTime());
+        assertPhase(Phase.Revealing);
+        requireWrongPhase(Phase.Revealing);
+    }
+
+    /// @dev The record is the trainer's, the model does not change, change is given.
+    function testAContribution() external {
+        open(BOUNTY, 1);
+        bytes memory items = bytes.concat(says(1, 5), says(0, 6));
+        uint256 before = ALICE.balance;
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Contributed(0, ALICE, STAKE, this.clock(), items);
+        VM.prank(ALICE);
+        assertEq(market.contribute{value: 999}(items), 0, "batch");
+        assertEq(before - ALICE.balance, 2 * STAKE, "the stakes");
+
+        bytes32 left = leaf(ALICE, 1, abi.encodePacked(uint16(5)), 0);
+        bytes32 right = leaf(ALICE, 0, abi.encodePacked(uint16(6)), 1);
+        (left, right) = left < right ? (left, right) : (right, left);
+        assertEq(market.root(0), keccak256(abi.encode(left, right)), "root");
+        assertEq(word(first, 0), 0, "the model");
+
+        bet(BOB, item);
+        assertEq(market.root(2), leaf(BOB, 1, abi.encodePacked(uint16(1)), 2), "the next one");
+        bet(ALICE, item);
+        Participant memory alice = market.account(ALICE);
+        assertEq(alice.contributions, 3, "contributions");
+        assertEq(alice.balance, 3 * STAKE, "balance");
+        assertEq(market.participantCount(), 2, "participants");
+        assertEq(market.participants(0), ALICE, "the first one");
+        assertEq(market.participants(1), BOB, "the second one");
+        assertEq(market.contributionCount(), 4, "all");
+        assertEq(address(market).balance, BOUNTY + 4 * STAKE, "money");
+    }
+
+    function testTooLittle() external {
+        open(BOUNTY, 1);
+        bytes memory items = bytes.concat(item, item);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.DepositTooLow.selector, 2 * STAKE, 2 * STAKE - 1)
+        );
+        VM.prank(ALICE);
+        market.contribute{value: 2 * STAKE - 1}(items);
+    }
+
+    function testMalformedItems() external {
+        open(BOUNTY, 1);
+        requireRefused("", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+        requireRefused(hex"00010002", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
+        requireRefused(
+            Encode.item(1, hex"0010"),
+            abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 0, 0, 16, 16)
+        );
+        requireRefused(
+            Encode.item(2, ""), abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 2, 2)
+        );
+        requireRefused(
+            new bytes(24_576), abi.encodeWithSelector(IPredictionMarket.TooLong.selector, 24_576, 24_575)
+        );
+        assertEq(market.participantCount(), 0, "nothing happened");
+    }
+
+    /// @dev The owner limits how many there are: the last one closes the market.
+    function testTheMostContributions() external {
+        createMarket(abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 3, MOST_PASSES));
+        usualParts();
+        open(BOUNTY, 1);
+        bet(ALICE, bytes.concat(item, item));
+        requireRefused(
+            bytes.concat(item, item),
+            abi.encodeWithSelector(IPredictionMarket.TooManyContributions.selector, 4, 3)
+        );
+        assertPhase(Phase.Open);
+        pass(1 hours);
+        bet(BOB, item);
+        assertPhase(Phase.Revealing);
+        assertEq(market.closingTime(), this.clock(), "closed by the last one");
+        reveal(0);
+        reveal(2);
+        assertPhase(Phase.Scoring);
+    }
+
+    function testChangeThatIsRefused() external {
+        open(BOUNTY, 1);
+        RefusingWallet wallet = new RefusingWallet();
+        VM.deal(address(wallet), 1 ether);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.PaymentFailed.selector, wallet, 1));
+        wallet.execute(address(market), STAKE + 1, abi.encodeCall(market.contribute, (item)));
+        wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (item)));
+        assertBalance(address(wallet), STAKE);
+    }
+
+    /// @dev Who is given change cannot come back in the middle.
+    function testNobodyComesBack() external {
+        open(BOUNTY, 1);
+        ReentrantWallet wallet = new ReentrantWallet();
+        VM.deal(address(wallet), 1 ether);
+        wallet.prepare(abi.encodeCall(market.contribute, (item)));
+        wallet.execute(address(market), STAKE + 1, abi.encodeCall(market.contribute, (item)));
+        assertEq(wallet.attacks(), 1, "tried");
+        assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "refused");
+        assertEq(market.contributionCount(), 1, "once");
+    }
+
+    function leaf(address author, uint256 label, bytes memory sample, uint256 position)
+        private
+        view
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(author, label, keccak256(sample), STAKE, this.clock(), position));
+    }
+
+    function requireRefused(bytes memory items, bytes memory reason) private {
+        VM.expectRevert(reason);
+        VM.prank(ALICE);
+        market.contribute{value: 1 ether}(items);
+    }
+
+    function requireWrongPhase(Phase actual) private {
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, Phase.Open));
+        VM.prank(ALICE);
+        market.contribute{value: STAKE}(item);
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IPredictionMarket, Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
+import {Encode} from "../base/Encode.sol";
+import {MarketTest} from "../base/MarketTest.sol";
+
+/// @notice A model that has seen nothing of most classes passes over them: once contributions are of each class, evaluating it is
+/// many times dearer than it was when the parts were revealed. The scoring goes on all the same.
+contract PredictionMarketDividingTest is MarketTest {
+    uint256 private constant TRANSACTION_GAS = 16_777_216;
+    uint256 private constant CLASSES = 10;
+    uint256 private constant PRESENT = 95;
+
+    function testAModelThatGetsDearer() external {
+        createMarket(
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, 1),
+            naiveBayes,
+            abi.encode(CLASSES, 1_000, 257)
+        );
+        VM.prank(OWNER);
+        first.close(address(market));
+        parts.push(Encode.item(0, sampleOf(1)));
+        parts.push(this.some(126));
+        open(BOUNTY, 0);
+        for (uint256 i; i < CLASSES; ++i) {
+            bet(ALICE, Encode.item(i, sampleOf(i)));
+        }
+        bet(BOB, Encode.item(1, sampleOf(11)));
+        revealRest();
+        assertEq(market.samples(), 126, "as many as a part can have");
+
+        market.restart(type(uint256).max);
+        VM.recordLogs();
+        for (uint256 i; i < CLASSES; ++i) {
+            market.score{gas: TRANSACTION_GAS}(records[i], 0);
+        }
+        assertEq(logsOf(IPredictionMarket.LessonFailed.selector).length, 0, "lessons that failed");
+        // All at once would be too much, and changes nothing.
+        bytes memory next = records[CLASSES];
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        market.score{gas: TRANSACTION_GAS}(next, 126);
+        assertEq(market.progress().evaluated, 0, "nothing happened");
+
+        for (Progress memory progress = market.progress(); progress.stage == Stage.Teaching;) {
+            market.score{gas: TRANSACTION_GAS}(progress.cursor == CLASSES ? next : bytes(""), 12);
+            progress = market.progress();
+        }
+        market.settle(type(uint256).max);
+        assertPhase(Phase.Settled);
+        collectAll();
+        assertEq(address(market).balance, 0, "all is paid out");
+    }
+
+    /// @dev Called from outside, so that memory does not grow.
+    function some(uint256 n) external pure returns (bytes memory all) {
+        for (uint256 i; i < n; ++i) {
+            all = bytes.concat(all, Encode.item(i % CLASSES, sampleOf(i)));
+        }
+    }
+
+    /// @dev Every tenth feature or so, others for each seed.
+    function sampleOf(uint256 seed) private pure returns (bytes memory sample) {
+        for (uint256 i; i < PRESENT; ++i) {
+            sample = bytes.concat(sample, bytes2(uint16(i * 10 + (seed + i) % 10)));
+        }
+    }
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
+import {MarketTest} from "../base/MarketTest.sol";
+import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
+import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
+
+/// @notice What happens where the owner does not do its part, or somebody is hostile.
+contract PredictionMarketFailingTest is MarketTest {
+    address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
+    uint256 private constant REVEAL_GAS = 5_000_000;
+    uint256 private constant LESSON_GAS = 8_000_000;
+
+    Strings private strings = new Strings();
+
+    function setUp() external {
+        createMarket();
+    }
+
+    /// @dev Contributors get their stakes back, and nobody gets the bounty: it does not pay to make a market fail.
+    function testTheOwnerDoesNotReveal() external {
+        usualParts();
+        open(1_001, 1);
+        usualBets();
+        VM.warp(market.closingTime());
+        reveal(0);
+        pass(REVEAL_WAIT);
+        assertPhase(Phase.Revealing);
+        pass(1);
+        assertPhase(Phase.Failed);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Revealing)
+        );
+        reveal(2);
+        requireFailedPayments();
+    }
+
+    /// @dev The same where the scoring is not over in time, whatever it has done to balances so far.
+    function testTheScoringTakesTooLong() external {
+        usualScoring(1_001);
+        wholePass();
+        assertStage(Stage.Copying);
+        assertBalance(CAROL, 0);
+        market.restart(1);
+        pass(SCORING_WAIT);
+        market.score(records[0], 0);
+        pass(1);
+        assertPhase(Phase.Failed);
+        bytes memory next = recordsFrom(1);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Scoring)
+        );
+        market.score(next, 1);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Scoring)
+        );
+        market.settle(1);
+        requireFailedPayments();
+    }
+
+    /// @dev Without contributions there is nothing to do, and nothing more to reveal.
+    function testNobodyContributes() external {
+        usualParts();
+        open(BOUNTY, 1);
+        VM.warp(market.closingTime());
+        assertPhase(Phase.Settled);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Settled, Phase.Revealing)
+        );
+        reveal(0);
+        uint256 before = OWNER.balance;
+        VM.prank(OWNER);
+        market.collectRemainder();
+        assertEq(OWNER.balance - before, BOUNTY, "all of it");
+        pass(1_000 days);
+        assertPhase(Phase.Settled);
+    }
+
+    /// @dev Who refuses money keeps nobody else from theirs, and can take it later.
+    function testAParticipantThatRefusesMoney() external {
+        usualParts();
+        open(BOUNTY, 1);
+        RefusingWallet wallet = new RefusingWallet();
+        VM.deal(address(wallet), 1 ether);
+        bytes memory items = says(1, 1);
+        wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (items)));
+        records.push(recordOf(address(wallet), this.clock(), items));
+        bet(BOB, says(1, 2));
+        revealRest();
+        wholePass();
+        assertPhase(Phase.Settled);
+        VM.prank(BOB);
+        market.collect();
+        VM.prank(OWNER);
+        market.collectRemainder();
+        uint256 due = market.collectable(address(wallet));
+        assertEq(due, 500, "a stake and 4 of 10");
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.PaymentFailed.selector, wallet, due));
+        wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
+        wallet.accept();
+        wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
+        assertEq(address(market).balance, 0, "all is paid out");
+    }
+
+    /// @dev Who is paid cannot be paid again in the middle of it.
+    function testNobodyCollectsTwice() external {
+        usualParts();
+        open(BOUNTY, 1);
+        ReentrantWallet wallet = new ReentrantWallet();
+        VM.deal(address(wallet), STAKE);
+        bytes memory items = says(1, 1);
+        wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (items)));
+        records.push(recordOf(address(wallet), this.clock(), items));
+        revealRest();
+        wholePass();
+        wallet.prepare(abi.encodeCall(market.collect, ()));
+        wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
+        assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "refused");
+        assertEq(address(wallet).balance, 500, "once");
+    }
+
+    /// @dev A lesson that fails has no effect, but it is part of its author's run: the run is scored, with 0.
+    function testALessonThatFails() external {
+        puppets();
+        strings.fail(false, false, true);
+        market.restart(1);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.LessonFailed(0);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Scored(ALICE, 0, 0);
+        market.score(recordsFrom(0), 2);
+        assertEq(PuppetClassifier(market.model()).lessons(), 0, "lessons");
+        assertStage(Stage.Finding);
+    }
+
+    /// @dev A lesson may use 8,000,000 gas, however much the driver has: what needs more fails in every step.
+    function testALessonThatUsesTooMuch() external {
+        puppets();
+        market.restart(1);
+        uint256 before = VM.snapshotState();
+        bytes memory all = recordsFrom(0);
+        // Of the allowance, a 64th stays with the clone.
+        strings.burn(0, 0, LESSON_GAS - 250_000);
+        market.score{gas: 12_000_000}(all, 0);
+        assertEq(PuppetClassifier(market.model()).lessons(), 1, "within its allowance");
+        VM.revertToState(before);
+
+        strings.burn(0, 0, LESSON_GAS);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.LessonFailed(0);
+        market.score{gas: 100_000_000}(all, 1);
+        assertEq(PuppetClassifier(market.model()).lessons(), 0, "above it");
+    }
+
+    /// @dev With less gas than a lesson may use, the step fails: who drives cannot make lessons fail.
+    function testTooLittleGasForALesson() external {
+        puppets();
+        market.restart(1);
+        strings.burn(0, 0, LESSON_GAS - 250_000);
+        bytes memory all = recordsFrom(0);
+        bool scored;
+        for (uint256 gas = 1_000_000; gas < 11_000_000; gas += 250_000) {
+            uint256 before = VM.snapshotState();
+            try market.score{gas: gas}(all, 0) {
+                assertEq(PuppetClassifier(market.model()).lessons(), 1, "all gas that it may use");
+                scored = true;
+            } catch (bytes memory reason) {
+                assertTrue(!scored, "with more gas it does not fail again");
+                if (gas > 1_000_000) requireGasTooLow(reason, LESSON_GAS);
+            }
+            VM.revertToState(before);
+        }
+        assertTrue(scored, "enough");
+    }
+
+    /// @dev A lesson that uses all that it may, nearly to the unit, never fails for the lack of gas: with a little less, the
+    /// step does.
+    function testGasAtTheLimit() external {
+        puppets();
+        market.restart(1);
+        bytes memory all = recordsFrom(0);
+        uint256 before = VM.snapshotState();
+        (uint256 most, uint256 tooMuch) = (LESSON_GAS - 400_000, LESSON_GAS);
+        while (tooMuch - most > 500) {
+            uint256 middle = (most + tooMuch) / 2;
+            strings.burn(0, 0, middle);
+            market.score(all, 0);
+            if (PuppetClassifier(market.model()).lessons() == 1) most = middle;
+            else tooMuch = middle;
+            VM.revertToState(before);
+        }
+        strings.burn(0, 0, most);
+        before = VM.snapshotState();
+        uint256 scored;
+        uint256 failed;
+        for (uint256 gas = 8_250_000; gas < 8_400_000; gas += 1_000) {
+            try market.score{gas: gas}(all, 0) {
+                assertEq(PuppetClassifier(market.model()).lessons(), 1, "all gas that it may use");
+                ++scored;
+            } catch {
+                ++failed;
+            }
+            VM.revertToState(before);
+        }
+        assertTrue(scored != 0 && failed != 0, "on both sides of the limit");
+    }
+
+    /// @dev An evaluation has all gas that is left. Where that is too little the step fails: no result depends on it.
+    function testTooLittleGasForAnEvaluation() external {
+        puppets();
+        market.restart(1);
+        market.score(recordsFrom(0), 0);
+        strings.burn(0, 12_000_000, 0);
+        strings.sayCorrect(1);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        market.score{gas: 11_000_000}("", 1);
+        market.score{gas: 14_000_000}("", 1);
+        assertEq(market.progress().evaluated, 1, "evaluated");
+        assertEq(market.progress().counted, 1, "right");
+    }
+
+    /// @dev A classifier that counts more samples than there are would be paid more than the bounty.
+    function testAnswersThatCannotBe() external {
+        puppets();
+        market.restart(1);
+        bytes memory all = recordsFrom(0);
+        strings.sayCorrect(3);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        market.score(all, 2);
+        strings.sayCorrect(2);
+        uint256 before = VM.snapshotState();
+        market.score(all, 2);
+        assertEq(market.account(ALICE).score, 2, "both");
+        VM.revertToState(before);
+        strings.silence();
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        market.score(all, 2);
+    }
+
+    /// @dev An evaluation that fails stops the scoring, until the deadline: the owner chose the classifier.
+    function testAnEvaluationThatFails() external {
+        puppets();
+        market.restart(1);
+        bytes memory all = recordsFrom(0);
+        strings.fail(false, true, false);
+        VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
+        market.score(all, 1);
+        pass(SCORING_WAIT + 1);
+        assertPhase(Phase.Failed);
+    }
+
+    /// @dev Checking and evaluating a part may use 5,000,000 gas each.
+    function testPartsThatAreTooDear() external {
+        puppetParts();
+        commit(BOUNTY);
+        drawPart(0);
+        strings.fail(true, false, false);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        reveal(0);
+        strings.fail(false, true, false);
+        VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
+        reveal(0);
+        strings.fail(false, false, false);
+        strings.sayCorrect(3);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        reveal(0);
+        strings.sayCorrect(0);
+        strings.burn(REVEAL_GAS, 0, 0);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        reveal(0);
+        strings.burn(0, REVEAL_GAS, 0);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        reveal(0);
+        strings.burn(0, 0, 0);
+        try market.reveal{gas: 4_000_000}(0, saltOf(0), parts[0]) {
+            assertTrue(false, "too little gas");
+        } catch (bytes memory reason) {
+            requireGasTooLow(reason, REVEAL_GAS);
+        }
+        strings.burn(REVEAL_GAS - 100_000, REVEAL_GAS - 100_000, 0);
+        reveal(0);
+    }
+
+    /// @dev A classifier that describes itself no longer stops the copying, and the deadline decides.
+    function testAModelThatCannotBeCopied() external {
+        puppets();
+        strings.failToDescribe();
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        market.restart(1);
+    }
+
+    /// @dev A classifier that calls back while it is taught gets nowhere.
+    function testAClassifierThatComesBack() external {
+        puppets();
+        market.restart(1);
+        bytes[3] memory attacks = [
+            abi.encodeCall(market.score, (recordsFrom(0), 1)),
+            abi.encodeCall(market.settle, (1)),
+            abi.encodeCall(market.collect, ())
+        ];
+        bytes memory all = recordsFrom(0);
+        uint256 before = VM.snapshotState();
+        for (uint256 i; i < 3; ++i) {
+            strings.callBack(attacks[i]);
+            market.score(all, 1);
+            assertEq(strings.callbackError(), abi.encodeWithSignature("Reentrancy()"), "refused");
+            VM.revertToState(before);
+        }
+    }
+
+    /// @dev A market over puppets, two parts of 2 samples, at the beginning of its scoring.
+    function puppets() private {
+        puppetParts();
+        open(BOUNTY, 0);
+        bet(ALICE, says(1, 1));
+        revealRest();
+    }
+
+    function puppetParts() private {
+        createMarket(
+            abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10_000, MOST_PASSES),
+            address(new PuppetClassifier(strings)),
+            ""
+        );
+        VM.prank(OWNER);
+        first.close(address(market));
+        parts.push(bytes.concat(says(1, 1), says(1, 1)));
+        parts.push(bytes.concat(says(1, 2), says(1, 2)));
+    }
+
+    /// @dev Of the usual bets and a bounty of 1,001 wei, before and after it is burned.
+    function requireFailedPayments() private {
+        assertEq(market.collectable(ALICE), 2 * STAKE, "two stakes");
+        assertEq(market.collectable(OWNER), 0, "nothing for the owner");
+        assertEq(market.remainder(), 0, "nothing for the owner");
+        VM.prank(ALICE);
+        market.collect();
+        assertEq(address(market).balance, 2 * STAKE + 1_001, "the others' stakes and the bounty");
+
+        uint256 burned = BURNED.balance;
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Forfeited(1_001);
+        VM.prank(BOB);
+        market.forfeit();
+        assertEq(BURNED.balance - burned, 1_001, "burned");
+        requireWrongPhase(Phase.Forfeited, Phase.Committed);
+        market.forfeit();
+        requireWrongPhase(Phase.Forfeited, Phase.Settled);
+        VM.prank(OWNER);
+        market.collectRemainder();
+        assertEq(market.collectable(BOB), STAKE, "a stake");
+        assertEq(market.collectable(CAROL), STAKE, "a stake");
+        collectAll();
+        assertEq(address(market).balance, 0, "all is paid out");
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, ALICE));
+        VM.prank(ALICE);
+        market.collect();
+    }
+
+    function requireWrongPhase(Phase actual, Phase required) private {
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, required));
+    }
+
+    function requireGasTooLow(bytes memory reason, uint256 allowance) private pure {
+        bytes4 selector;
+        uint256 wanted;
+        assembly ("memory-safe") {
+            selector := mload(add(reason, 0x20))
+            wanted := mload(add(reason, 0x44))
+        }
+        assertEq(selector, IPredictionMarket.GasTooLow.selector, "error");
+        assertEq(wanted, allowance, "allowance");
+    }
+}

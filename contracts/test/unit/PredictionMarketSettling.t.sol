@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {
+    IPredictionMarket,
+    Participant,
+    Phase,
+    Progress,
+    Stage
+} from "../../src/interfaces/IPredictionMarket.sol";
+import {MarketTest} from "../base/MarketTest.sol";
+
+/// @notice What passes do to balances, in figures worked out by hand.
+contract PredictionMarketSettlingTest is MarketTest {
+    function setUp() external {
+        createMarket();
+    }
+
+    /// @dev Scores 6, 3 and -1 of 10 samples. Carol's 100 wei are worth a pot of 100 * 10 / 1 = 1,000, all of the bounty: it
+    /// pays 600, 300 and -100.
+    function testOnePassThatSpendsTheBounty() external {
+        usualScoring(1_000);
+        market.restart(1);
+        market.score(recordsFrom(0), 100);
+        requireScores(6, 3, -1);
+
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.BalanceChanged(ALICE, 6, 800);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.BalanceChanged(BOB, 3, 400);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.BalanceChanged(CAROL, -1, 0);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Removed(CAROL, 1);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.PassSettled(1, 1_000, 9, true);
+        market.settle(6);
+        assertPhase(Phase.Settled);
+        assertEq(market.remainingBounty(), 0, "left of the bounty");
+        assertEq(market.collectable(ALICE), 800, "two stakes and 600");
+        assertEq(market.collectable(BOB), 400, "a stake and 300");
+        assertEq(market.collectable(CAROL), 0, "a stake less 100");
+        assertEq(market.remainder(), 200, "what Carol lost and what 9 of 10 samples leave");
+        collectAll();
+        assertEq(address(market).balance, 0, "all is paid out");
+    }
+
+    /// @dev Carol's 100 wei limit the first pass to a pot of 1,000 of 30,000, of which 600 and 300 are paid; without Carol the
+    /// second one has no losses and plays for the other 29,000: 17,400 and 8,700.
+    function testTwoPassesAndASkippedAuthor() external {
+        usualScoring(30_000);
+        wholePass();
+        assertPhase(Phase.Scoring);
+        assertStage(Stage.Copying);
+        assertEq(market.remainingBounty(), 29_000, "left of the bounty");
+        assertBalance(ALICE, 800);
+        assertBalance(BOB, 400);
+        assertBalance(CAROL, 0);
+        assertTrue(market.account(CAROL).removed, "Carol cannot pay for anything");
+        address firstModel = market.model();
+
+        market.restart(1);
+        assertTrue(market.model() != firstModel, "a new model");
+        market.score(recordsFrom(0), 100);
+        requireScores(6, 3, 0);
+        assertEq(market.progress().correct, 10, "nobody spoils it");
+        market.settle(100);
+        assertPhase(Phase.Settled);
+        assertBalance(ALICE, 18_200);
+        assertBalance(BOB, 9_100);
+        assertEq(market.remainder(), 30_000 - 18_000 - 9_000 + 100, "a tenth of both pots, and Carol's stake");
+        collectAll();
+        assertEq(address(market).balance, 0, "all is paid out");
+    }
+
+    /// @dev A stake of 7 and a score of -3 of 10: the pot is floor(70 / 3) = 23, the loss ceil(69 / 10) = 7. The winner of 4
+    /// gets floor(92 / 10) = 9.
+    function testRoundingIsTowardsTheMarket() external {
+        createMarket(abi.encode(7, 7 days, 1 days, 2 days, 100, 1));
+        parts.push(bytes.concat(times(4, says(1, 1)), times(3, says(0, 2)), times(3, says(0, 3))));
+        parts.push(says(1, 1));
+        open(1_000, 1);
+        bet(ALICE, says(1, 1));
+        bet(BOB, says(1, 2));
+        revealRest();
+        wholePass();
+        assertPhase(Phase.Settled);
+        assertBalance(ALICE, 7 + 9);
+        assertBalance(BOB, 0);
+        assertEq(market.remainder(), 1_000 - 9 + 7, "the rest");
+        collectAll();
+        assertEq(address(market).balance, 0, "all is paid out");
+    }
+
+    /// @dev Bob loses 1 of 10 with 3 stakes, Carol 3 with one: Carol's floor(1000 / 3) = 333 limit the pot. Bob's loss is
+    /// ceil(333 / 10) = 34, and he stays: 266 wei can pay for more. Carol's is ceil(999 / 10) = 100.
+    function testTheOneWhoAffordsLeastDecides() external {
+        parts.push(bytes.concat(times(6, says(0, 1)), says(0, 2), times(3, says(0, 3))));
+        parts.push(says(0, 1));
+        open(100_000, 1);
+        bet(BOB, bytes.concat(says(1, 2), says(0, 7), says(0, 8)));
+        bet(CAROL, says(1, 3));
+        revealRest();
+        wholePass();
+        assertBalance(BOB, 266);
+        assertTrue(!market.account(BOB).removed, "Bob goes on");
+        assertBalance(CAROL, 0);
+        assertTrue(market.account(CAROL).removed, "Carol does not");
+        assertEq(market.remainingBounty(), 99_667, "333 were played for");
+        // Alone, Bob's 266 wei are worth a pot of 2,660, then nobody is left.
+        wholePass();
+        assertPhase(Phase.Settled);
+        assertBalance(BOB, 0);
+        assertEq(market.remainder(), 100_400, "who made it worse pays the owner");
+    }
+
+    /// @dev What cannot even pay for a pot of 1 wei is removed without a pot.
+    function testAPotOfNothing() external {
+        createMarket(abi.encode(1, 7 days, 1 days, 2 days, 100, 9));
+        parts.push(bytes.concat(says(1, 1), times(3, says(0, 2))));
+        parts.push(says(1, 1));
+        open(4, 1);
+        bet(ALICE, says(1, 1));
+        bet(BOB, says(1, 2));
+        revealRest();
+        market.restart(1);
+        market.score(recordsFrom(0), 9);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.BalanceChanged(ALICE, 1, 1);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.BalanceChanged(BOB, -3, 0);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Removed(BOB, 1);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.PassSettled(1, 1, 1, false);
+        market.settle(9);
+        wholePass();
+        // Of the 3 wei left, a quarter is none.
+        assertBalance(ALICE, 1);
+        assertEq(market.remainder(), 5, "bounty and Bob's stake");
+        assertPhase(Phase.Settled);
+    }
+
+    /// @dev After as many passes as the owner allows, it is over; what was not played for is the owner's.
+    function testTheLastPass() external {
+        createMarket(abi.encode(STAKE, 7 days, 1 days, 2 days, 100, 1));
+        usualScoring(30_000);
+        wholePass();
+        assertPhase(Phase.Settled);
+        assertEq(market.remainder(), 29_200, "29,000 and 200");
+    }
+
+    /// @dev In steps of one look, by anyone, the same comes out; and each step says how far it came.
+    function testSettlingInSteps() external {
+        usualScoring(30_000);
+        market.restart(1);
+        market.score(recordsFrom(0), 100);
+        market.settle(1);
+        requireSettling(Stage.Finding, 1, 30_000, false);
+        VM.prank(BOB);
+        market.settle(1);
+        requireSettling(Stage.Finding, 2, 30_000, false);
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.SettlementAdvanced(Stage.Paying, 0, 1_000, true);
+        market.settle(1);
+        requireSettling(Stage.Paying, 0, 1_000, true);
+        market.settle(2);
+        requireSettling(Stage.Paying, 2, 1_000, true);
+        assertBalance(BOB, 400);
+        assertBalance(CAROL, 100);
+        market.settle(1);
+        assertBalance(CAROL, 0);
+        assertStage(Stage.Copying);
+    }
+
+    /// @dev Over both scans in one call.
+    function testAStepOverBothScans() external {
+        usualScoring(30_000);
+        market.restart(1);
+        market.score(recordsFrom(0), 100);
+        market.settle(4);
+        requireSettling(Stage.Paying, 1, 1_000, true);
+        assertBalance(ALICE, 800);
+        assertBalance(BOB, 100);
+    }
+
+    function testNothingToSettle() external {
+        usualScoring(1_000);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, Stage.Copying, Stage.Finding)
+        );
+        market.settle(1);
+        market.restart(1);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, Stage.Teaching, Stage.Finding)
+        );
+        market.settle(1);
+        market.score(recordsFrom(0), 100);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
+        market.settle(0);
+    }
+
+    function testCollectingOnce() external {
+        usualScoring(1_000);
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Scoring, Phase.Settled)
+        );
+        VM.prank(ALICE);
+        market.collect();
+        VM.expectRevert(
+            abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Scoring, Phase.Settled)
+        );
+        VM.prank(OWNER);
+        market.collectRemainder();
+        assertEq(market.collectable(ALICE), 0, "not yet");
+        assertEq(market.remainder(), 0, "not yet");
+        wholePass();
+
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.Collected(ALICE, 800);
+        VM.prank(ALICE);
+        market.collect();
+        Participant memory alice = market.account(ALICE);
+        assertTrue(alice.collected && alice.balance == 0, "collected");
+        requireNothing(ALICE);
+        // Carol has lost all, a stranger has never had anything.
+        requireNothing(CAROL);
+        requireNothing(address(this));
+
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotOwner.selector, BOB, OWNER));
+        VM.prank(BOB);
+        market.collectRemainder();
+        VM.expectEmit(address(market));
+        emit IPredictionMarket.RemainderCollected(OWNER, 200);
+        VM.prank(OWNER);
+        market.collectRemainder();
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, OWNER));
+        VM.prank(OWNER);
+        market.collectRemainder();
+    }
+
+    /// @dev A bounty that is paid out to the last wei leaves the owner nothing.
+    function testNoRemainder() external {
+        parts.push(times(2, says(1, 1)));
+        parts.push(says(1, 1));
+        open(50, 1);
+        bet(ALICE, says(1, 1));
+        revealRest();
+        wholePass();
+        assertBalance(ALICE, 150);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, OWNER));
+        VM.prank(OWNER);
+        market.collectRemainder();
+    }
+
+    function requireNothing(address author) internal {
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, author));
+        VM.prank(author);
+        market.collect();
+    }
+
+    function requireScores(int256 alice, int256 bob, int256 carol) internal view {
+        assertEq(market.account(ALICE).score, alice, "Alice");
+        assertEq(market.account(BOB).score, bob, "Bob");
+        assertEq(market.account(CAROL).score, carol, "Carol");
+    }
+
+    function requireSettling(Stage stage, uint256 place, uint256 pot, bool losses) internal view {
+        Progress memory progress = market.progress();
+        assertStage(stage);
+        assertEq(progress.place, place, "place");
+        assertEq(progress.pot, pot, "pot");
+        assertTrue(progress.losses == losses, "losses");
+    }
+}

@@ -1,0 +1,394 @@
+//! Calls of a prediction market, and the answers read back.
+//!
+//! What it shares with trainers is called and read as theirs: [`contribute`](crate::contribute), and of
+//! [`state`](crate::state) `owner`, `classifier`, `contribution_count`, `root` and `price`.
+
+pub mod events;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::{SolCall, SolValue};
+use cotrain_protocol::{
+    classifier::Parameters,
+    market::{Contributions, Participant, Phase, Progress, Stage, Terms},
+};
+
+use crate::{
+    contracts::{
+        ModelFactory::createCall,
+        PredictionMarket::{
+            self, accountCall, collectCall, collectRemainderCall, commitCall, drawCall,
+            drawnPartCall, forfeitCall, partCall, progressCall, restartCall, revealCall, scoreCall,
+            settleCall,
+        },
+    },
+    read_number,
+};
+
+/// Creates the implementation of markets.
+#[must_use]
+pub fn code() -> Bytes {
+    PredictionMarket::BYTECODE.clone()
+}
+
+/// `create` of the factory: a clone of each implementation, owned by the caller. The answer is read by
+/// [`created_model`](crate::created_model); the market is the trainer.
+#[must_use]
+pub fn create(
+    implementation: Address,
+    terms: &Terms,
+    classifier_implementation: Address,
+    parameters: &Parameters,
+) -> Vec<u8> {
+    let terms = (
+        U256::from(terms.stake),
+        terms.participation,
+        terms.reveal_wait,
+        terms.scoring_wait,
+        terms.most_contributions,
+        terms.most_passes,
+    );
+    createCall {
+        trainerImplementation: implementation,
+        trainerParameters: terms.abi_encode_params().into(),
+        classifierImplementation: classifier_implementation,
+        classifierParameters: parameters.abi_encode().into(),
+    }
+    .abi_encode()
+}
+
+/// `commit`: what is sent along is the bounty. See [`commitment`](cotrain_protocol::market::commitment).
+#[must_use]
+pub fn commit(commitments: &[B256]) -> Vec<u8> {
+    commitCall {
+        commitments: commitments.to_vec(),
+    }
+    .abi_encode()
+}
+
+/// `draw`.
+#[must_use]
+pub fn draw() -> Vec<u8> {
+    drawCall {}.abi_encode()
+}
+
+/// `reveal` of a part, with the salt that it was hidden by.
+#[must_use]
+pub fn reveal(part: u64, salt: B256, items: &[u8]) -> Vec<u8> {
+    revealCall {
+        index: U256::from(part),
+        salt,
+        items: Bytes::copy_from_slice(items),
+    }
+    .abi_encode()
+}
+
+/// `forfeit`.
+#[must_use]
+pub fn forfeit() -> Vec<u8> {
+    forfeitCall {}.abi_encode()
+}
+
+/// `restart`: copies at most so many words.
+#[must_use]
+pub fn restart(words: u64) -> Vec<u8> {
+    restartCall {
+        words: U256::from(words),
+    }
+    .abi_encode()
+}
+
+/// `score`: the contributions from the cursor on, and the most samples to evaluate.
+#[must_use]
+pub fn score(records: &[Contributions], samples: u64) -> Vec<u8> {
+    scoreCall {
+        records: records.iter().flat_map(Contributions::encode).collect(),
+        most: U256::from(samples),
+    }
+    .abi_encode()
+}
+
+/// `settle`: looks at participants at most so many times.
+#[must_use]
+pub fn settle(most: u64) -> Vec<u8> {
+    settleCall {
+        most: U256::from(most),
+    }
+    .abi_encode()
+}
+
+/// `collect`.
+#[must_use]
+pub fn collect() -> Vec<u8> {
+    collectCall {}.abi_encode()
+}
+
+/// `collectRemainder`.
+#[must_use]
+pub fn collect_remainder() -> Vec<u8> {
+    collectRemainderCall {}.abi_encode()
+}
+
+/// The answer to [`state::phase`].
+#[must_use]
+pub fn read_phase(output: &[u8]) -> Option<Phase> {
+    phase(read_number(output)?.try_into().ok()?)
+}
+
+/// The answer to [`state::progress`], with the address of the model of the pass; none within it before the first one.
+#[must_use]
+pub fn read_progress(output: &[u8]) -> Option<(Progress, Option<Address>)> {
+    let progress = progressCall::abi_decode_returns(output).ok()?;
+    let some = |address: Address| (!address.is_zero()).then_some(address);
+    let read = Progress {
+        stage: stage(progress.stage)?,
+        pass: progress.pass.try_into().ok()?,
+        copied: progress.copied.try_into().ok()?,
+        cursor: progress.cursor.try_into().ok()?,
+        run_author: some(progress.runAuthor),
+        taught: progress.taught,
+        evaluated: progress.evaluated.try_into().ok()?,
+        counted: progress.counted.try_into().ok()?,
+        correct: progress.correct.try_into().ok()?,
+        place: progress.place.try_into().ok()?,
+        pot: progress.pot.try_into().ok()?,
+        losses: progress.losses,
+    };
+    Some((read, some(progress.model)))
+}
+
+/// The answer to [`state::account`].
+#[must_use]
+pub fn read_account(output: &[u8]) -> Option<Participant> {
+    let account = accountCall::abi_decode_returns(output).ok()?;
+    Some(Participant {
+        balance: account.balance,
+        contributions: account.contributions.into(),
+        score: account.score,
+        removed: account.removed,
+        collected: account.collected,
+    })
+}
+
+/// The answer to [`state::part`]: nothing unless the part is revealed.
+#[must_use]
+pub fn read_part(output: &[u8]) -> Option<Bytes> {
+    partCall::abi_decode_returns(output).ok()
+}
+
+/// The answer to [`state::drawn_part`]: none within it where no part has been drawn.
+#[must_use]
+pub fn read_drawn_part(output: &[u8]) -> Option<Option<u64>> {
+    let answer = drawnPartCall::abi_decode_returns(output).ok()?;
+    let part = answer.index.try_into().ok()?;
+    Some(answer.drawn.then_some(part))
+}
+
+/// The answers to [`state::terms`], in its order.
+#[must_use]
+pub fn read_terms<A: AsRef<[u8]>>(answers: &[A; 6]) -> Option<Terms> {
+    let [stake, rest @ ..] = answers;
+    let number = |answer: &A| read_number(answer.as_ref())?.try_into().ok();
+    let [
+        participation,
+        reveal_wait,
+        scoring_wait,
+        most_contributions,
+        most_passes,
+    ] = rest;
+    Some(Terms {
+        stake: read_number(stake.as_ref())?.try_into().ok()?,
+        participation: number(participation)?,
+        reveal_wait: number(reveal_wait)?,
+        scoring_wait: number(scoring_wait)?,
+        most_contributions: number(most_contributions)?,
+        most_passes: number(most_passes)?,
+    })
+}
+
+pub(crate) fn phase(number: u8) -> Option<Phase> {
+    Some(match number {
+        0 => Phase::Created,
+        1 => Phase::Committed,
+        2 => Phase::Open,
+        3 => Phase::Revealing,
+        4 => Phase::Scoring,
+        5 => Phase::Settled,
+        6 => Phase::Failed,
+        7 => Phase::Forfeited,
+        _ => return None,
+    })
+}
+
+pub(crate) fn stage(number: u8) -> Option<Stage> {
+    Some(match number {
+        0 => Stage::Copying,
+        1 => Stage::Teaching,
+        2 => Stage::Finding,
+        3 => Stage::Paying,
+        _ => return None,
+    })
+}
+
+/// Reads of a market's state and of what it was created with; each answer is one number ([`read_number`]) where nothing
+/// else is said.
+pub mod state {
+    use alloy_primitives::{Address, U256};
+    use alloy_sol_types::SolCall;
+
+    use crate::contracts::PredictionMarket::{
+        accountCall, bountyCall, closingTimeCall, collectableCall, commitmentCall,
+        committedBlockCall, committedTimeCall, drawnPartCall, initialCorrectCall, modelCall,
+        mostContributionsCall, mostPassesCall, partCall, partCountCall, participantCountCall,
+        participantsCall, participationCall, phaseCall, progressCall, remainderCall,
+        remainingBountyCall, revealWaitCall, revealedCountCall, samplesCall, scoringTimeCall,
+        scoringWaitCall, stakeCall,
+    };
+
+    /// What the market is doing: read by [`read_phase`](super::read_phase).
+    #[must_use]
+    pub fn phase() -> Vec<u8> {
+        phaseCall {}.abi_encode()
+    }
+
+    /// How far the scoring has come: read by [`read_progress`](super::read_progress).
+    #[must_use]
+    pub fn progress() -> Vec<u8> {
+        progressCall {}.abi_encode()
+    }
+
+    /// What the market keeps of a participant: read by [`read_account`](super::read_account).
+    #[must_use]
+    pub fn account(author: Address) -> Vec<u8> {
+        accountCall { author }.abi_encode()
+    }
+
+    /// Wei that an account can collect now.
+    #[must_use]
+    pub fn collectable(author: Address) -> Vec<u8> {
+        collectableCall { author }.abi_encode()
+    }
+
+    /// Wei that the owner can collect now.
+    #[must_use]
+    pub fn remainder() -> Vec<u8> {
+        remainderCall {}.abi_encode()
+    }
+
+    /// The participant at a place: read by [`read_address`](crate::read_address).
+    #[must_use]
+    pub fn participant(place: u64) -> Vec<u8> {
+        participantsCall {
+            place: U256::from(place),
+        }
+        .abi_encode()
+    }
+
+    /// Participants, removed ones included.
+    #[must_use]
+    pub fn participant_count() -> Vec<u8> {
+        participantCountCall {}.abi_encode()
+    }
+
+    /// The parts of the test set; 0 before the commitments.
+    #[must_use]
+    pub fn part_count() -> Vec<u8> {
+        partCountCall {}.abi_encode()
+    }
+
+    /// What the owner committed to.
+    #[must_use]
+    pub fn commitment(part: u64) -> Vec<u8> {
+        commitmentCall {
+            part: U256::from(part),
+        }
+        .abi_encode()
+    }
+
+    /// The items of a part: read by [`read_part`](super::read_part).
+    #[must_use]
+    pub fn part(index: u64) -> Vec<u8> {
+        partCall {
+            index: U256::from(index),
+        }
+        .abi_encode()
+    }
+
+    /// The part that contributors test with: read by [`read_drawn_part`](super::read_drawn_part).
+    #[must_use]
+    pub fn drawn_part() -> Vec<u8> {
+        drawnPartCall {}.abi_encode()
+    }
+
+    /// Parts that have been revealed.
+    #[must_use]
+    pub fn revealed_count() -> Vec<u8> {
+        revealedCountCall {}.abi_encode()
+    }
+
+    /// Samples of all revealed parts but the drawn one.
+    #[must_use]
+    pub fn samples() -> Vec<u8> {
+        samplesCall {}.abi_encode()
+    }
+
+    /// How many of them the initial model predicts right.
+    #[must_use]
+    pub fn initial_correct() -> Vec<u8> {
+        initialCorrectCall {}.abi_encode()
+    }
+
+    /// Wei that were locked for the participants.
+    #[must_use]
+    pub fn bounty() -> Vec<u8> {
+        bountyCall {}.abi_encode()
+    }
+
+    /// Wei that are left of the bounty for passes to come.
+    #[must_use]
+    pub fn remaining_bounty() -> Vec<u8> {
+        remainingBountyCall {}.abi_encode()
+    }
+
+    /// The number of the block of the commitments; 0 before them.
+    #[must_use]
+    pub fn committed_block() -> Vec<u8> {
+        committedBlockCall {}.abi_encode()
+    }
+
+    /// When the commitments were made, in Unix seconds; 0 before that.
+    #[must_use]
+    pub fn committed_time() -> Vec<u8> {
+        committedTimeCall {}.abi_encode()
+    }
+
+    /// The first second in which nobody can contribute any more; 0 before the market opens.
+    #[must_use]
+    pub fn closing_time() -> Vec<u8> {
+        closingTimeCall {}.abi_encode()
+    }
+
+    /// When the last part was revealed, in Unix seconds; 0 before that.
+    #[must_use]
+    pub fn scoring_time() -> Vec<u8> {
+        scoringTimeCall {}.abi_encode()
+    }
+
+    /// The model of the last pass that has begun: read by [`read_address`](crate::read_address); zero before.
+    #[must_use]
+    pub fn model() -> Vec<u8> {
+        modelCall {}.abi_encode()
+    }
+
+    /// What the market was created with: read by [`read_terms`](super::read_terms).
+    #[must_use]
+    pub fn terms() -> [Vec<u8>; 6] {
+        [
+            stakeCall {}.abi_encode(),
+            participationCall {}.abi_encode(),
+            revealWaitCall {}.abi_encode(),
+            scoringWaitCall {}.abi_encode(),
+            mostContributionsCall {}.abi_encode(),
+            mostPassesCall {}.abi_encode(),
+        ]
+    }
+}

@@ -1,0 +1,340 @@
+//! All that changes a chain, told as it happens: enough to do it again on another chain and to compare.
+
+use std::io;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize};
+
+use crate::{Chain, ChainError, Receipt, Transaction};
+
+/// Something that has changed a chain.
+///
+/// There is no step for the passing of time: nothing sees it but transactions, and each has its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// An account was given money out of nothing.
+    Fund {
+        /// Who.
+        account: Address,
+        /// How much, in wei.
+        wei: U256,
+    },
+    /// A transaction became part of the chain.
+    Transaction {
+        /// The time of its block, in Unix seconds.
+        time: u64,
+        /// What was sent.
+        transaction: Transaction,
+        /// What came of it.
+        outcome: Outcome,
+    },
+}
+
+/// What came of a transaction that became part of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It did what it was to do.
+    Success(Receipt),
+    /// The contract refused.
+    Reverted {
+        /// The contract's reason, as it came.
+        data: Bytes,
+        /// Gas spent.
+        gas_used: u64,
+    },
+    /// The EVM stopped it.
+    Halted {
+        /// Why, in words that each kind of chain has its own of.
+        reason: String,
+        /// Gas spent.
+        gas_used: u64,
+    },
+}
+
+impl Outcome {
+    /// What [`Chain::send`] has answered.
+    ///
+    /// # Errors
+    /// The same error, where it does not say that the transaction is part of the chain.
+    pub fn of(answer: Result<Receipt, ChainError>) -> Result<Self, ChainError> {
+        match answer {
+            Ok(receipt) => Ok(Self::Success(receipt)),
+            Err(ChainError::Reverted { data, gas_used, .. }) => Ok(Self::Reverted {
+                data: data.into(),
+                gas_used,
+            }),
+            Err(ChainError::Halted { reason, gas_used }) => Ok(Self::Halted { reason, gas_used }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gas used.
+    #[must_use]
+    pub fn gas_used(&self) -> u64 {
+        match self {
+            Self::Success(receipt) => receipt.gas_used,
+            Self::Reverted { gas_used, .. } | Self::Halted { gas_used, .. } => *gas_used,
+        }
+    }
+}
+
+/// A chain that tells every [`Step`], right after it has happened. Calls change nothing and are not told, nor is what
+/// the chain rejects.
+///
+/// Where a step cannot be told, the chain says [`ChainError::Unrecorded`], to that step and to all that would be the
+/// next: nothing is told after a gap.
+#[derive(Debug)]
+pub struct Recorded<C, F> {
+    chain: C,
+    tell: F,
+    steps: u64,
+    /// The digest of the state, where it was asked for since the last step.
+    digest: Option<B256>,
+    /// Why a step could not be told.
+    gap: Option<ChainError>,
+}
+
+impl<C: Chain, F: FnMut(&Step) -> io::Result<()>> Recorded<C, F> {
+    /// Tells what will happen to `chain`, on which nothing has happened yet.
+    pub fn new(chain: C, tell: F) -> Self {
+        Self {
+            chain,
+            tell,
+            steps: 0,
+            digest: None,
+            gap: None,
+        }
+    }
+
+    /// How many steps there were.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Fails after a gap.
+    fn complete(&self) -> Result<(), ChainError> {
+        self.gap.clone().map_or(Ok(()), Err)
+    }
+
+    fn record(&mut self, step: &Step) -> Result<(), ChainError> {
+        self.digest = None;
+        self.steps += 1;
+        self.gap = (self.tell)(step).err().map(|error| ChainError::Unrecorded {
+            step: self.steps,
+            reason: error.to_string(),
+        });
+        self.complete()
+    }
+}
+
+impl<C: Chain, F: FnMut(&Step) -> io::Result<()>> Chain for Recorded<C, F> {
+    fn name(&self) -> &'static str {
+        self.chain.name()
+    }
+
+    fn chain_id(&self) -> u64 {
+        self.chain.chain_id()
+    }
+
+    fn now(&self) -> u64 {
+        self.chain.now()
+    }
+
+    fn set_time(&mut self, seconds: u64) -> Result<(), ChainError> {
+        self.chain.set_time(seconds)
+    }
+
+    fn block_number(&mut self) -> Result<u64, ChainError> {
+        self.chain.block_number()
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ChainError> {
+        self.chain.block_hash(number)
+    }
+
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError> {
+        self.complete()?;
+        self.chain.fund(account, wei)?;
+        self.record(&Step::Fund { account, wei })
+    }
+
+    fn balance(&mut self, account: Address) -> Result<U256, ChainError> {
+        self.chain.balance(account)
+    }
+
+    fn gas_price(&self) -> u128 {
+        self.chain.gas_price()
+    }
+
+    fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        self.complete()?;
+        let time = self.chain.now();
+        let answer = self.chain.send(transaction.clone());
+        if let Ok(outcome) = Outcome::of(answer.clone()) {
+            self.record(&Step::Transaction {
+                time,
+                transaction,
+                outcome,
+            })?;
+        }
+        answer
+    }
+
+    fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        self.chain.call(transaction)
+    }
+
+    fn state_digest(&mut self) -> Result<B256, ChainError> {
+        // Whoever ends a recording asks once more, and a node takes its time.
+        if let Some(digest) = self.digest {
+            return Ok(digest);
+        }
+        Ok(*self.digest.insert(self.chain.state_digest()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Embedded};
+
+    const SENDER: Address = Address::repeat_byte(1);
+    const CONFIG: Config = Config {
+        start: 1_767_225_600,
+        gas_price: 1,
+    };
+
+    /// What creates a contract that has this code, of at most 32 bytes.
+    fn creation(code: &[u8]) -> Bytes {
+        let length = u8::try_from(code.len()).expect("short");
+        // PUSHn code, PUSH1 0, MSTORE, PUSH1 length, PUSH1 32 - length, RETURN.
+        let push = 0x5f + length;
+        [
+            &[push],
+            code,
+            &[0x60, 0, 0x52, 0x60, length, 0x60, 32 - length, 0xf3],
+        ]
+        .concat()
+        .into()
+    }
+
+    /// Money, a contract that always refuses with a byte, one that always stops; each is called, and somebody poor
+    /// wants to send something.
+    fn history<C: Chain>(chain: &mut C) -> Result<(), ChainError> {
+        chain.fund(SENDER, U256::from(u64::MAX))?;
+        let create = |code| Transaction::create(SENDER, creation(code));
+        let created = |receipt: Receipt| receipt.created.expect("a contract");
+        // PUSH1 7, PUSH1 0, MSTORE8, PUSH1 1, PUSH1 0, REVERT; INVALID.
+        let refuses =
+            created(chain.send(create(&[0x60, 7, 0x60, 0, 0x53, 0x60, 1, 0x60, 0, 0xfd]))?);
+        let stops = created(chain.send(create(&[0xfe]))?);
+        chain.set_time(CONFIG.start + 5)?;
+        chain.set_time(CONFIG.start + 9)?;
+        for to in [refuses, stops] {
+            let call = Transaction::call(SENDER, to, Vec::new()).with_gas_limit(50_000);
+            chain.call(call.clone()).expect_err("fails");
+            chain.send(call).expect_err("fails");
+        }
+        let poor = Address::repeat_byte(9);
+        let rejected = chain.send(Transaction::call(poor, refuses, Vec::new()));
+        assert!(matches!(rejected, Err(ChainError::Rejected { .. })));
+        let back = chain.set_time(CONFIG.start);
+        assert!(matches!(back, Err(ChainError::TimeRunsBack { .. })));
+        Ok(())
+    }
+
+    #[test]
+    fn every_change_is_told_and_nothing_else() {
+        let mut steps = Vec::new();
+        let mut chain = Recorded::new(Embedded::new(CONFIG), |step: &Step| {
+            steps.push(step.clone());
+            Ok(())
+        });
+        history(&mut chain).expect("possible");
+        assert_eq!(chain.steps(), 5);
+        let digest = chain.state_digest().expect("a digest");
+        assert_eq!(chain.state_digest(), Ok(digest));
+        chain.fund(SENDER, U256::ONE).expect("money");
+        assert_ne!(chain.state_digest(), Ok(digest), "not the one remembered");
+
+        let told = |step: &Step| match step {
+            Step::Fund { wei, .. } => format!("fund {wei}"),
+            Step::Transaction {
+                time,
+                transaction,
+                outcome,
+            } => {
+                assert_eq!(transaction.from, SENDER);
+                let after = time - CONFIG.start;
+                match outcome {
+                    Outcome::Success(receipt) => format!("{after}: {}", receipt.output),
+                    Outcome::Reverted { data, .. } => format!("{after}: reverted {data}"),
+                    Outcome::Halted { gas_used, .. } => format!("{after}: halted {gas_used}"),
+                }
+            }
+        };
+        assert_eq!(
+            steps.iter().map(told).collect::<Vec<_>>(),
+            [
+                "fund 18446744073709551615",
+                "0: 0x600760005360016000fd",
+                "0: 0xfe",
+                "9: reverted 0x07",
+                "9: halted 50000",
+                "fund 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_told_can_be_done_again() {
+        let mut steps = Vec::new();
+        let mut first = Recorded::new(Embedded::new(CONFIG), |step: &Step| {
+            steps.push(step.clone());
+            Ok(())
+        });
+        history(&mut first).expect("possible");
+        let digest = first.state_digest();
+        let mut second = Embedded::new(CONFIG);
+        for step in steps {
+            match step {
+                Step::Fund { account, wei } => second.fund(account, wei).expect("money"),
+                Step::Transaction {
+                    time,
+                    transaction,
+                    outcome,
+                } => {
+                    second.set_time(time).expect("forward");
+                    assert_eq!(Outcome::of(second.send(transaction)), Ok(outcome));
+                }
+            }
+        }
+        assert_eq!(second.state_digest(), digest);
+    }
+
+    #[test]
+    fn nothing_happens_after_what_cannot_be_told() {
+        let mut told = 0;
+        let mut chain = Recorded::new(Embedded::new(CONFIG), |_: &Step| {
+            told += 1;
+            if told == 3 {
+                return Err(io::Error::other("the disk is full"));
+            }
+            Ok(())
+        });
+        let gap = ChainError::Unrecorded {
+            step: 3,
+            reason: "the disk is full".to_owned(),
+        };
+        assert_eq!(history(&mut chain), Err(gap.clone()));
+        let before = chain.state_digest();
+        assert_eq!(chain.fund(SENDER, U256::ONE), Err(gap.clone()));
+        let more = Transaction::create(SENDER, creation(&[0xfe]));
+        assert_eq!(chain.send(more), Err(gap));
+        chain.digest = None;
+        assert_eq!(chain.state_digest(), before);
+        assert_eq!(told, 3);
+    }
+}

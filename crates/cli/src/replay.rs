@@ -1,0 +1,251 @@
+//! `cotrain replay`: executes a recorded run again, transaction by transaction, and compares.
+
+mod difference;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::B256;
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_chain::{Chain, ChainError, Step};
+use serde::Serialize;
+
+use self::difference::{Difference, Field, compare};
+use crate::{
+    args::{self, Backend},
+    backend,
+    failure::Failure,
+    output::{self, Narrator},
+    people::count,
+    recording::{Entry, Header, Recording},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain simulate --record                             a run with a recording
+  cotrain replay runs/movie-reviews-1                   the same transactions, executed again
+  cotrain replay runs/movie-reviews-1 --backend anvil   on a node
+  cotrain replay runs/movie-reviews-1 --json --quiet | jq .difference
+                                                        null, or what is different, for a script
+
+Compared are, of every transaction: whether it succeeds, its gas, what it returns or why it is
+refused, the contract that it creates, its events; and the digest of all accounts in the end. What
+stopped the EVM is told in words of its own by each kind of chain, so that the words are not.
+
+Exit status: 0 no difference, 1 a difference or a failure, 2 a mistake in arguments or recording.";
+
+/// Execute a recorded run again and show the first difference, if any
+///
+/// Takes the transactions of a run as they were recorded, sends them one by one to an empty chain, and
+/// compares what comes of each with what came of it then. Neither scenario nor data are needed. It stops
+/// at the first difference.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Replay {
+    /// The directory of a run made with `cotrain simulate --record`, or the recording in it
+    run: PathBuf,
+    /// The chain: embedded, anvil, or the address of an anvil that runs
+    ///
+    /// As for `cotrain simulate`. It need not be the kind that the run was recorded on.
+    #[arg(long, value_name = "CHAIN", value_parser = args::backend, default_value = "embedded")]
+    backend: Backend,
+    /// Print one JSON object to stdout instead of the result for people
+    #[arg(long)]
+    json: bool,
+    /// Write nothing to stderr but an error
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Replays a run and shows what came of it. A difference is shown, and then it is an error.
+pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
+    let narrator = Narrator::start(arguments.quiet)?;
+    let bar = narrator.reading();
+    let recording = Recording::open(&arguments.run, |file| {
+        bar.set_length(file.metadata().map_or(0, |metadata| metadata.len()));
+        bar.wrap_read(file)
+    });
+    let mut recording = recording.map_err(Failure::Mistake)?;
+    let mut open = backend::open(&arguments.backend, recording.header().beginning())?;
+    let replayed = Replayed::of(&mut recording, open.chain())?;
+    bar.finish_and_clear();
+
+    let shown = Shown::new(recording.header(), open.chain().name(), &replayed);
+    output::print(&if arguments.json {
+        serde_json::to_string(&shown)? + "\n"
+    } else {
+        shown.text()
+    })?;
+    match replayed.end {
+        Ok(_) => Ok(()),
+        Err(difference) => Err(Failure::Fault(anyhow!(
+            "{} differs from what was recorded in {}",
+            difference.place(),
+            recording.path().display()
+        ))),
+    }
+}
+
+/// What came of replaying a recording.
+struct Replayed {
+    /// Transactions without a difference.
+    transactions: u64,
+    /// Gas of those.
+    gas: u64,
+    /// The digest of the state, where nothing is different.
+    end: Result<B256, Difference>,
+    wall: Duration,
+}
+
+impl Replayed {
+    /// Replays on an empty chain.
+    fn of(recording: &mut Recording, chain: &mut dyn Chain) -> Result<Self, Failure> {
+        let wanted = recording.header().chain_id;
+        if wanted != chain.chain_id() {
+            return Err(Failure::Mistake(anyhow!(
+                "{} was recorded on chain {wanted}, and this is chain {}; signatures are of one chain only",
+                recording.path().display(),
+                chain.chain_id()
+            )));
+        }
+        let started = Instant::now();
+        let mut replayed = Self {
+            transactions: 0,
+            gas: 0,
+            end: Ok(B256::ZERO),
+            wall: Duration::ZERO,
+        };
+        replayed.end = replayed.replay(recording, chain)?;
+        replayed.wall = started.elapsed();
+        Ok(replayed)
+    }
+
+    fn replay(
+        &mut self,
+        recording: &mut Recording,
+        chain: &mut dyn Chain,
+    ) -> Result<Result<B256, Difference>, Failure> {
+        let mut steps = 0;
+        loop {
+            let step = match recording.next().map_err(Failure::Mistake)? {
+                Entry::Step(step) => *step,
+                Entry::End(recorded) => {
+                    let state = chain.state_digest()?;
+                    let fields = Field::unless_equal("state", recorded, state);
+                    return Ok(match fields {
+                        None => Ok(state),
+                        Some(field) => Err(Difference::of_state(field)),
+                    });
+                }
+            };
+            steps += 1;
+            let fields = repeat(chain, &step).map_err(|error| match error {
+                // No chain has ever made such a step.
+                ChainError::TimeRunsBack { .. } => Failure::Mistake(anyhow!(error).context(format!(
+                    "cannot replay {}: step {steps} has an earlier time than the one before it; record the run anew",
+                    recording.path().display()
+                ))),
+                error => error.into(),
+            })?;
+            if !fields.is_empty() {
+                let number = self.transactions + 1;
+                return Ok(Err(Difference::of_step(steps, number, &step, fields)));
+            }
+            if let Step::Transaction { outcome, .. } = step {
+                self.transactions += 1;
+                self.gas = self.gas.saturating_add(outcome.gas_used());
+            }
+        }
+    }
+}
+
+/// Does on `chain` what was recorded, and says what is different.
+fn repeat(chain: &mut dyn Chain, step: &Step) -> Result<Vec<Field>, ChainError> {
+    match step {
+        Step::Fund { account, wei } => match chain.fund(*account, *wei) {
+            Ok(()) => Ok(Vec::new()),
+            Err(ChainError::Rejected { reason }) => Ok(vec![Field::rejected("done", &reason)]),
+            Err(error) => Err(error),
+        },
+        Step::Transaction {
+            time,
+            transaction,
+            outcome,
+        } => {
+            chain.set_time(*time)?;
+            compare(outcome, chain.send(transaction.clone()))
+        }
+    }
+}
+
+/// What is shown of a replay.
+#[derive(Serialize)]
+struct Shown<'a> {
+    scenario: &'a str,
+    seed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<usize>,
+    recorded_on: &'a str,
+    recorded_by: String,
+    backend: &'a str,
+    /// Those without a difference.
+    transactions: u64,
+    gas: u64,
+    /// The digest of all accounts in the end; none where a difference came first.
+    state: Option<B256>,
+    wall_seconds: f64,
+    difference: Option<&'a Difference>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(header: &'a Header, backend: &'a str, replayed: &'a Replayed) -> Self {
+        Self {
+            scenario: &header.scenario,
+            seed: header.seed,
+            relay: header.relay,
+            recorded_on: &header.backend,
+            recorded_by: format!("cotrain {}", header.cotrain()),
+            backend,
+            transactions: replayed.transactions,
+            gas: replayed.gas,
+            state: replayed.end.as_ref().ok().copied(),
+            wall_seconds: replayed.wall.as_secs_f64(),
+            difference: replayed.end.as_ref().err(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let relay = self.relay.map(|size| format!(", --relay {size}"));
+        let mut lines = vec![
+            format!(
+                "{}, seed {}{}: recorded on {} by {}, replayed on {}",
+                self.scenario,
+                self.seed,
+                relay.unwrap_or_default(),
+                self.recorded_on,
+                self.recorded_by,
+                self.backend
+            ),
+            String::new(),
+        ];
+        if let Some(difference) = self.difference {
+            lines.push(format!(
+                "{} transactions, {} gas without a difference; then",
+                count(self.transactions),
+                count(self.gas)
+            ));
+            lines.push(String::new());
+            lines.extend(difference.lines());
+        } else {
+            lines.push("no difference".to_owned());
+            lines.push(format!("transactions  {}", count(self.transactions)));
+            lines.push(format!("gas           {}", count(self.gas)));
+            lines.extend(self.state.map(|state| format!("state         {state}")));
+            lines.push(format!("time          {:.1} s", self.wall_seconds));
+        }
+        lines.join("\n") + "\n"
+    }
+}

@@ -1,0 +1,234 @@
+//! `cotrain sweep`: a scenario with many settings and seeds, in parts, as often interrupted as need be.
+
+mod args;
+mod folder;
+mod journal;
+mod page;
+mod shard;
+mod summary;
+mod words;
+mod written;
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::{Error, anyhow};
+use cotrain_simulator::{
+    scenario::Scenario,
+    sweep::{self, Plan, Work},
+};
+
+pub(crate) use self::args::Sweep;
+use self::{
+    args::{Merge, Report, Run, Task},
+    folder::Folder,
+    shard::Shard,
+};
+use crate::{backend::end_on_signal, failure::Failure, output::Narrator};
+
+/// The name of the journal that merging writes.
+const MERGED: &str = "merged.jsonl";
+
+/// Runs a sweep, merges its parts or reports on it.
+pub(crate) fn run(arguments: &Sweep) -> Result<(), Failure> {
+    match &arguments.task {
+        None => all(&arguments.run),
+        Some(Task::Merge(arguments)) => merge(arguments),
+        Some(Task::Report(Report { folder, json })) => report(folder, *json),
+    }
+}
+
+/// Writes tables and page of what is done of a sweep.
+pub(crate) fn report(path: &Path, json: bool) -> Result<(), Failure> {
+    let folder = Folder::open(path)?;
+    let index = folder.index()?;
+    if index.len() == 0 {
+        return Err(Failure::Mistake(anyhow!(
+            "{}: no run of its sweep is done yet",
+            path.display()
+        )));
+    }
+    written::write(&folder, &index)?.show(json)
+}
+
+fn all(arguments: &Run) -> Result<(), Failure> {
+    let narrator = Narrator::start(arguments.quiet)?;
+    let scenario = Scenario::find(&arguments.scenario).map_err(Failure::mistake)?;
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("sweeps").join(scenario.name()));
+    let plan = Plan::new(
+        scenario,
+        arguments.set.clone(),
+        arguments.seeds.clone(),
+        arguments.relay,
+    )
+    .map_err(Failure::mistake)?;
+    let shard = arguments.shard.unwrap_or(Shard::WHOLE);
+    let folder = Folder::prepare(&out, plan)?;
+    let mut journal = folder.journal(shard)?;
+    let done = folder.index()?;
+    let mine = (0..folder.plan.runs()).filter(|run| shard.has(*run));
+    let (before, runs): (Vec<_>, Vec<_>) = mine.partition(|run| done.has(*run));
+    drop(done);
+    if !before.is_empty() {
+        narrator.say(format_args!(
+            "{} of {} runs were done before",
+            before.len(),
+            before.len() + runs.len()
+        ));
+    }
+
+    let teller = narrator.clone();
+    let kept = out.display().to_string();
+    end_on_signal(move || {
+        teller.say(format_args!(
+            "stopped: what is done is kept in {kept}, and the same command goes on from there"
+        ));
+    })?;
+    let bar = narrator.runs(before.len(), runs.len());
+    let work = Work {
+        runs,
+        jobs: arguments.jobs.unwrap_or_else(cores),
+        data_dir: arguments.data.clone(),
+    };
+    let worked = sweep::run::<Failure>(&folder.plan, &work, &mut |done| {
+        let record = done.map_err(|failed| {
+            let users = failed.source.is_users_mistake();
+            let failed = Error::new(failed).context("runs that are done are kept");
+            if users {
+                Failure::Mistake(failed)
+            } else {
+                Failure::Fault(failed)
+            }
+        })?;
+        journal.keep(&record)?;
+        bar.inc(1);
+        Ok(())
+    });
+    bar.finish_and_clear();
+    worked?;
+
+    if shard != Shard::WHOLE {
+        narrator.say(format_args!(
+            "part {}/{} is done; once all are, join them: cotrain sweep merge OUT PART...",
+            shard.number, shard.of
+        ));
+        return written::show_part(
+            &folder,
+            shard,
+            before.len() + work.runs.len(),
+            arguments.json,
+        );
+    }
+    let written = written::write(&folder, &folder.index()?)?;
+    for path in &written.files {
+        narrator.say(format_args!("wrote {}", path.display()));
+    }
+    written.show(arguments.json)
+}
+
+fn cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+fn merge(arguments: &Merge) -> Result<(), Failure> {
+    let parts = arguments.parts.iter().map(|part| Folder::open(part));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    let folder = match parts.first() {
+        Some(part) if !Folder::is_one(&arguments.out) => {
+            Folder::prepare(&arguments.out, part.plan.clone())?
+        }
+        _ => Folder::open(&arguments.out)?,
+    };
+    for part in &parts {
+        if part.plan.identity() != folder.plan.identity() {
+            return Err(Failure::Mistake(anyhow!(
+                "{} is no part of the sweep in {}: its scenario, settings, seeds or --relay are others",
+                part.path.display(),
+                folder.path.display()
+            )));
+        }
+    }
+    // First all that can be wrong, then writing.
+    let directories: Vec<PathBuf> = [&folder]
+        .into_iter()
+        .chain(&parts)
+        .map(Folder::journals)
+        .collect();
+    let all = journal::Index::of(&folder.plan, &directories)?;
+    let there = folder.index()?;
+    if all.len() > there.len() {
+        let mut journal = folder.journal_named(MERGED)?;
+        for line in all.lines() {
+            let (run, line) = line?;
+            if !there.has(run) {
+                journal.append(&line)?;
+            }
+        }
+        journal.sync()?;
+    }
+    let missing = (0..folder.plan.runs()).filter(|run| !all.has(*run));
+    if let Some(missing) = ranges(missing) {
+        return Err(Failure::Fault(anyhow!(
+            "{} of {} runs are there, and no tables are written: these are missing: {missing}; run their \
+             parts and merge again, or see how it went so far: cotrain sweep report {}",
+            all.len(),
+            folder.plan.runs(),
+            folder.path.display()
+        )));
+    }
+    written::write(&folder, &folder.index()?)?.show(arguments.json)
+}
+
+/// Ascending numbers in few words; none of none.
+fn ranges(numbers: impl Iterator<Item = u64>) -> Option<String> {
+    const MOST: usize = 8;
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let more = ranges.len().saturating_sub(MOST);
+    let shown = ranges.iter().take(MOST).map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first} to {last}")
+        }
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = if more > 0 {
+        format!(" and {more} more ranges")
+    } else {
+        String::new()
+    };
+    (!ranges.is_empty()).then(|| shown + &more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_runs_are_told_in_few_words() {
+        let told = |numbers: &[u64]| ranges(numbers.iter().copied());
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[3]).as_deref(), Some("3"));
+        assert_eq!(
+            told(&[0, 1, 2, 5, 7, 8]).as_deref(),
+            Some("0 to 2, 5, 7 to 8")
+        );
+        let odd: Vec<_> = (0..20).map(|number| 2 * number).collect();
+        assert_eq!(
+            told(&odd).as_deref(),
+            Some("0, 2, 4, 6, 8, 10, 12, 14 and 12 more ranges")
+        );
+    }
+}

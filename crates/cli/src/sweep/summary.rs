@@ -1,0 +1,195 @@
+//! The figures of a sweep, for programs and for people at a terminal.
+
+use cotrain_simulator::{
+    scenario::settings::shown,
+    sweep::{
+        Plan,
+        analysis::{Analysis, AxisStudy, Point},
+        statistics::{Band, Breaking, Breaks, Study},
+    },
+};
+use serde::{Serialize, Serializer};
+
+use super::words::{HONEST, MODEL, band, breaking, range};
+use crate::people::{aligned, count};
+
+/// What `--json` prints and `summary.json` holds.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    scenario: String,
+    /// Runs that are done, of so many.
+    runs: usize,
+    of: u64,
+    points: Vec<PointFigures>,
+    breaking_points: Vec<BreakingFigures>,
+}
+
+#[derive(Debug, Serialize)]
+struct PointFigures {
+    /// The settings that are varied and their values, in order.
+    #[serde(serialize_with = "as_object")]
+    settings: Vec<(String, toml::Value)>,
+    runs: usize,
+    hostile_share_percent: f64,
+    /// Of these and the following: the median, and what 90 % of the runs lie between.
+    accuracy_final_percent: Band,
+    accuracy_gain_points: Band,
+    honest_percent: Option<Band>,
+    hostile_percent: Option<Band>,
+}
+
+#[derive(Debug, Serialize)]
+struct BreakingFigures {
+    setting: String,
+    /// Whether the values are durations, in days.
+    days: bool,
+    others: String,
+    what: &'static str,
+    /// `above` or `below` the value; `everywhere` or `nowhere` between `from` and `to`.
+    breaks: &'static str,
+    value: Option<f64>,
+    /// The ends of the 90 % interval; none where they lie beyond the values that were tried.
+    low: Option<f64>,
+    high: Option<f64>,
+    from: f64,
+    to: f64,
+    /// How often the medians cross the limit; more than once means that `value` is not all.
+    crossings: usize,
+    /// All of it in words.
+    told: String,
+}
+
+impl Summary {
+    pub(super) fn of(plan: &Plan, analysis: &Analysis, runs: usize) -> Self {
+        let breaking = analysis.studies.iter().flat_map(BreakingFigures::of);
+        Self {
+            scenario: plan.scenario().name().to_owned(),
+            runs,
+            of: plan.runs(),
+            points: analysis
+                .points
+                .iter()
+                .map(|it| PointFigures::of(plan, it))
+                .collect(),
+            breaking_points: breaking.collect(),
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut lines = vec![if self.runs as u64 == self.of {
+            format!("{}: {} runs", self.scenario, count(self.of))
+        } else {
+            format!(
+                "{}: {} of {} runs, the rest is not done yet",
+                self.scenario,
+                count(self.runs as u64),
+                count(self.of)
+            )
+        }];
+        lines.push("medians, and what 90 % of the runs lie between".to_owned());
+        lines.push(String::new());
+        let head = [
+            "",
+            "runs",
+            "accuracy",
+            "gain, points",
+            "honest hold",
+            "hostile hold",
+        ];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(self.points.iter().map(|point| {
+            let settings = point.settings.iter();
+            let settings = settings.map(|(path, value)| format!("{path} = {}", shown(value)));
+            [
+                settings.collect::<Vec<_>>().join(", "),
+                count(point.runs as u64),
+                band(Some(point.accuracy_final_percent), " %"),
+                band(Some(point.accuracy_gain_points), ""),
+                band(point.honest_percent, " %"),
+                band(point.hostile_percent, " %"),
+            ]
+        }));
+        lines.extend(aligned(&rows));
+        if !self.breaking_points.is_empty() {
+            lines.push(String::new());
+            lines.push("breaking points, and their 90 % intervals".to_owned());
+            lines.push(String::new());
+            lines.extend(self.breaking_points.iter().map(BreakingFigures::sentence));
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+impl PointFigures {
+    fn of(plan: &Plan, point: &Point) -> Self {
+        let settings = plan.settings(point.number);
+        Self {
+            settings: settings.into_iter().map(|it| (it.path, it.value)).collect(),
+            runs: point.runs,
+            hostile_share_percent: point.hostile_share,
+            accuracy_final_percent: point.accuracy,
+            accuracy_gain_points: point.gain,
+            honest_percent: point.honest,
+            hostile_percent: point.hostile,
+        }
+    }
+}
+
+fn as_object<S: Serializer>(
+    settings: &[(String, toml::Value)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(settings.iter().map(|(path, value)| (path, value)))
+}
+
+impl BreakingFigures {
+    fn of(study: &AxisStudy) -> Vec<Self> {
+        let figures = |(what, found): (&'static str, &Study)| {
+            let (breaks, value, crossings) = match found.point.breaking {
+                Breaking::Nowhere => ("nowhere", None, 0),
+                Breaking::Everywhere => ("everywhere", None, 0),
+                Breaking::At {
+                    side: Breaks::Above,
+                    value,
+                    crossings,
+                } => ("above", Some(value), crossings),
+                Breaking::At {
+                    side: Breaks::Below,
+                    value,
+                    crossings,
+                } => ("below", Some(value), crossings),
+            };
+            let finite = |end: f64| end.is_finite().then_some(end);
+            let (from, to) = range(found);
+            Self {
+                setting: study.axis.clone(),
+                days: study.is_duration,
+                others: study.others.clone(),
+                what,
+                breaks,
+                value,
+                low: finite(found.point.low),
+                high: finite(found.point.high),
+                from,
+                to,
+                crossings,
+                told: breaking(found, study.is_duration),
+            }
+        };
+        let honest = study.honest.as_ref().map(|honest| (HONEST, honest));
+        honest
+            .into_iter()
+            .chain([(MODEL, &study.gain)])
+            .map(figures)
+            .collect()
+    }
+
+    fn sentence(&self) -> String {
+        let others = if self.others.is_empty() {
+            String::new()
+        } else {
+            format!(" (with {})", self.others)
+        };
+        format!("{}{others}: {} {}", self.setting, self.what, self.told)
+    }
+}

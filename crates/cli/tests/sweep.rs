@@ -1,0 +1,431 @@
+//! Sweeps as their users meet them: the same tables whatever the threads, parts and interruptions.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const FILES: [&str; 6] = [
+    "runs.csv",
+    "runs.parquet",
+    "series.csv",
+    "series.parquet",
+    "report.html",
+    "summary.json",
+];
+
+/// A folder with a scenario of 60 contributions, which takes no time.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        let rows = (0..100).map(|row| format!("{} {}:1 {}:1\n", row % 2, 1 + row % 2, 3 + row % 5));
+        let put = |name, text: &str| fs::write(folder.path(name), text).expect("written");
+        put("train.libsvm", &rows.collect::<String>());
+        put("tiny.toml", include_str!("tiny.toml"));
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// `cotrain` in this folder, with nothing in the environment that changes what it prints.
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+        command
+            .args(arguments.split(' '))
+            .current_dir(self.0.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for variable in ["RUST_LOG", "CLICOLOR_FORCE", "COLUMNS"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &str) -> (Option<i32>, String, String) {
+        outcome(self.command(arguments).output().expect("the program runs"))
+    }
+
+    fn success(&self, arguments: &str) -> (String, String) {
+        let (status, stdout, stderr) = self.run(arguments);
+        assert_eq!(status, Some(0), "{arguments}: {stdout}{stderr}");
+        (stdout, stderr)
+    }
+
+    fn refusal(&self, arguments: &str, status: i32) -> String {
+        let (seen, stdout, stderr) = self.run(arguments);
+        assert_eq!(seen, Some(status), "{arguments}: {stdout}{stderr}");
+        assert_eq!(stdout, "", "an error leaves stdout alone");
+        stderr
+    }
+
+    /// All that a sweep leaves, whatever way it went.
+    fn files(&self, sweep: &str) -> Vec<Vec<u8>> {
+        let read = |name| fs::read(self.path(sweep).join(name)).expect(name);
+        FILES.into_iter().map(read).collect()
+    }
+
+    fn journal(&self, sweep: &str) -> PathBuf {
+        self.path(sweep).join("journal/shard-1-of-1.jsonl")
+    }
+}
+
+fn outcome(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// Waits until a journal has so many lines.
+fn wait_for_lines(journal: &Path, lines: usize, child: &mut Child) {
+    let started = Instant::now();
+    while fs::read_to_string(journal).map_or(0, |text| text.lines().count()) < lines {
+        let ended = child.try_wait().expect("a child");
+        assert_eq!(ended, None, "it ended before it could be stopped");
+        assert!(started.elapsed() < Duration::from_mins(1), "it hangs");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+const GRID: &str = "--seeds 1..4,9 --set agents.Bad.start_balance=100,200,400 \
+                    --set incentive.refund_wait=1h,2h";
+
+#[test]
+fn threads_and_parts_make_no_difference() {
+    let folder = Folder::new();
+    folder.success(&format!("sweep tiny.toml {GRID} --jobs 1 --out one"));
+    folder.success(&format!("sweep tiny.toml {GRID} --jobs 2 --out two"));
+    let whole = folder.files("one");
+    assert_eq!(whole, folder.files("two"));
+    let (header, rows) = split(&whole[0]);
+    assert!(
+        header.starts_with(
+            "run,seed,agents.Bad.start_balance,incentive.refund_wait,accuracy_initial,"
+        ),
+        "{header}"
+    );
+    assert_eq!(rows.len(), 30);
+    assert!(rows[29].starts_with("29,9,400,2h,"), "{}", rows[29]);
+
+    for part in 1..=2 {
+        let (stdout, _) = folder.success(&format!(
+            "sweep tiny.toml {GRID} --shard {part}/3 --out part-{part}"
+        ));
+        assert!(stdout.contains("10 of the 30 runs"), "{stdout}");
+        assert!(!folder.path(&format!("part-{part}/runs.csv")).exists());
+    }
+    insta::assert_snapshot!(folder.refusal("sweep merge all part-1 part-2", 1), @"error: 20 of 30 runs are there, and no tables are written: these are missing: 2, 5, 8, 11, 14, 17, 20, 23 and 2 more ranges; run their parts and merge again, or see how it went so far: cotrain sweep report all");
+    assert!(!folder.path("all/runs.csv").exists());
+    folder.success(&format!("sweep tiny.toml {GRID} --shard 3/3 --out part-3"));
+    folder.success("sweep merge all part-1 part-3");
+    assert_eq!(whole, folder.files("all"));
+    // Parts may share a folder, and what is done in parts need not be done again as a whole.
+    for part in 1..=3 {
+        folder.success(&format!(
+            "sweep tiny.toml {GRID} --shard {part}/3 --out shared"
+        ));
+    }
+    let (_, told) = folder.success(&format!("sweep tiny.toml {GRID} --out shared"));
+    assert!(
+        told.starts_with("30 of 30 runs were done before\n"),
+        "{told}"
+    );
+    folder.success("sweep merge shared");
+    assert_eq!(whole, folder.files("shared"));
+}
+
+fn split(csv: &[u8]) -> (String, Vec<String>) {
+    let text = String::from_utf8(csv.to_vec()).expect("UTF-8");
+    let mut lines = text.lines().map(str::to_owned);
+    (lines.next().expect("a header"), lines.collect())
+}
+
+#[test]
+fn a_sweep_that_is_killed_goes_on_where_it_was() {
+    let folder = Folder::new();
+    let sweep = "sweep tiny.toml --seeds 1..300 --jobs 2 --out";
+    folder.success(&format!("{sweep} whole"));
+    let mut child = folder
+        .command(&format!("{sweep} killed"))
+        .spawn()
+        .expect("the program starts");
+    let journal = folder.journal("killed");
+    wait_for_lines(&journal, 5, &mut child);
+    // SIGKILL: nothing can be done about it.
+    child.kill().expect("killed");
+    child.wait().expect("an end");
+    let before = fs::read_to_string(&journal).expect("a journal");
+    let (kept, _) = before.rsplit_once('\n').expect("lines");
+    let done = kept.lines().count();
+    assert!((5..300).contains(&done), "{done} runs were done");
+
+    let (_, told) = folder.success(&format!("{sweep} killed"));
+    assert!(
+        told.starts_with(&format!("{done} of 300 runs were done before\n")),
+        "{told}"
+    );
+    assert_eq!(folder.files("whole"), folder.files("killed"));
+    let after = fs::read_to_string(&journal).expect("a journal");
+    assert!(after.starts_with(kept), "what was done stays");
+    assert_eq!(after.lines().count(), 300);
+}
+
+#[test]
+fn a_line_that_was_cut_off_is_done_again() {
+    let folder = Folder::new();
+    let sweep = "sweep tiny.toml --seeds 1..6 --out it";
+    folder.success(sweep);
+    let (whole, journal) = (folder.files("it"), folder.journal("it"));
+    let text = fs::read(&journal).expect("a journal");
+    // In the middle of the last line; and with the line's end, as a machine that stops may leave it.
+    let mut zeroed = text.clone();
+    let length = zeroed.len();
+    zeroed[length - 20..length - 1].fill(0);
+    for torn in [&text[..length - 20], &zeroed] {
+        fs::write(&journal, torn).expect("written");
+        let (_, told) = folder.success(sweep);
+        assert!(told.starts_with("5 of 6 runs were done before\n"), "{told}");
+        assert_eq!(whole, folder.files("it"));
+    }
+    // Anything else is damage that nobody expects.
+    fs::write(&journal, [b"nonsense\n", &text[..]].concat()).expect("written");
+    let said = folder.refusal(sweep, 2);
+    assert!(
+        said.contains("holds something else than runs of this sweep, at byte 0"),
+        "{said}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_says_how_to_go_on() {
+    let folder = Folder::new();
+    let mut child = folder
+        .command("sweep tiny.toml --seeds 1..100000 --out it")
+        .spawn()
+        .expect("the program starts");
+    wait_for_lines(&folder.journal("it"), 3, &mut child);
+    let told = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(told.expect("kill").success());
+    let (status, stdout, stderr) = outcome(child.wait_with_output().expect("an end"));
+    assert_eq!((status, stdout.as_str()), (Some(130), ""));
+    assert_eq!(
+        stderr,
+        "stopped: what is done is kept in it, and the same command goes on from there\n"
+    );
+    // What is done so far can be looked at.
+    let (stdout, _) = folder.success("sweep report it");
+    assert!(
+        stdout.contains(" of 100,000 runs, the rest is not done yet"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn a_report_can_be_written_again_by_either_name() {
+    let folder = Folder::new();
+    folder.success(&format!("sweep tiny.toml {GRID} --out it"));
+    let whole = folder.files("it");
+    let left = folder.path("it/.cotrain-left.partial");
+    fs::write(&left, "of a process that was killed").expect("written");
+    for again in ["sweep report it --json", "report it --json"] {
+        for name in FILES {
+            fs::remove_file(folder.path("it").join(name)).expect(name);
+        }
+        let (stdout, _) = folder.success(again);
+        assert_eq!(whole, folder.files("it"));
+        let summary: Value = serde_json::from_str(&stdout).expect("JSON");
+        assert_eq!(summary["runs"], 30);
+        assert_eq!(
+            summary["points"][5]["settings"]["incentive.refund_wait"],
+            "2h"
+        );
+    }
+    assert!(!left.exists());
+    fs::remove_file(folder.journal("it")).expect("removed");
+    let said = folder.refusal("sweep report it", 2);
+    assert_eq!(said, "error: it: no run of its sweep is done yet\n");
+    let said = folder.refusal("report nowhere", 2);
+    assert!(
+        said.contains("the position of a contribution is wanted, or the folder of a sweep"),
+        "{said}"
+    );
+    let said = folder.refusal("report it 7", 2);
+    assert!(said.contains("nothing was sent: it is a folder"), "{said}");
+    insta::assert_snapshot!(folder.refusal("report .", 2), @"error: .: there is no sweep.json: name the folder of a sweep, such as one that `cotrain sweep` has made");
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_written() {
+    let folder = Folder::new();
+    let refusal = |arguments: &str| folder.refusal(arguments, 2);
+    insta::assert_snapshot!(refusal("sweep tiny.toml --set incentive.refund_wait=1h,never --out it"), @r#"error: with incentive.refund_wait = "never": tiny.toml: `never` is not a duration (expected number at 0); write one with its unit, such as "600s", "1h 30m" or "9 days""#);
+    insta::assert_snapshot!(refusal("sweep tiny.toml --set agents.Ugly.mistakes=0.1 --out it"), @"error: tiny.toml: cannot set `agents.Ugly.mistakes`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 3..1 --out it"), @r"
+    error: invalid value '3..1' for '--seeds <SEEDS>': `3..1` ends before it begins
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --shard 3/2 --out it"), @r"
+    error: invalid value '3/2' for '--shard <I/N>': which part of how many is wanted, counted from 1, such as 2/8
+
+    For more information, try '--help'.
+    ");
+    assert!(!folder.path("it").exists());
+    insta::assert_snapshot!(refusal("sweep tiny.toml --out ."), @"error: . holds `train.libsvm` and no sweep; name another folder with --out, or empty this one");
+
+    folder.success("sweep tiny.toml --seeds 1..3 --out it");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..4 --out it"), @"error: it holds another sweep: its --seeds is 1..3, and 1..4 is wanted; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --set data.features=5 --out it"), @"error: it holds another sweep: its --set is none, and data.features=5 is wanted; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --relay 2 --out it"), @"error: it holds another sweep: its --relay is none, and 2 is wanted; name another folder with --out");
+    folder.success("sweep tiny.toml --seeds 1..3 --relay 2 --out relayed");
+    insta::assert_snapshot!(refusal("sweep merge it relayed"), @"error: relayed is no part of the sweep in it: its scenario, settings, seeds or --relay are others");
+
+    let journal = File::open(folder.journal("it")).expect("a journal");
+    journal.lock().expect("locked");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --out it"), @"error: another process is at work on it/journal/shard-1-of-1.jsonl; wait for it, or name another folder with --out");
+}
+
+#[test]
+fn a_run_that_fails_is_named_and_the_others_are_kept() {
+    let folder = Folder::new();
+    let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
+    insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; at least one is wanted, and one must be left to contribute");
+    let (stdout, _) = folder.success("report it");
+    assert!(stdout.starts_with("tiny: 2 of 4 runs"), "{stdout}");
+}
+
+#[test]
+fn the_page_is_whole_and_says_what_it_means() {
+    let folder = Folder::new();
+    folder.success(&format!("sweep tiny.toml {GRID} --out it"));
+    let page = fs::read_to_string(folder.path("it/report.html")).expect("a page");
+    for text in [
+        "Breaking point: agents.Bad.start_balance",
+        "Breaking point: hostile_share_percent",
+        "with incentive.refund_wait = 2h",
+        "cotrain sweep tiny.toml --seeds 1..4,9 --set agents.Bad.start_balance=100,200,400",
+        "ChaCha8 with a fixed seed",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    for tag in [
+        "<link",
+        " src=",
+        "@import",
+        "url(",
+        "fetch(",
+        "XMLHttpRequest",
+    ] {
+        assert!(!page.contains(tag), "the page loads from elsewhere: {tag}");
+    }
+    let (_, rest) = page
+        .split_once(r#"<script type="application/json" id="chart">"#)
+        .expect("figures");
+    let (json, _) = rest.split_once("</script>").expect("their end");
+    let chart: Value = serde_json::from_str(json).expect("JSON");
+    let length = |value: &Value| value.as_array().map(Vec::len);
+    assert_eq!(length(&chart["points"]), Some(6));
+    assert_eq!(length(&chart["runs"][0]), Some(30));
+    // Three values of money, for each of two waits; and the share of hostile money, likewise.
+    assert_eq!(length(&chart["studies"]), Some(4));
+    assert_eq!(
+        chart["studies"][0]["x"],
+        serde_json::json!([100.0, 200.0, 400.0])
+    );
+    // A table for every chart: accuracy, balances, final balances, share and each breaking point,
+    // and the one of all breaking points.
+    assert_eq!(page.matches("<table>").count(), 4 + 4 + 1);
+    assert_eq!(page.matches("class=\"chart\"").count(), 4 + 4 * 3);
+}
+
+/// Every command of docs/sweeps.md, in order, with one seed instead of twenty and less to contribute.
+#[test]
+fn the_commands_of_the_documentation_run() {
+    let folder = Folder::new();
+    let page = include_str!("../../../docs/sweeps.md");
+    let blocks = page
+        .split("```")
+        .filter_map(|block| block.strip_prefix("console\n"));
+    let commands: Vec<_> = blocks
+        .flat_map(str::lines)
+        .map(|line| line.strip_prefix("$ ").expect("a command"))
+        .collect();
+    assert!(commands.len() >= 7, "{commands:?}");
+    let program = Path::new(env!("CARGO_BIN_EXE_cotrain"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", program.parent().expect("a folder").display());
+    for command in commands {
+        let shorter = command.replace("--seeds 1..20", "--seeds 1 --set data.initial_share=0.9");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &shorter]).env("PATH", &path);
+        let output = shell
+            .current_dir(folder.0.path())
+            .output()
+            .expect("a shell");
+        let (status, stdout, stderr) = outcome(output);
+        assert_eq!(status, Some(0), "{command}: {stdout}{stderr}");
+    }
+    assert!(folder.path("both/report.html").is_file());
+}
+
+/// The examples for schedulers: what they ask of cotrain is what it takes.
+#[test]
+fn the_examples_for_schedulers_say_what_cotrain_takes() {
+    let folder = Folder::new();
+    for example in [
+        include_str!("../../../docs/examples/sweep.slurm"),
+        include_str!("../../../docs/examples/sweep.job.yaml"),
+    ] {
+        let (_, command) = example
+            .split_once("cotrain sweep movie-reviews \\\n")
+            .expect("the command");
+        let lines = command.lines().map(str::trim);
+        let options: Vec<_> = lines
+            .take_while(|line| line.starts_with("--"))
+            .map(|line| line.trim_end_matches(" \\"))
+            .collect();
+        assert_eq!(options.len(), 5, "{options:?}");
+        let command = ["cotrain sweep tiny.toml", &options.join(" ")].join(" ");
+        // Eight runs in all: one a part.
+        let command = command.replace("1..200", "1..2");
+        let mut shell = Command::new("sh");
+        let program = Path::new(env!("CARGO_BIN_EXE_cotrain"))
+            .parent()
+            .expect("a folder");
+        shell
+            .args(["-c", &command.replace("/sweeps", "sweeps")])
+            .current_dir(folder.0.path())
+            .env(
+                "PATH",
+                format!(
+                    "{}:{}",
+                    program.display(),
+                    std::env::var("PATH").unwrap_or_default()
+                ),
+            )
+            .envs([
+                ("SLURM_CPUS_PER_TASK", "2"),
+                ("SLURM_ARRAY_TASK_ID", "8"),
+                ("SLURM_ARRAY_TASK_COUNT", "8"),
+                ("part", "8"),
+            ]);
+        let (status, stdout, stderr) = outcome(shell.output().expect("a shell"));
+        assert_eq!(status, Some(0), "{command}: {stdout}{stderr}");
+        assert!(stdout.starts_with("part 8/8: 1 of the 8 runs"), "{stdout}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What is paid out in the end: participants and the owner collect it themselves.
+
+use alloy_primitives::Address;
+
+use super::{Market, Phase};
+use crate::Rejection;
+
+impl Market {
+    /// What an account can collect now, in wei: the balance of a participant of a settled market; of one that has
+    /// failed the stakes, whether or not the bounty is burned.
+    #[must_use]
+    pub fn collectable(&self, account: Address, now: u64) -> u128 {
+        let participant = self.account(account);
+        match self.phase(now) {
+            Phase::Settled => participant.balance,
+            Phase::Failed | Phase::Forfeited if !participant.collected => {
+                self.terms.stake * u128::from(participant.contributions)
+            }
+            _ => 0,
+        }
+    }
+
+    /// What the owner can collect now, in wei: what the participants' balances do not need; 0 unless the market is
+    /// settled.
+    #[must_use]
+    pub fn remainder(&self, now: u64) -> u128 {
+        if self.phase(now) == Phase::Settled && !self.remainder_collected {
+            let stakes = self.terms.stake * u128::from(self.contribution_count);
+            self.bounty + stakes - self.balances
+        } else {
+            0
+        }
+    }
+
+    /// Pays a participant what [`collectable`](Self::collectable) says; how many wei that is.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].
+    pub fn collect(&mut self, caller: Address, now: u64) -> Result<u128, Rejection> {
+        if !matches!(self.phase(now), Phase::Failed | Phase::Forfeited) {
+            self.require_phase(now, Phase::Settled)?;
+        }
+        let amount = self.collectable(caller, now);
+        if amount == 0 {
+            return Err(Rejection::NothingToCollect { caller });
+        }
+        if let Some(participant) = self.participants.get_mut(&caller) {
+            participant.balance = 0;
+            participant.collected = true;
+        }
+        self.held -= amount;
+        Ok(amount)
+    }
+
+    /// Pays the owner of a settled market what [`remainder`](Self::remainder) says, once; how many wei that is.
+    ///
+    /// # Errors
+    /// [`Rejection::NotOwner`], [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].
+    pub fn collect_remainder(&mut self, caller: Address, now: u64) -> Result<u128, Rejection> {
+        self.require_owner(caller)?;
+        self.require_phase(now, Phase::Settled)?;
+        let amount = self.remainder(now);
+        if amount == 0 {
+            return Err(Rejection::NothingToCollect { caller });
+        }
+        self.remainder_collected = true;
+        self.held -= amount;
+        Ok(amount)
+    }
+}

@@ -1,0 +1,110 @@
+//! Contributions: taken while the market is open, taught when they are scored.
+
+use alloy_primitives::{Address, B256, aliases::U40};
+
+use super::{Batch, Market, Participant, Phase, revealing::require_short};
+use crate::{
+    Rejection,
+    record::Record,
+    sample::{Item, parse_batch},
+};
+
+/// The contributions of one transaction, as [`Market::score`] takes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contributions {
+    /// Who contributed.
+    pub author: Address,
+    /// When, in seconds.
+    pub time: u64,
+    /// The bytes of the items.
+    pub items: Vec<u8>,
+}
+
+impl Contributions {
+    /// As the contract takes them, one record after the other: `author (20 bytes) | time (5) | length of items (4) | items`.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let length = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
+        let mut bytes = self.author.to_vec();
+        bytes.extend(U40::saturating_from(self.time).to_be_bytes::<5>());
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(&self.items);
+        bytes
+    }
+
+    /// The root over them, where the first is at this position; none where the items do not parse.
+    pub(super) fn root(&self, first: u64, stake: u128) -> Option<B256> {
+        let items = parse_batch(&self.items).ok()?;
+        Some(root(first, stake, self.time, self.author, items))
+    }
+}
+
+/// What a transaction contributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contributed {
+    /// The position of the first contribution, which names the batch; the others follow it.
+    pub batch: u64,
+    /// How many contributions it was.
+    pub count: u64,
+    /// What was sent above the stakes and is sent back, in wei.
+    pub surplus: u128,
+}
+
+impl Market {
+    /// Takes a batch of labelled samples, each with a stake, of the `value` wei that were sent.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongPhase`], [`Rejection::TooLong`], [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`],
+    /// [`Rejection::TooManyContributions`], [`Rejection::DepositTooLow`], those of
+    /// [`check`](crate::classifier::Classifier::check).
+    pub fn contribute(
+        &mut self,
+        author: Address,
+        now: u64,
+        value: u128,
+        batch: &[u8],
+    ) -> Result<Contributed, Rejection> {
+        self.require_phase(now, Phase::Open)?;
+        require_short(batch)?;
+        let items = parse_batch(batch)?;
+        let (count, stake) = (items.len() as u64, self.terms.stake);
+        let first = self.contribution_count;
+        let (total, most) = (first + count, self.terms.most_contributions);
+        if total > most {
+            return Err(Rejection::TooManyContributions { count: total, most });
+        }
+        // A stake has 96 bits, and there are fewer than 2^32 contributions.
+        let required = stake * u128::from(count);
+        let surplus = value
+            .checked_sub(required)
+            .ok_or(Rejection::DepositTooLow {
+                required,
+                sent: value,
+            })?;
+        self.initial.classifier().check(&items)?;
+        let root = root(first, stake, now, author, items);
+        self.batches.push(Batch { first, root });
+        self.contribution_count = total;
+        if total == most {
+            self.closing_time = Some(now);
+        }
+        let participant = self.participants.entry(author).or_insert_with(|| {
+            self.order.push(author);
+            self.active += 1;
+            Participant::default()
+        });
+        participant.contributions += count;
+        participant.balance += required;
+        self.balances += required;
+        self.held += required;
+        Ok(Contributed {
+            batch: first,
+            count,
+            surplus,
+        })
+    }
+}
+
+fn root(first: u64, stake: u128, time: u64, author: Address, items: Vec<Item<'_>>) -> B256 {
+    Record::new(first, stake, time, &[(author, items)]).root()
+}

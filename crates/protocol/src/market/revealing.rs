@@ -1,0 +1,222 @@
+//! The test set: the owner commits to its parts, one is drawn and revealed for contributors to test with, the others are
+//! revealed after the contributions.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+
+use super::{
+    Committed, Market, Phase,
+    part::{MOST_BYTES, Part, commitment},
+};
+use crate::{Rejection, sample::parse_batch};
+
+/// In bits, in wei.
+const BOUNTY_BITS: u32 = 96;
+const LEAST_PARTS: usize = 2;
+const MOST_PARTS: usize = 256;
+/// How many blocks back contracts see the hashes of.
+const HASHES: u64 = 256;
+
+/// A part that was revealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revealed {
+    /// How many samples it has.
+    pub samples: u64,
+    /// How many of them the initial model predicts right.
+    pub correct: u64,
+}
+
+impl Market {
+    /// Commits to a test set and locks `value` wei as the bounty, in the block of this number. See
+    /// [`commitment`] for what a part is committed to by.
+    ///
+    /// # Errors
+    /// [`Rejection::NotOwner`]; [`Rejection::WrongPhase`]; [`Rejection::InvalidParameter`] unless there are 2 to 256 parts
+    /// and the bounty is above 0 and below 2^96; [`Rejection::ModelNotReady`].
+    pub fn commit(
+        &mut self,
+        caller: Address,
+        now: u64,
+        block: u64,
+        value: u128,
+        commitments: &[B256],
+    ) -> Result<(), Rejection> {
+        self.require_owner(caller)?;
+        self.require_phase(now, Phase::Created)?;
+        let parts = commitments.len();
+        if !(LEAST_PARTS..=MOST_PARTS).contains(&parts) {
+            return Err(Rejection::InvalidParameter {
+                name: "parts",
+                value: parts as u128,
+            });
+        }
+        if value == 0 || value >> BOUNTY_BITS != 0 {
+            return Err(Rejection::InvalidParameter {
+                name: "bounty",
+                value,
+            });
+        }
+        if self.initial.trainer() != Some(self.address) {
+            return Err(Rejection::ModelNotReady {
+                classifier: self.classifier,
+                trainer: self.initial.trainer().unwrap_or_default(),
+            });
+        }
+        self.committed = Committed {
+            commitments: commitments.to_vec(),
+            block,
+            time: now,
+        };
+        self.parts = vec![None; parts];
+        self.bounty = value;
+        self.remaining = value;
+        self.held += value;
+        Ok(())
+    }
+
+    /// Draws the part that contributors get to test with, in the block of the number `block`, by the hash of the
+    /// block after that of the commitments; says which one.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongPhase`], [`Rejection::AlreadyDrawn`]; [`Rejection::TooEarlyToDraw`] while that block is not
+    /// complete; [`Rejection::TooLateToDraw`] where it is more than 256 blocks ago.
+    pub fn draw(&mut self, now: u64, block: u64, hash: B256) -> Result<usize, Rejection> {
+        self.require_phase(now, Phase::Committed)?;
+        if let Some(part) = self.drawn {
+            return Err(Rejection::AlreadyDrawn { part: part as u64 });
+        }
+        let by = self.committed.block + 1;
+        if block <= by {
+            return Err(Rejection::TooEarlyToDraw {
+                number: block,
+                earliest: by + 1,
+            });
+        }
+        if block > by + HASHES {
+            return Err(Rejection::TooLateToDraw {
+                number: block,
+                latest: by + HASHES,
+            });
+        }
+        let words = [hash, self.address.into_word()];
+        let lot = keccak256(words.map(|word| word.0).as_flattened());
+        let part = U256::from_be_bytes(lot.0) % U256::from(self.parts.len());
+        let part = part.saturating_to();
+        self.drawn = Some(part);
+        Ok(part)
+    }
+
+    /// Reveals a part of the test set: first the drawn one, which opens the market; after it has closed the others, with
+    /// the last of which the scoring begins.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongPhase`]; [`Rejection::UnknownPart`]; before the contributions [`Rejection::NotDrawn`],
+    /// [`Rejection::NotTheDrawnPart`], [`Rejection::TooLate`], after them [`Rejection::AlreadyRevealed`];
+    /// [`Rejection::TooLong`]; [`Rejection::CommitmentDiffers`]; [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`];
+    /// those of [`check`](crate::classifier::Classifier::check).
+    pub fn reveal(
+        &mut self,
+        now: u64,
+        part: u64,
+        salt: B256,
+        items: &[u8],
+    ) -> Result<Revealed, Rejection> {
+        let opens = self.phase(now) == Phase::Committed;
+        if !opens {
+            self.require_phase(now, Phase::Revealing)?;
+        }
+        let parts = self.parts.len();
+        let place = usize::try_from(part)
+            .ok()
+            .filter(|place| *place < parts)
+            .ok_or(Rejection::UnknownPart {
+                part,
+                parts: parts as u64,
+            })?;
+        if opens {
+            self.require_drawn(now, place)?;
+        } else if self.parts[place].is_some() {
+            return Err(Rejection::AlreadyRevealed { part });
+        }
+        require_short(items)?;
+        let (seen, committed) = (
+            commitment(part, salt, items),
+            self.committed.commitments[place],
+        );
+        if seen != committed {
+            return Err(Rejection::CommitmentDiffers {
+                part,
+                commitment: Box::new(seen),
+                committed: Box::new(committed),
+            });
+        }
+        parse_batch(items)?;
+        let read = Part::new(self.initial.classifier(), items)?;
+        let revealed = Revealed {
+            samples: read.samples(),
+            correct: read.correct,
+        };
+        self.parts[place] = Some(read);
+        if opens {
+            self.closing_time = Some(now + self.terms.participation);
+            return Ok(revealed);
+        }
+        self.samples += revealed.samples;
+        self.initial_correct += revealed.correct;
+        if self.parts.iter().all(Option::is_some) {
+            self.scoring_time = Some(now);
+        }
+        Ok(revealed)
+    }
+
+    /// Burns the bounty, because the drawn part was not revealed in time or the market has failed; says how many wei.
+    ///
+    /// # Errors
+    /// [`Rejection::WrongPhase`], [`Rejection::TooEarly`].
+    pub fn forfeit(&mut self, now: u64) -> Result<u128, Rejection> {
+        if self.phase(now) != Phase::Failed {
+            self.require_phase(now, Phase::Committed)?;
+            let earliest = self.committed.time + self.terms.reveal_wait + 1;
+            if now < earliest {
+                return Err(Rejection::TooEarly { now, earliest });
+            }
+        }
+        self.forfeited = true;
+        self.held -= self.bounty;
+        Ok(self.bounty)
+    }
+
+    fn require_drawn(&self, now: u64, place: usize) -> Result<(), Rejection> {
+        let drawn = self.drawn.ok_or(Rejection::NotDrawn)?;
+        if place != drawn {
+            return Err(Rejection::NotTheDrawnPart {
+                part: place as u64,
+                drawn: drawn as u64,
+            });
+        }
+        let latest = self.committed.time + self.terms.reveal_wait;
+        if now > latest {
+            return Err(Rejection::TooLate { now, latest });
+        }
+        Ok(())
+    }
+
+    pub(super) fn require_owner(&self, caller: Address) -> Result<(), Rejection> {
+        let owner = self.owner;
+        if caller == owner {
+            Ok(())
+        } else {
+            Err(Rejection::NotOwner { caller, owner })
+        }
+    }
+}
+
+/// Whether a part or the contributions of a transaction are not too long.
+pub(super) fn require_short(items: &[u8]) -> Result<(), Rejection> {
+    if items.len() > MOST_BYTES {
+        return Err(Rejection::TooLong {
+            length: items.len() as u64,
+            most: MOST_BYTES as u64,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,753 @@
+//! The prediction market: figures worked by hand, and bounds of times and blocks.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use cotrain_protocol::{
+    Rejection,
+    market::{
+        Change, Contributions, Limits, MOST_BYTES, Market, PassSettled, Phase, Run, Settled, Stage,
+        Step, Terms, commitment,
+    },
+};
+
+use crate::{
+    support::address,
+    world::{ann, bob, cid, items, model, owner},
+};
+
+const TERMS: Terms = Terms {
+    stake: 100,
+    participation: 1_000,
+    reveal_wait: 50,
+    scoring_wait: 500,
+    most_contributions: 10,
+    most_passes: 8,
+};
+const BOUNTY: u128 = 1_000;
+const START: u64 = 10_000;
+const BLOCK: u64 = 77;
+/// Of each of the three parts. The model begins with zeros, so that it predicts 0: it is right on two of five.
+const PART: [(u16, u16); 5] = [(1, 0), (1, 1), (0, 2), (0, 3), (1, 4)];
+/// Right where the test set has it, and wrong.
+const GOOD: (u16, u16) = (1, 0);
+const BAD: (u16, u16) = (1, 2);
+/// Of which the test set has nothing.
+const IDLE: (u16, u16) = (1, 9);
+
+/// Limits that nothing reaches.
+const ALL: Limits = Limits {
+    words: 1_000,
+    records: 1_000,
+    samples: 1_000,
+    looks: 1_000,
+};
+
+fn created(terms: Terms) -> Market {
+    Market::new(owner(), address(2), address(3), terms, model()).expect("valid")
+}
+
+fn salt(part: u64) -> B256 {
+    B256::from(U256::from(part + 1_000))
+}
+
+fn commitments() -> Vec<B256> {
+    (0..3)
+        .map(|part| commitment(part, salt(part), &items(&PART)))
+        .collect()
+}
+
+fn committed(terms: Terms, bounty: u128) -> Market {
+    let mut market = created(terms);
+    market
+        .commit(owner(), START, BLOCK, bounty, &commitments())
+        .expect("committed");
+    market
+}
+
+fn reveal(market: &mut Market, now: u64, part: u64) -> Result<(), Rejection> {
+    let revealed = market.reveal(now, part, salt(part), &items(&PART))?;
+    assert_eq!((revealed.samples, revealed.correct), (5, 2));
+    Ok(())
+}
+
+/// The first part is drawn.
+fn opened(terms: Terms, bounty: u128) -> Market {
+    let mut market = committed(terms, bounty);
+    let hash = hash_that_draws(&market, 0);
+    assert_eq!(market.draw(START, BLOCK + 2, hash), Ok(0));
+    reveal(&mut market, START + 10, 0).expect("drawn");
+    assert_eq!(market.phase(START + 10), Phase::Open);
+    market
+}
+
+fn hash_that_draws(market: &Market, part: u64) -> B256 {
+    (0..1_000_u64)
+        .map(|number| keccak256(number.to_be_bytes()))
+        .find(|hash| {
+            let words = [hash.0, market.address().into_word().0];
+            let lot = U256::from_be_bytes(keccak256(words.as_flattened()).0);
+            lot % U256::from(market.commitments().len()) == U256::from(part)
+        })
+        .expect("every part is drawn by some hash")
+}
+
+/// A market that is being scored at [`SCORING`], of contributions each sent alone.
+struct Scoring {
+    market: Market,
+    records: Vec<Contributions>,
+}
+
+const CLOSED: u64 = START + 10 + 1_000;
+const SCORING: u64 = CLOSED + 20;
+
+impl Scoring {
+    fn new(terms: Terms, bounty: u128, contributions: &[(Address, (u16, u16))]) -> Self {
+        let mut market = opened(terms, bounty);
+        let mut records = Vec::new();
+        for (place, (author, item)) in contributions.iter().enumerate() {
+            let (time, items) = (START + 20, items(&[*item]));
+            let done = market.contribute(*author, time, terms.stake + 7, &items);
+            let done = done.expect("accepted");
+            assert_eq!((done.batch, done.count, done.surplus), (place as u64, 1, 7));
+            records.push(Contributions {
+                author: *author,
+                time,
+                items,
+            });
+        }
+        for part in [2, 1] {
+            reveal(&mut market, SCORING, part).expect("revealed");
+        }
+        assert_eq!(market.phase(SCORING), Phase::Scoring);
+        assert_eq!((market.samples(), market.initial_correct()), (10, 4));
+        Self { market, records }
+    }
+
+    /// Copies and scores all of a pass, and settles it.
+    fn pass(&mut self) -> (Vec<Run>, Settled) {
+        self.market.restart(SCORING, 1_000).expect("a new model");
+        let scored = self.market.score(SCORING, &self.records, 1_000);
+        let scored = scored.expect("scored");
+        assert_eq!(scored.taken, self.records.len());
+        let settled = self.market.settle(SCORING, 1_000).expect("settled");
+        (scored.runs, settled)
+    }
+
+    fn balance(&self, author: Address) -> u128 {
+        self.market.account(author).balance
+    }
+}
+
+fn run(author: Address, change: i64, correct: u64) -> Run {
+    Run {
+        author,
+        change,
+        correct,
+    }
+}
+
+#[test]
+fn winners_are_paid_what_losers_can_afford_to_play_for() {
+    let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (bob(), BAD)]);
+    // Ann: two more of ten are right, Bob: two more are wrong. Bob's 100 pay for a pot of 100 * 10 / 2.
+    let (runs, settled) = scoring.pass();
+    assert_eq!(runs, [run(ann(), 2, 6), run(bob(), -2, 4)]);
+    let change = |account, score, balance, removed| Change {
+        account,
+        score,
+        balance,
+        removed,
+    };
+    let pass = |pass, pot, correct, last| {
+        Some(PassSettled {
+            pass,
+            pot,
+            correct,
+            last,
+        })
+    };
+    assert_eq!(
+        settled.changes,
+        [change(ann(), 2, 200, false), change(bob(), -2, 0, true)]
+    );
+    assert_eq!(settled.pass, pass(1, 500, 4, false));
+    assert_eq!(scoring.market.remaining_bounty(), 500);
+    // Nobody loses now: all that is left is played for.
+    let (runs, settled) = scoring.pass();
+    assert_eq!(runs, [run(ann(), 2, 6)]);
+    assert_eq!(settled.changes, [change(ann(), 2, 300, false)]);
+    assert_eq!(settled.pass, pass(2, 500, 6, true));
+    assert_eq!(scoring.market.phase(SCORING), Phase::Settled);
+    let trained = scoring.market.model().expect("a model");
+    assert_eq!(trained.predict(&[0, 0]), Ok(1));
+    assert_eq!(trained.predict(&[0, 2]), Ok(0), "Bob's was skipped");
+
+    // The bounty and two stakes, less 300.
+    let market = &mut scoring.market;
+    assert_eq!(market.held(), 1_200);
+    assert_eq!(market.collect_remainder(owner(), SCORING), Ok(900));
+    assert_eq!(market.collect(ann(), SCORING), Ok(300));
+    assert_eq!(market.held(), 0);
+    for (caller, again) in [
+        (ann(), market.collect(ann(), SCORING)),
+        (bob(), market.collect(bob(), SCORING)),
+        (owner(), market.collect_remainder(owner(), SCORING)),
+    ] {
+        assert_eq!(again, Err(Rejection::NothingToCollect { caller }));
+    }
+}
+
+#[test]
+fn payments_round_down_also_below_zero() {
+    let terms = Terms { stake: 7, ..TERMS };
+    // Bob could play for 7 * 10 / 2 = 35: the bounty is less. Of 33, two tenths are 6.6.
+    let mut scoring = Scoring::new(terms, 33, &[(ann(), GOOD), (bob(), BAD)]);
+    let (_, settled) = scoring.pass();
+    assert!(settled.pass.is_some_and(|pass| pass.pot == 33 && pass.last));
+    assert_eq!(scoring.balance(ann()), 7 + 6);
+    assert_eq!(scoring.balance(bob()), 0);
+    assert_eq!(scoring.market.remainder(SCORING), 33 + 14 - 13);
+}
+
+#[test]
+fn who_can_pay_for_one_more_wei_stays() {
+    // Of a pot of 4, two tenths are 0.8: Bob pays 1, and with 1 of 2 left could play for 5 more.
+    let terms = Terms { stake: 2, ..TERMS };
+    let mut scoring = Scoring::new(terms, 4, &[(bob(), BAD), (ann(), IDLE)]);
+    let (_, settled) = scoring.pass();
+    assert!(settled.pass.is_some_and(|pass| pass.pot == 4 && pass.last));
+    assert_eq!(scoring.balance(bob()), 1);
+    assert!(!scoring.market.account(bob()).removed);
+
+    // With a stake of 1 the pot is 5, and Bob loses it. Somebody without a score is not touched.
+    let terms = Terms { stake: 1, ..TERMS };
+    let mut scoring = Scoring::new(terms, 10, &[(bob(), BAD), (ann(), IDLE)]);
+    let (_, settled) = scoring.pass();
+    assert!(settled.pass.is_some_and(|pass| pass.pot == 5 && !pass.last));
+    assert_eq!(settled.changes.len(), 1);
+    assert!(scoring.market.account(bob()).removed);
+    assert_eq!(scoring.balance(ann()), 1);
+}
+
+#[test]
+fn it_ends_when_nobody_is_left_or_after_so_many_passes() {
+    let mut scoring = Scoring::new(TERMS, BOUNTY, &[(bob(), BAD)]);
+    let (_, settled) = scoring.pass();
+    assert!(
+        settled
+            .pass
+            .is_some_and(|pass| pass.pot == 500 && pass.last)
+    );
+
+    let terms = Terms {
+        most_passes: 1,
+        ..TERMS
+    };
+    let mut scoring = Scoring::new(terms, BOUNTY, &[(ann(), GOOD), (bob(), BAD)]);
+    let (_, settled) = scoring.pass();
+    assert!(
+        settled
+            .pass
+            .is_some_and(|pass| pass.pot == 500 && pass.last)
+    );
+}
+
+#[test]
+fn a_run_is_what_one_author_taught_without_another_between() {
+    let contributions = [
+        (ann(), GOOD),
+        (ann(), IDLE),
+        (bob(), BAD),
+        (ann(), (1, 1)),
+        (cid(), (1, 4)),
+    ];
+    let mut scoring = Scoring::new(TERMS, BOUNTY, &contributions);
+    let (runs, _) = scoring.pass();
+    let expected = [
+        run(ann(), 2, 6),
+        run(bob(), -2, 4),
+        run(ann(), 2, 6),
+        run(cid(), 2, 8),
+    ];
+    assert_eq!(runs, expected);
+    assert!(scoring.market.account(bob()).removed);
+    // What is skipped ends no run: Ann's two are one now.
+    let (runs, _) = scoring.pass();
+    assert_eq!(runs, [run(ann(), 4, 8), run(cid(), 2, 10)]);
+}
+
+#[test]
+fn scoring_goes_on_where_it_stopped() {
+    let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (bob(), BAD)]);
+    let Scoring { market, records } = &mut scoring;
+    let wrong_stage = |stage, required| Err(Rejection::WrongStage { stage, required });
+    assert_eq!(
+        market.score(SCORING, records, 1).map(|_| ()),
+        wrong_stage(Stage::Copying, Stage::Teaching)
+    );
+    assert_eq!(market.restart(SCORING, 0), Err(Rejection::NoProgress));
+    assert_eq!(market.restart(SCORING, 1), Ok(()));
+    assert_eq!(market.progress().copied, 1);
+    assert_eq!(market.progress().stage, Stage::Copying);
+    assert_eq!(market.restart(SCORING, u64::MAX), Ok(()));
+    assert_eq!(
+        market.restart(SCORING, 1),
+        wrong_stage(Stage::Teaching, Stage::Copying)
+    );
+    assert_eq!(
+        market.settle(SCORING, 1).map(|_| ()),
+        wrong_stage(Stage::Teaching, Stage::Finding)
+    );
+
+    // Nothing given, or not what is next.
+    let unknown = Err(Rejection::UnknownContribution { batch: 0 });
+    assert_eq!(
+        market.score(SCORING, &[], 9).map(|_| ()),
+        Err(Rejection::NoProgress)
+    );
+    assert_eq!(market.score(SCORING, &records[1..], 9).map(|_| ()), unknown);
+    let mut broken = records[0].clone();
+    broken.items.pop();
+    assert_eq!(market.score(SCORING, &[broken], 9).map(|_| ()), unknown);
+
+    // Lessons need no samples. The next author is not looked at where nobody says who it is.
+    let taken = |market: &mut Market, records: &[Contributions], samples| {
+        let scored = market.score(SCORING, records, samples)?;
+        Ok((scored.taken, scored.samples, scored.runs.len()))
+    };
+    assert_eq!(taken(market, &records[..1], 0), Ok((1, 0, 0)));
+    assert_eq!(taken(market, &[], 9), Err(Rejection::NoProgress));
+    assert_eq!(
+        taken(market, &records[1..], 0),
+        Err(Rejection::NoProgress),
+        "an evaluation is due"
+    );
+    // A wrong record says nothing about a run, and nothing is done then.
+    let before = market.clone();
+    assert_eq!(
+        taken(market, &records[..1], 9),
+        Err(Rejection::UnknownContribution { batch: 1 })
+    );
+    assert_eq!(*market, before);
+    // Of each part the first four: she has made the first one right, and the second and the fifth are wrong.
+    let evaluated = |market: &Market| (market.progress().evaluated, market.progress().counted);
+    assert_eq!(taken(market, &records[1..], 4), Ok((0, 4, 0)));
+    assert_eq!(evaluated(market), (4, 3));
+    // What has begun goes on, whatever the records are, over the end of a part; they are looked at when it is over.
+    assert_eq!(taken(market, &[], 2), Ok((0, 2, 0)));
+    assert_eq!(evaluated(market), (6, 4));
+    assert_eq!(taken(market, &[], 4), Ok((0, 4, 1)));
+    assert_eq!(market.account(ann()).score, 2);
+    assert_eq!(taken(market, &records[1..], 0), Ok((1, 0, 0)));
+    // In the end, nobody asks for records, and those that are given are not looked at.
+    assert_eq!(market.progress().cursor, 2);
+    assert_eq!(taken(market, records, 1), Ok((0, 1, 0)));
+    assert_eq!(taken(market, records, 99), Ok((0, 9, 1)));
+    assert_eq!(market.progress().stage, Stage::Finding);
+    assert_eq!(market.progress().pot, BOUNTY);
+
+    assert_eq!(
+        market.settle(SCORING, 0).map(|_| ()),
+        Err(Rejection::NoProgress)
+    );
+    // Two looks to find the pot and two to pay.
+    for (looks, stage, place) in [(1, Stage::Finding, 1), (2, Stage::Paying, 1)] {
+        assert_eq!(
+            market.settle(SCORING, looks).map(|settled| settled.pass),
+            Ok(None)
+        );
+        let progress = market.progress();
+        assert_eq!((progress.stage, progress.place), (stage, place));
+    }
+    let settled = market.settle(SCORING, 1).expect("the last one");
+    assert_eq!(settled.changes.len(), 1);
+    assert!(settled.pass.is_some());
+    let progress = market.progress();
+    assert_eq!((progress.stage, progress.pass), (Stage::Copying, 1));
+    assert_eq!((progress.cursor, progress.run_author), (0, None));
+}
+
+#[test]
+fn small_steps_say_what_they_need() {
+    let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (ann(), IDLE), (bob(), BAD)]);
+    let Scoring { market, records } = &mut scoring;
+    let limits = Limits {
+        words: 1,
+        records: 2,
+        samples: 15,
+        looks: 3,
+    };
+    let mut steps = Vec::new();
+    while let Some(step) = market.next_step(SCORING, records, limits) {
+        match step.clone() {
+            Step::Restart { words } => market.restart(SCORING, words).expect("copied"),
+            Step::Score {
+                records: at,
+                samples,
+            } => {
+                market
+                    .score(SCORING, &records[at], samples)
+                    .expect("scored");
+            }
+            Step::Settle { most } => {
+                market.settle(SCORING, most).expect("settled");
+            }
+        }
+        steps.push(step);
+    }
+    let (restart, settle) = (Step::Restart { words: 1 }, Step::Settle { most: 3 });
+    let score = |records| Step::Score {
+        records,
+        samples: 15,
+    };
+    // A model of 20 weights has two words. Bob's is looked at to see that Ann's run is over, and taught; his
+    // evaluation needs the last five of those in hand, and five more.
+    let mut expected = vec![restart.clone(), restart.clone()];
+    expected.extend([score(0..2), score(2..3), score(3..3)]);
+    expected.extend([settle.clone(), settle.clone()]);
+    // Bob is skipped in the second pass.
+    expected.extend([restart.clone(), restart]);
+    expected.extend([score(0..2), score(2..3), settle.clone(), settle]);
+    assert_eq!(steps, expected);
+    assert_eq!(market.phase(SCORING), Phase::Settled);
+    assert_eq!(market.next_step(SCORING, records, ALL), None);
+}
+
+#[test]
+fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
+    let mut market = opened(TERMS, 100);
+    for (author, count) in [(ann(), 2), (bob(), 1)] {
+        let items = items(&vec![GOOD; count]);
+        market
+            .contribute(author, START + 20, 100 * count as u128, &items)
+            .expect("accepted");
+    }
+    reveal(&mut market, CLOSED + 50, 1).expect("in time");
+    assert_eq!(market.phase(CLOSED + 50), Phase::Revealing);
+    let late = CLOSED + 51;
+    assert_eq!(
+        reveal(&mut market, late, 2),
+        Err(Rejection::WrongPhase {
+            phase: Phase::Failed,
+            required: Phase::Revealing
+        })
+    );
+    assert_eq!(market.collectable(cid(), late), 0);
+    assert_eq!(market.collect(ann(), late), Ok(200));
+    assert_eq!(market.held(), 200);
+    let wrong_phase = |phase, required| Rejection::WrongPhase { phase, required };
+    assert_eq!(
+        market.collect_remainder(owner(), late),
+        Err(wrong_phase(Phase::Failed, Phase::Settled))
+    );
+    // The bounty is burned once, and Bob's stake is not.
+    assert_eq!(market.forfeit(late), Ok(100));
+    assert_eq!(market.phase(late), Phase::Forfeited);
+    assert_eq!(
+        market.forfeit(late),
+        Err(wrong_phase(Phase::Forfeited, Phase::Committed))
+    );
+    assert_eq!(
+        market.collect_remainder(owner(), late),
+        Err(wrong_phase(Phase::Forfeited, Phase::Settled))
+    );
+    assert_eq!(market.collectable(bob(), late), 100);
+    assert_eq!(market.collect(bob(), late), Ok(100));
+    for caller in [ann(), bob(), owner()] {
+        assert_eq!(
+            market.collect(caller, late),
+            Err(Rejection::NothingToCollect { caller })
+        );
+    }
+    assert_eq!(market.held(), 0);
+}
+
+#[test]
+fn scoring_that_takes_too_long_fails_the_market() {
+    let scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD)]);
+    let latest = SCORING + TERMS.scoring_wait;
+    assert_eq!(scoring.market.phase(latest), Phase::Scoring);
+    assert_eq!(scoring.market.phase(latest + 1), Phase::Failed);
+    assert_eq!(scoring.market.collectable(ann(), latest + 1), 100);
+    assert_eq!(scoring.market.next_step(latest + 1, &[], ALL), None);
+}
+
+#[test]
+fn without_contributions_the_owner_has_it_all_back() {
+    let mut market = opened(TERMS, BOUNTY);
+    assert_eq!(
+        market.collect_remainder(owner(), CLOSED - 1),
+        Err(Rejection::WrongPhase {
+            phase: Phase::Open,
+            required: Phase::Settled
+        })
+    );
+    assert_eq!(market.phase(CLOSED), Phase::Settled);
+    assert_eq!(
+        market.collect_remainder(ann(), CLOSED),
+        Err(Rejection::NotOwner {
+            caller: ann(),
+            owner: owner()
+        })
+    );
+    assert_eq!(market.collect_remainder(owner(), CLOSED), Ok(BOUNTY));
+    assert_eq!(market.held(), 0);
+}
+
+#[test]
+fn the_draw_has_256_blocks() {
+    let hash = B256::repeat_byte(5);
+    let mut market = committed(TERMS, BOUNTY);
+    assert_eq!(
+        market.draw(START, BLOCK + 1, hash),
+        Err(Rejection::TooEarlyToDraw {
+            number: BLOCK + 1,
+            earliest: BLOCK + 2
+        })
+    );
+    assert_eq!(
+        market.draw(START, BLOCK + 258, hash),
+        Err(Rejection::TooLateToDraw {
+            number: BLOCK + 258,
+            latest: BLOCK + 257
+        })
+    );
+    assert_eq!(reveal(&mut market, START, 0), Err(Rejection::NotDrawn));
+    let drawn = market.draw(START, BLOCK + 257, hash).expect("in time") as u64;
+    assert_eq!(
+        market.draw(START, BLOCK + 2, hash),
+        Err(Rejection::AlreadyDrawn { part: drawn })
+    );
+    let other = (drawn + 1) % 3;
+    assert_eq!(
+        reveal(&mut market, START, other),
+        Err(Rejection::NotTheDrawnPart { part: other, drawn })
+    );
+    assert_eq!(
+        reveal(&mut market, START, 3),
+        Err(Rejection::UnknownPart { part: 3, parts: 3 })
+    );
+    let (now, latest) = (START + 51, START + 50);
+    assert_eq!(
+        reveal(&mut market, now, drawn),
+        Err(Rejection::TooLate { now, latest })
+    );
+    assert_eq!(
+        market.forfeit(latest),
+        Err(Rejection::TooEarly {
+            now: latest,
+            earliest: now
+        })
+    );
+    assert_eq!(market.forfeit(now), Ok(BOUNTY));
+    assert_eq!((market.phase(now), market.held()), (Phase::Forfeited, 0));
+}
+
+#[test]
+fn what_is_revealed_is_what_was_committed_to() {
+    let mut market = opened(TERMS, BOUNTY);
+    market
+        .contribute(ann(), START + 20, 100, &items(&[GOOD]))
+        .expect("accepted");
+    let (right, other) = (items(&PART), items(&[GOOD]));
+    let differs = |part, commitment| {
+        let committed = commitments()[usize::try_from(part).expect("small")];
+        Err(Rejection::CommitmentDiffers {
+            part,
+            commitment: Box::new(commitment),
+            committed: Box::new(committed),
+        })
+    };
+    for (part, salt, items) in [
+        (1, salt(2), &right),
+        (1, salt(1), &other),
+        (2, salt(1), &right),
+    ] {
+        assert_eq!(
+            market.reveal(CLOSED, part, salt, items).map(|_| ()),
+            differs(part, commitment(part, salt, items))
+        );
+    }
+    assert_eq!(
+        reveal(&mut market, CLOSED, 0),
+        Err(Rejection::AlreadyRevealed { part: 0 })
+    );
+    let long = vec![0; MOST_BYTES + 1];
+    let too_long = Err(Rejection::TooLong {
+        length: 24_576,
+        most: 24_575,
+    });
+    assert_eq!(
+        market.reveal(CLOSED, 1, salt(1), &long).map(|_| ()),
+        too_long
+    );
+    assert_eq!(reveal(&mut market, CLOSED, 1), Ok(()));
+    assert_eq!(market.part(1), Some(&right[..]));
+    assert_eq!(market.part(2), None);
+}
+
+#[test]
+fn a_part_that_the_model_refuses_cannot_be_revealed() {
+    let bad = items(&[(0, 1), (2, 3)]);
+    for (part, refusal) in [
+        (vec![], Rejection::EmptyBatch),
+        (bad[..3].to_vec(), Rejection::MalformedBatch { offset: 0 }),
+        (
+            bad,
+            Rejection::LabelOutOfRange {
+                item: 1,
+                label: 2,
+                classes: 2,
+            },
+        ),
+    ] {
+        let mut market = created(TERMS);
+        let commitments = [0, 1].map(|place| commitment(place, B256::ZERO, &part));
+        market
+            .commit(owner(), START, BLOCK, BOUNTY, &commitments)
+            .expect("committed");
+        let hash = B256::repeat_byte(5);
+        let drawn = market.draw(START, BLOCK + 2, hash).expect("drawn") as u64;
+        let revealed = market.reveal(START, drawn, B256::ZERO, &part);
+        assert_eq!(revealed.map(|_| ()), Err(refusal));
+        assert_eq!(market.revealed_count(), 0);
+    }
+}
+
+#[test]
+fn the_last_contribution_closes_the_market() {
+    let terms = Terms {
+        most_contributions: 2,
+        ..TERMS
+    };
+    let mut market = opened(terms, BOUNTY);
+    let now = START + 30;
+    let mut contribute = |value, batch: &[u8]| {
+        let done = market.contribute(ann(), now, value, batch)?;
+        Ok((done.batch, done.count, done.surplus))
+    };
+    assert_eq!(
+        contribute(1_000, &items(&[GOOD; 3])),
+        Err(Rejection::TooManyContributions { count: 3, most: 2 })
+    );
+    assert_eq!(
+        contribute(199, &items(&[GOOD; 2])),
+        Err(Rejection::DepositTooLow {
+            required: 200,
+            sent: 199
+        })
+    );
+    assert_eq!(
+        contribute(1_000, &vec![0; MOST_BYTES + 1]),
+        Err(Rejection::TooLong {
+            length: 24_576,
+            most: 24_575
+        })
+    );
+    assert_eq!(contribute(1_000, &[]), Err(Rejection::EmptyBatch));
+    assert_eq!(contribute(250, &items(&[GOOD; 2])), Ok((0, 2, 50)));
+    assert_eq!(
+        contribute(250, &items(&[GOOD])),
+        Err(Rejection::WrongPhase {
+            phase: Phase::Revealing,
+            required: Phase::Open
+        })
+    );
+    assert_eq!(market.closing_time(), Some(now));
+    assert_eq!(market.phase(now + terms.reveal_wait), Phase::Revealing);
+    assert_eq!(market.phase(now + terms.reveal_wait + 1), Phase::Failed);
+}
+
+#[test]
+fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
+    let mut market = created(TERMS);
+    let mut commit = |caller, value, commitments: &[B256]| {
+        market.commit(caller, START, BLOCK, value, commitments)
+    };
+    let invalid = |name, value| Err(Rejection::InvalidParameter { name, value });
+    let many = vec![B256::ZERO; 257];
+    assert_eq!(
+        commit(ann(), 0, &[]),
+        Err(Rejection::NotOwner {
+            caller: ann(),
+            owner: owner()
+        })
+    );
+    assert_eq!(commit(owner(), 0, &many[..1]), invalid("parts", 1));
+    assert_eq!(commit(owner(), 0, &many), invalid("parts", 257));
+    assert_eq!(commit(owner(), 0, &many[1..]), invalid("bounty", 0));
+    assert_eq!(
+        commit(owner(), 1 << 96, &many[1..]),
+        invalid("bounty", 1 << 96)
+    );
+    assert_eq!(commit(owner(), (1 << 96) - 1, &many[1..]), Ok(()));
+    assert_eq!(
+        commit(owner(), 0, &[]),
+        Err(Rejection::WrongPhase {
+            phase: Phase::Committed,
+            required: Phase::Created
+        })
+    );
+
+    let model = cotrain_protocol::classifier::Hosted::new(owner(), model());
+    let mut market = Market::with_model(owner(), address(2), address(3), TERMS, model);
+    let market = market.as_mut().expect("valid");
+    let commit = |market: &mut Market| market.commit(owner(), START, BLOCK, 1, &many[1..]);
+    let not_ready = |trainer| {
+        Err(Rejection::ModelNotReady {
+            classifier: address(3),
+            trainer,
+        })
+    };
+    assert_eq!(commit(market), not_ready(Address::ZERO));
+    market
+        .initial_mut()
+        .close(owner(), address(9))
+        .expect("open");
+    assert_eq!(commit(market), not_ready(address(9)));
+}
+
+/// One of the numbers of seconds, contributions or passes.
+type Field = fn(&mut Terms) -> &mut u64;
+
+#[test]
+fn terms_have_bounds() {
+    let most = Terms {
+        stake: (1 << 96) - 1,
+        participation: (1 << 32) - 1,
+        reveal_wait: (1 << 32) - 1,
+        scoring_wait: (1 << 32) - 1,
+        most_contributions: (1 << 32) - 1,
+        most_passes: (1 << 16) - 1,
+    };
+    assert_eq!(most.validate(), Ok(()));
+    for value in [0, 1 << 96] {
+        let terms = Terms {
+            stake: value,
+            ..most
+        };
+        let name = "stake";
+        assert_eq!(
+            terms.validate(),
+            Err(Rejection::InvalidParameter { name, value })
+        );
+    }
+    let fields: [(&str, Field); 5] = [
+        ("participation", |terms| &mut terms.participation),
+        ("revealWait", |terms| &mut terms.reveal_wait),
+        ("scoringWait", |terms| &mut terms.scoring_wait),
+        ("mostContributions", |terms| &mut terms.most_contributions),
+        ("mostPasses", |terms| &mut terms.most_passes),
+    ];
+    for (name, field) in fields {
+        let above = *field(&mut most.clone()) + 1;
+        for value in [0, above] {
+            let mut terms = most;
+            *field(&mut terms) = value;
+            let value = value.into();
+            assert_eq!(
+                terms.validate(),
+                Err(Rejection::InvalidParameter { name, value })
+            );
+        }
+    }
+}

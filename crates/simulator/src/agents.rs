@@ -1,0 +1,30 @@
+//! The agents that come with cotrain: the honest, the careless and the hostile of 0xDeCA10B's simulation, and
+//! those who know the mechanism.
+
+mod caller;
+mod copycat;
+mod flipper;
+mod habits;
+mod honest;
+mod last_minute;
+mod lazy;
+mod poisoner;
+mod rational;
+mod self_reporter;
+mod sybil;
+mod takeover;
+
+pub use self::{
+    caller::Caller,
+    copycat::Copycat,
+    flipper::Flipper,
+    habits::Habits,
+    honest::Honest,
+    last_minute::LastMinute,
+    lazy::Lazy,
+    poisoner::{Target, TargetedPoisoner},
+    rational::Rational,
+    self_reporter::SelfReporter,
+    sybil::Sybil,
+    takeover::Takeover,
+};

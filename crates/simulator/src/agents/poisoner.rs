@@ -1,0 +1,138 @@
+use std::collections::VecDeque;
+
+use super::{Habits, habits::flipped};
+use crate::{
+    SimulateError,
+    agent::{Agent, Profile, Stance},
+    turn::Turn,
+};
+
+/// Which samples a targeted poisoner lies about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Those whose true label is this one.
+    Class(u16),
+    /// Those in which this feature is present, of a sparse encoding.
+    Feature(u16),
+}
+
+impl Target {
+    /// Whether a sample is one of them.
+    fn holds(self, sample: &[u8], truth: u16) -> bool {
+        match self {
+            Self::Class(class) => truth == class,
+            Self::Feature(feature) => sample
+                .chunks_exact(2)
+                .any(|index| u16::from_be_bytes([index[0], index[1]]) == feature),
+        }
+    }
+}
+
+/// How many of its latest lies it goes by.
+const REMEMBERED: usize = 20;
+
+/// A lie that was sent, and whether the model agreed with it when it was last looked at.
+#[derive(Debug, Clone, PartialEq)]
+struct Lie {
+    sample: Vec<u8>,
+    label: u16,
+    agreed: bool,
+}
+
+/// Lies about one class or one region only, and no faster than the model comes to agree; in between it tells
+/// the truth about the rest, for good marks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetedPoisoner {
+    /// How often it acts and how much it deposits.
+    pub habits: Habits,
+    /// What it lies about.
+    pub target: Target,
+    /// It lies while the model agrees with at least this share of its last 20 lies, in [0, 1]; one that is
+    /// settled counts as the model last saw it.
+    pub agreement: f64,
+    lies: VecDeque<Lie>,
+}
+
+impl TargetedPoisoner {
+    /// One that has not lied yet.
+    #[must_use]
+    pub fn new(habits: Habits, target: Target, agreement: f64) -> Self {
+        Self {
+            habits,
+            target,
+            agreement,
+            lies: VecDeque::new(),
+        }
+    }
+
+    /// Whether enough of its lies can be expected back.
+    fn dares(&mut self, turn: &mut Turn<'_>) -> bool {
+        for own in turn.own() {
+            let known = |lie: &&mut Lie| lie.label == own.label && *lie.sample == *own.sample;
+            if let Some(lie) = self.lies.iter_mut().find(known) {
+                lie.agreed = own.agrees;
+            }
+        }
+        let agreed = self.lies.iter().filter(|lie| lie.agreed).count();
+        // At most 20.
+        #[allow(clippy::cast_precision_loss)]
+        let (agreed, of) = (agreed as f64, self.lies.len() as f64);
+        agreed >= self.agreement * of
+    }
+
+    fn remember(&mut self, sample: Vec<u8>, label: u16) {
+        if self.lies.len() == REMEMBERED {
+            self.lies.pop_front();
+        }
+        self.lies.push_back(Lie {
+            sample,
+            label,
+            agreed: true,
+        });
+    }
+}
+
+impl Agent for TargetedPoisoner {
+    fn kind(&self) -> &'static str {
+        "targeted-poisoner"
+    }
+
+    fn profile(&self) -> Profile {
+        Profile {
+            goal: "a model that is wrong about one class or region and right elsewhere, at little cost",
+            knowledge: "the true labels; what the model predicts for what it has sent",
+            budget: "its money and its patience: it lies only while its lies can be expected back",
+        }
+    }
+
+    fn stance(&self) -> Stance {
+        Stance::Hostile
+    }
+
+    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
+        self.habits.next_wait(turn.chance())
+    }
+
+    fn longest_wait(&self) -> u64 {
+        self.habits.longest_wait()
+    }
+
+    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
+        if self.may_contribute(turn.funds(0)?) {
+            let lie = self.dares(turn);
+            let found = turn.find_sample(|sample, truth| self.target.holds(sample, truth) == lie);
+            if let Some((sample, truth)) = found {
+                let label = if lie { flipped(truth, turn) } else { truth };
+                let bytes = turn.bytes(&sample).to_vec();
+                if self.habits.contribute(turn, 0, sample, label)? && lie {
+                    self.remember(bytes, label);
+                }
+            }
+        }
+        turn.claim_all()
+    }
+
+    fn may_contribute(&self, funds: u128) -> bool {
+        !self.habits.is_broke(funds)
+    }
+}

@@ -1,0 +1,73 @@
+//! What mechanisms share: who deploys, how a wallet sends, and whether the chain says what the rules say.
+
+use std::fmt::Debug;
+
+use alloy_primitives::{Address, U256};
+use cotrain_bindings::Revert;
+use cotrain_chain::{Chain, ChainError, Receipt, TRANSACTION_GAS_LIMIT, Transaction};
+use cotrain_protocol::Rejection;
+
+use crate::SimulateError;
+
+/// The account that deploys the model and owns it. It takes no part in the economy.
+pub const OWNER: Address = Address::repeat_byte(0x0a);
+
+/// Sends a transaction that the rules allow. None where its sender cannot pay for the gas.
+pub(crate) fn send(
+    chain: &mut dyn Chain,
+    transaction: Transaction,
+) -> Result<Option<Receipt>, ChainError> {
+    let gas_price = chain.gas_price();
+    if gas_price == 0 {
+        return chain.send(transaction).map(Some);
+    }
+    // As a wallet does: run it free, add a margin (a refund of gas comes after the limit has
+    // been checked, and is at most a fifth), and see whether the account can pay for that.
+    let estimate = chain.call(transaction.clone())?.gas_used;
+    let gas_limit = (estimate + estimate / 2).min(TRANSACTION_GAS_LIMIT);
+    let most = transaction.value + U256::from(gas_limit) * U256::from(gas_price);
+    if chain.balance(transaction.from)? < most {
+        return Ok(None);
+    }
+    let transaction = transaction.with_gas_limit(gas_limit);
+    chain.send(transaction).map(Some)
+}
+
+/// Why the chain refuses a contribution of so many bytes.
+pub(crate) fn refused(error: ChainError, bytes: usize) -> SimulateError {
+    match error {
+        ChainError::Halted { .. }
+        | ChainError::Reverted {
+            // The classifier runs out of gas and says nothing.
+            revert:
+                Revert::Contract(Rejection::TooManyFeatures { .. } | Rejection::ClassifierFailed),
+            ..
+        } => SimulateError::SampleTooLarge { bytes },
+        error => error.into(),
+    }
+}
+
+/// Whether the chain says what the rules say.
+pub(crate) fn same<T: PartialEq + Debug>(
+    call: &'static str,
+    chain: &T,
+    rules: &T,
+) -> Result<(), SimulateError> {
+    if chain == rules {
+        return Ok(());
+    }
+    Err(SimulateError::Diverged {
+        call,
+        chain: format!("{chain:?}"),
+        rules: format!("{rules:?}"),
+    })
+}
+
+/// The chain accepted what the rules reject.
+pub(crate) fn accepted(call: &'static str) -> impl Fn(Rejection) -> SimulateError {
+    move |rejection| SimulateError::Diverged {
+        call,
+        chain: "accepted".to_owned(),
+        rules: rejection.to_string(),
+    }
+}

@@ -1,0 +1,133 @@
+//! Callers who pay: the contract that sells a trainer's predictions, and its twin.
+
+use alloy_primitives::{Address, U256};
+use cotrain_bindings::{self as bindings, fees as calls};
+use cotrain_chain::{Chain, ChainError, DeploymentCost, Transaction};
+use cotrain_protocol::{fees, trainer::Trainer};
+
+use super::{
+    Asked, Collected,
+    contract::{OWNER, accepted, same, send},
+};
+use crate::SimulateError;
+
+/// Sells a trainer's predictions.
+pub(crate) struct PredictionFees {
+    address: Address,
+    twin: fees::PredictionFees,
+}
+
+impl PredictionFees {
+    /// Deploys the contract.
+    pub(crate) fn found(
+        chain: &mut dyn Chain,
+        trainer: Address,
+        price: u128,
+        cost: &mut DeploymentCost,
+    ) -> Result<Self, SimulateError> {
+        let code = calls::code(trainer, price);
+        let receipt = chain.send(Transaction::create(OWNER, code))?;
+        cost.transactions += 1;
+        cost.gas += receipt.gas_used;
+        let created = receipt.created.ok_or(ChainError::UnexpectedAnswer {
+            call: "the creation of PredictionFees",
+        })?;
+        Ok(Self {
+            address: created,
+            twin: fees::PredictionFees::new(price).map_err(accepted("create"))?,
+        })
+    }
+
+    /// Wei for one prediction.
+    pub(crate) fn price(&self) -> u128 {
+        self.twin.price()
+    }
+
+    /// Pays for predictions. None where the caller cannot pay the gas.
+    pub(crate) fn ask(
+        &mut self,
+        chain: &mut dyn Chain,
+        trainer: &Trainer,
+        caller: Address,
+        samples: &[&[u8]],
+    ) -> Result<Option<Asked>, SimulateError> {
+        const CALL: &str = "predict";
+        let paid = self.price() * samples.len() as u128;
+        let transaction = Transaction::call(caller, self.address, bindings::predict(samples))
+            .with_value(U256::from(paid));
+        let Some(receipt) = send(chain, transaction)? else {
+            return Ok(None);
+        };
+        let predicted = self.twin.predict(trainer.classifier(), paid, samples);
+        let predicted = predicted.map_err(accepted(CALL))?;
+        let seen = bindings::read_labels(&receipt.output);
+        same(CALL, &seen, &Some(predicted.labels.clone()))?;
+        Ok(Some(Asked {
+            labels: predicted.labels,
+            paid,
+            gas: receipt.gas_used,
+        }))
+    }
+
+    /// Wei that an account has earned by what it is registered with.
+    pub(crate) fn dues(&self, account: Address) -> u128 {
+        self.twin.earned(account)
+    }
+
+    /// Collects for an account. None where nothing is due or it cannot pay the gas.
+    pub(crate) fn collect(
+        &mut self,
+        chain: &mut dyn Chain,
+        trainer: &Trainer,
+        account: Address,
+    ) -> Result<Option<Collected>, SimulateError> {
+        if self.dues(account) == 0 {
+            return Ok(None);
+        }
+        let transaction = Transaction::call(account, self.address, calls::collect());
+        let Some(receipt) = send(chain, transaction)? else {
+            return Ok(None);
+        };
+        let collected = self.twin.collect(account, trainer.good(account));
+        Ok(Some(Collected {
+            amount: collected.map_err(accepted("collect"))?.amount,
+            gas: receipt.gas_used,
+        }))
+    }
+
+    /// Registers an account's good contributions, where they are more than when it last was: gas used.
+    pub(crate) fn register(
+        &mut self,
+        chain: &mut dyn Chain,
+        trainer: &Trainer,
+        account: Address,
+    ) -> Result<Option<u64>, SimulateError> {
+        if trainer.good(account) == self.twin.shares(account) {
+            return Ok(None);
+        }
+        let transaction = Transaction::call(account, self.address, calls::register(account));
+        let Some(receipt) = send(chain, transaction)? else {
+            return Ok(None);
+        };
+        self.twin.register(account, trainer.good(account));
+        Ok(Some(receipt.gas_used))
+    }
+
+    /// Holds the chain against the twin.
+    pub(crate) fn compare(
+        &self,
+        chain: &mut dyn Chain,
+        accounts: &[Address],
+    ) -> Result<(), SimulateError> {
+        let held = chain.balance(self.address)?;
+        same("balance", &held, &U256::from(self.twin.held()))?;
+        for account in accounts {
+            let call =
+                Transaction::call(Address::ZERO, self.address, calls::state::earned(*account));
+            let earned = bindings::read_number(&chain.call(call)?.output);
+            let expected = U256::from(self.twin.earned(*account));
+            same("earned", &earned, &Some(expected))?;
+        }
+        Ok(())
+    }
+}

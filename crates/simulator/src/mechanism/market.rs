@@ -1,0 +1,463 @@
+//! The prediction market: contributions are staked on, and paid by what they did for the accuracy on a hidden
+//! test set.
+
+use std::ops::Range;
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use cotrain_bindings::{self as bindings, Revert, market as calls};
+use cotrain_chain::{
+    Chain, ChainError, Deployment, DeploymentCost, MarketConfig, Receipt, Transaction,
+    deploy_market,
+};
+use cotrain_learning::encode::Samples;
+use cotrain_protocol::{
+    Rejection,
+    classifier::Classifier,
+    market::{Contributions, Limits, Market, Phase, Step, Terms, commitment},
+    record::{Contribution, Record},
+    sample::Item,
+};
+
+use super::{
+    ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Sent, Upkeep,
+    contract::{OWNER, accepted, refused, same, send},
+    trainer::encode,
+};
+use crate::{SimulateError, scenario::UNIT};
+
+/// Gas that a step of the scoring is to use: about half of what a transaction may, since before a lesson a step has to
+/// have left what any lesson may use.
+const GAS_PER_STEP: u64 = 7_000_000;
+/// Words that a step copies: each is read, sent and stored for about 25,000 gas.
+const WORDS_PER_STEP: u64 = 256;
+/// Records that a step is given: more than it evaluates.
+const RECORDS_PER_STEP: usize = 64;
+/// Samples that the first step may evaluate.
+const FIRST_SAMPLES_PER_STEP: u64 = 64;
+/// Participants that a step looks at, for about 10,000 gas each.
+const LOOKS_PER_STEP: u64 = 500;
+
+/// What a market is founded with, besides its terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offer {
+    /// Wei.
+    pub(crate) bounty: u128,
+    /// Into how many parts the test set is divided.
+    pub(crate) parts: usize,
+    /// How many of the scenario's test samples are the market's test set, from the first one on.
+    pub(crate) test_samples: usize,
+}
+
+/// A market on a chain, and its twin. The provider is the owner, and drives the scoring.
+pub(crate) struct MarketMechanism<'c> {
+    chain: Box<dyn Chain + 'c>,
+    deployment: Deployment,
+    twin: Market,
+    /// The parts of the test set.
+    parts: Vec<Vec<u8>>,
+    /// Every transaction's contributions, in order.
+    contributions: Vec<Contributions>,
+    /// Samples that a step evaluates; found by what they use.
+    samples_per_step: u64,
+    /// Records that the next step is given: fewer after one that was too large.
+    records_per_step: usize,
+    /// What the owner got back.
+    remainder: u128,
+    upkeep: Upkeep,
+    steps: u64,
+}
+
+impl<'c> MarketMechanism<'c> {
+    /// Deploys a market with the weights of `classifier`, commits to the test set, and opens it.
+    pub(crate) fn found(
+        mut chain: Box<dyn Chain + 'c>,
+        terms: Terms,
+        offer: Offer,
+        classifier: Classifier,
+        test: &Samples,
+    ) -> Result<Self, SimulateError> {
+        let config = MarketConfig {
+            owner: OWNER,
+            terms,
+        };
+        let deployment = deploy_market(chain.as_mut(), &config, &classifier)?;
+        let twin = Market::new(
+            OWNER,
+            deployment.trainer,
+            deployment.classifier,
+            terms,
+            classifier,
+        );
+        let mut market = Self {
+            chain,
+            deployment,
+            twin: twin.map_err(accepted("create"))?,
+            parts: parts(test, offer)?,
+            contributions: Vec::new(),
+            samples_per_step: FIRST_SAMPLES_PER_STEP,
+            records_per_step: RECORDS_PER_STEP,
+            remainder: 0,
+            upkeep: Upkeep::default(),
+            steps: 0,
+        };
+        market.open(offer.bounty)?;
+        // What it took to open belongs to the founding.
+        let opening = std::mem::take(&mut market.upkeep);
+        market.deployment.cost.transactions += opening.transactions;
+        market.deployment.cost.gas += opening.gas;
+        Ok(market)
+    }
+
+    fn open(&mut self, bounty: u128) -> Result<(), SimulateError> {
+        let numbered = (0_u64..).zip(&self.parts);
+        let commitments: Vec<_> = numbered
+            .map(|(part, items)| commitment(part, salt(part), items))
+            .collect();
+        let (now, block) = (self.chain.now(), self.chain.block_number()?);
+        self.drive(calls::commit(&commitments), bounty)?;
+        let committed = self.twin.commit(OWNER, now, block, bounty, &commitments);
+        committed.map_err(accepted("commit"))?;
+        // The draw is by the hash of the next block, which has to be complete: it takes one more.
+        let nothing = Transaction::call(OWNER, OWNER, Vec::new());
+        self.send_as_owner(nothing)?;
+        let (drawn_in, hash) = (
+            self.chain.block_number()?,
+            self.chain.block_hash(block + 1)?,
+        );
+        self.drive(calls::draw(), 0)?;
+        let drawn = self.twin.draw(now, drawn_in, hash);
+        let drawn = drawn.map_err(accepted("draw"))?;
+        self.reveal(drawn)
+    }
+
+    fn reveal(&mut self, place: usize) -> Result<(), SimulateError> {
+        let part = place as u64;
+        let items = self.parts[place].clone();
+        self.drive(calls::reveal(part, salt(part), &items), 0)?;
+        let revealed = self.twin.reveal(self.chain.now(), part, salt(part), &items);
+        revealed.map_err(accepted("reveal"))?;
+        Ok(())
+    }
+
+    /// All steps of the scoring, one after the other.
+    fn score(&mut self) -> Result<(), SimulateError> {
+        loop {
+            let now = self.chain.now();
+            let limits = Limits {
+                words: WORDS_PER_STEP,
+                records: self.records_per_step,
+                samples: self.samples_per_step,
+                looks: LOOKS_PER_STEP,
+            };
+            let Some(step) = self.twin.next_step(now, &self.contributions, limits) else {
+                return Ok(());
+            };
+            self.step(now, step)?;
+            self.steps += 1;
+        }
+    }
+
+    fn step(&mut self, now: u64, step: Step) -> Result<(), SimulateError> {
+        match step {
+            Step::Restart { words } => {
+                self.drive(calls::restart(words), 0)?;
+                self.twin.restart(now, words).map_err(accepted("restart"))
+            }
+            Step::Settle { most } => {
+                self.drive(calls::settle(most), 0)?;
+                let settled = self.twin.settle(now, most);
+                settled.map(|_| ()).map_err(accepted("settle"))
+            }
+            Step::Score { records, samples } => self.send_score(now, records, samples),
+        }
+    }
+
+    fn send_score(
+        &mut self,
+        now: u64,
+        places: Range<usize>,
+        samples: u64,
+    ) -> Result<(), SimulateError> {
+        let records = &self.contributions[places.clone()];
+        let call = calls::score(records, samples);
+        let transaction = Transaction::call(OWNER, self.deployment.trainer, call);
+        let error = match self.chain.send(transaction) {
+            Ok(receipt) => {
+                let scored = self.twin.score(now, records, samples);
+                let scored = scored.map_err(accepted("score"))?;
+                if let Some(each) = receipt.gas_used.checked_div(scored.samples) {
+                    self.samples_per_step = (GAS_PER_STEP / each.max(1)).clamp(1, 1 << 20);
+                }
+                self.records_per_step = RECORDS_PER_STEP;
+                self.count(&receipt);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let too_large = matches!(
+            error,
+            ChainError::Halted { .. }
+                | ChainError::Reverted {
+                    revert: Revert::GasTooLow { .. }
+                        | Revert::Contract(Rejection::ClassifierFailed),
+                    ..
+                }
+        );
+        // An evaluation that has begun needs no record.
+        let fewest = usize::from(self.twin.progress().evaluated == 0);
+        if too_large && samples > 1 {
+            // Half of more than there are may be all of them again.
+            self.samples_per_step = (samples.min(self.twin.samples()) / 2).max(1);
+        } else if too_large && places.len() > fewest {
+            self.records_per_step = places.len() / 2;
+        } else {
+            return Err(error.into());
+        }
+        self.upkeep.transactions += 1;
+        Ok(())
+    }
+
+    /// A call by the owner.
+    fn drive(&mut self, call: Vec<u8>, wei: u128) -> Result<(), SimulateError> {
+        let transaction =
+            Transaction::call(OWNER, self.deployment.trainer, call).with_value(U256::from(wei));
+        self.send_as_owner(transaction)
+    }
+
+    fn send_as_owner(&mut self, transaction: Transaction) -> Result<(), SimulateError> {
+        let receipt = self.chain.send(transaction)?;
+        self.count(&receipt);
+        Ok(())
+    }
+
+    fn count(&mut self, receipt: &Receipt) {
+        self.upkeep.transactions += 1;
+        self.upkeep.gas += receipt.gas_used;
+    }
+
+    fn read(&mut self, call: Vec<u8>) -> Result<U256, ChainError> {
+        let call = Transaction::call(Address::ZERO, self.deployment.trainer, call);
+        let answer = self.chain.call(call)?.output;
+        bindings::read_number(&answer).ok_or(ChainError::UnexpectedAnswer { call: "a getter" })
+    }
+}
+
+impl Mechanism for MarketMechanism<'_> {
+    fn name(&self) -> &'static str {
+        "prediction market"
+    }
+
+    fn chain(&self) -> &dyn Chain {
+        self.chain.as_ref()
+    }
+
+    fn chain_mut(&mut self) -> &mut dyn Chain {
+        self.chain.as_mut()
+    }
+
+    /// The model that the market begins with, until a pass is over; then that of the last pass.
+    fn classifier(&self) -> &Classifier {
+        match self.twin.model() {
+            Some(model) if self.twin.phase(self.chain.now()) == Phase::Settled => model,
+            _ => self.twin.initial().classifier(),
+        }
+    }
+
+    fn deployment_cost(&self) -> DeploymentCost {
+        self.deployment.cost
+    }
+
+    fn price(&self, _n: usize) -> u128 {
+        self.twin.stake()
+    }
+
+    fn is_open(&self) -> bool {
+        self.twin.phase(self.chain.now()) == Phase::Open
+    }
+
+    /// Nobody's contributions are called good before the end.
+    fn good(&self, _account: Address) -> u64 {
+        0
+    }
+
+    fn total_good(&self) -> u64 {
+        0
+    }
+
+    fn contribute(
+        &mut self,
+        author: Address,
+        items: &[Item<'_>],
+    ) -> Result<Option<Sent>, SimulateError> {
+        let now = self.chain.now();
+        let left = self.twin.terms().most_contributions - self.twin.contribution_count();
+        if items.len() as u64 > left {
+            return Ok(None);
+        }
+        let batch = encode(items)?;
+        let value = self.price(items.len()) * items.len() as u128;
+        let transaction = Transaction::call(
+            author,
+            self.deployment.trainer,
+            bindings::contribute(&batch),
+        )
+        .with_value(U256::from(value));
+        let receipt = match send(self.chain.as_mut(), transaction) {
+            Ok(Some(receipt)) => receipt,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(refused(error, batch.len())),
+        };
+        let sent = self.twin.contribute(author, now, value, &batch);
+        let sent = sent.map_err(accepted("contribute"))?;
+        self.contributions.push(Contributions {
+            author,
+            time: now,
+            items: batch,
+        });
+        let added = [(author, items.to_vec())];
+        let record = Record::new(sent.batch, self.twin.stake(), now, &added);
+        Ok(Some(Sent {
+            pending: Pending::all_of(record),
+            gas: receipt.gas_used,
+            changed: 0,
+        }))
+    }
+
+    /// There are no claims on single contributions.
+    fn edges(&self, _contribution: &Contribution) -> Vec<u64> {
+        Vec::new()
+    }
+
+    fn is_settled(&self, _pending: &Pending) -> bool {
+        true
+    }
+
+    fn opportunity(&self, _claimer: Address, _pending: &mut Pending) -> Option<Opportunity> {
+        None
+    }
+
+    fn claim(
+        &mut self,
+        _claimer: Address,
+        _kind: ClaimKind,
+        _pending: &[&Pending],
+    ) -> Result<Option<Claimed>, SimulateError> {
+        Ok(None)
+    }
+
+    fn claim_gas(
+        &mut self,
+        _claimer: Address,
+        _kind: ClaimKind,
+        _pending: &Pending,
+    ) -> Result<u64, SimulateError> {
+        Ok(0)
+    }
+
+    fn dues(&self, account: Address) -> u128 {
+        self.twin.collectable(account, self.chain.now())
+    }
+
+    fn collect(&mut self, account: Address) -> Result<Option<Collected>, SimulateError> {
+        if self.dues(account) == 0 {
+            return Ok(None);
+        }
+        let transaction = Transaction::call(account, self.deployment.trainer, calls::collect());
+        let Some(receipt) = send(self.chain.as_mut(), transaction)? else {
+            return Ok(None);
+        };
+        let amount = self.twin.collect(account, self.chain.now());
+        Ok(Some(Collected {
+            amount: amount.map_err(accepted("collect"))?,
+            gas: receipt.gas_used,
+        }))
+    }
+
+    /// The closing; all that follows happens in the same second.
+    fn next_event(&self) -> Option<u64> {
+        match self.twin.phase(self.chain.now()) {
+            Phase::Open | Phase::Revealing => self.twin.closing_time(),
+            _ => None,
+        }
+    }
+
+    /// Reveals the rest, scores and settles.
+    fn advance(&mut self) -> Result<Upkeep, SimulateError> {
+        if self.twin.phase(self.chain.now()) == Phase::Revealing {
+            for part in 0..self.parts.len() {
+                if self.twin.drawn_part() != Some(part) {
+                    self.reveal(part)?;
+                }
+            }
+            self.score()?;
+        }
+        let remainder = self.twin.remainder(self.chain.now());
+        if remainder > 0 {
+            self.drive(calls::collect_remainder(), 0)?;
+            let collected = self.twin.collect_remainder(OWNER, self.chain.now());
+            self.remainder = collected.map_err(accepted("collectRemainder"))?;
+        }
+        Ok(std::mem::take(&mut self.upkeep))
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let progress = self.twin.progress();
+        let units = |wei: u128| format!("{}.{:06}", wei / UNIT, wei % UNIT / (UNIT / 1_000_000));
+        [
+            ("bounty, units", units(self.twin.bounty())),
+            ("back to the provider, units", units(self.remainder)),
+            ("passes of the scoring", progress.pass.to_string()),
+            ("steps of the scoring", self.steps.to_string()),
+            ("test samples scored on", self.twin.samples().to_string()),
+            (
+                "of them right before",
+                self.twin.initial_correct().to_string(),
+            ),
+            ("of them right after", progress.correct.to_string()),
+        ]
+        .map(|(name, value)| Fact { name, value })
+        .into()
+    }
+
+    fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
+        let held = self.chain.balance(self.deployment.trainer)?;
+        same("balance", &held, &U256::from(self.twin.held()))?;
+        let now = self.chain.now();
+        for account in accounts {
+            let due = self.read(calls::state::collectable(*account))?;
+            let expected = self.twin.collectable(*account, now);
+            same("collectable", &due, &U256::from(expected))?;
+        }
+        let words = self.deployment.words(self.chain.as_mut())?;
+        same("words", &words, &self.twin.initial().classifier().words())?;
+        let model = self.read(calls::state::model())?;
+        if let (Some(expected), false) = (self.twin.model(), model.is_zero()) {
+            let address = Address::from_word(B256::from(model));
+            let words = self.deployment.words_of(self.chain.as_mut(), address)?;
+            same("words", &words, &expected.words())?;
+        }
+        Ok(())
+    }
+}
+
+/// What makes a part's commitment unguessable. Simulated contributors do not try.
+fn salt(part: u64) -> B256 {
+    keccak256(format!("cotrain test set {part}"))
+}
+
+/// The test set in parts of nearly equal size, as batches.
+fn parts(test: &Samples, offer: Offer) -> Result<Vec<Vec<u8>>, SimulateError> {
+    let n = offer.test_samples.min(test.len());
+    (0..offer.parts)
+        .map(|part| {
+            let places = part * n / offer.parts..(part + 1) * n / offer.parts;
+            let items: Vec<_> = places
+                .map(|place| {
+                    let (sample, label) = test.get(place);
+                    Item { label, sample }
+                })
+                .collect();
+            encode(&items)
+        })
+        .collect()
+}

@@ -1,0 +1,459 @@
+//! Mechanisms that extend `CollaborativeTrainer`: deposit, refund, take; points.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cotrain_bindings::{
+    self as bindings, Revert,
+    events::{self, Paid, RelayedBatch},
+    state,
+};
+use cotrain_chain::{
+    Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Transaction, deploy,
+};
+use cotrain_protocol::{
+    Rejection,
+    classifier::Classifier,
+    record::{Contribution, Record},
+    sample::{Item, encode_batch, parse_batch},
+    trainer::{Accepted, Incentive, SignedBatch, Status, Trainer, Waits},
+};
+
+use super::{
+    Asked, ClaimKind, Claimed, Collected, Mechanism, Opportunity, Pending, PredictionFees,
+    Relaying, Sent, claims_on,
+    contract::{OWNER, accepted, refused, same, send},
+};
+use crate::{SimulateError, run::Action};
+
+/// The account that sends what others have signed. It takes no part in the economy.
+pub(crate) const RELAYER: Address = Address::repeat_byte(0x0b);
+/// Wei that a balance in the trainer can hold.
+pub(crate) const LARGEST_BALANCE: u128 = (1 << 96) - 1;
+
+/// A trainer on a chain, and its twin by the rules of `protocol`, by which clients decide, free and at once.
+pub(crate) struct TrainerMechanism<'c> {
+    chain: Box<dyn Chain + 'c>,
+    deployment: Deployment,
+    twin: Trainer,
+    /// Who sells predictions, if anybody does.
+    fees: Option<PredictionFees>,
+}
+
+impl<'c> TrainerMechanism<'c> {
+    /// Deploys a model with the weights of `classifier`.
+    pub(crate) fn found(
+        mut chain: Box<dyn Chain + 'c>,
+        incentive: Incentive,
+        waits: Waits,
+        prediction_price: Option<u128>,
+        classifier: Classifier,
+    ) -> Result<Self, SimulateError> {
+        let config = ModelConfig {
+            owner: OWNER,
+            incentive,
+            waits,
+        };
+        let mut deployment = deploy(chain.as_mut(), &config, &classifier)?;
+        let twin = Trainer::new(
+            OWNER,
+            chain.chain_id(),
+            deployment.trainer,
+            incentive,
+            waits,
+            classifier,
+            chain.now(),
+        )
+        .map_err(accepted("create"))?;
+        let fees = match prediction_price {
+            None => None,
+            Some(price) => {
+                let (trainer, cost) = (deployment.trainer, &mut deployment.cost);
+                let fees = PredictionFees::found(chain.as_mut(), trainer, price, cost)?;
+                Some(fees)
+            }
+        };
+        Ok(Self {
+            chain,
+            deployment,
+            twin,
+            fees,
+        })
+    }
+
+    /// Whether the gas of one transaction is enough to relay all of these.
+    fn fits(&mut self, batches: &[SignedBatch], gas_per_batch: u64) -> Result<bool, SimulateError> {
+        match self.chain.call(self.relaying_of(batches, gas_per_batch)) {
+            Ok(_) => Ok(true),
+            Err(
+                ChainError::Halted { .. }
+                | ChainError::Reverted {
+                    revert: Revert::GasTooLow { .. },
+                    ..
+                },
+            ) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn relaying_of(&self, batches: &[SignedBatch], gas_per_batch: u64) -> Transaction {
+        let call = bindings::relay(batches, gas_per_batch);
+        Transaction::call(RELAYER, self.deployment.trainer, call)
+    }
+
+    fn claiming(&self, claimer: Address, kind: ClaimKind, pending: &[&Pending]) -> Transaction {
+        let claims = claims_on(pending);
+        let call = match kind {
+            ClaimKind::Refund => bindings::refund(&claims),
+            ClaimKind::Report => bindings::report(&claims),
+            ClaimKind::Late => bindings::claim_late(&claims),
+        };
+        Transaction::call(claimer, self.deployment.trainer, call)
+    }
+
+    /// One number of the trainer's state.
+    fn read(&mut self, call: Vec<u8>) -> Result<U256, ChainError> {
+        let call = Transaction::call(Address::ZERO, self.deployment.trainer, call);
+        let answer = self.chain.call(call)?.output;
+        bindings::read_number(&answer).ok_or(ChainError::UnexpectedAnswer { call: "a getter" })
+    }
+}
+
+impl Mechanism for TrainerMechanism<'_> {
+    fn name(&self) -> &'static str {
+        match self.twin.incentive() {
+            Incentive::DepositRefundTake { .. } => "deposit, refund, take",
+            Incentive::Points => "points",
+        }
+    }
+
+    fn chain(&self) -> &dyn Chain {
+        self.chain.as_ref()
+    }
+
+    fn chain_mut(&mut self) -> &mut dyn Chain {
+        self.chain.as_mut()
+    }
+
+    fn classifier(&self) -> &Classifier {
+        self.twin.classifier()
+    }
+
+    fn deployment_cost(&self) -> DeploymentCost {
+        self.deployment.cost
+    }
+
+    fn price(&self, n: usize) -> u128 {
+        self.twin.price(n as u64, self.chain.now())
+    }
+
+    fn balance(&self, account: Address) -> u128 {
+        self.twin.balance(account)
+    }
+
+    fn good(&self, account: Address) -> u64 {
+        self.twin.good(account)
+    }
+
+    fn total_good(&self) -> u64 {
+        self.twin.total_good()
+    }
+
+    fn contribute(
+        &mut self,
+        author: Address,
+        items: &[Item<'_>],
+    ) -> Result<Option<Sent>, SimulateError> {
+        const CALL: &str = "contribute";
+        let now = self.chain.now();
+        let batch = encode(items)?;
+        let value = Mechanism::price(self, items.len()) * items.len() as u128;
+        let call = bindings::contribute(&batch);
+        let transaction =
+            Transaction::call(author, self.deployment.trainer, call).with_value(U256::from(value));
+        let receipt = match send(self.chain.as_mut(), transaction) {
+            Ok(Some(receipt)) => receipt,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(refused(error, sample_bytes(&batch))),
+        };
+        let sent = self.twin.contribute(author, now, value, &batch);
+        let sent = sent.map_err(accepted(CALL))?;
+        let event = events::contributed(&receipt.logs);
+        let seen = event.map(|event| (event.batch, event.author, event.deposit, event.time));
+        same(CALL, &seen, &Some((sent.batch, author, sent.deposit, now)))?;
+        let added = [(author, items.to_vec())];
+        Ok(Some(Sent {
+            pending: Pending::all_of(Record::new(sent.batch, sent.deposit, now, &added)),
+            gas: receipt.gas_used,
+            changed: sent.changed,
+        }))
+    }
+
+    fn edges(&self, contribution: &Contribution) -> Vec<u64> {
+        let waits = self.twin.waits();
+        vec![
+            contribution.time + waits.refund,
+            contribution.time + waits.any_address_claim,
+        ]
+    }
+
+    fn is_settled(&self, pending: &Pending) -> bool {
+        self.twin.settlement(pending.contribution().position).status == Status::Closed
+    }
+
+    fn opportunity(&self, claimer: Address, pending: &mut Pending) -> Option<Opportunity> {
+        let (now, time) = (self.chain.now(), pending.contribution().time);
+        let position = pending.contribution().position;
+        let found = |kind, amount| Opportunity {
+            position,
+            kind,
+            amount,
+        };
+        // In the order of what it costs to find out: this is asked millions of times.
+        if now >= time + self.twin.waits().any_address_claim {
+            let left = self
+                .twin
+                .can_claim_late(claimer, now, pending.contribution());
+            return Some(found(ClaimKind::Late, left.ok()?));
+        }
+        let own = pending.contribution().author == claimer;
+        if !own && (self.twin.good(claimer) == 0 || self.twin.reported(position, claimer)) {
+            return None;
+        }
+        let predicted = pending.predict(self.twin.classifier());
+        let contribution = pending.contribution();
+        let agrees = predicted == contribution.label;
+        match (own, agrees) {
+            (true, true) => {
+                let left = self.twin.can_refund(now, contribution, predicted);
+                Some(found(ClaimKind::Refund, left.ok()?))
+            }
+            (false, false) => {
+                let share = self.twin.can_report(claimer, now, contribution, predicted);
+                Some(found(ClaimKind::Report, share.ok()?))
+            }
+            _ => None,
+        }
+    }
+
+    fn claim(
+        &mut self,
+        claimer: Address,
+        kind: ClaimKind,
+        pending: &[&Pending],
+    ) -> Result<Option<Claimed>, SimulateError> {
+        let name = Action::from(kind).name();
+        let transaction = self.claiming(claimer, kind, pending);
+        let Some(receipt) = send(self.chain.as_mut(), transaction)? else {
+            return Ok(None);
+        };
+        let (now, claims) = (self.chain.now(), claims_on(pending));
+        let settled = match kind {
+            ClaimKind::Refund => self.twin.refund(claimer, now, &claims),
+            ClaimKind::Report => self.twin.report(claimer, now, &claims),
+            ClaimKind::Late => self.twin.claim_late(claimer, now, &claims),
+        };
+        let settled = settled.map_err(accepted(name))?;
+        if let Some((_, reason)) = settled.skipped.into_iter().next() {
+            return Err(accepted(name)(reason));
+        }
+        same(name, &events::claims_skipped(&receipt.logs), &vec![])?;
+        let paid = |&(position, amount)| Paid {
+            position,
+            to: claimer,
+            amount,
+        };
+        let expected = settled.settled.iter().map(paid).collect();
+        same(name, &events::paid(&receipt.logs), &expected)?;
+        Ok(Some(Claimed {
+            amounts: settled.settled.iter().map(|(_, amount)| *amount).collect(),
+            gas: receipt.gas_used,
+        }))
+    }
+
+    fn claim_gas(
+        &mut self,
+        claimer: Address,
+        kind: ClaimKind,
+        pending: &Pending,
+    ) -> Result<u64, SimulateError> {
+        let transaction = self.claiming(claimer, kind, &[pending]);
+        Ok(self.chain.call(transaction)?.gas_used)
+    }
+
+    fn dues(&self, account: Address) -> u128 {
+        self.fees.as_ref().map_or(0, |fees| fees.dues(account))
+    }
+
+    fn collect(&mut self, account: Address) -> Result<Option<Collected>, SimulateError> {
+        match &mut self.fees {
+            None => Ok(None),
+            Some(fees) => fees.collect(self.chain.as_mut(), &self.twin, account),
+        }
+    }
+
+    fn prediction_price(&self) -> Option<u128> {
+        self.fees.as_ref().map(PredictionFees::price)
+    }
+
+    fn ask(&mut self, caller: Address, samples: &[&[u8]]) -> Result<Option<Asked>, SimulateError> {
+        match &mut self.fees {
+            None => Ok(None),
+            Some(fees) => fees.ask(self.chain.as_mut(), &self.twin, caller, samples),
+        }
+    }
+
+    fn register(&mut self, account: Address) -> Result<Option<u64>, SimulateError> {
+        match &mut self.fees {
+            None => Ok(None),
+            Some(fees) => fees.register(self.chain.as_mut(), &self.twin, account),
+        }
+    }
+
+    /// Every word of the model, the money held, the counts of contributions and of those that were good,
+    /// for all and for each of `accounts`, and what these have prepaid.
+    fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
+        let words = self.deployment.words(self.chain.as_mut())?;
+        same("words", &words, &self.twin.classifier().words())?;
+        let held = self.chain.balance(self.deployment.trainer)?;
+        same("balance", &held, &U256::from(self.twin.held()))?;
+        let mut numbers = vec![
+            (
+                "contributionCount",
+                state::contribution_count(),
+                self.twin.contribution_count(),
+            ),
+            ("totalGood", state::total_good(), self.twin.total_good()),
+        ];
+        for account in accounts {
+            numbers.push(("good", state::good(*account), self.twin.good(*account)));
+        }
+        for (name, call, expected) in numbers {
+            same(name, &self.read(call)?, &U256::from(expected))?;
+        }
+        for account in accounts {
+            let prepaid = self.read(state::balance_of(*account))?;
+            same("balanceOf", &prepaid, &U256::from(self.prepaid(*account)))?;
+        }
+        match &self.fees {
+            None => Ok(()),
+            Some(fees) => fees.compare(self.chain.as_mut(), accounts),
+        }
+    }
+
+    fn relaying(&mut self) -> Option<&mut dyn Relaying> {
+        Some(self)
+    }
+}
+
+impl Relaying for TrainerMechanism<'_> {
+    fn price(&self, n: usize) -> u128 {
+        Mechanism::price(self, n)
+    }
+
+    fn prepaid(&self, account: Address) -> u128 {
+        self.twin.balance(account)
+    }
+
+    fn signing_hash(&self, batch: &SignedBatch) -> B256 {
+        batch.signing_hash(&self.twin.domain())
+    }
+
+    fn prepay(&mut self, account: Address, amount: u128) -> Result<Option<u64>, SimulateError> {
+        let call = bindings::deposit_to(account);
+        let transaction = Transaction::call(account, self.deployment.trainer, call)
+            .with_value(U256::from(amount));
+        let Some(receipt) = send(self.chain.as_mut(), transaction)? else {
+            return Ok(None);
+        };
+        let deposited = self.twin.deposit_to(account, amount);
+        deposited.map_err(accepted("depositTo"))?;
+        Ok(Some(receipt.gas_used))
+    }
+
+    fn contribution_alone(&mut self, items: &[u8]) -> Result<u64, SimulateError> {
+        let call = bindings::contribute(items);
+        let transaction = Transaction::call(RELAYER, self.deployment.trainer, call)
+            .with_value(U256::from(Mechanism::price(self, 1)));
+        match self.chain.call(transaction) {
+            Ok(receipt) => Ok(receipt.gas_used),
+            Err(error) => Err(refused(error, sample_bytes(items))),
+        }
+    }
+
+    fn relayable(
+        &mut self,
+        batches: &[SignedBatch],
+        gas_per_batch: u64,
+    ) -> Result<usize, SimulateError> {
+        let mut n = batches.len();
+        // Too many for the gas of one transaction: a tenth fewer at a time.
+        while !self.fits(&batches[..n], gas_per_batch)? {
+            if n == 1 {
+                return Err(SimulateError::SampleTooLarge {
+                    bytes: sample_bytes(&batches[0].items),
+                });
+            }
+            n -= n.div_ceil(10);
+        }
+        Ok(n)
+    }
+
+    fn relay(
+        &mut self,
+        batches: &[SignedBatch],
+        gas_per_batch: u64,
+    ) -> Result<Sent, SimulateError> {
+        const CALL: &str = "relay";
+        let now = self.chain.now();
+        let receipt = self.chain.send(self.relaying_of(batches, gas_per_batch))?;
+        let relayed = self.twin.relay(RELAYER, now, batches);
+        let relayed = relayed.map_err(accepted(CALL))?;
+        let outcomes = relayed.outcomes.into_iter();
+        let outcomes = outcomes.map(|outcome| outcome.map_err(accepted(CALL)));
+        let outcomes: Vec<Accepted> = outcomes.collect::<Result<_, _>>()?;
+        let batch = relayed.batch.unwrap_or_default();
+        same(CALL, &events::skipped(&receipt.logs), &vec![])?;
+        let expected = events::Relayed {
+            batch,
+            relayer: RELAYER,
+            deposit: relayed.deposit,
+            time: now,
+            batches: batches.iter().map(without_signature).collect(),
+        };
+        same(CALL, &events::relayed(&receipt.logs), &Some(expected))?;
+        let added: Vec<_> = batches
+            .iter()
+            .map(|signed| Ok((signed.author, parse_batch(&signed.items)?)))
+            .collect::<Result<_, Rejection>>()
+            .map_err(accepted(CALL))?;
+        Ok(Sent {
+            pending: Pending::all_of(Record::new(batch, relayed.deposit, now, &added)),
+            gas: receipt.gas_used,
+            changed: outcomes.iter().map(|accepted| accepted.changed).sum(),
+        })
+    }
+}
+
+/// A batch of these items.
+pub(crate) fn encode(items: &[Item<'_>]) -> Result<Vec<u8>, SimulateError> {
+    let bytes = items.iter().map(|item| item.sample.len()).max();
+    encode_batch(items).map_err(|_| SimulateError::SampleTooLarge {
+        bytes: bytes.unwrap_or_default(),
+    })
+}
+
+/// How long the sample of a batch of one is: before it are its label and its length.
+fn sample_bytes(batch: &[u8]) -> usize {
+    batch.len().saturating_sub(4)
+}
+
+/// What the chain says of an accepted batch.
+fn without_signature(signed: &SignedBatch) -> RelayedBatch {
+    RelayedBatch {
+        author: signed.author,
+        max_deposit: signed.max_deposit,
+        fee: signed.fee,
+        nonce: signed.nonce,
+        deadline: signed.deadline,
+        items: Bytes::copy_from_slice(&signed.items),
+    }
+}

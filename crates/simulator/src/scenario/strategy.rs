@@ -1,0 +1,135 @@
+//! The kinds of agents that a scenario can name.
+
+use crate::{
+    agent::Agent,
+    agents::{
+        Caller, Copycat, Flipper, Habits, Honest, LastMinute, Lazy, Rational, SelfReporter, Sybil,
+        Takeover, Target, TargetedPoisoner,
+    },
+};
+
+/// A kind of agent, with what is its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Strategy {
+    /// [`Honest`]; careless with many mistakes.
+    Honest {
+        /// The probability of a mistake.
+        mistakes: f64,
+    },
+    /// [`Flipper`].
+    Flipper {
+        /// The probability of a mistake.
+        mistakes: f64,
+    },
+    /// [`Caller`].
+    Caller {
+        /// Predictions paid for at a time.
+        predictions: usize,
+    },
+    /// [`Copycat`].
+    Copycat,
+    /// [`Sybil`].
+    Sybil {
+        /// Addresses.
+        identities: usize,
+    },
+    /// [`Takeover`].
+    Takeover {
+        /// Contributions in one transaction.
+        batch: usize,
+    },
+    /// [`TargetedPoisoner`].
+    TargetedPoisoner {
+        /// What it lies about.
+        target: Target,
+        /// The share of its open contributions that the model has to agree with.
+        agreement: f64,
+    },
+    /// [`Lazy`].
+    Lazy,
+    /// [`SelfReporter`].
+    SelfReporter,
+    /// [`LastMinute`].
+    LastMinute,
+    /// [`Rational`].
+    Rational,
+}
+
+impl Strategy {
+    /// One of each, as it is where a scenario says nothing of what is its own.
+    pub const ALL: [Self; 11] = [
+        Self::Honest { mistakes: 0.0 },
+        Self::Flipper { mistakes: 0.0 },
+        Self::Caller { predictions: 1 },
+        Self::Copycat,
+        Self::Sybil { identities: 10 },
+        Self::Takeover { batch: 20 },
+        Self::TargetedPoisoner {
+            target: Target::Class(1),
+            agreement: 0.5,
+        },
+        Self::Lazy,
+        Self::SelfReporter,
+        Self::LastMinute,
+        Self::Rational,
+    ];
+
+    /// An agent of this kind.
+    #[must_use]
+    pub fn agent(self, habits: Habits) -> Box<dyn Agent> {
+        match self {
+            Self::Honest { mistakes } => Box::new(Honest { habits, mistakes }),
+            Self::Flipper { mistakes } => Box::new(Flipper { habits, mistakes }),
+            Self::Caller { predictions } => Box::new(Caller {
+                habits,
+                predictions,
+            }),
+            Self::Copycat => Box::new(Copycat { habits }),
+            Self::Sybil { identities } => Box::new(Sybil::new(habits, identities)),
+            Self::Takeover { batch } => Box::new(Takeover { habits, batch }),
+            Self::TargetedPoisoner { target, agreement } => {
+                Box::new(TargetedPoisoner::new(habits, target, agreement))
+            }
+            Self::Lazy => Box::new(Lazy { habits }),
+            Self::SelfReporter => Box::new(SelfReporter::new(habits)),
+            Self::LastMinute => Box::new(LastMinute::new(habits)),
+            Self::Rational => Box::new(Rational { habits }),
+        }
+    }
+
+    /// Whether it has something to do where there are no claims and no good marks.
+    #[must_use]
+    pub fn suits_markets(self) -> bool {
+        match self {
+            Self::Honest { .. }
+            | Self::Flipper { .. }
+            | Self::Caller { .. }
+            | Self::Sybil { .. }
+            | Self::Takeover { .. }
+            | Self::Lazy => true,
+            Self::Copycat
+            | Self::TargetedPoisoner { .. }
+            | Self::SelfReporter
+            | Self::LastMinute
+            | Self::Rational => false,
+        }
+    }
+
+    /// What scenarios call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Honest { .. } => "honest",
+            Self::Flipper { .. } => "flipper",
+            Self::Caller { .. } => "caller",
+            Self::Copycat => "copycat",
+            Self::Sybil { .. } => "sybil",
+            Self::Takeover { .. } => "takeover",
+            Self::TargetedPoisoner { .. } => "targeted-poisoner",
+            Self::Lazy => "lazy",
+            Self::SelfReporter => "self-reporter",
+            Self::LastMinute => "last-minute",
+            Self::Rational => "rational",
+        }
+    }
+}

@@ -1,0 +1,197 @@
+use std::{thread, time::Instant};
+
+use alloy_primitives::U256;
+use cotrain_chain::{Chain, Embedded};
+use cotrain_protocol::classifier::Classifier;
+
+use crate::{
+    agent::Agent,
+    engine::{Engine, Options, Progress, Threads, beginning},
+    error::SimulateError,
+    mechanism::{MarketMechanism, Mechanism, OWNER, TrainerMechanism},
+    prepared::Prepared,
+    run::{Accuracy, Run},
+    scenario::{Incentive, Scenario},
+};
+
+/// Runs `scenario` on the embedded chain. The same scenario, data and seed give the same run on
+/// every machine but for its wall time. `progress` is called now and then.
+///
+/// # Errors
+/// Where the data cannot be read or does not fit the model, where the chain refuses what the rules
+/// allow, or where it computes something else than the rules do ([`SimulateError::Diverged`]).
+pub fn simulate(
+    scenario: &Scenario,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Run, SimulateError> {
+    let chain = Embedded::new(beginning(scenario));
+    simulate_on(chain, scenario, options, progress)
+}
+
+/// The same on another chain, which is empty and begins as [`beginning`] says. The run is the same but for
+/// its wall time and the name of the chain.
+///
+/// # Errors
+/// As [`simulate`], and where the chain fails.
+pub fn simulate_on<C: Chain>(
+    chain: C,
+    scenario: &Scenario,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Run, SimulateError> {
+    Simulation::new(scenario, options).run(chain, progress)
+}
+
+/// Deploys a mechanism on a chain, with the initial model.
+type Founder<'s> = Box<
+    dyn for<'c> FnOnce(
+            Box<dyn Chain + 'c>,
+            Classifier,
+        ) -> Result<Box<dyn Mechanism + 'c>, SimulateError>
+        + 's,
+>;
+
+/// Goes around a mechanism.
+type Around<'s> = Box<
+    dyn for<'m> FnOnce(Box<dyn Mechanism + 'm>) -> Result<Box<dyn Mechanism + 'm>, SimulateError>
+        + 's,
+>;
+
+/// A scenario with what is not in its file: agents and mechanisms of one's own.
+pub struct Simulation<'s> {
+    scenario: &'s Scenario,
+    options: &'s Options,
+    participants: Vec<(String, u128, Box<dyn Agent>)>,
+    mechanism: Option<Founder<'s>>,
+    around: Vec<Around<'s>>,
+}
+
+impl<'s> Simulation<'s> {
+    /// The scenario as it is.
+    #[must_use]
+    pub fn new(scenario: &'s Scenario, options: &'s Options) -> Self {
+        let participants = scenario.agents.iter().map(|agent| {
+            let built = agent.strategy.agent(agent.habits);
+            (agent.name.clone(), agent.start_balance, built)
+        });
+        Self {
+            scenario,
+            options,
+            participants: participants.collect(),
+            mechanism: None,
+            around: Vec::new(),
+        }
+    }
+
+    /// One more agent, after those of the scenario, with so much wei to start with.
+    #[must_use]
+    pub fn with_agent(mut self, name: &str, start_balance: u128, agent: Box<dyn Agent>) -> Self {
+        self.participants
+            .push((name.to_owned(), start_balance, agent));
+        self
+    }
+
+    /// Another mechanism in place of the scenario's: `found` deploys it with the initial model, by
+    /// [`OWNER`], who has all the money it needs.
+    #[must_use]
+    pub fn with_mechanism<F>(mut self, found: F) -> Self
+    where
+        F: for<'c> FnOnce(
+                Box<dyn Chain + 'c>,
+                Classifier,
+            ) -> Result<Box<dyn Mechanism + 'c>, SimulateError>
+            + 's,
+    {
+        self.mechanism = Some(Box::new(found));
+        self
+    }
+
+    /// Goes around the mechanism, after it has been deployed.
+    #[must_use]
+    pub fn around_mechanism<F>(mut self, around: F) -> Self
+    where
+        F: for<'m> FnOnce(
+                Box<dyn Mechanism + 'm>,
+            ) -> Result<Box<dyn Mechanism + 'm>, SimulateError>
+            + 's,
+    {
+        self.around.push(Box::new(around));
+        self
+    }
+
+    /// Runs it on a chain, which is empty and begins as [`beginning`] says.
+    ///
+    /// # Errors
+    /// As [`simulate_on`].
+    pub fn run<C: Chain>(
+        self,
+        chain: C,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<Run, SimulateError> {
+        let started = Instant::now();
+        let (scenario, seed) = (self.scenario, self.options.seed);
+        let data = Prepared::load(scenario, seed, self.options.data_dir.as_deref())?;
+        scenario.check_targets(data.classes)?;
+        // The baseline needs nothing of the run and the run nothing of it: they go side by side.
+        thread::scope(|scope| {
+            let train_on_all = || data.train(scenario, data.train.len(), seed);
+            let beside = (self.options.threads == Threads::Two).then(|| scope.spawn(train_on_all));
+            let initial = data.train(scenario, data.initial, seed)?;
+            let initial_float = initial.report.accuracy_float;
+            let mut chain: Box<dyn Chain + '_> = Box::new(chain);
+            // Nobody counts the owner's money: enough for any gas price.
+            chain.fund(OWNER, U256::from(u128::MAX))?;
+            let mut mechanism = match self.mechanism {
+                Some(found) => found(chain, initial.classifier)?,
+                None => found(chain, scenario, &data, initial.classifier)?,
+            };
+            for around in self.around {
+                mechanism = around(mechanism)?;
+            }
+            let mut engine =
+                Engine::new(scenario, &data, mechanism, self.participants, self.options)?;
+            let end = engine.run(progress)?;
+            let baseline = match beside {
+                Some(thread) => thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                None => train_on_all(),
+            }?;
+            let accuracy = Accuracy {
+                initial_float,
+                baseline: baseline.report.accuracy_quantised,
+                ..engine.accuracies()
+            };
+            engine.finish(seed, end, accuracy, started)
+        })
+    }
+}
+
+/// Deploys the scenario's mechanism with a trained model.
+fn found<'c>(
+    chain: Box<dyn Chain + 'c>,
+    scenario: &Scenario,
+    data: &Prepared,
+    classifier: Classifier,
+) -> Result<Box<dyn Mechanism + 'c>, SimulateError> {
+    Ok(match scenario.incentive {
+        Incentive::Trainer {
+            mechanism,
+            waits,
+            prediction_price,
+        } => Box::new(TrainerMechanism::found(
+            chain,
+            mechanism,
+            waits,
+            prediction_price,
+            classifier,
+        )?),
+        Incentive::Market { terms, offer } => {
+            let test = &data.test;
+            Box::new(MarketMechanism::found(
+                chain, terms, offer, classifier, test,
+            )?)
+        }
+    })
+}

@@ -1,0 +1,541 @@
+//! What a sweep shows: how each point of the grid went, and where the mechanism breaks.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Plan, Record,
+    statistics::{Band, Study, study},
+};
+use crate::{
+    scenario::settings::{number, shown},
+    tables::days,
+};
+
+/// The name under which the share of hostile money is studied, as in the tables.
+pub const HOSTILE_SHARE: &str = "hostile_share_percent";
+
+/// Honest people lose where they hold less than this many percent of their start.
+pub const HONEST_LIMIT: f64 = 100.0;
+
+/// The model falls where its accuracy gains less than this many points.
+pub const GAIN_LIMIT: f64 = 0.0;
+
+/// The fewest values of a setting between which a breaking point is looked for.
+const FEWEST_VALUES: usize = 3;
+
+/// The most moments of a point, and about the most numbers of all points.
+const MOMENTS: usize = 120;
+const FEWEST_MOMENTS: usize = 20;
+const NUMBERS: usize = 400_000;
+
+/// What a sweep shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysis {
+    /// The names of all agents.
+    pub agents: Vec<Agent>,
+    /// The points that have runs, in order.
+    pub points: Vec<Point>,
+    /// The breaking points of each setting and of the share of hostile money, at each combination
+    /// of the other settings.
+    pub studies: Vec<AxisStudy>,
+    /// Share of hostile money and final accuracy of every run, both in percent, in order.
+    pub runs: Vec<(f64, f64)>,
+}
+
+/// An agent of some of the runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Its name.
+    pub name: String,
+    /// Whether it is honest, in the first run that it is in.
+    pub good: bool,
+}
+
+/// A point of the grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Its number in the plan.
+    pub number: u64,
+    /// Its settings in a line; empty where nothing is varied.
+    pub label: String,
+    /// How many of its runs there are.
+    pub runs: usize,
+    /// How many of them ended with something in deposits, so that it is not known who holds what.
+    pub unsettled: usize,
+    /// What hostile agents start with, in percent of what all do.
+    pub hostile_share: f64,
+    /// The final accuracy, in percent.
+    pub accuracy: Band,
+    /// The final accuracy less that at the start, in points of a percent.
+    pub gain: Band,
+    /// What honest agents hold at the end, in percent of their start.
+    pub honest: Option<Band>,
+    /// The same of hostile agents.
+    pub hostile: Option<Band>,
+    /// The same of each of [`Analysis::agents`].
+    pub agents: Vec<Option<Band>>,
+    /// How it went over time.
+    pub timeline: Timeline,
+}
+
+/// A point of the grid over time. A run that is over counts with what it came to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Timeline {
+    /// Moments, evenly from the start to the end of the longest run.
+    pub days: Vec<f64>,
+    /// The accuracy at each, in percent.
+    pub accuracy: Vec<Band>,
+    /// For each of [`Analysis::agents`] what it holds at each moment, in percent of its start;
+    /// nothing where the runs do not have it.
+    pub balances: Vec<Vec<Band>>,
+}
+
+/// Breaking points along a setting, all others being what they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AxisStudy {
+    /// The setting's path, or [`HOSTILE_SHARE`].
+    pub axis: String,
+    /// Whether its values are durations, counted in days.
+    pub is_duration: bool,
+    /// The other settings in a line; empty where nothing else is varied.
+    pub others: String,
+    /// What honest agents hold at the end, in percent of their start; none where there are none.
+    pub honest: Option<Study>,
+    /// What the accuracy gained, in points of a percent.
+    pub gain: Study,
+}
+
+/// The figures of one run.
+struct Figures {
+    point: u64,
+    hostile_share: f64,
+    accuracy: f64,
+    gain: f64,
+    honest: Option<f64>,
+}
+
+/// Takes a sweep's records, run by run, and sums them up. It holds the series of the runs of one
+/// point at a time.
+pub struct Analyst<'a> {
+    plan: &'a Plan,
+    agents: Vec<String>,
+    good: Vec<Option<bool>>,
+    /// The longest run of each point, in seconds.
+    longest: &'a [u64],
+    moments: usize,
+    figures: Vec<Figures>,
+    points: Vec<Point>,
+    current: Vec<Sampled>,
+}
+
+/// A run at the moments of its point.
+struct Sampled {
+    point: u64,
+    accuracy: Vec<f64>,
+    /// Of each agent; nothing of one that the run does not have.
+    balances: Vec<Option<Vec<f64>>>,
+    honest: Option<f64>,
+    hostile: Option<f64>,
+    settled: bool,
+}
+
+impl<'a> Analyst<'a> {
+    /// `agents` are the names of all agents of all records, `longest` is how long the longest run
+    /// of each point is, in seconds.
+    #[must_use]
+    pub fn new(plan: &'a Plan, agents: &[String], longest: &'a [u64]) -> Self {
+        let lines = longest.len() * (1 + agents.len());
+        Self {
+            plan,
+            agents: agents.to_vec(),
+            good: vec![None; agents.len()],
+            longest,
+            moments: (NUMBERS / (3 * lines.max(1))).clamp(FEWEST_MOMENTS, MOMENTS),
+            figures: Vec::new(),
+            points: Vec::new(),
+            current: Vec::new(),
+        }
+    }
+
+    /// Takes a run: one with a higher number than those before.
+    pub fn add(&mut self, record: &Record) {
+        let point = self.plan.point_of(record.run);
+        if self.current.first().is_some_and(|run| run.point != point) {
+            self.close();
+        }
+        for agent in &record.agents {
+            let place = self.agents.iter().position(|name| *name == agent.name);
+            if let Some(good) = place.map(|place| &mut self.good[place]) {
+                good.get_or_insert(agent.good);
+            }
+        }
+        self.figures.push(Figures {
+            point,
+            hostile_share: record.percent.hostile_share,
+            accuracy: 100.0 * record.accuracy.last,
+            gain: 100.0 * (record.accuracy.last - record.accuracy.initial),
+            honest: record.percent.honest,
+        });
+        let sampled = self.sample(point, record);
+        self.current.push(sampled);
+    }
+
+    /// What all the runs show.
+    #[must_use]
+    pub fn finish(mut self) -> Analysis {
+        self.close();
+        let studies = studies(self.plan, &self.figures);
+        let runs = self.figures.iter();
+        let agents = self.agents.into_iter().zip(self.good);
+        Analysis {
+            agents: agents
+                .map(|(name, good)| Agent {
+                    name,
+                    good: good.unwrap_or(true),
+                })
+                .collect(),
+            points: self.points,
+            studies,
+            runs: runs.map(|run| (run.hostile_share, run.accuracy)).collect(),
+        }
+    }
+
+    /// The moments of a point, in seconds.
+    #[allow(clippy::cast_precision_loss)]
+    fn moments(&self, point: u64) -> Vec<f64> {
+        // Seconds and places are far below 2^53.
+        let longest = self.longest[place(point)] as f64;
+        let last = (self.moments - 1) as f64;
+        let moment = |place| longest * place as f64 / last;
+        (0..self.moments).map(moment).collect()
+    }
+
+    fn sample(&self, point: u64, record: &Record) -> Sampled {
+        let series = &record.series;
+        // For each moment the last evaluation that is not after it.
+        #[allow(clippy::cast_precision_loss)]
+        let rows: Vec<_> = self
+            .moments(point)
+            .into_iter()
+            .map(|moment| {
+                let after = series.seconds.partition_point(|&it| it as f64 <= moment);
+                after.saturating_sub(1)
+            })
+            .collect();
+        let at = |values: &[f64], scale: f64| rows.iter().map(|&row| scale * values[row]).collect();
+        let balances = self.agents.iter().map(|name| {
+            let place = record.agents.iter().position(|agent| agent.name == *name)?;
+            Some(at(&series.balances_percent[place], 1.0))
+        });
+        Sampled {
+            point,
+            accuracy: at(&series.accuracy, 100.0),
+            balances: balances.collect(),
+            honest: record.percent.honest,
+            hostile: record.percent.hostile,
+            settled: series.unclaimed.last().is_none_or(|left| *left == 0),
+        }
+    }
+
+    /// Sums the runs of the current point up, and lets go of them.
+    fn close(&mut self) {
+        let runs = std::mem::take(&mut self.current);
+        let Some(first) = runs.first() else {
+            return;
+        };
+        let figures = &self.figures[self.figures.len() - runs.len()..];
+        let of = |value: fn(&Figures) -> f64| {
+            Band::of(figures.iter().map(value).collect()).expect("at least one run")
+        };
+        let money =
+            |value: fn(&Sampled) -> Option<f64>| Band::of(runs.iter().filter_map(value).collect());
+        let over_time = |line: &dyn Fn(&Sampled) -> Option<&[f64]>| -> Vec<Band> {
+            let lines: Vec<_> = runs.iter().filter_map(line).collect();
+            let band = |moment| Band::of(lines.iter().map(|line| line[moment]).collect());
+            (0..self.moments).filter_map(band).collect()
+        };
+        let balances: Vec<_> = (0..self.agents.len())
+            .map(|agent| over_time(&|run| run.balances[agent].as_deref()))
+            .collect();
+        let moments = self.moments(first.point).into_iter();
+        self.points.push(Point {
+            number: first.point,
+            label: self.plan.label(first.point),
+            runs: runs.len(),
+            unsettled: runs.iter().filter(|run| !run.settled).count(),
+            hostile_share: figures[0].hostile_share,
+            accuracy: of(|run| run.accuracy),
+            gain: of(|run| run.gain),
+            honest: money(|run| run.honest),
+            hostile: money(|run| run.hostile),
+            // At the last moment every run is over.
+            agents: balances.iter().map(|it| it.last().copied()).collect(),
+            timeline: Timeline {
+                days: moments.map(|seconds| seconds * days(1)).collect(),
+                accuracy: over_time(&|run| Some(&run.accuracy)),
+                balances,
+            },
+        });
+    }
+}
+
+fn place(point: u64) -> usize {
+    // There are at most as many points as runs.
+    usize::try_from(point).unwrap_or(usize::MAX)
+}
+
+/// Runs by point, and the values that an axis has at each.
+struct Along<'a> {
+    axis: &'a str,
+    is_duration: bool,
+    /// The value at each point; none where it is no number.
+    values: Vec<Option<f64>>,
+    /// Which of the settings are not this one.
+    others: Vec<usize>,
+}
+
+fn studies(plan: &Plan, figures: &[Figures]) -> Vec<AxisStudy> {
+    let mut shares = vec![None; place(plan.points())];
+    for run in figures {
+        shares[place(run.point)] = Some(run.hostile_share);
+    }
+    let mut found = Vec::new();
+    for (number_of_axis, axis) in plan.axes().iter().enumerate() {
+        let numbers: Option<Vec<_>> = axis.values.iter().map(number).collect();
+        let texts = axis.values.iter().filter(|value| value.is_str()).count();
+        let Some(numbers) = numbers.filter(|_| texts == 0 || texts == axis.values.len()) else {
+            continue;
+        };
+        let values =
+            (0..plan.points()).map(|point| Some(numbers[plan.places(point)[number_of_axis]]));
+        found.extend(along(
+            plan,
+            figures,
+            &Along {
+                axis: &axis.path,
+                is_duration: texts > 0,
+                values: values.collect(),
+                others: (0..plan.axes().len())
+                    .filter(|other| *other != number_of_axis)
+                    .collect(),
+            },
+        ));
+    }
+    let others = (0..plan.axes().len()).filter(|axis| !moves(plan, &shares, *axis));
+    found.extend(along(
+        plan,
+        figures,
+        &Along {
+            axis: HOSTILE_SHARE,
+            is_duration: false,
+            others: others.collect(),
+            values: shares,
+        },
+    ));
+    found
+}
+
+/// Whether the share of hostile money differs between points that differ in this setting alone.
+fn moves(plan: &Plan, shares: &[Option<f64>], axis: usize) -> bool {
+    let mut seen: BTreeMap<Vec<usize>, f64> = BTreeMap::new();
+    (0..plan.points()).any(|point| {
+        let mut others = plan.places(point);
+        others.remove(axis);
+        let Some(share) = shares[place(point)] else {
+            return false;
+        };
+        let before = *seen.entry(others).or_insert(share);
+        before.total_cmp(&share).is_ne()
+    })
+}
+
+/// A study for each combination of the other settings.
+fn along(plan: &Plan, figures: &[Figures], along: &Along<'_>) -> Vec<AxisStudy> {
+    let mut groups: BTreeMap<Vec<usize>, Vec<(f64, &Figures)>> = BTreeMap::new();
+    for run in figures {
+        let Some(value) = along.values[place(run.point)] else {
+            continue;
+        };
+        let places = plan.places(run.point);
+        let others = along.others.iter().map(|other| places[*other]).collect();
+        groups.entry(others).or_default().push((value, run));
+    }
+    let study = |(others, mut runs): (Vec<usize>, Vec<(f64, &Figures)>)| {
+        // Stable: runs of one value stay in their order.
+        runs.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let honest = samples(&runs, |run| run.honest);
+        let gain = samples(&runs, |run| Some(run.gain));
+        (gain.len() >= FEWEST_VALUES).then(|| AxisStudy {
+            axis: along.axis.to_owned(),
+            is_duration: along.is_duration,
+            others: others_of(plan, &along.others, &others),
+            honest: (honest.len() == gain.len()).then(|| study(&honest, HONEST_LIMIT)),
+            gain: study(&gain, GAIN_LIMIT),
+        })
+    };
+    groups.into_iter().filter_map(study).collect()
+}
+
+/// What the runs of each value came to; `runs` are sorted by value.
+fn samples(runs: &[(f64, &Figures)], figure: fn(&Figures) -> Option<f64>) -> Vec<(f64, Vec<f64>)> {
+    let same = runs.chunk_by(|one, next| one.0.total_cmp(&next.0).is_eq());
+    let sample = |same: &[(f64, &Figures)]| {
+        let figures: Vec<_> = same.iter().filter_map(|(_, run)| figure(run)).collect();
+        (!figures.is_empty()).then(|| (same[0].0, figures))
+    };
+    same.filter_map(sample).collect()
+}
+
+fn others_of(plan: &Plan, others: &[usize], places: &[usize]) -> String {
+    let settings = others.iter().zip(places).map(|(axis, place)| {
+        let axis = &plan.axes()[*axis];
+        format!("{} = {}", axis.path, shown(&axis.values[*place]))
+    });
+    settings.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        run::{Accuracy, Counts, End},
+        scenario::Scenario,
+        sweep::{
+            AgentRecord, Percentages, Series,
+            statistics::{Breaking, Breaks},
+        },
+    };
+
+    fn plan(sets: &[&str]) -> Plan {
+        let axes = sets.iter().map(|set| set.parse().expect("an axis"));
+        let scenario = Scenario::find("movie-reviews").expect("a scenario");
+        Plan::new(
+            scenario,
+            axes.collect(),
+            "1..3".parse().expect("seeds"),
+            None,
+        )
+        .expect("a plan")
+    }
+
+    /// A run in which honest people end with `honest` percent.
+    fn record(run: u64, hostile_share: f64, honest: f64, last: f64) -> Record {
+        let agent = |name: &str, good, balance_percent| AgentRecord {
+            name: name.to_owned(),
+            good,
+            balance_percent,
+            contributions: 1,
+        };
+        Record {
+            run,
+            seed: 1 + run % 3,
+            end: End::Settled,
+            seconds: 86_400 * (1 + run % 3),
+            accuracy: Accuracy {
+                initial_float: 0.5,
+                initial: 0.5,
+                lowest: 0.5,
+                last,
+                baseline: 0.9,
+            },
+            counts: Counts::default(),
+            gas: 0,
+            percent: Percentages {
+                hostile_share,
+                honest: Some(honest),
+                hostile: Some(200.0 - honest),
+            },
+            agents: vec![
+                agent("Good", true, honest),
+                agent("Bad", false, 200.0 - honest),
+            ],
+            series: Series {
+                seconds: vec![0, 86_400 * (1 + run % 3)],
+                accuracy: vec![0.5, last],
+                contributions: vec![0, 1],
+                unclaimed: vec![0, 0],
+                balances_percent: vec![vec![100.0, honest], vec![100.0, 200.0 - honest]],
+            },
+            digest: String::new(),
+        }
+    }
+
+    fn analysis(plan: &Plan, records: &[Record]) -> Analysis {
+        let longest = vec![3 * 86_400; place(plan.points())];
+        let agents = ["Good", "Bad"].map(str::to_owned);
+        let mut analyst = Analyst::new(plan, &agents, &longest);
+        for record in records {
+            analyst.add(record);
+        }
+        analyst.finish()
+    }
+
+    #[test]
+    fn a_point_is_summed_up_and_runs_that_are_over_stay_what_they_are() {
+        let plan = plan(&[]);
+        let records = [(0, 110.0, 0.6), (1, 130.0, 0.7), (2, 120.0, 0.8)]
+            .map(|(run, honest, last)| record(run, 50.0, honest, last));
+        let analysis = analysis(&plan, &records);
+        let point = &analysis.points[0];
+        assert_eq!((point.label.as_str(), point.runs), ("", 3));
+        assert_eq!(point.honest.map(|it| it.median), Some(120.0));
+        assert_eq!(point.agents[1].map(|it| it.median), Some(80.0));
+        let time = &point.timeline;
+        assert_eq!((time.days.len(), time.days[0]), (MOMENTS, 0.0));
+        assert!((time.days[MOMENTS - 1] - 3.0).abs() < 1e-12);
+        // After a day and a half only the first run is over, with 60 %.
+        let half = &time.accuracy[MOMENTS / 2 - 1];
+        assert!(
+            (half.median - 50.0).abs() < 1e-9 && half.high > 58.0,
+            "{half:?}"
+        );
+        assert!((time.accuracy[MOMENTS - 1].median - 70.0).abs() < 1e-9);
+        assert!(analysis.studies.is_empty(), "there is nothing to break it");
+    }
+
+    #[test]
+    fn breaking_points_are_found_along_settings_and_hostile_money_for_each_of_the_others() {
+        let plan = plan(&[
+            "incentive.refund_wait=1h,1day",
+            "agents.Bad.start_balance=1000,2000,4000",
+        ]);
+        // Honest people lose 20 % a step; with the longer wait they begin higher.
+        let records: Vec<_> = (0..plan.runs())
+            .map(|run| {
+                let places = plan.places(plan.point_of(run));
+                let (wait, money) = ([0.0, 15.0][places[0]], [0.0, 20.0, 40.0][places[1]]);
+                let share = [10.0, 20.0, 40.0][places[1]];
+                record(run, share, 110.0 + wait - money, 0.6)
+            })
+            .collect();
+        let analysis = analysis(&plan, &records);
+        let found: Vec<_> = analysis
+            .studies
+            .iter()
+            .map(|study| {
+                let honest = study.honest.as_ref().expect("honest people");
+                let Breaking::At {
+                    side: Breaks::Above,
+                    value,
+                    ..
+                } = honest.point.breaking
+                else {
+                    panic!("{honest:?}");
+                };
+                assert_eq!(study.gain.point.breaking, Breaking::Nowhere);
+                format!("{} {value:.1} ({})", study.axis, study.others)
+            })
+            .collect();
+        // 110 to 90 between the first two values: half way. 105 to 85 between the last two: a
+        // quarter of the way.
+        assert_eq!(
+            found,
+            [
+                "agents.Bad.start_balance 1500.0 (incentive.refund_wait = 1h)",
+                "agents.Bad.start_balance 2500.0 (incentive.refund_wait = 1day)",
+                "hostile_share_percent 15.0 (incentive.refund_wait = 1h)",
+                "hostile_share_percent 25.0 (incentive.refund_wait = 1day)",
+            ]
+        );
+    }
+}

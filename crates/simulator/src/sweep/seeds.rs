@@ -1,0 +1,135 @@
+//! The seeds of a sweep.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Seeds, in ranges, in the order in which they were named; each once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Seeds(Vec<(u64, u64)>);
+
+/// Why a text names no seeds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SeedsError {
+    /// Neither a number nor a range.
+    #[error("`{0}` is no seed; write 7, 1..200 (both included), or several with commas: 1..50,77")]
+    Form(String),
+    /// The end of a range before its beginning.
+    #[error("`{0}` ends before it begins")]
+    Backwards(String),
+    /// One seed twice.
+    #[error("`{0}` has seeds that were named before; name each once")]
+    Twice(String),
+}
+
+impl Seeds {
+    /// How many there are, `u64::MAX` at the most.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        let lengths = self
+            .0
+            .iter()
+            .map(|(first, last)| (last - first).saturating_add(1));
+        lengths.fold(0, u64::saturating_add)
+    }
+
+    /// The seed at a place; the places begin again after the last.
+    #[must_use]
+    pub fn get(&self, place: u64) -> u64 {
+        let mut left = place % self.count();
+        for (first, last) in &self.0 {
+            if left <= last - first {
+                return first + left;
+            }
+            left -= last - first + 1;
+        }
+        unreachable!("a place below the sum of all lengths lies in a range")
+    }
+}
+
+impl FromStr for Seeds {
+    type Err = SeedsError;
+
+    /// Reads `7`, `1..200` (both included) or several of them with commas between.
+    fn from_str(text: &str) -> Result<Self, SeedsError> {
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            let form = |_| SeedsError::Form(part.to_owned());
+            let (first, last) = part.split_once("..").unwrap_or((part, part));
+            let first = first.trim().parse().map_err(form)?;
+            let last = last.trim().parse().map_err(form)?;
+            if last < first {
+                return Err(SeedsError::Backwards(part.to_owned()));
+            }
+            if ranges
+                .iter()
+                .any(|(low, high)| first <= *high && *low <= last)
+            {
+                return Err(SeedsError::Twice(part.to_owned()));
+            }
+            ranges.push((first, last));
+        }
+        Ok(Self(ranges))
+    }
+}
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (first, last)) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            if first == last {
+                write!(f, "{comma}{first}")?;
+            } else {
+                write!(f, "{comma}{first}..{last}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Seeds {
+    type Error = SeedsError;
+
+    fn try_from(text: String) -> Result<Self, SeedsError> {
+        text.parse()
+    }
+}
+
+impl From<Seeds> for String {
+    fn from(seeds: Seeds) -> Self {
+        seeds.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_and_lists_name_each_seed_once_and_in_order() {
+        let seeds: Seeds = " 3..5, 9,1..2".parse().expect("seeds");
+        assert_eq!(seeds.count(), 6);
+        let all: Vec<_> = (0..6).map(|place| seeds.get(place)).collect();
+        assert_eq!(all, [3, 4, 5, 9, 1, 2]);
+        assert_eq!(seeds.to_string(), "3..5,9,1..2");
+        assert_eq!(seeds.to_string().parse(), Ok(seeds));
+        let all: Seeds = format!("0..{}", u64::MAX).parse().expect("seeds");
+        assert_eq!((all.count(), all.get(7)), (u64::MAX, 7));
+    }
+
+    #[test]
+    fn what_names_no_seeds_is_answered_with_what_does() {
+        for (text, wanted) in [
+            ("", "`` is no seed"),
+            ("1-3", "`1-3` is no seed"),
+            ("1..", "`1..` is no seed"),
+            ("-1", "`-1` is no seed"),
+            ("5..4", "`5..4` ends before it begins"),
+            ("1..5,5..6", "`5..6` has seeds that were named before"),
+        ] {
+            let said = text.parse::<Seeds>().expect_err(text).to_string();
+            assert!(said.starts_with(wanted), "{said}");
+        }
+    }
+}

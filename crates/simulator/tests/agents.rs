@@ -1,0 +1,288 @@
+//! Each kind of agent does what it is there for.
+
+use cotrain_simulator::{
+    Options, Threads,
+    agents::Habits,
+    run::{Action, AgentOutcome, Event, Run},
+    scenario::{Normal, Scenario, Strategy, UNIT},
+    simulate,
+};
+
+const DAY: u64 = 86_400;
+
+/// A run of an embedded scenario, cut off after some days, with lines of it replaced.
+fn run(name: &str, days: u64, replaced: &[(&str, &str)]) -> Run {
+    let scenario = Scenario::find(name).expect("a scenario");
+    let mut text = scenario
+        .text()
+        .replace("[run]", &format!("[run]\nlimit = \"{days} days\""));
+    for (line, other) in replaced {
+        assert!(text.contains(line), "{name} says {line}");
+        text = text.replace(line, other);
+    }
+    let scenario = Scenario::parse(name, name, &text, None).expect("a scenario");
+    let options = Options {
+        seed: 1,
+        data_dir: None,
+        relay: None,
+        threads: Threads::Two,
+    };
+    simulate(&scenario, &options, &mut |_| {}).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn outcome<'a>(run: &'a Run, name: &str) -> &'a AgentOutcome {
+    let mut agents = run.agents.iter();
+    agents
+        .find(|agent| agent.name == name)
+        .expect("an agent of that name")
+}
+
+/// What an agent did.
+fn events<'a>(run: &'a Run, name: &'a str) -> impl Iterator<Item = &'a Event> {
+    let of = move |event: &&Event| run.agents[usize::from(event.agent)].name == name;
+    run.events.iter().filter(of)
+}
+
+fn contributions<'a>(run: &'a Run, name: &'a str) -> Vec<&'a Event> {
+    events(run, name)
+        .filter(|event| event.action == Action::Contribution)
+        .collect()
+}
+
+/// To a thousandth.
+fn units(wei: u128) -> f64 {
+    let thousandths = u32::try_from(wei * 1_000 / UNIT).expect("less than 4 million units");
+    f64::from(thousandths) / 1_000.0
+}
+
+/// When the contribution at a position was made.
+fn made(run: &Run, position: u64) -> u64 {
+    let mut all = run.events.iter();
+    let made = all.find(|event| event.action == Action::Contribution && event.position == position);
+    made.expect("a contribution").seconds
+}
+
+#[test]
+fn a_copycat_comes_first() {
+    let run = run("copycat", 4, &[]);
+    let copies = contributions(&run, "Copycat");
+    assert!(copies.len() > 10, "{}", copies.len());
+    for copy in copies {
+        // The one that was copied comes in the same second with the same label, if at all: the price has risen.
+        let next = contributions(&run, "Good")
+            .into_iter()
+            .find(|event| event.seconds == copy.seconds);
+        if let Some(next) = next {
+            assert_eq!((next.position, next.label), (copy.position + 1, copy.label));
+        }
+    }
+    assert!(outcome(&run, "Good").outbid > 0);
+}
+
+#[test]
+fn sybils_share_money_and_report_each_other() {
+    let run = run(
+        "sybil",
+        5,
+        &[(
+            "start_balance = 10_000\ndeposit = { mean = 100",
+            "start_balance = 2_000\ndeposit = { mean = 50",
+        )],
+    );
+    let sybil = outcome(&run, "Sybil");
+    assert!(sybil.contributions > 50, "{}", sybil.contributions);
+    // By other addresses of its own: nobody but Good and Sybil is there, and some of what Sybil reports are lies
+    // of its own.
+    let own: Vec<_> = contributions(&run, "Sybil")
+        .iter()
+        .map(|event| event.position)
+        .collect();
+    let mut reports = events(&run, "Sybil").filter(|event| event.action == Action::Report);
+    assert!(reports.any(|event| own.contains(&event.position)));
+}
+
+#[test]
+fn a_takeover_sends_many_at_once() {
+    let run = run("takeover", 2, &[]);
+    let contributions = contributions(&run, "Takeover");
+    let first = contributions.first().expect("some");
+    let together = contributions
+        .iter()
+        .filter(|event| event.seconds == first.seconds)
+        .count();
+    assert_eq!(together, 20);
+    // The price of 20 at once is far above that of one after the same pause.
+    assert!(first.amount > 10 * UNIT, "{}", first.amount);
+}
+
+#[test]
+fn a_poisoner_waits_until_it_is_agreed_with() {
+    let with = |agreement: &str| {
+        let keys = [
+            ("agreement = 0.5", agreement),
+            ("target_class = 1", "target_feature = 5"),
+        ];
+        let run = run("targeted-poisoner", 8, &keys);
+        assert!(outcome(&run, "Poisoner").contributions > 50);
+        run
+    };
+    let (patient, reckless) = (with("agreement = 1.0"), with("agreement = 0.0"));
+    // Who lies only when all that it has sent is agreed with does less harm.
+    let (patient, reckless) = (patient.accuracy.last, reckless.accuracy.last);
+    assert!(patient > reckless + 0.005, "{patient} {reckless}");
+}
+
+#[test]
+fn the_lazy_hardly_ever_lose() {
+    let run = run("lazy", 6, &[]);
+    // In thousandths.
+    let kept = |name| {
+        let it = outcome(&run, name);
+        assert!(it.contributions > 50, "{name}");
+        1_000 * it.refunds / it.contributions
+    };
+    assert!(
+        kept("Lazy") > kept("Good"),
+        "{} {}",
+        kept("Lazy"),
+        kept("Good")
+    );
+    assert!(outcome(&run, "Lazy").reports > 0);
+}
+
+#[test]
+fn self_reporters_take_their_own_lies_in_the_first_second() {
+    let run = run("self-reporter", 5, &[]);
+    let own: Vec<_> = contributions(&run, "Liar")
+        .iter()
+        .map(|event| event.position)
+        .collect();
+    let reports: Vec<_> = events(&run, "Liar")
+        .filter(|event| event.action == Action::Report && own.contains(&event.position))
+        .collect();
+    assert!(reports.len() > 20, "{}", reports.len());
+    let at_once = reports
+        .iter()
+        .filter(|event| event.seconds == made(&run, event.position) + DAY)
+        .count();
+    // The first ones wait for the first good mark, others for the model to change its mind.
+    assert!(
+        at_once * 2 > reports.len(),
+        "{at_once} of {}",
+        reports.len()
+    );
+}
+
+#[test]
+fn last_minute_claims_come_in_the_first_second() {
+    let run = run("last-minute", 12, &[]);
+    let claims: Vec<_> = events(&run, "Sniper")
+        .filter(|event| event.action != Action::Contribution)
+        .collect();
+    let edges = |event: &&&Event| {
+        let age = event.seconds - made(&run, event.position);
+        age == DAY || age == 9 * DAY
+    };
+    let at_edges = claims.iter().filter(edges).count();
+    assert!(
+        at_edges * 2 > claims.len(),
+        "{at_edges} of {}",
+        claims.len()
+    );
+    let late = claims
+        .iter()
+        .filter(|event| event.action == Action::LateClaim);
+    assert!(late.clone().count() > 0);
+    assert!(
+        late.clone()
+            .all(|event| event.seconds == made(&run, event.position) + 9 * DAY)
+    );
+}
+
+#[test]
+fn the_rational_do_nothing_that_costs_more_than_it_brings() {
+    let cheap = run(
+        "rational",
+        6,
+        &[("gas_price_gwei = 1", "gas_price_gwei = 0")],
+    );
+    let dear = run(
+        "rational",
+        6,
+        &[("gas_price_gwei = 1", "gas_price_gwei = 1000000")],
+    );
+    assert!(outcome(&cheap, "Rational").contributions > 0);
+    assert_eq!(outcome(&dear, "Rational").contributions, 0);
+    assert_eq!(outcome(&dear, "Rational").gas, 0);
+}
+
+#[test]
+fn what_callers_pay_is_shared_by_good_contributions() {
+    let run = run("callers", 4, &[]);
+    let (good, bad, caller) = (
+        outcome(&run, "Good"),
+        outcome(&run, "Bad"),
+        outcome(&run, "Caller"),
+    );
+    assert!(caller.predictions > 100);
+    assert_eq!(caller.paid, u128::from(caller.predictions) * UNIT / 2);
+    assert_eq!(caller.end_balance, caller.start_balance - caller.paid);
+    // In proportion to marks, and no more than was paid.
+    assert!(good.collected > 5 * bad.collected);
+    assert!(good.collected + bad.collected <= caller.paid);
+    assert!(good.collected + bad.collected > caller.paid / 2);
+}
+
+#[test]
+fn a_market_pays_the_honest_out_of_the_bounty() {
+    let run = run(
+        "market",
+        20,
+        &[
+            ("train_samples = 1000", "train_samples = 400"),
+            ("test_samples = 200", "test_samples = 60"),
+        ],
+    );
+    assert_eq!(run.incentive, "prediction market");
+    assert!(run.counts.contributions > 200);
+    let start: u128 = run.agents.iter().map(|agent| agent.start_balance).sum();
+    let end: u128 = run.agents.iter().map(|agent| agent.end_balance).sum();
+    let bounty = 100_000 * UNIT;
+    assert!(end <= start + bounty);
+    // What is not paid goes back to the provider, and nothing stays in the contract.
+    let fact = |name: &str| {
+        let mut facts = run.facts.iter();
+        let fact = facts.find(|fact| fact.name == name).expect("a fact");
+        fact.value.parse::<f64>().expect("a number")
+    };
+    let back = fact("back to the provider, units");
+    let paid = units(end) - units(start);
+    assert!((back + paid - 100_000.0).abs() < 0.01, "{back} {paid}");
+    assert!(fact("passes of the scoring") >= 1.0);
+    // All that is paid is collected.
+    let collected: u128 = run.agents.iter().map(|agent| agent.collected).sum();
+    let staked = u128::from(run.counts.contributions) * UNIT;
+    assert_eq!(start - staked + collected, end);
+}
+
+#[test]
+fn every_kind_says_what_it_is() {
+    let habits = Habits {
+        deposit: Some(Normal {
+            mean: 50.0,
+            sd: 1.0,
+        }),
+        wait: Normal {
+            mean: 600.0,
+            sd: 1.0,
+        },
+    };
+    for strategy in Strategy::ALL {
+        let agent = strategy.agent(habits);
+        assert_eq!(agent.kind(), strategy.name());
+        let profile = agent.profile();
+        for text in [profile.goal, profile.knowledge, profile.budget] {
+            assert!(text.len() > 4, "{}: {text:?}", agent.kind());
+        }
+    }
+}

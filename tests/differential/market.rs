@@ -1,0 +1,543 @@
+//! Prediction markets: the same random life through the bytecode and through the twin.
+
+mod dividing;
+mod opening;
+mod operations;
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, U256, address};
+use cotrain_bindings::{
+    self as bindings, Revert,
+    market::{self as calls, events::MarketEvent, state},
+};
+use cotrain_chain::{
+    Chain, ChainError, Config, Deployment, Embedded, MarketConfig, Receipt, Transaction,
+    deploy_market,
+};
+use cotrain_protocol::{
+    Rejection,
+    classifier::{Classifier, Kind},
+    market::{Contributions, Market, Phase, Stage, Terms},
+};
+use rand::{RngExt, SeedableRng, seq::IndexedRandom};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    START,
+    people::{OWNER, STRANGER, everyone},
+    random,
+    tally::Tally,
+};
+
+/// Where bounties are burned.
+const BURNED: Address = address!("000000000000000000000000000000000000dEaD");
+/// At most, of each market.
+const STEPS: usize = 400;
+/// There is little to do then.
+const STEPS_WHEN_OVER: usize = 30;
+const SEEDS: u64 = 64;
+
+/// How often each operation must succeed at least, and how often fail, for each kind of model.
+const LEAST: &[(&str, usize, usize)] = &[
+    ("commit", 40, 40),
+    ("draw", 30, 50),
+    ("reveal", 80, 80),
+    ("forfeit", 5, 50),
+    ("contribute", 150, 150),
+    ("restart", 30, 40),
+    ("score", 100, 50),
+    ("cut records", 3, 0),
+    ("settle", 40, 40),
+    ("removed", 3, 0),
+    ("last pass", 20, 3),
+    ("collect", 50, 100),
+    ("remainder", 20, 100),
+];
+
+/// Why they must fail at least once.
+const REASONS: &[(&str, &[&str])] = &[
+    ("commit", &["NotOwner", "WrongPhase", "InvalidParameter"]),
+    (
+        "draw",
+        &[
+            "WrongPhase",
+            "AlreadyDrawn",
+            "TooEarlyToDraw",
+            "TooLateToDraw",
+        ],
+    ),
+    (
+        "reveal",
+        &[
+            "WrongPhase",
+            "UnknownPart",
+            "NotDrawn",
+            "NotTheDrawnPart",
+            "AlreadyRevealed",
+            "TooLate",
+            "TooLong",
+            "CommitmentDiffers",
+        ],
+    ),
+    ("forfeit", &["WrongPhase", "TooEarly"]),
+    (
+        "contribute",
+        &[
+            "WrongPhase",
+            "TooLong",
+            "EmptyBatch",
+            "MalformedBatch",
+            "TooManyContributions",
+            "DepositTooLow",
+        ],
+    ),
+    ("restart", &["WrongPhase", "WrongStage", "NoProgress"]),
+    (
+        "score",
+        &[
+            "WrongPhase",
+            "WrongStage",
+            "NoProgress",
+            "UnknownContribution",
+        ],
+    ),
+    ("settle", &["WrongPhase", "WrongStage", "NoProgress"]),
+    ("collect", &["WrongPhase", "NothingToCollect"]),
+    ("remainder", &["NotOwner", "WrongPhase", "NothingToCollect"]),
+];
+
+#[test]
+fn market_of_sparse_perceptron() {
+    compare_all(Kind::SparsePerceptron);
+}
+
+#[test]
+fn market_of_dense_perceptron() {
+    compare_all(Kind::DensePerceptron);
+}
+
+#[test]
+fn market_of_naive_bayes() {
+    compare_all(Kind::NaiveBayes);
+}
+
+#[test]
+fn market_of_sparse_nearest_centroid() {
+    compare_all(Kind::SparseNearestCentroid);
+}
+
+#[test]
+fn market_of_dense_nearest_centroid() {
+    compare_all(Kind::DenseNearestCentroid);
+}
+
+/// Many seeds, or the one that the environment names.
+fn compare_all(kind: Kind) {
+    let one = std::env::var("COTRAIN_SEED").ok();
+    let one: Option<u64> = one.map(|seed| seed.parse().expect("a number"));
+    let mut tally = Tally::default();
+    for seed in one.map_or(1..=SEEDS, |seed| seed..=seed) {
+        tally += MarketPair::found(kind, seed).run();
+    }
+    if one.is_none() {
+        tally.require(kind, LEAST, REASONS);
+    }
+}
+
+/// A market and its twin.
+struct MarketPair {
+    chain: Embedded,
+    deployment: Deployment,
+    twin: Market,
+    /// What each wallet must hold.
+    wallets: BTreeMap<Address, U256>,
+    /// Salts and items of the parts that were committed to.
+    parts: Vec<(B256, Vec<u8>)>,
+    /// All contributions.
+    records: Vec<Contributions>,
+    chance: ChaCha8Rng,
+    tally: Tally,
+    step: usize,
+    context: String,
+}
+
+impl MarketPair {
+    fn found(kind: Kind, seed: u64) -> Self {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let classifier = random::classifier(kind, &mut chance);
+        let terms = terms(&mut chance);
+        let context = format!(
+            "{kind}, {terms:?}; replay: COTRAIN_SEED={seed} cargo test -p cotrain-tests --test differential market"
+        );
+        Self::over(classifier, terms, chance, context)
+    }
+
+    /// A market that begins with this model.
+    fn over(classifier: Classifier, terms: Terms, chance: ChaCha8Rng, context: String) -> Self {
+        let mut chain = Embedded::new(Config {
+            start: START,
+            gas_price: 0,
+        });
+        let mut wallets = BTreeMap::from([(BURNED, U256::ZERO)]);
+        for account in everyone() {
+            let wei = U256::from(10).pow(U256::from(36));
+            chain.fund(account, wei).expect("money");
+            wallets.insert(account, wei);
+        }
+        let config = MarketConfig {
+            owner: OWNER,
+            terms,
+        };
+        let deployment = deploy_market(&mut chain, &config, &classifier).expect("a market");
+        let twin = Market::new(
+            OWNER,
+            deployment.trainer,
+            deployment.classifier,
+            terms,
+            classifier,
+        );
+        Self {
+            chain,
+            deployment,
+            twin: twin.expect("good parameters"),
+            wallets,
+            parts: Vec::new(),
+            records: Vec::new(),
+            chance,
+            tally: Tally::default(),
+            step: 0,
+            context,
+        }
+    }
+
+    fn run(mut self) -> Tally {
+        self.compare();
+        let mut over = 0;
+        for step in 0..STEPS {
+            self.step = step;
+            let phase = self.twin.phase(self.now());
+            over += usize::from(matches!(
+                phase,
+                Phase::Settled | Phase::Failed | Phase::Forfeited
+            ));
+            if over > STEPS_WHEN_OVER {
+                break;
+            }
+            if self.chance.random_bool(0.2) {
+                self.anything();
+            } else {
+                self.what_is_due();
+            }
+            self.compare();
+        }
+        self.compare_created();
+        self.tally
+    }
+
+    /// Something that the phase may have no use for.
+    fn anything(&mut self) {
+        match self.chance.random_range(0..12) {
+            0 => self.commit(),
+            1 => self.draw(),
+            2 => self.reveal_any(),
+            3 => self.forfeit(),
+            4 => self.contribute(),
+            5 => self.contribute_badly(),
+            6 => self.restart(),
+            7 => self.score_any(),
+            8 => self.settle(),
+            9 => self.collect(),
+            10 => self.collect_remainder(),
+            _ => self.pass_time(),
+        }
+    }
+
+    fn what_is_due(&mut self) {
+        match self.twin.phase(self.chain.now()) {
+            Phase::Created => self.commit(),
+            Phase::Committed => match self.chance.random_range(0..10) {
+                0 => self.pass_time(),
+                1 => self.forfeit(),
+                2..6 => self.draw(),
+                6 => self.reveal_any(),
+                _ => self.reveal_due(),
+            },
+            Phase::Open => match self.chance.random_range(0..24) {
+                0 => self.pass_time(),
+                1..5 => self.contribute_badly(),
+                _ => self.contribute(),
+            },
+            Phase::Revealing => match self.chance.random_range(0..12) {
+                0 => self.pass_time(),
+                1..4 => self.reveal_any(),
+                _ => self.reveal_due(),
+            },
+            Phase::Scoring if self.chance.random_bool(0.01) => self.pass_time(),
+            Phase::Scoring if self.chance.random_bool(0.15) => {
+                match self.chance.random_range(0..3) {
+                    0 => self.restart(),
+                    1 => self.score_any(),
+                    _ => self.settle(),
+                }
+            }
+            Phase::Scoring => match self.twin.progress().stage {
+                Stage::Copying => self.restart(),
+                Stage::Teaching if self.chance.random_bool(0.4) => self.score_any(),
+                Stage::Teaching => self.score_due(),
+                Stage::Finding | Stage::Paying => self.settle(),
+            },
+            Phase::Settled | Phase::Failed => match self.chance.random_range(0..6) {
+                0..2 => self.collect_remainder(),
+                2 => self.forfeit(),
+                _ => self.collect(),
+            },
+            Phase::Forfeited if self.chance.random_bool(0.5) => self.collect(),
+            Phase::Forfeited => self.anything(),
+        }
+    }
+
+    /// A little, much, or to a second at which something ends.
+    fn pass_time(&mut self) {
+        let now = self.chain.now();
+        let terms = self.twin.terms();
+        let mut ends = vec![self.twin.committed_time() + terms.reveal_wait];
+        ends.extend(self.twin.closing_time());
+        ends.extend(
+            self.twin
+                .closing_time()
+                .map(|time| time + terms.reveal_wait),
+        );
+        ends.extend(
+            self.twin
+                .scoring_time()
+                .map(|time| time + terms.scoring_wait),
+        );
+        let later: Vec<_> = ends
+            .into_iter()
+            .flat_map(|time| [time.saturating_sub(1), time, time + 1])
+            .filter(|time| *time >= now)
+            .collect();
+        let time = match later.choose(&mut self.chance) {
+            Some(time) if self.chance.random_bool(0.5) => *time,
+            _ => now + self.chance.random_range(0..80),
+        };
+        self.chain.set_time(time).expect("later");
+    }
+
+    fn now(&self) -> u64 {
+        self.chain.now()
+    }
+
+    /// Where a failure happened.
+    fn at(&self) -> String {
+        format!("step {}, {}", self.step, self.context)
+    }
+
+    fn anyone(&mut self) -> Address {
+        *everyone().choose(&mut self.chance).expect("people")
+    }
+
+    /// Sends a call, and keeps what it cost the sender.
+    fn send(
+        &mut self,
+        from: Address,
+        value: u128,
+        call: Vec<u8>,
+    ) -> Result<Vec<MarketEvent>, ChainError> {
+        let call = Transaction::call(from, self.deployment.trainer, call);
+        let receipt = self.chain.send(call.with_value(U256::from(value)))?;
+        *self.wallet(from) -= U256::from(value);
+        Ok(self.events(&receipt))
+    }
+
+    /// Those of the market; the models have some of their own.
+    fn events(&self, receipt: &Receipt) -> Vec<MarketEvent> {
+        let logs = receipt.logs.iter();
+        logs.filter(|log| log.address == self.deployment.trainer)
+            .map(|log| MarketEvent::decode(log).expect("an event of a market"))
+            .collect()
+    }
+
+    fn wallet(&mut self, account: Address) -> &mut U256 {
+        self.wallets.get_mut(&account).expect("a wallet")
+    }
+
+    /// Both did it, with these events; or both refused, for the same reason.
+    fn same(
+        &mut self,
+        operation: &'static str,
+        chain: Result<Vec<MarketEvent>, ChainError>,
+        twin: Result<Vec<MarketEvent>, Rejection>,
+    ) {
+        self.tally.count(operation, twin.is_ok());
+        if let Err(reason) = &twin {
+            self.tally.reason(operation, reason);
+        }
+        match (chain, twin) {
+            (Ok(seen), Ok(expected)) => assert_eq!(seen, expected, "{operation}, {}", self.at()),
+            (
+                Err(ChainError::Reverted {
+                    revert: Revert::Contract(chain),
+                    ..
+                }),
+                Err(twin),
+            ) if chain == twin => {}
+            (chain, twin) => panic!("{operation}: chain {chain:?}, twin {twin:?}; {}", self.at()),
+        }
+    }
+
+    fn ask(&mut self, call: Vec<u8>) -> Vec<u8> {
+        let call = Transaction::call(STRANGER, self.deployment.trainer, call);
+        self.chain.call(call).expect("an answer").output.to_vec()
+    }
+
+    fn read(&mut self, call: Vec<u8>) -> U256 {
+        bindings::read_number(&self.ask(call)).expect("a number")
+    }
+
+    /// All state that changes.
+    fn compare(&mut self) {
+        for (account, expected) in &self.wallets {
+            let seen = self.chain.balance(*account).expect("a balance");
+            assert_eq!(seen, *expected, "wallet of {account}, {}", self.at());
+        }
+        let held = self.chain.balance(self.deployment.trainer);
+        let held = held.expect("a balance");
+        assert_eq!(held, U256::from(self.twin.held()), "held, {}", self.at());
+        let now = self.now();
+        let phase = calls::read_phase(&self.ask(state::phase()));
+        assert_eq!(phase, Some(self.twin.phase(now)), "{}", self.at());
+        self.compare_progress();
+        let twin = &self.twin;
+        let count = |count: usize| count as u128;
+        let mut numbers = vec![
+            ("remainder", state::remainder(), twin.remainder(now)),
+            (
+                "participantCount",
+                state::participant_count(),
+                count(twin.participants().len()),
+            ),
+            (
+                "contributionCount",
+                bindings::state::contribution_count(),
+                twin.contribution_count().into(),
+            ),
+            (
+                "partCount",
+                state::part_count(),
+                count(twin.commitments().len()),
+            ),
+            (
+                "revealedCount",
+                state::revealed_count(),
+                count(twin.revealed_count()),
+            ),
+            ("samples", state::samples(), twin.samples().into()),
+            (
+                "initialCorrect",
+                state::initial_correct(),
+                twin.initial_correct().into(),
+            ),
+            ("bounty", state::bounty(), twin.bounty()),
+            (
+                "remainingBounty",
+                state::remaining_bounty(),
+                twin.remaining_bounty(),
+            ),
+            (
+                "committedBlock",
+                state::committed_block(),
+                twin.committed_block().into(),
+            ),
+            (
+                "committedTime",
+                state::committed_time(),
+                twin.committed_time().into(),
+            ),
+            (
+                "closingTime",
+                state::closing_time(),
+                twin.closing_time().unwrap_or_default().into(),
+            ),
+            (
+                "scoringTime",
+                state::scoring_time(),
+                twin.scoring_time().unwrap_or_default().into(),
+            ),
+        ];
+        for account in everyone() {
+            let collectable = twin.collectable(account, now);
+            numbers.push(("collectable", state::collectable(account), collectable));
+        }
+        for (name, call, expected) in numbers {
+            let seen = self.read(call);
+            assert_eq!(seen, U256::from(expected), "{name}, {}", self.at());
+        }
+        for account in everyone() {
+            let seen = calls::read_account(&self.ask(state::account(account)));
+            assert_eq!(seen, Some(self.twin.account(account)), "{}", self.at());
+        }
+        let drawn = calls::read_drawn_part(&self.ask(state::drawn_part())).expect("a part");
+        let expected = self.twin.drawn_part().map(|part| part as u64);
+        assert_eq!(drawn, expected, "{}", self.at());
+        let last = self.records.len().saturating_sub(1) as u64;
+        for position in last..=self.twin.contribution_count() {
+            let root = self.read(bindings::state::root(position));
+            let expected = U256::from_be_bytes(self.twin.root(position).0);
+            assert_eq!(root, expected, "root {position}, {}", self.at());
+        }
+    }
+
+    /// The scoring, and the words of the model of the pass.
+    fn compare_progress(&mut self) {
+        let progress = calls::read_progress(&self.ask(state::progress()));
+        let (progress, model) = progress.expect("a progress");
+        assert_eq!(progress, self.twin.progress(), "{}", self.at());
+        let words = model.map(|model| {
+            let words = self.deployment.words_of(&mut self.chain, model);
+            words.expect("words")
+        });
+        let expected = self.twin.model().map(Classifier::words);
+        assert_eq!(words, expected, "{}", self.at());
+        let address = bindings::read_address(&self.ask(state::model()));
+        assert_eq!(address, Some(model.unwrap_or_default()), "{}", self.at());
+    }
+
+    /// What is written once: the terms, the test set, the participants, the model that the market began with.
+    fn compare_created(&mut self) {
+        let answers = state::terms().map(|call| self.ask(call));
+        let terms = calls::read_terms(&answers);
+        assert_eq!(terms, Some(self.twin.terms()), "{}", self.at());
+        for part in 0..=self.parts.len() {
+            let commitment = self.read(state::commitment(part as u64));
+            let expected = self.twin.commitments().get(part).copied();
+            let expected = U256::from_be_bytes(expected.unwrap_or_default().0);
+            assert_eq!(commitment, expected, "{}", self.at());
+            let items = calls::read_part(&self.ask(state::part(part as u64)));
+            let expected = self.twin.part(part).unwrap_or_default();
+            assert_eq!(items.expect("items")[..], *expected, "{}", self.at());
+        }
+        for (place, expected) in self.twin.participants().to_vec().into_iter().enumerate() {
+            let seen = bindings::read_address(&self.ask(state::participant(place as u64)));
+            assert_eq!(seen, Some(expected), "{}", self.at());
+        }
+        let stake = self.read(bindings::state::price(3));
+        assert_eq!(stake, U256::from(self.twin.stake()), "{}", self.at());
+        let words = self.deployment.words(&mut self.chain).expect("words");
+        let initial = self.twin.initial().classifier().words();
+        assert_eq!(words, initial, "{}", self.at());
+    }
+}
+
+fn terms(chance: &mut ChaCha8Rng) -> Terms {
+    let stakes = [1, 2, 7, 100, 1_000, 1_000_000_007, (1 << 96) - 1];
+    Terms {
+        stake: *stakes.choose(chance).expect("stakes"),
+        participation: chance.random_range(100..1_000),
+        reveal_wait: chance.random_range(50..1_000),
+        scoring_wait: chance.random_range(50..1_000),
+        most_contributions: chance.random_range(1..40),
+        most_passes: chance.random_range(1..6),
+    }
+}

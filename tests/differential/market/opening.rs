@@ -1,0 +1,256 @@
+//! The test set: committing, drawing, revealing, forfeiting.
+
+use alloy_primitives::{B256, U256};
+use cotrain_bindings::{
+    self as bindings,
+    market::{self as calls, events::MarketEvent},
+};
+use cotrain_chain::{Chain, Config, Embedded, Transaction};
+use cotrain_protocol::{
+    classifier::{Classifier, Hosted, Kind},
+    market::{MOST_BYTES, Market, Terms, commitment},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{BURNED, MarketPair};
+use crate::{
+    START,
+    people::{OWNER, STRANGER},
+    random,
+};
+
+impl MarketPair {
+    pub(super) fn commit(&mut self) {
+        let count = match self.chance.random_range(0..10) {
+            0 => 1,
+            1 => 257,
+            _ => self.chance.random_range(2..7),
+        };
+        let mut parts = Vec::new();
+        for _ in 0..count {
+            let salt = B256::from(self.chance.random::<[u8; 32]>());
+            let samples = self.chance.random_range(1..6);
+            let model = self.twin.initial().classifier();
+            // Of a part that the model refuses comes nothing but a market that fails.
+            let items = if self.chance.random_bool(0.01) {
+                random::bad_items(model, &mut self.chance)
+            } else {
+                random::items(model, &mut self.chance, samples)
+            };
+            parts.push((salt, items));
+        }
+        let commitments: Vec<_> = (0..)
+            .zip(&parts)
+            .map(|(part, (salt, items))| commitment(part, *salt, items))
+            .collect();
+        let bounty = match self.chance.random_range(0..10) {
+            0 => 0,
+            1 => 1 << 96,
+            2 => (1 << 96) - 1,
+            3 => self.chance.random_range(1..10),
+            4..7 => self.chance.random_range(1..1_000_000_000_000),
+            _ => self.chance.random_range(1..1_000_000),
+        };
+        let owner = self.owner_or_not();
+        let (now, number) = (self.now(), self.block());
+        let sent = self.send(owner, bounty, calls::commit(&commitments));
+        let expected = self.twin.commit(owner, now, number, bounty, &commitments);
+        let expected = expected.map(|()| {
+            self.parts = parts;
+            vec![MarketEvent::Committed {
+                bounty,
+                number,
+                time: now,
+                commitments,
+            }]
+        });
+        self.same("commit", sent, expected);
+    }
+
+    pub(super) fn draw(&mut self) {
+        // Now and then, so long that the hash is forgotten; or just not.
+        if self.twin.drawn_part().is_none() && self.chance.random_bool(0.2) {
+            let blocks = self.chance.random_range(254..260);
+            let last = self.twin.committed_block() + blocks;
+            // Where nothing was committed to, there is no hash to wait for.
+            while !self.parts.is_empty() && self.block() < last {
+                let nothing = Transaction::call(STRANGER, STRANGER, vec![]);
+                self.chain.send(nothing).expect("a block");
+            }
+        }
+        let number = self.block();
+        let by = self.twin.committed_block() + 1;
+        let block_hash = self.chain.block_hash(by).expect("a hash");
+        let from = self.anyone();
+        let sent = self.send(from, 0, calls::draw());
+        let expected = self.twin.draw(self.now(), number, block_hash).map(|part| {
+            vec![MarketEvent::Drawn {
+                part: part as u64,
+                block_hash,
+            }]
+        });
+        self.same("draw", sent, expected);
+    }
+
+    /// A part that may be revealed now.
+    pub(super) fn reveal_due(&mut self) {
+        let due = match self.twin.drawn_part() {
+            Some(drawn) if self.twin.part(drawn).is_none() => Some(drawn),
+            _ => (0..self.parts.len()).find(|part| self.twin.part(*part).is_none()),
+        };
+        match due {
+            Some(part) => {
+                let (salt, items) = self.parts[part].clone();
+                self.send_reveal(part as u64, salt, &items);
+            }
+            None => self.reveal_any(),
+        }
+    }
+
+    /// Any part, with its salt and items or with others.
+    pub(super) fn reveal_any(&mut self) {
+        let parts = self.parts.len();
+        let part = self.chance.random_range(0..=parts);
+        let (mut salt, mut items) = self.parts.get(part).cloned().unwrap_or_default();
+        match self.chance.random_range(0..6) {
+            0 => salt = B256::ZERO,
+            1 => items.push(0),
+            2 => items = vec![0; MOST_BYTES + 1],
+            _ => {}
+        }
+        self.send_reveal(part as u64, salt, &items);
+    }
+
+    fn send_reveal(&mut self, part: u64, salt: B256, items: &[u8]) {
+        let (from, now) = (self.anyone(), self.now());
+        let sent = self.send(from, 0, calls::reveal(part, salt, items));
+        let expected = self.twin.reveal(now, part, salt, items).map(|revealed| {
+            vec![MarketEvent::Revealed {
+                part,
+                time: now,
+                correct: revealed.correct,
+                salt,
+                items: items.to_vec().into(),
+            }]
+        });
+        self.same("reveal", sent, expected);
+    }
+
+    pub(super) fn forfeit(&mut self) {
+        let from = self.anyone();
+        let sent = self.send(from, 0, calls::forfeit());
+        let expected = self.twin.forfeit(self.now()).map(|bounty| {
+            *self.wallet(BURNED) += U256::from(bounty);
+            vec![MarketEvent::Forfeited { bounty }]
+        });
+        self.same("forfeit", sent, expected);
+    }
+
+    fn block(&mut self) -> u64 {
+        self.chain.block_number().expect("a number")
+    }
+}
+
+/// Terms at and beyond their bounds, and a model that is open, somebody else's, and the market's.
+#[test]
+fn what_a_market_is_created_with() {
+    let most = Terms {
+        stake: (1 << 96) - 1,
+        participation: (1 << 32) - 1,
+        reveal_wait: (1 << 32) - 1,
+        scoring_wait: (1 << 32) - 1,
+        most_contributions: (1 << 32) - 1,
+        most_passes: (1 << 16) - 1,
+    };
+    let changes: [fn(&mut Terms, u64); 6] = [
+        |terms, by| terms.stake = terms.stake.wrapping_add(by.into()),
+        |terms, by| terms.participation += by,
+        |terms, by| terms.reveal_wait += by,
+        |terms, by| terms.scoring_wait += by,
+        |terms, by| terms.most_contributions += by,
+        |terms, by| terms.most_passes += by,
+    ];
+    let zero: [fn(&mut Terms); 6] = [
+        |terms| terms.stake = 0,
+        |terms| terms.participation = 0,
+        |terms| terms.reveal_wait = 0,
+        |terms| terms.scoring_wait = 0,
+        |terms| terms.most_contributions = 0,
+        |terms| terms.most_passes = 0,
+    ];
+    let mut all = vec![most];
+    for (change, zero) in changes.into_iter().zip(zero) {
+        let (mut above, mut none) = (most, most);
+        change(&mut above, 1);
+        zero(&mut none);
+        all.extend([above, none]);
+    }
+    let mut chance = ChaCha8Rng::seed_from_u64(1);
+    let model = random::classifier(Kind::SparsePerceptron, &mut chance);
+    for terms in all {
+        for closed in [ClosedFor::Nobody, ClosedFor::Stranger, ClosedFor::Market] {
+            create(terms, &model, closed);
+        }
+    }
+}
+
+/// For whom the owner has closed the model before committing to a test set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClosedFor {
+    Nobody,
+    Stranger,
+    Market,
+}
+
+fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
+    let mut chain = Embedded::new(Config {
+        start: START,
+        gas_price: 0,
+    });
+    chain.fund(OWNER, U256::from(1)).expect("money");
+    let mut deploy = |code| {
+        let created = chain.send(Transaction::create(OWNER, code));
+        created.expect("a contract").created.expect("its address")
+    };
+    let factory = deploy(bindings::factory_code());
+    let market = deploy(calls::code());
+    let implementation = deploy(bindings::classifier_code(model.kind()));
+    let call = calls::create(market, &terms, implementation, model.parameters());
+    let sent = chain.send(Transaction::call(OWNER, factory, call));
+    let hosted = Hosted::new(OWNER, model.clone());
+    // Bad terms are refused before addresses matter.
+    let unknown = Market::with_model(OWNER, market, implementation, terms, hosted.clone());
+    let receipt = match (sent, unknown) {
+        (Ok(receipt), Ok(_)) => receipt,
+        (Err(chain), Err(twin)) => {
+            assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(twin)));
+            return;
+        }
+        (chain, twin) => panic!("chain {chain:?}, twin {twin:?}, {terms:?}"),
+    };
+    let (market, classifier) = bindings::created_model(&receipt.output).expect("addresses");
+    let twin = Market::with_model(OWNER, market, classifier, terms, hosted);
+    let mut twin = twin.expect("good terms");
+    let trainer = match closed {
+        ClosedFor::Nobody => None,
+        ClosedFor::Stranger => Some(STRANGER),
+        ClosedFor::Market => Some(market),
+    };
+    if let Some(trainer) = trainer {
+        let call = Transaction::call(OWNER, classifier, bindings::close(trainer));
+        chain.send(call).expect("closed");
+        twin.initial_mut().close(OWNER, trainer).expect("closed");
+    }
+    let number = chain.block_number().expect("a number");
+    let commitments = [B256::repeat_byte(1); 2];
+    let call = Transaction::call(OWNER, market, calls::commit(&commitments));
+    let sent = chain.send(call.with_value(U256::from(1)));
+    match (sent, twin.commit(OWNER, START, number, 1, &commitments)) {
+        (Ok(_), Ok(())) => assert_eq!(closed, ClosedFor::Market),
+        (Err(chain), Err(twin)) => {
+            assert_eq!(chain.revert(), Some(&bindings::Revert::Contract(twin)));
+        }
+        (chain, twin) => panic!("chain {chain:?}, twin {twin:?}, {closed:?}"),
+    }
+}

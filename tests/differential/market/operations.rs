@@ -1,0 +1,298 @@
+//! Contributing, scoring, settling, collecting.
+
+use alloy_primitives::{Address, U256};
+use alloy_sol_types::{SolCall, sol};
+use cotrain_bindings::{
+    self as bindings, Revert, events,
+    market::{self as calls, events::MarketEvent},
+};
+use cotrain_chain::ChainError;
+use cotrain_protocol::{
+    Rejection,
+    market::{Contributions, Limits, MOST_BYTES, Stage, Step},
+};
+use rand::{
+    RngExt,
+    seq::{IndexedMutRandom, IndexedRandom},
+};
+
+use super::MarketPair;
+use crate::{
+    people::{AUTHORS, OWNER},
+    random,
+};
+
+sol! {
+    function score(bytes records, uint256 most) external;
+}
+
+impl MarketPair {
+    pub(super) fn contribute(&mut self) {
+        let count = self.chance.random_range(1..=3);
+        let items = random::items(self.twin.initial().classifier(), &mut self.chance, count);
+        let required = self.twin.stake() * u128::from(count);
+        let value = match self.chance.random_range(0..8) {
+            0 => required - 1,
+            1..4 => required + self.chance.random_range(0..1_000_000_000),
+            _ => required,
+        };
+        self.send_contribution(value, &items);
+    }
+
+    /// Batches that are malformed or too long, and samples that the model refuses.
+    pub(super) fn contribute_badly(&mut self) {
+        let items = match self.chance.random_range(0..10) {
+            0 => vec![],
+            1 => vec![0; MOST_BYTES + 1],
+            _ => random::bad_items(self.twin.initial().classifier(), &mut self.chance),
+        };
+        self.send_contribution(u128::MAX >> 20, &items);
+    }
+
+    pub(super) fn send_contribution(&mut self, value: u128, items: &[u8]) {
+        let author = AUTHORS.choose(&mut self.chance).expect("authors").address;
+        let now = self.now();
+        let sent = self.send(author, value, bindings::contribute(items));
+        let expected = self.twin.contribute(author, now, value, items);
+        let expected = expected.map(|done| {
+            *self.wallet(author) += U256::from(done.surplus);
+            self.records.push(Contributions {
+                author,
+                time: now,
+                items: items.to_vec(),
+            });
+            vec![MarketEvent::Contributed(events::Contributed {
+                batch: done.batch,
+                author,
+                deposit: self.twin.stake(),
+                time: now,
+                items: items.to_vec().into(),
+            })]
+        });
+        self.same("contribute", sent, expected);
+    }
+
+    pub(super) fn restart(&mut self) {
+        let size = self.twin.initial().classifier().words().len() as u64;
+        let words = match self.chance.random_range(0..8) {
+            0 => 0,
+            1..4 => self.chance.random_range(0..=size),
+            4 => u64::MAX,
+            _ => size,
+        };
+        let from = self.anyone();
+        let begins = self.twin.progress().copied == 0;
+        let sent = self.send(from, 0, calls::restart(words));
+        let expected = self.twin.restart(self.now(), words).map(|()| {
+            let progress = self.twin.progress();
+            let pass = progress.pass;
+            let copied = MarketEvent::Copied {
+                pass,
+                copied: progress.copied,
+                size,
+            };
+            if !begins {
+                return vec![copied];
+            }
+            // Only the chain knows the model's address; its words are compared where it says.
+            let answer = self.ask(calls::state::progress());
+            let (_, model) = calls::read_progress(&answer).expect("a progress");
+            let model = model.expect("a model");
+            vec![MarketEvent::Restarted { pass, model }, copied]
+        });
+        self.same("restart", sent, expected);
+    }
+
+    /// What a driver would send, with some limits.
+    pub(super) fn score_due(&mut self) {
+        let limits = Limits {
+            words: 1,
+            records: self.chance.random_range(1..6),
+            samples: self.chance.random_range(1..40),
+            looks: 1,
+        };
+        let step = self.twin.next_step(self.now(), &self.records, limits);
+        if let Some(Step::Score { records, samples }) = step {
+            let records = self.records[records].to_vec();
+            self.send_score(&records, samples);
+            assert!(
+                self.twin.progress().stage != Stage::Copying,
+                "{}",
+                self.at()
+            );
+        } else {
+            self.score_any();
+        }
+    }
+
+    /// Records from about the cursor on, now and then wrong ones or a part of one.
+    pub(super) fn score_any(&mut self) {
+        let cursor = self.twin.progress().cursor;
+        let place = (0..=cursor).filter(|batch| !self.twin.root(*batch).is_zero());
+        // Those before the cursor, and that at it, which is one of none at the end.
+        let place = place
+            .count()
+            .saturating_sub(usize::from(cursor < self.twin.contribution_count()));
+        let place = if self.chance.random_bool(0.8) {
+            place
+        } else {
+            self.chance.random_range(0..=self.records.len())
+        };
+        let rest = self.records.get(place..).unwrap_or_default();
+        let count = self.chance.random_range(0..=rest.len().min(5));
+        let mut records = rest[..count].to_vec();
+        let samples = self.chance.random_range(0..30);
+        match self.chance.random_range(0..10) {
+            0..2 => self.spoil(&mut records),
+            2..4 => return self.send_cut(&records, samples),
+            _ => {}
+        }
+        self.send_score(&records, samples);
+    }
+
+    /// Makes one of them another.
+    fn spoil(&mut self, records: &mut [Contributions]) {
+        let anyone = self.anyone();
+        let Some(record) = records.choose_mut(&mut self.chance) else {
+            return;
+        };
+        match self.chance.random_range(0..4) {
+            0 => record.author = anyone,
+            1 => record.time += 1,
+            2 => record.items.clear(),
+            _ => record
+                .items
+                .truncate(self.chance.random_range(0..record.items.len())),
+        }
+    }
+
+    fn send_score(&mut self, records: &[Contributions], samples: u64) {
+        let from = self.anyone();
+        let sent = self.send(from, 0, calls::score(records, samples));
+        let expected = self.twin_score(records, samples);
+        self.same("score", sent, expected);
+    }
+
+    pub(super) fn twin_score(
+        &mut self,
+        records: &[Contributions],
+        samples: u64,
+    ) -> Result<Vec<MarketEvent>, Rejection> {
+        let scored = self.twin.score(self.now(), records, samples)?;
+        let progress = self.twin.progress();
+        let mut events: Vec<_> = scored.runs.into_iter().map(MarketEvent::Scored).collect();
+        events.push(MarketEvent::Advanced {
+            stage: progress.stage,
+            cursor: progress.cursor,
+            run_author: progress.run_author,
+            evaluated: progress.evaluated,
+            counted: progress.counted,
+        });
+        Ok(events)
+    }
+
+    /// The records, the last one cut: that matters only where it is reached.
+    fn send_cut(&mut self, records: &[Contributions], samples: u64) {
+        let Some((last, whole)) = records.split_last() else {
+            return;
+        };
+        let bytes: Vec<_> = whole.iter().flat_map(Contributions::encode).collect();
+        let last = last.encode();
+        let kept = self.chance.random_range(1..last.len());
+        let call = scoreCall {
+            records: [&bytes, &last[..kept]].concat().into(),
+            most: U256::from(samples),
+        };
+        let sent = self.send(OWNER, 0, call.abi_encode());
+        if self.looks_beyond(whole, samples) {
+            let offset = bytes.len() as u64;
+            let malformed = Revert::MalformedRecords { offset };
+            let seen = sent.as_ref().err().and_then(ChainError::revert);
+            assert_eq!(seen, Some(&malformed), "{}", self.at());
+            self.tally.count("cut records", true);
+        } else {
+            let expected = self.twin_score(whole, samples);
+            self.same("score", sent, expected);
+        }
+    }
+
+    /// Whether a record after these would be looked at.
+    fn looks_beyond(&self, records: &[Contributions], samples: u64) -> bool {
+        let mut twin = self.twin.clone();
+        let all_taken = match twin.score(self.now(), records, samples) {
+            Ok(scored) => scored.taken == records.len(),
+            Err(reason) => reason == Rejection::NoProgress && records.is_empty(),
+        };
+        let progress = twin.progress();
+        all_taken && progress.evaluated == 0 && progress.cursor < twin.contribution_count()
+    }
+
+    pub(super) fn settle(&mut self) {
+        let most = self.chance.random_range(0..6);
+        let from = self.anyone();
+        let sent = self.send(from, 0, calls::settle(most));
+        let pass = self.twin.progress().pass;
+        let expected = self.twin.settle(self.now(), most).map(|settled| {
+            let mut events = Vec::new();
+            for change in settled.changes {
+                events.push(MarketEvent::BalanceChanged {
+                    account: change.account,
+                    score: change.score,
+                    balance: change.balance,
+                });
+                if change.removed {
+                    self.tally.count("removed", true);
+                    events.push(MarketEvent::Removed {
+                        account: change.account,
+                        pass,
+                    });
+                }
+            }
+            let progress = self.twin.progress();
+            events.push(match settled.pass {
+                Some(pass) => {
+                    self.tally.count("last pass", pass.last);
+                    MarketEvent::PassSettled(pass)
+                }
+                None => MarketEvent::SettlementAdvanced {
+                    stage: progress.stage,
+                    place: progress.place,
+                    pot: progress.pot,
+                    losses: progress.losses,
+                },
+            });
+            events
+        });
+        self.same("settle", sent, expected);
+    }
+
+    pub(super) fn collect(&mut self) {
+        let account = self.anyone();
+        let sent = self.send(account, 0, calls::collect());
+        let expected = self.twin.collect(account, self.now()).map(|amount| {
+            *self.wallet(account) += U256::from(amount);
+            vec![MarketEvent::Collected { account, amount }]
+        });
+        self.same("collect", sent, expected);
+    }
+
+    pub(super) fn collect_remainder(&mut self) {
+        let owner = self.owner_or_not();
+        let sent = self.send(owner, 0, calls::collect_remainder());
+        let expected = self.twin.collect_remainder(owner, self.now());
+        let expected = expected.map(|amount| {
+            *self.wallet(owner) += U256::from(amount);
+            vec![MarketEvent::RemainderCollected { owner, amount }]
+        });
+        self.same("remainder", sent, expected);
+    }
+
+    /// The owner, more often than not.
+    pub(super) fn owner_or_not(&mut self) -> Address {
+        if self.chance.random_bool(0.8) {
+            OWNER
+        } else {
+            self.anyone()
+        }
+    }
+}
