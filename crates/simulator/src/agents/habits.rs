@@ -20,6 +20,16 @@ impl Habits {
         whole(chance.at_least_one(self.wait))
     }
 
+    /// Seconds until `next`, the simulated second of the next contribution, which is drawn anew once it has
+    /// come; or until other claims become possible, where that is sooner.
+    pub(super) fn wait_or_edge(&self, next: &mut u64, turn: &mut Turn<'_>) -> u64 {
+        if *next <= turn.now() {
+            *next = turn.now() + self.next_wait(turn.chance());
+        }
+        let wake = turn.next_edge().map_or(*next, |edge| edge.min(*next));
+        wake - turn.now()
+    }
+
     /// The longest wait, for all practical purposes, in seconds.
     #[must_use]
     pub fn longest_wait(&self) -> u64 {

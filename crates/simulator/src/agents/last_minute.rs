@@ -41,13 +41,7 @@ impl Agent for LastMinute {
     }
 
     fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        if self.next <= turn.now() {
-            self.next = turn.now() + self.habits.next_wait(turn.chance());
-        }
-        let wake = turn
-            .next_edge()
-            .map_or(self.next, |edge| edge.min(self.next));
-        wake - turn.now()
+        self.habits.wait_or_edge(&mut self.next, turn)
     }
 
     fn longest_wait(&self) -> u64 {
