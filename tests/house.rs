@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
+    ("cotrain-client", &["cotrain-chain"]),
     (
         "cotrain-learning",
         &["cotrain-protocol", "rand", "rand_chacha"],
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "cotrain-bindings",
             "cotrain-chain",
+            "cotrain-client",
             "cotrain-learning",
             "cotrain-protocol",
             "serde_json",
@@ -51,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "cotrain-bindings",
             "cotrain-chain",
+            "cotrain-client",
             "cotrain-coordinator",
             "cotrain-learning",
             "cotrain-protocol",

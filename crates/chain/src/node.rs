@@ -5,22 +5,37 @@
 
 mod error;
 pub mod proof;
+mod ranges;
 
-use std::{fmt, future::IntoFuture, sync::Once, time::Duration};
+use std::{
+    fmt,
+    future::IntoFuture,
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_json_rpc::{RpcRecv, RpcSend};
 use alloy_network::{Ethereum, TransactionBuilder};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{
+    Address, B256, Bloom, BloomInput, Bytes, TxKind, U64, U256, keccak256,
+};
 use alloy_provider::{Provider, RootProvider};
 use alloy_rpc_client::ClientBuilder;
 use alloy_rpc_types_eth as rpc;
 use alloy_transport::{TransportError, TransportResult};
+use serde::Deserialize;
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use url::Url;
 
 pub use self::error::NodeError;
-use self::error::{Asked, classify};
+use self::{
+    error::{Asked, classify},
+    ranges::Ranges,
+};
 
 /// How long is waited before a request is sent again for the first time; after that, twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -32,6 +47,12 @@ const FEE_BLOCKS: u64 = 10;
 const FEE_PERCENTILE: f64 = 50.0;
 /// Wei a unit of gas: the least that geth's block builders take by default.
 const LEAST_PRIORITY: u128 = 1_000_000;
+/// Times that a request is sent again whose answer is malformed: a cut answer may pass, a page of another server
+/// does not.
+const MALFORMED_RETRIES: u32 = 2;
+/// Bloom filters that contradict all logs of their blocks, in a row, until they are no longer asked: on some chains
+/// they hold more than the logs.
+const STRANGE_BLOOMS: u32 = 8;
 
 /// How a node is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +82,64 @@ pub struct Node {
     asked: Asked,
     retries: u32,
     chain_id: u64,
+    learned: Arc<Learned>,
+}
+
+/// Facts that the client has learned about a node.
+#[derive(Debug, Default)]
+struct Learned {
+    ranges: Mutex<Ranges>,
+    /// `true` from a request that was not answered until the next one that is.
+    silent: AtomicBool,
+    /// Blocks in a row whose bloom filter contradicts all of their logs.
+    strange_blooms: AtomicU32,
+}
+
+impl Learned {
+    fn ranges(&self) -> MutexGuard<'_, Ranges> {
+        self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Header fields that cotrain needs. A node may leave out all others.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    number: U64,
+    hash: B256,
+    parent_hash: B256,
+    timestamp: U64,
+    base_fee_per_gas: Option<U256>,
+    /// As the node gives it: `None`, empty or all zeros if it keeps none.
+    logs_bloom: Option<Bytes>,
+}
+
+impl Header {
+    /// Returns the bloom filter of the block's logs, if the node keeps one.
+    fn bloom(&self) -> Option<Bloom> {
+        let bloom = self.logs_bloom.as_ref()?;
+        let bloom = (bloom.len() == 256).then(|| Bloom::from_slice(bloom))?;
+        (!bloom.is_zero()).then_some(bloom)
+    }
+}
+
+impl From<&Header> for Block {
+    fn from(header: &Header) -> Self {
+        Self {
+            number: header.number.to(),
+            hash: header.hash,
+            parent: header.parent_hash,
+            time: header.timestamp.to(),
+            base_fee: header.base_fee_per_gas.unwrap_or_default().saturating_to(),
+        }
+    }
+}
+
+/// Fields of the block that a node is building.
+#[derive(Debug, Deserialize)]
+struct Pending {
+    number: Option<U64>,
+    timestamp: U64,
 }
 
 /// The state that is asked for: that after a block.
@@ -174,6 +253,7 @@ impl Node {
             },
             retries: options.retries,
             chain_id: 0,
+            learned: Arc::default(),
         };
         let provider = &node.provider;
         node.chain_id = node.ask("eth_chainId", || provider.get_chain_id()).await?;
@@ -234,25 +314,52 @@ impl Node {
     }
 
     async fn block_at(&self, tag: BlockNumberOrTag) -> Result<Option<Block>, NodeError> {
-        let block = self
-            .ask("eth_getBlockByNumber", || {
-                self.provider.get_block_by_number(tag)
-            })
+        let found: Option<Header> = self
+            .request("eth_getBlockByNumber", (tag, false))
             .await?;
-        Ok(block.map(|block| Block {
-            number: block.header.number,
-            hash: block.header.hash,
-            parent: block.header.parent_hash,
-            time: block.header.timestamp,
-            base_fee: block.header.base_fee_per_gas.unwrap_or_default().into(),
-        }))
+        let block = found.as_ref().map(Block::from);
+        if let (Some(block), BlockNumberOrTag::Number(number)) = (block, tag)
+            && block.number != number
+        {
+            return Err(NodeError::Contradictory {
+                method: "eth_getBlockByNumber",
+                message: format!("asked for block {number}, the node gave block {}", block.number),
+            });
+        }
+        Ok(block)
     }
 
-    /// The events of `addresses` with one of `topics` as their first, in the blocks from `from` to `to`, both included, in
-    /// order. No address or no topic: any.
+    /// Returns the time that the next block will have, as far as the node tells, in Unix seconds: that of the block
+    /// that it is building, or else of its latest block. Contracts go by the time of the block, never by this
+    /// machine's.
     ///
     /// # Errors
-    /// [`NodeError::TooMuch`] where the node gives fewer at once: ask for half of the blocks. Or where it does not
+    /// If the node does not answer.
+    pub async fn now(&self) -> Result<u64, NodeError> {
+        let latest = self.head().await?;
+        Ok(self.now_after(&latest).await)
+    }
+
+    /// Returns the same as [`now`](Self::now), of the block after `latest`.
+    pub async fn now_after(&self, latest: &Block) -> u64 {
+        let pending: Result<Option<Pending>, _> = self
+            .request("eth_getBlockByNumber", (BlockNumberOrTag::Pending, false))
+            .await;
+        // Many nodes build no block: they answer nothing, an error or their latest block.
+        match pending {
+            Ok(Some(Pending {
+                number: Some(number),
+                timestamp,
+            })) if number.to::<u64>() == latest.number + 1 => timestamp.to::<u64>().max(latest.time),
+            _ => latest.time,
+        }
+    }
+
+    /// Returns the events of `addresses` with one of `topics` as their first, in the blocks from `from` to `to`, both
+    /// included, in order. No address or no topic means any.
+    ///
+    /// # Errors
+    /// [`NodeError::TooMuch`] if the node gives fewer at once: use [`logs_from`](Self::logs_from). Or if it does not
     /// answer.
     pub async fn logs(
         &self,
@@ -261,45 +368,138 @@ impl Node {
         addresses: &[Address],
         topics: &[B256],
     ) -> Result<Vec<NodeLog>, NodeError> {
-        let filter = filter(addresses, topics).from_block(from).to_block(to);
-        self.filtered(&filter).await
+        let asked = filter(addresses, topics).from_block(from).to_block(to);
+        let mut logs = self.filtered(&asked, addresses, topics).await?;
+        logs.retain(|log| (from..=to).contains(&log.block));
+        Ok(logs)
     }
 
-    /// The events of one block, by its hash, so that no reorganisation comes between.
+    /// Returns the same events as [`logs`](Self::logs) as far as the node gives them at once, and the last block of
+    /// these, at most `to`. Whatever a node refuses for more than one block is asked for again for half of them,
+    /// unless the refusal is known to have another reason; the width that it answers is remembered.
     ///
     /// # Errors
-    /// [`NodeError::UnknownBlock`] where the node does not have the block, or has forgotten it. Or where it does not
-    /// answer.
+    /// If the node refuses even one block, or for a reason that fewer blocks do not mend.
+    pub async fn logs_from(
+        &self,
+        from: u64,
+        to: u64,
+        addresses: &[Address],
+        topics: &[B256],
+    ) -> Result<(Vec<NodeLog>, u64), NodeError> {
+        loop {
+            let width = self.learned.ranges().width();
+            let last = to.min(from.saturating_add(width - 1));
+            let blocks = last.saturating_sub(from) + 1;
+            match self.logs(from, last, addresses, topics).await {
+                Ok(logs) => {
+                    self.learned.ranges().answered(blocks, logs.len());
+                    return Ok((logs, last));
+                }
+                Err(error) if blocks > 1 && error.may_be_of_width() => {
+                    tracing::debug!(%error, from, blocks, "half as many blocks are asked for");
+                    self.learned.ranges().refused(blocks);
+                }
+                Err(error) => {
+                    // A range may be what a node needs too long for.
+                    if matches!(error, NodeError::TimedOut { .. } | NodeError::Unavailable { .. }) {
+                        self.learned.ranges().narrow(blocks);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Halves the ranges that [`logs_from`](Self::logs_from) asks for, after its answer for `blocks` blocks proved
+    /// wrong.
+    pub fn narrow_logs(&self, blocks: u64) {
+        self.learned.ranges().narrow(blocks);
+    }
+
+    /// Returns the events of one block, by its hash, so that no reorganisation comes between. An empty answer is
+    /// held against the bloom filter of the block's header.
+    ///
+    /// # Errors
+    /// [`NodeError::UnknownBlock`] if the node does not have the block, or has forgotten it;
+    /// [`NodeError::Contradictory`] if the block has logs that the node does not give. Or if it does not answer.
     pub async fn logs_of(
         &self,
         block: B256,
         addresses: &[Address],
         topics: &[B256],
     ) -> Result<Vec<NodeLog>, NodeError> {
-        let logs = self
-            .filtered(&filter(addresses, topics).at_block_hash(block))
-            .await?;
-        // Some nodes, anvil among them, find no events in a block that they do not know.
+        let asked = filter(addresses, topics).at_block_hash(block);
+        let mut logs = self.filtered(&asked, addresses, topics).await?;
         if logs.is_empty() {
-            self.header(block).await?;
+            // Some nodes, anvil among them, find no events in a block that they do not know.
+            let header = self.header(block).await?;
+            if let Some(bloom) = header.bloom()
+                && may_hold(&bloom, addresses, topics)
+            {
+                logs = self.all_logs(block, &bloom).await?;
+                logs.retain(|log| wanted(log, addresses, topics));
+            }
+        }
+        logs.retain(|log| log.block_hash == block);
+        Ok(logs)
+    }
+
+    /// Returns all logs of a block, which its bloom filter proves to be all.
+    async fn all_logs(&self, block: B256, bloom: &Bloom) -> Result<Vec<NodeLog>, NodeError> {
+        let asked = rpc::Filter::new().at_block_hash(block);
+        let logs = self.filtered(&asked, &[], &[]).await?;
+        let mut of_logs = Bloom::ZERO;
+        for log in &logs {
+            of_logs.accrue_log(&log.log);
+        }
+        let strange = &self.learned.strange_blooms;
+        if of_logs.contains(bloom) {
+            strange.store(0, Ordering::Relaxed);
+        } else if strange.fetch_add(1, Ordering::Relaxed) < STRANGE_BLOOMS {
+            return Err(NodeError::Contradictory {
+                method: METHOD_LOGS,
+                message: format!(
+                    "the header of block {block} tells of logs that the answer does not have"
+                ),
+            });
         }
         Ok(logs)
     }
 
-    async fn filtered(&self, filter: &rpc::Filter) -> Result<Vec<NodeLog>, NodeError> {
-        const METHOD: &str = "eth_getLogs";
-        let found = self.ask(METHOD, || self.provider.get_logs(filter)).await?;
+    /// Returns the logs that the node finds, each once and in order, without those that were not asked for.
+    async fn filtered(
+        &self,
+        asked: &rpc::Filter,
+        addresses: &[Address],
+        topics: &[B256],
+    ) -> Result<Vec<NodeLog>, NodeError> {
+        let found = self
+            .ask(METHOD_LOGS, || self.provider.get_logs(asked))
+            .await?;
         let mut logs = found
             .into_iter()
             .filter(|log| !log.removed)
-            .map(|log| located(METHOD, log))
+            .map(|log| located(METHOD_LOGS, log))
             .collect::<Result<Vec<_>, _>>()?;
-        logs.sort_unstable_by_key(|log| (log.block, log.index));
+        logs.retain(|log| wanted(log, addresses, topics));
+        logs.sort_by_key(|log| (log.block, log.block_hash, log.index));
+        logs.dedup_by_key(|log| (log.block_hash, log.index));
         Ok(logs)
     }
 
-    /// The header of a block, as the node gives it.
-    async fn header(&self, block: B256) -> Result<alloy_consensus::Header, NodeError> {
+    /// Returns the header of a block by its hash.
+    async fn header(&self, block: B256) -> Result<Header, NodeError> {
+        const METHOD: &str = "eth_getBlockByHash";
+        let found: Option<Header> = self.request(METHOD, (block, false)).await?;
+        found.ok_or_else(|| NodeError::UnknownBlock {
+            method: METHOD,
+            message: block.to_string(),
+        })
+    }
+
+    /// Returns the whole header of a block, whose hash can be computed.
+    async fn whole_header(&self, block: B256) -> Result<alloy_consensus::Header, NodeError> {
         const METHOD: &str = "eth_getBlockByHash";
         let found = self
             .ask(METHOD, || self.provider.get_block_by_hash(block))
@@ -387,8 +587,19 @@ impl Node {
     /// # Errors
     /// Where the node does not answer.
     pub async fn balance(&self, address: Address) -> Result<U256, NodeError> {
-        self.ask("eth_getBalance", || self.provider.get_balance(address))
-            .await
+        self.balance_at(address, None).await
+    }
+
+    /// Returns the wei that an account held at `at`; `None` means after the latest block.
+    ///
+    /// # Errors
+    /// As [`Node::call`].
+    pub async fn balance_at(&self, address: Address, at: Option<At>) -> Result<U256, NodeError> {
+        let at = at.map_or(BlockId::latest(), BlockId::from);
+        self.ask("eth_getBalance", || {
+            self.provider.get_balance(address).block_id(at)
+        })
+        .await
     }
 
     /// How many transactions of an account are included: the next one's nonce, where none is waiting.
@@ -402,11 +613,12 @@ impl Node {
         .await
     }
 
-    /// What a unit of gas costs now: the base fee of the next block, and the middle of what was paid above it in the
-    /// last blocks.
+    /// Returns the price of a unit of gas: the base fee of the next block, and the middle of the tips of the last
+    /// blocks. If nobody paid a tip there, the node's own suggestion; a node without a fee history is asked for
+    /// `eth_maxPriorityFeePerGas` or `eth_gasPrice`.
     ///
     /// # Errors
-    /// Where the node does not answer.
+    /// If the node does not answer.
     pub async fn fees(&self) -> Result<Fees, NodeError> {
         let history = self
             .ask("eth_feeHistory", || {
@@ -416,8 +628,59 @@ impl Node {
                     &[FEE_PERCENTILE],
                 )
             })
-            .await?;
-        Ok(fees(&history))
+            .await;
+        let told = match &history {
+            Ok(history) => fees(history),
+            // The node has none, or one of another form.
+            Err(
+                NodeError::Unsupported { .. }
+                | NodeError::Other { .. }
+                | NodeError::Malformed { .. },
+            ) => None,
+            Err(error) => return Err(error.clone()),
+        };
+        let (base, in_price) = match told {
+            Some((base, Some(tip))) => {
+                return Ok(Fees {
+                    base,
+                    priority: tip.max(LEAST_PRIORITY),
+                });
+            }
+            Some((base, None)) => (base, base),
+            None => {
+                let latest = self.head().await?.base_fee;
+                // The next block's is at most an eighth higher.
+                (latest.saturating_add(latest / 8), latest)
+            }
+        };
+        let suggested = self.suggested_tip(in_price).await?;
+        Ok(Fees {
+            base,
+            priority: suggested.max(LEAST_PRIORITY),
+        })
+    }
+
+    /// Returns the tip that the node suggests, in wei for a unit of gas; 0 if it has no suggestion. `base` is the
+    /// base fee that the node's gas price includes.
+    async fn suggested_tip(&self, base: u128) -> Result<u128, NodeError> {
+        let tip = self
+            .ask("eth_maxPriorityFeePerGas", || {
+                self.provider.get_max_priority_fee_per_gas()
+            })
+            .await;
+        let price = match tip {
+            Ok(tip) => return Ok(tip),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => {
+                self.ask("eth_gasPrice", || self.provider.get_gas_price())
+                    .await
+            }
+        };
+        match price {
+            Ok(price) => Ok(price.saturating_sub(base)),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(0),
+        }
     }
 
     /// Hands a signed transaction to the node. One that the node or the chain has already is handed over too.
@@ -481,7 +744,7 @@ impl Node {
         slots: &[U256],
         hash: B256,
     ) -> Result<Vec<U256>, NodeError> {
-        let header = self.header(hash).await?;
+        let header = self.whole_header(hash).await?;
         let keys: Vec<_> = slots.iter().copied().map(B256::from).collect();
         let answer = self
             .ask("eth_getProof", || {
@@ -515,6 +778,7 @@ impl Node {
     {
         let mut wait = FIRST_WAIT;
         let mut left = self.retries;
+        let silent = &self.learned.silent;
         loop {
             // What alloy traces has the whole address, with the key that may be in it.
             let answer = request()
@@ -522,17 +786,30 @@ impl Node {
                 .with_subscriber(NoSubscriber::default())
                 .await;
             let failure = match answer {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    if silent.swap(false, Ordering::Relaxed) {
+                        tracing::info!(node = self.asked.url, "the node answers again");
+                    }
+                    return Ok(answer);
+                }
                 Err(failure) => failure,
             };
             let wished = wished(&failure);
             let error = classify(method, &self.asked, failure);
+            if matches!(error, NodeError::Malformed { .. }) {
+                left = left.min(MALFORMED_RETRIES.saturating_sub(self.retries - left));
+            }
             if left == 0 || !error.is_transient() {
                 return Err(error);
             }
             left -= 1;
             let now = wished.unwrap_or(wait).min(LONGEST_WAIT);
-            tracing::debug!(%error, wait = ?now, left, "the node is asked again");
+            // Said once, before the first wait: a command that waits without a word looks dead.
+            if silent.swap(true, Ordering::Relaxed) {
+                tracing::debug!(%error, wait = ?now, left, "the node is asked again");
+            } else {
+                tracing::warn!(%error, retries = left + 1, "no good answer from the node; asking again");
+            }
             tokio::time::sleep(now).await;
             wait *= 2;
         }
@@ -572,6 +849,23 @@ pub(crate) fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client>
         .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         .build()
+}
+
+/// Method that finds logs.
+const METHOD_LOGS: &str = "eth_getLogs";
+
+/// Checks whether a log is one that was asked for: a node's filter is not taken for granted.
+fn wanted(log: &NodeLog, addresses: &[Address], topics: &[B256]) -> bool {
+    let topic = log.log.topics().first();
+    (addresses.is_empty() || addresses.contains(&log.log.address))
+        && (topics.is_empty() || topic.is_some_and(|topic| topics.contains(topic)))
+}
+
+/// Checks whether a block with this bloom filter may hold a log of one of the addresses with one of the topics.
+fn may_hold(bloom: &Bloom, addresses: &[Address], topics: &[B256]) -> bool {
+    let holds = |raw: &[u8]| bloom.contains_input(BloomInput::Raw(raw));
+    (addresses.is_empty() || addresses.iter().any(|address| holds(address.as_slice())))
+        && (topics.is_empty() || topics.iter().any(|topic| holds(topic.as_slice())))
 }
 
 fn filter(addresses: &[Address], topics: &[B256]) -> rpc::Filter {
@@ -616,17 +910,15 @@ fn located(method: &'static str, log: rpc::Log) -> Result<NodeLog, NodeError> {
     })
 }
 
-fn fees(history: &rpc::FeeHistory) -> Fees {
+/// Returns the base fee of the next block and the middle of the tips, if any was paid; `None` without blocks.
+fn fees(history: &rpc::FeeHistory) -> Option<(u128, Option<u128>)> {
+    // The last one is the next block's.
+    let base = *history.base_fee_per_gas.last()?;
     // Blocks without transactions say zero.
     let rewards = history.reward.iter().flatten().flatten();
     let mut rewards: Vec<_> = rewards.copied().filter(|reward| *reward > 0).collect();
     rewards.sort_unstable();
-    let middle = rewards.get(rewards.len() / 2).copied();
-    Fees {
-        // The last one is the next block's.
-        base: history.base_fee_per_gas.last().copied().unwrap_or_default(),
-        priority: middle.unwrap_or_default().max(LEAST_PRIORITY),
-    }
+    Some((base, rewards.get(rewards.len() / 2).copied()))
 }
 
 #[cfg(test)]
@@ -642,11 +934,28 @@ mod tests {
         };
         let million = 1_000_000;
         let paid = fees(&history(&[0, 9 * million, 2 * million, 0, 3 * million]));
-        assert_eq!(paid.base, 9);
-        assert_eq!(paid.priority, 3 * million);
-        assert_eq!(paid.max(), 18 + 3 * million);
-        assert_eq!(fees(&history(&[0, 0])).priority, LEAST_PRIORITY);
-        assert_eq!(fees(&rpc::FeeHistory::default()).base, 0);
+        assert_eq!(paid, Some((9, Some(3 * million))));
+        assert_eq!(fees(&history(&[0, 0])), Some((9, None)));
+        assert_eq!(fees(&rpc::FeeHistory::default()), None);
+        let (base, priority) = (9, 3 * million);
+        assert_eq!(Fees { base, priority }.max(), 18 + 3 * million);
+    }
+
+    #[test]
+    fn a_header_needs_five_fields() {
+        let zeros = "0".repeat(64);
+        let least = format!(
+            r#"{{"number":"0x5","hash":"0x{zeros}","parentHash":"0x{zeros}","timestamp":"0x7"}}"#
+        );
+        let header: Header = serde_json::from_str(&least).expect("a header");
+        let block = Block::from(&header);
+        assert_eq!((block.number, block.time, block.base_fee), (5, 7, 0));
+        assert_eq!(header.bloom(), None);
+        for bloom in ["null", r#""0x""#, &format!(r#""0x{}""#, "00".repeat(256))] {
+            let more = least.replace('}', &format!(r#","baseFeePerGas":"0x9","logsBloom":{bloom}}}"#));
+            let header: Header = serde_json::from_str(&more).expect("a header");
+            assert_eq!((Block::from(&header).base_fee, header.bloom()), (9, None));
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub struct RelaySection {
     pub max_age: Duration,
     /// In wei for each contribution.
     pub min_fee: u128,
-    /// In wei; above it nothing is relayed.
+    /// Maximum price of a unit of gas, in wei: above it nothing is relayed, and nothing sent offers more.
     pub max_gas_price: Option<u128>,
     /// The most contributions that wait.
     pub max_waiting: u64,
@@ -121,7 +121,7 @@ pub struct RelaySection {
 pub struct KeepSection {
     /// How often claims are looked for.
     pub interval: Duration,
-    /// In wei; above it nothing is claimed.
+    /// Maximum price of a unit of gas, in wei: above it nothing is claimed, and nothing sent offers more.
     pub max_gas_price: Option<u128>,
     /// The most claims of one transaction.
     pub max_claims: u32,

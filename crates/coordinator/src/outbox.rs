@@ -1,13 +1,17 @@
 //! Sends transactions so that each becomes part of the chain once: stored before they are sent, sent again at rising
 //! fees until they are included, watched until they are too deep to be taken back.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use cotrain_chain::{
     keys::{Key, Unsigned},
-    node::{Fees, Node, NodeError, NodeReceipt},
+    node::{Node, NodeError, NodeReceipt},
 };
+use cotrain_client::fees::{self, Next, Offer, TooDear};
 
 use crate::{
     clock,
@@ -15,12 +19,8 @@ use crate::{
     store::{Attempt, Cursor, ModelId, NewTransaction, Outgoing, Store, StoreError},
 };
 
-/// A node takes a transaction in place of another one with the same nonce only for 10 % more; this is a little above it.
-const BUMP: (u128, u128) = (1_125, 1_000);
-
-/// The most that is offered, as a multiple of what the chain asks for: a transaction that waits for another reason, such
-/// as that there is no money, is not to offer more and more.
-const MOST_TIMES: u128 = 4;
+/// Longest time between two broadcasts of the same transaction: nodes forget what waits for long, or restart.
+const REBROADCAST: Duration = Duration::from_secs(5);
 
 /// Why a transaction was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,34 @@ pub(crate) enum OutboxError {
     Node(#[from] NodeError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    TooDear(#[from] TooDear),
+}
+
+/// Maximum price of a unit of gas for each purpose, in wei; `None`: none is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Maxima {
+    pub(crate) relay: Option<u128>,
+    pub(crate) keep: Option<u128>,
+}
+
+impl Maxima {
+    /// Returns the maximum, and the key of the configuration that sets it.
+    fn of(&self, purpose: &str) -> (Option<u128>, &'static str) {
+        if purpose == "relay" {
+            (self.relay, "relay.max_gas_price")
+        } else {
+            (self.keep, "keep.max_gas_price")
+        }
+    }
+}
+
+/// Progress of a transaction that is not included yet, within this process.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    broadcast: Instant,
+    /// `true` if it was said that its offer is as high as it may be.
+    at_maximum: bool,
 }
 
 /// What is to be called.
@@ -51,6 +79,9 @@ pub(crate) struct Outbox {
     next_nonce: u64,
     bump_after: Duration,
     confirmations: u64,
+    maxima: Maxima,
+    /// By the id of the transaction.
+    waiting: BTreeMap<i64, Waiting>,
 }
 
 impl Outbox {
@@ -61,6 +92,7 @@ impl Outbox {
         key: Key,
         bump_after: Duration,
         confirmations: u64,
+        maxima: Maxima,
     ) -> Result<Self, OutboxError> {
         let stored = store.next_nonce(node.chain_id(), key.address()).await?;
         let next_nonce = stored.max(node.nonce(key.address()).await?);
@@ -71,6 +103,8 @@ impl Outbox {
             next_nonce,
             bump_after,
             confirmations,
+            maxima,
+            waiting: BTreeMap::new(),
         })
     }
 
@@ -86,7 +120,8 @@ impl Outbox {
         call: Call,
         submissions: &[B256],
     ) -> Result<B256, OutboxError> {
-        let fees = self.node.fees().await?;
+        let (maximum, _) = self.maxima.of(call.purpose);
+        let offer = fees::first(&self.node.fees().await?, maximum)?;
         let nonce = self
             .next_nonce
             .max(self.node.nonce(self.key.address()).await?);
@@ -100,7 +135,7 @@ impl Outbox {
             gas_limit: call.gas_limit,
             created: clock::now(),
         };
-        let attempt = self.sign(&new.data, new.to, nonce, new.gas_limit, fees);
+        let attempt = self.sign(&new.data, new.to, nonce, new.gas_limit, offer);
         self.store.enqueue(&new, &attempt, submissions).await?;
         self.next_nonce = nonce + 1;
         tracing::info!(hash = %attempt.hash, nonce, purpose = new.purpose, batches = submissions.len(), "sending");
@@ -115,6 +150,8 @@ impl Outbox {
         read_until: impl Fn(ModelId) -> u64,
     ) -> Result<(), OutboxError> {
         let outgoing = self.store.outgoing(self.key.address()).await?;
+        self.waiting
+            .retain(|id, _| outgoing.iter().any(|one| one.id == *id && one.block.is_none()));
         if outgoing.is_empty() {
             return Ok(());
         }
@@ -188,35 +225,65 @@ impl Outbox {
             .await?)
     }
 
-    /// Sends the last attempt again, or a dearer one where that has waited for long.
-    async fn send_again(&self, one: &Outgoing) -> Result<(), OutboxError> {
+    /// Sends the last attempt again, or a dearer one if that has waited for long.
+    async fn send_again(&mut self, one: &Outgoing) -> Result<(), OutboxError> {
         let Some(last) = one.attempts.last() else {
             return Ok(());
         };
+        let known = self.waiting.get(&one.id).copied();
         if clock::now() < last.sent + self.bump_after.as_secs() {
-            self.broadcast(last).await;
+            self.rebroadcast(one.id, last, known).await;
             return Ok(());
         }
-        let now = self.node.fees().await?;
-        let bumped = |fee: u128| fee.saturating_mul(BUMP.0) / BUMP.1 + 1;
-        if bumped(last.max_fee) > now.max().saturating_mul(MOST_TIMES) {
-            self.broadcast(last).await;
-            return Ok(());
-        }
-        let max_fee = now.max().max(bumped(last.max_fee));
-        let priority_fee = now.priority.max(bumped(last.priority_fee)).min(max_fee);
-        let attempt = self.sign_at(
-            &one.data,
-            one.to,
-            one.nonce,
-            one.gas_limit,
-            max_fee,
-            priority_fee,
-        );
-        tracing::info!(hash = %attempt.hash, nonce = one.nonce, max_fee, "sending again at a higher fee");
+        let before = Offer {
+            max_fee: last.max_fee,
+            priority_fee: last.priority_fee,
+        };
+        let (maximum, key) = self.maxima.of(&one.purpose);
+        let offer = match fees::next(before, &self.node.fees().await?, maximum) {
+            Next::Raise(offer) => offer,
+            Next::AtMaximum(maximum) => {
+                if !known.is_some_and(|known| known.at_maximum) {
+                    tracing::warn!(
+                        hash = %last.hash, nonce = one.nonce, max_fee = last.max_fee, priority_fee = last.priority_fee,
+                        maximum, "the transaction still waits, and its offer is as high as it may be; set `{key}` higher to offer more"
+                    );
+                }
+                self.rebroadcast(one.id, last, known).await;
+                if let Some(waiting) = self.waiting.get_mut(&one.id) {
+                    waiting.at_maximum = true;
+                }
+                return Ok(());
+            }
+        };
+        let attempt = self.sign(&one.data, one.to, one.nonce, one.gas_limit, offer);
+        tracing::info!(hash = %attempt.hash, nonce = one.nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee, "sending again at a higher fee");
         self.store.add_attempt(one.id, &attempt).await?;
         self.broadcast(&attempt).await;
+        self.note_broadcast(one.id, false);
         Ok(())
+    }
+
+    /// Sends an attempt again as it is, unless that was done a moment ago.
+    async fn rebroadcast(&mut self, id: i64, attempt: &Attempt, known: Option<Waiting>) {
+        let pause = REBROADCAST.min(self.bump_after);
+        if known.is_some_and(|known| known.broadcast.elapsed() < pause) {
+            return;
+        }
+        tracing::debug!(hash = %attempt.hash, "sending again");
+        self.broadcast(attempt).await;
+        self.note_broadcast(id, known.is_some_and(|known| known.at_maximum));
+    }
+
+    fn note_broadcast(&mut self, id: i64, at_maximum: bool) {
+        let broadcast = Instant::now();
+        self.waiting.insert(
+            id,
+            Waiting {
+                broadcast,
+                at_maximum,
+            },
+        );
     }
 
     /// What the node says matters little: the next look finds out what became of it.
@@ -229,19 +296,11 @@ impl Outbox {
         }
     }
 
-    fn sign(&self, data: &Bytes, to: Address, nonce: u64, gas_limit: u64, fees: Fees) -> Attempt {
-        self.sign_at(data, to, nonce, gas_limit, fees.max(), fees.priority)
-    }
-
-    fn sign_at(
-        &self,
-        data: &Bytes,
-        to: Address,
-        nonce: u64,
-        gas_limit: u64,
-        max_fee: u128,
-        priority_fee: u128,
-    ) -> Attempt {
+    fn sign(&self, data: &Bytes, to: Address, nonce: u64, gas_limit: u64, offer: Offer) -> Attempt {
+        let Offer {
+            max_fee,
+            priority_fee,
+        } = offer;
         let signed = self.key.sign_transaction(&Unsigned {
             chain_id: self.node.chain_id(),
             nonce,

@@ -28,7 +28,7 @@ use crate::{
     index::{Follower, Step},
     keep::Keeper,
     model::{HostedModel, ModelError},
-    outbox::{Outbox, OutboxError, with_sources},
+    outbox::{Maxima, Outbox, OutboxError, with_sources},
     registry::{self, RegistryError},
     relay::Relay,
     store::{Store, StoreError},
@@ -396,7 +396,18 @@ impl House {
                 (relay.bump_after, relay.confirmations)
             });
         let (node, store) = (self.coordinator.node(), self.coordinator.store());
-        let outbox = Outbox::open(node.clone(), store.clone(), key, bump_after, confirmations);
+        let maxima = Maxima {
+            relay: self.config.relay.as_ref().and_then(|relay| relay.max_gas_price),
+            keep: self.config.keep.as_ref().and_then(|keep| keep.max_gas_price),
+        };
+        let outbox = Outbox::open(
+            node.clone(),
+            store.clone(),
+            key,
+            bump_after,
+            confirmations,
+            maxima,
+        );
         let mut outbox = outbox.await?;
         let mut kept = time::Instant::now();
         let mut reconciled = kept;

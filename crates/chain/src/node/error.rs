@@ -7,6 +7,8 @@ use alloy_transport::{RpcError, TransportError, TransportErrorKind};
 use cotrain_bindings::Revert;
 use serde_json::{Value, value::RawValue};
 
+use super::METHOD_LOGS;
+
 /// Why a node did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
@@ -94,6 +96,24 @@ pub enum NodeError {
         /// The node's words.
         message: String,
     },
+    /// The node has deleted the blocks or events of that time.
+    #[error(
+        "{method}: the node has deleted what is asked for: {message}; use a node that keeps the events of all blocks"
+    )]
+    HistoryGone {
+        /// The method asked for.
+        method: &'static str,
+        /// The node's words.
+        message: String,
+    },
+    /// The node's answer contradicts another answer of its own, as those of a node that lags do.
+    #[error("{method}: the node contradicts itself: {message}; it may pass, or use another node")]
+    Contradictory {
+        /// The method asked for.
+        method: &'static str,
+        /// The contradiction.
+        message: String,
+    },
     /// The node does not know the method.
     #[error("{method}: the node does not offer this method: {message}; use a node that does")]
     Unsupported {
@@ -176,6 +196,27 @@ impl NodeError {
                 | Self::TimedOut { .. }
                 | Self::RateLimited { .. }
                 | Self::Unavailable { .. }
+                | Self::Malformed { .. }
+                | Self::Contradictory { .. }
+        )
+    }
+
+    /// `true` if the node has the block and no state for it.
+    #[must_use]
+    pub fn is_state_gone(&self) -> bool {
+        matches!(self, Self::StateGone { .. })
+    }
+
+    /// `true` if a request for the logs of fewer blocks may be answered: nodes refuse wide ranges in words of their own,
+    /// so every refusal counts whose reason is not known to be another one.
+    pub(super) fn may_be_of_width(&self) -> bool {
+        matches!(
+            self,
+            Self::TooMuch { .. }
+                | Self::Unsupported { .. }
+                | Self::Other { .. }
+                | Self::Underpriced
+                | Self::InsufficientFunds { .. }
         )
     }
 }
@@ -260,13 +301,21 @@ const WORDS: &[(&[&str], Meaning)] = &[
             "historical state",
             "state not available",
             "state is not available",
+            "state already discarded",
+            "state unavailable",
             "no state available",
+            "no state found",
+            "state for block",
+            "state at block",
             "pruned",
             "pruning",
             "proof window",
             "block is too old",
+            "BlockOutOfRange",
+            "requires an archive",
+            "archive node",
         ],
-        |method, message| NodeError::StateGone { method, message },
+        state_or_history_gone,
     ),
     (
         &[
@@ -304,7 +353,39 @@ const TOO_MUCH: &[&str] = &[
     "limit exceeded",
     "query timeout",
     "query exceeds",
+    "limited to",
+    "exceeds the limit",
+    "blocks range",
+    "blocks distance",
+    "must be smaller than",
+    "ranges over",
+    "allowedrange",
 ];
+
+/// The methods that need no state: for them, old means that blocks and events were deleted.
+const STATELESS: &[&str] = &[
+    "eth_getLogs",
+    "eth_getBlockByNumber",
+    "eth_getBlockByHash",
+    "eth_getTransactionReceipt",
+];
+
+fn state_or_history_gone(method: &'static str, message: String) -> NodeError {
+    if STATELESS.contains(&method) {
+        return NodeError::HistoryGone { method, message };
+    }
+    // anvil says the same of a block that there is not yet.
+    let mut numbers = message
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|number| number.parse::<u64>().ok());
+    if message.starts_with("BlockOutOfRange")
+        && let (Some(height), Some(asked)) = (numbers.next(), numbers.next())
+        && asked > height
+    {
+        return NodeError::UnknownBlock { method, message };
+    }
+    NodeError::StateGone { method, message }
+}
 
 /// The error of a request for `method`.
 pub(super) fn classify(method: &'static str, asked: &Asked, error: TransportError) -> NodeError {
@@ -372,6 +453,12 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn status(method: &'static str, status: u16, body: &str) -> NodeError {
+    // Gateways put errors of JSON-RPC behind statuses of HTTP. Those that say what is wrong count.
+    if !matches!(status, 401 | 403 | 429)
+        && let Some(error) = refusal_in(method, body)
+    {
+        return error;
+    }
     let message = format!("HTTP status {status}: {}", beginning(body));
     match status {
         401 | 403 => NodeError::Denied { method, status },
@@ -383,6 +470,29 @@ fn status(method: &'static str, status: u16, body: &str) -> NodeError {
             code: status.into(),
             message,
         },
+    }
+}
+
+/// Returns the error of JSON-RPC that a body holds, if its meaning is known, or if it may be about a range of logs.
+fn refusal_in(method: &'static str, body: &str) -> Option<NodeError> {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        #[serde(default)]
+        code: i64,
+        message: String,
+        data: Option<Box<RawValue>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Body {
+        error: Refusal,
+    }
+    let refusal = serde_json::from_str::<Body>(body)
+        .map(|body| body.error)
+        .or_else(|_| serde_json::from_str::<Refusal>(body))
+        .ok()?;
+    match said(method, refusal.code, &refusal.message, refusal.data.as_deref()) {
+        NodeError::Other { .. } if method != METHOD_LOGS => None,
+        error => Some(error),
     }
 }
 
@@ -400,7 +510,6 @@ pub(super) fn said(
 ) -> NodeError {
     let words = together(message);
     let says = |known: &&str| words.contains(&together(known));
-    // Data comes with the errors of executions only, but for those of limits, which echo the request.
     let executes = matches!(
         method,
         "eth_call" | "eth_estimateGas" | "eth_sendRawTransaction" | "eth_sendTransaction"
@@ -408,15 +517,25 @@ pub(super) fn said(
     if executes && (code == 3 || ["revert", "vm execution error"].iter().any(says)) {
         return NodeError::Reverted(Revert::decode(&revert_data(data)));
     }
-    let logs = method == "eth_getLogs";
+    let logs = method == METHOD_LOGS;
     let named = WORDS.iter().find(|(known, _)| known.iter().any(says));
-    let message = message.to_owned();
-    match named {
+    // Some gateways say `invalid params` and put the reason into the data. Only of executions these are the
+    // contract's, which may say anything.
+    let more = data.filter(|_| !executes).map(RawValue::get);
+    let reason = together(more.unwrap_or_default());
+    let gives = |known: &&str| reason.contains(&together(known));
+    let given = || WORDS.iter().find(|(known, _)| known.iter().any(gives));
+    let message = match more {
+        Some(more) if more != "null" => format!("{message}: {}", beginning(more)),
+        _ => message.to_owned(),
+    };
+    let too_much = logs && TOO_MUCH.iter().any(|known| says(known) || gives(known));
+    match named.or_else(|| given().filter(|_| !too_much)) {
         Some((_, meaning)) => meaning(method, message),
-        None if logs && (TOO_MUCH.iter().any(says) || payload_says_range(data)) => {
-            NodeError::TooMuch { method, message }
-        }
+        None if too_much => NodeError::TooMuch { method, message },
         None if matches!(code, 429 | -32005) => NodeError::RateLimited { method, message },
+        // EIP-4444: the node keeps no blocks so old.
+        None if code == 4444 => state_or_history_gone(method, message),
         // A resource is not found (EIP-1474), which is a block for all methods that are asked here.
         None if code == -32001 => NodeError::UnknownBlock { method, message },
         None if code == -32601 => NodeError::Unsupported { method, message },
@@ -432,11 +551,6 @@ pub(super) fn said(
 fn together(text: &str) -> String {
     let letters = text.chars().filter(|letter| !letter.is_whitespace());
     letters.flat_map(char::to_lowercase).collect()
-}
-
-/// Some gateways say `invalid params` and put the reason into the data.
-fn payload_says_range(data: Option<&RawValue>) -> bool {
-    data.is_some_and(|data| data.get().contains("range limit"))
 }
 
 /// The data of a revert: clients nest it, and Nethermind puts a word before it.
@@ -582,9 +696,95 @@ mod tests {
         for (code, message, wanted) in cases {
             assert_eq!(kind("eth_getLogs", code, message), wanted, "{message}");
         }
+        let unknown = kind(METHOD_LOGS, 77, "nothing that we have ever heard of");
+        assert_eq!(unknown, "Other");
         let payload = raw(r#"{"payload":"range 9009594 is bigger than range limit 2000"}"#);
         let error = said("eth_getLogs", -32602, "invalid params", Some(&payload));
         assert!(matches!(error, NodeError::TooMuch { .. }), "{error:?}");
+    }
+
+    /// Refusals of wide ranges that nodes gave: code, message, data.
+    const WIDE: [(i64, &str, &str); 10] = [
+        (-32614, "eth_getLogs is limited to a 10,000 range", "null"),
+        (
+            -32602,
+            "eth_getLogs and eth_newFilter are limited to a 10,000 blocks range",
+            "null",
+        ),
+        (
+            -32602,
+            "eth_getLogs is limited to 0 - 50 blocks range",
+            "null",
+        ),
+        (
+            -32602,
+            "invalid params",
+            r#""Query returned more than 50000 results. Try a smaller range.""#,
+        ),
+        (
+            -32602,
+            "Invalid params",
+            r#""requested block range 999 exceeds the limit of 200; see the docs""#,
+        ),
+        (-32000, "maximum [from, to] blocks distance: 2000", "null"),
+        (
+            -32000,
+            "too wide blocks range, the limit is 100",
+            "null",
+        ),
+        (
+            -32000,
+            "GetLogs query must be smaller than size 1024",
+            "null",
+        ),
+        (
+            35,
+            "ranges over 10000 blocks are not supported on freetier",
+            "null",
+        ),
+        (
+            -32012,
+            "Invalid request",
+            r#"{"details":{"maxAllowedRange":1000}}"#,
+        ),
+    ];
+
+    #[test]
+    fn a_refusal_of_a_wide_range_is_understood_in_message_and_data_and_behind_a_status() {
+        for (code, message, data) in WIDE {
+            let payload = raw(data);
+            let error = said(METHOD_LOGS, code, message, Some(&payload));
+            assert!(matches!(error, NodeError::TooMuch { .. }), "{error:?}");
+            assert!(error.may_be_of_width() && !error.is_transient());
+            let error = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code},"message":"{message}","data":{data}}}}}"#
+            );
+            let bare = format!(r#"{{"code":{code},"message":"{message}","data":{data}}}"#);
+            for body in [error, bare] {
+                for code in [400, 413, 500] {
+                    let error = status(METHOD_LOGS, code, &body);
+                    assert!(matches!(error, NodeError::TooMuch { .. }), "{code}: {error:?}");
+                }
+                let denied = status(METHOD_LOGS, 403, &body);
+                assert!(!denied.may_be_of_width(), "{denied:?}");
+                assert!(status(METHOD_LOGS, 429, &body).is_transient());
+            }
+        }
+        // Whatever is not understood may be of the width; what is understood is not.
+        let unheard = said(METHOD_LOGS, 1, "no", None);
+        assert!(unheard.may_be_of_width(), "{unheard:?}");
+        for (code, message) in [
+            (-32000, "unknown block"),
+            (-32005, "rate limit exceeded"),
+            (4444, "pruned history unavailable"),
+            (-32000, "missing trie node"),
+        ] {
+            let other = said(METHOD_LOGS, code, message, None);
+            assert!(!other.may_be_of_width(), "{other:?}");
+        }
+        let behind = status(METHOD_LOGS, 500, r#"{"error":{"code":1,"message":"no"}}"#);
+        assert!(behind.may_be_of_width(), "{behind:?}");
+        assert!(status("eth_call", 500, r#"{"error":{"code":1,"message":"no"}}"#).is_transient());
     }
 
     #[test]
@@ -603,6 +803,33 @@ mod tests {
             ),
             (-32000, "historical state 0a is not available", "StateGone"),
             (-32000, "old data not available due to pruning", "StateGone"),
+            // anvil, of a state that it has forgotten and of a block to come.
+            (
+                -32602,
+                "BlockOutOfRangeError: block height is 20 but requested was 3",
+                "StateGone",
+            ),
+            (
+                -32602,
+                "BlockOutOfRangeError: block height is 20 but requested was 99",
+                "UnknownBlock",
+            ),
+            // Erigon, Nethermind, Besu.
+            (
+                -32000,
+                "state unavailable for block 7, it was pruned",
+                "StateGone",
+            ),
+            (
+                -32002,
+                "No state available for block 0x07",
+                "StateGone",
+            ),
+            (
+                -32000,
+                "world state unavailable: requires an archive node",
+                "StateGone",
+            ),
             (-32005, "limit exceeded", "RateLimited"),
             (
                 -32603,
@@ -614,6 +841,10 @@ mod tests {
         for (code, message, wanted) in cases {
             assert_eq!(kind("eth_getProof", code, message), wanted, "{message}");
         }
+        for message in ["pruned history unavailable", "receipts are pruned"] {
+            assert_eq!(kind(METHOD_LOGS, -32000, message), "HistoryGone");
+        }
+        assert_eq!(kind("eth_getBlockByHash", 4444, "gone"), "HistoryGone");
     }
 
     #[test]

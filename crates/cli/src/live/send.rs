@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     keys::{Key, Signed, Unsigned},
-    node::{Fees, Node, NodeError, NodeReceipt},
+    node::{Node, NodeError, NodeReceipt},
 };
+use cotrain_client::fees::{self, Next, Offer};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -46,7 +47,8 @@ pub(crate) struct Acting {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Chain")]
 pub(crate) struct FeeArgs {
-    /// The most to pay for a unit of gas, such as 30gwei [default: twice what it costs now]
+    /// The most to pay for a unit of gas, such as 30gwei [default: twice what it costs now, up to
+    /// four times that if the transaction waits for long]
     #[arg(long, value_name = "WEI")]
     pub(crate) max_fee: Option<Wei>,
 }
@@ -116,8 +118,10 @@ impl Sender<'_> {
         data: Vec<u8>,
         gas_limit: u64,
     ) -> Result<Outgoing, Failure> {
-        let fees = self.node.fees().await?;
-        let (max_fee, priority_fee) = self.offer(&fees)?;
+        let Offer {
+            max_fee,
+            priority_fee,
+        } = self.offer().await?;
         let unsigned = Unsigned {
             chain_id: self.node.chain_id(),
             nonce: self.node.nonce(self.key.address()).await?,
@@ -139,6 +143,7 @@ impl Sender<'_> {
         outgoing: &mut Outgoing,
         keep: &mut (dyn FnMut(&Outgoing) -> Result<(), Failure> + Send),
     ) -> Result<NodeReceipt, Failure> {
+        let mut at_maximum = false;
         loop {
             for signed in &outgoing.signed {
                 match self.node.broadcast(&signed.raw).await {
@@ -154,12 +159,29 @@ impl Sender<'_> {
             if let Some(receipt) = self.receipt(outgoing, BUMP_AFTER).await? {
                 return succeeded(receipt);
             }
-            let fees = self.node.fees().await?;
-            let Some(raised) = self.raised(&outgoing.unsigned, &fees) else {
-                tracing::warn!(
-                    "the transaction still waits; its fee is as high as --max-fee allows"
-                );
-                continue;
+            let before = Offer {
+                max_fee: outgoing.unsigned.max_fee,
+                priority_fee: outgoing.unsigned.priority_fee,
+            };
+            let offer = match fees::next(before, &self.node.fees().await?, self.maximum()) {
+                Next::Raise(offer) => offer,
+                Next::AtMaximum(maximum) => {
+                    if !at_maximum {
+                        tracing::warn!(
+                            "the transaction {} still waits, and its fee is as high as it may be, {} for a unit of \
+                             gas; --max-fee allows more",
+                            outgoing.signed.last().map_or(B256::ZERO, |signed| signed.hash),
+                            Wei(maximum)
+                        );
+                    }
+                    at_maximum = true;
+                    continue;
+                }
+            };
+            let raised = Unsigned {
+                max_fee: offer.max_fee,
+                priority_fee: offer.priority_fee,
+                ..outgoing.unsigned.clone()
             };
             tracing::info!(max_fee = raised.max_fee, "still waiting; offers more");
             outgoing.signed.push(self.key.sign_transaction(&raised));
@@ -212,34 +234,21 @@ impl Sender<'_> {
         }
     }
 
-    /// The most for a unit of gas, and what of it is for the builder of the block.
-    fn offer(&self, fees: &Fees) -> Result<(u128, u128), Failure> {
-        let wanted = fees.max();
-        let Some(Wei(most)) = self.max_fee else {
-            return Ok((wanted, fees.priority));
-        };
-        if most < fees.base {
-            return Err(Failure::Mistake(anyhow!(
+    /// Returns the first offer for a unit of gas.
+    async fn offer(&self) -> Result<Offer, Failure> {
+        let fees = self.node.fees().await?;
+        fees::first(&fees, self.maximum()).map_err(|dear| {
+            Failure::Mistake(anyhow!(
                 "--max-fee is {}, and a unit of gas costs {} now; allow more, or wait",
-                Wei(most),
-                Wei(fees.base)
-            )));
-        }
-        let max_fee = wanted.min(most);
-        Ok((max_fee, fees.priority.min(max_fee)))
+                Wei(dear.maximum),
+                Wei(dear.base)
+            ))
+        })
     }
 
-    /// The same with fees that replace it: at least an eighth above those before, as nodes want it.
-    fn raised(&self, before: &Unsigned, fees: &Fees) -> Option<Unsigned> {
-        let eighth = |fee: u128| fee + fee / 8 + 1;
-        let max_fee = eighth(before.max_fee).max(fees.max());
-        let priority_fee = eighth(before.priority_fee).max(fees.priority);
-        let allowed = self.max_fee.is_none_or(|Wei(most)| max_fee <= most);
-        allowed.then(|| Unsigned {
-            max_fee,
-            priority_fee: priority_fee.min(max_fee),
-            ..before.clone()
-        })
+    /// Returns the maximum for a unit of gas, in wei, if one was given.
+    fn maximum(&self) -> Option<u128> {
+        self.max_fee.map(|Wei(maximum)| maximum)
     }
 }
 

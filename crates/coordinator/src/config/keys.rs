@@ -170,7 +170,7 @@ pub(super) const KEYS: &[Key] = &[
     optional(
         "relay.max_gas_price",
         r#""50 gwei""#,
-        "While gas costs more wei than this, nothing is relayed; left out, at any price.",
+        "Maximum price of a unit of gas, in wei: above it nothing is relayed, and no transaction offers more. Left out: any price, and at most four times what the chain asks for if a transaction waits for long.",
     ),
     key(
         "relay.max_waiting",
@@ -200,7 +200,7 @@ pub(super) const KEYS: &[Key] = &[
     optional(
         "keep.max_gas_price",
         r#""50 gwei""#,
-        "While gas costs more wei than this, nothing is claimed; left out, at any price.",
+        "Maximum price of a unit of gas, in wei: above it nothing is claimed, and no transaction offers more. Left out: any price, and at most four times what the chain asks for if a transaction waits for long.",
     ),
     key(
         "keep.max_claims",

@@ -37,6 +37,8 @@ pub(crate) struct Attempt {
 pub(crate) struct Outgoing {
     pub(crate) id: i64,
     pub(crate) model: ModelId,
+    /// `relay`, `refund` or `report`.
+    pub(crate) purpose: String,
     pub(crate) nonce: u64,
     pub(crate) to: Address,
     pub(crate) data: Bytes,
@@ -107,7 +109,7 @@ impl Store {
     /// The sender's transactions that are not final, in the order of their nonces.
     pub(crate) async fn outgoing(&self, sender: Address) -> Result<Vec<Outgoing>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, model, nonce, target, data, gas_limit, state, block FROM transactions \
+            "SELECT id, model, nonce, target, data, gas_limit, state, block, purpose FROM transactions \
              WHERE sender = $1 AND state < 2 ORDER BY nonce, id",
         )
         .bind(sender.to_vec())
@@ -120,6 +122,7 @@ impl Store {
             all.push(Outgoing {
                 id,
                 model: ModelId(row.try_get(1)?),
+                purpose: row.try_get(8)?,
                 nonce: number(&row, 2)?,
                 to: address(&row, 3)?,
                 data: data.into(),

@@ -1,0 +1,122 @@
+//! Width of `eth_getLogs` ranges: learned from what a node answers and refuses.
+
+/// Blocks of the first range.
+const FIRST: u64 = 1_000;
+/// Blocks of the widest range.
+const WIDEST: u64 = 20_000;
+/// Logs in one answer from which on the next range is narrower.
+const MANY_LOGS: usize = 5_000;
+/// Answers at the ceiling after which a wider range is tried once more: most refusals are a fixed limit,
+/// some are of how much a range held.
+const ANSWERS_TO_RISE: u32 = 64;
+
+/// Number of blocks to ask for at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ranges {
+    width: u64,
+    /// Widest range that may be asked for: narrower than the last one refused.
+    ceiling: u64,
+    /// Answers at the ceiling since it was set.
+    answers: u32,
+}
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Self {
+            width: FIRST,
+            ceiling: WIDEST,
+            answers: 0,
+        }
+    }
+}
+
+impl Ranges {
+    /// Returns the number of blocks to ask for next, at least 1.
+    pub(super) fn width(&self) -> u64 {
+        self.width
+    }
+
+    /// Halves the width after the node refused a range of `blocks`.
+    pub(super) fn refused(&mut self, blocks: u64) {
+        let half = (blocks / 2).max(1);
+        self.ceiling = self.ceiling.min(half);
+        self.width = self.width.min(half);
+        self.answers = 0;
+    }
+
+    /// Halves the width after an answer for `blocks` that cannot be right, or none in time. A width that
+    /// worked before may be right again.
+    pub(super) fn narrow(&mut self, blocks: u64) {
+        self.width = self.width.min((blocks / 2).max(1));
+    }
+
+    /// Widens the range after `logs` logs came for `blocks` blocks.
+    pub(super) fn answered(&mut self, blocks: u64, logs: usize) {
+        if blocks < self.width {
+            // The chain ended before the range did: it says nothing of wider ones.
+            return;
+        }
+        if logs > MANY_LOGS {
+            self.width = (self.width / 2).max(1);
+            return;
+        }
+        if blocks >= self.ceiling && self.ceiling < WIDEST {
+            self.answers += 1;
+            if self.answers >= ANSWERS_TO_RISE {
+                self.answers = 0;
+                self.ceiling = (2 * self.ceiling).min(WIDEST);
+            }
+        }
+        self.width = (2 * self.width).min(self.ceiling);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests that a node refuses while a follower reads `blocks`.
+    fn refusals(limit: u64, blocks: u64) -> u32 {
+        let (mut ranges, mut read, mut refused) = (Ranges::default(), 0, 0);
+        while read < blocks {
+            let width = ranges.width();
+            if width > limit {
+                ranges.refused(width);
+                refused += 1;
+            } else {
+                ranges.answered(width, 0);
+                read += width;
+            }
+        }
+        refused
+    }
+
+    #[test]
+    fn a_limit_is_remembered() {
+        for limit in [1, 49, 50, 100, 200, 1_024, 2_000, 10_000] {
+            let answers = 1_000;
+            let seen = refusals(limit, limit * answers);
+            assert!(
+                seen <= 10 + 1_000 / ANSWERS_TO_RISE * 2,
+                "limit {limit}: {seen} refusals"
+            );
+        }
+        assert_eq!(refusals(WIDEST, 1_000_000), 0);
+    }
+
+    #[test]
+    fn many_logs_make_a_range_narrower_and_few_wider() {
+        let mut ranges = Ranges::default();
+        ranges.answered(FIRST, MANY_LOGS + 1);
+        assert_eq!(ranges.width(), FIRST / 2);
+        ranges.answered(FIRST / 2, 0);
+        assert_eq!(ranges.width(), FIRST);
+        // A shorter answer at the chain's end says nothing.
+        ranges.answered(3, 0);
+        assert_eq!(ranges.width(), FIRST);
+        ranges.narrow(FIRST);
+        assert_eq!(ranges.width(), FIRST / 2);
+        ranges.refused(1);
+        assert_eq!(ranges.width(), 1);
+    }
+}

@@ -1,0 +1,184 @@
+//! The fee policy: the price that a transaction offers first, and the next one while it waits.
+//!
+//! A pure function of what the node tells, the offer before and a maximum.
+
+use cotrain_chain::node::Fees;
+
+/// Factor by which an offer rises, as a fraction. Nodes take a transaction in place of another one with the same
+/// nonce only for 10 % more of both fees; this is a little above it.
+const BUMP: (u128, u128) = (1_125, 1_000);
+
+/// Default maximum, as a multiple of what the chain asks for. A transaction that waits for another reason, such as
+/// that its sender has no money, must not offer more and more.
+const DEFAULT_MAXIMUM_FACTOR: u128 = 4;
+
+/// Price that a transaction offers for a unit of gas, in wei.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// Base fee and tip together, at most.
+    pub max_fee: u128,
+    /// Tip of it for the builder of the block, at most.
+    pub priority_fee: u128,
+}
+
+/// Next step for a transaction that is not included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Replace it by the same one with this offer.
+    Raise(Offer),
+    /// Send it again as it is: a higher offer would exceed this maximum, in wei.
+    AtMaximum(u128),
+}
+
+/// A maximum that does not even pay the base fee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a unit of gas costs {base} wei now, and at most {maximum} wei may be paid; allow more, or wait"
+)]
+pub struct TooDear {
+    /// Base fee of the next block, in wei.
+    pub base: u128,
+    /// Configured maximum, in wei.
+    pub maximum: u128,
+}
+
+/// Returns the first offer: enough while the base fee doubles, and never more than `maximum`.
+///
+/// # Errors
+/// [`TooDear`] if `maximum` is below the base fee.
+pub fn first(fees: &Fees, maximum: Option<u128>) -> Result<Offer, TooDear> {
+    let maximum = maximum.unwrap_or(u128::MAX);
+    if maximum < fees.base {
+        return Err(TooDear {
+            base: fees.base,
+            maximum,
+        });
+    }
+    let max_fee = fees.max().min(maximum);
+    Ok(Offer {
+        max_fee,
+        priority_fee: fees.priority.min(max_fee),
+    })
+}
+
+/// Returns what to do with a transaction that has waited for long. Without a `maximum`, it is four times what the
+/// chain asks for.
+///
+/// Fees rise by an eighth. If somebody has set a maximum and the offer before covers base fee and tip, it is the tip
+/// that is too low for the builders of blocks: it doubles.
+#[must_use]
+pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
+    let configured = maximum.is_some();
+    let maximum =
+        maximum.unwrap_or_else(|| fees.max().saturating_mul(DEFAULT_MAXIMUM_FACTOR));
+    let least = Offer {
+        max_fee: bumped(before.max_fee),
+        priority_fee: bumped(before.priority_fee),
+    };
+    if least.max_fee > maximum {
+        return Next::AtMaximum(maximum);
+    }
+    let covered = before.max_fee >= fees.base.saturating_add(before.priority_fee);
+    let tip = if configured && covered {
+        before.priority_fee.saturating_mul(2)
+    } else {
+        0
+    };
+    let tip = tip.max(least.priority_fee).max(fees.priority);
+    let max_fee = least
+        .max_fee
+        .max(fees.max())
+        .max(fees.base.saturating_add(tip))
+        .min(maximum);
+    Next::Raise(Offer {
+        max_fee,
+        priority_fee: tip.min(max_fee),
+    })
+}
+
+/// Returns a fee that replaces this one.
+fn bumped(fee: u128) -> u128 {
+    fee.saturating_mul(BUMP.0) / BUMP.1 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GWEI: u128 = 1_000_000_000;
+
+    fn fees(base: u128, priority: u128) -> Fees {
+        Fees { base, priority }
+    }
+
+    /// All offers until the maximum, and the maximum.
+    fn offers(fees: &Fees, maximum: Option<u128>) -> (Vec<Offer>, u128) {
+        let mut all = vec![first(fees, maximum).expect("an offer")];
+        loop {
+            let before = *all.last().expect("one");
+            match next(before, fees, maximum) {
+                Next::AtMaximum(maximum) => return (all, maximum),
+                Next::Raise(offer) => {
+                    // What nodes ask for to replace one by the other.
+                    assert!(offer.max_fee * 10 >= before.max_fee * 11, "{before:?} {offer:?}");
+                    assert!(offer.priority_fee * 10 >= before.priority_fee * 11 || offer.priority_fee == offer.max_fee);
+                    assert!(offer.priority_fee <= offer.max_fee);
+                    all.push(offer);
+                }
+            }
+            assert!(all.len() < 200, "it has no end");
+        }
+    }
+
+    #[test]
+    fn first_offer_is_enough_while_the_base_fee_doubles() {
+        let offer = first(&fees(10 * GWEI, GWEI), None);
+        assert_eq!(offer, Ok(Offer { max_fee: 21 * GWEI, priority_fee: GWEI }));
+        let capped = first(&fees(10 * GWEI, 20 * GWEI), Some(15 * GWEI));
+        assert_eq!(capped, Ok(Offer { max_fee: 15 * GWEI, priority_fee: 15 * GWEI }));
+        let dear = first(&fees(10 * GWEI, GWEI), Some(9 * GWEI));
+        assert_eq!(dear, Err(TooDear { base: 10 * GWEI, maximum: 9 * GWEI }));
+    }
+
+    #[test]
+    fn next_offer_stays_below_the_maximum() {
+        let now = fees(10 * GWEI, GWEI);
+        let (all, maximum) = offers(&now, None);
+        assert_eq!(maximum, 4 * now.max());
+        assert!(all.len() > 8 && all.iter().all(|offer| offer.max_fee <= maximum));
+        for maximum in [21 * GWEI, 22 * GWEI, 30 * GWEI, 100 * GWEI] {
+            let (all, at) = offers(&now, Some(maximum));
+            assert_eq!(at, maximum);
+            assert!(all.iter().all(|offer| offer.max_fee <= maximum));
+        }
+    }
+
+    #[test]
+    fn tip_rises_by_itself_where_nothing_below_a_minimum_is_included() {
+        // A chain almost without a base fee, whose history tells of no tips.
+        let quiet = fees(7, 1_000_000);
+        let (all, _) = offers(&quiet, Some(100 * GWEI));
+        let tips: Vec<_> = all.iter().map(|offer| offer.priority_fee).collect();
+        assert!(tips.windows(2).all(|pair| pair[1] > pair[0]), "{tips:?}");
+        assert!(tips.iter().any(|tip| *tip >= 30 * GWEI), "{tips:?}");
+        assert!(tips.len() < 25, "{tips:?}");
+        // Below a base fee that is high, the tip rises within what is offered.
+        let (all, maximum) = offers(&fees(10 * GWEI, 1_000_000), Some(80 * GWEI));
+        assert!(all.iter().any(|offer| offer.priority_fee > 20 * GWEI), "{all:?}");
+        assert!(all.iter().all(|offer| offer.max_fee <= maximum));
+        // Nobody has set a maximum: the tip stays near what the chain asks for.
+        let (all, _) = offers(&fees(10 * GWEI, GWEI), None);
+        assert!(all.iter().all(|offer| offer.priority_fee <= 5 * GWEI), "{all:?}");
+    }
+
+    #[test]
+    fn higher_fees_of_the_chain_are_followed() {
+        let before = Offer { max_fee: 10 * GWEI, priority_fee: GWEI };
+        let now = fees(30 * GWEI, 2 * GWEI);
+        assert_eq!(
+            next(before, &now, None),
+            Next::Raise(Offer { max_fee: 62 * GWEI, priority_fee: 2 * GWEI })
+        );
+        assert_eq!(next(before, &now, Some(11 * GWEI)), Next::AtMaximum(11 * GWEI));
+    }
+}
