@@ -20,9 +20,7 @@ use std::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_json_rpc::{RpcRecv, RpcSend};
 use alloy_network::{Ethereum, TransactionBuilder};
-use alloy_primitives::{
-    Address, B256, Bloom, BloomInput, Bytes, TxKind, U64, U256, keccak256,
-};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, TxKind, U64, U256, keccak256};
 use alloy_provider::{Provider, RootProvider};
 use alloy_rpc_client::ClientBuilder;
 use alloy_rpc_types_eth as rpc;
@@ -314,16 +312,17 @@ impl Node {
     }
 
     async fn block_at(&self, tag: BlockNumberOrTag) -> Result<Option<Block>, NodeError> {
-        let found: Option<Header> = self
-            .request("eth_getBlockByNumber", (tag, false))
-            .await?;
+        let found: Option<Header> = self.request("eth_getBlockByNumber", (tag, false)).await?;
         let block = found.as_ref().map(Block::from);
         if let (Some(block), BlockNumberOrTag::Number(number)) = (block, tag)
             && block.number != number
         {
             return Err(NodeError::Contradictory {
                 method: "eth_getBlockByNumber",
-                message: format!("asked for block {number}, the node gave block {}", block.number),
+                message: format!(
+                    "asked for block {number}, the node gave block {}",
+                    block.number
+                ),
             });
         }
         Ok(block)
@@ -350,7 +349,9 @@ impl Node {
             Ok(Some(Pending {
                 number: Some(number),
                 timestamp,
-            })) if number.to::<u64>() == latest.number + 1 => timestamp.to::<u64>().max(latest.time),
+            })) if number.to::<u64>() == latest.number + 1 => {
+                timestamp.to::<u64>().max(latest.time)
+            }
             _ => latest.time,
         }
     }
@@ -402,7 +403,10 @@ impl Node {
                 }
                 Err(error) => {
                     // A range may be what a node needs too long for.
-                    if matches!(error, NodeError::TimedOut { .. } | NodeError::Unavailable { .. }) {
+                    if matches!(
+                        error,
+                        NodeError::TimedOut { .. } | NodeError::Unavailable { .. }
+                    ) {
                         self.learned.ranges().narrow(blocks);
                     }
                     return Err(error);
@@ -952,7 +956,10 @@ mod tests {
         assert_eq!((block.number, block.time, block.base_fee), (5, 7, 0));
         assert_eq!(header.bloom(), None);
         for bloom in ["null", r#""0x""#, &format!(r#""0x{}""#, "00".repeat(256))] {
-            let more = least.replace('}', &format!(r#","baseFeePerGas":"0x9","logsBloom":{bloom}}}"#));
+            let more = least.replace(
+                '}',
+                &format!(r#","baseFeePerGas":"0x9","logsBloom":{bloom}}}"#),
+            );
             let header: Header = serde_json::from_str(&more).expect("a header");
             assert_eq!((Block::from(&header).base_fee, header.bloom()), (9, None));
         }

@@ -29,10 +29,7 @@ pub(crate) mod watch;
 pub(crate) mod wei;
 pub(crate) mod words;
 
-use std::{
-    future::Future,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::future::Future;
 
 use serde::Serialize;
 
@@ -56,11 +53,4 @@ pub(crate) fn show(
         return output::print(&(serde_json::to_string_pretty(value)? + "\n"));
     }
     output::print(&text())
-}
-
-/// Now, in Unix seconds.
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -69,8 +69,7 @@ pub fn first(fees: &Fees, maximum: Option<u128>) -> Result<Offer, TooDear> {
 #[must_use]
 pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
     let configured = maximum.is_some();
-    let maximum =
-        maximum.unwrap_or_else(|| fees.max().saturating_mul(DEFAULT_MAXIMUM_FACTOR));
+    let maximum = maximum.unwrap_or_else(|| fees.max().saturating_mul(DEFAULT_MAXIMUM_FACTOR));
     let least = Offer {
         max_fee: bumped(before.max_fee),
         priority_fee: bumped(before.priority_fee),
@@ -120,8 +119,14 @@ mod tests {
                 Next::AtMaximum(maximum) => return (all, maximum),
                 Next::Raise(offer) => {
                     // What nodes ask for to replace one by the other.
-                    assert!(offer.max_fee * 10 >= before.max_fee * 11, "{before:?} {offer:?}");
-                    assert!(offer.priority_fee * 10 >= before.priority_fee * 11 || offer.priority_fee == offer.max_fee);
+                    assert!(
+                        offer.max_fee * 10 >= before.max_fee * 11,
+                        "{before:?} {offer:?}"
+                    );
+                    assert!(
+                        offer.priority_fee * 10 >= before.priority_fee * 11
+                            || offer.priority_fee == offer.max_fee
+                    );
                     assert!(offer.priority_fee <= offer.max_fee);
                     all.push(offer);
                 }
@@ -133,11 +138,29 @@ mod tests {
     #[test]
     fn first_offer_is_enough_while_the_base_fee_doubles() {
         let offer = first(&fees(10 * GWEI, GWEI), None);
-        assert_eq!(offer, Ok(Offer { max_fee: 21 * GWEI, priority_fee: GWEI }));
+        assert_eq!(
+            offer,
+            Ok(Offer {
+                max_fee: 21 * GWEI,
+                priority_fee: GWEI
+            })
+        );
         let capped = first(&fees(10 * GWEI, 20 * GWEI), Some(15 * GWEI));
-        assert_eq!(capped, Ok(Offer { max_fee: 15 * GWEI, priority_fee: 15 * GWEI }));
+        assert_eq!(
+            capped,
+            Ok(Offer {
+                max_fee: 15 * GWEI,
+                priority_fee: 15 * GWEI
+            })
+        );
         let dear = first(&fees(10 * GWEI, GWEI), Some(9 * GWEI));
-        assert_eq!(dear, Err(TooDear { base: 10 * GWEI, maximum: 9 * GWEI }));
+        assert_eq!(
+            dear,
+            Err(TooDear {
+                base: 10 * GWEI,
+                maximum: 9 * GWEI
+            })
+        );
     }
 
     #[test]
@@ -164,21 +187,36 @@ mod tests {
         assert!(tips.len() < 25, "{tips:?}");
         // Below a base fee that is high, the tip rises within what is offered.
         let (all, maximum) = offers(&fees(10 * GWEI, 1_000_000), Some(80 * GWEI));
-        assert!(all.iter().any(|offer| offer.priority_fee > 20 * GWEI), "{all:?}");
+        assert!(
+            all.iter().any(|offer| offer.priority_fee > 20 * GWEI),
+            "{all:?}"
+        );
         assert!(all.iter().all(|offer| offer.max_fee <= maximum));
         // Nobody has set a maximum: the tip stays near what the chain asks for.
         let (all, _) = offers(&fees(10 * GWEI, GWEI), None);
-        assert!(all.iter().all(|offer| offer.priority_fee <= 5 * GWEI), "{all:?}");
+        assert!(
+            all.iter().all(|offer| offer.priority_fee <= 5 * GWEI),
+            "{all:?}"
+        );
     }
 
     #[test]
     fn higher_fees_of_the_chain_are_followed() {
-        let before = Offer { max_fee: 10 * GWEI, priority_fee: GWEI };
+        let before = Offer {
+            max_fee: 10 * GWEI,
+            priority_fee: GWEI,
+        };
         let now = fees(30 * GWEI, 2 * GWEI);
         assert_eq!(
             next(before, &now, None),
-            Next::Raise(Offer { max_fee: 62 * GWEI, priority_fee: 2 * GWEI })
+            Next::Raise(Offer {
+                max_fee: 62 * GWEI,
+                priority_fee: 2 * GWEI
+            })
         );
-        assert_eq!(next(before, &now, Some(11 * GWEI)), Next::AtMaximum(11 * GWEI));
+        assert_eq!(
+            next(before, &now, Some(11 * GWEI)),
+            Next::AtMaximum(11 * GWEI)
+        );
     }
 }

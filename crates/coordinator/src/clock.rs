@@ -1,4 +1,5 @@
-//! The time.
+//! The clock of this machine: for durations, and for the times at which this process did something. Every rule of a
+//! contract goes by the time of the chain (`Coordinator::now`, `Node::now`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

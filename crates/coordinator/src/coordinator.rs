@@ -16,7 +16,6 @@ use cotrain_protocol::Rejection;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    clock,
     index::{Follower, IndexError},
     keep::record,
     model::{HostedModel, ModelError, ModelInfo},
@@ -50,6 +49,8 @@ pub struct Claimable {
     pub amount: u128,
     /// Why not, in words.
     pub reason: Option<String>,
+    /// Class that the model predicts now; `None` if the sample is malformed.
+    pub predicted: Option<u16>,
 }
 
 /// How the coordinator is.
@@ -65,7 +66,7 @@ pub struct Health {
     pub head: Option<u64>,
     /// Of each model its trainer, the last block that was read, and how many there are after it.
     pub models: Vec<(Address, u64, u64)>,
-    /// Models that cannot be followed any further, and why.
+    /// Models that cannot be followed now, or of which the events read do not fit the contract, and why.
     pub stopped: Vec<(Address, String)>,
 }
 
@@ -76,7 +77,7 @@ pub(crate) struct Vitals {
     pub(crate) node: AtomicBool,
     /// 0: not known.
     pub(crate) head: AtomicU64,
-    /// The head's time, in Unix seconds.
+    /// Time of the chain's next block, in Unix seconds.
     pub(crate) now: AtomicU64,
     pub(crate) stopped: RwLock<BTreeMap<Address, String>>,
 }
@@ -148,6 +149,7 @@ impl Coordinator {
             let (node, store) = (self.0.node.clone(), self.0.store.clone());
             let head = Follower::new(node, store, model, None).catch_up().await?;
             self.note_head(head);
+            self.note_now(self.0.node.now_after(&head).await);
         }
         self.announce().await?;
         Ok(())
@@ -158,7 +160,19 @@ impl Coordinator {
         let vitals = &self.0.vitals;
         vitals.node.store(true, Ordering::Relaxed);
         vitals.head.store(head.number, Ordering::Relaxed);
-        vitals.now.store(head.time, Ordering::Relaxed);
+        vitals.now.fetch_max(head.time, Ordering::Relaxed);
+    }
+
+    /// Notes the time of the chain's next block, as the node tells it.
+    pub(crate) fn note_now(&self, now: u64) {
+        self.0.vitals.now.store(now, Ordering::Relaxed);
+    }
+
+    /// Returns the time of the chain, in Unix seconds: that of its next block, as far as the node tells. All rules go
+    /// by it, and never by the clock of this machine. 0 before the node has answered.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.0.vitals.now.load(Ordering::Relaxed)
     }
 
     /// Begins to follow a model; where nobody has named it, only one that runs this release's code and is not too large:
@@ -379,7 +393,7 @@ impl Coordinator {
         let Some(model) = self.model(trainer) else {
             return Ok(Vec::new());
         };
-        let now = clock::now().max(self.0.vitals.now.load(Ordering::Relaxed));
+        let now = self.now();
         let page = Page::first(limit);
         let own = self
             .0
@@ -393,10 +407,11 @@ impl Coordinator {
         let mut claimable = Vec::new();
         for row in own {
             let predicted = trainer.classifier().predict(&row.contribution.sample);
+            let class = predicted.as_ref().ok().copied();
             let outcome = predicted
                 .and_then(|predicted| trainer.can_refund(now, &row.contribution, predicted));
             let left = row.contribution.deposit - row.taken;
-            claimable.push(claim(row, ClaimKind::Refund, wait, outcome, left));
+            claimable.push(claim(row, ClaimKind::Refund, wait, class, outcome, left));
         }
         for row in all
             .into_iter()
@@ -411,7 +426,14 @@ impl Coordinator {
             if matches!(outcome, Err(Rejection::AlreadyReported { .. })) {
                 continue;
             }
-            claimable.push(claim(row, ClaimKind::Report, wait, outcome, 0));
+            claimable.push(claim(
+                row,
+                ClaimKind::Report,
+                wait,
+                Some(predicted),
+                outcome,
+                0,
+            ));
         }
         claimable.sort_by_key(|one| one.row.contribution.position);
         Ok(claimable)
@@ -494,20 +516,23 @@ impl Coordinator {
             let behind = head.unwrap_or(cursor).saturating_sub(cursor);
             (model.info().trainer, cursor, behind)
         });
-        let stopped = vitals
+        let mut stopped = vitals
             .stopped
             .read()
-            .unwrap_or_else(PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for model in self.models() {
+            if let Some(trouble) = model.trouble() {
+                stopped.entry(model.info().trainer).or_insert(trouble);
+            }
+        }
         Health {
             leader: vitals.leader.load(Ordering::Relaxed),
             store,
             node: vitals.node.load(Ordering::Relaxed),
             head,
             models: models.collect(),
-            stopped: stopped
-                .iter()
-                .map(|(trainer, why)| (*trainer, why.clone()))
-                .collect(),
+            stopped: stopped.into_iter().collect(),
         }
     }
 }
@@ -534,6 +559,7 @@ fn claim(
     row: ContributionRow,
     kind: ClaimKind,
     wait: u64,
+    predicted: Option<u16>,
     outcome: Result<u128, Rejection>,
     at_best: u128,
 ) -> Claimable {
@@ -544,5 +570,6 @@ fn claim(
         possible: outcome.is_ok(),
         amount: *outcome.as_ref().unwrap_or(&at_best),
         reason: outcome.err().map(|reason| reason.to_string()),
+        predicted,
     }
 }

@@ -1,16 +1,17 @@
 //! Follows a model on a chain: block by block near its head, in ranges far behind it, and back where the chain takes
 //! another branch.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::events::TRAINER_TOPICS;
 use cotrain_chain::node::{Block, Node, NodeError, NodeLog};
 use futures_util::future::try_join_all;
 
 use crate::{
     evaluation::Evaluation,
-    model::{HostedModel, ModelError, share},
+    evidence::{Totals, Verdict},
+    model::{HostedModel, ModelError, Standing, share},
     rows::AccuracyRow,
     state::TakeError,
     store::{Cursor, Log, Store, StoreError, Taken},
@@ -23,9 +24,25 @@ pub(crate) const DEEP: u64 = 64;
 /// Blocks near the head that are asked for at the same time.
 const AT_A_TIME: u64 = 16;
 
-/// The most blocks, and the logs from which on they are fewer, of a range.
-const WIDEST: u64 = 20_000;
-const MANY_LOGS: usize = 5_000;
+/// Answers in a row that contradict the contract, from which on a model is not what is asked for any more.
+const DOUBTS_TO_TELL: u32 = 3;
+
+/// Answers in a row that contradict the contract until the last block that was checked is gone back to. After twice as
+/// many everything is read anew; the next time after four times as many, and so on.
+const DOUBTS_TO_GO_BACK: u32 = 4;
+
+/// Times that the answers until everything is read anew double.
+const MOST_DOUBLINGS: u32 = 8;
+
+/// Answers in a row that contradict the contract until a command gives up.
+const DOUBTS_TO_GIVE_UP: u32 = 14;
+
+/// First and longest wait after such an answer, in a command.
+const DOUBT_WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Readings in a row that leave the same surplus of money until it is taken for money that somebody forced upon the
+/// contract.
+const SURPLUS_READINGS: u32 = 5;
 
 /// Why a model cannot be followed any further.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +56,16 @@ pub enum IndexError {
     /// What was stored cannot be made a state again.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// The chain says what the rules do not allow.
-    #[error(transparent)]
-    Take(#[from] TakeError),
+    /// The node's answers contradict each other, and did not cease to.
+    #[error(
+        "the node's answers about the model {trainer} contradict each other: {reason}; try again, or use another node"
+    )]
+    Doubtful {
+        /// Trainer of the model.
+        trainer: Address,
+        /// The contradiction.
+        reason: String,
+    },
     /// Not even the first block is the one that is known.
     #[error(
         "block {block} of the node is not the one in which the model {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one"
@@ -61,12 +85,30 @@ impl IndexError {
         match self {
             // Whatever it is, a node may be mended, or another one put in its place.
             Self::Node(_)
+            | Self::Doubtful { .. }
             | Self::Store(StoreError::Database(_))
-            | Self::Model(ModelError::Node { .. } | ModelError::Store(StoreError::Database(_))) => {
-                true
-            }
+            | Self::Model(
+                ModelError::Node { .. }
+                | ModelError::History { .. }
+                | ModelError::Store(StoreError::Database(_)),
+            ) => true,
             _ => false,
         }
+    }
+}
+
+impl IndexError {
+    /// `true` if the node was not reached, or did not answer in time.
+    pub(crate) fn is_silence(&self) -> bool {
+        let (Self::Node(error) | Self::Model(ModelError::Node { source: error, .. })) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            NodeError::Unreachable { .. }
+                | NodeError::TimedOut { .. }
+                | NodeError::Unavailable { .. }
+        )
     }
 }
 
@@ -79,6 +121,8 @@ pub(crate) enum Step {
     Advanced,
     /// The chain had left for another branch.
     RolledBack,
+    /// The node's answers contradict each other: nothing was taken.
+    Doubted,
 }
 
 /// Follows one model.
@@ -88,10 +132,19 @@ pub(crate) struct Follower {
     store: Store,
     model: Arc<HostedModel>,
     evaluation: Option<Evaluation>,
-    /// Blocks of the next range.
-    width: u64,
     /// Whether memory and store may differ: something failed between the two.
     torn: bool,
+    /// Last block after which the events were what the contract says.
+    checked: Option<Cursor>,
+    /// Answers in a row that contradict the contract, and the last contradiction.
+    doubts: u32,
+    doubt: String,
+    /// Times that everything was read anew since it last fitted at the head.
+    rereads: u32,
+    /// Wei that the contract has and no event tells of.
+    surplus: U256,
+    /// Another such sum, and in how many readings in a row it was seen.
+    suspected: (U256, u32),
 }
 
 impl Follower {
@@ -106,17 +159,34 @@ impl Follower {
             store,
             model,
             evaluation,
-            width: 1_000,
             torn: false,
+            checked: None,
+            doubts: 0,
+            doubt: String::new(),
+            rereads: 0,
+            surplus: U256::ZERO,
+            suspected: (U256::ZERO, 0),
         }
     }
 
-    /// Follows until the head, which it gives.
+    /// Follows until the head, which it gives, and until what is known is what the contract says.
     pub(crate) async fn catch_up(&mut self) -> Result<Block, IndexError> {
+        let mut wait = DOUBT_WAITS.0;
         loop {
             let (step, head) = self.step().await?;
-            if step == Step::AtHead {
-                return Ok(head);
+            match step {
+                Step::AtHead => return Ok(head),
+                Step::Advanced | Step::RolledBack => wait = DOUBT_WAITS.0,
+                Step::Doubted if self.doubts >= DOUBTS_TO_GIVE_UP => {
+                    return Err(IndexError::Doubtful {
+                        trainer: self.model.info().trainer,
+                        reason: self.doubt.clone(),
+                    });
+                }
+                Step::Doubted => {
+                    tokio::time::sleep(wait).await;
+                    wait = (2 * wait).min(DOUBT_WAITS.1);
+                }
             }
         }
     }
@@ -124,35 +194,173 @@ impl Follower {
     /// Takes the next blocks, or goes back to where the chain has left; with the head.
     pub(crate) async fn step(&mut self) -> Result<(Step, Block), IndexError> {
         if self.torn {
-            self.model.reload(&self.store).await?;
-            self.torn = false;
+            self.reload().await?;
         }
         let head = self.node.head().await?;
-        let cursor = self.model.state().cursor;
+        let step = match self.advance(&head).await {
+            // What one of the nodes behind an address says, another one may not know yet.
+            Err(IndexError::Node(
+                error @ (NodeError::Contradictory { .. } | NodeError::UnknownBlock { .. }),
+            )) => self.doubt(error.to_string(), 1).await?,
+            step => step?,
+        };
+        Ok((step, head))
+    }
+
+    async fn advance(&mut self, head: &Block) -> Result<Step, IndexError> {
+        let (cursor, base) = {
+            let state = self.model.state();
+            (state.cursor, state.base)
+        };
         let known = self.node.block(cursor.block).await?;
         match known {
             Some(block) if block.hash == cursor.hash => {}
             // Behind us: a node that lags, unless it says otherwise about a block that we know.
-            None if !self.contradicts(&head).await? => return Ok((Step::AtHead, head)),
+            None if !self.contradicts(head).await? => return Ok(Step::AtHead),
             _ => {
                 self.roll_back().await?;
-                return Ok((Step::RolledBack, head));
+                return Ok(Step::RolledBack);
             }
         }
-        let behind = head.number.saturating_sub(cursor.block);
-        let advanced = if behind == 0 {
-            false
+        // The weights are those after the base: that block itself has to be the end of a step.
+        let last = match base {
+            Some(base) if cursor.block < base.block => base.block.min(head.number),
+            _ => head.number,
+        };
+        let behind = last.saturating_sub(cursor.block);
+        if behind == 0 {
+            self.check(cursor).await
         } else if behind > DEEP {
-            self.take_range(cursor, head.number - DEEP).await?
+            self.take_range(cursor, last - DEEP).await
         } else {
-            self.take_recent(cursor, head.number).await?
+            self.take_recent(cursor, last).await
+        }
+    }
+
+    /// Makes memory what the store has. Stored logs that contradict each other are read anew.
+    async fn reload(&mut self) -> Result<(), IndexError> {
+        self.torn = true;
+        match self.model.reload(&self.store).await {
+            Err(ModelError::Take(error)) => {
+                tracing::warn!(%error, "what is stored contradicts itself; everything is read anew");
+                let first = self.store.known_blocks(self.model.id).await?;
+                if let Some(first) = first.last() {
+                    self.store.roll_back(self.model.id, *first).await?;
+                }
+                self.model.reload(&self.store).await?;
+            }
+            reloaded => reloaded?,
+        }
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Holds what is known after `cursor` against the contract, if that was not done before.
+    async fn check(&mut self, cursor: Cursor) -> Result<Step, IndexError> {
+        if self.model.standing() != Standing::Fits || self.checked != Some(cursor) {
+            if let Some(doubt) = self.judge(cursor, &[], 1).await? {
+                return Ok(doubt);
+            }
+        }
+        self.rereads = 0;
+        Ok(Step::AtHead)
+    }
+
+    /// Holds what is known, with these logs until `end`, against the contract; `None` if it fits, or if the node has
+    /// no state to say.
+    async fn judge(
+        &mut self,
+        end: Cursor,
+        logs: &[NodeLog],
+        blocks: u64,
+    ) -> Result<Option<Step>, IndexError> {
+        let (trainer, verified) = (self.model.info().trainer, self.model.info().verified);
+        let events = Totals::of(self.model.state().trainer()).with(logs);
+        let Some(contract) = Totals::read(&self.node, trainer, end).await? else {
+            self.model.set_standing(Standing::Unchecked);
+            return Ok(None);
         };
-        let step = if advanced {
-            Step::Advanced
+        let reason = match events.against(&contract) {
+            Verdict::Differs(reason) => reason,
+            // Other code may hold money in its own ways.
+            Verdict::Surplus(surplus) if verified && surplus != self.surplus => {
+                let (sum, seen) = self.suspected;
+                let seen = if sum == surplus { seen + 1 } else { 1 };
+                self.suspected = (surplus, seen);
+                if seen < SURPLUS_READINGS {
+                    format!("the contract has {surplus} wei that no event of the node accounts for")
+                } else {
+                    tracing::info!(%trainer, %surplus, "the contract has money that nobody contributed");
+                    self.surplus = surplus;
+                    return Ok(self.fits(end));
+                }
+            }
+            Verdict::Fits if verified => {
+                self.surplus = U256::ZERO;
+                return Ok(self.fits(end));
+            }
+            Verdict::Fits | Verdict::Surplus(_) => return Ok(self.fits(end)),
+        };
+        let reason = format!("{reason}, after block {}", end.block);
+        self.doubt(reason, blocks).await.map(Some)
+    }
+
+    fn fits(&mut self, end: Cursor) -> Option<Step> {
+        if self.doubts >= DOUBTS_TO_TELL {
+            tracing::info!(trainer = %self.model.info().trainer, block = end.block, "the node's answers fit each other again");
+        }
+        self.doubts = 0;
+        self.suspected = (U256::ZERO, 0);
+        self.checked = Some(end);
+        // Otherwise it is said when what comes until then is taken.
+        if self.model.state().cursor == end {
+            self.model.set_standing(Standing::Fits);
+        }
+        None
+    }
+
+    /// Notes a contradiction between the node's answers, and goes back if there were many.
+    async fn doubt(&mut self, reason: String, blocks: u64) -> Result<Step, IndexError> {
+        let trainer = self.model.info().trainer;
+        self.doubts += 1;
+        self.node.narrow_logs(blocks);
+        metrics::counter!("cotrain_contradictions_total").increment(1);
+        if self.doubts == 1 {
+            tracing::warn!(%trainer, reason, "the node's answers contradict each other; asking again");
         } else {
-            Step::AtHead
+            tracing::debug!(%trainer, reason, doubts = self.doubts, "the node's answers contradict each other");
+        }
+        let cursor = self.model.state().cursor;
+        let is_checked = self.checked == Some(cursor);
+        // One answer of a node that lags is no reason to be silent about what is right.
+        if self.doubts >= DOUBTS_TO_TELL || !is_checked {
+            self.model.set_standing(Standing::Doubtful(reason.clone()));
+        }
+        self.doubt = reason;
+        if self.doubts >= (2 * DOUBTS_TO_GO_BACK) << self.rereads.min(MOST_DOUBLINGS) {
+            self.rereads += 1;
+            self.doubts = DOUBTS_TO_TELL;
+            self.checked = None;
+            self.go_back(0).await?;
+        } else if self.doubts == DOUBTS_TO_GO_BACK && !is_checked {
+            let until = self.checked.map_or(0, |checked| checked.block);
+            self.go_back(until).await?;
+        }
+        Ok(Step::Doubted)
+    }
+
+    /// Takes back what came after the highest known block that is at most `until`, or after the first one.
+    async fn go_back(&mut self, until: u64) -> Result<(), IndexError> {
+        let known = self.store.known_blocks(self.model.id).await?;
+        let block = known.iter().find(|known| known.block <= until);
+        let Some(block) = block.or(known.last()).copied() else {
+            return Ok(());
         };
-        Ok((step, head))
+        let (trainer, from) = (self.model.info().trainer, self.model.state().cursor.block);
+        tracing::warn!(%trainer, from, to = block.block, "reading again");
+        self.torn = true;
+        self.store.roll_back(self.model.id, block).await?;
+        self.reload().await
     }
 
     /// Whether a block of the node is at a height where another one is known.
@@ -174,15 +382,34 @@ impl Follower {
                 tracing::warn!(trainer = %self.model.info().trainer, from, to = known.block, "the chain took another branch");
                 self.torn = true;
                 self.store.roll_back(self.model.id, known).await?;
-                self.model.reload(&self.store).await?;
-                self.torn = false;
+                self.reload().await?;
+                if self
+                    .checked
+                    .is_some_and(|checked| checked.block > known.block)
+                {
+                    // What fitted on the other branch up to there fits here: the blocks are the same.
+                    self.checked = Some(known);
+                }
                 return Ok(());
             }
         }
         let info = self.model.info();
-        if self.node.block(info.from_block).await?.is_none() {
-            // A node that has only begun to read its chain.
-            return Ok(());
+        let first = self
+            .store
+            .known_blocks(self.model.id)
+            .await?
+            .last()
+            .copied();
+        let mut wait = DOUBT_WAITS.0;
+        for _ in 0..DOUBTS_TO_TELL {
+            match (self.node.block(info.from_block).await?, first) {
+                // A node that has only begun to read its chain.
+                (None, _) => return Ok(()),
+                // The answer before was of another node.
+                (Some(block), Some(first)) if block.hash == first.hash => return Ok(()),
+                _ => tokio::time::sleep(wait).await,
+            }
+            wait *= 2;
         }
         Err(IndexError::OtherChain {
             trainer: info.trainer,
@@ -191,31 +418,23 @@ impl Follower {
     }
 
     /// Takes some blocks that lie deep, up to `last`.
-    async fn take_range(&mut self, cursor: Cursor, last: u64) -> Result<bool, IndexError> {
+    async fn take_range(&mut self, cursor: Cursor, last: u64) -> Result<Step, IndexError> {
         let trainer = self.model.info().trainer;
         let from = cursor.block + 1;
-        let to = last.min(cursor.block + self.width);
-        let logs = match self.node.logs(from, to, &[trainer], &TRAINER_TOPICS).await {
-            Err(NodeError::TooMuch { .. }) if self.width > 1 => {
-                self.width /= 2;
-                return Ok(true);
-            }
-            logs => logs?,
-        };
+        let logs = self
+            .node
+            .logs_from(from, last, &[trainer], &TRAINER_TOPICS)
+            .await;
+        let (logs, to) = logs.map_err(|source| self.no_history(from, source))?;
         let Some(end) = self.node.block(to).await? else {
-            return Ok(false);
+            return Ok(Step::AtHead);
         };
-        self.width = if logs.len() > MANY_LOGS {
-            (self.width / 2).max(1)
-        } else {
-            (self.width * 2).min(WIDEST)
-        };
-        self.take(vec![(end.number, end.hash)], logs).await?;
-        Ok(true)
+        self.take_if_it_fits(vec![(end.number, end.hash)], logs, to - cursor.block)
+            .await
     }
 
     /// Takes some blocks near the head, each by its hash.
-    async fn take_recent(&mut self, cursor: Cursor, head: u64) -> Result<bool, IndexError> {
+    async fn take_recent(&mut self, cursor: Cursor, head: u64) -> Result<Step, IndexError> {
         let trainer = self.model.info().trainer;
         let to = head.min(cursor.block + AT_A_TIME);
         let headers = (cursor.block + 1..=to).map(|number| self.node.block(number));
@@ -235,11 +454,76 @@ impl Follower {
             .iter()
             .map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
         let logs = match try_join_all(logs).await {
-            Err(NodeError::UnknownBlock { .. }) => return Ok(true),
-            logs => logs?.concat(),
+            Err(NodeError::UnknownBlock { .. }) => return Ok(Step::Advanced),
+            Err(error @ NodeError::Contradictory { .. }) => {
+                return self.doubt(error.to_string(), 1).await;
+            }
+            logs => logs
+                .map_err(|source| self.no_history(cursor.block + 1, source))?
+                .concat(),
         };
-        self.take(blocks, logs).await?;
-        Ok(true)
+        let count = blocks.len() as u64;
+        self.take_if_it_fits(blocks, logs, count).await
+    }
+
+    /// Returns the error of a node that did not give events from a block on.
+    fn no_history(&self, block: u64, source: NodeError) -> IndexError {
+        match source {
+            NodeError::HistoryGone { .. } => self.model.info().no_history(block, source).into(),
+            source => source.into(),
+        }
+    }
+
+    /// Takes blocks over if the contract says the same after the last of them.
+    async fn take_if_it_fits(
+        &mut self,
+        blocks: Vec<(u64, B256)>,
+        logs: Vec<NodeLog>,
+        count: u64,
+    ) -> Result<Step, IndexError> {
+        let Some(&(block, hash)) = blocks.last() else {
+            return Ok(Step::Advanced);
+        };
+        let end = Cursor { block, hash };
+        let elsewhere = |log: &&NodeLog| {
+            blocks
+                .iter()
+                .any(|(number, hash)| log.block == *number && log.block_hash != *hash)
+        };
+        if let Some(log) = logs.iter().find(elsewhere) {
+            let reason = format!("its events of block {} are of another branch", log.block);
+            return self.doubt(reason, count).await;
+        }
+        let base = self.model.state().base;
+        if let Some(base) = base
+            && base.block == block
+            && base.hash != hash
+        {
+            // The weights are of a branch that is no more.
+            self.torn = true;
+            self.model.rebase(&self.node, &self.store).await?;
+            self.reload().await?;
+            return Ok(Step::RolledBack);
+        }
+        let before = self.checked;
+        if let Some(doubt) = self.judge(end, &logs, count).await? {
+            return Ok(doubt);
+        }
+        match self.take(blocks, logs).await {
+            Err(TakeFailure::Contradiction(error)) => {
+                let reason = format!("{error}: {}", error.source);
+                self.checked = before;
+                self.reload().await?;
+                self.doubt(reason, count).await
+            }
+            Err(TakeFailure::Store(error)) => Err(error.into()),
+            Ok(()) => {
+                if self.checked == Some(end) {
+                    self.model.set_standing(Standing::Fits);
+                }
+                Ok(Step::Advanced)
+            }
+        }
     }
 
     /// Takes blocks over, in memory and in the store.
@@ -247,7 +531,7 @@ impl Follower {
         &mut self,
         blocks: Vec<(u64, B256)>,
         logs: Vec<NodeLog>,
-    ) -> Result<(), IndexError> {
+    ) -> Result<(), TakeFailure> {
         let Some(&(block, hash)) = blocks.last() else {
             return Ok(());
         };
@@ -258,7 +542,14 @@ impl Follower {
         self.torn = true;
         {
             let mut state = self.model.state_mut();
-            if state.cursor.block == self.model.info().from_block && taken.accuracy.is_empty() {
+            // Until the base, the weights are not those of the block.
+            let measures = state
+                .base
+                .is_none_or(|base| state.cursor.block >= base.block);
+            if measures
+                && state.cursor.block == self.model.info().from_block
+                && taken.accuracy.is_empty()
+            {
                 taken
                     .accuracy
                     .extend(self.measure(state.trainer(), state.cursor.block));
@@ -266,10 +557,15 @@ impl Follower {
             for log in logs {
                 let before = state.trainer().contribution_count();
                 let block = log.block;
-                state.take(Log::from(log), &mut taken)?;
+                if let Err(error) = state.take(Log::from(log), &mut taken) {
+                    // Said before anybody can read what is half taken.
+                    self.model
+                        .set_standing(Standing::Doubtful(error.to_string()));
+                    return Err(TakeFailure::Contradiction(error));
+                }
                 let after = state.trainer().contribution_count();
                 let every = self.evaluation.as_ref().map_or(u64::MAX, |e| e.every);
-                if after / every != before / every {
+                if measures && after / every != before / every {
                     taken.accuracy.extend(self.measure(state.trainer(), block));
                 }
             }
@@ -307,5 +603,20 @@ impl Follower {
         metrics::counter!("cotrain_indexed_logs_total").increment(taken.logs.len() as u64);
         metrics::counter!("cotrain_indexed_contributions_total")
             .increment(taken.contributions.len() as u64);
+    }
+}
+
+/// Failure to take blocks over.
+#[derive(Debug)]
+enum TakeFailure {
+    /// The logs do not follow from what is known: some are missing, or were given twice.
+    Contradiction(TakeError),
+    /// The database failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for TakeFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }

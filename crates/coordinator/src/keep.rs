@@ -12,7 +12,6 @@ use cotrain_protocol::{
 };
 
 use crate::{
-    clock,
     config::KeepSection,
     model::HostedModel,
     outbox::{Call, Outbox, OutboxError, with_sources},
@@ -43,11 +42,8 @@ struct Possible {
 impl Keeper {
     /// Makes the claims that are worth it: at most one transaction of refunds and one of reports an account.
     pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
-        let now = self.node.head().await?.time;
-        let accounts = self
-            .store
-            .delegations(self.model.id, now.max(clock::now()))
-            .await?;
+        let now = self.node.now().await?;
+        let accounts = self.store.delegations(self.model.id, now).await?;
         if accounts.is_empty() {
             return Ok(());
         }

@@ -6,6 +6,7 @@ mod clock;
 pub mod config;
 mod coordinator;
 mod evaluation;
+mod evidence;
 mod index;
 mod keep;
 mod model;

@@ -13,6 +13,7 @@ use cotrain_protocol::{
 
 use crate::{
     card::Card,
+    evidence::{Totals, Verdict},
     pending::Pending,
     rows::AccuracyRow,
     state::{State, TakeError},
@@ -58,6 +59,20 @@ pub enum ModelError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The node has deleted events that are needed.
+    #[error(
+        "the node does not have the events of block {block}, and the model {trainer}, closed in block {from_block}, needs all events since its creation; use a node that keeps them; an archive of old states is not needed"
+    )]
+    History {
+        /// Trainer of the model.
+        trainer: Address,
+        /// First block that is needed.
+        block: u64,
+        /// Block in which the model was closed.
+        from_block: u64,
+        /// The node's refusal.
+        source: NodeError,
+    },
     /// There is no model of ours.
     #[error(
         "{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}"
@@ -202,31 +217,48 @@ impl ModelInfo {
         })
     }
 
-    /// The weights of a finished model in the block that is the first to follow, and when its clock began.
+    /// Returns the error of a node that did not give events from a block on.
+    pub(crate) fn no_history(&self, block: u64, source: NodeError) -> ModelError {
+        let trainer = self.trainer;
+        match source {
+            NodeError::HistoryGone { .. } => ModelError::History {
+                trainer,
+                block,
+                from_block: self.from_block,
+                source,
+            },
+            source => ModelError::Node { trainer, source },
+        }
+    }
+
+    /// Reads the weights with which a finished model begins: those of the block in which it was closed or, if the
+    /// node has no state so old, those of now.
     ///
     /// # Errors
-    /// [`ModelError::Open`], [`ModelError::Late`], where the node fails or has forgotten the state of that block.
-    async fn beginning(&self, node: &Node) -> Result<(Cursor, Vec<U256>, u64), ModelError> {
-        const WORDS_PER_CALL: usize = 2_048;
+    /// [`ModelError::Open`], [`ModelError::Late`], or if the node fails.
+    async fn beginning(&self, node: &Node) -> Result<(Cursor, Beginning), ModelError> {
         let (trainer, block) = (self.trainer, self.from_block);
-        let failed = |source| ModelError::Node { trainer, source };
-        let ask = Asking { node, trainer };
-        let first = node.block(block).await.map_err(failed)?;
+        let first = node.block(block).await;
+        let first = first.map_err(|source| self.no_history(block, source))?;
         let first = first.ok_or(ModelError::Open { trainer, block })?;
-        let at = Some(At::Hash(first.hash));
-        let description = node.call(self.classifier, bindings::describe(), at).await;
-        let closed = description
-            .ok()
-            .and_then(|answer| bindings::read_description(&answer)?.trainer);
-        if closed != Some(trainer) {
-            return Err(ModelError::Open { trainer, block });
-        }
-        let number = async |call, data: Vec<u8>| {
-            let answer = node.call(trainer, data, at).await.map_err(failed)?;
-            let number = bindings::read_number(&answer).and_then(|number| number.try_into().ok());
-            number.ok_or(ask.no_model(call))
+        let from = Cursor {
+            block,
+            hash: first.hash,
         };
-        let contributions: u64 = number("contributionCount", getters::contribution_count()).await?;
+        let read = self.state_at(node, from).await;
+        let (contributions, time, words) = match read {
+            Err(ModelError::Node { source, .. }) if source.is_state_gone() => {
+                tracing::info!(%trainer, block, "the node has forgotten the state of the block in which the model was closed; beginning with its present weights");
+                let (base, words, time) = self.present(node).await?;
+                let beginning = Beginning {
+                    base: Some(base),
+                    words,
+                    time,
+                };
+                return Ok((from, beginning));
+            }
+            read => read?,
+        };
         if contributions != 0 {
             return Err(ModelError::Late {
                 trainer,
@@ -234,6 +266,74 @@ impl ModelInfo {
                 contributions,
             });
         }
+        let beginning = Beginning {
+            base: None,
+            words,
+            time,
+        };
+        Ok((from, beginning))
+    }
+
+    /// Reads the weights of the latest block, with that block and the time of the last contribution. A node needs
+    /// no old state for it.
+    ///
+    /// # Errors
+    /// [`ModelError::Open`], or if the node fails.
+    pub(crate) async fn present(
+        &self,
+        node: &Node,
+    ) -> Result<(Cursor, Vec<U256>, u64), ModelError> {
+        /// Times that it is tried: a node that keeps only its latest state forgets it while it is read.
+        const TRIES: u32 = 5;
+        let trainer = self.trainer;
+        let mut tries = 1;
+        loop {
+            let head = node.head().await;
+            let head = head.map_err(|source| ModelError::Node { trainer, source })?;
+            let base = Cursor {
+                block: head.number,
+                hash: head.hash,
+            };
+            match self.state_at(node, base).await {
+                Ok((_, time, words)) => return Ok((base, words, time)),
+                Err(ModelError::Node {
+                    source: NodeError::StateGone { .. } | NodeError::UnknownBlock { .. },
+                    ..
+                }) if tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads contributions, time of the last one and weights after a block.
+    async fn state_at(
+        &self,
+        node: &Node,
+        block: Cursor,
+    ) -> Result<(u64, u64, Vec<U256>), ModelError> {
+        const WORDS_PER_CALL: usize = 2_048;
+        let trainer = self.trainer;
+        let failed = |source| ModelError::Node { trainer, source };
+        let ask = Asking { node, trainer };
+        let at = Some(At::Hash(block.hash));
+        let open = ModelError::Open {
+            trainer,
+            block: block.block,
+        };
+        let closed = match node.call(self.classifier, bindings::describe(), at).await {
+            Ok(answer) => bindings::read_description(&answer).and_then(|found| found.trainer),
+            Err(NodeError::Reverted { .. }) => None,
+            Err(source) => return Err(failed(source)),
+        };
+        if closed != Some(trainer) {
+            return Err(open);
+        }
+        let number = async |call, data: Vec<u8>| {
+            let answer = node.call(trainer, data, at).await.map_err(failed)?;
+            let number = bindings::read_number(&answer).and_then(|number| number.try_into().ok());
+            number.ok_or(ask.no_model(call))
+        };
+        let contributions: u64 = number("contributionCount", getters::contribution_count()).await?;
         let time = number("lastContributionTime", getters::last_contribution_time()).await?;
         let wanted = self.parameters.word_count();
         let mut words = Vec::with_capacity(wanted);
@@ -244,15 +344,18 @@ impl ModelInfo {
             let read = bindings::read_words(&answer).filter(|read| read.len() == count);
             words.extend(read.ok_or(ask.no_model("words"))?);
         }
-        Ok((
-            Cursor {
-                block,
-                hash: first.hash,
-            },
-            words,
-            time,
-        ))
+        Ok((contributions, time, words))
     }
+}
+
+/// Weights with which a model begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Beginning {
+    /// Block after which the weights are those of `words`; `None` if it is that in which the model was closed.
+    pub(crate) base: Option<Cursor>,
+    pub(crate) words: Vec<U256>,
+    /// Time that prices count from before the first contribution, in Unix seconds.
+    pub(crate) time: u64,
 }
 
 impl ModelInfo {
@@ -265,28 +368,54 @@ impl ModelInfo {
         cursor: Cursor,
     ) -> Result<Taken, ModelError> {
         let trainer = self.trainer;
-        let (words, time) = store.beginning(id).await?;
-        let state = State::new(self, &words, time, cursor);
+        /// Times that events are asked for which the contract contradicts.
+        const TRIES: u32 = 8;
+        let mut tries = 1;
+        loop {
+            let (state, taken) = self.read_early(node, store, id, cursor).await?;
+            let contract = Totals::read(node, trainer, cursor).await;
+            let contract = contract.map_err(|source| ModelError::Node { trainer, source })?;
+            let events = Totals::of(state.trainer());
+            match contract.map_or(Verdict::Fits, |contract| events.against(&contract)) {
+                Verdict::Fits => return Ok(taken),
+                // Money that somebody forced upon the contract stays; a missing event does not.
+                Verdict::Surplus(_) if !self.verified || tries >= TRIES => return Ok(taken),
+                Verdict::Differs(_) if !self.verified => return Ok(taken),
+                Verdict::Differs(message) if tries >= TRIES => {
+                    let method = "eth_getLogs";
+                    let source = NodeError::Contradictory { method, message };
+                    return Err(ModelError::Node { trainer, source });
+                }
+                Verdict::Surplus(_) | Verdict::Differs(_) => tries += 1,
+            }
+        }
+    }
+
+    async fn read_early(
+        &self,
+        node: &Node,
+        store: &Store,
+        id: ModelId,
+        cursor: Cursor,
+    ) -> Result<(State, Taken), ModelError> {
+        let trainer = self.trainer;
+        let beginning = store.beginning(id).await?;
+        let state = State::new(self, &beginning, cursor);
         let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
         let mut taken = Taken::default();
         let mut from = cursor.block.saturating_sub(BLOCKS_BEFORE_CLOSING);
-        let mut width = BLOCKS_BEFORE_CLOSING;
         while from <= cursor.block {
-            let to = cursor.block.min(from.saturating_add(width));
-            let logs = match node.logs(from, to, &[trainer], &TRAINER_TOPICS).await {
-                Err(NodeError::TooMuch { .. }) if width > 1 => {
-                    width /= 2;
-                    continue;
-                }
-                logs => logs.map_err(|source| ModelError::Node { trainer, source })?,
-            };
+            let (logs, to) = node
+                .logs_from(from, cursor.block, &[trainer], &TRAINER_TOPICS)
+                .await
+                .map_err(|source| self.no_history(from, source))?;
             for log in logs {
                 state.take(Log::from(log), &mut taken)?;
             }
             from = to + 1;
         }
         taken.blocks = vec![(cursor.block, cursor.hash)];
-        Ok(taken)
+        Ok((state, taken))
     }
 }
 
@@ -390,6 +519,18 @@ pub struct HostedModel {
     pub(crate) pending: Pending,
     /// The last measured accuracy.
     accuracy: RwLock<Option<f64>>,
+    standing: RwLock<Standing>,
+}
+
+/// Relation of what is known of a model to its contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was not compared, or the node has no state to compare it with.
+    Unchecked,
+    /// The contract says the same after the same block.
+    Fits,
+    /// The node's answers contradict each other, in words.
+    Doubtful(String),
 }
 
 /// A model at a block.
@@ -436,10 +577,8 @@ impl HostedModel {
         let (chain_id, trainer) = (info.chain_id, info.trainer);
         let mut known = store.model(chain_id, trainer).await?;
         if known.is_none() {
-            let (from, words, time) = info.beginning(node).await?;
-            store
-                .add_model(chain_id, trainer, from, time, &words)
-                .await?;
+            let (from, beginning) = info.beginning(node).await?;
+            store.add_model(chain_id, trainer, from, &beginning).await?;
             known = store.model(chain_id, trainer).await?;
         }
         let (id, cursor, _) = known.ok_or(StoreError::Malformed {
@@ -449,7 +588,16 @@ impl HostedModel {
             let early = info.early(node, store, id, cursor).await?;
             store.take(id, &early).await?;
         }
-        let state = Self::stored(&info, id, store).await?;
+        let state = match Self::stored(&info, id, store).await {
+            Err(ModelError::Take(error)) => {
+                tracing::warn!(%trainer, %error, "what is stored contradicts itself; everything is read anew");
+                if let Some(first) = store.known_blocks(id).await?.last() {
+                    store.roll_back(id, *first).await?;
+                }
+                Self::stored(&info, id, store).await?
+            }
+            state => state?,
+        };
         let accuracy = store.last_accuracy(id).await?.as_ref().map(share);
         let model = Self {
             info,
@@ -457,6 +605,7 @@ impl HostedModel {
             state: RwLock::new(state),
             pending: Pending::default(),
             accuracy: RwLock::new(accuracy),
+            standing: RwLock::new(Standing::Unchecked),
         };
         model.pending.load(store, id).await?;
         Ok(model)
@@ -543,6 +692,57 @@ impl HostedModel {
             .unwrap_or_else(PoisonError::into_inner) = accuracy;
     }
 
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_standing(&self, standing: Standing) {
+        *self
+            .standing
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    /// Returns why what is known of the model may not be what its contract says, if it may not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match self.standing() {
+            Standing::Fits => None,
+            Standing::Unchecked => Some("it was not yet held against its contract".to_owned()),
+            Standing::Doubtful(reason) => Some(reason),
+        }
+    }
+
+    /// Holds what is known against the contract, for those that read what somebody else has stored.
+    ///
+    /// # Errors
+    /// If the node does not answer, or does not have the block.
+    pub(crate) async fn compare(&self, node: &Node) -> Result<(), NodeError> {
+        let (cursor, events) = {
+            let state = self.state();
+            (state.cursor, Totals::of(state.trainer()))
+        };
+        let contract = Totals::read(node, self.info.trainer, cursor).await?;
+        self.set_standing(match contract.map(|contract| events.against(&contract)) {
+            None => Standing::Unchecked,
+            // Who follows the chain has found out about a surplus before it was stored.
+            Some(Verdict::Fits | Verdict::Surplus(_)) => Standing::Fits,
+            Some(Verdict::Differs(reason)) => {
+                Standing::Doubtful(format!("{reason}, after block {}", cursor.block))
+            }
+        });
+        Ok(())
+    }
+
+    /// Begins with the weights of now: those that were stored are of a branch that the chain has left.
+    pub(crate) async fn rebase(&self, node: &Node, store: &Store) -> Result<(), ModelError> {
+        let (base, words, time) = self.info.present(node).await?;
+        store.rebase(self.id, base, time, &words).await?;
+        Ok(())
+    }
+
     /// Makes the state what the store has: after a rollback, or where storing failed half way.
     pub(crate) async fn reload(&self, store: &Store) -> Result<(), ModelError> {
         let state = Self::stored(&self.info, self.id, store).await?;
@@ -586,8 +786,8 @@ impl HostedModel {
         loop {
             let known = store.model(info.chain_id, trainer).await?;
             let (_, cursor, rollbacks) = known.ok_or(StoreError::Malformed { what: "no model" })?;
-            let (words, time) = store.beginning(id).await?;
-            let state = State::new(info, &words, time, cursor);
+            let beginning = store.beginning(id).await?;
+            let state = State::new(info, &beginning, cursor);
             let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
             state.rollbacks = rollbacks;
             loop {

@@ -150,8 +150,11 @@ impl Outbox {
         read_until: impl Fn(ModelId) -> u64,
     ) -> Result<(), OutboxError> {
         let outgoing = self.store.outgoing(self.key.address()).await?;
-        self.waiting
-            .retain(|id, _| outgoing.iter().any(|one| one.id == *id && one.block.is_none()));
+        self.waiting.retain(|id, _| {
+            outgoing
+                .iter()
+                .any(|one| one.id == *id && one.block.is_none())
+        });
         if outgoing.is_empty() {
             return Ok(());
         }

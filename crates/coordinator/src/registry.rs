@@ -1,10 +1,20 @@
 //! Which models a registry knows, and what their owners say of them.
 
-use alloy_primitives::Address;
+use std::time::Duration;
+
+use alloy_primitives::{Address, Bytes};
 use cotrain_bindings::{self as bindings, Entry, events};
 use cotrain_chain::node::{Node, NodeError};
 
 use crate::card::Card;
+
+/// Waits between answers without the event that an entry tells of: a node may lag behind the one that gave the entry.
+const WAITS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+];
 
 /// Entries that are read in one call.
 const ENTRIES_PER_CALL: u64 = 500;
@@ -73,34 +83,48 @@ pub async fn card(
     }
 }
 
-/// The card that an entry names; none where it is not one, which is its owner's affair.
+/// Returns the card that an entry names; `None` if its bytes are no card, which is its owner's affair.
 ///
 /// # Errors
-/// [`RegistryError::Node`].
+/// [`RegistryError::Node`], also if the node does not have the event that the registry says it emitted.
 pub async fn card_of(
     node: &Node,
     registry: Address,
     entry: &Entry,
 ) -> Result<Option<Card>, RegistryError> {
-    let (block, topics) = (entry.card_block, [events::REGISTERED_TOPIC]);
-    let logs = node.logs(block, block, &[registry], &topics).await;
-    let logs = logs.map_err(|source| RegistryError::Node { registry, source })?;
-    let registered = logs
-        .iter()
-        .rev()
-        .filter_map(|log| events::registered(&log.log));
-    let card = registered
-        .filter(|event| event.trainer == entry.trainer)
-        .map(|event| event.card)
-        .next();
-    let read = card.map(|card| Card::from_bytes(&card));
-    Ok(match read {
-        Some(Ok(card)) => Some(card),
-        Some(Err(error)) => {
+    let bytes = card_bytes(node, registry, entry).await;
+    let bytes = bytes.map_err(|source| RegistryError::Node { registry, source })?;
+    match Card::from_bytes(&bytes) {
+        Ok(card) => Ok(Some(card)),
+        Err(error) => {
             tracing::warn!(trainer = %entry.trainer, %error, "the model's card cannot be read");
-            None
+            Ok(None)
         }
-        None => None,
+    }
+}
+
+/// Returns the bytes of a card from the event with which it was registered. The entry proves that there is one, so
+/// an answer without it is asked for again.
+async fn card_bytes(node: &Node, registry: Address, entry: &Entry) -> Result<Bytes, NodeError> {
+    let (block, topics) = (entry.card_block, [events::REGISTERED_TOPIC]);
+    for wait in WAITS {
+        tokio::time::sleep(wait).await;
+        let logs = node.logs(block, block, &[registry], &topics).await?;
+        let registered = logs
+            .iter()
+            .rev()
+            .filter_map(|log| events::registered(&log.log))
+            .find(|event| event.trainer == entry.trainer);
+        if let Some(event) = registered {
+            return Ok(event.card);
+        }
+    }
+    Err(NodeError::Contradictory {
+        method: "eth_getLogs",
+        message: format!(
+            "the registry says that the card of {} is in block {block}, and the node gives no such event; it lags, or has deleted the events of that block",
+            entry.trainer
+        ),
     })
 }
 

@@ -40,7 +40,7 @@ impl Relay {
         let Some(urgency) = self.model.pending.urgency() else {
             return Ok(());
         };
-        let now = clock::now().max(self.node.head().await?.time);
+        let now = self.node.now().await?;
         if !self.is_due(urgency, now) || self.store.is_on_its_way(id, "relay").await? {
             return Ok(());
         }
@@ -160,9 +160,17 @@ impl Relay {
                     ..
                 } = submission.batch;
                 if now > deadline {
-                    let price = state.trainer().price(1, now);
+                    // The price is a reason only if it was too high all the while.
+                    let price = state.trainer().price(submission.contributions.into(), now);
+                    let why = if price > max_deposit {
+                        format!(
+                            ": each contribution costs a deposit of {price} wei now, and it allows {max_deposit} wei"
+                        )
+                    } else {
+                        String::new()
+                    };
                     refused.push((submission.id, format!(
-                        "its deadline, second {deadline}, passed before it could be relayed: a deposit costs {price} wei now and it allows {max_deposit}; sign it anew with a later deadline"
+                        "its deadline, second {deadline} of the chain's time, passed before it could be relayed{why}; sign it anew with a later deadline"
                     )));
                     gone.push(submission);
                 } else if state.trainer().nonce_used(author, nonce) {
@@ -220,12 +228,8 @@ impl Relay {
 
 /// Whether a failure to prepare a transaction is of what is in it.
 fn is_about_them(error: &NodeError) -> bool {
-    match error {
-        NodeError::Reverted { .. } => true,
-        NodeError::InsufficientFunds { .. } => false,
-        // Such as that so much gas may not be used.
-        error => !error.is_transient(),
-    }
+    // The latter such as that so much gas may not be used. All else is the node's affair.
+    matches!(error, NodeError::Reverted { .. } | NodeError::Other { .. })
 }
 
 /// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay. They

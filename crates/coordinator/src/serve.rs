@@ -174,6 +174,7 @@ pub async fn serve(
         });
     let keeper = config.keep.as_ref().and(sender);
     let coordinator = Coordinator::new(node, store, relay, keeper);
+    coordinator.note_now(coordinator.node().now().await?);
     let house = Arc::new(House {
         config,
         coordinator: coordinator.clone(),
@@ -238,9 +239,17 @@ impl House {
             // Only what the configuration names has to work.
             Err(LocalError::Model(error)) if !named => {
                 tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
-                if !matches!(error, ModelError::Node { .. } | ModelError::Store(_)) {
+                if !matches!(
+                    error,
+                    ModelError::Node { .. } | ModelError::History { .. } | ModelError::Store(_)
+                ) {
                     self.passed_over().insert(trainer);
                 }
+                Ok(None)
+            }
+            // It is asked for again later.
+            Err(LocalError::Registry(error @ RegistryError::Node { .. })) if !named => {
+                tracing::warn!(%trainer, error = %with_sources(&error), "cannot read the card of a registered model now");
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -257,6 +266,8 @@ impl House {
     async fn run(self: Arc<Self>, stop: CancellationToken) {
         let store = self.coordinator.store();
         let leader = &self.coordinator.vitals().leader;
+        let mut clock = JoinSet::new();
+        clock.spawn(self.clone().tell_time(stop.clone()));
         while !stop.is_cancelled() {
             match store.lead(self.coordinator.chain_id()).await {
                 Ok(Some(mut leadership)) => {
@@ -284,6 +295,18 @@ impl House {
             }
             pause(self.config.node.poll, &stop).await;
         }
+        while clock.join_next().await.is_some() {}
+    }
+
+    /// Keeps the time of the chain.
+    async fn tell_time(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            // Where it fails, whoever follows a model says so.
+            if let Ok(now) = self.coordinator.node().now().await {
+                self.coordinator.note_now(now);
+            }
+            pause(self.config.node.poll, &stop).await;
+        }
     }
 
     /// Takes over what the leader has stored.
@@ -294,6 +317,8 @@ impl House {
             }
             if let Err(error) = model.refresh(self.coordinator.store()).await {
                 tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
+            } else if let Err(error) = model.compare(self.coordinator.node()).await {
+                tracing::debug!(error = %with_sources(&error), "cannot hold what the leader stores against the contract");
             }
         }
         if let Ok(head) = self.coordinator.node().head().await {
@@ -322,7 +347,7 @@ impl House {
         services
     }
 
-    /// Follows one model until `term` ends, or it cannot be followed any further.
+    /// Follows one model until `term` ends.
     async fn follow(self: Arc<Self>, model: Arc<HostedModel>, term: CancellationToken) {
         let trainer = model.info().trainer;
         let evaluation = match self.evaluation(&model) {
@@ -341,35 +366,51 @@ impl House {
         while !term.is_cancelled() {
             match follower.step().await {
                 Ok((step, head)) => {
-                    backoff = BACKOFF.0;
                     self.coordinator.note_head(head);
+                    self.note_trouble(trainer, None);
+                    if step == Step::Doubted {
+                        pause(backoff, &term).await;
+                        backoff = (2 * backoff).min(BACKOFF.1);
+                        continue;
+                    }
+                    backoff = BACKOFF.0;
                     if step == Step::AtHead {
                         pause(self.config.node.poll, &term).await;
                     } else if let Err(error) = self.coordinator.announce().await {
                         tracing::warn!(error = %with_sources(&error), "cannot tell of news");
                     }
                 }
-                Err(error) if error.is_transient() => {
-                    self.coordinator
-                        .vitals()
-                        .node
-                        .store(false, Ordering::Relaxed);
-                    tracing::warn!(%trainer, error = %with_sources(&error), wait = ?backoff, "cannot follow now");
+                Err(error) => {
+                    let why = with_sources(&error);
+                    if error.is_silence() {
+                        self.coordinator
+                            .vitals()
+                            .node
+                            .store(false, Ordering::Relaxed);
+                    }
+                    if error.is_transient() {
+                        tracing::warn!(%trainer, error = why, wait = ?backoff, "cannot follow now");
+                    } else {
+                        // A node of the right chain may be put in its place.
+                        backoff = BACKOFF.1;
+                        tracing::error!(%trainer, error = why, "cannot follow this model");
+                    }
+                    self.note_trouble(trainer, Some(why));
                     pause(backoff, &term).await;
                     backoff = (2 * backoff).min(BACKOFF.1);
                 }
-                Err(error) => {
-                    let why = with_sources(&error);
-                    tracing::error!(%trainer, error = why, "cannot follow this model any further");
-                    let stopped = &self.coordinator.vitals().stopped;
-                    stopped
-                        .write()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(trainer, why);
-                    return;
-                }
             }
         }
+    }
+
+    /// Notes why a model cannot be followed now; `None`: it can.
+    fn note_trouble(&self, trainer: Address, why: Option<String>) {
+        let stopped = &self.coordinator.vitals().stopped;
+        let mut stopped = stopped.write().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => stopped.insert(trainer, why),
+            None => stopped.remove(&trainer),
+        };
     }
 
     /// Sends what waits and what can be claimed, for all models, with the one key.
@@ -397,8 +438,16 @@ impl House {
             });
         let (node, store) = (self.coordinator.node(), self.coordinator.store());
         let maxima = Maxima {
-            relay: self.config.relay.as_ref().and_then(|relay| relay.max_gas_price),
-            keep: self.config.keep.as_ref().and_then(|keep| keep.max_gas_price),
+            relay: self
+                .config
+                .relay
+                .as_ref()
+                .and_then(|relay| relay.max_gas_price),
+            keep: self
+                .config
+                .keep
+                .as_ref()
+                .and_then(|keep| keep.max_gas_price),
         };
         let outbox = Outbox::open(
             node.clone(),
@@ -476,11 +525,11 @@ impl House {
         relay.run(outbox).await
     }
 
-    /// Whether a model cannot be followed any further: what is known of it is old.
+    /// Returns `true` if a model cannot be followed now, or what is known of it may be wrong.
     fn is_stopped(&self, model: &HostedModel) -> bool {
         let stopped = &self.coordinator.vitals().stopped;
         let stopped = stopped.read().unwrap_or_else(PoisonError::into_inner);
-        stopped.contains_key(&model.info().trainer)
+        stopped.contains_key(&model.info().trainer) || model.trouble().is_some()
     }
 
     /// Makes what is known to wait what the store has: other processes store, too.

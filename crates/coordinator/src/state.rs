@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, Log as ChainLog, U256};
+use alloy_primitives::{Address, B256, Log as ChainLog};
 use cotrain_bindings::{
     Revert,
     events::{Paid, Relayed, RelayedBatch, TrainerEvent},
@@ -16,7 +16,7 @@ use cotrain_protocol::{
 };
 
 use crate::{
-    model::ModelInfo,
+    model::{Beginning, ModelInfo},
     rows::{ClaimKind, ContributionRow, Settled},
     store::{Claim, Cursor, Inclusion, Log, Skip, Taken},
 };
@@ -49,23 +49,24 @@ pub(crate) struct State {
     /// By position.
     open: BTreeMap<u64, Open>,
     pub(crate) cursor: Cursor,
+    /// Block until which the weights know all contributions already; `None` if they know none.
+    pub(crate) base: Option<Cursor>,
     /// The id of the last log that was taken over from the store; 0: none was.
     pub(crate) last_log: i64,
     pub(crate) rollbacks: u64,
 }
 
 impl State {
-    /// As the model was when it was closed.
+    /// Begins a state with nothing in it but weights.
     ///
     /// # Errors
     /// Where the weights are not those of such a model.
     pub(crate) fn new(
         info: &ModelInfo,
-        words: &[U256],
-        time: u64,
+        beginning: &Beginning,
         cursor: Cursor,
     ) -> Result<Self, Rejection> {
-        let classifier = Classifier::from_words(info.parameters, words)?;
+        let classifier = Classifier::from_words(info.parameters, &beginning.words)?;
         let trainer = Trainer::new(
             info.owner,
             info.chain_id,
@@ -73,12 +74,13 @@ impl State {
             info.incentive,
             info.waits,
             classifier,
-            time,
+            beginning.time,
         )?;
         Ok(Self {
             trainer,
             open: BTreeMap::new(),
             cursor,
+            base: beginning.base,
             last_log: 0,
             rollbacks: 0,
         })
@@ -242,13 +244,18 @@ impl State {
                 position += 1;
             }
         }
-        self.trainer.apply(&Fact::Added {
+        let fact = Fact::Added {
             batch,
             deposit,
             time,
             parts,
             relayer,
-        })
+        };
+        if self.base.is_some_and(|base| log.block <= base.block) {
+            self.trainer.apply_known(&fact)
+        } else {
+            self.trainer.apply(&fact)
+        }
     }
 
     fn claimed(

@@ -79,6 +79,9 @@ pub(crate) type Writing = Transaction<'static, Any>;
 
 const SCHEMA: &str = include_str!("store/schema.sql");
 
+/// Weights of a later block than that in which a model was closed, for nodes without old states (ADR 008).
+const BASES: &str = include_str!("store/bases.sql");
+
 impl Store {
     /// Opens a database, and creates it where it is a file that is not there: a path, or `postgres://…`.
     ///
@@ -128,15 +131,21 @@ impl Store {
             Kind::Sqlite => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT"),
             Kind::Postgres => ("BYTEA", "BIGSERIAL PRIMARY KEY"),
         };
-        let schema = SCHEMA.replace("{bytes}", bytes).replace("{serial}", serial);
-        let first = Migration::new(
-            1,
-            "models, events, submissions, transactions".into(),
-            MigrationType::Simple,
-            sqlx::AssertSqlSafe(schema).into_sql_str(),
-            false,
-        );
-        Migrator::with_migrations(vec![first])
+        let migration = |version, description: &'static str, schema: &str| {
+            let schema = schema.replace("{bytes}", bytes).replace("{serial}", serial);
+            Migration::new(
+                version,
+                description.into(),
+                MigrationType::Simple,
+                sqlx::AssertSqlSafe(schema).into_sql_str(),
+                false,
+            )
+        };
+        let migrations = vec![
+            migration(1, "models, events, submissions, transactions", SCHEMA),
+            migration(2, "bases", BASES),
+        ];
+        Migrator::with_migrations(migrations)
             .run(&self.pool)
             .await
             .map_err(StoreError::Migrate)

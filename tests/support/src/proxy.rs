@@ -37,11 +37,50 @@ pub enum Fault {
         /// The node's words.
         message: String,
     },
+    /// It is answered with this error of JSON-RPC, which has data, behind an HTTP status.
+    Refusal {
+        /// The HTTP status.
+        status: u16,
+        /// The error's code.
+        code: i64,
+        /// The node's words.
+        message: String,
+        /// The error's data.
+        data: Value,
+    },
+    /// Logs of more blocks than this are refused with this fault.
+    Wide(u64, Box<Fault>),
+    /// The connection ends well, and the JSON is cut in half.
+    Torn,
+    /// A list has nothing in it.
+    Empty,
+    /// Each entry of a list comes twice.
+    Twice,
+    /// The entries of a list come the other way round.
+    Backwards,
+    /// A block has no fields but those that cotrain needs.
+    Bare,
+    /// A block is of another branch: its hash is another one.
+    OtherBranch,
+    /// The latest block is one that is so many blocks old.
+    Lag(u64),
+    /// The state of all blocks but the latest is forgotten, with this error.
+    Pruned(Box<Fault>),
+    /// This fault, for requests of these methods.
+    On(&'static [&'static str], Box<Fault>),
     /// One of these, drawn for each request.
     Mix(Vec<Fault>),
+    /// All of these, one after another, as far as each concerns the request. The first that answers counts.
+    All(Vec<Fault>),
 }
 
 impl Fault {
+    /// Returns a fault for requests of these methods.
+    #[must_use]
+    pub fn on(methods: &'static [&'static str], fault: Self) -> Self {
+        Self::On(methods, Box::new(fault))
+    }
+
     /// An error of JSON-RPC.
     #[must_use]
     pub fn rpc(code: i64, message: &str) -> Self {
@@ -161,6 +200,7 @@ impl Script {
         self.drawn(fault)
     }
 
+    /// Draws wherever there is a choice.
     fn drawn(&mut self, fault: Fault) -> Fault {
         match fault {
             Fault::Mix(faults) if !faults.is_empty() => {
@@ -168,6 +208,12 @@ impl Script {
                 let place = usize::try_from(place).unwrap_or_default();
                 self.drawn(faults[place].clone())
             }
+            Fault::All(faults) => {
+                Fault::All(faults.into_iter().map(|fault| self.drawn(fault)).collect())
+            }
+            Fault::On(methods, fault) => Fault::On(methods, Box::new(self.drawn(*fault))),
+            Fault::Wide(blocks, fault) => Fault::Wide(blocks, Box::new(self.drawn(*fault))),
+            Fault::Pruned(fault) => Fault::Pruned(Box::new(self.drawn(*fault))),
             fault => fault,
         }
     }
@@ -193,12 +239,21 @@ impl Shared {
         let body = read_body(&mut client)?;
         self.requests.fetch_add(1, Ordering::SeqCst);
         let fault = self.script().next();
+        let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let fault = self.concerning(fault, &call)?;
         match fault {
             Fault::Refuse => Ok(()),
             Fault::Status(status) => client.write_all(&response(status, b"")),
-            Fault::RpcError { code, message } => {
-                client.write_all(&response(200, &refusal(&body, code, &message)))
-            }
+            Fault::RpcError { code, message } => client.write_all(&response(
+                200,
+                &refusal(&body, code, &message, &Value::Null),
+            )),
+            Fault::Refusal {
+                status,
+                code,
+                message,
+                data,
+            } => client.write_all(&response(status, &refusal(&body, code, &message, &data))),
             Fault::Cut => {
                 let answer = self.forward(&body)?;
                 client.write_all(&answer[..answer.len() / 2])
@@ -207,8 +262,99 @@ impl Shared {
                 thread::sleep(time);
                 client.write_all(&self.forward(&body)?)
             }
-            Fault::Pass | Fault::Mix(_) => client.write_all(&self.forward(&body)?),
+            Fault::Torn => {
+                let answer = self.ask(&call)?.to_string();
+                client.write_all(&response(200, &answer.as_bytes()[..answer.len() / 2]))
+            }
+            Fault::Empty | Fault::Twice | Fault::Backwards | Fault::Bare | Fault::OtherBranch => {
+                let mut answer = self.ask(&call)?;
+                if let Some(result) = answer.get_mut("result") {
+                    distort(&fault, result);
+                }
+                client.write_all(&response(200, answer.to_string().as_bytes()))
+            }
+            Fault::Lag(blocks) => {
+                let answer = self.ask(&self.later(&call, blocks)?)?;
+                client.write_all(&response(200, answer.to_string().as_bytes()))
+            }
+            Fault::Pass
+            | Fault::Mix(_)
+            | Fault::All(_)
+            | Fault::On(..)
+            | Fault::Wide(..)
+            | Fault::Pruned(_) => client.write_all(&self.forward(&body)?),
         }
+    }
+
+    /// Returns what becomes of this very request.
+    fn concerning(&self, fault: Fault, call: &Value) -> io::Result<Fault> {
+        let method = call["method"].as_str().unwrap_or_default();
+        match fault {
+            Fault::All(faults) => {
+                for fault in faults {
+                    let fault = self.concerning(fault, call)?;
+                    if fault != Fault::Pass {
+                        return Ok(fault);
+                    }
+                }
+                Ok(Fault::Pass)
+            }
+            Fault::On(methods, fault) if methods.contains(&method) => self.concerning(*fault, call),
+            Fault::On(..) => Ok(Fault::Pass),
+            Fault::Wide(most, fault) => {
+                let filter = &call["params"][0];
+                let (from, to) = (number(&filter["fromBlock"]), number(&filter["toBlock"]));
+                let wide = from
+                    .zip(to)
+                    .is_some_and(|(from, to)| to.saturating_sub(from) >= most);
+                if wide {
+                    self.concerning(*fault, call)
+                } else {
+                    Ok(Fault::Pass)
+                }
+            }
+            Fault::Pruned(fault) => {
+                if self.is_of_the_past(call)? {
+                    self.concerning(*fault, call)
+                } else {
+                    Ok(Fault::Pass)
+                }
+            }
+            fault => Ok(fault),
+        }
+    }
+
+    /// Checks whether a request needs the state after a block that is not the latest one.
+    fn is_of_the_past(&self, call: &Value) -> io::Result<bool> {
+        let hash = match call["method"].as_str() {
+            Some("eth_call" | "eth_getBalance") => call["params"][1].get("blockHash"),
+            _ => None,
+        };
+        let Some(hash) = hash else {
+            return Ok(false);
+        };
+        let latest = self.ask(&block_request("latest"))?;
+        Ok(latest["result"]["hash"] != *hash)
+    }
+
+    /// Returns the same request, about an older block if it is about the latest one.
+    fn later(&self, call: &Value, blocks: u64) -> io::Result<Value> {
+        let mut call = call.clone();
+        if call["params"][0] == "latest" {
+            let latest = self.ask(&block_request("latest"))?;
+            let head = number(&latest["result"]["number"]).unwrap_or_default();
+            call["params"][0] = json!(format!("{:#x}", head.saturating_sub(blocks)));
+        }
+        Ok(call)
+    }
+
+    /// Asks the node.
+    fn ask(&self, call: &Value) -> io::Result<Value> {
+        let answer = self.forward(call.to_string().as_bytes())?;
+        let text = String::from_utf8_lossy(&answer);
+        let body = text.find('{').zip(text.rfind('}'));
+        let (from, to) = body.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(serde_json::from_str(&text[from..=to])?)
     }
 
     /// The node's whole answer.
@@ -266,11 +412,47 @@ fn response(status: u16, body: &[u8]) -> Vec<u8> {
 }
 
 /// An error for each call of the request.
-fn refusal(body: &[u8], code: i64, message: &str) -> Vec<u8> {
-    let refuse = |call: &Value| json!({ "jsonrpc": "2.0", "id": call["id"], "error": { "code": code, "message": message } });
+fn refusal(body: &[u8], code: i64, message: &str, data: &Value) -> Vec<u8> {
+    let mut error = json!({ "code": code, "message": message });
+    if !data.is_null() {
+        error["data"] = data.clone();
+    }
+    let refuse = |call: &Value| json!({ "jsonrpc": "2.0", "id": call["id"], "error": error });
     let answer = match serde_json::from_slice(body).unwrap_or_default() {
         Value::Array(calls) => calls.iter().map(refuse).collect(),
         call => refuse(&call),
     };
     answer.to_string().into_bytes()
+}
+
+/// Fields of a block that cotrain needs.
+const NEEDED: [&str; 5] = ["number", "hash", "parentHash", "timestamp", "baseFeePerGas"];
+
+fn distort(fault: &Fault, result: &mut Value) {
+    match (fault, result) {
+        (Fault::Empty, Value::Array(list)) => list.clear(),
+        (Fault::Backwards, Value::Array(list)) => list.reverse(),
+        (Fault::Twice, Value::Array(list)) => {
+            *list = list
+                .iter()
+                .flat_map(|one| [one.clone(), one.clone()])
+                .collect();
+        }
+        (Fault::Bare, Value::Object(block)) => {
+            block.retain(|field, _| NEEDED.contains(&field.as_str()));
+        }
+        (Fault::OtherBranch, Value::Object(block)) => {
+            block.insert("hash".to_owned(), json!(format!("0x{}", "77".repeat(32))));
+        }
+        _ => {}
+    }
+}
+
+fn block_request(tag: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": 0, "method": "eth_getBlockByNumber", "params": [tag, false] })
+}
+
+fn number(value: &Value) -> Option<u64> {
+    let digits = value.as_str()?.strip_prefix("0x")?;
+    u64::from_str_radix(digits, 16).ok()
 }

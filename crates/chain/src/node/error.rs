@@ -490,7 +490,12 @@ fn refusal_in(method: &'static str, body: &str) -> Option<NodeError> {
         .map(|body| body.error)
         .or_else(|_| serde_json::from_str::<Refusal>(body))
         .ok()?;
-    match said(method, refusal.code, &refusal.message, refusal.data.as_deref()) {
+    match said(
+        method,
+        refusal.code,
+        &refusal.message,
+        refusal.data.as_deref(),
+    ) {
         NodeError::Other { .. } if method != METHOD_LOGS => None,
         error => Some(error),
     }
@@ -727,11 +732,7 @@ mod tests {
             r#""requested block range 999 exceeds the limit of 200; see the docs""#,
         ),
         (-32000, "maximum [from, to] blocks distance: 2000", "null"),
-        (
-            -32000,
-            "too wide blocks range, the limit is 100",
-            "null",
-        ),
+        (-32000, "too wide blocks range, the limit is 100", "null"),
         (
             -32000,
             "GetLogs query must be smaller than size 1024",
@@ -763,7 +764,10 @@ mod tests {
             for body in [error, bare] {
                 for code in [400, 413, 500] {
                     let error = status(METHOD_LOGS, code, &body);
-                    assert!(matches!(error, NodeError::TooMuch { .. }), "{code}: {error:?}");
+                    assert!(
+                        matches!(error, NodeError::TooMuch { .. }),
+                        "{code}: {error:?}"
+                    );
                 }
                 let denied = status(METHOD_LOGS, 403, &body);
                 assert!(!denied.may_be_of_width(), "{denied:?}");
@@ -820,11 +824,7 @@ mod tests {
                 "state unavailable for block 7, it was pruned",
                 "StateGone",
             ),
-            (
-                -32002,
-                "No state available for block 0x07",
-                "StateGone",
-            ),
+            (-32002, "No state available for block 0x07", "StateGone"),
             (
                 -32000,
                 "world state unavailable: requires an archive node",

@@ -150,6 +150,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let model = LiveModel::find(&session, &acting.model).await?;
         let index = follow(&session, &model).await?;
         let account = key.address();
+        let now = session.node.now().await?;
         let mut claimable = index.claimable(model.trainer, account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
         let positions = choose(&claimable, positions)?;
@@ -174,9 +175,10 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
                     .iter()
                     .filter(|one| !one.possible)
                     .map(|one| one.from)
-                    .filter(|from| *from > super::now())
+                    .filter(|from| *from > now)
                     .min(),
             },
+            now,
             amount: 0,
             gas: 0,
         };
@@ -218,6 +220,8 @@ struct Claims<'a> {
     model: &'a LiveModel,
     kind: ClaimKind,
     done: Claimed,
+    /// Time of the chain's next block, in Unix seconds.
+    now: u64,
     amount: u128,
     gas: u128,
 }
@@ -256,7 +260,7 @@ impl Claims<'_> {
             // The node goes by the time of its last block, which may be long ago on a quiet chain.
             Err(NodeError::Reverted(Revert::Contract(Rejection::TooEarly {
                 earliest, ..
-            }))) if earliest <= super::now() => {
+            }))) if earliest <= self.now => {
                 if positions.len() > PER_UNTRIED {
                     return Ok(None);
                 }

@@ -92,10 +92,11 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
                 arguments.relay
             ))
         })?;
+        let now = session.node.now().await?;
         let mut delegation = Delegation {
             reporter: key.address(),
             keeper,
-            until: super::now() + arguments.valid.as_secs(),
+            until: now.saturating_add(arguments.valid.as_secs()),
             signature: Vec::new(),
         };
         let domain = domain(session.node.chain_id(), model.trainer);

@@ -70,8 +70,18 @@ impl LiveModel {
         let mut names = Vec::new();
         for entry in entries(&session.node, registry).await? {
             let card = registry::card_of(&session.node, registry, &entry);
-            let Some(card) = card.await.map_err(classify)? else {
-                continue;
+            let card = match card.await {
+                Ok(Some(card)) => card,
+                Ok(None) => continue,
+                Err(error @ RegistryError::Node { .. }) => {
+                    session.narrator.say(format_args!(
+                        "passed over {}, whose name cannot be read: {:#}",
+                        entry.trainer,
+                        anyhow::Error::from(error)
+                    ));
+                    continue;
+                }
+                Err(error) => return Err(classify(error)),
             };
             if card.name == name {
                 found.push(entry.trainer);

@@ -129,7 +129,7 @@ impl Signing<'_> {
         let submissions = below(url, &format!("/v1/models/{trainer}/submissions"))?;
         let mut handed = Vec::new();
         for (some, nonce) in items.chunks(PER_BATCH).zip(account.next_nonce..) {
-            let body = self.sign(some, nonce, most)?;
+            let body = self.sign(some, nonce, most).await?;
             let sent = client.post(submissions.clone()).json(&body).send().await;
             let submission: Submission = answer(sent).await?;
             tracing::info!(id = %submission.id, nonce, "handed over");
@@ -159,13 +159,14 @@ impl Signing<'_> {
         }
     }
 
-    fn sign(&self, items: &[Item<'_>], nonce: u64, most: u128) -> Result<Body, Failure> {
+    async fn sign(&self, items: &[Item<'_>], nonce: u64, most: u128) -> Result<Body, Failure> {
+        let now = self.session.node.now().await?;
         let mut batch = SignedBatch {
             author: self.key.address(),
             max_deposit: most,
             fee: self.arguments.fee.0,
             nonce,
-            deadline: super::now() + self.arguments.valid.as_secs(),
+            deadline: now.saturating_add(self.arguments.valid.as_secs()),
             items: encode_batch(items).map_err(Failure::mistake)?,
             signature: Vec::new(),
         };

@@ -170,7 +170,10 @@ impl Sender<'_> {
                         tracing::warn!(
                             "the transaction {} still waits, and its fee is as high as it may be, {} for a unit of \
                              gas; --max-fee allows more",
-                            outgoing.signed.last().map_or(B256::ZERO, |signed| signed.hash),
+                            outgoing
+                                .signed
+                                .last()
+                                .map_or(B256::ZERO, |signed| signed.hash),
                             Wei(maximum)
                         );
                     }

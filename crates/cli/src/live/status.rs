@@ -66,6 +66,8 @@ struct Shown {
     reportable: String,
     contributions: Vec<Line>,
     reports: Vec<Line>,
+    /// Time of the chain's next block, in Unix seconds.
+    now: u64,
 }
 
 #[derive(Serialize)]
@@ -131,7 +133,9 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
         .filter(|row| row.settled.is_open())
         .map(|row| row.contribution.deposit - row.taken)
         .sum();
+    let now = index.now();
     Ok(Shown {
+        now,
         model: model.trainer,
         account,
         balance: view.balance.to_string(),
@@ -141,12 +145,12 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
         reportable: sum(ClaimKind::Report).to_string(),
         contributions: rows
             .iter()
-            .map(|row| line(model, row, claim_of(row)))
+            .map(|row| line(model, row, claim_of(row), now))
             .collect(),
         reports: claimable
             .iter()
             .filter(|one| one.kind == ClaimKind::Report)
-            .map(|one| line(model, &one.row, Some(one)))
+            .map(|one| line(model, &one.row, Some(one), now))
             .collect(),
     })
 }
@@ -173,7 +177,7 @@ async fn own(
     }
 }
 
-fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>) -> Line {
+fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>, now: u64) -> Line {
     Line {
         position: row.contribution.position,
         class: model.class(row.contribution.label),
@@ -188,7 +192,26 @@ fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>) -> 
         possible: claim.is_some_and(|claim| claim.possible),
         amount: claim.map_or(0, |claim| claim.amount).to_string(),
         from: claim.map(|claim| claim.from),
-        reason: claim.and_then(|claim| claim.reason.clone()),
+        reason: claim.and_then(|claim| reason(model, row, claim, now)),
+    }
+}
+
+/// Returns why a claim would fail now, with the names of the classes.
+fn reason(model: &LiveModel, row: &ContributionRow, claim: &Claimable, now: u64) -> Option<String> {
+    match claim.predicted {
+        Some(predicted)
+            if claim.kind == ClaimKind::Refund
+                && claim.from <= now
+                && row.settled.is_open()
+                && predicted != row.contribution.label =>
+        {
+            Some(format!(
+                "the model predicts {}, not {}; a refund needs it to agree",
+                model.class(predicted),
+                model.class(row.contribution.label)
+            ))
+        }
+        _ => claim.reason.clone(),
     }
 }
 
@@ -221,17 +244,17 @@ fn text(shown: &Shown) -> String {
                 line.position,
                 line.class,
                 wei(&line.deposit),
-                state(line)
+                state(line, shown.now)
             )
         }));
     }
     text
 }
 
-fn state(line: &Line) -> String {
+fn state(line: &Line, now: u64) -> String {
     match (line.possible, &line.reason, line.from) {
         (true, ..) => format!("{} can be claimed now", wei(&line.amount)),
-        (false, _, Some(from)) if from > super::now() => {
+        (false, _, Some(from)) if from > now => {
             format!("{}, from {} on", line.settled, when(from))
         }
         (false, Some(reason), _) => format!("{}; {reason}", line.settled),

@@ -32,6 +32,8 @@ pub type Answer<'a, T, E = Unavailable> = BoxFuture<'a, Result<T, E>>;
 pub trait Backend: Send + Sync + 'static {
     /// The chain that it follows.
     fn chain_id(&self) -> u64;
+    /// Time of the chain's next block, as far as is known.
+    fn now(&self) -> u64;
     /// Who relays, if it does.
     fn relayer(&self) -> Option<Address>;
     /// What relaying costs for each contribution, if it does.
@@ -124,6 +126,9 @@ macro_rules! ask {
 impl Backend for Coordinator {
     fn chain_id(&self) -> u64 {
         self.chain_id()
+    }
+    fn now(&self) -> u64 {
+        self.now()
     }
     fn relayer(&self) -> Option<Address> {
         self.relayer()

@@ -63,7 +63,8 @@ pub(super) struct Standing {
     behind: u64,
 }
 
-/// Whether requests should be sent here: store and node answer, and what is told of the models is not old.
+/// Whether requests should be sent here: store and node answer, and what is told of the models is not old and is what
+/// their contracts say.
 #[utoipa::path(
     get, path = "/health/ready", tag = "health", operation_id = "isReady",
     responses(
@@ -106,7 +107,7 @@ fn reasons(health: &Health) -> Vec<String> {
         reasons.push("no block of the chain has been seen yet".to_owned());
     }
     for (trainer, why) in &health.stopped {
-        reasons.push(format!("the model {trainer} cannot be followed: {why}"));
+        reasons.push(format!("model {trainer} cannot be vouched for: {why}"));
     }
     for (trainer, _, behind) in &health.models {
         if *behind > MOST_BEHIND {

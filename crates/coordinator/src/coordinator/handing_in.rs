@@ -132,7 +132,7 @@ impl Coordinator {
             received: clock::now(),
             progress: Progress::Waiting,
         };
-        if let Err(error) = check(&model, &submission, terms) {
+        if let Err(error) = check(&model, &submission, terms, self.now()) {
             // What was handed in before may be part of the chain by now, and its nonce used.
             return self.submission(id).await?.ok_or(error);
         }
@@ -238,7 +238,7 @@ impl Coordinator {
         let model = self
             .model(trainer)
             .ok_or(SubmitError::UnknownModel(trainer))?;
-        let (account, until, now) = (delegation.reporter, delegation.until, clock::now());
+        let (account, until, now) = (delegation.reporter, delegation.until, self.now());
         if now > until {
             let deadline = until;
             return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
@@ -288,6 +288,7 @@ fn check(
     model: &HostedModel,
     submission: &Submission,
     terms: RelayTerms,
+    now: u64,
 ) -> Result<(), SubmitError> {
     let batch = &submission.batch;
     let (author, nonce) = (batch.author, batch.nonce);
@@ -309,7 +310,6 @@ fn check(
             contributions,
         });
     }
-    let now = clock::now();
     if now > batch.deadline {
         let deadline = batch.deadline;
         return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));

@@ -6,11 +6,14 @@ use cotrain_protocol::record::Contribution;
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    ModelId, Store, StoreError, Writing, address, hash, number,
+    ModelId, Store, StoreError, Writing, address, hash, number, number_option,
     values::{self, Value, int},
     wei,
 };
-use crate::rows::{AccuracyRow, ClaimKind, ContributionRow, Settled};
+use crate::{
+    model::Beginning,
+    rows::{AccuracyRow, ClaimKind, ContributionRow, Settled},
+};
 
 /// How far a model was followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,11 @@ pub(crate) struct Taken {
     pub(crate) accuracy: Vec<AccuracyRow>,
 }
 
+/// Returns the bytes of words as they are stored.
+fn bytes_of(words: &[U256]) -> Vec<u8> {
+    words.iter().flat_map(U256::to_be_bytes::<32>).collect()
+}
+
 /// Where another branch leaves ours further back than this, everything is read again.
 const RECENT_BLOCKS: u64 = 256;
 
@@ -116,43 +124,78 @@ impl Store {
         .transpose()
     }
 
-    /// Begins to follow a model: its weights as they were in the block in which it was closed, and when its clock
-    /// began.
+    /// Begins to follow a model with its first weights.
     pub(crate) async fn add_model(
         &self,
         chain_id: u64,
         trainer: Address,
         from: Cursor,
-        from_time: u64,
-        words: &[U256],
+        beginning: &Beginning,
     ) -> Result<(), StoreError> {
-        let words: Vec<u8> = words.iter().flat_map(U256::to_be_bytes::<32>).collect();
+        let Beginning { base, words, time } = beginning;
         let mut writing = self.write().await?;
         sqlx::query(
-            "INSERT INTO models (chain_id, trainer, from_block, from_time, words, block, block_hash, rollbacks) \
-             VALUES ($1, $2, $3, $4, $5, $3, $6, 0) ON CONFLICT DO NOTHING",
+            "INSERT INTO models (chain_id, trainer, from_block, from_time, words, block, block_hash, rollbacks, \
+             base, base_hash) VALUES ($1, $2, $3, $4, $5, $3, $6, 0, $7, $8) ON CONFLICT DO NOTHING",
         )
         .bind(int(chain_id))
         .bind(trainer.to_vec())
         .bind(int(from.block))
-        .bind(int(from_time))
-        .bind(words)
+        .bind(int(*time))
+        .bind(bytes_of(words))
         .bind(from.hash.to_vec())
+        .bind(base.map(|base| int(base.block)))
+        .bind(base.map(|base| base.hash.to_vec()))
         .execute(&mut *writing)
         .await?;
         writing.commit().await?;
         Ok(())
     }
 
-    /// The weights that a model began with, and when.
-    pub(crate) async fn beginning(&self, model: ModelId) -> Result<(Vec<U256>, u64), StoreError> {
-        let row = sqlx::query("SELECT words, from_time FROM models WHERE id = $1")
+    /// Replaces the first weights by those after another block.
+    pub(crate) async fn rebase(
+        &self,
+        model: ModelId,
+        base: Cursor,
+        time: u64,
+        words: &[U256],
+    ) -> Result<(), StoreError> {
+        let mut writing = self.write().await?;
+        sqlx::query(
+            "UPDATE models SET base = $2, base_hash = $3, from_time = $4, words = $5, \
+             rollbacks = rollbacks + 1 WHERE id = $1",
+        )
+        .bind(model.0)
+        .bind(int(base.block))
+        .bind(base.hash.to_vec())
+        .bind(int(time))
+        .bind(bytes_of(words))
+        .execute(&mut *writing)
+        .await?;
+        writing.commit().await?;
+        Ok(())
+    }
+
+    /// Returns the weights that a model began with.
+    pub(crate) async fn beginning(&self, model: ModelId) -> Result<Beginning, StoreError> {
+        let row = sqlx::query("SELECT words, from_time, base, base_hash FROM models WHERE id = $1")
             .bind(model.0)
             .fetch_one(&self.pool)
             .await?;
         let words: Vec<u8> = row.try_get(0)?;
         let words = words.chunks(32).map(U256::from_be_slice).collect();
-        Ok((words, number(&row, 1)?))
+        let base = match number_option(&row, 2)? {
+            Some(block) => Some(Cursor {
+                block,
+                hash: hash(&row, 3)?,
+            }),
+            None => None,
+        };
+        Ok(Beginning {
+            base,
+            words,
+            time: number(&row, 1)?,
+        })
     }
 
     /// Stores what blocks brought; all of it or nothing.

@@ -340,6 +340,7 @@ mod tests {
     use cotrain_protocol::trainer::SignedBatch;
 
     use super::*;
+    use crate::model::Beginning;
     use crate::{
         rows::{Progress, Submission},
         store::Cursor,
@@ -409,8 +410,13 @@ mod tests {
             block: 0,
             hash: B256::ZERO,
         };
+        let beginning = Beginning {
+            base: None,
+            words: Vec::new(),
+            time: 0,
+        };
         store
-            .add_model(1, Address::repeat_byte(1), from, 0, &[])
+            .add_model(1, Address::repeat_byte(1), from, &beginning)
             .await
             .expect("stored");
         let (model, _, _) = store

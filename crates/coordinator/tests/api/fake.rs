@@ -39,6 +39,9 @@ pub(crate) const NO_ROOM: u64 = 123_456;
 #[derive(Clone)]
 pub(crate) struct Fake(Arc<State>);
 
+/// Time of the chain that it follows: not that of this machine.
+pub(crate) const NOW: u64 = 4_000_000_000;
+
 pub(crate) struct State {
     models: Vec<Arc<FakeModel>>,
     submissions: Mutex<Vec<Submission>>,
@@ -140,6 +143,9 @@ fn position(row: &ContributionRow) -> i64 {
 }
 
 impl Backend for Fake {
+    fn now(&self) -> u64 {
+        NOW
+    }
     fn chain_id(&self) -> u64 {
         CHAIN
     }
@@ -315,6 +321,7 @@ impl Backend for Fake {
     ) -> Answer<'_, Vec<Claimable>> {
         let rows = Self::rows(trainer).into_iter().skip(1);
         let claimable = rows.map(|row| Claimable {
+            predicted: Some(0),
             kind: if row.contribution.author == account {
                 ClaimKind::Refund
             } else {

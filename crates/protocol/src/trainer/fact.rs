@@ -108,6 +108,19 @@ impl Trainer {
     /// [`Contradiction`]; what has been taken over of the fact until then stays, so go back to an earlier
     /// state.
     pub fn apply(&mut self, fact: &Fact<'_>) -> Result<(), Contradiction> {
+        self.take(fact, true)
+    }
+
+    /// Takes over the same without teaching the model: its weights are those of a later time, and know the
+    /// contributions already.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn apply_known(&mut self, fact: &Fact<'_>) -> Result<(), Contradiction> {
+        self.take(fact, false)
+    }
+
+    fn take(&mut self, fact: &Fact<'_>, learn: bool) -> Result<(), Contradiction> {
         match *fact {
             Fact::Added {
                 batch,
@@ -115,7 +128,7 @@ impl Trainer {
                 time,
                 ref parts,
                 relayer,
-            } => self.apply_added(batch, deposit, time, parts, relayer)?,
+            } => self.apply_added(batch, deposit, time, parts, relayer, learn)?,
             Fact::Refunded {
                 position,
                 author,
@@ -164,6 +177,7 @@ impl Trainer {
         time: u64,
         parts: &[Added<'_>],
         relayer: Option<Address>,
+        learn: bool,
     ) -> Result<(), Contradiction> {
         if batch != self.contribution_count {
             return Err(Contradiction::Position {
@@ -175,7 +189,9 @@ impl Trainer {
         for part in parts {
             let items = parse_batch(part.items)?;
             let deposits = deposit.saturating_mul(items.len() as u128);
-            self.model.learn(self.address, part.items)?;
+            if learn {
+                self.model.learn(self.address, part.items)?;
+            }
             if let Some((nonce, fee)) = part.signed {
                 let account = self.accounts.entry(part.author).or_default();
                 account.charge(deposits.saturating_add(fee))?;
