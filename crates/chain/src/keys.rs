@@ -1,17 +1,24 @@
 //! Keys of accounts: what signs transactions and messages.
 
+mod keystore;
+
 use std::{
     fmt,
     fs::{self, OpenOptions},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::{Encodable2718, eip2930::AccessList};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, b256};
-use alloy_signer::{SignerSync, k256::elliptic_curve::rand_core::OsRng};
+use alloy_signer::{
+    SignerSync,
+    k256::elliptic_curve::rand_core::{OsRng, RngCore},
+};
 use alloy_signer_local::PrivateKeySigner;
+
+use keystore::Fault;
 
 /// The secrets of the accounts that anvil and hardhat give money to. Everybody knows them.
 const DEVELOPMENT: [B256; 10] = [
@@ -35,6 +42,40 @@ pub enum KeyError {
         "the secret is not a key: 64 hexadecimal digits are wanted, with or without 0x, other than zero"
     )]
     NotAKey,
+    /// The secret is a small number, which anyone can guess. It is not repeated here.
+    #[error(
+        "the secret is a small number, and whoever tries small numbers has its money; make a key with \
+         `cotrain key new`"
+    )]
+    Guessable,
+    /// The password is empty.
+    #[error(
+        "the password from {from} is empty; a key file without a password is anyone's, so give it one"
+    )]
+    EmptyPassword {
+        /// The password's origin: a file, a variable or the terminal.
+        from: String,
+    },
+    /// The password file cannot be read.
+    #[error("cannot read the password file {path}")]
+    NoPassword {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file says that it is for another account than its key is.
+    #[error(
+        "{path} says it is for {claimed}, but its key is of {found}; use a key file that is whole"
+    )]
+    OtherAccount {
+        /// The file.
+        path: PathBuf,
+        /// The account that the file names.
+        claimed: Address,
+        /// The account of its key.
+        found: Address,
+    },
     /// The file cannot be read.
     #[error("cannot read the key file {path}")]
     Unreadable {
@@ -115,15 +156,28 @@ impl Key {
     /// # Errors
     /// Where that is no key. The error does not repeat the secret.
     pub fn from_hex(secret: &str) -> Result<Self, KeyError> {
-        let signer = secret.trim().parse().map_err(|_| KeyError::NotAKey)?;
+        let signer: PrivateKeySigner = secret.trim().parse().map_err(|_| KeyError::NotAKey)?;
+        // No random number has so many zeros.
+        if signer.to_bytes().starts_with(&[0; 16]) {
+            return Err(KeyError::Guessable);
+        }
         Ok(Self { signer })
     }
 
-    /// The key in an encrypted file (JSON, Web3 secret storage).
+    /// Returns `true` if this is one of the keys that everybody knows (see [`Key::development`]).
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        DEVELOPMENT.contains(&self.signer.to_bytes())
+    }
+
+    /// Opens an encrypted key file (JSON, Web3 secret storage). A warning is logged of everything unusual
+    /// about it, and if other accounts of the machine can read it.
     ///
     /// # Errors
-    /// Where the file cannot be read, is not such a file, or has another password.
+    /// If the password is empty, or the file cannot be read, is not such a file, has another password, or
+    /// names another account than its key's.
     pub fn from_keystore(path: &Path, password: &str) -> Result<Self, KeyError> {
+        check_password(password, &path.display().to_string())?;
         let text = fs::read_to_string(path).map_err(|source| KeyError::Unreadable {
             path: path.to_owned(),
             source,
@@ -132,38 +186,48 @@ impl Key {
             path: path.to_owned(),
             reason,
         };
-        check_keystore(&text).map_err(not_a_keystore)?;
-        let opened = PrivateKeySigner::decrypt_keystore(path, password);
-        let signer = opened.map_err(|error| match error {
-            // The checksum depends on the password.
-            error if error.to_string().contains("Mac Mismatch") => KeyError::WrongPassword {
+        let opened = keystore::decrypt(&text, password).map_err(|fault| match fault {
+            Fault::Password => KeyError::WrongPassword {
                 path: path.to_owned(),
             },
-            error => not_a_keystore(error.to_string()),
+            Fault::File(reason) => not_a_keystore(reason),
         })?;
+        let signer = PrivateKeySigner::from_bytes(&opened.secret.into())
+            .map_err(|_| not_a_keystore("the secret in it is no key".to_owned()))?;
+        if let Some(claimed) = opened.address
+            && claimed != signer.address()
+        {
+            return Err(KeyError::OtherAccount {
+                path: path.to_owned(),
+                claimed,
+                found: signer.address(),
+            });
+        }
+        for unusual in opened.unusual {
+            tracing::warn!("the key file {} is unusual: {unusual}", path.display());
+        }
+        warn_of_readers(path);
         Ok(Self { signer })
     }
 
-    /// A new key, and the file in `directory` that it is in, encrypted. The file is named after the address, only its
-    /// owner may read it, and none is ever overwritten.
+    /// Makes a new key, and an encrypted file in `directory` with it. The file is named after the address,
+    /// only its owner may read it, and none is ever overwritten.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the password is empty or the file cannot be written.
     pub fn create_keystore(directory: &Path, password: &str) -> Result<(Self, PathBuf), KeyError> {
+        check_password(password, "the terminal or its file")?;
         let key = Self {
             signer: PrivateKeySigner::random_with(&mut OsRng),
         };
-        let name = format!("{:#x}.json", key.address());
-        let path = directory.join(&name);
-        let unwritable = |source| KeyError::Unwritable {
+        let path = directory.join(format!("{:#x}.json", key.address()));
+        let secret = key.signer.to_bytes();
+        let random = |bytes: &mut [u8]| OsRng.fill_bytes(bytes);
+        let text = keystore::encrypt(&secret.0, key.address(), password, random);
+        write_owners(&path, text.as_bytes()).map_err(|source| KeyError::Unwritable {
             path: path.clone(),
             source,
-        };
-        // It is nobody else's before there is anything in it.
-        owners_file(&path).map_err(unwritable)?;
-        let secret = key.signer.to_bytes();
-        PrivateKeySigner::encrypt_keystore(directory, &mut OsRng, secret, password, Some(&name))
-            .map_err(|error| unwritable(io::Error::other(error)))?;
+        })?;
         Ok((key, path))
     }
 
@@ -222,28 +286,67 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A new empty file that only its owner may read and write.
-fn owners_file(path: &Path) -> io::Result<()> {
+/// Reads a password: the first line of a file. A warning is logged if other accounts of the machine can
+/// read it.
+///
+/// # Errors
+/// If the file cannot be read, or the line is empty, as in the place of a secret that was not mounted.
+pub fn password_file(path: &Path) -> Result<String, KeyError> {
+    let text = fs::read_to_string(path).map_err(|source| KeyError::NoPassword {
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = text.trim_start_matches('\u{feff}');
+    let password = text.lines().next().unwrap_or_default();
+    check_password(password, &path.display().to_string())?;
+    warn_of_readers(path);
+    Ok(password.to_owned())
+}
+
+/// Checks that a password is one: not empty, and more than blanks.
+///
+/// # Errors
+/// [`KeyError::EmptyPassword`], which names its origin.
+pub fn check_password(password: &str, from: &str) -> Result<(), KeyError> {
+    if password.trim().is_empty() {
+        let from = from.to_owned();
+        return Err(KeyError::EmptyPassword { from });
+    }
+    Ok(())
+}
+
+/// Logs a warning if a file with a secret can be read by more than its owner.
+fn warn_of_readers(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let Ok(metadata) = fs::metadata(path) else {
+            return;
+        };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o044 != 0 {
+            tracing::warn!(
+                "{} can be read by other accounts of this machine (mode {mode:o}); chmod 600 it",
+                path.display()
+            );
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// Writes a new file that only its owner may read and write. None of it stays if that fails.
+fn write_owners(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
-}
-
-/// The library stops the program at lengths that are not as the standard says.
-fn check_keystore(text: &str) -> Result<(), String> {
-    let keystore: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let derived = keystore.pointer("/crypto/kdfparams/dklen");
-    if derived.and_then(serde_json::Value::as_u64) != Some(32) {
-        return Err("`crypto.kdfparams.dklen` is not 32".to_owned());
+    let mut file = options.open(path)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
     }
-    let vector = keystore.pointer("/crypto/cipherparams/iv");
-    if vector.and_then(|iv| iv.as_str()).map(str::len) != Some(32) {
-        return Err("`crypto.cipherparams.iv` is not 32 hexadecimal digits".to_owned());
-    }
-    Ok(())
+    written
 }
 
 #[cfg(test)]
@@ -280,6 +383,63 @@ mod tests {
             let error = Key::from_hex(bad).expect_err("not a key");
             assert!(bad.is_empty() || bad == "0x" || !error.to_string().contains(bad));
         }
+    }
+
+    #[test]
+    fn guessable_secrets_are_refused_and_known_ones_are_told() {
+        for small in ["1", "2a", "ffffffffffffffffffffffffffffffff"] {
+            let error = Key::from_hex(&format!("{small:0>64}")).expect_err("refused");
+            assert!(matches!(error, KeyError::Guessable), "{error}");
+        }
+        let key = Key::from_hex("0000000000000000000000000000000100000000000000000000000000000000");
+        assert!(!key.expect("a key").is_development());
+        assert!((0..10).all(|index| Key::development(index).is_development()));
+    }
+
+    #[test]
+    fn an_empty_password_is_refused_wherever_it_comes_from() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("password");
+        for empty in ["", "\n", "\r\nsecret\n", " \t\n", "\u{feff}\r\n"] {
+            fs::write(&file, empty).expect("written");
+            let error = password_file(&file).expect_err("refused");
+            assert!(matches!(error, KeyError::EmptyPassword { .. }), "{error}");
+            assert!(
+                error.to_string().contains("password is empty")
+                    || error.to_string().contains("is empty; a key file")
+            );
+        }
+        fs::write(&file, "\u{feff}secret \r\nmore").expect("written");
+        assert_eq!(password_file(&file).expect("a password"), "secret ");
+        let missing = password_file(&folder.path().join("none")).expect_err("refused");
+        assert!(matches!(missing, KeyError::NoPassword { .. }), "{missing}");
+        for empty in ["", " "] {
+            let error = Key::create_keystore(folder.path(), empty).expect_err("refused");
+            assert!(matches!(error, KeyError::EmptyPassword { .. }), "{error}");
+            let error = Key::from_keystore(&file, empty).expect_err("refused");
+            assert!(matches!(error, KeyError::EmptyPassword { .. }), "{error}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_key_file_is_its_owners_and_of_its_account() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (key, path) = Key::create_keystore(folder.path(), "secret").expect("a key");
+        let opened = Key::from_keystore(&path, "secret").expect("a key");
+        assert_eq!(opened.address(), key.address());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&path).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        let text = fs::read_to_string(&path).expect("a file");
+        let other = format!("{:x}", Key::development(0).address());
+        let text = text.replace(&format!("{:x}", key.address()), &other);
+        fs::write(&path, text).expect("written");
+        let error = Key::from_keystore(&path, "secret").expect_err("refused");
+        assert!(matches!(error, KeyError::OtherAccount { .. }), "{error}");
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The arguments of the command line.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{ffi::OsStr, num::NonZeroUsize, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Arg, Args, Parser, Subcommand,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
+use cotrain_simulator::scenario::Scenario;
 use reqwest::Url;
 
 use crate::{live, replay, sweep};
@@ -94,7 +98,11 @@ pub(crate) enum Command {
 #[command(after_long_help = SIMULATE_EXAMPLES)]
 pub(crate) struct Simulate {
     /// The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
-    #[arg(default_value = "movie-reviews")]
+    #[arg(
+        default_value = "movie-reviews",
+        value_parser = ScenarioParser,
+        hide_possible_values = true
+    )]
     pub(crate) scenario: String,
     /// The seed of everything random
     #[arg(
@@ -156,6 +164,28 @@ pub(crate) enum Backend {
     Anvil,
     /// A node of the user's.
     Node(Url),
+}
+
+/// Takes the name of a scenario or the path of a file, and tells shells the names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScenarioParser;
+
+impl TypedValueParser for ScenarioParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = Scenario::embedded().iter();
+        Some(Box::new(names.map(|(name, _)| PossibleValue::new(*name))))
+    }
 }
 
 /// The kind of chain that an argument names.

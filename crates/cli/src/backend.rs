@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use cotrain_chain::{
-    Chain, ChainError, Config, Embedded, Remote,
+    Chain, ChainError, Config, Embedded, Remote, RemoteError,
     anvil::{Anvil, AnvilConfig},
 };
 use cotrain_simulator::{
@@ -40,7 +40,11 @@ pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure
             (Box::new(chain), Some(anvil))
         }
         Backend::Node(url) => {
-            let chain = Remote::connect(url, beginning).map_err(Failure::mistake)?;
+            let chain = Remote::connect(url, beginning).map_err(|error| match error {
+                // As wherever a node does not answer.
+                RemoteError::Node(_) | RemoteError::Runtime(_) => Failure::Fault(error.into()),
+                error => Failure::mistake(error),
+            })?;
             (Box::new(chain), None)
         }
     };

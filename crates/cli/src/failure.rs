@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+use cotrain_chain::node::NodeError;
+use cotrain_learning::text::{escaped_lines, escaped_to};
+
+/// Longest message of a node that is shown, in characters.
+const MAX_MESSAGE: usize = 1_000;
+
 /// An error, and whose it is.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -15,6 +21,29 @@ impl Failure {
     /// The user's mistake, in words.
     pub(crate) fn mistake(error: impl Into<anyhow::Error>) -> Self {
         Self::Mistake(error.into())
+    }
+
+    /// Returns the message for people: each cause once, in what a terminal shows as itself.
+    pub(crate) fn told(&self) -> String {
+        let mut told = String::new();
+        for cause in self.error().chain() {
+            let text = cause.to_string();
+            // What a node says is one message, however many lines it sends.
+            let text = if cause.is::<NodeError>() {
+                escaped_to(&text, MAX_MESSAGE).to_string()
+            } else {
+                escaped_lines(&text).into_owned()
+            };
+            // Some errors repeat what caused them.
+            if told.ends_with(&text) {
+                continue;
+            }
+            if !told.is_empty() {
+                told += ": ";
+            }
+            told += &text;
+        }
+        told
     }
 
     /// The error itself.

@@ -50,7 +50,7 @@ pub(crate) fn show(
     text: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     if json {
-        return output::print(&(serde_json::to_string_pretty(value)? + "\n"));
+        return output::print_json(&(serde_json::to_string_pretty(value)? + "\n"));
     }
     output::print(&text())
 }

@@ -11,6 +11,7 @@ mod failure;
 mod fixture;
 mod live;
 mod output;
+mod parse;
 mod people;
 mod recording;
 mod replay;
@@ -26,12 +27,10 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
-
-use args::{Cli, Command};
+use args::Command;
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let outcome = match parse::parse().command {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
@@ -59,6 +58,6 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     // Where stderr is closed too, the exit status has to say it all.
-    let _ = writeln!(io::stderr(), "error: {:#}", failure.error());
+    let _ = writeln!(io::stderr(), "error: {}", failure.told());
     failure.exit_code()
 }

@@ -1,4 +1,5 @@
-//! The two streams: the result on stdout, everything else on stderr.
+//! The two streams: the result on stdout, everything else on stderr. Whatever strangers wrote passes
+//! through here, so nothing leaves that a terminal would obey.
 
 use std::{
     env,
@@ -7,14 +8,26 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use cotrain_learning::text::{escaped_json, escaped_lines, escaped_to};
 use cotrain_simulator::{Progress, tables::days};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::failure::Failure;
 
-/// Writes the result. A reader that has gone away wants no more of it, which is no failure.
+/// Writes the result as text: what a terminal would obey is escaped, but for line breaks.
 pub(crate) fn print(result: &str) -> Result<(), Failure> {
+    print_raw(&escaped_lines(result))
+}
+
+/// Writes the result as JSON, which means the same to programs and is harmless to terminals.
+pub(crate) fn print_json(result: &str) -> Result<(), Failure> {
+    print_raw(&escaped_json(result))
+}
+
+/// Writes the result as it is: with styles of this program's own, or a script. Nothing in it may be of a
+/// stranger. A reader that has gone away wants no more of it, which is no failure.
+pub(crate) fn print_raw(result: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(result.as_bytes())
@@ -60,7 +73,7 @@ impl Narrator {
             .with(
                 fmt::layer()
                     .with_ansi(false)
-                    .with_writer(move || writer.clone()),
+                    .with_writer(move || OneLine(writer.clone())),
             )
             .with(filter(env::var("RUST_LOG").ok(), default)?)
             .init();
@@ -69,8 +82,9 @@ impl Narrator {
 
     /// Tells a line.
     pub(crate) fn say(&self, line: impl Display) {
+        let line = format!("{line}\n");
         // Nothing depends on stderr: where it is closed, the work goes on.
-        let _ = writeln!(self.clone(), "{line}");
+        let _ = self.clone().write_all(escaped_lines(&line).as_bytes());
     }
 
     /// A bar that shows how far a simulation is; only a terminal sees it.
@@ -111,11 +125,13 @@ impl Narrator {
 /// Logs to stderr, of a service: an object a line, or for people.
 pub(crate) fn log(json: bool) -> Result<(), Failure> {
     let filter = filter(env::var("RUST_LOG").ok(), "info")?;
-    let layer = fmt::layer().with_ansi(false).with_writer(io::stderr);
+    let layer = fmt::layer().with_ansi(false);
     let registry = tracing_subscriber::registry();
     if json {
-        registry.with(layer.json()).with(filter).init();
+        let layer = layer.json().with_writer(|| OneLine(io::stderr()));
+        registry.with(layer).with(filter).init();
     } else {
+        let layer = layer.with_writer(|| OneLine(io::stderr()));
         registry.with(layer).with(filter).init();
     }
     Ok(())
@@ -144,6 +160,29 @@ impl Write for Narrator {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// A writer of log events, each in one write: nothing in an event can begin another line, or be obeyed by
+/// a terminal. JSON stays JSON, since escapes of JSON are written there already.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let event = text.strip_suffix('\n').unwrap_or(&text);
+        let mut line = if event.starts_with('{') {
+            escaped_json(event).into_owned()
+        } else {
+            escaped_to(event, usize::MAX).to_string()
+        };
+        line.push('\n');
+        self.0.write_all(line.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -176,6 +215,24 @@ fn state(progress: &Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_event_is_one_line_that_no_terminal_obeys() {
+        let written = |event: &str| {
+            let mut writer = OneLine(Vec::new());
+            let length = writer.write(event.as_bytes()).expect("written");
+            assert_eq!(length, event.len());
+            String::from_utf8(writer.0).expect("UTF-8")
+        };
+        assert_eq!(
+            written("WARN the name is a\nERROR b\u{1b}[2J\u{202e}\n"),
+            "WARN the name is a\\nERROR b\\u{1b}[2J\\u{202e}\n"
+        );
+        assert_eq!(
+            written("{\"name\":\"a\\nb\u{9b}2J\"}\n"),
+            "{\"name\":\"a\\nb\\u009b2J\"}\n"
+        );
+    }
 
     #[test]
     fn the_bar_shows_where_a_simulation_is() {

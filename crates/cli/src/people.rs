@@ -1,6 +1,7 @@
 //! The figures of a run, for people at a terminal.
 
 use console::{Alignment, Color, Term, measure_text_width, pad_str, style};
+use cotrain_learning::text::{escaped, escaped_lines};
 use cotrain_simulator::{
     run::{AgentOutcome, End, Relay, Run, percent},
     tables::days,
@@ -65,13 +66,15 @@ pub(crate) fn text(run: &Run, style: Style) -> String {
 fn heading(run: &Run, style: Style) -> Vec<String> {
     let mut lines = vec![format!(
         "{}, seed {}: {}; {}; {} chain",
-        style.bold(&run.scenario),
+        style.bold(&escaped(&run.scenario).to_string()),
         run.seed,
         run.model,
         run.incentive,
         run.backend
     )];
-    lines.extend((!run.description.is_empty()).then(|| run.description.clone()));
+    lines.extend(
+        (!run.description.is_empty()).then(|| escaped_lines(&run.description).into_owned()),
+    );
     lines.extend(early_end(run));
     lines
 }

@@ -74,11 +74,11 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     bar.finish_and_clear();
 
     let shown = Shown::new(recording.header(), open.chain().name(), &replayed);
-    output::print(&if arguments.json {
-        serde_json::to_string(&shown)? + "\n"
+    if arguments.json {
+        output::print_json(&(serde_json::to_string_pretty(&shown)? + "\n"))?;
     } else {
-        shown.text()
-    })?;
+        output::print(&shown.text())?;
+    }
     match replayed.end {
         Ok(_) => Ok(()),
         Err(difference) => Err(Failure::Fault(anyhow!(

@@ -8,7 +8,7 @@ use cotrain_simulator::{
 };
 use serde::Serialize;
 
-use crate::{args, failure::Failure, output};
+use crate::{args, failure::Failure, live::show};
 
 #[derive(Serialize)]
 struct Listed {
@@ -28,13 +28,12 @@ struct Listing {
 
 /// Lists the scenarios that come with the program, or the kinds of agents.
 pub(crate) fn run(arguments: &args::Scenarios) -> Result<(), Failure> {
-    let result = match (arguments.agents, arguments.json) {
-        (false, false) => text(&list()?),
-        (false, true) => serde_json::to_string_pretty(&list()?)? + "\n",
-        (true, false) => kinds_text(&kinds()),
-        (true, true) => serde_json::to_string_pretty(&kinds())? + "\n",
-    };
-    output::print(&result)
+    if arguments.agents {
+        let kinds = kinds();
+        return show(arguments.json, &kinds, || kinds_text(&kinds));
+    }
+    let scenarios = list()?;
+    show(arguments.json, &scenarios, || text(&scenarios))
 }
 
 fn kinds() -> Vec<Listing> {

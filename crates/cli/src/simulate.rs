@@ -26,9 +26,10 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
         data = scenario.data_summary(),
         "scenario checked"
     );
+    let text = scenario.text_to_run_again(arguments.data.as_deref());
     let (out, results) = if let Some(out) = &arguments.out {
         let of = Identity::new(arguments.seed, arguments.relay);
-        let results = Results::prepare(out, scenario.text(), of)?;
+        let results = Results::prepare(out, &text, of)?;
         (out.clone(), results)
     } else {
         let relay = arguments.relay.map(|size| format!("-relay-{size}"));
@@ -53,7 +54,7 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
     let (run, recording) = simulated?;
     tracing::debug!(digest = run.digest, wall = ?run.wall, "simulated");
 
-    let files = files(&run, &command(arguments))?;
+    let files = files(&run, text, &command(arguments))?;
     let recorded = recording.as_ref().map(|_| results::RECORDING);
     results
         .write(&files, recording)
@@ -83,11 +84,15 @@ fn simulate(
 }
 
 /// The files of a run, each with its name in [`results::FILES`].
-fn files(run: &Run, command: &str) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
+fn files(
+    run: &Run,
+    scenario: String,
+    command: &str,
+) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     let mut json = serde_json::to_vec_pretty(&Summary::with_details(run))?;
     json.push(b'\n');
     let contents = [
-        run.scenario_text.clone().into_bytes(),
+        scenario.into_bytes(),
         tables::series_csv(run),
         tables::series_parquet(run)?,
         tables::events_csv(run),
@@ -100,9 +105,9 @@ fn files(run: &Run, command: &str) -> anyhow::Result<Vec<(&'static str, Vec<u8>)
 
 fn show(run: &Run, json: bool) -> Result<(), Failure> {
     if json {
-        return output::print(&(serde_json::to_string(&Summary::of(run))? + "\n"));
+        return output::print_json(&(serde_json::to_string_pretty(&Summary::of(run))? + "\n"));
     }
-    output::print(&people::text(run, people::Style::of_stdout()))
+    output::print_raw(&people::text(run, people::Style::of_stdout()))
 }
 
 /// The command that gives the same results again. They are the same on every chain.

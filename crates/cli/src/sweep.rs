@@ -69,7 +69,7 @@ fn all(arguments: &Run) -> Result<(), Failure> {
     )
     .map_err(Failure::mistake)?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
-    let folder = Folder::prepare(&out, plan)?;
+    let folder = Folder::prepare(&out, plan, shard)?;
     let mut journal = folder.journal(shard)?;
     let done = folder.index()?;
     let mine = (0..folder.plan.runs()).filter(|run| shard.has(*run));
@@ -141,7 +141,7 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
     let parts = parts.collect::<Result<Vec<_>, _>>()?;
     let folder = match parts.first() {
         Some(part) if !Folder::is_one(&arguments.out) => {
-            Folder::prepare(&arguments.out, part.plan.clone())?
+            Folder::prepare(&arguments.out, part.plan.clone(), Shard::WHOLE)?
         }
         _ => Folder::open(&arguments.out)?,
     };

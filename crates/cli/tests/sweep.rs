@@ -183,6 +183,62 @@ fn a_sweep_that_is_killed_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_sweep_is_extended_by_seeds() {
+    let folder = Folder::new();
+    let grid = "--set agents.Bad.start_balance=100,400";
+    // In order, before those that are there, between them, and in another order.
+    for (name, before, after, runs) in [
+        ("a", "1..3", "1..4", 8),
+        ("b", "3,1", "1..4", 8),
+        ("c", "2..3", "5,1..4", 10),
+    ] {
+        folder.success(&format!(
+            "sweep tiny.toml --seeds {after} {grid} --out whole-{name}"
+        ));
+        folder.success(&format!(
+            "sweep tiny.toml --seeds {before} {grid} --out {name}"
+        ));
+        let done = folder.files(name);
+        let (_, told) = folder.success(&format!(
+            "sweep tiny.toml --seeds {after} {grid} --out {name}"
+        ));
+        let there = if name == "a" { 6 } else { 4 };
+        assert!(
+            told.starts_with(&format!("{there} of {runs} runs were done before\n")),
+            "{told}"
+        );
+        assert_ne!(done, folder.files(name));
+        assert_eq!(folder.files(&format!("whole-{name}")), folder.files(name));
+        // The old journals are gone, and the same command finds that all is done.
+        assert!(!folder.path(name).join("journal").exists());
+        let again = format!("sweep tiny.toml --seeds {after} {grid} --out {name}");
+        let (_, told) = folder.success(&again);
+        assert!(
+            told.starts_with(&format!("{runs} of {runs} runs were done before\n")),
+            "{told}"
+        );
+        folder.success(&format!("sweep report {name}"));
+        assert_eq!(folder.files(&format!("whole-{name}")), folder.files(name));
+    }
+    // Not as a part of a sweep, and not while somebody is at work on it.
+    let said = folder.refusal(
+        &format!("sweep tiny.toml --seeds 1..5 {grid} --shard 1/2 --out a"),
+        2,
+    );
+    assert!(
+        said.contains("its --seeds is 1..4, and 1..5 is wanted"),
+        "{said}"
+    );
+    folder.success("sweep tiny.toml --seeds 1..2 --out held");
+    let journal = File::open(folder.journal("held")).expect("a journal");
+    journal.lock().expect("locked");
+    let said = folder.refusal("sweep tiny.toml --seeds 1..3 --out held", 2);
+    assert!(said.contains("another process is at work"), "{said}");
+    drop(journal);
+    folder.success("sweep tiny.toml --seeds 1..3 --out held");
+}
+
+#[test]
 fn a_line_that_was_cut_off_is_done_again() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..6 --out it";
@@ -289,7 +345,7 @@ fn mistakes_are_told_before_anything_is_written() {
     insta::assert_snapshot!(refusal("sweep tiny.toml --out ."), @"error: . holds `train.libsvm` and no sweep; name another folder with --out, or empty this one");
 
     folder.success("sweep tiny.toml --seeds 1..3 --out it");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..4 --out it"), @"error: it holds another sweep: its --seeds is 1..3, and 1..4 is wanted; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..2 --out it"), @"error: it holds another sweep: its --seeds is 1..3, and 1..2 is wanted; name another folder with --out");
     insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --set data.features=5 --out it"), @"error: it holds another sweep: its --set is none, and data.features=5 is wanted; name another folder with --out");
     insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --relay 2 --out it"), @"error: it holds another sweep: its --relay is none, and 2 is wanted; name another folder with --out");
     folder.success("sweep tiny.toml --seeds 1..3 --relay 2 --out relayed");

@@ -2,6 +2,7 @@
 
 mod backend;
 mod contributions;
+mod docs;
 mod document;
 mod events;
 mod extract;
@@ -16,6 +17,7 @@ mod problem;
 mod submissions;
 mod text;
 mod views;
+mod wording;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -119,11 +121,10 @@ pub fn router(coordinator: impl Backend, config: &ApiSection, stop: &Cancellatio
             document.to_string(),
         )
     });
-    let page = utoipa_swagger_ui::Config::new(["/openapi.json"]).validator_url("none");
     limits::per_client(limited, config)
         .merge(unlimited.with_state(app))
         .route("/openapi.json", openapi)
-        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").config(page))
+        .merge(docs::router("/openapi.json"))
         .fallback(async || StatusCode::NOT_FOUND.into_response())
         .layer(DefaultBodyLimit::max(config.max_body))
         .layer(from_fn(problem::render))

@@ -2,7 +2,11 @@
 
 use std::io::{Read, Write};
 
-use cotrain_learning::Encoder;
+use cotrain_learning::{
+    Encoder,
+    encode::Sort,
+    text::{self, MAX_DESCRIPTION, MAX_NAME, TextError, escaped},
+};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -41,10 +45,26 @@ pub enum CardError {
     #[error("the card has more than {MOST_BYTES} bytes when it is inflated; keep fewer features")]
     TooLarge,
     /// What is in it is none of ours.
-    #[error("the card's format is `{found}`, `{FORMAT}` is wanted; is there a newer cotrain?")]
+    #[error(
+        "the card's format is `{}`, `{FORMAT}` is wanted; is there a newer cotrain?",
+        escaped(found)
+    )]
     Format {
         /// The format that it names.
         found: String,
+    },
+    /// A text in it cannot be registered.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A text in it is too long for those who read the card.
+    #[error("the card's {what} has {length} characters, expected at most {max}")]
+    TooLong {
+        /// The text's role.
+        what: &'static str,
+        /// Its length, in characters.
+        length: usize,
+        /// The longest that is read.
+        max: usize,
     },
     /// The JSON has another form.
     #[error("the card is not what its format says")]
@@ -64,11 +84,47 @@ struct Format {
 }
 
 impl Card {
-    /// As it goes into the registry.
+    /// Checks that everything in the card can be registered: names that people can see, of lengths that
+    /// they can read.
     ///
     /// # Errors
-    /// [`CardError::TooLarge`].
+    /// [`CardError::Text`].
+    pub fn check(&self) -> Result<(), CardError> {
+        text::check_name("the model's name", &self.name)?;
+        text::check("the description", &self.description, MAX_DESCRIPTION)?;
+        for class in &self.classes {
+            text::check_name("the name of a class", class)?;
+        }
+        // Words of texts are letters, and indices are numbers.
+        let encoder = self.encoder.iter();
+        let tables = encoder.filter(|encoder| encoder.takes() == Sort::Numbers);
+        for name in tables.flat_map(|it| (0..it.features()).filter_map(|column| it.name(column))) {
+            text::check("the name of a column", &name, MAX_NAME)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that no text is longer than those who list models have to carry. What is in them is for
+    /// [`escaped`] to deal with.
+    fn bound(&self) -> Result<(), CardError> {
+        let name = [("name", &self.name, MAX_NAME)];
+        let description = [("description", &self.description, MAX_DESCRIPTION)];
+        let classes = self.classes.iter().map(|class| ("class", class, MAX_NAME));
+        for (what, text, max) in name.into_iter().chain(description).chain(classes) {
+            let length = text.chars().count();
+            if length > max {
+                return Err(CardError::TooLong { what, length, max });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the card as it goes into the registry.
+    ///
+    /// # Errors
+    /// [`CardError::Text`] or [`CardError::TooLarge`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, CardError> {
+        self.check()?;
         let json = serde_json::to_vec(&Written {
             format: FORMAT,
             card: self,
@@ -100,7 +156,9 @@ impl Card {
         if format != FORMAT {
             return Err(CardError::Format { found: format });
         }
-        Ok(serde_json::from_slice(&json)?)
+        let card: Self = serde_json::from_slice(&json)?;
+        card.bound()?;
+        Ok(card)
     }
 }
 
@@ -156,6 +214,91 @@ mod tests {
             told(&deflated(b"[]")),
             "the card is not what its format says"
         );
+    }
+
+    #[test]
+    fn a_card_with_invisible_characters_is_not_written() {
+        let columns =
+            r#"{"classifier":"sparse-perceptron","features":{"columns":["a","b\u001b[2J"]}}"#;
+        for (card, told) in [
+            (
+                Card {
+                    name: "evil\u{1b}]0;pwned\u{7}".to_owned(),
+                    ..card()
+                },
+                "the model's name is `evil\\u{1b}]0;pwned\\u{7}`: character 5 is U+001B",
+            ),
+            (
+                Card {
+                    name: String::new(),
+                    ..card()
+                },
+                "the model's name is empty",
+            ),
+            (
+                Card {
+                    description: "x\nfoo".to_owned(),
+                    ..card()
+                },
+                "the description is `x\\nfoo`: character 2 is U+000A",
+            ),
+            (
+                Card {
+                    classes: vec!["ham".to_owned(), "sp\u{202e}am".to_owned()],
+                    ..card()
+                },
+                "the name of a class is `sp\\u{202e}am`: character 3 is U+202E",
+            ),
+            (
+                Card {
+                    encoder: Some(serde_json::from_str(columns).unwrap()),
+                    ..card()
+                },
+                "the name of a column is `b\\u{1b}[2J`",
+            ),
+            (
+                Card {
+                    name: "x".repeat(MAX_NAME + 1),
+                    ..card()
+                },
+                "the model's name has 201 characters, expected at most 200",
+            ),
+        ] {
+            let error = card.to_bytes().unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_card_of_others_may_hold_anything_but_a_book() {
+        let written = |name: &str, class: &str| {
+            let json = serde_json::json!({
+                "format": FORMAT, "name": name, "description": "", "classes": [class], "from_block": 1
+            });
+            deflated(json.to_string().as_bytes())
+        };
+        let read = Card::from_bytes(&written("evil\u{1b}[2J", "a\nb")).unwrap();
+        assert_eq!(
+            (read.name.as_str(), read.classes[0].as_str()),
+            ("evil\u{1b}[2J", "a\nb")
+        );
+        for (name, class) in [
+            ("x".repeat(201), "a".to_owned()),
+            ("x".to_owned(), "é".repeat(201)),
+        ] {
+            let error = Card::from_bytes(&written(&name, &class)).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    CardError::TooLong {
+                        length: 201,
+                        max: 200,
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use alloy_primitives::Address;
 use cotrain_chain::{
-    keys::{Key, KeyError},
+    keys::{self, Key, KeyError},
     node::{Node, NodeError, NodeOptions},
 };
 use cotrain_learning::{
@@ -64,14 +64,6 @@ pub enum ServeError {
     /// The key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A password cannot be read.
-    #[error("cannot read the password from {from}")]
-    Password {
-        /// A file or a variable.
-        from: String,
-        /// Why.
-        source: std::io::Error,
-    },
     /// A variable is not set.
     #[error("the environment variable {0} is not set; it is to hold the key or its password")]
     NoVariable(String),
@@ -80,6 +72,14 @@ pub enum ServeError {
         "`key.development` is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; use a keystore"
     )]
     DevelopmentKey {
+        /// The chain's id.
+        found: u64,
+    },
+    /// A key of everyone, named otherwise than as that, elsewhere than on a development chain.
+    #[error(
+        "`key` is one of anvil's and hardhat's accounts, which is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; make one with `cotrain key new`"
+    )]
+    KnownKey {
         /// The chain's id.
         found: u64,
     },
@@ -620,25 +620,26 @@ fn file_source(path: &Path, section: &EvaluateSection) -> Source {
 fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
     let variable =
         |name: &String| std::env::var(name).map_err(|_| ServeError::NoVariable(name.clone()));
-    Ok(match source {
+    let key = match source {
         KeySource::Development(index) if chain_id == DEVELOPMENT_CHAIN => Key::development(*index),
         KeySource::Development(_) => return Err(ServeError::DevelopmentKey { found: chain_id }),
         KeySource::Variable(name) => Key::from_hex(&variable(name)?)?,
         KeySource::Keystore { path, password } => {
             let password = match password {
-                Password::Variable(name) => variable(name)?,
-                Password::File(file) => {
-                    let text =
-                        std::fs::read_to_string(file).map_err(|source| ServeError::Password {
-                            from: file.display().to_string(),
-                            source,
-                        })?;
-                    text.lines().next().unwrap_or_default().to_owned()
+                Password::Variable(name) => {
+                    let password = variable(name)?;
+                    keys::check_password(&password, &format!("the variable {name}"))?;
+                    password
                 }
+                Password::File(file) => keys::password_file(file)?,
             };
             Key::from_keystore(path, &password)?
         }
-    })
+    };
+    if key.is_development() && chain_id != DEVELOPMENT_CHAIN {
+        return Err(ServeError::KnownKey { found: chain_id });
+    }
+    Ok(key)
 }
 
 /// Waits, unless it is time to stop.

@@ -21,6 +21,8 @@ use classes::Classes;
 use part::Inputs;
 use table::TableSpec;
 
+use crate::text::escaped_list;
+
 /// The share of data without test data of its own that is set aside to measure on, where nobody says another.
 pub const TEST_SHARE: f64 = 0.2;
 
@@ -89,6 +91,43 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// The names of a table's columns of numbers, in order; empty for other sources.
     pub columns: Vec<String>,
+}
+
+impl Dataset {
+    /// Returns the names of columns that seem to number the rows, as pandas writes them: without a
+    /// name or called `Unnamed`, or with consecutive whole numbers, each once. A model would learn from
+    /// them in which order the rows stood.
+    #[must_use]
+    pub fn row_numbers(&self) -> Vec<String> {
+        let rows = || self.train.examples().chain(self.test.examples());
+        let numbers_rows = |column: usize, name: &str| {
+            if name.is_empty() || name.starts_with("Unnamed: ") {
+                return true;
+            }
+            let mut values: Vec<f64> = rows()
+                .filter_map(|example| match example {
+                    Example::Numbers(numbers) => numbers.get(column).copied(),
+                    Example::Text(_) | Example::Indexed { .. } => None,
+                })
+                .collect();
+            values.sort_unstable_by(f64::total_cmp);
+            let consecutive = values.windows(2).all(|pair| consecutive(pair[0], pair[1]));
+            // Fewer rows may count up by chance.
+            values.len() >= 10 && consecutive && values.first().is_some_and(|it| it.fract() == 0.0)
+        };
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(column, name)| numbers_rows(*column, name))
+            .map(|(_, name)| name.clone())
+            .collect()
+    }
+}
+
+// Whole numbers are exact as far as rows are counted.
+#[allow(clippy::float_cmp)]
+fn consecutive(before: f64, after: f64) -> bool {
+    after == before + 1.0
 }
 
 /// Reads a data set.
@@ -165,6 +204,19 @@ pub fn load_more(source: &Source, classes: &[String]) -> Result<Part, DataError>
     Ok(Part::new(raw, numbers))
 }
 
+/// Reads the texts of a table's columns by their names, in the order of the names and of the file: of each
+/// row, the line where it starts, from 1, and its texts. Other columns are passed over.
+///
+/// # Errors
+/// If the file cannot be read, a column is missing, or a row has another number of fields than the header.
+pub fn read_columns(
+    path: &Path,
+    format: TableFormat,
+    columns: &[&str],
+) -> Result<Vec<(u64, Vec<String>)>, DataError> {
+    table::columns(path, &file::read(path)?, format, columns)
+}
+
 /// One file as read: labels are still strings.
 struct Raw {
     path: PathBuf,
@@ -188,9 +240,9 @@ fn join(train: Raw, test: Raw) -> Result<Dataset, DataError> {
     if train.columns != test.columns {
         return Err(DataError::ColumnsDiffer {
             train: train.path,
-            wanted: train.columns.join(", "),
+            wanted: escaped_list(&train.columns),
             test: test.path,
-            found: test.columns.join(", "),
+            found: escaped_list(&test.columns),
         });
     }
     if test.labels.is_empty() {

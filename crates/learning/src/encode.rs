@@ -16,7 +16,7 @@ pub use samples::Samples;
 
 pub(crate) use samples::{Layout, Row};
 
-use crate::data::{Dataset, MAX_CLASSES, Part};
+use crate::data::{Dataset, Example, MAX_CLASSES, Part};
 
 /// How many words a text model knows where nobody says.
 const DEFAULT_WORDS: usize = 2_000;
@@ -68,6 +68,7 @@ pub fn encode(
         return Err(EncodeError::NotBinary {
             path: dataset.train.path().to_owned(),
             kind,
+            instead: suited(dataset),
             classes,
         });
     }
@@ -81,6 +82,29 @@ pub fn encode(
         classes: dataset.classes.clone(),
         clamped: train_clamped + test_clamped,
     })
+}
+
+/// Returns the kind of classifier that takes a data set whatever its classes are: naive Bayes for texts
+/// and for numbers that are 0 or 1, the dense nearest centroid for other numbers.
+#[must_use]
+pub fn suited(dataset: &Dataset) -> Kind {
+    let parts = [&dataset.train, &dataset.test];
+    let mut examples = parts.into_iter().flat_map(Part::examples);
+    // What is no number of its own is exact.
+    #[allow(clippy::float_cmp)]
+    let numbers = examples.any(|example| match example {
+        Example::Text(_) => false,
+        Example::Numbers(values) => values.iter().any(|&value| value != 0.0 && value != 1.0),
+        // All are 1 if there are none.
+        Example::Indexed { values, .. } => {
+            values.is_some_and(|values| values.iter().any(|&value| value != 1.0))
+        }
+    });
+    if numbers {
+        Kind::DenseNearestCentroid
+    } else {
+        Kind::NaiveBayes
+    }
 }
 
 /// How many classes the contracts of a kind can have (`docs/spec.md`).

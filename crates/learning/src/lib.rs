@@ -11,6 +11,7 @@
 
 pub mod data;
 pub mod encode;
+pub mod text;
 pub mod train;
 
 pub use encode::Encoder;

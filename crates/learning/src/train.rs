@@ -76,7 +76,8 @@ pub enum TrainError {
     },
     /// A binary classifier and more than two classes.
     #[error(
-        "the samples have {classes} classes, but a {kind} is binary; use naive Bayes or a nearest centroid"
+        "the samples have {classes} classes, but a {kind} is binary; use the learner {}",
+        many_classes(*kind).name()
     )]
     NotBinary {
         /// The classifier.
@@ -120,6 +121,14 @@ fn in_words(encoding: Encoding) -> &'static str {
         Encoding::Sparse => "sparse",
         Encoding::Dense16 => "dense in 16 bits",
         Encoding::Dense32 => "dense in 32 bits",
+    }
+}
+
+/// Returns the kind of classifier that takes the same samples as a binary one, and any number of classes.
+fn many_classes(kind: Kind) -> Kind {
+    match kind.encoding() {
+        Encoding::Dense16 | Encoding::Dense32 => Kind::DenseNearestCentroid,
+        Encoding::Sparse => Kind::NaiveBayes,
     }
 }
 

@@ -6,7 +6,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use cotrain_learning::data::{DataError, Dataset, Example, Source, TableFormat, load};
+use cotrain_learning::data::{
+    DataError, Dataset, Example, Source, TableFormat, load, read_columns,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -285,8 +287,8 @@ fn every_malformed_line_of_a_table_is_told() {
         files.told(files.csv(None)),
         "`train` has 10 malformed lines; correct or remove them:
   line 3: column `x` has `abc`, a number is wanted
-  line 4: the number of fields is 1, 2 are wanted as in the header
-  line 5: the number of fields is 3, 2 are wanted as in the header
+  line 4: 1 fields, expected 2 as in the header
+  line 5: 3 fields, expected 2 as in the header
   line 6: column `class` is empty, a class is wanted
   line 7: column `x` has `inf`, a number between -1e100 and 1e100 is wanted
   line 8: column `x` has `NaN`, a number between -1e100 and 1e100 is wanted
@@ -294,6 +296,174 @@ fn every_malformed_line_of_a_table_is_told() {
   line 10: column `x` has `\u{fffd}`, UTF-8 is wanted
   line 11: column `class` has `\u{fffd}`, UTF-8 is wanted
   line 12: column `x` has ``, a number is wanted"
+    );
+}
+
+/// Lines are counted as editors do, whatever ends them and whatever stands before: a mark of the byte
+/// order, blank lines, quoted line breaks, gzip.
+#[test]
+fn lines_are_counted_as_editors_count_them() {
+    let plain = "\n\nx,class\n\"1\",a\n\n2,\"b\nc\"\nno,b\n3,a\n\n\nnot,a\n";
+    let mixed = plain.replacen('\n', "\r\n", 4);
+    for text in [
+        plain.to_owned(),
+        plain.replace('\n', "\r\n"),
+        plain.replace('\n', "\r"),
+        mixed,
+    ] {
+        for bytes in [
+            text.clone().into_bytes(),
+            format!("\u{feff}{text}").into_bytes(),
+            gzipped(text.as_bytes()),
+            text.trim_end().as_bytes().to_vec(),
+        ] {
+            let files = Files::new(bytes);
+            assert_eq!(
+                files.told(files.csv(None)),
+                "`train` has 2 malformed lines; correct or remove them:
+  line 8: column `x` has `no`, a number is wanted
+  line 12: column `x` has `not`, a number is wanted",
+                "{text:?}"
+            );
+        }
+    }
+    // The class of a line, and a header that is malformed.
+    let files = Files::with_test("x,class\r\n1,a\r\n2,b\r\n", "x,class\r\n1,c\r\n");
+    assert_eq!(
+        files.told(files.csv(None)),
+        "line 2 of `test` has the class `c`, which `train` does not have; its classes are a, b"
+    );
+    let files = Files::new(b"\r\n\r\nx\xff,class\r\n1,a\r\n".as_slice());
+    assert!(
+        files
+            .told(files.csv(None))
+            .contains("line 3: column `number 1`")
+    );
+    // Tables with tabs, and libsvm.
+    let files = Files::new("class\tx\r\na\t1\r\nb\tno\r\n");
+    assert!(
+        files
+            .told(files.tsv(None))
+            .contains("line 3: column `x` has `no`")
+    );
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["\u{feff}1 1:1", "", "# noted", "0 1:1", "no 1:1", ""].join(end);
+        for bytes in [text.clone().into_bytes(), gzipped(text.as_bytes())] {
+            let files = Files::new(bytes);
+            assert_eq!(
+                files.told(files.libsvm()),
+                "`train` has 1 malformed line; correct or remove it:\n  line 5: the label is `no`, an \
+                 integer is wanted"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_and_values_of_files_are_shown_escaped() {
+    let files = Files::new("class,\u{1b}[2Jx\nred,\u{202e}1\ngreen\u{9b}31m,2\n");
+    let told = files.told(files.csv(None));
+    assert!(
+        told.contains("column `\\u{1b}[2Jx` has `\\u{202e}1`"),
+        "{told}"
+    );
+    let files = Files::with_test("class,x\na\u{1b},1\nb,2\n", "class,x\n\u{7},1\n");
+    let told = files.told(files.csv(None));
+    assert!(
+        told.contains(
+            "has the class `\\u{7}`, which `train` does not have; its classes are a\\u{1b}, b"
+        ),
+        "{told}"
+    );
+    for train in [
+        "cl\u{1b}ass,x\n1,2\n",
+        "class,x\u{1b},x\u{1b}\n1,2,3\n",
+        "class,x\n\u{1b},1\n\u{1b},2\n",
+        "class\u{1b};x\n1;2\n",
+    ] {
+        let files = Files::new(train);
+        let told = files.told(files.csv(None));
+        assert!(
+            !told.contains('\u{1b}') && told.contains("\\u{1b}"),
+            "{told:?}"
+        );
+    }
+    // A header of any width is told in a bounded message.
+    let wide: Vec<String> = (0..5_000).map(|column| format!("c{column}")).collect();
+    let files = Files::new(format!("{}\n", wide.join(",")));
+    let told = files.told(files.csv(None));
+    assert!(told.ends_with("c18, c19 and 4980 more"), "{told}");
+}
+
+#[test]
+fn another_separator_is_told_with_the_next_step() {
+    for (header, format, wanted) in [
+        (
+            "class;x",
+            TableFormat::Csv,
+            "`train` has one column, `class;x`, as its fields are separated by `;`, expected `,`; save \
+             it with commas",
+        ),
+        (
+            "class\tx",
+            TableFormat::Csv,
+            "`train` has one column, `class\\tx`, as its fields are separated by tabs, expected `,`; \
+             name it .tsv",
+        ),
+        (
+            "class,x",
+            TableFormat::Tsv,
+            "`train` has one column, `class,x`, as its fields are separated by `,`, expected tabs; name \
+             it .csv",
+        ),
+    ] {
+        let files = Files::new(format!("{header}\n1;2\n"));
+        assert_eq!(files.told(files.table(format, None)), wanted);
+    }
+}
+
+#[test]
+fn columns_that_number_the_rows_are_named() {
+    let table = |header: &str, from: i32| {
+        let rows =
+            (0..20).map(|row| format!("{},{},{},{}\n", row + from, row * 2, row / 2, row % 2));
+        Files::new(format!("{header}\n{}", rows.collect::<String>()))
+    };
+    for (header, from, wanted) in [
+        ("n,x,y,class", 0, vec!["n"]),
+        ("n,x,y,class", 1, vec!["n"]),
+        (",x,y,class", 7, vec![""]),
+        ("n,Unnamed: 0,y,class", 7, vec!["n", "Unnamed: 0"]),
+    ] {
+        let files = table(header, from);
+        assert_eq!(files.csv(None).unwrap().row_numbers(), wanted, "{header}");
+    }
+    let files = Files::new("x,class\n1,0\n2,1\n3,0\n");
+    assert!(files.csv(None).unwrap().row_numbers().is_empty());
+    let files = Files::new("0 1:1\n1 1:2\n");
+    assert!(files.libsvm().unwrap().row_numbers().is_empty());
+}
+
+#[test]
+fn columns_are_read_by_their_names() {
+    let files = Files::new("\u{feff}x,class,\"y, z\"\r\n1,a,\"2\n\"\r\n\r\n3,b,4\r\n");
+    let read = |columns: &[&str]| read_columns(&files.path("train"), TableFormat::Csv, columns);
+    let row = |line, texts: [&str; 2]| (line, texts.map(str::to_owned).to_vec());
+    assert_eq!(
+        read(&["y, z", "x"]).unwrap(),
+        [row(2, ["2", "1"]), row(5, ["4", "3"])]
+    );
+    let missing = read(&["w"]).unwrap_err().to_string();
+    assert!(
+        missing.ends_with("has no column `w`; its columns are x, class, y, z"),
+        "{missing}"
+    );
+    let files = Files::new("x,y\n1,2\n3\n");
+    let short = read_columns(&files.path("train"), TableFormat::Csv, &["x"]).unwrap_err();
+    assert!(
+        short
+            .to_string()
+            .ends_with("line 3: 1 fields, expected 2 as in the header")
     );
 }
 

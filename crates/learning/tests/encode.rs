@@ -64,6 +64,8 @@ fn told(dataset: &Dataset, kind: Kind, features: Option<usize>) -> String {
     format!("{before}`{name}`{after}")
 }
 
+const DENSE: [Kind; 2] = [Kind::DensePerceptron, Kind::DenseNearestCentroid];
+
 const SPARSE: [Kind; 3] = [
     Kind::SparsePerceptron,
     Kind::NaiveBayes,
@@ -183,8 +185,8 @@ fn what_cannot_be_encoded_is_told() {
             Kind::SparsePerceptron,
             None
         ),
-        "`train` has 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \
-         centroid"
+        "`train` has 3 classes, but a sparse perceptron is binary; use the learner \
+         naive-bayes"
     );
     assert_eq!(
         told(&libsvm("0 1:1\n1 65537:1\n"), Kind::NaiveBayes, None),
@@ -227,6 +229,40 @@ fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
     }
 }
 
+/// Each message names one learner: following it works, for every kind and sort of data.
+#[test]
+fn the_learner_that_a_refusal_names_takes_the_data() {
+    let datasets = [
+        csv("class,x,y\n0,1,0.5\n1,0,2.5\n2,3,1\n", None),
+        csv("class,x,y\n0,1,0\n1,0,1\n2,1,1\n", None),
+        csv("class,x,y\n0,1,0.5\n1,0,2.5\n", None),
+        csv(
+            "class,text\n0,good film\n1,bad film\n2,so so\n",
+            Some("text"),
+        ),
+        libsvm("0 1:1\n1 2:1\n2 1:1 2:1\n"),
+        libsvm("0 1:1\n1 2:0.5\n2 1:1 2:1\n"),
+    ];
+    let kinds = SPARSE.into_iter().chain(DENSE);
+    let mut followed = 0;
+    for (kind, dataset) in kinds.flat_map(|kind| datasets.iter().map(move |data| (kind, data))) {
+        let Err(error) = encode(dataset, kind, None) else {
+            continue;
+        };
+        let message = error.to_string();
+        let (_, advice) = message.split_once("use the learner ").expect(&message);
+        let name = advice.split([',', ' ']).next().expect("a name");
+        let advised: Kind = name.parse().expect(name);
+        encode(dataset, advised, None).unwrap_or_else(|error| panic!("{message}: {error}"));
+        assert_eq!(advised, cotrain_learning::encode::suited(dataset));
+        followed += 1;
+    }
+    assert_eq!(
+        followed, 17,
+        "a refusal for each kind and data that do not fit"
+    );
+}
+
 #[test]
 fn a_sparse_kind_refuses_other_numbers() {
     for (kind, called) in SPARSE.into_iter().zip([
@@ -251,8 +287,8 @@ fn a_sparse_kind_refuses_other_numbers() {
             assert_eq!(
                 told(&dataset, kind, None),
                 format!(
-                    "{wanted}, but {called} takes only 0 and 1; use a dense perceptron or dense \
-                     nearest centroid, or write the values as 0 and 1"
+                    "{wanted}, but {called} takes only 0 and 1; use the learner \
+                     dense-nearest-centroid, or write the values as 0 and 1"
                 )
             );
         }

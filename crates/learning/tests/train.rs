@@ -178,7 +178,7 @@ fn what_cannot_be_trained_is_told() {
     let three = encode(&three, Kind::SparseNearestCentroid, None).unwrap();
     assert_eq!(
         told(Kind::SparsePerceptron, &three.train, options, &three.test),
-        "the samples have 3 classes, but a sparse perceptron is binary; use naive Bayes or a nearest \
-         centroid"
+        "the samples have 3 classes, but a sparse perceptron is binary; use the learner \
+         naive-bayes"
     );
 }

@@ -29,7 +29,7 @@ pub use self::{
     incentive::{Incentive, Waits},
     relay::{Accepted, Relayed},
     settlement::{Settlement, Status},
-    signed::{SignedBatch, domain},
+    signed::{SignedBatch, domain, usual_signature},
 };
 
 /// What a transaction contributed.

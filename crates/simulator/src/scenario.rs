@@ -5,8 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cotrain_learning::data::Source;
+use cotrain_learning::{data::Source, text::escaped};
 use cotrain_protocol::{classifier::Kind, market::Terms, trainer::Waits};
+use serde::Deserialize;
+use toml::Spanned;
 
 mod check;
 mod file;
@@ -89,6 +91,7 @@ impl Scenario {
                 .join(", ");
             return Err(ScenarioError::Unknown {
                 name: name_or_path.to_owned(),
+                nearest: nearest(name_or_path),
                 known,
             });
         }
@@ -134,6 +137,42 @@ impl Scenario {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Returns its file with the whole paths of its data files, so that it can be run again from any
+    /// place: as they are read with `data_dir`.
+    #[must_use]
+    pub fn text_to_run_again(&self, data_dir: Option<&Path>) -> String {
+        #[derive(Deserialize)]
+        struct Paths {
+            data: DataPaths,
+        }
+        #[derive(Deserialize)]
+        struct DataPaths {
+            train: Option<Spanned<PathBuf>>,
+            test: Option<Spanned<PathBuf>>,
+        }
+        let mut text = self.text.clone();
+        let folder = data_dir.or(self.data.folder.as_deref());
+        let (Some(folder), Ok(paths)) = (folder, toml::from_str::<Paths>(&text)) else {
+            return text;
+        };
+        let mut paths: Vec<_> = [paths.data.train, paths.data.test]
+            .into_iter()
+            .flatten()
+            .collect();
+        // From the last to the first, so that no range moves before its turn.
+        paths.sort_by_key(|path| std::cmp::Reverse(path.span().start));
+        for path in paths {
+            let Ok(whole) = std::path::absolute(folder.join(path.get_ref())) else {
+                continue;
+            };
+            if let Some(whole) = whole.to_str() {
+                let quoted = toml::Value::from(whole).to_string();
+                text.replace_range(path.span(), &quoted);
+            }
+        }
+        text
     }
 
     /// What it shows, in a sentence.
@@ -287,16 +326,34 @@ pub(crate) fn units(units: f64) -> u128 {
     check::to_integer(units.max(0.0) * 1e6) * (UNIT / 1_000_000)
 }
 
+/// Returns the name of an embedded scenario that a text seems to mean.
+fn nearest(text: &str) -> Option<&'static str> {
+    let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
+    EMBEDDED
+        .iter()
+        .map(|(name, _)| (likeness(name), *name))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+fn mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
 /// Why there is no scenario to run.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// Neither a name nor a file.
     #[error(
-        "there is no scenario `{name}`; known are {known}; for your own give the path of a .toml file"
+        "there is no scenario `{}`{}; known are {known}; for your own give the path of a .toml file",
+        escaped(name), mean(*nearest)
     )]
     Unknown {
         /// What was asked for.
         name: String,
+        /// The known name that is most like it, if one is.
+        nearest: Option<&'static str>,
         /// What there is.
         known: String,
     },

@@ -75,6 +75,13 @@ fn every_file_in_the_folder_is_embedded_and_good() {
 
 #[test]
 fn an_unknown_name_lists_the_known() {
+    let meant = Scenario::find("movie-review")
+        .expect_err("a refusal")
+        .to_string();
+    assert!(
+        meant.starts_with("there is no scenario `movie-review`; did you mean `movie-reviews`?"),
+        "{meant}"
+    );
     assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     assert_snapshot!(Scenario::find("no/such.toml").expect_err("a refusal"), @"cannot read the scenario no/such.toml");
 }
@@ -171,14 +178,40 @@ fn impossible_values_are_named_with_what_is_allowed() {
     mine.toml: `incentive.kind` is `lottery`; known are deposit-refund-take, points, prediction-market
     mine.toml: `incentive.owner_claim_wait` is 3600 s; refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) < 2^40 s is wanted
     mine.toml: `incentive.refund_wait` is "1ms"; a duration from 1 s to 1000000000000 s is wanted
-    mine.toml: `agents[0].name` is ""; a name without control characters or blanks at its ends is wanted
-    mine.toml: `agents[0].name` is "Go\u{1b}od"; a name without control characters or blanks at its ends is wanted
+    mine.toml: `agents[0].name` is ""; a name of at most 200 visible characters, without blanks at its ends, is wanted
+    mine.toml: `agents[0].name` is "Go\u{1b}od"; a name of at most 200 visible characters, without blanks at its ends, is wanted
     mine.toml: `agents[0].start_balance` is 10; at least its mean deposit, 50, is wanted
     mine.toml: `agents[0].deposit.sd` is 1000; a number from 0 to 50 is wanted
     mine.toml: `agents[0].deposit` is missing; say what the agent is willing to deposit: { mean = 50, sd = 10 }
     mine.toml: `agents[0].wait.mean` is "0s"; a duration from 1 s to 1000000000 s is wanted
     mine.toml: `agents[0].mistakes` is 2; a number from 0 to 1 is wanted
     "#);
+}
+
+#[test]
+fn a_scenarios_text_can_be_run_again_from_any_place() {
+    let text = "# Mine.\n[data]\nsource = \"csv\" # a table\ntest = 'it\"s.csv'\ntrain = \"sub/train.csv\"\n\
+                label = \"kind\"\ninitial_share = 0.5\n";
+    let rest = Scenario::embedded()[0].1;
+    let rest = &rest[rest.find("[model]").expect("a model")..];
+    let text = format!("{text}{rest}");
+    let parse = |text: &str, folder: &str| {
+        Scenario::parse("mine", "mine.toml", text, Some(folder.into())).expect("a scenario")
+    };
+    let scenario = parse(&text, "/data");
+    let again = scenario.text_to_run_again(None);
+    assert_eq!(
+        again,
+        text.replace("\"sub/train.csv\"", "\"/data/sub/train.csv\"")
+            .replace("'it\"s.csv'", "'/data/it\"s.csv'")
+    );
+    assert!(again.starts_with("# Mine.\n"));
+    // Elsewhere it reads the same files, and writes the same text.
+    assert_eq!(parse(&again, "/elsewhere").text_to_run_again(None), again);
+    let named = scenario.text_to_run_again(Some(std::path::Path::new("/named")));
+    assert!(named.contains("\"/named/sub/train.csv\""), "{named}");
+    let embedded = Scenario::find("movie-reviews").expect("a scenario");
+    assert_eq!(embedded.text_to_run_again(None), embedded.text());
 }
 
 #[test]

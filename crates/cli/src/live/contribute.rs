@@ -9,6 +9,7 @@ use cotrain_chain::{
     keys::Key,
     node::{NodeError, NodeReceipt},
 };
+use cotrain_learning::text::escaped_list;
 use cotrain_protocol::sample::{Item, encode_batch};
 use serde::Serialize;
 
@@ -31,7 +32,7 @@ Examples:
   cotrain contribute --text 'a warm and funny film' --label positive --dev 1
   cotrain contribute --row 5.1,3.5,1.4,0.2 --label setosa --keystore key.json
   cotrain contribute --data more.csv --text-column body --label-column class --dev 1
-  cotrain contribute --text 'dull' --label negative --dev 1 --relay http://127.0.0.1:8546 --wait
+  cotrain contribute --text 'dull' --label negative --dev 1 --relay http://127.0.0.1:8080 --wait
                                     signed; somebody else sends it, and you pay from what you prepaid
 
 What a contribution deposits falls with the time since the last one, and rises with every further one
@@ -145,10 +146,11 @@ fn samples(arguments: &Contribute, model: &LiveModel) -> Result<Vec<(u16, Vec<u8
     let label = arguments.label.as_ref().ok_or_else(|| {
         Failure::Mistake(anyhow!(
             "what is its class? Say it with --label; the model's are {}",
-            (0..model.parameters.classes())
-                .map(|label| model.class(label))
-                .collect::<Vec<_>>()
-                .join(", ")
+            escaped_list(
+                &(0..model.parameters.classes())
+                    .map(|label| model.class(label))
+                    .collect::<Vec<_>>()
+            )
         ))
     })?;
     Ok(vec![(model.label(label)?, sample)])

@@ -52,7 +52,7 @@ pub(crate) struct Delegate {
     #[command(flatten)]
     key: KeyArgs,
     /// Print one JSON object to stdout
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     json: bool,
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         let key = arguments.key.key(session.node.chain_id())?;
         let plan = Plan::make(&arguments.model, key.address())?;
         let narrator = &session.narrator;
+        plan.warn(narrator);
         narrator.say(format_args!(
             "model: {}, {} features, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
             plan.classifier.kind(),

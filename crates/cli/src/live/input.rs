@@ -1,11 +1,20 @@
 //! Examples without a class, from the command line.
 
-use std::{fs, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use alloy_primitives::hex;
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cotrain_learning::{Encoder, data::Example, encode::Sort};
+use cotrain_learning::{
+    Encoder,
+    data::{Example, TableFormat, read_columns},
+    encode::Sort,
+    text::escaped,
+};
 use cotrain_protocol::sample::{Encoding, encode_sparse};
 
 use super::model::LiveModel;
@@ -56,21 +65,101 @@ impl Input {
     }
 }
 
-/// The samples of a file with an example a line, in the form that the model learned from.
-pub(crate) fn file(model: &LiveModel, path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))
-        .map_err(Failure::Mistake)?;
-    let sort = encoder(model)?.takes();
-    let sample = |(line, number): (&str, u64)| {
-        encode(model, sort, line).map_err(|failure| match failure {
+/// Returns the samples of a file. With `text_column`, and if the first line of a table names the model's
+/// columns, each row is an example; otherwise each line is one, and blank lines are passed over. `-` is
+/// stdin.
+pub(crate) fn file(
+    model: &LiveModel,
+    path: &Path,
+    text_column: Option<&str>,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let encoder = encoder(model)?;
+    let sort = encoder.takes();
+    let examples = match table(encoder, path, text_column)? {
+        Some(rows) => rows,
+        None => lines(path)?,
+    };
+    let sample = |(number, example): (u64, String)| {
+        encode(model, sort, &example).map_err(|failure| match failure {
             Failure::Mistake(error) => {
                 Failure::Mistake(error.context(format!("line {number} of {}", path.display())))
             }
             fault @ Failure::Fault(_) => fault,
         })
     };
-    text.lines().zip(1..).map(sample).collect()
+    examples.into_iter().map(sample).collect()
+}
+
+/// Returns the rows of a table with a header, each as it would be given in an argument; `None` if the file
+/// is no such table.
+fn table(
+    encoder: &Encoder,
+    path: &Path,
+    text_column: Option<&str>,
+) -> Result<Option<Vec<(u64, String)>>, Failure> {
+    let name = path.to_string_lossy();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let format = match Path::new(name).extension().and_then(|it| it.to_str()) {
+        Some("csv") => TableFormat::Csv,
+        Some("tsv") => TableFormat::Tsv,
+        _ if text_column.is_some() => {
+            return Err(Failure::Mistake(anyhow!(
+                "{} has no columns; --text-column is for files that end in .csv or .tsv",
+                path.display()
+            )));
+        }
+        _ => return Ok(None),
+    };
+    let read = |columns: &[&str]| {
+        let rows = read_columns(path, format, columns).map_err(Failure::mistake)?;
+        Ok::<_, Failure>(
+            rows.into_iter()
+                .map(|(line, fields)| (line, fields.join(",")))
+                .collect(),
+        )
+    };
+    match (encoder.takes(), text_column) {
+        (Sort::Text, Some(column)) => read(&[column]).map(Some),
+        (_, Some(_)) => Err(Failure::Mistake(anyhow!(
+            "the model did not learn from texts; leave --text-column out"
+        ))),
+        (Sort::Numbers, None) => {
+            let columns = (0..encoder.features()).filter_map(|column| encoder.name(column));
+            let columns: Vec<String> = columns.collect();
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            match read(&columns) {
+                // Rows of numbers alone, in the model's order.
+                Err(_) if is_numbers(path) => Ok(None),
+                rows => rows.map(Some),
+            }
+        }
+        (Sort::Text | Sort::Indexed, None) => Ok(None),
+    }
+}
+
+/// Returns `true` if the first line of a file is numbers, so that it is no header.
+fn is_numbers(path: &Path) -> bool {
+    lines(path).is_ok_and(|lines| {
+        let first = lines.first();
+        first.is_some_and(|(_, line)| numbers(line).is_ok())
+    })
+}
+
+/// Returns the lines of a file or of stdin that are not blank, with their numbers from 1.
+fn lines(path: &Path) -> Result<Vec<(u64, String)>, Failure> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_string(&mut text)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))
+        .map_err(Failure::Mistake)?;
+    let lines = text.trim_start_matches('\u{feff}').lines().zip(1..);
+    Ok(lines
+        .filter(|(line, _)| !line.trim().is_empty())
+        .map(|(line, number)| (number, line.to_owned()))
+        .collect())
 }
 
 /// How the model's samples are made, which its card says.
@@ -108,7 +197,8 @@ fn numbers(row: &str) -> Result<Vec<f64>, Failure> {
     let number = |field: &str| {
         field.trim().parse().map_err(|_| {
             Failure::Mistake(anyhow!(
-                "`{field}` is no number; numbers separated by commas are wanted"
+                "`{}` is no number; numbers separated by commas are wanted",
+                escaped(field)
             ))
         })
     };
@@ -128,7 +218,8 @@ fn entries(row: &str) -> Result<(Vec<u32>, Vec<f64>), Failure> {
     for pair in row.split_whitespace() {
         let (index, value) = entry(pair).ok_or_else(|| {
             Failure::Mistake(anyhow!(
-                "`{pair}` is no entry; `index:value` with an index from 1 is wanted"
+                "`{}` is no entry; `index:value` with an index from 1 is wanted",
+                escaped(pair)
             ))
         })?;
         found.0.push(index);

@@ -9,7 +9,7 @@ use std::{
 use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
-use cotrain_chain::keys::Key;
+use cotrain_chain::keys::{self, Key};
 use serde::Serialize;
 
 use super::{place, show};
@@ -52,8 +52,22 @@ impl KeyArgs {
         })
     }
 
-    /// The key; none where none is named.
+    /// Returns the key; `None` if none is named.
     pub(crate) fn optional(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
+        let key = self.named(chain_id)?;
+        match key {
+            Some(key) if key.is_development() && chain_id != DEVELOPMENT_CHAIN => {
+                Err(Failure::Mistake(anyhow!(
+                    "the key is one of anvil's and hardhat's accounts, which everybody knows, and this \
+                     node's chain id is {chain_id}, not {DEVELOPMENT_CHAIN}: others would take what you send \
+                     there; make one with `cotrain key new`"
+                )))
+            }
+            key => Ok(key),
+        }
+    }
+
+    fn named(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
         if let Some(index) = self.dev {
             if chain_id != DEVELOPMENT_CHAIN {
                 return Err(Failure::Mistake(anyhow!(
@@ -70,22 +84,24 @@ impl KeyArgs {
                 Key::from_keystore(path, &password).map_err(Failure::mistake)?,
             ));
         }
-        let Some(secret) = env::var_os(VARIABLE).filter(|secret| !secret.is_empty()) else {
+        let Some(secret) = env::var_os(VARIABLE) else {
             return Ok(None);
         };
         let secret = secret.to_string_lossy();
+        if secret.trim().is_empty() {
+            return Err(Failure::Mistake(anyhow!(
+                "the variable {VARIABLE} is empty; set it to a key, or unset it"
+            )));
+        }
         let key = Key::from_hex(&secret).with_context(|| format!("the variable {VARIABLE}"));
         Ok(Some(key.map_err(Failure::Mistake)?))
     }
 }
 
-/// The first line of the file, or what is typed in; a `new` one twice.
+/// Reads a password: the first line of the file, or what is typed in; a `new` one twice.
 fn password(file: Option<&Path>, new: bool) -> Result<String, Failure> {
     if let Some(path) = file {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the password file {}", path.display()))
-            .map_err(Failure::Mistake)?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
+        return keys::password_file(path).map_err(Failure::mistake);
     }
     if !io::stdin().is_terminal() {
         return Err(Failure::Mistake(anyhow!(
@@ -94,6 +110,7 @@ fn password(file: Option<&Path>, new: bool) -> Result<String, Failure> {
         )));
     }
     let typed = rpassword::prompt_password("Password of the key file: ")?;
+    keys::check_password(&typed, "the terminal").map_err(Failure::mistake)?;
     if new && rpassword::prompt_password("The same again: ")? != typed {
         return Err(Failure::Mistake(anyhow!(
             "the two passwords differ; try again"

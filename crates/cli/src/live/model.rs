@@ -8,6 +8,7 @@ use cotrain_coordinator::{
     card::Card,
     registry::{self, RegistryError},
 };
+use cotrain_learning::text::{escaped, escaped_list};
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
     trainer::{Incentive, Waits},
@@ -91,16 +92,18 @@ impl LiveModel {
         match *found.as_slice() {
             [trainer] => Self::read(session, trainer).await,
             [] => Err(Failure::Mistake(anyhow!(
-                "there is no model `{name}` in the registry {registry}; it has {}",
+                "there is no model `{}` in the registry {registry}; it has {}",
+                escaped(name),
                 if names.is_empty() {
                     "none".to_owned()
                 } else {
-                    names.join(", ")
+                    escaped_list(&names)
                 }
             ))),
             // Anyone may take any name.
             _ => Err(Failure::Mistake(anyhow!(
-                "the name `{name}` has {} models: {}; name one by its address",
+                "the name `{}` has {} models: {}; name one by its address",
+                escaped(name),
                 found.len(),
                 found
                     .iter()
@@ -158,10 +161,11 @@ impl LiveModel {
                 let known = if names.is_empty() {
                     format!("the numbers below {}", self.parameters.classes())
                 } else {
-                    names.join(", ")
+                    escaped_list(names)
                 };
                 Failure::Mistake(anyhow!(
-                    "the model has no class `{class}`; its classes are {known}"
+                    "the model has no class `{}`; its classes are {known}",
+                    escaped(class)
                 ))
             })
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use clap::Args;
+use cotrain_learning::text::{MAX_DESCRIPTION, escaped, escaped_list, escaped_to};
 use cotrain_protocol::trainer::Incentive;
 use serde::Serialize;
 
@@ -65,9 +66,9 @@ pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
             match list(&session, entry.trainer).await {
                 Ok(model) => listed.push(model),
                 Err(failure) => session.narrator.say(format_args!(
-                    "passed over {}: {:#}",
+                    "passed over {}: {}",
                     entry.trainer,
-                    failure.error()
+                    escaped_to(&failure.told(), 1_000)
                 )),
             }
         }
@@ -109,12 +110,12 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
 fn text(model: &Listed) -> String {
     let description = match model.description.as_str() {
         "" => String::new(),
-        description => format!("  {description}\n"),
+        description => format!("  {}\n", escaped_to(description, MAX_DESCRIPTION)),
     };
     format!(
         "{}\n{description}  model          {}{}\n  learner        {}, {} features\n  classes        {}\n  \
          contributions  {}\n  deposit now    {}\n  refund after   {}\n",
-        model.name,
+        escaped(&model.name),
         model.trainer,
         if model.verified {
             ""
@@ -123,7 +124,7 @@ fn text(model: &Listed) -> String {
         },
         model.learner,
         model.features,
-        model.classes.join(", "),
+        escaped_list(&model.classes),
         model.contributions,
         model
             .price

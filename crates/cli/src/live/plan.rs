@@ -5,13 +5,17 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use alloy_primitives::{Address, U256, keccak256};
 use anyhow::anyhow;
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use cotrain_bindings as bindings;
 use cotrain_chain::{Chain, Config, Embedded, ModelConfig, Transaction, deploy};
 use cotrain_coordinator::card::Card;
 use cotrain_learning::{
-    data,
+    data::{self, Dataset, Example},
     encode::{self, Encoded},
+    text::{self, MAX_DESCRIPTION, escaped},
     train::{self, Quantisation},
 };
 use cotrain_protocol::{
@@ -20,7 +24,7 @@ use cotrain_protocol::{
 };
 
 use super::{data::Columns, wei::Wei};
-use crate::failure::Failure;
+use crate::{failure::Failure, output::Narrator};
 
 /// The model to deploy.
 #[derive(Debug, Clone, Args)]
@@ -51,16 +55,14 @@ pub(crate) struct ModelOptions {
     /// The seed of everything random
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Data")]
     pub(crate) seed: u64,
-    /// sparse-perceptron, dense-perceptron, naive-bayes, sparse-nearest-centroid or
-    /// dense-nearest-centroid
+    /// The learner [default: naive-bayes, or dense-nearest-centroid for other numbers than 0 and 1]
     #[arg(
         long,
         value_name = "NAME",
-        default_value = "naive-bayes",
-        value_parser = |text: &str| text.parse::<Kind>(),
+        value_parser = learners(),
         help_heading = "Model"
     )]
-    pub(crate) learner: Kind,
+    pub(crate) learner: Option<Kind>,
     /// Keep so many of the most frequent words or indices [default: 2000 words, all indices]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub(crate) features: Option<usize>,
@@ -129,6 +131,11 @@ pub(crate) enum Initial {
     Examples(usize),
 }
 
+/// Returns the parser of learners, which names all of them to shells and in mistakes.
+fn learners() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name)).try_map(|name| name.parse::<Kind>())
+}
+
 fn initial(text: &str) -> Result<Initial, String> {
     let wrong = || {
         format!(
@@ -162,6 +169,11 @@ pub(crate) struct Plan {
     pub(crate) report: Quantisation,
     /// Examples that the initial model was trained on.
     pub(crate) trained_on: usize,
+    /// Columns that seem to number the rows of the table.
+    row_numbers: Vec<String>,
+    /// The first example that the model is measured on, as an option of the commands that take one, and its
+    /// class.
+    pub(crate) example: Option<(String, String)>,
     /// Its block is not known yet.
     card: Card,
 }
@@ -181,6 +193,9 @@ impl Plan {
             owner_claim: options.owner_claim_wait.as_secs(),
             any_address_claim: options.any_address_claim_wait.as_secs(),
         };
+        text::check_name("--name", &options.name).map_err(Failure::mistake)?;
+        text::check("--description", &options.description, MAX_DESCRIPTION)
+            .map_err(Failure::mistake)?;
         incentive.validate().map_err(Failure::mistake)?;
         waits.validate().map_err(Failure::mistake)?;
 
@@ -189,16 +204,26 @@ impl Plan {
             .source(&options.data, options.test.as_deref())?;
         let dataset =
             data::load(&source, data::TEST_SHARE, options.seed).map_err(Failure::mistake)?;
-        let encoded = encode::encode(&dataset, options.learner, options.features)
-            .map_err(Failure::mistake)?;
+        let learner = options.learner.unwrap_or_else(|| encode::suited(&dataset));
+        let encoded =
+            encode::encode(&dataset, learner, options.features).map_err(Failure::mistake)?;
+        let card = Card {
+            name: options.name.clone(),
+            description: options.description.clone(),
+            classes: encoded.classes.clone(),
+            encoder: Some(encoded.encoder.clone()),
+            from_block: 0,
+        };
+        // Before the time that training takes, and long before anything is paid for.
+        card.check().map_err(Failure::mistake)?;
         let trained_on = examples(options.initial, &encoded)?;
         let settings = train::Options {
             seed: options.seed,
             ..train::Options::default()
         };
         let samples = encoded.train.take(0..trained_on);
-        let trained = train::train(options.learner, &samples, &settings, &encoded.test)
-            .map_err(Failure::mistake)?;
+        let trained =
+            train::train(learner, &samples, &settings, &encoded.test).map_err(Failure::mistake)?;
         Ok(Self {
             name: options.name.clone(),
             owner,
@@ -208,14 +233,21 @@ impl Plan {
             classifier: trained.classifier,
             report: trained.report,
             trained_on,
-            card: Card {
-                name: options.name.clone(),
-                description: options.description.clone(),
-                classes: encoded.classes,
-                encoder: Some(encoded.encoder),
-                from_block: 0,
-            },
+            row_numbers: dataset.row_numbers(),
+            example: example(&dataset),
+            card,
         })
+    }
+
+    /// Warns of columns that a model should not learn from.
+    pub(crate) fn warn(&self, narrator: &Narrator) {
+        for column in &self.row_numbers {
+            narrator.say(format_args!(
+                "warning: the column `{}` seems to number the rows, and the model learns from it; if so, \
+                 remove it from the data (pandas: index=False)",
+                escaped(column)
+            ));
+        }
     }
 
     /// The card, once the block of the model's closing is known.
@@ -280,6 +312,42 @@ impl Plan {
         let registered = chain.send(Transaction::call(self.owner, address, call))?;
         Ok(deployment.cost.gas + registry.gas_used + registered.gas_used)
     }
+}
+
+/// Returns the first example to measure on, as an option of `cotrain predict`, and its class; `None` if a
+/// shell would not take it as it stands.
+fn example(dataset: &Dataset) -> Option<(String, String)> {
+    /// Longer ones do not help to try things.
+    const MAX_LENGTH: usize = 200;
+    let example = dataset.test.examples().next()?;
+    let label = *dataset.test.labels().first()?;
+    let class = dataset.classes.get(usize::from(label))?;
+    let option = match example {
+        Example::Text(text) => format!("--text {}", quoted(text)?),
+        Example::Numbers(numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+            format!("--row {}", numbers.join(","))
+        }
+        Example::Indexed { indices, values } => {
+            let value = |at: usize| values.map_or(1.0, |values| values[at]);
+            let entries = indices.iter().enumerate();
+            let entries: Vec<String> = entries
+                .map(|(at, index)| format!("{}:{}", index + 1, value(at)))
+                .collect();
+            format!("--row '{}'", entries.join(" "))
+        }
+    };
+    (option.len() <= MAX_LENGTH).then_some((option, quoted(class)?))
+}
+
+/// Quotes a text for a shell, if all of it can be seen.
+fn quoted(text: &str) -> Option<String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        return Some(text.to_owned());
+    }
+    let visible = text::check("the text", text, usize::MAX).is_ok() && !text.starts_with('-');
+    visible.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
 // Sets of data are far below 2^52 and the share is in [0, 1].

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::{self as bindings, Revert};
 use cotrain_chain::node::{At, NodeError};
+use cotrain_learning::text::escaped;
 use serde::Serialize;
 
 use super::{
@@ -27,6 +28,7 @@ Examples:
   cotrain predict --row 5.1,3.5,1.4,0.2
   cotrain predict --features 3,17,159              feature numbers, from 0
   cotrain predict --file reviews.txt --local       many, by a copy of the model
+  cotrain predict --file mail.csv --text-column body
   cotrain predict --text 'dull' --verify           do not trust the node
 
 With --verify, each word of the model is proved by the block's hash (eth_getProof). Who gives
@@ -40,9 +42,12 @@ With --verify, each word of the model is proved by the block's hash (eth_getProo
 pub(crate) struct Predict {
     #[command(flatten)]
     input: Input,
-    /// A file with an example a line: texts, or rows
+    /// A file with an example a line, texts or rows; or a table (.csv, .tsv) with a header; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "Input")]
     file: Option<PathBuf>,
+    /// The column of the table that has the texts; other columns are passed over
+    #[arg(long, value_name = "NAME", requires = "file")]
+    text_column: Option<String>,
     /// Read the model once, keep it, and predict here
     #[arg(long)]
     local: bool,
@@ -81,7 +86,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
         let samples = match (&arguments.file, arguments.input.sample(&model)?) {
-            (Some(file), _) => input::file(&model, file)?,
+            (Some(file), _) => input::file(&model, file, arguments.text_column.as_deref())?,
             (None, Some(sample)) => vec![sample],
             (None, None) => {
                 return Err(Failure::Mistake(anyhow!(
@@ -126,10 +131,10 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                 .collect(),
         };
         show(arguments.json, &predicted, || {
-            let classes = predicted.predictions.iter().map(|it| it.class.as_str());
-            let mut lines: Vec<_> = classes.collect();
-            lines.push("");
-            lines.join("\n")
+            let classes = predicted.predictions.iter();
+            classes
+                .map(|it| format!("{}\n", escaped(&it.class)))
+                .collect()
         })
     })
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_bindings::state;
 use cotrain_chain::keys::Key;
+use cotrain_learning::text::{escaped, escaped_to};
 use cotrain_protocol::{
     sample::{Item, encode_batch},
     trainer::{SignedBatch, domain},
@@ -30,6 +31,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(300);
 /// How long a coordinator may be behind the chain.
 const BEHIND: Duration = Duration::from_secs(10);
+/// Longest message of a coordinator that is shown, in characters.
+const MAX_WORDS: usize = 1_000;
 /// Samples of one signed batch.
 const PER_BATCH: usize = 50;
 
@@ -200,7 +203,10 @@ impl Signing<'_> {
                     return Err(anyhow!(
                         "the batch {} will not be sent: {}",
                         submission.id,
-                        submission.reason.as_deref().unwrap_or("no reason is given")
+                        escaped_to(
+                            submission.reason.as_deref().unwrap_or("no reason is given"),
+                            MAX_WORDS
+                        )
                     )
                     .into());
                 }
@@ -242,7 +248,7 @@ pub(super) async fn answer<T: DeserializeOwned>(
     let problem: Option<Problem> = serde_json::from_slice(&body).ok();
     let words = problem.and_then(|problem| problem.detail.or(problem.title));
     let words = words.unwrap_or_else(|| format!("HTTP status {status}"));
-    let error = anyhow!("the coordinator refused: {words}");
+    let error = anyhow!("the coordinator refused: {}", escaped_to(&words, MAX_WORDS));
     Err(if status.is_client_error() {
         Failure::Mistake(error)
     } else {
@@ -262,7 +268,7 @@ fn text(submission: &Submission) -> String {
         _ => format!(
             "handed over {samples}, as {}: {}\n",
             hex::encode_prefixed(submission.id),
-            submission.status
+            escaped(&submission.status)
         ),
     }
 }

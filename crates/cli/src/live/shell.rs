@@ -1,12 +1,17 @@
 //! `cotrain completions` and `cotrain man`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
-use clap::{Args, CommandFactory};
+use clap::{Arg, Args, Command};
 use clap_complete::Shell;
+use clap_mangen::Man as Page;
 
-use crate::{args::Cli, failure::Failure, output};
+use crate::{failure::Failure, output, parse};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,15 +38,190 @@ pub(crate) struct Man {
 /// Prints completions.
 pub(crate) fn completions(arguments: &Completions) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "cotrain", &mut script);
-    output::print(&String::from_utf8(script)?)
+    clap_complete::generate(
+        arguments.shell,
+        &mut parse::command(),
+        "cotrain",
+        &mut script,
+    );
+    output::print_raw(&String::from_utf8(script)?)
 }
 
 /// Writes manual pages.
 pub(crate) fn man(arguments: &Man) -> Result<(), Failure> {
     let directory = &arguments.directory;
+    let mut command = parse::command().disable_help_subcommand(true);
+    command.build();
     fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
+        .and_then(|()| pages(directory, &command))
         .with_context(|| format!("cannot write manual pages to {}", directory.display()))
         .map_err(Failure::Mistake)
+}
+
+/// Writes the page of a command and of those below it.
+fn pages(directory: &Path, command: &Command) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    fs::write(directory.join(format!("{name}.1")), page(command)?)?;
+    command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set())
+        .try_for_each(|below| pages(directory, below))
+}
+
+fn page(command: &Command) -> io::Result<Vec<u8>> {
+    let page = Page::new(command.clone());
+    let mut written = Vec::new();
+    page.render_title(&mut written)?;
+    // What is copied out of a page has to be what stands in it: no word is broken, no line stretched.
+    written.write_all(b".nh\n.ad l\n")?;
+    page.render_name_section(&mut written)?;
+    written.write_all(synopsis(command).as_bytes())?;
+    page.render_description_section(&mut written)?;
+    if command
+        .get_arguments()
+        .any(|argument| !argument.is_hide_set())
+    {
+        page.render_options_section(&mut written)?;
+    }
+    if command.has_subcommands() {
+        page.render_subcommands_section(&mut written)?;
+    }
+    let help = command.get_after_long_help().or(command.get_after_help());
+    if let Some(help) = help {
+        written.write_all(sections(&help.to_string()).as_bytes())?;
+    }
+    page.render_version_section(&mut written)?;
+    Ok(written)
+}
+
+/// Writes how a command is called, with every option and its value.
+fn synopsis(command: &Command) -> String {
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    let mut lines = vec![".SH SYNOPSIS".to_owned(), format!("\\fB{}\\fR", roff(name))];
+    let visible = command.get_arguments().filter(|it| !it.is_hide_set());
+    let (positional, options): (Vec<&Arg>, Vec<&Arg>) = visible.partition(|it| it.is_positional());
+    for argument in options.into_iter().chain(positional) {
+        let values: Vec<String> = argument
+            .get_value_names()
+            .unwrap_or_default()
+            .iter()
+            .map(|value| format!("\\fI{}\\fR", roff(value)))
+            .collect();
+        let long = argument
+            .get_long()
+            .map(|it| format!("\\fB\\-\\-{}\\fR", roff(it)));
+        let short = argument.get_short().map(|it| format!("\\fB\\-{it}\\fR"));
+        let takes = argument.get_action().takes_values() || argument.is_positional();
+        let parts: Vec<String> = long
+            .or(short)
+            .into_iter()
+            .chain(takes.then(|| values.join(" ")))
+            .collect();
+        let text = parts.join(" ");
+        lines.push(if argument.is_required_set() {
+            text
+        } else {
+            format!("[{text}]")
+        });
+    }
+    if command.has_subcommands() {
+        lines.push("[\\fICOMMAND\\fR]".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Writes what stands below a help: a heading with lines that are indented becomes a section whose lines
+/// stay as they are, and paragraphs become notes.
+fn sections(help: &str) -> String {
+    let mut written = String::new();
+    let mut notes = false;
+    for block in help.split("\n\n") {
+        let (first, rest) = block.split_once('\n').unwrap_or((block, ""));
+        if let Some(heading) = first.strip_suffix(':').filter(|_| !rest.is_empty()) {
+            let heading = if heading == "Example" {
+                "Examples"
+            } else {
+                heading
+            };
+            written += &format!(".SH \"{}\"\n.nf\n", roff(&heading.to_uppercase()));
+            for line in rest.lines() {
+                written += &format!("{}\n", roff(line.strip_prefix("  ").unwrap_or(line)));
+            }
+            written += ".fi\n";
+            notes = false;
+        } else {
+            if !notes {
+                written += ".SH NOTES\n";
+                notes = true;
+            }
+            written += &format!("{}\n.PP\n", roff(&block.replace('\n', " ")));
+        }
+    }
+    written
+}
+
+/// Escapes what troff would take for its own: so hyphens are those of a keyboard.
+fn roff(text: &str) -> String {
+    let escaped = text
+        .replace('\\', "\\e")
+        .replace('-', "\\-")
+        .replace('\'', "\\(aq");
+    if escaped.starts_with('.') {
+        format!("\\&{escaped}")
+    } else {
+        escaped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_have_examples_that_can_be_copied() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let directory = folder.path().to_owned();
+        man(&Man { directory }).expect("written");
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a page");
+        let sweep = read("cotrain-sweep.1");
+        assert!(sweep.contains("\n.nh\n"), "{sweep}");
+        assert!(
+            sweep.contains(".SH \"EXAMPLES\"\n.nf\ncotrain sweep \\-\\-seeds 1..200\n"),
+            "{sweep}"
+        );
+        assert!(sweep.contains("data.features=500,1000\n"), "{sweep}");
+        assert!(
+            sweep.contains("\\(aqincentive.refund_wait=12 hours,1 day\\(aq"),
+            "{sweep}"
+        );
+        assert!(sweep.contains("[\\fB\\-\\-jobs\\fR \\fIN\\fR]"), "{sweep}");
+        assert!(
+            sweep.contains(".SH NOTES\nSettings are named by"),
+            "{sweep}"
+        );
+        for page in fs::read_dir(folder.path()).expect("a folder") {
+            let page = page.expect("a page").path();
+            let text = fs::read_to_string(&page).expect("a page");
+            assert!(!text.contains(".SH EXTRA"), "{}", page.display());
+            assert!(text.contains(".SH SYNOPSIS"), "{}", page.display());
+        }
+        assert!(read("cotrain-sweep-merge.1").contains("cotrain sweep merge"));
+        assert!(read("cotrain.1").contains(".SH \"EXAMPLES\""));
+    }
+
+    #[test]
+    fn completions_know_scenarios_and_learners() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut parse::command(), "cotrain", &mut script);
+            let script = String::from_utf8(script).expect("UTF-8");
+            for word in [
+                "targeted-poisoner",
+                "imdb-drt-naive-bayes",
+                "dense-nearest-centroid",
+            ] {
+                assert!(script.contains(word), "{shell}: {word}");
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ use cotrain_coordinator::{
     Claimable, Coordinator,
     rows::{ClaimKind, ContributionFilter, ContributionRow, Page, Settled},
 };
+use cotrain_learning::text::escaped;
 use serde::Serialize;
 
 use super::{
@@ -242,7 +243,7 @@ fn text(shown: &Shown) -> String {
             format!(
                 "{name} {} ({}), {}: {}\n",
                 line.position,
-                line.class,
+                escaped(&line.class),
                 wei(&line.deposit),
                 state(line, shown.now)
             )
@@ -257,7 +258,7 @@ fn state(line: &Line, now: u64) -> String {
         (false, _, Some(from)) if from > now => {
             format!("{}, from {} on", line.settled, when(from))
         }
-        (false, Some(reason), _) => format!("{}; {reason}", line.settled),
+        (false, Some(reason), _) => format!("{}; {}", line.settled, escaped(reason)),
         (false, None, _) => line.settled.to_owned(),
     }
 }

@@ -128,11 +128,11 @@ async fn work(
 ) -> Result<(), Failure> {
     let stop = stopped()?;
     let node = Node::connect(rpc, NodeOptions::default()).await?;
-    let (place, accuracy) = tokio::select! {
+    let Deployed { place, fresh } = tokio::select! {
         deployed = deployed(arguments, narrator, directory, &node) => deployed?,
         () = stop.cancelled() => return Ok(()),
     };
-    let config = configuration(arguments, directory, &place)?;
+    let config = configuration(arguments, directory, &place, fresh.is_some())?;
     let (ready, listens) = oneshot::channel();
     let serving = serve(config, stop.clone(), |address| {
         let _ = ready.send(address);
@@ -143,7 +143,7 @@ async fn work(
         };
         // Only what runs is worth remembering.
         place.save()?;
-        tell(arguments, &place, accuracy, address)?;
+        tell(arguments, &place, fresh.as_ref(), address)?;
         narrator.say("Ctrl-C stops it");
         Ok::<(), Failure>(())
     };
@@ -152,13 +152,27 @@ async fn work(
     told
 }
 
-/// The model that is there from last time, or a new one, and its accuracy.
+/// The model to serve.
+struct Deployed {
+    place: Place,
+    /// What is known of it only if it was made by this command.
+    fresh: Option<Fresh>,
+}
+
+/// What is known of a new model.
+struct Fresh {
+    accuracy: f64,
+    /// An example as an option of the commands that take one, and its class.
+    example: Option<(String, String)>,
+}
+
+/// Returns the model that is there from last time, or a new one.
 async fn deployed(
     arguments: &Up,
     narrator: &Narrator,
     directory: &Path,
     node: &Node,
-) -> Result<(Place, Option<f64>), Failure> {
+) -> Result<Deployed, Failure> {
     let path = directory.join("up.toml");
     if let Ok(text) = fs::read_to_string(&path) {
         let before: Place = toml::from_str(&text)
@@ -176,11 +190,12 @@ async fn deployed(
                 rpc: Some(node.url().clone()),
                 ..before
             };
-            return Ok((place, None));
+            return Ok(Deployed { place, fresh: None });
         }
     }
     let key = Key::development(OWNER);
     let plan = Plan::make(&arguments.model, key.address())?;
+    plan.warn(narrator);
     let genesis = node
         .block(0)
         .await?
@@ -208,14 +223,23 @@ async fn deployed(
         model: Some(deployed.trainer),
     };
     write_whole(&path, toml::to_string(&place)?.as_bytes())?;
-    Ok((place, Some(plan.report.accuracy_quantised)))
+    let fresh = Some(Fresh {
+        accuracy: plan.report.accuracy_quantised,
+        example: plan.example.clone(),
+    });
+    Ok(Deployed { place, fresh })
 }
 
-fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Config, Failure> {
+fn configuration(
+    arguments: &Up,
+    directory: &Path,
+    place: &Place,
+    fresh: bool,
+) -> Result<Config, Failure> {
     let rpc = place.rpc.as_ref().map(Url::to_string).unwrap_or_default();
     let registry = place.registry.unwrap_or_default();
     let database = directory.join("coordinator.sqlite");
-    let flags = [
+    let mut flags = vec![
         ("listen", format!("127.0.0.1:{}", arguments.api_port)),
         ("database", format!("\"{}\"", database.display())),
         ("registry", format!("\"{registry}\"")),
@@ -231,6 +255,10 @@ fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Conf
         // Only this machine reaches it.
         ("api.rate", "0".to_owned()),
     ];
+    // Of a model from last time, nobody knows whether it learned from this data.
+    if fresh {
+        flags.extend(evaluated(&arguments.model)?);
+    }
     let sources = flags
         .into_iter()
         .fold(Sources::default(), |sources, (key, value)| {
@@ -239,23 +267,48 @@ fn configuration(arguments: &Up, directory: &Path, place: &Place) -> Result<Conf
     Ok(Config::load(&sources)?)
 }
 
+/// Returns the settings that have the model measured as `deploy` measured it: on the part of the data that
+/// was set aside. The coordinator sets the same part aside for the default seed alone, and takes no test
+/// data of its own.
+fn evaluated(model: &ModelOptions) -> Result<Vec<(&'static str, String)>, Failure> {
+    if model.test.is_some() || model.seed != 1 {
+        return Ok(Vec::new());
+    }
+    let toml = |text: &str| toml::Value::from(text).to_string();
+    if model.data == "movie-reviews" {
+        return Ok(vec![("evaluate.data", toml(&model.data))]);
+    }
+    let path = Path::new(&model.data).canonicalize()?;
+    let mut flags = vec![
+        ("evaluate.data", toml(&path.to_string_lossy())),
+        ("evaluate.label", toml(&model.columns.label_column)),
+    ];
+    let text = model.columns.text_column.iter();
+    flags.extend(text.map(|column| ("evaluate.text", toml(column))));
+    Ok(flags)
+}
+
 /// What is there, and what to try.
 fn tell(
     arguments: &Up,
     place: &Place,
-    accuracy: Option<f64>,
+    fresh: Option<&Fresh>,
     address: SocketAddr,
 ) -> Result<(), Failure> {
+    let accuracy = fresh.map(|fresh| fresh.accuracy);
     let program = program();
     let api: Url = format!("http://{address}/").parse()?;
     let relay = api.as_str().trim_end_matches('/');
     let text = arguments.model.data == "movie-reviews";
-    let example = if text {
-        "--text 'a warm and funny film'".to_owned()
-    } else {
-        "--row ROW".to_owned()
+    let found = fresh.and_then(|fresh| fresh.example.clone());
+    let (example, class) = match found {
+        _ if text => (
+            "--text 'a warm and funny film'".to_owned(),
+            "positive".to_owned(),
+        ),
+        Some(found) => found,
+        None => ("--row ROW".to_owned(), "CLASS".to_owned()),
     };
-    let class = if text { "positive" } else { "CLASS" };
     let ready = Ready {
         rpc: place.rpc.clone().context("the node's address")?,
         api: api.clone(),

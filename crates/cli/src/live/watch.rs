@@ -5,7 +5,9 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256};
 use clap::Args;
 use cotrain_coordinator::rows::{EventRow, Page};
+use cotrain_learning::text::{MAX_SHOWN, escaped_to};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use super::{
@@ -81,7 +83,12 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
                 page.after = Some(last.id);
                 if show {
                     let lines = events.iter().map(|event| line(event, arguments.json));
-                    output::print(&lines.collect::<Result<String, _>>()?)?;
+                    let lines = lines.collect::<Result<String, _>>()?;
+                    if arguments.json {
+                        output::print_json(&lines)?;
+                    } else {
+                        output::print(&lines)?;
+                    }
                 }
             }
             show = true;
@@ -95,6 +102,32 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
             index.catch_up().await?;
         }
     })
+}
+
+/// Returns what people want to see of an event's details: of bytes the beginning and the number, of long
+/// texts the beginning. --json has all of it.
+fn shortened(detail: &Value) -> Value {
+    /// A hash with its 0x.
+    const WHOLE: usize = 66;
+    match detail {
+        Value::String(text) if text.len() > WHOLE && text.starts_with("0x") => {
+            let bytes = (text.len() - 2) / 2;
+            format!("{} ({bytes} bytes)", escaped_to(text, 18)).into()
+        }
+        Value::String(text) if text.chars().count() > MAX_SHOWN => text
+            .chars()
+            .take(MAX_SHOWN)
+            .chain(['…'])
+            .collect::<String>()
+            .into(),
+        Value::Array(values) => values.iter().map(shortened).collect(),
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(name, value)| (name.clone(), shortened(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        other => other.clone(),
+    }
 }
 
 fn line(event: &EventRow, json: bool) -> Result<String, serde_json::Error> {
@@ -119,8 +152,52 @@ fn line(event: &EventRow, json: bool) -> Result<String, serde_json::Error> {
         Some(event.kind.clone()),
         position,
         account,
-        rest.map(|_| event.detail.to_string()),
+        rest.map(|_| shortened(&event.detail).to_string()),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Ok(parts.join("  ") + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_by_their_beginning_and_number() {
+        let mut event = EventRow {
+            id: 1,
+            trainer: Address::ZERO,
+            kind: "relayed".to_owned(),
+            block: 7,
+            transaction: None,
+            account: None,
+            position: Some(3),
+            detail: json!({
+                "batches": [{"items": format!("0x{}", "ab".repeat(2_000)), "fee": "5"}],
+                "hash": format!("0x{}", "12".repeat(32)),
+                "reason": "x".repeat(5_000),
+            }),
+        };
+        let told = line(&event, false).expect("a line");
+        assert!(
+            told.starts_with("block 7  relayed  position 3  {"),
+            "{told}"
+        );
+        assert!(
+            told.contains(r#""items":"0xabababababababab… (2000 bytes)""#),
+            "{told}"
+        );
+        assert!(told.contains(&"12".repeat(32)), "{told}");
+        assert!(told.len() < 500, "{told}");
+        // Programs get all of it.
+        assert!(line(&event, true).expect("a line").len() > 9_000);
+        event.detail = json!({"reason": "a\nb\u{1b}[2J"});
+        let told = line(&event, false).expect("a line");
+        assert!(
+            told.ends_with("{\"reason\":\"a\\nb\\u001b[2J\"}\n"),
+            "{told}"
+        );
+    }
 }

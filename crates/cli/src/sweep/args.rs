@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use cotrain_simulator::{scenario::settings::Axis, sweep::Seeds};
 
 use super::shard::Shard;
+use crate::args::ScenarioParser;
 
 const EXAMPLES: &str = "\
 What it writes into the folder:
@@ -27,7 +28,7 @@ Examples:
   cotrain sweep report all                                   the page again
 
 A sweep that was interrupted, even killed, goes on with the same command: runs that are done are not
-done again. The same plan gives the same tables, byte for byte, whatever --jobs, parts and
+done again. With further seeds, such as 1..4 after 1..3, the missing runs are added. The same plan gives the same tables, byte for byte, whatever --jobs, parts and
 interruptions.
 
 Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.";
@@ -60,7 +61,11 @@ pub(super) enum Task {
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
-    #[arg(default_value = "movie-reviews")]
+    #[arg(
+        default_value = "movie-reviews",
+        value_parser = ScenarioParser,
+        hide_possible_values = true
+    )]
     pub(super) scenario: String,
     /// The seeds: a number, a range (both ends included), or several with commas: 1..50,77
     #[arg(long, value_name = "SEEDS", default_value = "1..20")]

@@ -1,6 +1,7 @@
 //! The folder of a sweep: its plan, its journals and what is written once it is done.
 
 use std::{
+    collections::HashMap,
     fs, io,
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -9,7 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use cotrain_simulator::{
     scenario::{Scenario, settings::Axis},
-    sweep::{Plan, Seeds},
+    sweep::{Plan, PlanError, Seeds},
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ const FORMAT: &str = "cotrain-sweep/1";
 pub(super) struct Folder {
     pub(super) path: PathBuf,
     pub(super) plan: Plan,
+    /// The name of the directory of the journals.
+    journals: String,
 }
 
 /// What `sweep.json` says.
@@ -46,6 +49,13 @@ struct Written {
     scenario: String,
     file: String,
     text: String,
+    /// The directory of the journals in the folder. It is another one once the sweep has been extended.
+    #[serde(default = "first_journals")]
+    journals: String,
+}
+
+fn first_journals() -> String {
+    JOURNALS.to_owned()
 }
 
 impl Written {
@@ -62,7 +72,28 @@ impl Written {
             scenario: scenario.name().to_owned(),
             file: scenario.file().to_owned(),
             text: scenario.text().to_owned(),
+            journals: first_journals(),
         }
+    }
+
+    /// Returns the plan that was written.
+    fn plan(&self) -> Result<Plan, PlanError> {
+        let scenario = Scenario::parse(&self.scenario, &self.file, &self.text, None)?;
+        Plan::new(
+            scenario,
+            self.settings.clone(),
+            self.seeds.clone(),
+            self.relay,
+        )
+    }
+
+    /// Returns `true` if `wanted` is this sweep with further seeds.
+    fn is_part_of(&self, wanted: &Self) -> bool {
+        let same = self.version == wanted.version
+            && self.settings == wanted.settings
+            && self.relay == wanted.relay
+            && (&self.scenario, &self.text) == (&wanted.scenario, &wanted.text);
+        same && wanted.seeds.include(&self.seeds)
     }
 
     /// In which way this sweep is not `wanted`, in words.
@@ -95,10 +126,15 @@ impl Written {
 }
 
 impl Folder {
-    /// The folder to put a sweep into: a new or empty one, or one in which the same was begun.
-    pub(super) fn prepare(path: &Path, plan: Plan) -> Result<Self, Failure> {
-        let wanted = Written::of(&plan);
+    /// Returns the folder to put a sweep into: a new or empty one, or one in which the same was begun. A
+    /// sweep of fewer seeds is extended, unless this is to be a part of one.
+    pub(super) fn prepare(path: &Path, plan: Plan, shard: Shard) -> Result<Self, Failure> {
+        let mut wanted = Written::of(&plan);
         match read(path)? {
+            Some(there) if there.identity == wanted.identity => wanted.journals = there.journals,
+            Some(there) if shard == Shard::WHOLE && there.is_part_of(&wanted) => {
+                extend(path, &plan, &mut wanted)?;
+            }
             Some(there) => {
                 if let Some(difference) = there.difference(&wanted) {
                     return Err(Failure::Mistake(anyhow!(
@@ -112,6 +148,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             plan,
+            journals: wanted.journals,
         };
         fs::create_dir_all(folder.journals())
             .with_context(|| format!("cannot write to {}", path.display()))
@@ -129,10 +166,7 @@ impl Folder {
         };
         let again =
             |error: &dyn std::fmt::Display| mistake(format!("its {PLAN} is damaged ({error})"));
-        let scenario = Scenario::parse(&there.scenario, &there.file, &there.text, None)
-            .map_err(|error| again(&error))?;
-        let plan = Plan::new(scenario, there.settings, there.seeds, there.relay)
-            .map_err(|error| again(&error))?;
+        let plan = there.plan().map_err(|error| again(&error))?;
         if plan.identity() != there.identity {
             return Err(mistake(format!(
                 "its sweep was made by cotrain {}, or {PLAN} was changed; this is cotrain {}",
@@ -143,6 +177,7 @@ impl Folder {
         Ok(Self {
             path: path.to_owned(),
             plan,
+            journals: there.journals,
         })
     }
 
@@ -152,7 +187,7 @@ impl Folder {
     }
 
     pub(super) fn journals(&self) -> PathBuf {
-        self.path.join(JOURNALS)
+        self.path.join(&self.journals)
     }
 
     /// The journal of a part, to write to.
@@ -194,6 +229,52 @@ fn read(path: &Path) -> Result<Option<Written>, Failure> {
     Ok(Some(written))
 }
 
+/// Extends the sweep in a folder to the seeds of `plan`. Its runs get their new numbers in a journal of a
+/// new directory, which is the folder's as soon as the plan says so, in one step.
+fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure> {
+    let old = Folder::open(path)?;
+    // Nobody may write runs that would be left behind.
+    let mut held = Vec::new();
+    for file in super::journal::journals(&old.journals())? {
+        held.push(Journal::open(file)?);
+    }
+    let failed = || format!("cannot extend the sweep in {}", path.display());
+    wanted.journals = format!("{JOURNALS}-{}", &wanted.identity[..16]);
+    let directory = path.join(&wanted.journals);
+    // An earlier try may have ended before its plan was written.
+    if directory.exists() {
+        fs::remove_dir_all(&directory).with_context(failed)?;
+    }
+    fs::create_dir_all(&directory).with_context(failed)?;
+    let mut journal = Journal::open(directory.join("extended.jsonl"))?;
+    let seeds: HashMap<u64, u64> = (0..plan.seeds().count())
+        .map(|place| (plan.seeds().get(place), place))
+        .collect();
+    for record in old.index()?.records() {
+        let mut record = record?;
+        let point = old.plan.point_of(record.run);
+        let place = seeds
+            .get(&record.seed)
+            .with_context(|| format!("the seed {} of a run is not in the plan", record.seed))?;
+        record.run = point * plan.seeds().count() + place;
+        journal.append(&serde_json::to_vec(&record)?)?;
+    }
+    journal.sync()?;
+    write_plan(path, wanted).with_context(failed)?;
+    drop(held);
+    // Nothing reads it any more.
+    let _ = fs::remove_dir_all(old.journals());
+    Ok(())
+}
+
+fn write_plan(path: &Path, plan: &Written) -> io::Result<()> {
+    let mut file = unfinished(path)?;
+    serde_json::to_writer_pretty(&mut file, plan)?;
+    file.as_file().sync_all()?;
+    file.persist(path.join(PLAN))?;
+    Ok(())
+}
+
 /// Writes the plan into a folder that holds nothing.
 fn begin(path: &Path, plan: &Written) -> Result<(), Failure> {
     let failed = || format!("cannot put a sweep into {}", path.display());
@@ -206,10 +287,7 @@ fn begin(path: &Path, plan: &Written) -> Result<(), Failure> {
                 return Ok(Some(name));
             }
         }
-        let mut file = unfinished(path)?;
-        serde_json::to_writer_pretty(&mut file, plan)?;
-        file.as_file().sync_all()?;
-        file.persist(path.join(PLAN))?;
+        write_plan(path, plan)?;
         Ok(None)
     };
     match work().with_context(failed).map_err(Failure::Mistake)? {

@@ -270,7 +270,7 @@ fn note(names: &mut Vec<(u64, Vec<String>)>, run: u64, agents: Vec<String>) {
 }
 
 /// The journals in a directory, in the order of their names.
-fn journals(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn journals(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = || format!("cannot read {}", directory.display());
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

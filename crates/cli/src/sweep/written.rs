@@ -42,7 +42,7 @@ impl Written {
     /// The summary, on stdout.
     pub(super) fn show(&self, json: bool) -> Result<(), Failure> {
         if json {
-            return output::print(&(serde_json::to_string(&self.summary)? + "\n"));
+            return output::print_json(&(serde_json::to_string_pretty(&self.summary)? + "\n"));
         }
         let page = self.folder.join("report.html");
         output::print(&format!(
@@ -139,7 +139,7 @@ pub(super) fn show_part(
         of: folder.plan.runs(),
     };
     if json {
-        return output::print(&(serde_json::to_string(&part)? + "\n"));
+        return output::print_json(&(serde_json::to_string_pretty(&part)? + "\n"));
     }
     output::print(&format!(
         "part {}: {} of the {} runs of the sweep, in {}\n",

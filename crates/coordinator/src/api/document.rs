@@ -41,6 +41,10 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi, max_page: u32) {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             bound(operation, max_page);
+            // Pages show a summary as it is, and only the description as Markdown.
+            if let Some(summary) = &mut operation.summary {
+                *summary = summary.replace('`', "");
+            }
             add_problems(operation, path);
         }
     }

@@ -1,14 +1,15 @@
 //! What handlers take from a request; what is wrong with it becomes a problem.
 
 use axum::{
-    Json,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
-    http::{StatusCode, request::Parts},
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::PathRejection},
+    http::{StatusCode, header::CONTENT_TYPE, request::Parts},
 };
+use cotrain_learning::text::escaped;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use super::{kinds::Kind, problem::Problem, text::Account};
+use super::{kinds::Kind, problem::Problem, text::Account, wording};
 
 /// What the path has.
 pub(super) struct InPath<T>(pub(super) T);
@@ -19,6 +20,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
+            Err(PathRejection::FailedToDeserializePathParams(error)) => Err(Problem::new(
+                &Kind::INVALID_PATH,
+                wording::path(error.kind()),
+            )),
             Err(rejection) => Err(Problem::new(&Kind::INVALID_PATH, rejection.body_text())),
         }
     }
@@ -33,7 +38,11 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InQuery
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::new(&Kind::INVALID_QUERY, rejection.body_text())),
+            Err(rejection) => {
+                let query = parts.uri.query().unwrap_or_default();
+                let detail = wording::query(query, &rejection.body_text());
+                Err(Problem::new(&Kind::INVALID_QUERY, detail))
+            }
         }
     }
 }
@@ -61,18 +70,56 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for InBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let rejection = match Json::from_request(request, state).await {
-            Ok(Json(value)) => return Ok(Self(value)),
-            Err(rejection) => rejection,
-        };
-        let kind = match &rejection {
-            JsonRejection::JsonDataError(_) => &Kind::INVALID_REQUEST,
-            JsonRejection::MissingJsonContentType(_) => &Kind::MEDIA_TYPE,
-            rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => &Kind::TOO_LARGE,
-            _ => &Kind::INVALID_BODY,
-        };
-        Err(Problem::new(kind, rejection.body_text()))
+        let content = request.headers().get(CONTENT_TYPE);
+        let content = content.and_then(|content| content.to_str().ok());
+        if !content.is_some_and(is_json) {
+            let found = content.unwrap_or("missing");
+            let detail = format!(
+                "the header Content-Type is {}, expected application/json; send the body as JSON",
+                escaped(found)
+            );
+            return Err(Problem::new(&Kind::MEDIA_TYPE, detail));
+        }
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    let detail =
+                        "the body is larger than this coordinator takes; send less at a time";
+                    return Problem::new(&Kind::TOO_LARGE, detail);
+                }
+                let detail = "the body ended before it was whole; send it again";
+                Problem::new(&Kind::INVALID_BODY, detail)
+            })?;
+        read(&bytes).map(Self)
     }
+}
+
+/// Returns `true` for `application/json` and what ends with `+json`, with parameters or without.
+fn is_json(content: &str) -> bool {
+    let name = content.split(';').next().unwrap_or_default().trim();
+    let name = name.to_ascii_lowercase();
+    name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
+}
+
+/// Reads the JSON of a body, with the place of what is wrong in it.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let place = error.path().to_string();
+        let error = error.into_inner();
+        let kind = if error.is_data() {
+            &Kind::INVALID_REQUEST
+        } else {
+            &Kind::INVALID_BODY
+        };
+        Problem::new(kind, wording::json(&place, &error.to_string()))
+    })?;
+    json.end().map_err(|error| {
+        let detail = wording::json(".", &error.to_string());
+        Problem::new(&Kind::INVALID_BODY, detail)
+    })?;
+    Ok(value)
 }
 
 /// A model by its trainer.

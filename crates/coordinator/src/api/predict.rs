@@ -6,6 +6,7 @@ use axum::{Json, extract::State};
 use cotrain_learning::{
     data::Example,
     encode::{EncodeError, Encoder},
+    text::escaped,
 };
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
 use serde::{
@@ -173,7 +174,7 @@ pub(super) struct Prediction {
 #[utoipa::path(
     post, path = "/v1/models/{trainer}/predict", tag = "models", operation_id = "predict",
     params(OfModel),
-    request_body(content = Inputs, example = json!({"sample": "0x00010004"})),
+    request_body(content = Inputs, example = json!({"text": "a warm and funny film"})),
     responses(
         (status = 200, description = "The classes.", body = Predictions),
         (status = 404, description = "The model is unknown."),
@@ -233,7 +234,7 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Vec<u8>, Problem> {
     };
     match input {
         Input::Sample(bytes) => Ok(bytes.0.to_vec()),
-        Input::Features(features) => of_features(info.parameters.encoding(), features),
+        Input::Features(features) => of_features(info, features),
         Input::Text(text) => encoder()?
             .encode(Example::Text(text))
             .map_err(not_encodable),
@@ -244,28 +245,37 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn of_features(encoding: Encoding, features: &[i32]) -> Result<Vec<u8>, Problem> {
-    let outside = |wanted: &str| {
-        let detail = format!("a feature is out of bounds; {wanted} is wanted");
+fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
+    let outside = |(at, value): (usize, i32), expected: &str| {
+        let detail = format!("`features[{at}]` is {value}, expected {expected}");
         Problem::new(&Kind::NOT_ENCODABLE, detail)
     };
-    match encoding {
+    let entries = || features.iter().copied().enumerate();
+    match info.parameters.encoding() {
         Encoding::Sparse => {
-            let mut present = features
-                .iter()
-                .map(|feature| u16::try_from(*feature))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|_| outside("the number of a feature, from 0 to 65535,"))?;
+            let last = info.parameters.features().saturating_sub(1);
+            let present = |(at, feature): (usize, i32)| {
+                u16::try_from(feature)
+                    .ok()
+                    .filter(|number| u32::from(*number) <= last)
+                    .ok_or_else(|| {
+                        let expected =
+                            format!("the number of a feature of this model, 0 to {last}");
+                        outside((at, feature), &expected)
+                    })
+            };
+            let mut present = entries().map(present).collect::<Result<Vec<_>, _>>()?;
             present.sort_unstable();
             present.dedup();
             Ok(encode_sparse(&present))
         }
-        Encoding::Dense16 => features
-            .iter()
-            .map(|feature| i16::try_from(*feature))
+        Encoding::Dense16 => entries()
+            .map(|(at, value)| {
+                i16::try_from(value)
+                    .map_err(|_| outside((at, value), "a value from -32768 to 32767"))
+            })
             .collect::<Result<Vec<_>, _>>()
-            .map(|values| encode_dense16(&values))
-            .map_err(|_| outside("a value from -32768 to 32767")),
+            .map(|values| encode_dense16(&values)),
         Encoding::Dense32 => Ok(encode_dense32(features)),
     }
 }
@@ -309,10 +319,14 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Vec<u8
             let unknown = numbers.keys().find(|name| !names.contains(name));
             let detail = match (missing, unknown) {
                 (Some(name), _) => format!(
-                    "the row has no `{name}`; a number for each of the model's columns is wanted"
+                    "the row has no `{}`; a number for each of the model's columns is wanted",
+                    escaped(name)
                 ),
                 (None, Some(name)) => {
-                    format!("the row has `{name}`, which is none of the model's columns")
+                    format!(
+                        "the row has `{}`, which is none of the model's columns",
+                        escaped(name)
+                    )
                 }
                 (None, None) => error.to_string(),
             };

@@ -52,11 +52,18 @@ pub(super) fn shown(key: &Key, value: &Value) -> String {
     }
 }
 
+/// Returns `true` for what can only be a host, with its port or without: no key is that short, or has a dot
+/// or a colon.
+fn is_host(text: &str) -> bool {
+    let host = |letter: char| letter.is_ascii_alphanumeric() || ".:-".contains(letter);
+    text.chars().all(host) && (text.len() <= 12 || (text.len() <= 60 && text.contains(['.', ':'])))
+}
+
 fn masked(secret: Secret, text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         // A path has no password; but whatever else is no URL may be one with a slip in it.
         let path = secret == Secret::Password && !text.contains("://") && !text.contains('@');
-        return if path { text } else { "***" }.to_owned();
+        return if path || is_host(text) { text } else { "***" }.to_owned();
     };
     if url.cannot_be_a_base() && text.contains('@') {
         return "***".to_owned();

@@ -7,7 +7,7 @@ use cotrain_chain::node::NodeError;
 use cotrain_protocol::{
     Rejection,
     sample::parse_batch,
-    trainer::{Delegation, SignedBatch, domain},
+    trainer::{Delegation, SignedBatch, domain, usual_signature},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -113,7 +113,7 @@ impl Coordinator {
     pub async fn submit(
         &self,
         trainer: Address,
-        batch: SignedBatch,
+        mut batch: SignedBatch,
     ) -> Result<Submission, SubmitError> {
         let terms = self.0.relay.ok_or(SubmitError::NotServed("relay"))?;
         let model = self
@@ -121,6 +121,7 @@ impl Coordinator {
             .ok_or(SubmitError::UnknownModel(trainer))?;
         let domain = domain(self.chain_id(), trainer);
         let id = batch.signing_hash(&domain);
+        batch.signature = usual_signature(batch.signature, id, batch.author);
         let contributions = parse_batch(&batch.items)
             .map_err(SubmitError::Rejected)?
             .len();
@@ -229,7 +230,7 @@ impl Coordinator {
     pub async fn delegate(
         &self,
         trainer: Address,
-        delegation: Delegation,
+        mut delegation: Delegation,
     ) -> Result<DelegationRow, SubmitError> {
         let keeper = self
             .0
@@ -265,8 +266,9 @@ impl Coordinator {
             }));
         }
         let domain = domain(self.chain_id(), trainer);
+        let hash = delegation.signing_hash(&domain);
+        delegation.signature = usual_signature(delegation.signature, hash, account);
         if delegation.signer(&domain) != Some(account) {
-            let hash = delegation.signing_hash(&domain);
             self.ask_wallet(account, hash, &delegation.signature)
                 .await?;
         }

@@ -120,7 +120,49 @@ async fn the_page_to_read_it_comes_from_here_alone() {
     for text in [page.text(), script.text()] {
         assert!(!text.contains("https://"), "{text}");
     }
-    assert_eq!(client.get("/docs").await.status, 303);
+    for from in ["/", "/docs", "/docs/index.html"] {
+        let answer = client.get(from).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, "/docs/")
+        );
+    }
+    let page = page.text();
+    assert!(page.contains("<title>cotrain API</title>"), "{page}");
+    assert!(page.contains(r#"<meta name="viewport""#), "{page}");
+    // Everything that the page names is there.
+    for file in [
+        "swagger-ui.css",
+        "swagger-ui-bundle.js",
+        "swagger-initializer.js",
+    ] {
+        assert!(page.contains(file), "{page}");
+        assert_eq!(
+            client.get(&format!("/docs/{file}")).await.status,
+            200,
+            "{file}"
+        );
+    }
+    // Without the bar that asks for the address of another API.
+    assert!(script.text().contains("BaseLayout"), "{}", script.text());
+    let document = client.json("/openapi.json").await;
+    let summaries: Vec<String> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .map(|operation| operation["summary"].to_string())
+        .collect();
+    assert!(
+        summaries.len() > 20 && summaries.iter().all(|it| !it.contains('`')),
+        "{summaries:?}"
+    );
+    let predict = &document["paths"]["/v1/models/{trainer}/predict"]["post"]["requestBody"];
+    let example = predict["content"]["application/json"]["example"].clone();
+    assert_eq!(
+        example,
+        serde_json::json!({"text": "a warm and funny film"})
+    );
 }
 
 #[tokio::test]

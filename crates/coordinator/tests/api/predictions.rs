@@ -120,13 +120,13 @@ async fn what_cannot_be_predicted_says_why() {
             RAW,
             json!({"features": [-1]}),
             "not-encodable",
-            "0 to 65535",
+            "`features[0]` is -1, expected the number of a feature of this model, 0 to 99",
         ),
         (
             RAW,
             json!({"features": [100]}),
-            "sample-rejected",
-            "feature 100",
+            "not-encodable",
+            "`features[0]` is 100, expected the number of a feature of this model, 0 to 99",
         ),
         (
             RAW,
@@ -166,6 +166,33 @@ async fn what_is_no_input_is_refused() {
             "invalid-request",
             "{body}"
         );
+    }
+    for (body, detail) in [
+        (
+            r#"{"text": 5}"#,
+            "`text`: this is the number 5, expected text in quotation marks (line 1, column 10)",
+        ),
+        (
+            r#"{"texts": "a"}"#,
+            "the body: `texts` is unknown, expected `text`, `row`, `features`, `sample`",
+        ),
+        (
+            r#"[{"features": [1, 1.5]}]"#,
+            "`[0].features[1]`: this is the number 1.5, expected a whole number from",
+        ),
+        (
+            r"{}",
+            "the body: the number of entries is 0, expected an object with one of `text`",
+        ),
+        (
+            "5",
+            "the body: this is the number 5, expected an input such as",
+        ),
+    ] {
+        let answer = client.post(&path(RAW), body).await;
+        let told = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(told.starts_with(detail), "{body}: {told}");
+        assert!(told.contains("/docs has the form and an example"), "{told}");
     }
     for body in ["", "{", r#"{"row": [1e999]}"#] {
         assert_eq!(

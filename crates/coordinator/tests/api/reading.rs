@@ -238,6 +238,48 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
         assert_eq!(client.get(path).await.problem(status), kind, "{path}");
     }
     let model = format!("/v1/models/{TEXTS}");
+    for (path, detail) in [
+        (
+            format!("{model}/contributions/abc"),
+            "`position` is `abc`, expected a whole number, 0 or more",
+        ),
+        (
+            format!("{model}/contributions/-1"),
+            "`position` is `-1`, expected a whole number, 0 or more",
+        ),
+        (
+            format!("{model}/price?n=x"),
+            "`n` is `x`, expected a whole number",
+        ),
+        (
+            format!("{model}/contributions?open=perhaps"),
+            "`open` is `perhaps`, expected true or false",
+        ),
+        (
+            format!("{model}/contributions?author=me"),
+            "\"me\" is no address; 0x and 40 hexadecimal digits are wanted",
+        ),
+        (
+            "/v1/models/model/price".to_owned(),
+            "`trainer`: \"model\" is no address",
+        ),
+        (
+            "/v1/models?pages=1".to_owned(),
+            "`pages` is unknown, expected ",
+        ),
+        (
+            "/v1/models?limit=1&limit=2".to_owned(),
+            "`limit` is there twice, expected once",
+        ),
+        ("/v1/models/%FF".to_owned(), "`trainer` is not UTF-8"),
+    ] {
+        let answer = client.get(&path).await;
+        let told = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(told.starts_with(detail), "{path}: {told}");
+        for leak in ["u64", "deserialize", "Invalid URL", "URL:"] {
+            assert!(!told.contains(leak), "{path}: {told}");
+        }
+    }
     assert_eq!(
         client.get(&format!("{model}?x")).await.problem(400),
         "invalid-query"

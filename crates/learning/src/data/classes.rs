@@ -2,6 +2,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::{DataError, MAX_CLASSES, Raw};
+use crate::text::escaped_list;
 
 /// The classes of a training file, in order.
 pub(super) enum Classes {
@@ -46,7 +47,7 @@ impl Classes {
                 test: raw.path.clone(),
                 line: *line,
                 class: label.clone(),
-                classes: self.names().join(", "),
+                classes: escaped_list(&self.names()),
             })
         };
         raw.labels.iter().zip(&raw.lines).map(number).collect()
@@ -88,7 +89,7 @@ pub(super) fn known(raw: &Raw, classes: &[String]) -> Result<Vec<u16>, DataError
                 path: raw.path.clone(),
                 line: *line,
                 class: label.clone(),
-                classes: classes.join(", "),
+                classes: escaped_list(classes),
             })
     };
     raw.labels.iter().zip(&raw.lines).map(number).collect()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::{MAX_CLASSES, MAX_INDEX, MAX_NUMBER};
+use crate::text::{escaped, escaped_to};
 
 /// What is wrong with a data set.
 #[derive(Debug, Error)]
@@ -52,17 +53,34 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A column that was asked for is not in the header.
-    #[error("`{}` has no column `{column}`; its columns are {columns}", path.display())]
+    #[error("`{}` has no column `{}`; its columns are {columns}", path.display(), escaped(column))]
     MissingColumn {
         /// The file.
         path: PathBuf,
         /// The column asked for.
         column: String,
-        /// The columns there are, separated by commas.
+        /// The columns there are, escaped and separated by commas.
         columns: String,
     },
+    /// The header of a table is one field, in which another separator stands than the format's.
+    #[error(
+        "`{}` has one column, `{}`, as its fields are separated by {found}, expected {wanted}; {advice}",
+        path.display(), escaped(header)
+    )]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// The header.
+        header: String,
+        /// The separator that stands in it.
+        found: &'static str,
+        /// The separator of the format.
+        wanted: &'static str,
+        /// The next step.
+        advice: &'static str,
+    },
     /// Two columns have one name.
-    #[error("`{}` has two columns `{column}`; rename one of them", path.display())]
+    #[error("`{}` has two columns `{}`; rename one of them", path.display(), escaped(column))]
     DuplicateColumn {
         /// The file.
         path: PathBuf,
@@ -70,7 +88,7 @@ pub enum DataError {
         column: String,
     },
     /// The label is the only column, or the text column is the label column.
-    #[error("`{}` has nothing to learn from beside the label column `{label}`; name another label or text column", path.display())]
+    #[error("`{}` has nothing to learn from beside the label column `{}`; name another label or text column", path.display(), escaped(label))]
     NoInputs {
         /// The file.
         path: PathBuf,
@@ -82,11 +100,11 @@ pub enum DataError {
     ColumnsDiffer {
         /// The training data's file.
         train: PathBuf,
-        /// Its columns of numbers, separated by commas.
+        /// Its columns of numbers, escaped and separated by commas.
         wanted: String,
         /// The test data's file.
         test: PathBuf,
-        /// Its columns of numbers, separated by commas.
+        /// Its columns of numbers, escaped and separated by commas.
         found: String,
     },
     /// There are too few examples.
@@ -100,7 +118,7 @@ pub enum DataError {
         wanted: usize,
     },
     /// All examples have the same class.
-    #[error("all {examples} examples in `{}` have the class `{class}`; a model needs at least two classes", path.display())]
+    #[error("all {examples} examples in `{}` have the class `{}`; a model needs at least two classes", path.display(), escaped(class))]
     OneClass {
         /// The file.
         path: PathBuf,
@@ -118,7 +136,7 @@ pub enum DataError {
         classes: usize,
     },
     /// Test data has a class that the training data lacks.
-    #[error("line {line} of `{}` has the class `{class}`, which `{}` does not have; its classes are {classes}", test.display(), train.display())]
+    #[error("line {line} of `{}` has the class `{}`, which `{}` does not have; its classes are {classes}", test.display(), escaped(class), train.display())]
     UnknownClass {
         /// The training data's file.
         train: PathBuf,
@@ -128,11 +146,11 @@ pub enum DataError {
         line: u64,
         /// The unknown class.
         class: String,
-        /// The classes of the training data, separated by commas.
+        /// The classes of the training data, escaped and separated by commas.
         classes: String,
     },
     /// Further data has a class that the model lacks.
-    #[error("line {line} of `{}` has the class `{class}`, which the model does not have; its classes are {classes}", path.display())]
+    #[error("line {line} of `{}` has the class `{}`, which the model does not have; its classes are {classes}", path.display(), escaped(class))]
     NotAClass {
         /// The file.
         path: PathBuf,
@@ -140,7 +158,7 @@ pub enum DataError {
         line: u64,
         /// The unknown class.
         class: String,
-        /// The classes of the model, separated by commas.
+        /// The classes of the model, escaped and separated by commas.
         classes: String,
     },
     /// The share of test data is not a share.
@@ -165,17 +183,18 @@ pub struct MalformedLine {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum LineFault {
-    #[error("the number of fields is {found}, {wanted} are wanted as in the header")]
+    #[error("{found} fields, expected {wanted} as in the header")]
     FieldCount { found: usize, wanted: usize },
-    #[error("column `{column}` has `{value}`, UTF-8 is wanted")]
+    #[error("column `{}` has `{value}`, UTF-8 is wanted", escaped(column))]
     NotUtf8 { column: String, value: String },
-    #[error("column `{column}` has `{value}`, a number is wanted")]
+    #[error("column `{}` has `{value}`, a number is wanted", escaped(column))]
     NotANumber { column: String, value: String },
     #[error(
-        "column `{column}` has `{value}`, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
+        "column `{}` has `{value}`, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted",
+        escaped(column)
     )]
     OutOfRange { column: String, value: String },
-    #[error("column `{column}` is empty, a class is wanted")]
+    #[error("column `{}` is empty, a class is wanted", escaped(column))]
     EmptyLabel { column: String },
     #[error("the label is `{value}`, an integer is wanted")]
     LabelNotInteger { value: String },
@@ -231,11 +250,7 @@ impl Malformed {
 /// A value as messages show it.
 pub(super) fn shown(value: &[u8]) -> String {
     const LONGEST: usize = 40;
-    let text = String::from_utf8_lossy(value);
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
-    }
+    escaped_to(&String::from_utf8_lossy(value), LONGEST).to_string()
 }
 
 struct List<'a>(&'a [MalformedLine], usize);

@@ -6,13 +6,21 @@ use flate2::read::MultiGzDecoder;
 
 use super::DataError;
 
-/// The bytes of a file, unpacked where they are gzipped.
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Returns the bytes of a file, unpacked if they are gzipped, without a mark of the byte order, which
+/// spreadsheets write before a text.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     let bytes = fs::read(path).map_err(|source| DataError::Read {
         path: path.to_owned(),
         source,
     })?;
-    unpacked(path, bytes)
+    let mut bytes = unpacked(path, bytes)?;
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    Ok(bytes)
 }
 
 /// The bytes as they are, or unpacked where they start as gzip does (RFC 1952, 2.3.1).

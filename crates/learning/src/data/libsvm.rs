@@ -8,7 +8,9 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Raw, DataError> {
     let mut malformed = Malformed::new(path);
     let mut rows = SparseRows::default();
     let (mut labels, mut lines) = (Vec::new(), Vec::new());
-    for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {
+    // Files of old Macs end their lines with CR alone; before LF, it is white space.
+    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
+    for (line, number) in bytes.split(|&byte| byte == end).zip(1..) {
         match parse_line(line, &mut rows) {
             Ok(Some(label)) => {
                 rows.end_row();

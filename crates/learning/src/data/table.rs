@@ -6,6 +6,7 @@ use ndarray::Array2;
 use super::error::{LineFault, Malformed, shown};
 use super::part::Inputs;
 use super::{DataError, Raw, TableFormat, in_bounds};
+use crate::text::escaped_list;
 
 /// What is wanted from a table.
 pub(super) struct TableSpec<'a> {
@@ -16,17 +17,93 @@ pub(super) struct TableSpec<'a> {
     pub(super) text: Option<&'a str>,
 }
 
+/// Reads the texts of some columns, by their names: of each row, the line where it starts and a text for
+/// each name.
+pub(super) fn columns(
+    path: &Path,
+    bytes: &[u8],
+    format: TableFormat,
+    wanted: &[&str],
+) -> Result<Vec<(u64, Vec<String>)>, DataError> {
+    let mut rows = Vec::new();
+    let mut malformed = Malformed::new(path);
+    let mut places = Vec::new();
+    let mut width = 0;
+    let mut headed = false;
+    records(path, bytes, format, |record, line| {
+        if !headed {
+            headed = true;
+            let names = names(path, record, line)?;
+            if let [only] = names.as_slice()
+                && !wanted.contains(&only.as_str())
+            {
+                separated(path, only, format)?;
+            }
+            for name in wanted {
+                let place = names.iter().position(|column| column == name);
+                places.push(place.ok_or_else(|| DataError::MissingColumn {
+                    path: path.to_owned(),
+                    column: (*name).to_owned(),
+                    columns: escaped_list(&names),
+                })?);
+            }
+            width = names.len();
+            return Ok(());
+        }
+        if record.len() != width {
+            let (found, wanted) = (record.len(), width);
+            malformed.add(line, LineFault::FieldCount { found, wanted });
+            return Ok(());
+        }
+        let row: Result<_, _> = places
+            .iter()
+            .zip(wanted)
+            .map(|(&place, name)| utf8(&record[place], name).map(str::to_owned))
+            .collect();
+        match row {
+            Ok(row) => rows.push((line, row)),
+            Err(fault) => malformed.add(line, fault),
+        }
+        Ok(())
+    })?;
+    malformed.finish()?;
+    Ok(rows)
+}
+
 pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<Raw, DataError> {
+    let mut table = None;
+    records(path, bytes, spec.format, |record, line| {
+        match &mut table {
+            None => table = Some(Table::new(path, record, line, spec)?),
+            Some(table) => table.add(record, line),
+        }
+        Ok(())
+    })?;
+    // There is a header, or reading has failed.
+    let Some(table) = table else {
+        let path = path.to_owned();
+        return Err(DataError::NoHeader { path });
+    };
+    table.finish()
+}
+
+/// Reads all records of a table, the header first, each with the line where it starts.
+fn records(
+    path: &Path,
+    bytes: &[u8],
+    format: TableFormat,
+    mut each: impl FnMut(&ByteRecord, u64) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     // The reader would take the rest of the file for one field.
     let open = bytes
         .iter()
         .fold(false, |open, &byte| open ^ (byte == b'"'));
-    if spec.format == TableFormat::Csv && open {
+    if format == TableFormat::Csv && open {
         return Err(DataError::OpenQuote {
             path: path.to_owned(),
         });
     }
-    let (delimiter, quoting) = match spec.format {
+    let (delimiter, quoting) = match format {
         TableFormat::Csv => (b',', true),
         TableFormat::Tsv => (b'\t', false),
     };
@@ -40,19 +117,64 @@ pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<R
         path: path.to_owned(),
         source: source.into(),
     };
+    let mut lines = Lines::of(bytes);
     let header = reader.byte_headers().map_err(failed)?.clone();
     if header.is_empty() {
         return Err(DataError::NoHeader {
             path: path.to_owned(),
         });
     }
-    let mut table = Table::new(path, &header, spec)?;
+    let line = lines.line(start(&header));
+    each(&header, line)?;
     let mut record = ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(failed)? {
-        let line = record.position().map_or(0, csv::Position::line);
-        table.add(&record, line);
+        let line = lines.line(start(&record));
+        each(&record, line)?;
     }
-    table.finish()
+    Ok(())
+}
+
+/// Returns the byte where a record starts, or where the line ends before it do.
+fn start(record: &ByteRecord) -> usize {
+    let start = record.position().map_or(0, csv::Position::byte);
+    usize::try_from(start).unwrap_or(usize::MAX)
+}
+
+/// Numbers of lines, as editors count them: LF, CR LF and CR each end one, also within quotes. The
+/// reader counts LF alone, and too late.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// Returns the line, from 1, of the record at `start` or after the line ends there. Starts must
+    /// not decrease.
+    fn line(&mut self, start: usize) -> u64 {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            let ends = matches!(byte, b'\r' | b'\n');
+            if self.at >= start && !ends {
+                break;
+            }
+            let next = self.bytes.get(self.at + 1);
+            self.at += if byte == b'\r' && next == Some(&b'\n') {
+                2
+            } else {
+                1
+            };
+            self.line += u64::from(ends);
+        }
+        self.line
+    }
 }
 
 /// A table that is being read.
@@ -78,8 +200,18 @@ enum Columns {
 }
 
 impl Table {
-    fn new(path: &Path, header: &ByteRecord, spec: &TableSpec<'_>) -> Result<Self, DataError> {
-        let columns = names(path, header)?;
+    fn new(
+        path: &Path,
+        header: &ByteRecord,
+        line: u64,
+        spec: &TableSpec<'_>,
+    ) -> Result<Self, DataError> {
+        let columns = names(path, header, line)?;
+        if let [only] = columns.as_slice()
+            && only != spec.label
+        {
+            separated(path, only, spec.format)?;
+        }
         let place = |wanted: &str| {
             columns
                 .iter()
@@ -87,7 +219,7 @@ impl Table {
                 .ok_or_else(|| DataError::MissingColumn {
                     path: path.to_owned(),
                     column: wanted.to_owned(),
-                    columns: columns.join(", "),
+                    columns: escaped_list(&columns),
                 })
         };
         let label = place(spec.label)?;
@@ -184,8 +316,43 @@ impl Table {
     }
 }
 
+/// Checks that the only column of a table is not a header with another separator in it.
+fn separated(path: &Path, header: &str, format: TableFormat) -> Result<(), DataError> {
+    const COMMAS: &str = "`,`";
+    const TABS: &str = "tabs";
+    let (wanted, others) = match format {
+        TableFormat::Csv => (
+            COMMAS,
+            [
+                (';', "`;`", "save it with commas"),
+                ('\t', TABS, "name it .tsv"),
+                ('|', "`|`", "save it with commas"),
+            ],
+        ),
+        TableFormat::Tsv => (
+            TABS,
+            [
+                (',', COMMAS, "name it .csv"),
+                (';', "`;`", "save it with tabs"),
+                ('|', "`|`", "save it with tabs"),
+            ],
+        ),
+    };
+    let other = others.into_iter().find(|(mark, ..)| header.contains(*mark));
+    let Some((_, found, advice)) = other else {
+        return Ok(());
+    };
+    Err(DataError::Separator {
+        path: path.to_owned(),
+        header: header.to_owned(),
+        found,
+        wanted,
+        advice,
+    })
+}
+
 /// The names in a header, each once.
-fn names(path: &Path, header: &ByteRecord) -> Result<Vec<String>, DataError> {
+fn names(path: &Path, header: &ByteRecord, line: u64) -> Result<Vec<String>, DataError> {
     let mut malformed = Malformed::new(path);
     let mut names: Vec<String> = Vec::new();
     for (field, column) in header.iter().zip(1..) {
@@ -197,7 +364,7 @@ fn names(path: &Path, header: &ByteRecord) -> Result<Vec<String>, DataError> {
                 });
             }
             Ok(name) => names.push(name.to_owned()),
-            Err(fault) => malformed.add(1, fault),
+            Err(fault) => malformed.add(line, fault),
         }
     }
     malformed.finish().map(|()| names)

@@ -10,14 +10,16 @@ use crate::data::MAX_NUMBER;
 pub enum EncodeError {
     /// A binary classifier and more than two classes.
     #[error(
-        "`{}` has {classes} classes, but a {kind} is binary; use naive Bayes or a nearest centroid",
-        path.display()
+        "`{}` has {classes} classes, but a {kind} is binary; use the learner {}",
+        path.display(), instead.name()
     )]
     NotBinary {
         /// The training data's file.
         path: PathBuf,
         /// The classifier.
         kind: Kind,
+        /// The classifier that takes the data.
+        instead: Kind,
         /// How many classes it has.
         classes: usize,
     },
@@ -90,7 +92,8 @@ pub enum EncodeError {
     },
     /// A number that a sparse sample, which says what is present and no more, has no place for.
     #[error(
-        "{feature} is {value}, but a {kind} takes only 0 and 1; use a dense perceptron or dense nearest centroid, or write the values as 0 and 1"
+        "{feature} is {value}, but a {kind} takes only 0 and 1; use the learner {}, or write the values as 0 and 1",
+        Kind::DenseNearestCentroid.name()
     )]
     NotPresence {
         /// The classifier.

@@ -3,6 +3,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{DEFAULT_WORDS, EncodeError, text};
 use crate::data::{Dataset, Example, Part};
+use crate::text::{escaped, escaped_list};
 
 /// Which words, columns or indices are features, in the order of the feature numbers.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ impl Names {
             Self::Indices(_) => "index",
         };
         let name = self.get(usize::from(feature)).unwrap_or_default();
-        format!("{sort} `{name}`")
+        format!("{sort} `{}`", escaped(&name))
     }
 }
 
@@ -107,7 +108,7 @@ impl Lookup {
                     return Err(EncodeError::WrongWidth {
                         found: values.len(),
                         wanted: columns.len(),
-                        columns: columns.join(", "),
+                        columns: escaped_list(columns),
                     });
                 }
                 (0..=u16::MAX).zip(values.iter().copied()).collect()

@@ -13,6 +13,7 @@ use super::names::Names;
 use super::scaling::Scaling;
 use super::text;
 use crate::data::MAX_INDEX;
+use crate::text::escaped;
 
 /// What an encoder is written as.
 ///
@@ -68,14 +69,18 @@ pub(super) enum SpecError {
         most: usize,
     },
     #[error(
-        "feature {feature} is `{word}`, one word of at least two letters, digits or underscores in lower case is wanted"
+        "feature {feature} is `{}`, one word of at least two letters, digits or underscores in lower case is wanted",
+        escaped(word)
     )]
     NotAWord { feature: usize, word: String },
     #[error(
         "feature {feature} is the index {index}, a whole number from 1 to {MAX_INDEX} is wanted"
     )]
     Index { feature: usize, index: u32 },
-    #[error("feature {feature} is `{name}`, as another one is; name each once")]
+    #[error(
+        "feature {feature} is `{}`, as another one is; name each once",
+        escaped(name)
+    )]
     Twice { feature: usize, name: String },
     #[error("there is {}, but the samples of a {kind} {}", scaling(*given), wants(*given))]
     Scaling { kind: Kind, given: bool },

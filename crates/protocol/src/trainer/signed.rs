@@ -94,6 +94,22 @@ pub(super) fn recover(signature: &[u8], hash: B256) -> Option<Address> {
     signature.recover_address_from_prehash(&hash).ok()
 }
 
+/// Returns a signature of `hash` as contracts take it. Hardware wallets write 0 and 1 for a `v` of 27 and
+/// 28: these are rewritten, if the signature is `signer`'s key's then. Anything else stays as it is, as it
+/// may mean something to the code of a contract wallet.
+#[must_use]
+pub fn usual_signature(mut signature: Vec<u8>, hash: B256, signer: Address) -> Vec<u8> {
+    if let [.., v @ (0 | 1)] = signature.as_mut_slice() {
+        *v += 27;
+        if recover(&signature, hash) != Some(signer)
+            && let Some(v) = signature.last_mut()
+        {
+            *v -= 27;
+        }
+    }
+    signature
+}
+
 /// What binds signatures to one trainer, on one chain.
 #[must_use]
 pub fn domain(chain_id: u64, trainer: Address) -> Eip712Domain {

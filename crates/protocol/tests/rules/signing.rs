@@ -1,7 +1,7 @@
 //! What authors sign: the hash and the signature, and people with keys.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
-use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
+use cotrain_protocol::trainer::{Delegation, SignedBatch, domain, usual_signature};
 use k256::ecdsa::SigningKey;
 
 use crate::support::address;
@@ -195,5 +195,44 @@ fn numbers_out_of_range_are_nobodys_signature() {
                 assert_eq!(other.signer(&domain(1, address(2))), None);
             }
         }
+    }
+}
+
+/// Hardware wallets end a signature with 0 or 1; anything else is left as it is.
+#[test]
+fn usual_signature_rewrites_what_hardware_wallets_write() {
+    let signer = Signer::new(7);
+    let rewritten = (0..20_u8)
+        .filter(|number| {
+            let hash = keccak256([*number]);
+            let usual = signer.sign_hash(hash);
+            let mut hardware = usual.clone();
+            *hardware.last_mut().expect("65 bytes") -= 27;
+            assert_eq!(
+                usual_signature(hardware.clone(), hash, signer.address()),
+                usual
+            );
+            assert_eq!(
+                usual_signature(usual.clone(), hash, signer.address()),
+                usual
+            );
+            // Of somebody else, of another hash, or of another length: a contract may take it.
+            let other = Signer::new(8).address();
+            assert_eq!(usual_signature(hardware.clone(), hash, other), hardware);
+            let another = keccak256([*number, 1]);
+            assert_eq!(
+                usual_signature(hardware.clone(), another, signer.address()),
+                hardware
+            );
+            hardware[64] == 1
+        })
+        .count();
+    assert!((1..20).contains(&rewritten), "both values were rewritten");
+    for bytes in [vec![], vec![0], vec![1; 64], vec![0; 65], vec![1; 66]] {
+        let hash = keccak256([]);
+        assert_eq!(
+            usual_signature(bytes.clone(), hash, signer.address()),
+            bytes
+        );
     }
 }

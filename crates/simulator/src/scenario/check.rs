@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, fmt, path::PathBuf};
 
-use cotrain_learning::data::{Source, TableFormat};
+use cotrain_learning::{
+    data::{Source, TableFormat},
+    text::{check_name, escaped_lines},
+};
 use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
@@ -29,7 +32,7 @@ pub(super) fn check(
         name: name.to_owned(),
         file: file.to_owned(),
         text: text.to_owned(),
-        description: parsed.description,
+        description: check.description(parsed.description)?,
         data: check.data(&parsed.data, folder)?,
         model: check.model(kind, parsed.model.smoothing)?,
         gas_price: check.gwei("chain.gas_price_gwei", parsed.chain.gas_price_gwei)?,
@@ -209,6 +212,15 @@ impl Check<'_> {
         Ok(agents)
     }
 
+    /// Returns the description, in which nothing may be that a terminal would obey.
+    fn description(&self, description: String) -> Result<String, ScenarioError> {
+        if escaped_lines(&description) == description {
+            return Ok(description);
+        }
+        let allowed = "visible characters and line breaks are wanted";
+        self.impossible("description", format!("{description:?}"), allowed)
+    }
+
     fn agent(
         &self,
         agent: &str,
@@ -218,8 +230,9 @@ impl Check<'_> {
     ) -> Result<Participant, ScenarioError> {
         let key = |key: &str| format!("{agent}.{key}");
         let name = table.name.as_str();
-        if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
-            let allowed = "a name without control characters or blanks at its ends is wanted";
+        if name.trim() != name || check_name("the name", name).is_err() {
+            let allowed =
+                "a name of at most 200 visible characters, without blanks at its ends, is wanted";
             return self.impossible(key("name"), format!("{name:?}"), allowed);
         }
         let strategy = self.strategy(agent, table, kind)?;

@@ -34,6 +34,26 @@ impl Seeds {
         lengths.fold(0, u64::saturating_add)
     }
 
+    /// Returns `true` if all of the others are among these.
+    #[must_use]
+    pub fn include(&self, others: &Self) -> bool {
+        let mut mine = self.0.clone();
+        mine.sort_unstable();
+        // Ranges that meet are one.
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (first, last) in mine {
+            match joined.last_mut() {
+                Some((_, end)) if end.checked_add(1) == Some(first) => *end = last,
+                _ => joined.push((first, last)),
+            }
+        }
+        others.0.iter().all(|(first, last)| {
+            joined
+                .iter()
+                .any(|(low, high)| low <= first && last <= high)
+        })
+    }
+
     /// The seed at a place; the places begin again after the last.
     #[must_use]
     pub fn get(&self, place: u64) -> u64 {
@@ -105,6 +125,31 @@ impl From<Seeds> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn include_knows_seeds_in_any_order_and_form() {
+        let include = |all: &str, some: &str| {
+            let seeds = |text: &str| text.parse::<Seeds>().expect("seeds");
+            seeds(all).include(&seeds(some))
+        };
+        for (all, some) in [
+            ("1..4", "1..3"),
+            ("5,1..4", "2..5"),
+            ("3,1,2", "1..3"),
+            ("7", "7"),
+        ] {
+            assert!(include(all, some), "{some} of {all}");
+        }
+        for (all, some) in [
+            ("1..3", "1..4"),
+            ("1..2,4", "1..4"),
+            ("2..9", "1"),
+            ("7", "1,7"),
+        ] {
+            assert!(!include(all, some), "{some} of {all}");
+        }
+        assert!(include("0..18446744073709551615", "18446744073709551615"));
+    }
 
     #[test]
     fn ranges_and_lists_name_each_seed_once_and_in_order() {

@@ -1,0 +1,463 @@
+//! Texts, keys and files of strangers, and what the program says of them: against anvil.
+
+mod common;
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::{Address, U256};
+use common::{Place, block_on, program};
+use cotrain_bindings as bindings;
+use cotrain_chain::{
+    anvil::AnvilConfig,
+    keys::{Key, Unsigned},
+    node::{Node, NodeOptions},
+};
+use flate2::{Compression, write::ZlibEncoder};
+use serde_json::{Value, json};
+
+const EVIL: &str = "evil\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}";
+
+fn node(place: &Place) -> Node {
+    block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node")
+}
+
+/// Sends a transaction of account 0, and waits until it is part of the chain.
+fn send(node: &Node, to: Address, data: Vec<u8>) {
+    let key = Key::development(0);
+    block_on(async {
+        let unsigned = Unsigned {
+            chain_id: node.chain_id(),
+            nonce: node.nonce(key.address()).await.expect("a nonce"),
+            to: Some(to),
+            value: U256::ZERO,
+            data: data.into(),
+            gas_limit: 10_000_000,
+            max_fee: 10_000_000_000,
+            priority_fee: 1,
+        };
+        let signed = key.sign_transaction(&unsigned);
+        node.broadcast(&signed.raw).await.expect("taken");
+        let start = Instant::now();
+        loop {
+            if let Some(receipt) = node.receipt(signed.hash).await.expect("an answer") {
+                assert!(receipt.success);
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "never included");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+/// The status, stdout and stderr of the program, in which nothing may be that a terminal obeys.
+fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = place.command(arguments).output().expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    let json = arguments.contains(&"--json");
+    for (stream, text) in [("stdout", &stdout), ("stderr", &stderr)] {
+        let obeyed = |letter: char| letter.is_control() && letter != '\n';
+        assert!(!text.contains(obeyed), "{arguments:?} {stream}: {text:?}");
+        // JSON has the text as it is.
+        if !json || stream == "stderr" {
+            assert!(
+                !text.contains('\u{202e}'),
+                "{arguments:?} {stream}: {text:?}"
+            );
+        }
+        assert!(!text.lines().any(|line| line == "fake line"), "{text:?}");
+    }
+    (output.status.code(), stdout, stderr)
+}
+
+#[test]
+fn texts_of_strangers_reach_no_terminal() {
+    let place = Place::new(&AnvilConfig::default());
+    let deployed: Value = place.json(&[
+        "deploy",
+        "--dev",
+        "0",
+        "--yes",
+        "--name",
+        "films",
+        "--features",
+        "300",
+        "--refund-wait",
+        "1s",
+        "--json",
+    ]);
+    let address = |name: &str| -> Address {
+        let text = deployed[name].as_str().expect("an address");
+        text.parse().expect("an address")
+    };
+    let (trainer, registry) = (address("model"), address("registry"));
+    let node = node(&place);
+
+    // Anyone may write anything into the registry.
+    let class = format!("sp{EVIL}am\nfake line");
+    let card = json!({
+        "format": "cotrain-card/1",
+        "name": format!("{EVIL}\nfake line"),
+        "description": format!("x{EVIL}\nfake line"),
+        "classes": ["ham", class],
+        "encoder": {"classifier": "naive-bayes", "features": {"words": ["win", "lunch"]}},
+        "from_block": deployed["from_block"].as_u64().unwrap_or(1),
+    });
+    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
+    deflated
+        .write_all(card.to_string().as_bytes())
+        .expect("written");
+    let card = deflated.finish().expect("deflated");
+    send(&node, registry, bindings::register(trainer, &card));
+
+    let (status, stdout, _) = run(&place, &["models"]);
+    assert_eq!(status, Some(0));
+    assert!(
+        stdout.starts_with(r"evil\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\nfake line"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains(r"classes        ham, spevil\u{1b}]0;"),
+        "{stdout}"
+    );
+    let (_, stdout, _) = run(&place, &["models", "--json"]);
+    let listed: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(listed[0]["classes"][1], class, "programs get what is there");
+
+    let (status, _, told) = run(&place, &["predict", "--model", "nosuch", "--text", "x"]);
+    assert_eq!(status, Some(2));
+    assert!(told.contains(r"it has evil\u{1b}"), "{told}");
+    // One of the two texts is of the class with the name.
+    let said: Vec<String> = ["win", "lunch"]
+        .map(|text| run(&place, &["predict", "--text", text]).1)
+        .into();
+    let shown = said.iter().any(|text| text.starts_with(r"spevil\u{1b}"));
+    let number =
+        ["0", "1", "2", "0,1"].map(|features| run(&place, &["predict", "--features", features]).1);
+    assert!(
+        shown || number.iter().any(|text| text.starts_with(r"spevil\u{1b}")),
+        "{said:?} {number:?}"
+    );
+    let (_, stdout, _) = run(&place, &["predict", "--text", "win", "--json"]);
+    serde_json::from_str::<Value>(&stdout).expect("JSON");
+
+    place.put(
+        "esc.csv",
+        "class,body\nsp\u{1b}[31mam,win money\nham,see you\n",
+    );
+    let columns = ["--label-column", "class", "--text-column", "body"];
+    for command in ["evaluate", "contribute"] {
+        let mut arguments = vec![command, "--data", "esc.csv"];
+        arguments.extend(columns);
+        if command == "contribute" {
+            arguments.extend(["--dev", "1"]);
+        }
+        let (status, _, told) = run(&place, &arguments);
+        assert_eq!(status, Some(2), "{told}");
+        assert!(told.contains(r"the class `sp\u{1b}[31mam`"), "{told}");
+        assert!(
+            told.contains(r"its classes are ham, spevil\u{1b}"),
+            "{told}"
+        );
+    }
+    let (status, _, told) = run(
+        &place,
+        &["contribute", "--text", "win", "--label", EVIL, "--dev", "1"],
+    );
+    assert_eq!(status, Some(2));
+    assert!(
+        told.contains(r"the model has no class `evil\u{1b}"),
+        "{told}"
+    );
+    let (status, _, told) = run(&place, &["contribute", "--text", "win", "--dev", "1"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        told.contains(r"the model's are ham, spevil\u{1b}"),
+        "{told}"
+    );
+
+    for label in ["0", "1"] {
+        let contributed = run(
+            &place,
+            &[
+                "contribute",
+                "--text",
+                "win",
+                "--label",
+                label,
+                "--dev",
+                "1",
+            ],
+        );
+        assert_eq!(contributed.0, Some(0), "{}", contributed.2);
+    }
+    let (status, stdout, told) = run(&place, &["status", "--dev", "1"]);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(stdout.contains(r"(spevil\u{1b}"), "{stdout}");
+    for arguments in [
+        &["status", "--dev", "1", "--json"][..],
+        &["watch", "--all", "--once"],
+        &["watch", "--all", "--once", "--json"],
+        &["refund", "--dev", "1"],
+        &["report", "--dev", "2"],
+        &["models", "--verbose"],
+        &["evaluate", "--verbose", "--limit", "5"],
+    ] {
+        run(&place, arguments);
+    }
+}
+
+#[test]
+fn our_own_registrations_have_no_invisible_letters() {
+    let place = Place::new(&AnvilConfig::default());
+    place.put(
+        "esc.csv",
+        "class,body\nsp\u{1b}[31mam,win money\nham,see you\nsp\u{1b}[31mam,win prize\nham,lunch at noon\n",
+    );
+    place.put("column.csv", "a\u{202e},label\n1,x\n2,y\n3,x\n4,y\n");
+    for (arguments, wanted) in [
+        (&["--name", EVIL][..], r"--name is `evil\u{1b}]0;pwned\u{7}"),
+        (&["--name", ""], "--name is empty"),
+        (
+            &["--description", "x\u{1b}[31m\nfoo"],
+            r"--description is `x\u{1b}[31m\nfoo`: character 2 is U+001B",
+        ),
+        (
+            &[
+                "--data",
+                "esc.csv",
+                "--label-column",
+                "class",
+                "--text-column",
+                "body",
+            ],
+            r"the name of a class is `sp\u{1b}[31mam`: character 3 is U+001B",
+        ),
+        (
+            &["--data", "column.csv"],
+            r"the name of a column is `a\u{202e}`: character 2 is U+202E",
+        ),
+    ] {
+        let arguments = [
+            &["deploy", "--dev", "0", "--yes", "--journal", "j"],
+            arguments,
+        ]
+        .concat();
+        let (status, _, told) = run(&place, &arguments);
+        assert_eq!(status, Some(2), "{told}");
+        assert!(told.contains(wanted), "{told}");
+    }
+    let nonce = block_on(node(&place).nonce(Key::development(0).address()));
+    assert_eq!(nonce.expect("a nonce"), 0, "nothing was sent");
+}
+
+#[test]
+fn empty_and_known_secrets_are_refused() {
+    let place = Place::new(&AnvilConfig {
+        chain_id: 7_000,
+        ..AnvilConfig::default()
+    });
+    place.put("empty.txt", "");
+    let told = place.mistake(&[
+        "key",
+        "new",
+        "--out",
+        "keys",
+        "--password-file",
+        "empty.txt",
+    ]);
+    assert!(
+        told.contains("the password from empty.txt is empty"),
+        "{told}"
+    );
+    let with_key = |key: &str, arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        let output = command.env("COTRAIN_KEY", key).output().expect("it starts");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    for empty in ["", " "] {
+        let told = with_key(empty, &["key", "address"]);
+        assert!(told.contains("the variable COTRAIN_KEY is empty"), "{told}");
+    }
+    let told = with_key(&format!("{:064x}", 5), &["key", "address"]);
+    assert!(told.contains("the secret is a small number"), "{told}");
+    let known = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+    let told = with_key(known, &["deploy", "--yes"]);
+    assert!(
+        told.contains("one of anvil's and hardhat's accounts, which everybody knows"),
+        "{told}"
+    );
+    assert!(!told.contains(known), "{told}");
+
+    // What other accounts of the machine can read is said.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        place.put("secret.txt", "correct horse\n");
+        let folder = place
+            .command(&[])
+            .get_current_dir()
+            .map(std::path::Path::to_owned);
+        let path = folder.expect("a folder").join("secret.txt");
+        let new = [
+            "key",
+            "new",
+            "--out",
+            "keys",
+            "--password-file",
+            "secret.txt",
+        ];
+        for (mode, warned) in [(0o644, true), (0o600, false)] {
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).expect("set");
+            let output = place.command(&new).output().expect("it starts");
+            assert!(output.status.success());
+            let told = String::from_utf8(output.stderr).expect("UTF-8");
+            let said =
+                "secret.txt can be read by other accounts of this machine (mode 644); chmod 600 it";
+            assert_eq!(told.contains(said), warned, "{told}");
+        }
+    }
+}
+
+/// What the program does with numbers that no learner was named for.
+#[test]
+fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
+    let place = Place::new(&AnvilConfig::default());
+    let rows = |order: [usize; 3]| -> String {
+        let names = ["", "a", "b"];
+        let mut table = order.map(|column| names[column]).join(",") + ",kind\r\n";
+        for row in 0..30 {
+            let (value, kind) = if row % 2 == 0 {
+                (1, "red")
+            } else {
+                (9, "blue")
+            };
+            let fields = [
+                row.to_string(),
+                (value + row % 3).to_string(),
+                (10 - value).to_string(),
+            ];
+            table += &(order.map(|column| fields[column].clone()).join(",") + "," + kind + "\r\n");
+        }
+        table
+    };
+    place.put("t.csv", &rows([0, 1, 2]));
+    let output = place
+        .command(&[
+            "deploy",
+            "--data",
+            "t.csv",
+            "--label-column",
+            "kind",
+            "--dev",
+            "0",
+            "--yes",
+        ])
+        .output()
+        .expect("it starts");
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("model: dense nearest centroid"), "{told}");
+    assert!(
+        told.contains(
+            "warning: the column `` seems to number the rows, and the model learns from it"
+        ),
+        "{told}"
+    );
+
+    // The training file is predicted, by the names of its columns.
+    let straight = place.success(&["predict", "--file", "t.csv"]);
+    assert_eq!(straight.lines().count(), 30);
+    place.put("re.csv", &format!("\u{feff}{}", rows([2, 0, 1])));
+    assert_eq!(place.success(&["predict", "--file", "re.csv"]), straight);
+    let without = rows([0, 1, 2]).replace(",a,", ",x,");
+    place.put("without.csv", &without);
+    let told = place.mistake(&["predict", "--file", "without.csv"]);
+    assert!(
+        told.contains("has no column `a`; its columns are , x, b, kind"),
+        "{told}"
+    );
+
+    // Rows without a header, from a file and from stdin; blank lines are passed over.
+    let plain = "\u{feff}0,1,9\r\n\r\n1,9,1\r\n";
+    place.put("rows.csv", plain);
+    let two = place.success(&["predict", "--file", "rows.csv"]);
+    assert_eq!(two.lines().count(), 2);
+    let mut child: std::process::Child = place
+        .command(&["predict", "--file", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(plain.as_bytes()).expect("written");
+    drop(stdin);
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), two);
+    place.put("bad.csv", "0,1,9\n\n\n1,x,1\n");
+    let told = place.mistake(&["predict", "--file", "bad.csv"]);
+    assert!(
+        told.contains("line 4 of bad.csv: `x` is no number"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_node_that_is_not_there_is_no_mistake_of_the_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["simulate", "--backend", "http://127.0.0.1:9"][..],
+        &["predict", "--rpc", "http://127.0.0.1:9", "--text", "x"],
+        &["models", "--rpc", "http://127.0.0.1:9"],
+    ] {
+        let mut command: Command = program(folder.path().to_owned());
+        let output = command.args(arguments).output().expect("it starts");
+        let told = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_runs_scenario_can_be_run_again_from_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    let rows: String = (0..80)
+        .map(|row| format!("{},{},{}\n", row % 2, row % 3, ["no", "yes"][row % 2]))
+        .collect();
+    put("own.csv", &format!("a,b,kind\n{rows}"));
+    let scenario = include_str!("../../../scenarios/movie-reviews.toml");
+    let (_, rest) = scenario.split_once("[model]").expect("a model");
+    let rest = rest.replacen("naive-bayes", "dense-nearest-centroid", 1);
+    let rest = rest.replacen("sparse-perceptron", "dense-nearest-centroid", 1);
+    let data = "[data]\nsource = \"csv\"\ntrain = \"own.csv\"\nlabel = \"kind\"\ninitial_share = 0.2\n\n[model]";
+    put("own.toml", &format!("{data}{rest}"));
+    let run = |arguments: &[&str]| {
+        let mut command = program(folder.path().to_owned());
+        let output = command.args(arguments).output().expect("it starts");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        json["digest"].clone()
+    };
+    let first = run(&["simulate", "own.toml", "--out", "o1", "--quiet", "--json"]);
+    assert!(first.is_string());
+    let again = run(&[
+        "simulate",
+        "o1/scenario.toml",
+        "--out",
+        "o2",
+        "--quiet",
+        "--json",
+    ]);
+    assert_eq!(first, again);
+    // The same directory takes the same run again, from either file.
+    for scenario in ["own.toml", "o1/scenario.toml"] {
+        run(&["simulate", scenario, "--out", "o1", "--quiet", "--json"]);
+    }
+}
