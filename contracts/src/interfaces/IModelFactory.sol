@@ -4,6 +4,19 @@ pragma solidity ^0.8.30;
 /// @title IModelFactory
 /// @notice Creates models: a trainer and a classifier, both minimal clones of implementations.
 interface IModelFactory {
+    /// @notice Thrown when an implementation has no code: its clones would accept every call and do nothing.
+    error NoCode(address implementation);
+
+    /// @notice Thrown when an implementation is an account that delegates its code (EIP-7702): its key could replace the
+    /// code of all its clones.
+    error DelegatedCode(address implementation);
+
+    /// @notice Thrown when a clone of the trainer implementation does not answer with its owner and its classifier.
+    error NotATrainer(address implementation);
+
+    /// @notice Thrown when a clone of the classifier implementation does not answer with a description.
+    error NotAClassifier(address implementation);
+
     /// @notice A model was created.
     /// @dev Contribute only where both implementations are known: a hostile classifier, too, controls all deposits.
     /// @param owner Who created it: writes the model, closes it, may claim late.
@@ -16,7 +29,9 @@ interface IModelFactory {
     );
 
     /// @notice Creates a model whose owner is the caller. It still has to be written and closed.
-    /// @dev The caller answers for the implementations: any contract can be named.
+    /// @dev The caller answers for the implementations: any contract that answers as one can be named. `NoCode`,
+    /// `DelegatedCode`, first of the trainer, then of the classifier; what the classifier says in `describe`; `NotAClassifier`;
+    /// what the trainer says in `initialize`, `owner` and `classifier`; `NotATrainer`.
     /// @param trainerImplementation The incentive mechanism.
     /// @param trainerParameters `abi.encode` of the trainer's parameters after `owner` and `classifier`.
     /// @param classifierImplementation The kind of model.

@@ -77,8 +77,6 @@ struct Progress {
     uint256 place;
     /// What all participants looked at so far can afford to play for, in wei: at most what is left of the bounty.
     uint256 pot;
-    /// Whether one of them has a negative score.
-    bool losses;
 }
 
 /// @title IPredictionMarket
@@ -245,7 +243,7 @@ interface IPredictionMarket is IErrors {
     event Removed(address indexed account, uint256 indexed pass);
 
     /// @notice How far a call of `settle` came that did not end the pass: as in `Progress`.
-    event SettlementAdvanced(Stage stage, uint256 place, uint256 pot, bool losses);
+    event SettlementAdvanced(Stage stage, uint256 place, uint256 pot);
 
     /// @notice A pass ended.
     /// @param pot What was played for, in wei.

@@ -10,6 +10,15 @@ import {IModelFactory} from "../interfaces/IModelFactory.sol";
 /// @title ModelFactory
 /// @notice Creates models in one transaction: both clones with valid parameters, or nothing.
 contract ModelFactory is IModelFactory {
+    /// @dev The code of an account that delegates (EIP-7702) is this prefix and the address of its delegate.
+    bytes3 private constant DELEGATION = 0xef0100;
+
+    /// @dev What the answer to a call of `owner` or `classifier` has: one word.
+    uint256 private constant WORD = 32;
+
+    /// @dev The fewest bytes of an answer to `describe`: its place, seven fields and an empty string.
+    uint256 private constant SHORTEST_DESCRIPTION = 9 * WORD;
+
     /// @inheritdoc IModelFactory
     function create(
         address trainerImplementation,
@@ -17,19 +26,57 @@ contract ModelFactory is IModelFactory {
         address classifierImplementation,
         bytes calldata classifierParameters
     ) external returns (address trainer, address classifier) {
+        _requireFixedCode(trainerImplementation);
+        _requireFixedCode(classifierImplementation);
         classifier = LibClone.clone(
             classifierImplementation, bytes.concat(abi.encode(msg.sender), classifierParameters)
         );
-        // Reverts where the parameters are outside their bounds: before anybody pays for writing the model. What it
-        // says is not needed.
-        // slither-disable-next-line unused-return
-        IClassifier(classifier).describe();
+        // Reverts if the parameters are outside their bounds, before anybody pays for writing the model.
+        if (_ask(classifier, abi.encodeCall(IClassifier.describe, ())).length < SHORTEST_DESCRIPTION) {
+            revert NotAClassifier(classifierImplementation);
+        }
         trainer = LibClone.clone(
             trainerImplementation, bytes.concat(abi.encode(msg.sender, classifier), trainerParameters)
         );
         ICollaborativeTrainer(trainer).initialize();
+        // Code that takes any call, a fallback for example, also takes `initialize` but does not answer these.
+        if (
+            !_answers(trainer, abi.encodeCall(ICollaborativeTrainer.owner, ()), msg.sender)
+                || !_answers(trainer, abi.encodeCall(ICollaborativeTrainer.classifier, ()), classifier)
+        ) revert NotATrainer(trainerImplementation);
         // The factory keeps nothing; a hostile implementation that comes back creates one more model, no more.
         // slither-disable-next-line reentrancy-events
         emit ModelCreated(msg.sender, trainer, classifier, trainerImplementation, classifierImplementation);
+    }
+
+    /// @dev Reverts unless the account has code of its own, which nobody can replace.
+    function _requireFixedCode(address implementation) private view {
+        if (implementation.code.length == 0) revert NoCode(implementation);
+        bytes3 start;
+        assembly ("memory-safe") {
+            mstore(0x00, 0)
+            extcodecopy(implementation, 0x00, 0, 3)
+            start := mload(0x00)
+        }
+        // No contract can begin so (EIP-3541).
+        if (start == DELEGATION) revert DelegatedCode(implementation);
+    }
+
+    /// @dev Returns whether the trainer's answer to a call is this address.
+    function _answers(address trainer, bytes memory data, address expected) private view returns (bool) {
+        bytes memory answer = _ask(trainer, data);
+        return answer.length == WORD && uint256(bytes32(answer)) == uint160(expected);
+    }
+
+    /// @dev Returns the answer to a call, and passes its error on.
+    function _ask(address account, bytes memory data) private view returns (bytes memory answer) {
+        bool success;
+        // What is asked, and what becomes of the answer, is the caller's.
+        // slither-disable-next-line low-level-calls
+        (success, answer) = account.staticcall(data);
+        if (success) return answer;
+        assembly ("memory-safe") {
+            revert(add(answer, 0x20), mload(answer))
+        }
     }
 }

@@ -21,7 +21,7 @@ library Groups {
         }
         bytes memory bits = new bytes((flags.length + 7) / 8);
         for (uint256 i; i < flags.length; ++i) {
-            if (flags[i]) bits[i / 8] |= bytes1(uint8(0x80 >> i % 8));
+            if (flags[i]) bits[i / 8] |= bytes1(uint8(2 ** (7 - i % 8)));
         }
         return bytes.concat(group, bits, abi.encodePacked(nodes));
     }

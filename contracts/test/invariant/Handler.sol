@@ -173,7 +173,7 @@ abstract contract Handler is Books {
             if (!entries[position].closed) continue;
             uint256[] memory ids = new uint256[](1);
             uint256[] memory masks = new uint256[](1);
-            (ids[0], masks[0]) = (entries[position].batch, 1 << placeOf(position));
+            (ids[0], masks[0]) = (entries[position].batch, 2 ** placeOf(position));
             uint256 settled = claimThese(Kind(seed % 3), pick(who), ids, masks);
             assertEq(settled, 0, "settled again");
             ++retries;
@@ -194,7 +194,7 @@ abstract contract Handler is Books {
         if (fault == 0) {
             // Any bit of the author, the deposit, the label, the time or the position.
             uint256 bit = 96 + (seed >> 8) % 376;
-            claims[bit / 8] ^= bytes1(uint8(0x80 >> bit % 8));
+            claims[bit / 8] ^= bytes1(uint8(2 ** (7 - bit % 8)));
         } else if (fault == 1) {
             // As another batch's.
             claims[0] ^= 0x01;
@@ -461,7 +461,7 @@ abstract contract Handler is Books {
             bool here = i == (seed >> 16) % count;
             ids[i] = here ? entries[position].batch : random(seed, i) % batches.length;
             masks[i] = random(seed, i + 100) & random(seed, i + 200);
-            if (here) masks[i] |= 1 << placeOf(position);
+            if (here) masks[i] |= 2 ** placeOf(position);
         }
         claimThese(kind, caller, ids, masks);
     }
@@ -758,7 +758,7 @@ abstract contract Handler is Books {
 
     /// @dev The places below `n` whose bits are set; the first where none is.
     function placesOf(uint256 mask, uint256 n) private pure returns (uint256[] memory places) {
-        if (n < 256 && mask % (1 << n) == 0) mask = 1;
+        if (n < 256 && mask % 2 ** n == 0) mask = 1;
         places = new uint256[](n);
         uint256 count;
         for (uint256 i; i < n; ++i) {

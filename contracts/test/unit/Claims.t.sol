@@ -413,7 +413,7 @@ contract ClaimsTest is ModelTest {
             wallet.receiveSo(Receiving.Reenters, attacks[i]);
             uint256 before = address(wallet).balance;
             // But for the first time, one is closed already.
-            uint256[] memory places = subset(6, 3 << i);
+            uint256[] memory places = subset(6, 3 * 2 ** i);
             wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (Groups.some(made, places))));
             uint256 count = i == 0 ? 2 : 1;
             assertEq(address(wallet).balance, before + count * made[0].deposit, "paid");
@@ -629,7 +629,7 @@ contract ClaimsTest is ModelTest {
 
     /// @dev The places below `n` whose bits are set; 0 where none is.
     function subset(uint256 n, uint256 bits) private pure returns (uint256[] memory places) {
-        if (bits % (1 << n) == 0) bits = 1;
+        if (bits % 2 ** n == 0) bits = 1;
         places = new uint256[](n);
         uint256 count;
         for (uint256 i; i < n; ++i) {

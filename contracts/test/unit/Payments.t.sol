@@ -131,11 +131,6 @@ contract PaymentsTest is ModelTest {
         assertEq(price, COST_WEIGHT * 3600, "price");
     }
 
-    function testAccountWithoutCodeIsNoClassifier() external {
-        VM.expectRevert(bytes(""));
-        factory.create(depositRefundTake, abi.encode(1, 2, 3, 4), ALICE, abi.encode(2, 1));
-    }
-
     function testPoints() external {
         VM.prank(OWNER);
         (address created, address model) = factory.create(

@@ -8,6 +8,7 @@ import {
     Progress,
     Stage
 } from "../../src/interfaces/IPredictionMarket.sol";
+import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 
 /// @notice What passes do to balances, in figures worked out by hand.
@@ -52,6 +53,7 @@ contract PredictionMarketSettlingTest is MarketTest {
         wholePass();
         assertPhase(Phase.Scoring);
         assertStage(Stage.Copying);
+        assertEq(market.progress().runAuthor, address(0), "nobody is taught yet in the next pass");
         assertEq(market.remainingBounty(), 29_000, "left of the bounty");
         assertBalance(ALICE, 800);
         assertBalance(BOB, 400);
@@ -141,6 +143,33 @@ contract PredictionMarketSettlingTest is MarketTest {
         assertPhase(Phase.Settled);
     }
 
+    /// @dev Bob loses all 4 samples and Carol 3, of which Carol's stake can pay for a pot of 1. Bob has 1 wei left, as much as a
+    /// pot of 1 more would take: he stays.
+    function testWhoCanPayForExactlyOneMoreWeiStays() external {
+        createMarket(abi.encode(1, 7 days, 1 days, 2 days, 100, 9));
+        parts.push(bytes.concat(says(0, 1), says(0, 2), says(0, 3), says(0, 4)));
+        parts.push(says(0, 1));
+        open(100, 1);
+        bytes memory all = hex"0001000200030004";
+        bet(BOB, bytes.concat(Encode.item(1, all), says(0, 7)));
+        bet(ALICE, Encode.item(0, all));
+        bet(CAROL, Encode.item(1, hex"000100020003"));
+        revealRest();
+        market.restart(1);
+        market.score(recordsFrom(0), 100);
+        assertEq(market.account(BOB).score, -4, "Bob");
+        assertEq(market.account(CAROL).score, -3, "Carol");
+        market.settle(100);
+        assertEq(market.remainingBounty(), 99, "1 was played for");
+        assertTrue(!market.account(BOB).removed && market.account(CAROL).removed, "only Carol is removed");
+        assertBalance(BOB, 1);
+        // So Bob's lie is taught again, and costs what is left.
+        wholePass();
+        assertBalance(BOB, 0);
+        assertTrue(market.account(BOB).removed, "now Bob is, too");
+        assertBalance(ALICE, 3);
+    }
+
     /// @dev After as many passes as the owner allows, it is over; what was not played for is the owner's.
     function testTheLastPass() external {
         createMarket(abi.encode(STAKE, 7 days, 1 days, 2 days, 100, 1));
@@ -156,16 +185,16 @@ contract PredictionMarketSettlingTest is MarketTest {
         market.restart(1);
         market.score(recordsFrom(0), 100);
         market.settle(1);
-        requireSettling(Stage.Finding, 1, 30_000, false);
+        requireSettling(Stage.Finding, 1, 30_000);
         VM.prank(BOB);
         market.settle(1);
-        requireSettling(Stage.Finding, 2, 30_000, false);
+        requireSettling(Stage.Finding, 2, 30_000);
         VM.expectEmit(address(market));
-        emit IPredictionMarket.SettlementAdvanced(Stage.Paying, 0, 1_000, true);
+        emit IPredictionMarket.SettlementAdvanced(Stage.Paying, 0, 1_000);
         market.settle(1);
-        requireSettling(Stage.Paying, 0, 1_000, true);
+        requireSettling(Stage.Paying, 0, 1_000);
         market.settle(2);
-        requireSettling(Stage.Paying, 2, 1_000, true);
+        requireSettling(Stage.Paying, 2, 1_000);
         assertBalance(BOB, 400);
         assertBalance(CAROL, 100);
         market.settle(1);
@@ -179,7 +208,7 @@ contract PredictionMarketSettlingTest is MarketTest {
         market.restart(1);
         market.score(recordsFrom(0), 100);
         market.settle(4);
-        requireSettling(Stage.Paying, 1, 1_000, true);
+        requireSettling(Stage.Paying, 1, 1_000);
         assertBalance(ALICE, 800);
         assertBalance(BOB, 100);
     }
@@ -265,11 +294,10 @@ contract PredictionMarketSettlingTest is MarketTest {
         assertEq(market.account(CAROL).score, carol, "Carol");
     }
 
-    function requireSettling(Stage stage, uint256 place, uint256 pot, bool losses) internal view {
+    function requireSettling(Stage stage, uint256 place, uint256 pot) internal view {
         Progress memory progress = market.progress();
         assertStage(stage);
         assertEq(progress.place, place, "place");
         assertEq(progress.pot, pot, "pot");
-        assertTrue(progress.losses == losses, "losses");
     }
 }

@@ -151,7 +151,6 @@ pub fn read_progress(output: &[u8]) -> Option<(Progress, Option<Address>)> {
         correct: progress.correct.try_into().ok()?,
         place: progress.place.try_into().ok()?,
         pot: progress.pot.try_into().ok()?,
-        losses: progress.losses,
     };
     Some((read, some(progress.model)))
 }

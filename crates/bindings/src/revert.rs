@@ -7,7 +7,8 @@ use alloy_sol_types::{Panic, SolError, SolInterface};
 use cotrain_protocol::Rejection;
 
 use crate::contracts::{
-    DepositRefundTake::DepositRefundTakeErrors as Trainer, ModelRegistry::ModelNotReady,
+    DepositRefundTake::DepositRefundTakeErrors as Trainer,
+    ModelFactory::ModelFactoryErrors as Factory, ModelRegistry::ModelNotReady,
     PredictionFees::PredictionFeesErrors as Fees,
     PredictionMarket::PredictionMarketErrors as Market,
     SparsePerceptron::SparsePerceptronErrors as Model,
@@ -81,6 +82,26 @@ pub enum Revert {
         /// The trainer.
         trainer: Address,
     },
+    /// The factory refused an implementation without code.
+    NoCode {
+        /// The implementation.
+        implementation: Address,
+    },
+    /// The factory refused an account that delegates its code (EIP-7702) as an implementation.
+    DelegatedCode {
+        /// The implementation.
+        implementation: Address,
+    },
+    /// The factory refused an implementation of a trainer whose clone does not answer as one.
+    NotATrainer {
+        /// The implementation.
+        implementation: Address,
+    },
+    /// The factory refused an implementation of a classifier whose clone does not answer as one.
+    NotAClassifier {
+        /// The implementation.
+        implementation: Address,
+    },
     /// A call came back into a trainer that had not finished.
     Reentrancy,
     /// Solidity's own check, by its code.
@@ -99,6 +120,7 @@ impl Revert {
             .or_else(|| Model::abi_decode(data).ok().and_then(model))
             .or_else(|| Market::abi_decode(data).ok().and_then(market))
             .or_else(|| Fees::abi_decode(data).ok().and_then(fees))
+            .or_else(|| Factory::abi_decode(data).ok().map(factory))
             .or_else(|| {
                 ModelNotReady::abi_decode(data)
                     .ok()
@@ -140,6 +162,18 @@ impl fmt::Display for Revert {
             }
             Self::ModelNotReady { trainer } => {
                 write!(f, "the model of the trainer {trainer} is not finished; write all of it and close it for that trainer")
+            }
+            Self::NoCode { implementation } => {
+                write!(f, "there is no code at {implementation}, so it cannot be an implementation; name the address of a deployed one")
+            }
+            Self::DelegatedCode { implementation } => {
+                write!(f, "the account {implementation} delegates its code and could change it, so it cannot be an implementation; name the address of the code itself")
+            }
+            Self::NotATrainer { implementation } => {
+                write!(f, "the code at {implementation} does not answer as a trainer; name an incentive mechanism's implementation")
+            }
+            Self::NotAClassifier { implementation } => {
+                write!(f, "the code at {implementation} does not answer as a classifier; name a learner's implementation")
             }
             Self::Reentrancy => f.write_str("the trainer was called again before it had finished"),
             Self::Panic(code) => write!(f, "the contract stopped at a check of its own, code {code:#x}"),
@@ -377,6 +411,24 @@ fn fees(error: Fees) -> Option<Revert> {
         _ => return None,
     };
     Some(Revert::Contract(rejection))
+}
+
+/// Reads an error of the factory.
+fn factory(error: Factory) -> Revert {
+    match error {
+        Factory::NoCode(e) => Revert::NoCode {
+            implementation: e.implementation,
+        },
+        Factory::DelegatedCode(e) => Revert::DelegatedCode {
+            implementation: e.implementation,
+        },
+        Factory::NotATrainer(e) => Revert::NotATrainer {
+            implementation: e.implementation,
+        },
+        Factory::NotAClassifier(e) => Revert::NotAClassifier {
+            implementation: e.implementation,
+        },
+    }
 }
 
 fn invalid_parameter(name: B256, value: U256) -> Option<Rejection> {

@@ -110,8 +110,6 @@ pub struct Progress {
     pub place: u64,
     /// What all participants looked at so far can afford to play for, in wei: at most what is left of the bounty.
     pub pot: u128,
-    /// Whether one of them has a negative score.
-    pub losses: bool,
 }
 
 /// Contributions of one transaction, as they are remembered.

@@ -258,7 +258,6 @@ impl MarketPair {
                     stage: progress.stage,
                     place: progress.place,
                     pot: progress.pot,
-                    losses: progress.losses,
                 },
             });
             events

@@ -43,7 +43,7 @@ abstract contract MarketSettling is MarketState {
         // At most what is left of the bounty.
         _run.pot = uint96(settlement.pot);
         if (balances.place < settlement.count) {
-            emit SettlementAdvanced(pass.stage, balances.place, settlement.pot, balances.losses);
+            emit SettlementAdvanced(pass.stage, balances.place, settlement.pot);
         } else {
             _endPass(settlement, pass);
         }
@@ -59,7 +59,6 @@ abstract contract MarketSettling is MarketState {
             ++balances.place;
             // Nothing of a removed one's was taught, so its score is 0.
             if (one.score >= 0) continue;
-            balances.losses = true;
             uint256 affordable = one.balance * settlement.samples / _abs(one.score);
             settlement.pot = FixedPointMathLib.min(settlement.pot, affordable);
         }
@@ -111,9 +110,9 @@ abstract contract MarketSettling is MarketState {
         Balances memory balances = settlement.balances;
         // The pot is at most what is left.
         pass.spent += uint96(settlement.pot);
-        // Counts, and what was played for: nobody can move them by sending money.
+        // Counts, and what was played for: nobody can move them by sending money. A pass without losses plays for all that is left.
         // slither-disable-next-line incorrect-equality
-        bool last = !balances.losses || pass.spent == _testSet.bounty || balances.removed == settlement.count
+        bool last = pass.spent == _testSet.bounty || balances.removed == settlement.count
             || pass.number == mostPasses();
         emit PassSettled(pass.number, settlement.pot, pass.correct, last);
         if (last) {
@@ -123,7 +122,6 @@ abstract contract MarketSettling is MarketState {
         pass.stage = Stage.Copying;
         pass.cursor = 0;
         balances.place = 0;
-        balances.losses = false;
         _copy.copied = 0;
         _run.author = address(0);
     }

@@ -92,7 +92,6 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         int160 gained;
         uint32 place;
         uint32 removed;
-        bool losses;
     }
 
     Book internal _book;
@@ -168,8 +167,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
             counted: pass.counted,
             correct: pass.correct,
             place: _balances.place,
-            pot: _run.pot,
-            losses: _balances.losses
+            pot: _run.pot
         });
     }
 

@@ -103,8 +103,6 @@ pub enum MarketEvent {
         place: u64,
         /// What those looked at can afford to play for.
         pot: u128,
-        /// Whether one of them has a negative score.
-        losses: bool,
     },
     /// A pass ended.
     PassSettled(PassSettled),
@@ -196,7 +194,6 @@ impl MarketEvent {
                 stage: stage(e.stage)?,
                 place: e.place.try_into().ok()?,
                 pot: e.pot.try_into().ok()?,
-                losses: e.losses,
             },
             Events::PassSettled(e) => Self::PassSettled(PassSettled {
                 pass: e.pass.try_into().ok()?,

@@ -89,7 +89,6 @@ impl Market {
         if score < 0 {
             let pot = affordable(balance, score, self.samples);
             self.progress.pot = self.progress.pot.min(pot);
-            self.progress.losses = true;
         }
     }
 
@@ -123,8 +122,8 @@ impl Market {
             pass: progress.pass,
             pot: progress.pot,
             correct: progress.correct,
-            last: !progress.losses
-                || self.remaining == progress.pot
+            // Without losses the pot is all that is left.
+            last: self.remaining == progress.pot
                 || self.active == 0
                 || progress.pass == self.terms.most_passes,
         };

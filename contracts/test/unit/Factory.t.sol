@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IModelFactory} from "../../src/interfaces/IModelFactory.sol";
+import {IPredictionMarket} from "../../src/interfaces/IPredictionMarket.sol";
+import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
+import {MarketTest} from "../base/MarketTest.sol";
+
+/// @notice Takes every call and every payment, and answers all of them alike.
+contract TakesAnything {
+    bytes private answer;
+
+    constructor(bytes memory answer_) {
+        answer = answer_;
+    }
+
+    // A clone has no storage of its own yet, so the answer is asked of the implementation.
+    TakesAnything private immutable SELF = this;
+
+    function said() external view returns (bytes memory) {
+        return answer;
+    }
+
+    fallback() external payable {
+        bytes memory data = SELF.said();
+        assembly ("memory-safe") {
+            return(add(data, 0x20), mload(data))
+        }
+    }
+}
+
+/// @notice A trainer of somebody else, and of another classifier.
+contract OthersTrainer {
+    address public immutable owner;
+    address public immutable classifier;
+
+    constructor(address owner_, address classifier_) {
+        (owner, classifier) = (owner_, classifier_);
+    }
+
+    function initialize() external {}
+}
+
+/// @notice Names its owner rightly, and no classifier.
+contract TrainerOfNothing {
+    address public immutable owner;
+
+    constructor(address owner_) {
+        owner = owner_;
+    }
+
+    function initialize() external {}
+}
+
+/// @notice Refuses with a reason.
+contract RefusingTrainer {
+    error Refused();
+
+    function initialize() external pure {
+        revert Refused();
+    }
+}
+
+/// @notice Which implementations the factory takes.
+contract FactoryTest is MarketTest {
+    bytes private trainerParameters = abi.encode(1, 2, 3, 4);
+    bytes private classifierParameters = abi.encode(2, 1);
+
+    /// @dev A clone of nothing would take every call: any waits, any contribution, any ether.
+    function testAnImplementationWithoutCode() external {
+        address[3] memory empty = [ALICE, address(0), address(4)];
+        for (uint256 i; i < empty.length; ++i) {
+            bytes memory reason = abi.encodeWithSelector(IModelFactory.NoCode.selector, empty[i]);
+            VM.expectRevert(reason);
+            factory.create(empty[i], abi.encode(3, 2, 1, 4), sparseNearestCentroid, classifierParameters);
+            VM.expectRevert(reason);
+            factory.create(depositRefundTake, trainerParameters, empty[i], classifierParameters);
+        }
+    }
+
+    /// @dev Also where it delegates to a right implementation: its key could name another one.
+    function testAnImplementationThatDelegates() external {
+        VM.etch(ALICE, abi.encodePacked(hex"ef0100", depositRefundTake));
+        VM.etch(BOB, abi.encodePacked(hex"ef0100", sparseNearestCentroid));
+        assertEq(ALICE.code.length, 23, "code");
+        VM.expectRevert(abi.encodeWithSelector(IModelFactory.DelegatedCode.selector, ALICE));
+        factory.create(ALICE, trainerParameters, sparseNearestCentroid, classifierParameters);
+        VM.expectRevert(abi.encodeWithSelector(IModelFactory.DelegatedCode.selector, BOB));
+        factory.create(depositRefundTake, trainerParameters, BOB, classifierParameters);
+    }
+
+    /// @dev Such as a wrapped coin, which takes every call for a payment.
+    function testCodeThatTakesAnyCallIsNeither() external {
+        bytes[3] memory answers =
+            [bytes(""), abi.encode(address(this)), abi.encode(address(this), address(this))];
+        for (uint256 i; i < answers.length; ++i) {
+            address anything = address(new TakesAnything(answers[i]));
+            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, anything));
+            factory.create(anything, trainerParameters, sparseNearestCentroid, classifierParameters);
+            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotAClassifier.selector, anything));
+            factory.create(depositRefundTake, trainerParameters, anything, classifierParameters);
+        }
+    }
+
+    function testATrainerOfOthers() external {
+        address[2] memory others =
+            [address(new OthersTrainer(address(this), ALICE)), address(new OthersTrainer(ALICE, ALICE))];
+        for (uint256 i; i < others.length; ++i) {
+            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, others[i]));
+            factory.create(others[i], trainerParameters, sparseNearestCentroid, classifierParameters);
+        }
+        // What does not know the question fails without a word.
+        address nothing = address(new TrainerOfNothing(address(this)));
+        VM.expectRevert(bytes(""));
+        factory.create(nothing, trainerParameters, sparseNearestCentroid, classifierParameters);
+    }
+
+    /// @dev Each where the other belongs.
+    function testTrainerAndClassifierInEachOthersPlace() external {
+        VM.expectRevert(bytes(""));
+        factory.create(
+            sparseNearestCentroid, classifierParameters, sparseNearestCentroid, classifierParameters
+        );
+        VM.expectRevert(bytes(""));
+        factory.create(depositRefundTake, trainerParameters, depositRefundTake, trainerParameters);
+    }
+
+    function testWhatTheySayIsPassedOn() external {
+        Strings strings = new Strings();
+        PuppetClassifier puppet = new PuppetClassifier(strings);
+        strings.failToDescribe();
+        VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 3));
+        factory.create(depositRefundTake, trainerParameters, address(puppet), "");
+        address refusing = address(new RefusingTrainer());
+        VM.expectRevert(abi.encodeWithSelector(RefusingTrainer.Refused.selector));
+        factory.create(refusing, trainerParameters, sparseNearestCentroid, classifierParameters);
+        VM.expectRevert(
+            abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("classes"), uint256(1))
+        );
+        factory.create(depositRefundTake, trainerParameters, sparseNearestCentroid, abi.encode(1, 1));
+    }
+
+    /// @dev All mechanisms, and the factory itself, which takes no ether.
+    function testWhatItCreatesAnswers() external {
+        address[3] memory mechanisms = [depositRefundTake, points, predictionMarket];
+        bytes[3] memory parameters = [trainerParameters, abi.encode(1, 2, 3), abi.encode(1, 2, 3, 4, 5, 6)];
+        for (uint256 i; i < mechanisms.length; ++i) {
+            VM.prank(BOB);
+            (address trainer, address classifier) =
+                factory.create(mechanisms[i], parameters[i], sparseNearestCentroid, classifierParameters);
+            assertEq(ICollaborativeTrainer(trainer).owner(), BOB, "owner");
+            assertEq(ICollaborativeTrainer(trainer).classifier(), classifier, "classifier");
+            assertEq(IClassifier(classifier).describe().owner, BOB, "owner of the classifier");
+            VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyInitialized.selector));
+            ICollaborativeTrainer(trainer).initialize();
+        }
+        (bool success,) = address(factory).call{value: 1}(
+            abi.encodeCall(
+                factory.create,
+                (depositRefundTake, trainerParameters, sparseNearestCentroid, classifierParameters)
+            )
+        );
+        assertTrue(!success && address(factory).balance == 0, "no ether");
+    }
+}
