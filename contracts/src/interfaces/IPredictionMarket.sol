@@ -293,7 +293,8 @@ interface IPredictionMarket is IErrors {
     function reveal(uint256 part, bytes32 salt, bytes calldata items) external;
 
     /// @notice Burns the bounty of a market whose drawn part was not revealed in time, or that has failed; once, by anyone. If the
-    /// owner got it back, parts could be drawn until one is liked; if participants got it, it would pay to make a market fail.
+    /// owner got it back, parts could be drawn until one is liked; if participants got it, winners, too, could gain by a failure. Losers
+    /// gain by one as it is: they get back what they would have lost.
     /// @dev `WrongPhase`, `TooEarly`.
     function forfeit() external;
 

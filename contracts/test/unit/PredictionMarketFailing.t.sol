@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
 import {MarketTest} from "../base/MarketTest.sol";
@@ -19,7 +20,7 @@ contract PredictionMarketFailingTest is MarketTest {
         createMarket();
     }
 
-    /// @dev Contributors get their stakes back, and nobody gets the bounty: it does not pay to make a market fail.
+    /// @dev Contributors get their stakes back, and nobody gets the bounty: the provider does not gain by making a market fail.
     function testTheOwnerDoesNotReveal() external {
         usualParts();
         open(1_001, 1);
@@ -76,6 +77,55 @@ contract PredictionMarketFailingTest is MarketTest {
         assertEq(OWNER.balance - before, BOUNTY, "all of it");
         pass(1_000 days);
         assertPhase(Phase.Settled);
+    }
+
+    /// @dev What docs/security.md says: a failure gives losers back what settling would take from them, takes from winners what it
+    /// would give them, and from the provider the whole bounty. One honest driver is enough to prevent it.
+    function testALoserGainsWhereTheMarketFails() external {
+        usualScoring(BOUNTY);
+        uint256 snapshot = VM.snapshotState();
+        wholeScoring();
+        assertEq(market.collectable(ALICE), 800, "a winner of a settled market");
+        assertEq(market.collectable(CAROL), 0, "a loser of a settled market");
+        assertEq(market.remainder(), 200, "the provider of a settled market");
+
+        VM.revertToState(snapshot);
+        VM.warp(market.scoringTime() + SCORING_WAIT + 1);
+        assertPhase(Phase.Failed);
+        assertEq(market.collectable(ALICE), 2 * STAKE, "a winner of a failed market");
+        assertEq(market.collectable(CAROL), STAKE, "a loser of a failed market");
+        assertEq(market.remainder(), 0, "the provider of a failed market");
+        market.forfeit();
+        assertEq(market.collectable(CAROL), STAKE, "also once the bounty is burned");
+    }
+
+    /// @dev What docs/security.md says: a draw costs a provider gas and time only, with another name each time.
+    function testADrawCanBeRepeated() external {
+        address[2] memory names = [ALICE, BOB];
+        for (uint256 i; i < names.length; ++i) {
+            VM.prank(names[i]);
+            (address created, address model) = factory.create(
+                predictionMarket,
+                abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES),
+                sparsePerceptron,
+                abi.encode(16, 1, int256(0))
+            );
+            market = IPredictionMarket(created);
+            VM.prank(names[i]);
+            Classifier(model).close(created);
+            delete parts;
+            usualParts();
+            bytes32[] memory all = commitments();
+            uint256 before = names[i].balance;
+            VM.prank(names[i]);
+            market.commit{value: BOUNTY}(all);
+            drawPart(i);
+            reveal(i);
+            VM.warp(market.closingTime());
+            VM.prank(names[i]);
+            market.collectRemainder();
+            assertEq(names[i].balance, before, "the whole bounty");
+        }
     }
 
     /// @dev Who refuses money keeps nobody else from theirs, and can take it later.

@@ -51,8 +51,9 @@ RUST_LOG=debug shows on stderr what goes on inside.";
 
 /// Train machine-learning models on an EVM chain, with money at stake.
 ///
-/// Anyone trains a model by sending data to its contract, with a deposit. Those whose data the
-/// model comes to agree with get their deposit back, and a share of the deposits of the others.
+/// Anyone trains a model by sending data to its contract, with money at stake that bad data loses. By
+/// the mechanism `deposit-refund-take`, those whose data the model comes to agree with get their
+/// deposit back, and a share of the deposits of the others.
 /// `cotrain simulate` runs whole economies of honest and hostile contributors, by real transactions
 /// against the contracts in an EVM inside this process: no chain, no node, no money is needed. The
 /// other commands are for a chain: to host a model, ask it, teach it, and claim what is yours.
@@ -91,9 +92,9 @@ pub(crate) enum Command {
 
 /// Simulate contributors who train a model on the chain
 ///
-/// Agents with money of their own send samples to a deployed model, each with a deposit. Honest
-/// ones tell the truth, hostile ones lie; all of them claim what they can. A summary goes to
-/// stdout, tables and a report into a directory.
+/// Agents with money of their own send samples to a deployed model, each with the deposit or stake
+/// that its mechanism asks for. Honest ones tell the truth, hostile ones lie; all of them claim what
+/// they can. A summary goes to stdout, tables and a report into a directory.
 #[derive(Debug, Args)]
 #[command(after_long_help = SIMULATE_EXAMPLES)]
 pub(crate) struct Simulate {

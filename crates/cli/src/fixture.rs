@@ -5,6 +5,7 @@ use std::time::Duration;
 use cotrain_simulator::agent::Stance;
 use cotrain_simulator::run::{
     Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
+    Words,
 };
 
 const UNIT: u128 = 1_000_000_000_000_000_000;
@@ -55,6 +56,13 @@ pub(crate) fn run() -> Run {
             upkeep: 0,
         },
         facts: vec![],
+        words: Words {
+            rules: "A contribution carries a deposit.",
+            stakes: "deposits",
+            learns_at_once: true,
+            has_claims: true,
+        },
+        outcome: String::new(),
         relay: None,
         data: DataSizes {
             initial: 664,
@@ -69,6 +77,26 @@ pub(crate) fn run() -> Run {
         end: End::Settled,
         digest: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
         wall: Duration::from_millis(3_210),
+    }
+}
+
+/// The same for a prediction market.
+pub(crate) fn market() -> Run {
+    Run {
+        incentive: "prediction market",
+        words: Words {
+            rules: "A contribution carries a stake.",
+            stakes: "stakes",
+            learns_at_once: false,
+            has_claims: false,
+        },
+        outcome: "Together, the contributions improved it.".to_owned(),
+        counts: Counts {
+            contributions: 1_200,
+            transactions: 2_375,
+            ..Counts::default()
+        },
+        ..run()
     }
 }
 

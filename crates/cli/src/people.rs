@@ -47,9 +47,10 @@ pub(crate) fn text(run: &Run, style: Style) -> String {
     lines.push(String::new());
     lines.extend(accuracy(run));
     lines.push(String::new());
-    lines.extend(agents(&run.agents));
+    lines.extend(agents(run));
     lines.push(String::new());
     lines.extend(totals(run));
+    lines.extend((!run.outcome.is_empty()).then(|| format!("\n{}", run.outcome)));
     for chart in charts(
         run,
         &run.series
@@ -89,6 +90,9 @@ pub(crate) fn early_end(run: &Run) -> Option<String> {
         End::Stuck => "Stopped as nobody could pay the gas of a claim",
         End::Limit => "Stopped at the limit of the scenario (run.limit)",
     };
+    if !run.words.has_claims {
+        return Some(format!("{why}."));
+    }
     let (left, are) = match unclaimed(run) {
         1 => ("1 contribution".to_owned(), "is"),
         left => (format!("{} contributions", count(left)), "are"),
@@ -123,7 +127,22 @@ fn accuracy(run: &Run) -> Vec<String> {
     ]
 }
 
-fn agents(agents: &[AgentOutcome]) -> Vec<String> {
+/// A line for each agent, with the columns that the mechanism has.
+fn agents(run: &Run) -> Vec<String> {
+    let agents = &run.agents;
+    if !run.words.has_claims {
+        let head = ["agent", "", "balance", "contributions"];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(agents.iter().map(|agent| {
+            [
+                agent.name.clone(),
+                agent.kind.to_owned(),
+                format!("{:.1} %", agent.balance_percent()),
+                count(agent.contributions),
+            ]
+        }));
+        return aligned(&rows);
+    }
     let head = [
         "agent",
         "",
@@ -150,24 +169,26 @@ fn agents(agents: &[AgentOutcome]) -> Vec<String> {
 
 fn totals(run: &Run) -> Vec<String> {
     let it = run.counts;
-    let mut rows = vec![
-        (
-            "contributions",
-            format!(
-                "{}, of which {} changed the model",
-                count(it.contributions),
-                count(it.changed)
-            ),
-        ),
-        (
-            "claims",
-            format!(
-                "{} refunds, {} reports, {} late claims",
-                count(it.refunds),
-                count(it.reports),
-                count(it.late_claims)
-            ),
-        ),
+    let contributions = if run.words.learns_at_once {
+        format!(
+            "{}, of which {} changed the model",
+            count(it.contributions),
+            count(it.changed)
+        )
+    } else {
+        count(it.contributions)
+    };
+    let mut rows = vec![("contributions", contributions)];
+    rows.extend(run.words.has_claims.then(|| {
+        let claims = format!(
+            "{} refunds, {} reports, {} late claims",
+            count(it.refunds),
+            count(it.reports),
+            count(it.late_claims)
+        );
+        ("claims", claims)
+    }));
+    rows.extend([
         ("transactions", count(it.transactions)),
         (
             "gas",
@@ -186,7 +207,7 @@ fn totals(run: &Run) -> Vec<String> {
             ),
         ),
         ("digest", run.digest.clone()),
-    ];
+    ]);
     rows.extend(aside(run).into_iter().map(|line| ("besides", line)));
     rows.extend(
         run.facts
@@ -427,6 +448,25 @@ mod tests {
             └┬────────────────┬────────────────┬────────────────┬────────────────┬
              0                2                4                6                8 days
         ");
+    }
+
+    #[test]
+    fn a_market_is_told_in_its_own_words() {
+        let told = text(&fixture::market(), PLAIN);
+        for word in ["refund", "report", "claim", "deposit", "changed the model"] {
+            assert!(!told.contains(word), "{word} in {told}");
+        }
+        assert!(told.contains("contributions 1,200\n"), "{told}");
+        assert!(
+            told.contains("\nTogether, the contributions improved it.\n"),
+            "{told}"
+        );
+        let mut run = fixture::market();
+        run.end = End::Limit;
+        assert_eq!(
+            early_end(&run).as_deref(),
+            Some("Stopped at the limit of the scenario (run.limit).")
+        );
     }
 
     #[test]

@@ -76,6 +76,14 @@ struct Page<'a> {
     relaying: Option<Vec<String>>,
     /// What else agents did and the mechanism says.
     besides: Vec<String>,
+    /// What becomes of a contribution and its money.
+    rules: &'a str,
+    /// Money that is out.
+    stakes: &'a str,
+    /// Whether there are refunds, reports and late claims.
+    has_claims: bool,
+    /// How it ended and why; may be empty.
+    outcome: &'a str,
     chart: Chart<'a>,
 }
 
@@ -106,6 +114,10 @@ impl<'a> Page<'a> {
             thinned: run.series.len() > ROWS,
             relaying: run.relay.map(|relay| relaying(run, relay)),
             besides: besides(run),
+            rules: run.words.rules,
+            stakes: run.words.stakes,
+            has_claims: run.words.has_claims,
+            outcome: &run.outcome,
             chart: Chart::of(run),
         }
     }
@@ -136,8 +148,14 @@ fn figures(run: &Run) -> Vec<Figure> {
         figure(
             "contributions",
             count(it.contributions),
-            format!("{} changed the model", count(it.changed)),
+            if run.words.learns_at_once {
+                format!("{} changed the model", count(it.changed))
+            } else {
+                "learned after the closing".to_owned()
+            },
         ),
+    ];
+    figures.extend(run.words.has_claims.then(|| {
         figure(
             "claims",
             count(claims(run)),
@@ -147,7 +165,9 @@ fn figures(run: &Run) -> Vec<Figure> {
                 count(it.reports),
                 count(it.late_claims)
             ),
-        ),
+        )
+    }));
+    figures.extend([
         figure(
             "gas a contribution",
             count(gas_per_contribution(run)),
@@ -162,7 +182,7 @@ fn figures(run: &Run) -> Vec<Figure> {
             format!("{:.1}", days(run.seconds)),
             format!("in {:.1} s", run.wall.as_secs_f64()),
         ),
-    ];
+    ]);
     figures.extend(run.relay.map(|relay| {
         figure(
             "gas saved by relaying",
@@ -463,6 +483,38 @@ mod tests {
             head.contains("nobody could pay the gas of a claim"),
             "{head}"
         );
+    }
+
+    #[test]
+    fn a_market_is_told_in_its_own_words() {
+        let own = page(&fixture::run());
+        for word in [
+            ">refunds<",
+            ">reports<",
+            ">late claims<",
+            ">unclaimed<",
+            "deposits that are out",
+            "changed the model",
+        ] {
+            assert!(own.contains(word), "{word}");
+        }
+        let page = page(&fixture::market());
+        let page = between(&page, "<body>", "<script");
+        for word in [
+            "refund",
+            "report them",
+            ">reports<",
+            "claim",
+            "deposit",
+            "changed the model",
+        ] {
+            assert!(!page.contains(word), "{word}");
+        }
+        assert!(
+            page.contains("A contribution carries a stake.")
+                && page.contains("stakes that are out")
+        );
+        assert!(page.contains("Together, the contributions improved it."));
     }
 
     #[test]

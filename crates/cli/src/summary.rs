@@ -192,8 +192,14 @@ struct Details<'a> {
     unclaimed: u64,
     data: Data,
     accuracy: AccuracyDetails,
-    /// Contributions that taught the model something.
-    changed: u64,
+    /// What becomes of a contribution and its money, in sentences.
+    rules: &'a str,
+    /// How the mechanism ended and why, in sentences; not there if there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'a str>,
+    /// Contributions that taught the model something; not there if they are not learned at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<u64>,
     refunds: u64,
     /// Shares taken by reporting, without late claims.
     reports_alone: u64,
@@ -279,7 +285,9 @@ impl<'a> Details<'a> {
                 quantisation_loss: rounded(run.accuracy.initial_float - run.accuracy.initial),
                 lowest: run.accuracy.lowest,
             },
-            changed: run.counts.changed,
+            rules: run.words.rules,
+            outcome: Some(run.outcome.as_str()).filter(|outcome| !outcome.is_empty()),
+            changed: run.words.learns_at_once.then_some(run.counts.changed),
             refunds: run.counts.refunds,
             reports_alone: run.counts.reports,
             late_claims: run.counts.late_claims,
@@ -388,6 +396,7 @@ mod tests {
             "quantisation_loss": 0.002,
             "lowest": 0.594
           },
+          "rules": "A contribution carries a deposit.",
           "changed": 321,
           "refunds": 1000,
           "reports_alone": 150,
@@ -438,6 +447,18 @@ mod tests {
           "seconds": 691200
         }
         "#);
+    }
+
+    #[test]
+    fn a_market_says_how_it_ended_and_counts_no_lessons() {
+        let run = fixture::market();
+        let details = serde_json::to_value(Details::of(&run)).expect("JSON");
+        assert_eq!(
+            details["outcome"],
+            "Together, the contributions improved it."
+        );
+        assert_eq!(details["rules"], "A contribution carries a stake.");
+        assert_eq!(details.get("changed"), None);
     }
 
     #[test]

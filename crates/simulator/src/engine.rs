@@ -532,6 +532,8 @@ impl<'a> Engine<'a> {
             counts: self.counts,
             gas: self.gas,
             facts: self.mechanism.facts(),
+            words: self.mechanism.words(),
+            outcome: self.mechanism.outcome(),
             relay,
             unit: UNIT,
             digest: String::new(),

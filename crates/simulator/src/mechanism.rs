@@ -26,7 +26,7 @@ pub(crate) use self::{
 };
 use crate::{SimulateError, run::Action};
 
-pub use crate::run::Fact;
+pub use crate::run::{Fact, Words};
 
 /// A deployed model and the money around it. Whatever changes it is a transaction on its chain; what it
 /// says is computed free by the same rules beside the chain ([`cotrain_protocol`]).
@@ -168,6 +168,14 @@ pub trait Mechanism {
     /// What else there is to say about how it ended.
     fn facts(&self) -> Vec<Fact> {
         Vec::new()
+    }
+
+    /// The words in which its runs are told.
+    fn words(&self) -> Words;
+
+    /// Says how it ended and why, in sentences; nothing if there is nothing to say.
+    fn outcome(&self) -> String {
+        String::new()
     }
 
     /// Holds all of the chain's state that matters against the rules.

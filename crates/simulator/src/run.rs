@@ -39,6 +39,10 @@ pub struct Run {
     pub gas: Gas,
     /// What the mechanism says beyond that.
     pub facts: Vec<Fact>,
+    /// The words in which the run is told.
+    pub words: Words,
+    /// How the mechanism ended and why, in sentences; empty if there is nothing to say.
+    pub outcome: String,
     /// What relaying did; none where every contribution and claim was a transaction of its own.
     pub relay: Option<Relay>,
     /// Sizes of the data.
@@ -63,6 +67,19 @@ pub struct Fact {
     pub name: &'static str,
     /// Its value, as a number.
     pub value: String,
+}
+
+/// How a mechanism is told: pages and summaries say nothing about contributions and money that is not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// What becomes of a contribution and its money, in sentences.
+    pub rules: &'static str,
+    /// Money that an agent has put in and may get back, such as `deposits`.
+    pub stakes: &'static str,
+    /// `true` if contributions teach the model at once, so that those that changed it can be counted.
+    pub learns_at_once: bool,
+    /// `true` if there are refunds, reports and late claims.
+    pub has_claims: bool,
 }
 
 /// Why a run ended.

@@ -103,12 +103,12 @@ struct Page<'a> {
     chart: Chart<'a>,
 }
 
-/// What there is to say of runs that ended with something in deposits.
+/// Returns what there is to say of runs that ended with money in contributions.
 fn unsettled(analysis: &Analysis) -> Option<String> {
     let runs: usize = analysis.points.iter().map(|point| point.unsettled).sum();
     (runs > 0).then(|| {
         format!(
-            "{} of the runs ended with something in deposits (at the limit, or stuck): they are left out of what \
+            "{} of the runs ended with money still in contributions (at the limit, or stuck): they are left out of what \
              the honest and the hostile hold, and of whether honest people lose.",
             count(runs as u64)
         )

@@ -6,7 +6,7 @@ use cotrain_protocol::{classifier::Classifier, record::Contribution, sample::Ite
 
 use super::{
     Asked, ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Relaying, Sent,
-    Upkeep,
+    Upkeep, Words,
 };
 use crate::SimulateError;
 
@@ -162,6 +162,14 @@ impl<T: Around> Mechanism for T {
 
     fn facts(&self) -> Vec<Fact> {
         self.inner().facts()
+    }
+
+    fn words(&self) -> Words {
+        self.inner().words()
+    }
+
+    fn outcome(&self) -> String {
+        self.inner().outcome()
     }
 
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {

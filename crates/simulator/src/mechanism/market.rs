@@ -1,7 +1,7 @@
 //! The prediction market: contributions are staked on, and paid by what they did for the accuracy on a hidden
 //! test set.
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, market as calls};
@@ -19,7 +19,7 @@ use cotrain_protocol::{
 };
 
 use super::{
-    ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Sent, Upkeep,
+    ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Sent, Upkeep, Words,
     contract::{OWNER, accepted, refused, same, send},
     trainer::encode,
 };
@@ -46,6 +46,55 @@ pub(crate) struct Offer {
     pub(crate) parts: usize,
     /// How many of the scenario's test samples are the market's test set, from the first one on.
     pub(crate) test_samples: usize,
+}
+
+/// The figures of a settled market.
+struct Ended {
+    /// Samples that the model got right before the contributions.
+    before: u64,
+    /// Samples that it gets right after the last pass.
+    after: u64,
+    /// Samples that were scored on.
+    samples: u64,
+    /// Wei that were locked.
+    bounty: u128,
+    /// Wei that went back to the provider.
+    remainder: u128,
+}
+
+/// Says what a market paid for, and why the rest went back.
+fn outcome(ended: &Ended) -> String {
+    let Ended {
+        before,
+        after,
+        samples,
+        ..
+    } = ended;
+    let units = |wei: u128| format!("{}.{:02}", wei / UNIT, wei % UNIT / (UNIT / 100));
+    let improved = match after.cmp(before) {
+        Ordering::Greater => "improved the model on",
+        Ordering::Equal => "did not improve the model on",
+        Ordering::Less => "made the model worse on",
+    };
+    let scored = format!(
+        "Together, the contributions that counted in the last pass {improved} the hidden test set: {before} of \
+         {samples} samples were right before them, {after} after."
+    );
+    let money = match ended.bounty.checked_sub(ended.remainder) {
+        Some(0) => "The winners were paid as much as the losers lost, so the whole bounty went back to the provider."
+            .to_owned(),
+        Some(paid) => format!(
+            "All participants together won {} units; {} units went back to the provider.",
+            units(paid),
+            units(ended.remainder)
+        ),
+        None => format!(
+            "The losers paid more than the winners were paid, so the provider got the whole bounty back, and {} units \
+             of the losers' stakes.",
+            units(ended.remainder - ended.bounty)
+        ),
+    };
+    format!("{scored} {money}")
 }
 
 /// A market on a chain, and its twin. The provider is the owner, and drives the scoring.
@@ -419,6 +468,35 @@ impl Mechanism for MarketMechanism<'_> {
         .into()
     }
 
+    fn words(&self) -> Words {
+        Words {
+            rules: "A contribution carries a stake, and the model learns it only once the market has closed. Then the \
+                    contributions are taught one author after the other, and each author is scored by how many more \
+                    samples of the hidden test set the model gets right with them. Who improves the model is paid out \
+                    of the bounty; who makes it worse loses stakes to the provider, who also gets back what is left \
+                    of the bounty.",
+            stakes: "stakes",
+            learns_at_once: false,
+            has_claims: false,
+        }
+    }
+
+    fn outcome(&self) -> String {
+        if self.twin.phase(self.chain.now()) != Phase::Settled {
+            return "The market was not settled when the run ended.".to_owned();
+        }
+        if self.twin.contribution_count() == 0 {
+            return "Nobody contributed, so the provider got the whole bounty back.".to_owned();
+        }
+        outcome(&Ended {
+            before: self.twin.initial_correct(),
+            after: self.twin.progress().correct,
+            samples: self.twin.samples(),
+            bounty: self.twin.bounty(),
+            remainder: self.remainder,
+        })
+    }
+
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError> {
         let held = self.chain.balance(self.deployment.trainer)?;
         same("balance", &held, &U256::from(self.twin.held()))?;
@@ -460,4 +538,42 @@ fn parts(test: &Samples, offer: Offer) -> Result<Vec<Vec<u8>>, SimulateError> {
             encode(&items)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outcome_says_where_the_bounty_went() {
+        let told = |after, remainder| {
+            outcome(&Ended {
+                before: 90,
+                after,
+                samples: 180,
+                bounty: 100 * UNIT,
+                remainder: remainder * UNIT / 10,
+            })
+        };
+        let paid = told(120, 835);
+        assert!(paid.contains("improved the model on the hidden test set: 90 of 180 samples were right before them, 120 after"), "{paid}");
+        assert!(
+            paid.ends_with(
+                "All participants together won 16.50 units; 83.50 units went back to the provider."
+            ),
+            "{paid}"
+        );
+        let even = told(90, 1_000);
+        assert!(
+            even.contains("did not improve the model on")
+                && even.contains("the whole bounty went back"),
+            "{even}"
+        );
+        let lost = told(80, 1_025);
+        assert!(lost.contains("made the model worse on"), "{lost}");
+        assert!(
+            lost.ends_with("the whole bounty back, and 2.50 units of the losers' stakes."),
+            "{lost}"
+        );
+    }
 }

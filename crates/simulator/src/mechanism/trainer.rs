@@ -19,7 +19,7 @@ use cotrain_protocol::{
 
 use super::{
     Asked, ClaimKind, Claimed, Collected, Mechanism, Opportunity, Pending, PredictionFees,
-    Relaying, Sent, claims_on,
+    Relaying, Sent, Words, claims_on,
     contract::{OWNER, accepted, refused, same, send},
 };
 use crate::{SimulateError, run::Action};
@@ -122,6 +122,25 @@ impl Mechanism for TrainerMechanism<'_> {
         match self.twin.incentive() {
             Incentive::DepositRefundTake { .. } => "deposit, refund, take",
             Incentive::Points => "points",
+        }
+    }
+
+    fn words(&self) -> Words {
+        let rules = match self.twin.incentive() {
+            Incentive::DepositRefundTake { .. } => {
+                "A contribution carries a deposit. Its sender gets it back once the model agrees with the label; if \
+                 the model does not, others who were right before report it and take a share."
+            }
+            Incentive::Points => {
+                "A contribution costs no deposit. It counts as good, a point for its sender, once the model agrees \
+                 with the label. Nobody is paid."
+            }
+        };
+        Words {
+            rules,
+            stakes: "deposits",
+            learns_at_once: true,
+            has_claims: true,
         }
     }
 

@@ -6,7 +6,9 @@ use parquet::{
 };
 
 use super::*;
-use crate::run::{Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, SeriesRow};
+use crate::run::{
+    Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, SeriesRow, Words,
+};
 
 const UNIT: u128 = 10_u128.pow(18);
 
@@ -75,6 +77,13 @@ fn run() -> Run {
         counts: Counts::default(),
         gas: Gas::default(),
         facts: vec![],
+        words: Words {
+            rules: "",
+            stakes: "deposits",
+            learns_at_once: true,
+            has_claims: true,
+        },
+        outcome: String::new(),
         relay: None,
         data: DataSizes::default(),
         unit: UNIT,
