@@ -39,12 +39,16 @@
 // A contract has no floats; where the two must agree, there are none here either.
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
 
+mod address;
 pub mod classifier;
 pub mod fees;
 pub mod market;
+mod money;
 pub mod record;
 mod rejection;
 pub mod sample;
 pub mod trainer;
 
+pub use address::{AddressError, parse_address};
+pub use money::{Amount, GasPrice};
 pub use rejection::Rejection;

@@ -3,7 +3,10 @@
 use alloy_primitives::{Address, B256};
 use thiserror::Error;
 
-use crate::market::{Phase, Stage};
+use crate::{
+    Amount,
+    market::{Phase, Stage},
+};
 
 /// Why an action was rejected; nothing has changed then.
 ///
@@ -86,16 +89,21 @@ pub enum Rejection {
     NotTrainer { caller: Address, trainer: Address },
 
     /// Less was sent than the contributions cost.
-    #[error("{sent} wei were sent; these contributions need {required}")]
+    #[error("{} was sent; these contributions need {}", Amount(*sent), Amount(*required))]
     DepositTooLow { required: u128, sent: u128 },
     /// A receiver refuses a payment. The rules alone never reject with this: only a chain knows.
-    #[error("{to} refused a payment of {amount} wei")]
+    #[error("{to} refused a payment of {}", Amount(*amount))]
     PaymentFailed { to: Address, amount: u128 },
     /// A balance that would reach 2^96 wei.
     #[error("the balance of {account} would reach 2^96 wei; withdraw some of it first")]
     BalanceOverflow { account: Address },
     /// A withdrawal, or a signed batch with its fee, that the balance does not cover.
-    #[error("the balance is {balance} wei; this needs {required}, so deposit more first")]
+    #[error(
+        "the prepaid balance is {}, and this needs {}: {} is missing; prepay it with `cotrain deposit`",
+        Amount(*balance),
+        Amount(*required),
+        Amount(required.saturating_sub(*balance))
+    )]
     BalanceTooLow { required: u128, balance: u128 },
 
     /// A signed batch or a delegation that comes too late.
@@ -109,8 +117,9 @@ pub enum Rejection {
     NonceUsed { author: Address, nonce: u64 },
     /// A signed batch whose author would have to deposit more than they allow.
     #[error(
-        "each contribution needs {price} wei; its author deposits at most {max_deposit}, so relay it later \
-         or with fewer others"
+        "each contribution needs {}; its author deposits at most {}, so relay it later or with fewer others",
+        Amount(*price),
+        Amount(*max_deposit)
     )]
     PriceTooHigh { price: u128, max_deposit: u128 },
     /// A signed batch that its author has not signed, or a delegation that is not signed by its reporter, or for
@@ -233,6 +242,6 @@ pub enum Rejection {
     #[error("there is nothing to predict; send at least one sample")]
     NoSamples,
     /// Less was sent than predictions cost.
-    #[error("{sent} wei were sent; these predictions cost {required}")]
+    #[error("{} was sent; these predictions cost {}", Amount(*sent), Amount(*required))]
     PaymentTooLow { required: u128, sent: u128 },
 }
