@@ -1,6 +1,6 @@
 //! The code that creates the implementations, the factory and the registry, and the code that runs.
 
-use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
 use cotrain_protocol::{
     classifier::Kind,
     trainer::{Incentive, domain},
@@ -37,6 +37,34 @@ pub enum Mechanism {
 #[must_use]
 pub fn factory_code() -> Bytes {
     ModelFactory::BYTECODE.clone()
+}
+
+/// The contract that creates code at an address which the code alone decides (CREATE2), so that a chain needs every
+/// code once. Many chains have it, and anvil does from its start.
+pub const DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
+
+/// All of the deployer's code: it creates what follows 32 bytes of salt.
+const DEPLOYER_CODE: [u8; 69] = hex!(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+);
+
+/// Returns whether this is the code of the deployer.
+#[must_use]
+pub fn is_deployer(runtime_code: &[u8]) -> bool {
+    runtime_code == DEPLOYER_CODE
+}
+
+/// Returns the address where the deployer creates what `init_code` creates. Where code is, it is of no other
+/// `init_code`.
+#[must_use]
+pub fn deployed_at(init_code: &[u8]) -> Address {
+    DEPLOYER.create2_from_code(B256::ZERO, init_code)
+}
+
+/// Returns the deployer's call that creates it there.
+#[must_use]
+pub fn deploy_call(init_code: &[u8]) -> Vec<u8> {
+    [B256::ZERO.as_slice(), init_code].concat()
 }
 
 /// Creates the registry of models.

@@ -21,8 +21,8 @@ pub use calls::{
     report_for, state, withdraw_to, words, write,
 };
 pub use code::{
-    Mechanism, classifier_code, factory_code, implementation_of, known_classifier, known_trainer,
-    registry_code, trainer_code,
+    DEPLOYER, Mechanism, classifier_code, deploy_call, deployed_at, factory_code,
+    implementation_of, is_deployer, known_classifier, known_trainer, registry_code, trainer_code,
 };
 pub use model::{Description, describe, read_description};
 pub use registry::{
