@@ -842,13 +842,19 @@ fn wished(failure: &TransportError) -> Option<Duration> {
     failure.as_transport_err()?.retry_after()
 }
 
-/// An HTTP client for a node, which is never asked for anything else.
-pub(crate) fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+/// Chooses the cryptography of TLS for this process, which every HTTP client needs. A choice that was made before
+/// stays.
+pub fn choose_cryptography() {
     static CRYPTOGRAPHY: Once = Once::new();
     CRYPTOGRAPHY.call_once(|| {
         // Where the program has chosen one already, it stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+/// An HTTP client for a node, which is never asked for anything else.
+pub(crate) fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    choose_cryptography();
     reqwest::Client::builder()
         .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())

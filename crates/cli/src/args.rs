@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Refund(live::claims::Refund),
     Report(live::claims::Report),
     Delegate(live::delegate::Delegate),
+    Submission(live::submission::SubmissionCommand),
     Status(live::status::Status),
     Watch(live::watch::Watch),
     Serve(live::serve::Serve),

@@ -21,9 +21,11 @@ pub(crate) mod relay;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod spending;
 pub(crate) mod status;
 pub(crate) mod steps;
 pub(crate) mod stop;
+pub(crate) mod submission;
 pub(crate) mod up;
 pub(crate) mod watch;
 pub(crate) mod wei;
@@ -53,4 +55,9 @@ pub(crate) fn show(
         return output::print_json(&(serde_json::to_string_pretty(value)? + "\n"));
     }
     output::print(&text())
+}
+
+/// Returns a number of things in words; `thing` is one of them.
+pub(crate) fn many(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Refund(arguments) => live::claims::refund(&arguments),
         Command::Report(arguments) => live::claims::report(&arguments),
         Command::Delegate(arguments) => live::delegate::run(&arguments),
+        Command::Submission(arguments) => live::submission::run(&arguments),
         Command::Status(arguments) => live::status::run(&arguments),
         Command::Watch(arguments) => live::watch::run(&arguments),
         Command::Serve(arguments) => live::serve::run(&arguments),

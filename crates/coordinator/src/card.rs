@@ -7,6 +7,7 @@ use cotrain_learning::{
     encode::Sort,
     text::{self, MAX_DESCRIPTION, MAX_NAME, TextError, escaped},
 };
+use cotrain_protocol::Rejection;
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -33,6 +34,26 @@ pub struct Card {
     pub encoder: Option<Encoder>,
     /// The block in which the model was closed: its events are read from there on.
     pub from_block: u64,
+}
+
+/// Returns a rejection in words, in which classes have the names of a model's card.
+#[must_use]
+pub fn explain(rejection: &Rejection, card: Option<&Card>) -> String {
+    let name = |label: u16| card.and_then(|card| card.classes.get(usize::from(label)));
+    match rejection {
+        Rejection::PredictionDiffers { label, predicted } => match (name(*label), name(*predicted))
+        {
+            (Some(label), Some(predicted)) => {
+                format!("the model predicts {predicted}, not {label}; a refund needs it to agree")
+            }
+            _ => rejection.to_string(),
+        },
+        Rejection::PredictionAgrees { label } => match name(*label) {
+            Some(label) => format!("the model predicts {label} too; a report needs it to disagree"),
+            None => rejection.to_string(),
+        },
+        _ => rejection.to_string(),
+    }
 }
 
 /// Why bytes are no card, or a card cannot be written.
@@ -299,6 +320,25 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn rejections_name_classes_as_the_card_does() {
+        let differs = Rejection::PredictionDiffers {
+            label: 1,
+            predicted: 0,
+        };
+        let told = explain(&differs, Some(&card()));
+        assert_eq!(
+            told,
+            "the model predicts negative, not positive; a refund needs it to agree"
+        );
+        assert_eq!(explain(&differs, None), differs.to_string());
+        let agrees = Rejection::PredictionAgrees { label: 1 };
+        assert!(explain(&agrees, Some(&card())).contains("predicts positive too"));
+        // A card may have fewer names than the model has classes.
+        let agrees = Rejection::PredictionAgrees { label: 2 };
+        assert_eq!(explain(&agrees, Some(&card())), agrees.to_string());
     }
 
     #[test]

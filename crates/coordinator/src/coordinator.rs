@@ -16,6 +16,7 @@ use cotrain_protocol::Rejection;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    card::{Card, explain},
     index::{Follower, IndexError},
     keep::record,
     model::{HostedModel, ModelError, ModelInfo},
@@ -411,7 +412,16 @@ impl Coordinator {
             let outcome = predicted
                 .and_then(|predicted| trainer.can_refund(now, &row.contribution, predicted));
             let left = row.contribution.deposit - row.taken;
-            claimable.push(claim(row, ClaimKind::Refund, wait, class, outcome, left));
+            let card = model.info().card.as_ref();
+            claimable.push(claim(
+                row,
+                ClaimKind::Refund,
+                wait,
+                class,
+                outcome,
+                left,
+                card,
+            ));
         }
         for row in all
             .into_iter()
@@ -426,6 +436,7 @@ impl Coordinator {
             if matches!(outcome, Err(Rejection::AlreadyReported { .. })) {
                 continue;
             }
+            let card = model.info().card.as_ref();
             claimable.push(claim(
                 row,
                 ClaimKind::Report,
@@ -433,6 +444,7 @@ impl Coordinator {
                 Some(predicted),
                 outcome,
                 0,
+                card,
             ));
         }
         claimable.sort_by_key(|one| one.row.contribution.position);
@@ -562,6 +574,7 @@ fn claim(
     predicted: Option<u16>,
     outcome: Result<u128, Rejection>,
     at_best: u128,
+    card: Option<&Card>,
 ) -> Claimable {
     Claimable {
         from: row.contribution.time.saturating_add(wait),
@@ -569,7 +582,7 @@ fn claim(
         kind,
         possible: outcome.is_ok(),
         amount: *outcome.as_ref().unwrap_or(&at_best),
-        reason: outcome.err().map(|reason| reason.to_string()),
+        reason: outcome.err().map(|reason| explain(&reason, card)),
         predicted,
     }
 }

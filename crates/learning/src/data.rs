@@ -170,11 +170,17 @@ pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, Data
 }
 
 /// Reads further examples for a model whose `classes` are known, in the order of the file; test data
-/// that `source` has of its own is not looked at.
+/// that `source` has of its own is not looked at. `columns` are those that the model learned from, in
+/// its order, where it learned from a table of numbers.
 ///
 /// # Errors
-/// Where the file cannot be read, a line is malformed, there is no example, or one has another class.
-pub fn load_more(source: &Source, classes: &[String]) -> Result<Part, DataError> {
+/// Where the file cannot be read, a line is malformed, there is no example, one has another class, or
+/// the file has other columns of numbers than the model, or has them in another order.
+pub fn load_more(
+    source: &Source,
+    classes: &[String],
+    columns: Option<&[String]>,
+) -> Result<Part, DataError> {
     let raw = match source {
         Source::MovieReviews => reviews::read()?,
         Source::Table {
@@ -200,6 +206,7 @@ pub fn load_more(source: &Source, classes: &[String]) -> Result<Part, DataError>
             wanted: 1,
         });
     }
+    same_columns(&raw.path, &raw.columns, columns)?;
     let numbers = classes::known(&raw, classes)?;
     Ok(Part::new(raw, numbers))
 }
@@ -215,6 +222,30 @@ pub fn read_columns(
     columns: &[&str],
 ) -> Result<Vec<(u64, Vec<String>)>, DataError> {
     table::columns(path, &file::read(path)?, format, columns)
+}
+
+impl Dataset {
+    /// Checks that the columns are those of a model, in its order, where it learned from a table of
+    /// numbers.
+    ///
+    /// # Errors
+    /// [`DataError::NotTheColumns`], with both lists.
+    pub fn check_columns(&self, columns: Option<&[String]>) -> Result<(), DataError> {
+        same_columns(self.train.path(), &self.columns, columns)
+    }
+}
+
+/// A number means what its column says: a table with other columns, or another order of them, is refused.
+fn same_columns(path: &Path, found: &[String], wanted: Option<&[String]>) -> Result<(), DataError> {
+    match wanted {
+        // Another sort of example than the model learned from is refused by its encoder.
+        Some(wanted) if !found.is_empty() && found != wanted => Err(DataError::NotTheColumns {
+            path: path.to_owned(),
+            found: found.join(", "),
+            wanted: wanted.join(", "),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// One file as read: labels are still strings.

@@ -10,7 +10,7 @@ mod text;
 
 use cotrain_protocol::classifier::Kind;
 
-pub use encoder::{Encoder, Sort};
+pub use encoder::{Encoder, Noted, Sort};
 pub use error::EncodeError;
 pub use samples::Samples;
 

@@ -365,3 +365,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_sample_does_not_hold_is_counted() {
+    let noted = |encoded: &Encoded, example: Example<'_>| {
+        let noted = encoded.encoder.encode_noting(example).unwrap();
+        assert_eq!(noted.sample, encoded.encoder.encode(example).unwrap());
+        (noted.known, noted.clamped)
+    };
+    let texts = csv("class,text\n0,good film\n1,bad film\n", Some("text"));
+    for kind in [Kind::NaiveBayes, Kind::DenseNearestCentroid] {
+        let encoded = encode(&texts, kind, None).unwrap();
+        assert_eq!(noted(&encoded, Example::Text("a good, good film")), (2, 0));
+        assert_eq!(noted(&encoded, Example::Text("xyzzy plugh")), (0, 0));
+        assert_eq!(noted(&encoded, Example::Text("")), (0, 0));
+    }
+
+    let presence = csv("class,x,y\n0,1,0\n1,0,1\n", None);
+    let sparse = encode(&presence, Kind::NaiveBayes, None).unwrap();
+    assert_eq!(noted(&sparse, Example::Numbers(&[0.0, 1.0])), (1, 0));
+    assert_eq!(noted(&sparse, Example::Numbers(&[0.0, 0.0])), (0, 0));
+    // In a dense row a 0 is a value as any other.
+    let dense = encode(&presence, Kind::DensePerceptron, None).unwrap();
+    assert_eq!(noted(&dense, Example::Numbers(&[0.0, 0.0])), (2, 0));
+    assert_eq!(noted(&dense, Example::Numbers(&[1e50, 0.5])), (2, 1));
+    assert_eq!(noted(&dense, Example::Numbers(&[-1e50, 1e50])), (2, 2));
+
+    let entries = libsvm("0 1:1 3:1\n1 3:1\n");
+    for kind in [Kind::SparsePerceptron, Kind::DensePerceptron] {
+        let encoded = encode(&entries, kind, None).unwrap();
+        let known = |indices: &[u32]| {
+            let values = None;
+            noted(&encoded, Example::Indexed { indices, values }).0
+        };
+        assert_eq!(known(&[0, 2]), 2);
+        assert_eq!(known(&[2, 7_000]), 1);
+        assert_eq!(known(&[7_000]), 0);
+        assert_eq!(known(&[]), 0);
+    }
+}

@@ -154,17 +154,57 @@ fn further_examples_have_the_classes_of_the_model() {
     let source = source(path.clone(), false);
     let classes = ["3", "good", "10"].map(ToOwned::to_owned);
     fs::write(&path, "class,x\n10,1\ngood,2\n+3,2\n").unwrap();
-    assert_eq!(load_more(&source, &classes).unwrap().labels(), [2, 1, 0]);
+    assert_eq!(
+        load_more(&source, &classes, None).unwrap().labels(),
+        [2, 1, 0]
+    );
     fs::write(&path, "class,x\n10,1\nfair,2\n").unwrap();
-    let told = load_more(&source, &classes).unwrap_err().to_string();
+    let told = load_more(&source, &classes, None).unwrap_err().to_string();
     assert!(
         told.ends_with(
-            "more.csv` has the class `fair`, which the model does not have; its classes are 3, good, 10"
+            "more.csv` has the class `fair`, which the model does not have; the file has the classes 10, fair, \
+             but the model has 3, good, 10; is the label column the right one?"
         ),
         "{told}"
     );
     fs::write(&path, "class,x\n").unwrap();
-    load_more(&source, &classes).unwrap_err();
+    load_more(&source, &classes, None).unwrap_err();
+}
+
+#[test]
+fn further_examples_have_the_columns_of_the_model_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("more.csv");
+    let source = source(path.clone(), false);
+    let classes = ["a", "b"].map(ToOwned::to_owned);
+    let columns = ["x", "y"].map(ToOwned::to_owned);
+    fs::write(&path, "x,class,y\n1,a,2\n3,b,4\n").unwrap();
+    let same = load_more(&source, &classes, Some(&columns)).unwrap();
+    assert_eq!(same.labels(), [0, 1]);
+    load(&source, 0.5, 0)
+        .unwrap()
+        .check_columns(Some(&columns))
+        .unwrap();
+    for (header, found) in [
+        ("y,class,x", "y, x"),
+        ("v,class,w", "v, w"),
+        ("x,class", "x"),
+    ] {
+        let rows = if header == "x,class" {
+            "1,a\n3,b"
+        } else {
+            "1,a,2\n3,b,4"
+        };
+        fs::write(&path, format!("{header}\n{rows}\n")).unwrap();
+        let wanted = format!(
+            "more.csv` has the columns {found}, but the model has x, y; give it the same columns in the same order"
+        );
+        let told = load_more(&source, &classes, Some(&columns)).unwrap_err();
+        assert!(told.to_string().ends_with(&wanted), "{told}");
+        let whole = load(&source, 0.5, 0).unwrap();
+        let told = whole.check_columns(Some(&columns)).unwrap_err();
+        assert!(told.to_string().ends_with(&wanted), "{told}");
+    }
 }
 
 proptest! {

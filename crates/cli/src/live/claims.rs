@@ -16,10 +16,13 @@ use serde::Serialize;
 
 use super::{
     block_on,
+    connection::Session,
     index::follow,
+    many,
     model::LiveModel,
     send::{Acting, Sender, gas_cost},
     show,
+    spending::{Bill, Progress, Range, Target, gas_cost_of_all},
     status::when,
     wei::Wei,
 };
@@ -93,6 +96,7 @@ fn subject(text: &str) -> Result<Subject, String> {
 
 #[derive(Serialize)]
 struct Claimed {
+    chain_id: u64,
     model: Address,
     account: Address,
     claims: Vec<Paid>,
@@ -103,6 +107,8 @@ struct Claimed {
     transactions: Vec<B256>,
     /// When the next can be claimed, in Unix seconds.
     next: Option<u64>,
+    #[serde(flatten)]
+    progress: Progress,
 }
 
 #[derive(Serialize)]
@@ -154,16 +160,22 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let mut claimable = index.claimable(model.trainer, account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
         let positions = choose(&claimable, positions)?;
+        let expected = claimable
+            .iter()
+            .filter(|one| positions.contains(&one.row.contribution.position))
+            .fold(0_u128, |sum, one| sum.saturating_add(one.amount));
         let mut claims = Claims {
             sender: Sender {
                 node: &session.node,
                 key: &key,
                 max_fee: acting.fees.max_fee,
+                budget: acting.spending.budget(),
             },
             index: &index,
             model: &model,
             kind,
             done: Claimed {
+                chain_id: session.node.chain_id(),
                 model: model.trainer,
                 account,
                 claims: Vec::new(),
@@ -177,17 +189,41 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
                     .map(|one| one.from)
                     .filter(|from| *from > now)
                     .min(),
+                progress: Progress::default(),
             },
             now,
             amount: 0,
             gas: 0,
         };
-        claims.all(&positions).await?;
+        if !positions.is_empty() {
+            let bill = claims.bill(&session, acting, &positions, expected).await?;
+            if !acting.spending.agreed(&session, &bill, acting.json)? {
+                return Ok(());
+            }
+        }
+        let (count, stopped) = claims.all(&positions).await;
         let (amount, gas) = (claims.amount, claims.gas);
         let mut done = claims.done;
         done.amount = amount.to_string();
         done.gas_cost = gas.to_string();
-        show(acting.json, &done, || text(&done, kind, amount, gas))
+        let of = positions.len() as u64;
+        let stopped = match stopped {
+            Some(failure) if count == 0 => return Err(failure),
+            Some(failure) => {
+                let again = "run the same again: nothing is claimed twice".to_owned();
+                done.progress = Progress::stopped(count, of, &failure, again);
+                Some(failure)
+            }
+            None => {
+                done.progress = Progress::whole(of);
+                None
+            }
+        };
+        show(acting.json, &done, || text(&done, kind, amount, gas))?;
+        match stopped {
+            Some(failure) => Err(done.progress.explain(failure, "claims")),
+            None => Ok(()),
+        }
     })
 }
 
@@ -226,25 +262,81 @@ struct Claims<'a> {
     gas: u128,
 }
 
+/// Claims that fit into one transaction.
+struct Fitting {
+    size: usize,
+    call: Vec<u8>,
+    /// Gas, if the node could estimate it.
+    gas: Option<u64>,
+}
+
 impl Claims<'_> {
-    async fn all(&mut self, positions: &[u64]) -> Result<(), Failure> {
+    /// What it costs, and what it brings.
+    async fn bill(
+        &self,
+        session: &Session,
+        acting: &Acting,
+        positions: &[u64],
+        expected: u128,
+    ) -> Result<Bill, Failure> {
+        let first = self.fit(positions, PER_TRANSACTION).await?;
+        let count = positions.len() as u64;
+        let per = first.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
+        let gas = u128::from(per) * u128::from(count) / (first.size.max(1) as u128);
+        let gas = u64::try_from(gas).unwrap_or(u64::MAX);
+        let (verb, noun) = match self.kind {
+            ClaimKind::Report => ("report", "contribution"),
+            _ => ("refund", "contribution"),
+        };
+        Ok(Bill {
+            action: format!("{verb} {}", many(count, noun)),
+            target: Target::new(session, Some(self.model)),
+            account: self.sender.key.address(),
+            count,
+            each: None,
+            value: Range::exactly(0),
+            gas: Some(gas),
+            gas_cost: gas_cost_of_all(gas, &session.node.fees().await?, &acting.fees),
+            notes: vec![("brings", Wei(expected).to_string())],
+        })
+    }
+
+    /// Claims all, until something is in the way; how many came to an end, and what was in the way.
+    async fn all(&mut self, positions: &[u64]) -> (u64, Option<Failure>) {
         let (mut rest, mut size) = (positions, PER_TRANSACTION);
         while !rest.is_empty() {
-            size = size.min(rest.len());
-            let (some, later) = rest.split_at(size);
-            match self.attempt(some).await? {
-                Some(receipt) => {
-                    self.note(&receipt);
-                    rest = later;
+            let sent = match self.fit(rest, size).await {
+                Ok(next) => {
+                    size = next.size;
+                    self.send(next).await
                 }
+                Err(failure) => Err(failure),
+            };
+            match sent {
+                Ok(receipt) => self.note(&receipt),
+                Err(failure) => {
+                    let count = (positions.len() - rest.len()) as u64;
+                    return (count, Some(self.model.named_classes(failure)));
+                }
+            }
+            rest = &rest[size..];
+        }
+        (positions.len() as u64, None)
+    }
+
+    /// As many of the claims as fit into one transaction, `size` at most.
+    async fn fit(&self, positions: &[u64], size: usize) -> Result<Fitting, Failure> {
+        let mut size = size.min(positions.len());
+        loop {
+            match self.attempt(&positions[..size]).await? {
+                Some(fitting) => return Ok(fitting),
                 None => size = size.div_ceil(2),
             }
         }
-        Ok(())
     }
 
-    /// Sends claims; none where they are too many for a transaction and can be fewer.
-    async fn attempt(&self, positions: &[u64]) -> Result<Option<NodeReceipt>, Failure> {
+    /// These claims in one transaction; `None` if they are too many for one and can be fewer.
+    async fn attempt(&self, positions: &[u64]) -> Result<Option<Fitting>, Failure> {
         let groups = self.index.claims(self.model.trainer, positions).await?;
         let call = match self.kind {
             ClaimKind::Report => bindings::report(&groups),
@@ -255,26 +347,39 @@ impl Claims<'_> {
             .sender
             .node
             .estimate(from, to, U256::ZERO, call.clone());
-        match gas.await {
-            Ok(gas) if gas <= TRANSACTION_GAS_LIMIT / 5 * 4 => {}
+        let size = positions.len();
+        let gas = match gas.await {
+            Ok(gas) if gas <= TRANSACTION_GAS_LIMIT / 5 * 4 || size == 1 => Some(gas),
             // The node goes by the time of its last block, which may be long ago on a quiet chain.
             Err(NodeError::Reverted(Revert::Contract(Rejection::TooEarly {
                 earliest, ..
             }))) if earliest <= self.now => {
-                if positions.len() > PER_UNTRIED {
+                if size > PER_UNTRIED {
                     return Ok(None);
                 }
-                let sent = self.sender.send_with_gas(to, call, TRANSACTION_GAS_LIMIT);
-                return sent.await.map(Some);
+                None
             }
             Err(error @ NodeError::Reverted(Revert::Contract(_))) => return Err(error.into()),
-            Err(error) if positions.len() == 1 || error.is_transient() => return Err(error.into()),
-            // Too many at once; of one alone, sending tells why not.
-            _ if positions.len() > 1 => return Ok(None),
-            _ => {}
+            Err(error @ NodeError::InsufficientFunds { .. }) => {
+                return Err(self.sender.unpaid(U256::ZERO, error).await);
+            }
+            Err(error) if size == 1 || error.is_transient() => return Err(error.into()),
+            // Too many at once.
+            _ => return Ok(None),
+        };
+        Ok(Some(Fitting { size, call, gas }))
+    }
+
+    async fn send(&self, claims: Fitting) -> Result<NodeReceipt, Failure> {
+        let to = Some(self.model.trainer);
+        match claims.gas {
+            Some(_) => self.sender.send(to, 0, claims.call).await,
+            None => {
+                let sender = &self.sender;
+                let sent = sender.send_with_gas(to, claims.call, TRANSACTION_GAS_LIMIT);
+                sent.await
+            }
         }
-        let sent = self.sender.send(Some(self.model.trainer), 0, call).await?;
-        Ok(Some(sent))
     }
 
     fn note(&mut self, receipt: &NodeReceipt) {
@@ -289,7 +394,10 @@ impl Claims<'_> {
         for skipped in events::claims_skipped(&logs) {
             self.done.skipped.push(Skipped {
                 position: skipped.position,
-                reason: skipped.reason.to_string(),
+                reason: match &skipped.reason {
+                    Revert::Contract(rejection) => self.model.explain(rejection),
+                    other => other.to_string(),
+                },
             });
         }
         self.gas = self.gas.saturating_add(gas_cost(receipt));
@@ -306,8 +414,8 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
         format!("nothing to {noun} now\n")
     } else {
         format!(
-            "{verb}  {} contributions, {}\ngas       {}\n",
-            done.claims.len(),
+            "{verb}  {}, {}\ngas       {}\n",
+            many(done.claims.len() as u64, "contribution"),
             Wei(amount),
             Wei(gas)
         )

@@ -4,6 +4,7 @@ use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_chain::node::{Node, NodeOptions};
+use cotrain_protocol::parse_address;
 use url::Url;
 
 use super::place::Place;
@@ -23,7 +24,8 @@ pub(crate) struct Connection {
         long,
         value_name = "ADDR",
         env = "COTRAIN_REGISTRY",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = parse_address
     )]
     pub(crate) registry: Option<Address>,
     /// Say on stderr what is used and done
@@ -51,6 +53,8 @@ pub(crate) struct ModelArg {
 pub(crate) struct Session {
     pub(crate) node: Node,
     pub(crate) registry: Option<Address>,
+    /// What named the node, in words.
+    pub(crate) node_from: &'static str,
     /// The last one deployed on this chain.
     pub(crate) last_model: Option<Address>,
     pub(crate) narrator: Narrator,
@@ -61,9 +65,13 @@ impl Connection {
     pub(crate) async fn open(&self) -> Result<Session, Failure> {
         let narrator = Narrator::verbose(self.verbose)?;
         let place = Place::load()?;
-        let url = match (&self.rpc, &place.rpc) {
-            (Some(url), _) | (None, Some(url)) => url.clone(),
-            (None, None) => DEFAULT_RPC.parse().context("the default address")?,
+        let (url, node_from) = match (&self.rpc, &place.rpc) {
+            (Some(url), _) => (url.clone(), "--rpc or COTRAIN_RPC"),
+            (None, Some(url)) => (url.clone(), "the last one used, from place.toml"),
+            (None, None) => (
+                DEFAULT_RPC.parse().context("the default address")?,
+                "the default",
+            ),
         };
         let node = Node::connect(&url, NodeOptions::default()).await?;
         // Addresses of another chain mean nothing here.
@@ -78,6 +86,7 @@ impl Connection {
         Ok(Session {
             node,
             registry,
+            node_from,
             last_model: place.model.filter(|_| here),
             narrator,
         })

@@ -1,16 +1,20 @@
 //! `cotrain contribute`: labelled samples, with their deposit.
 
-use alloy_primitives::{Address, B256};
+use std::collections::HashMap;
+
+use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cotrain_bindings::{self as bindings, events};
+use cotrain_bindings::{self as bindings, Revert, events};
 use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
-    keys::Key,
     node::{NodeError, NodeReceipt},
 };
 use cotrain_learning::text::escaped_list;
-use cotrain_protocol::sample::{Item, encode_batch};
+use cotrain_protocol::{
+    Rejection,
+    sample::{Item, encode_batch},
+};
 use serde::Serialize;
 
 use super::{
@@ -18,11 +22,15 @@ use super::{
     connection::Session,
     data::Columns,
     evaluate::labelled,
-    input::Input,
+    index::follow,
+    input::{Encoded, Input, Misfits},
+    many,
     model::LiveModel,
     relay,
     send::{Acting, Sender, gas_cost},
     show,
+    spending::{self, Bill, Progress, Range, Target},
+    status::own,
     wei::Wei,
 };
 use crate::failure::Failure;
@@ -34,6 +42,10 @@ Examples:
   cotrain contribute --data more.csv --text-column body --label-column class --dev 1
   cotrain contribute --text 'dull' --label negative --dev 1 --relay http://127.0.0.1:8080 --wait
                                     signed; somebody else sends it, and you pay from what you prepaid
+
+Before anything is sent, it says chain, node, model and total, and asks above 1 ether and off
+development chains (--yes, --dry-run, --max-total). Data contributed again pays for nothing twice:
+what this account has contributed to the model before is left out.
 
 What a contribution deposits falls with the time since the last one, and rises with every further one
 in the same transaction. It comes back with `cotrain refund` after the model's wait, if the model then
@@ -61,6 +73,16 @@ pub(crate) struct Contribute {
     /// Contribute at most so many of the data's examples [default: all]
     #[arg(long, value_name = "N", help_heading = "Data")]
     limit: Option<usize>,
+    /// Contribute also what the model knows nothing of; without this, single inputs are refused, and
+    /// examples of data left out
+    #[arg(long, help_heading = "Data")]
+    allow_unknown: bool,
+    /// Contribute also what has numbers outside the model's range, which are moved to its bounds
+    #[arg(long, help_heading = "Data")]
+    allow_clipped: bool,
+    /// Contribute also examples of the data that this account has contributed to this model before
+    #[arg(long, requires = "data", help_heading = "Data")]
+    again: bool,
     /// The most to deposit for each contribution [default: twice what it is now]
     #[arg(long, value_name = "WEI", help_heading = None::<&str>)]
     max_deposit: Option<Wei>,
@@ -72,10 +94,14 @@ pub(crate) struct Contribute {
 
 #[derive(Serialize)]
 struct Contributed {
+    chain_id: u64,
     model: Address,
     author: Address,
     contributions: u64,
     transactions: Vec<Sent>,
+    left_out: LeftOut,
+    #[serde(flatten)]
+    progress: Progress,
 }
 
 #[derive(Serialize)]
@@ -91,53 +117,229 @@ struct Sent {
     gas_cost: String,
 }
 
+/// Examples of the data that are not contributed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct LeftOut {
+    /// Those of which the model knows nothing.
+    unknown: usize,
+    /// Those that the author has contributed to this model before.
+    contributed_before: usize,
+}
+
+/// What is to be contributed, and which examples of the data it is.
+pub(crate) struct Chosen {
+    samples: Vec<(u16, Encoded)>,
+    /// Of each sample, how many examples of the data come before it; empty for a single one.
+    rows: Vec<usize>,
+    /// How many examples of the data are looked at, where that is limited: `--skip` and `--limit`.
+    window: Option<(usize, usize)>,
+    pub(crate) left_out: LeftOut,
+}
+
+impl Chosen {
+    /// Says how to contribute what comes after the first `done` samples.
+    pub(crate) fn go_on(&self, done: usize) -> String {
+        let Some(next) = self.rows.get(done) else {
+            return "run the same again".to_owned();
+        };
+        match self.window {
+            Some((skip, limit)) => format!(
+                "go on with the same and --skip {next} --limit {}",
+                (skip + limit).saturating_sub(*next)
+            ),
+            None => format!("go on with the same and --skip {next}"),
+        }
+    }
+}
+
 /// Contributes.
 pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.acting.connection.open().await?;
         let key = arguments.acting.key.key(session.node.chain_id())?;
         let model = LiveModel::find(&session, &arguments.acting.model).await?;
-        let samples = samples(arguments, &model)?;
-        let items: Vec<Item<'_>> = samples
+        let chosen = choose(&session, arguments, &model, key.address()).await?;
+        let items: Vec<Item<'_>> = chosen
+            .samples
             .iter()
-            .map(|(label, sample)| Item {
+            .map(|(label, input)| Item {
                 label: *label,
-                sample,
+                sample: &input.sample,
             })
             .collect();
         if let Some(url) = &arguments.relay.relay {
-            let most = arguments.max_deposit;
             let signing = relay::Signing {
                 session: &session,
                 key: &key,
                 model: &model,
-                most,
+                most: arguments.max_deposit,
+                spending: &arguments.acting.spending,
                 arguments: &arguments.relay,
             };
-            return signing.contribute(url, &items, arguments.acting.json).await;
+            let json = arguments.acting.json;
+            return signing.contribute(url, &items, &chosen, json).await;
         }
-        let contributed = send_all(&session, &key, &model, arguments, &items).await?;
-        show(arguments.acting.json, &contributed, || text(&contributed))
+        let sending = Sending {
+            session: &session,
+            sender: Sender {
+                node: &session.node,
+                key: &key,
+                max_fee: arguments.acting.fees.max_fee,
+                budget: arguments.acting.spending.budget(),
+            },
+            model: &model,
+            arguments,
+        };
+        sending.contribute(&items, &chosen).await
     })
 }
 
-fn samples(arguments: &Contribute, model: &LiveModel) -> Result<Vec<(u16, Vec<u8>)>, Failure> {
-    if let Some(data) = &arguments.data {
-        let all = labelled(model, &arguments.columns, data)?;
-        let count = all.len();
-        let some: Vec<_> = all
-            .into_iter()
-            .skip(arguments.skip)
-            .take(arguments.limit.unwrap_or(usize::MAX))
-            .collect();
-        if some.is_empty() {
+/// The samples to contribute: what the model knows nothing of, has no room for, or has from this author already is
+/// not among them unless that is wished.
+async fn choose(
+    session: &Session,
+    arguments: &Contribute,
+    model: &LiveModel,
+    author: Address,
+) -> Result<Chosen, Failure> {
+    let mut chosen = match &arguments.data {
+        Some(data) => from_data(arguments, model, data)?,
+        None => Chosen {
+            samples: vec![single(arguments, model)?],
+            rows: Vec::new(),
+            window: None,
+            left_out: LeftOut::default(),
+        },
+    };
+    let misfits = Misfits::of(chosen.samples.iter().map(|(_, input)| input));
+    if let Some(words) = misfits.clipped_in_words() {
+        if !arguments.allow_clipped {
             return Err(Failure::Mistake(anyhow!(
-                "of the {count} examples of `{data}`, --skip and --limit leave none"
+                "nothing was sent: {words}, so the model would learn other numbers than yours; are unit and \
+                 columns those that it was trained on? Say --allow-clipped to contribute all the same"
             )));
         }
-        return Ok(some);
+        session.narrator.say(format_args!("warning: {words}"));
     }
-    let Some(sample) = arguments.input.sample(model)? else {
+    if let Some(words) = misfits.unknown_in_words(model) {
+        if arguments.allow_unknown {
+            session.narrator.say(format_args!("warning: {words}"));
+        } else if arguments.data.is_none() {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: {words}, so it would learn nothing of it; say --allow-unknown to \
+                 contribute it all the same"
+            )));
+        } else {
+            session.narrator.say(format_args!(
+                "{words}: they are left out (--allow-unknown contributes them)"
+            ));
+            chosen.left_out.unknown = chosen.keep(|_, input| !input.is_unknown());
+        }
+    }
+    if arguments.data.is_some() && !arguments.again {
+        leave_out_known(session, model, author, &mut chosen).await;
+    }
+    if chosen.samples.is_empty() {
+        return Err(Failure::Mistake(anyhow!(
+            "nothing was sent: nothing is left to contribute; {} of the examples are unknown to the model and \
+             {} were contributed before (--allow-unknown and --again contribute them)",
+            chosen.left_out.unknown,
+            chosen.left_out.contributed_before
+        )));
+    }
+    Ok(chosen)
+}
+
+impl Chosen {
+    /// Keeps some of the samples; returns how many are left out.
+    fn keep(&mut self, mut keep: impl FnMut(u16, &Encoded) -> bool) -> usize {
+        let before = self.samples.len();
+        let mut kept = Vec::with_capacity(before);
+        self.samples.retain(|(label, input)| {
+            let keeps = keep(*label, input);
+            kept.push(keeps);
+            keeps
+        });
+        let mut kept = kept.into_iter();
+        self.rows.retain(|_| kept.next().unwrap_or(true));
+        before - self.samples.len()
+    }
+}
+
+/// Leaves out what the author has contributed before, so that the same data contributed again pays for nothing twice:
+/// each contribution on the chain stands for one example.
+async fn leave_out_known(
+    session: &Session,
+    model: &LiveModel,
+    author: Address,
+    chosen: &mut Chosen,
+) {
+    let before = match contributed_before(session, model, author).await {
+        Ok(before) => before,
+        Err(failure) => {
+            session.narrator.say(format_args!(
+                "warning: it is not known whether any of this was contributed before: {:#}",
+                failure.error()
+            ));
+            return;
+        }
+    };
+    let mut before = before;
+    chosen.left_out.contributed_before = chosen.keep(|label, input| {
+        let Some(count) = before.get_mut(&(label, input.sample.clone())) else {
+            return true;
+        };
+        let again = *count > 0;
+        *count = count.saturating_sub(1);
+        !again
+    });
+    if chosen.left_out.contributed_before > 0 {
+        session.narrator.say(format_args!(
+            "{author} has contributed {} of these to this model before: they are left out (--again \
+             contributes them)",
+            chosen.left_out.contributed_before
+        ));
+    }
+}
+
+/// How often the author has contributed each sample.
+async fn contributed_before(
+    session: &Session,
+    model: &LiveModel,
+    author: Address,
+) -> Result<HashMap<(u16, Vec<u8>), usize>, Failure> {
+    let index = follow(session, model).await?;
+    let mut before = HashMap::new();
+    for row in own(&index, model, author).await? {
+        let one = row.contribution;
+        *before.entry((one.label, one.sample)).or_insert(0) += 1;
+    }
+    Ok(before)
+}
+
+fn from_data(arguments: &Contribute, model: &LiveModel, data: &str) -> Result<Chosen, Failure> {
+    let all = labelled(model, &arguments.columns, data)?;
+    let count = all.len();
+    let samples: Vec<_> = all
+        .into_iter()
+        .skip(arguments.skip)
+        .take(arguments.limit.unwrap_or(usize::MAX))
+        .collect();
+    if samples.is_empty() {
+        return Err(Failure::Mistake(anyhow!(
+            "of the {count} examples of `{data}`, --skip and --limit leave none"
+        )));
+    }
+    Ok(Chosen {
+        rows: (arguments.skip..).take(samples.len()).collect(),
+        window: arguments.limit.map(|limit| (arguments.skip, limit)),
+        samples,
+        left_out: LeftOut::default(),
+    })
+}
+
+fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), Failure> {
+    let Some(input) = arguments.input.sample(model)? else {
         return Err(Failure::Mistake(anyhow!(
             "there is nothing to contribute; give --text, --row, --features or --sample with --label, or \
              --data"
@@ -153,125 +355,217 @@ fn samples(arguments: &Contribute, model: &LiveModel) -> Result<Vec<(u16, Vec<u8
             )
         ))
     })?;
-    Ok(vec![(model.label(label)?, sample)])
+    Ok((model.label(label)?, input))
 }
 
-async fn send_all(
-    session: &Session,
-    key: &Key,
-    model: &LiveModel,
-    arguments: &Contribute,
-    items: &[Item<'_>],
-) -> Result<Contributed, Failure> {
-    let sender = Sender {
-        node: &session.node,
-        key,
-        max_fee: arguments.acting.fees.max_fee,
-    };
-    let mut contributed = Contributed {
-        model: model.trainer,
-        author: key.address(),
-        contributions: 0,
-        transactions: Vec::new(),
-    };
-    let mut most = arguments.max_deposit.map(|Wei(most)| most);
-    let (mut rest, mut size) = (items, items.len());
-    while !rest.is_empty() {
-        size = size.min(rest.len());
-        let (some, later) = rest.split_at(size);
-        let price = model.price(&session.node, size as u64).await?;
-        // A first price sets what is too much for those after it.
-        let limit = *most.get_or_insert(price.saturating_mul(2));
-        let batch = encode_batch(some).map_err(Failure::mistake)?;
-        let sent = if batch.len() > MOST_BYTES {
-            None
-        } else {
-            check_price(price, limit, &contributed, rest.len())?;
+/// Samples that fit into one transaction, at the price of now.
+struct Fitting {
+    size: usize,
+    /// Wei for each.
+    price: u128,
+    batch: Vec<u8>,
+    /// Gas, if the node could estimate it.
+    gas: Option<u64>,
+}
+
+/// Contributing by transactions of the author's own.
+struct Sending<'a> {
+    session: &'a Session,
+    sender: Sender<'a>,
+    model: &'a LiveModel,
+    arguments: &'a Contribute,
+}
+
+impl Sending<'_> {
+    async fn contribute(&self, items: &[Item<'_>], chosen: &Chosen) -> Result<(), Failure> {
+        let json = self.arguments.acting.json;
+        let first = self.fit(items, items.len()).await?;
+        let (bill, most) = self.bill(items.len() as u64, &first).await?;
+        let agreed = self
+            .arguments
+            .acting
+            .spending
+            .agreed(self.session, &bill, json)?;
+        if !agreed {
+            return Ok(());
+        }
+        let mut contributed = Contributed {
+            chain_id: self.session.node.chain_id(),
+            model: self.model.trainer,
+            author: self.sender.key.address(),
+            contributions: 0,
+            transactions: Vec::new(),
+            left_out: chosen.left_out,
+            progress: Progress::default(),
+        };
+        let sent = self.send_all(items, first, most, &mut contributed).await;
+        let (done, of) = (contributed.contributions, items.len() as u64);
+        let Err(failure) = sent else {
+            contributed.progress = Progress::whole(of);
+            return show(json, &contributed, || text(&contributed));
+        };
+        if done == 0 {
+            return Err(failure);
+        }
+        let go_on = chosen.go_on(usize::try_from(done).unwrap_or(usize::MAX));
+        contributed.progress = Progress::stopped(done, of, &failure, go_on);
+        show(json, &contributed, || text(&contributed))?;
+        Err(contributed.progress.explain(failure, "samples"))
+    }
+
+    /// What it would cost, and the most for each sample.
+    async fn bill(&self, count: u64, first: &Fitting) -> Result<(Bill, u128), Failure> {
+        let arguments = self.arguments;
+        let fees = self.session.node.fees().await?;
+        let gas = first.gas.map(|gas| {
+            let all = u128::from(gas) * u128::from(count) / (first.size.max(1) as u128);
+            u64::try_from(all).unwrap_or(u64::MAX)
+        });
+        let gas_cost = gas.map_or(Range::exactly(0), |gas| {
+            spending::gas_cost_of_all(gas, &fees, &arguments.acting.fees)
+        });
+        let mut most = arguments
+            .max_deposit
+            .map_or(first.price.saturating_mul(2), |Wei(most)| most);
+        if let Some(Wei(total)) = arguments.acting.spending.max_total {
+            // Prices may rise: none is paid that would bring all of it above the total.
+            let room = total.saturating_sub(gas_cost.at_most) / u128::from(count.max(1));
+            if first.price <= most && room < first.price {
+                let needed = first.price.saturating_mul(count.into());
+                return Err(Failure::Mistake(anyhow!(
+                    "nothing was sent: {count} samples deposit {} now, and gas costs up to {}, which is more \
+                     than --max-total {}; contribute fewer, wait until the price falls, or allow more",
+                    Wei(needed),
+                    Wei(gas_cost.at_most),
+                    Wei(total)
+                )));
+            }
+            most = most.min(room);
+        }
+        check_price(first.price, most)?;
+        let each = Range {
+            now: first.price,
+            at_most: most,
+        };
+        let bill = Bill {
+            action: format!("contribute {}", many(count, "sample")),
+            target: Target::new(self.session, Some(self.model)),
+            account: self.sender.key.address(),
+            count,
+            each: Some(each),
+            value: each.times(count),
+            gas,
+            gas_cost,
+            notes: Vec::new(),
+        };
+        Ok((bill, most))
+    }
+
+    async fn send_all(
+        &self,
+        items: &[Item<'_>],
+        first: Fitting,
+        most: u128,
+        contributed: &mut Contributed,
+    ) -> Result<(), Failure> {
+        let (mut rest, mut next) = (items, first);
+        loop {
+            check_price(next.price, most)?;
             // What is sent above the price comes back.
-            let each = price.saturating_add(price / 4).min(limit);
-            let value = each.saturating_mul(size as u128);
-            attempt(&sender, model, value, &batch, size).await?
-        };
-        let Some(receipt) = sent else {
-            size = size.div_ceil(2);
-            tracing::info!(size, "too many for one transaction");
-            continue;
-        };
-        contributed.add(&receipt, size as u64)?;
-        rest = later;
-        if !rest.is_empty() {
+            let each = next.price.saturating_add(next.price / 4).min(most);
+            let value = each.saturating_mul(next.size as u128);
+            let call = bindings::contribute(&next.batch);
+            let sent = self.sender.send(Some(self.model.trainer), value, call);
+            let receipt = sent.await?;
+            let deposit = contributed.add(&receipt, next.size as u64)?;
+            let paid = deposit.saturating_mul(next.size as u128);
+            self.sender.budget.spend(paid);
+            rest = &rest[next.size..];
+            if rest.is_empty() {
+                return Ok(());
+            }
             let done = contributed.contributions;
-            session
+            self.session
                 .narrator
                 .say(format_args!("{done} of {} contributed", items.len()));
+            next = self.fit(rest, next.size).await?;
         }
     }
-    Ok(contributed)
+
+    /// As many of the items as fit into one transaction, `size` at most.
+    async fn fit(&self, items: &[Item<'_>], size: usize) -> Result<Fitting, Failure> {
+        let mut size = size.min(items.len());
+        loop {
+            let price = self.model.price(&self.session.node, size as u64).await?;
+            let batch = encode_batch(&items[..size]).map_err(Failure::mistake)?;
+            if let Some(gas) = self.estimate(&batch, price, size).await? {
+                return Ok(Fitting {
+                    size,
+                    price,
+                    batch,
+                    gas,
+                });
+            }
+            size = size.div_ceil(2);
+            tracing::info!(size, "too many for one transaction");
+        }
+    }
+
+    /// The gas of a batch; `None` if it is too large for a transaction and can be smaller.
+    async fn estimate(
+        &self,
+        batch: &[u8],
+        price: u128,
+        size: usize,
+    ) -> Result<Option<Option<u64>>, Failure> {
+        if batch.len() > MOST_BYTES && size > 1 {
+            return Ok(None);
+        }
+        let from = self.sender.key.address();
+        let value = U256::from(price.saturating_mul(size as u128));
+        let call = bindings::contribute(batch);
+        let node = &self.session.node;
+        let to = Some(self.model.trainer);
+        match node.estimate(from, to, value, call).await {
+            // A margin of a quarter is added to what it is now.
+            Ok(gas) if gas > TRANSACTION_GAS_LIMIT / 5 * 4 && size > 1 => Ok(None),
+            Ok(gas) => Ok(Some(Some(gas))),
+            Err(error @ NodeError::InsufficientFunds { .. }) => {
+                Err(self.sender.unpaid(value, error).await)
+            }
+            // The price has risen since it was asked for.
+            Err(NodeError::Reverted(Revert::Contract(Rejection::DepositTooLow { .. }))) => {
+                Ok(Some(None))
+            }
+            Err(error @ NodeError::Reverted(Revert::Contract(_))) => Err(error.into()),
+            Err(error) if size == 1 || error.is_transient() => Err(error.into()),
+            // Nodes have many words for too much gas.
+            Err(error) => {
+                tracing::info!(%error, "cannot be estimated");
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// Calldata of so many bytes costs more than a transaction may use: 10 gas a byte at least.
 const MOST_BYTES: usize = 1_000_000;
 
-/// Sends a batch; none where it is too large for a transaction and can be smaller.
-async fn attempt(
-    sender: &Sender<'_>,
-    model: &LiveModel,
-    value: u128,
-    batch: &[u8],
-    size: usize,
-) -> Result<Option<NodeReceipt>, Failure> {
-    let call = bindings::contribute(batch);
-    if size > 1 {
-        let (from, value) = (sender.key.address(), alloy_primitives::U256::from(value));
-        let gas = sender
-            .node
-            .estimate(from, Some(model.trainer), value, call.clone());
-        // A margin of a quarter is added to what it is now.
-        match gas.await {
-            Ok(gas) if gas > TRANSACTION_GAS_LIMIT / 5 * 4 => return Ok(None),
-            Ok(_) => {}
-            Err(error @ NodeError::Reverted(bindings::Revert::Contract(_))) => {
-                return Err(error.into());
-            }
-            Err(error @ NodeError::InsufficientFunds { .. }) => return Err(error.into()),
-            Err(error) if error.is_transient() => return Err(error.into()),
-            // Nodes have many words for too much gas.
-            Err(error) => {
-                tracing::info!(%error, "cannot be estimated");
-                return Ok(None);
-            }
-        }
-    }
-    sender
-        .send(Some(model.trainer), value, call)
-        .await
-        .map(Some)
-}
-
-fn check_price(
-    price: u128,
-    most: u128,
-    contributed: &Contributed,
-    left: usize,
-) -> Result<(), Failure> {
+fn check_price(price: u128, most: u128) -> Result<(), Failure> {
     if price <= most {
         return Ok(());
     }
     Err(Failure::Mistake(anyhow!(
-        "{} samples are contributed and {left} are not: each would deposit {} now, at most {} is allowed; \
-         wait a while, contribute fewer at once, or allow more with --max-deposit{}",
-        contributed.contributions,
+        "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or \
+         allow more with --max-deposit or --max-total",
         Wei(price),
-        Wei(most),
-        match contributed.contributions {
-            0 => String::new(),
-            done => format!(" (and go on with {done} more in --skip)"),
-        }
+        Wei(most)
     )))
 }
 
 impl Contributed {
-    fn add(&mut self, receipt: &NodeReceipt, contributions: u64) -> Result<(), Failure> {
+    /// Adds what a transaction contributed; returns what each sample deposited.
+    fn add(&mut self, receipt: &NodeReceipt, contributions: u64) -> Result<u128, Failure> {
         let logs: Vec<_> = receipt
             .logs
             .iter()
@@ -290,7 +584,7 @@ impl Contributed {
             gas: receipt.gas_used,
             gas_cost: gas_cost(receipt).to_string(),
         });
-        Ok(())
+        Ok(event.deposit)
     }
 }
 

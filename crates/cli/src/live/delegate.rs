@@ -16,6 +16,7 @@ use super::{
     model::LiveModel,
     relay::{answer, below, client},
     show,
+    spending::{Bill, ConsentArgs, Range, Target},
 };
 use crate::failure::Failure;
 
@@ -51,6 +52,8 @@ pub(crate) struct Delegate {
     connection: Connection,
     #[command(flatten)]
     key: KeyArgs,
+    #[command(flatten)]
+    consent: ConsentArgs,
     /// Print one JSON object to stdout
     #[arg(long, help_heading = None::<&str>)]
     json: bool,
@@ -71,6 +74,7 @@ struct Body {
 
 #[derive(Serialize)]
 struct Delegated {
+    chain_id: u64,
     model: Address,
     account: Address,
     keeper: Address,
@@ -92,6 +96,21 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
                 arguments.relay
             ))
         })?;
+        let valid = humantime::format_duration(arguments.valid);
+        let bill = Bill {
+            action: format!("sign that {keeper} may report for you for {valid}"),
+            target: Target::new(&session, Some(&model)),
+            account: key.address(),
+            count: 1,
+            each: None,
+            value: Range::exactly(0),
+            gas: None,
+            gas_cost: Range::exactly(0),
+            notes: Vec::new(),
+        };
+        if !arguments.consent.agreed(&session, &bill, arguments.json)? {
+            return Ok(());
+        }
         let now = session.node.now().await?;
         let mut delegation = Delegation {
             reporter: key.address(),
@@ -114,13 +133,13 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let sent = client.post(delegations).json(&body).send().await;
         let _: serde_json::Value = answer(sent).await?;
         let done = Delegated {
+            chain_id: session.node.chain_id(),
             model: model.trainer,
             account: body.reporter,
             keeper,
             until: body.until,
         };
         show(arguments.json, &done, || {
-            let valid = humantime::format_duration(arguments.valid);
             format!("{keeper} claims for {} for {valid}\n", done.account)
         })
     })

@@ -1,13 +1,11 @@
 //! `cotrain deploy`: a trained model onto a chain.
 
-use std::{
-    io::{self, BufRead, IsTerminal},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::Args;
+use cotrain_protocol::parse_address;
 use serde::Serialize;
 
 use super::{
@@ -19,7 +17,8 @@ use super::{
     plan::{ModelOptions, Plan},
     send::{FeeArgs, Sender},
     show,
-    steps::{Deployed, Given, Steps},
+    spending::{Bill, Progress, Range, SpendingArgs, Target, gas_cost_of_all},
+    steps::{Deployed, Done, Given, Steps, reusable},
     wei::Wei,
 };
 use crate::failure::Failure;
@@ -55,21 +54,22 @@ pub(crate) struct Deploy {
     key: KeyArgs,
     #[command(flatten)]
     fees: FeeArgs,
-    /// A factory of cotrain's that is on the chain [default: a new one]
-    #[arg(long, value_name = "ADDR", help_heading = "Chain")]
+    /// A factory of cotrain's that is on the chain [default: this release's, created if the chain lacks it]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     factory: Option<Address>,
-    /// The implementation of the incentive's trainer that is on the chain [default: a new one]
-    #[arg(long, value_name = "ADDR", help_heading = "Chain")]
+    /// The implementation of the incentive's trainer that is on the chain [default: this release's, created if
+    /// the chain lacks it]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     trainer_code: Option<Address>,
-    /// The implementation of the learner that is on the chain [default: a new one]
-    #[arg(long, value_name = "ADDR", help_heading = "Chain")]
+    /// The implementation of the learner that is on the chain [default: this release's, created if the chain
+    /// lacks it]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     classifier_code: Option<Address>,
     /// Where to note what is done [default: `deploy-NAME` in the state directory]
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     journal: Option<PathBuf>,
-    /// Do not ask before it costs something
-    #[arg(long, help_heading = None::<&str>)]
-    yes: bool,
+    #[command(flatten)]
+    spending: SpendingArgs,
     /// Print one JSON object to stdout
     #[arg(long, help_heading = None::<&str>)]
     json: bool,
@@ -112,25 +112,32 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             trainer: arguments.trainer_code,
             classifier: arguments.classifier_code,
         };
-        let journal = journal(&session, &plan, &given, directory).await?;
-        if journal.steps() > 0 {
-            narrator.say("going on with the deployment that the journal has");
-        } else if !arguments.yes {
-            ask(&session, &plan, arguments).await?;
+        let resumed = Journal::peek(&directory, "owner").is_some();
+        let dry_run = arguments.spending.consent.dry_run;
+        if dry_run || !resumed {
+            let bill = bill(&session, &plan, &given, arguments).await?;
+            if !arguments.spending.agreed(&session, &bill, arguments.json)? {
+                return Ok(());
+            }
         }
-        let mut steps = Steps {
-            sender: Sender {
-                node: &session.node,
-                key: &key,
-                max_fee: arguments.fees.max_fee,
-            },
-            journal,
-            narrator,
-            transactions: 0,
-            gas: 0,
-            cost: 0,
+        let journal = journal(&session, &plan, &given, directory.clone()).await?;
+        if resumed {
+            Target::new(&session, None).tell(&session);
+            narrator.say("going on with the deployment that the journal has");
+        }
+        let sender = Sender {
+            node: &session.node,
+            key: &key,
+            max_fee: arguments.fees.max_fee,
+            budget: arguments.spending.budget(),
         };
-        let deployed = steps.run(&plan, &given).await?;
+        let mut steps = Steps::new(sender, journal, narrator);
+        let deployed = match steps.run(&plan, &given).await {
+            Ok(deployed) => deployed,
+            Err(failure) => {
+                return Err(told(&session, &steps, failure, &directory, arguments.json)?);
+            }
+        };
         let path = remember(&session, &deployed)?;
         narrator.say(format_args!(
             "{} remembers node, registry and model for the commands after this one",
@@ -216,32 +223,80 @@ async fn journal(
     Journal::open(&directory, identity)
 }
 
-/// Says what it will cost, and wants a yes.
-async fn ask(session: &Session, plan: &Plan, arguments: &Deploy) -> Result<(), Failure> {
-    let gas = plan.gas()?;
-    let fees = session.node.fees().await?;
-    let now = u128::from(gas) * (fees.base + fees.priority);
-    let price = arguments
-        .fees
-        .max_fee
-        .map_or(fees.max(), |Wei(most)| most.min(fees.max()));
-    session.narrator.say(format_args!(
-        "cost: about {gas} gas, {} at the price of now, at most {}",
-        Wei(now),
-        Wei(u128::from(gas) * price)
-    ));
-    if !io::stdin().is_terminal() {
-        return Err(Failure::Mistake(anyhow!(
-            "nothing was sent: there is no terminal to ask; say --yes to deploy"
-        )));
+/// What it will cost.
+async fn bill(
+    session: &Session,
+    plan: &Plan,
+    given: &Given,
+    arguments: &Deploy,
+) -> Result<Bill, Failure> {
+    let reused = reusable(&session.node, plan, given).await?;
+    let parts = plan.gas()?;
+    let gas = parts.total(given.registry.is_some(), &reused);
+    let mut notes = Vec::new();
+    if !reused.is_empty() {
+        let names: Vec<&str> = reused.iter().map(|part| part.name()).collect();
+        notes.push((
+            "reuses",
+            format!(
+                "the chain has the code of {} already, which saves about {} gas",
+                names.join(", "),
+                parts.saved(&reused)
+            ),
+        ));
     }
-    session.narrator.say("Deploy it? [y/N]");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Ok(());
+    Ok(Bill {
+        action: format!("deploy the model {}", plan.name.escape_debug()),
+        target: Target::new(session, None),
+        account: plan.owner,
+        count: 1,
+        each: None,
+        value: Range::exactly(0),
+        gas: Some(gas),
+        gas_cost: gas_cost_of_all(gas, &session.node.fees().await?, &arguments.fees),
+        notes,
+    })
+}
+
+/// What is done of a deployment that did not come to its end.
+#[derive(Serialize)]
+struct Part<'a> {
+    chain_id: u64,
+    steps: &'a [Done],
+    cost: String,
+    journal: &'a Path,
+    #[serde(flatten)]
+    progress: Progress,
+}
+
+/// Tells what is done of a deployment, and how to go on; the error with that in its words.
+fn told(
+    session: &Session,
+    steps: &Steps<'_>,
+    failure: Failure,
+    journal: &Path,
+    json: bool,
+) -> Result<Failure, Failure> {
+    let done = steps.done.len() as u64;
+    if done == 0 {
+        return Ok(failure);
     }
-    Err(Failure::Mistake(anyhow!("nothing was sent, as you wished")))
+    let go_on = format!(
+        "run the same again: the journal in {} has what was signed, and nothing is done twice",
+        journal.display()
+    );
+    let progress = Progress::stopped(done, steps.of, &failure, go_on);
+    let part = Part {
+        chain_id: session.node.chain_id(),
+        steps: &steps.done,
+        cost: steps.cost.to_string(),
+        journal,
+        progress,
+    };
+    show(json, &part, || {
+        format!("spent       {}, for gas\n", Wei(steps.cost))
+    })?;
+    Ok(part.progress.explain(failure, "transactions"))
 }
 
 /// What the next commands use.

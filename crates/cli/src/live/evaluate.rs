@@ -14,9 +14,11 @@ use super::{
     block_on,
     connection::{Connection, ModelArg, Session},
     data::Columns,
-    input::encoder,
+    input::{Encoded, Misfits, encoder},
     model::LiveModel,
-    show, words,
+    show,
+    spending::Target,
+    words,
 };
 use crate::failure::Failure;
 
@@ -62,17 +64,20 @@ pub(crate) struct Evaluate {
 
 #[derive(Serialize)]
 struct Evaluated {
+    chain_id: u64,
     model: Address,
     block_hash: B256,
     correct: usize,
     examples: usize,
     accuracy: f64,
+    misfits: Misfits,
 }
 
-/// Labelled samples.
-pub(crate) type Labelled = Vec<(u16, Vec<u8>)>;
+/// Samples with their classes.
+pub(crate) type Labelled = Vec<(u16, Encoded)>;
 
-/// The samples of data, encoded as the model's card says.
+/// The samples of data, encoded as the model's card says. Data with other columns or classes than the
+/// model's is refused.
 pub(crate) fn labelled(
     model: &LiveModel,
     columns: &Columns,
@@ -84,16 +89,16 @@ pub(crate) fn labelled(
         .collect();
     let source = columns.source(data, None)?;
     let path = PathBuf::from(data);
-    let part = load_more(&source, &classes).map_err(Failure::mistake)?;
+    let part = load_more(&source, &classes, encoder.columns()).map_err(Failure::mistake)?;
     let sample = |(place, (example, &label)): (usize, (_, &u16))| {
-        let sample = encoder.encode(example).map_err(|error| {
+        let noted = encoder.encode_noting(example).map_err(|error| {
             Failure::Mistake(anyhow!(
                 "example {} of {}: {error}",
                 place + 1,
                 path.display()
             ))
         })?;
-        Ok((label, sample))
+        Ok((label, noted.into()))
     };
     let examples = part.examples().zip(part.labels());
     examples.enumerate().map(sample).collect()
@@ -106,23 +111,29 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
         let model = LiveModel::find(&session, &arguments.model).await?;
         let mut samples = labelled(&model, &arguments.columns, &arguments.data)?;
         samples.truncate(arguments.limit.unwrap_or(samples.len()));
+        Target::new(&session, Some(&model)).tell(&session);
+        let misfits = Misfits::of(samples.iter().map(|(_, sample)| sample));
+        misfits.warn(&session, &model);
         let block = session.node.head().await?.hash;
         let correct = if arguments.on_chain {
             on_chain(&session, &model, block, &samples).await?
         } else {
             let words = words::cached(&session, &model, block).await?;
             let twin = model.twin(&words)?;
-            let right = |(label, sample): &&(u16, Vec<u8>)| {
-                twin.predict(sample).is_ok_and(|class| class == *label)
+            let right = |(label, input): &&(u16, Encoded)| {
+                twin.predict(&input.sample)
+                    .is_ok_and(|class| class == *label)
             };
             samples.iter().filter(right).count()
         };
         let evaluated = Evaluated {
+            chain_id: session.node.chain_id(),
             model: model.trainer,
             block_hash: block,
             correct,
             examples: samples.len(),
             accuracy: share(correct, samples.len()),
+            misfits,
         };
         show(arguments.json, &evaluated, || {
             format!(
@@ -138,13 +149,13 @@ async fn on_chain(
     session: &Session,
     model: &LiveModel,
     block: B256,
-    samples: &[(u16, Vec<u8>)],
+    samples: &[(u16, Encoded)],
 ) -> Result<usize, Failure> {
     let mut correct = 0;
     for some in samples.chunks(SAMPLES_PER_CALL) {
         let (labels, samples): (Vec<u16>, Vec<&[u8]>) = some
             .iter()
-            .map(|(label, sample)| (*label, sample.as_slice()))
+            .map(|(label, input)| (*label, input.sample.as_slice()))
             .unzip();
         let call = bindings::evaluate(&samples, &labels);
         let at = Some(At::Hash(block));

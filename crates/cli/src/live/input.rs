@@ -12,12 +12,13 @@ use clap::Args;
 use cotrain_learning::{
     Encoder,
     data::{Example, TableFormat, read_columns},
-    encode::Sort,
+    encode::{Noted, Sort},
     text::escaped,
 };
 use cotrain_protocol::sample::{Encoding, encode_sparse};
+use serde::Serialize;
 
-use super::model::LiveModel;
+use super::{connection::Session, model::LiveModel};
 use crate::failure::Failure;
 
 /// One example, in one of the forms that it may have, or a file of many.
@@ -38,9 +39,125 @@ pub(crate) struct Input {
     pub(crate) sample: Option<String>,
 }
 
+/// A sample, and what the model makes of the input that it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub(crate) sample: Vec<u8>,
+    /// Words, indices or columns of the input that the model knows; `None` for a dense sample that was
+    /// given as bytes.
+    pub(crate) known: Option<usize>,
+    /// Numbers outside the model's range, which were moved to its bounds.
+    pub(crate) clipped: usize,
+}
+
+impl From<Noted> for Encoded {
+    fn from(noted: Noted) -> Self {
+        Self {
+            sample: noted.sample,
+            known: Some(noted.known),
+            clipped: noted.clamped,
+        }
+    }
+}
+
+impl Encoded {
+    /// A sample that was given as such.
+    fn raw(model: &LiveModel, sample: Vec<u8>) -> Self {
+        let sparse = model.parameters.encoding() == Encoding::Sparse;
+        Self {
+            known: sparse.then_some(sample.len() / 2),
+            sample,
+            clipped: 0,
+        }
+    }
+
+    /// Whether the model knows nothing of the input: all that it can say is its prior.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.known == Some(0)
+    }
+}
+
+/// What many inputs have that a model does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Misfits {
+    /// Inputs that were looked at.
+    pub(crate) inputs: usize,
+    /// Inputs of which the model knows nothing.
+    pub(crate) unknown: usize,
+    /// Inputs with numbers outside the model's range.
+    pub(crate) clipped_inputs: usize,
+    /// Those numbers.
+    pub(crate) clipped_values: usize,
+}
+
+impl Misfits {
+    /// Counts.
+    pub(crate) fn of<'a>(inputs: impl IntoIterator<Item = &'a Encoded>) -> Self {
+        let mut all = Self::default();
+        for input in inputs {
+            all.inputs += 1;
+            all.unknown += usize::from(input.is_unknown());
+            all.clipped_inputs += usize::from(input.clipped > 0);
+            all.clipped_values += input.clipped;
+        }
+        all
+    }
+
+    /// Says on stderr what there is to say.
+    pub(crate) fn warn(&self, session: &Session, model: &LiveModel) {
+        if let Some(words) = self.unknown_in_words(model) {
+            session.narrator.say(format_args!(
+                "warning: {words}: what the model says of that is its prior alone"
+            ));
+        }
+        if let Some(words) = self.clipped_in_words() {
+            session.narrator.say(format_args!("warning: {words}"));
+        }
+    }
+
+    /// Says how many inputs the model knows nothing of; `None` if there are none.
+    pub(crate) fn unknown_in_words(&self, model: &LiveModel) -> Option<String> {
+        let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
+        let things = match encoder.map(Encoder::takes) {
+            Some(Sort::Text) => "words",
+            Some(Sort::Indexed) => "indices",
+            Some(Sort::Numbers) | None => "features",
+        };
+        match (self.unknown, self.inputs) {
+            (0, _) => None,
+            (_, 1) => Some(format!("the model knows none of the input's {things}")),
+            (unknown, inputs) => Some(format!(
+                "the model knows none of the {things} of {unknown} of {inputs} inputs"
+            )),
+        }
+    }
+
+    /// Says how many numbers are outside the model's range; `None` if there are none.
+    pub(crate) fn clipped_in_words(&self) -> Option<String> {
+        (self.clipped_inputs > 0).then(|| {
+            format!(
+                "{} of {} inputs {} values outside the model's range; {} {} clipped",
+                self.clipped_inputs,
+                self.inputs,
+                if self.clipped_inputs == 1 {
+                    "has"
+                } else {
+                    "have"
+                },
+                self.clipped_values,
+                if self.clipped_values == 1 {
+                    "value was"
+                } else {
+                    "values were"
+                },
+            )
+        })
+    }
+}
+
 impl Input {
     /// The sample; none where none is given.
-    pub(crate) fn sample(&self, model: &LiveModel) -> Result<Option<Vec<u8>>, Failure> {
+    pub(crate) fn sample(&self, model: &LiveModel) -> Result<Option<Encoded>, Failure> {
         if let Some(text) = &self.text {
             return encode(model, Sort::Text, text).map(Some);
         }
@@ -54,14 +171,15 @@ impl Input {
             return encode(model, sort, row).map(Some);
         }
         if let Some(list) = &self.features {
-            return features(model, list).map(Some);
+            let sample = features(model, list)?;
+            return Ok(Some(Encoded::raw(model, sample)));
         }
         let Some(sample) = &self.sample else {
             return Ok(None);
         };
         let bytes = hex::decode(sample)
             .with_context(|| format!("--sample is `{sample}`, hexadecimal digits are wanted"));
-        Ok(Some(bytes.map_err(Failure::Mistake)?))
+        Ok(Some(Encoded::raw(model, bytes.map_err(Failure::Mistake)?)))
     }
 }
 
@@ -72,7 +190,7 @@ pub(crate) fn file(
     model: &LiveModel,
     path: &Path,
     text_column: Option<&str>,
-) -> Result<Vec<Vec<u8>>, Failure> {
+) -> Result<Vec<Encoded>, Failure> {
     let encoder = encoder(model)?;
     let sort = encoder.takes();
     let examples = match table(encoder, path, text_column)? {
@@ -177,20 +295,20 @@ pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
         })
 }
 
-fn encode(model: &LiveModel, sort: Sort, text: &str) -> Result<Vec<u8>, Failure> {
+fn encode(model: &LiveModel, sort: Sort, text: &str) -> Result<Encoded, Failure> {
     let encoder = encoder(model)?;
-    let sample = match sort {
-        Sort::Text => encoder.encode(Example::Text(text)),
-        Sort::Numbers => encoder.encode(Example::Numbers(&numbers(text)?)),
+    let noted = match sort {
+        Sort::Text => encoder.encode_noting(Example::Text(text)),
+        Sort::Numbers => encoder.encode_noting(Example::Numbers(&numbers(text)?)),
         Sort::Indexed => {
             let (indices, values) = entries(text)?;
-            encoder.encode(Example::Indexed {
+            encoder.encode_noting(Example::Indexed {
                 indices: &indices,
                 values: Some(&values),
             })
         }
     };
-    sample.map_err(Failure::mistake)
+    noted.map(Into::into).map_err(Failure::mistake)
 }
 
 fn numbers(row: &str) -> Result<Vec<f64>, Failure> {

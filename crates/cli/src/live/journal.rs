@@ -102,9 +102,9 @@ impl Journal {
         written.plan.get(name).cloned()
     }
 
-    /// How many transactions have been signed.
-    pub(crate) fn steps(&self) -> usize {
-        self.written.steps.len()
+    /// Whether a step has been signed.
+    pub(crate) fn has(&self, step: &str) -> bool {
+        self.written.steps.contains_key(step)
     }
 
     /// The transaction of a step as it was signed before; what it says is told anew.

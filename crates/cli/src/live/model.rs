@@ -2,15 +2,17 @@
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::{Context, anyhow};
-use cotrain_bindings::{self as bindings, Entry, Mechanism, state};
+use cotrain_bindings::{self as bindings, Entry, Mechanism, Revert, state};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_coordinator::{
-    card::Card,
+    card::{Card, explain},
     registry::{self, RegistryError},
 };
 use cotrain_learning::text::{escaped, escaped_list};
 use cotrain_protocol::{
+    Rejection,
     classifier::{Classifier, Parameters},
+    parse_address,
     trainer::{Incentive, Waits},
 };
 
@@ -33,12 +35,14 @@ pub(crate) struct LiveModel {
     pub(crate) verified: bool,
     /// What its owner says of it, where it is registered.
     pub(crate) card: Option<Card>,
+    /// What named it, in words.
+    pub(crate) origin: String,
 }
 
 impl LiveModel {
     /// The model that is named, or the last one deployed.
     pub(crate) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, Failure> {
-        let model = match &argument.model {
+        let (model, origin) = match &argument.model {
             None => {
                 let trainer = session.last_model.ok_or_else(|| {
                     Failure::Mistake(anyhow!(
@@ -46,13 +50,21 @@ impl LiveModel {
                          registry), or deploy one"
                     ))
                 })?;
-                Self::read(session, trainer).await?
+                let origin = "the last one deployed, from place.toml".to_owned();
+                (Self::read(session, trainer).await?, origin)
             }
-            Some(name) => match name.parse() {
-                Ok(trainer) => Self::read(session, trainer).await?,
-                Err(_) => Self::named(session, name).await?,
-            },
+            // What looks like an address is one: a wrong digit is not to be told as an unknown name.
+            Some(address) if address.starts_with("0x") && address.len() == 42 => {
+                let trainer = parse_address(address).map_err(Failure::mistake)?;
+                let origin = "--model or COTRAIN_MODEL".to_owned();
+                (Self::read(session, trainer).await?, origin)
+            }
+            Some(name) => {
+                let origin = format!("by its name, in the registry {}", session.registry()?);
+                (Self::named(session, name).await?, origin)
+            }
         };
+        let model = Self { origin, ..model };
         tracing::info!(
             trainer = %model.trainer, classifier = %model.classifier, verified = model.verified, "model"
         );
@@ -170,6 +182,26 @@ impl LiveModel {
             })
     }
 
+    /// A rejection in words, with the names of classes.
+    pub(crate) fn explain(&self, rejection: &Rejection) -> String {
+        explain(rejection, self.card.as_ref())
+    }
+
+    /// A failure in which the contract's reason has the names of classes.
+    pub(crate) fn named_classes(&self, failure: Failure) -> Failure {
+        let reason = match failure.error().downcast_ref::<NodeError>() {
+            Some(NodeError::Reverted(Revert::Contract(
+                rejection @ (Rejection::PredictionDiffers { .. }
+                | Rejection::PredictionAgrees { .. }),
+            ))) => format!("the contract refused: {}", self.explain(rejection)),
+            _ => return failure,
+        };
+        match failure {
+            Failure::Mistake(_) => Failure::Mistake(anyhow!(reason)),
+            Failure::Fault(_) => Failure::Fault(anyhow!(reason)),
+        }
+    }
+
     /// The whole model after a block.
     pub(crate) async fn words(&self, node: &Node, block: B256) -> Result<Vec<U256>, Failure> {
         read_words(node, self.classifier, self.parameters.word_count(), block).await
@@ -284,6 +316,7 @@ async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> 
             && kind == Some(parameters.kind())
             && description.trainer == Some(trainer),
         card: None,
+        origin: String::new(),
     })
 }
 

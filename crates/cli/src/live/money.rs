@@ -1,9 +1,10 @@
 //! `cotrain deposit` and `cotrain withdraw`: prepaid money, from which signed contributions are paid.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::{self as bindings, state};
+use cotrain_protocol::parse_address;
 use serde::Serialize;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     model::{LiveModel, number},
     send::{Acting, Sender, gas_cost},
     show,
+    spending::{Bill, Range, Target, gas_cost_of_all},
     wei::Wei,
 };
 use crate::failure::Failure;
@@ -31,7 +33,7 @@ pub(crate) struct Deposit {
     /// How much: a number of wei, or with a unit, such as 0.1ether or 5gwei
     amount: Wei,
     /// Whose balance it is added to [default: your own]
-    #[arg(long = "for", value_name = "ADDR")]
+    #[arg(long = "for", value_name = "ADDR", value_parser = parse_address)]
     account: Option<Address>,
     #[command(flatten)]
     common: Acting,
@@ -49,7 +51,7 @@ pub(crate) struct Withdraw {
     /// How much [default: all of the balance]
     amount: Option<Wei>,
     /// Who is paid [default: you]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     to: Option<Address>,
     #[command(flatten)]
     common: Acting,
@@ -57,6 +59,7 @@ pub(crate) struct Withdraw {
 
 #[derive(Serialize)]
 struct Moved {
+    chain_id: u64,
     model: Address,
     account: Address,
     /// Wei, as text, like the others.
@@ -70,32 +73,70 @@ struct Moved {
 /// Prepays.
 pub(crate) fn deposit(arguments: &Deposit) -> Result<(), Failure> {
     let Wei(amount) = arguments.amount;
-    move_money(&arguments.common, "deposited", &|mine, _| {
+    if amount == 0 {
+        return Err(Failure::Mistake(anyhow!(
+            "nothing was sent: the amount is 0; say how much to prepay, such as 0.1ether"
+        )));
+    }
+    move_money(&arguments.common, &|mine, _| {
         let account = arguments.account.unwrap_or(mine);
-        Ok((account, amount, amount, bindings::deposit_to(account)))
+        let whose = if account == mine {
+            String::new()
+        } else {
+            format!(" for {account}")
+        };
+        Ok(Move {
+            action: format!("prepay {}{whose}", Wei(amount)),
+            done: "deposited",
+            account,
+            amount,
+            value: amount,
+            call: bindings::deposit_to(account),
+        })
     })
 }
 
 /// Withdraws.
 pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), Failure> {
-    move_money(&arguments.common, "withdrawn", &|mine, balance| {
+    move_money(&arguments.common, &|mine, balance| {
         let amount = arguments.amount.map_or(balance, |Wei(amount)| amount);
         if amount == 0 || amount > balance {
             return Err(Failure::Mistake(anyhow!(
-                "the balance of {mine} is {}; {} cannot be withdrawn",
+                "nothing was sent: the account {mine} has {} prepaid with this model; {} cannot be withdrawn",
                 Wei(balance),
                 Wei(amount)
             )));
         }
         let to = arguments.to.unwrap_or(mine);
-        Ok((mine, amount, 0, bindings::withdraw_to(to, amount)))
+        Ok(Move {
+            action: format!("withdraw {} to {to}", Wei(amount)),
+            done: "withdrawn",
+            account: mine,
+            amount,
+            value: 0,
+            call: bindings::withdraw_to(to, amount),
+        })
     })
 }
 
-/// Account, amount, wei sent along and the call, of a sender's address and balance.
-type Call<'a> = &'a dyn Fn(Address, u128) -> Result<(Address, u128, u128, Vec<u8>), Failure>;
+/// A movement of prepaid money.
+struct Move {
+    /// In words.
+    action: String,
+    /// What it is called once it is done.
+    done: &'static str,
+    /// The account whose prepaid balance changes.
+    account: Address,
+    amount: u128,
+    /// Wei that are sent along.
+    value: u128,
+    call: Vec<u8>,
+}
 
-fn move_money(common: &Acting, done: &str, call: Call<'_>) -> Result<(), Failure> {
+/// Makes a movement of a sender's address and prepaid balance.
+type Making<'a> = &'a dyn Fn(Address, u128) -> Result<Move, Failure>;
+
+fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
     block_on(async {
         let session = common.connection.open().await?;
         let node = &session.node;
@@ -105,18 +146,52 @@ fn move_money(common: &Acting, done: &str, call: Call<'_>) -> Result<(), Failure
             number(node, model.trainer, state::balance_of(account), "balanceOf").await
         };
         let before = balance(key.address()).await?;
-        let (account, amount, value, data) = call(key.address(), before)?;
+        let one = make(key.address(), before)?;
         let sender = Sender {
             node,
             key: &key,
             max_fee: common.fees.max_fee,
+            budget: common.spending.budget(),
         };
-        let receipt = sender.send(Some(model.trainer), value, data).await?;
-        let after = balance(account).await?;
+        let to = Some(model.trainer);
+        let value = U256::from(one.value);
+        let gas = match node
+            .estimate(key.address(), to, value, one.call.clone())
+            .await
+        {
+            Ok(gas) => gas,
+            Err(error) => return Err(sender.unpaid(value, error).await),
+        };
+        let bill = Bill {
+            action: one.action,
+            target: Target::new(&session, Some(&model)),
+            account: key.address(),
+            count: 1,
+            each: None,
+            value: Range::exactly(one.value),
+            gas: Some(gas),
+            gas_cost: gas_cost_of_all(gas, &node.fees().await?, &common.fees),
+            notes: Vec::new(),
+        };
+        if !common.spending.agreed(&session, &bill, common.json)? {
+            return Ok(());
+        }
+        let receipt = sender.send(to, one.value, one.call).await?;
+        let after = balance(one.account).await.map_err(|failure| {
+            // The money has moved all the same.
+            let done = format!(
+                "{} {} in the transaction {}, but the balance cannot be read",
+                one.done,
+                Wei(one.amount),
+                receipt.transaction
+            );
+            Failure::Fault(anyhow!("{:#}", failure.error()).context(done))
+        })?;
         let moved = Moved {
+            chain_id: node.chain_id(),
             model: model.trainer,
-            account,
-            amount: amount.to_string(),
+            account: one.account,
+            amount: one.amount.to_string(),
             balance: after.to_string(),
             transaction: receipt.transaction,
             block: receipt.block,
@@ -124,9 +199,11 @@ fn move_money(common: &Acting, done: &str, call: Call<'_>) -> Result<(), Failure
         };
         show(common.json, &moved, || {
             format!(
-                "{done}  {}\nbalance    {} of {account}\ngas        {}\n",
-                Wei(amount),
+                "{}  {}\nbalance    {} of {}\ngas        {}\n",
+                one.done,
+                Wei(one.amount),
                 Wei(after),
+                one.account,
                 Wei(gas_cost(&receipt))
             )
         })

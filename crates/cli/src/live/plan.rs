@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use alloy_primitives::{Address, U256, keccak256};
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -23,7 +23,7 @@ use cotrain_protocol::{
     trainer::{Incentive, Waits},
 };
 
-use super::{data::Columns, wei::Wei};
+use super::{data::Columns, steps::Part, wei::Wei};
 use crate::{failure::Failure, output::Narrator};
 
 /// The model to deploy.
@@ -100,7 +100,7 @@ pub(crate) struct ModelOptions {
         long,
         value_name = "TIME",
         default_value = "1day",
-        value_parser = humantime::parse_duration,
+        value_parser = whole_seconds,
         help_heading = "Incentive"
     )]
     pub(crate) refund_wait: Duration,
@@ -109,7 +109,7 @@ pub(crate) struct ModelOptions {
         long,
         value_name = "TIME",
         default_value = "9days",
-        value_parser = humantime::parse_duration,
+        value_parser = whole_seconds,
         help_heading = "Incentive"
     )]
     pub(crate) owner_claim_wait: Duration,
@@ -118,7 +118,7 @@ pub(crate) struct ModelOptions {
         long,
         value_name = "TIME",
         default_value = "9days",
-        value_parser = humantime::parse_duration,
+        value_parser = whole_seconds,
         help_heading = "Incentive"
     )]
     pub(crate) any_address_claim_wait: Duration,
@@ -155,6 +155,90 @@ fn initial(text: &str) -> Result<Initial, String> {
         .filter(|share| (f64::MIN_POSITIVE..=1.0).contains(share))
         .map(Initial::Share)
         .ok_or_else(wrong)
+}
+
+/// A time of whole seconds, as the chain counts it.
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; expected a time such as 1day or 90min"))?;
+    if time.subsec_nanos() == 0 {
+        return Ok(time);
+    }
+    Err("a chain counts whole seconds; expected a time such as 1day or 90min".to_owned())
+}
+
+/// Checks the bounds of the contracts, in terms of the options, and that a contribution waits at all.
+fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
+    let shown = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    let Waits {
+        refund,
+        owner_claim,
+        any_address_claim,
+    } = *waits;
+    // As in scenarios: a refund at once would put nothing at stake.
+    if refund == 0 {
+        bail!(
+            "--refund-wait is 0s; expected at least 1s: without a wait a contribution stakes nothing"
+        );
+    }
+    if refund > owner_claim {
+        bail!(
+            "--owner-claim-wait {} is shorter than --refund-wait {}; make it at least as long",
+            shown(owner_claim),
+            shown(refund)
+        );
+    }
+    if owner_claim > any_address_claim {
+        bail!(
+            "--any-address-claim-wait {} is shorter than --owner-claim-wait {}; make it at least as long",
+            shown(any_address_claim),
+            shown(owner_claim)
+        );
+    }
+    if waits.validate().is_err() {
+        bail!(
+            "--any-address-claim-wait is {any_address_claim} s; expected less than 2^40 s, 34,000 years"
+        );
+    }
+    if let (Incentive::DepositRefundTake { cost_weight }, Err(_)) =
+        (incentive, incentive.validate())
+    {
+        bail!(
+            "--cost-weight is {}; expected less than 2^80 wei, which is {}",
+            Wei(*cost_weight),
+            Wei(1 << 80)
+        );
+    }
+    Ok(())
+}
+
+/// Gas that deploying takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlanGas {
+    /// The registry.
+    registry: u64,
+    /// The codes that a chain needs once, in the order of [`Part::ALL`].
+    parts: [u64; 3],
+    /// All that is the model's own.
+    model: u64,
+}
+
+impl PlanGas {
+    /// Returns the gas where the chain has some of it.
+    pub(crate) fn total(&self, registry: bool, reused: &[Part]) -> u64 {
+        let registry = if registry { 0 } else { self.registry };
+        let parts: u64 = self.parts.iter().sum();
+        self.model + registry + parts - self.saved(reused)
+    }
+
+    /// Returns the gas of codes.
+    pub(crate) fn saved(&self, reused: &[Part]) -> u64 {
+        let parts = Part::ALL.into_iter().zip(self.parts);
+        parts
+            .filter(|(part, _)| reused.contains(part))
+            .map(|(_, gas)| gas)
+            .sum()
+    }
 }
 
 /// All that is deployed.
@@ -196,8 +280,7 @@ impl Plan {
         text::check_name("--name", &options.name).map_err(Failure::mistake)?;
         text::check("--description", &options.description, MAX_DESCRIPTION)
             .map_err(Failure::mistake)?;
-        incentive.validate().map_err(Failure::mistake)?;
-        waits.validate().map_err(Failure::mistake)?;
+        check(&incentive, &waits).map_err(Failure::Mistake)?;
 
         let source = options
             .columns
@@ -291,8 +374,8 @@ impl Plan {
         Ok(pairs.map(|(name, value)| (name.to_owned(), value)).into())
     }
 
-    /// How much gas all of it takes, a registry included, by deploying it here.
-    pub(crate) fn gas(&self) -> Result<u64, Failure> {
+    /// How much gas all of it takes, by deploying it here.
+    pub(crate) fn gas(&self) -> Result<PlanGas, Failure> {
         let mut chain = Embedded::new(Config {
             start: 1,
             gas_price: 0,
@@ -303,6 +386,11 @@ impl Plan {
             waits: self.waits,
         };
         let deployment = deploy(&mut chain, &config, &self.classifier)?;
+        let mut parts = [0; 3];
+        for (part, gas) in Part::ALL.into_iter().zip(&mut parts) {
+            let code = Transaction::create(self.owner, part.code(self));
+            *gas = chain.send(code)?.gas_used;
+        }
         let registry = Transaction::create(self.owner, bindings::registry_code());
         let registry = chain.send(registry)?;
         let address = registry
@@ -310,7 +398,12 @@ impl Plan {
             .ok_or_else(|| anyhow!("the registry was not created"))?;
         let call = bindings::register(deployment.trainer, &self.card(u64::from(u32::MAX))?);
         let registered = chain.send(Transaction::call(self.owner, address, call))?;
-        Ok(deployment.cost.gas + registry.gas_used + registered.gas_used)
+        let shared: u64 = parts.iter().sum();
+        Ok(PlanGas {
+            registry: registry.gas_used,
+            parts,
+            model: deployment.cost.gas.saturating_sub(shared) + registered.gas_used,
+        })
     }
 }
 
@@ -364,5 +457,62 @@ fn examples(initial: Initial, encoded: &Encoded) -> Result<usize, Failure> {
         Initial::Examples(examples) => Err(Failure::Mistake(anyhow!(
             "--initial is {examples}, and there are {all} examples to train on"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_told_by_the_names_of_options() {
+        let told = |refund, owner_claim, any_address_claim| {
+            let waits = Waits {
+                refund,
+                owner_claim,
+                any_address_claim,
+            };
+            check(&Incentive::Points, &waits)
+                .map_or_else(|error| error.to_string(), |()| String::new())
+        };
+        assert_eq!(told(1, 1, 1), "");
+        assert_eq!(told(86_400, 86_400, (1 << 40) - 1), "");
+        assert_eq!(
+            told(0, 9, 9),
+            "--refund-wait is 0s; expected at least 1s: without a wait a contribution stakes nothing"
+        );
+        assert_eq!(
+            told(86_400, 3_600, 777_600),
+            "--owner-claim-wait 1h is shorter than --refund-wait 1day; make it at least as long"
+        );
+        assert_eq!(
+            told(86_400, 777_600, 3_600),
+            "--any-address-claim-wait 1h is shorter than --owner-claim-wait 9days; make it at least as long"
+        );
+        assert_eq!(
+            told(1, 1 << 40, 1 << 40),
+            "--any-address-claim-wait is 1099511627776 s; expected less than 2^40 s, 34,000 years"
+        );
+    }
+
+    #[test]
+    fn the_weight_of_costs_has_the_contracts_bound() {
+        let waits = Waits {
+            refund: 1,
+            owner_claim: 1,
+            any_address_claim: 1,
+        };
+        let check = |cost_weight| check(&Incentive::DepositRefundTake { cost_weight }, &waits);
+        check((1 << 80) - 1).expect("the most");
+        let told = check(1 << 80).unwrap_err().to_string();
+        assert!(told.starts_with("--cost-weight is 1208925.8"), "{told}");
+    }
+
+    #[test]
+    fn times_are_of_whole_seconds() {
+        assert_eq!(whole_seconds("90min"), Ok(Duration::from_secs(5_400)));
+        for wrong in ["1ms", "1s 500ms", "soon", "-1s", "5"] {
+            whole_seconds(wrong).unwrap_err();
+        }
     }
 }

@@ -13,9 +13,11 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::{Connection, ModelArg, Session},
-    input::{self, Input},
+    input::{self, Input, Misfits},
     model::LiveModel,
-    show, words,
+    show,
+    spending::{Progress, Target},
+    words,
 };
 use crate::failure::Failure;
 
@@ -48,6 +50,9 @@ pub(crate) struct Predict {
     /// The column of the table that has the texts; other columns are passed over
     #[arg(long, value_name = "NAME", requires = "file")]
     text_column: Option<String>,
+    /// Pass over the first so many lines of the file
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "file")]
+    skip: usize,
     /// Read the model once, keep it, and predict here
     #[arg(long)]
     local: bool,
@@ -68,16 +73,24 @@ pub(crate) struct Predict {
 
 #[derive(Serialize)]
 struct Predicted {
+    chain_id: u64,
     model: Address,
     block_hash: B256,
     by: &'static str,
     predictions: Vec<Prediction>,
+    misfits: Misfits,
+    #[serde(flatten)]
+    progress: Progress,
 }
 
 #[derive(Serialize)]
 struct Prediction {
     label: u16,
     class: String,
+    /// Words, indices or columns of the input that the model knows: with 0 this is its prior.
+    known: Option<usize>,
+    /// Numbers outside the model's range, which were moved to its bounds.
+    clipped: usize,
 }
 
 /// Predicts.
@@ -85,8 +98,21 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
-        let samples = match (&arguments.file, arguments.input.sample(&model)?) {
-            (Some(file), _) => input::file(&model, file, arguments.text_column.as_deref())?,
+        Target::new(&session, Some(&model)).tell(&session);
+        let inputs = match (&arguments.file, arguments.input.sample(&model)?) {
+            (Some(file), _) => {
+                let all = input::file(&model, file, arguments.text_column.as_deref())?;
+                let count = all.len();
+                let some: Vec<_> = all.into_iter().skip(arguments.skip).collect();
+                if some.is_empty() && count > 0 {
+                    return Err(Failure::Mistake(anyhow!(
+                        "--skip {} leaves nothing of the {count} lines of {}",
+                        arguments.skip,
+                        file.display()
+                    )));
+                }
+                some
+            }
             (None, Some(sample)) => vec![sample],
             (None, None) => {
                 return Err(Failure::Mistake(anyhow!(
@@ -94,6 +120,9 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                 )));
             }
         };
+        let misfits = Misfits::of(&inputs);
+        misfits.warn(&session, &model);
+        let samples: Vec<&[u8]> = inputs.iter().map(|it| it.sample.as_slice()).collect();
         let block = if let Some(hash) = arguments.block_hash {
             hash
         } else {
@@ -101,7 +130,9 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
             tracing::info!(number = head.number, hash = %head.hash, "the latest block");
             head.hash
         };
-        let (labels, by) = if arguments.verify {
+        let mut labels = Vec::with_capacity(samples.len());
+        let mut stopped = None;
+        let by = if arguments.verify {
             let words = words::proved(&session, &model, block).await?;
             session.narrator.say(format_args!(
                 "{} words of the model are proved by block {block}{}",
@@ -111,31 +142,56 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                     None => ", which is the latest that the node tells of",
                 }
             ));
-            (local(&model, &words, &samples)?, "proved words")
+            labels = local(&model, &words, &samples)?;
+            "proved words"
         } else if arguments.local {
             let words = words::cached(&session, &model, block).await?;
-            (local(&model, &words, &samples)?, "words")
+            labels = local(&model, &words, &samples)?;
+            "words"
         } else {
-            (remote(&session, &model, block, &samples).await?, "contract")
+            let asked = remote(&session, &model, block, &samples, &mut labels);
+            stopped = asked.await.err();
+            "contract"
+        };
+        let (done, of) = (labels.len() as u64, samples.len() as u64);
+        let progress = match &stopped {
+            // Nothing was predicted: the error says it all.
+            Some(_) if done == 0 => return stopped.map_or(Ok(()), Err),
+            Some(failure) => {
+                let next = arguments.skip + labels.len();
+                let block = format!("go on with --skip {next} --block-hash {block}");
+                Progress::stopped(done, of, failure, block)
+            }
+            None => Progress::whole(of),
         };
         let predicted = Predicted {
+            chain_id: session.node.chain_id(),
             model: model.trainer,
             block_hash: block,
             by,
             predictions: labels
                 .into_iter()
-                .map(|label| Prediction {
+                .zip(&inputs)
+                .map(|(label, input)| Prediction {
                     label,
                     class: model.class(label),
+                    known: input.known,
+                    clipped: input.clipped,
                 })
                 .collect(),
+            misfits,
+            progress,
         };
         show(arguments.json, &predicted, || {
             let classes = predicted.predictions.iter();
             classes
                 .map(|it| format!("{}\n", escaped(&it.class)))
                 .collect()
-        })
+        })?;
+        match stopped {
+            Some(failure) => Err(predicted.progress.explain(failure, "inputs")),
+            None => Ok(()),
+        }
     })
 }
 
@@ -143,24 +199,22 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
 fn local(
     model: &LiveModel,
     words: &[alloy_primitives::U256],
-    samples: &[Vec<u8>],
+    samples: &[&[u8]],
 ) -> Result<Vec<u16>, Failure> {
     let twin = model.twin(words)?;
-    let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
-    twin.predict_all(&samples).map_err(Failure::mistake)
+    twin.predict_all(samples).map_err(Failure::mistake)
 }
 
-/// By the contract.
+/// By the contract, one call after the other; what was answered before an error is in `labels`.
 async fn remote(
     session: &Session,
     model: &LiveModel,
     block: B256,
-    samples: &[Vec<u8>],
-) -> Result<Vec<u16>, Failure> {
-    let mut labels = Vec::with_capacity(samples.len());
+    samples: &[&[u8]],
+    labels: &mut Vec<u16>,
+) -> Result<(), Failure> {
     for samples in samples.chunks(SAMPLES_PER_CALL) {
-        let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
-        let call = bindings::predict(&samples);
+        let call = bindings::predict(samples);
         let at = Some(At::Hash(block));
         let answer = session.node.call(model.classifier, call, at).await;
         let answer = answer.map_err(|error| match error {
@@ -174,5 +228,5 @@ async fn remote(
             })?;
         labels.extend(some);
     }
-    Ok(labels)
+    Ok(())
 }

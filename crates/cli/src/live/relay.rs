@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes, hex};
+use alloy_primitives::{Address, B256, Bytes};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_bindings::state;
-use cotrain_chain::keys::Key;
+use cotrain_chain::{keys::Key, node::choose_cryptography};
 use cotrain_learning::text::{escaped, escaped_to};
 use cotrain_protocol::{
     sample::{Item, encode_batch},
@@ -19,8 +19,11 @@ use url::Url;
 
 use super::{
     connection::Session,
+    contribute::{Chosen, LeftOut},
+    many,
     model::{LiveModel, number},
     show,
+    spending::{Bill, Progress, Range, SpendingArgs, Target},
     wei::Wei,
 };
 use crate::failure::Failure;
@@ -67,6 +70,7 @@ pub(crate) struct Signing<'a> {
     pub(crate) model: &'a LiveModel,
     /// For each contribution.
     pub(crate) most: Option<Wei>,
+    pub(crate) spending: &'a SpendingArgs,
     pub(crate) arguments: &'a RelayArgs,
 }
 
@@ -75,7 +79,21 @@ pub(crate) struct Signing<'a> {
 struct Account {
     /// Wei.
     balance: String,
+    /// What batches that wait may cost at most, in wei.
+    committed: String,
     next_nonce: u64,
+}
+
+/// What was handed over.
+#[derive(Serialize)]
+struct Handed {
+    chain_id: u64,
+    model: Address,
+    author: Address,
+    submissions: Vec<Submission>,
+    left_out: LeftOut,
+    #[serde(flatten)]
+    progress: Progress,
 }
 
 #[derive(Serialize)]
@@ -93,8 +111,8 @@ struct Body {
 /// What became of a batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Submission {
-    id: B256,
+pub(super) struct Submission {
+    pub(super) id: B256,
     status: String,
     contributions: u32,
     transaction: Option<B256>,
@@ -115,35 +133,144 @@ impl Signing<'_> {
         &self,
         url: &Url,
         items: &[Item<'_>],
+        chosen: &Chosen,
         json: bool,
     ) -> Result<(), Failure> {
         let client = client()?;
         let (trainer, author) = (self.model.trainer, self.key.address());
         let account = below(url, &format!("/v1/models/{trainer}/accounts/{author}"))?;
         let account = self.account(&client, &account).await?;
-        let most = if let Some(Wei(most)) = self.most {
-            most
-        } else {
-            // Twice what it is now: others may be relayed with it, so that it costs more than alone.
-            let count = items.len().min(PER_BATCH) as u64;
-            let price = self.model.price(&self.session.node, count).await?;
-            price.saturating_mul(2)
+        // Twice what it is now: others may be relayed with it, so that it costs more than alone.
+        let count = items.len().min(PER_BATCH) as u64;
+        let price = self.model.price(&self.session.node, count).await?;
+        let most = self.most.map_or(price.saturating_mul(2), |Wei(most)| most);
+        let bill = self.bill(
+            url,
+            items.len() as u64,
+            Range {
+                now: price.min(most),
+                at_most: most,
+            },
+        );
+        self.check_balance(&account, bill.value.at_most)?;
+        if !self.spending.agreed(self.session, &bill, json)? {
+            return Ok(());
+        }
+        let mut handed = Handed {
+            chain_id: self.session.node.chain_id(),
+            model: trainer,
+            author,
+            submissions: Vec::new(),
+            left_out: chosen.left_out,
+            progress: Progress::whole(items.len() as u64),
         };
         let submissions = below(url, &format!("/v1/models/{trainer}/submissions"))?;
-        let mut handed = Vec::new();
+        let mut stopped = None;
+        let mut done = 0;
         for (some, nonce) in items.chunks(PER_BATCH).zip(account.next_nonce..) {
             let body = self.sign(some, nonce, most).await?;
             let sent = client.post(submissions.clone()).json(&body).send().await;
-            let submission: Submission = answer(sent).await?;
-            tracing::info!(id = %submission.id, nonce, "handed over");
-            handed.push(submission);
-        }
-        if self.arguments.wait {
-            for submission in &mut handed {
-                self.follow(&client, url, submission).await?;
+            match answer::<Submission>(sent).await {
+                Ok(submission) => {
+                    tracing::info!(id = %submission.id, nonce, "handed over");
+                    handed.submissions.push(submission);
+                    done += some.len();
+                }
+                Err(failure) if done == 0 => return Err(failure),
+                Err(failure) => {
+                    stopped = Some(failure);
+                    break;
+                }
             }
         }
-        show(json, &handed, || handed.iter().map(text).collect())
+        if let Some(failure) = &stopped {
+            let of = items.len() as u64;
+            handed.progress = Progress::stopped(done as u64, of, failure, chosen.go_on(done));
+        }
+        let mut failed = Vec::new();
+        if self.arguments.wait {
+            for submission in &mut handed.submissions {
+                if let Err(failure) = self.follow(&client, url, submission).await {
+                    failed.push(failure);
+                }
+            }
+        }
+        show(json, &handed, || {
+            let texts = handed.submissions.iter().map(|it| text(it, url));
+            texts.collect()
+        })?;
+        for failure in failed.iter().skip(1) {
+            let error = failure.error();
+            self.session.narrator.say(format_args!("error: {error:#}"));
+        }
+        match (stopped, failed.into_iter().next()) {
+            (Some(failure), _) => Err(handed.progress.explain(failure, "samples handed over and")),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// What the signatures commit the author to.
+    fn bill(&self, url: &Url, count: u64, each: Range) -> Bill {
+        let batches = count.div_ceil(PER_BATCH as u64);
+        let Wei(fee) = self.arguments.fee;
+        let fees = fee.saturating_mul(batches.into());
+        let deposits = each.times(count);
+        let valid = humantime::format_duration(self.arguments.valid);
+        let mut notes = vec![
+            (
+                "sign",
+                format!(
+                    "{batches} {}, good for {valid}",
+                    if batches == 1 { "batch" } else { "batches" }
+                ),
+            ),
+            ("relay", shown(url)),
+        ];
+        if fees > 0 {
+            notes.push(("fees", format!("{} for the relayer, included", Wei(fees))));
+        }
+        Bill {
+            action: format!(
+                "sign {} for a relayer to send, paid from what is prepaid",
+                many(count, "sample")
+            ),
+            target: Target::new(self.session, Some(self.model)),
+            account: self.key.address(),
+            count,
+            each: Some(each),
+            value: Range {
+                now: deposits.now.saturating_add(fees),
+                at_most: deposits.at_most.saturating_add(fees),
+            },
+            gas: None,
+            gas_cost: Range::exactly(0),
+            notes,
+        }
+    }
+
+    /// Checks that all of it is prepaid before any of it is handed over.
+    fn check_balance(&self, account: &Account, needed: u128) -> Result<(), Failure> {
+        let wei = |text: &str| text.parse().unwrap_or(0_u128);
+        let (balance, committed) = (wei(&account.balance), wei(&account.committed));
+        let all = committed.saturating_add(needed);
+        if all <= balance {
+            return Ok(());
+        }
+        let missing = all - balance;
+        let waiting = match committed {
+            0 => String::new(),
+            committed => format!(" besides the {} of batches that wait", Wei(committed)),
+        };
+        Err(Failure::Mistake(anyhow!(
+            "nothing was signed: the account {} has {} prepaid with the model {}, and this may cost {}{waiting}: \
+             {} is missing; prepay it with `cotrain deposit {missing}`, or contribute fewer with --limit",
+            self.key.address(),
+            Wei(balance),
+            self.model.trainer,
+            Wei(needed),
+            Wei(missing)
+        )))
     }
 
     /// The author's account as the coordinator has it, once it has seen what the chain has: money that
@@ -194,38 +321,53 @@ impl Signing<'_> {
         url: &Url,
         submission: &mut Submission,
     ) -> Result<(), Failure> {
-        let address = below(url, &format!("/v1/submissions/{}", submission.id))?;
-        let start = Instant::now();
-        loop {
-            match submission.status.as_str() {
-                "included" => return Ok(()),
-                "refused" => {
-                    return Err(anyhow!(
-                        "the batch {} will not be sent: {}",
-                        submission.id,
-                        escaped_to(
-                            submission.reason.as_deref().unwrap_or("no reason is given"),
-                            MAX_WORDS
-                        )
-                    )
-                    .into());
-                }
-                _ if start.elapsed() > self.arguments.valid => {
-                    return Err(anyhow!(
-                        "the batch {} was not sent in time; is the coordinator's relayer running?",
-                        submission.id
-                    )
-                    .into());
-                }
-                _ => sleep(LOOK).await,
-            }
-            *submission = answer(client.get(address.clone()).send().await).await?;
-        }
+        follow(client, url, submission, self.arguments.valid).await
     }
 }
 
+/// Waits until a batch is part of the chain, or never will be.
+pub(super) async fn follow(
+    client: &Client,
+    url: &Url,
+    submission: &mut Submission,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let start = Instant::now();
+    loop {
+        match submission.status.as_str() {
+            "included" => return Ok(()),
+            "refused" => {
+                return Err(anyhow!(
+                    "the batch {} will not be sent: {}",
+                    submission.id,
+                    escaped_to(
+                        submission.reason.as_deref().unwrap_or("no reason is given"),
+                        MAX_WORDS
+                    )
+                )
+                .into());
+            }
+            _ if start.elapsed() > patience => {
+                return Err(anyhow!(
+                    "the batch {} was not sent in time; is the coordinator's relayer running?",
+                    submission.id
+                )
+                .into());
+            }
+            _ => sleep(LOOK).await,
+        }
+        *submission = ask(client, url, submission.id).await?;
+    }
+}
+
+/// Asks a coordinator what became of a batch.
+pub(super) async fn ask(client: &Client, url: &Url, id: B256) -> Result<Submission, Failure> {
+    let address = below(url, &format!("/v1/submissions/{id}"))?;
+    answer(client.get(address).send().await).await
+}
+
 pub(super) fn client() -> Result<Client, Failure> {
-    // The node's client has chosen the cryptography for the process.
+    choose_cryptography();
     Ok(Client::builder().timeout(TIMEOUT).build()?)
 }
 
@@ -256,21 +398,36 @@ pub(super) async fn answer<T: DeserializeOwned>(
     })
 }
 
-fn text(submission: &Submission) -> String {
-    let samples = match submission.contributions {
-        1 => "1 sample".to_owned(),
-        many => format!("{many} samples"),
-    };
-    match (submission.position, submission.block) {
-        (Some(position), Some(block)) => {
+/// A submission in words.
+pub(super) fn text(submission: &Submission, relay: &Url) -> String {
+    let samples = many(submission.contributions.into(), "sample");
+    match (submission.position, submission.block, &submission.reason) {
+        (Some(position), Some(block), _) => {
             format!("contributed {samples}, from position {position} on, in block {block}\n")
         }
+        (_, _, Some(reason)) => format!(
+            "will not send {samples}, handed over as {}: {}\n",
+            submission.id,
+            escaped_to(reason, MAX_WORDS)
+        ),
         _ => format!(
-            "handed over {samples}, as {}: {}\n",
-            hex::encode_prefixed(submission.id),
-            escaped(&submission.status)
+            "handed over {samples}, as {}: {}\nask again  cotrain submission {} --relay {}\n",
+            submission.id,
+            escaped(&submission.status),
+            submission.id,
+            shown(relay)
         ),
     }
+}
+
+/// A coordinator's address without what may be secret in it.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    // Neither fails for http.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 /// An address of a coordinator, with a path on it.

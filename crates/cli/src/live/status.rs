@@ -10,6 +10,7 @@ use cotrain_coordinator::{
     rows::{ClaimKind, ContributionFilter, ContributionRow, Page, Settled},
 };
 use cotrain_learning::text::escaped;
+use cotrain_protocol::parse_address;
 use serde::Serialize;
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     key::KeyArgs,
     model::LiveModel,
     show,
+    spending::Target,
     wei::Wei,
 };
 use crate::failure::Failure;
@@ -41,7 +43,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {
     /// The account [default: the key's]
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["keystore", "dev"])]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, conflicts_with_all = ["keystore", "dev"])]
     account: Option<Address>,
     #[command(flatten)]
     model: ModelArg,
@@ -56,6 +58,7 @@ pub(crate) struct Status {
 
 #[derive(Serialize)]
 struct Shown {
+    chain_id: u64,
     model: Address,
     account: Address,
     /// Wei, as text, like all other amounts.
@@ -104,6 +107,7 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
                 .address(),
         };
         let model = LiveModel::find(&session, &arguments.model).await?;
+        Target::new(&session, Some(&model)).tell(&session);
         let index = follow(&session, &model).await?;
         let shown = look(&index, &model, account).await?;
         show(arguments.json, &shown, || text(&shown))
@@ -137,6 +141,7 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
     let now = index.now();
     Ok(Shown {
         now,
+        chain_id: index.chain_id(),
         model: model.trainer,
         account,
         balance: view.balance.to_string(),
@@ -157,7 +162,7 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
 }
 
 /// All contributions of an author.
-async fn own(
+pub(crate) async fn own(
     index: &Coordinator,
     model: &LiveModel,
     account: Address,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, anyhow};
 use cotrain_bindings::{self as bindings, Mechanism, events};
-use cotrain_chain::node::{NodeError, NodeReceipt};
+use cotrain_chain::node::{Node, NodeError, NodeReceipt};
 use cotrain_protocol::trainer::Incentive;
 use serde::Serialize;
 
@@ -46,21 +46,117 @@ pub(crate) struct Deployed {
     pub(crate) gas: u64,
     /// Wei that all the gas cost, as text: it may be more than other readers' numbers hold.
     pub(crate) cost: String,
+    /// Codes that the chain had already.
+    pub(crate) reused: Vec<Part>,
+}
+
+/// A code that a chain needs once, however many models run it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part {
+    Factory,
+    Trainer,
+    Classifier,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 3] = [Self::Factory, Self::Trainer, Self::Classifier];
+
+    /// The step that creates it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Factory => "factory",
+            Self::Trainer => "trainer",
+            Self::Classifier => "classifier",
+        }
+    }
+
+    /// What creates it.
+    pub(crate) fn code(self, plan: &Plan) -> Bytes {
+        match self {
+            Self::Factory => bindings::factory_code(),
+            Self::Trainer => bindings::trainer_code(&plan.incentive),
+            Self::Classifier => bindings::classifier_code(plan.classifier.kind()),
+        }
+    }
+
+    const fn given(self, given: &Given) -> Option<Address> {
+        match self {
+            Self::Factory => given.factory,
+            Self::Trainer => given.trainer,
+            Self::Classifier => given.classifier,
+        }
+    }
+}
+
+/// Finds the codes that the plan need not pay for: those that are named, or that the chain has where the deployer
+/// creates them.
+pub(crate) async fn reusable(
+    node: &Node,
+    plan: &Plan,
+    given: &Given,
+) -> Result<Vec<Part>, Failure> {
+    let mut found = Vec::new();
+    for part in Part::ALL {
+        let there = match part.given(given) {
+            Some(_) => true,
+            None => has_code(node, bindings::deployed_at(&part.code(plan))).await?,
+        };
+        if there {
+            found.push(part);
+        }
+    }
+    Ok(found)
+}
+
+async fn has_code(node: &Node, address: Address) -> Result<bool, Failure> {
+    Ok(!node.code(address).await?.is_empty())
+}
+
+/// A transaction of a deployment that is part of the chain.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Done {
+    step: String,
+    transaction: B256,
+    block: u64,
+    gas: u64,
 }
 
 /// A deployment on its way.
 pub(crate) struct Steps<'a> {
-    pub(crate) sender: Sender<'a>,
-    pub(crate) journal: Journal,
-    pub(crate) narrator: &'a Narrator,
-    pub(crate) transactions: u64,
-    pub(crate) gas: u64,
+    sender: Sender<'a>,
+    journal: Journal,
+    narrator: &'a Narrator,
+    /// The transactions that are done.
+    pub(crate) done: Vec<Done>,
+    /// How many there will be.
+    pub(crate) of: u64,
+    reused: Vec<Part>,
+    gas: u64,
+    /// What all gas cost, in wei.
     pub(crate) cost: u128,
+}
+
+impl<'a> Steps<'a> {
+    /// Begins, or goes on where the journal ends.
+    pub(crate) fn new(sender: Sender<'a>, journal: Journal, narrator: &'a Narrator) -> Self {
+        Self {
+            sender,
+            journal,
+            narrator,
+            done: Vec::new(),
+            of: 0,
+            reused: Vec::new(),
+            gas: 0,
+            cost: 0,
+        }
+    }
 }
 
 impl Steps<'_> {
     /// Deploys the plan, or what is left of it.
     pub(crate) async fn run(&mut self, plan: &Plan, given: &Given) -> Result<Deployed, Failure> {
+        self.of = self.count(plan, given).await?;
         let registry = match given.registry {
             Some(registry) => {
                 let call = bindings::registry_count();
@@ -76,23 +172,9 @@ impl Steps<'_> {
             }
             None => self.create("registry", bindings::registry_code()).await?,
         };
-        let factory = match given.factory {
-            Some(factory) => factory,
-            None => self.create("factory", bindings::factory_code()).await?,
-        };
-        let trainer_code = if let Some(trainer) = given.trainer {
-            trainer
-        } else {
-            let code = bindings::trainer_code(&plan.incentive);
-            self.create("trainer", code).await?
-        };
-        let kind = plan.classifier.kind();
-        let classifier_code = if let Some(classifier) = given.classifier {
-            classifier
-        } else {
-            let code = bindings::classifier_code(kind);
-            self.create("classifier", code).await?
-        };
+        let factory = self.shared(Part::Factory, plan, given).await?;
+        let trainer_code = self.shared(Part::Trainer, plan, given).await?;
+        let classifier_code = self.shared(Part::Classifier, plan, given).await?;
         let call = bindings::create_model(
             trainer_code,
             &plan.incentive,
@@ -125,10 +207,69 @@ impl Steps<'_> {
             trainer_implementation: trainer_code,
             classifier_implementation: classifier_code,
             block: closed.block,
-            transactions: self.transactions,
+            transactions: self.done.len() as u64,
             gas: self.gas,
             cost: self.cost.to_string(),
+            reused: self.reused.clone(),
         })
+    }
+
+    /// How many transactions the plan takes, those included that an earlier run has made.
+    async fn count(&self, plan: &Plan, given: &Given) -> Result<u64, Failure> {
+        let reusable = reusable(self.sender.node, plan, given).await?;
+        let parts = Part::ALL.iter().filter(|part| {
+            let begun = self.journal.has(part.name()) && part.given(given).is_none();
+            begun || !reusable.contains(part)
+        });
+        let words = plan.words.chunks(WORDS_PER_TRANSACTION);
+        let words = words.filter(|words| not_zero(words).is_some());
+        // The model, its closing and its registering.
+        let count = parts.count() + words.count() + 3 + usize::from(given.registry.is_none());
+        Ok(count as u64)
+    }
+
+    /// A code that is named, that the chain has, or that is created now: by the deployer, so that the chain needs it
+    /// once, where there is one.
+    async fn shared(&mut self, part: Part, plan: &Plan, given: &Given) -> Result<Address, Failure> {
+        if let Some(address) = part.given(given) {
+            return Ok(address);
+        }
+        let (name, code) = (part.name(), part.code(plan));
+        let node = self.sender.node;
+        let address = bindings::deployed_at(&code);
+        // What an earlier run began is ended as it was begun.
+        if !self.journal.has(name) && has_code(node, address).await? {
+            return Ok(self.reuse(part, address));
+        }
+        if !bindings::is_deployer(&node.code(bindings::DEPLOYER).await?) {
+            return self.create(name, code).await;
+        }
+        let call = bindings::deploy_call(&code);
+        let receipt = match self.step(name, Some(bindings::DEPLOYER), call).await {
+            Ok(receipt) => receipt,
+            // Somebody else was faster: it is the same code.
+            Err(_) if has_code(node, address).await? => return Ok(self.reuse(part, address)),
+            Err(failure) => return Err(failure),
+        };
+        // A release before this one created it directly.
+        let address = receipt.created.unwrap_or(address);
+        if has_code(node, address).await? {
+            return Ok(address);
+        }
+        Err(anyhow!(
+            "the {name} is not at {address}, though the transaction {} was to create it; try again",
+            receipt.transaction
+        )
+        .into())
+    }
+
+    fn reuse(&mut self, part: Part, address: Address) -> Address {
+        let name = part.name();
+        self.narrator.say(format_args!(
+            "{name}: the chain has its code already, at {address}"
+        ));
+        self.reused.push(part);
+        address
     }
 
     /// That both are clones of this release's code: whoever made the factory.
@@ -257,7 +398,12 @@ impl Steps<'_> {
                     .await?
             }
         };
-        self.transactions += 1;
+        self.done.push(Done {
+            step: name.to_owned(),
+            transaction: receipt.transaction,
+            block: receipt.block,
+            gas: receipt.gas_used,
+        });
         self.gas += receipt.gas_used;
         self.cost = self.cost.saturating_add(gas_cost(&receipt));
         self.narrator.say(format_args!(

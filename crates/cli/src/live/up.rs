@@ -30,6 +30,7 @@ use super::{
     send::Sender,
     serve::classify,
     show,
+    spending::Budget,
     steps::{Given, Steps},
     stop::stopped,
 };
@@ -203,18 +204,14 @@ async fn deployed(
     let mut identity = plan.identity()?;
     identity.insert("chain".to_owned(), genesis.hash.to_string());
     let journal = directory.join(format!("deploy-{}", genesis.hash));
-    let mut steps = Steps {
-        sender: Sender {
-            node,
-            key: &key,
-            max_fee: None,
-        },
-        journal: Journal::open(&journal, identity)?,
-        narrator,
-        transactions: 0,
-        gas: 0,
-        cost: 0,
+    let sender = Sender {
+        node,
+        key: &key,
+        max_fee: None,
+        budget: Budget::default(),
     };
+    let journal = Journal::open(&journal, identity)?;
+    let mut steps = Steps::new(sender, journal, narrator);
     let deployed = steps.run(&plan, &Given::default()).await?;
     let place = Place {
         chain_id: Some(node.chain_id()),

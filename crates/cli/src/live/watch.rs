@@ -15,6 +15,7 @@ use super::{
     connection::{Connection, ModelArg},
     index::follow,
     model::LiveModel,
+    spending::Target,
     stop::stopped,
 };
 use crate::{failure::Failure, output};
@@ -72,6 +73,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
+        Target::new(&session, Some(&model)).tell(&session);
         let index = follow(&session, &model).await?;
         let stop = stopped()?;
         let mut page = Page::first(ROWS);

@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-/// In wei; shown in ether.
+use cotrain_protocol::Amount;
+
+/// In wei; shown as every amount is ([`Amount`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Wei(pub(crate) u128);
 
@@ -15,7 +17,7 @@ impl FromStr for Wei {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "`{text}` is no amount; wanted is a number of wei, or one with a unit: 5gwei, 0.1ether"
+                "`{text}` is no amount; expected a number of wei, or one with a unit: 5gwei, 0.1ether"
             )
         };
         let (number, digits) = UNITS
@@ -35,25 +37,8 @@ impl FromStr for Wei {
 }
 
 impl fmt::Display for Wei {
-    /// Every digit, in gwei below a millionth of an ether.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, digits) = match self.0 {
-            0 | 1_000_000_000_000.. => ("ether", 18),
-            1_000..1_000_000_000_000 => ("gwei", 9),
-            _ => ("wei", 0),
-        };
-        let base = 10_u128.pow(digits);
-        let (whole, part) = (self.0 / base, self.0 % base);
-        write!(formatter, "{whole}")?;
-        if part > 0 {
-            let width = digits as usize;
-            write!(
-                formatter,
-                ".{}",
-                format!("{part:0width$}").trim_end_matches('0')
-            )?;
-        }
-        write!(formatter, " {unit}")
+        Amount(self.0).fmt(formatter)
     }
 }
 
@@ -80,18 +65,5 @@ mod tests {
         ] {
             read(wrong).unwrap_err();
         }
-    }
-
-    #[test]
-    fn amounts_are_shown_with_all_digits() {
-        let shown = |wei| Wei(wei).to_string();
-        assert_eq!(shown(0), "0 ether");
-        assert_eq!(shown(12), "12 wei");
-        assert_eq!(shown(1_500_000_000), "1.5 gwei");
-        assert_eq!(
-            shown(1_000_000_000_000_000_001),
-            "1.000000000000000001 ether"
-        );
-        assert_eq!(shown(50_000_000_000_000_000), "0.05 ether");
     }
 }

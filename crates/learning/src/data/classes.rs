@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use super::error::shown;
 use super::{DataError, MAX_CLASSES, Raw};
 use crate::text::escaped_list;
 
@@ -89,8 +90,24 @@ pub(super) fn known(raw: &Raw, classes: &[String]) -> Result<Vec<u16>, DataError
                 path: raw.path.clone(),
                 line: *line,
                 class: label.clone(),
+                found: first_names(raw),
                 classes: escaped_list(classes),
             })
     };
     raw.labels.iter().zip(&raw.lines).map(number).collect()
+}
+
+/// The classes of a file in order, as messages list them: a wrong column may have thousands.
+fn first_names(raw: &Raw) -> String {
+    const SHOWN: usize = 10;
+    let names: BTreeSet<&str> = raw.labels.iter().map(String::as_str).collect();
+    let mut text: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|it| shown(it.as_bytes()))
+        .collect();
+    if names.len() > SHOWN {
+        text.push(format!("and {} more", names.len() - SHOWN));
+    }
+    text.join(", ")
 }

@@ -107,6 +107,16 @@ pub enum DataError {
         /// Its columns of numbers, escaped and separated by commas.
         found: String,
     },
+    /// The columns of further data are not those that the model learned from.
+    #[error("`{}` has the columns {found}, but the model has {wanted}; give it the same columns in the same order", path.display())]
+    NotTheColumns {
+        /// The file.
+        path: PathBuf,
+        /// Its columns of numbers, separated by commas.
+        found: String,
+        /// The model's, separated by commas.
+        wanted: String,
+    },
     /// There are too few examples.
     #[error("the number of examples in `{}` is {examples}, at least {wanted} are wanted", path.display())]
     TooFew {
@@ -150,7 +160,7 @@ pub enum DataError {
         classes: String,
     },
     /// Further data has a class that the model lacks.
-    #[error("line {line} of `{}` has the class `{}`, which the model does not have; its classes are {classes}", path.display(), escaped(class))]
+    #[error("line {line} of `{}` has the class `{}`, which the model does not have; the file has the classes {found}, but the model has {classes}; is the label column the right one?", path.display(), escaped(class))]
     NotAClass {
         /// The file.
         path: PathBuf,
@@ -158,6 +168,8 @@ pub enum DataError {
         line: u64,
         /// The unknown class.
         class: String,
+        /// The classes of the file, escaped and separated by commas; the first ones, of many.
+        found: String,
         /// The classes of the model, escaped and separated by commas.
         classes: String,
     },

@@ -21,6 +21,19 @@ pub struct Encoder {
     form: Form,
 }
 
+/// A sample of an example, and how much of the example is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The bytes that a contract takes.
+    pub sample: Vec<u8>,
+    /// Features of the example that the encoder knows: words, indices with a value, columns. With 0 of
+    /// them the model's answer is its prior, and learning from the sample teaches it nothing of the
+    /// example.
+    pub known: usize,
+    /// Numbers that lay outside the range of the encoding and were moved to its bounds.
+    pub clamped: usize,
+}
+
 /// What sort of example an encoder takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
@@ -146,6 +159,34 @@ impl Encoder {
     /// and a number neither 0 nor 1.
     pub fn encode(&self, example: Example<'_>) -> Result<Vec<u8>, EncodeError> {
         self.encode_counting(example).map(|(sample, _)| sample)
+    }
+
+    /// Encodes an example, and counts what the sample does not hold.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_noting(&self, example: Example<'_>) -> Result<Noted, EncodeError> {
+        let (sample, clamped) = self.encode_counting(example)?;
+        let known = match (&self.form, self.columns()) {
+            // In a dense row a 0 is a value as any other.
+            (Form::Dense16(_) | Form::Dense32(_), Some(columns)) => columns.len(),
+            _ => self.lookup.features(example)?.len(),
+        };
+        Ok(Noted {
+            sample,
+            known,
+            clamped,
+        })
+    }
+
+    /// Returns the names of the columns that the encoder learned from, in order; `None` if that was
+    /// not a table of numbers.
+    #[must_use]
+    pub fn columns(&self) -> Option<&[String]> {
+        match &self.names {
+            Names::Columns(columns) => Some(columns),
+            Names::Words(_) | Names::Indices(_) => None,
+        }
     }
 
     pub(super) fn layout(&self, classes: usize) -> Layout {

@@ -1,0 +1,541 @@
+//! A command's bill, and the user's consent to it: the one home of when money may move.
+//!
+//! A command that stakes, pays or signs makes a [`Bill`] first and asks [`SpendingArgs::agreed`];
+//! its [`Budget`] holds it to `--max-total` while it sends.
+
+use std::{
+    cell::Cell,
+    fmt::Write as _,
+    io::{self, BufRead, IsTerminal},
+};
+
+use alloy_chains::NamedChain;
+use alloy_primitives::Address;
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_chain::node::Fees;
+use serde::{Serialize, Serializer};
+
+use super::{
+    connection::Session, key::DEVELOPMENT_CHAIN, model::LiveModel, send::FeeArgs, show, wei::Wei,
+};
+use crate::failure::Failure;
+
+/// On a development chain nothing is asked up to this, in wei, gas not counted: 1 ether.
+const ASKED_ABOVE: u128 = 1_000_000_000_000_000_000;
+
+/// Consent to what a command signs.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Money")]
+pub(crate) struct ConsentArgs {
+    /// Do not ask [default: ask above 1 ether, and on every chain but the development chain 31337]
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Say what would be done and what it would cost, and sign and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Consent to what a command spends.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Money")]
+pub(crate) struct SpendingArgs {
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+    /// Spend at most this in all, deposits and gas: refuse before, or stop in between [default: no
+    /// limit]
+    #[arg(long, value_name = "WEI")]
+    pub(crate) max_total: Option<Wei>,
+}
+
+/// The chain, node and model that a command is about.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Target {
+    chain_id: u64,
+    /// The chain's name, if it is a known one.
+    chain: Option<&'static str>,
+    /// The node's address without what may be secret in it.
+    node: String,
+    #[serde(skip)]
+    node_from: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_from: Option<String>,
+}
+
+/// An amount at the prices of now, and the most that it can become, in wei.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) now: u128,
+    pub(crate) at_most: u128,
+}
+
+/// What a command would do and what it would cost.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Bill {
+    /// Such as `contribute 100 samples`.
+    pub(crate) action: String,
+    #[serde(flatten)]
+    pub(crate) target: Target,
+    pub(crate) account: Address,
+    /// Samples, claims or batches.
+    pub(crate) count: u64,
+    /// What each of them deposits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) each: Option<Range>,
+    /// What leaves the account or its prepaid balance, gas not counted.
+    pub(crate) value: Range,
+    /// Units of gas, if they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gas: Option<u64>,
+    /// What the gas costs.
+    pub(crate) gas_cost: Range,
+    /// Further lines of the bill: a name and what it says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<(&'static str, String)>,
+}
+
+impl Range {
+    /// Exactly this much.
+    pub(crate) const fn exactly(amount: u128) -> Self {
+        Self {
+            now: amount,
+            at_most: amount,
+        }
+    }
+
+    /// That of `count` of them.
+    pub(crate) const fn times(self, count: u64) -> Self {
+        Self {
+            now: self.now.saturating_mul(count as u128),
+            at_most: self.at_most.saturating_mul(count as u128),
+        }
+    }
+
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            now: self.now.saturating_add(other.now),
+            at_most: self.at_most.saturating_add(other.at_most),
+        }
+    }
+
+    fn text(self) -> String {
+        if self.now == self.at_most {
+            return Wei(self.now).to_string();
+        }
+        format!("{} now, at most {}", Wei(self.now), Wei(self.at_most))
+    }
+}
+
+impl Serialize for Range {
+    /// Wei as text: an amount may be more than other readers' numbers hold.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown {
+            now: String,
+            at_most: String,
+        }
+        Shown {
+            now: self.now.to_string(),
+            at_most: self.at_most.to_string(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Returns what so much gas of one or more transactions costs, with the margin that each allows for.
+pub(crate) fn gas_cost_of_all(gas: u64, fees: &Fees, limits: &FeeArgs) -> Range {
+    let price = limits
+        .max_fee
+        .map_or(fees.max(), |Wei(most)| most.min(fees.max()));
+    let now = (fees.base + fees.priority).min(price);
+    Range {
+        now: u128::from(gas).saturating_mul(now),
+        at_most: (u128::from(gas) + u128::from(gas) / 4).saturating_mul(price),
+    }
+}
+
+impl Target {
+    /// Describes what a command is about.
+    pub(crate) fn new(session: &Session, model: Option<&LiveModel>) -> Self {
+        let chain_id = session.node.chain_id();
+        Self {
+            chain_id,
+            chain: NamedChain::try_from(chain_id).ok().map(Into::into),
+            node: session.node.display_url(),
+            node_from: session.node_from,
+            model: model.map(|model| model.trainer),
+            name: model.and_then(|model| model.card.as_ref().map(|card| card.name.clone())),
+            model_from: model.map(|model| model.origin.clone()),
+        }
+    }
+
+    /// The name and the text of each line.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let chain = match self.chain {
+            _ if self.chain_id == DEVELOPMENT_CHAIN => " (a development chain)".to_owned(),
+            Some(name) => format!(" ({name})"),
+            None => String::new(),
+        };
+        let mut lines = vec![(
+            "chain",
+            format!(
+                "{}{chain}, node {} ({})",
+                self.chain_id, self.node, self.node_from
+            ),
+        )];
+        if let (Some(model), Some(from)) = (self.model, &self.model_from) {
+            let name = self.name.as_ref().map_or_else(String::new, |name| {
+                // Anyone may register any name.
+                format!("{} ", name.escape_debug())
+            });
+            lines.push(("model", format!("{name}{model} ({from})")));
+        }
+        lines
+    }
+
+    /// Tells on stderr what a command that costs nothing is about.
+    pub(crate) fn tell(&self, session: &Session) {
+        let lines = self.lines();
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|(name, text)| format!("{name} {text}"))
+            .collect();
+        session.narrator.say(lines.join("; "));
+    }
+}
+
+impl Bill {
+    /// What leaves the account, gas included.
+    pub(crate) fn total(&self) -> Range {
+        self.value.plus(self.gas_cost)
+    }
+
+    fn text(&self) -> String {
+        let mut lines = self.target.lines();
+        lines.push(("account", self.account.to_string()));
+        lines.extend(self.notes.iter().cloned());
+        match self.each {
+            Some(each) if self.count > 1 => {
+                lines.push(("deposit", format!("{} each", each.text())));
+                lines.push(("in all", self.value.text()));
+            }
+            Some(_) => lines.push(("deposit", self.value.text())),
+            None if self.value.at_most > 0 => lines.push(("amount", self.value.text())),
+            None => {}
+        }
+        match self.gas {
+            Some(gas) => lines.push(("gas", format!("about {gas}: {}", self.gas_cost.text()))),
+            None if self.gas_cost.at_most > 0 => lines.push(("gas", self.gas_cost.text())),
+            None => {}
+        }
+        lines.push(("total", self.total().text()));
+        let mut text = format!("{}\n", self.action);
+        for (name, line) in lines {
+            let _ = writeln!(text, "  {name:8} {line}");
+        }
+        text
+    }
+}
+
+/// A bill, and that nothing was done.
+#[derive(Serialize)]
+struct DryRun<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    bill: &'a Bill,
+    total: Range,
+}
+
+impl ConsentArgs {
+    /// Tells the bill and asks where that is due. Returns `false` after a dry run, which has shown the bill as the
+    /// result: nothing is to be done then.
+    pub(crate) fn agreed(
+        &self,
+        session: &Session,
+        bill: &Bill,
+        json: bool,
+    ) -> Result<bool, Failure> {
+        self.agreed_within(session, bill, json, None)
+    }
+
+    fn agreed_within(
+        &self,
+        session: &Session,
+        bill: &Bill,
+        json: bool,
+        most: Option<Wei>,
+    ) -> Result<bool, Failure> {
+        if self.dry_run {
+            let total = bill.total();
+            let dry = DryRun {
+                dry_run: true,
+                bill,
+                total,
+            };
+            show(json, &dry, || {
+                format!("{}nothing was sent (--dry-run)\n", bill.text())
+            })?;
+        } else {
+            session.narrator.say(bill.text().trim_end());
+        }
+        let total = bill.total().at_most;
+        if let Some(Wei(most)) = most.filter(|Wei(most)| total > *most) {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: this could cost {}, which is more than --max-total {}; allow more, or do less",
+                Wei(total),
+                Wei(most)
+            )));
+        }
+        if self.dry_run {
+            return Ok(false);
+        }
+        if !self.yes && bill.must_be_asked() {
+            if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+                return Err(Failure::Mistake(anyhow!(
+                    "nothing was sent: there is no terminal to ask; say --yes to go on, or see with --dry-run \
+                     what it costs"
+                )));
+            }
+            session.narrator.say("Go on? [y/N]");
+            if !says_yes(&mut io::stdin().lock())? {
+                return Err(Failure::Mistake(anyhow!("nothing was sent, as you wished")));
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl SpendingArgs {
+    /// Tells the bill, refuses what could pass `--max-total`, and asks where that is due. Returns `false` after a dry
+    /// run, which has shown the bill as the result: nothing is to be done then.
+    pub(crate) fn agreed(
+        &self,
+        session: &Session,
+        bill: &Bill,
+        json: bool,
+    ) -> Result<bool, Failure> {
+        self.consent
+            .agreed_within(session, bill, json, self.max_total)
+    }
+
+    /// Returns the budget that `--max-total` sets.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget {
+            most: self.max_total.map(|Wei(most)| most),
+            spent: Cell::new(0),
+        }
+    }
+}
+
+impl Bill {
+    /// Whether the user is asked: off development chains always, on them above a sum.
+    fn must_be_asked(&self) -> bool {
+        self.target.chain_id != DEVELOPMENT_CHAIN || self.value.at_most > ASKED_ABOVE
+    }
+}
+
+/// Reads an answer. The end of the input is a no.
+fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
+}
+
+/// What a command may still spend.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    most: Option<u128>,
+    spent: Cell<u128>,
+}
+
+impl Budget {
+    /// Returns what is left, if there is a limit.
+    pub(crate) fn left(&self) -> Option<u128> {
+        self.most.map(|most| most.saturating_sub(self.spent.get()))
+    }
+
+    /// Checks that a transaction that costs at most `next` stays within the limit.
+    pub(crate) fn check(&self, next: u128) -> Result<(), Failure> {
+        match (self.left(), self.most) {
+            (Some(left), Some(most)) if next > left => Err(Failure::Mistake(anyhow!(
+                "the next transaction could cost {}, and {} of --max-total {} is left; allow more, or do less",
+                Wei(next),
+                Wei(left),
+                Wei(most)
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes off what was spent.
+    pub(crate) fn spend(&self, amount: u128) {
+        self.spent.set(self.spent.get().saturating_add(amount));
+    }
+}
+
+/// How far a command of several transactions or requests came: part of its result.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Progress {
+    /// Whether something is left to do.
+    partial: bool,
+    done: u64,
+    of: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// How to do the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    go_on: Option<String>,
+}
+
+impl Progress {
+    /// All is done.
+    pub(crate) fn whole(of: u64) -> Self {
+        Self {
+            partial: false,
+            done: of,
+            of,
+            error: None,
+            go_on: None,
+        }
+    }
+
+    /// An error came before the end.
+    pub(crate) fn stopped(done: u64, of: u64, failure: &Failure, go_on: String) -> Self {
+        Self {
+            partial: true,
+            done,
+            of,
+            error: Some(format!("{:#}", failure.error())),
+            go_on: Some(go_on),
+        }
+    }
+
+    /// Returns the failure with what is done, what is not, and how to go on, in words. `things` are many.
+    pub(crate) fn explain(&self, failure: Failure, things: &str) -> Failure {
+        let words = format!(
+            "{} of {} {things} done, {} not; {}",
+            self.done,
+            self.of,
+            self.of.saturating_sub(self.done),
+            self.go_on.as_deref().unwrap_or_default()
+        );
+        match failure {
+            Failure::Mistake(error) => Failure::Mistake(error.context(words)),
+            Failure::Fault(error) => Failure::Fault(error.context(words)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bill(chain_id: u64, value: u128) -> Bill {
+        Bill {
+            action: "contribute 2 samples".to_owned(),
+            target: Target {
+                chain_id,
+                chain: NamedChain::try_from(chain_id).ok().map(Into::into),
+                node: "http://127.0.0.1:8545".to_owned(),
+                node_from: "the default",
+                model: Some(Address::with_last_byte(7)),
+                name: Some("a\u{1b}[2J\u{202e}b".to_owned()),
+                model_from: Some("the last one used".to_owned()),
+            },
+            account: Address::with_last_byte(9),
+            count: 2,
+            each: Some(Range {
+                now: value / 2,
+                at_most: value,
+            }),
+            value: Range {
+                now: value,
+                at_most: 2 * value,
+            },
+            gas: Some(200_000),
+            gas_cost: Range {
+                now: 1_000_000_000_000_000,
+                at_most: 2_000_000_000_000_000,
+            },
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_bill_says_chain_node_model_number_and_total() {
+        insta::assert_snapshot!(bill(1, 100_000_000_000_000_000).text(), @r"
+        contribute 2 samples
+          chain    1 (mainnet), node http://127.0.0.1:8545 (the default)
+          model    a\u{1b}[2J\u{202e}b 0x0000000000000000000000000000000000000007 (the last one used)
+          account  0x0000000000000000000000000000000000000009
+          deposit  0.05 ether now, at most 0.1 ether each
+          in all   0.1 ether now, at most 0.2 ether
+          gas      about 200000: 0.001 ether now, at most 0.002 ether
+          total    0.101 ether now, at most 0.202 ether
+        ");
+    }
+
+    #[test]
+    fn what_is_much_or_real_is_asked() {
+        let asked = |chain, value| bill(chain, value).must_be_asked();
+        assert!(!asked(DEVELOPMENT_CHAIN, ASKED_ABOVE / 2));
+        assert!(asked(DEVELOPMENT_CHAIN, ASKED_ABOVE / 2 + 1));
+        for chain in [1, 7_000, 11_155_111] {
+            assert!(asked(chain, 0), "{chain}");
+        }
+    }
+
+    #[test]
+    fn only_a_yes_is_one() {
+        let says = |text: &str| says_yes(&mut text.as_bytes()).expect("text");
+        for yes in ["y\n", "Y\n", "yes\n", " y \n"] {
+            assert!(says(yes), "{yes:?}");
+        }
+        // The last is the end of the input.
+        for no in ["n\n", "\n", "yeah\n", "no\ny\n", ""] {
+            assert!(!says(no), "{no:?}");
+        }
+    }
+
+    #[test]
+    fn a_budget_is_kept_to_the_wei() {
+        let budget = Budget {
+            most: Some(100),
+            spent: Cell::new(0),
+        };
+        budget.check(100).expect("all of it");
+        budget.spend(60);
+        budget.check(40).expect("the rest");
+        let told = budget.check(41).unwrap_err();
+        assert!(
+            told.error()
+                .to_string()
+                .contains("40 wei of --max-total 100 wei is left"),
+            "{:#}",
+            told.error()
+        );
+        Budget::default().check(u128::MAX).expect("no limit");
+    }
+
+    #[test]
+    fn a_part_says_how_to_go_on() {
+        let failure = Failure::Mistake(anyhow!("the node is gone"));
+        let progress = Progress::stopped(100, 500, &failure, "go on with --skip 100".to_owned());
+        let json = serde_json::to_value(&progress).expect("JSON");
+        assert_eq!(json["partial"], true);
+        assert_eq!(json["error"], "the node is gone");
+        let told = progress.explain(failure, "samples");
+        assert_eq!(
+            format!("{:#}", told.error()),
+            "100 of 500 samples done, 400 not; go on with --skip 100: the node is gone"
+        );
+        assert_eq!(
+            serde_json::to_value(Progress::whole(3)).expect("JSON")["partial"],
+            false
+        );
+    }
+}

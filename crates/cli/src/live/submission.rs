@@ -1,0 +1,76 @@
+//! `cotrain submission`: what became of a signed batch that a coordinator took.
+
+use std::time::Duration;
+
+use alloy_primitives::B256;
+use clap::Args;
+use url::Url;
+
+use super::{
+    block_on,
+    relay::{ask, client, follow, text},
+    show,
+};
+use crate::{failure::Failure, output::Narrator};
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain submission 0x95cf… --relay http://127.0.0.1:8080
+  cotrain submission 0x95cf… --relay http://127.0.0.1:8080 --wait";
+
+/// Ask a coordinator what became of a signed batch
+///
+/// `cotrain contribute --relay` prints the id of each batch that it hands over.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SubmissionCommand {
+    /// The batch's id
+    #[arg(value_name = "ID", value_parser = id)]
+    id: B256,
+    /// The address of the coordinator that took it
+    #[arg(long, value_name = "URL")]
+    relay: Url,
+    /// Wait until it is part of the chain, or never will be
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "1h",
+        value_parser = humantime::parse_duration,
+        requires = "wait"
+    )]
+    patience: Duration,
+    /// Print one JSON object to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+fn id(text: &str) -> Result<B256, String> {
+    text.strip_prefix("0x")
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| {
+            "expected the id of a batch, 0x and 64 hexadecimal digits, as `cotrain contribute --relay` prints it"
+                .to_owned()
+        })
+}
+
+/// Asks.
+pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), Failure> {
+    Narrator::start(false)?;
+    block_on(async {
+        let client = client()?;
+        let mut submission = ask(&client, &arguments.relay, arguments.id).await?;
+        let waited = if arguments.wait {
+            let relay = &arguments.relay;
+            follow(&client, relay, &mut submission, arguments.patience).await
+        } else {
+            Ok(())
+        };
+        show(arguments.json, &submission, || {
+            text(&submission, &arguments.relay)
+        })?;
+        waited
+    })
+}
