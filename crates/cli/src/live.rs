@@ -31,7 +31,7 @@ pub(crate) mod watch;
 pub(crate) mod wei;
 pub(crate) mod words;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use serde::Serialize;
 
@@ -57,7 +57,30 @@ pub(crate) fn show(
     output::print(&text())
 }
 
+/// Reads a time of whole seconds, as a chain counts it.
+pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; expected a time such as 1day or 90min"))?;
+    if time.subsec_nanos() == 0 {
+        return Ok(time);
+    }
+    Err("a chain counts whole seconds; expected a time such as 1day or 90min".to_owned())
+}
+
 /// Returns a number of things in words; `thing` is one of them.
 pub(crate) fn many(count: u64, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_of_whole_seconds() {
+        assert_eq!(whole_seconds("90min"), Ok(Duration::from_secs(5_400)));
+        for wrong in ["1ms", "1s 500ms", "soon", "-1s", "5"] {
+            whole_seconds(wrong).unwrap_err();
+        }
+    }
 }

@@ -129,6 +129,7 @@ fn help_teaches() {
       refund       Get deposits back, of your contributions that the model agrees with
       report       Take shares of others' deposits, whose contributions the model disagrees with
       delegate     Let a coordinator claim for you: push your refunds, and report what deserves it
+      submission   Ask a coordinator what became of a signed batch
       status       Show an account's contributions: what can be claimed when, what may be earned or lost
       watch        Show contributions and claims of a model as they come
       serve        Serve models over HTTP: follow them, relay what contributors sign, claim for them

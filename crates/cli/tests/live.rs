@@ -186,6 +186,7 @@ fn a_contributor_goes_all_the_way() {
         "movie-reviews",
         "--limit",
         "120",
+        "--allow-unknown",
         "--dev",
         "1",
         "--json",
@@ -212,7 +213,7 @@ fn a_contributor_goes_all_the_way() {
     let told = place.mistake(&[
         "contribute",
         "--text",
-        "x",
+        "a warm film",
         "--label",
         "negative",
         "--dev",

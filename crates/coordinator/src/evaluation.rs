@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cotrain_learning::{
-    data::Dataset,
+    data::{DataError, Dataset},
     encode::{EncodeError, Encoder},
 };
 use cotrain_protocol::classifier::Classifier;
@@ -20,25 +20,63 @@ pub(crate) struct Evaluation {
 #[derive(Debug)]
 pub(crate) struct TestSamples(Vec<(Vec<u8>, u16)>);
 
+/// Why data cannot be measured on.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// Its columns are not the model's, in the model's order.
+    #[error(transparent)]
+    Columns(DataError),
+    /// It has a class that the model does not have.
+    #[error(
+        "the data has the classes {found}, but the model has {wanted}; name data of the model's classes"
+    )]
+    Classes {
+        /// The data's classes, separated by commas.
+        found: String,
+        /// The model's classes, separated by commas.
+        wanted: String,
+    },
+    /// An example cannot be encoded.
+    #[error(transparent)]
+    Encode(EncodeError),
+}
+
 impl TestSamples {
-    /// The test part of a data set, as a model's encoder has it. Examples of classes that the model does not know are
-    /// left out.
+    /// The test part of a data set, as a model's encoder has it.
     pub(crate) fn new(
         data: &Dataset,
         encoder: &Encoder,
         classes: &[String],
-    ) -> Result<Self, EncodeError> {
+    ) -> Result<Self, EvaluationError> {
+        data.check_columns(encoder.columns())
+            .map_err(EvaluationError::Columns)?;
+        let label = |name: &String| {
+            let label = classes.iter().position(|known| known == name)?;
+            u16::try_from(label).ok()
+        };
+        let labels: Option<Vec<u16>> = data.classes.iter().map(label).collect();
+        let labels = labels.ok_or_else(|| EvaluationError::Classes {
+            found: data.classes.join(", "),
+            wanted: classes.join(", "),
+        })?;
         let mut samples = Vec::with_capacity(data.test.labels().len());
+        let (mut unknown, mut clipped) = (0_usize, 0_usize);
         for (example, class) in data.test.examples().zip(data.test.labels()) {
-            let name = &data.classes[usize::from(*class)];
-            let Some(label) = classes.iter().position(|known| known == name) else {
-                continue;
-            };
-            // There are 256 classes at the most.
-            samples.push((
-                encoder.encode(example)?,
-                u16::try_from(label).unwrap_or(u16::MAX),
-            ));
+            let noted = encoder
+                .encode_noting(example)
+                .map_err(EvaluationError::Encode)?;
+            unknown += usize::from(noted.known == 0);
+            clipped += usize::from(noted.clamped > 0);
+            samples.push((noted.sample, labels[usize::from(*class)]));
+        }
+        if unknown + clipped > 0 {
+            let of = samples.len();
+            tracing::warn!(
+                unknown,
+                clipped,
+                of,
+                "the model knows nothing of some test data, or they are outside its range"
+            );
         }
         Ok(Self(samples))
     }
@@ -56,5 +94,49 @@ impl TestSamples {
     /// How many there are.
     pub(crate) fn len(&self) -> u64 {
         self.0.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use cotrain_learning::data::{Source, TableFormat, load};
+
+    use super::*;
+
+    #[test]
+    fn other_columns_and_classes_than_the_models_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.csv");
+        let encoder: Encoder = serde_json::from_str(
+            r#"{"classifier":"dense-perceptron","features":{"columns":["x","y"]},
+                "scaling":{"mean":[0,0],"deviation":[1,1]}}"#,
+        )
+        .unwrap();
+        let classes = ["a", "b"].map(ToOwned::to_owned);
+        let told = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let source = Source::Table {
+                format: TableFormat::Csv,
+                train: path.clone(),
+                test: Some(path.clone()),
+                label: "class".to_owned(),
+                text: None,
+            };
+            let data = load(&source, 0.5, 0).unwrap();
+            TestSamples::new(&data, &encoder, &classes)
+        };
+        assert_eq!(told("x,y,class\n1,2,a\n3,4,b\n").unwrap().len(), 2);
+        let columns = told("y,x,class\n1,2,a\n3,4,b\n").unwrap_err().to_string();
+        assert!(
+            columns.contains("has the columns y, x, but the model has x, y"),
+            "{columns}"
+        );
+        let classes = told("x,y,class\n1,2,a\n3,4,c\n").unwrap_err().to_string();
+        assert!(
+            classes.contains("the data has the classes a, c, but the model has a, b"),
+            "{classes}"
+        );
     }
 }

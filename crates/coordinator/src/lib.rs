@@ -20,6 +20,7 @@ mod state;
 mod store;
 
 pub use coordinator::{Claimable, Coordinator, Health, LocalError, SubmitError};
+pub use evaluation::EvaluationError;
 pub use index::IndexError;
 pub use model::{AccountView, HostedModel, ModelError, ModelInfo, Summary};
 pub use serve::{ServeError, serve};

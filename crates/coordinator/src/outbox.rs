@@ -12,6 +12,7 @@ use cotrain_chain::{
     node::{Node, NodeError, NodeReceipt},
 };
 use cotrain_client::fees::{self, Next, Offer, TooDear};
+use cotrain_protocol::Amount;
 
 use crate::{
     clock,
@@ -293,6 +294,12 @@ impl Outbox {
     async fn broadcast(&self, attempt: &Attempt) {
         match self.node.broadcast(&attempt.raw).await {
             Ok(()) | Err(NodeError::NonceTooLow) => {}
+            Err(error @ NodeError::InsufficientFunds { .. }) => {
+                let account = self.key.address();
+                let has = self.node.balance(account).await.ok();
+                let has = has.map(|has| Amount(has.saturating_to()).to_string());
+                tracing::warn!(hash = %attempt.hash, %account, ?has, %error, "the relayer's account cannot pay; send it money");
+            }
             Err(error) => {
                 tracing::warn!(hash = %attempt.hash, error = %with_sources(&error), "the node did not take the transaction; it will be sent again");
             }

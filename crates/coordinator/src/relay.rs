@@ -8,7 +8,10 @@ use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     node::{Node, NodeError},
 };
-use cotrain_protocol::trainer::{SignedBatch, domain};
+use cotrain_protocol::{
+    Amount,
+    trainer::{SignedBatch, domain},
+};
 
 use crate::{
     clock,
@@ -164,7 +167,8 @@ impl Relay {
                     let price = state.trainer().price(submission.contributions.into(), now);
                     let why = if price > max_deposit {
                         format!(
-                            ": each contribution costs a deposit of {price} wei now, and it allows {max_deposit} wei"
+                            ": each contribution costs a deposit of {} now, and it allows {}",
+                            Amount(price), Amount(max_deposit)
                         )
                     } else {
                         String::new()
@@ -184,8 +188,8 @@ impl Relay {
                     gone.push(submission);
                 } else if state.trainer().balance(author) < most(&submission) {
                     refused.push((submission.id, format!(
-                        "its author's balance has fallen to {} wei, and it may cost {} wei; deposit more and hand it in again",
-                        state.trainer().balance(author), most(&submission)
+                        "the prepaid balance of {author} has fallen to {}, and it may cost {}; prepay more with `cotrain deposit` and hand it in again",
+                        Amount(state.trainer().balance(author)), Amount(most(&submission))
                     )));
                     gone.push(submission);
                 } else {

@@ -13,10 +13,7 @@ use cotrain_chain::{
     keys::{self, Key, KeyError},
     node::{Node, NodeError, NodeOptions},
 };
-use cotrain_learning::{
-    data::{DataError, Source, TEST_SHARE, TableFormat, load},
-    encode::EncodeError,
-};
+use cotrain_learning::data::{DataError, Source, TEST_SHARE, TableFormat, load};
 use tokio::{net::TcpListener, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +21,7 @@ use crate::{
     api,
     config::{Config, EvaluateData, EvaluateSection, KeySource, Password},
     coordinator::{Coordinator, LocalError, RelayTerms},
-    evaluation::{Evaluation, TestSamples},
+    evaluation::{Evaluation, EvaluationError, TestSamples},
     index::{Follower, Step},
     keep::Keeper,
     model::{HostedModel, ModelError},
@@ -101,7 +98,7 @@ pub enum ServeError {
         /// Of the model.
         trainer: Address,
         /// Why.
-        source: EncodeError,
+        source: EvaluationError,
     },
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}; is another coordinator running?")]

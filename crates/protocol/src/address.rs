@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
     /// Something else than 0x and 40 hexadecimal digits.
-    #[error("`{text}` is no address; expected 0x and 40 hexadecimal digits")]
+    #[error("{text:?} is no address; expected 0x and 40 hexadecimal digits")]
     NotAnAddress {
         /// The text, cut after 80 characters.
         text: String,

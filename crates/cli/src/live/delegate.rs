@@ -43,7 +43,7 @@ pub(crate) struct Delegate {
         long,
         value_name = "TIME",
         default_value = "30days",
-        value_parser = humantime::parse_duration
+        value_parser = super::whole_seconds
     )]
     valid: Duration,
     #[command(flatten)]

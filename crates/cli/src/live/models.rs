@@ -13,6 +13,7 @@ use super::{
     connection::{Connection, Session},
     model::{LiveModel, entries, number},
     show,
+    spending::Target,
     wei::Wei,
 };
 use crate::failure::Failure;
@@ -61,6 +62,7 @@ pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let registry = session.registry()?;
+        Target::new(&session, None).tell(&session);
         let mut listed = Vec::new();
         for entry in entries(&session.node, registry).await? {
             match list(&session, entry.trainer).await {

@@ -23,7 +23,7 @@ use cotrain_protocol::{
     trainer::{Incentive, Waits},
 };
 
-use super::{data::Columns, steps::Part, wei::Wei};
+use super::{data::Columns, steps::Part, wei::Wei, whole_seconds};
 use crate::{failure::Failure, output::Narrator};
 
 /// The model to deploy.
@@ -157,16 +157,6 @@ fn initial(text: &str) -> Result<Initial, String> {
         .ok_or_else(wrong)
 }
 
-/// A time of whole seconds, as the chain counts it.
-fn whole_seconds(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; expected a time such as 1day or 90min"))?;
-    if time.subsec_nanos() == 0 {
-        return Ok(time);
-    }
-    Err("a chain counts whole seconds; expected a time such as 1day or 90min".to_owned())
-}
-
 /// Checks the bounds of the contracts, in terms of the options, and that a contribution waits at all.
 fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     let shown = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
@@ -198,6 +188,11 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     if waits.validate().is_err() {
         bail!(
             "--any-address-claim-wait is {any_address_claim} s; expected less than 2^40 s, 34,000 years"
+        );
+    }
+    if let Incentive::DepositRefundTake { cost_weight: 0 } = incentive {
+        bail!(
+            "--cost-weight is 0, so nothing would be staked; name a weight such as 1000gwei, or say --points"
         );
     }
     if let (Incentive::DepositRefundTake { cost_weight }, Err(_)) =
@@ -504,15 +499,10 @@ mod tests {
         };
         let check = |cost_weight| check(&Incentive::DepositRefundTake { cost_weight }, &waits);
         check((1 << 80) - 1).expect("the most");
+        check(1).expect("the least");
+        let told = check(0).unwrap_err().to_string();
+        assert!(told.contains("nothing would be staked"), "{told}");
         let told = check(1 << 80).unwrap_err().to_string();
         assert!(told.starts_with("--cost-weight is 1208925.8"), "{told}");
-    }
-
-    #[test]
-    fn times_are_of_whole_seconds() {
-        assert_eq!(whole_seconds("90min"), Ok(Duration::from_secs(5_400)));
-        for wrong in ["1ms", "1s 500ms", "soon", "-1s", "5"] {
-            whole_seconds(wrong).unwrap_err();
-        }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct RelayArgs {
         long,
         value_name = "TIME",
         default_value = "1h",
-        value_parser = humantime::parse_duration,
+        value_parser = super::whole_seconds,
         requires = "relay"
     )]
     pub(crate) valid: Duration,

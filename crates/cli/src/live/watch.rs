@@ -58,6 +58,7 @@ pub(crate) struct Watch {
 
 #[derive(Serialize)]
 struct Event<'a> {
+    chain_id: u64,
     id: i64,
     model: Address,
     kind: &'a str,
@@ -75,6 +76,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
         let model = LiveModel::find(&session, &arguments.model).await?;
         Target::new(&session, Some(&model)).tell(&session);
         let index = follow(&session, &model).await?;
+        let chain_id = session.node.chain_id();
         let stop = stopped()?;
         let mut page = Page::first(ROWS);
         let mut show = arguments.all;
@@ -84,7 +86,9 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
                 let Some(last) = events.last() else { break };
                 page.after = Some(last.id);
                 if show {
-                    let lines = events.iter().map(|event| line(event, arguments.json));
+                    let lines = events
+                        .iter()
+                        .map(|event| line(event, chain_id, arguments.json));
                     let lines = lines.collect::<Result<String, _>>()?;
                     if arguments.json {
                         output::print_json(&lines)?;
@@ -132,9 +136,10 @@ fn shortened(detail: &Value) -> Value {
     }
 }
 
-fn line(event: &EventRow, json: bool) -> Result<String, serde_json::Error> {
+fn line(event: &EventRow, chain_id: u64, json: bool) -> Result<String, serde_json::Error> {
     if json {
         let event = Event {
+            chain_id,
             id: event.id,
             model: event.trainer,
             kind: &event.kind,

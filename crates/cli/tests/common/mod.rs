@@ -50,6 +50,12 @@ impl Place {
         stdout
     }
 
+    /// How it ends, and what it prints and says.
+    #[allow(dead_code, reason = "not every test file looks at all three")]
+    pub(crate) fn outcome(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        run(&mut self.command(arguments))
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&self, arguments: &[&str]) -> T {
         serde_json::from_str(&self.success(arguments)).expect("JSON")
     }

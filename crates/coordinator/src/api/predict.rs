@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use axum::{Json, extract::State};
 use cotrain_learning::{
     data::Example,
-    encode::{EncodeError, Encoder},
+    encode::{EncodeError, Encoder, Noted},
     text::escaped,
 };
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
@@ -168,6 +168,11 @@ pub(super) struct Prediction {
     label: u16,
     /// The name of that class, where the model's host published names.
     class: Option<String>,
+    /// How many words, indices or columns of the input the model knows. With 0 of them the prediction is the model's
+    /// prior and says nothing of the input. None for a dense input that was given as features or a sample.
+    known: Option<usize>,
+    /// How many numbers of the input are outside the model's range, and were moved to its bounds.
+    clipped: usize,
 }
 
 /// What a model says of one input or of many. It costs nothing and no transaction is sent.
@@ -205,11 +210,18 @@ fn answer(model: &dyn Model, inputs: &[Input], now: u64) -> Result<Predictions, 
         .iter()
         .enumerate()
         .map(|(at, input)| {
-            let label = sample(info, input)
-                .and_then(|sample| model.predict(&sample).map_err(Problem::from))
-                .map_err(|problem| problem.with("input", at))?;
+            let predicted = sample(info, input).and_then(|encoded| {
+                let label = model.predict(&encoded.sample).map_err(Problem::from)?;
+                Ok((label, encoded))
+            });
+            let (label, encoded) = predicted.map_err(|problem| problem.with("input", at))?;
             let class = names.and_then(|names| names.get(usize::from(label)).cloned());
-            Ok(Prediction { label, class })
+            Ok(Prediction {
+                label,
+                class,
+                known: encoded.known,
+                clipped: encoded.clipped,
+            })
         })
         .collect::<Result<_, Problem>>()?;
     Ok(Predictions {
@@ -219,8 +231,36 @@ fn answer(model: &dyn Model, inputs: &[Input], now: u64) -> Result<Predictions, 
     })
 }
 
+/// An input as a sample, and what the model makes of it.
+struct Encoded {
+    sample: Vec<u8>,
+    known: Option<usize>,
+    clipped: usize,
+}
+
+impl From<Noted> for Encoded {
+    fn from(noted: Noted) -> Self {
+        Self {
+            sample: noted.sample,
+            known: Some(noted.known),
+            clipped: noted.clamped,
+        }
+    }
+}
+
+impl Encoded {
+    /// A sample that was given as such.
+    fn raw(encoding: Encoding, sample: Vec<u8>) -> Self {
+        Self {
+            known: (encoding == Encoding::Sparse).then_some(sample.len() / 2),
+            sample,
+            clipped: 0,
+        }
+    }
+}
+
 /// An input as a sample.
-fn sample(info: &ModelInfo, input: &Input) -> Result<Vec<u8>, Problem> {
+fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
     let encoder = || {
         info.card
             .as_ref()
@@ -232,14 +272,19 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Vec<u8>, Problem> {
                 )
             })
     };
+    let encoding = info.parameters.encoding();
     match input {
-        Input::Sample(bytes) => Ok(bytes.0.to_vec()),
-        Input::Features(features) => of_features(info, features),
+        Input::Sample(bytes) => Ok(Encoded::raw(encoding, bytes.0.to_vec())),
+        Input::Features(features) => {
+            of_features(info, features).map(|sample| Encoded::raw(encoding, sample))
+        }
         Input::Text(text) => encoder()?
-            .encode(Example::Text(text))
+            .encode_noting(Example::Text(text))
+            .map(Into::into)
             .map_err(not_encodable),
         Input::Row(Row::Ordered(numbers)) => encoder()?
-            .encode(Example::Numbers(numbers))
+            .encode_noting(Example::Numbers(numbers))
+            .map(Into::into)
             .map_err(not_encodable),
         Input::Row(Row::Named(numbers)) => of_names(encoder()?, numbers),
     }
@@ -281,7 +326,7 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
 }
 
 /// A row whose numbers have names: those of columns, or indices from 1.
-fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Vec<u8>, Problem> {
+fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encoded, Problem> {
     let names: Vec<String> = (0..).map_while(|feature| encoder.name(feature)).collect();
     let missing = names.iter().find(|name| !numbers.contains_key(*name));
     let values: Vec<f64> = names
@@ -289,9 +334,9 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Vec<u8
         .filter_map(|name| numbers.get(name).copied())
         .collect();
     if missing.is_none() && values.len() == numbers.len() {
-        match encoder.encode(Example::Numbers(&values)) {
+        match encoder.encode_noting(Example::Numbers(&values)) {
             Err(EncodeError::WrongSort { .. }) => {}
-            sample => return sample.map_err(not_encodable),
+            noted => return noted.map(Into::into).map_err(not_encodable),
         }
     }
     let mut entries: Vec<(u32, f64)> = numbers
@@ -305,8 +350,8 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Vec<u8
         indices: &indices,
         values: Some(&values),
     };
-    match encoder.encode(by_index) {
-        Ok(sample) if indices.len() == numbers.len() => Ok(sample),
+    match encoder.encode_noting(by_index) {
+        Ok(noted) if indices.len() == numbers.len() => Ok(noted.into()),
         Ok(_) => Err(Problem::new(
             &Kind::NOT_ENCODABLE,
             "a name of the row is no index; indices from 1 are wanted",

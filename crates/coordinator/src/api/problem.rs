@@ -157,6 +157,14 @@ impl From<SubmitError> for Problem {
                 .with("author", text(&Account(author)))
                 .with("nonce", nonce)
                 .with("other", text(&Hash(other))),
+            SubmitError::BalanceTooLow {
+                author,
+                required,
+                balance,
+            } => Self::new(&Kind::BALANCE_TOO_LOW, detail)
+                .with("author", text(&Account(author)))
+                .with("required", text(&Wei(required)))
+                .with("balance", text(&Wei(balance))),
             SubmitError::FeeTooLow { fee, wanted, .. } => Self::new(&Kind::FEE_TOO_LOW, detail)
                 .with("fee", text(&Wei(fee)))
                 .with("wanted", text(&Wei(wanted))),

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use alloy_primitives::{Address, B256, Bytes, hex};
+use cotrain_protocol::parse_address;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -56,7 +57,7 @@ text!(
     "^0x[0-9a-fA-F]{40}$",
     Some(42),
     "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-    "An address: 0x and 40 hexadecimal digits. Answers have the checksum of EIP-55 in their case."
+    "An address: 0x and 40 hexadecimal digits, not all 0. Answers have the checksum of EIP-55 in their case; so must a question that has both cases."
 );
 text!(
     Hash,
@@ -129,15 +130,9 @@ impl FromStr for Account {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        digits(text, Some(40))
-            .and_then(|digits| digits.parse().ok())
+        parse_address(text)
             .map(Self)
-            .ok_or_else(|| {
-                format!(
-                    "{} is no address; 0x and 40 hexadecimal digits are wanted",
-                    shown(text)
-                )
-            })
+            .map_err(|error| error.to_string())
     }
 }
 

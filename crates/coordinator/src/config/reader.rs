@@ -3,6 +3,7 @@
 use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 use alloy_primitives::{Address, utils::Unit, utils::parse_units};
+use cotrain_protocol::{AddressError, parse_address};
 use figment::{Figment, value::Value};
 use url::Url;
 
@@ -40,7 +41,10 @@ impl<'a> Reader<'a> {
                 _ => return Err(self.wrong("log", "\"text\" or \"json\"")),
             },
             database: self.required("database")?,
-            registry: self.optional("registry", "an address, 0x and 40 hexadecimal digits,")?,
+            registry: self
+                .text("registry")?
+                .map(|text| self.address("registry", &text))
+                .transpose()?,
             models: self.addresses("models")?,
             from_block: self.number("from_block", 0..=u64::MAX >> 1)?,
             node: self.node()?,
@@ -375,17 +379,24 @@ impl<'a> Reader<'a> {
         let mut addresses: Vec<Address> = self
             .list(key)?
             .iter()
-            .map(|text| text.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|_| {
-                self.wrong(
-                    key,
-                    "a list of addresses, 0x and 40 hexadecimal digits each,",
-                )
-            })?;
+            .map(|text| self.address(key, text))
+            .collect::<Result<_, _>>()?;
         addresses.sort_unstable();
         addresses.dedup();
         Ok(addresses)
+    }
+
+    fn address(&self, key: &'static str, text: &str) -> Result<Address, ConfigError> {
+        parse_address(text).map_err(|error| {
+            let wanted = match error {
+                AddressError::Checksum { .. } => {
+                    "an address whose digits fit its checksum (EIP-55): one of them or its case is wrong here, and that"
+                }
+                AddressError::Zero => "another address than zero",
+                AddressError::NotAnAddress { .. } => "an address, 0x and 40 hexadecimal digits,",
+            };
+            self.wrong(key, wanted)
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use alloy_sol_types::Eip712Domain;
 use cotrain_bindings as bindings;
 use cotrain_chain::node::NodeError;
 use cotrain_protocol::{
-    Rejection,
+    Amount, Rejection,
     sample::parse_batch,
     trainer::{Delegation, SignedBatch, domain, usual_signature},
 };
@@ -59,7 +59,9 @@ pub enum SubmitError {
     },
     /// The relayer wants more.
     #[error(
-        "the fee is {fee} wei, at least {wanted} wei are wanted: {contributions} times the relayer's fee; sign it anew with more"
+        "the fee is {}, expected at least {}: {contributions} times the relayer's fee; sign it anew with more",
+        Amount(*fee),
+        Amount(*wanted)
     )]
     FeeTooLow {
         /// What it offers.
@@ -76,6 +78,21 @@ pub enum SubmitError {
         waiting: u64,
         /// At most.
         most: u64,
+    },
+    /// The prepaid balance does not cover it and what waits.
+    #[error(
+        "the account {author} has {} prepaid, and this with what waits needs {}: {} is missing; prepay it with `cotrain deposit`",
+        Amount(*balance),
+        Amount(*required),
+        Amount(required.saturating_sub(*balance))
+    )]
+    BalanceTooLow {
+        /// Whose.
+        author: Address,
+        /// What all that waits and this may cost, in wei.
+        required: u128,
+        /// What is prepaid, in wei.
+        balance: u128,
     },
     /// This coordinator does not do that.
     #[error("this coordinator does not {0}")]
@@ -365,8 +382,11 @@ impl<'a> Reservation<'a> {
         let required = model.pending.of(author).committed;
         let balance = model.state().trainer().balance(author);
         if required > balance && new {
-            let too_low = Rejection::BalanceTooLow { required, balance };
-            return Err(SubmitError::Rejected(too_low));
+            return Err(SubmitError::BalanceTooLow {
+                author,
+                required,
+                balance,
+            });
         }
         Ok(reservation)
     }

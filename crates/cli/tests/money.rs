@@ -1,0 +1,815 @@
+//! What commands say, ask and refuse before money moves, and what they keep where something is in the way.
+
+mod common;
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use common::{Place, block_on};
+use cotrain_chain::{
+    anvil::AnvilConfig,
+    keys::Key,
+    node::{Node, NodeOptions},
+};
+use serde_json::{Value, json};
+
+const DEPLOY: [&str; 9] = [
+    "deploy",
+    "--dev",
+    "0",
+    "--name",
+    "films",
+    "--features",
+    "300",
+    "--yes",
+    "--json",
+];
+
+/// The key of account 1 of a development chain, for chains where `--dev` is refused.
+const SECRET: &str = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+fn node(place: &Place) -> Node {
+    block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node")
+}
+
+fn nonce(place: &Place, account: u32) -> u64 {
+    block_on(node(place).nonce(Key::development(account).address())).expect("a nonce")
+}
+
+/// Asks the development node for something of its own.
+fn ask(place: &Place, method: &str, parameters: &Value) {
+    let body =
+        json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).to_string();
+    let authority = place.rpc().socket_addrs(|| None).expect("an address")[0];
+    let mut stream = TcpStream::connect(authority).expect("a node");
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Three well separated classes, and the same rows with other columns.
+fn put_tables(place: &Place) {
+    let rows: Vec<[f64; 4]> = (0..150)
+        .map(|row| {
+            let part = f64::from(row % 7) / 10.0;
+            match row % 3 {
+                0 => [1.0 + part, 2.0, 3.0, 9.0],
+                1 => [5.0 + part, 2.0, 8.0, 1.0],
+                _ => [9.0 - part, 6.0, 1.0, 4.0],
+            }
+        })
+        .collect();
+    let class = |row: usize| ["red", "green", "blue"][row % 3];
+    let table = |header: &str, line: &dyn Fn(&[f64; 4], &str) -> String| {
+        let lines = rows
+            .iter()
+            .enumerate()
+            .map(|(row, it)| line(it, class(row)));
+        format!("{header}\n{}\n", lines.collect::<Vec<_>>().join("\n"))
+    };
+    let plain =
+        |it: &[f64; 4], class: &str| format!("{},{},{},{},{class}", it[0], it[1], it[2], it[3]);
+    place.put("t.csv", &table("a,b,c,d,kind", &plain));
+    place.put("ren.csv", &table("w,x,y,z,kind", &plain));
+    place.put(
+        "re.csv",
+        &table("d,c,kind,b,a", &|it, class| {
+            format!("{},{},{class},{},{}", it[3], it[2], it[1], it[0])
+        }),
+    );
+    place.put(
+        "out.csv",
+        &table("a,b,c,d,kind", &|it, class| {
+            plain(&it.map(|number| number * 1e6), class)
+        }),
+    );
+    place.put(
+        "colours.csv",
+        &table("a,b,c,d,kind", &|it, class| {
+            plain(it, if class == "red" { "pink" } else { class })
+        }),
+    );
+}
+
+const TABLE: [&str; 13] = [
+    "deploy",
+    "--data",
+    "t.csv",
+    "--label-column",
+    "kind",
+    "--learner",
+    "dense-nearest-centroid",
+    "--name",
+    "kinds",
+    "--dev",
+    "0",
+    "--yes",
+    "--json",
+];
+
+#[test]
+fn much_money_is_told_and_asked_for_before_it_moves() {
+    let place = Place::new(&AnvilConfig::default());
+    let deployed: Value = place.json(&DEPLOY);
+    let model = deployed["trainer"].as_str().expect("an address");
+    let many = [
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--limit",
+        "2000",
+        "--allow-unknown",
+        "--dev",
+        "1",
+    ];
+    let told = place.mistake(&many);
+    for part in [
+        "contribute 2000 samples",
+        "chain    31337 (a development chain), node http://127.0.0.1:",
+        model,
+        "films",
+        "account  0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        "deposit  0.0036 ether now, at most 0.0072 ether each",
+        "in all   7.2 ether now, at most 14.4 ether",
+        "there is no terminal to ask; say --yes",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+
+    let mut dry = many.to_vec();
+    dry.extend(["--dry-run", "--json"]);
+    let bill: Value = place.json(&dry);
+    assert_eq!(bill["dry_run"], true);
+    assert_eq!(bill["count"], 2_000);
+    assert_eq!(bill["chain_id"], 31_337);
+    assert_eq!(bill["model"], model.to_lowercase());
+    assert_eq!(bill["value"]["now"], "7200000000000000000");
+    let total = |when: &str| -> u128 {
+        let text = bill["total"][when].as_str().expect("wei");
+        text.parse().expect("wei")
+    };
+    assert!(total("now") > 7_200_000_000_000_000_000, "{bill}");
+    assert!(total("at_most") > 14_400_000_000_000_000_000, "{bill}");
+
+    let mut limited = many.to_vec();
+    limited.extend(["--yes", "--max-total", "7.2ether"]);
+    let told = place.mistake(&limited);
+    assert!(
+        told.contains("nothing was sent: 2000 samples deposit 7.2 ether now"),
+        "{told}"
+    );
+    assert_eq!(nonce(&place, 1), 0, "nothing of this was sent");
+
+    // What is within the limit is done, and costs no more.
+    let within: Value = place.json(&[
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--limit",
+        "100",
+        "--allow-unknown",
+        "--dev",
+        "1",
+        "--max-total",
+        "0.5ether",
+        "--json",
+    ]);
+    assert_eq!(within["contributions"], 100);
+    assert_eq!(within["partial"], false);
+
+    let told = place.mistake(&["deposit", "1.1ether", "--dev", "2"]);
+    assert!(told.contains("say --yes"), "{told}");
+    let told = place.mistake(&["deposit", "0", "--dev", "2"]);
+    assert!(told.contains("the amount is 0"), "{told}");
+    let told = place.mistake(&[
+        "deposit",
+        "0.5ether",
+        "--dev",
+        "2",
+        "--max-total",
+        "0.5ether",
+    ]);
+    assert!(
+        told.contains("which is more than --max-total 0.5 ether"),
+        "{told}"
+    );
+    for dry in [
+        vec!["deposit", "5ether", "--dev", "2", "--dry-run", "--json"],
+        vec![
+            "deploy",
+            "--dev",
+            "2",
+            "--name",
+            "other",
+            "--dry-run",
+            "--json",
+        ],
+    ] {
+        assert_eq!(place.json::<Value>(&dry)["dry_run"], true, "{dry:?}");
+    }
+    assert_eq!(nonce(&place, 2), 0);
+    let deposited: Value = place.json(&["deposit", "1.1ether", "--dev", "2", "--yes", "--json"]);
+    assert_eq!(deposited["balance"], "1100000000000000000");
+    let dry: Value = place.json(&["withdraw", "--dev", "2", "--dry-run", "--json"]);
+    assert_eq!(
+        dry["action"],
+        format!("withdraw 1.1 ether to {}", Key::development(2).address())
+    );
+    assert_eq!(nonce(&place, 2), 1);
+}
+
+#[test]
+fn elsewhere_everything_is_asked_for() {
+    let place = Place::new(&AnvilConfig {
+        chain_id: 7_000,
+        ..AnvilConfig::default()
+    });
+    let run = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        let output = command
+            .env("COTRAIN_KEY", SECRET)
+            .output()
+            .expect("it starts");
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        (output.status.code(), stderr)
+    };
+    let deploy = ["deploy", "--name", "films", "--features", "20"];
+    let (status, told) = run(&deploy);
+    assert_eq!(status, Some(2), "{told}");
+    assert!(told.contains("say --yes"), "{told}");
+    assert_eq!(nonce(&place, 1), 0);
+    let (status, told) = run(&[&deploy[..], &["--yes"]].concat());
+    assert_eq!(status, Some(0), "{told}");
+    let before = nonce(&place, 1);
+    for command in [
+        vec!["contribute", "--text", "a good film", "--label", "positive"],
+        vec!["deposit", "1"],
+    ] {
+        let (status, told) = run(&command);
+        assert_eq!(status, Some(2), "{told}");
+        assert!(
+            told.contains("chain    7000, node http://") && told.contains("say --yes"),
+            "{told}"
+        );
+        assert_eq!(nonce(&place, 1), before);
+        let (status, told) = run(&[&command[..], &["--yes"]].concat());
+        assert_eq!(status, Some(0), "{told}");
+    }
+    let before = nonce(&place, 1);
+    let (status, told) = run(&["withdraw"]);
+    assert_eq!(status, Some(2), "{told}");
+    assert!(told.contains("withdraw 1 wei"), "{told}");
+    assert_eq!(nonce(&place, 1), before);
+}
+
+#[test]
+fn a_part_is_told_and_done_again_pays_nothing_twice() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    // Cheap at first, and dear right after it.
+    ask(&place, "evm_increaseTime", &json!([86_400]));
+    ask(&place, "evm_mine", &json!([]));
+    let contribute = [
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--skip",
+        "10",
+        "--limit",
+        "1200",
+        "--allow-unknown",
+        "--dev",
+        "1",
+        "--json",
+    ];
+    let (status, stdout, stderr) = place.outcome(&contribute);
+    assert_eq!(status, Some(2), "{stderr}");
+    let part: Value = serde_json::from_str(&stdout).expect("JSON");
+    let done = part["done"].as_u64().expect("a number");
+    assert!((1..1_200).contains(&done), "{part}");
+    assert_eq!(part["partial"], true);
+    assert_eq!(part["contributions"], done);
+    assert_eq!(part["of"], 1_200);
+    let (skip, left) = (10 + done, 1_200 - done);
+    let go_on = format!("go on with the same and --skip {skip} --limit {left}");
+    assert_eq!(part["go_on"], go_on);
+    let error = part["error"].as_str().expect("words");
+    assert!(error.contains("would deposit 0.0036 ether now"), "{error}");
+    assert!(
+        stderr.contains(&format!("{done} of 1200 samples done, {left} not; {go_on}")),
+        "{stderr}"
+    );
+
+    // The same again does the rest alone.
+    let mut again = contribute.to_vec();
+    again.extend(["--yes", "--max-deposit", "0.01ether"]);
+    let rest: Value = place.json(&again);
+    assert_eq!(rest["left_out"]["contributed_before"], done);
+    assert_eq!(rest["contributions"], left);
+    let told = place.mistake(&again);
+    assert!(
+        told.contains("nothing is left to contribute")
+            && told.contains("1200 were contributed before"),
+        "{told}"
+    );
+    let listed: Value = place.json(&["models", "--json"]);
+    assert_eq!(listed[0]["contributions"], 1_200);
+    // Unless that is wished.
+    let mut twice = again.clone();
+    twice[6] = "5";
+    twice.push("--again");
+    assert_eq!(place.json::<Value>(&twice)["contributions"], 5);
+}
+
+/// A coordinator of a few words, on which nothing else depends: it takes `takes` batches and refuses others.
+struct FewWords {
+    url: String,
+    /// The bodies of batches that were handed in.
+    handed: Arc<Mutex<Vec<Value>>>,
+}
+
+const BATCH: &str = "0x95cf000000000000000000000000000000000000000000000000000000000001";
+
+impl FewWords {
+    fn new(balance: &'static str, takes: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let handed: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let taken = handed.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a client");
+                let (line, body) = request(&mut stream);
+                let submission = json!({
+                    "id": BATCH, "status": "waiting", "contributions": 50, "transaction": null, "block": null,
+                    "position": null, "reason": null,
+                });
+                let (status, answer) = if line.contains("/accounts/") {
+                    let account = json!({"balance": balance, "committed": "0", "nextNonce": 0});
+                    ("200 OK", account)
+                } else if line.starts_with("POST") {
+                    let mut taken = taken.lock().expect("a list");
+                    taken.push(serde_json::from_str(&body).expect("JSON"));
+                    if taken.len() <= takes {
+                        ("202 Accepted", submission)
+                    } else {
+                        let problem = json!({"title": "No", "detail": "no more of this"});
+                        ("422 Unprocessable Entity", problem)
+                    }
+                } else {
+                    assert!(line.contains(BATCH), "{line}");
+                    ("200 OK", submission)
+                };
+                let answer = answer.to_string();
+                let length = answer.len();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+                     Connection: close\r\n\r\n{answer}"
+                );
+            }
+        });
+        Self { url, handed }
+    }
+}
+
+/// The first line of a request, and its body.
+fn request(stream: &mut TcpStream) -> (String, String) {
+    let mut bytes = Vec::new();
+    let mut some = [0; 65_536];
+    loop {
+        let read = stream.read(&mut some).expect("a request");
+        bytes.extend_from_slice(&some[..read]);
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.parse::<usize>().ok())?
+            });
+            if body.len() >= length.unwrap_or(0) || read == 0 {
+                let line = head.lines().next().unwrap_or_default();
+                return (line.to_owned(), body.to_owned());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_handed_over_in_part_is_told_with_its_ids() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let contribute = |coordinator: &FewWords, limit: &str| {
+        place.outcome(&[
+            "contribute",
+            "--data",
+            "movie-reviews",
+            "--limit",
+            limit,
+            "--allow-unknown",
+            "--dev",
+            "3",
+            "--relay",
+            &coordinator.url,
+            "--json",
+        ])
+    };
+    // Not all of it is prepaid: none of it is handed over.
+    let coordinator = FewWords::new("600000000000000000", 9);
+    let (status, stdout, stderr) = contribute(&coordinator, "120");
+    assert_eq!((status, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(
+        stderr.contains("0x90F79bf6EB2c4f870365E785982E1f101E93b906 has 0.6 ether prepaid")
+            && stderr.contains("this may cost 0.864 ether: 0.264 ether is missing")
+            && stderr.contains("cotrain deposit 264000000000000000"),
+        "{stderr}"
+    );
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 0);
+
+    let coordinator = FewWords::new("600000000000000000", 1);
+    let (status, stdout, stderr) = contribute(&coordinator, "80");
+    assert_eq!(status, Some(2), "{stderr}");
+    assert!(stderr.contains("sign 80 samples for a relayer"), "{stderr}");
+    let part: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(part["partial"], true);
+    assert_eq!(part["submissions"][0]["id"], BATCH);
+    assert_eq!((&part["done"], &part["of"]), (&json!(50), &json!(80)));
+    assert_eq!(
+        part["go_on"],
+        "go on with the same and --skip 50 --limit 30"
+    );
+    assert!(
+        part["error"]
+            .as_str()
+            .expect("words")
+            .contains("no more of this")
+    );
+    assert!(stderr.contains("50 of 80 samples"), "{stderr}");
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 2);
+
+    // In words, with the command that asks about the batch; and that command.
+    let coordinator = FewWords::new("600000000000000000", 1);
+    let signed = place.success(&[
+        "contribute",
+        "--text",
+        "a good film",
+        "--label",
+        "positive",
+        "--dev",
+        "3",
+        "--relay",
+        &coordinator.url,
+    ]);
+    let command = format!("cotrain submission {BATCH} --relay {}", coordinator.url);
+    assert!(signed.contains(&command), "{signed}");
+    let asked: Value = place.json(&["submission", BATCH, "--relay", &coordinator.url, "--json"]);
+    assert_eq!(asked["status"], "waiting");
+    let told = place.mistake(&["submission", "0x95cf", "--relay", &coordinator.url]);
+    assert!(told.contains("expected the id of a batch"), "{told}");
+
+    // A dry run signs nothing.
+    let coordinator = FewWords::new("600000000000000000", 1);
+    let dry: Value = place.json(&[
+        "contribute",
+        "--text",
+        "a good film",
+        "--label",
+        "positive",
+        "--dev",
+        "3",
+        "--relay",
+        &coordinator.url,
+        "--dry-run",
+        "--json",
+    ]);
+    assert_eq!(dry["value"]["at_most"], "7200000000000000");
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 0);
+}
+
+#[test]
+fn other_columns_classes_and_ranges_are_refused() {
+    let place = Place::new(&AnvilConfig::default());
+    put_tables(&place);
+    place.success(&TABLE);
+    let before = nonce(&place, 1);
+    let columns = ["--label-column", "kind"];
+    for (file, found) in [("re.csv", "d, c, b, a"), ("ren.csv", "w, x, y, z")] {
+        for command in [
+            vec!["evaluate"],
+            vec!["contribute", "--dev", "1", "--limit", "5"],
+        ] {
+            let told = place.mistake(&[&command[..], &["--data", file], &columns].concat());
+            let both = format!("has the columns {found}, but the model has a, b, c, d");
+            assert!(told.contains(&both), "{told}");
+        }
+    }
+    for command in [vec!["evaluate"], vec!["contribute", "--dev", "1"]] {
+        let told = place.mistake(&[&command[..], &["--data", "colours.csv"], &columns].concat());
+        assert!(
+            told.contains(
+                "the file has the classes blue, green, pink, but the model has blue, green, red"
+            ),
+            "{told}"
+        );
+    }
+
+    let right: Value = place.json(&[
+        "evaluate",
+        "--data",
+        "t.csv",
+        "--label-column",
+        "kind",
+        "--json",
+    ]);
+    assert_eq!(right["correct"], 150);
+    assert_eq!(right["misfits"]["clipped_inputs"], 0);
+    let (status, stdout, stderr) = place.outcome(&[
+        "evaluate",
+        "--data",
+        "out.csv",
+        "--label-column",
+        "kind",
+        "--json",
+    ]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let outside: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(outside["misfits"]["clipped_inputs"], 150);
+    assert_eq!(outside["misfits"]["clipped_values"], 600);
+    assert!(
+        stderr.contains(
+            "150 of 150 inputs have values outside the model's range; 600 values were clipped"
+        ),
+        "{stderr}"
+    );
+    let out = [
+        "contribute",
+        "--data",
+        "out.csv",
+        "--label-column",
+        "kind",
+        "--limit",
+        "2",
+        "--dev",
+        "1",
+        "--json",
+    ];
+    let told = place.mistake(&out);
+    assert!(
+        told.contains("say --allow-clipped") || told.contains("Say --allow-clipped"),
+        "{told}"
+    );
+    assert_eq!(nonce(&place, 1), before);
+    let allowed: Value = place.json(&[&out[..], &["--allow-clipped"]].concat());
+    assert_eq!(allowed["contributions"], 2);
+
+    let (status, stdout, stderr) = place.outcome(&["predict", "--row", "1e50,1,1,1", "--json"]);
+    assert_eq!(status, Some(0), "{stderr}");
+    let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(predicted["predictions"][0]["clipped"], 1);
+    assert!(
+        stderr.contains("outside the model's range; 1 value was clipped"),
+        "{stderr}"
+    );
+    place.put("rows.txt", "1,2,3,9\n1e50,1,1,1\n1e50,1,1,-1e50\n");
+    let (_, stdout, stderr) =
+        place.outcome(&["predict", "--file", "rows.txt", "--skip", "1", "--json"]);
+    assert!(
+        stderr.contains("2 of 2 inputs have values outside"),
+        "{stderr}"
+    );
+    let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(predicted["misfits"]["clipped_values"], 3);
+    assert_eq!(predicted["partial"], false);
+}
+
+#[test]
+fn what_the_model_knows_nothing_of_is_told_and_not_paid_for() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    let before = nonce(&place, 5);
+    for text in ["xyzzy plugh", ""] {
+        let (status, stdout, stderr) = place.outcome(&["predict", "--text", text, "--json"]);
+        assert_eq!(status, Some(0), "{stderr}");
+        let predicted: Value = serde_json::from_str(&stdout).expect("JSON");
+        assert_eq!(predicted["predictions"][0]["known"], 0);
+        assert!(
+            stderr.contains("the model knows none of the input's words")
+                && stderr.contains("prior"),
+            "{stderr}"
+        );
+        let contribute = [
+            "contribute",
+            "--text",
+            text,
+            "--label",
+            "positive",
+            "--dev",
+            "5",
+        ];
+        let told = place.mistake(&contribute);
+        assert!(
+            told.contains("nothing was sent") && told.contains("--allow-unknown"),
+            "{told}"
+        );
+    }
+    for raw in [["--features", ""], ["--sample", "0x"]] {
+        let contribute = [&["contribute"], &raw[..], &["--label", "1", "--dev", "5"]].concat();
+        let told = place.mistake(&contribute);
+        assert!(told.contains("--allow-unknown"), "{told}");
+    }
+    assert_eq!(nonce(&place, 5), before);
+
+    place.put(
+        "mail.csv",
+        "class,body\npositive,a good film\nnegative,xyzzy\npositive,plugh\nnegative,a bad film\n",
+    );
+    let mail = [
+        "contribute",
+        "--data",
+        "mail.csv",
+        "--label-column",
+        "class",
+        "--text-column",
+        "body",
+        "--dev",
+        "5",
+        "--json",
+    ];
+    let (status, stdout, stderr) = place.outcome(&mail);
+    assert_eq!(status, Some(0), "{stderr}");
+    let some: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (&some["contributions"], &some["left_out"]["unknown"]),
+        (&json!(2), &json!(2))
+    );
+    assert!(
+        stderr.contains("none of the words of 2 of 4 inputs: they are left out"),
+        "{stderr}"
+    );
+    let all: Value = place.json(&[&mail[..], &["--allow-unknown"]].concat());
+    assert_eq!(all["contributions"], 2);
+    assert_eq!(all["left_out"]["contributed_before"], 2);
+}
+
+#[test]
+fn addresses_with_a_wrong_digit_are_refused() {
+    let place = Place::new(&AnvilConfig::default());
+    let deployed: Value = place.json(&DEPLOY);
+    let before = nonce(&place, 1);
+    // The right one ends with C8.
+    let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
+    let zero = "0x0000000000000000000000000000000000000000";
+    for address in [wrong, zero] {
+        for command in [
+            vec!["deposit", "1", "--for", address, "--dev", "1"],
+            vec!["withdraw", "1", "--to", address, "--dev", "1"],
+            vec!["status", "--account", address],
+            vec!["models", "--registry", address],
+            vec!["predict", "--text", "good", "--model", address],
+            vec!["deploy", "--factory", address, "--dev", "1", "--yes"],
+            vec!["deploy", "--trainer-code", address, "--dev", "1", "--yes"],
+            vec![
+                "deploy",
+                "--classifier-code",
+                address,
+                "--dev",
+                "1",
+                "--yes",
+            ],
+        ] {
+            let told = place.mistake(&command);
+            let reason = if address == zero {
+                "belongs to nobody"
+            } else {
+                "checksum"
+            };
+            assert!(told.contains(reason), "{command:?}: {told}");
+        }
+    }
+    assert_eq!(nonce(&place, 1), before);
+    // Without a checksum there is none to check.
+    let lower = deployed["trainer"]
+        .as_str()
+        .expect("an address")
+        .to_lowercase();
+    place.success(&["predict", "--text", "a good film", "--model", &lower]);
+}
+
+#[test]
+fn an_account_without_money_is_told_who_has_what_and_needs_what() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    let run = |arguments: &[&str]| {
+        let secret = format!("0x{:064x}", 1);
+        let output = place.command(arguments).env("COTRAIN_KEY", secret).output();
+        let output = output.expect("it starts");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let poor = "the account 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf has 0 ether on chain 31337, and this needs ";
+    let told = run(&["deposit", "1ether"]);
+    assert!(
+        told.contains(&format!("{poor}1 ether, and gas besides")),
+        "{told}"
+    );
+    let told = run(&["contribute", "--text", "a good film", "--label", "positive"]);
+    assert!(told.contains(poor), "{told}");
+}
+
+#[test]
+fn a_second_model_pays_for_no_code_that_the_chain_has() {
+    let place = Place::new(&AnvilConfig::default());
+    let first: Value = place.json(&DEPLOY);
+    assert_eq!(first["reused"], json!([]));
+    let mut second = DEPLOY.to_vec();
+    second[4] = "more";
+    let mut dry = second.clone();
+    dry.push("--dry-run");
+    let bill: Value = place.json(&dry);
+    let note = bill["notes"][0][1].as_str().expect("words");
+    assert!(
+        note.starts_with(
+            "the chain has the code of factory, trainer, classifier already, which saves about"
+        ),
+        "{note}"
+    );
+    let second: Value = place.json(&second);
+    assert_eq!(
+        second["reused"],
+        json!(["factory", "trainer", "classifier"])
+    );
+    assert_eq!(second["transactions"], 4);
+    for same in [
+        "factory",
+        "trainer_implementation",
+        "classifier_implementation",
+        "registry",
+    ] {
+        assert_eq!(second[same], first[same], "{same}");
+    }
+    assert_ne!(second["trainer"], first["trainer"]);
+    // The estimate is what it then is, but for a little.
+    let (gas, told) = (second["gas"].as_u64(), bill["gas"].as_u64());
+    let (gas, told) = (gas.expect("gas"), told.expect("gas"));
+    assert!(gas.abs_diff(told) < told / 20, "{gas} used, {told} told");
+    assert!(first["gas"].as_u64() > Some(2 * gas), "{first}");
+
+    // Another learner shares what it can.
+    let mut third = DEPLOY.to_vec();
+    third[4] = "third";
+    third.extend(["--learner", "sparse-perceptron"]);
+    let third: Value = place.json(&third);
+    assert_eq!(third["reused"], json!(["factory", "trainer"]));
+    assert_eq!(third["transactions"], 5);
+}
+
+#[test]
+fn a_deployment_in_part_is_told_with_its_steps() {
+    let place = Place::new(&AnvilConfig::default());
+    // Enough for the first contracts, and no more.
+    let account = Key::development(6).address();
+    ask(
+        &place,
+        "anvil_setBalance",
+        &json!([account, "0x1550f7dca70000"]),
+    );
+    let mut deploy = DEPLOY.to_vec();
+    deploy[2] = "6";
+    let (status, stdout, stderr) = place.outcome(&deploy);
+    assert_eq!(status, Some(2), "{stdout}{stderr}");
+    let part: Value = serde_json::from_str(&stdout).expect("JSON");
+    let done = part["done"].as_u64().expect("a number");
+    assert!((1..8).contains(&done), "{part}");
+    assert_eq!((&part["partial"], &part["of"]), (&json!(true), &json!(8)));
+    assert_eq!(
+        part["steps"].as_array().map(Vec::len),
+        usize::try_from(done).ok()
+    );
+    assert!(
+        part["go_on"]
+            .as_str()
+            .expect("words")
+            .starts_with("run the same again")
+    );
+    assert!(stderr.contains("cannot do the step"), "{stderr}");
+    ask(
+        &place,
+        "anvil_setBalance",
+        &json!([account, "0x8ac7230489e80000"]),
+    );
+    let whole: Value = place.json(&deploy);
+    assert_eq!(whole["transactions"], 8);
+    assert_eq!(nonce(&place, 6), 8, "nothing was done twice");
+}
