@@ -541,7 +541,7 @@ mod tests {
     fn agents_of_wide_names_stay_in_their_columns() {
         let mut run = fixture::run();
         run.agents[0].name = "善良".to_owned();
-        let rows = agents(&run.agents);
+        let rows = agents(&run);
         assert_eq!(measure_text_width(&rows[0]), measure_text_width(&rows[1]));
     }
 }
