@@ -128,6 +128,37 @@ fn a_model_is_found_by_its_trainer() {
     }
 }
 
+/// The factory makes no model of an account without code, or of code that is something else.
+#[test]
+fn only_implementations_become_models() {
+    let mut host = Host::new();
+    let mut chance = ChaCha8Rng::seed_from_u64(1);
+    let classifier = random::classifier(Kind::NaiveBayes, &mut chance);
+    let parameters = classifier.parameters();
+    let (right_trainer, _) = host.create(bindings::trainer_code(&Incentive::Points));
+    let (right_classifier, _) = host.create(bindings::classifier_code(parameters.kind()));
+    let mut create = |trainer, classifier| {
+        let call =
+            bindings::create_model(trainer, &Incentive::Points, &WAITS, classifier, parameters);
+        match host.send(OWNER, host.factory, call) {
+            Err(ChainError::Reverted { revert, .. }) => Some(revert),
+            Ok(_) => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let nobody = Address::repeat_byte(0x77);
+    let refused = Some(Revert::NoCode {
+        implementation: nobody,
+    });
+    assert_eq!(create(nobody, right_classifier), refused);
+    assert_eq!(create(right_trainer, nobody), refused);
+    // Each in the other's place answers nothing that is asked.
+    let silence = Some(Revert::Unknown(Bytes::new()));
+    assert_eq!(create(right_classifier, right_classifier), silence);
+    assert_eq!(create(right_trainer, right_trainer), silence);
+    assert_eq!(create(right_trainer, right_classifier), None);
+}
+
 fn found(host: &mut Host, created: &ModelCreated, incentive: &Incentive, expected: &Classifier) {
     let trainer = created.trainer;
     let code = host.code(trainer);

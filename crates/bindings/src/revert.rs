@@ -439,3 +439,45 @@ fn invalid_parameter(name: B256, value: U256) -> Option<Rejection> {
         value: value.try_into().ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contracts::ModelFactory;
+
+    #[test]
+    fn what_the_factory_refuses_is_understood() {
+        let implementation = Address::repeat_byte(7);
+        let cases = [
+            (
+                ModelFactory::NoCode { implementation }.abi_encode(),
+                Revert::NoCode { implementation },
+                "no code",
+            ),
+            (
+                ModelFactory::DelegatedCode { implementation }.abi_encode(),
+                Revert::DelegatedCode { implementation },
+                "delegates its code",
+            ),
+            (
+                ModelFactory::NotATrainer { implementation }.abi_encode(),
+                Revert::NotATrainer { implementation },
+                "as a trainer",
+            ),
+            (
+                ModelFactory::NotAClassifier { implementation }.abi_encode(),
+                Revert::NotAClassifier { implementation },
+                "as a classifier",
+            ),
+        ];
+        for (data, expected, words) in cases {
+            let revert = Revert::decode(&data);
+            assert_eq!(revert, expected);
+            let told = revert.to_string();
+            assert!(
+                told.contains(words) && told.contains(&implementation.to_string()),
+                "{told}"
+            );
+        }
+    }
+}
