@@ -166,7 +166,7 @@ fn character(chance: &mut Chance) -> Fault {
         .collect();
     // The most insidious one is in every character.
     now_and_then.push(Fault::on(LOGS, Fault::Empty));
-    now_and_then.extend(vec![Fault::Pass; 8 + chance.draw(20)]);
+    now_and_then.extend(vec![Fault::Pass; 20 + chance.draw(80)]);
     always.push(Fault::Mix(now_and_then));
     Fault::All(always)
 }

@@ -3,6 +3,8 @@
 mod common;
 
 use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
     process::Stdio,
     thread::sleep,
     time::{Duration, Instant},
@@ -17,7 +19,7 @@ use cotrain_chain::{
     node::{Node, NodeOptions},
 };
 use cotrain_learning::data::{Example, Source, load};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How many transactions a deployment takes: registry, factory, two implementations, model, words,
 /// closing, registering.
@@ -321,4 +323,104 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
         .expect("it starts");
     assert_eq!(output.status.code(), Some(2));
     assert!(!String::from_utf8_lossy(&output.stderr).contains(secret));
+}
+
+/// Moves the time of the chain; no block comes.
+fn move_time(place: &Place, seconds: u64) {
+    let body =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [seconds] });
+    let moved = reqwest::Client::new().post(place.rpc().clone()).json(&body);
+    let status = block_on(async { moved.send().await.expect("an answer").status() });
+    assert!(status.is_success());
+}
+
+#[test]
+fn refund_needs_no_old_states_and_goes_by_the_time_of_the_chain() {
+    let place = Place::new(&AnvilConfig {
+        arguments: vec!["--prune-history".to_owned(), "1".to_owned()],
+        ..AnvilConfig::default()
+    });
+    place.success(&DEPLOY);
+    // Two that say the opposite: the model agrees with one of them.
+    for label in ["positive", "negative"] {
+        let contribute = [
+            "contribute",
+            "--text",
+            "a warm and funny film",
+            "--label",
+            label,
+        ];
+        place.success(&[&contribute[..], &["--dev", "1"]].concat());
+    }
+    let status = place.success(&["status", "--dev", "1"]);
+    assert_eq!(status.matches("open, from ").count(), 2, "{status}");
+
+    move_time(&place, 90_000);
+    let status: Value = place.json(&["status", "--dev", "1", "--json"]);
+    let lines = status["contributions"].as_array().expect("lines");
+    let (now, from) = (&status["now"], &lines[0]["from"]);
+    assert!(now.as_u64() > from.as_u64(), "{status}");
+    let possible = lines.iter().filter(|line| line["possible"] == true).count();
+    assert_eq!(possible, 1, "{status}");
+    let status = place.success(&["status", "--dev", "1"]);
+    assert!(
+        status.contains("the model predicts positive, not negative; a refund needs it to agree")
+            || status
+                .contains("the model predicts negative, not positive; a refund needs it to agree"),
+        "{status}"
+    );
+    let refunded: Value = place.json(&["refund", "--dev", "1", "--json"]);
+    assert_eq!(
+        refunded["claims"].as_array().map(Vec::len),
+        Some(1),
+        "{refunded}"
+    );
+    assert_eq!(refunded["next"], Value::Null, "{refunded}");
+    let events = place.success(&["watch", "--all", "--once", "--json"]);
+    assert_eq!(events.lines().count(), 3, "{events}");
+
+    // With what was kept, and from nothing.
+    place.success(&[
+        "contribute",
+        "--text",
+        "dull",
+        "--label",
+        "negative",
+        "--dev",
+        "2",
+    ]);
+    for cache in ["cache", "other"] {
+        let mut command = place.command(&["status", "--dev", "2", "--json"]);
+        command.env("COTRAIN_CACHE", cache);
+        let output = command.output().expect("it runs");
+        let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(
+            told["contributions"].as_array().map(Vec::len),
+            Some(1),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_word_comes_before_any_wait_for_a_node() {
+    let place = Place::new(&AnvilConfig::default());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = listener.local_addr().expect("an address");
+    drop(listener);
+    let mut command = place.command(&["watch"]);
+    command
+        .env("COTRAIN_RPC", format!("http://{nobody}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let start = Instant::now();
+    let mut line = String::new();
+    let stderr = child.stderr.take().expect("stderr");
+    BufReader::new(stderr).read_line(&mut line).expect("a line");
+    let after = start.elapsed();
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    assert!(line.contains("asking again"), "{line}");
+    assert!(after < Duration::from_secs(5), "{after:?}");
 }

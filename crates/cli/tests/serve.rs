@@ -550,3 +550,59 @@ async fn a_node_that_fails_in_every_way_costs_time_and_nothing_else() {
     let relayed = relayed(&stage).await;
     assert_eq!((relayed.len(), relayed.values().max()), (28, Some(&1)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
+    let stage = Stage::new().await;
+    let anna = Key::development(1);
+    stage.contribute(&anna, 1, &[1, 2]).await;
+    stage.deposit(&anna, 10_u128.pow(18)).await;
+    // The chain is two days ahead of this machine.
+    let ahead = 200_000;
+    stage.wait(ahead).await;
+    let database = stage.path("time.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "time", &database, 5);
+    server.start();
+    let client = reqwest::Client::new();
+    server.ready(&client).await;
+    let get = async |path: &str| -> Value {
+        let answer = client.get(format!("{}{path}", server.url)).send().await;
+        answer.expect("an answer").json().await.expect("JSON")
+    };
+
+    let price = get(&format!("/v1/models/{}/price", stage.trainer)).await;
+    let contract = stage.number(bindings::state::price(1)).await;
+    assert_eq!(price["each"], contract.to_string(), "{price}");
+    let head = stage.node.head().await.expect("a head").time;
+    assert!(price["time"].as_u64() >= Some(head), "{price}");
+    let account = anna.address();
+    let claimable = get(&format!(
+        "/v1/models/{}/accounts/{account}/claimable",
+        stage.trainer
+    ))
+    .await;
+    assert_eq!(claimable["rows"][0]["possible"], true, "{claimable}");
+
+    let url = format!("{}/v1/models/{}/submissions", server.url, stage.trainer);
+    let signed = |nonce: u64, deadline: u64, most: u128| {
+        let mut batch = stage.signed(&anna, nonce, 1, &[3]);
+        (batch.deadline, batch.max_deposit) = (deadline, most);
+        let hash = batch.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
+        batch.signature = anna.sign_hash(&hash).to_vec();
+        body(&batch)
+    };
+    let late = hand_in(&client, &url, &signed(0, head - ahead / 2, 10_u128.pow(16))).await;
+    assert_eq!(late.0, 422, "in time for this machine only: {}", late.1);
+    // It allows less than the price, and the deadline comes.
+    let (status, waiting) = hand_in(&client, &url, &signed(0, head + 600, 1)).await;
+    assert_eq!(status, 202, "{waiting}");
+    stage.wait(1_000).await;
+    let id = waiting["id"].as_str().expect("an id").to_owned();
+    let refused = settled(&client, &server.url, &[id]).await.remove(0);
+    assert_eq!(refused.0, "refused");
+    assert!(
+        refused.1.contains("of the chain's time") && refused.1.contains("and it allows 1 wei"),
+        "{refused:?}"
+    );
+    assert!(server.stop());
+}

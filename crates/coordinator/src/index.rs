@@ -154,13 +154,14 @@ impl Follower {
         model: Arc<HostedModel>,
         evaluation: Option<Evaluation>,
     ) -> Self {
+        let checked = (model.standing() == Standing::Fits).then(|| model.state().cursor);
         Self {
             node,
             store,
             model,
             evaluation,
             torn: false,
-            checked: None,
+            checked,
             doubts: 0,
             doubt: String::new(),
             rereads: 0,
@@ -201,7 +202,7 @@ impl Follower {
             // What one of the nodes behind an address says, another one may not know yet.
             Err(IndexError::Node(
                 error @ (NodeError::Contradictory { .. } | NodeError::UnknownBlock { .. }),
-            )) => self.doubt(error.to_string(), 1).await?,
+            )) => self.doubt(error.to_string()).await?,
             step => step?,
         };
         Ok((step, head))
@@ -212,11 +213,24 @@ impl Follower {
             let state = self.model.state();
             (state.cursor, state.base)
         };
-        let known = self.node.block(cursor.block).await?;
+        let mut known = self.node.block(cursor.block).await?;
+        if known.is_some_and(|block| block.hash != cursor.hash) {
+            // Another branch is said twice.
+            known = self.node.block(cursor.block).await?;
+        }
         match known {
             Some(block) if block.hash == cursor.hash => {}
             // Behind us: a node that lags, unless it says otherwise about a block that we know.
-            None if !self.contradicts(head).await? => return Ok(Step::AtHead),
+            None if !self.contradicts(head).await? => {
+                if self.model.standing() == Standing::Fits {
+                    return Ok(Step::AtHead);
+                }
+                let reason = format!(
+                    "the node's latest block is {}, and block {} is known",
+                    head.number, cursor.block
+                );
+                return self.doubt(reason).await;
+            }
             _ => {
                 self.roll_back().await?;
                 return Ok(Step::RolledBack);
@@ -257,10 +271,9 @@ impl Follower {
 
     /// Holds what is known after `cursor` against the contract, if that was not done before.
     async fn check(&mut self, cursor: Cursor) -> Result<Step, IndexError> {
-        if self.model.standing() != Standing::Fits || self.checked != Some(cursor) {
-            if let Some(doubt) = self.judge(cursor, &[], 1).await? {
-                return Ok(doubt);
-            }
+        let is_known = self.model.standing() == Standing::Fits && self.checked == Some(cursor);
+        if !is_known && let Some(doubt) = self.judge(cursor, &[]).await? {
+            return Ok(doubt);
         }
         self.rereads = 0;
         Ok(Step::AtHead)
@@ -268,12 +281,7 @@ impl Follower {
 
     /// Holds what is known, with these logs until `end`, against the contract; `None` if it fits, or if the node has
     /// no state to say.
-    async fn judge(
-        &mut self,
-        end: Cursor,
-        logs: &[NodeLog],
-        blocks: u64,
-    ) -> Result<Option<Step>, IndexError> {
+    async fn judge(&mut self, end: Cursor, logs: &[NodeLog]) -> Result<Option<Step>, IndexError> {
         let (trainer, verified) = (self.model.info().trainer, self.model.info().verified);
         let events = Totals::of(self.model.state().trainer()).with(logs);
         let Some(contract) = Totals::read(&self.node, trainer, end).await? else {
@@ -302,7 +310,7 @@ impl Follower {
             Verdict::Fits | Verdict::Surplus(_) => return Ok(self.fits(end)),
         };
         let reason = format!("{reason}, after block {}", end.block);
-        self.doubt(reason, blocks).await.map(Some)
+        self.doubt(reason).await.map(Some)
     }
 
     fn fits(&mut self, end: Cursor) -> Option<Step> {
@@ -320,10 +328,9 @@ impl Follower {
     }
 
     /// Notes a contradiction between the node's answers, and goes back if there were many.
-    async fn doubt(&mut self, reason: String, blocks: u64) -> Result<Step, IndexError> {
+    async fn doubt(&mut self, reason: String) -> Result<Step, IndexError> {
         let trainer = self.model.info().trainer;
         self.doubts += 1;
-        self.node.narrow_logs(blocks);
         metrics::counter!("cotrain_contradictions_total").increment(1);
         if self.doubts == 1 {
             tracing::warn!(%trainer, reason, "the node's answers contradict each other; asking again");
@@ -339,7 +346,7 @@ impl Follower {
         self.doubt = reason;
         if self.doubts >= (2 * DOUBTS_TO_GO_BACK) << self.rereads.min(MOST_DOUBLINGS) {
             self.rereads += 1;
-            self.doubts = DOUBTS_TO_TELL;
+            self.doubts = DOUBTS_TO_GO_BACK;
             self.checked = None;
             self.go_back(0).await?;
         } else if self.doubts == DOUBTS_TO_GO_BACK && !is_checked {
@@ -427,10 +434,17 @@ impl Follower {
             .await;
         let (logs, to) = logs.map_err(|source| self.no_history(from, source))?;
         let Some(end) = self.node.block(to).await? else {
-            return Ok(Step::AtHead);
+            return self
+                .doubt(format!("the node does not have block {to}"))
+                .await;
         };
-        self.take_if_it_fits(vec![(end.number, end.hash)], logs, to - cursor.block)
-            .await
+        let step = self
+            .take_if_it_fits(vec![(end.number, end.hash)], logs)
+            .await?;
+        if step == Step::Doubted {
+            self.node.narrow_logs(to - cursor.block);
+        }
+        Ok(step)
     }
 
     /// Takes some blocks near the head, each by its hash.
@@ -449,21 +463,19 @@ impl Follower {
             parent = header.hash;
             blocks.push((header.number, header.hash));
         }
+        if blocks.is_empty() {
+            let reason = format!("no block follows block {} by its hash", cursor.block);
+            return self.doubt(reason).await;
+        }
         let addresses = [trainer];
         let logs = blocks
             .iter()
             .map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
         let logs = match try_join_all(logs).await {
-            Err(NodeError::UnknownBlock { .. }) => return Ok(Step::Advanced),
-            Err(error @ NodeError::Contradictory { .. }) => {
-                return self.doubt(error.to_string(), 1).await;
-            }
-            logs => logs
-                .map_err(|source| self.no_history(cursor.block + 1, source))?
-                .concat(),
+            Err(source) => return Err(self.no_history(cursor.block + 1, source)),
+            Ok(logs) => logs.concat(),
         };
-        let count = blocks.len() as u64;
-        self.take_if_it_fits(blocks, logs, count).await
+        self.take_if_it_fits(blocks, logs).await
     }
 
     /// Returns the error of a node that did not give events from a block on.
@@ -479,7 +491,6 @@ impl Follower {
         &mut self,
         blocks: Vec<(u64, B256)>,
         logs: Vec<NodeLog>,
-        count: u64,
     ) -> Result<Step, IndexError> {
         let Some(&(block, hash)) = blocks.last() else {
             return Ok(Step::Advanced);
@@ -492,7 +503,7 @@ impl Follower {
         };
         if let Some(log) = logs.iter().find(elsewhere) {
             let reason = format!("its events of block {} are of another branch", log.block);
-            return self.doubt(reason, count).await;
+            return self.doubt(reason).await;
         }
         let base = self.model.state().base;
         if let Some(base) = base
@@ -506,7 +517,7 @@ impl Follower {
             return Ok(Step::RolledBack);
         }
         let before = self.checked;
-        if let Some(doubt) = self.judge(end, &logs, count).await? {
+        if let Some(doubt) = self.judge(end, &logs).await? {
             return Ok(doubt);
         }
         match self.take(blocks, logs).await {
@@ -514,7 +525,7 @@ impl Follower {
                 let reason = format!("{error}: {}", error.source);
                 self.checked = before;
                 self.reload().await?;
-                self.doubt(reason, count).await
+                self.doubt(reason).await
             }
             Err(TakeFailure::Store(error)) => Err(error.into()),
             Ok(()) => {

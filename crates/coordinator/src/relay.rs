@@ -232,8 +232,12 @@ impl Relay {
 
 /// Whether a failure to prepare a transaction is of what is in it.
 fn is_about_them(error: &NodeError) -> bool {
-    // The latter such as that so much gas may not be used. All else is the node's affair.
-    matches!(error, NodeError::Reverted { .. } | NodeError::Other { .. })
+    match error {
+        NodeError::Reverted { .. } => true,
+        // Such as that so much may not be used. All else is the node's affair.
+        NodeError::Other { message, .. } => message.to_lowercase().contains("gas"),
+        _ => false,
+    }
 }
 
 /// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay. They

@@ -24,7 +24,7 @@ use crate::{
     evaluation::{Evaluation, EvaluationError, TestSamples},
     index::{Follower, Step},
     keep::Keeper,
-    model::{HostedModel, ModelError},
+    model::{HostedModel, ModelError, Standing},
     outbox::{Maxima, Outbox, OutboxError, with_sources},
     registry::{self, RegistryError},
     relay::Relay,
@@ -312,9 +312,12 @@ impl House {
             if stop.is_cancelled() {
                 return;
             }
+            let before = model.state().cursor;
             if let Err(error) = model.refresh(self.coordinator.store()).await {
                 tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
-            } else if let Err(error) = model.compare(self.coordinator.node()).await {
+            } else if (before != model.state().cursor || model.trouble().is_some())
+                && let Err(error) = model.compare(self.coordinator.node()).await
+            {
                 tracing::debug!(error = %with_sources(&error), "cannot hold what the leader stores against the contract");
             }
         }
@@ -333,6 +336,7 @@ impl House {
             if let Err(error) = model.reload(self.coordinator.store()).await {
                 tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
             }
+            model.set_standing(Standing::Unchecked);
             services.spawn(self.clone().follow(model, term.clone()));
         }
         if self.key.is_some() {
@@ -360,16 +364,19 @@ impl House {
         );
         let mut follower = Follower::new(node, store, model, evaluation);
         let mut backoff = BACKOFF.0;
+        let first_doubt = self.config.node.poll.min(BACKOFF.0);
+        let mut doubt = first_doubt;
         while !term.is_cancelled() {
             match follower.step().await {
                 Ok((step, head)) => {
                     self.coordinator.note_head(head);
                     self.note_trouble(trainer, None);
                     if step == Step::Doubted {
-                        pause(backoff, &term).await;
-                        backoff = (2 * backoff).min(BACKOFF.1);
+                        pause(doubt, &term).await;
+                        doubt = (2 * doubt).min(BACKOFF.1);
                         continue;
                     }
+                    doubt = first_doubt;
                     backoff = BACKOFF.0;
                     if step == Step::AtHead {
                         pause(self.config.node.poll, &term).await;

@@ -300,9 +300,18 @@ async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> 
     let incentive = match mechanism {
         Some(Mechanism::Points) => Incentive::Points,
         Some(Mechanism::DepositRefundTake) => cost_weight(node, trainer).await?,
-        None => cost_weight(node, trainer)
-            .await
-            .unwrap_or(Incentive::Points),
+        // Points has no cost weight: the contract refuses. A node that does not answer says nothing of it.
+        None => match cost_weight(node, trainer).await {
+            Err(error)
+                if matches!(
+                    error.downcast_ref::<NodeError>(),
+                    Some(NodeError::Reverted(_))
+                ) =>
+            {
+                Incentive::Points
+            }
+            incentive => incentive?,
+        },
     };
     let kind = bindings::known_classifier(&implementation(node, classifier).await?);
     Ok(LiveModel {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     client::Client,
-    fake::{AUTHOR, RAW, TABLE, TEXTS},
+    fake::{AUTHOR, NOW, RAW, TABLE, TEXTS},
 };
 
 #[tokio::test]
@@ -65,6 +65,10 @@ async fn prices_are_of_as_many_as_are_asked_for() {
         price[name].as_str().unwrap().parse::<u128>().unwrap()
     };
     assert_eq!((&one["n"], &many["n"]), (&json!(1), &json!(100)));
+    assert_eq!(
+        one["time"], NOW,
+        "the chain's time, not that of this machine"
+    );
     // A hundredth of the time since the last one for each: ten times the deposit, but for rounding.
     assert!(wei(&many, "each") > 9 * wei(&one, "each"));
     assert_eq!(wei(&many, "total"), 100 * wei(&many, "each"));
