@@ -405,8 +405,8 @@ mod tests {
             let error = password_file(&file).expect_err("refused");
             assert!(matches!(error, KeyError::EmptyPassword { .. }), "{error}");
             assert!(
-                error.to_string().contains("password is empty")
-                    || error.to_string().contains("is empty; a key file")
+                error.to_string().contains("is empty; a key file"),
+                "{error}"
             );
         }
         fs::write(&file, "\u{feff}secret \r\nmore").expect("written");

@@ -11,6 +11,7 @@ use cotrain_chain::{
     node::{NodeError, NodeReceipt},
 };
 use cotrain_coordinator::{Claimable, Coordinator, rows::ClaimKind};
+use cotrain_learning::text::escaped;
 use cotrain_protocol::Rejection;
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ use super::{
     status::when,
     wei::Wei,
 };
-use crate::{failure::Failure, sweep};
+use crate::{failure::Failure, people::counted, sweep};
 
 /// Claims looked for at once.
 const MOST: u32 = 10_000;
@@ -420,7 +421,7 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
             Wei(gas)
         )
     };
-    let skipped = |it: &Skipped| format!("skipped   {}: {}\n", it.position, it.reason);
+    let skipped = |it: &Skipped| format!("skipped   {}: {}\n", it.position, escaped(&it.reason));
     text.extend(done.skipped.iter().map(skipped));
     text.extend(done.next.map(|next| format!("next      {}\n", when(next))));
     text

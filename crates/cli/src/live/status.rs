@@ -23,7 +23,7 @@ use super::{
     spending::Target,
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, people::counted};
 
 /// Rows read at once.
 const ROWS: u32 = 1_000;
@@ -223,13 +223,13 @@ fn reason(model: &LiveModel, row: &ContributionRow, claim: &Claimable, now: u64)
 
 fn text(shown: &Shown) -> String {
     let mut text = format!(
-        "account        {}\nbalance        {}\ngood           {}\nat stake       {}, of {} contributions\n\
+        "account        {}\nbalance        {}\ngood           {}\nat stake       {}, of {}\n\
          to refund now  {}\nto report now  {}\n",
         shown.account,
         wei(&shown.balance),
         shown.good,
         wei(&shown.at_stake),
-        shown.contributions.len(),
+        counted(shown.contributions.len() as u64, "contribution"),
         wei(&shown.refundable),
         wei(&shown.reportable),
     );

@@ -28,8 +28,8 @@ Examples:
   cotrain sweep report all                                   the page again
 
 A sweep that was interrupted, even killed, goes on with the same command: runs that are done are not
-done again. With further seeds, such as 1..4 after 1..3, the missing runs are added. The same plan gives the same tables, byte for byte, whatever --jobs, parts and
-interruptions.
+done again. With further seeds, such as 1..4 after 1..3, the missing runs are added. The same plan
+gives the same tables, byte for byte, whatever --jobs, parts and interruptions.
 
 Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.";
 

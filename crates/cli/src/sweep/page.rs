@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::words::{band, breaking, estimate, setting};
 use crate::{
-    people::count,
+    people::{count, counted},
     report::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
     simulate::quoted,
 };
@@ -44,12 +44,12 @@ pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> anyhow::Res
             plot_script: PLOT_SCRIPT,
             scenario: plan.scenario().name(),
             description: plan.scenario().description(),
-            runs: count(runs as u64),
+            runs: counted(runs as u64, "run"),
             missing: (runs as u64 != plan.runs()).then(|| {
                 format!(
-                    "Only {} of {} runs are done: the figures are of those.",
+                    "Only {} of {} are done: the figures are of those.",
                     count(runs as u64),
-                    count(plan.runs())
+                    counted(plan.runs(), "run")
                 )
             }),
             unsettled: unsettled(analysis),

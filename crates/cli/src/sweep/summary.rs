@@ -11,7 +11,7 @@ use cotrain_simulator::{
 use serde::{Serialize, Serializer};
 
 use super::words::{HONEST, MODEL, band, breaking, range};
-use crate::people::{aligned, count};
+use crate::people::{aligned, count, counted};
 
 /// What `--json` prints and `summary.json` holds.
 #[derive(Debug, Serialize)]
@@ -77,13 +77,13 @@ impl Summary {
 
     pub(super) fn text(&self) -> String {
         let mut lines = vec![if self.runs as u64 == self.of {
-            format!("{}: {} runs", self.scenario, count(self.of))
+            format!("{}: {}", self.scenario, counted(self.of, "run"))
         } else {
             format!(
-                "{}: {} of {} runs, the rest is not done yet",
+                "{}: {} of {}, the rest is not done yet",
                 self.scenario,
                 count(self.runs as u64),
-                count(self.of)
+                counted(self.of, "run")
             )
         }];
         lines.push("medians, and what 90 % of the runs lie between".to_owned());

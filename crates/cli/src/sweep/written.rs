@@ -18,6 +18,7 @@ use super::{folder::Folder, journal::Index, page, shard::Shard, summary::Summary
 use crate::{
     failure::Failure,
     output,
+    people::counted,
     results::{is_unfinished, unfinished},
 };
 
@@ -142,10 +143,10 @@ pub(super) fn show_part(
         return output::print_json(&(serde_json::to_string_pretty(&part)? + "\n"));
     }
     output::print(&format!(
-        "part {}: {} of the {} runs of the sweep, in {}\n",
+        "part {}: {} of the {} of the sweep, in {}\n",
         part.part,
         part.runs,
-        part.of,
+        counted(part.of, "run"),
         folder.path.display()
     ))
 }

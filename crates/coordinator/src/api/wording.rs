@@ -50,8 +50,14 @@ pub(super) fn query(query: &str, message: &str) -> String {
         }
         "number too large to fit in target type" => "expected a smaller whole number",
         "provided string was not `true` or `false`" => "expected true or false",
-        // Ours, which have the value already.
-        fault => return with_next_step(&in_words(fault)),
+        // Ours, which have the value already, or serde's, which name the key.
+        fault => {
+            let fault = in_words(fault);
+            if key.is_empty() || fault.starts_with('`') {
+                return with_next_step(&fault);
+            }
+            return with_next_step(&format!("`{}`: {fault}", escaped(key)));
+        }
     };
     match value {
         Some((key, value)) => format!("`{}` is {}, {fault}", escaped(&key), shown(&value)),

@@ -261,7 +261,7 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
         ),
         (
             format!("{model}/contributions?author=me"),
-            "\"me\" is no address; 0x and 40 hexadecimal digits are wanted",
+            "`author`: \"me\" is no address; 0x and 40 hexadecimal digits are wanted",
         ),
         (
             "/v1/models/model/price".to_owned(),

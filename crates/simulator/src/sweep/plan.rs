@@ -40,7 +40,8 @@ pub enum PlanError {
     Twice(String),
     /// More runs than can be.
     #[error(
-        "that would be {points} points of the grid with {seeds} seeds each; at most {LARGEST} runs are possible"
+        "that would be {} of the grid with {} each; at most {LARGEST} runs are possible",
+        counted(*points, "point"), counted(*seeds, "seed")
     )]
     TooMany {
         /// Points of the grid.
@@ -48,6 +49,10 @@ pub enum PlanError {
         /// Seeds.
         seeds: u64,
     },
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 impl Plan {
