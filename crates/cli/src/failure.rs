@@ -67,3 +67,37 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         Self::Fault(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn told_names_each_cause_once_and_nothing_that_a_terminal_obeys() {
+        let cause = anyhow!("No such file\u{1b}[2J");
+        let failure = Failure::Fault(cause.context("cannot read x: No such file\u{1b}[2J"));
+        assert_eq!(failure.told(), "cannot read x: No such file\\u{1b}[2J");
+        let failure = Failure::Mistake(anyhow!("here:\n  line 1").context("cannot do it"));
+        assert_eq!(failure.told(), "cannot do it: here:\n  line 1");
+        // A node's message is one line of bounded length, however it is made.
+        let error = NodeError::InsufficientFunds {
+            message: "no\nverified: yes".repeat(200),
+        };
+        let failure = Failure::Fault(anyhow!(error).context("cannot send"));
+        let told = failure.told();
+        assert!(
+            told.starts_with("cannot send: the sender cannot pay"),
+            "{told}"
+        );
+        assert!(
+            told.contains(r"no\nverified: yes") && !told.contains('\n'),
+            "{told}"
+        );
+        assert!(
+            told.chars().count() < 1_100 && told.ends_with('…'),
+            "{told}"
+        );
+    }
+}
