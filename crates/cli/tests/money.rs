@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use alloy_primitives::Address;
 use common::{Place, block_on};
 use cotrain_chain::{
     anvil::AnvilConfig,
@@ -122,7 +123,11 @@ const TABLE: [&str; 13] = [
 fn much_money_is_told_and_asked_for_before_it_moves() {
     let place = Place::new(&AnvilConfig::default());
     let deployed: Value = place.json(&DEPLOY);
-    let model = deployed["trainer"].as_str().expect("an address");
+    let model: Address = deployed["trainer"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("an address");
+    let model = model.to_string();
     let many = [
         "contribute",
         "--data",
@@ -137,7 +142,7 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
     for part in [
         "contribute 2000 samples",
         "chain    31337 (a development chain), node http://127.0.0.1:",
-        model,
+        &model,
         "films",
         "account  0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
         "deposit  0.0036 ether now, at most 0.0072 ether each",
@@ -153,7 +158,7 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
     assert_eq!(bill["dry_run"], true);
     assert_eq!(bill["count"], 2_000);
     assert_eq!(bill["chain_id"], 31_337);
-    assert_eq!(bill["model"], model.to_lowercase());
+    assert_eq!(bill["model"], deployed["trainer"]);
     assert_eq!(bill["value"]["now"], "7200000000000000000");
     let total = |when: &str| -> u128 {
         let text = bill["total"][when].as_str().expect("wei");
@@ -343,6 +348,11 @@ const BATCH: &str = "0x95cf00000000000000000000000000000000000000000000000000000
 
 impl FewWords {
     fn new(balance: &'static str, takes: usize) -> Self {
+        Self::losing(balance, takes, false)
+    }
+
+    /// Where `loses`, its answers are lost, and each id that is asked about is one that it took.
+    fn losing(balance: &'static str, takes: usize, loses: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let handed: Arc<Mutex<Vec<Value>>> = Arc::default();
@@ -361,14 +371,20 @@ impl FewWords {
                 } else if line.starts_with("POST") {
                     let mut taken = taken.lock().expect("a list");
                     taken.push(serde_json::from_str(&body).expect("JSON"));
-                    if taken.len() <= takes {
+                    if taken.len() <= takes && loses {
+                        // It takes it, and nobody hears of that.
+                        (
+                            "504 Gateway Timeout",
+                            json!({"title": "The request took too long"}),
+                        )
+                    } else if taken.len() <= takes {
                         ("202 Accepted", submission)
                     } else {
                         let problem = json!({"title": "No", "detail": "no more of this"});
                         ("422 Unprocessable Entity", problem)
                     }
                 } else {
-                    assert!(line.contains(BATCH), "{line}");
+                    assert!(loses || line.contains(BATCH), "{line}");
                     ("200 OK", submission)
                 };
                 let answer = answer.to_string();
@@ -457,6 +473,15 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
             .contains("no more of this")
     );
     assert!(stderr.contains("50 of 80 samples"), "{stderr}");
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 2);
+
+    // An answer that is lost is no batch that is lost.
+    let coordinator = FewWords::losing("600000000000000000", 9, true);
+    let (status, stdout, stderr) = contribute(&coordinator, "80");
+    assert_eq!(status, Some(0), "{stderr}");
+    let all: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(all["submissions"].as_array().map(Vec::len), Some(2));
+    assert_eq!(all["partial"], false);
     assert_eq!(coordinator.handed.lock().expect("a list").len(), 2);
 
     // In words, with the command that asks about the batch; and that command.

@@ -14,6 +14,7 @@ use cotrain_chain::{
     node::{Node, NodeError, NodeOptions},
 };
 use cotrain_learning::data::{DataError, Source, TEST_SHARE, TableFormat, load};
+use cotrain_protocol::Amount;
 use tokio::{net::TcpListener, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 
@@ -180,6 +181,20 @@ pub async fn serve(
     });
     for trainer in house.wanted().await? {
         house.add(trainer).await?;
+    }
+
+    if let Some(account) = sender {
+        let node = coordinator.node();
+        let has = node.balance(account).await?;
+        tracing::info!(
+            chain = node.chain_id(),
+            node = node.display_url(),
+            %account,
+            has = %Amount(has.saturating_to()),
+            relay = relay.is_some(),
+            keep = keeper.is_some(),
+            "paying gas from this account"
+        );
     }
 
     let address = house.config.listen;

@@ -168,9 +168,18 @@ impl Signing<'_> {
         let mut stopped = None;
         let mut done = 0;
         for (some, nonce) in items.chunks(PER_BATCH).zip(account.next_nonce..) {
-            let body = self.sign(some, nonce, most).await?;
+            let (id, body) = self.sign(some, nonce, most).await?;
             let sent = client.post(submissions.clone()).json(&body).send().await;
-            match answer::<Submission>(sent).await {
+            let taken = match answer::<Submission>(sent).await {
+                // Only the answer may be lost: what was taken is not to be signed again.
+                Err(failure @ Failure::Fault(_)) => match ask(&client, url, id).await {
+                    Ok(submission) => Ok(submission),
+                    Err(Failure::Mistake(_)) => Err(failure),
+                    Err(Failure::Fault(_)) => Err(unsure(failure, id, url)),
+                },
+                answered => answered,
+            };
+            match taken {
                 Ok(submission) => {
                     tracing::info!(id = %submission.id, nonce, "handed over");
                     handed.submissions.push(submission);
@@ -289,7 +298,13 @@ impl Signing<'_> {
         }
     }
 
-    async fn sign(&self, items: &[Item<'_>], nonce: u64, most: u128) -> Result<Body, Failure> {
+    /// Signs a batch; its id, and what to hand over.
+    async fn sign(
+        &self,
+        items: &[Item<'_>],
+        nonce: u64,
+        most: u128,
+    ) -> Result<(B256, Body), Failure> {
         let now = self.session.node.now().await?;
         let mut batch = SignedBatch {
             author: self.key.address(),
@@ -303,7 +318,7 @@ impl Signing<'_> {
         let domain = domain(self.session.node.chain_id(), self.model.trainer);
         let hash = batch.signing_hash(&domain);
         batch.signature = self.key.sign_hash(&hash).to_vec();
-        Ok(Body {
+        let body = Body {
             author: batch.author,
             max_deposit: batch.max_deposit.to_string(),
             fee: batch.fee.to_string(),
@@ -311,7 +326,8 @@ impl Signing<'_> {
             deadline: batch.deadline,
             items: batch.items.into(),
             signature: batch.signature.into(),
-        })
+        };
+        Ok((hash, body))
     }
 
     /// Waits until a batch is part of the chain, or never will be.
@@ -323,6 +339,15 @@ impl Signing<'_> {
     ) -> Result<(), Failure> {
         follow(client, url, submission, self.arguments.valid).await
     }
+}
+
+/// A coordinator may have taken a batch and not answered.
+fn unsure(failure: Failure, id: B256, url: &Url) -> Failure {
+    Failure::Fault(anyhow!("{:#}", failure.error()).context(format!(
+        "the batch {id} may have been taken all the same; before you sign its samples again, see with `cotrain \
+         submission {id} --relay {}`",
+        shown(url)
+    )))
 }
 
 /// Waits until a batch is part of the chain, or never will be.
