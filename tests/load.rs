@@ -243,6 +243,7 @@ fn describe(name: &str, times: &[f64], took: Duration) {
 fn body(batch: &SignedBatch) -> Value {
     json!({
         "author": batch.author,
+        "relayer": batch.relayer,
         "maxDeposit": batch.max_deposit.to_string(),
         "fee": batch.fee.to_string(),
         "nonce": batch.nonce,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {LibEIP7702} from "solady/accounts/LibEIP7702.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
@@ -111,7 +112,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         root[batch] = Records.root(leaves, n);
         _state = state.contributed(block.timestamp, n);
 
-        bytes memory reason = ClassifierCalls.tryLearn(classifier(), items, gasleft());
+        bytes memory reason = ClassifierCalls.tryLearn(classifier(), items);
         if (reason.length != 0) LibCall.bubbleUpRevert(reason);
         emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
         // What was sent is at least what is required.
@@ -176,7 +177,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     {
         if (block.timestamp > until) revert Expired(until, block.timestamp);
         bytes32 structHash = Delegations.structHash(reporter, msg.sender, until);
-        if (!Signatures.isSigned(reporter, structHash, signature, _domainSeparator(), gasleft())) {
+        if (!Signatures.isSigned(reporter, structHash, signature, _domainSeparator())) {
             revert InvalidSignature(reporter);
         }
         uint256 shares = _settle(reporter, claims, true, _report);
@@ -308,16 +309,14 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
         {
             // The code that a batch runs gets all of its gas or the relay fails: never is a batch skipped because
-            // others have used up what was meant for it. A call can pass on all but a 64th of what is left.
+            // others have used up what was meant for it.
             uint256 allowance = relaying.gasPerBatch;
-            uint256 left = gasleft();
-            if (left - left / 64 < allowance) revert GasTooLow(left, allowance);
-            if (!SignedBatches.isSigned(signed, signature, relaying.domainSeparator, allowance)) {
-                return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
-            }
+            (bool isSigned, uint256 used) =
+                SignedBatches.isSignedWithin(signed, signature, relaying.domainSeparator, allowance);
+            if (!isSigned) return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
             // What the signature has left of it.
-            allowance = FixedPointMathLib.zeroFloorSub(allowance, left - gasleft());
-            reason = ClassifierCalls.tryLearn(classifier(), items, allowance);
+            allowance = FixedPointMathLib.zeroFloorSub(allowance, used);
+            reason = ClassifierCalls.tryLearnWithin(classifier(), items, allowance);
             if (reason.length != 0) return reason;
         }
 
@@ -406,6 +405,10 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (author == claimer) {
             paid = left;
         } else {
+            // Nobody knows whether a contract can withdraw that has never signed or cancelled anything here.
+            if (!account.hasNonces() && _isContract(author)) {
+                return (0, abi.encodeWithSelector(AuthorIsContract.selector, author));
+            }
             // In this order the difference cannot be negative.
             if (left > type(uint96).max - account.balance()) {
                 return (0, abi.encodeWithSelector(BalanceOverflow.selector, author));
@@ -460,6 +463,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (reason.length != 0) return (0, reason);
         _statuses.set(one.position, Status.Closed);
         emit ClaimedLate(one.position, claimer, left);
+    }
+
+    /// @dev Returns whether an account has code and no key. Who has delegated to code (EIP-7702) has a key.
+    function _isContract(address account) private view returns (bool) {
+        return account.code.length != 0 && LibEIP7702.delegationOf(account) == address(0);
     }
 
     /// @dev What is left of the deposit of a contribution, which is known to have been made, or why nothing of it

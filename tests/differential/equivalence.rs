@@ -152,6 +152,7 @@ impl Pair {
         let nonce = self.nonces.entry(author.address).or_default();
         let batch = SignedBatch {
             author: author.address,
+            relayer: Address::ZERO,
             max_deposit: (1 << 96) - 1,
             fee: 0,
             nonce: *nonce,

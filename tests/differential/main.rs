@@ -7,6 +7,7 @@
 
 mod accounts;
 mod claiming;
+mod contract_authors;
 mod contributing;
 mod equivalence;
 mod fees;

@@ -15,7 +15,7 @@ use rand::{
 
 use crate::{
     pair::Pair,
-    people::{AUTHORS, Author, Form, STRANGER, everyone},
+    people::{AUTHORS, Author, Form, OWNER, STRANGER, everyone},
 };
 
 /// More than any lesson here uses. As an author, a precompile burns all of it.
@@ -51,7 +51,7 @@ impl Pair {
         let mut batches: Vec<_> = all
             .into_iter()
             .map(|items| {
-                let batch = self.signed_batch(price, items);
+                let batch = self.signed_batch(relayer, price, items);
                 self.signed.push(batch.clone());
                 // One of those that came before, this one included: then it comes twice.
                 let again = self.signed.choose(&mut self.chance).cloned();
@@ -75,7 +75,7 @@ impl Pair {
     }
 
     /// A batch that is accepted more often than not.
-    fn signed_batch(&mut self, price: u128, items: Vec<u8>) -> SignedBatch {
+    fn signed_batch(&mut self, relayer: Address, price: u128, items: Vec<u8>) -> SignedBatch {
         let now = self.now();
         let author = AUTHORS.choose(&mut self.chance).expect("there are authors");
         let chance = &mut self.chance;
@@ -89,6 +89,11 @@ impl Pair {
         *next = (nonce + 1).max(*next);
         let batch = SignedBatch {
             author: author.address,
+            relayer: match chance.random_range(0..20) {
+                0 => STRANGER,
+                1..10 => Address::ZERO,
+                _ => relayer,
+            },
             max_deposit: match chance.random_range(0..20) {
                 0 => price.saturating_sub(1),
                 1..10 => price,
@@ -137,8 +142,13 @@ impl Pair {
             2 => return signed(chain_id + 1, trainer),
             _ => signed(chain_id, trainer),
         };
-        match self.chance.random_range(0..10) {
+        match self.chance.random_range(0..11) {
             0 => forged.fee ^= 1,
+            // In place of anyone, or of whom it was signed for.
+            10 => {
+                let others = [Address::ZERO, STRANGER, OWNER];
+                forged.relayer = *others.choose(&mut self.chance).expect("three");
+            }
             1 => forged.max_deposit ^= 1,
             2 => forged.deadline ^= 1,
             3 => forged.nonce += 1,
@@ -248,6 +258,7 @@ impl Pair {
             batches: accepted
                 .map(|(signed, _)| events::RelayedBatch {
                     author: signed.author,
+                    relayer: signed.relayer,
                     max_deposit: signed.max_deposit,
                     fee: signed.fee,
                     nonce: signed.nonce,

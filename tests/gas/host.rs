@@ -191,6 +191,8 @@ impl Host {
         let key = signing_key(key);
         let batch = SignedBatch {
             author: Address::from_private_key(&key),
+            // The one who sends it, as most are signed.
+            relayer: CAROL,
             max_deposit: 1_000_000_000_000_000_000_000,
             fee: 10_000_000_000_000,
             nonce,

@@ -27,9 +27,6 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param offset Where it begins, in bytes.
     error MalformedRelay(uint256 offset);
 
-    /// @notice Thrown when too little gas is left to give the next signed batch what was promised to each.
-    error GasTooLow(uint256 left, uint256 gasPerBatch);
-
     /// @notice Why a signed batch was skipped, or thrown for a delegation: it came too late.
     /// @param deadline The last second for it, as it was signed.
     /// @param time The time now, in seconds.
@@ -43,8 +40,8 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param maxDeposit In wei.
     error PriceTooHigh(uint256 price, uint256 maxDeposit);
 
-    /// @notice Why a signed batch was skipped, or thrown for a delegation: the author or reporter has not signed this, or
-    /// their code ran out of gas.
+    /// @notice Why a signed batch was skipped, or thrown for a delegation: the author or reporter has not signed this, has
+    /// signed it for another sender, or their code ran out of gas.
     error InvalidSignature(address author);
 
     /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
@@ -83,6 +80,10 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Thrown when a contribution is reported that the model agrees with.
     error PredictionAgrees(uint256 label);
 
+    /// @notice Thrown when somebody pushes a refund to a contract that has never used or cancelled a nonce here: it may
+    /// have no way to withdraw. It can claim the refund itself, or call `cancelNonces` once to let others push.
+    error AuthorIsContract(address author);
+
     /// @notice Labelled samples were contributed by whoever sent them: everything that their leaves are made of.
     /// @param batch The position of the first of them; the others follow it.
     /// @param deposit What was deposited for each, in wei.
@@ -99,7 +100,8 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @param deposit What was deposited for each, in wei.
     /// @param time When, in seconds.
     /// @param batches The accepted batches as they were sent, without their signatures: `author (20 bytes) |
-    /// maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | length of items (4) | items`, one after the other.
+    /// maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound (1) | length of items (4) | items`, one after the
+    /// other. What is bound was signed for this relayer.
     event Relayed(
         uint256 indexed batch, address indexed relayer, uint256 deposit, uint256 time, bytes batches
     );
@@ -141,20 +143,23 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Contributes for others what they have signed; the fees go to the caller's balance.
     /// @dev What cannot be accepted is skipped with an event that says why.
     /// @param batches One after the other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) |
-    /// deadline (5) | length of items (4) | items | length of signature (2) | signature`. At most `maxDeposit` wei
-    /// are deposited for each item; the sender gets `fee` wei for them all; `deadline` is the last second in which
-    /// they may be sent. What is signed, by EIP-712, is
-    /// `Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)`; a signature
+    /// deadline (5) | bound (1) | length of items (4) | items | length of signature (2) | signature`. At most `maxDeposit`
+    /// wei are deposited for each item; the sender gets `fee` wei for them all; `deadline` is the last second in which
+    /// they may be sent. What is signed, by EIP-712, is `Batch(address author,address relayer,uint96 maxDeposit,uint96
+    /// fee,uint48 nonce,uint40 deadline,bytes items)`. The relayer that is signed is the zero address if `bound` is 0, so
+    /// that anyone may send the batch; else it is the sender, and from anybody else the signature is invalid. A signature
     /// has 65 bytes `r s v`, 64 bytes by ERC-2098, or what the author's code accepts by ERC-1271.
-    /// @param gasPerBatch How much gas each batch's lesson and, for contract wallets, signature may use together; what
-    /// needs more is skipped. Take what the dearest one uses when it is relayed alone. The transaction has to have so much
-    /// left at each batch: it fails with `GasTooLow` where not, so that estimating its gas works; with as much for each
-    /// batch, none can make it fail.
+    /// @param gasPerBatch Gas that the classifier and, for contract wallets, the author's code may use together for each
+    /// batch; what needs more is skipped. The trainer's own work is not part of it. Right before each of these calls, the
+    /// transaction must have enough gas left for what the call may use, else it fails with `GasTooLow`: so estimating its
+    /// gas works, and no batch is skipped because of what others have used. With the trainer's own work, `gasPerBatch` for
+    /// each batch, a 63rd of it once and 5,000, no batch can make the transaction fail.
     function relay(bytes calldata batches, uint256 gasPerBatch) external;
 
     /// @notice Gives back what is left of deposits, from `refundWait` after contributing, where the model now
     /// predicts the label. Each counts as one good contribution of its author.
-    /// @dev Anyone may call it. The caller's own refunds are paid out, those of others are added to their balances.
+    /// @dev Anyone may call it. The caller's own refunds are paid out, those of others are added to their balances; but
+    /// of contracts that have never used or cancelled a nonce here, nobody else can claim them: `AuthorIsContract`.
     /// @param claims What is claimed, one group for each batch that it came in:
     /// `batch (8 bytes) | number of contributions (2) | number of nodes (2) | contributions | flags | nodes (32 each)`.
     /// The contributions, in ascending order of position, are `author (20) | deposit (12) | label (2) | time (5) |

@@ -164,10 +164,6 @@ interface IPredictionMarket is IErrors {
     /// samples that were asked for.
     error ClassifierFailed();
 
-    /// @notice Thrown when so little gas is left that a call of the classifier could fail for the lack of it.
-    /// @param allowance What the call may use.
-    error GasTooLow(uint256 left, uint256 allowance);
-
     /// @notice Thrown when a record runs past the end of what was sent.
     /// @param offset Where it begins, in bytes.
     error MalformedRecords(uint256 offset);

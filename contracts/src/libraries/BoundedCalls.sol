@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IClassifier} from "../interfaces/IClassifier.sol";
 import {IPredictionMarket} from "../interfaces/IPredictionMarket.sol";
+import {CallGas} from "./CallGas.sol";
 
 /// @title BoundedCalls
 /// @notice Calls of a classifier that may be anybody's, with a fixed amount of gas, or with all of it where a failure reverts:
@@ -10,9 +11,6 @@ import {IPredictionMarket} from "../interfaces/IPredictionMarket.sol";
 library BoundedCalls {
     /// @dev The most of an error that is passed on, in bytes: more than the longest of `IClassifier`.
     uint256 private constant LONGEST_REASON = 256;
-
-    /// @dev More gas than is used between looking how much is left and the call itself, with a first access to the account.
-    uint256 private constant BEFORE_CALL = 5_000;
 
     /// @dev Reverts with what the classifier says of a batch, where it says something. With all gas that is left.
     function check(address classifier, bytes calldata items) internal view {
@@ -22,7 +20,7 @@ library BoundedCalls {
     /// @dev The same with a fixed amount of gas.
     function checkWithin(address classifier, bytes calldata items, uint256 allowance) internal view {
         bytes memory request = _request(IClassifier.check.selector, items);
-        _requireGas(allowance);
+        CallGas.requireFor(allowance);
         _ask(classifier, request, allowance);
     }
 
@@ -43,7 +41,7 @@ library BoundedCalls {
         returns (uint256)
     {
         bytes memory request = _evaluation(items, 0, n);
-        _requireGas(allowance);
+        CallGas.requireFor(allowance);
         return _count(classifier, request, n, allowance);
     }
 
@@ -53,19 +51,10 @@ library BoundedCalls {
         returns (bool success)
     {
         bytes memory request = _request(IClassifier.learn.selector, items);
-        _requireGas(allowance);
+        CallGas.requireFor(allowance);
         assembly ("memory-safe") {
             success := call(allowance, classifier, 0, add(request, 0x20), mload(request), 0, 0)
         }
-    }
-
-    /// @dev Reverts where a call that is made now could get less than the allowance: of what is left, a 64th stays here
-    /// (EIP-150).
-    function _requireGas(uint256 allowance) private view {
-        uint256 left = gasleft();
-        left = left < BEFORE_CALL ? 0 : left - BEFORE_CALL;
-        left -= left / 64;
-        if (left < allowance) revert IPredictionMarket.GasTooLow(left, allowance);
     }
 
     /// @dev The number that the classifier answers; the largest where it answers less than a word.

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IClassifier} from "../interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {CallGas} from "./CallGas.sol";
 import {Claims, Group} from "./Claims.sol";
 
 /// @title ClassifierCalls
@@ -12,24 +13,44 @@ library ClassifierCalls {
     /// @dev The most of an error that is passed on, in bytes: more than the longest of `IClassifier`.
     uint256 private constant LONGEST_REASON = 256;
 
-    /// @dev Teaches the classifier.
-    /// @param allowance How much gas it may use.
+    /// @dev Teaches the classifier, which may use all gas.
     /// @return reason Why it failed; nothing where it did not.
-    function tryLearn(address classifier, bytes calldata items, uint256 allowance)
+    function tryLearn(address classifier, bytes calldata items) internal returns (bytes memory reason) {
+        (uint256 request, uint256 size) = _lesson(items);
+        return _teach(classifier, request, size, gasleft());
+    }
+
+    /// @dev The same with a fixed amount of gas. Reverts if the classifier could get less.
+    function tryLearnWithin(address classifier, bytes calldata items, uint256 allowance)
         internal
         returns (bytes memory reason)
     {
+        (uint256 request, uint256 size) = _lesson(items);
+        CallGas.requireFor(allowance);
+        return _teach(classifier, request, size, allowance);
+    }
+
+    /// @dev Encodes the call that teaches items, in memory that is free.
+    function _lesson(bytes calldata items) private pure returns (uint256 request, uint256 size) {
         bytes4 selector = IClassifier.learn.selector;
-        bool success;
         assembly ("memory-safe") {
-            let request := mload(0x40)
+            request := mload(0x40)
             mstore(request, selector)
             mstore(add(request, 0x04), 0x20) // where the bytes begin
             mstore(add(request, 0x24), items.length)
             calldatacopy(add(request, 0x44), items.offset, items.length)
             // Zeros up to a whole word, as the encoding has it.
             mstore(add(add(request, 0x44), items.length), 0)
-            let size := add(0x44, and(add(items.length, 0x1f), not(0x1f)))
+            size := add(0x44, and(add(items.length, 0x1f), not(0x1f)))
+        }
+    }
+
+    function _teach(address classifier, uint256 request, uint256 size, uint256 allowance)
+        private
+        returns (bytes memory reason)
+    {
+        bool success;
+        assembly ("memory-safe") {
             success := call(allowance, classifier, 0, request, size, 0, 0)
             if iszero(success) {
                 let length := returndatasize()

@@ -5,21 +5,45 @@ import {ECDSA} from "solady/utils/ECDSA.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 
 import {IERC1271} from "../interfaces/IERC1271.sol";
+import {CallGas} from "./CallGas.sol";
 
 /// @title Signatures
 /// @notice Finds out whether somebody has signed typed data (EIP-712).
 library Signatures {
-    /// @dev Whether the signer's key, or else the signer's code, says that this was signed.
+    /// @dev Returns whether the signer's key, or else the signer's code, says that this was signed. The code may use all
+    /// gas.
     /// @param structHash Of the data.
-    /// @param allowance How much gas the signer's code may use.
-    function isSigned(
+    function isSigned(address signer, bytes32 structHash, bytes calldata signature, bytes32 domainSeparator)
+        internal
+        view
+        returns (bool)
+    {
+        bytes32 digest = _digest(structHash, domainSeparator);
+        return
+            _isByKey(signer, digest, signature) || _isByCode(signer, _question(digest, signature), gasleft());
+    }
+
+    /// @dev The same, where the code may use a fixed amount of gas. Reverts if it could get less.
+    /// @return signed Whether it was signed.
+    /// @return used Gas that asking the code took; nothing if it was not asked.
+    function isSignedWithin(
         address signer,
         bytes32 structHash,
         bytes calldata signature,
         bytes32 domainSeparator,
         uint256 allowance
-    ) internal view returns (bool) {
-        bytes32 digest;
+    ) internal view returns (bool signed, uint256 used) {
+        bytes32 digest = _digest(structHash, domainSeparator);
+        if (_isByKey(signer, digest, signature)) return (true, 0);
+        bytes memory question = _question(digest, signature);
+        CallGas.requireFor(allowance);
+        used = gasleft();
+        signed = _isByCode(signer, question, allowance);
+        used -= gasleft();
+    }
+
+    /// @dev What EIP-712 has signed: the hash of the data in its domain.
+    function _digest(bytes32 structHash, bytes32 domainSeparator) private pure returns (bytes32 digest) {
         // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes from 0x1e on.
         assembly ("memory-safe") {
             let free := mload(0x40)
@@ -29,16 +53,25 @@ library Signatures {
             digest := keccak256(0x1e, 0x42)
             mstore(0x40, free)
         }
+    }
+
+    function _isByKey(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
         address recovered = ECDSA.tryRecoverCalldata(digest, signature);
         // 0 stands for no signer: nobody has the key of the zero address.
-        if (recovered == signer && recovered != address(0)) return true;
-        // An address without code answers nothing. The code is asked only now: most signers have none, and
-        // finding that out costs as much as recovering the key. Of the three results, one says that there was more
-        // to copy.
+        return recovered == signer && recovered != address(0);
+    }
+
+    /// @dev The call that asks a signer's code.
+    function _question(bytes32 digest, bytes calldata signature) private pure returns (bytes memory) {
+        return abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
+    }
+
+    /// @dev Returns whether the signer's code says yes. An address without code answers nothing. The code is asked after the
+    /// key: most signers have none, and finding that out costs as much as recovering the key.
+    function _isByCode(address signer, bytes memory question, uint256 allowance) private view returns (bool) {
+        // Of the three results, one says that there was more to copy.
         // slither-disable-next-line unused-return
-        (bool success,, bytes memory answer) = LibCall.tryStaticCall(
-            signer, allowance, 32, abi.encodeCall(IERC1271.isValidSignature, (digest, signature))
-        );
+        (bool success,, bytes memory answer) = LibCall.tryStaticCall(signer, allowance, 32, question);
         return success && answer.length == 32 && bytes32(answer) == IERC1271.isValidSignature.selector;
     }
 }

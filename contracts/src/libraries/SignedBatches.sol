@@ -11,6 +11,7 @@ import {Signatures} from "./Signatures.sol";
 struct SignedBatch {
     bytes32 typeHash;
     address author;
+    address relayer;
     uint256 maxDeposit;
     uint256 fee;
     uint256 nonce;
@@ -20,14 +21,15 @@ struct SignedBatch {
 
 /// @title SignedBatches
 /// @notice Reads batches that others bring, and finds out whether their authors have signed them.
-/// @dev They follow each other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) |
-/// length of items (4) | items | length of signature (2) | signature`.
+/// @dev They follow each other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound (1) |
+/// length of items (4) | items | length of signature (2) | signature`. The relayer who was signed is not sent: it is the
+/// sender if the batch is bound, else nobody.
 library SignedBatches {
     bytes32 private constant TYPE_HASH = keccak256(
-        "Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
+        "Batch(address author,address relayer,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
     );
     /// @dev What comes before the items, in bytes.
-    uint256 private constant HEADER = 59;
+    uint256 private constant HEADER = 60;
 
     /// @dev The items and the signature of the batch at `offset`, where it ends, and where the next one begins.
     /// Reverts where it runs past the end.
@@ -78,10 +80,11 @@ library SignedBatches {
         }
     }
 
-    /// @dev What is signed of the batch at `offset`, which is known not to run past the end.
+    /// @dev What is signed of the batch at `offset`, which is known not to run past the end. Anything but a 0 says that
+    /// it is bound to the sender.
     function header(bytes calldata batches, uint256 offset, bytes calldata items)
         internal
-        pure
+        view
         returns (SignedBatch memory signed)
     {
         uint256 first;
@@ -97,21 +100,25 @@ library SignedBatches {
         signed.fee = second >> 160;
         signed.nonce = uint48(second >> 112);
         signed.deadline = uint40(second >> 72);
+        if (uint8(second >> 64) != 0) signed.relayer = msg.sender;
         signed.itemsHash = EfficientHashLib.hashCalldata(items);
     }
 
-    /// @dev Whether the author's key, or else the author's code, says that this was signed.
-    /// @param allowance How much gas the author's code may use.
-    function isSigned(
+    /// @dev Returns whether the author's key, or else the author's code, says that this was signed. Reverts if so little
+    /// gas is left that the code could get less than it may use.
+    /// @param allowance Gas that the author's code may use.
+    /// @return signed_ Whether it was signed.
+    /// @return used Gas that asking the author's code took; nothing if it was not asked.
+    function isSignedWithin(
         SignedBatch memory signed,
         bytes calldata signature,
         bytes32 domainSeparator,
         uint256 allowance
-    ) internal view returns (bool) {
+    ) internal view returns (bool signed_, uint256 used) {
         bytes32 structHash;
         assembly ("memory-safe") {
-            structHash := keccak256(signed, 0xe0) // its seven words
+            structHash := keccak256(signed, 0x100) // its eight words
         }
-        return Signatures.isSigned(signed.author, structHash, signature, domainSeparator, allowance);
+        return Signatures.isSignedWithin(signed.author, structHash, signature, domainSeparator, allowance);
     }
 }

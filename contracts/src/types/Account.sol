@@ -7,7 +7,7 @@ pragma solidity ^0.8.30;
 /// This is the anti-replay window of RFC 4303, section 3.4.3.
 type Account is uint256;
 
-using {balance, good, used, credited, charged, praised, withUsed, withUsedUpTo} for Account global;
+using {balance, good, used, hasNonces, credited, charged, praised, withUsed, withUsedUpTo} for Account global;
 
 uint256 constant GOOD_PLACE = 96;
 uint256 constant HIGHEST_PLACE = 144;
@@ -33,6 +33,12 @@ function used(Account self, uint256 nonce) pure returns (bool) {
         uint256 age = highest - nonce;
         return age >= WINDOW_BITS || (_window(self) >> age) & 1 != 0;
     }
+}
+
+/// @dev Returns whether the account has ever used or cancelled a nonce.
+function hasNonces(Account self) pure returns (bool) {
+    // The highest one and the window are all that is above; the first nonce that is used sets a bit of the window.
+    return Account.unwrap(self) >> HIGHEST_PLACE != 0;
 }
 
 /// @dev The account with more money.

@@ -10,6 +10,8 @@ enum Signing {
     Yes,
     /// What its key has signed was signed.
     Key,
+    /// Whatever is asked was signed, after so much thought.
+    Slow,
     /// Another word than the right one.
     No,
     /// The right four bytes, and more bits after them.
@@ -42,6 +44,8 @@ contract HostileWallet is Wallet, IERC1271 {
 
     Signing public signing;
     Receiving public receiving;
+    /// @dev How much gas a slow signature uses, more or less.
+    uint256 public thought;
     /// @dev Whose signatures are the wallet's, where it has a key.
     address public key;
     bytes public attack;
@@ -63,6 +67,10 @@ contract HostileWallet is Wallet, IERC1271 {
         signing = how;
     }
 
+    function signSlowly(uint256 gas) external {
+        (signing, thought) = (Signing.Slow, gas);
+    }
+
     function signWith(address owner) external {
         (signing, key) = (Signing.Key, owner);
     }
@@ -78,6 +86,12 @@ contract HostileWallet is Wallet, IERC1271 {
         if (how == Signing.Key) {
             (bytes32 r, bytes32 s) = abi.decode(signature[:64], (bytes32, bytes32));
             return ecrecover(hash, uint8(signature[64]), r, s) == key ? yes : bytes4(0);
+        }
+        if (how == Signing.Slow) {
+            uint256 before = gasleft();
+            uint256 amount = thought;
+            while (before - gasleft() < amount) {}
+            return yes;
         }
         if (how == Signing.No) return bytes4(0xffffffff);
         if (how == Signing.DirtyYes) give(abi.encode(bytes32(yes) | bytes32(uint256(1))));

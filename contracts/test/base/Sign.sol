@@ -6,6 +6,8 @@ import {Vm} from "./Vm.sol";
 /// @notice What an author signs for others to send, and the signature.
 struct SignedBatch {
     address author;
+    /// @dev Who alone may send it; 0 for anyone.
+    address relayer;
     uint96 maxDeposit;
     uint96 fee;
     uint48 nonce;
@@ -54,7 +56,7 @@ library Sign {
     function encode(SignedBatch memory batch) internal pure returns (bytes memory) {
         return bytes.concat(
             abi.encodePacked(batch.author, batch.maxDeposit, batch.fee, batch.nonce, batch.deadline),
-            abi.encodePacked(uint32(batch.items.length), batch.items),
+            abi.encodePacked(batch.relayer != address(0), uint32(batch.items.length), batch.items),
             abi.encodePacked(uint16(batch.signature.length), batch.signature)
         );
     }
@@ -64,9 +66,10 @@ library Sign {
         bytes32 message = keccak256(
             abi.encode(
                 keccak256(
-                    "Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
+                    "Batch(address author,address relayer,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
                 ),
                 batch.author,
+                batch.relayer,
                 batch.maxDeposit,
                 batch.fee,
                 batch.nonce,

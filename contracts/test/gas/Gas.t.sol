@@ -218,6 +218,7 @@ contract GasTest is Artifacts {
     {
         SignedBatch memory batch;
         batch.author = VM.addr(key);
+        batch.relayer = CAROL;
         batch.maxDeposit = 1e21;
         batch.fee = 1e13;
         batch.nonce = uint48(items.length > 100 ? 1 : 2);

@@ -49,6 +49,8 @@ abstract contract Books is Test {
     mapping(address person => uint256) internal highest;
     mapping(address person => mapping(uint256 nonce => bool)) internal used;
     Nonce[] internal usedNonces;
+    /// @dev Who has ever used or cancelled a nonce.
+    mapping(address person => bool) internal hasNonces;
 
     /// @dev What each has in the trainer by its events alone.
     mapping(address person => uint256) private byEvents;
@@ -210,6 +212,7 @@ abstract contract Books is Test {
         assertTrue(!isUsed(account, nonce), "nonce used twice");
         used[account][nonce] = true;
         usedNonces.push(Nonce(account, uint48(nonce)));
+        hasNonces[account] = true;
         if (nonce > highest[account]) highest[account] = nonce;
     }
 
@@ -219,6 +222,7 @@ abstract contract Books is Test {
             used[account][last - k] = true;
         }
         usedNonces.push(Nonce(account, uint48(last)));
+        hasNonces[account] = true;
         if (last > highest[account]) highest[account] = last;
     }
 

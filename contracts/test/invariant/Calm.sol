@@ -53,8 +53,18 @@ contract Calm is Handler {
         return (seed & 1 == 0 ? Sign.compact(key, digest) : Sign.long(key, digest), true);
     }
 
-    function plan(uint256 seed, uint256 place) internal view override returns (SignedBatch memory batch) {
+    function isContract(address) internal pure override returns (bool) {
+        return false;
+    }
+
+    function plan(uint256 seed, uint256 place, address relayer)
+        internal
+        view
+        override
+        returns (SignedBatch memory batch)
+    {
         batch.author = pick(seed >> 8);
+        if (seed >> 200 & 1 == 0) batch.relayer = relayer;
         batch.fee = uint96(seed >> 16 & 0xff);
         // Of several batches by one author in one relay, each has its own.
         batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);

@@ -95,16 +95,17 @@ abstract contract Handler is Books {
     /// @dev Some batches of some authors, with faults where the world has them.
     function relay(uint256 who, uint256 count, uint256 seed) public {
         Draft[] memory drafts = new Draft[](bound(count, 1, 12));
+        address relayer = pick(who);
         uint256 n;
         for (uint256 i; i < drafts.length; ++i) {
-            drafts[i].batch = plan(random(seed, i), i);
+            drafts[i].batch = plan(random(seed, i), i, relayer);
             n += countItems(drafts[i].batch.items);
         }
         uint256 price = n == 0 ? 0 : TRAINER.price(n);
         for (uint256 i; i < drafts.length; ++i) {
             complete(drafts[i], random(seed, 100 + i), price);
         }
-        send(pick(who), drafts, price);
+        send(relayer, drafts, price);
     }
 
     function refund(uint256 who, uint256 seed) public {
@@ -326,7 +327,15 @@ abstract contract Handler is Books {
 
     /// @dev All of a batch but what is said about its price, and the signature.
     /// @param place Among the batches of one relay.
-    function plan(uint256 seed, uint256 place) internal view virtual returns (SignedBatch memory);
+    /// @param relayer Who will send it.
+    function plan(uint256 seed, uint256 place, address relayer)
+        internal
+        view
+        virtual
+        returns (SignedBatch memory);
+
+    /// @dev Whether it is a contract.
+    function isContract(address person) internal view virtual returns (bool);
 
     /// @dev Adds what is missing.
     function complete(Draft memory one, uint256 seed, uint256 price) internal virtual;
@@ -354,7 +363,7 @@ abstract contract Handler is Books {
         Contribution[] memory made;
         for (uint256 i; i < drafts.length; ++i) {
             SignedBatch memory batch = drafts[i].batch;
-            reasons[i] = skipReason(drafts[i], price);
+            reasons[i] = skipReason(drafts[i], price, relayer);
             if (reasons[i].length != 0) continue;
             Contribution[] memory more =
                 Groups.parse(batch.author, price, time, entries.length + made.length, batch.items);
@@ -362,7 +371,7 @@ abstract contract Handler is Books {
             markUsed(batch.author, batch.nonce);
             made = Groups.join(made, more);
             fees += batch.fee;
-            log = bytes.concat(log, Groups.slice(Sign.encode(batch), 0, 59 + batch.items.length));
+            log = bytes.concat(log, Groups.slice(Sign.encode(batch), 0, 60 + batch.items.length));
             ++relayed;
         }
         Vm.Log[] memory logs = call(relayer, 0, abi.encodeCall(TRAINER.relay, (encoded, GAS_PER_BATCH)), "");
@@ -388,7 +397,11 @@ abstract contract Handler is Books {
     }
 
     /// @dev Why a batch must be skipped, given what the ones before it have changed; nothing where it must not.
-    function skipReason(Draft memory one, uint256 price) private view returns (bytes memory reason) {
+    function skipReason(Draft memory one, uint256 price, address relayer)
+        private
+        view
+        returns (bytes memory reason)
+    {
         SignedBatch memory batch = one.batch;
         uint256 n;
         (n, reason) = parseFailure(batch.items);
@@ -407,10 +420,14 @@ abstract contract Handler is Books {
         if (required > prepaid[batch.author]) {
             return abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, required, prepaid[batch.author]);
         }
-        if (
-            !one.rightlySigned
-                && !saysYes(batch.author, Sign.digest(address(TRAINER), batch), batch.signature)
-        ) {
+        bool bound = batch.relayer != address(0);
+        address signedFor = batch.relayer;
+        // What is bound is read as signed for whoever sends it.
+        if (bound) batch.relayer = relayer;
+        bytes32 digest = Sign.digest(address(TRAINER), batch);
+        batch.relayer = signedFor;
+        bool rightlySigned = one.rightlySigned && (!bound || signedFor == relayer);
+        if (!rightlySigned && !saysYes(batch.author, digest, batch.signature)) {
             return abi.encodeWithSelector(ICollaborativeTrainer.InvalidSignature.selector, batch.author);
         }
         return lessonFailure(batch.items);
@@ -669,6 +686,12 @@ abstract contract Handler is Books {
                 abi.encodeWithSelector(
                     ICollaborativeTrainer.PredictionDiffers.selector, made.label, predicted
                 );
+        }
+        if (
+            kind == Kind.Refund && entry.author != caller && !hasNonces[entry.author]
+                && isContract(entry.author)
+        ) {
+            return abi.encodeWithSelector(ICollaborativeTrainer.AuthorIsContract.selector, entry.author);
         }
         if (!isReport(kind)) return "";
         if (good[caller] == 0) {

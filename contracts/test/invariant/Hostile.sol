@@ -76,7 +76,7 @@ contract Hostile is Handler {
 
     /// @dev What is no row of batches: the good ones before it are not accepted either.
     function relayGarbage(uint256 who, uint256 seed, uint256 cut) external {
-        SignedBatch memory batch = plan(seed, 0);
+        SignedBatch memory batch = plan(seed, 0, pick(who));
         batch.maxDeposit = type(uint96).max;
         bytes memory good = Sign.encode(Sign.by(1, address(TRAINER), batch));
         bytes memory bad = Groups.slice(good, 0, 1 + cut % (good.length - 1));
@@ -170,11 +170,23 @@ contract Hostile is Handler {
         right = !isWallet[reporter] && (fault >= 6 || (fault == 1 && pick(seed >> 8) == reporter));
     }
 
-    function plan(uint256 seed, uint256 place) internal view override returns (SignedBatch memory batch) {
+    function isContract(address person) internal view override returns (bool) {
+        return isWallet[person];
+    }
+
+    function plan(uint256 seed, uint256 place, address relayer)
+        internal
+        view
+        override
+        returns (SignedBatch memory batch)
+    {
         if (seed % 8 == 0 && sent.length != 0) {
             return abi.decode(sent[(seed >> 8) % sent.length], (SignedBatch));
         }
         batch.author = pick(seed >> 8);
+        if (seed >> 200 & 1 == 0) batch.relayer = relayer;
+        // Somebody else than the sender, mostly.
+        if (seed >> 201 & 7 == 0) batch.relayer = pick(seed >> 208);
         batch.fee = uint96(seed >> 16 & 0xff);
         batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);
         batch.deadline = uint40(time + (seed >> 32 & 0xffff));

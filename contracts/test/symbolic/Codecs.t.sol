@@ -63,7 +63,7 @@ contract CodecsProofs {
     /// @param end Where the batch ends; 0 for the end of all.
     function readSignedBatch(bytes calldata batches, uint256 offset, Signed calldata signed, uint256 end)
         external
-        pure
+        view
     {
         (bytes calldata items, bytes calldata signature, uint256 next) =
             SignedBatches.batchAt(batches, offset);
@@ -72,6 +72,8 @@ contract CodecsProofs {
         assert(keccak256(signature) == keccak256(signed.signature));
         SignedBatch memory read = SignedBatches.header(batches, offset, items);
         assert(read.author == signed.author);
+        // The relayer is not sent: it is the sender, or nobody.
+        assert(read.relayer == (signed.relayer == address(0) ? address(0) : msg.sender));
         assert(read.maxDeposit == signed.maxDeposit);
         assert(read.fee == signed.fee);
         assert(read.nonce == signed.nonce);
@@ -83,7 +85,7 @@ contract CodecsProofs {
             mstore(log, 0)
         }
         SignedBatches.append(log, batches, offset, items.length);
-        assert(keccak256(log) == keccak256(batches[offset:offset + 59 + items.length]));
+        assert(keccak256(log) == keccak256(batches[offset:offset + 60 + items.length]));
     }
 
     function _requireSame(bytes calldata claims, uint256 offset, Made calldata made, bytes32 leaf)

@@ -6,7 +6,7 @@ import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {Encode} from "../base/Encode.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
-import {AnyClassifier, AnyWallet, TrainerProofs} from "./TrainerProofs.sol";
+import {AnyClassifier, AnyWallet, OneSignature, TrainerProofs} from "./TrainerProofs.sol";
 
 /// @notice Proofs about prepaid money, from every account there is.
 contract PrepaidProofs is TrainerProofs {
@@ -65,5 +65,30 @@ contract PrepaidProofs is TrainerProofs {
         assert(trainer.balanceOf(batch.author) == before - (accepted ? price + batch.fee : 0));
         assert(trainer.balanceOf(OTHER) == (accepted ? batch.fee : 0));
         assert(trainer.nonceUsed(batch.author, batch.nonce) == (used || accepted));
+    }
+
+    /// @dev Whomever a batch names: it is accepted from that sender, or from anyone if it names none; else it brings no fee.
+    function check_RelayIsOfTheSignedRelayer(address relayer, uint96 fee) external {
+        DepositRefundTake trainer = create(0, address(new AnyClassifier(0, true)));
+        address author = address(0x4000000000000000000000000000000000000004);
+        SignedBatch memory batch;
+        (batch.author, batch.relayer, batch.fee, batch.deadline) = (author, relayer, fee, NOW);
+        batch.items = Encode.item(0, "");
+        VM.etch(author, address(new OneSignature(Sign.digest(address(trainer), batch))).code);
+        store(trainer, slotOf(uint160(author), ACCOUNTS), fee);
+
+        if (!call(
+                trainer,
+                OTHER,
+                0,
+                abi.encodeCall(ICollaborativeTrainer.relay, (Sign.encode(batch), GAS_PER_BATCH))
+            )) {
+            return;
+        }
+        bool accepted = relayer == address(0) || relayer == OTHER;
+        assert(trainer.contributionCount() == (accepted ? 1 : 0));
+        assert(trainer.balanceOf(author) == (accepted ? 0 : fee));
+        assert(trainer.balanceOf(OTHER) == (accepted ? fee : 0));
+        assert(trainer.nonceUsed(author, 0) == accepted);
     }
 }

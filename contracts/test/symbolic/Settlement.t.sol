@@ -130,9 +130,33 @@ contract SettlementProofs is TrainerProofs {
         assert(!success && paid == 0);
     }
 
+    /// @dev A refund that somebody else pushes to a contract: only if the contract has used or cancelled a nonce, and up to
+    /// the largest balance.
+    function check_RefundIsPushedOnlyToContractsThatCanAct(Case memory one, uint256 word) external {
+        address author = address(new AnyWallet(true));
+        DepositRefundTake trainer = _prepareFor(one, author);
+        VM.assume(uint48(word >> 96) < type(uint48).max);
+        store(trainer, slotOf(uint160(author), ACCOUNTS), word);
+        uint256 left = one.made.deposit - one.taken;
+        uint256 before = trainer.balanceOf(author);
+        (bool success, uint256 paid) = _claim(trainer, OTHER, ICollaborativeTrainer.refund.selector, one);
+        assert(
+            success
+                == (_open(one, 1 days) && one.predicted == one.made.label && word >> 144 != 0
+                        && before + left <= type(uint96).max)
+        );
+        assert(paid == 0 && author.balance == 0);
+        assert(trainer.balanceOf(author) == before + (success ? left : 0));
+        _requireStatus(trainer, one, success ? Status.Closed : Status(one.status), one.taken);
+    }
+
     /// @dev A trainer with one contribution, of which anything may have happened that can.
     function _prepare(Case memory one) private returns (DepositRefundTake trainer) {
-        one.made.author = AUTHOR;
+        return _prepareFor(one, AUTHOR);
+    }
+
+    function _prepareFor(Case memory one, address author) private returns (DepositRefundTake trainer) {
+        one.made.author = author;
         one.made.sample = "";
         uint256 position = one.made.position;
         VM.assume(one.status <= 2 && one.taken <= one.made.deposit);
@@ -148,7 +172,7 @@ contract SettlementProofs is TrainerProofs {
         uint256 firstReporter = one.taken == 0 ? 0 : 1;
         store(trainer, slotOf(position, SETTLEMENTS), one.taken | firstReporter << 96);
         bytes32 leaf = keccak256(
-            abi.encode(AUTHOR, one.made.label, keccak256(""), one.made.deposit, one.made.time, position)
+            abi.encode(author, one.made.label, keccak256(""), one.made.deposit, one.made.time, position)
         );
         store(trainer, slotOf(position, ROOTS), uint256(leaf));
         VM.deal(address(trainer), type(uint96).max);

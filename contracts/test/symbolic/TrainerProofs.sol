@@ -42,6 +42,19 @@ contract AnyWallet is IERC1271 {
     }
 }
 
+/// @notice Somebody who has signed one thing.
+contract OneSignature is IERC1271 {
+    bytes32 private immutable _HASH;
+
+    constructor(bytes32 hash) {
+        _HASH = hash;
+    }
+
+    function isValidSignature(bytes32 hash, bytes calldata) external view returns (bytes4) {
+        return hash == _HASH ? IERC1271.isValidSignature.selector : bytes4(0);
+    }
+}
+
 /// @notice What the proofs about a trainer share: one as it is deployed, a clone of the implementation, and a way to
 /// put it into any state.
 abstract contract TrainerProofs is Test {

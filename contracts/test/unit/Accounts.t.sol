@@ -7,6 +7,7 @@ import {Points} from "../../src/incentives/Points.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {Account} from "../../src/types/Account.sol";
+import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {HostileWallet, Receiving} from "../base/HostileWallet.sol";
 import {ModelTest} from "../base/ModelTest.sol";
@@ -162,6 +163,67 @@ contract AccountsTest is ModelTest {
         VM.prank(ALICE);
         trainer.refund(alone(made));
         assertEq(ALICE.balance, before + made.deposit, "paid");
+    }
+
+    /// @dev To the wei: the largest balance is one that a pushed refund may make.
+    function testPushedRefundUpToTheLargestBalance() external {
+        VM.deal(address(this), 1 << 100);
+        Contribution memory made = contribute(trainer, ALICE, 0, hex"");
+        trainer.depositTo{value: type(uint96).max - uint256(made.deposit) + 1}(ALICE);
+        pass(REFUND_WAIT);
+        bytes memory claims = alone(made);
+        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, ALICE));
+        trainer.refund(claims);
+        VM.prank(ALICE);
+        trainer.withdrawTo(ALICE, 1);
+        trainer.refund(claims);
+        assertEq(trainer.balanceOf(ALICE), type(uint96).max, "the largest");
+        // Beside it lies the number of good contributions.
+        assertEq(trainer.good(ALICE), 1, "good");
+    }
+
+    /// @dev A contract that may have no way to withdraw gets its refund only by its own claim, until it has shown that it
+    /// can act here; others of the same call are settled.
+    function testNoRefundIsPushedToAContract() external {
+        HostileWallet wallet = new HostileWallet();
+        VM.deal(address(wallet), 1e24);
+        // Money from somebody else shows nothing.
+        trainer.depositTo{value: 5}(address(wallet));
+        Contribution memory first = contribute(trainer, address(wallet), 0, hex"");
+        Contribution memory second = contribute(trainer, address(wallet), 0, hex"");
+        Contribution memory other = contribute(trainer, ALICE, 0, hex"");
+        pass(REFUND_WAIT);
+        bytes memory reason =
+            abi.encodeWithSelector(ICollaborativeTrainer.AuthorIsContract.selector, address(wallet));
+        bytes memory claims = alone(first);
+        VM.expectRevert(reason);
+        trainer.refund(claims);
+        VM.expectEmit(address(trainer));
+        emit ICollaborativeTrainer.ClaimSkipped(first.position, reason);
+        trainer.refund(bytes.concat(claims, alone(other)));
+        assertEq(trainer.balanceOf(ALICE), other.deposit, "the other one");
+        assertEq(trainer.balanceOf(address(wallet)), 5, "nothing pushed");
+        requireSettlement(trainer, first.position, Status.Untouched, 0, address(0));
+
+        uint256 before = address(wallet).balance;
+        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (claims)));
+        assertEq(address(wallet).balance, before + first.deposit, "its own claim");
+        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.cancelNonces, (0)));
+        trainer.refund(alone(second));
+        assertEq(trainer.balanceOf(address(wallet)), 5 + uint256(second.deposit), "pushed");
+    }
+
+    /// @dev Who has delegated to code (EIP-7702) has a key, and can withdraw with it.
+    function testRefundIsPushedToADelegatedAccount() external {
+        address author = VM.addr(99);
+        VM.deal(author, 1e24);
+        Contribution memory made = contribute(trainer, author, 0, hex"");
+        VM.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
+        pass(REFUND_WAIT);
+        trainer.refund(alone(made));
+        assertEq(trainer.balanceOf(author), made.deposit, "pushed");
+        VM.prank(author);
+        trainer.withdrawTo(BOB, made.deposit);
     }
 
     /// @dev Whoever follows the events knows all balances.

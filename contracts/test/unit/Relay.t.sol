@@ -8,11 +8,13 @@ import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {CallGas} from "../../src/libraries/CallGas.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Signing} from "../base/HostileWallet.sol";
 import {Lie, LyingClassifier} from "../base/LyingClassifier.sol";
 import {ModelTest} from "../base/ModelTest.sol";
+import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Vm} from "../base/Vm.sol";
 
@@ -204,6 +206,91 @@ contract RelayTest is ModelTest {
         assertEq(trainer.good(free.author), 2, "good");
     }
 
+    // Who may send.
+
+    /// @dev Whoever sees a relay wait and sends the same bytes first gets nothing, and changes nothing for anybody.
+    function testNobodyElseTakesTheFees() external {
+        pass(1 hours);
+        bytes memory batches = boundBatches(20, type(uint96).max);
+        uint256 price = trainer.price(20);
+        uint256 last = trainer.lastContributionTime();
+        Skip[] memory skips = relay(CAROL, batches);
+        assertEq(skips.length, 20, "all are skipped");
+        for (uint256 i; i < 20; ++i) {
+            assertEq(skips[i].reason, invalid(VM.addr(1 + i)), "reason");
+        }
+        assertEq(trainer.balanceOf(CAROL), 0, "no fee");
+        assertEq(trainer.contributionCount(), 0, "count");
+        assertEq(trainer.lastContributionTime(), last, "time");
+        assertEq(trainer.price(20), price, "price");
+        assertEq(relay(BOB, batches).length, 0, "the relayer's are accepted");
+        assertEq(trainer.balanceOf(BOB), 20 * 100, "all fees");
+        assertEq(trainer.balanceOf(VM.addr(1)), 1e24 - price - 100, "at the price of before");
+    }
+
+    /// @dev One batch that is taken out of a relay and sent first would raise the price of the others, for nothing.
+    function testNobodyElseCrowdsOthersOut() external {
+        pass(1 hours);
+        bytes memory batches = boundBatches(20, uint96(trainer.price(20)));
+        bytes memory first = Groups.slice(batches, 0, batches.length / 20);
+        assertEq(relay(CAROL, first).length, 1, "skipped");
+        assertEq(relay(BOB, batches).length, 0, "at once");
+        assertEq(trainer.contributionCount(), 20, "all");
+    }
+
+    function testBoundToWhoSends() external {
+        SignedBatch memory batch = bound(KEY, 0, BOB, one(0));
+        requireSkipped(batch, 3, invalid(batch.author));
+        VM.expectEmit(address(trainer));
+        emit ICollaborativeTrainer.Relayed(2, BOB, trainer.price(1), clock(), headerAndItems(batch));
+        VM.prank(BOB);
+        trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
+        assertEq(uint8(headerAndItems(batch)[55]), 1, "logged as bound");
+        // For nobody in particular, from anybody.
+        batch = signed(trainer, KEY, 1, one(0));
+        assertEq(uint8(headerAndItems(batch)[55]), 0, "logged as free");
+        requireAllAccepted(Sign.encode(batch), 1);
+    }
+
+    /// @dev Neither can what is bound be sent as if it was not, nor the other way round. All but 0 says that it is bound.
+    function testTheMarkIsPartOfWhatIsSigned() external {
+        bytes memory free = Sign.encode(signed(trainer, KEY, 0, one(0)));
+        for (uint256 mark = 1; mark < 256; mark += 127) {
+            free[55] = bytes1(uint8(mark));
+            assertEq(relay(BOB, free)[0].reason, invalid(VM.addr(KEY)), "free");
+        }
+        bytes memory forBob = Sign.encode(bound(KEY, 0, BOB, one(0)));
+        forBob[55] = 0;
+        assertEq(relay(BOB, forBob)[0].reason, invalid(VM.addr(KEY)), "bound");
+        forBob[55] = 0xff;
+        assertEq(relay(BOB, forBob).length, 0, "any other mark");
+    }
+
+    function testWalletThatSignsForOneRelayer() external {
+        HostileWallet wallet = prepaidWallet();
+        wallet.signWith(VM.addr(KEY));
+        SignedBatch memory batch = unsigned(address(wallet), 0, one(0));
+        batch.relayer = BOB;
+        batch = Sign.long(KEY, address(trainer), batch);
+        requireSkipped(batch, 3, invalid(address(wallet)));
+        assertEq(relay(BOB, Sign.encode(batch)).length, 0, "skips");
+    }
+
+    /// @dev An account that has delegated to code (EIP-7702) signs with its key and with the code. What was relayed stays when
+    /// the delegation is taken back.
+    function testDelegatedAccountSignsInTwoWays() external {
+        address author = VM.addr(KEY);
+        VM.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
+        SignedBatch memory byCode = unsigned(author, 0, one(0));
+        byCode.signature = "anything";
+        requireAllAccepted(bytes.concat(Sign.encode(byCode), Sign.encode(signed(trainer, KEY, 1, one(0)))), 2);
+        VM.etch(author, "");
+        assertEq(trainer.contributionCount(), 2, "they stay");
+        byCode.nonce = 2;
+        requireSkipped(byCode, 3, invalid(author));
+        requireAllAccepted(Sign.encode(signed(trainer, KEY, 2, one(0))), 1);
+    }
+
     // What is skipped.
 
     function testSkippedAsEmpty() external {
@@ -294,6 +381,10 @@ contract RelayTest is ModelTest {
         bad.fee += 1;
         requireSkipped(bad, 3, reason);
         bad.fee -= 1;
+        // Who sends it, in place of anyone.
+        bad.relayer = CAROL;
+        requireSkipped(bad, 3, reason);
+        bad.relayer = address(0);
         bad.nonce += 1;
         requireSkipped(bad, 3, reason);
         bad.nonce -= 1;
@@ -444,11 +535,11 @@ contract RelayTest is ModelTest {
     function testLengthsPastTheEnd() external {
         SignedBatch memory batch = signed(trainer, 1, 0, two());
         bytes memory batches = Sign.encode(batch);
-        batches[55] = 0xff;
+        batches[56] = 0xff;
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, 0));
         trainer.relay(batches, GAS_PER_BATCH);
-        batches[55] = 0;
-        batches[59 + batch.items.length] = 0xff;
+        batches[56] = 0;
+        batches[60 + batch.items.length] = 0xff;
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, 0));
         trainer.relay(batches, GAS_PER_BATCH);
     }
@@ -628,15 +719,173 @@ contract RelayTest is ModelTest {
                 assertEq(trainer.contributionCount(), 20, "accepted");
                 assertAtMost(limit, used + 2_000_000, "no more is needed");
             } catch (bytes memory reason) {
-                assertTrue(
-                    reason.length == 0 || bytes4(reason) == ICollaborativeTrainer.GasTooLow.selector, "why"
-                );
+                assertTrue(reason.length == 0 || bytes4(reason) == CallGas.GasTooLow.selector, "why");
                 assertTrue(VM.revertToState(state), "as before");
             }
         }
     }
 
+    /// @dev Around the limit of gas from which a relay does not fail, with lessons and signatures that need all that they
+    /// may use to the unit, and items that take much gas to encode: no limit makes an honest batch be skipped.
+    /// forge-config: default.isolate = true
+    function testNoLimitOfGasSkipsAnHonestBatch() external {
+        puppet(600_000);
+        bytes memory items = large();
+        requireAllOrNothing(Sign.encode(signed(trainer, 1, 0, items)), 100);
+    }
+
+    /// forge-config: default.isolate = true
+    function testNoLimitOfGasSkipsOneOfTwo() external {
+        puppet(600_000);
+        bytes memory items = large();
+        bytes memory batches = bytes.concat(
+            Sign.encode(signed(trainer, 1, 0, items)), Sign.encode(signed(trainer, 2, 0, items))
+        );
+        requireAllOrNothing(batches, 200);
+    }
+
+    /// @dev Of a wallet whose signature takes most of it.
+    /// forge-config: default.isolate = true
+    function testNoLimitOfGasSkipsAWallet() external {
+        puppet(200_000);
+        HostileWallet wallet = prepaidWallet();
+        wallet.signSlowly(500_000);
+        SignedBatch memory batch = unsigned(address(wallet), 0, large());
+        requireAllOrNothing(bytes.concat(Sign.encode(signed(trainer, 2, 0, one(0))), Sign.encode(batch)), 101);
+    }
+
+    /// @dev A lesson has what the signature has left of the batch's gas, and the trainer's own work is no part of it.
+    function testSignatureAndLessonShareTheGas() external {
+        puppet(300_000);
+        HostileWallet wallet = prepaidWallet();
+        wallet.signSlowly(200_000);
+        SignedBatch memory batch = unsigned(address(wallet), 0, large());
+        bytes memory both = bytes.concat(Sign.encode(batch), Sign.encode(signed(trainer, 2, 0, large())));
+        VM.recordLogs();
+        trainer.relay(both, 450_000);
+        Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.Skipped.selector);
+        assertEq(logs.length, 1, "one is skipped");
+        assertEq(address(uint160(uint256(logs[0].topics[1]))), address(wallet), "the wallet's");
+        assertEq(
+            logs[0].data,
+            abi.encode(0, abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector)),
+            "its lesson had too little"
+        );
+        assertEq(trainer.contributionCount(), 100, "the key's, with all of it for the lesson");
+        trainer.relay(Sign.encode(batch), 550_000);
+        assertEq(trainer.contributionCount(), 200, "with enough for both");
+    }
+
+    /// @dev The gas that covers a relay, whatever its batches do: its own work, what the batches may use, and a 63rd of one
+    /// batch's and 5,000. Here each burns all that it may.
+    /// forge-config: default.isolate = true
+    function testCoveredRelaysCannotBeMadeToFail() external {
+        HostileWallet[] memory wallets = new HostileWallet[](5);
+        LyingClassifier lying = lie();
+        bytes memory batches;
+        for (uint256 i; i < 5; ++i) {
+            wallets[i] = prepaidWallet();
+            batches = bytes.concat(batches, Sign.encode(unsigned(address(wallets[i]), 0, one(0))));
+        }
+        uint256 state = VM.snapshotState();
+        uint256 gasPerBatch = 400_000;
+        // What it uses when the batches use next to nothing is no less than its own work.
+        trainer.relay(batches, gasPerBatch);
+        uint256 own = VM.lastCallGas().gasTotalUsed;
+        assertEq(trainer.contributionCount(), 5, "honest");
+        uint256 limit = own + 5 * gasPerBatch + gasPerBatch / 63 + 1 + 5_000;
+        assertTrue(VM.revertToState(state), "as before");
+        lying.tell(0, Lie.BurnsGas, Lie.None);
+        trainer.relay{gas: limit}(batches, gasPerBatch);
+        for (uint256 i; i < 5; ++i) {
+            wallets[i].sign(Signing.BurnsGas);
+        }
+        trainer.relay{gas: limit}(batches, gasPerBatch);
+        assertEq(trainer.contributionCount(), 0, "all skipped, and none made it fail");
+    }
+
     // Helpers.
+
+    /// @dev With the least gas for each batch that accepts all, every limit of gas from where calls get too little to where
+    /// the relay succeeds makes it fail as a whole or accept all.
+    /// @param n How many contributions it has.
+    function requireAllOrNothing(bytes memory batches, uint256 n) private {
+        uint256 state = VM.snapshotState();
+        (uint256 few, uint256 enough) = (100_000, 2_000_000);
+        while (enough - few > 1) {
+            uint256 middle = (few + enough) / 2;
+            trainer.relay{gas: 15_000_000}(batches, middle);
+            if (trainer.contributionCount() == n) enough = middle;
+            else few = middle;
+            VM.revertToState(state);
+        }
+        (uint256 fails, uint256 succeeds) = (300_000, 8_000_000);
+        while (succeeds - fails > 200) {
+            uint256 middle = (fails + succeeds) / 2;
+            try trainer.relay{gas: middle}(batches, enough) {
+                succeeds = middle;
+            } catch {
+                fails = middle;
+            }
+            VM.revertToState(state);
+        }
+        uint256 accepted;
+        uint256 refused;
+        for (uint256 limit = succeeds - 450_000; limit < succeeds + 20_000; limit += 750) {
+            try trainer.relay{gas: limit}(batches, enough) {
+                assertEq(trainer.contributionCount(), n, "all are accepted");
+                ++accepted;
+            } catch (bytes memory reason) {
+                // Too little for a call, or for what comes after it.
+                if (reason.length != 0) {
+                    assertEq(bytes32(bytes4(reason)), bytes32(CallGas.GasTooLow.selector), "why");
+                    ++refused;
+                }
+            }
+            VM.revertToState(state);
+        }
+        assertTrue(accepted > 20 && refused > 20, "on both sides of the limit");
+    }
+
+    /// @dev Goes on with a model whose lessons use so much gas.
+    function puppet(uint256 lesson) private {
+        Strings strings = new Strings();
+        strings.burn(0, 0, lesson);
+        address implementation = address(new PuppetClassifier(strings));
+        VM.prank(OWNER);
+        (address created,) = factory.create(
+            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), implementation, ""
+        );
+        trainer = ICollaborativeTrainer(created);
+        prepay();
+    }
+
+    /// @dev 100 items of 25,200 bytes.
+    function large() private pure returns (bytes memory items) {
+        for (uint256 i; i < 100; ++i) {
+            items = bytes.concat(items, Encode.item(0, new bytes(248)));
+        }
+    }
+
+    /// @dev A batch that only `relayer` may send.
+    function bound(uint256 key, uint256 nonce, address relayer, bytes memory items)
+        private
+        view
+        returns (SignedBatch memory batch)
+    {
+        batch = unsigned(VM.addr(key), nonce, items);
+        batch.relayer = relayer;
+        return Sign.by(key, address(trainer), batch);
+    }
+
+    /// @dev Of the keys from 1 on, each with a fee of 100 for BOB alone.
+    function boundBatches(uint256 n, uint96 maxDeposit) private view returns (bytes memory batches) {
+        for (uint256 i; i < n; ++i) {
+            SignedBatch memory batch = unsigned(VM.addr(1 + i), 0, one(0));
+            (batch.relayer, batch.fee, batch.maxDeposit) = (BOB, 100, maxDeposit);
+            batches = bytes.concat(batches, Sign.encode(Sign.by(1 + i, address(trainer), batch)));
+        }
+    }
 
     /// @dev Signed where the chain has the number that it has now: the compiler takes it for constant.
     function signedHere(uint256 key, uint256 nonce, bytes calldata items)
@@ -748,7 +997,7 @@ contract RelayTest is ModelTest {
 
     /// @dev As an accepted batch is logged.
     function headerAndItems(SignedBatch memory batch) private pure returns (bytes memory) {
-        return Groups.slice(Sign.encode(batch), 0, 59 + batch.items.length);
+        return Groups.slice(Sign.encode(batch), 0, 60 + batch.items.length);
     }
 
     /// @dev One item of a label, of an even place with feature 0.

@@ -89,6 +89,8 @@ pub struct Relayed {
 pub struct RelayedBatch {
     /// Who contributed.
     pub author: Address,
+    /// The only account that could send it, which did; the zero address if anyone could.
+    pub relayer: Address,
     /// The most that the author would have deposited for each contribution, in wei.
     pub max_deposit: u128,
     /// What the relayer got, in wei.
@@ -209,7 +211,7 @@ impl TrainerEvent {
                     relayer: event.relayer,
                     deposit: event.deposit.try_into().ok()?,
                     time: event.time.try_into().ok()?,
-                    batches: relayed_batches(&event.batches)?,
+                    batches: relayed_batches(&event.batches, event.relayer)?,
                 })
             }
             trainer::Skipped::SIGNATURE_HASH => {
@@ -377,23 +379,27 @@ fn payment(position: U256, to: Address, amount: U256) -> Option<Paid> {
     })
 }
 
-fn relayed_batches(mut rest: &[u8]) -> Option<Vec<RelayedBatch>> {
+fn relayed_batches(mut rest: &[u8], relayer: Address) -> Option<Vec<RelayedBatch>> {
     let mut batches = Vec::new();
     while !rest.is_empty() {
-        batches.push(relayed_batch(&mut rest)?);
+        batches.push(relayed_batch(&mut rest, relayer)?);
     }
     Some(batches)
 }
 
-/// `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | length of items (4) | items`,
-/// taken off the front.
-fn relayed_batch(rest: &mut &[u8]) -> Option<RelayedBatch> {
+/// `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound (1) | length of items (4) |
+/// items`, taken off the front. What is bound was signed for the relayer who sent it.
+fn relayed_batch(rest: &mut &[u8], relayer: Address) -> Option<RelayedBatch> {
     Some(RelayedBatch {
         author: Address::from_slice(rest.split_off(..20)?),
         max_deposit: U256::from_be_slice(rest.split_off(..12)?).try_into().ok()?,
         fee: U256::from_be_slice(rest.split_off(..12)?).try_into().ok()?,
         nonce: U256::from_be_slice(rest.split_off(..6)?).try_into().ok()?,
         deadline: U256::from_be_slice(rest.split_off(..5)?).try_into().ok()?,
+        relayer: match rest.split_off(..1)? {
+            [0] => Address::ZERO,
+            _ => relayer,
+        },
         items: {
             let length: usize = U256::from_be_slice(rest.split_off(..4)?).try_into().ok()?;
             Bytes::copy_from_slice(rest.split_off(..length)?)

@@ -214,7 +214,7 @@ fn trainer(error: Trainer) -> Option<Revert> {
         Trainer::GasTooLow(e) => {
             return Some(Revert::GasTooLow {
                 left: e.left,
-                allowance: e.gasPerBatch,
+                allowance: e.allowance,
             });
         }
         Trainer::Expired(e) => Rejection::Expired {
@@ -257,6 +257,7 @@ fn trainer(error: Trainer) -> Option<Revert> {
             label: e.label.try_into().ok()?,
             predicted: e.predicted.try_into().ok()?,
         },
+        Trainer::AuthorIsContract(e) => Rejection::AuthorIsContract { author: e.author },
         Trainer::PredictionAgrees(e) => Rejection::PredictionAgrees {
             label: e.label.try_into().ok()?,
         },

@@ -126,6 +126,7 @@ async fn fund(stage: &Stage, authors: &[Key]) {
 fn body(batch: &SignedBatch) -> String {
     json!({
         "author": batch.author,
+        "relayer": batch.relayer,
         "maxDeposit": batch.max_deposit.to_string(),
         "fee": batch.fee.to_string(),
         "nonce": batch.nonce,
@@ -500,6 +501,32 @@ async fn a_forgery_takes_nobodys_place_and_a_used_nonce_is_told() {
         end == "refused" && reason.contains("nonce"),
         "{end}: {reason}"
     );
+
+    // What Ben signs for somebody else is refused; what he signs for this relayer, nobody else can send.
+    let other = stage.signed_for(Key::development(2).address(), ben, 1, 1, &[6]);
+    let (status, answer) = hand_in(&client, &url, &body(&other)).await;
+    assert_eq!(status, 422, "{answer}");
+    let model = client
+        .get(format!("{}/v1/models/{}", server.url, stage.trainer))
+        .send();
+    let model: Value = model.await.expect("an answer").json().await.expect("JSON");
+    let relayer = model["relayer"]
+        .as_str()
+        .expect("a relayer")
+        .parse()
+        .expect("an address");
+    let bound = stage.signed_for(relayer, ben, 1, 1, &[6]);
+    let (status, answer) = hand_in(&client, &url, &body(&bound)).await;
+    assert_eq!(status, 202, "{answer}");
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    let relay = bindings::relay(&[bound], 500_000);
+    stage
+        .send(&Key::development(2), Some(stage.trainer), 0, relay)
+        .await;
+    let ends = settled(&client, &server.url, &[id]).await;
+    assert_eq!(ends[0].0, "included", "{ends:?}");
+    let sent = relayed(&stage).await;
+    assert_eq!(sent.get(&(ben.address(), 1)), Some(&1), "once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,6 +22,9 @@ use crate::{
 /// Contributions that are looked at in one go.
 const PAGE: u32 = 2_000;
 
+/// How the code of an account begins that has delegated to other code (EIP-7702).
+const DELEGATION: [u8; 2] = [0xef, 0x01];
+
 /// Claims for one model.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -71,6 +74,9 @@ impl Keeper {
     ) -> Result<(), OutboxError> {
         let mut possible = Vec::new();
         for (account, _) in accounts {
+            if !self.can_push(account.account).await? {
+                continue;
+            }
             let rows = self.open(due, Some(account.account)).await?;
             let state = self.model.state();
             for row in rows {
@@ -84,6 +90,16 @@ impl Keeper {
         }
         let claims = |claims: &[Claims]| bindings::refund(claims);
         self.claim(outbox, "refund", possible, price, &claims).await
+    }
+
+    /// Returns whether the trainer lets others push refunds to an account.
+    async fn can_push(&self, account: Address) -> Result<bool, OutboxError> {
+        if self.model.state().trainer().has_nonces(account) {
+            return Ok(true);
+        }
+        let code = self.node.code(account).await?;
+        // Who has delegated to code (EIP-7702) has a key.
+        Ok(code.is_empty() || code.starts_with(&DELEGATION))
     }
 
     async fn reports(

@@ -10,7 +10,7 @@ use cotrain_chain::{
 };
 use cotrain_protocol::{
     Amount,
-    trainer::{SignedBatch, domain},
+    trainer::{SignedBatch, covering_gas, domain},
 };
 
 use crate::{
@@ -49,7 +49,7 @@ impl Relay {
         }
         let limit = self.options.max_batch.saturating_mul(LOOK_AT);
         let expired = self.store.expired(id, now, limit).await?;
-        self.refuse_hopeless(expired, now).await?;
+        self.refuse_hopeless(expired, now, outbox.address()).await?;
         let fees = self.node.fees().await?;
         if self
             .options
@@ -61,9 +61,9 @@ impl Relay {
         }
         // What failed before goes alone, so that it fails nobody else.
         let failed = self.store.failed(id, limit).await?;
-        let failed = self.refuse_hopeless(failed, now).await?;
+        let failed = self.refuse_hopeless(failed, now, outbox.address()).await?;
         let waiting = self.store.waiting(id, limit).await?;
-        let waiting = self.refuse_hopeless(waiting, now).await?;
+        let waiting = self.refuse_hopeless(waiting, now, outbox.address()).await?;
         let mut chosen = choose(&self.model, &failed, 1, now);
         if chosen.is_empty() {
             chosen = choose(&self.model, &waiting, self.options.max_batch, now);
@@ -119,7 +119,7 @@ impl Relay {
             .filter(|batch| batch.signer(&domain) != Some(batch.author))
             .count() as u64;
         // What is true when it is included may cost a little more than what is true now.
-        let gas_limit = gas + gas / 8 + wallets * gas_per_batch;
+        let gas_limit = covering_gas(gas + gas / 8, wallets, gas_per_batch);
         Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
             model: self.model.id,
             purpose: "relay",
@@ -149,6 +149,7 @@ impl Relay {
         &self,
         waiting: Vec<Submission>,
         now: u64,
+        sender: Address,
     ) -> Result<Vec<Submission>, OutboxError> {
         let mut refused = Vec::new();
         let (mut rest, mut gone) = (Vec::new(), Vec::new());
@@ -175,6 +176,13 @@ impl Relay {
                     };
                     refused.push((submission.id, format!(
                         "its deadline, second {deadline} of the chain's time, passed before it could be relayed{why}; sign it anew with a later deadline"
+                    )));
+                    gone.push(submission);
+                } else if !submission.batch.may_be_sent_by(sender) {
+                    // Taken before this coordinator's key was changed.
+                    refused.push((submission.id, format!(
+                        "it was signed for the relayer {}, and {sender} relays here now; sign it anew for {sender}",
+                        submission.batch.relayer
                     )));
                     gone.push(submission);
                 } else if state.trainer().nonce_used(author, nonce) {

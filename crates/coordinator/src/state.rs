@@ -326,6 +326,7 @@ impl State {
 fn signed(batch: &RelayedBatch) -> SignedBatch {
     SignedBatch {
         author: batch.author,
+        relayer: batch.relayer,
         max_deposit: batch.max_deposit,
         fee: batch.fee,
         nonce: batch.nonce,

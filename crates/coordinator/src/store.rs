@@ -78,6 +78,7 @@ pub struct Store {
 pub(crate) type Writing = Transaction<'static, Any>;
 
 const SCHEMA: &str = include_str!("store/schema.sql");
+const RELAYERS: &str = include_str!("store/relayers.sql");
 
 /// Weights of a later block than that in which a model was closed, for nodes without old states (ADR 008).
 const BASES: &str = include_str!("store/bases.sql");
@@ -127,12 +128,19 @@ impl Store {
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
-        let (bytes, serial) = match self.kind {
-            Kind::Sqlite => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT"),
-            Kind::Postgres => ("BYTEA", "BIGSERIAL PRIMARY KEY"),
+        let (bytes, serial, zero_address) = match self.kind {
+            Kind::Sqlite => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT", "zeroblob(20)"),
+            Kind::Postgres => (
+                "BYTEA",
+                "BIGSERIAL PRIMARY KEY",
+                "decode(repeat('00', 20), 'hex')",
+            ),
         };
         let migration = |version, description: &'static str, schema: &str| {
-            let schema = schema.replace("{bytes}", bytes).replace("{serial}", serial);
+            let schema = schema
+                .replace("{bytes}", bytes)
+                .replace("{serial}", serial)
+                .replace("{zero_address}", zero_address);
             Migration::new(
                 version,
                 description.into(),
@@ -144,6 +152,7 @@ impl Store {
         let migrations = vec![
             migration(1, "models, events, submissions, transactions", SCHEMA),
             migration(2, "bases", BASES),
+            migration(3, "relayers of submissions", RELAYERS),
         ];
         Migrator::with_migrations(migrations)
             .run(&self.pool)

@@ -3,6 +3,7 @@
 use cotrain_bindings as bindings;
 use cotrain_chain::keys::Key;
 use cotrain_coordinator::rows::{ClaimKind, ContributionFilter, Page, Settled};
+use cotrain_protocol::trainer::domain;
 use cotrain_test_support::{Postgres, Stage, assert_same};
 
 #[tokio::test]
@@ -30,7 +31,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
     }
     let batches = [
         stage.signed(&anna, 0, 1, &[2, 7]),
-        stage.signed(&ben, 0, 0, &[9]),
+        stage.signed_for(cleo.address(), &ben, 0, 0, &[9]),
         stage.signed(&cleo, 5, 1, &[8]),
     ];
     stage
@@ -43,6 +44,21 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
         .await;
     follower.catch_up().await.expect("followed");
     assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
+    // Each has the id of what was signed, for one relayer or for anyone.
+    let rows = follower
+        .contributions(
+            stage.trainer,
+            ContributionFilter::default(),
+            Page::first(10),
+        )
+        .await
+        .expect("rows");
+    let ids: Vec<_> = rows[3..].iter().map(|row| row.submission).collect();
+    let domain = domain(stage.node.chain_id(), stage.trainer);
+    let signed = batches
+        .each_ref()
+        .map(|batch| Some(batch.signing_hash(&domain)));
+    assert_eq!(ids, signed);
     assert_eq!(
         follower
             .model(stage.trainer)

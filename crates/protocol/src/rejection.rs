@@ -122,11 +122,11 @@ pub enum Rejection {
         Amount(*max_deposit)
     )]
     PriceTooHigh { price: u128, max_deposit: u128 },
-    /// A signed batch that its author has not signed, or a delegation that is not signed by its reporter, or for
+    /// A signed batch that its author has not signed, or has signed for another sender, or a delegation that is not signed by its reporter, or for
     /// another keeper.
     #[error(
-        "{author} has not signed this for this trainer on this chain; have exactly what is sent signed, and \
-         let who it names send it"
+        "{author} has not signed this for this trainer on this chain and for whoever sends it; have exactly what \
+         is sent signed, and let the account that it names send it"
     )]
     InvalidSignature { author: Address },
     /// A classifier that fails without saying why. The rules alone never reject with this: only a
@@ -164,6 +164,12 @@ pub enum Rejection {
     /// A refund of what the model does not agree with.
     #[error("the model predicts {predicted}, not {label}; a refund needs it to agree")]
     PredictionDiffers { label: u16, predicted: u16 },
+    /// A refund that somebody else pushes to a contract that has never used or cancelled a nonce in this trainer.
+    #[error(
+        "{author} is a contract that may be unable to withdraw; let it claim the refund itself, or call \
+         cancelNonces once so that others may push it"
+    )]
+    AuthorIsContract { author: Address },
     /// A report of what the model agrees with.
     #[error("the model predicts {label} too; a report needs it to disagree")]
     PredictionAgrees { label: u16 },

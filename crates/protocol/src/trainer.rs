@@ -27,7 +27,7 @@ pub use self::{
     delegation::Delegation,
     fact::{Added, Contradiction, Fact},
     incentive::{Incentive, Waits},
-    relay::{Accepted, Relayed},
+    relay::{Accepted, Relayed, covering_gas},
     settlement::{Settlement, Status},
     signed::{SignedBatch, domain, usual_signature},
 };
@@ -70,6 +70,8 @@ pub struct Trainer {
     settlements: BTreeMap<u64, Settlement>,
     /// Position and address of the reporters after the first one.
     later_reporters: BTreeSet<(u64, Address)>,
+    /// Accounts that are known to be contracts.
+    contracts: BTreeSet<Address>,
 }
 
 impl Trainer {
@@ -124,6 +126,7 @@ impl Trainer {
             roots: BTreeMap::new(),
             settlements: BTreeMap::new(),
             later_reporters: BTreeSet::new(),
+            contracts: BTreeSet::new(),
         })
     }
 
@@ -197,6 +200,12 @@ impl Trainer {
     pub fn cancel_nonces(&mut self, caller: Address, last: u64) {
         let account = self.accounts.entry(caller).or_default();
         account.nonces.cancel(last);
+    }
+
+    /// Notes that an account is a contract: it has code, and has not delegated to it (EIP-7702). Only a chain knows; as
+    /// long as nothing is noted, all accounts are taken for keys'.
+    pub fn note_contract(&mut self, account: Address) {
+        self.contracts.insert(account);
     }
 
     /// Who may claim late before others.
@@ -299,6 +308,12 @@ impl Trainer {
     #[must_use]
     pub fn next_nonce(&self, account: Address) -> u64 {
         self.account(account).nonces.next()
+    }
+
+    /// Returns whether an account has ever used or cancelled a nonce.
+    #[must_use]
+    pub fn has_nonces(&self, account: Address) -> bool {
+        self.account(account).nonces.any()
     }
 
     /// The root of a batch; zero where no batch begins at this position.

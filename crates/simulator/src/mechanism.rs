@@ -201,6 +201,9 @@ pub trait Relaying {
     /// What authors sign for this model.
     fn signing_hash(&self, batch: &SignedBatch) -> B256;
 
+    /// Returns the account that relays, for which all is signed.
+    fn relayer(&self) -> Address;
+
     /// Adds to what `account` has prepaid: gas used. None where it cannot pay for the gas.
     ///
     /// # Errors

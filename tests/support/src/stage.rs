@@ -178,11 +178,25 @@ impl Stage {
             .await
     }
 
-    /// A batch of one contribution, signed.
+    /// A batch of one contribution, signed for anyone to send.
     #[must_use]
     pub fn signed(&self, author: &Key, nonce: u64, label: u16, features: &[u16]) -> SignedBatch {
+        self.signed_for(Address::ZERO, author, nonce, label, features)
+    }
+
+    /// A batch of one contribution, signed for one relayer; the zero address stands for anyone.
+    #[must_use]
+    pub fn signed_for(
+        &self,
+        relayer: Address,
+        author: &Key,
+        nonce: u64,
+        label: u16,
+        features: &[u16],
+    ) -> SignedBatch {
         let mut batch = SignedBatch {
             author: author.address(),
+            relayer,
             max_deposit: 10_u128.pow(16),
             fee: 0,
             nonce,

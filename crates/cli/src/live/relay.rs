@@ -58,6 +58,10 @@ pub(crate) struct RelayArgs {
         requires = "relay"
     )]
     pub(crate) valid: Duration,
+    /// Sign so that anyone may send it, not only the coordinator: whoever sees it on its way can send it first and take the
+    /// fee, or make it too dear for others
+    #[arg(long, requires = "relay")]
+    pub(crate) any_relayer: bool,
     /// Wait until it is part of the chain
     #[arg(long, requires = "relay")]
     pub(crate) wait: bool,
@@ -84,6 +88,12 @@ struct Account {
     next_nonce: u64,
 }
 
+/// The part of a coordinator's model that signing takes.
+#[derive(Deserialize)]
+struct Model {
+    relayer: Option<Address>,
+}
+
 /// What was handed over.
 #[derive(Serialize)]
 struct Handed {
@@ -100,6 +110,7 @@ struct Handed {
 #[serde(rename_all = "camelCase")]
 struct Body {
     author: Address,
+    relayer: Address,
     max_deposit: String,
     fee: String,
     nonce: u64,
@@ -138,6 +149,7 @@ impl Signing<'_> {
     ) -> Result<(), Failure> {
         let client = client()?;
         let (trainer, author) = (self.model.trainer, self.key.address());
+        let relayer = self.relayer(&client, url).await?;
         let account = below(url, &format!("/v1/models/{trainer}/accounts/{author}"))?;
         let account = self.account(&client, &account).await?;
         // Twice what it is now: others may be relayed with it, so that it costs more than alone.
@@ -168,7 +180,7 @@ impl Signing<'_> {
         let mut stopped = None;
         let mut done = 0;
         for (some, nonce) in items.chunks(PER_BATCH).zip(account.next_nonce..) {
-            let (id, body) = self.sign(some, nonce, most).await?;
+            let (id, body) = self.sign(some, relayer, nonce, most).await?;
             let sent = client.post(submissions.clone()).json(&body).send().await;
             let taken = match answer::<Submission>(sent).await {
                 // Only the answer may be lost: what was taken is not to be signed again.
@@ -282,6 +294,22 @@ impl Signing<'_> {
         )))
     }
 
+    /// Returns the only account that may send what is signed: the coordinator's relayer, or zero if anyone may.
+    async fn relayer(&self, client: &Client, url: &Url) -> Result<Address, Failure> {
+        if self.arguments.any_relayer {
+            return Ok(Address::ZERO);
+        }
+        let address = below(url, &format!("/v1/models/{}", self.model.trainer))?;
+        let model: Model = answer(client.get(address).send().await).await?;
+        let relayer = model.relayer.filter(|relayer| !relayer.is_zero());
+        relayer.ok_or_else(|| {
+            Failure::Mistake(anyhow!(
+                "cannot sign: the coordinator at {url} names no relayer for the model; use one that relays, or sign for \
+                 anyone with --any-relayer"
+            ))
+        })
+    }
+
     /// The author's account as the coordinator has it, once it has seen what the chain has: money that
     /// was prepaid a moment ago.
     async fn account(&self, client: &Client, address: &Url) -> Result<Account, Failure> {
@@ -302,12 +330,14 @@ impl Signing<'_> {
     async fn sign(
         &self,
         items: &[Item<'_>],
+        relayer: Address,
         nonce: u64,
         most: u128,
     ) -> Result<(B256, Body), Failure> {
         let now = self.session.node.now().await?;
         let mut batch = SignedBatch {
             author: self.key.address(),
+            relayer,
             max_deposit: most,
             fee: self.arguments.fee.0,
             nonce,
@@ -320,6 +350,7 @@ impl Signing<'_> {
         batch.signature = self.key.sign_hash(&hash).to_vec();
         let body = Body {
             author: batch.author,
+            relayer: batch.relayer,
             max_deposit: batch.max_deposit.to_string(),
             fee: batch.fee.to_string(),
             nonce,

@@ -83,6 +83,8 @@ kinds! {
         "It has to cover deposits and fee of this batch and of those that wait. Deposit to the trainer first.";
     PRICE_TOO_HIGH, "price-too-high", UNPROCESSABLE_ENTITY, "The price is above what the author deposits at most",
         "Sign with a higher maxDeposit, or submit again when the price has fallen.";
+    OTHER_RELAYER, "other-relayer", UNPROCESSABLE_ENTITY, "The batch is for another relayer",
+        "Only the relayer that a batch names can send it. Sign with the model's relayer, or with none.";
     FEE_TOO_LOW, "fee-too-low", UNPROCESSABLE_ENTITY, "The fee is too low",
         "Sign with at least the fee that is wanted.";
     TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many contributions wait",

@@ -168,6 +168,11 @@ impl From<SubmitError> for Problem {
             SubmitError::FeeTooLow { fee, wanted, .. } => Self::new(&Kind::FEE_TOO_LOW, detail)
                 .with("fee", text(&Wei(fee)))
                 .with("wanted", text(&Wei(wanted))),
+            SubmitError::OtherRelayer { relayer, expected } => {
+                Self::new(&Kind::OTHER_RELAYER, detail)
+                    .with("relayer", text(&Account(relayer)))
+                    .with("expected", text(&Account(expected)))
+            }
             SubmitError::NonceTooFar { nonce, most } => Self::new(&Kind::NONCE_TOO_FAR, detail)
                 .with("nonce", nonce)
                 .with("most", most),

@@ -1,6 +1,6 @@
 //! Signed batches, delegations, and what the coordinator sent.
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, Bytes};
 use axum::{
     Json,
     extract::State,
@@ -29,6 +29,8 @@ use super::{
 pub(super) struct SignedBatchBody {
     /// Who contributes.
     author: Account,
+    /// The only account that may send it: the `relayer` of the model. Left out or zero: anyone may.
+    relayer: Option<Account>,
     /// The most that may be deposited for each contribution; below 2^96.
     max_deposit: Wei,
     /// What the relayer gets for the batch; below 2^96.
@@ -62,6 +64,7 @@ impl SignedBatchBody {
         signature_fits(&self.signature.0)?;
         Ok(SignedBatch {
             author: self.author.0,
+            relayer: self.relayer.map_or(Address::ZERO, |relayer| relayer.0),
             max_deposit: self.max_deposit.0,
             fee: self.fee.0,
             nonce: self.nonce,
@@ -83,21 +86,26 @@ fn signature_fits(signature: &Bytes) -> Result<(), Problem> {
     Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "signature"))
 }
 
-/// A signed batch that was taken, and where it is on its way.
+/// A signed batch that was taken, and where it is on its way. What was signed is told only once it is part of the chain,
+/// and public there: whoever knew it before could send or copy it first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SubmissionView {
-    /// The EIP-712 hash that its author signed.
-    id: Hash,
+    /// The EIP-712 hash that its author signed; in lists null until it is included.
+    id: Option<Hash>,
     trainer: Account,
     author: Account,
-    max_deposit: Wei,
-    fee: Wei,
     nonce: u64,
-    /// In Unix seconds.
-    deadline: u64,
-    items: Data,
-    signature: Data,
+    /// The only account that may send it; null until it is included.
+    relayer: Option<Account>,
+    /// Null until it is included.
+    max_deposit: Option<Wei>,
+    /// Null until it is included.
+    fee: Option<Wei>,
+    /// In Unix seconds; null until it is included.
+    deadline: Option<u64>,
+    /// Null until it is included.
+    items: Option<Data>,
     /// How many contributions it has.
     contributions: u32,
     /// When it was taken, in Unix seconds.
@@ -126,6 +134,7 @@ enum Status {
 impl From<Submission> for SubmissionView {
     fn from(submission: Submission) -> Self {
         let batch = submission.batch;
+        let is_public = matches!(submission.progress, Progress::Included { .. });
         let (status, transaction, block, position, reason) = match submission.progress {
             Progress::Waiting => (Status::Waiting, None, None, None, None),
             Progress::Sent { transaction } => (Status::Sent, transaction, None, None, None),
@@ -143,15 +152,15 @@ impl From<Submission> for SubmissionView {
             Progress::Refused { reason } => (Status::Refused, None, None, None, Some(reason)),
         };
         Self {
-            id: submission.id.into(),
+            id: Some(submission.id.into()),
             trainer: submission.trainer.into(),
             author: batch.author.into(),
-            max_deposit: batch.max_deposit.into(),
-            fee: batch.fee.into(),
             nonce: batch.nonce,
-            deadline: batch.deadline,
-            items: batch.items.into(),
-            signature: batch.signature.into(),
+            relayer: is_public.then(|| batch.relayer.into()),
+            max_deposit: is_public.then(|| batch.max_deposit.into()),
+            fee: is_public.then(|| batch.fee.into()),
+            deadline: is_public.then_some(batch.deadline),
+            items: is_public.then(|| batch.items.into()),
             contributions: submission.contributions,
             received: submission.received,
             status,
@@ -164,8 +173,14 @@ impl From<Submission> for SubmissionView {
 }
 
 impl From<(i64, Submission)> for SubmissionView {
+    /// A row of a list, which strangers read: an id is a hash of the contents, and lets them be guessed.
     fn from((_, submission): (i64, Submission)) -> Self {
-        submission.into()
+        let is_public = matches!(submission.progress, Progress::Included { .. });
+        let view = Self::from(submission);
+        Self {
+            id: view.id.filter(|_| is_public),
+            ..view
+        }
     }
 }
 

@@ -47,6 +47,16 @@ pub enum SubmitError {
         /// The other one's id.
         other: B256,
     },
+    /// It was signed for another relayer.
+    #[error(
+        "the batch was signed for the relayer {relayer}, this coordinator's is {expected}; sign it anew for {expected}"
+    )]
+    OtherRelayer {
+        /// The relayer that it names.
+        relayer: Address,
+        /// The relayer of this coordinator.
+        expected: Address,
+    },
     /// So many nonces at once would make the first of them useless.
     #[error(
         "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
@@ -327,6 +337,12 @@ fn check(
             fee: batch.fee,
             wanted,
             contributions,
+        });
+    }
+    if !batch.may_be_sent_by(terms.relayer) {
+        return Err(SubmitError::OtherRelayer {
+            relayer: batch.relayer,
+            expected: terms.relayer,
         });
     }
     if now > batch.deadline {

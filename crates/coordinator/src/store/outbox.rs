@@ -353,6 +353,7 @@ mod tests {
             trainer: Address::repeat_byte(1),
             batch: SignedBatch {
                 author: Address::repeat_byte(2),
+                relayer: Address::repeat_byte(3),
                 max_deposit: 5,
                 fee: 0,
                 nonce,

@@ -25,7 +25,7 @@ pub(crate) enum Inserted {
 }
 
 const COLUMNS: &str = "s.seq, s.id, m.trainer, s.author, s.nonce, s.deadline, s.max_deposit, s.fee, s.items, \
-    s.signature, s.contributions, s.received, s.state, s.transaction_hash, s.block, s.position, s.reason, s.outbox";
+    s.signature, s.contributions, s.received, s.state, s.transaction_hash, s.block, s.position, s.reason, s.outbox, s.relayer";
 
 impl Store {
     /// Stores batches that wait; durable when it returns. In their order, what became of each.
@@ -34,7 +34,7 @@ impl Store {
         submissions: &[(ModelId, Submission)],
     ) -> Result<Vec<Inserted>, StoreError> {
         let mut writing = self.write().await?;
-        let width = 12;
+        let width = 13;
         let places = |row: usize| {
             let places: Vec<_> = (1..=width)
                 .map(|place| format!("${}", row * width + place))
@@ -44,7 +44,7 @@ impl Store {
         let rows: Vec<_> = (0..submissions.len()).map(places).collect();
         let statement = format!(
             "INSERT INTO submissions (model, id, author, nonce, deadline, max_deposit, fee, items, signature, \
-             contributions, received, state) VALUES {} ON CONFLICT DO NOTHING RETURNING id",
+             contributions, received, state, relayer) VALUES {} ON CONFLICT DO NOTHING RETURNING id",
             rows.join(",")
         );
         let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
@@ -62,7 +62,8 @@ impl Store {
                 .bind(batch.signature.clone())
                 .bind(i64::from(submission.contributions))
                 .bind(int(submission.received))
-                .bind(0_i64);
+                .bind(0_i64)
+                .bind(batch.relayer.to_vec());
         }
         let inserted = query.fetch_all(&mut *writing).await?;
         let mut inserted: HashSet<B256> = inserted
@@ -252,12 +253,20 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         for (id, reason) in refused {
-            sqlx::query("UPDATE submissions SET state = 3, reason = $2, outbox = NULL WHERE id = $1 AND state < 2")
-                .bind(id.to_vec())
-                .bind(reason.clone())
-                .execute(&mut *writing)
-                .await?;
-            let detail = serde_json::json!({ "id": id, "reason": reason });
+            let row = sqlx::query(
+                "UPDATE submissions SET state = 3, reason = $2, outbox = NULL WHERE id = $1 AND state < 2 \
+                 RETURNING author, nonce",
+            )
+            .bind(id.to_vec())
+            .bind(reason.clone())
+            .fetch_optional(&mut *writing)
+            .await?;
+            let Some(row) = row else {
+                continue;
+            };
+            // Not its id, which is a hash of its contents: from one, others could find out by guessing what was signed.
+            let (author, nonce) = (address(&row, 0)?, number(&row, 1)?);
+            let detail = serde_json::json!({ "author": author, "nonce": nonce, "reason": reason });
             super::chain::note(&mut writing, model, block, "refused", &detail).await?;
         }
         writing.commit().await?;
@@ -368,6 +377,7 @@ fn read_submission(row: &AnyRow) -> Result<(i64, Submission, Option<i64>), Store
         trainer: address(row, 2)?,
         batch: SignedBatch {
             author: address(row, 3)?,
+            relayer: address(row, 18)?,
             max_deposit: wei(row, 6)?,
             fee: wei(row, 7)?,
             nonce: number(row, 4)?,

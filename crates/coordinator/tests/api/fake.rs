@@ -32,6 +32,7 @@ pub(crate) const TEXTS: Address = Address::repeat_byte(0x11);
 pub(crate) const TABLE: Address = Address::repeat_byte(0x22);
 pub(crate) const RAW: Address = Address::repeat_byte(0x33);
 pub(crate) const AUTHOR: Address = Address::repeat_byte(0xaa);
+const RELAYER: Address = Address::repeat_byte(0x66);
 pub(crate) const CHAIN: u64 = 31_337;
 /// A nonce for which there is no room.
 pub(crate) const NO_ROOM: u64 = 123_456;
@@ -150,7 +151,7 @@ impl Backend for Fake {
         CHAIN
     }
     fn relayer(&self) -> Option<Address> {
-        Some(Address::repeat_byte(0x66))
+        Some(RELAYER)
     }
     fn min_fee(&self) -> Option<u128> {
         Some(2)
@@ -202,6 +203,10 @@ impl Backend for Fake {
                 _ if nonce == NO_ROOM => Err(SubmitError::TooManyWaiting {
                     waiting: 7,
                     most: 7,
+                }),
+                _ if !batch.may_be_sent_by(RELAYER) => Err(SubmitError::OtherRelayer {
+                    relayer: batch.relayer,
+                    expected: RELAYER,
                 }),
                 _ if batch.max_deposit == 0 => {
                     Err(SubmitError::Rejected(Rejection::PriceTooHigh {

@@ -1,5 +1,6 @@
 //! Signed batches and delegations.
 
+use alloy_primitives::Address;
 use axum::{body::Body, http::Request};
 use cotrain_protocol::{
     sample::{Item, encode_batch},
@@ -24,6 +25,13 @@ fn batch(nonce: u64) -> Value {
     })
 }
 
+/// `batch` for one relayer.
+fn named(nonce: u64, relayer: &Value) -> Value {
+    let mut batch = batch(nonce);
+    batch["relayer"] = relayer.clone();
+    batch
+}
+
 /// `batch` with another value for a key.
 fn with(name: &str, value: impl Into<Value>) -> Value {
     let mut batch = batch(20);
@@ -43,6 +51,7 @@ async fn a_batch_is_taken_once_and_followed() {
     let submission = taken.json();
     let signed = SignedBatch {
         author: AUTHOR,
+        relayer: Address::ZERO,
         max_deposit: 5_000,
         fee: 7,
         nonce: 0,
@@ -53,18 +62,8 @@ async fn a_batch_is_taken_once_and_followed() {
     let id = signed.signing_hash(&domain(CHAIN, TEXTS));
     assert_eq!(submission["id"], format!("{id:?}"));
     assert_eq!(
-        (
-            &submission["status"],
-            &submission["contributions"],
-            &submission["fee"],
-            &submission["items"]
-        ),
-        (
-            &json!("waiting"),
-            &json!(1),
-            &json!("7"),
-            &json!("0x000100020001")
-        )
+        (&submission["status"], &submission["contributions"]),
+        (&json!("waiting"), &json!(1))
     );
     let again = client.post(&path(), batch(0)).await;
     assert_eq!(
@@ -94,12 +93,73 @@ async fn a_batch_is_taken_once_and_followed() {
         format!("{}?after=3&limit=3&author={AUTHOR}", path())
     );
     let page = client.json(page["next"].as_str().unwrap()).await;
+    let row = &page["rows"][0];
+    assert_eq!((&row["position"], &row["block"]), (&json!(4), &json!(11)));
+    // Part of the chain, where all of it is public.
     assert_eq!(
-        (&page["rows"][0]["position"], &page["rows"][0]["block"]),
-        (&json!(4), &json!(11))
+        (&row["fee"], &row["items"], &row["deadline"]),
+        (&json!("7"), &json!("0x000100020001"), &json!(2_000))
     );
     let others = client.json(&format!("{}?author={RAW}", path())).await;
     assert_eq!(others, json!({"rows": [], "next": null}));
+}
+
+/// Until it is part of the chain, a batch could be copied, or sent by somebody else.
+#[tokio::test]
+async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
+    let client = Client::new();
+    for nonce in [0, 10, 11, 12] {
+        let taken = client.post(&path(), batch(nonce)).await;
+        let id = taken.json()["id"].as_str().unwrap().to_owned();
+        let one = client.json(&format!("/v1/submissions/{id}")).await;
+        let again = client.post(&path(), batch(nonce)).await;
+        for answer in [&taken.json(), &one, &again.json()] {
+            assert_eq!(answer["id"], id);
+            let keys: Vec<_> = answer.as_object().unwrap().keys().collect();
+            assert!(
+                !keys.iter().any(|key| key.contains("signature")),
+                "{keys:?}"
+            );
+            for secret in ["relayer", "maxDeposit", "fee", "deadline", "items"] {
+                assert_eq!(answer[secret].is_null(), nonce != 12, "{nonce} {secret}");
+            }
+            let items = answer.to_string().contains("000100020001");
+            assert_eq!(items, nonce == 12, "{answer}");
+        }
+    }
+    // An id is a hash of the contents: a stranger who lists could find out by guessing what was signed.
+    let page = client.json(&path()).await;
+    let ids: Vec<_> = page["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].is_null())
+        .collect();
+    assert_eq!(ids, [true, true, true, false]);
+}
+
+#[tokio::test]
+async fn a_batch_names_its_relayer() {
+    let client = Client::new();
+    let relayer = client.json(&format!("/v1/models/{TEXTS}")).await["relayer"].clone();
+    let free = client.post(&path(), batch(0)).await;
+    let zero = client.post(&path(), named(0, &json!(Address::ZERO))).await;
+    assert_eq!(
+        (zero.status.as_u16(), zero.json()),
+        (200, free.json()),
+        "the same"
+    );
+    let bound = client.post(&path(), named(20, &relayer)).await;
+    assert_eq!(bound.status, 202, "{}", bound.text());
+    let other = client.post(&path(), named(21, &json!(AUTHOR))).await;
+    assert_eq!(other.problem(422), "other-relayer");
+    let other = other.json();
+    assert_eq!(
+        (&other["relayer"], &other["expected"]),
+        (&json!(AUTHOR.to_string()), &relayer)
+    );
+    let wrong = client.post(&path(), named(22, &json!(1))).await;
+    assert_eq!(wrong.problem(422), "invalid-request");
 }
 
 #[tokio::test]

@@ -58,13 +58,14 @@ impl Nonces {
         }
     }
 
+    /// Returns whether any was ever used or cancelled.
+    pub(super) fn any(self) -> bool {
+        self != Self::default()
+    }
+
     /// The one after the highest used one.
     pub(super) fn next(self) -> u64 {
-        if self == Self::default() {
-            0
-        } else {
-            self.highest + 1
-        }
+        if self.any() { self.highest + 1 } else { 0 }
     }
 
     /// Uses a nonce.

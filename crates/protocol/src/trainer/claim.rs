@@ -43,7 +43,8 @@ impl Trainer {
     /// label: to the caller what is theirs, to the balances of others what is those others'.
     ///
     /// A contribution is skipped, and stays as it is, for an error of [`can_refund`](Self::can_refund),
-    /// or else for [`Rejection::BalanceOverflow`] of its author.
+    /// or else, if it is another's, for one of [`can_push`](Self::can_push) or
+    /// [`Rejection::BalanceOverflow`] of its author.
     ///
     /// # Errors
     /// [`Rejection::UnknownContribution`]; the reason of the first one, where all are skipped;
@@ -64,6 +65,7 @@ impl Trainer {
                     if author == caller {
                         all.paid += left;
                     } else {
+                        self.can_push(author)?;
                         account.credit(author, left)?;
                     }
                     account.good += 1;
@@ -199,6 +201,19 @@ impl Trainer {
             return Err(Rejection::PredictionDiffers { label, predicted });
         }
         Ok(left)
+    }
+
+    /// Checks that others may push refunds to an author: a contract must have used or cancelled a nonce, since
+    /// nobody knows else that it can withdraw.
+    ///
+    /// # Errors
+    /// [`Rejection::AuthorIsContract`].
+    pub fn can_push(&self, author: Address) -> Result<(), Rejection> {
+        if self.contracts.contains(&author) && !self.account(author).nonces.any() {
+            Err(Rejection::AuthorIsContract { author })
+        } else {
+            Ok(())
+        }
     }
 
     /// What a report would pay the caller now, in wei, where the model predicts `predicted`; takes the

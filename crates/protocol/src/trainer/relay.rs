@@ -6,6 +6,21 @@ use alloy_sol_types::Eip712Domain;
 use super::{SignedBatch, Trainer};
 use crate::{Rejection, record::Record, sample::parse_batch};
 
+/// Gas that the contract holds back before it calls the code of others, for what comes before the call.
+const BEFORE_CALL: u64 = 5_000;
+
+/// Returns a gas limit with which nothing that the batches of a relay do makes the relay fail.
+///
+/// `own` is what the relay uses beside the batches' lessons and the signatures of contract wallets; an estimate of
+/// the whole relay is never below it. `batches` is how many batches may use all of `gas_per_batch`. Of what is left,
+/// a call gets all but a 64th, so the last one needs a 63rd more. All are in gas.
+#[must_use]
+pub fn covering_gas(own: u64, batches: u64, gas_per_batch: u64) -> u64 {
+    own.saturating_add(batches.saturating_mul(gas_per_batch))
+        .saturating_add(gas_per_batch.div_ceil(63))
+        .saturating_add(BEFORE_CALL)
+}
+
 /// What became of signed batches that were sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relayed {
@@ -38,6 +53,9 @@ impl Trainer {
     /// [`Rejection::PriceTooHigh`], [`Rejection::BalanceTooLow`], [`Rejection::InvalidSignature`],
     /// those of [`Hosted::learn`](crate::classifier::Hosted::learn).
     ///
+    /// A batch that names another relayer than this one has an invalid signature, as in the contract, which
+    /// reads the sender for the relayer.
+    ///
     /// Nobody has code here: a signature is its author's key's, or invalid. What the code of a contract
     /// wallet accepts (ERC-1271) only a chain knows.
     ///
@@ -65,7 +83,7 @@ impl Trainer {
         for (signed, parsed) in batches.iter().zip(parsed) {
             outcomes.push(parsed.and_then(|items| {
                 let count = items.len() as u64;
-                let changed = self.accept(now, deposit, count, &domain, signed)?;
+                let changed = self.accept(relayer, now, deposit, count, &domain, signed)?;
                 let accepted = Accepted {
                     position,
                     count,
@@ -101,6 +119,7 @@ impl Trainer {
     /// not to; how many changed the model.
     fn accept(
         &mut self,
+        relayer: Address,
         now: u64,
         deposit: u128,
         count: u64,
@@ -129,7 +148,7 @@ impl Trainer {
         }
         // Only a fee that no contract holds makes it that much.
         account.charge((deposit * u128::from(count)).saturating_add(signed.fee))?;
-        if signed.signer(domain) != Some(author) {
+        if !signed.may_be_sent_by(relayer) || signed.signer(domain) != Some(author) {
             return Err(Rejection::InvalidSignature { author });
         }
         let changed = self.model.learn(self.address, &signed.items)?;

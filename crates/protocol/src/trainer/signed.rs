@@ -9,6 +9,7 @@ use alloy_sol_types::{Eip712Domain, SolStruct, eip712_domain, sol};
 sol! {
     struct Batch {
         address author;
+        address relayer;
         uint96 maxDeposit;
         uint96 fee;
         uint48 nonce;
@@ -22,6 +23,8 @@ sol! {
 pub struct SignedBatch {
     /// Who contributes.
     pub author: Address,
+    /// The only account that may send it; the zero address lets anyone do so.
+    pub relayer: Address,
     /// The most that may be deposited for each contribution, in wei; below 2^96.
     pub max_deposit: u128,
     /// What whoever sends it gets for that, in wei; below 2^96.
@@ -37,9 +40,9 @@ pub struct SignedBatch {
 }
 
 impl SignedBatch {
-    /// As the contract takes it, one after the other: `author (20 bytes) | maxDeposit (12) | fee (12) |
-    /// nonce (6) | deadline (5) | length of items (4) | items | length of signature (2) | signature`. A
-    /// number that does not fit is sent as the highest that does; items and signature are cut.
+    /// Returns the form that the contract takes, one after the other: `author (20 bytes) | maxDeposit (12) |
+    /// fee (12) | nonce (6) | deadline (5) | bound (1) | length of items (4) | items | length of signature (2) |
+    /// signature`. `bound` is 1 if only the relayer may send it, who is the sender then, else 0. A number that does not fit is sent as the highest that does; items and signature are cut.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let items = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
@@ -50,6 +53,7 @@ impl SignedBatch {
             &U96::saturating_from(self.fee).to_be_bytes::<12>(),
             &U48::saturating_from(self.nonce).to_be_bytes::<6>(),
             &U40::saturating_from(self.deadline).to_be_bytes::<5>(),
+            &[u8::from(!self.relayer.is_zero())],
             &items.to_be_bytes(),
             &self.items[..items as usize],
             &signature.to_be_bytes(),
@@ -64,6 +68,7 @@ impl SignedBatch {
     pub fn signing_hash(&self, domain: &Eip712Domain) -> B256 {
         let batch = Batch {
             author: self.author,
+            relayer: self.relayer,
             maxDeposit: U96::saturating_from(self.max_deposit),
             fee: U96::saturating_from(self.fee),
             nonce: U48::saturating_from(self.nonce),
@@ -71,6 +76,12 @@ impl SignedBatch {
             items: Bytes::copy_from_slice(&self.items),
         };
         batch.eip712_signing_hash(domain)
+    }
+
+    /// Returns whether `sender` is one of those who may send it.
+    #[must_use]
+    pub fn may_be_sent_by(&self, sender: Address) -> bool {
+        self.relayer.is_zero() || self.relayer == sender
     }
 
     /// Whose key the signature is from; none where it is nobody's.

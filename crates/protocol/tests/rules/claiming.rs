@@ -344,6 +344,50 @@ fn a_full_balance_keeps_only_its_own_refunds_back() {
     assert_eq!(world.trainer.balance(ann()), rest);
 }
 
+/// To the wei: the largest balance is one that a pushed refund may make.
+#[test]
+fn refund_pushed_up_to_the_largest_balance() {
+    let mut world = World::new();
+    let claim = world.contribute(ann(), 1, 3);
+    world.now += WAITS.refund;
+    let rest = (1 << 96) - 1 - 60_000;
+    world.trainer.deposit_to(ann(), rest).expect("room for it");
+    let pushed = world.trainer.refund(bob(), world.now, &[claim]);
+    assert_eq!(pushed.map(|all| all.settled), Ok(vec![(0, 60_000)]));
+    assert_eq!(world.trainer.balance(ann()), (1 << 96) - 1);
+}
+
+#[test]
+fn refund_is_pushed_only_to_contracts_that_have_used_a_nonce() {
+    let mut world = World::new();
+    world.trainer.note_contract(ann());
+    let first = world.contribute(ann(), 1, 3);
+    let second = world.contribute(ann(), 1, 3);
+    let other = world.contribute(cid(), 1, 3);
+    world.now += WAITS.refund;
+    // Money from somebody else shows nothing.
+    world.trainer.deposit_to(ann(), 5).expect("room for it");
+    let reason = Rejection::AuthorIsContract { author: ann() };
+    let before = world.trainer.clone();
+    let alone = world
+        .trainer
+        .refund(bob(), world.now, slice::from_ref(&first));
+    assert_eq!(alone, Err(reason.clone()));
+    assert_eq!(world.trainer, before);
+    let both = world
+        .trainer
+        .refund(bob(), world.now, &[first.clone(), other]);
+    let both = both.expect("one of them");
+    assert_eq!(both.settled, [(2, 60_000)]);
+    assert_eq!(both.skipped, [(0, reason)]);
+    let own = refund(&mut world.trainer, ann(), world.now, &first);
+    assert_eq!(own, Ok(60_000));
+    world.trainer.cancel_nonces(ann(), 0);
+    let pushed = world.trainer.refund(bob(), world.now, &[second]);
+    assert_eq!(pushed.map(|all| all.settled), Ok(vec![(1, 60_000)]));
+    assert_eq!(world.trainer.balance(ann()), 60_005);
+}
+
 #[test]
 fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
     let mut world = World::new();

@@ -345,6 +345,7 @@ impl World {
                 let author = Signer::new(signed.author + 1);
                 let batch = SignedBatch {
                     author: person(signed.author),
+                    relayer: Address::ZERO,
                     max_deposit: 10_000_000,
                     fee: signed.fee,
                     nonce: signed.nonce,

@@ -2,12 +2,13 @@
 
 use std::slice;
 
+use alloy_primitives::Address;
 use cotrain_protocol::{
     Rejection,
     classifier::Hosted,
     record::Record,
     sample::parse_batch,
-    trainer::{Accepted, Relayed, SignedBatch, Trainer},
+    trainer::{Accepted, Relayed, SignedBatch, Trainer, covering_gas},
 };
 
 use crate::{
@@ -28,6 +29,7 @@ impl World {
     ) -> SignedBatch {
         let mut batch = SignedBatch {
             author: signer.address(),
+            relayer: Address::ZERO,
             max_deposit: 1 << 95,
             fee: 7,
             nonce,
@@ -202,6 +204,60 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
     let relayed = trainer.relay(bob(), HOUR, &[wrong]).expect("no overflow");
     assert_eq!(relayed.outcomes, [Ok(accepted(0, 1, 1))]);
     assert_eq!((trainer.balance(author), trainer.balance(bob())), (0, 6));
+}
+
+#[test]
+fn relay_of_a_bound_batch_is_its_relayers_alone() {
+    let mut world = World::new();
+    let signer = Signer::new(1);
+    let author = signer.address();
+    world.trainer.deposit_to(author, 1 << 40).expect("room");
+    world.now = HOUR;
+    let batch = world.sign(&signer, 0, |batch| batch.relayer = bob());
+    let before = world.trainer.clone();
+    let sniped = world
+        .trainer
+        .relay(address(99), HOUR, slice::from_ref(&batch));
+    let outcomes = sniped.expect("no overflow").outcomes;
+    assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
+    assert_eq!(world.trainer, before, "nothing has changed, nor the price");
+    // Nor can it be made to look as if anyone may send it.
+    let free = SignedBatch {
+        relayer: Address::ZERO,
+        ..batch.clone()
+    };
+    let relayed = world.trainer.relay(address(99), HOUR, &[free]);
+    let outcomes = relayed.expect("no overflow").outcomes;
+    assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
+    let relayed = world.trainer.relay(bob(), HOUR, &[batch]);
+    let outcomes = relayed.expect("no overflow").outcomes;
+    assert_eq!(outcomes, [Ok(accepted(0, 1, 1))]);
+    assert_eq!(world.trainer.balance(bob()), 7);
+}
+
+#[test]
+fn encode_marks_what_is_bound() {
+    let world = World::new();
+    let signer = Signer::new(1);
+    let free = world.sign(&signer, 0, |_| {});
+    let bound = world.sign(&signer, 0, |batch| batch.relayer = bob());
+    let (free, bound) = (free.encode(), bound.encode());
+    assert_eq!((free[55], bound[55]), (0, 1));
+    assert_eq!(free.len(), bound.len());
+    // All but the signature, which the items come before.
+    assert_eq!((&free[..55], &free[56..66]), (&bound[..55], &bound[56..66]));
+}
+
+#[test]
+fn covering_gas_has_a_63rd_more_for_the_last_call() {
+    let limit = covering_gas(1_000_000, 10, 630_000);
+    assert_eq!(limit, 1_000_000 + 6_300_000 + 10_000 + 5_000);
+    // All ten but the last have used all; what is left suffices for the last.
+    let left = limit - 1_000_000 - 9 * 630_000 - 5_000;
+    assert!(left - left / 64 >= 630_000);
+    let less = left - 2;
+    assert!(less - less / 64 < 630_000, "and hardly less would");
+    assert_eq!(covering_gas(u64::MAX, 2, 1 << 63), u64::MAX);
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl Signer {
 fn batch(author: Address) -> SignedBatch {
     SignedBatch {
         author,
+        relayer: Address::repeat_byte(0xcc),
         max_deposit: 0x0102 << 80,
         fee: 3,
         nonce: 0x0405_0000_0006,
@@ -85,9 +86,10 @@ fn the_hash_is_that_of_eip_712() {
     max_deposit[20..22].copy_from_slice(&[1, 2]);
     let batch_words = [
         keccak256(
-            "Batch(address author,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)",
+            "Batch(address author,address relayer,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)",
         ),
         Address::repeat_byte(0xaa).into_word(),
+        Address::repeat_byte(0xcc).into_word(),
         max_deposit,
         word(3),
         word(0x0405_0000_0006),
@@ -114,8 +116,10 @@ fn a_signature_binds_every_field_the_chain_and_the_trainer() {
     assert_eq!(signed.signer(&domain(1, address(2))), author);
     assert_ne!(signed.signer(&domain(2, address(2))), author);
     assert_ne!(signed.signer(&domain(1, address(3))), author);
-    let changes: [fn(&mut SignedBatch); 6] = [
+    let changes: [fn(&mut SignedBatch); 8] = [
         |batch| batch.author = address(1),
+        |batch| batch.relayer = address(1),
+        |batch| batch.relayer = Address::ZERO,
         |batch| batch.max_deposit += 1,
         |batch| batch.fee += 1,
         |batch| batch.nonce += 1,

@@ -186,6 +186,7 @@ impl Engine<'_> {
         let nonce = relayer.nonces.entry(signer.address).or_default();
         let mut batch = SignedBatch {
             author: signer.address,
+            relayer: relaying.relayer(),
             max_deposit,
             fee,
             nonce: *nonce,

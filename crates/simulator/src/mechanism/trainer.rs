@@ -372,6 +372,10 @@ impl Relaying for TrainerMechanism<'_> {
         self.twin.balance(account)
     }
 
+    fn relayer(&self) -> Address {
+        RELAYER
+    }
+
     fn signing_hash(&self, batch: &SignedBatch) -> B256 {
         batch.signing_hash(&self.twin.domain())
     }
@@ -469,6 +473,7 @@ fn sample_bytes(batch: &[u8]) -> usize {
 fn without_signature(signed: &SignedBatch) -> RelayedBatch {
     RelayedBatch {
         author: signed.author,
+        relayer: signed.relayer,
         max_deposit: signed.max_deposit,
         fee: signed.fee,
         nonce: signed.nonce,
