@@ -81,6 +81,7 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
             refund: 60,
             owner_claim: 600,
             any_address_claim: 600,
+            report_notice: 0,
         },
     };
     deploy(chain, &config, &classifier).expect("a model")

@@ -18,23 +18,25 @@ import {Records} from "./libraries/Records.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {SignedBatch, SignedBatches} from "./libraries/SignedBatches.sol";
 import {Account} from "./types/Account.sol";
+import {Announcements} from "./types/Announcements.sol";
 import {State} from "./types/State.sol";
 import {Status, Statuses} from "./types/Statuses.sol";
 
 /// @title CollaborativeTrainer
 /// @notice Money, records and time; an incentive mechanism adds the price and the reporters' share.
-/// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits, then those
-/// of the mechanism. 2^64 contributions and the time 2^40 are out of reach.
+/// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits, the notice
+/// before a report, then those of the mechanism. 2^64 contributions and the time 2^40 are out of reach.
 abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP712 {
     uint256 private constant OWNER_PLACE = 0;
     uint256 private constant CLASSIFIER_PLACE = 1;
     uint256 private constant REFUND_WAIT_PLACE = 2;
     uint256 private constant OWNER_CLAIM_WAIT_PLACE = 3;
     uint256 private constant ANY_ADDRESS_CLAIM_WAIT_PLACE = 4;
+    uint256 private constant REPORT_NOTICE_PLACE = 5;
     /// @dev The first argument of the mechanism.
     /// Points has none.
     // slither-disable-next-line unused-state
-    uint256 internal constant MECHANISM_PLACE = 5;
+    uint256 internal constant MECHANISM_PLACE = 6;
 
     /// @dev What reporters have done to a contribution.
     struct Settlement {
@@ -84,6 +86,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     /// @inheritdoc ICollaborativeTrainer
     mapping(uint256 batch => bytes32 root) public root;
+
+    Announcements private _announcements;
 
     /// @dev The implementation has a time, so it cannot be initialised, and a full count, so it takes no
     /// contribution.
@@ -166,6 +170,14 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     }
 
     /// @inheritdoc ICollaborativeTrainer
+    function announce(bytes calldata claims) external nonReentrant {
+        if (reportNotice() == 0) revert NoNotice();
+        // Nothing is paid for it.
+        // slither-disable-next-line unused-return
+        _settle(msg.sender, claims, true, _announce);
+    }
+
+    /// @inheritdoc ICollaborativeTrainer
     function report(bytes calldata claims) external nonReentrant {
         _pay(msg.sender, _settle(msg.sender, claims, true, _report));
     }
@@ -245,14 +257,23 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     }
 
     /// @inheritdoc ICollaborativeTrainer
+    function reportNotice() public view returns (uint256) {
+        return CloneArguments.word(REPORT_NOTICE_PLACE);
+    }
+
+    /// @inheritdoc ICollaborativeTrainer
+    function announced(uint256 position) external view returns (uint256) {
+        return _announcements.get(position);
+    }
+
+    /// @inheritdoc ICollaborativeTrainer
     function reported(uint256 position, address reporter) public view returns (bool) {
         address first = _settlements[position].firstReporter;
         // Nobody has reported before the first one has: then the second slot is not read.
         return first != address(0) && (first == reporter || _laterReporters[position][reporter]);
     }
 
-    /// @dev What a reporter may take of a deposit: rounded down, cut to what is left later. 0 takes all that is
-    /// left.
+    /// @dev What a reporter may take of a deposit: rounded down, cut to what is left later.
     /// @param reporterGood At least 1 and at most `allGood`.
     function _share(uint256 deposit, uint256 reporterGood, uint256 allGood)
         internal
@@ -270,6 +291,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
         if (ownerWait > anyWait) revert InvalidParameter("ownerClaimWait", ownerWait);
         if (anyWait > type(uint40).max) revert InvalidParameter("anyAddressClaimWait", anyWait);
+        uint256 notice = arguments[REPORT_NOTICE_PLACE];
+        // The wait for a refund is at most the owner's, as said above.
+        if (notice > ownerWait - arguments[REFUND_WAIT_PLACE]) {
+            revert InvalidParameter("reportNotice", notice);
+        }
     }
 
     /// @dev Reverts unless there are `count` arguments.
@@ -422,6 +448,52 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         emit Refunded(one.position, author, left);
     }
 
+    /// @return No money.
+    /// @return reason Why it cannot be announced.
+    function _announce(address claimer, Contribution memory one, uint256 predicted)
+        private
+        returns (uint256, bytes memory reason)
+    {
+        // What is left does not matter: nothing is paid.
+        // slither-disable-next-line unused-return
+        (, reason) = _left(one, refundWait());
+        if (reason.length != 0) return (0, reason);
+        uint256 position = one.position;
+        uint256 time = _announcements.get(position);
+        // Times and notice are below 2^40.
+        unchecked {
+            uint256 until = time + 2 * reportNotice();
+            if (time != 0 && block.timestamp <= until) {
+                return (0, abi.encodeWithSelector(AlreadyAnnounced.selector, position, until));
+            }
+        }
+        if (predicted == one.label) {
+            return (0, abi.encodeWithSelector(PredictionAgrees.selector, predicted));
+        }
+        _announcements.set(position, block.timestamp);
+        emit Announced(position, claimer, block.timestamp);
+        return (0, "");
+    }
+
+    /// @dev Returns nothing if the notice before a report is over and its announcement still serves, or else why a
+    /// report cannot be made.
+    function _checkNotice(uint256 position) private view returns (bytes memory) {
+        uint256 notice = reportNotice();
+        if (notice == 0) return "";
+        uint256 time = _announcements.get(position);
+        // Times and notice are below 2^40.
+        unchecked {
+            uint256 earliest = time + notice;
+            if (time == 0 || block.timestamp > earliest + notice) {
+                return abi.encodeWithSelector(NotAnnounced.selector, position);
+            }
+            if (block.timestamp < earliest) {
+                return abi.encodeWithSelector(TooEarly.selector, block.timestamp, earliest);
+            }
+        }
+        return "";
+    }
+
     function _report(address claimer, Contribution memory one, uint256 predicted)
         private
         returns (uint256 share, bytes memory reason)
@@ -438,15 +510,16 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (reported(position, claimer)) {
             return (0, abi.encodeWithSelector(AlreadyReported.selector, position, claimer));
         }
+        reason = _checkNotice(position);
+        if (reason.length != 0) return (0, reason);
         if (predicted == one.label) {
             return (0, abi.encodeWithSelector(PredictionAgrees.selector, predicted));
         }
 
-        share = _share(one.deposit, reporterGood, _state.totalGood());
-        if (share == 0 || share > left) share = left;
-        // The line before makes it equal.
+        share = FixedPointMathLib.min(_share(one.deposit, reporterGood, _state.totalGood()), left);
+        // Only money that is all taken closes: what never had a deposit can still be refunded.
         // slither-disable-next-line incorrect-equality
-        _statuses.set(position, share == left ? Status.Closed : Status.Reported);
+        _statuses.set(position, left != 0 && share == left ? Status.Closed : Status.Reported);
         Settlement storage record = _settlements[position];
         if (record.firstReporter == address(0)) record.firstReporter = claimer;
         else _laterReporters[position][claimer] = true;

@@ -3,9 +3,10 @@
 use alloy_primitives::{Address, B256, Log};
 use cotrain_bindings::{
     self as bindings, Revert,
-    events::{ClaimSkipped, Deposited, Paid, TrainerEvent},
+    events::{Announced, ClaimSkipped, Deposited, Paid, TrainerEvent},
 };
 use cotrain_protocol::{
+    Rejection,
     record::{Claims, Contribution},
     trainer::{Delegation, Settled, Status},
 };
@@ -26,6 +27,7 @@ const MOST_BATCHES: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Refund,
+    Announce,
     Report,
     /// By somebody else than who reports.
     ReportFor,
@@ -36,6 +38,7 @@ impl Operation {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Refund => "refund",
+            Self::Announce => "announce",
             Self::Report => "report",
             Self::ReportFor => "report for",
             Self::Late => "late",
@@ -45,6 +48,7 @@ impl Operation {
     fn call(self, claims: &[Claims]) -> Vec<u8> {
         match self {
             Self::Refund => bindings::refund(claims),
+            Self::Announce => bindings::announce(claims),
             Self::Report => bindings::report(claims),
             Self::Late => bindings::claim_late(claims),
             Self::ReportFor => unreachable!("needs a delegation"),
@@ -110,6 +114,7 @@ impl Pair {
         let sent = self.send(caller, 0, operation.call(claims));
         let expected = match operation {
             Operation::Refund => self.twin.refund(caller, now, claims),
+            Operation::Announce => self.twin.announce(now, claims),
             Operation::Report => self.twin.report(caller, now, claims),
             Operation::Late => self.twin.claim_late(caller, now, claims),
             Operation::ReportFor => unreachable!("needs a delegation"),
@@ -275,6 +280,11 @@ impl Pair {
             }
             wanted.push(match operation {
                 Operation::Refund => TrainerEvent::Refunded(to(author)),
+                Operation::Announce => TrainerEvent::Announced(Announced {
+                    position,
+                    announcer: caller,
+                    time: self.now(),
+                }),
                 Operation::Report | Operation::ReportFor => TrainerEvent::Reported(to(caller)),
                 Operation::Late => TrainerEvent::ClaimedLate(to(caller)),
             });
@@ -310,7 +320,13 @@ impl Pair {
         }
         let sent = self.send(caller, 0, with_bytes(&operation.call(&[]), &bytes));
         let offset = before as u64;
-        self.refused(&sent, &Revert::MalformedClaims { offset });
+        // Where nothing can be announced, the claims are not read.
+        let no_notice = self.twin.waits().report_notice == 0;
+        if operation == Operation::Announce && no_notice {
+            self.refused(&sent, &Revert::Contract(Rejection::NoNotice));
+        } else {
+            self.refused(&sent, &Revert::MalformedClaims { offset });
+        }
         self.tally.count(operation.name(), false);
     }
 

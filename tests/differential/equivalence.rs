@@ -17,7 +17,7 @@ use rand::{RngExt, seq::IndexedRandom};
 use crate::{
     DAY, INCENTIVES,
     claiming::Operation,
-    pair::Pair,
+    pair::{Pair, WAITS},
     people::{AUTHORS, Author, STRANGER, everyone},
     tally::Tally,
 };
@@ -47,7 +47,7 @@ fn relayed_or_single_batched_or_alone_is_the_same() {
 }
 
 fn go_both_ways(kind: Kind, incentive: Incentive, seed: u64) -> Tally {
-    let [mut single, mut together] = [(); 2].map(|()| Pair::found(kind, incentive, seed));
+    let [mut single, mut together] = [(); 2].map(|()| Pair::found(kind, incentive, WAITS, seed));
     for author in &*AUTHORS {
         together.prepay(author.address);
     }

@@ -13,7 +13,7 @@ use rand::{RngExt, seq::IndexedRandom};
 use crate::{
     INCENTIVES,
     claiming::Operation,
-    pair::Pair,
+    pair::{Pair, WAITS},
     people::{OWNER, STRANGER, everyone},
     tally::Tally,
 };
@@ -39,7 +39,7 @@ fn what_is_paid_for_predictions_is_shared_alike() {
         let mut tally = Tally::default();
         for seed in 1..=SEEDS {
             for incentive in INCENTIVES {
-                let pair = Pair::found(kind, incentive, seed);
+                let pair = Pair::found(kind, incentive, WAITS, seed);
                 tally += FeesPair::found(pair).run();
             }
         }
@@ -49,7 +49,7 @@ fn what_is_paid_for_predictions_is_shared_alike() {
 
 #[test]
 fn a_price_has_96_bits() {
-    let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], 1);
+    let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], WAITS, 1);
     let trainer = pair.model.trainer;
     for price in [(1 << 96) - 1, 1 << 96] {
         let seen = deploy_fees(&mut pair.chain, OWNER, trainer, price);

@@ -176,6 +176,7 @@ fn found(host: &mut Host, created: &ModelCreated, incentive: &Incentive, expecte
         refund: host.number(trainer, state::refund_wait()).to(),
         owner_claim: host.number(trainer, state::owner_claim_wait()).to(),
         any_address_claim: host.number(trainer, state::any_address_claim_wait()).to(),
+        report_notice: host.number(trainer, state::report_notice()).to(),
     };
     assert_eq!(waits, WAITS);
     let owner = bindings::read_address(&host.ask(trainer, state::owner()));

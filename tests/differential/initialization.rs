@@ -125,6 +125,7 @@ fn create(chain: &mut Embedded, classifier: &Classifier) -> Address {
         refund: 1,
         owner_claim: 1,
         any_address_claim: 1,
+        report_notice: 0,
     };
     let call = bindings::create_model(
         trainer,

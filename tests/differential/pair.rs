@@ -29,6 +29,13 @@ pub(crate) const WAITS: Waits = Waits {
     refund: DAY,
     owner_claim: 5 * DAY,
     any_address_claim: 9 * DAY,
+    report_notice: 0,
+};
+
+/// The same with reports that must be announced half a day before.
+pub(crate) const WITH_NOTICE: Waits = Waits {
+    report_notice: DAY / 2,
+    ..WAITS
 };
 
 /// How far from the highest nonce that was used others are compared: the window has 64.
@@ -56,18 +63,19 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn found(kind: Kind, incentive: Incentive, seed: u64) -> Self {
+    pub(crate) fn found(kind: Kind, incentive: Incentive, waits: Waits, seed: u64) -> Self {
         let mut chance = ChaCha8Rng::seed_from_u64(seed);
         let classifier = random::classifier(kind, &mut chance);
         let context = format!(
-            "{kind}, {incentive:?}; replay: COTRAIN_SEED={seed} cargo test -p cotrain-tests --test differential"
+            "{kind}, {incentive:?}, {waits:?}; replay: COTRAIN_SEED={seed} cargo test -p cotrain-tests --test differential"
         );
-        Self::with(classifier, incentive, chance, context)
+        Self::with(classifier, incentive, waits, chance, context)
     }
 
     pub(crate) fn with(
         classifier: Classifier,
         incentive: Incentive,
+        waits: Waits,
         chance: ChaCha8Rng,
         context: String,
     ) -> Self {
@@ -84,7 +92,7 @@ impl Pair {
         let config = ModelConfig {
             owner: OWNER,
             incentive,
-            waits: WAITS,
+            waits,
         };
         let model = deploy(&mut chain, &config, &classifier).expect("a model");
         let twin = Trainer::new(
@@ -92,7 +100,7 @@ impl Pair {
             chain.chain_id(),
             model.trainer,
             incentive,
-            WAITS,
+            waits,
             classifier,
             START,
         )
@@ -126,9 +134,10 @@ impl Pair {
                 54..57 => self.withdraw(),
                 57..59 => self.cancel_nonces(),
                 59..71 => self.claim(Operation::Refund),
-                71..79 => self.claim(Operation::Report),
-                79..84 => self.report_for(),
-                84..89 => self.claim(Operation::Late),
+                71..74 => self.claim(Operation::Announce),
+                74..81 => self.claim(Operation::Report),
+                81..85 => self.report_for(),
+                85..89 => self.claim(Operation::Late),
                 89..94 => self.predict(),
                 94..97 => self.evaluate(),
                 _ => self.meddle(),
@@ -337,6 +346,9 @@ impl Pair {
         let settlement = bindings::read_settlement(&answer).expect("a settlement");
         let expected = self.twin.settlement(position);
         assert_eq!(settlement, expected, "settlement {position}, {}", self.at());
+        let announced = self.read(state::announced(position));
+        let expected = U256::from(self.twin.announced(position).unwrap_or_default());
+        assert_eq!(announced, expected, "announced {position}, {}", self.at());
     }
 
     pub(crate) fn compare_reported(&mut self, position: u64, reporter: Address) {

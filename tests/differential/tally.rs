@@ -13,6 +13,7 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("withdraw", 100, 100),
     ("cancel", 100, 0),
     ("refund", 100, 100),
+    ("announce", 50, 100),
     ("report", 50, 100),
     ("report for", 50, 100),
     ("late", 50, 100),
@@ -57,13 +58,20 @@ const REASONS: &[(&str, &[&str])] = &[
             "BalanceOverflow",
             "OwnContribution",
             "AlreadyReported",
+            "AlreadyAnnounced",
+            "NotAnnounced",
             "PredictionAgrees",
         ],
     ),
     // Who has no good contribution has none for all claims of a call.
     (
         "all claims",
-        &["UnknownContribution", "NoClaims", "NoGoodContribution"],
+        &[
+            "UnknownContribution",
+            "NoClaims",
+            "NoGoodContribution",
+            "NoNotice",
+        ],
     ),
 ];
 

@@ -26,6 +26,8 @@ const PRESENT_60: [u16; 60] = [
     990,
 ];
 const HUNDRED: u16 = 100;
+/// Before reports, on the models that need one, in seconds.
+const NOTICE: u64 = 6 * 3_600;
 /// What a relayed batch's lesson may use: enough for 100 items under one signature.
 const LESSON_GAS: u64 = 2_000_000;
 /// More than enough wei for any contribution; what is left is paid back.
@@ -35,6 +37,7 @@ const PLENTY: u128 = 100_000_000_000_000_000_000;
 pub(crate) fn measure(rules: Rules) -> Figures {
     [
         // As forge has it, in the order of the alphabet: the same model is created again below, and that counts.
+        announcing,
         hundred,
         sparse_perceptron,
         naive_bayes,
@@ -49,6 +52,30 @@ pub(crate) fn measure(rules: Rules) -> Figures {
         host.figures
     })
     .collect()
+}
+
+/// Announcements and the reports after them, on a model with a notice: alone, and of 100 of one batch.
+fn announcing(host: &mut Host) {
+    host.waits.report_notice = NOTICE;
+    let parameters = Parameters::SparsePerceptron {
+        features: 1_000,
+        learning_rate: 1,
+        intercept: -10_000,
+    };
+    host.build("sparse-perceptron", &parameters, &pattern(63));
+    let sample = encode_sparse(&PRESENT_20);
+    let made = host.contribute_one(BOB, 0, &sample);
+    host.pass(WAITS.refund);
+    host.call(BOB, 0, bindings::refund(&alone(&made)));
+
+    let made = host.contribute_one(ALICE, 1, &sample);
+    host.pass(WAITS.refund);
+    let gas = host.call(CAROL, 0, bindings::announce(&alone(&made)));
+    host.record("announce", "20", gas);
+    host.pass(NOTICE);
+    let gas = host.call(BOB, 0, bindings::report(&alone(&made)));
+    host.record("report", "20-announced", gas);
+    host.report_hundred(&sample, 1);
 }
 
 fn sparse_perceptron(host: &mut Host) {
@@ -182,9 +209,17 @@ impl Host {
             .map(|one| one.position)
             .collect();
         let claims = [made.claims(&positions)];
+        let mut case = "20-each-of-100";
+        let notice = self.waits.report_notice;
+        if notice != 0 {
+            let gas = self.call(CAROL, 0, bindings::announce(&claims));
+            self.record_each(case, "announce", gas);
+            self.pass(notice);
+            case = "20-announced-each-of-100";
+        }
         if key == 1 {
             let gas = self.call(reporter, 0, bindings::report(&claims));
-            self.record_each("20-each-of-100", "report", gas);
+            self.record_each(case, "report", gas);
         } else {
             let call = bindings::report_for(&self.delegated(key, CAROL), &claims);
             let gas = self.call(CAROL, 0, call);

@@ -19,6 +19,7 @@ pub(crate) const WAITS: Waits = Waits {
     refund: DAY,
     owner_claim: 8 * DAY,
     any_address_claim: 9 * DAY,
+    report_notice: 0,
 };
 const INCENTIVE: Incentive = Incentive::DepositRefundTake {
     cost_weight: 1_000_000_000_000_000_000,
@@ -45,6 +46,8 @@ pub(crate) struct Host {
     pub(crate) trainer: Address,
     pub(crate) classifier: Address,
     name: &'static str,
+    /// Of the models that are built.
+    pub(crate) waits: Waits,
     pub(crate) figures: Figures,
 }
 
@@ -89,6 +92,7 @@ impl Host {
             trainer: Address::ZERO,
             classifier: Address::ZERO,
             name: "",
+            waits: WAITS,
             figures: Figures::new(),
         }
     }
@@ -105,7 +109,7 @@ impl Host {
         let call = bindings::create_model(
             self.trainer_implementation,
             &INCENTIVE,
-            &WAITS,
+            &self.waits,
             *implementation,
             parameters,
         );

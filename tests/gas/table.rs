@@ -140,6 +140,30 @@ const GAS: &[Row] = &[
         [None, None, None],
     ),
     row(
+        "announce alone, sparse perceptron, 20 present",
+        "announce.sparse-perceptron.20",
+        Some("bytes.sparse-perceptron.20-refund"),
+        [None, None, None],
+    ),
+    row(
+        "announce, each of 100",
+        "announce.sparse-perceptron.20-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [None, None, None],
+    ),
+    row(
+        "report alone, announced",
+        "report.sparse-perceptron.20-announced",
+        Some("bytes.sparse-perceptron.20-refund"),
+        [None, None, None],
+    ),
+    row(
+        "— each of 100, announced",
+        "report.sparse-perceptron.20-announced-each-of-100",
+        Some("bytes.sparse-perceptron.20-refund-each-of-100"),
+        [None, None, None],
+    ),
+    row(
         "create, sparse perceptron, 1,000 features",
         "create.sparse-perceptron.1000",
         None,

@@ -35,7 +35,7 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 6);
+        _requireCount(arguments, 7);
         super._validate(arguments);
         // So that a deposit, of at most 3,600 times as much, has 96 bits.
         if (arguments[COST_WEIGHT_PLACE] >= 1 << 80) {

@@ -6,6 +6,7 @@ import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
 
 /// @title Points
 /// @notice The same life without money: good contributions are counted, nothing is paid.
+/// A report marks its reporter and closes nothing: a later refund still counts.
 contract Points is CollaborativeTrainer {
     /// @inheritdoc ICollaborativeTrainer
     function price(uint256) public pure override returns (uint256) {
@@ -17,7 +18,7 @@ contract Points is CollaborativeTrainer {
     }
 
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 5);
+        _requireCount(arguments, 6);
         super._validate(arguments);
     }
 }

@@ -74,10 +74,20 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice Thrown when somebody reports the same contribution again.
     error AlreadyReported(uint256 position, address caller);
 
+    /// @notice Thrown when something is announced on a trainer that needs no notice before a report.
+    error NoNotice();
+
+    /// @notice Thrown when a contribution is announced whose last announcement still runs or serves.
+    /// @param until The last second in which that announcement serves.
+    error AlreadyAnnounced(uint256 position, uint256 until);
+
+    /// @notice Thrown when a contribution is reported that nobody has announced, or whose last announcement is too old.
+    error NotAnnounced(uint256 position);
+
     /// @notice Thrown when a refund is asked for what the model does not agree with.
     error PredictionDiffers(uint256 label, uint256 predicted);
 
-    /// @notice Thrown when a contribution is reported that the model agrees with.
+    /// @notice Thrown when a contribution is announced or reported that the model agrees with.
     error PredictionAgrees(uint256 label);
 
     /// @notice Thrown when somebody pushes a refund to a contract that has never used or cancelled a nonce here: it may
@@ -120,6 +130,10 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// else pushed the refund, added to the balance. The `Deposited` before this event says so, unless it is nothing.
     /// @param amount In wei.
     event Refunded(uint256 indexed position, address indexed author, uint256 amount);
+
+    /// @notice The model disagreed with a contribution, and it may be reported once `reportNotice` is over.
+    /// @param time When, in seconds.
+    event Announced(uint256 indexed position, address indexed announcer, uint256 time);
 
     /// @notice The model disagreed with a contribution, a reporter took a share of its deposit: paid out, or, where a
     /// keeper reported for them, added to the balance. One `Deposited` after all of them says so, unless it is nothing.
@@ -169,8 +183,17 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// cannot be claimed is skipped with an event; the call fails where that is all.
     function refund(bytes calldata claims) external;
 
+    /// @notice Announces that contributions may be reported, from `refundWait` after contributing, if the model does
+    /// not predict the label. Anyone may announce for everybody.
+    /// @dev The announcement serves from `reportNotice` to twice that after it, both included; until then nobody
+    /// can announce the same contribution again. Fails with `NoNotice` if the trainer needs no notice.
+    /// @param claims As for refunds.
+    function announce(bytes calldata claims) external;
+
     /// @notice Gives anyone but the author a share of a deposit, from `refundWait` after it was contributed, if
-    /// the model does not predict the label. Once a reporter, who needs at least one good contribution.
+    /// the model does not predict the label. Once a reporter, who needs at least one good contribution. With a
+    /// `reportNotice`, the contribution must have been announced.
+    /// @dev Closes a contribution only by taking all that is left of a deposit.
     /// @param claims As for refunds.
     function report(bytes calldata claims) external;
 
@@ -213,6 +236,13 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// @notice How long after a contribution anyone may claim what is left, in seconds.
     /// @dev From then on all race each other. At most 2^40 - 1, tens of thousands of years: look before contributing.
     function anyAddressClaimWait() external view returns (uint256);
+
+    /// @notice How long before a report the contribution must be announced, in seconds; 0 if it need not be.
+    /// @dev At most `ownerClaimWait - refundWait`: whoever announces at once can report before the owner may claim.
+    function reportNotice() external view returns (uint256);
+
+    /// @notice When a contribution was last announced, in seconds; zero where nobody has.
+    function announced(uint256 position) external view returns (uint256);
 
     /// @notice When the last contribution was made, or the trainer created, in seconds.
     function lastContributionTime() external view returns (uint256);

@@ -5,7 +5,7 @@ pragma solidity ^0.8.30;
 enum Status {
     /// Nothing.
     Untouched,
-    /// Reporters have taken part of the deposit; how much is in its settlement.
+    /// Somebody has reported it; what reporters have taken of the deposit, or nothing, is in its settlement.
     Reported,
     /// Nothing is left.
     Closed

@@ -23,6 +23,8 @@ abstract contract ModelTest is Test {
     uint256 internal constant OWNER_WAIT = 8 days;
     uint256 internal constant ANY_WAIT = 9 days;
     uint256 internal constant COST_WEIGHT = 1 ether;
+    /// @dev The notice before a report on all models but those that are about it, in seconds: the paper's rule.
+    uint256 internal constant NO_NOTICE = 0;
 
     address internal constant OWNER = address(0x1000000000000000000000000000000000000001);
     address internal constant ALICE = address(0x2000000000000000000000000000000000000002);
@@ -54,7 +56,7 @@ abstract contract ModelTest is Test {
         VM.prank(OWNER);
         (address trainerAddress, address classifierAddress) = factory.create(
             depositRefundTake,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT),
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
             classifierImplementation,
             parameters
         );

@@ -22,11 +22,39 @@ contract GasTest is Artifacts {
     uint256 internal constant CHUNK = 256;
     /// @dev Enough for 100 items under one signature.
     uint256 internal constant LESSON_GAS = 2_000_000;
+    uint256 internal constant NOTICE = 6 hours;
+
+    /// @dev The notice before reports on the models that are built, in seconds.
+    uint256 internal notice = NO_NOTICE;
 
     struct Model {
         string name;
         DepositRefundTake trainer;
         Classifier classifier;
+    }
+
+    /// @dev Announcements and the reports after them, on a model with a notice: alone, and of 100 of one batch.
+    function testAnnouncing() external {
+        notice = NOTICE;
+        Model memory model = build(
+            "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63)
+        );
+        bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
+        Contribution memory made = contribute(model.trainer, BOB, 0, sample);
+        pass(REFUND_WAIT);
+        VM.prank(BOB, BOB);
+        model.trainer.refund(alone(made));
+
+        made = contribute(model.trainer, ALICE, 1, sample);
+        pass(REFUND_WAIT);
+        VM.prank(CAROL, CAROL);
+        model.trainer.announce(alone(made));
+        recordLast("announce", model, "20");
+        pass(NOTICE);
+        VM.prank(BOB, BOB);
+        model.trainer.report(alone(made));
+        recordLast("report", model, "20-announced");
+        reportHundred(model, sample, 1);
     }
 
     function testSparsePerceptron() external {
@@ -165,10 +193,18 @@ contract GasTest is Artifacts {
         VM.prank(ALICE, ALICE);
         model.trainer.contribute{value: 1e23}(items);
         pass(REFUND_WAIT);
+        string memory name = "20-each-of-100";
+        if (notice != 0) {
+            VM.prank(CAROL, CAROL);
+            model.trainer.announce(claims);
+            record("announce", model, name, VM.lastCallGas().gasTotalUsed / 100);
+            pass(notice);
+            name = "20-announced-each-of-100";
+        }
         if (key == 1) {
             VM.prank(reporter, reporter);
             model.trainer.report(claims);
-            record("report", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+            record("report", model, name, VM.lastCallGas().gasTotalUsed / 100);
         } else {
             uint40 until = uint40(this.clock());
             bytes memory signature =
@@ -322,7 +358,7 @@ contract GasTest is Artifacts {
         VM.prank(OWNER, OWNER);
         (address trainer, address classifier) = factory.create(
             depositRefundTake,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT),
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, notice, COST_WEIGHT),
             implementation,
             parameters
         );

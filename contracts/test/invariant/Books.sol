@@ -31,6 +31,7 @@ abstract contract Books is Test {
     uint256 internal immutable REFUND_WAIT;
     uint256 internal immutable OWNER_WAIT;
     uint256 internal immutable ANY_WAIT;
+    uint256 internal immutable NOTICE;
 
     /// @dev All who ever have money.
     address[] internal people;
@@ -41,6 +42,8 @@ abstract contract Books is Test {
     /// @dev Each batch's contributions, encoded.
     bytes[] internal batches;
     mapping(uint256 position => mapping(address reporter => bool)) internal reported;
+    /// @dev The time of the last announcement of each; 0 if there is none.
+    mapping(uint256 position => uint256) internal announced;
 
     mapping(address person => uint256) internal prepaid;
     /// @dev What the chain says that each has.
@@ -64,6 +67,7 @@ abstract contract Books is Test {
         OWNER = trainer.owner();
         (REFUND_WAIT, OWNER_WAIT, ANY_WAIT) =
         (trainer.refundWait(), trainer.ownerClaimWait(), trainer.anyAddressClaimWait());
+        NOTICE = trainer.reportNotice();
         time = block.timestamp;
     }
 
@@ -122,6 +126,7 @@ abstract contract Books is Test {
             else assertEq(entry.left, 0, "all paid");
             assertAtMost(entry.left, entry.deposit, "left");
             left += entry.left;
+            assertEq(TRAINER.announced(i), announced[i], "announced");
             for (uint256 j; j < people.length; ++j) {
                 assertTrue(TRAINER.reported(i, people[j]) == reported[i][people[j]], "reported");
             }

@@ -15,7 +15,8 @@ enum Kind {
     Report,
     Late,
     /// By the keeper of the moment, for the reporter.
-    ReportFor
+    ReportFor,
+    Announce
 }
 
 /// @notice Calls a trainer at random, knows beforehand what each call must do, down to each reason and each wei, and
@@ -49,6 +50,7 @@ abstract contract Handler is Books {
     uint256 public pushes;
     uint256 public reports;
     uint256 public reportsFor;
+    uint256 public announcements;
     uint256 public lateClaims;
     uint256 public claimsOfManyBatches;
     uint256 public skippedClaims;
@@ -115,11 +117,20 @@ abstract contract Handler is Books {
         claim(Kind.Refund, caller, seed);
     }
 
+    /// @dev On a trainer without a notice, all announcements fail.
+    function announce(uint256 who, uint256 seed) public {
+        if (NOTICE != 0) return claim(Kind.Announce, pick(who), seed);
+        bytes memory failure = abi.encodeWithSelector(ICollaborativeTrainer.NoNotice.selector);
+        call(pick(who), 0, abi.encodeCall(TRAINER.announce, (abi.encodePacked(seed))), failure);
+    }
+
     function report(uint256 who, uint256 seed) public {
+        announceFirst(who >> 8, seed);
         claim(Kind.Report, pickReporter(who), seed);
     }
 
     function reportFor(uint256 who, uint256 whom, uint256 seed) public {
+        announceFirst(who >> 8, seed);
         (keeper, keeperSeed) = (pick(who), random(seed, who));
         claim(Kind.ReportFor, pickReporter(whom), seed);
     }
@@ -223,6 +234,11 @@ abstract contract Handler is Books {
             uint256 edge = entries[(seed >> 8) % entries.length].time + wait + (seed >> 4) % 3 - 1;
             if (edge > time) return warp(edge);
         }
+        if (NOTICE != 0 && entries.length != 0 && seed & 2 == 0) {
+            uint256 announcement = announced[(seed >> 8) % entries.length];
+            uint256 edge = announcement + NOTICE * (1 + (seed >> 2 & 1)) + (seed >> 4) % 3 - 1;
+            if (announcement != 0 && edge > time) return warp(edge);
+        }
         warp(time + (seed >> 8) % 10 hours);
     }
 
@@ -238,6 +254,7 @@ abstract contract Handler is Books {
             if (contributions == 0 || reportsFor == 0) contribute(seed, 3, seed, 0);
             if (relayed == 0 || !enoughSkips()) relay(seed, 12, seed);
             if (refunds == pushes || pushes == 0) refund(seed, seed);
+            if (NOTICE != 0 && announcements == 0) announce(seed, seed);
             if (reports == 0) report(seed, seed);
             if (reportsFor == 0) reportFor(seed >> 3, seed, seed);
             if (lateClaims == 0) claimLate(seed, seed);
@@ -257,6 +274,7 @@ abstract contract Handler is Books {
         assertTrue(pushes > 0, "pushed refunds");
         assertTrue(refunds > pushes, "own refunds");
         assertTrue(reports > 0, "reports");
+        assertTrue((announcements > 0) == (NOTICE != 0), "announcements");
         assertTrue(reportsFor > 0, "reports for others");
         assertTrue(lateClaims > 0, "late claims");
         assertTrue(claimsOfManyBatches > 0, "claims of many batches");
@@ -463,6 +481,13 @@ abstract contract Handler is Books {
 
     // Claims.
 
+    /// @dev Mostly announces, if that is needed, and waits for a moment in which a report is possible.
+    function announceFirst(uint256 who, uint256 seed) private {
+        if (NOTICE == 0 || seed >> 120 & 3 == 0) return;
+        claim(Kind.Announce, pick(who), seed);
+        warp(time + NOTICE + (seed >> 122 & 1) * NOTICE);
+    }
+
     function claim(Kind kind, address caller, uint256 seed) private {
         if (entries.length == 0) return;
         (bool found, uint256 position) = find(kind, caller, seed);
@@ -579,8 +604,16 @@ abstract contract Handler is Books {
             return;
         }
         address author = entries[position].author;
-        assertEq(log.data, abi.encode(outcome.amount), "amount");
         address who = address(uint160(uint256(log.topics[2])));
+        if (kind == Kind.Announce) {
+            assertTrue(log.topics[0] == ICollaborativeTrainer.Announced.selector, "announced");
+            assertEq(who, caller, "announcer");
+            assertEq(log.data, abi.encode(time), "announced when");
+            announced[position] = time;
+            ++announcements;
+            return;
+        }
+        assertEq(log.data, abi.encode(outcome.amount), "amount");
         assertEq(who, kind == Kind.Refund ? author : caller, "who");
         take(position, outcome.amount);
         if (kind == Kind.Refund) {
@@ -645,21 +678,22 @@ abstract contract Handler is Books {
     ) private view returns (Outcome memory outcome) {
         Entry memory entry = entries[made.position];
         (bool closed, uint256 left) = (entry.closed, entry.left);
-        bool again = reported[made.position][caller];
+        bool again = isReport(kind) && reported[made.position][caller];
         for (uint256 i; i < count; ++i) {
             if (earlier[i].position != made.position || earlier[i].reason.length != 0) continue;
             left -= earlier[i].amount;
-            closed = left == 0;
+            closed = kind == Kind.Refund || left == 0;
             again = true;
         }
         outcome.position = made.position;
         outcome.reason = refusal(kind, caller, entry, closed, again, made, predicted);
         if (outcome.reason.length != 0) return outcome;
+        if (kind == Kind.Announce) return outcome;
         outcome.amount = left;
         outcome.paidToCaller = kind != Kind.Refund || entry.author == caller;
         if (isReport(kind)) {
             uint256 share = uint256(entry.deposit) * good[caller] / sumGood;
-            if (share != 0 && share < left) outcome.amount = share;
+            if (share < left) outcome.amount = share;
         }
     }
 
@@ -693,6 +727,16 @@ abstract contract Handler is Books {
         ) {
             return abi.encodeWithSelector(ICollaborativeTrainer.AuthorIsContract.selector, entry.author);
         }
+        if (kind == Kind.Announce) {
+            uint256 until = (again ? time : announced[made.position]) + 2 * NOTICE;
+            if (until != 2 * NOTICE && time <= until) {
+                return
+                    abi.encodeWithSelector(
+                        ICollaborativeTrainer.AlreadyAnnounced.selector, made.position, until
+                    );
+            }
+            return predicted == made.label ? agrees(predicted) : bytes("");
+        }
         if (!isReport(kind)) return "";
         if (good[caller] == 0) {
             return abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, caller);
@@ -701,10 +745,20 @@ abstract contract Handler is Books {
             return
                 abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, caller);
         }
-        if (predicted == made.label) {
-            return abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, predicted);
+        if (NOTICE != 0) {
+            earliest = announced[made.position] + NOTICE;
+            if (earliest == NOTICE || time > earliest + NOTICE) {
+                return abi.encodeWithSelector(ICollaborativeTrainer.NotAnnounced.selector, made.position);
+            }
+            if (time < earliest) {
+                return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, time, earliest);
+            }
         }
-        return "";
+        return predicted == made.label ? agrees(predicted) : bytes("");
+    }
+
+    function agrees(uint256 predicted) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, predicted);
     }
 
     /// @dev The next contribution, around the circle, that can be claimed so now; else any.
@@ -759,6 +813,7 @@ abstract contract Handler is Books {
 
     function selectorOf(Kind kind) private pure returns (bytes4) {
         if (kind == Kind.Refund) return ICollaborativeTrainer.refund.selector;
+        if (kind == Kind.Announce) return ICollaborativeTrainer.announce.selector;
         return kind == Kind.Report
             ? ICollaborativeTrainer.report.selector
             : ICollaborativeTrainer.claimLate.selector;

@@ -55,13 +55,16 @@ abstract contract WorldTest is ModelTest {
 
     function requireMore() internal view virtual {}
 
-    function model(address classifierImplementation, bytes memory parameters)
+    function model(address classifierImplementation, bytes memory parameters, uint256 notice)
         internal
         returns (ICollaborativeTrainer trainer, Classifier classifier)
     {
         VM.prank(VM.addr(OWNER_KEY));
         (address created, address classifierAddress) = factory.create(
-            depositRefundTake, abi.encode(1 days, 2 days, 3 days, 1e15), classifierImplementation, parameters
+            depositRefundTake,
+            abi.encode(1 days, 2 days, 3 days, notice, 1e15),
+            classifierImplementation,
+            parameters
         );
         return (ICollaborativeTrainer(created), Classifier(classifierAddress));
     }
@@ -70,10 +73,21 @@ abstract contract WorldTest is ModelTest {
 contract CalmWorldTest is WorldTest {
     function setUp() external {
         (ICollaborativeTrainer trainer, Classifier classifier) =
-            model(sparsePerceptron, abi.encode(8, 1, int256(0)));
+            model(sparsePerceptron, abi.encode(8, 1, int256(0)), notice());
         VM.prank(VM.addr(OWNER_KEY));
         classifier.close(address(trainer));
         handler = new Calm(trainer, VM.addr(OWNER_KEY), OWNER_KEY);
+    }
+
+    function notice() internal pure virtual returns (uint256) {
+        return 0;
+    }
+}
+
+/// @notice The same with reports that must be announced.
+contract NoticeWorldTest is CalmWorldTest {
+    function notice() internal pure override returns (uint256) {
+        return 3 hours;
     }
 }
 
@@ -81,7 +95,7 @@ contract HostileWorldTest is WorldTest {
     Hostile private hostile;
 
     function setUp() external {
-        (ICollaborativeTrainer trainer,) = model(address(new LyingClassifier()), "");
+        (ICollaborativeTrainer trainer,) = model(address(new LyingClassifier()), "", 2 hours);
         hostile = new Hostile(trainer, VM.addr(OWNER_KEY), OWNER_KEY);
         handler = hostile;
     }

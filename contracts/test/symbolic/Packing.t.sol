@@ -3,12 +3,14 @@ pragma solidity ^0.8.30;
 
 import {Headers} from "../../src/libraries/Headers.sol";
 import {Lanes} from "../../src/libraries/Lanes.sol";
+import {Announcements} from "../../src/types/Announcements.sol";
 import {State} from "../../src/types/State.sol";
 import {Status, Statuses} from "../../src/types/Statuses.sol";
 
 /// @notice Proofs that what shares a word does not disturb its neighbours.
 contract PackingProofs {
     Statuses private _statuses;
+    Announcements private _announcements;
 
     function check_State(uint40 time, uint64 count, uint64 good, uint40 later, uint64 n) external pure {
         // The sum is checked: where it overflows, the call fails and there is nothing to prove.
@@ -38,6 +40,22 @@ contract PackingProofs {
         _statuses.set(one, Status.Reported);
         assert(_statuses.get(one) == Status.Reported);
         assert(one == other || _statuses.get(other) == before);
+    }
+
+    /// @dev From any words.
+    function check_AnnouncementsDoNotDisturbEachOther(
+        uint64 one,
+        uint64 other,
+        uint256 word,
+        uint256 otherWord,
+        uint40 time
+    ) external {
+        _announcements.words[other / 6] = otherWord;
+        _announcements.words[one / 6] = word;
+        uint256 before = _announcements.get(other);
+        _announcements.set(one, time);
+        assert(_announcements.get(one) == time);
+        assert(one == other || _announcements.get(other) == before);
     }
 
     function check_Header(uint256 header, uint128 gain) external pure {

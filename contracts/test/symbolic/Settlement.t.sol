@@ -11,6 +11,9 @@ import {AnyClassifier, AnyWallet, TrainerProofs} from "./TrainerProofs.sol";
 /// when the claim succeeds, what it pays, and that the state it leaves is again one that the proofs begin with: so
 /// no sequence of claims, by however many reporters, pays more than the deposit, and closed is final.
 contract SettlementProofs is TrainerProofs {
+    /// @dev Of the proofs that have one, in seconds.
+    uint256 private constant NOTICE = 6 hours;
+
     struct Case {
         Contribution made;
         // What has happened to it.
@@ -52,9 +55,8 @@ contract SettlementProofs is TrainerProofs {
         unchecked {
             share = uint256(one.made.deposit) * one.good / one.totalGood;
         }
-        assert(paid == (share == 0 || share > left ? left : share));
-        assert(paid != 0 || left == 0);
-        _requireStatus(trainer, one, paid == left ? Status.Closed : Status.Reported, one.taken + paid);
+        assert(paid == (share > left ? left : share));
+        _requireReported(trainer, one, paid);
         // Nobody twice.
         assert(trainer.reported(one.made.position, OTHER));
         (success,) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
@@ -89,9 +91,53 @@ contract SettlementProofs is TrainerProofs {
         assert(signed && one.time <= until);
         assert(_open(one, 1 days) && one.predicted != one.made.label && one.good != 0);
         uint256 added = trainer.balanceOf(reporter) - before;
-        assert(added <= left && (added != 0 || left == 0));
-        _requireStatus(trainer, one, added == left ? Status.Closed : Status.Reported, one.taken + added);
+        assert(added <= left);
+        _requireReported(trainer, one, added);
         assert(trainer.reported(one.made.position, reporter));
+    }
+
+    /// @dev With a notice, a report succeeds only from the end of the notice until as long after it, to the second; in all
+    /// else the notice changes nothing.
+    function check_ReportNeedsAnAnnouncement(Case memory one, uint40 announced) external {
+        DepositRefundTake trainer = _prepare(one, NOTICE);
+        _storeAnnouncement(trainer, one.made.position, announced);
+        (bool success, uint256 paid) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
+        bool inTime = announced != 0 && one.time >= uint256(announced) + NOTICE
+            && one.time <= uint256(announced) + 2 * NOTICE;
+        assert(success == (_open(one, 1 days) && one.predicted != one.made.label && one.good != 0 && inTime));
+        assert(trainer.announced(one.made.position) == announced);
+        if (success) _requireReported(trainer, one, paid);
+        else assert(paid == 0);
+    }
+
+    /// @dev Once a while, from when a refund is possible; nothing else changes, and nobody gets anything.
+    function check_AnnouncementStoresATime(Case memory one, uint40 announced, bool byAuthor) external {
+        DepositRefundTake trainer = _prepare(one, NOTICE);
+        _storeAnnouncement(trainer, one.made.position, announced);
+        (bool success, uint256 paid) =
+            _claim(trainer, byAuthor ? AUTHOR : OTHER, ICollaborativeTrainer.announce.selector, one);
+        bool again = announced != 0 && one.time <= uint256(announced) + 2 * NOTICE;
+        assert(success == (_open(one, 1 days) && one.predicted != one.made.label && !again));
+        assert(paid == 0);
+        assert(trainer.announced(one.made.position) == (success ? one.time : announced));
+        _requireStatus(trainer, one, Status(one.status), one.taken);
+        assert(trainer.good(OTHER) == one.good && trainer.totalGood() == one.totalGood);
+    }
+
+    /// @dev An announcement does not touch refunds.
+    function check_RefundNeedsNoNotice(Case memory one, uint40 announced) external {
+        DepositRefundTake trainer = _prepare(one, NOTICE);
+        _storeAnnouncement(trainer, one.made.position, announced);
+        (bool success, uint256 paid) = _claim(trainer, AUTHOR, ICollaborativeTrainer.refund.selector, one);
+        assert(success == (_open(one, 1 days) && one.predicted == one.made.label));
+        assert(paid == (success ? one.made.deposit - one.taken : 0));
+    }
+
+    /// @dev Without a notice nothing can be announced.
+    function check_NothingIsAnnouncedWithoutANotice(Case memory one) external {
+        DepositRefundTake trainer = _prepare(one);
+        (bool success,) = _claim(trainer, OTHER, ICollaborativeTrainer.announce.selector, one);
+        assert(!success && trainer.announced(one.made.position) == 0);
     }
 
     function check_NobodyReportsItself(Case memory one) external {
@@ -134,7 +180,7 @@ contract SettlementProofs is TrainerProofs {
     /// the largest balance.
     function check_RefundIsPushedOnlyToContractsThatCanAct(Case memory one, uint256 word) external {
         address author = address(new AnyWallet(true));
-        DepositRefundTake trainer = _prepareFor(one, author);
+        DepositRefundTake trainer = _prepare(one, author, 0);
         VM.assume(uint48(word >> 96) < type(uint48).max);
         store(trainer, slotOf(uint160(author), ACCOUNTS), word);
         uint256 left = one.made.deposit - one.taken;
@@ -152,24 +198,31 @@ contract SettlementProofs is TrainerProofs {
 
     /// @dev A trainer with one contribution, of which anything may have happened that can.
     function _prepare(Case memory one) private returns (DepositRefundTake trainer) {
-        return _prepareFor(one, AUTHOR);
+        return _prepare(one, AUTHOR, 0);
     }
 
-    function _prepareFor(Case memory one, address author) private returns (DepositRefundTake trainer) {
+    function _prepare(Case memory one, uint256 notice) private returns (DepositRefundTake trainer) {
+        return _prepare(one, AUTHOR, notice);
+    }
+
+    function _prepare(Case memory one, address author, uint256 notice)
+        private
+        returns (DepositRefundTake trainer)
+    {
         one.made.author = author;
         one.made.sample = "";
         uint256 position = one.made.position;
         VM.assume(one.status <= 2 && one.taken <= one.made.deposit);
         if (one.status == 0) VM.assume(one.taken == 0);
-        if (one.status == 1) VM.assume(one.taken != 0 && one.taken < one.made.deposit);
+        if (one.status == 1) VM.assume(one.taken < one.made.deposit || one.made.deposit == 0);
         VM.assume(one.good <= one.totalGood && one.totalGood < type(uint64).max);
 
-        trainer = create(1, address(new AnyClassifier(one.predicted, true)));
+        trainer = create(1, address(new AnyClassifier(one.predicted, true)), notice);
         store(trainer, STATE, NOW | uint256(one.totalGood) << 104);
         store(trainer, slotOf(uint160(OTHER), ACCOUNTS), uint256(one.good) << 96);
         store(trainer, slotOf(position / 128, STATUSES), uint256(one.status) << (position % 128 * 2));
         // What is taken has been taken by somebody else.
-        uint256 firstReporter = one.taken == 0 ? 0 : 1;
+        uint256 firstReporter = one.taken == 0 && one.status != 1 ? 0 : 1;
         store(trainer, slotOf(position, SETTLEMENTS), one.taken | firstReporter << 96);
         bytes32 leaf = keccak256(
             abi.encode(author, one.made.label, keccak256(""), one.made.deposit, one.made.time, position)
@@ -206,6 +259,18 @@ contract SettlementProofs is TrainerProofs {
 
     function _claimsOf(Case memory one, uint64 batch) private pure returns (bytes memory) {
         return bytes.concat(abi.encodePacked(batch, uint16(1), uint16(0)), Encode.contribution(one.made));
+    }
+
+    function _storeAnnouncement(DepositRefundTake trainer, uint256 position, uint40 time) private {
+        store(trainer, slotOf(position / 6, ANNOUNCEMENTS), uint256(time) << (position % 6 * 40));
+        assert(trainer.announced(position) == time);
+    }
+
+    /// @dev Only what takes all that is left of a deposit closes.
+    function _requireReported(DepositRefundTake trainer, Case memory one, uint256 share) private view {
+        uint256 left = one.made.deposit - one.taken;
+        Status status = left != 0 && share == left ? Status.Closed : Status.Reported;
+        _requireStatus(trainer, one, status, one.taken + share);
     }
 
     function _requireStatus(DepositRefundTake trainer, Case memory one, Status status, uint256 taken)

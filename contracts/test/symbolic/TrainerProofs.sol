@@ -69,13 +69,24 @@ abstract contract TrainerProofs is Test {
     uint256 internal constant STATUSES = 2;
     uint256 internal constant SETTLEMENTS = 3;
     uint256 internal constant ROOTS = 5;
+    uint256 internal constant ANNOUNCEMENTS = 6;
 
     address private _implementation = address(new DepositRefundTake());
 
     function create(uint256 costWeight, address classifier) internal returns (DepositRefundTake trainer) {
+        return create(costWeight, classifier, 0);
+    }
+
+    /// @param notice In seconds, at most 7 days.
+    function create(uint256 costWeight, address classifier, uint256 notice)
+        internal
+        returns (DepositRefundTake trainer)
+    {
         VM.warp(NOW);
         trainer = DepositRefundTake(
-            LibClone.clone(_implementation, abi.encode(OWNER, classifier, 1 days, 8 days, 9 days, costWeight))
+            LibClone.clone(
+                _implementation, abi.encode(OWNER, classifier, 1 days, 8 days, 9 days, notice, costWeight)
+            )
         );
         trainer.initialize();
     }

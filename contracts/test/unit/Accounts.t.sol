@@ -249,7 +249,7 @@ contract AccountsTest is ModelTest {
     /// @dev Where nothing is deposited, nothing is added.
     function testPushedRefundOfNothingIsNoDeposit() external {
         (address created, address model) =
-            factory.create(points, abi.encode(1, 2, 3), sparsePerceptron, abi.encode(8, 1, int256(0)));
+            factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
         Classifier(model).close(created);
         Contribution memory made = contribute(Points(created), ALICE, 0, hex"");
         pass(1);
@@ -277,7 +277,7 @@ contract AccountsTest is ModelTest {
     /// @dev Money and nonces, as everything but the price, are the same without deposits.
     function testAccountsUnderPoints() external {
         (address created,) =
-            factory.create(points, abi.encode(1, 2, 3), sparsePerceptron, abi.encode(8, 1, int256(0)));
+            factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
         Points(created).depositTo{value: 3}(ALICE);
         VM.prank(ALICE);
         Points(created).withdrawTo(ALICE, 3);

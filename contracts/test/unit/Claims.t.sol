@@ -34,7 +34,10 @@ contract ClaimsTest is ModelTest {
         address lying = address(new LyingClassifier());
         VM.prank(OWNER);
         (address created, address model) = factory.create(
-            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), lying, ""
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
+            lying,
+            ""
         );
         (trainer, classifier) = (ICollaborativeTrainer(created), LyingClassifier(model));
         VM.deal(address(this), 1e30);

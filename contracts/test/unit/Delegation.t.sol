@@ -25,7 +25,7 @@ contract DelegationTest is ModelTest {
     uint256 private deposit;
 
     function setUp() external {
-        setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT));
+        setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT));
     }
 
     // Whether it is signed.
@@ -219,11 +219,11 @@ contract DelegationTest is ModelTest {
 
     /// @dev Nothing is added, and nothing said of it.
     function testUnderPoints() external {
-        setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT));
+        setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE));
         VM.recordLogs();
         reportFor(reporter, until, sign());
         assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "deposited");
-        requireSettlement(trainer, bad[3].position, Status.Closed, 0, reporter);
+        requireSettlement(trainer, bad[3].position, Status.Reported, 0, reporter);
     }
 
     function testReentrancy() external {

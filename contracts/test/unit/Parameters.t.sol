@@ -74,8 +74,8 @@ contract ParametersTest is ModelTest {
         bytes memory parameters = abi.encode(2, 40);
         refused(sparseNearestCentroid, bytes.concat(parameters, hex"00"), "arguments", 97);
         refused(sparseNearestCentroid, bytes.concat(abi.encode(2), hex"28"), "arguments", 65);
-        parameters = abi.encode(1, 2, 3, 4);
-        refusedTrainer(depositRefundTake, bytes.concat(parameters, new bytes(31)), "arguments", 223);
+        parameters = abi.encode(1, 2, 3, 0, 4);
+        refusedTrainer(depositRefundTake, bytes.concat(parameters, new bytes(31)), "arguments", 255);
     }
 
     /// @dev A clone made by hand, whose parameters nobody has checked.
@@ -87,24 +87,42 @@ contract ParametersTest is ModelTest {
     }
 
     function testTrainers() external {
-        refusedTrainer(depositRefundTake, abi.encode(2, 1, 3, 0), "refundWait", 2);
-        refusedTrainer(depositRefundTake, abi.encode(1, 3, 2, 0), "ownerClaimWait", 3);
-        refusedTrainer(depositRefundTake, abi.encode(1, 2, 1 << 40, 0), "anyAddressClaimWait", 1 << 40);
-        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, 1 << 80), "costWeight", 1 << 80);
-        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3), "arguments", 5);
-        refusedTrainer(points, abi.encode(2, 1, 3), "refundWait", 2);
-        refusedTrainer(points, abi.encode(1, 2, 3, 4), "arguments", 6);
+        refusedTrainer(depositRefundTake, abi.encode(2, 1, 3, 0, 0), "refundWait", 2);
+        refusedTrainer(depositRefundTake, abi.encode(1, 3, 2, 0, 0), "ownerClaimWait", 3);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 1 << 40, 0, 0), "anyAddressClaimWait", 1 << 40);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, 0, 1 << 80), "costWeight", 1 << 80);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, 0), "arguments", 6);
+        refusedTrainer(points, abi.encode(2, 1, 3, 0), "refundWait", 2);
+        refusedTrainer(points, abi.encode(1, 2, 3, 0, 4), "arguments", 7);
 
-        factory.create(depositRefundTake, abi.encode(0, 0, 0, 0), sparseNearestCentroid, abi.encode(2, 1));
+        factory.create(depositRefundTake, abi.encode(0, 0, 0, 0, 0), sparseNearestCentroid, abi.encode(2, 1));
         (address trainer,) = factory.create(
             depositRefundTake,
-            abi.encode(type(uint40).max, type(uint40).max, type(uint40).max, (1 << 80) - 1),
+            abi.encode(type(uint40).max, type(uint40).max, type(uint40).max, 0, (1 << 80) - 1),
             sparseNearestCentroid,
             abi.encode(2, 1)
         );
         // The largest deposit.
         assertEq(DepositRefundTake(trainer).price(1), ((1 << 80) - 1) * 3600, "price");
         assertAtMost(DepositRefundTake(trainer).price(1), type(uint96).max, "price");
+    }
+
+    /// @dev The notice fits between the two waits, to the second; what comes before it is checked first.
+    function testReportNotice() external {
+        uint256 most = type(uint40).max;
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, 2, 0), "reportNotice", 2);
+        refusedTrainer(depositRefundTake, abi.encode(5, 5, 5, 1, 0), "reportNotice", 1);
+        refusedTrainer(depositRefundTake, abi.encode(0, most, most, most + 1, 0), "reportNotice", most + 1);
+        uint256 huge = type(uint256).max;
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, huge, 1 << 80), "reportNotice", huge);
+        refusedTrainer(depositRefundTake, abi.encode(1, 2, 1 << 40, 2, 0), "anyAddressClaimWait", 1 << 40);
+        refusedTrainer(points, abi.encode(1, 2, 3, 2), "reportNotice", 2);
+        (address trainer,) = factory.create(
+            depositRefundTake, abi.encode(1, 9, 9, 8, 5), sparseNearestCentroid, abi.encode(2, 1)
+        );
+        assertEq(DepositRefundTake(trainer).reportNotice(), 8, "reportNotice");
+        assertEq(DepositRefundTake(trainer).costWeight(), 5, "costWeight");
+        factory.create(points, abi.encode(0, most, most, most), sparseNearestCentroid, abi.encode(2, 1));
     }
 
     function testGetters() external {
@@ -117,6 +135,7 @@ contract ParametersTest is ModelTest {
         assertEq(trainer.refundWait(), REFUND_WAIT, "refundWait");
         assertEq(trainer.ownerClaimWait(), OWNER_WAIT, "ownerClaimWait");
         assertEq(trainer.anyAddressClaimWait(), ANY_WAIT, "anyAddressClaimWait");
+        assertEq(trainer.reportNotice(), NO_NOTICE, "reportNotice");
         assertEq(trainer.costWeight(), COST_WEIGHT, "costWeight");
         assertEq(trainer.lastContributionTime(), block.timestamp, "lastContributionTime");
         assertEq(trainer.contributionCount(), 0, "contributionCount");
@@ -130,7 +149,7 @@ contract ParametersTest is ModelTest {
     function refused(address implementation, bytes memory parameters, bytes32 name, uint256 value) private {
         bytes memory reason = abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value);
         VM.expectRevert(reason);
-        factory.create(depositRefundTake, abi.encode(1, 2, 3, 4), implementation, parameters);
+        factory.create(depositRefundTake, abi.encode(1, 2, 3, 0, 4), implementation, parameters);
         Classifier clone =
             Classifier(LibClone.clone(implementation, bytes.concat(abi.encode(address(this)), parameters)));
         VM.expectRevert(reason);

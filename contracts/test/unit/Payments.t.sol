@@ -87,7 +87,10 @@ contract PaymentsTest is ModelTest {
         ToldClassifier told = new ToldClassifier();
         VM.prank(OWNER);
         (address created,) = factory.create(
-            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), address(told), ""
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
+            address(told),
+            ""
         );
         trainer = DepositRefundTake(created);
         ToldClassifier classifier = ToldClassifier(trainer.classifier());
@@ -135,7 +138,7 @@ contract PaymentsTest is ModelTest {
         VM.prank(OWNER);
         (address created, address model) = factory.create(
             points,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT),
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE),
             sparsePerceptron,
             abi.encode(8, 1, int256(0))
         );
@@ -157,7 +160,7 @@ contract PaymentsTest is ModelTest {
         game.refund(alone(made));
         assertEq(game.good(ALICE), 1, "good");
 
-        // A report takes nothing and closes.
+        // A report takes nothing and closes nothing: also after it the contribution can turn out to be good.
         made = contribute(game, BOB, 1, hex"0001");
         contribute(game, BOB, 0, hex"0001");
         pass(REFUND_WAIT);
@@ -165,10 +168,17 @@ contract PaymentsTest is ModelTest {
         emit ICollaborativeTrainer.Reported(1, ALICE, 0);
         VM.prank(ALICE);
         game.report(alone(made));
-        requireSettlement(game, 1, Status.Closed, 0, ALICE);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, 1));
+        requireSettlement(game, 1, Status.Reported, 0, ALICE);
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, 1, ALICE));
+        VM.prank(ALICE);
+        game.report(alone(made));
+        // The model learns to agree.
+        contribute(game, CAROL, 1, hex"0001");
+        contribute(game, CAROL, 1, hex"0001");
         VM.prank(BOB);
         game.refund(alone(made));
+        requireSettlement(game, 1, Status.Closed, 0, ALICE);
+        assertEq(game.good(BOB), 1, "good after a report");
     }
 
     function contributeFrom(Wallet wallet, uint256 change) private returns (Contribution memory made) {

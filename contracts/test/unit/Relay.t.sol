@@ -186,7 +186,7 @@ contract RelayTest is ModelTest {
     function testUnderPoints() external {
         VM.prank(OWNER);
         (address created, address model) =
-            factory.create(points, abi.encode(1, 2, 3), sparsePerceptron, abi.encode(8, 1, int256(0)));
+            factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
         VM.prank(OWNER);
         Classifier(model).close(created);
         trainer = ICollaborativeTrainer(created);
@@ -546,7 +546,7 @@ contract RelayTest is ModelTest {
 
     function testNotInitialised() external {
         ICollaborativeTrainer clone =
-            ICollaborativeTrainer(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0)));
+            ICollaborativeTrainer(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0, 0)));
         bytes memory batches = Sign.encode(signed(clone, 1, 0, one(0)));
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotInitialized.selector));
         clone.relay(batches, GAS_PER_BATCH);
@@ -961,7 +961,10 @@ contract RelayTest is ModelTest {
         address implementation = address(new LyingClassifier());
         VM.prank(OWNER);
         (address created, address model) = factory.create(
-            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), implementation, ""
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
+            implementation,
+            ""
         );
         (trainer, lying) = (ICollaborativeTrainer(created), LyingClassifier(model));
         prepay();

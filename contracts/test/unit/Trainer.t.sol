@@ -336,7 +336,8 @@ contract TrainerTest is ModelTest {
         requireSettlement(trainer, made.position, Status.Closed, made.deposit, BOB);
     }
 
-    function testReportOfAShareThatRoundsToNothingTakesAll() external {
+    /// @dev And closes nothing: who has many good contributions can still take their share.
+    function testReportOfAShareThatRoundsToNothingTakesNothing() external {
         createFor(1);
         earnGood(BOB, 1);
         earnGood(CAROL, 12);
@@ -346,8 +347,14 @@ contract TrainerTest is ModelTest {
         uint256 before = BOB.balance;
         VM.prank(BOB);
         trainer.report(alone(made));
-        assertEq(BOB.balance, before + 12, "all");
-        requireSettlement(trainer, made.position, Status.Closed, 12, BOB);
+        assertEq(BOB.balance, before, "nothing");
+        requireSettlement(trainer, made.position, Status.Reported, 0, BOB);
+        assertTrue(trainer.reported(made.position, BOB), "reported");
+        before = CAROL.balance;
+        VM.prank(CAROL);
+        trainer.report(alone(made));
+        assertEq(CAROL.balance, before + 11, "twelve thirteenths");
+        requireSettlement(trainer, made.position, Status.Reported, 11, BOB);
     }
 
     function testRefundAfterAReportPaysWhatIsLeft() external {
@@ -383,20 +390,16 @@ contract TrainerTest is ModelTest {
         VM.prank(BOB);
         trainer.report(alone(made));
         uint256 share = deposit * goodBob / (goodBob + goodCarol);
-        if (share == 0) share = deposit;
         assertEq(BOB.balance - before, share, "share");
-        if (share == deposit) {
-            VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, made.position));
-            VM.prank(CAROL);
-            trainer.report(alone(made));
-            return;
-        }
         VM.prank(CAROL);
         trainer.report(alone(made));
         uint256 rest = deposit - share;
         uint256 second = deposit * goodCarol / (goodBob + goodCarol);
-        if (second == 0 || second > rest) second = rest;
+        if (second > rest) second = rest;
         assertEq(held - address(trainer).balance, share + second, "paid");
+        // Without a deposit, or with shares of nothing, it is never closed by reports.
+        Status expected = deposit != 0 && share + second == deposit ? Status.Closed : Status.Reported;
+        requireSettlement(trainer, made.position, expected, share + second, BOB);
     }
 
     // Late claims.
@@ -472,7 +475,7 @@ contract TrainerTest is ModelTest {
         VM.prank(OWNER);
         (address created, address model) = factory.create(
             depositRefundTake,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, costWeight),
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, costWeight),
             sparsePerceptron,
             abi.encode(8, 1, int256(0))
         );

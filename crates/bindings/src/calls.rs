@@ -13,8 +13,9 @@ use cotrain_protocol::{
 
 use crate::contracts::{
     DepositRefundTake::{
-        DepositRefundTakeCalls, cancelNoncesCall, claimLateCall, contributeCall, depositToCall,
-        refundCall, relayCall, reportCall, reportForCall, settlementCall, withdrawToCall,
+        DepositRefundTakeCalls, announceCall, cancelNoncesCall, claimLateCall, contributeCall,
+        depositToCall, refundCall, relayCall, reportCall, reportForCall, settlementCall,
+        withdrawToCall,
     },
     ModelFactory::{ModelFactoryCalls, createCall},
     ModelRegistry::ModelRegistryCalls,
@@ -52,6 +53,15 @@ pub fn relay(batches: &[SignedBatch], gas_per_batch: u64) -> Vec<u8> {
 #[must_use]
 pub fn refund(claims: &[Claims]) -> Vec<u8> {
     refundCall {
+        claims: encode(claims),
+    }
+    .abi_encode()
+}
+
+/// Returns the calldata of a trainer's `announce`.
+#[must_use]
+pub fn announce(claims: &[Claims]) -> Vec<u8> {
+    announceCall {
         claims: encode(claims),
     }
     .abi_encode()
@@ -123,10 +133,16 @@ pub fn create_model(
     classifier_implementation: Address,
     parameters: &Parameters,
 ) -> Vec<u8> {
-    let waits = (waits.refund, waits.owner_claim, waits.any_address_claim);
+    let waits = (
+        waits.refund,
+        waits.owner_claim,
+        waits.any_address_claim,
+        waits.report_notice,
+    );
     let trainer_parameters = match incentive {
         Incentive::DepositRefundTake { cost_weight } => {
-            (waits.0, waits.1, waits.2, U256::from(*cost_weight)).abi_encode_params()
+            let cost_weight = U256::from(*cost_weight);
+            (waits.0, waits.1, waits.2, waits.3, cost_weight).abi_encode_params()
         }
         Incentive::Points => waits.abi_encode_params(),
     };
@@ -295,10 +311,10 @@ pub mod state {
     use alloy_sol_types::SolCall;
 
     use crate::contracts::DepositRefundTake::{
-        anyAddressClaimWaitCall, balanceOfCall, classifierCall, contributionCountCall,
-        costWeightCall, goodCall, lastContributionTimeCall, nonceUsedCall, ownerCall,
-        ownerClaimWaitCall, priceCall, refundWaitCall, reportedCall, rootCall, settlementCall,
-        totalGoodCall,
+        announcedCall, anyAddressClaimWaitCall, balanceOfCall, classifierCall,
+        contributionCountCall, costWeightCall, goodCall, lastContributionTimeCall, nonceUsedCall,
+        ownerCall, ownerClaimWaitCall, priceCall, refundWaitCall, reportNoticeCall, reportedCall,
+        rootCall, settlementCall, totalGoodCall,
     };
 
     /// The model that is trained: read by [`read_address`](super::read_address).
@@ -329,6 +345,22 @@ pub mod state {
     #[must_use]
     pub fn any_address_claim_wait() -> Vec<u8> {
         anyAddressClaimWaitCall {}.abi_encode()
+    }
+
+    /// Returns the calldata that asks for the notice before a report, in seconds.
+    #[must_use]
+    pub fn report_notice() -> Vec<u8> {
+        reportNoticeCall {}.abi_encode()
+    }
+
+    /// Returns the calldata that asks when the contribution at `position` was last announced, in Unix seconds; the answer is
+    /// 0 if never.
+    #[must_use]
+    pub fn announced(position: u64) -> Vec<u8> {
+        announcedCall {
+            position: U256::from(position),
+        }
+        .abi_encode()
     }
 
     /// What deposits are in proportion to, in wei; only

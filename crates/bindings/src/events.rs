@@ -10,12 +10,13 @@ use crate::{
 
 /// The first topics of all that a trainer emits, as a filter wants them: those of [`TrainerEvent`], in its
 /// order.
-pub const TRAINER_TOPICS: [B256; 10] = [
+pub const TRAINER_TOPICS: [B256; 11] = [
     trainer::Contributed::SIGNATURE_HASH,
     trainer::Relayed::SIGNATURE_HASH,
     trainer::Skipped::SIGNATURE_HASH,
     trainer::ClaimSkipped::SIGNATURE_HASH,
     trainer::Refunded::SIGNATURE_HASH,
+    trainer::Announced::SIGNATURE_HASH,
     trainer::Reported::SIGNATURE_HASH,
     trainer::ClaimedLate::SIGNATURE_HASH,
     trainer::Deposited::SIGNATURE_HASH,
@@ -42,6 +43,8 @@ pub enum TrainerEvent {
     ClaimSkipped(ClaimSkipped),
     /// The author of a contribution got all that was left of its deposit.
     Refunded(Paid),
+    /// Somebody announced that a contribution may be reported.
+    Announced(Announced),
     /// A reporter took a share of a deposit.
     Reported(Paid),
     /// Somebody took all that was left of a deposit after long.
@@ -121,6 +124,17 @@ pub struct ClaimSkipped {
     pub position: u64,
     /// Why.
     pub reason: Revert,
+}
+
+/// `Announced`: a contribution that may be reported after the notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// The contribution.
+    pub position: u64,
+    /// The sender of the announcement.
+    pub announcer: Address,
+    /// The time of the announcement, in Unix seconds.
+    pub time: u64,
 }
 
 /// A payment out of a deposit: `Refunded`, `Reported` or `ClaimedLate`.
@@ -233,6 +247,14 @@ impl TrainerEvent {
                 let event = trainer::Refunded::decode_log(log).ok()?.data;
                 Self::Refunded(payment(event.position, event.author, event.amount)?)
             }
+            trainer::Announced::SIGNATURE_HASH => {
+                let event = trainer::Announced::decode_log(log).ok()?.data;
+                Self::Announced(Announced {
+                    position: event.position.try_into().ok()?,
+                    announcer: event.announcer,
+                    time: event.time.try_into().ok()?,
+                })
+            }
             trainer::Reported::SIGNATURE_HASH => {
                 let event = trainer::Reported::decode_log(log).ok()?.data;
                 Self::Reported(payment(event.position, event.reporter, event.amount)?)
@@ -304,6 +326,16 @@ pub fn claims_skipped(logs: &[Log]) -> Vec<ClaimSkipped> {
         _ => None,
     };
     logs.iter().filter_map(skipped).collect()
+}
+
+/// Returns all `Announced` among `logs`, in order.
+#[must_use]
+pub fn announced(logs: &[Log]) -> Vec<Announced> {
+    let announced = |log| match TrainerEvent::decode(log) {
+        Some(TrainerEvent::Announced(event)) => Some(event),
+        _ => None,
+    };
+    logs.iter().filter_map(announced).collect()
 }
 
 /// All payments among `logs`, in order.

@@ -15,10 +15,10 @@ mod registry;
 mod revert;
 
 pub use calls::{
-    cancel_nonces, check, claim_late, close, contribute, create_model, created_model, deposit_to,
-    evaluate, function_name, is_valid_signature, learn, predict, read_address, read_labels,
-    read_number, read_settlement, read_valid_signature, read_words, refund, relay, report,
-    report_for, state, withdraw_to, words, write,
+    announce, cancel_nonces, check, claim_late, close, contribute, create_model, created_model,
+    deposit_to, evaluate, function_name, is_valid_signature, learn, predict, read_address,
+    read_labels, read_number, read_settlement, read_valid_signature, read_words, refund, relay,
+    report, report_for, state, withdraw_to, words, write,
 };
 pub use code::{
     DEPLOYER, Mechanism, classifier_code, deploy_call, deployed_at, factory_code,

@@ -25,6 +25,7 @@ const PARAMETERS: &[&str] = &[
     "refundWait",
     "ownerClaimWait",
     "anyAddressClaimWait",
+    "reportNotice",
     "costWeight",
     "arguments",
     "stake",
@@ -252,6 +253,14 @@ fn trainer(error: Trainer) -> Option<Revert> {
         Trainer::AlreadyReported(e) => Rejection::AlreadyReported {
             position: e.position.try_into().ok()?,
             caller: e.caller,
+        },
+        Trainer::NoNotice(_) => Rejection::NoNotice,
+        Trainer::AlreadyAnnounced(e) => Rejection::AlreadyAnnounced {
+            position: e.position.try_into().ok()?,
+            until: e.until.try_into().ok()?,
+        },
+        Trainer::NotAnnounced(e) => Rejection::NotAnnounced {
+            position: e.position.try_into().ok()?,
         },
         Trainer::PredictionDiffers(e) => Rejection::PredictionDiffers {
             label: e.label.try_into().ok()?,

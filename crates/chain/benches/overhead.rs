@@ -98,6 +98,7 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
             refund: 86_400,
             owner_claim: 777_600,
             any_address_claim: 777_600,
+            report_notice: 0,
         },
     };
     chain.fund(OWNER, U256::from(u128::MAX)).expect("money");

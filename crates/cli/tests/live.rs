@@ -261,6 +261,74 @@ fn a_contributor_goes_all_the_way() {
     assert_eq!(withdrawn["balance"], "0");
 }
 
+/// Lets so many seconds pass on the chain.
+fn pass(place: &Place, seconds: u64) {
+    let ask = async |method: &str, parameters: Value| {
+        let body = serde_json::json!({
+            "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters,
+        });
+        let request = reqwest::Client::new().post(place.rpc().clone()).json(&body);
+        let answer = request.send().await.expect("an answer");
+        assert!(answer.status().is_success());
+    };
+    block_on(async {
+        ask("evm_increaseTime", serde_json::json!([seconds])).await;
+        ask("anvil_mine", serde_json::json!(["0x1"])).await;
+    });
+}
+
+#[test]
+fn a_report_is_announced_before_it_is_made() {
+    let place = Place::new(&AnvilConfig::default());
+    let mut deploy = DEPLOY.to_vec();
+    deploy.extend(["--report-notice", "9days"]);
+    let told = place.mistake(&deploy);
+    assert!(told.contains("reportNotice is 777600"), "{told}");
+    let mut deploy = DEPLOY.to_vec();
+    deploy.extend(["--report-notice", "6h"]);
+    place.success(&deploy);
+    let listed: Value = place.json(&["models", "--json"]);
+    assert_eq!(listed[0]["report_notice"], 21_600);
+    let listed = place.success(&["models"]);
+    assert!(listed.contains("report notice  6h"), "{listed}");
+
+    let many = ["--data", "movie-reviews", "--limit", "40", "--dev", "1"];
+    place.success(&[&["contribute"], &many[..]].concat());
+    // Two that say the opposite: the model cannot agree with both.
+    for label in ["positive", "negative"] {
+        let text = ["--text", "a warm and funny film", "--label", label];
+        place.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
+    }
+    pass(&place, 86_400);
+    place.success(&["refund", "--dev", "1"]);
+
+    let told = place.success(&["status", "--dev", "1"]);
+    assert!(told.contains("announce it now"), "{told}");
+    let announced: Value = place.json(&["report", "--dev", "1", "--json"]);
+    assert_eq!(announced["claims"], serde_json::json!([]));
+    let one = &announced["announced"][0];
+    let position = one["position"].as_u64().expect("a position");
+    assert!([40, 41].contains(&position), "{announced}");
+    let time = |name: &str| one[name].as_u64().expect("a time");
+    assert_eq!(time("until") - time("from"), 21_600);
+    assert_eq!(announced["next"], one["from"]);
+
+    // Once more, before its time: nothing is sent.
+    let again: Value = place.json(&["report", "--dev", "1", "--json"]);
+    assert_eq!(again["transactions"], serde_json::json!([]));
+    let told = place.success(&["status", "--dev", "1"]);
+    assert!(told.contains("announced, from "), "{told}");
+    let told = place.mistake(&["report", &position.to_string(), "--dev", "1"]);
+    assert!(told.contains("claim this from"), "{told}");
+
+    pass(&place, 21_600);
+    let reported: Value = place.json(&["report", "--dev", "1", "--json"]);
+    assert_eq!(reported["claims"][0]["position"], position);
+    let events = place.success(&["watch", "--all", "--once"]);
+    let order = |kind: &str| events.find(&format!("  {kind}  ")).expect("an event");
+    assert!(order("announced") < order("reported"), "{events}");
+}
+
 #[test]
 fn keys_are_encrypted_and_told_from_their_addresses() {
     let place = Place::new(&AnvilConfig {

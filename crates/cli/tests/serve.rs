@@ -362,7 +362,17 @@ async fn another_replica_goes_on_where_the_leader_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_keeper_claims_for_those_who_ask() {
-    let stage = Stage::new().await;
+    claims_for_those_who_ask(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keeper_announces_what_it_will_report() {
+    claims_for_those_who_ask(3_600).await;
+}
+
+/// A keeper claims all that is Anna's, on a model with a notice before reports, in seconds.
+async fn claims_for_those_who_ask(notice: u64) {
+    let stage = Stage::with_notice(notice).await;
     let [anna, ben, cleo] = [1, 2, 3].map(Key::development);
     // The model learns from Anna; Ben says the opposite of what it knows; Cleo does not ask.
     stage.contribute(&anna, 1, &[1, 2, 3]).await;
@@ -406,6 +416,21 @@ async fn a_keeper_claims_for_those_who_ask() {
 
     stage.wait(86_401).await;
     let contributions = format!("{}/v1/models/{}/contributions", server.url, stage.trainer);
+    if notice > 0 {
+        let mut announced = Value::Null;
+        for _ in 0..600 {
+            let answer = client.get(&contributions).send().await.expect("an answer");
+            let answer: Value = answer.json().await.expect("JSON");
+            announced = answer["rows"][2]["announced"].clone();
+            if !announced.is_null() {
+                assert_eq!(answer["rows"][2]["settled"], "open");
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        assert!(announced.is_u64(), "Ben's lie is not announced");
+        stage.wait(notice).await;
+    }
     let mut settled = Vec::new();
     for _ in 0..600 {
         let answer = client.get(&contributions).send().await.expect("an answer");

@@ -12,7 +12,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes};
 use cotrain_chain::node::{Block, Node};
-use cotrain_protocol::Rejection;
+use cotrain_protocol::{Rejection, trainer::Trainer};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -50,8 +50,10 @@ pub struct Claimable {
     pub amount: u128,
     /// Why not, in words.
     pub reason: Option<String>,
-    /// Class that the model predicts now; `None` if the sample is malformed.
-    pub predicted: Option<u16>,
+    /// `true` if it is a report that has to be announced first, and can be now.
+    pub announce: bool,
+    /// The last second of a report for which the contribution is announced, in Unix seconds.
+    pub until: Option<u64>,
 }
 
 /// How the coordinator is.
@@ -305,10 +307,12 @@ impl Coordinator {
         filter: ContributionFilter,
         page: Page,
     ) -> Result<Vec<ContributionRow>, StoreError> {
-        match self.model(trainer) {
-            Some(model) => self.0.store.contributions(model.id, filter, page).await,
-            None => Ok(Vec::new()),
-        }
+        let Some(model) = self.model(trainer) else {
+            return Ok(Vec::new());
+        };
+        let mut rows = self.0.store.contributions(model.id, filter, page).await?;
+        mark_announced(&mut rows, model.state().trainer());
+        Ok(rows)
     }
 
     /// One contribution.
@@ -320,10 +324,12 @@ impl Coordinator {
         trainer: Address,
         position: u64,
     ) -> Result<Option<ContributionRow>, StoreError> {
-        match self.model(trainer) {
-            Some(model) => self.0.store.contribution(model.id, position).await,
-            None => Ok(None),
-        }
+        let Some(model) = self.model(trainer) else {
+            return Ok(None);
+        };
+        let mut row = self.0.store.contribution(model.id, position).await?;
+        mark_announced(row.as_mut_slice(), model.state().trainer());
+        Ok(row)
     }
 
     /// The claims on a contribution, in order.
@@ -396,19 +402,20 @@ impl Coordinator {
         };
         let now = self.now();
         let page = Page::first(limit);
-        let own = self
+        let mut own = self
             .0
             .store
             .open_until(model.id, u64::MAX, Some(account), page)
             .await?;
-        let all = self.0.store.open_until(model.id, now, None, page).await?;
+        let mut all = self.0.store.open_until(model.id, now, None, page).await?;
         let state = model.state();
         let trainer = state.trainer();
+        mark_announced(&mut own, trainer);
+        mark_announced(&mut all, trainer);
         let wait = model.info().waits.refund;
         let mut claimable = Vec::new();
         for row in own {
             let predicted = trainer.classifier().predict(&row.contribution.sample);
-            let class = predicted.as_ref().ok().copied();
             let outcome = predicted
                 .and_then(|predicted| trainer.can_refund(now, &row.contribution, predicted));
             let left = row.contribution.deposit - row.taken;
@@ -417,7 +424,6 @@ impl Coordinator {
                 row,
                 ClaimKind::Refund,
                 wait,
-                class,
                 outcome,
                 left,
                 card,
@@ -436,16 +442,29 @@ impl Coordinator {
             if matches!(outcome, Err(Rejection::AlreadyReported { .. })) {
                 continue;
             }
-            let card = model.info().card.as_ref();
-            claimable.push(claim(
+            let announced = trainer.announcement(row.contribution.position);
+            let running = announced.filter(|announced| now <= announced.until);
+            let could = trainer.could_report(account, now, &row.contribution, predicted);
+            let announce = running.is_none()
+                && outcome.is_err()
+                && could.is_ok()
+                && trainer
+                    .can_announce(now, &row.contribution, predicted)
+                    .is_ok();
+            let mut report = claim(
                 row,
                 ClaimKind::Report,
                 wait,
-                Some(predicted),
                 outcome,
-                0,
-                card,
-            ));
+                could.unwrap_or(0),
+                model.info().card.as_ref(),
+            );
+            report.announce = announce;
+            if let Some(running) = running {
+                report.from = report.from.max(running.earliest);
+                report.until = Some(running.until);
+            }
+            claimable.push(report);
         }
         claimable.sort_by_key(|one| one.row.contribution.position);
         Ok(claimable)
@@ -571,7 +590,6 @@ fn claim(
     row: ContributionRow,
     kind: ClaimKind,
     wait: u64,
-    predicted: Option<u16>,
     outcome: Result<u128, Rejection>,
     at_best: u128,
     card: Option<&Card>,
@@ -583,6 +601,14 @@ fn claim(
         possible: outcome.is_ok(),
         amount: *outcome.as_ref().unwrap_or(&at_best),
         reason: outcome.err().map(|reason| explain(&reason, card)),
-        predicted,
+        announce: false,
+        until: None,
+    }
+}
+
+/// Writes into rows when they were last announced.
+fn mark_announced(rows: &mut [ContributionRow], trainer: &Trainer) {
+    for row in rows {
+        row.announced = trainer.announced(row.contribution.position);
     }
 }

@@ -40,10 +40,13 @@ struct Possible {
     row: ContributionRow,
     /// What it brings, in wei.
     gain: u128,
+    /// `true` if it may be lost soon: somebody has announced a report of it.
+    urgent: bool,
 }
 
 impl Keeper {
-    /// Makes the claims that are worth it: at most one transaction of refunds and one of reports an account.
+    /// Makes the claims that are worth it: at most one transaction of refunds, one of announcements, and one of reports an
+    /// account.
     pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
         let now = self.node.now().await?;
         let accounts = self.store.delegations(self.model.id, now).await?;
@@ -57,19 +60,71 @@ impl Keeper {
         }
         let due = now.saturating_sub(self.model.info().waits.refund);
         if !self.store.is_on_its_way(self.model.id, "refund").await? {
-            self.refunds(outbox, &accounts, due, price).await?;
+            self.refunds(outbox, &accounts, (due, now), price).await?;
         }
         if !self.store.is_on_its_way(self.model.id, "report").await? {
             self.reports(outbox, &accounts, (due, now), price).await?;
         }
+        if self.model.info().waits.report_notice != 0
+            && !self.store.is_on_its_way(self.model.id, "announce").await?
+        {
+            self.announcements(outbox, &accounts, (due, now), price)
+                .await?;
+        }
         Ok(())
+    }
+
+    /// Announces what accounts could report then, if their shares together are worth two transactions: the report that
+    /// comes later takes about as much gas as its announcement.
+    async fn announcements(
+        &self,
+        outbox: &mut Outbox,
+        accounts: &[(DelegationRow, Vec<u8>)],
+        (due, now): (u64, u64),
+        price: u128,
+    ) -> Result<(), OutboxError> {
+        let rows = self.open(due, None).await?;
+        let possible = {
+            let state = self.model.state();
+            let trainer = state.trainer();
+            let possible = rows.into_iter().filter_map(|row| {
+                let one = &row.contribution;
+                let predicted = trainer.classifier().predict(&one.sample).ok()?;
+                trainer.can_announce(now, one, predicted).ok()?;
+                let shares = accounts.iter().filter_map(|(account, _)| {
+                    // The delegation must still be good then.
+                    let report = now.saturating_add(trainer.waits().report_notice);
+                    (account.until >= report).then(|| {
+                        trainer
+                            .could_report(account.account, now, one, predicted)
+                            .ok()
+                    })?
+                });
+                let gain = shares.fold(0, u128::saturating_add);
+                (gain > 0).then_some(Possible {
+                    row,
+                    gain,
+                    urgent: false,
+                })
+            });
+            possible.collect()
+        };
+        let claims = |claims: &[Claims]| bindings::announce(claims);
+        self.claim(
+            outbox,
+            "announce",
+            possible,
+            price.saturating_mul(2),
+            &claims,
+        )
+        .await
     }
 
     async fn refunds(
         &self,
         outbox: &mut Outbox,
         accounts: &[(DelegationRow, Vec<u8>)],
-        due: u64,
+        (due, now): (u64, u64),
         price: u128,
     ) -> Result<(), OutboxError> {
         let mut possible = Vec::new();
@@ -84,7 +139,9 @@ impl Keeper {
                 let predicted = state.trainer().classifier().predict(&one.sample);
                 if predicted.is_ok_and(|label| label == one.label) {
                     let gain = one.deposit - row.taken;
-                    possible.push(Possible { row, gain });
+                    let announced = state.trainer().announcement(one.position);
+                    let urgent = announced.is_some_and(|announced| now <= announced.until);
+                    possible.push(Possible { row, gain, urgent });
                 }
             }
         }
@@ -135,6 +192,7 @@ impl Keeper {
                     Some(Possible {
                         row: row.clone(),
                         gain,
+                        urgent: false,
                     })
                 });
                 possible.collect()
@@ -152,7 +210,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Sends the claims that bring most, as many as fit, if together they bring more than their gas costs.
+    /// Sends the claims that are urgent or bring most, as many as fit, if together they bring more than their gas costs.
     async fn claim(
         &self,
         outbox: &mut Outbox,
@@ -161,7 +219,10 @@ impl Keeper {
         price: u128,
         call: &(dyn Fn(&[Claims]) -> Vec<u8> + Sync),
     ) -> Result<(), OutboxError> {
-        possible.sort_by_key(|one| (std::cmp::Reverse(one.gain), one.row.contribution.position));
+        possible.sort_by_key(|one| {
+            let first = std::cmp::Reverse((one.urgent, one.gain));
+            (first, one.row.contribution.position)
+        });
         let most = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
         possible.truncate(most);
         let trainer = self.model.info().trainer;

@@ -170,6 +170,9 @@ impl ModelInfo {
                     getters::any_address_claim_wait(),
                 )
                 .await?,
+            report_notice: ask
+                .number("reportNotice", trainer, getters::report_notice())
+                .await?,
         };
         let description = ask
             .call("describe", classifier, bindings::describe())

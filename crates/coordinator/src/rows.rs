@@ -43,6 +43,8 @@ pub struct ContributionRow {
     pub settled: Settled,
     /// What is gone from the deposit.
     pub taken: u128,
+    /// When it was last announced, as far as the model's newest state says; `None` if never.
+    pub announced: Option<u64>,
 }
 
 /// Which claim was made.
@@ -138,7 +140,7 @@ pub struct EventRow {
     pub id: i64,
     /// Of which model.
     pub trainer: Address,
-    /// One of `contributed`, `relayed`, `skipped`, `refunded`, `reported`, `claimed-late`, `claim-skipped`,
+    /// One of `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
     /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `refused`.
     pub kind: String,
     /// The block that it is of.
@@ -158,7 +160,7 @@ pub struct EventRow {
 pub struct TransactionRow {
     /// In the order in which they were made.
     pub id: i64,
-    /// `relay`, `refund` or `report`.
+    /// `relay`, `refund`, `announce` or `report`.
     pub purpose: String,
     /// For which model.
     pub trainer: Address,

@@ -131,6 +131,10 @@ impl State {
                 self.add(e.batch, e.deposit, e.time, parts, None, log, &[None], taken)
             }
             TrainerEvent::Relayed(e) => self.relayed(&e, log, taken),
+            TrainerEvent::Announced(e) => self.trainer.apply(&Fact::Announced {
+                position: e.position,
+                time: e.time,
+            }),
             TrainerEvent::Refunded(paid) => self.claimed(ClaimKind::Refund, &paid, log, taken),
             TrainerEvent::Reported(paid) => self.claimed(ClaimKind::Report, &paid, log, taken),
             TrainerEvent::ClaimedLate(paid) => {
@@ -240,6 +244,7 @@ impl State {
                     submission: *id,
                     settled: Settled::Open,
                     taken: 0,
+                    announced: None,
                 });
                 position += 1;
             }
@@ -296,7 +301,7 @@ impl State {
                     reporter: to,
                     amount,
                 };
-                let settled = if gone >= deposit {
+                let settled = if deposit != 0 && gone >= deposit {
                     Settled::TakenByReports
                 } else {
                     Settled::Reported

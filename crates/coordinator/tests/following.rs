@@ -137,6 +137,68 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
 }
 
 #[tokio::test]
+async fn announcements_are_followed_and_taken_back() {
+    let stage = Stage::with_notice(3_600).await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    stage.contribute(&anna, 1, &[1, 2, 3, 4]).await;
+    stage.contribute(&ben, 0, &[1, 2]).await;
+    stage.contribute(&anna, 1, &[1, 2, 5]).await;
+    stage.wait(86_401).await;
+    let follower = stage.follow("notice.sqlite").await;
+    let claims = follower.claims(stage.trainer, &[0]).await.expect("claims");
+    stage.refund(&anna, &claims).await;
+    follower.catch_up().await.expect("followed");
+    // Ben's lie, as Anna sees it.
+    let report = async |of: &cotrain_coordinator::Coordinator| {
+        let claimable = of.claimable(stage.trainer, anna.address(), 100).await;
+        let claimable = claimable.expect("claims").into_iter();
+        let mut reports = claimable.filter(|one| one.row.contribution.position == 2);
+        reports.next().expect("a report")
+    };
+    let before = report(&follower).await;
+    assert_eq!((before.possible, before.announce), (false, true));
+    assert_eq!((before.row.announced, before.until), (None, None));
+
+    let claims = follower.claims(stage.trainer, &[2]).await.expect("claims");
+    let call = bindings::announce(&claims);
+    let announced = stage.send(&ben, Some(stage.trainer), 0, call).await;
+    follower.catch_up().await.expect("followed");
+    let after = report(&follower).await;
+    let time = after.row.announced.expect("announced");
+    assert_eq!((after.possible, after.announce), (false, false));
+    assert_eq!(
+        (after.from, after.until),
+        (time + 3_600, Some(time + 7_200))
+    );
+    // Another database, from nothing, and the first one, opened again, come to the same.
+    for database in ["other.sqlite", "notice.sqlite"] {
+        let other = stage.follow(database).await;
+        assert_eq!(report(&other).await, after);
+    }
+    let events = follower
+        .events(None, Page::first(1_000))
+        .await
+        .expect("events");
+    let event = events.iter().find(|event| event.kind == "announced");
+    let event = event.expect("an announcement");
+    assert_eq!(
+        (event.position, event.account, event.block),
+        (Some(2), Some(ben.address()), announced.block)
+    );
+
+    stage.wait(3_600).await;
+    follower.catch_up().await.expect("followed");
+    assert!(report(&follower).await.possible);
+
+    // As if nobody had announced it.
+    stage.roll_back(2).await;
+    stage.mine(1).await;
+    follower.catch_up().await.expect("followed");
+    assert_eq!(report(&follower).await.row.announced, None);
+}
+
+#[tokio::test]
 async fn a_chain_that_takes_another_branch_is_followed_there() {
     let stage = Stage::new().await;
     let [anna, ben] = [1, 2].map(Key::development);

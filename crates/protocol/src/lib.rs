@@ -19,7 +19,7 @@
 //!     learning_rate: 1,
 //!     intercept: 0,
 //! })?;
-//! let waits = Waits { refund: 86_400, owner_claim: 604_800, any_address_claim: 777_600 };
+//! let waits = Waits { refund: 86_400, owner_claim: 604_800, any_address_claim: 777_600, report_notice: 0 };
 //! let incentive = Incentive::DepositRefundTake { cost_weight: 1_000_000 };
 //! let mut trainer = Trainer::new(owner, 1, contract, incentive, waits, model, 0)?;
 //!

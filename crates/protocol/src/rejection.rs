@@ -161,6 +161,20 @@ pub enum Rejection {
     /// A second report by the same reporter.
     #[error("{caller} has reported contribution {position} before; leave it out of the claims")]
     AlreadyReported { position: u64, caller: Address },
+    /// An announcement on a trainer that needs no notice before a report.
+    #[error("reports need no notice here; report at once")]
+    NoNotice,
+    /// An announcement of what is announced.
+    #[error(
+        "contribution {position} is announced, and that serves until {until} (Unix seconds); leave it out of the \
+         claims"
+    )]
+    AlreadyAnnounced { position: u64, until: u64 },
+    /// A report of what nobody has announced, or not lately.
+    #[error(
+        "contribution {position} is not announced, or was too long ago; announce it and report it after the notice"
+    )]
+    NotAnnounced { position: u64 },
     /// A refund of what the model does not agree with.
     #[error("the model predicts {predicted}, not {label}; a refund needs it to agree")]
     PredictionDiffers { label: u16, predicted: u16 },
@@ -170,8 +184,8 @@ pub enum Rejection {
          cancelNonces once so that others may push it"
     )]
     AuthorIsContract { author: Address },
-    /// A report of what the model agrees with.
-    #[error("the model predicts {label} too; a report needs it to disagree")]
+    /// An announcement or a report of what the model agrees with.
+    #[error("the model predicts {label} too; a report and its announcement need it to disagree")]
     PredictionAgrees { label: u16 },
 
     /// A call of a market that is doing something else. For `reveal` the required phase is [`Phase::Revealing`] though the

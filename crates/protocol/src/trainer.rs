@@ -28,7 +28,7 @@ pub use self::{
     fact::{Added, Contradiction, Fact},
     incentive::{Incentive, Waits},
     relay::{Accepted, Relayed, covering_gas},
-    settlement::{Settlement, Status},
+    settlement::{Announcement, Settlement, Status},
     signed::{SignedBatch, domain, usual_signature},
 };
 
@@ -72,6 +72,8 @@ pub struct Trainer {
     later_reporters: BTreeSet<(u64, Address)>,
     /// Accounts that are known to be contracts.
     contracts: BTreeSet<Address>,
+    /// By position, the time of the last announcement in seconds.
+    announcements: BTreeMap<u64, u64>,
 }
 
 impl Trainer {
@@ -127,6 +129,7 @@ impl Trainer {
             settlements: BTreeMap::new(),
             later_reporters: BTreeSet::new(),
             contracts: BTreeSet::new(),
+            announcements: BTreeMap::new(),
         })
     }
 
@@ -333,6 +336,12 @@ impl Trainer {
     pub fn reported(&self, position: u64, reporter: Address) -> bool {
         self.settlement(position).first_reporter == Some(reporter)
             || self.later_reporters.contains(&(position, reporter))
+    }
+
+    /// Returns when a contribution was last announced, in seconds; `None` if never.
+    #[must_use]
+    pub fn announced(&self, position: u64) -> Option<u64> {
+        self.announcements.get(&position).copied()
     }
 
     fn account(&self, address: Address) -> Account {

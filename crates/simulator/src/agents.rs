@@ -3,6 +3,7 @@
 
 mod caller;
 mod copycat;
+mod flip_and_report;
 mod flipper;
 mod habits;
 mod honest;
@@ -17,6 +18,7 @@ mod takeover;
 pub use self::{
     caller::Caller,
     copycat::Copycat,
+    flip_and_report::FlipAndReport,
     flipper::Flipper,
     habits::Habits,
     honest::Honest,

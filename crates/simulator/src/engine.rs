@@ -431,31 +431,25 @@ impl<'a> Engine<'a> {
             self.taken_from_others += amount;
         }
         let outcome = &mut self.seats[agent].outcome;
-        let (own, all, kind) = match action {
-            Action::Contribution => (
-                &mut outcome.contributions,
-                &mut self.counts.contributions,
-                &mut self.gas.contributions,
-            ),
-            Action::Refund => (
-                &mut outcome.refunds,
-                &mut self.counts.refunds,
-                &mut self.gas.claims,
-            ),
-            Action::Report => (
-                &mut outcome.reports,
-                &mut self.counts.reports,
-                &mut self.gas.claims,
-            ),
-            Action::LateClaim => (
-                &mut outcome.late_claims,
-                &mut self.counts.late_claims,
-                &mut self.gas.claims,
-            ),
+        let counters = match action {
+            Action::Contribution => {
+                Some((&mut outcome.contributions, &mut self.counts.contributions))
+            }
+            Action::Refund => Some((&mut outcome.refunds, &mut self.counts.refunds)),
+            Action::Report => Some((&mut outcome.reports, &mut self.counts.reports)),
+            Action::LateClaim => Some((&mut outcome.late_claims, &mut self.counts.late_claims)),
+            // A step of a report, which is counted when it is made; the events have it.
+            Action::Announcement => None,
         };
-        *own += 1;
-        *all += 1;
-        *kind += gas;
+        if let Some((own, all)) = counters {
+            *own += 1;
+            *all += 1;
+        }
+        if action == Action::Contribution {
+            self.gas.contributions += gas;
+        } else {
+            self.gas.claims += gas;
+        }
         outcome.gas += gas;
         self.gas.total += gas;
         self.events.push(Event {

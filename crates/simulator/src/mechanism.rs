@@ -84,6 +84,11 @@ pub trait Mechanism {
     /// Whether nothing is left to claim.
     fn is_settled(&self, pending: &Pending) -> bool;
 
+    /// Returns the next step towards a report of a contribution, whatever the model says of it.
+    fn report_stage(&self, _contribution: &Contribution) -> ReportStage {
+        ReportStage::Report
+    }
+
     /// The claim on a contribution that would succeed for `claimer` now, if there is one. Free: nothing is
     /// sent.
     fn opportunity(&self, claimer: Address, pending: &mut Pending) -> Option<Opportunity>;
@@ -301,6 +306,8 @@ pub enum ClaimKind {
     Report,
     /// Anyone's, long after.
     Late,
+    /// Anyone's, long enough before a report: it brings nothing itself.
+    Announcement,
 }
 
 impl From<ClaimKind> for Action {
@@ -309,8 +316,20 @@ impl From<ClaimKind> for Action {
             ClaimKind::Refund => Self::Refund,
             ClaimKind::Report => Self::Report,
             ClaimKind::Late => Self::LateClaim,
+            ClaimKind::Announcement => Self::Announcement,
         }
     }
+}
+
+/// The next step towards a report of a contribution that the model disagrees with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportStage {
+    /// To announce it.
+    Announce,
+    /// To wait until its notice is over.
+    Wait,
+    /// To report it.
+    Report,
 }
 
 /// A claim that would succeed now.
@@ -320,7 +339,7 @@ pub struct Opportunity {
     pub position: u64,
     /// What it is.
     pub kind: ClaimKind,
-    /// Wei that it would bring.
+    /// Wei that it would bring; of an announcement, that the report after it would bring as things are.
     pub amount: u128,
 }
 

@@ -192,6 +192,8 @@ pub enum Action {
     Report,
     /// Took all that was left, long after.
     LateClaim,
+    /// Announced that a contribution may be reported.
+    Announcement,
 }
 
 impl Action {
@@ -203,11 +205,12 @@ impl Action {
             Self::Refund => "refund",
             Self::Report => "report",
             Self::LateClaim => "late_claim",
+            Self::Announcement => "announcement",
         }
     }
 }
 
-/// One contribution or claim.
+/// One contribution, announcement or claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// Simulated seconds since the start.
@@ -220,7 +223,7 @@ pub struct Event {
     pub position: u64,
     /// The contribution's label.
     pub label: u16,
-    /// Wei paid in (contribution) or out (everything else).
+    /// Wei paid in (contribution) or out (everything else; 0 for an announcement).
     pub amount: u128,
     /// Gas it used: that of its transaction. Of one that did more than one thing, its part: all parts
     /// are equal, and what does not divide is the first one's.
@@ -268,7 +271,7 @@ pub struct Gas {
     pub deployment: u64,
     /// Of all contributions.
     pub contributions: u64,
-    /// Of all refunds, reports and late claims.
+    /// Of all refunds, reports, their announcements, and late claims.
     pub claims: u64,
     /// Of all other transactions of agents: prepaying, asking, collecting, moving money.
     pub others: u64,

@@ -45,6 +45,7 @@ const EMBEDDED: &[(&str, &str)] = &embedded![
     "self-reporter",
     "last-minute",
     "rational",
+    "flip-and-report",
     "imdb-drt",
     "imdb-drt-naive-bayes",
     "imdb-drt-nearest-centroid",

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::{
     SimulateError,
     chance::Chance,
-    mechanism::{Asked, Collected, Opportunity},
+    mechanism::{Asked, Collected, Opportunity, ReportStage},
 };
 
 /// How many samples ahead an agent that is choosy looks.
@@ -52,6 +52,23 @@ pub struct Own {
     pub sample: Vec<u8>,
     /// Whether the model predicts its label now.
     pub agrees: bool,
+}
+
+/// Somebody else's contribution whose first wait is over and of which something is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its place among all contributions, from 0.
+    pub position: u64,
+    /// Its label.
+    pub label: u16,
+    /// Its sample's bytes.
+    pub sample: Vec<u8>,
+    /// Its deposit, in wei.
+    pub deposit: u128,
+    /// `true` if the model predicts its label now.
+    pub agrees: bool,
+    /// The next step towards a report of it.
+    pub stage: ReportStage,
 }
 
 /// One turn of one agent. Whatever changes anything is a transaction on the chain (or signed for a relayer);
@@ -225,6 +242,11 @@ impl<'a> Turn<'a> {
         self.floor.own(self.agent)
     }
 
+    /// Returns others' contributions that can be refunded or reported as far as their time goes, oldest first.
+    pub fn foreign(&mut self) -> Vec<Foreign> {
+        self.floor.foreign(self.agent)
+    }
+
     /// Wei that all agents have taken so far of others' deposits, by reports.
     #[must_use]
     pub fn taken(&self) -> u128 {
@@ -301,6 +323,7 @@ pub(crate) trait Floor {
         wanted: &mut dyn FnMut(&Opportunity) -> bool,
     ) -> Result<(), SimulateError>;
     fn own(&mut self, agent: usize) -> Vec<Own>;
+    fn foreign(&mut self, agent: usize) -> Vec<Foreign>;
     fn taken(&self) -> u128;
     fn next_edge(&self) -> Option<u64>;
     fn transfer(

@@ -200,6 +200,27 @@ fn last_minute_claims_come_in_the_first_second() {
 }
 
 #[test]
+fn reports_are_announced_where_they_need_a_notice() {
+    let notice = 6 * 3_600;
+    let wait = "refund_wait = \"1 day\"";
+    let with = format!("{wait}\nreport_notice = \"6h\"");
+    let run = run("movie-reviews", 5, &[(wait, &with)]);
+    let reports = run
+        .events
+        .iter()
+        .filter(|event| event.action == Action::Report);
+    assert!(reports.clone().count() > 5);
+    for report in reports {
+        let announced = run.events.iter().any(|event| {
+            event.action == Action::Announcement
+                && event.position == report.position
+                && (event.seconds + notice..=event.seconds + 2 * notice).contains(&report.seconds)
+        });
+        assert!(announced, "{report:?}");
+    }
+}
+
+#[test]
 fn the_rational_do_nothing_that_costs_more_than_it_brings() {
     let cheap = run(
         "rational",

@@ -82,7 +82,7 @@ fn an_unknown_name_lists_the_known() {
         meant.starts_with("there is no scenario `movie-review`; did you mean `movie-reviews`?"),
         "{meant}"
     );
-    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
+    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     assert_snapshot!(Scenario::find("no/such.toml").expect_err("a refusal"), @"cannot read the scenario no/such.toml");
 }
 

@@ -49,10 +49,18 @@ impl Stage {
 
     /// The same on an anvil that is started in some way.
     pub async fn with(config: AnvilConfig) -> Self {
-        Self::open(config).await.close().await
+        Self::open(config, 0).await.close().await
     }
 
-    async fn open(config: AnvilConfig) -> Self {
+    /// The same with a notice before reports, in seconds.
+    pub async fn with_notice(notice: u64) -> Self {
+        Self::open(AnvilConfig::default(), notice)
+            .await
+            .close()
+            .await
+    }
+
+    async fn open(config: AnvilConfig, notice: u64) -> Self {
         let anvil = Anvil::spawn(&config).expect("anvil: scripts/setup installs it");
         let node = Node::connect(anvil.url(), NodeOptions::default())
             .await
@@ -68,13 +76,13 @@ impl Stage {
             folder: tempfile::tempdir().expect("a folder"),
             http: reqwest::Client::new(),
         };
-        stage.deploy().await;
+        stage.deploy(notice).await;
         stage
     }
 
     /// The same, where the owner has not closed the model.
     pub async fn before_closing() -> Self {
-        Self::open(AnvilConfig::default()).await
+        Self::open(AnvilConfig::default(), 0).await
     }
 
     /// Closes the model.
@@ -86,7 +94,7 @@ impl Stage {
         self
     }
 
-    async fn deploy(&mut self) {
+    async fn deploy(&mut self, notice: u64) {
         let parameters = Parameters::SparsePerceptron {
             features: 64,
             learning_rate: 1,
@@ -99,6 +107,7 @@ impl Stage {
             refund: 86_400,
             owner_claim: 864_000,
             any_address_claim: 8_640_000,
+            report_notice: notice,
         };
         let owner = self.owner.clone();
         let mut created = Vec::new();

@@ -12,7 +12,7 @@ use cotrain_chain::{
 };
 use cotrain_coordinator::{Claimable, Coordinator, rows::ClaimKind};
 use cotrain_learning::text::escaped;
-use cotrain_protocol::Rejection;
+use cotrain_protocol::{Rejection, trainer::Announcement};
 use serde::Serialize;
 
 use super::{
@@ -65,7 +65,9 @@ Examples:
 
 /// Take shares of others' deposits, whose contributions the model disagrees with
 ///
-/// Your share is in proportion to your refunded contributions: have one refunded first. With the
+/// Your share is in proportion to your refunded contributions: have one refunded first. Where the model
+/// needs a notice before a report, this announces first what can be reported then: run it again after
+/// the date that it says, and before the other one. With the
 /// folder of a sweep it is `cotrain sweep report` instead: it writes the sweep's tables and page.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
@@ -106,10 +108,21 @@ struct Claimed {
     amount: String,
     gas_cost: String,
     transactions: Vec<B256>,
+    /// What was announced, and has to be reported later.
+    announced: Vec<Announced>,
     /// When the next can be claimed, in Unix seconds.
     next: Option<u64>,
     #[serde(flatten)]
     progress: Progress,
+}
+
+#[derive(Serialize)]
+struct Announced {
+    position: u64,
+    /// The first second of the report, in Unix seconds.
+    from: u64,
+    /// The last one.
+    until: u64,
 }
 
 #[derive(Serialize)]
@@ -160,7 +173,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let now = session.node.now().await?;
         let mut claimable = index.claimable(model.trainer, account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
-        let positions = choose(&claimable, positions)?;
+        let (positions, to_announce) = choose(&claimable, positions)?;
         let expected = claimable
             .iter()
             .filter(|one| positions.contains(&one.row.contribution.position))
@@ -175,6 +188,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
             index: &index,
             model: &model,
             kind,
+            announcing: false,
             done: Claimed {
                 chain_id: session.node.chain_id(),
                 model: model.trainer,
@@ -184,6 +198,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
                 amount: String::new(),
                 gas_cost: String::new(),
                 transactions: Vec::new(),
+                announced: Vec::new(),
                 next: claimable
                     .iter()
                     .filter(|one| !one.possible)
@@ -196,18 +211,29 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
             amount: 0,
             gas: 0,
         };
-        if !positions.is_empty() {
-            let bill = claims.bill(&session, acting, &positions, expected).await?;
+        for (announcing, positions) in [(false, &positions), (true, &to_announce)] {
+            if positions.is_empty() {
+                continue;
+            }
+            claims.announcing = announcing;
+            let expected = if announcing { 0 } else { expected };
+            let bill = claims.bill(&session, acting, positions, expected).await?;
             if !acting.spending.agreed(&session, &bill, acting.json)? {
                 return Ok(());
             }
         }
-        let (count, stopped) = claims.all(&positions).await;
+        claims.announcing = false;
+        let (mut count, mut stopped) = claims.all(&positions).await;
+        if stopped.is_none() {
+            claims.announcing = true;
+            let (announced, failure) = claims.all(&to_announce).await;
+            (count, stopped) = (count + announced, failure);
+        }
         let (amount, gas) = (claims.amount, claims.gas);
         let mut done = claims.done;
         done.amount = amount.to_string();
         done.gas_cost = gas.to_string();
-        let of = positions.len() as u64;
+        let of = (positions.len() + to_announce.len()) as u64;
         let stopped = match stopped {
             Some(failure) if count == 0 => return Err(failure),
             Some(failure) => {
@@ -228,17 +254,23 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
     })
 }
 
-/// The positions to claim: those that are named, which all have to be possible, or all that are.
-fn choose(claimable: &[Claimable], named: &[u64]) -> Result<Vec<u64>, Failure> {
+/// Returns the positions to claim and those to announce: the named ones, for each of which one of both has to be possible,
+/// or all that are possible.
+fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>), Failure> {
     let position = |one: &Claimable| one.row.contribution.position;
     if named.is_empty() {
-        let possible = claimable.iter().filter(|one| one.possible);
-        return Ok(possible.map(position).collect());
+        let possible = claimable.iter().filter(|one| one.possible).map(position);
+        let announce = claimable.iter().filter(|one| one.announce).map(position);
+        return Ok((possible.collect(), announce.collect()));
     }
+    let to_announce = |wanted: &u64| {
+        let of = |one: &&Claimable| position(one) == *wanted;
+        claimable.iter().find(of).is_some_and(|one| one.announce)
+    };
     for wanted in named {
         let found = claimable.iter().find(|one| position(one) == *wanted);
         let reason = match found {
-            Some(one) if one.possible => continue,
+            Some(one) if one.possible || one.announce => continue,
             Some(one) => one.reason.clone().unwrap_or_default(),
             None => {
                 "it is none of those that you can claim of; `cotrain status` lists them".to_owned()
@@ -248,7 +280,8 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<Vec<u64>, Failure> {
             "nothing was sent: contribution {wanted}: {reason}"
         )));
     }
-    Ok(named.to_vec())
+    let (announce, possible) = named.iter().partition(|wanted| to_announce(wanted));
+    Ok((possible, announce))
 }
 
 struct Claims<'a> {
@@ -256,6 +289,8 @@ struct Claims<'a> {
     index: &'a Coordinator,
     model: &'a LiveModel,
     kind: ClaimKind,
+    /// `true` while reports are announced.
+    announcing: bool,
     done: Claimed,
     /// Time of the chain's next block, in Unix seconds.
     now: u64,
@@ -286,6 +321,7 @@ impl Claims<'_> {
         let gas = u128::from(per) * u128::from(count) / (first.size.max(1) as u128);
         let gas = u64::try_from(gas).unwrap_or(u64::MAX);
         let (verb, noun) = match self.kind {
+            ClaimKind::Report if self.announcing => ("announce the report of", "contribution"),
             ClaimKind::Report => ("report", "contribution"),
             _ => ("refund", "contribution"),
         };
@@ -340,6 +376,7 @@ impl Claims<'_> {
     async fn attempt(&self, positions: &[u64]) -> Result<Option<Fitting>, Failure> {
         let groups = self.index.claims(self.model.trainer, positions).await?;
         let call = match self.kind {
+            ClaimKind::Report if self.announcing => bindings::announce(&groups),
             ClaimKind::Report => bindings::report(&groups),
             _ => bindings::refund(&groups),
         };
@@ -392,6 +429,16 @@ impl Claims<'_> {
                 amount: paid.amount.to_string(),
             });
         }
+        for event in events::announced(&logs) {
+            let Announcement { earliest, until } =
+                Announcement::new(event.time, self.model.waits.report_notice);
+            self.done.next = Some(self.done.next.map_or(earliest, |next| next.min(earliest)));
+            self.done.announced.push(Announced {
+                position: event.position,
+                from: earliest,
+                until,
+            });
+        }
         for skipped in events::claims_skipped(&logs) {
             self.done.skipped.push(Skipped {
                 position: skipped.position,
@@ -413,6 +460,8 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
     };
     let mut text = if done.transactions.is_empty() {
         format!("nothing to {noun} now\n")
+    } else if done.claims.is_empty() && !done.announced.is_empty() {
+        format!("gas       {}\n", Wei(gas))
     } else {
         format!(
             "{verb}  {}, {}\ngas       {}\n",
@@ -421,7 +470,18 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
             Wei(gas)
         )
     };
-    let skipped = |it: &Skipped| format!("skipped   {}: {}\n", it.position, escaped(&it.reason));
+    let earliest = done.announced.iter().map(|it| it.from).max();
+    let latest = done.announced.iter().map(|it| it.until).min();
+    text.extend(earliest.zip(latest).map(|(from, until)| {
+        format!(
+            "announced {}\n          run `cotrain report` again from {} to {} to report them\n",
+            many(done.announced.len() as u64, "contribution"),
+            when(from),
+            when(until)
+        )
+    }));
+    let skipped = |it: &Skipped| format!("skipped   {}: {}
+", it.position, escaped(&it.reason));
     text.extend(done.skipped.iter().map(skipped));
     text.extend(done.next.map(|next| format!("next      {}\n", when(next))));
     text

@@ -284,6 +284,7 @@ async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> 
         refund: seconds(state::refund_wait()).await?,
         owner_claim: seconds(state::owner_claim_wait()).await?,
         any_address_claim: seconds(state::any_address_claim_wait()).await?,
+        report_notice: seconds(state::report_notice()).await?,
     };
     let description = bindings::read_description(&ask(classifier, bindings::describe()).await?)
         .ok_or_else(|| unexpected("describe"))?;

@@ -54,6 +54,8 @@ struct Listed {
     price: String,
     /// Seconds.
     refund_wait: u64,
+    /// From the announcement of a report to the report, in seconds; 0 if none is needed.
+    report_notice: u64,
     verified: bool,
 }
 
@@ -105,6 +107,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
         contributions,
         price: price.to_string(),
         refund_wait: model.waits.refund,
+        report_notice: model.waits.report_notice,
         verified: model.verified,
     })
 }
@@ -113,6 +116,13 @@ fn text(model: &Listed) -> String {
     let description = match model.description.as_str() {
         "" => String::new(),
         description => format!("  {}\n", escaped_to(description, MAX_DESCRIPTION)),
+    };
+    let notice = match model.report_notice {
+        0 => String::new(),
+        seconds => format!(
+            "  report notice  {}\n",
+            humantime::format_duration(Duration::from_secs(seconds))
+        ),
     };
     format!(
         "{}\n{description}  model          {}{}\n  learner        {}, {} features\n  classes        {}\n  \
@@ -133,5 +143,5 @@ fn text(model: &Listed) -> String {
             .parse()
             .map_or_else(|_| model.price.clone(), |wei| Wei(wei).to_string()),
         humantime::format_duration(Duration::from_secs(model.refund_wait)),
-    )
+    ) + &notice
 }

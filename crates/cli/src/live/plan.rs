@@ -122,6 +122,16 @@ pub(crate) struct ModelOptions {
         help_heading = "Incentive"
     )]
     pub(crate) any_address_claim_wait: Duration,
+    /// How long before a report the contribution must be announced, so that its refund can be pushed in
+    /// between; 0s if reports need no notice. With `--refund-wait` at most `--owner-claim-wait`
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "0s",
+        value_parser = humantime::parse_duration,
+        help_heading = "Incentive"
+    )]
+    pub(crate) report_notice: Duration,
 }
 
 /// How much of the training data the initial model sees.
@@ -271,6 +281,7 @@ impl Plan {
             refund: options.refund_wait.as_secs(),
             owner_claim: options.owner_claim_wait.as_secs(),
             any_address_claim: options.any_address_claim_wait.as_secs(),
+            report_notice: options.report_notice.as_secs(),
         };
         text::check_name("--name", &options.name).map_err(Failure::mistake)?;
         text::check("--description", &options.description, MAX_DESCRIPTION)
@@ -354,6 +365,7 @@ impl Plan {
             refund,
             owner_claim,
             any_address_claim,
+            report_notice,
         } = self.waits;
         let pairs = [
             ("owner", self.owner.to_string()),
@@ -362,6 +374,7 @@ impl Plan {
                 "waits",
                 format!("{refund}, {owner_claim} and {any_address_claim} s"),
             ),
+            ("report notice", format!("{report_notice} s")),
             ("parameters", format!("{:?}", self.classifier.parameters())),
             ("words", keccak256(words).to_string()),
             ("card", keccak256(self.card(0)?).to_string()),

@@ -88,6 +88,12 @@ struct Line {
     from: Option<u64>,
     /// Why not now.
     reason: Option<String>,
+    /// When it was last announced, in Unix seconds.
+    announced: Option<u64>,
+    /// `true` if its report has to be announced first, and can be now.
+    announce: bool,
+    /// The last second of an announced report, in Unix seconds.
+    until: Option<u64>,
 }
 
 /// Shows an account.
@@ -198,26 +204,10 @@ fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>, now
         possible: claim.is_some_and(|claim| claim.possible),
         amount: claim.map_or(0, |claim| claim.amount).to_string(),
         from: claim.map(|claim| claim.from),
-        reason: claim.and_then(|claim| reason(model, row, claim, now)),
-    }
-}
-
-/// Returns why a claim would fail now, with the names of the classes.
-fn reason(model: &LiveModel, row: &ContributionRow, claim: &Claimable, now: u64) -> Option<String> {
-    match claim.predicted {
-        Some(predicted)
-            if claim.kind == ClaimKind::Refund
-                && claim.from <= now
-                && row.settled.is_open()
-                && predicted != row.contribution.label =>
-        {
-            Some(format!(
-                "the model predicts {}, not {}; a refund needs it to agree",
-                model.class(predicted),
-                model.class(row.contribution.label)
-            ))
-        }
-        _ => claim.reason.clone(),
+        reason: claim.and_then(|claim| claim.reason.clone()),
+        announced: row.announced,
+        announce: claim.is_some_and(|claim| claim.announce),
+        until: claim.and_then(|claim| claim.until),
     }
 }
 
@@ -259,7 +249,18 @@ fn text(shown: &Shown) -> String {
 
 fn state(line: &Line, now: u64) -> String {
     match (line.possible, &line.reason, line.from) {
-        (true, ..) => format!("{} can be claimed now", wei(&line.amount)),
+        (true, ..) => match line.until {
+            Some(until) => format!("{} can be claimed until {}", wei(&line.amount), when(until)),
+            None => format!("{} can be claimed now", wei(&line.amount)),
+        },
+        _ if line.announce => format!(
+            "{}; announce it now to get {} after the notice: `cotrain report` does",
+            line.settled,
+            wei(&line.amount)
+        ),
+        (false, _, Some(from)) if from > now && line.until.is_some() => {
+            format!("{}, announced, from {} on", line.settled, when(from))
+        }
         (false, _, Some(from)) if from > now => {
             format!("{}, from {} on", line.settled, when(from))
         }

@@ -39,8 +39,8 @@ pub(super) struct EventView {
     /// Above that of every event before.
     id: i64,
     trainer: Account,
-    /// `contributed`, `relayed`, `skipped`, `refunded`, `reported`, `claimed-late`, `claim-skipped`, `deposited`,
-    /// `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `submitted` or `refused`; there may be more.
+    /// `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
+    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `submitted` or `refused`; there may be more.
     kind: String,
     block: u64,
     transaction: Option<Hash>,

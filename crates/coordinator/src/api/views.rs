@@ -102,6 +102,8 @@ struct WaitsView {
     owner_claim: u64,
     /// Anybody's late claim.
     any_address_claim: u64,
+    /// From the announcement of a report to the report; 0 if none is needed.
+    report_notice: u64,
 }
 
 impl ModelView {
@@ -136,6 +138,7 @@ impl ModelView {
                 refund: waits.refund,
                 owner_claim: waits.owner_claim,
                 any_address_claim: waits.any_address_claim,
+                report_notice: waits.report_notice,
             },
             from_block: info.from_block,
             block: summary.block,
@@ -174,6 +177,8 @@ pub(super) struct ContributionView {
     settled: SettledView,
     /// What is gone from the deposit.
     taken: Wei,
+    /// When it was last announced, in Unix seconds.
+    announced: Option<u64>,
 }
 
 /// What has become of a deposit: `reported` is taken in part and still open.
@@ -209,6 +214,7 @@ impl From<ContributionRow> for ContributionView {
                 Settled::ClaimedLate => SettledView::ClaimedLate,
             },
             taken: row.taken.into(),
+            announced: row.announced,
         }
     }
 }
@@ -272,6 +278,10 @@ pub(super) struct ClaimableView {
     amount: Wei,
     /// Why it would not succeed.
     reason: Option<String>,
+    /// True if it is a report that has to be announced first, and can be now.
+    announce: bool,
+    /// The last second of an announced report, in Unix seconds.
+    until: Option<u64>,
 }
 
 impl From<Claimable> for ClaimableView {
@@ -283,6 +293,8 @@ impl From<Claimable> for ClaimableView {
             possible: claimable.possible,
             amount: claimable.amount.into(),
             reason: claimable.reason,
+            announce: claimable.announce,
+            until: claimable.until,
         }
     }
 }

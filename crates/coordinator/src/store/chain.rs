@@ -660,5 +660,7 @@ pub(super) fn read_contribution(row: &AnyRow) -> Result<ContributionRow, StoreEr
         submission: super::hash_option(row, 9)?,
         settled: read_settled(row.try_get(10)?)?,
         taken: wei(row, 11)?,
+        // Announcements are of the state alone.
+        announced: None,
     })
 }

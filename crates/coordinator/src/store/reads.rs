@@ -301,6 +301,12 @@ fn describe(event: &TrainerEvent) -> (&'static str, Option<Address>, Option<u64>
             Some(e.position),
             json!({ "reason": e.reason.to_string() }),
         ),
+        TrainerEvent::Announced(e) => (
+            "announced",
+            Some(e.announcer),
+            Some(e.position),
+            json!({ "time": e.time }),
+        ),
         TrainerEvent::Refunded(e) => ("refunded", Some(e.to), Some(e.position), wei(e.amount)),
         TrainerEvent::Reported(e) => ("reported", Some(e.to), Some(e.position), wei(e.amount)),
         TrainerEvent::ClaimedLate(e) => {

@@ -126,6 +126,7 @@ impl Fake {
                 Settled::Open
             },
             taken: if position == 0 { 5 << 70 } else { 0 },
+            announced: (position == 3).then_some(90_000),
         });
         rows.collect()
     }
@@ -337,6 +338,8 @@ impl Backend for Fake {
             amount: row.contribution.deposit,
             reason: (row.contribution.author != account)
                 .then(|| "you have no good contribution".to_owned()),
+            announce: row.contribution.position == 1,
+            until: row.announced.map(|announced| announced + 100),
             row,
         });
         self.answer(claimable.take(limit as usize).collect())

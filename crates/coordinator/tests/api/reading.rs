@@ -168,6 +168,13 @@ async fn contributions_are_filtered_and_paged() {
         (&one["settled"], &one["submission"]),
         (&json!("refunded"), &json!(null))
     );
+    let announced = client.json(&format!("{path}/3")).await["announced"].clone();
+    assert_eq!(
+        (&announced, &one["announced"]),
+        (&json!(90_000), &json!(null))
+    );
+    let model = client.json(&format!("/v1/models/{TEXTS}")).await;
+    assert_eq!(model["waits"]["reportNotice"], 7_200);
     let claims = client.json(&format!("{path}/0/claims")).await;
     assert_eq!(claims["rows"][0]["kind"], "refund");
     let proof = client.json(&format!("{path}/3/proof")).await;
@@ -214,6 +221,10 @@ async fn accounts_accuracy_and_transactions_are_told() {
         (&json!("report"), &json!(false))
     );
     assert_eq!(rows[0]["reason"], "you have no good contribution");
+    assert_eq!(
+        (&rows[0]["announce"], &rows[0]["until"]),
+        (&json!(true), &json!(null))
+    );
     let path = format!("/v1/models/{TEXTS}/accuracy");
     let page = client.json(&format!("{path}?after=10&limit=1")).await;
     assert_eq!(page["rows"][0]["correct"], 81);

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 
-use super::{Delegation, Status, Trainer};
+use super::{Announcement, Delegation, Status, Trainer};
 use crate::{
     Rejection,
     record::{Claims, Contribution},
@@ -77,6 +77,30 @@ impl Trainer {
             all.push(position, refund);
         }
         self.pay(all)
+    }
+
+    /// Announces that contributions whose label the model does not predict may be reported, whoever the caller is: for
+    /// all reporters, once the notice is over.
+    ///
+    /// A contribution is skipped, and stays as it is, for an error of [`can_announce`](Self::can_announce).
+    /// Nothing is paid.
+    ///
+    /// # Errors
+    /// [`Rejection::NoNotice`]; those of [`refund`](Self::refund).
+    pub fn announce(&mut self, now: u64, claims: &[Claims]) -> Result<Settled, Rejection> {
+        if self.waits.report_notice == 0 {
+            return Err(Rejection::NoNotice);
+        }
+        let mut all = Settled::default();
+        for (contribution, predicted) in self.predicted(claims)? {
+            let position = contribution.position;
+            let announcement = self.can_announce(now, contribution, predicted);
+            if announcement.is_ok() {
+                self.announcements.insert(position, now);
+            }
+            all.push(position, announcement.map(|()| 0));
+        }
+        all.unless_all_skipped()
     }
 
     /// Gives the caller their share of contributions whose label the model does not predict.
@@ -221,10 +245,38 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Rejection::OwnContribution`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
-    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`],
+    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`], [`Rejection::NotAnnounced`],
     /// [`Rejection::PredictionAgrees`].
     pub fn can_report(
         &self,
+        caller: Address,
+        now: u64,
+        contribution: &Contribution,
+        predicted: u16,
+    ) -> Result<u128, Rejection> {
+        let notice = self.check_notice(now, contribution.position);
+        self.report_after(notice, caller, now, contribution, predicted)
+    }
+
+    /// Returns what a report would pay the caller now, in wei, if the contribution had been announced in time: so that it
+    /// is known before whether announcing pays. Otherwise like [`can_report`](Self::can_report).
+    ///
+    /// # Errors
+    /// Those of [`can_report`](Self::can_report), but for the announcement's.
+    pub fn could_report(
+        &self,
+        caller: Address,
+        now: u64,
+        contribution: &Contribution,
+        predicted: u16,
+    ) -> Result<u128, Rejection> {
+        self.report_after(Ok(()), caller, now, contribution, predicted)
+    }
+
+    /// Returns what a report would pay, given whether the notice allows it.
+    fn report_after(
+        &self,
+        notice: Result<(), Rejection>,
         caller: Address,
         now: u64,
         contribution: &Contribution,
@@ -248,12 +300,64 @@ impl Trainer {
         if self.reported(position, caller) {
             return Err(Rejection::AlreadyReported { position, caller });
         }
+        notice?;
         if predicted == label {
             return Err(Rejection::PredictionAgrees { label });
         }
         Ok(self
             .incentive
             .share(contribution.deposit, left, good, self.total_good))
+    }
+
+    /// Checks that a contribution can be announced now, where the model predicts `predicted`; takes the contribution for
+    /// recorded.
+    ///
+    /// # Errors
+    /// [`Rejection::NoNotice`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
+    /// [`Rejection::AlreadyAnnounced`], [`Rejection::PredictionAgrees`].
+    pub fn can_announce(
+        &self,
+        now: u64,
+        contribution: &Contribution,
+        predicted: u16,
+    ) -> Result<(), Rejection> {
+        let &Contribution {
+            label, position, ..
+        } = contribution;
+        if self.waits.report_notice == 0 {
+            return Err(Rejection::NoNotice);
+        }
+        self.left(contribution)?;
+        check_time(now, contribution.time, self.waits.refund)?;
+        if let Some(Announcement { until, .. }) = self.announcement(position)
+            && now <= until
+        {
+            return Err(Rejection::AlreadyAnnounced { position, until });
+        }
+        if predicted == label {
+            return Err(Rejection::PredictionAgrees { label });
+        }
+        Ok(())
+    }
+
+    /// Returns when the last announcement of a contribution serves; `None` if nobody has announced it.
+    #[must_use]
+    pub fn announcement(&self, position: u64) -> Option<Announcement> {
+        self.announced(position)
+            .map(|time| Announcement::new(time, self.waits.report_notice))
+    }
+
+    fn check_notice(&self, now: u64, position: u64) -> Result<(), Rejection> {
+        if self.waits.report_notice == 0 {
+            return Ok(());
+        }
+        match self.announcement(position) {
+            Some(Announcement { earliest, .. }) if now < earliest => {
+                Err(Rejection::TooEarly { now, earliest })
+            }
+            Some(Announcement { until, .. }) if now <= until => Ok(()),
+            _ => Err(Rejection::NotAnnounced { position }),
+        }
     }
 
     /// What a late claim would pay the caller now, in wei; takes the contribution for recorded.
@@ -295,11 +399,7 @@ impl Trainer {
                     self.later_reporters.insert((position, reporter));
                 }
                 settlement.taken += share;
-                settlement.status = if settlement.taken == contribution.deposit {
-                    Status::Closed
-                } else {
-                    Status::Reported
-                };
+                settlement.status = Status::after_report(settlement.taken, contribution.deposit);
                 all.paid += share;
             }
             all.push(position, report);

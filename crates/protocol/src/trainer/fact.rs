@@ -30,6 +30,13 @@ pub enum Fact<'a> {
         /// What was left.
         amount: u128,
     },
+    /// A contribution was announced.
+    Announced {
+        /// Of the contribution.
+        position: u64,
+        /// When.
+        time: u64,
+    },
     /// A reporter took a share of a deposit.
     Reported {
         /// Of the contribution.
@@ -139,6 +146,9 @@ impl Trainer {
                 self.settlements.entry(position).or_default().status = Status::Closed;
                 self.held = self.held.saturating_sub(amount);
             }
+            Fact::Announced { position, time } => {
+                self.announcements.insert(position, time);
+            }
             Fact::Reported {
                 position,
                 deposit,
@@ -152,11 +162,7 @@ impl Trainer {
                     self.later_reporters.insert((position, reporter));
                 }
                 settlement.taken = settlement.taken.saturating_add(amount);
-                settlement.status = if settlement.taken >= deposit {
-                    Status::Closed
-                } else {
-                    Status::Reported
-                };
+                settlement.status = Status::after_report(settlement.taken, deposit);
                 self.held = self.held.saturating_sub(amount);
             }
             Fact::ClaimedLate { position, amount } => {

@@ -55,8 +55,8 @@ impl Incentive {
         }
     }
 
-    /// What a reporter takes of a deposit of which `left` is left, in wei: the share, but all that is
-    /// left where the share is 0 or above that.
+    /// Returns what a reporter takes of a deposit of which `left` is left, in wei: the share, rounded down, and at
+    /// most what is left.
     pub(super) fn share(&self, deposit: u128, left: u128, good: u64, total_good: u64) -> u128 {
         let share = match self {
             Self::DepositRefundTake { .. } => {
@@ -64,10 +64,7 @@ impl Incentive {
             }
             Self::Points => U256::ZERO,
         };
-        u128::try_from(share)
-            .ok()
-            .filter(|share| (1..left).contains(share))
-            .unwrap_or(left)
+        u128::try_from(share).ok().unwrap_or(left).min(left)
     }
 }
 
@@ -80,14 +77,17 @@ pub struct Waits {
     pub owner_claim: u64,
     /// Anyone's late claim; at least as long, and below 2^40.
     pub any_address_claim: u64,
+    /// The notice before a report, from its announcement on; 0 if none is needed. Together with the wait for a refund
+    /// at most the owner's wait.
+    pub report_notice: u64,
 }
 
 impl Waits {
-    /// Checks the order and the bound.
+    /// Checks the order and the bounds.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`] for the first wait that is above the next one, or else for the
-    /// last one.
+    /// last one, or else for the notice.
     pub fn validate(&self) -> Result<(), Rejection> {
         let invalid = |name, value: u64| {
             Err(Rejection::InvalidParameter {
@@ -101,6 +101,8 @@ impl Waits {
             invalid("ownerClaimWait", self.owner_claim)
         } else if self.any_address_claim >> WAIT_BITS != 0 {
             invalid("anyAddressClaimWait", self.any_address_claim)
+        } else if self.report_notice > self.owner_claim - self.refund {
+            invalid("reportNotice", self.report_notice)
         } else {
             Ok(())
         }

@@ -8,10 +8,42 @@ pub enum Status {
     /// Nobody has claimed anything of it.
     #[default]
     Untouched,
-    /// Reporters have taken some of its deposit.
+    /// Somebody has reported it; reporters have taken some of its deposit, or nothing.
     Reported,
     /// Nothing can be claimed of it any more.
     Closed,
+}
+
+impl Status {
+    /// Returns the status of a contribution that has just been reported: only taking all of a deposit closes it.
+    pub(super) fn after_report(taken: u128, deposit: u128) -> Self {
+        if deposit != 0 && taken >= deposit {
+            Self::Closed
+        } else {
+            Self::Reported
+        }
+    }
+}
+
+/// The time within which an announced contribution can be reported, in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announcement {
+    /// The first second.
+    pub earliest: u64,
+    /// The last second; after it the contribution has to be announced anew.
+    pub until: u64,
+}
+
+impl Announcement {
+    /// Returns what an announcement at `time` allows, with a notice in seconds.
+    #[must_use]
+    pub fn new(time: u64, notice: u64) -> Self {
+        let earliest = time.saturating_add(notice);
+        Self {
+            earliest,
+            until: earliest.saturating_add(notice),
+        }
+    }
 }
 
 /// What has been settled of one contribution.

@@ -103,7 +103,7 @@ fn reporters_share_a_deposit_by_their_good_contributions() {
 }
 
 #[test]
-fn a_share_is_never_more_than_what_is_left_and_never_nothing() {
+fn a_share_is_rounded_down_and_never_more_than_what_is_left() {
     let mut world = World::new();
     world.make_good(bob(), 2);
     let claim = world.bad();
@@ -130,7 +130,7 @@ fn a_share_is_never_more_than_what_is_left_and_never_nothing() {
         Ok(20_000)
     );
 
-    // A twelfth and more of a deposit of 10 wei is 0, so it is all.
+    // A twelfth of a deposit of 10 wei is 0, and closes nothing.
     let mut world = World::with(Incentive::DepositRefundTake { cost_weight: 1 });
     world.make_good(bob(), 1);
     world.make_good(cid(), 11);
@@ -139,7 +139,49 @@ fn a_share_is_never_more_than_what_is_left_and_never_nothing() {
     assert_eq!(claim.contributions[0].deposit, 10);
     world.contribute(cid(), 1, 3);
     world.now += WAITS.refund;
-    assert_eq!(report(&mut world.trainer, bob(), world.now, &claim), Ok(10));
+    assert_eq!(report(&mut world.trainer, bob(), world.now, &claim), Ok(0));
+    assert_eq!(
+        world.trainer.settlement(12),
+        settlement(Status::Reported, 0, bob())
+    );
+    assert_eq!(report(&mut world.trainer, cid(), world.now, &claim), Ok(9));
+    assert_eq!(
+        world.trainer.settlement(12),
+        settlement(Status::Reported, 9, bob())
+    );
+}
+
+/// A report of what has no deposit marks the reporter, and closes nothing, whatever the mechanism.
+#[test]
+fn a_report_without_a_deposit_closes_nothing() {
+    for incentive in [
+        Incentive::Points,
+        Incentive::DepositRefundTake { cost_weight: 0 },
+    ] {
+        let mut world = World::with(incentive);
+        world.make_good(bob(), 1);
+        world.make_good(cid(), 1);
+        let claim = world.bad();
+        for reporter in [bob(), cid()] {
+            assert_eq!(
+                report(&mut world.trainer, reporter, world.now, &claim),
+                Ok(0)
+            );
+            assert!(world.trainer.reported(position(&claim), reporter));
+            assert_eq!(
+                world.trainer.settlement(position(&claim)),
+                settlement(Status::Reported, 0, bob())
+            );
+        }
+        // The model changes its mind.
+        world.contribute(cid(), 0, 3);
+        assert_eq!(refund(&mut world.trainer, ann(), world.now, &claim), Ok(0));
+        assert_eq!(world.trainer.good(ann()), 1);
+        assert_eq!(
+            world.trainer.settlement(position(&claim)),
+            settlement(Status::Closed, 0, bob())
+        );
+    }
 }
 
 #[test]
@@ -270,7 +312,7 @@ fn points_count_good_contributions_without_money() {
     assert_eq!(report(&mut world.trainer, bob(), world.now, &claim), Ok(0));
     assert_eq!(
         world.trainer.settlement(position(&claim)),
-        settlement(Status::Closed, 0, bob())
+        settlement(Status::Reported, 0, bob())
     );
     let late = world.bad();
     assert_eq!(

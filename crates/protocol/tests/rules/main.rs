@@ -1,6 +1,7 @@
 //! The rules against independent statements of them: exact arithmetic, plain loops, tables.
 
 mod accounts;
+mod announcing;
 mod centroids;
 mod claiming;
 mod contributing;

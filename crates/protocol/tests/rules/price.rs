@@ -65,14 +65,16 @@ fn bounds_are_those_of_the_specification() {
             })
         );
     }
-    let waits = |refund, owner_claim, any_address_claim| {
+    let with_notice = |refund, owner_claim, any_address_claim, report_notice| {
         Waits {
             refund,
             owner_claim,
             any_address_claim,
+            report_notice,
         }
         .validate()
     };
+    let waits = |refund, owner_claim, any| with_notice(refund, owner_claim, any, 0);
     let most = (1 << 40) - 1;
     let invalid = |name, value: u64| {
         Err(Rejection::InvalidParameter {
@@ -88,6 +90,15 @@ fn bounds_are_those_of_the_specification() {
         waits(0, 0, most + 1),
         invalid("anyAddressClaimWait", most + 1)
     );
+    assert_eq!(with_notice(1, 9, 9, 8), Ok(()));
+    assert_eq!(with_notice(0, most, most, most), Ok(()));
+    assert_eq!(with_notice(1, 9, 9, 9), invalid("reportNotice", 9));
+    assert_eq!(
+        with_notice(0, most, most, u64::MAX),
+        invalid("reportNotice", u64::MAX)
+    );
+    // What is checked before it comes first.
+    assert_eq!(with_notice(2, 1, 0, 9), invalid("refundWait", 2));
     assert_eq!(
         waits(u64::MAX, u64::MAX, u64::MAX),
         invalid("anyAddressClaimWait", u64::MAX)

@@ -17,6 +17,7 @@ pub(crate) const WAITS: Waits = Waits {
     refund: 100,
     owner_claim: 1_000,
     any_address_claim: 5_000,
+    report_notice: 0,
 };
 pub(crate) const CHAIN_ID: u64 = 31_337;
 const COST_WEIGHT: u128 = 1_000;
@@ -64,7 +65,11 @@ impl World {
     }
 
     pub(crate) fn with(incentive: Incentive) -> Self {
-        let trainer = Trainer::new(owner(), CHAIN_ID, address(2), incentive, WAITS, model(), 0)
+        Self::with_waits(incentive, WAITS)
+    }
+
+    pub(crate) fn with_waits(incentive: Incentive, waits: Waits) -> Self {
+        let trainer = Trainer::new(owner(), CHAIN_ID, address(2), incentive, waits, model(), 0)
             .expect("valid");
         Self { trainer, now: 0 }
     }
@@ -159,6 +164,14 @@ pub(crate) fn refund(
 ) -> Result<u128, Rejection> {
     let looked = trainer.can_refund(now, &claim.contributions[0], predict(trainer, claim));
     settle(claim, &looked, |claims| trainer.refund(caller, now, claims))
+}
+
+pub(crate) fn announce(trainer: &mut Trainer, now: u64, claim: &Claims) -> Result<u128, Rejection> {
+    let predicted = predict(trainer, claim);
+    let looked = trainer.can_announce(now, &claim.contributions[0], predicted);
+    settle(claim, &looked.map(|()| 0), |claims| {
+        trainer.announce(now, claims)
+    })
 }
 
 pub(crate) fn report(

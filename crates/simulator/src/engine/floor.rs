@@ -9,7 +9,7 @@ use crate::{
     agent::Seen,
     error::SimulateError,
     mechanism::{Asked, ClaimKind, Collected, Opportunity, Pending, send},
-    turn::{Floor, Origin, Own, Piece, Sample},
+    turn::{Floor, Foreign, Origin, Own, Piece, Sample},
 };
 
 /// Taken for what a transaction uses before there was one.
@@ -310,7 +310,12 @@ impl Floor for Engine<'_> {
             return self.claim_alone(agent, claimer, wanted);
         }
         self.dispatch(agent)?;
-        for kind in [ClaimKind::Refund, ClaimKind::Report, ClaimKind::Late] {
+        for kind in [
+            ClaimKind::Refund,
+            ClaimKind::Report,
+            ClaimKind::Late,
+            ClaimKind::Announcement,
+        ] {
             self.claim_together(kind, agent, claimer, wanted)?;
         }
         Ok(())
@@ -334,6 +339,31 @@ impl Floor for Engine<'_> {
             agrees: pending.predict(classifier) == pending.contribution().label,
         })
         .collect()
+    }
+
+    fn foreign(&mut self, agent: usize) -> Vec<Foreign> {
+        // Later ones are younger.
+        let n = self
+            .pending
+            .partition_point(|pending| self.is_claimable(pending));
+        let (seat, mechanism) = (&self.seats[agent], &self.mechanism);
+        let foreign = self.pending[..n]
+            .iter_mut()
+            .filter(|pending| !seat.has(pending.contribution().author));
+        foreign
+            .map(|pending| {
+                let predicted = pending.predict(mechanism.classifier());
+                let contribution = pending.contribution();
+                Foreign {
+                    position: contribution.position,
+                    label: contribution.label,
+                    sample: contribution.sample.clone(),
+                    deposit: contribution.deposit,
+                    agrees: predicted == contribution.label,
+                    stage: mechanism.report_stage(contribution),
+                }
+            })
+            .collect()
     }
 
     fn taken(&self) -> u128 {

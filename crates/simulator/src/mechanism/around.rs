@@ -5,8 +5,8 @@ use cotrain_chain::{Chain, DeploymentCost};
 use cotrain_protocol::{classifier::Classifier, record::Contribution, sample::Item};
 
 use super::{
-    Asked, ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Relaying, Sent,
-    Upkeep, Words,
+    Asked, ClaimKind, Claimed, Collected, Fact, Mechanism, Opportunity, Pending, Relaying,
+    ReportStage, Sent, Upkeep, Words,
 };
 use crate::SimulateError;
 
@@ -104,6 +104,10 @@ impl<T: Around> Mechanism for T {
 
     fn is_settled(&self, pending: &Pending) -> bool {
         self.inner().is_settled(pending)
+    }
+
+    fn report_stage(&self, contribution: &Contribution) -> ReportStage {
+        self.inner().report_stage(contribution)
     }
 
     fn opportunity(&self, claimer: Address, pending: &mut Pending) -> Option<Opportunity> {

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use cotrain_bindings::{
     self as bindings, Revert,
-    events::{self, Paid, RelayedBatch},
+    events::{self, Announced, Paid, RelayedBatch},
     state,
 };
 use cotrain_chain::{
@@ -19,7 +19,7 @@ use cotrain_protocol::{
 
 use super::{
     Asked, ClaimKind, Claimed, Collected, Mechanism, Opportunity, Pending, PredictionFees,
-    Relaying, Sent, Words, claims_on,
+    Relaying, ReportStage, Sent, Words, claims_on,
     contract::{OWNER, accepted, refused, same, send},
 };
 use crate::{SimulateError, run::Action};
@@ -105,6 +105,7 @@ impl<'c> TrainerMechanism<'c> {
             ClaimKind::Refund => bindings::refund(&claims),
             ClaimKind::Report => bindings::report(&claims),
             ClaimKind::Late => bindings::claim_late(&claims),
+            ClaimKind::Announcement => bindings::announce(&claims),
         };
         Transaction::call(claimer, self.deployment.trainer, call)
     }
@@ -218,6 +219,18 @@ impl Mechanism for TrainerMechanism<'_> {
         self.twin.settlement(pending.contribution().position).status == Status::Closed
     }
 
+    fn report_stage(&self, contribution: &Contribution) -> ReportStage {
+        let now = self.chain.now();
+        if self.twin.waits().report_notice == 0 {
+            return ReportStage::Report;
+        }
+        match self.twin.announcement(contribution.position) {
+            Some(announced) if now < announced.earliest => ReportStage::Wait,
+            Some(announced) if now <= announced.until => ReportStage::Report,
+            _ => ReportStage::Announce,
+        }
+    }
+
     fn opportunity(&self, claimer: Address, pending: &mut Pending) -> Option<Opportunity> {
         let (now, time) = (self.chain.now(), pending.contribution().time);
         let position = pending.contribution().position;
@@ -246,8 +259,13 @@ impl Mechanism for TrainerMechanism<'_> {
                 Some(found(ClaimKind::Refund, left.ok()?))
             }
             (false, false) => {
-                let share = self.twin.can_report(claimer, now, contribution, predicted);
-                Some(found(ClaimKind::Report, share.ok()?))
+                let twin = &self.twin;
+                if let Ok(share) = twin.can_report(claimer, now, contribution, predicted) {
+                    return Some(found(ClaimKind::Report, share));
+                }
+                twin.can_announce(now, contribution, predicted).ok()?;
+                let share = twin.could_report(claimer, now, contribution, predicted);
+                Some(found(ClaimKind::Announcement, share.ok()?))
             }
             _ => None,
         }
@@ -269,19 +287,30 @@ impl Mechanism for TrainerMechanism<'_> {
             ClaimKind::Refund => self.twin.refund(claimer, now, &claims),
             ClaimKind::Report => self.twin.report(claimer, now, &claims),
             ClaimKind::Late => self.twin.claim_late(claimer, now, &claims),
+            ClaimKind::Announcement => self.twin.announce(now, &claims),
         };
         let settled = settled.map_err(accepted(name))?;
         if let Some((_, reason)) = settled.skipped.into_iter().next() {
             return Err(accepted(name)(reason));
         }
         same(name, &events::claims_skipped(&receipt.logs), &vec![])?;
-        let paid = |&(position, amount)| Paid {
-            position,
-            to: claimer,
-            amount,
-        };
-        let expected = settled.settled.iter().map(paid).collect();
-        same(name, &events::paid(&receipt.logs), &expected)?;
+        if kind == ClaimKind::Announcement {
+            let announced = |&(position, _)| Announced {
+                position,
+                announcer: claimer,
+                time: now,
+            };
+            let expected = settled.settled.iter().map(announced).collect();
+            same(name, &events::announced(&receipt.logs), &expected)?;
+        } else {
+            let paid = |&(position, amount)| Paid {
+                position,
+                to: claimer,
+                amount,
+            };
+            let expected = settled.settled.iter().map(paid).collect();
+            same(name, &events::paid(&receipt.logs), &expected)?;
+        }
         Ok(Some(Claimed {
             amounts: settled.settled.iter().map(|(_, amount)| *amount).collect(),
             gas: receipt.gas_used,

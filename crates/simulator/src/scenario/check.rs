@@ -348,6 +348,12 @@ impl Check<'_> {
             | Strategy::SelfReporter
             | Strategy::LastMinute
             | Strategy::Rational => {}
+            Strategy::FlipAndReport if kind.encoding() == Encoding::Sparse => {}
+            Strategy::FlipAndReport => {
+                let allowed =
+                    "its lies are made of the features of others' samples: choose a sparse learner";
+                return self.impossible(key("kind"), "`flip-and-report`", allowed);
+            }
         }
         if let Some(foreign) = left.first() {
             let allowed = format!(

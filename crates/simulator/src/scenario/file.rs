@@ -48,6 +48,7 @@ pub(super) struct IncentiveTable {
     pub(super) refund_wait: Option<Duration>,
     pub(super) owner_claim_wait: Option<Duration>,
     pub(super) any_address_claim_wait: Option<Duration>,
+    pub(super) report_notice: Option<Duration>,
     pub(super) prediction_price: Option<Number>,
     pub(super) bounty: Option<Number>,
     pub(super) stake: Option<Number>,
@@ -74,6 +75,7 @@ impl IncentiveTable {
                 "any_address_claim_wait",
                 self.any_address_claim_wait.is_some(),
             ),
+            ("report_notice", self.report_notice.is_some()),
             ("prediction_price", self.prediction_price.is_some()),
         ])
     }

@@ -88,6 +88,20 @@ impl Check<'_> {
                 ),
             );
         }
+        let key = "incentive.report_notice";
+        let report_notice = match &table.report_notice {
+            Some(wait) if wait.seconds > 0.0 => self.seconds(key, wait)?,
+            _ => 0,
+        };
+        if report_notice > owner_claim - refund {
+            return self.impossible(
+                key,
+                format!("{report_notice} s"),
+                format!(
+                    "expected refund_wait ({refund} s) and report_notice together at most owner_claim_wait ({owner_claim} s)"
+                ),
+            );
+        }
         let prediction_price = match table.prediction_price {
             None => None,
             Some(price) => Some(self.units("incentive.prediction_price", price)?),
@@ -98,6 +112,7 @@ impl Check<'_> {
                 refund,
                 owner_claim,
                 any_address_claim,
+                report_notice,
             },
             prediction_price,
         })

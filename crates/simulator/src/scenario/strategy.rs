@@ -3,8 +3,8 @@
 use crate::{
     agent::Agent,
     agents::{
-        Caller, Copycat, Flipper, Habits, Honest, LastMinute, Lazy, Rational, SelfReporter, Sybil,
-        Takeover, Target, TargetedPoisoner,
+        Caller, Copycat, FlipAndReport, Flipper, Habits, Honest, LastMinute, Lazy, Rational,
+        SelfReporter, Sybil, Takeover, Target, TargetedPoisoner,
     },
 };
 
@@ -53,11 +53,13 @@ pub enum Strategy {
     LastMinute,
     /// [`Rational`].
     Rational,
+    /// [`FlipAndReport`].
+    FlipAndReport,
 }
 
 impl Strategy {
     /// One of each, as it is where a scenario says nothing of what is its own.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Honest { mistakes: 0.0 },
         Self::Flipper { mistakes: 0.0 },
         Self::Caller { predictions: 1 },
@@ -72,6 +74,7 @@ impl Strategy {
         Self::SelfReporter,
         Self::LastMinute,
         Self::Rational,
+        Self::FlipAndReport,
     ];
 
     /// An agent of this kind.
@@ -94,6 +97,7 @@ impl Strategy {
             Self::SelfReporter => Box::new(SelfReporter::new(habits)),
             Self::LastMinute => Box::new(LastMinute::new(habits)),
             Self::Rational => Box::new(Rational { habits }),
+            Self::FlipAndReport => Box::new(FlipAndReport { habits }),
         }
     }
 
@@ -111,7 +115,8 @@ impl Strategy {
             | Self::TargetedPoisoner { .. }
             | Self::SelfReporter
             | Self::LastMinute
-            | Self::Rational => false,
+            | Self::Rational
+            | Self::FlipAndReport => false,
         }
     }
 
@@ -130,6 +135,7 @@ impl Strategy {
             Self::SelfReporter => "self-reporter",
             Self::LastMinute => "last-minute",
             Self::Rational => "rational",
+            Self::FlipAndReport => "flip-and-report",
         }
     }
 }

@@ -85,6 +85,7 @@ fn model(trainer: Address, parameters: Parameters, card: Option<Card>) -> Arc<Fa
                 refund: 86_400,
                 owner_claim: 604_800,
                 any_address_claim: 777_600,
+                report_notice: 7_200,
             },
             parameters,
             verified: true,

@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Status} from "../../src/types/Statuses.sol";
+import {Contribution, Encode} from "../base/Encode.sol";
+import {Groups} from "../base/Groups.sol";
+import {HostileWallet, Receiving} from "../base/HostileWallet.sol";
+import {Lie, LyingClassifier} from "../base/LyingClassifier.sol";
+import {ModelTest} from "../base/ModelTest.sol";
+import {Sign} from "../base/Sign.sol";
+import {Vm} from "../base/Vm.sol";
+
+/// @notice An attacker that makes several calls in one transaction.
+contract Attacker {
+    function execute(address target, uint256[] calldata values, bytes[] calldata calls) external payable {
+        for (uint256 i; i < calls.length; ++i) {
+            (bool success, bytes memory result) = target.call{value: values[i]}(calls[i]);
+            if (!success) {
+                assembly {
+                    revert(add(result, 32), mload(result))
+                }
+            }
+        }
+    }
+
+    receive() external payable {}
+}
+
+/// @notice Reports that must be announced, on a model that predicts the label it is told, and on a real one that is
+/// flipped.
+contract NoticeTest is ModelTest {
+    uint256 private constant NOTICE = 6 hours;
+    uint256 private constant KEY = 7;
+
+    ICollaborativeTrainer private trainer;
+    LyingClassifier private classifier;
+    /// @dev Of ALICE, of label 1, while the model predicts 0.
+    Contribution[] private bad;
+
+    function setUp() external {
+        setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NOTICE, COST_WEIGHT));
+    }
+
+    // When a report is possible.
+
+    function testReportWithoutAnnouncement() external {
+        requireReport(BOB, notAnnounced(bad[0].position));
+    }
+
+    function testReportFromTheEndOfTheNoticeOnAndAsLongAgain() external {
+        announce(CAROL);
+        uint256 announced = this.clock();
+        requireReport(BOB, tooEarly(announced + NOTICE));
+        VM.warp(announced + NOTICE - 1);
+        requireReport(BOB, tooEarly(announced + NOTICE));
+        VM.warp(announced + NOTICE);
+        requireReport(BOB, "");
+        VM.warp(announced + 2 * NOTICE);
+        requireReport(OWNER, "");
+        VM.warp(announced + 2 * NOTICE + 1);
+        requireReport(CAROL, notAnnounced(bad[0].position));
+    }
+
+    function testFuzzWindow(uint256 passed) external {
+        announce(CAROL);
+        uint256 announced = this.clock();
+        passed = bound(passed, 0, 4 * NOTICE);
+        pass(passed);
+        bytes memory failure;
+        if (passed < NOTICE) failure = tooEarly(announced + NOTICE);
+        if (passed > 2 * NOTICE) failure = notAnnounced(bad[0].position);
+        requireReport(BOB, failure);
+    }
+
+    function testModelThatAgreesAtTheReport() external {
+        announce(CAROL);
+        pass(NOTICE);
+        classifier.tell(1, Lie.None, Lie.None);
+        requireReport(BOB, abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
+        // What it said in between does not matter, but a refund closes.
+        classifier.tell(0, Lie.None, Lie.None);
+        requireReport(BOB, "");
+    }
+
+    /// @dev In any second of the notice and of the time after it, by anyone.
+    function testRefundDuringTheNotice() external {
+        announce(CAROL);
+        pass(NOTICE - 1);
+        classifier.tell(1, Lie.None, Lie.None);
+        VM.prank(CAROL);
+        trainer.refund(Groups.one(bad, 0));
+        assertEq(trainer.balanceOf(ALICE), bad[0].deposit, "pushed");
+        classifier.tell(0, Lie.None, Lie.None);
+        pass(1);
+        bytes memory claims = Groups.all(bad);
+        VM.recordLogs();
+        VM.prank(BOB);
+        trainer.report(claims);
+        Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.ClaimSkipped.selector);
+        assertEq(logs.length, 1, "skipped");
+        bytes memory reason =
+            abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, bad[0].position);
+        assertEq(abi.decode(logs[0].data, (bytes)), reason, "reason");
+        requireSettlement(trainer, bad[1].position, Status.Reported, bad[1].deposit / 3, BOB);
+    }
+
+    function testReportForNeedsTheNotice() external {
+        address reporter = VM.addr(KEY);
+        VM.deal(reporter, 1e24);
+        earnGood(reporter);
+        Contribution[] memory more = contributeBad(1);
+        pass(REFUND_WAIT);
+        uint40 until = uint40(this.clock() + 3 days);
+        bytes memory signature = Sign.long(KEY, Sign.delegation(address(trainer), reporter, CAROL, until));
+        bytes memory claims = Groups.all(more);
+        VM.expectRevert(notAnnounced(more[0].position));
+        VM.prank(CAROL);
+        trainer.reportFor(reporter, until, signature, claims);
+        // The keeper announces: nothing is signed for that.
+        VM.prank(CAROL);
+        trainer.announce(claims);
+        VM.expectRevert(tooEarly(this.clock() + NOTICE));
+        VM.prank(CAROL);
+        trainer.reportFor(reporter, until, signature, claims);
+        pass(NOTICE);
+        VM.prank(CAROL);
+        trainer.reportFor(reporter, until, signature, claims);
+        assertEq(trainer.balanceOf(reporter), more[0].deposit / 4, "a quarter of the good ones");
+    }
+
+    /// @dev Who announced gets no more: good contributions decide. All may report, in any order.
+    function testSharesOfAllReporters() external {
+        announce(OWNER);
+        pass(NOTICE);
+        uint256 before = BOB.balance;
+        requireReport(BOB, "");
+        assertEq(BOB.balance, before + 2 * (bad[0].deposit / 3), "a third of two");
+        before = OWNER.balance;
+        requireReport(OWNER, "");
+        assertEq(OWNER.balance, before + 2 * (bad[0].deposit / 3), "another third");
+    }
+
+    function testLateClaimsDoNotCare() external {
+        VM.warp(bad[0].time + OWNER_WAIT);
+        announce(BOB);
+        uint256 before = OWNER.balance;
+        VM.prank(OWNER);
+        trainer.claimLate(Groups.all(bad));
+        assertEq(OWNER.balance, before + 2 * uint256(bad[0].deposit), "the owner was first");
+        pass(NOTICE);
+        requireReport(
+            BOB, abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, bad[0].position)
+        );
+    }
+
+    /// @dev Announced in the first second, with the longest notice, a report is not later than the owner.
+    function testLongestNotice() external {
+        uint256 notice = OWNER_WAIT - REFUND_WAIT;
+        setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, notice, COST_WEIGHT));
+        Contribution[] memory made = contributeBad(1);
+        VM.warp(made[0].time + REFUND_WAIT);
+        bytes memory claims = Groups.all(made);
+        trainer.announce(claims);
+        VM.warp(made[0].time + OWNER_WAIT - 1);
+        VM.expectRevert(tooEarly(made[0].time + OWNER_WAIT));
+        VM.prank(OWNER);
+        trainer.claimLate(claims);
+        pass(1);
+        VM.prank(BOB);
+        trainer.report(claims);
+    }
+
+    // Announcing.
+
+    function testNothingIsAnnouncedWithoutANotice() external {
+        setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT));
+        bytes memory failure = abi.encodeWithSelector(ICollaborativeTrainer.NoNotice.selector);
+        requireAnnounce(BOB, failure);
+        VM.expectRevert(failure);
+        trainer.announce("");
+        requireReport(BOB, "");
+    }
+
+    /// @dev Without good contributions, and also the author.
+    function testAnyoneAnnounces() external {
+        address[3] memory announcers = [address(this), ALICE, BOB];
+        uint256 start = VM.snapshotState();
+        uint256 time = this.clock();
+        for (uint256 i; i < 3; ++i) {
+            VM.expectEmit(address(trainer));
+            emit ICollaborativeTrainer.Announced(bad[0].position, announcers[i], time);
+            VM.expectEmit(address(trainer));
+            emit ICollaborativeTrainer.Announced(bad[1].position, announcers[i], time);
+            announce(announcers[i]);
+            assertEq(trainer.announced(bad[0].position), this.clock(), "first");
+            assertEq(trainer.announced(bad[1].position), this.clock(), "second");
+            assertEq(trainer.announced(bad[1].position + 1), 0, "the next one");
+            requireSettlement(trainer, bad[0].position, Status.Untouched, 0, address(0));
+            VM.revertToState(start);
+        }
+    }
+
+    function testAnnouncedOnceAWhile() external {
+        announce(CAROL);
+        uint256 until = this.clock() + 2 * NOTICE;
+        bytes memory already =
+            abi.encodeWithSelector(ICollaborativeTrainer.AlreadyAnnounced.selector, bad[0].position, until);
+        requireAnnounce(BOB, already);
+        VM.warp(until - NOTICE);
+        requireAnnounce(BOB, already);
+        VM.warp(until);
+        requireAnnounce(BOB, already);
+        VM.warp(until + 1);
+        requireAnnounce(BOB, "");
+        assertEq(trainer.announced(bad[0].position), until + 1, "anew");
+        requireReport(BOB, tooEarly(until + 1 + NOTICE));
+    }
+
+    function testTheSameTwiceInACall() external {
+        VM.recordLogs();
+        trainer.announce(bytes.concat(Groups.all(bad), Groups.all(bad)));
+        assertEq(logsOf(ICollaborativeTrainer.ClaimSkipped.selector).length, 2, "skipped");
+    }
+
+    function testAnnouncedOnlyWhenARefundIsPossible() external {
+        Contribution[] memory made = contributeBad(1);
+        bytes memory claims = Groups.all(made);
+        pass(REFUND_WAIT - 1);
+        VM.expectRevert(tooEarly(made[0].time + REFUND_WAIT));
+        trainer.announce(claims);
+        pass(1);
+        trainer.announce(claims);
+    }
+
+    function testAnnouncedOnlyWhenTheModelDisagrees() external {
+        classifier.tell(1, Lie.None, Lie.None);
+        requireAnnounce(BOB, abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
+        VM.prank(ALICE);
+        trainer.refund(Groups.all(bad));
+        classifier.tell(0, Lie.None, Lie.None);
+        requireAnnounce(
+            BOB, abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, bad[0].position)
+        );
+    }
+
+    function testProofsAreNeeded() external {
+        Contribution[] memory made = bad;
+        ++made[0].deposit;
+        bytes memory claims = Groups.all(made);
+        VM.expectRevert(
+            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, bad[0].position)
+        );
+        trainer.announce(claims);
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
+        trainer.announce("");
+    }
+
+    function testClassifierThatFails() external {
+        classifier.tell(0, Lie.None, Lie.Reverts);
+        requireAnnounce(BOB, abi.encodeWithSelector(LyingClassifier.Lied.selector, 7));
+    }
+
+    /// @dev Some of a batch that spans many words, of two batches: no other time changes.
+    function testFuzzNeighbours(uint256 mask) external {
+        Contribution[] memory made = contributeBad(30);
+        pass(REFUND_WAIT);
+        mask &= (1 << 30) - 1;
+        if (mask == 0) mask = 1;
+        uint256 first = this.clock();
+        trainer.announce(bytes.concat(Groups.some(made, placesOf(mask)), Groups.one(bad, 1)));
+        requireTimes(made, mask, first, 0);
+        assertEq(trainer.announced(bad[0].position), 0, "of the other batch");
+        pass(1);
+        // The others too: those that are announced are skipped.
+        if (mask != (1 << 30) - 1) trainer.announce(Groups.all(made));
+        requireTimes(made, mask, first, first + 1);
+    }
+
+    function testReentrancy() external {
+        HostileWallet wallet = new HostileWallet();
+        trainer.depositTo{value: 5}(address(wallet));
+        wallet.receiveSo(Receiving.Reenters, abi.encodeCall(trainer.announce, (Groups.all(bad))));
+        wallet.execute(address(trainer), 0, abi.encodeCall(trainer.withdrawTo, (address(wallet), 5)));
+        assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
+        assertEq(trainer.announced(bad[0].position), 0, "not announced");
+    }
+
+    // Points.
+
+    /// @dev Also with a notice, reports close nothing, and each reporter marks once.
+    function testPoints() external {
+        setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NOTICE));
+        announce(CAROL);
+        pass(NOTICE);
+        requireReport(BOB, "");
+        requireReport(OWNER, "");
+        requireReport(
+            BOB, abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, bad[0].position, BOB)
+        );
+        requireSettlement(trainer, bad[0].position, Status.Reported, 0, BOB);
+        assertTrue(trainer.reported(bad[0].position, OWNER), "the second reporter");
+        classifier.tell(1, Lie.None, Lie.None);
+        trainer.refund(Groups.all(bad));
+        requireSettlement(trainer, bad[0].position, Status.Closed, 0, BOB);
+        assertEq(trainer.good(ALICE), 2, "good");
+    }
+
+    /// @dev Many lies that cost nothing, and a report of all that is true: it is true as before.
+    function testFlipAndReportUnderPointsClosesNothing() external {
+        Contribution[] memory made =
+            honest(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE), 100);
+        Attacker attacker = goodAttacker();
+        (uint256[] memory values, bytes[] memory calls) = (new uint256[](65), new bytes[](65));
+        for (uint256 i; i < 64; ++i) {
+            calls[i] = abi.encodeCall(trainer.contribute, (Encode.item(0, hex"0001")));
+        }
+        calls[64] = abi.encodeCall(trainer.report, (Groups.all(made)));
+        attacker.execute(address(trainer), values, calls);
+        assertTrue(trainer.reported(made[99].position, address(attacker)), "reported");
+        teach(1, 65);
+        trainer.refund(Groups.all(made));
+        assertEq(trainer.good(ALICE), 100, "all are good");
+    }
+
+    // Flip and report.
+
+    function testFlipAndReportInOneTransactionWithoutANotice() external {
+        Contribution[] memory made = honest(depositRefundTake, withNotice(NO_NOTICE), 5);
+        Attacker attacker = goodAttacker();
+        uint256 held = address(trainer).balance;
+        flipAnd(attacker, abi.encodeCall(trainer.report, (Groups.all(made))), "");
+        assertTrue(address(trainer).balance < held, "more was taken than was deposited");
+        requireSettlement(trainer, made[4].position, Status.Closed, made[4].deposit, address(attacker));
+    }
+
+    function testFlipAndReportInOneTransactionWithANotice() external {
+        Contribution[] memory made = honest(depositRefundTake, withNotice(NOTICE), 5);
+        Attacker attacker = goodAttacker();
+        bytes memory report = abi.encodeCall(trainer.report, (Groups.all(made)));
+        flipAnd(attacker, report, notAnnounced(made[0].position));
+
+        // It announces during one flip, and nobody sees the model flipped.
+        flipAnd(attacker, abi.encodeCall(trainer.announce, (Groups.all(made))), "");
+        assertEq(trainer.announced(made[0].position), this.clock(), "announced");
+        flipAnd(attacker, report, tooEarly(this.clock() + NOTICE));
+        // In any second of the notice somebody pushes the refunds; then there is nothing to be taken.
+        pass(NOTICE - 1);
+        VM.prank(CAROL);
+        trainer.refund(Groups.all(made));
+        pass(1);
+        flipAnd(
+            attacker,
+            report,
+            abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, made[0].position)
+        );
+        assertEq(trainer.balanceOf(ALICE), 5 * uint256(made[0].deposit), "the author has all");
+    }
+
+    /// @dev What was announced during one flip cannot be used in a much later one.
+    function testOldAnnouncementsAreWorthNothing() external {
+        Contribution[] memory made = honest(depositRefundTake, withNotice(NOTICE), 5);
+        Attacker attacker = goodAttacker();
+        flipAnd(attacker, abi.encodeCall(trainer.announce, (Groups.all(made))), "");
+        pass(2 * NOTICE + 1);
+        flipAnd(attacker, abi.encodeCall(trainer.report, (Groups.all(made))), notAnnounced(made[0].position));
+    }
+
+    // Helpers.
+
+    /// @dev A model that predicts 0; BOB, CAROL and the owner have a good contribution each, ALICE two bad ones that wait.
+    function setUpOn(address implementation, bytes memory parameters) private {
+        address lying = address(new LyingClassifier());
+        VM.prank(OWNER);
+        (address created, address model) = factory.create(implementation, parameters, lying, "");
+        (trainer, classifier) = (ICollaborativeTrainer(created), LyingClassifier(model));
+        earnGood(BOB);
+        earnGood(OWNER);
+        earnGood(CAROL);
+        delete bad;
+        Contribution[] memory made = contributeBad(2);
+        bad.push(made[0]);
+        bad.push(made[1]);
+        pass(REFUND_WAIT);
+    }
+
+    function contributeBad(uint256 n) private returns (Contribution[] memory) {
+        uint256[] memory labels = new uint256[](n);
+        for (uint256 i; i < n; ++i) {
+            labels[i] = 1;
+        }
+        VM.deal(ALICE, 1e30);
+        return contributeMany(trainer, ALICE, labels, new bytes[](n));
+    }
+
+    function earnGood(address author) private {
+        Contribution memory good = contribute(trainer, author, 0, hex"");
+        pass(REFUND_WAIT);
+        VM.prank(author);
+        trainer.refund(alone(good));
+    }
+
+    /// @dev A perceptron that says 1 of what ALICE has contributed, truly; it could be refunded since a moment ago.
+    function honest(address implementation, bytes memory parameters, uint256 n)
+        private
+        returns (Contribution[] memory made)
+    {
+        VM.prank(OWNER);
+        (address created, address model) =
+            factory.create(implementation, parameters, sparsePerceptron, abi.encode(8, 1, int256(0)));
+        trainer = ICollaborativeTrainer(created);
+        VM.prank(OWNER);
+        Classifier(model).close(created);
+        uint256[] memory labels = new uint256[](n);
+        bytes[] memory samples = new bytes[](n);
+        for (uint256 i; i < n; ++i) {
+            (labels[i], samples[i]) = (1, hex"0001");
+        }
+        VM.deal(ALICE, 1e30);
+        made = contributeMany(trainer, ALICE, labels, samples);
+        assertEq(predict(Classifier(model), hex"0001"), 1, "learned");
+        pass(REFUND_WAIT);
+    }
+
+    /// @dev With the only good contribution, of a feature that nobody else uses.
+    function goodAttacker() private returns (Attacker attacker) {
+        attacker = new Attacker();
+        VM.deal(address(attacker), 1e30);
+        Contribution memory good = contribute(trainer, address(attacker), 0, hex"0005");
+        pass(REFUND_WAIT);
+        VM.prank(address(attacker));
+        trainer.refund(alone(good));
+    }
+
+    /// @dev Lies until the model is flipped, calls, and flips it back, in one transaction.
+    function flipAnd(Attacker attacker, bytes memory data, bytes memory failure) private {
+        uint256 start = VM.snapshotState();
+        uint256 price = trainer.price(2);
+        (uint256[] memory values, bytes[] memory calls) = (new uint256[](3), new bytes[](3));
+        values[0] = 2 * price;
+        calls[0] = abi.encodeCall(
+            trainer.contribute, (bytes.concat(Encode.item(0, hex"0001"), Encode.item(0, hex"0001")))
+        );
+        calls[1] = data;
+        // In the same second it is the dearest.
+        values[2] = 2 * 3600 * COST_WEIGHT;
+        calls[2] = abi.encodeCall(
+            trainer.contribute, (bytes.concat(Encode.item(1, hex"0001"), Encode.item(1, hex"0001")))
+        );
+        if (failure.length != 0) VM.expectRevert(failure);
+        attacker.execute(address(trainer), values, calls);
+        if (failure.length != 0) VM.revertToState(start);
+        assertEq(predict(Classifier(trainer.classifier()), hex"0001"), 1, "flipped back");
+    }
+
+    function teach(uint256 label, uint256 n) private {
+        for (uint256 i; i < n; ++i) {
+            contribute(trainer, BOB, label, hex"0001");
+        }
+    }
+
+    function withNotice(uint256 notice) private pure returns (bytes memory) {
+        return abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, notice, COST_WEIGHT);
+    }
+
+    function announce(address announcer) private {
+        requireAnnounce(announcer, "");
+    }
+
+    function requireAnnounce(address announcer, bytes memory failure) private {
+        bytes memory claims = Groups.all(bad);
+        if (failure.length != 0) VM.expectRevert(failure);
+        VM.prank(announcer);
+        trainer.announce(claims);
+    }
+
+    function requireReport(address reporter, bytes memory failure) private {
+        bytes memory claims = Groups.all(bad);
+        if (failure.length != 0) VM.expectRevert(failure);
+        VM.prank(reporter);
+        trainer.report(claims);
+    }
+
+    function requireTimes(Contribution[] memory made, uint256 mask, uint256 inMask, uint256 others)
+        private
+        view
+    {
+        for (uint256 i; i < made.length; ++i) {
+            uint256 expected = mask >> i & 1 != 0 ? inMask : others;
+            assertEq(trainer.announced(made[i].position), expected, "announced");
+        }
+    }
+
+    function placesOf(uint256 mask) private pure returns (uint256[] memory places) {
+        places = new uint256[](30);
+        uint256 count;
+        for (uint256 i; i < 30; ++i) {
+            if (mask >> i & 1 != 0) places[count++] = i;
+        }
+        assembly ("memory-safe") {
+            mstore(places, count)
+        }
+    }
+
+    function notAnnounced(uint256 position) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(ICollaborativeTrainer.NotAnnounced.selector, position);
+    }
+
+    function tooEarly(uint256 earliest) private view returns (bytes memory) {
+        return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, this.clock(), earliest);
+    }
+}

@@ -1,0 +1,127 @@
+use std::collections::BTreeSet;
+
+use cotrain_protocol::sample::encode_sparse;
+
+use super::{Habits, habits::flipped};
+use crate::{
+    SimulateError,
+    agent::{Agent, Profile, Stance},
+    mechanism::{ClaimKind, ReportStage},
+    turn::{Foreign, Piece, Sample, Turn},
+};
+
+/// The address with the good marks, which reports.
+const REPORTER: usize = 0;
+/// The address that lies.
+const LIAR: usize = 1;
+/// The most features that a lie has: fewer than a prediction can read.
+const MOST_FEATURES: usize = 500;
+
+/// Turns the model for a moment: in one second, before anybody else can act, it sends one lie made of the features of
+/// others' contributions, reports (or announces) those that the model disagrees with by then, and takes the lie back by
+/// the truth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlipAndReport {
+    /// How often it acts and how much it deposits for the contributions that earn its marks.
+    pub habits: Habits,
+}
+
+impl FlipAndReport {
+    /// Strikes at contributions of one label that are at one stage, if it expects a gain.
+    fn strike(turn: &mut Turn<'_>, targets: &[Foreign], flips: u128) -> Result<(), SimulateError> {
+        let Some(truth) = targets.first().map(|target| target.label) else {
+            return Ok(());
+        };
+        let mut features = BTreeSet::new();
+        let mut chosen = BTreeSet::new();
+        let mut gain = 0_u128;
+        for target in targets {
+            let of_target = target.sample.chunks_exact(2);
+            let mut more = features.clone();
+            more.extend(of_target.map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]])));
+            if more.len() > MOST_FEATURES {
+                break;
+            }
+            features = more;
+            chosen.insert(target.position);
+            gain = gain.saturating_add(target.deposit);
+        }
+        let features: Vec<u16> = features.into_iter().collect();
+        let sample = Sample::copied(&encode_sparse(&features));
+        let lie = flipped(truth, turn);
+        let (good, all) = turn.good(REPORTER);
+        let (price, all) = (turn.price(1), u128::from(all.max(1)));
+        // Its share of what it takes, against what others get of its lie.
+        let gain = gain.saturating_mul(good.into()) / all;
+        let loss = price.saturating_mul(all.saturating_sub(good.into())) / all;
+        if gain <= loss.saturating_mul(flips) || turn.predict(&sample) != truth {
+            return Ok(());
+        }
+        let piece = |label| Piece {
+            sample: sample.clone(),
+            label,
+        };
+        if !turn.contribute(LIAR, &[piece(lie)], price)? {
+            return Ok(());
+        }
+        turn.claim(REPORTER, &mut |found| {
+            chosen.contains(&found.position)
+                && matches!(found.kind, ClaimKind::Report | ClaimKind::Announcement)
+        })?;
+        // In the same second it is the dearest; true as it is, it comes back.
+        let price = turn.price(1);
+        turn.contribute(REPORTER, &[piece(truth)], price)?;
+        Ok(())
+    }
+}
+
+impl Agent for FlipAndReport {
+    fn kind(&self) -> &'static str {
+        "flip-and-report"
+    }
+
+    fn profile(&self) -> Profile {
+        Profile {
+            goal: "shares of true contributions, by a model that is wrong for a second",
+            knowledge: "the true labels; all open contributions; that nobody can act between its own transactions",
+            budget: "its money, half of it at a second address; it contributes the truth, for the marks",
+        }
+    }
+
+    fn stance(&self) -> Stance {
+        Stance::Hostile
+    }
+
+    fn identities(&self) -> usize {
+        2
+    }
+
+    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
+        self.habits.next_wait(turn.chance())
+    }
+
+    fn longest_wait(&self) -> u64 {
+        self.habits.longest_wait()
+    }
+
+    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
+        turn.claim_all()?;
+        for (stage, flips) in [(ReportStage::Report, 1), (ReportStage::Announce, 2)] {
+            for label in 0..turn.classes() {
+                let mut targets = turn.foreign();
+                targets.retain(|one| one.agrees && one.label == label && one.stage == stage);
+                Self::strike(turn, &targets, flips)?;
+            }
+        }
+        if let Some((sample, truth)) = turn.next_sample()
+            && self.may_contribute(turn.funds(REPORTER)?)
+        {
+            self.habits.contribute(turn, REPORTER, sample, truth)?;
+        }
+        Ok(())
+    }
+
+    fn may_contribute(&self, funds: u128) -> bool {
+        !self.habits.is_broke(funds)
+    }
+}
