@@ -1,15 +1,21 @@
-//! anvil, Foundry's development node: finding it, starting it, stopping it.
+//! anvil, Foundry's development node: finding it, starting it, saving its chain, stopping it.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     env, fs,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
 };
 
+use alloy_consensus::Header;
+use alloy_primitives::{B256, Bytes, hex::FromHexError};
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use url::Url;
 
 /// The environment variable that names the binary.
@@ -20,6 +26,13 @@ const LISTENING: &str = "Listening on ";
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The most that is kept of what anvil says on stderr, in bytes.
 const WORDS: u64 = 4_096;
+
+/// Becomes anvil, and leaves a shell behind that kills it once our end of its stdin is closed without a line: when this
+/// process ends, however it ends. `$$` is the process that becomes anvil, also within the parentheses.
+#[cfg(unix)]
+const TIED: &str = r#"exec 3<&0 </dev/null
+(read -r _ <&3 || kill -KILL $$) >/dev/null 2>&1 &
+exec "$@" 3<&-"#;
 
 /// How an empty chain beside it is forked: nothing of it is worth keeping, or waiting for.
 const FORKING: [&str; 3] = [
@@ -73,6 +86,14 @@ pub enum AnvilError {
         /// Why.
         source: io::Error,
     },
+    /// It does not give its chain away.
+    #[error("cannot save the chain of anvil at {url}: {reason}")]
+    Unsaved {
+        /// Where it listens.
+        url: Url,
+        /// Why.
+        reason: String,
+    },
 }
 
 fn how_to_get() -> &'static str {
@@ -91,6 +112,8 @@ pub struct AnvilConfig {
     pub port: u16,
     /// The file with the chain's state: read at the start where it exists, written at the end.
     pub state: Option<PathBuf>,
+    /// A file that [`SavedChain::write`] wrote: read at the start, never written.
+    pub load: Option<PathBuf>,
     /// Seconds from block to block; none: a block for each transaction.
     pub block_time: Option<u64>,
     /// The chain's id.
@@ -114,6 +137,7 @@ impl Default for AnvilConfig {
         Self {
             port: 0,
             state: None,
+            load: None,
             block_time: None,
             chain_id: 31_337,
             accounts: 10,
@@ -147,10 +171,13 @@ impl AnvilConfig {
     }
 }
 
-/// A running anvil. It ends with this value, or before that by [`Anvil::stop`].
+/// A running anvil. It ends with this value, or before that by [`Anvil::stop`]; and with this process, also where that
+/// is killed (on Unix).
 #[derive(Debug)]
 pub struct Anvil {
     child: Child,
+    /// The open end that keeps it running.
+    tie: Option<ChildStdin>,
     url: Url,
     /// The node that it is a fork of, which ends with it.
     _below: Option<Box<Anvil>>,
@@ -199,10 +226,10 @@ impl Anvil {
 
     fn start(config: &AnvilConfig, below: Option<Box<Self>>) -> Result<Self, AnvilError> {
         let path = Self::find()?;
-        let mut command = Command::new(&path);
+        let mut command = tied(&path);
         command
             .args(arguments(config, below.as_deref()))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         #[cfg(unix)]
@@ -210,13 +237,16 @@ impl Anvil {
         let mut child = command
             .spawn()
             .map_err(|source| AnvilError::CannotRun { path, source })?;
+        let tie = child.stdin.take();
         match listening(&mut child) {
             Ok(url) => Ok(Self {
                 child,
+                tie,
                 url,
                 _below: below,
             }),
             Err(error) => {
+                untie(tie);
                 let _ = child.kill();
                 let _ = child.wait();
                 Err(error)
@@ -228,6 +258,23 @@ impl Anvil {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Returns the id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns how it ended, if it has.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, AnvilError> {
+        self.child.try_wait().map_err(|source| AnvilError::System {
+            what: "wait for",
+            source,
+        })
     }
 
     /// Tells it to end, which is when it writes its state, and waits for that.
@@ -256,10 +303,172 @@ impl Anvil {
 
 impl Drop for Anvil {
     fn drop(&mut self) {
+        untie(self.tie.take());
         // Where it has ended already there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns a command that runs a program so that it ends with this process.
+#[cfg(unix)]
+fn tied(program: &Path) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", TIED, "cotrain"]).arg(program);
+    command
+}
+
+#[cfg(not(unix))]
+fn tied(program: &Path) -> Command {
+    Command::new(program)
+}
+
+/// Tells the shell beside anvil that there is nothing left to kill: by then its number may be another process's.
+fn untie(tie: Option<ChildStdin>) {
+    if let Some(mut tie) = tie {
+        let _ = tie.write_all(b"\n");
+    }
+}
+
+/// A chain as anvil gives it away, whole: blocks, transactions, and the state after its last block.
+#[derive(Debug, Clone)]
+pub struct SavedChain(Value);
+
+/// How long anvil may take to give its chain away.
+const SAVING: Duration = Duration::from_mins(5);
+
+impl SavedChain {
+    /// Asks the anvil at `url` for its chain. The states after earlier blocks are left out: with them, the time and the
+    /// size grow with the number of blocks times the size of the state. Those in `states` are kept.
+    ///
+    /// # Errors
+    /// [`AnvilError::Unsaved`].
+    pub async fn read(url: &Url, states: &HistoricalStates) -> Result<Self, AnvilError> {
+        let mut chain = dump(url, false).await?;
+        leave_out_other_branches(url, &mut chain).await?;
+        chain["historical_states"] = Value::Array(states.0.clone());
+        Ok(Self(chain))
+    }
+
+    /// Returns the file's content, for [`AnvilConfig::load`].
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        self.0.to_string().into_bytes()
+    }
+}
+
+/// The states after some blocks of a chain, as anvil gives them away.
+#[derive(Debug, Clone, Default)]
+pub struct HistoricalStates(Vec<Value>);
+
+impl HistoricalStates {
+    /// Asks the anvil at `url` for the states after the blocks of which `wanted` says yes to the hash.
+    ///
+    /// # Errors
+    /// [`AnvilError::Unsaved`].
+    pub async fn read(url: &Url, wanted: impl Fn(B256) -> bool) -> Result<Self, AnvilError> {
+        let mut chain = dump(url, true).await?;
+        let Some(Value::Array(mut states)) = chain.get_mut("historical_states").map(Value::take)
+        else {
+            return Ok(Self::default());
+        };
+        states.retain(|state| hash_of(state).is_some_and(&wanted));
+        Ok(Self(states))
+    }
+
+    /// Returns whether the state after the block with this hash is among them.
+    #[must_use]
+    pub fn has(&self, block: B256) -> bool {
+        self.0.iter().any(|state| hash_of(state) == Some(block))
+    }
+}
+
+/// Returns the hash of the block that a historical state comes after.
+fn hash_of(state: &Value) -> Option<B256> {
+    state.get(0)?.as_str()?.parse().ok()
+}
+
+/// Asks for a chain.
+async fn dump(url: &Url, states: bool) -> Result<Value, AnvilError> {
+    let unsaved = |reason: String| AnvilError::Unsaved {
+        url: url.clone(),
+        reason,
+    };
+    let answer = ask(url, "anvil_dumpState", json!([states])).await?;
+    let text = answer.as_str().unwrap_or_default();
+    let packed: Bytes = text
+        .parse()
+        .map_err(|error: FromHexError| unsaved(error.to_string()))?;
+    let mut unpacked = Vec::new();
+    MultiGzDecoder::new(packed.as_ref())
+        .read_to_end(&mut unpacked)
+        .map_err(|error| unsaved(error.to_string()))?;
+    serde_json::from_slice(&unpacked).map_err(|error| unsaved(error.to_string()))
+}
+
+/// Asks anvil for something. Not by [`crate::node::Node`], whose patience and bounds are for small answers of strangers.
+async fn ask(url: &Url, method: &str, parameters: Value) -> Result<Value, AnvilError> {
+    let unsaved = |reason: String| AnvilError::Unsaved {
+        url: url.clone(),
+        reason,
+    };
+    let client = crate::node::http_client(SAVING).map_err(|error| unsaved(error.to_string()))?;
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
+    let sent = client.post(url.clone()).json(&request).send().await;
+    let answer = sent.map_err(|error| unsaved(error.to_string()))?;
+    let body = answer.bytes().await;
+    let body = body.map_err(|error| unsaved(error.to_string()))?;
+    let mut answer: Value =
+        serde_json::from_slice(&body).map_err(|error| unsaved(error.to_string()))?;
+    match answer.get_mut("result").map(Value::take) {
+        Some(result) => Ok(result),
+        None => Err(unsaved(answer.get("error").unwrap_or(&answer).to_string())),
+    }
+}
+
+/// Leaves out blocks that are not on the chain, with their transactions: the first block of a process that loaded another
+/// chain, and branches that were left. Loaded again, they could take the place of those that are.
+async fn leave_out_other_branches(url: &Url, chain: &mut Value) -> Result<(), AnvilError> {
+    let best = chain.get("best_block_number").and_then(Value::as_u64);
+    let best = json!([format!("{:#x}", best.unwrap_or_default()), false]);
+    let best = ask(url, "eth_getBlockByNumber", best).await?;
+    let best = best.get("hash").and_then(Value::as_str);
+    let parents: BTreeMap<B256, (u64, B256)> = chain["blocks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|block| {
+            let header = header(block)?;
+            Some((header.hash_slow(), (header.number, header.parent_hash)))
+        })
+        .collect();
+    let mut kept = BTreeSet::new();
+    let mut next = best.and_then(|hash| hash.parse().ok());
+    while let Some(hash) = next {
+        let Some((number, parent)) = parents.get(&hash) else {
+            return Err(AnvilError::Unsaved {
+                url: url.clone(),
+                reason: format!("the block {hash} is not among those that it gives away"),
+            });
+        };
+        kept.insert(hash);
+        next = (*number > 0).then_some(*parent);
+    }
+    if let Some(blocks) = chain["blocks"].as_array_mut() {
+        blocks.retain(|block| header(block).is_some_and(|it| kept.contains(&it.hash_slow())));
+    }
+    if let Some(transactions) = chain["transactions"].as_array_mut() {
+        transactions.retain(|transaction| {
+            let block = transaction.get("block_hash").and_then(Value::as_str);
+            let block: Option<B256> = block.and_then(|hash| hash.parse().ok());
+            block.is_none_or(|block| kept.contains(&block))
+        });
+    }
+    Ok(())
+}
+
+fn header(block: &Value) -> Option<Header> {
+    Header::deserialize(block.get("header")?).ok()
 }
 
 /// The binary's own package first: the launcher beside it passes no signals on.
@@ -301,6 +510,9 @@ fn arguments(config: &AnvilConfig, below: Option<&Anvil>) -> Vec<String> {
     if let Some(below) = below {
         arguments.push(format!("--fork-url={}", below.url));
         arguments.extend(FORKING.map(str::to_owned));
+    }
+    if let Some(path) = &config.load {
+        arguments.push(format!("--load-state={}", path.display()));
     }
     if let Some(path) = &config.state {
         arguments.push(format!("--state={}", path.display()));
@@ -351,6 +563,83 @@ fn listening(child: &mut Child) -> Result<Url, AnvilError> {
             Err(AnvilError::Ended { status, words })
         }
     }
+}
+
+/// An anvil that the program which started it has left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// The id of its process.
+    pub id: u32,
+    /// How it was called.
+    pub command: String,
+}
+
+/// Returns the anvils of ours whose program was killed before it could end them: earlier versions did not tie the two
+/// together. Only Linux tells.
+#[must_use]
+pub fn orphans() -> Vec<Orphan> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|process| {
+            let id = process.file_name().to_str()?.parse().ok()?;
+            orphan(id, &process.path())
+        })
+        .collect()
+}
+
+fn orphan(id: u32, process: &Path) -> Option<Orphan> {
+    let command = fs::read(process.join("cmdline")).ok()?;
+    let words: Vec<_> = command
+        .split(|byte| *byte == 0)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let program = Path::new(&**words.first()?).file_stem()?.to_owned();
+    // As `arguments` has them, in this order; nobody else types that.
+    let begins = [
+        "--port=",
+        "--chain-id=",
+        "--accounts=",
+        "--hardfork=",
+        "--color=never",
+    ];
+    let ours = words.len() > begins.len()
+        && begins
+            .iter()
+            .zip(&words[1..])
+            .all(|(begin, word)| word.starts_with(begin));
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // Behind the name, which may have anything in it: the state, and the parent.
+    let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
+    (program == "anvil" && ours && parent == "1").then(|| Orphan {
+        id,
+        command: words.join(" ").trim_end().to_owned(),
+    })
+}
+
+/// Ends an [`Orphan`], if it still is one.
+///
+/// # Errors
+/// Where it is not ours to end.
+#[cfg(unix)]
+pub fn end(id: u32) -> io::Result<()> {
+    use nix::{
+        sys::signal::{Signal, kill},
+        unistd::Pid,
+    };
+    if orphan(id, Path::new(&format!("/proc/{id}"))).is_none() {
+        return Ok(());
+    }
+    let pid = i32::try_from(id).map_err(io::Error::other)?;
+    Ok(kill(Pid::from_raw(pid), Signal::SIGKILL)?)
+}
+
+/// There are none that could be told.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn end(_id: u32) -> io::Result<()> {
+    Ok(())
 }
 
 /// As Ctrl-C does.

@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Serve(live::serve::Serve),
     Config(live::serve::ConfigCommand),
     Key(live::key::KeyCommand),
+    Clean(live::clean::Clean),
     Completions(live::shell::Completions),
     Man(live::shell::Man),
 }

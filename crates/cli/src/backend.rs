@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::Context;
 use cotrain_chain::{
     Chain, ChainError, Config, Embedded, Remote, RemoteError,
     anvil::{Anvil, AnvilConfig},
@@ -12,10 +11,7 @@ use cotrain_simulator::{
 };
 use reqwest::Url;
 
-use crate::{args::Backend, failure::Failure};
-
-/// The exit status of a program that an interrupt has ended, as shells know it.
-const INTERRUPTED: i32 = 130;
+use crate::{args::Backend, failure::Failure, stop::end_on_signal};
 
 /// A chain that is there for as long as this is.
 pub(crate) struct Open {
@@ -104,46 +100,4 @@ impl Drop for Guarded {
 
 fn held(place: &Mutex<Option<Anvil>>) -> MutexGuard<'_, Option<Anvil>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// From now on, a signal to end does `last` first.
-pub(crate) fn end_on_signal(last: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot wait for signals")?;
-    let signal = {
-        let _entered = runtime.enter();
-        signal().context("cannot wait for signals")?
-    };
-    std::thread::spawn(move || {
-        runtime.block_on(signal);
-        last();
-        std::process::exit(INTERRUPTED);
-    });
-    Ok(())
-}
-
-/// Ends with the first signal that asks the program to end.
-#[cfg(unix)]
-fn signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    })
-}
-
-/// Ends with Ctrl-C.
-#[cfg(not(unix))]
-fn signal() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

@@ -1,6 +1,7 @@
 //! The commands for a live chain, and what they have in common.
 
 pub(crate) mod claims;
+pub(crate) mod clean;
 pub(crate) mod connection;
 pub(crate) mod contribute;
 pub(crate) mod data;
@@ -14,6 +15,7 @@ pub(crate) mod key;
 pub(crate) mod model;
 pub(crate) mod models;
 pub(crate) mod money;
+pub(crate) mod options;
 pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod predict;
@@ -24,7 +26,6 @@ pub(crate) mod shell;
 pub(crate) mod spending;
 pub(crate) mod status;
 pub(crate) mod steps;
-pub(crate) mod stop;
 pub(crate) mod submission;
 pub(crate) mod up;
 pub(crate) mod watch;

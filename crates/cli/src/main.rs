@@ -10,6 +10,7 @@ mod failure;
 #[cfg(test)]
 mod fixture;
 mod live;
+mod lock;
 mod output;
 mod parse;
 mod people;
@@ -19,6 +20,7 @@ mod report;
 mod results;
 mod scenarios;
 mod simulate;
+mod stop;
 mod summary;
 mod sweep;
 
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => live::serve::run(&arguments),
         Command::Config(arguments) => live::serve::config(&arguments),
         Command::Up(arguments) => live::up::run(&arguments),
+        Command::Clean(arguments) => live::clean::run(&arguments),
         Command::Completions(arguments) => live::shell::completions(&arguments),
         Command::Man(arguments) => live::shell::man(&arguments),
     };

@@ -27,7 +27,7 @@ use self::{
     folder::Folder,
     shard::Shard,
 };
-use crate::{backend::end_on_signal, failure::Failure, output::Narrator};
+use crate::{failure::Failure, output::Narrator, stop::end_on_signal};
 
 /// The name of the journal that merging writes.
 const MERGED: &str = "merged.jsonl";

@@ -14,7 +14,7 @@ use alloy_primitives::{Address, U256};
 use common::{Place, block_on};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
-    anvil::AnvilConfig,
+    anvil::{Anvil, AnvilConfig},
     keys::Key,
     node::{Node, NodeOptions},
 };
@@ -491,4 +491,51 @@ fn a_word_comes_before_any_wait_for_a_node() {
     child.wait().expect("gone");
     assert!(line.contains("asking again"), "{line}");
     assert!(after < Duration::from_secs(5), "{after:?}");
+}
+
+#[test]
+fn a_journal_belongs_to_a_chain_and_says_what_differs() {
+    let place = Place::new(&AnvilConfig::default());
+    place.put(
+        "mail.csv",
+        "class,body\nspam,win money\nham,see you\nspam,win a prize\nham,lunch is at noon\nspam,free money\n\
+         ham,the minutes\nspam,claim the prize\nham,see the minutes\n",
+    );
+    let deploy = |initial: &'static str| {
+        vec![
+            "deploy",
+            "--data=mail.csv",
+            "--label-column=class",
+            "--text-column=body",
+            "--name=kk",
+            "--dev=0",
+            "--yes",
+            "--json",
+            "--initial",
+            initial,
+        ]
+    };
+    let first: Value = place.json(&deploy("3"));
+    let again: Value = place.json(&deploy("3"));
+    assert_eq!(first["trainer"], again["trainer"], "nothing is done twice");
+    let told = place.mistake(&deploy("4"));
+    let trainer = first["trainer"].as_str().expect("an address");
+    assert!(
+        told.contains(&format!("deployed already, at {trainer}")),
+        "{told}"
+    );
+    assert!(told.contains("--initial was 3, now 4"), "{told}");
+    assert!(!told.contains("NaiveBayes"), "{told}");
+
+    // A chain that is begun anew, with the same addresses.
+    let other = Anvil::spawn(&AnvilConfig {
+        timestamp: Some(1_900_000_000),
+        ..AnvilConfig::default()
+    })
+    .expect("anvil");
+    let mut command = place.command(&deploy("4"));
+    command.env("COTRAIN_RPC", other.url().as_str());
+    let output = command.output().expect("it starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
 }

@@ -658,3 +658,203 @@ async fn deadlines_prices_and_claims_go_by_the_time_of_the_chain() {
     );
     assert!(server.stop());
 }
+
+/// Hands in until it is taken, with the nonce that the answer names; the nonce that it has at last.
+async fn hand_in_somewhere(
+    client: &reqwest::Client,
+    stage: &Stage,
+    servers: [&str; 2],
+    author: &Key,
+    feature: u16,
+) -> Option<u64> {
+    let [asked, told] = servers.map(|url| format!("{url}/v1/models/{}", stage.trainer));
+    let account = client
+        .get(format!("{asked}/accounts/{}", author.address()))
+        .send()
+        .await;
+    let account: Value = account.expect("an answer").json().await.expect("JSON");
+    let mut nonce = account["nextNonce"].as_u64().expect("a nonce");
+    loop {
+        let batch = stage.signed(author, nonce, 1, &[feature]);
+        let (status, answer) = hand_in(client, &format!("{told}/submissions"), &body(&batch)).await;
+        match status {
+            202 => return Some(nonce),
+            409 => {
+                let next = answer["nextNonce"].as_u64().expect("the next nonce");
+                assert!(next > nonce, "{answer}");
+                nonce = next;
+            }
+            // The author has no more money.
+            422 => {
+                assert_eq!(answer["type"], "/problems/balance-too-low", "{answer}");
+                return None;
+            }
+            _ => panic!("{status}: {answer}"),
+        }
+    }
+}
+
+/// Two coordinators that begin at once on a new database, and one author who asks both.
+async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
+    const HAND_INS: u16 = 24;
+    let author = &authors(1)[0];
+    let one = stage.signed(author, 0, 1, &[1]);
+    // Enough for all but four.
+    let money = u128::from(HAND_INS - 4) * (one.max_deposit + one.fee);
+    let call = bindings::deposit_to(author.address());
+    stage
+        .send(&Key::development(1), Some(stage.trainer), money, call)
+        .await;
+    let mut servers = [
+        Server::new(stage, "first", database, 5),
+        Server::new(stage, "second", database, 5),
+    ];
+    let logs = servers.each_mut().map(|server| {
+        // Nothing is relayed meanwhile: all of it waits.
+        let config = fs::read_to_string(&server.config).expect("read");
+        let config = config.replace("max_age = \"1 s\"", "max_age = \"10 min\"");
+        fs::write(&server.config, config).expect("written");
+        let log = server.config.with_extension("log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cotrain"));
+        command.args(["serve", "--config"]).arg(&server.config);
+        command.stdout(Stdio::null());
+        command.stderr(fs::File::create(&log).expect("a log"));
+        server.child = Some(command.spawn().expect("it starts"));
+        log
+    });
+    let client = reqwest::Client::new();
+    for server in &servers {
+        server.ready(&client).await;
+    }
+    for log in logs {
+        let log = fs::read_to_string(log).expect("read");
+        assert!(!log.contains("ERROR"), "{log}");
+    }
+    let [first, second] = &servers;
+    let urls = [first.url.as_str(), second.url.as_str()];
+
+    // What one takes, the other knows at once.
+    let nonce = hand_in_somewhere(&client, stage, urls, author, 1).await;
+    assert_eq!(nonce, Some(0));
+    for url in urls {
+        let path = format!(
+            "{url}/v1/models/{}/accounts/{}",
+            stage.trainer,
+            author.address()
+        );
+        let answer = client.get(path).send().await.expect("an answer");
+        let account: Value = answer.json().await.expect("JSON");
+        assert_eq!(account["nextNonce"], 1, "{account}");
+        assert_eq!(
+            account["committed"],
+            (one.max_deposit + one.fee).to_string()
+        );
+    }
+    // The same batch again is not another one.
+    let url = format!("{}/v1/models/{}/submissions", second.url, stage.trainer);
+    let same = stage.signed(author, 0, 1, &[1]);
+    assert_eq!(hand_in(&client, &url, &body(&same)).await.0, 200);
+
+    let all = (1..HAND_INS).map(|number| {
+        let mut urls = urls;
+        if number % 2 == 0 {
+            urls.reverse();
+        }
+        hand_in_somewhere(&client, stage, urls, author, number)
+    });
+    let mut nonces: Vec<u64> = futures_util::future::join_all(all)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    nonces.sort_unstable();
+    let wanted: Vec<u64> = (1..u64::from(HAND_INS) - 4).collect();
+    assert_eq!(
+        nonces, wanted,
+        "each once, and no more than there is money for"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_coordinators_on_one_file_give_out_nothing_twice() {
+    let stage = Stage::new().await;
+    let database = stage.path("shared.sqlite").display().to_string();
+    no_nonce_and_no_wei_is_given_out_twice(&database, &stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_coordinators_on_one_postgres_give_out_nothing_twice() {
+    let stage = Stage::new().await;
+    let postgres = Postgres::start();
+    let database = postgres.database("shared");
+    no_nonce_and_no_wei_is_given_out_twice(&database, &stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_request_does_not_hold_up_the_end_and_a_second_signal_ends_at_once() {
+    use std::{io::Write, net::TcpStream, time::Instant};
+
+    let stage = Stage::new().await;
+    let database = stage.path("ending.sqlite").display().to_string();
+    let mut server = Server::new(&stage, "ending", &database, 5);
+    // A request may take long here, and so may the end.
+    let config = fs::read_to_string(&server.config).expect("read");
+    let longer = "[api]\ntimeout = \"10 min\"\nshutdown_timeout = \"10 min\"\n";
+    fs::write(&server.config, config.replace("[api]\n", longer)).expect("written");
+    let client = reqwest::Client::new();
+    let send = |server: &Server, text: &str| {
+        let mut stream =
+            TcpStream::connect(server.url.trim_start_matches("http://")).expect("connected");
+        stream.write_all(text.as_bytes()).expect("sent");
+        stream
+    };
+    let signal = |server: &Server| {
+        let id = server.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("kill").success());
+    };
+    let wait = |server: &mut Server, start: Instant| {
+        let status = server
+            .child
+            .take()
+            .expect("it runs")
+            .wait()
+            .expect("a status");
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            start.elapsed()
+        );
+        status.code()
+    };
+
+    server.start();
+    server.ready(&client).await;
+    let half = send(&server, "GET /v1/models HTTP/1.1\r\nHost: x\r\n");
+    sleep(Duration::from_millis(200)).await;
+    let start = Instant::now();
+    signal(&server);
+    assert_eq!(wait(&mut server, start), Some(0));
+    drop(half);
+
+    server.start();
+    server.ready(&client).await;
+    let path = format!("/v1/models/{}/submissions", stage.trainer);
+    let body = "content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let unfinished = send(
+        &server,
+        &format!("POST {path} HTTP/1.1\r\nHost: x\r\n{body}"),
+    );
+    sleep(Duration::from_millis(200)).await;
+    signal(&server);
+    sleep(Duration::from_millis(500)).await;
+    let child = server.child.as_mut().expect("it runs");
+    assert!(
+        child.try_wait().expect("a status").is_none(),
+        "it waits for the request"
+    );
+    let start = Instant::now();
+    signal(&server);
+    assert_eq!(wait(&mut server, start), Some(130));
+    drop(unfinished);
+}

@@ -1,6 +1,7 @@
 //! The HTTP API: what the coordinator knows, and where signed batches come in.
 
 mod backend;
+pub(crate) mod connections;
 mod contributions;
 mod docs;
 mod document;

@@ -160,6 +160,14 @@ pub struct ApiSection {
     pub max_body: usize,
     /// How long a request may take, streams apart.
     pub timeout: Duration,
+    /// The longest time that a client may take to send a request's headers.
+    pub header_timeout: Duration,
+    /// The longest time that a connection may be open without a request, or an answer unread.
+    pub idle_timeout: Duration,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// The longest time that requests may take once the coordinator is told to end.
+    pub shutdown_timeout: Duration,
     /// Requests a second of each client; 0 for any number.
     pub rate: u32,
     /// Requests of a client at once.

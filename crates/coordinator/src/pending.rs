@@ -26,11 +26,14 @@ struct Waiter {
     /// In Unix seconds.
     received: u64,
     deadline: u64,
+    /// Whether it is just being stored, so that the store may not have it yet.
+    storing: bool,
 }
 
 impl Waiter {
-    fn new(submission: &Submission) -> Self {
+    fn new(submission: &Submission, storing: bool) -> Self {
         Self {
+            storing,
             id: submission.id,
             most: most(submission),
             contributions: submission.contributions,
@@ -79,10 +82,38 @@ impl Pending {
             after = *last;
             for (_, submission) in &some {
                 let of = all.entry(submission.batch.author).or_default();
-                of.insert(submission.batch.nonce, Waiter::new(submission));
+                of.insert(submission.batch.nonce, Waiter::new(submission, false));
             }
         }
-        *self.lock() = all;
+        let mut known = self.lock();
+        for (author, waiters) in &*known {
+            let storing = waiters.iter().filter(|(_, waiter)| waiter.storing);
+            for (nonce, waiter) in storing {
+                let of: &mut HashMap<_, _> = all.entry(*author).or_default();
+                of.entry(*nonce).or_insert(*waiter);
+            }
+        }
+        *known = all;
+        Ok(())
+    }
+
+    /// Makes what is known of one author what the store has: other processes store, too.
+    pub(crate) async fn load_author(
+        &self,
+        store: &Store,
+        model: ModelId,
+        author: Address,
+    ) -> Result<(), StoreError> {
+        let some = store.unfinished_of(model, author).await?;
+        let mut all = self.lock();
+        let mut of = all.remove(&author).unwrap_or_default();
+        of.retain(|_, waiter| waiter.storing);
+        for submission in &some {
+            of.insert(submission.batch.nonce, Waiter::new(submission, false));
+        }
+        if !of.is_empty() {
+            all.insert(author, of);
+        }
         Ok(())
     }
 
@@ -94,9 +125,17 @@ impl Pending {
             Some(other) if other.id != submission.id => Err(other.id),
             known => {
                 let new = known.is_none();
-                of.insert(submission.batch.nonce, Waiter::new(submission));
+                of.insert(submission.batch.nonce, Waiter::new(submission, new));
                 Ok(new)
             }
+        }
+    }
+
+    /// Notes that the store has one.
+    pub(crate) fn stored(&self, author: Address, nonce: u64) {
+        let mut all = self.lock();
+        if let Some(waiter) = all.get_mut(&author).and_then(|of| of.get_mut(&nonce)) {
+            waiter.storing = false;
         }
     }
 

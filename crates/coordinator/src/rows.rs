@@ -101,6 +101,15 @@ pub enum Progress {
     },
 }
 
+/// Whether a signed batch was taken just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handed {
+    /// It is new.
+    Now,
+    /// The same one was taken before: nothing is added.
+    Before,
+}
+
 /// A signed batch that was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {

@@ -102,7 +102,9 @@ pub enum ServeError {
         source: EvaluationError,
     },
     /// The address is taken, or not ours.
-    #[error("cannot listen on {address}; is another coordinator running?")]
+    #[error(
+        "cannot listen on {address}: another program does, or the address is not this machine's; stop it, or set `listen`"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -138,6 +140,10 @@ pub async fn serve(
     stop: CancellationToken,
     ready: impl FnOnce(SocketAddr) + Send,
 ) -> Result<(), ServeError> {
+    // Before anything that takes time: a port that is taken is known at once.
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
     let options = NodeOptions {
         timeout: config.node.timeout,
         retries: config.node.retries,
@@ -197,24 +203,18 @@ pub async fn serve(
         );
     }
 
-    let address = house.config.listen;
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let router = api::router(coordinator.clone(), &house.config.api, &stop);
+    let api = house.config.api.clone();
+    let router = api::router(coordinator.clone(), &api, &stop);
     let services = stop.child_token();
     let running = tokio::spawn(house.run(services.clone()));
     ready(address);
-    let server = axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    );
-    let outcome = server.with_graceful_shutdown(stop.cancelled_owned()).await;
+    api::connections::serve(listener, router, &api, &stop).await;
     services.cancel();
     // A service that panicked has said so; what is stored is whole.
     let _ = running.await;
     coordinator.store().close().await;
-    outcome.map_err(ServeError::Http)
+    Ok(())
 }
 
 /// What the services share.

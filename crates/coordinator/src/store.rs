@@ -6,6 +6,7 @@
 mod chain;
 mod outbox;
 mod reads;
+mod rewinding;
 mod submissions;
 mod values;
 
@@ -24,7 +25,8 @@ use sqlx::{
 pub(crate) use self::{
     chain::{Claim, Cursor, Inclusion, Log, Skip, Taken},
     outbox::{Attempt, NewTransaction, Outgoing},
-    submissions::Inserted,
+    rewinding::Followed,
+    submissions::{Inserted, NewSubmission},
 };
 
 /// Why something could not be stored or read.
@@ -101,7 +103,7 @@ impl Store {
                 if kind == Kind::Sqlite {
                     // FULL: what is committed survives a power cut, too.
                     connection
-                        .execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 30000; PRAGMA cache_size = -4096")
+                        .execute("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096")
                         .await?;
                 }
                 Ok(())
@@ -114,6 +116,11 @@ impl Store {
             // Where it cannot be made, opening says so.
             let _ = std::fs::create_dir_all(folder);
         }
+        // Two that begin at once would both make the tables.
+        let _opening = match kind {
+            Kind::Sqlite => opening(Path::new(database)).await,
+            Kind::Postgres => None,
+        };
         let pool = options
             .connect(&url)
             .await
@@ -206,6 +213,16 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Waits until nobody else opens the `SQLite` file. Where its folder takes no further file, opening it says why.
+async fn opening(database: &Path) -> Option<File> {
+    let path = database.with_extension("opening");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::create(path).ok()?;
+        file.lock().ok().map(|()| file)
+    });
+    locked.await.ok().flatten()
 }
 
 /// The right to write and send, as long as [`Leadership::holds`].

@@ -75,7 +75,13 @@ impl Connection {
         };
         let node = Node::connect(&url, NodeOptions::default()).await?;
         // Addresses of another chain mean nothing here.
-        let here = place.chain_id == Some(node.chain_id());
+        let here = place.chain_id == Some(node.chain_id()) && is_same(&place, &node).await?;
+        if !here && place.chain_id == Some(node.chain_id()) && place.model.is_some() {
+            narrator.say(format_args!(
+                "the chain at {} is not the one that model and registry were remembered of: it was begun anew",
+                node.display_url()
+            ));
+        }
         let registry = self.registry.or(place.registry.filter(|_| here));
         tracing::info!(
             node = node.display_url(),
@@ -91,6 +97,15 @@ impl Connection {
             narrator,
         })
     }
+}
+
+/// Returns whether the node's chain is the one that is remembered, as far as its first block tells.
+async fn is_same(place: &Place, node: &Node) -> Result<bool, Failure> {
+    let Some(remembered) = place.genesis else {
+        return Ok(true);
+    };
+    let first = node.block(0).await?;
+    Ok(first.is_none_or(|first| first.hash == remembered))
 }
 
 impl Session {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_protocol::parse_address;
@@ -13,6 +13,7 @@ use super::{
     connection::{Connection, Session},
     journal::Journal,
     key::KeyArgs,
+    options::typed,
     place::{Place, state_directory},
     plan::{ModelOptions, Plan},
     send::{FeeArgs, Sender},
@@ -65,7 +66,7 @@ pub(crate) struct Deploy {
     /// lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     classifier_code: Option<Address>,
-    /// Where to note what is done [default: `deploy-NAME` in the state directory]
+    /// Where to note what is done [default: `deploy-CHAIN-NAME` in the state directory]
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     journal: Option<PathBuf>,
     #[command(flatten)]
@@ -102,9 +103,16 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             100.0 * plan.report.accuracy_quantised,
             100.0 * plan.report.accuracy_float,
         ));
+        Place::check()?;
+        let genesis = genesis(&session).await?;
         let directory = match &arguments.journal {
             Some(directory) => directory.clone(),
-            None => state_directory()?.join(format!("deploy-{}", plain(&plan.name)?)),
+            None => state_directory()?.join(format!(
+                "deploy-{}-{}-{}",
+                session.node.chain_id(),
+                hex::encode(&genesis[..4]),
+                plain(&plan.name)?
+            )),
         };
         let given = Given {
             registry: registry(&session, arguments, &directory).await?,
@@ -120,8 +128,12 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
                 return Ok(());
             }
         }
-        let journal = journal(&session, &plan, &given, directory.clone()).await?;
-        if resumed {
+        let journal = journal(&session, &plan, &given, genesis, &directory)?;
+        if let Some(trainer) = journal.deployed() {
+            narrator.say(format_args!(
+                "this model is deployed already, at {trainer}; looking whether all of it is there"
+            ));
+        } else if resumed {
             Target::new(&session, None).tell(&session);
             narrator.say("going on with the deployment that the journal has");
         }
@@ -138,7 +150,8 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
                 return Err(told(&session, &steps, failure, &directory, arguments.json)?);
             }
         };
-        let path = remember(&session, &deployed)?;
+        steps.journal.finish(deployed.trainer)?;
+        let path = remember(&session, &deployed, genesis)?;
         narrator.say(format_args!(
             "{} remembers node, registry and model for the commands after this one",
             path.display()
@@ -196,21 +209,17 @@ async fn registry(
 }
 
 /// The journal of exactly this deployment.
-async fn journal(
+fn journal(
     session: &Session,
     plan: &Plan,
     given: &Given,
-    directory: PathBuf,
+    genesis: B256,
+    directory: &Path,
 ) -> Result<Journal, Failure> {
-    let genesis = session
-        .node
-        .block(0)
-        .await?
-        .context("the node has no first block")?;
     let mut identity = plan.identity()?;
     let address =
         |address: Option<Address>| address.map_or_else(|| "new".to_owned(), |it| it.to_string());
-    let chain = format!("{}, first block {}", session.node.chain_id(), genesis.hash);
+    let chain = format!("{}, first block {genesis}", session.node.chain_id());
     for (name, value) in [
         ("chain", chain),
         ("registry", address(given.registry)),
@@ -220,7 +229,14 @@ async fn journal(
     ] {
         identity.insert(name.to_owned(), value);
     }
-    Journal::open(&directory, identity)
+    let (options, _) = typed("deploy");
+    Journal::open(directory, identity, options)
+}
+
+/// Returns the hash of the chain's first block.
+async fn genesis(session: &Session) -> Result<B256, Failure> {
+    let first = session.node.block(0).await?;
+    Ok(first.context("the node has no first block")?.hash)
 }
 
 /// What it will cost.
@@ -300,9 +316,10 @@ fn told(
 }
 
 /// What the next commands use.
-fn remember(session: &Session, deployed: &Deployed) -> Result<PathBuf, Failure> {
+fn remember(session: &Session, deployed: &Deployed, genesis: B256) -> Result<PathBuf, Failure> {
     Place {
         chain_id: Some(session.node.chain_id()),
+        genesis: Some(genesis),
         rpc: Some(session.node.url().clone()),
         registry: Some(deployed.registry),
         model: Some(deployed.trainer),

@@ -1,34 +1,131 @@
 //! The events of a model, followed up to now and kept in a file, from which claims are made.
 
-use std::{fs, path::Path};
+use std::{
+    ffi::OsString,
+    fs, io,
+    ops::Deref,
+    path::{Path, PathBuf},
+};
 
+use alloy_primitives::{B256, hex};
 use anyhow::{Context, anyhow};
-use cotrain_coordinator::{Coordinator, IndexError, LocalError, Store};
+use cotrain_coordinator::{Coordinator, IndexError, LocalError, ModelError, Store};
 
 use super::{connection::Session, model::LiveModel, place::cache_directory};
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    lock::{Lock, NoLock},
+};
 
-/// Follows a model up to the chain's head.
-pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Coordinator, Failure> {
+/// Processes that may follow the same model at a time, each with a file of its own.
+const AT_A_TIME: usize = 16;
+
+/// A model that is followed. Its file is this process's alone.
+pub(crate) struct Following {
+    coordinator: Coordinator,
+    _lock: Lock,
+}
+
+impl Deref for Following {
+    type Target = Coordinator;
+
+    fn deref(&self) -> &Coordinator {
+        &self.coordinator
+    }
+}
+
+/// Follows a model up to the chain's head. What is kept of it that does not fit the chain is read anew.
+pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Following, Failure> {
     let directory = cache_directory()?.join("index");
     fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make {}", directory.display()))
         .map_err(Failure::Mistake)?;
-    let name = format!("{}-{}.sqlite", session.node.chain_id(), model.trainer);
-    let path = directory.join(name);
-    match open(session, model, &path).await {
-        // A development chain was begun anew: what is kept is of one that is no more.
-        Err(LocalError::Index(IndexError::OtherChain { .. })) => {
-            tracing::info!("the chain is another one; its events are read anew");
-            for ending in ["", "-wal", "-shm"] {
-                let mut file = path.clone().into_os_string();
-                file.push(ending);
-                let _ = fs::remove_file(file);
-            }
-            Ok(open(session, model, &path).await?)
+    let (path, lock) = free(&directory, &name(session, model).await?)?;
+    let coordinator = match open(session, model, &path).await {
+        Err(error) if is_of_the_file(&error) => {
+            tracing::info!(%error, "what is kept does not fit the chain; its events are read anew");
+            forget(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))
+                .map_err(Failure::Mistake)?;
+            open(session, model, &path).await?
         }
-        opened => Ok(opened?),
+        opened => opened?,
+    };
+    Ok(Following {
+        coordinator,
+        _lock: lock,
+    })
+}
+
+/// Returns a name that no other model has, and no other chain: addresses are the same on development chains that are
+/// begun anew, the block of the closing is not.
+async fn name(session: &Session, model: &LiveModel) -> Result<String, Failure> {
+    let closed = model.card.as_ref().map_or(0, |card| card.from_block);
+    let block = session.node.block(closed).await?;
+    let hash = block.map_or(B256::ZERO, |block| block.hash);
+    Ok(format!(
+        "{}-{}-{}",
+        session.node.chain_id(),
+        model.trainer,
+        hex::encode(&hash[..8])
+    ))
+}
+
+/// Returns the lock of a file.
+pub(crate) fn lock_of(file: &Path) -> PathBuf {
+    file.with_extension("in-use")
+}
+
+/// Returns the first file of that name that no other process uses.
+fn free(directory: &Path, name: &str) -> Result<(PathBuf, Lock), Failure> {
+    let mut taken = None;
+    for number in 0..AT_A_TIME {
+        let name = match number {
+            0 => name.to_owned(),
+            _ => format!("{name}-{number}"),
+        };
+        let file = directory.join(format!("{name}.sqlite"));
+        match Lock::take(&lock_of(&file)) {
+            Ok(lock) => return Ok((file, lock)),
+            Err(held @ NoLock::Taken(_)) => taken = Some(held.words(&file)),
+            Err(failed @ NoLock::Failed(_)) => {
+                return Err(Failure::Mistake(anyhow!(failed.words(&file))));
+            }
+        }
     }
+    Err(Failure::Mistake(anyhow!(
+        "{AT_A_TIME} processes follow this model here: {}; end one of them",
+        taken.unwrap_or_default()
+    )))
+}
+
+/// Returns whether a new file may help: what the node says, or does not, stays the same.
+fn is_of_the_file(error: &LocalError) -> bool {
+    let model = |error: &ModelError| {
+        matches!(
+            error,
+            ModelError::Store(_) | ModelError::Weights { .. } | ModelError::Take(_)
+        )
+    };
+    match error {
+        LocalError::Registry(_) | LocalError::Index(IndexError::Node(_)) => false,
+        LocalError::Model(error) | LocalError::Index(IndexError::Model(error)) => model(error),
+        LocalError::Index(_) => true,
+        LocalError::Store(_) => true,
+    }
+}
+
+/// Removes a file of `SQLite` with those beside it.
+pub(crate) fn forget(path: &Path) -> io::Result<()> {
+    for ending in ["-wal", "-shm", ""] {
+        let mut file: OsString = path.as_os_str().to_owned();
+        file.push(ending);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 async fn open(
@@ -51,4 +148,19 @@ async fn open(
 /// A model that is followed.
 pub(crate) fn missing(model: &LiveModel) -> Failure {
     Failure::Fault(anyhow!("the model {} is not followed", model.trainer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_that_follow_the_same_model_have_a_file_each() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (first, held) = free(folder.path(), "m").expect("free");
+        let (second, _held) = free(folder.path(), "m").expect("another");
+        assert_ne!(first, second);
+        drop(held);
+        assert_eq!(free(folder.path(), "m").expect("free again").0, first);
+    }
 }

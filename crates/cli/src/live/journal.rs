@@ -3,8 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, TryLockError},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -13,8 +12,15 @@ use anyhow::{Context, anyhow};
 use cotrain_chain::keys::{Signed, Unsigned};
 use serde::{Deserialize, Serialize};
 
-use super::{place::write_whole, send::Outgoing};
-use crate::failure::Failure;
+use super::{
+    options::{Options, differences},
+    place::write_whole,
+    send::Outgoing,
+};
+use crate::{
+    failure::Failure,
+    lock::{Lock, NoLock},
+};
 
 const FILE: &str = "deploy.json";
 const LOCK: &str = "lock";
@@ -25,14 +31,20 @@ const FORMAT: &str = "cotrain-deploy/1";
 pub(crate) struct Journal {
     path: PathBuf,
     written: Written,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Nobody else writes it as long as it is open.
+    _lock: Lock,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
     format: String,
     plan: BTreeMap<String, String>,
+    /// The options that it was begun with, to tell them: what counts is the plan.
+    #[serde(default)]
+    options: Options,
+    /// The trainer of the model, once all of it is done.
+    #[serde(default)]
+    deployed: Option<Address>,
     steps: BTreeMap<String, Step>,
 }
 
@@ -54,32 +66,32 @@ struct Raw {
 
 impl Journal {
     /// The journal in a directory, which is begun where there is none.
-    pub(crate) fn open(directory: &Path, plan: BTreeMap<String, String>) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        directory: &Path,
+        plan: BTreeMap<String, String>,
+        options: Options,
+    ) -> Result<Self, Failure> {
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot make {}", directory.display()))
             .map_err(Failure::Mistake)?;
-        let lock = File::create(directory.join(LOCK))
-            .with_context(|| format!("cannot write to {}", directory.display()))
-            .map_err(Failure::Mistake)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Mistake(anyhow!(
-                    "another `cotrain deploy` works with the journal in {}; wait for it, or name another \
-                     directory with --journal",
-                    directory.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(anyhow!(error).context("cannot lock the journal").into());
-            }
-        }
+        let lock = Lock::take(&directory.join(LOCK)).map_err(|held| {
+            let next = match held {
+                NoLock::Taken(_) => "wait for it, or name",
+                NoLock::Failed(_) => "name",
+            };
+            Failure::Mistake(anyhow!(
+                "the journal of a deployment, {}; {next} another directory with --journal",
+                held.words(directory)
+            ))
+        })?;
         let path = directory.join(FILE);
         let written = match fs::read(&path) {
-            Ok(text) => read(&path, &text, &plan)?,
+            Ok(text) => read(&path, &text, &plan, &options)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Written {
                 format: FORMAT.to_owned(),
                 plan,
+                options,
+                deployed: None,
                 steps: BTreeMap::new(),
             },
             Err(error) => {
@@ -95,6 +107,16 @@ impl Journal {
         })
     }
 
+    /// Returns the model of a deployment that is done, none if it is not; or why that cannot be told.
+    pub(crate) fn finished(directory: &Path) -> Result<Option<Address>, String> {
+        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        let path = directory.join(FILE);
+        let text = fs::read(&path).map_err(|error| format!("cannot read its {FILE}: {error}"))?;
+        let written: Written = serde_json::from_slice(&text)
+            .map_err(|error| format!("its {FILE} is no journal: {error}"))?;
+        Ok(written.deployed)
+    }
+
     /// What was begun in a directory says of itself under this name.
     pub(crate) fn peek(directory: &Path, name: &str) -> Option<String> {
         let text = fs::read(directory.join(FILE)).ok()?;
@@ -105,6 +127,17 @@ impl Journal {
     /// Whether a step has been signed.
     pub(crate) fn has(&self, step: &str) -> bool {
         self.written.steps.contains_key(step)
+    }
+
+    /// Returns the trainer of the model, if all of it was done before.
+    pub(crate) fn deployed(&self) -> Option<Address> {
+        self.written.deployed
+    }
+
+    /// Notes that all of it is done.
+    pub(crate) fn finish(&mut self, trainer: Address) -> Result<(), Failure> {
+        self.written.deployed = Some(trainer);
+        write_whole(&self.path, &serde_json::to_vec_pretty(&self.written)?)
     }
 
     /// The transaction of a step as it was signed before; what it says is told anew.
@@ -153,7 +186,12 @@ impl Journal {
     }
 }
 
-fn read(path: &Path, text: &[u8], plan: &BTreeMap<String, String>) -> Result<Written, Failure> {
+fn read(
+    path: &Path,
+    text: &[u8],
+    plan: &BTreeMap<String, String>,
+    options: &Options,
+) -> Result<Written, Failure> {
     let mistake = |what: String| {
         Failure::Mistake(anyhow!(
             "{}: {what}; name another directory with --journal",
@@ -168,29 +206,47 @@ fn read(path: &Path, text: &[u8], plan: &BTreeMap<String, String>) -> Result<Wri
             written.format
         )));
     }
-    let names = written.plan.keys().chain(plan.keys());
-    let mut differs: Vec<String> = names
-        .filter(|name| written.plan.get(*name) != plan.get(*name))
-        .map(|name| {
-            let of = |plan: &BTreeMap<String, String>| {
-                plan.get(name).cloned().unwrap_or_else(|| "none".to_owned())
-            };
-            format!(
-                "\n  {name}: {} was begun, {} is wanted",
-                of(&written.plan),
-                of(plan)
-            )
-        })
-        .collect();
-    differs.sort();
-    differs.dedup();
-    if differs.is_empty() {
+    if written.plan == *plan {
         return Ok(written);
     }
-    Err(Failure::Mistake(anyhow!(
-        "another deployment was begun in {}: finish it with the options that it was begun with, or name \
-         another directory with --journal; these differ:{}",
-        path.display(),
-        differs.concat()
-    )))
+    let differ = differing(&written, plan, options).join("\n  ");
+    let path = path.display();
+    Err(Failure::Mistake(match written.deployed {
+        Some(trainer) => anyhow!(
+            "a model is deployed already, at {trainer}, with other options ({path}):\n  {differ}\n\
+             give the new one another --name, or name another directory with --journal"
+        ),
+        None => anyhow!(
+            "another deployment was begun in {path}:\n  {differ}\n\
+             finish it with the options that it was begun with, or name another directory with --journal"
+        ),
+    }))
+}
+
+/// What of a plan is told, and by which name. The rest follows from the options, the data and the program.
+const TOLD: [(&str, &str); 6] = [
+    ("chain", "the chain"),
+    ("owner", "the key"),
+    ("registry", "--registry"),
+    ("factory", "--factory"),
+    ("trainer code", "--trainer-code"),
+    ("classifier code", "--classifier-code"),
+];
+
+/// Returns in which way a deployment is not the one that was begun, in the words of the command line.
+fn differing(written: &Written, plan: &BTreeMap<String, String>, options: &Options) -> Vec<String> {
+    let told = |plan: &BTreeMap<String, String>| -> Options {
+        TOLD.iter()
+            .filter_map(|(name, words)| Some(((*words).to_owned(), plan.get(*name)?.clone())))
+            .collect()
+    };
+    let mut lines: Vec<String> = differences(&told(&written.plan), &told(plan)).collect();
+    // A journal of an earlier version has none.
+    if !written.options.is_empty() {
+        lines.extend(differences(&written.options, options));
+    }
+    if lines.is_empty() {
+        lines.push("the initial model: the data, or this program, changed since".to_owned());
+    }
+    lines
 }

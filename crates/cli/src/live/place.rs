@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
 use directories::ProjectDirs;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ const FILE: &str = "place.toml";
 pub(crate) struct Place {
     /// The chain that the addresses are on.
     pub(crate) chain_id: Option<u64>,
+    /// The hash of its first block: development chains that are begun anew have the same id.
+    pub(crate) genesis: Option<B256>,
     pub(crate) rpc: Option<Url>,
     pub(crate) registry: Option<Address>,
     pub(crate) model: Option<Address>,
@@ -53,6 +55,21 @@ impl Place {
                 error.message()
             ))
         })
+    }
+
+    /// Checks that something can be remembered, before anything is done that is worth it.
+    pub(crate) fn check() -> Result<(), Failure> {
+        let directory = state_directory()?;
+        let failed = || {
+            format!(
+                "cannot write to {}, where commands remember node and model; name another directory with {STATE}",
+                directory.display()
+            )
+        };
+        fs::create_dir_all(&directory)
+            .and_then(|()| NamedTempFile::new_in(&directory).map(drop))
+            .with_context(failed)
+            .map_err(Failure::Mistake)
     }
 
     /// Remembers this from now on, and says where.

@@ -12,7 +12,7 @@ use cotrain_protocol::{
     sample::{Item, encode_batch},
     trainer::{SignedBatch, domain},
 };
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -38,6 +38,9 @@ const BEHIND: Duration = Duration::from_secs(10);
 const MAX_WORDS: usize = 1_000;
 /// Samples of one signed batch.
 const PER_BATCH: usize = 50;
+/// How often one batch is signed with another nonce because its own went to somebody else: each signature is a right to
+/// spend, so there are few.
+const TRIES: usize = 4;
 
 /// Who sends what is signed.
 #[derive(Debug, Args)]
@@ -132,6 +135,13 @@ pub(super) struct Submission {
     reason: Option<String>,
 }
 
+/// What is told where another batch has a nonce.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Taken {
+    next_nonce: u64,
+}
+
 #[derive(Deserialize)]
 struct Problem {
     title: Option<String>,
@@ -176,24 +186,14 @@ impl Signing<'_> {
             left_out: chosen.left_out,
             progress: Progress::whole(items.len() as u64),
         };
-        let submissions = below(url, &format!("/v1/models/{trainer}/submissions"))?;
         let mut stopped = None;
         let mut done = 0;
-        for (some, nonce) in items.chunks(PER_BATCH).zip(account.next_nonce..) {
-            let (id, body) = self.sign(some, relayer, nonce, most).await?;
-            let sent = client.post(submissions.clone()).json(&body).send().await;
-            let taken = match answer::<Submission>(sent).await {
-                // Only the answer may be lost: what was taken is not to be signed again.
-                Err(failure @ Failure::Fault(_)) => match ask(&client, url, id).await {
-                    Ok(submission) => Ok(submission),
-                    Err(Failure::Mistake(_)) => Err(failure),
-                    Err(Failure::Fault(_)) => Err(unsure(failure, id, url)),
-                },
-                answered => answered,
-            };
-            match taken {
-                Ok(submission) => {
-                    tracing::info!(id = %submission.id, nonce, "handed over");
+        let mut nonce = account.next_nonce;
+        for some in items.chunks(PER_BATCH) {
+            match self.hand_over(&client, url, some, relayer, nonce, most).await {
+                Ok((submission, used)) => {
+                    tracing::info!(id = %submission.id, nonce = used, "handed over");
+                    nonce = used + 1;
                     handed.submissions.push(submission);
                     done += some.len();
                 }
@@ -308,6 +308,68 @@ impl Signing<'_> {
                  anyone with --any-relayer"
             ))
         })
+    }
+
+    /// Signs some items and hands them over; with the nonce that they have at last. Where another batch of the same
+    /// account has the nonce, they are signed anew: two acts are never told as one.
+    async fn hand_over(
+        &self,
+        client: &Client,
+        url: &Url,
+        items: &[Item<'_>],
+        relayer: Address,
+        mut nonce: u64,
+        most: u128,
+    ) -> Result<(Submission, u64), Failure> {
+        let trainer = self.model.trainer;
+        let submissions = below(url, &format!("/v1/models/{trainer}/submissions"))?;
+        for left in (0..TRIES).rev() {
+            let (id, body) = self.sign(items, relayer, nonce, most).await?;
+            let sent = client.post(submissions.clone()).json(&body).send().await;
+            let next = match sent {
+                Ok(response) if response.status() == StatusCode::CONFLICT && left > 0 => {
+                    let body = response
+                        .bytes()
+                        .await
+                        .map_err(reqwest::Error::without_url)?;
+                    match serde_json::from_slice(&body).ok() {
+                        Some(Taken { next_nonce }) if next_nonce > nonce => next_nonce,
+                        _ => return Err(refused(StatusCode::CONFLICT, &body)),
+                    }
+                }
+                // The same samples until the same second, signed at the same time elsewhere: that batch is not this one.
+                Ok(response) if response.status() == StatusCode::OK && left > 0 => nonce + 1,
+                Ok(response) if response.status() == StatusCode::OK => {
+                    let known: Submission = answer(Ok(response)).await?;
+                    return Err(Failure::Fault(anyhow!(
+                        "nothing was handed over: the coordinator has the batch {} already, of another command that \
+                         signed the same; call this one again",
+                        known.id
+                    )));
+                }
+                sent => {
+                    let taken = match answer::<Submission>(sent).await {
+                        // Only the answer may be lost: what was taken is not to be signed again.
+                        Err(failure @ Failure::Fault(_)) => match ask(client, url, id).await {
+                            Ok(submission) => submission,
+                            Err(Failure::Mistake(_)) => return Err(failure),
+                            Err(Failure::Fault(_)) => return Err(unsure(failure, id, url)),
+                        },
+                        answered => answered?,
+                    };
+                    return Ok((taken, nonce));
+                }
+            };
+            self.session.narrator.say(format_args!(
+                "the nonce {nonce} is another batch's of {}; signing anew with {next}",
+                self.key.address()
+            ));
+            nonce = next;
+        }
+        Err(Failure::Fault(anyhow!(
+            "nothing was handed over: other batches of {} took {TRIES} nonces; call it again",
+            self.key.address()
+        )))
     }
 
     /// The author's account as the coordinator has it, once it has seen what the chain has: money that
@@ -443,15 +505,20 @@ pub(super) async fn answer<T: DeserializeOwned>(
         let read = serde_json::from_slice(&body);
         return Ok(read.context("the answer is not a coordinator's; is --relay its address?")?);
     }
-    let problem: Option<Problem> = serde_json::from_slice(&body).ok();
+    Err(refused(status, &body))
+}
+
+/// Returns why a coordinator refuses.
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    let problem: Option<Problem> = serde_json::from_slice(body).ok();
     let words = problem.and_then(|problem| problem.detail.or(problem.title));
     let words = words.unwrap_or_else(|| format!("HTTP status {status}"));
     let error = anyhow!("the coordinator refused: {}", escaped_to(&words, MAX_WORDS));
-    Err(if status.is_client_error() {
+    if status.is_client_error() {
         Failure::Mistake(error)
     } else {
         Failure::Fault(error)
-    })
+    }
 }
 
 /// A submission in words.

@@ -10,8 +10,8 @@ use cotrain_coordinator::{
 };
 use serde::Serialize;
 
-use super::{block_on, show, stop::stopped};
-use crate::{failure::Failure, output};
+use super::{block_on, show};
+use crate::{failure::Failure, output, stop::stopped};
 
 /// Variables that the other commands read, and a coordinator does not.
 const NOT_OURS: [&str; 6] = [
@@ -30,7 +30,8 @@ Examples:
   cotrain serve --config /etc/cotrain.toml --set listen=0.0.0.0:8080
   COTRAIN_NODE__URL=http://node:8545 cotrain serve
 
-It ends on Ctrl-C and SIGTERM, once the requests that have begun are answered.";
+It ends on Ctrl-C and SIGTERM, once the requests that have begun are answered, at the latest after
+api.shutdown_timeout. A second signal ends it at once.";
 
 /// Serve models over HTTP: follow them, relay what contributors sign, claim for them
 ///

@@ -1,50 +1,66 @@
 //! `cotrain up`: a chain, a model and a coordinator to try it all with.
 
+mod chain;
+mod folder;
+mod ports;
+
 use std::{
-    env, fs,
+    collections::{BTreeSet, VecDeque},
+    env,
+    io::{self, BufRead, IsTerminal},
     net::SocketAddr,
     path::{Path, PathBuf},
+    pin::pin,
+    process::ExitStatus,
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cotrain_chain::{
-    anvil::{Anvil, AnvilConfig},
-    keys::Key,
-    node::{Node, NodeOptions},
-};
+use cotrain_chain::{keys::Key, node::Node};
 use cotrain_coordinator::{
+    IndexError, Rewound, Store,
     config::{Config, Sources},
     serve,
 };
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use self::{
+    chain::{Chain, Saver, keep_saving},
+    folder::{Folder, Found, Kept},
+};
 use super::{
     block_on,
     journal::Journal,
-    place::{Place, write_whole},
+    options::{self, Options},
+    place::Place,
     plan::{ModelOptions, Plan},
     send::Sender,
     serve::classify,
     show,
     spending::Budget,
     steps::{Given, Steps},
-    stop::stopped,
 };
-use crate::{failure::Failure, output::Narrator};
+use crate::{failure::Failure, output::Narrator, stop::stopped};
+
+pub(crate) use self::folder::{left_behind, size};
 
 /// The development account that deploys and owns the model.
 const OWNER: u32 = 0;
 /// The development account that relays.
 const RELAYER: u32 = 9;
+/// How often the node is started again within a time: where it ends more often, that does not help.
+const DEATHS: (usize, Duration) = (5, Duration::from_mins(1));
 
 const EXAMPLES: &str = "\
 Examples:
   cotrain up                                   the film reviews that come with cotrain
   cotrain up --state try                       goes on where it stopped, next time
+  cotrain up --state try --new                 begins anew, and keeps what was there
   cotrain up --data iris.csv --learner dense-nearest-centroid --name iris
   cotrain up --port 0 --api-port 0 --json      any free ports, for a script
 
@@ -53,7 +69,10 @@ It needs anvil, Foundry's development node, and says how to get it where it is m
 /// Start a development chain with a model on it and a coordinator, to try everything
 ///
 /// Everybody knows the keys of the chain's ten accounts (--dev 0 to 9): it is for trying things on
-/// this machine, and nothing else. Ctrl-C stops all of it.
+/// this machine, and nothing else. Ctrl-C stops all of it; a second Ctrl-C does not wait.
+///
+/// With --state, the chain is saved while it runs. Whatever kills this program or its node, the next
+/// start goes on from the last save, and says what is lost.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Up {
@@ -62,6 +81,18 @@ pub(crate) struct Up {
     /// Keep the chain and all else in this directory, and go on from it [default: keep nothing]
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     state: Option<PathBuf>,
+    /// Save the chain this often: if this program or its node is killed, no more than that is lost
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "5s",
+        value_parser = interval,
+        help_heading = None::<&str>
+    )]
+    state_interval: Duration,
+    /// Start a new chain, with the options of the one in --state; what is there is moved aside
+    #[arg(long, requires = "state", help_heading = None::<&str>)]
+    new: bool,
     /// The port of the chain's node; 0: any that is free
     #[arg(long, value_name = "PORT", default_value_t = 8_545, help_heading = None::<&str>)]
     port: u16,
@@ -74,6 +105,14 @@ pub(crate) struct Up {
     /// Print one JSON object to stdout
     #[arg(long, help_heading = None::<&str>)]
     json: bool,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let read = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if read < Duration::from_millis(100) {
+        return Err("expected a time of at least 100ms".to_owned());
+    }
+    Ok(read)
 }
 
 #[derive(Serialize)]
@@ -91,73 +130,26 @@ struct Ready {
 /// Starts everything, and ends it when told to.
 pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
     let narrator = Narrator::verbose(arguments.verbose)?;
-    let kept = match &arguments.state {
-        Some(directory) => {
-            fs::create_dir_all(directory)
-                .with_context(|| format!("cannot make {}", directory.display()))
-                .map_err(Failure::Mistake)?;
-            None
-        }
-        None => Some(tempfile::tempdir()?),
-    };
-    let directory = match (&arguments.state, &kept) {
-        (Some(directory), _) => directory.clone(),
-        (None, Some(kept)) => kept.path().to_owned(),
-        (None, None) => return Err(anyhow!("there is no directory").into()),
-    };
-    // Some of it is started from another directory than this one.
-    let directory = directory.canonicalize()?;
-    let anvil = Anvil::spawn(&AnvilConfig {
-        port: arguments.port,
-        state: Some(directory.join("anvil.json")),
-        // The model's first state, from which its events are followed, is wanted next time too.
-        arguments: vec!["--preserve-historical-states".to_owned()],
-        ..AnvilConfig::default()
-    })
-    .map_err(Failure::mistake)?;
-    let done = block_on(work(arguments, &narrator, &directory, anvil.url()));
-    // The chain is written down only now, whatever became of the rest.
-    anvil.stop()?;
-    done
+    // All that can go wrong is looked at before anything is made.
+    if arguments.port == arguments.api_port && arguments.port != 0 {
+        return Err(Failure::Mistake(anyhow!(
+            "--port and --api-port are both {}; node and API need a port each",
+            arguments.port
+        )));
+    }
+    ports::check(arguments.port, "the chain's node", "--port")?;
+    ports::check(arguments.api_port, "the coordinator's API", "--api-port")?;
+    Place::check()?;
+    let folder = Folder::open(arguments.state.as_deref())?;
+    block_on(work(arguments, &narrator, &folder))
 }
 
-async fn work(
-    arguments: &Up,
-    narrator: &Narrator,
-    directory: &Path,
-    rpc: &Url,
-) -> Result<(), Failure> {
-    let stop = stopped()?;
-    let node = Node::connect(rpc, NodeOptions::default()).await?;
-    let Deployed { place, fresh } = tokio::select! {
-        deployed = deployed(arguments, narrator, directory, &node) => deployed?,
-        () = stop.cancelled() => return Ok(()),
-    };
-    let config = configuration(arguments, directory, &place, fresh.is_some())?;
-    let (ready, listens) = oneshot::channel();
-    let serving = serve(config, stop.clone(), |address| {
-        let _ = ready.send(address);
-    });
-    let telling = async {
-        let Ok(address) = listens.await else {
-            return Ok(());
-        };
-        // Only what runs is worth remembering.
-        place.save()?;
-        tell(arguments, &place, fresh.as_ref(), address)?;
-        narrator.say("Ctrl-C stops it");
-        Ok::<(), Failure>(())
-    };
-    let (served, told) = tokio::join!(serving, telling);
-    served.map_err(classify)?;
-    told
-}
-
-/// The model to serve.
-struct Deployed {
-    place: Place,
-    /// What is known of it only if it was made by this command.
-    fresh: Option<Fresh>,
+/// How a chain's time ended.
+enum Ending {
+    /// This program was told to stop.
+    Told,
+    /// The node ended by itself, or was killed.
+    Died(ExitStatus),
 }
 
 /// What is known of a new model.
@@ -167,81 +159,464 @@ struct Fresh {
     example: Option<(String, String)>,
 }
 
-/// Returns the model that is there from last time, or a new one.
-async fn deployed(
-    arguments: &Up,
-    narrator: &Narrator,
-    directory: &Path,
-    node: &Node,
-) -> Result<Deployed, Failure> {
-    let path = directory.join("up.toml");
-    if let Ok(text) = fs::read_to_string(&path) {
-        let before: Place = toml::from_str(&text)
-            .with_context(|| format!("{} is damaged; remove it", path.display()))
-            .map_err(Failure::Mistake)?;
-        let there = match before.model {
-            Some(model) => !node.code(model).await?.is_empty(),
-            None => false,
-        };
-        if there {
-            narrator.say(
-                "going on with the model that is there; options for a new one are not looked at",
-            );
-            let place = Place {
-                rpc: Some(node.url().clone()),
-                ..before
-            };
-            return Ok(Deployed { place, fresh: None });
+/// What is there from one start of the node to the next.
+struct Running<'a> {
+    arguments: &'a Up,
+    narrator: &'a Narrator,
+    folder: &'a Folder,
+    stop: CancellationToken,
+    model: ModelOptions,
+    kept: Kept,
+    /// What is known of the model only if this process made it.
+    fresh: Option<Fresh>,
+    /// The port of the API, once it has one.
+    api_port: u16,
+    /// Whether it was told what there is to try.
+    told: bool,
+}
+
+async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<(), Failure> {
+    let stop = stopped()?;
+    let (mut chain, model, kept) = begin(arguments, narrator, folder).await?;
+    let mut running = Running {
+        arguments,
+        narrator,
+        folder,
+        stop,
+        model,
+        kept,
+        api_port: arguments.api_port,
+        fresh: None,
+        told: false,
+    };
+    let mut died = VecDeque::new();
+    loop {
+        match running.until_it_ends(&mut chain).await? {
+            Ending::Told => {
+                chain.anvil.stop()?;
+                return Ok(());
+            }
+            Ending::Died(status) => {
+                died.push_back(Instant::now());
+                if died.len() > DEATHS.0
+                    && let Some(first) = died.pop_front()
+                    && first.elapsed() < DEATHS.1
+                {
+                    return Err(Failure::Fault(anyhow!(
+                        "the node ended {} times within {} s ({status}); the chain is saved, call this again to go on",
+                        DEATHS.0 + 1,
+                        DEATHS.1.as_secs()
+                    )));
+                }
+                chain = running.restart(chain, status).await?;
+            }
         }
     }
-    let key = Key::development(OWNER);
-    let plan = Plan::make(&arguments.model, key.address())?;
-    plan.warn(narrator);
-    let genesis = node
-        .block(0)
-        .await?
-        .context("the node has no first block")?;
-    let mut identity = plan.identity()?;
-    identity.insert("chain".to_owned(), genesis.hash.to_string());
-    let journal = directory.join(format!("deploy-{}", genesis.hash));
-    let sender = Sender {
-        node,
-        key: &key,
-        max_fee: None,
-        budget: Budget::default(),
+}
+
+/// Goes on with the chain that is there from last time, or begins one.
+async fn begin(
+    arguments: &Up,
+    narrator: &Narrator,
+    folder: &Folder,
+) -> Result<(Chain, ModelOptions, Kept), Failure> {
+    let (now, typed) = options::typed("up");
+    let mut known = None;
+    if !arguments.new {
+        let reason = match folder.find()? {
+            Found::Nothing => None,
+            Found::Broken(reason, kept) => {
+                known = kept;
+                Some(reason)
+            }
+            Found::Chain(kept, files) => {
+                let changed = typed
+                    .iter()
+                    .any(|name| kept.options.get(name) != now.get(name));
+                if kept.model.is_none() && changed {
+                    // There is no model yet that the other options could be those of.
+                    None
+                } else {
+                    let killed = folder.killed().map(|pid| {
+                        format!("the last `cotrain up` here (process {pid}) was killed")
+                    });
+                    match go_on(arguments.port, narrator, folder, &kept, &files, killed).await? {
+                        Ok(chain) => {
+                            let model = options::read(&kept.options);
+                            let model = model.unwrap_or_else(|| arguments.model.clone());
+                            tell_differences(narrator, &kept, &now, &typed);
+                            return Ok((chain, model, kept));
+                        }
+                        Err(reason) => {
+                            known = Some(kept);
+                            Some(reason)
+                        }
+                    }
+                }
+            }
+        };
+        if let Some(reason) = reason {
+            ask(narrator, folder, &reason)?;
+        }
+    } else if let Found::Chain(kept, _) | Found::Broken(_, Some(kept)) = folder.find()? {
+        known = Some(kept);
+    }
+    if !matches!(folder.find()?, Found::Nothing) {
+        let aside = folder.put_aside()?;
+        narrator.say(format_args!(
+            "starting anew; what was there is in {}",
+            aside.display()
+        ));
+    }
+    let (model, options) = again(arguments, narrator, known, now, &typed);
+    let chain = Chain::start(arguments.port, None).await?;
+    let kept = Kept::begun(chain.node.chain_id(), chain.genesis, options);
+    folder.keep(&kept)?;
+    Ok((chain, model, kept))
+}
+
+/// Returns the options for a new model: those of the last one there, unless others were typed.
+fn again(
+    arguments: &Up,
+    narrator: &Narrator,
+    known: Option<Kept>,
+    now: Options,
+    typed: &BTreeSet<String>,
+) -> (ModelOptions, Options) {
+    let Some(kept) = known.filter(|kept| !kept.options.is_empty()) else {
+        return (arguments.model.clone(), now);
     };
-    let journal = Journal::open(&journal, identity)?;
-    let mut steps = Steps::new(sender, journal, narrator);
-    let deployed = steps.run(&plan, &Given::default()).await?;
-    let place = Place {
-        chain_id: Some(node.chain_id()),
-        rpc: Some(node.url().clone()),
-        registry: Some(deployed.registry),
-        model: Some(deployed.trainer),
+    let mut wanted = kept.options;
+    for name in typed {
+        if let Some(value) = now.get(name) {
+            wanted.insert(name.clone(), value.clone());
+        }
+    }
+    if typed.contains("--cost-weight") {
+        wanted.insert("--points".to_owned(), "false".to_owned());
+    }
+    let Some(model) = options::read(&wanted) else {
+        return (arguments.model.clone(), now);
     };
-    write_whole(&path, toml::to_string(&place)?.as_bytes())?;
-    let fresh = Some(Fresh {
-        accuracy: plan.report.accuracy_quantised,
-        example: plan.example.clone(),
-    });
-    Ok(Deployed { place, fresh })
+    let before: Vec<_> = wanted
+        .iter()
+        .filter(|(name, value)| !typed.contains(*name) && now.get(*name) != Some(value))
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    if !before.is_empty() {
+        narrator.say(format_args!(
+            "with the options of before: {}",
+            before.join(" ")
+        ));
+    }
+    (model, wanted)
+}
+
+/// Starts the chain that a folder has, with a database that knows no more than the chain. Otherwise the reason why there
+/// is no going on from it. `why` says what happened before, if that was no good end.
+async fn go_on(
+    port: u16,
+    narrator: &Narrator,
+    folder: &Folder,
+    kept: &Kept,
+    files: &[PathBuf],
+    why: Option<String>,
+) -> Result<Result<Chain, String>, Failure> {
+    let chain = match Chain::load(port, files, narrator).await? {
+        Ok(chain) => chain,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let here = folder.path().display();
+    if kept.genesis.is_some_and(|genesis| genesis != chain.genesis) {
+        return Ok(Err(format!("the chain in {here} is not that of its model")));
+    }
+    if let Some(model) = kept.model
+        && chain.node.code(model).await?.is_empty()
+    {
+        return Ok(Err(format!("the chain in {here} has no model at {model}")));
+    }
+    let head = chain.node.head().await?;
+    if let Some(why) = why {
+        narrator.say(format_args!(
+            "{why}: the chain goes on from block {} of {}, as it was saved last; what came after that is lost",
+            head.number,
+            time(head.time)
+        ));
+    }
+    match rewind(narrator, folder, &chain.node).await? {
+        Ok(()) => Ok(Ok(chain)),
+        Err(reason) => Ok(Err(reason)),
+    }
+}
+
+/// Takes back what the database knows and the chain does not have, and says what that is. Otherwise the reason why the
+/// two do not fit.
+async fn rewind(
+    narrator: &Narrator,
+    folder: &Folder,
+    node: &Node,
+) -> Result<Result<(), String>, Failure> {
+    let database = folder.database();
+    if !database.exists() {
+        return Ok(Ok(()));
+    }
+    let store = Store::open(&database.to_string_lossy()).await?;
+    let rewound = store.rewind(node).await;
+    store.close().await;
+    let rewound = match rewound {
+        Ok(rewound) => rewound,
+        Err(error @ IndexError::OtherChain { .. }) => {
+            return Ok(Err(format!("{}: {error}", database.display())));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for model in rewound {
+        let Rewound {
+            trainer,
+            from,
+            to,
+            waiting_again,
+        } = model;
+        narrator.say(match to {
+            None => {
+                format!("the model {trainer} is lost: it was made after the chain was saved last")
+            }
+            Some(to) => format!(
+                "lost of the model {trainer}: the blocks {} to {from}{}",
+                to + 1,
+                match waiting_again {
+                    0 => String::new(),
+                    1 => "; 1 signed batch waits again to be relayed".to_owned(),
+                    many => format!("; {many} signed batches wait again to be relayed"),
+                }
+            ),
+        });
+    }
+    Ok(Ok(()))
+}
+
+/// Says which options have no effect, because the model is there.
+fn tell_differences(narrator: &Narrator, kept: &Kept, now: &Options, typed: &BTreeSet<String>) {
+    if kept.model.is_some() {
+        narrator.say("going on with the model that is there");
+    }
+    // A folder of an earlier version has none.
+    for name in typed.iter().filter(|_| !kept.options.is_empty()) {
+        let (was, is) = (kept.options.get(name), now.get(name));
+        if was != is {
+            narrator.say(format_args!(
+                "{name} has no effect: the model that is there has {}, not {}; --new begins another one",
+                was.map_or("none", |it| it.as_str()),
+                is.map_or("none", |it| it.as_str())
+            ));
+        }
+    }
+}
+
+/// Wants a yes before a chain that cannot be gone on from is put aside.
+fn ask(narrator: &Narrator, folder: &Folder, reason: &str) -> Result<(), Failure> {
+    let here = folder.path().display();
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Mistake(anyhow!(
+            "cannot go on from {here}: {reason}; nothing was changed. --new starts anew, with the same options, and moves \
+             what is there into {here}/before-TIME"
+        )));
+    }
+    narrator.say(format_args!("cannot go on from {here}: {reason}"));
+    narrator.say(format_args!(
+        "Start anew, with the same options, and move what is there into {here}/before-TIME? [y/N]"
+    ));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::Mistake(anyhow!(
+        "nothing was changed, as you wished"
+    )))
+}
+
+/// A time of the chain's, in words.
+fn time(seconds: u64) -> impl std::fmt::Display {
+    /// The last one with a year of four digits.
+    const LAST: u64 = 253_402_300_799;
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST)))
+}
+
+impl Running<'_> {
+    /// Deploys and serves until it is told to stop, or the node ends. Saves the chain meanwhile, and at the end.
+    async fn until_it_ends(&mut self, chain: &mut Chain) -> Result<Ending, Failure> {
+        let (arguments, narrator) = (self.arguments, self.narrator);
+        let saver = Mutex::new(Saver::new(self.folder, chain).await?);
+        let term = self.stop.child_token();
+        let node = chain.node.clone();
+        let (worked, died) = {
+            let mut working = pin!(self.deploy_and_serve(&node, &saver, &term));
+            tokio::select! {
+                worked = &mut working => (worked, None),
+                died = chain.ended() => {
+                    term.cancel();
+                    let worked = working.await;
+                    (worked, Some(died?))
+                }
+                never = keep_saving(&saver, arguments.state_interval, narrator) => match never {},
+            }
+        };
+        let mut saver = saver.into_inner();
+        // The node may have ended while the rest did.
+        let died = match died {
+            None => chain.anvil.ended()?,
+            died => died,
+        };
+        if let Some(status) = died {
+            saver.close().await;
+            if self.stop.is_cancelled() {
+                return Err(Failure::Fault(anyhow!(
+                    "the node ended before this was stopped ({status}); what it did since the chain was saved last is lost"
+                )));
+            }
+            return Ok(Ending::Died(status));
+        }
+        let saved = if self.folder.stays() {
+            saver.save().await.map(drop)
+        } else {
+            Ok(())
+        };
+        saver.close().await;
+        worked?;
+        saved?;
+        Ok(Ending::Told)
+    }
+
+    async fn deploy_and_serve(
+        &mut self,
+        node: &Node,
+        saver: &Mutex<Saver<'_>>,
+        term: &CancellationToken,
+    ) -> Result<(), Failure> {
+        if self.kept.model.is_none() {
+            let (kept, fresh) = tokio::select! {
+                deployed = self.deploy(node) => deployed?,
+                () = term.cancelled() => return Ok(()),
+            };
+            // A model is there once the chain that it is on is saved.
+            saver.lock().await.save_all().await?;
+            self.folder.keep(&kept)?;
+            self.kept = kept;
+            self.fresh = Some(fresh);
+        }
+        let place = self.kept.place(node.url());
+        let config = configuration(self.api_port, self.folder, &place, self.evaluated()?)?;
+        let (ready, listens) = oneshot::channel();
+        let serving = serve(config, term.clone(), |address| {
+            let _ = ready.send(address);
+        });
+        let telling = async {
+            let Ok(address) = listens.await else {
+                return Ok(None);
+            };
+            if self.told {
+                self.narrator.say("all of it runs again");
+            } else {
+                // Only what runs is worth remembering.
+                place.save()?;
+                tell(self.arguments, &self.model, &place, self.fresh.as_ref(), address)?;
+                self.narrator.say("Ctrl-C stops it");
+            }
+            Ok::<_, Failure>(Some(address.port()))
+        };
+        let (served, told) = tokio::join!(serving, telling);
+        served.map_err(classify)?;
+        if let Some(port) = told? {
+            self.api_port = port;
+            self.told = true;
+        }
+        Ok(())
+    }
+
+    /// Puts the model on the chain.
+    async fn deploy(&self, node: &Node) -> Result<(Kept, Fresh), Failure> {
+        let key = Key::development(OWNER);
+        let plan = Plan::make(&self.model, key.address())?;
+        plan.warn(self.narrator);
+        let genesis = self.kept.genesis.unwrap_or_default().to_string();
+        let journal = self.folder.path().join(format!("deploy-{genesis}"));
+        let mut identity = plan.identity()?;
+        identity.insert("chain".to_owned(), genesis);
+        let sender = Sender {
+            node,
+            key: &key,
+            max_fee: None,
+            budget: Budget::default(),
+        };
+        let journal = Journal::open(&journal, identity, self.kept.options.clone())?;
+        let mut steps = Steps::new(sender, journal, self.narrator);
+        let deployed = steps.run(&plan, &Given::default()).await?;
+        let kept = self.kept.clone();
+        let fresh = Fresh {
+            accuracy: plan.report.accuracy_quantised,
+            example: plan.example.clone(),
+        };
+        Ok((kept.deployed(deployed.registry, deployed.trainer), fresh))
+    }
+
+    /// Returns the settings that have a new model measured as `deploy` measured it: on the part of the data that was
+    /// set aside. The coordinator sets the same part aside for the default seed alone, and takes no test data of its
+    /// own. Of a model from last time, nobody knows whether it learned from this data.
+    fn evaluated(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+        let model = &self.model;
+        if self.fresh.is_none() || model.test.is_some() || model.seed != 1 {
+            return Ok(Vec::new());
+        }
+        let toml = |text: &str| toml::Value::from(text).to_string();
+        if model.data == "movie-reviews" {
+            return Ok(vec![("evaluate.data", toml(&model.data))]);
+        }
+        let path = Path::new(&model.data).canonicalize()?;
+        let mut flags = vec![
+            ("evaluate.data", toml(&path.to_string_lossy())),
+            ("evaluate.label", toml(&model.columns.label_column)),
+        ];
+        let text = model.columns.text_column.iter();
+        flags.extend(text.map(|column| ("evaluate.text", toml(column))));
+        Ok(flags)
+    }
+
+    /// Starts the node again, from what was saved of its chain.
+    async fn restart(&self, chain: Chain, status: ExitStatus) -> Result<Chain, Failure> {
+        let port = chain.anvil.url().port().unwrap_or(self.arguments.port);
+        drop(chain);
+        let files = match self.folder.find()? {
+            Found::Chain(_, files) => files,
+            Found::Nothing | Found::Broken(..) => Vec::new(),
+        };
+        let why = Some(format!("the node ended ({status}) and is started again"));
+        match go_on(port, self.narrator, self.folder, &self.kept, &files, why).await? {
+            Ok(chain) => Ok(chain),
+            Err(reason) => Err(Failure::Fault(anyhow!(
+                "cannot start the node again: {reason}; call `cotrain up` again"
+            ))),
+        }
+    }
 }
 
 fn configuration(
-    arguments: &Up,
-    directory: &Path,
+    api_port: u16,
+    folder: &Folder,
     place: &Place,
-    fresh: bool,
+    evaluated: Vec<(&'static str, String)>,
 ) -> Result<Config, Failure> {
     let rpc = place.rpc.as_ref().map(Url::to_string).unwrap_or_default();
     let registry = place.registry.unwrap_or_default();
-    let database = directory.join("coordinator.sqlite");
-    let mut flags = vec![
-        ("listen", format!("127.0.0.1:{}", arguments.api_port)),
+    let database = folder.database();
+    let flags = [
+        ("listen", format!("127.0.0.1:{api_port}")),
         ("database", format!("\"{}\"", database.display())),
         ("registry", format!("\"{registry}\"")),
         ("node.url", rpc),
         ("node.poll", "200 ms".to_owned()),
+        // It is ours: where it does not answer, it has ended.
+        ("node.retries", "1".to_owned()),
         ("key.development", RELAYER.to_string()),
         ("relay.enabled", "true".to_owned()),
         ("relay.max_age", "1 s".to_owned()),
@@ -251,43 +626,21 @@ fn configuration(
         ("api.cors", "[\"*\"]".to_owned()),
         // Only this machine reaches it.
         ("api.rate", "0".to_owned()),
+        ("api.shutdown_timeout", "2 s".to_owned()),
     ];
-    // Of a model from last time, nobody knows whether it learned from this data.
-    if fresh {
-        flags.extend(evaluated(&arguments.model)?);
-    }
     let sources = flags
         .into_iter()
+        .chain(evaluated)
         .fold(Sources::default(), |sources, (key, value)| {
             sources.with_flag(key, "cotrain up", value)
         });
     Ok(Config::load(&sources)?)
 }
 
-/// Returns the settings that have the model measured as `deploy` measured it: on the part of the data that
-/// was set aside. The coordinator sets the same part aside for the default seed alone, and takes no test
-/// data of its own.
-fn evaluated(model: &ModelOptions) -> Result<Vec<(&'static str, String)>, Failure> {
-    if model.test.is_some() || model.seed != 1 {
-        return Ok(Vec::new());
-    }
-    let toml = |text: &str| toml::Value::from(text).to_string();
-    if model.data == "movie-reviews" {
-        return Ok(vec![("evaluate.data", toml(&model.data))]);
-    }
-    let path = Path::new(&model.data).canonicalize()?;
-    let mut flags = vec![
-        ("evaluate.data", toml(&path.to_string_lossy())),
-        ("evaluate.label", toml(&model.columns.label_column)),
-    ];
-    let text = model.columns.text_column.iter();
-    flags.extend(text.map(|column| ("evaluate.text", toml(column))));
-    Ok(flags)
-}
-
 /// What is there, and what to try.
 fn tell(
     arguments: &Up,
+    model: &ModelOptions,
     place: &Place,
     fresh: Option<&Fresh>,
     address: SocketAddr,
@@ -296,7 +649,7 @@ fn tell(
     let program = program();
     let api: Url = format!("http://{address}/").parse()?;
     let relay = api.as_str().trim_end_matches('/');
-    let text = arguments.model.data == "movie-reviews";
+    let text = model.data == "movie-reviews";
     let found = fresh.and_then(|fresh| fresh.example.clone());
     let (example, class) = match found {
         _ if text => (
@@ -311,7 +664,7 @@ fn tell(
         api: api.clone(),
         registry: place.registry.unwrap_or_default(),
         model: place.model.unwrap_or_default(),
-        name: arguments.model.name.clone(),
+        name: model.name.clone(),
         accuracy,
         try_: vec![
             format!("{program} predict {example}"),

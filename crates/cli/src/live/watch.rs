@@ -16,9 +16,8 @@ use super::{
     index::follow,
     model::LiveModel,
     spending::Target,
-    stop::stopped,
 };
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, output, stop::stopped};
 
 /// Events read at once.
 const ROWS: u32 = 1_000;

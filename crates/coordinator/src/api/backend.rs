@@ -16,7 +16,7 @@ pub(super) use crate::{
     model::{AccountView, HostedModel, ModelInfo, Summary},
     rows::{
         AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, DelegationRow,
-        EventRow, Page, Progress, Settled, Submission, TransactionRow,
+        EventRow, Handed, Page, Progress, Settled, Submission, TransactionRow,
     },
 };
 
@@ -44,8 +44,17 @@ pub trait Backend: Send + Sync + 'static {
     fn models(&self) -> Vec<Arc<dyn Model>>;
     /// The model of that trainer.
     fn model(&self, trainer: Address) -> Option<Arc<dyn Model>>;
+    /// Returns an account of that trainer, with what waits for it in the store.
+    fn account(&self, trainer: Address, address: Address) -> Answer<'_, Option<AccountView>> {
+        let view = self.model(trainer).map(|model| model.account(address));
+        Box::pin(async move { Ok(view) })
+    }
     /// Takes a signed batch; it is durable when this returns.
-    fn submit(&self, trainer: Address, batch: SignedBatch) -> Answer<'_, Submission, SubmitError>;
+    fn submit(
+        &self,
+        trainer: Address,
+        batch: SignedBatch,
+    ) -> Answer<'_, (Submission, Handed), SubmitError>;
     /// What became of a signed batch.
     fn submission(&self, id: B256) -> Answer<'_, Option<Submission>>;
     /// Signed batches, each with the id that pages go by.
@@ -146,7 +155,14 @@ impl Backend for Coordinator {
     fn model(&self, trainer: Address) -> Option<Arc<dyn Model>> {
         self.model(trainer).map(|model| model as Arc<dyn Model>)
     }
-    fn submit(&self, trainer: Address, batch: SignedBatch) -> Answer<'_, Submission, SubmitError> {
+    fn account(&self, trainer: Address, address: Address) -> Answer<'_, Option<AccountView>> {
+        ask!(self.account(trainer, address))
+    }
+    fn submit(
+        &self,
+        trainer: Address,
+        batch: SignedBatch,
+    ) -> Answer<'_, (Submission, Handed), SubmitError> {
         Box::pin(self.submit(trainer, batch))
     }
     fn submission(&self, id: B256) -> Answer<'_, Option<Submission>> {

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     App,
-    backend::ContributionFilter,
+    backend::{ContributionFilter, Unavailable},
     extract::{InPath, InQuery, NoQuery, OfAccount, OfContribution, OfModel},
     kinds::Kind,
     page::{MOST, Rows, limit, page, rows},
@@ -188,7 +188,10 @@ pub(super) async fn account(
     InPath(path): InPath<OfAccount>,
     _query: NoQuery,
 ) -> Result<Json<AccountAnswer>, Problem> {
-    let view = app.model(&path.trainer)?.account(path.address.0);
+    let trainer = app.model(&path.trainer)?.info().trainer;
+    let view = app.backend.account(trainer, path.address.0).await?;
+    // It was there a moment ago, and models stay.
+    let view = view.ok_or_else(|| Unavailable("the model is gone".to_owned()))?;
     Ok(Json(AccountAnswer {
         address: path.address,
         balance: view.balance.into(),

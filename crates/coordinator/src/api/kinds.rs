@@ -76,7 +76,7 @@ kinds! {
     NONCE_USED, "nonce-used", CONFLICT, "The nonce can no longer be used",
         "Sign the batch with the account's next nonce.";
     NONCE_TAKEN, "nonce-taken", CONFLICT, "Another batch waits with this nonce",
-        "Sign with the next nonce, or wait until the other one, whose id is given, is included or refused.";
+        "Sign with the nonce that nextNonce has, or wait until the other one, whose id is given, is included or refused.";
     NONCE_TOO_FAR, "nonce-too-far", CONFLICT, "The nonce is too far ahead",
         "Wait until batches with earlier nonces are included, or use a nonce that is at most the one given.";
     BALANCE_TOO_LOW, "balance-too-low", UNPROCESSABLE_ENTITY, "The balance is too low",

@@ -153,10 +153,12 @@ impl From<SubmitError> for Problem {
                 author,
                 nonce,
                 other,
+                next,
             } => Self::new(&Kind::NONCE_TAKEN, detail)
                 .with("author", text(&Account(author)))
                 .with("nonce", nonce)
-                .with("other", text(&Hash(other))),
+                .with("other", text(&Hash(other)))
+                .with("nextNonce", next),
             SubmitError::BalanceTooLow {
                 author,
                 required,

@@ -7,13 +7,13 @@ use axum::{
     http::{StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
-use cotrain_protocol::trainer::{SignedBatch, domain};
+use cotrain_protocol::trainer::SignedBatch;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     App,
-    backend::{Delegation, DelegationRow, Progress, Submission},
+    backend::{Delegation, DelegationRow, Handed, Progress, Submission},
     extract::{InBody, InPath, InQuery, NoQuery, OfModel},
     kinds::Kind,
     observe,
@@ -196,7 +196,7 @@ impl From<(i64, Submission)> for SubmissionView {
         (status = 200, description = "It was taken before.", body = SubmissionView,
             headers(("Location" = String, description = "Where to ask what becomes of it."))),
         (status = 404, description = "The model is unknown, or nothing is relayed here."),
-        (status = 409, description = "Its nonce is used, or another batch waits with it."),
+        (status = 409, description = "Its nonce is used, or another batch waits with it; `nextNonce` is free."),
         (status = 422, description = "The contract would reject it, or the fee is too low."),
     ),
 )]
@@ -227,14 +227,12 @@ async fn take(
 ) -> Result<(StatusCode, Submission), Problem> {
     let trainer = app.model(trainer)?.info().trainer;
     let batch = body.batch()?;
-    let id = batch.signing_hash(&domain(app.backend.chain_id(), trainer));
-    let known = app.backend.submission(id).await?.is_some();
-    let status = if known {
-        StatusCode::OK
-    } else {
-        StatusCode::ACCEPTED
+    let (submission, handed) = app.backend.submit(trainer, batch).await?;
+    let status = match handed {
+        Handed::Now => StatusCode::ACCEPTED,
+        Handed::Before => StatusCode::OK,
     };
-    Ok((status, app.backend.submit(trainer, batch).await?))
+    Ok((status, submission))
 }
 
 /// Whose submissions are wanted.

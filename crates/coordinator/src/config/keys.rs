@@ -249,6 +249,27 @@ pub(super) const KEYS: &[Key] = &[
         "How long a request may take; streams of events may take longer.",
     ),
     key(
+        "api.header_timeout",
+        r#""10 s""#,
+        "How long a client may take to send a request's headers; then its connection is closed.",
+    ),
+    key(
+        "api.idle_timeout",
+        r#""60 s""#,
+        "How long a connection may stay open without a request, or with an answer that its client does not read.",
+    ),
+    key(
+        "api.max_connections",
+        "800",
+        "How many connections may be open at a time, 1 to 1000000; further ones are refused. Keep it below the limit \
+         of open files (`ulimit -n`, often 1024).",
+    ),
+    key(
+        "api.shutdown_timeout",
+        r#""10 s""#,
+        "How long requests may take once the coordinator is told to end; then their connections are closed.",
+    ),
+    key(
         "api.rate",
         "50",
         "How many requests a second each client may make over time, 0 to 1000000; 0 for any number.",

@@ -14,10 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::Coordinator;
 use crate::{
     clock,
-    model::HostedModel,
+    model::{AccountView, HostedModel},
     outbox::with_sources,
-    rows::{ContributionFilter, DelegationRow, Page, Progress, Submission},
-    store::{Inserted, ModelId, Store, StoreError},
+    rows::{ContributionFilter, DelegationRow, Handed, Page, Progress, Submission},
+    store::{Inserted, NewSubmission, Store, StoreError},
 };
 
 /// How far above the lowest unused nonce one may be: the contract forgets those that are further below.
@@ -37,7 +37,7 @@ pub enum SubmitError {
     Rejected(Rejection),
     /// Its author has another one under way.
     #[error(
-        "{author} has another signed batch with the nonce {nonce} waiting, {other}; use the account's next nonce"
+        "{author} has another signed batch with the nonce {nonce} waiting, {other}; sign it anew with the nonce {next}"
     )]
     Conflict {
         /// Whose.
@@ -46,6 +46,8 @@ pub enum SubmitError {
         nonce: u64,
         /// The other one's id.
         other: B256,
+        /// The lowest nonce above all that are used and all that wait.
+        next: u64,
     },
     /// It was signed for another relayer.
     #[error(
@@ -125,15 +127,11 @@ pub(crate) struct RelayTerms {
 }
 
 /// A signed batch on its way to the store, and who waits for it.
-pub(super) type ToStore = (
-    ModelId,
-    Submission,
-    oneshot::Sender<Result<Inserted, StoreError>>,
-);
+pub(super) type ToStore = (NewSubmission, oneshot::Sender<Result<Inserted, StoreError>>);
 
 impl Coordinator {
     /// Checks a signed batch and stores it; it is durable when this returns. The same one again gives what became of
-    /// it.
+    /// it. The database decides on nonces and money: other processes may take batches for the same model.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -141,7 +139,7 @@ impl Coordinator {
         &self,
         trainer: Address,
         mut batch: SignedBatch,
-    ) -> Result<Submission, SubmitError> {
+    ) -> Result<(Submission, Handed), SubmitError> {
         let terms = self.0.relay.ok_or(SubmitError::NotServed("relay"))?;
         let model = self
             .model(trainer)
@@ -162,17 +160,36 @@ impl Coordinator {
         };
         if let Err(error) = check(&model, &submission, terms, self.now()) {
             // What was handed in before may be part of the chain by now, and its nonce used.
-            return self.submission(id).await?.ok_or(error);
+            let known = self.submission(id).await?.ok_or(error)?;
+            return Ok((known, Handed::Before));
         }
         // Before anything is reserved in the author's name.
         self.check_signature(&submission, &domain).await?;
         let (author, nonce) = (submission.batch.author, submission.batch.nonce);
-        let reservation = Reservation::new(&model, &submission)?;
-        match self.insert(model.id, submission.clone()).await? {
+        let reservation = match Reservation::new(&model, &submission) {
+            Ok(reservation) => reservation,
+            // Another process may have dealt with what waited.
+            Err(_) => {
+                let store = &self.0.store;
+                model.pending.load_author(store, model.id, author).await?;
+                match Reservation::new(&model, &submission) {
+                    Err(SubmitError::Conflict { other, .. }) => {
+                        return Err(self.conflict(&model, author, nonce, other).await?);
+                    }
+                    reserved => reserved?,
+                }
+            }
+        };
+        let new = NewSubmission {
+            model: model.id,
+            submission: submission.clone(),
+            balance: model.state().trainer().balance(author),
+        };
+        match self.insert(new).await? {
             Inserted::New => {
                 metrics::counter!("cotrain_accepted_total").increment(1);
                 reservation.keep();
-                Ok(submission)
+                Ok((submission, Handed::Now))
             }
             Inserted::Known => {
                 let known = self.submission(id).await?;
@@ -184,22 +201,73 @@ impl Coordinator {
                     // What was wrong with it is not any more.
                     Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
                         reservation.keep();
-                        return Ok(submission);
+                        return Ok((submission, Handed::Now));
                     }
                     Progress::Included { .. } | Progress::Refused { .. } => {}
                 }
-                Ok(known)
+                Ok((known, Handed::Before))
             }
             Inserted::Conflict => {
+                drop(reservation);
                 let store = &self.0.store;
                 let other = store.submission_with_nonce(model.id, author, nonce).await?;
-                Err(SubmitError::Conflict {
+                let other = other.unwrap_or_default();
+                Err(self.conflict(&model, author, nonce, other).await?)
+            }
+            Inserted::Uncovered { required } => {
+                let balance = model.state().trainer().balance(author);
+                Err(SubmitError::BalanceTooLow {
                     author,
-                    nonce,
-                    other: other.unwrap_or_default(),
+                    required,
+                    balance,
                 })
             }
         }
+    }
+
+    /// Returns what an address has in a trainer, with what waits for it in the database; none of an unknown model.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn account(
+        &self,
+        trainer: Address,
+        address: Address,
+    ) -> Result<Option<AccountView>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => Ok(Some(self.account_of(&model, address).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn account_of(
+        &self,
+        model: &HostedModel,
+        address: Address,
+    ) -> Result<AccountView, StoreError> {
+        let store = &self.0.store;
+        model.pending.load_author(store, model.id, address).await?;
+        let mut account = model.account(address);
+        // Also of what is part of the chain in a block that was not read here yet.
+        if let Some(highest) = store.highest_nonce(model.id, address).await? {
+            account.next_nonce = account.next_nonce.max(highest + 1);
+        }
+        Ok(account)
+    }
+
+    async fn conflict(
+        &self,
+        model: &HostedModel,
+        author: Address,
+        nonce: u64,
+        other: B256,
+    ) -> Result<SubmitError, StoreError> {
+        Ok(SubmitError::Conflict {
+            author,
+            nonce,
+            other,
+            next: self.account_of(model, author).await?.next_nonce,
+        })
     }
 
     /// By the author's key, or by what the author's code says (ERC-1271).
@@ -235,16 +303,10 @@ impl Coordinator {
     }
 
     /// Has the writer store it.
-    async fn insert(&self, model: ModelId, submission: Submission) -> Result<Inserted, StoreError> {
+    async fn insert(&self, new: NewSubmission) -> Result<Inserted, StoreError> {
         let (answer, stored) = oneshot::channel();
         let gone = StoreError::Database(sqlx::Error::PoolClosed);
-        if self
-            .0
-            .writer
-            .send((model, submission, answer))
-            .await
-            .is_err()
-        {
+        if self.0.writer.send((new, answer)).await.is_err() {
             return Err(gone);
         }
         stored.await.unwrap_or(Err(gone))
@@ -387,6 +449,7 @@ impl<'a> Reservation<'a> {
             author,
             nonce,
             other,
+            next: model.account(author).next_nonce,
         })?;
         // What waited before stays, whatever becomes of handing it in again.
         let reservation = Self {
@@ -409,6 +472,7 @@ impl<'a> Reservation<'a> {
 
     fn keep(mut self) {
         self.keep = true;
+        self.model.pending.stored(self.author, self.nonce);
     }
 }
 
@@ -424,10 +488,7 @@ impl Drop for Reservation<'_> {
 pub(super) async fn store_together(store: Store, mut to_store: mpsc::Receiver<ToStore>) {
     let mut some = Vec::with_capacity(STORED_TOGETHER);
     while to_store.recv_many(&mut some, STORED_TOGETHER).await > 0 {
-        let (submissions, answers): (Vec<_>, Vec<_>) = some
-            .drain(..)
-            .map(|(model, submission, answer)| ((model, submission), answer))
-            .unzip();
+        let (submissions, answers): (Vec<_>, Vec<_>) = some.drain(..).unzip();
         match store.insert_submissions(&submissions).await {
             Ok(outcomes) => {
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {

@@ -316,12 +316,14 @@ async fn insert_attempt(
     Ok(())
 }
 
-async fn release(writing: &mut super::Writing, id: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE submissions SET state = 0, outbox = NULL WHERE outbox = $1 AND state = 1")
-        .bind(id)
-        .execute(&mut **writing)
-        .await?;
-    Ok(())
+pub(super) async fn release(writing: &mut super::Writing, id: i64) -> Result<u64, StoreError> {
+    let released = sqlx::query(
+        "UPDATE submissions SET state = 0, outbox = NULL WHERE outbox = $1 AND state = 1",
+    )
+    .bind(id)
+    .execute(&mut **writing)
+    .await?;
+    Ok(released.rows_affected())
 }
 
 fn read_attempt(row: &AnyRow) -> Result<Attempt, StoreError> {
@@ -343,7 +345,7 @@ mod tests {
     use crate::model::Beginning;
     use crate::{
         rows::{Progress, Submission},
-        store::Cursor,
+        store::{Cursor, NewSubmission},
     };
 
     fn submission(nonce: u64) -> Submission {
@@ -426,7 +428,11 @@ mod tests {
             .expect("read")
             .expect("a model");
         let (one, two) = (submission(0), submission(1));
-        let both = [(model, one.clone()), (model, two.clone())];
+        let both = [one.clone(), two.clone()].map(|submission| NewSubmission {
+            model,
+            submission,
+            balance: 1_000,
+        });
         store.insert_submissions(&both).await.expect("stored");
 
         fail(&store, model, 0, &[one.id, two.id]).await;

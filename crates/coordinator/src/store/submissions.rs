@@ -1,13 +1,13 @@
 //! Signed batches that were handed in, and delegations.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::trainer::SignedBatch;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use super::{
-    ModelId, Store, StoreError, address, hash, hash_option, number, number_option,
+    Kind, ModelId, Store, StoreError, address, hash, hash_option, number, number_option,
     values::{self, Value, int},
     wei,
 };
@@ -22,18 +22,49 @@ pub(crate) enum Inserted {
     Known,
     /// Another one waits with the same nonce.
     Conflict,
+    /// Together with what waits it may cost more than its author has.
+    Uncovered {
+        /// What all of it may cost, in wei.
+        required: u128,
+    },
 }
+
+/// A signed batch that is to be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct NewSubmission {
+    pub(crate) model: ModelId,
+    pub(crate) submission: Submission,
+    /// What its author has prepaid, in wei.
+    pub(crate) balance: u128,
+}
+
+/// What waits or is on its way. The first condition lets the index of nonces be used, which has it.
+const UNFINISHED: &str = "s.state < 3 AND s.state < 2";
+
+/// "cots", and the model: the lock of those who add to a model's submissions, in PostgreSQL.
+const SUBMITTING: i64 = 0x636f_7473_0000_0000;
 
 const COLUMNS: &str = "s.seq, s.id, m.trainer, s.author, s.nonce, s.deadline, s.max_deposit, s.fee, s.items, \
     s.signature, s.contributions, s.received, s.state, s.transaction_hash, s.block, s.position, s.reason, s.outbox, s.relayer";
 
 impl Store {
-    /// Stores batches that wait; durable when it returns. In their order, what became of each.
+    /// Stores batches that wait; durable when it returns. In their order, what became of each. No nonce is taken twice,
+    /// and no more money than there is, whoever else writes to the database.
     pub(crate) async fn insert_submissions(
         &self,
-        submissions: &[(ModelId, Submission)],
+        submissions: &[NewSubmission],
     ) -> Result<Vec<Inserted>, StoreError> {
         let mut writing = self.write().await?;
+        if self.kind == Kind::Postgres {
+            let models: BTreeSet<i64> = submissions.iter().map(|new| new.model.0).collect();
+            for model in models {
+                // Of two that add to the same author's, neither would see the other's.
+                sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                    .bind(SUBMITTING | model)
+                    .execute(&mut *writing)
+                    .await?;
+            }
+        }
         let width = 13;
         let places = |row: usize| {
             let places: Vec<_> = (1..=width)
@@ -48,7 +79,10 @@ impl Store {
             rows.join(",")
         );
         let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
-        for (model, submission) in submissions {
+        for NewSubmission {
+            model, submission, ..
+        } in submissions
+        {
             let batch = &submission.batch;
             query = query
                 .bind(model.0)
@@ -70,8 +104,24 @@ impl Store {
             .iter()
             .map(|row| hash(row, 0))
             .collect::<Result<_, _>>()?;
+        let mut uncovered = HashMap::new();
+        let authors: BTreeMap<(i64, Address), u128> = submissions
+            .iter()
+            .filter(|new| inserted.contains(&new.submission.id))
+            .map(|new| ((new.model.0, new.submission.batch.author), new.balance))
+            .collect();
+        for ((model, author), balance) in authors {
+            let over = uncover(&mut writing, ModelId(model), author, balance, &inserted).await?;
+            uncovered.extend(over);
+        }
         let mut outcomes = Vec::with_capacity(submissions.len());
-        for (_, submission) in submissions {
+        for NewSubmission { submission, .. } in submissions {
+            if let Some(required) = uncovered.get(&submission.id) {
+                outcomes.push(Inserted::Uncovered {
+                    required: *required,
+                });
+                continue;
+            }
             // The same one twice in one go: the first is new.
             outcomes.push(if inserted.remove(&submission.id) {
                 Inserted::New
@@ -123,6 +173,42 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         row.map(|row| hash(&row, 0)).transpose()
+    }
+
+    /// Returns the highest nonce of an author's that waits or is included.
+    pub(crate) async fn highest_nonce(
+        &self,
+        model: ModelId,
+        author: Address,
+    ) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MAX(nonce) FROM submissions WHERE model = $1 AND author = $2 AND state < 3",
+        )
+        .bind(model.0)
+        .bind(author.to_vec())
+        .fetch_one(&self.pool)
+        .await?;
+        number_option(&row, 0)
+    }
+
+    /// Returns what waits, or is on its way, of one author.
+    pub(crate) async fn unfinished_of(
+        &self,
+        model: ModelId,
+        author: Address,
+    ) -> Result<Vec<Submission>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model \
+             WHERE s.model = $1 AND s.author = $2 AND {UNFINISHED}"
+        );
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .bind(model.0)
+            .bind(author.to_vec())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| read_submission(row).map(|(_, submission, _)| submission))
+            .collect()
     }
 
     /// Of a model, in the order in which they were handed in.
@@ -348,6 +434,44 @@ impl Store {
         .await?;
         row.map(|row| read_delegation(&row)).transpose()
     }
+}
+
+/// Takes out again what an author cannot pay for of what was just inserted; with what all would cost together, in wei.
+async fn uncover(
+    writing: &mut super::Writing,
+    model: ModelId,
+    author: Address,
+    balance: u128,
+    inserted: &HashSet<B256>,
+) -> Result<Vec<(B256, u128)>, StoreError> {
+    let statement = format!(
+        "SELECT s.id, s.max_deposit, s.fee, s.contributions FROM submissions s \
+         WHERE s.model = $1 AND s.author = $2 AND {UNFINISHED} ORDER BY s.seq"
+    );
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .bind(model.0)
+        .bind(author.to_vec())
+        .fetch_all(&mut **writing)
+        .await?;
+    let mut committed = 0_u128;
+    let mut over = Vec::new();
+    for row in rows {
+        let id = hash(&row, 0)?;
+        let most = wei(&row, 1)?
+            .saturating_mul(number(&row, 3)?.into())
+            .saturating_add(wei(&row, 2)?);
+        let required = committed.saturating_add(most);
+        if required <= balance || !inserted.contains(&id) {
+            committed = required;
+            continue;
+        }
+        sqlx::query("DELETE FROM submissions WHERE id = $1")
+            .bind(id.to_vec())
+            .execute(&mut **writing)
+            .await?;
+        over.push((id, required));
+    }
+    Ok(over)
 }
 
 /// With the number by which a page begins, and the transaction that it is in.

@@ -13,7 +13,7 @@ use cotrain_coordinator::{
     api::{Answer, Backend, Model, Unavailable},
     rows::{
         AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, DelegationRow,
-        EventRow, Page, Progress, Settled, Submission, TransactionRow,
+        EventRow, Handed, Page, Progress, Settled, Submission, TransactionRow,
     },
 };
 use cotrain_protocol::{
@@ -169,7 +169,11 @@ impl Backend for Fake {
             .into_iter()
             .find(|model| model.info().trainer == trainer)
     }
-    fn submit(&self, trainer: Address, batch: SignedBatch) -> Answer<'_, Submission, SubmitError> {
+    fn submit(
+        &self,
+        trainer: Address,
+        batch: SignedBatch,
+    ) -> Answer<'_, (Submission, Handed), SubmitError> {
         let taken = || {
             let contributions = parse_batch(&batch.items)
                 .map_err(SubmitError::Rejected)?
@@ -179,7 +183,7 @@ impl Backend for Fake {
             let id = batch.signing_hash(&domain(CHAIN, trainer));
             let mut submissions = self.0.submissions.lock().unwrap();
             if let Some(known) = submissions.iter().find(|known| known.id == id) {
-                return Ok(known.clone());
+                return Ok((known.clone(), Handed::Before));
             }
             match batch {
                 _ if batch.deadline < 1_000 => Err(SubmitError::Rejected(Rejection::Expired {
@@ -194,6 +198,7 @@ impl Backend for Fake {
                     author,
                     nonce,
                     other: B256::repeat_byte(8),
+                    next: 9,
                 }),
                 _ if nonce == 3 => Err(SubmitError::NotServed("relay")),
                 _ if nonce == 5 => Err(SubmitError::NonceTooFar { nonce, most: 4 }),
@@ -247,7 +252,7 @@ impl Backend for Fake {
                             _ => Progress::Waiting,
                         },
                     });
-                    Ok(submissions.last().unwrap().clone())
+                    Ok((submissions.last().unwrap().clone(), Handed::Now))
                 }
             }
         };

@@ -1,0 +1,255 @@
+//! `cotrain clean`: what earlier commands left behind.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use clap::Args;
+use cotrain_chain::anvil;
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::{
+    index,
+    journal::Journal,
+    place::{cache_directory, state_directory},
+    show, up,
+};
+use crate::{failure::Failure, lock::Lock};
+
+const EXAMPLES: &str = "\
+Examples:
+  cotrain clean                  what there is, and what would be removed
+  cotrain clean --yes            remove it
+  cotrain clean --journals --yes also the journals of deployments that are done
+
+Events and weights of models are read from the chain again when they are needed. The journal of a deployment that is
+not done is never removed: it has signed transactions. Folders that you named (--state, --journal, --out) are yours.";
+
+/// Remove caches, finished journals and processes that earlier commands left behind
+///
+/// Lists them; with --yes, removes them. What another process uses is left alone.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Clean {
+    /// Remove what is listed
+    #[arg(long)]
+    yes: bool,
+    /// Journals of deployments that are done, too: without its journal, the same `cotrain deploy` deploys again
+    #[arg(long)]
+    journals: bool,
+    /// Print one JSON array to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Something that an earlier command left.
+#[derive(Debug, Serialize)]
+struct Left {
+    kind: Kind,
+    path: Option<PathBuf>,
+    process: Option<u32>,
+    bytes: u64,
+    /// Whether it is removed, or would be.
+    remove: bool,
+    /// What there is to know of it, in words.
+    note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    /// Events of a model.
+    Events,
+    /// Weights of a model.
+    Weights,
+    /// The folder of a `cotrain up` that was killed.
+    Up,
+    /// The journal of a deployment.
+    Journal,
+    /// A node that lost the program that started it.
+    Node,
+}
+
+impl Kind {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Weights => "weights",
+            Self::Up => "up",
+            Self::Journal => "journal",
+            Self::Node => "node",
+        }
+    }
+}
+
+impl Left {
+    fn at(kind: Kind, path: PathBuf, bytes: u64) -> Self {
+        Self {
+            kind,
+            path: Some(path),
+            process: None,
+            bytes,
+            remove: true,
+            note: None,
+        }
+    }
+
+    fn kept(self, note: impl Into<String>) -> Self {
+        Self {
+            remove: false,
+            note: Some(note.into()),
+            ..self
+        }
+    }
+}
+
+/// Lists what is left, and removes it.
+pub(crate) fn run(arguments: &Clean) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    events(&mut all)?;
+    weights(&mut all)?;
+    for (path, bytes) in up::left_behind()? {
+        all.push(Left::at(Kind::Up, path, bytes));
+    }
+    journals(arguments.journals, &mut all)?;
+    for orphan in anvil::orphans() {
+        all.push(Left {
+            kind: Kind::Node,
+            path: None,
+            process: Some(orphan.id),
+            bytes: 0,
+            remove: true,
+            note: Some(orphan.command),
+        });
+    }
+    if arguments.yes {
+        for left in all.iter().filter(|left| left.remove) {
+            remove(left)?;
+        }
+    }
+    show(arguments.json, &all, || text(&all, arguments.yes))
+}
+
+fn text(all: &[Left], done: bool) -> String {
+    let mut lines = String::new();
+    for left in all {
+        let what = match (&left.path, left.process) {
+            (Some(path), _) => path.display().to_string(),
+            (None, Some(process)) => format!("process {process}"),
+            (None, None) => String::new(),
+        };
+        let does = match (left.remove, done) {
+            (false, _) => "kept",
+            (true, true) => "removed",
+            (true, false) => "found",
+        };
+        let note = left
+            .note
+            .as_ref()
+            .map_or_else(String::new, |it| format!("  ({it})"));
+        let bytes = HumanBytes(left.bytes).to_string();
+        let kind = left.kind.words();
+        lines += &format!("{does:8} {kind:8} {bytes:>10}  {what}{note}\n");
+    }
+    let removed = all.iter().filter(|left| left.remove);
+    let (count, bytes) = removed.fold((0, 0), |(count, bytes), left| {
+        (count + 1, bytes + left.bytes)
+    });
+    let bytes = HumanBytes(bytes);
+    lines += &match (count, done) {
+        (0, _) => "nothing to remove\n".to_owned(),
+        (_, true) => format!("{bytes} removed\n"),
+        (_, false) => format!("--yes removes {bytes}\n"),
+    };
+    lines
+}
+
+/// Returns what a folder has; nothing if it is not there.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let read = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read
+            .with_context(|| format!("cannot read {}", folder.display()))
+            .map_err(Failure::Mistake)?,
+    };
+    let mut paths: Vec<_> = read.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn events(all: &mut Vec<Left>) -> Result<(), Failure> {
+    for path in entries(&cache_directory()?.join("index"))? {
+        if path.extension() != Some(OsStr::new("sqlite")) {
+            continue;
+        }
+        let beside = |ending: &str| {
+            let mut name = path.clone().into_os_string();
+            name.push(ending);
+            up::size(Path::new(&name))
+        };
+        let bytes = beside("") + beside("-wal") + beside("-shm");
+        let left = Left::at(Kind::Events, path.clone(), bytes);
+        // Only looked at: it is taken when it is removed.
+        all.push(match Lock::take(&index::lock_of(&path)) {
+            Ok(_) => left,
+            Err(held) => left.kept(held.words(&path)),
+        });
+    }
+    Ok(())
+}
+
+fn weights(all: &mut Vec<Left>) -> Result<(), Failure> {
+    for path in entries(&cache_directory()?.join("words"))? {
+        let bytes = up::size(&path);
+        all.push(Left::at(Kind::Weights, path, bytes));
+    }
+    Ok(())
+}
+
+fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), Failure> {
+    for path in entries(&state_directory()?)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with("deploy-") || !path.is_dir() {
+            continue;
+        }
+        let left = Left::at(Kind::Journal, path.clone(), up::size(&path));
+        all.push(match Journal::finished(&path) {
+            Err(why) => left.kept(why),
+            Ok(None) => left.kept("not done: the same `cotrain deploy` goes on with it"),
+            Ok(Some(trainer)) if too => Left {
+                note: Some(format!("of {trainer}")),
+                ..left
+            },
+            Ok(Some(trainer)) => left.kept(format!("of {trainer}; --journals removes it")),
+        });
+    }
+    Ok(())
+}
+
+fn remove(left: &Left) -> Result<(), Failure> {
+    let failed = || match (&left.path, left.process) {
+        (Some(path), _) => format!("cannot remove {}", path.display()),
+        (None, process) => format!("cannot end process {}", process.unwrap_or_default()),
+    };
+    let done = match (left.kind, &left.path, left.process) {
+        (Kind::Events, Some(path), _) => match Lock::take(&index::lock_of(path)) {
+            Ok(_lock) => index::forget(path),
+            // Somebody began to use it since.
+            Err(_) => Ok(()),
+        },
+        (Kind::Weights, Some(path), _) => fs::remove_file(path),
+        (Kind::Up | Kind::Journal, Some(path), _) => fs::remove_dir_all(path),
+        (Kind::Node, _, Some(process)) => anvil::end(process),
+        _ => Ok(()),
+    };
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::Mistake(
+            anyhow::Error::new(error).context(failed()),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,123 @@
+//! What a model was asked for with, in the words of the command line.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+};
+
+use clap::{Args, CommandFactory, Parser, parser::ValueSource};
+
+use super::plan::ModelOptions;
+use crate::args::Cli;
+
+/// The options of a model by their names, such as `--initial`, each as it was typed or as it is by default.
+pub(crate) type Options = BTreeMap<String, String>;
+
+/// Returns the options that the program was called with, and the names of those that were typed.
+pub(crate) fn typed(command: &str) -> (Options, BTreeSet<String>) {
+    let mut options = Options::new();
+    let mut typed = BTreeSet::new();
+    // It was read once: it can be read again.
+    let Ok(matches) = Cli::command().try_get_matches_from(env::args_os()) else {
+        return (options, typed);
+    };
+    let Some(matches) = matches.subcommand_matches(command) else {
+        return (options, typed);
+    };
+    for argument in ModelOptions::augment_args(clap::Command::new("")).get_arguments() {
+        let id = argument.get_id().as_str();
+        let (Some(long), Ok(Some(values))) = (argument.get_long(), matches.try_get_raw(id)) else {
+            continue;
+        };
+        let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+        let name = format!("--{long}");
+        if matches.value_source(id) == Some(ValueSource::CommandLine) {
+            typed.insert(name.clone());
+        }
+        options.insert(name, values.join(","));
+    }
+    // From another directory they are the same files.
+    for name in ["--data", "--test"] {
+        if let Some(value) = options.get_mut(name)
+            && let Ok(path) = fs::canonicalize(&*value)
+        {
+            *value = path.to_string_lossy().into_owned();
+        }
+    }
+    (options, typed)
+}
+
+/// Returns what differs, one line each: `--initial was 0.5, now 0.8`.
+pub(crate) fn differences<'a>(
+    before: &'a Options,
+    now: &'a Options,
+) -> impl Iterator<Item = String> + 'a {
+    let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
+    names.into_iter().filter_map(|name| {
+        let (was, is) = (before.get(name), now.get(name));
+        let words = |value: Option<&String>| value.map_or("not given", |it| it.as_str()).to_owned();
+        (was != is).then(|| format!("{name} was {}, now {}", words(was), words(is)))
+    })
+}
+
+/// Returns the options of a model from their words; none if this version reads them otherwise.
+pub(crate) fn read(options: &Options) -> Option<ModelOptions> {
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        model: ModelOptions,
+    }
+    let flag = |name: &str| options.get(name).map(String::as_str) == Some("true");
+    let mut words = vec!["cotrain".to_owned()];
+    for (name, value) in options {
+        match value.as_str() {
+            "true" => words.push(name.clone()),
+            "false" => {}
+            // The two exclude each other.
+            _ if name == "--cost-weight" && flag("--points") => {}
+            _ => words.push(format!("{name}={value}")),
+        }
+    }
+    Alone::try_parse_from(words).ok().map(|read| read.model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(pairs: &[(&str, &str)]) -> Options {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn options_are_read_from_their_words() {
+        let some = options(&[
+            ("--refund-wait", "5s"),
+            ("--points", "true"),
+            ("--cost-weight", "1000gwei"),
+            ("--name", "--odd = name"),
+        ]);
+        let model = read(&some).expect("read");
+        assert!(model.points);
+        assert_eq!(model.refund_wait.as_secs(), 5);
+        assert_eq!(model.name, "--odd = name");
+        assert!(read(&options(&[("--no-such", "1")])).is_none());
+    }
+
+    #[test]
+    fn differences_are_told_in_the_words_of_the_user() {
+        let before = options(&[("--initial", "0.5"), ("--name", "a")]);
+        let now = options(&[("--initial", "0.8"), ("--name", "a"), ("--test", "t.csv")]);
+        let lines: Vec<_> = differences(&before, &now).collect();
+        assert_eq!(
+            lines,
+            [
+                "--initial was 0.5, now 0.8",
+                "--test was not given, now t.csv"
+            ]
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! The chain of `cotrain up`: its node, and what is saved of it while it runs.
+
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::B256;
+use anyhow::Context;
+use cotrain_chain::{
+    anvil::{Anvil, AnvilConfig, AnvilError, HistoricalStates, SavedChain},
+    node::{Block, Node, NodeOptions},
+};
+use cotrain_coordinator::Store;
+use tokio::{sync::Mutex, time::sleep};
+use url::Url;
+
+use super::folder::Folder;
+use crate::{failure::Failure, output::Narrator};
+
+/// How often the node is looked at, whether it still runs.
+const LOOK: Duration = Duration::from_millis(100);
+/// So many slow saves in a row are told: the machine may only be busy for a moment.
+const SLOW: u32 = 3;
+/// A save takes at most this share of the time, however large the chain is.
+const SHARE: u32 = 10;
+
+/// A running chain.
+pub(super) struct Chain {
+    pub(super) anvil: Anvil,
+    pub(super) node: Node,
+    /// The hash of its first block.
+    pub(super) genesis: B256,
+}
+
+impl Chain {
+    /// Starts a chain: a new one, or the one that is saved in a file.
+    pub(super) async fn start(port: u16, saved: Option<&Path>) -> Result<Self, Failure> {
+        let anvil = spawn(port, saved).map_err(Failure::mistake)?;
+        Self::of(anvil).await
+    }
+
+    /// Starts the chain in the first of these files that can be read; none if none can, with the reasons.
+    pub(super) async fn load(
+        port: u16,
+        files: &[PathBuf],
+        narrator: &Narrator,
+    ) -> Result<Result<Self, String>, Failure> {
+        let mut reasons = Vec::new();
+        for file in files {
+            match spawn(port, Some(file)) {
+                Ok(anvil) => {
+                    if let Some(reason) = reasons.last() {
+                        narrator.say(format_args!("{reason}; going on from the save before it"));
+                    }
+                    return Ok(Ok(Self::of(anvil).await?));
+                }
+                Err(AnvilError::Ended { words, .. }) => {
+                    let words = words.lines().next().unwrap_or_default();
+                    reasons.push(format!("{} cannot be read ({words})", file.display()));
+                }
+                Err(error) => return Err(Failure::mistake(error)),
+            }
+        }
+        Ok(Err(reasons.join("; ")))
+    }
+
+    async fn of(anvil: Anvil) -> Result<Self, Failure> {
+        let node = Node::connect(anvil.url(), NodeOptions::default()).await?;
+        let first = node.block(0).await?;
+        let genesis = first.context("the node has no first block")?.hash;
+        Ok(Self {
+            anvil,
+            node,
+            genesis,
+        })
+    }
+
+    /// Returns how the node ended, once it has.
+    pub(super) async fn ended(&mut self) -> Result<ExitStatus, Failure> {
+        loop {
+            if let Some(status) = self.anvil.ended()? {
+                return Ok(status);
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+fn spawn(port: u16, saved: Option<&Path>) -> Result<Anvil, AnvilError> {
+    Anvil::spawn(&AnvilConfig {
+        port,
+        load: saved.map(Path::to_owned),
+        ..AnvilConfig::default()
+    })
+}
+
+/// Saves a chain while it runs. The states after old blocks are not saved, but for those that models begin with.
+pub(super) struct Saver<'a> {
+    folder: &'a Folder,
+    url: Url,
+    node: Node,
+    states: HistoricalStates,
+    /// Blocks whose states were asked for.
+    asked: BTreeSet<B256>,
+    store: Option<Store>,
+    saved: Option<B256>,
+}
+
+impl<'a> Saver<'a> {
+    pub(super) async fn new(folder: &'a Folder, chain: &Chain) -> Result<Self, Failure> {
+        let url = chain.anvil.url().clone();
+        // Those that were saved before: there are no others yet.
+        let states = HistoricalStates::read(&url, |_| true).await?;
+        Ok(Self {
+            folder,
+            url,
+            node: chain.node.clone(),
+            states,
+            asked: BTreeSet::new(),
+            store: None,
+            saved: None,
+        })
+    }
+
+    /// Saves the chain if there is a block that is not saved; with the last one that is.
+    pub(super) async fn save(&mut self) -> Result<Block, Failure> {
+        let head = self.node.head().await?;
+        if self.saved == Some(head.hash) {
+            return Ok(head);
+        }
+        self.read_states().await?;
+        let chain = SavedChain::read(&self.url, &self.states).await?;
+        self.folder.save(&chain.write())?;
+        self.saved = Some(head.hash);
+        Ok(head)
+    }
+
+    /// Asks for the states that models begin with and that are not there yet.
+    async fn read_states(&mut self) -> Result<(), Failure> {
+        let database = self.folder.database();
+        if self.store.is_none() && database.exists() {
+            self.store = Some(Store::open(&database.to_string_lossy()).await?);
+        }
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let mut new = false;
+        let mut wanted = BTreeSet::new();
+        for (_, hash) in store.beginnings(&self.node).await? {
+            new |= !self.states.has(hash) && self.asked.insert(hash);
+            wanted.insert(hash);
+        }
+        if new {
+            let states = &self.states;
+            let wanted = |hash| wanted.contains(&hash) || states.has(hash);
+            self.states = HistoricalStates::read(&self.url, wanted).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps all states until now, too: a model was just made.
+    pub(super) async fn save_all(&mut self) -> Result<(), Failure> {
+        self.states = HistoricalStates::read(&self.url, |_| true).await?;
+        self.saved = None;
+        self.save().await?;
+        Ok(())
+    }
+
+    /// Closes what is open.
+    pub(super) async fn close(self) {
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+}
+
+/// Saves the chain again and again.
+pub(super) async fn keep_saving(
+    saver: &Mutex<Saver<'_>>,
+    interval: Duration,
+    narrator: &Narrator,
+) -> Infallible {
+    let mut failed = false;
+    let mut slow = 0;
+    loop {
+        let start = Instant::now();
+        match saver.lock().await.save().await {
+            Ok(_) => failed = false,
+            Err(failure) if !failed => {
+                failed = true;
+                narrator.say(format_args!(
+                    "the chain cannot be saved now, and is lost if this is killed: {:#}",
+                    failure.error()
+                ));
+            }
+            Err(_) => {}
+        }
+        let wait = interval.max(SHARE * start.elapsed());
+        slow = if wait > interval { slow + 1 } else { 0 };
+        if slow == SLOW {
+            narrator.say(format_args!(
+                "saving the chain takes {}: it is saved every {}",
+                humantime::format_duration(Duration::from_millis(
+                    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+                )),
+                humantime::format_duration(Duration::from_secs(wait.as_secs())),
+            ));
+        }
+        sleep(wait).await;
+    }
+}

@@ -1,0 +1,343 @@
+//! The folder of `cotrain up`: the chain as it was saved, the model on it, the coordinator's database.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use alloy_primitives::{Address, B256};
+use anyhow::{Context, anyhow};
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::{
+    failure::Failure,
+    live::{
+        options::Options,
+        place::{Place, cache_directory, write_whole},
+    },
+    lock::Lock,
+};
+
+const KEPT: &str = "up.toml";
+const CHAIN: &str = "anvil.json";
+/// The save before the last one.
+const EARLIER: &str = "anvil.earlier.json";
+const DATABASE: &str = "coordinator.sqlite";
+const LOCK: &str = "lock";
+/// What folders without `--state` are called, in the cache directory.
+const TEMPORARY: &str = "up";
+
+/// A folder that only this process uses.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    lock: Lock,
+    /// Removed at the end.
+    temporary: Option<TempDir>,
+}
+
+/// What is on the chain, and what it was asked for with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) chain_id: Option<u64>,
+    /// The hash of the chain's first block.
+    pub(super) genesis: Option<B256>,
+    rpc: Option<Url>,
+    registry: Option<Address>,
+    /// The trainer of the model; none while it is being deployed.
+    pub(super) model: Option<Address>,
+    /// The options of the model.
+    #[serde(default)]
+    pub(super) options: Options,
+}
+
+impl Kept {
+    /// Returns a chain on which nothing is deployed yet.
+    pub(super) fn begun(chain_id: u64, genesis: B256, options: Options) -> Self {
+        Self {
+            chain_id: Some(chain_id),
+            genesis: Some(genesis),
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// Returns what the commands after this one use.
+    pub(super) fn place(&self, rpc: &Url) -> Place {
+        Place {
+            chain_id: self.chain_id,
+            genesis: self.genesis,
+            rpc: Some(rpc.clone()),
+            registry: self.registry,
+            model: self.model,
+        }
+    }
+
+    pub(super) fn deployed(self, registry: Address, model: Address) -> Self {
+        Self {
+            registry: Some(registry),
+            model: Some(model),
+            ..self
+        }
+    }
+}
+
+/// What a folder has to go on from.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing that is worth anything.
+    Nothing,
+    /// A chain, in one of these files, the newest first.
+    Chain(Kept, Vec<PathBuf>),
+    /// Something, but no chain to go on from, for this reason.
+    Broken(String, Option<Kept>),
+}
+
+impl Folder {
+    /// Opens the folder at `state`, or a new one that is removed at the end.
+    pub(super) fn open(state: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = state else {
+            return Self::temporary();
+        };
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make {}; name another --state", path.display()))
+            .map_err(Failure::Mistake)?;
+        // Some of it is started from another directory than this one.
+        let path = path.canonicalize()?;
+        Self::locked(path, None)
+    }
+
+    fn temporary() -> Result<Self, Failure> {
+        let all = cache_directory()?.join(TEMPORARY);
+        fs::create_dir_all(&all)
+            .with_context(|| format!("cannot make {}", all.display()))
+            .map_err(Failure::Mistake)?;
+        for (path, _) in dead(&all) {
+            let _ = fs::remove_dir_all(path);
+        }
+        let temporary = TempDir::new_in(&all)
+            .with_context(|| format!("cannot write to {}", all.display()))
+            .map_err(Failure::Mistake)?;
+        let path = temporary.path().canonicalize()?;
+        Self::locked(path, Some(temporary))
+    }
+
+    fn locked(path: PathBuf, temporary: Option<TempDir>) -> Result<Self, Failure> {
+        let lock = Lock::take(&path.join(LOCK)).map_err(|held| {
+            Failure::Mistake(anyhow!(
+                "{}; stop it, or name another directory with --state",
+                held.words(&path)
+            ))
+        })?;
+        Ok(Self {
+            path,
+            lock,
+            temporary,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Returns the process that used the folder last, if it was killed.
+    pub(super) fn killed(&self) -> Option<u32> {
+        self.lock.killed()
+    }
+
+    /// Returns whether what is in it stays.
+    pub(super) fn stays(&self) -> bool {
+        self.temporary.is_none()
+    }
+
+    /// Looks what there is to go on from.
+    pub(super) fn find(&self) -> Result<Found, Failure> {
+        let chains: Vec<_> = [CHAIN, EARLIER]
+            .map(|name| self.path.join(name))
+            .into_iter()
+            .filter(|path| path.is_file())
+            .collect();
+        let path = self.path.join(KEPT);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if chains.is_empty() && !self.database().exists() {
+                    return Ok(Found::Nothing);
+                }
+                let reason = format!("{}, which names the model, is gone", path.display());
+                return Ok(Found::Broken(reason, None));
+            }
+            Err(error) => {
+                return Err(Failure::Mistake(
+                    anyhow!(error).context(format!("cannot read {}", path.display())),
+                ));
+            }
+        };
+        let kept: Kept = match toml::from_str(&text) {
+            Ok(kept) => kept,
+            Err(error) => {
+                let reason = format!("{} is damaged ({})", path.display(), error.message());
+                return Ok(Found::Broken(reason, None));
+            }
+        };
+        Ok(match (kept.model, chains.is_empty()) {
+            // It was killed before there was a model.
+            (None, true) => Found::Nothing,
+            (Some(_), true) => {
+                let path = self.path.join(CHAIN);
+                let reason = format!("the chain of {} is gone", path.display());
+                Found::Broken(reason, Some(kept))
+            }
+            (_, false) => Found::Chain(kept, chains),
+        })
+    }
+
+    /// Keeps what is on the chain: on the disk when this returns.
+    pub(super) fn keep(&self, kept: &Kept) -> Result<(), Failure> {
+        write_whole(&self.path.join(KEPT), toml::to_string(kept)?.as_bytes())
+    }
+
+    /// Saves the chain: on the disk when this returns, and at every moment there is a whole one.
+    pub(super) fn save(&self, chain: &[u8]) -> Result<(), Failure> {
+        let (last, earlier) = (self.path.join(CHAIN), self.path.join(EARLIER));
+        if last.is_file() {
+            let _ = fs::remove_file(&earlier);
+            // Where there are no links, there is no earlier one.
+            let _ = fs::hard_link(&last, &earlier);
+        }
+        write_whole(&last, chain)
+    }
+
+    /// Moves all that belongs to the chain into a folder of its own, which it returns.
+    pub(super) fn put_aside(&self) -> Result<PathBuf, Failure> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let mut aside = self.path.join(format!("before-{now}"));
+        for number in 2.. {
+            match fs::create_dir(&aside) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    aside = self.path.join(format!("before-{now}-{number}"));
+                }
+                Err(error) => {
+                    return Err(Failure::Mistake(
+                        anyhow!(error).context(format!("cannot make {}", aside.display())),
+                    ));
+                }
+            }
+        }
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let text = name.to_string_lossy();
+            let ours = [KEPT, CHAIN, EARLIER].contains(&&*text)
+                || text.starts_with("coordinator.")
+                || text.starts_with("deploy-");
+            if ours {
+                fs::rename(entry.path(), aside.join(&name))
+                    .with_context(|| format!("cannot move {}", entry.path().display()))?;
+            }
+        }
+        Ok(aside)
+    }
+}
+
+/// Returns folders of processes that were killed, with their bytes.
+pub(crate) fn left_behind() -> Result<Vec<(PathBuf, u64)>, Failure> {
+    Ok(dead(&cache_directory()?.join(TEMPORARY)))
+}
+
+/// Returns the folders in a folder whose processes were killed, with their bytes. One that is only just made has no
+/// process in its lock yet.
+fn dead(all: &Path) -> Vec<(PathBuf, u64)> {
+    let folders = fs::read_dir(all).into_iter().flatten().flatten();
+    folders
+        .map(|entry| entry.path())
+        .filter(|path| Lock::killed_at(&path.join(LOCK)).is_some())
+        .map(|path| {
+            let bytes = size(&path);
+            (path, bytes)
+        })
+        .collect()
+}
+
+/// Returns the bytes of a file, or of all files in a folder.
+pub(crate) fn size(path: &Path) -> u64 {
+    let Ok(kind) = fs::symlink_metadata(path) else {
+        return 0;
+    };
+    if !kind.is_dir() {
+        return kind.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size(&entry.path())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(path: &Path) -> Folder {
+        Folder::open(Some(path)).expect("a folder")
+    }
+
+    #[test]
+    fn only_one_process_has_a_folder() {
+        let place = tempfile::tempdir().expect("a folder");
+        let first = folder(place.path());
+        let error = Folder::open(Some(place.path())).expect_err("taken");
+        let text = error.error().to_string();
+        let pid = std::process::id();
+        assert!(text.contains(&format!("in use by process {pid}")), "{text}");
+        drop(first);
+        assert_eq!(folder(place.path()).killed(), None);
+    }
+
+    #[test]
+    fn a_folder_tells_a_chain_from_nothing_and_from_what_is_broken() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = folder(place.path());
+        assert!(matches!(folder.find(), Ok(Found::Nothing)));
+        fs::write(folder.database(), "").expect("written");
+        let found = folder.find().expect("found");
+        assert!(matches!(found, Found::Broken(reason, None) if reason.contains("up.toml")));
+
+        let options = Options::from([("--refund-wait".to_owned(), "5s".to_owned())]);
+        let kept = Kept::begun(31_337, B256::ZERO, options);
+        folder.keep(&kept).expect("kept");
+        // Killed while the model was being deployed.
+        assert!(matches!(folder.find(), Ok(Found::Nothing)));
+        let kept = kept.deployed(Address::ZERO, Address::ZERO);
+        folder.keep(&kept).expect("kept");
+        let found = folder.find().expect("found");
+        assert!(matches!(found, Found::Broken(_, Some(found)) if found == kept));
+
+        folder.save(b"one").expect("saved");
+        folder.save(b"two").expect("saved");
+        let Found::Chain(found, chains) = folder.find().expect("found") else {
+            panic!("there is a chain");
+        };
+        assert_eq!(found, kept);
+        let texts: Vec<_> = chains
+            .iter()
+            .map(|path| fs::read(path).expect("read"))
+            .collect();
+        assert_eq!(texts, [b"two".to_vec(), b"one".to_vec()]);
+
+        let aside = folder.put_aside().expect("moved");
+        assert!(matches!(folder.find(), Ok(Found::Nothing)));
+        assert_eq!(fs::read(aside.join(CHAIN)).expect("kept"), b"two");
+        assert!(aside.join(DATABASE).exists());
+
+        fs::write(folder.path().join(KEPT), "= no toml").expect("written");
+        assert!(matches!(folder.find(), Ok(Found::Broken(..))));
+    }
+}

@@ -1,0 +1,113 @@
+//! Files that only one process may use at a time.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::Path,
+    process,
+};
+
+/// The right to use something, as long as this lives. It goes with the process, also where that is killed.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    /// The process that had the lock and did not end well.
+    killed: Option<u32>,
+}
+
+/// Why there is no lock.
+#[derive(Debug)]
+pub(crate) enum NoLock {
+    /// Another process has it; with its number, where that is known.
+    Taken(Option<u32>),
+    /// The file cannot be locked.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for NoLock {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl NoLock {
+    /// Says who uses `what`, or why that cannot be found out.
+    pub(crate) fn words(&self, what: &Path) -> String {
+        let what = what.display();
+        match self {
+            Self::Taken(Some(pid)) => format!("{what} is in use by process {pid}"),
+            Self::Taken(None) => format!("{what} is in use by another process"),
+            Self::Failed(error) => format!("cannot lock {what}: {error}"),
+        }
+    }
+}
+
+impl Lock {
+    /// Locks a file, which is made if it is not there, and notes this process in it.
+    pub(crate) fn take(path: &Path) -> Result<Self, NoLock> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let locked = file.try_lock();
+        let mut text = String::new();
+        // Whatever else is there names nobody.
+        let _ = (&mut file).take(32).read_to_string(&mut text);
+        let noted = text.trim().parse().ok();
+        match locked {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(NoLock::Taken(noted)),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", process::id())?;
+        Ok(Self {
+            file,
+            killed: noted,
+        })
+    }
+
+    /// Returns the process that was killed while it had the lock, if nobody has it now. Leaves the file as it is.
+    pub(crate) fn killed_at(path: &Path) -> Option<u32> {
+        let mut file = File::open(path).ok()?;
+        let mut text = String::new();
+        file.try_lock_shared().ok()?;
+        (&mut file).take(32).read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Returns the process that had the lock before and was killed.
+    pub(crate) fn killed(&self) -> Option<u32> {
+        self.killed
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Emptied, it says that all was well.
+        let _ = self.file.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_names_its_process_and_tells_of_one_that_was_killed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let lock = Lock::take(&path).expect("locked");
+        assert_eq!(lock.killed(), None);
+        let other = Lock::take(&path).expect_err("taken");
+        assert!(matches!(other, NoLock::Taken(Some(pid)) if pid == process::id()));
+        assert!(other.words(&path).contains("in use by process"));
+        drop(lock);
+        assert_eq!(Lock::take(&path).expect("free again").killed(), None);
+        std::fs::write(&path, "77\n").expect("written");
+        assert_eq!(Lock::take(&path).expect("free").killed(), Some(77));
+    }
+}

@@ -1,0 +1,97 @@
+//! Signals that ask the program to end. The first one lets it end well; a second one ends it at once.
+
+use std::{io, process, thread};
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+
+/// The exit status of a program that was interrupted, as shells have it: 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// The signals that end a program.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    /// A terminal that is closed; none where that is left to end the program at once.
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    /// Waits for signals from now on, in place of what the system does with them; within a tokio runtime.
+    #[cfg(unix)]
+    fn listen(hangup: bool) -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: hangup.then(|| signal(SignalKind::hangup())).transpose()?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hangup => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    fn listen(_hangup: bool) -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Returns what is cancelled by Ctrl-C, and by what else asks a process to end. A second time ends the process.
+pub(crate) fn stopped() -> Result<CancellationToken, Failure> {
+    let token = CancellationToken::new();
+    let told = token.clone();
+    let mut signals = Signals::listen(false)?;
+    tokio::spawn(async move {
+        signals.next().await;
+        told.cancel();
+        signals.next().await;
+        process::exit(INTERRUPTED);
+    });
+    Ok(token)
+}
+
+/// From now on, a signal to end does `last` first. A second one does not wait for that.
+pub(crate) fn end_on_signal(last: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot wait for signals")?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::listen(true).context("cannot wait for signals")?
+    };
+    thread::spawn(move || {
+        runtime.block_on(signals.next());
+        thread::spawn(move || {
+            last();
+            process::exit(INTERRUPTED);
+        });
+        runtime.block_on(signals.next());
+        process::exit(INTERRUPTED);
+    });
+    Ok(())
+}

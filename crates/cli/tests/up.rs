@@ -1,0 +1,517 @@
+//! `cotrain up` as it goes in the world: killed, its node killed, started twice, on ports that are taken.
+//!
+//! `scripts/crash` does the same for as long as one likes: it sets `COTRAIN_CRASHES`.
+#![cfg(target_os = "linux")]
+
+#[allow(dead_code, reason = "these have a chain of their own")]
+mod common;
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, sleep},
+    time::{Duration, Instant},
+};
+
+use cotrain_chain::anvil::Anvil;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use common::program;
+
+const MAIL: &str = "class,body\nspam,win money now\nham,see you at lunch\nspam,win a free prize now\n\
+    ham,lunch is at noon today\nspam,free money and a prize\nham,the minutes of today\nspam,claim the prize now\n\
+    ham,see the minutes at noon\n";
+
+/// A folder with data, and the state of `cotrain up` in `s`.
+struct Place {
+    folder: TempDir,
+}
+
+/// A running `cotrain up`.
+struct Up {
+    child: Child,
+    said: Arc<Mutex<String>>,
+    ready: Value,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("mail.csv"), MAIL).expect("written");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(self.folder.path().to_owned());
+        command
+            .args(arguments)
+            .env("COTRAIN_ANVIL", Anvil::find().expect("anvil"))
+            .env_remove("COTRAIN_RPC")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn up(&self, more: &[&str]) -> Command {
+        let mut command = self.command(&["up", "--port", "0", "--api-port", "0", "--json"]);
+        command.args(["--state", "s"]).args(more);
+        if !more.contains(&"--state-interval") {
+            command.args(["--state-interval", "200ms"]);
+        }
+        command
+    }
+
+    /// Options of a model that takes little time.
+    const MODEL: [&str; 8] = [
+        "--data",
+        "mail.csv",
+        "--label-column=class",
+        "--text-column=body",
+        "--initial=1.0",
+        "--refund-wait",
+        "7s",
+        "--name=mail",
+    ];
+
+    fn start(&self, more: &[&str]) -> Up {
+        self.try_start(more)
+            .unwrap_or_else(|(status, said)| panic!("{status}: {said}"))
+    }
+
+    /// A running one, or how it ended and what it said.
+    fn try_start(&self, more: &[&str]) -> Result<Up, (ExitStatus, String)> {
+        let mut child = self
+            .up(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let said = Arc::new(Mutex::new(String::new()));
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let heard = said.clone();
+        let listening = thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|read| read > 0) {
+                heard.lock().expect("a lock").push_str(&line);
+                line.clear();
+            }
+        });
+        let mut text = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+        while !text.ends_with("\n}\n") {
+            if stdout.read_line(&mut text).expect("text") == 0 {
+                let status = child.wait().expect("a status");
+                listening.join().expect("it ends");
+                return Err((status, said.lock().expect("a lock").clone()));
+            }
+        }
+        thread::spawn(move || stdout.read_to_string(&mut String::new()));
+        Ok(Up {
+            child,
+            said,
+            ready: serde_json::from_str(&text).expect("JSON"),
+        })
+    }
+
+    /// What a command prints, where it succeeds.
+    fn success(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("it starts");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {stdout}{stderr}");
+        stdout
+    }
+
+    /// What a start says that ends with a mistake.
+    fn mistake(&self, more: &[&str]) -> String {
+        let (status, said) = self.try_start(more).err().expect("it does not start");
+        assert_eq!(status.code(), Some(2), "{said}");
+        said
+    }
+}
+
+impl Up {
+    fn text(&self, name: &str) -> &str {
+        self.ready[name].as_str().expect("text")
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().expect("a lock").clone()
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// As by kill -9; its node has to end with it.
+    fn kill(mut self) {
+        let rpc = self.text("rpc").to_owned();
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+        let start = Instant::now();
+        while listens(&rpc) {
+            let waited = start.elapsed();
+            assert!(waited < Duration::from_secs(2), "its node goes on");
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// As by Ctrl-C.
+    fn stop(mut self) {
+        self.signal("INT");
+        let status = self.child.wait().expect("a status");
+        assert!(status.success(), "{status}: {}", self.said());
+    }
+
+    /// The process of its node.
+    fn node(&self) -> Option<u32> {
+        fs::read_dir("/proc")
+            .expect("processes")
+            .flatten()
+            .find_map(|entry| {
+                let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+                let (begin, rest) = stat.rsplit_once(')')?;
+                let parent: u32 = rest.split_whitespace().nth(1)?.parse().ok()?;
+                let ours = begin.ends_with("(anvil") && parent == self.child.id();
+                ours.then(|| entry.file_name().to_str()?.parse().ok())?
+            })
+    }
+
+    fn get(&self, path: &str) -> Option<(u16, Value)> {
+        let address = self.text("api").trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address.trim_end_matches('/')).ok()?;
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        Some((status, serde_json::from_str(body).ok()?))
+    }
+
+    /// Contributions of the model, once the coordinator is ready.
+    fn contributions(&self) -> u64 {
+        let start = Instant::now();
+        loop {
+            if let Some((200, _)) = self.get("health/ready")
+                && let Some((200, model)) = self.get(&format!("v1/models/{}", self.text("model")))
+            {
+                return model["contributions"].as_u64().expect("a number");
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "it is not ready: {:?} {}",
+                self.get("health/ready"),
+                self.said()
+            );
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn until(&self, what: &str, done: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            let waited = start.elapsed();
+            assert!(waited < Duration::from_secs(30), "{what}: {}", self.said());
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signal(process: u32, name: &str) {
+    let name = format!("-{name}");
+    let sent = Command::new("kill")
+        .args([&name, &process.to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+}
+
+fn listens(url: &str) -> bool {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    TcpStream::connect(address).is_ok()
+}
+
+const CONTRIBUTE: [&str; 7] = [
+    "contribute",
+    "--text",
+    "win a prize",
+    "--label",
+    "spam",
+    "--dev",
+    "1",
+];
+
+/// Waits until what is there is saved.
+fn saved(place: &Place) {
+    let path = place.path("s/anvil.json");
+    let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+    let before = time(&path);
+    let start = Instant::now();
+    while time(&path) == before && start.elapsed() < Duration::from_millis(1_500) {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    let model = up.text("model").to_owned();
+    // A second one is told who has the folder.
+    let told = place.mistake(&[]);
+    let pid = up.child.id();
+    assert!(told.contains(&format!("in use by process {pid}")), "{told}");
+
+    place.success(&CONTRIBUTE);
+    saved(&place);
+    up.kill();
+
+    let up = place.start(&["--state-interval", "1h"]);
+    assert!(
+        up.said().contains(&format!("(process {pid}) was killed")),
+        "{}",
+        up.said()
+    );
+    assert_eq!(up.text("model"), model);
+    assert_eq!(up.contributions(), 1);
+    // Cached events and weights are of the same chain.
+    place.success(&["status", "--dev", "1"]);
+    place.success(&["deposit", "1ether", "--dev", "2"]);
+    up.stop();
+
+    // From here on nothing is saved until the end.
+    let up = place.start(&["--state-interval", "1h"]);
+    assert!(!up.said().contains("was killed"), "{}", up.said());
+    let relay = up.text("api").to_owned();
+    let mut contribute = CONTRIBUTE.to_vec();
+    contribute.extend(["--relay", &relay, "--wait", "--valid", "1h"]);
+    contribute[6] = "2";
+    place.success(&contribute);
+    assert_eq!(up.contributions(), 2);
+    up.kill();
+
+    let up = place.start(&["--refund-wait", "1h"]);
+    let said = up.said();
+    assert!(said.contains("lost of the model"), "{said}");
+    assert!(said.contains("1 signed batch waits again"), "{said}");
+    assert!(
+        said.contains("--refund-wait has no effect: the model that is there has 7s, not 1h"),
+        "{said}"
+    );
+    up.until("it is relayed again", || up.contributions() == 2);
+    place.success(&["status", "--dev", "2"]);
+    up.stop();
+}
+
+#[test]
+fn a_killed_node_is_started_again() {
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    place.success(&CONTRIBUTE);
+    saved(&place);
+    let node = up.node().expect("a node");
+    signal(node, "KILL");
+    up.until("another node", || {
+        up.node().is_some_and(|other| other != node)
+    });
+    up.until("it says so", || up.said().contains("all of it runs again"));
+    assert!(
+        up.said()
+            .contains("and is started again: the chain goes on from block"),
+        "{}",
+        up.said()
+    );
+    assert_eq!(up.contributions(), 1);
+    place.success(&CONTRIBUTE);
+    up.until("it follows", || up.contributions() == 2);
+    up.stop();
+}
+
+#[test]
+fn it_starts_anew_only_after_a_yes_and_with_the_same_options() {
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    let model = up.text("model").to_owned();
+    place.success(&CONTRIBUTE);
+    place.success(&["status", "--dev", "1"]);
+    up.stop();
+
+    // The last save is damaged: there is one before it.
+    let chain = place.path("s/anvil.json");
+    let whole = fs::read(&chain).expect("read");
+    fs::write(&chain, &whole[..whole.len() / 2]).expect("written");
+    let up = place.start(&[]);
+    assert!(
+        up.said().contains("going on from the save before it"),
+        "{}",
+        up.said()
+    );
+    up.stop();
+
+    // Neither can be read.
+    for name in ["s/anvil.json", "s/anvil.earlier.json"] {
+        fs::write(place.path(name), &whole[..whole.len() / 2]).expect("written");
+    }
+    let before = fs::read(place.path("s/coordinator.sqlite")).expect("read");
+    let told = place.mistake(&[]);
+    assert!(
+        told.contains("nothing was changed. --new starts anew"),
+        "{told}"
+    );
+    let after = fs::read(place.path("s/coordinator.sqlite")).expect("read");
+    assert!(before == after, "the database was touched");
+
+    let up = place.start(&["--new"]);
+    let said = up.said();
+    assert!(said.contains("what was there is in "), "{said}");
+    assert!(said.contains("--refund-wait 7s"), "{said}");
+    assert_eq!(up.contributions(), 0);
+    // The same addresses on another chain: nothing that is cached of the first one fits.
+    assert_eq!(up.text("model"), model);
+    let status = place.success(&["status", "--dev", "1", "--json"]);
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(
+        status["contributions"].as_array().map(Vec::len),
+        Some(0),
+        "{status}"
+    );
+    up.stop();
+}
+
+#[test]
+fn what_cannot_work_is_told_before_anything_is_done() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let pid = std::process::id();
+    for (option, next) in [("--port", "`--port 0`"), ("--api-port", "`--api-port 0`")] {
+        let other = if option == "--port" {
+            "--api-port=0"
+        } else {
+            "--port=0"
+        };
+        let mut command = place.command(&["up", "--state", "s", option, &port, other]);
+        let output = command.output().expect("it starts");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("port {port}")), "{told}");
+        assert!(told.contains(&format!("(process {pid})")), "{told}");
+        assert!(told.contains(next), "{told}");
+    }
+    fs::write(place.path("file"), "").expect("written");
+    let mut command = place.up(&[]);
+    let output = command
+        .env("COTRAIN_STATE", place.path("file/state"))
+        .output()
+        .expect("it starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("COTRAIN_STATE"), "{told}");
+    assert!(!place.path("s/up.toml").exists(), "nothing was begun");
+}
+
+/// At any moment: what is there next time is what was saved, and it works.
+#[test]
+fn it_survives_being_killed_at_any_moment() {
+    let crashes = env::var("COTRAIN_CRASHES").ok();
+    let crashes: u64 = crashes.map_or(4, |text| text.parse().expect("a number"));
+    let place = Place::new();
+    // Moments, as far apart as the number of crashes allows; no two runs have the same.
+    let seed = u64::from(std::process::id());
+    let mut least = 0;
+    for crash in 0..crashes {
+        let moment = Duration::from_millis((seed * 7_919 + crash * 1_913) % 3_000);
+        let mut child = place
+            .up(&Place::MODEL)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        sleep(moment);
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+
+        let up = place.start(&Place::MODEL);
+        let there = up.contributions();
+        assert!(there >= least, "{there} of {least}: {}", up.said());
+        if crash % 2 == 0 {
+            place.success(&CONTRIBUTE);
+            saved(&place);
+            least = there + 1;
+        }
+        if crash % 3 == 0 {
+            let node = up.node().expect("a node");
+            sleep(moment / 10);
+            signal(node, "KILL");
+            sleep(moment / 5);
+        }
+        up.kill();
+    }
+    let up = place.start(&[]);
+    assert!(up.contributions() >= least);
+    up.stop();
+}
+
+#[test]
+fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    place.success(&["deposit", "1ether", "--dev", "3"]);
+    let relay = up.text("api").to_owned();
+    let mut contribute = CONTRIBUTE.to_vec();
+    contribute.extend(["--relay", &relay, "--json", "--wait"]);
+    contribute[6] = "3";
+    let running: Vec<Child> = (0..3)
+        .map(|_| {
+            let mut command = place.command(&contribute);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().expect("it starts")
+        })
+        .collect();
+    let mut ids = Vec::new();
+    for child in running {
+        let output = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        let handed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        ids.push(handed[0]["id"].as_str().expect("an id").to_owned());
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "no two are told as one");
+    up.until("all are on the chain", || up.contributions() == 3);
+
+    place.success(&["status", "--dev", "3"]);
+    place.success(&["predict", "--text", "win"]);
+    let listed = place.success(&["clean"]);
+    assert!(listed.contains("events"), "{listed}");
+    assert!(listed.contains("--yes removes"), "{listed}");
+    let index = place.path("cache/index");
+    let count = |ending: &str| {
+        let entries = fs::read_dir(&index).expect("a folder").flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.ends_with(ending)).count()
+    };
+    assert_eq!(count(".sqlite"), 1, "a listing removes nothing");
+    place.success(&["clean", "--yes"]);
+    assert_eq!(count(".sqlite"), 0);
+    assert!(place.success(&["clean"]).contains("nothing to remove"));
+    // All of it can be had again.
+    place.success(&["status", "--dev", "3"]);
+    up.stop();
+}
