@@ -68,11 +68,6 @@ pub(crate) fn whole_seconds(text: &str) -> Result<Duration, String> {
     Err("a chain counts whole seconds; expected a time such as 1day or 90min".to_owned())
 }
 
-/// Returns a number of things in words; `thing` is one of them.
-pub(crate) fn many(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -420,14 +420,7 @@ impl Coordinator {
                 .and_then(|predicted| trainer.can_refund(now, &row.contribution, predicted));
             let left = row.contribution.deposit - row.taken;
             let card = model.info().card.as_ref();
-            claimable.push(claim(
-                row,
-                ClaimKind::Refund,
-                wait,
-                outcome,
-                left,
-                card,
-            ));
+            claimable.push(claim(row, ClaimKind::Refund, wait, outcome, left, card));
         }
         for row in all
             .into_iter()

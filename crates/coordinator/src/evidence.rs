@@ -80,7 +80,8 @@ impl Totals {
             TrainerEvent::Withdrawn(e) => self.spend(e.amount),
             TrainerEvent::Skipped(_)
             | TrainerEvent::ClaimSkipped(_)
-            | TrainerEvent::NoncesCancelled(_) => {}
+            | TrainerEvent::NoncesCancelled(_)
+            | TrainerEvent::Announced(_) => {}
         }
     }
 

@@ -169,7 +169,8 @@ impl Relay {
                     let why = if price > max_deposit {
                         format!(
                             ": each contribution costs a deposit of {} now, and it allows {}",
-                            Amount(price), Amount(max_deposit)
+                            Amount(price),
+                            Amount(max_deposit)
                         )
                     } else {
                         String::new()

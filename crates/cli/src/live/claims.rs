@@ -19,7 +19,6 @@ use super::{
     block_on,
     connection::Session,
     index::follow,
-    many,
     model::LiveModel,
     send::{Acting, Sender, gas_cost},
     show,
@@ -326,7 +325,7 @@ impl Claims<'_> {
             _ => ("refund", "contribution"),
         };
         Ok(Bill {
-            action: format!("{verb} {}", many(count, noun)),
+            action: format!("{verb} {}", counted(count, noun)),
             target: Target::new(session, Some(self.model)),
             account: self.sender.key.address(),
             count,
@@ -465,7 +464,7 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
     } else {
         format!(
             "{verb}  {}, {}\ngas       {}\n",
-            many(done.claims.len() as u64, "contribution"),
+            counted(done.claims.len() as u64, "contribution"),
             Wei(amount),
             Wei(gas)
         )
@@ -475,13 +474,19 @@ fn text(done: &Claimed, kind: ClaimKind, amount: u128, gas: u128) -> String {
     text.extend(earliest.zip(latest).map(|(from, until)| {
         format!(
             "announced {}\n          run `cotrain report` again from {} to {} to report them\n",
-            many(done.announced.len() as u64, "contribution"),
+            counted(done.announced.len() as u64, "contribution"),
             when(from),
             when(until)
         )
     }));
-    let skipped = |it: &Skipped| format!("skipped   {}: {}
-", it.position, escaped(&it.reason));
+    let skipped = |it: &Skipped| {
+        format!(
+            "skipped   {}: {}
+",
+            it.position,
+            escaped(&it.reason)
+        )
+    };
     text.extend(done.skipped.iter().map(skipped));
     text.extend(done.next.map(|next| format!("next      {}\n", when(next))));
     text

@@ -24,7 +24,6 @@ use super::{
     evaluate::labelled,
     index::follow,
     input::{Encoded, Input, Misfits},
-    many,
     model::LiveModel,
     relay,
     send::{Acting, Sender, gas_cost},
@@ -33,7 +32,7 @@ use super::{
     status::own,
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, people::counted};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -448,7 +447,7 @@ impl Sending<'_> {
             at_most: most,
         };
         let bill = Bill {
-            action: format!("contribute {}", many(count, "sample")),
+            action: format!("contribute {}", counted(count, "sample")),
             target: Target::new(self.session, Some(self.model)),
             account: self.sender.key.address(),
             count,

@@ -150,7 +150,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
                 return Err(told(&session, &steps, failure, &directory, arguments.json)?);
             }
         };
-        steps.journal.finish(deployed.trainer)?;
+        steps.finish(&deployed)?;
         let path = remember(&session, &deployed, genesis)?;
         narrator.say(format_args!(
             "{} remembers node, registry and model for the commands after this one",

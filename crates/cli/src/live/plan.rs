@@ -174,6 +174,7 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
         refund,
         owner_claim,
         any_address_claim,
+        report_notice,
     } = *waits;
     // As in scenarios: a refund at once would put nothing at stake.
     if refund == 0 {
@@ -193,6 +194,13 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
             "--any-address-claim-wait {} is shorter than --owner-claim-wait {}; make it at least as long",
             shown(any_address_claim),
             shown(owner_claim)
+        );
+    }
+    if report_notice > owner_claim - refund {
+        bail!(
+            "--report-notice {} is longer than the {} from --refund-wait to --owner-claim-wait; make it at most that",
+            shown(report_notice),
+            shown(owner_claim - refund)
         );
     }
     if waits.validate().is_err() {
@@ -474,16 +482,23 @@ mod tests {
 
     #[test]
     fn waits_are_told_by_the_names_of_options() {
-        let told = |refund, owner_claim, any_address_claim| {
+        let told_with = |refund, owner_claim, any_address_claim, report_notice| {
             let waits = Waits {
                 refund,
                 owner_claim,
                 any_address_claim,
+                report_notice,
             };
             check(&Incentive::Points, &waits)
                 .map_or_else(|error| error.to_string(), |()| String::new())
         };
+        let told = |refund, owner_claim, any| told_with(refund, owner_claim, any, 0);
         assert_eq!(told(1, 1, 1), "");
+        assert_eq!(told_with(1, 3_601, 3_601, 3_600), "");
+        assert_eq!(
+            told_with(3_600, 7_200, 7_200, 3_601),
+            "--report-notice 1h 1s is longer than the 1h from --refund-wait to --owner-claim-wait; make it at most that"
+        );
         assert_eq!(told(86_400, 86_400, (1 << 40) - 1), "");
         assert_eq!(
             told(0, 9, 9),
@@ -509,6 +524,7 @@ mod tests {
             refund: 1,
             owner_claim: 1,
             any_address_claim: 1,
+            report_notice: 0,
         };
         let check = |cost_weight| check(&Incentive::DepositRefundTake { cost_weight }, &waits);
         check((1 << 80) - 1).expect("the most");

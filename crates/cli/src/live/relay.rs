@@ -20,13 +20,12 @@ use url::Url;
 use super::{
     connection::Session,
     contribute::{Chosen, LeftOut},
-    many,
     model::{LiveModel, number},
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target},
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, people::counted};
 
 /// How long a coordinator may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -190,7 +189,10 @@ impl Signing<'_> {
         let mut done = 0;
         let mut nonce = account.next_nonce;
         for some in items.chunks(PER_BATCH) {
-            match self.hand_over(&client, url, some, relayer, nonce, most).await {
+            match self
+                .hand_over(&client, url, some, relayer, nonce, most)
+                .await
+            {
                 Ok((submission, used)) => {
                     tracing::info!(id = %submission.id, nonce = used, "handed over");
                     nonce = used + 1;
@@ -254,7 +256,7 @@ impl Signing<'_> {
         Bill {
             action: format!(
                 "sign {} for a relayer to send, paid from what is prepaid",
-                many(count, "sample")
+                counted(count, "sample")
             ),
             target: Target::new(self.session, Some(self.model)),
             account: self.key.address(),
@@ -523,7 +525,7 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
 
 /// A submission in words.
 pub(super) fn text(submission: &Submission, relay: &Url) -> String {
-    let samples = many(submission.contributions.into(), "sample");
+    let samples = counted(submission.contributions.into(), "sample");
     match (submission.position, submission.block, &submission.reason) {
         (Some(position), Some(block), _) => {
             format!("contributed {samples}, from position {position} on, in block {block}\n")

@@ -157,12 +157,12 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
         reportable: sum(ClaimKind::Report).to_string(),
         contributions: rows
             .iter()
-            .map(|row| line(model, row, claim_of(row), now))
+            .map(|row| line(model, row, claim_of(row)))
             .collect(),
         reports: claimable
             .iter()
             .filter(|one| one.kind == ClaimKind::Report)
-            .map(|one| line(model, &one.row, Some(one), now))
+            .map(|one| line(model, &one.row, Some(one)))
             .collect(),
     })
 }
@@ -189,7 +189,7 @@ pub(crate) async fn own(
     }
 }
 
-fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>, now: u64) -> Line {
+fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>) -> Line {
     Line {
         position: row.contribution.position,
         class: model.class(row.contribution.label),

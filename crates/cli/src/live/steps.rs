@@ -138,6 +138,11 @@ pub(crate) struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
+    /// Notes in the journal that all of it is done.
+    pub(crate) fn finish(&mut self, deployed: &Deployed) -> Result<(), Failure> {
+        self.journal.finish(deployed.trainer)
+    }
+
     /// Begins, or goes on where the journal ends.
     pub(crate) fn new(sender: Sender<'a>, journal: Journal, narrator: &'a Narrator) -> Self {
         Self {

@@ -520,7 +520,13 @@ impl Running<'_> {
             } else {
                 // Only what runs is worth remembering.
                 place.save()?;
-                tell(self.arguments, &self.model, &place, self.fresh.as_ref(), address)?;
+                tell(
+                    self.arguments,
+                    &self.model,
+                    &place,
+                    self.fresh.as_ref(),
+                    address,
+                )?;
                 self.narrator.say("Ctrl-C stops it");
             }
             Ok::<_, Failure>(Some(address.port()))
