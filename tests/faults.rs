@@ -55,10 +55,10 @@ async fn included(node: &Node, signed: &Signed) -> NodeReceipt {
     }
 }
 
-/// Every fault that may pass, and whether it is told as what it is.
 /// Whether an error is the one that is expected.
 type Expected = fn(&NodeError) -> bool;
 
+/// Every fault that may pass, and whether it is told as what it is.
 fn passing() -> Vec<(Fault, Expected)> {
     vec![
         (Fault::Delay(2 * SHORT), |error| {
@@ -69,6 +69,9 @@ fn passing() -> Vec<(Fault, Expected)> {
         }),
         (Fault::Cut, |error| {
             matches!(error, NodeError::Unreachable { .. })
+        }),
+        (Fault::Torn, |error| {
+            matches!(error, NodeError::Malformed { .. })
         }),
         (Fault::Status(502), |error| {
             matches!(error, NodeError::Unavailable { .. })
@@ -218,4 +221,118 @@ async fn a_reorganisation_is_seen_by_hash() {
             .expect("an answer")
             .is_some()
     );
+}
+
+const LOGS: &[&str] = &["eth_getLogs"];
+const HISTORY: &[&str] = &["eth_feeHistory"];
+
+#[tokio::test]
+async fn logs_of_a_range_come_once_in_order_and_in_the_width_that_the_node_takes() {
+    let stage = Stage::new().await;
+    let person = Key::development(1);
+    let mut wanted = Vec::new();
+    for feature in 0..5 {
+        wanted.extend(stage.contribute(&person, 1, &[feature]).await.logs);
+        stage.mine(20).await;
+    }
+    let head = stage.node.head().await.expect("a head").number;
+    let options = NodeOptions {
+        timeout: Duration::from_secs(10),
+        retries: 0,
+    };
+    let proxy = FaultyProxy::new(stage.anvil.url(), 1);
+    let node = Node::connect(&proxy.url(), options).await.expect("a node");
+    let all = async || {
+        let (mut logs, mut from) = (Vec::new(), stage.from_block + 1);
+        while from <= head {
+            let read = node.logs_from(from, head, &[stage.trainer], &[]).await;
+            let (some, to) = read.expect("logs");
+            assert!((from..=head).contains(&to));
+            logs.extend(some);
+            from = to + 1;
+        }
+        logs
+    };
+    for fault in [Fault::Twice, Fault::Backwards] {
+        proxy.set(Fault::on(LOGS, fault.clone()));
+        assert_eq!(all().await, wanted, "{fault:?}");
+    }
+    let refusal = Fault::Refusal {
+        status: 500,
+        code: 7,
+        message: "words that nobody has heard of".to_owned(),
+        data: serde_json::Value::Null,
+    };
+    proxy.set(Fault::on(LOGS, Fault::Wide(30, Box::new(refusal.clone()))));
+    assert_eq!(all().await, wanted);
+    // The second time, nothing is refused any more.
+    let before = proxy.requests();
+    assert_eq!(all().await, wanted);
+    let asked = proxy.requests() - before;
+    assert!((4..=8).contains(&asked), "{asked} requests");
+    // One block is refused for what it is.
+    proxy.set(Fault::on(LOGS, Fault::Wide(0, Box::new(refusal))));
+    let refused = node.logs_from(1, head, &[], &[]).await;
+    assert!(
+        matches!(refused, Err(NodeError::Other { code: 7, .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
+    let stage = Stage::new().await;
+    let receipt = stage.contribute(&Key::development(1), 1, &[3]).await;
+    let proxy = FaultyProxy::new(stage.anvil.url(), 1);
+    let node = Node::connect(&proxy.url(), NodeOptions::default())
+        .await
+        .expect("a node");
+    let (block, trainer) = (receipt.block_hash, [stage.trainer]);
+    // Once: all logs of the block are read then. Always: it is told.
+    proxy.set_for(1, Fault::on(LOGS, Fault::Empty));
+    assert_eq!(node.logs_of(block, &trainer, &[]).await, Ok(receipt.logs));
+    proxy.set(Fault::on(LOGS, Fault::Empty));
+    let empty = node.logs_of(block, &trainer, &[]).await;
+    assert!(
+        matches!(empty, Err(NodeError::Contradictory { .. })),
+        "{empty:?}"
+    );
+    // Of another contract there is nothing.
+    let none = node.logs_of(block, &[Address::repeat_byte(9)], &[]).await;
+    assert_eq!(none, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_header_without_all_fields_is_enough() {
+    let (_anvil, proxy, node) = faulty().await;
+    let whole = node.head().await;
+    proxy.set(Fault::Bare);
+    assert_eq!(node.head().await, whole);
+    assert!(node.now().await.is_ok());
+}
+
+#[tokio::test]
+async fn fees_are_known_without_a_history() {
+    let (_anvil, proxy, node) = faulty().await;
+    // Without tips in its history, the node's own suggestion is the floor.
+    let quiet = node.fees().await.expect("fees");
+    assert_eq!(quiet.priority, 1_000_000_000, "anvil suggests one gwei");
+    let unknown = Fault::rpc(-32_601, "the method does not exist");
+    let known = node.head().await.expect("a head").base_fee;
+    proxy.set(Fault::on(HISTORY, unknown.clone()));
+    let fees = node.fees().await.expect("fees");
+    assert_eq!(
+        (fees.base, fees.priority),
+        (known + known / 8, quiet.priority)
+    );
+    proxy.set(Fault::on(
+        &["eth_feeHistory", "eth_maxPriorityFeePerGas"],
+        unknown.clone(),
+    ));
+    assert!(node.fees().await.expect("fees").priority > 0);
+    proxy.set(Fault::on(
+        &["eth_feeHistory", "eth_maxPriorityFeePerGas", "eth_gasPrice"],
+        unknown,
+    ));
+    assert_eq!(node.fees().await.expect("fees").priority, 1_000_000);
 }

@@ -65,7 +65,7 @@ pub fn first(fees: &Fees, maximum: Option<u128>) -> Result<Offer, TooDear> {
 /// chain asks for.
 ///
 /// Fees rise by an eighth. If somebody has set a maximum and the offer before covers base fee and tip, it is the tip
-/// that is too low for the builders of blocks: it doubles.
+/// that is too low for the builders of blocks: it doubles, and the last offer gives them all that the maximum leaves.
 #[must_use]
 pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
     let configured = maximum.is_some();
@@ -89,6 +89,13 @@ pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
         .max(fees.max())
         .max(fees.base.saturating_add(tip))
         .min(maximum);
+    if configured && covered && bumped(max_fee) > maximum {
+        // No offer can follow this one, so it has all that is allowed.
+        return Next::Raise(Offer {
+            max_fee: maximum,
+            priority_fee: tip.max(maximum.saturating_sub(fees.base)).min(maximum),
+        });
+    }
     Next::Raise(Offer {
         max_fee,
         priority_fee: tip.min(max_fee),
