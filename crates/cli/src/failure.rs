@@ -82,13 +82,14 @@ mod tests {
         let failure = Failure::Mistake(anyhow!("here:\n  line 1").context("cannot do it"));
         assert_eq!(failure.told(), "cannot do it: here:\n  line 1");
         // A node's message is one line of bounded length, however it is made.
-        let error = NodeError::InsufficientFunds {
+        let error = NodeError::Unavailable {
+            method: "eth_call",
             message: "no\nverified: yes".repeat(200),
         };
         let failure = Failure::Fault(anyhow!(error).context("cannot send"));
         let told = failure.told();
         assert!(
-            told.starts_with("cannot send: the sender cannot pay"),
+            told.starts_with("cannot send: eth_call: the node cannot answer now"),
             "{told}"
         );
         assert!(
