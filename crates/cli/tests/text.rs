@@ -74,9 +74,9 @@ fn run(place: &Place, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), stdout, stderr)
 }
 
-#[test]
-fn texts_of_strangers_reach_no_terminal() {
-    let place = Place::new(&AnvilConfig::default());
+/// Deploys a model, and gives it a card that hides codes for terminals everywhere; the name of its second
+/// class.
+fn with_hostile_card(place: &Place) -> String {
     let deployed: Value = place.json(&[
         "deploy",
         "--dev",
@@ -95,7 +95,7 @@ fn texts_of_strangers_reach_no_terminal() {
         text.parse().expect("an address")
     };
     let (trainer, registry) = (address("model"), address("registry"));
-    let node = node(&place);
+    let node = node(place);
 
     // Anyone may write anything into the registry.
     let class = format!("sp{EVIL}am\nfake line");
@@ -113,7 +113,13 @@ fn texts_of_strangers_reach_no_terminal() {
         .expect("written");
     let card = deflated.finish().expect("deflated");
     send(&node, registry, bindings::register(trainer, &card));
+    class
+}
 
+#[test]
+fn texts_of_strangers_reach_no_terminal() {
+    let place = Place::new(&AnvilConfig::default());
+    let class = with_hostile_card(&place);
     let (status, stdout, _) = run(&place, &["models"]);
     assert_eq!(status, Some(0));
     assert!(
@@ -179,10 +185,14 @@ fn texts_of_strangers_reach_no_terminal() {
         told.contains(r"the model's are ham, spevil\u{1b}"),
         "{told}"
     );
+    contribute_and_look(&place);
+}
 
+/// Contributes to the model with the card, and asks every command that shows classes.
+fn contribute_and_look(place: &Place) {
     for label in ["0", "1"] {
         let contributed = run(
-            &place,
+            place,
             &[
                 "contribute",
                 "--text",
@@ -195,7 +205,7 @@ fn texts_of_strangers_reach_no_terminal() {
         );
         assert_eq!(contributed.0, Some(0), "{}", contributed.2);
     }
-    let (status, stdout, told) = run(&place, &["status", "--dev", "1"]);
+    let (status, stdout, told) = run(place, &["status", "--dev", "1"]);
     assert_eq!(status, Some(0), "{told}");
     assert!(stdout.contains(r"(spevil\u{1b}"), "{stdout}");
     for arguments in [
@@ -207,7 +217,7 @@ fn texts_of_strangers_reach_no_terminal() {
         &["models", "--verbose"],
         &["evaluate", "--verbose", "--limit", "5"],
     ] {
-        run(&place, arguments);
+        run(place, arguments);
     }
 }
 

@@ -90,7 +90,7 @@ pub fn encode(
 pub fn suited(dataset: &Dataset) -> Kind {
     let parts = [&dataset.train, &dataset.test];
     let mut examples = parts.into_iter().flat_map(Part::examples);
-    // What is no number of its own is exact.
+    // Data that says 0 or 1 says it exactly.
     #[allow(clippy::float_cmp)]
     let numbers = examples.any(|example| match example {
         Example::Text(_) => false,
