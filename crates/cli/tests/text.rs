@@ -94,7 +94,7 @@ fn with_hostile_card(place: &Place) -> String {
         let text = deployed[name].as_str().expect("an address");
         text.parse().expect("an address")
     };
-    let (trainer, registry) = (address("model"), address("registry"));
+    let (trainer, registry) = (address("trainer"), address("registry"));
     let node = node(place);
 
     // Anyone may write anything into the registry.
@@ -105,7 +105,7 @@ fn with_hostile_card(place: &Place) -> String {
         "description": format!("x{EVIL}\nfake line"),
         "classes": ["ham", class],
         "encoder": {"classifier": "naive-bayes", "features": {"words": ["win", "lunch"]}},
-        "from_block": deployed["from_block"].as_u64().unwrap_or(1),
+        "from_block": deployed["block"],
     });
     let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
     deflated
