@@ -69,7 +69,10 @@ fn in_words(error: Error, command: &Command) -> Error {
     ) else {
         return error;
     };
-    let from = match variable(command, argument, value) {
+    // Arguments have no names to show before they are built, which parsing does only for its command.
+    let mut command = command.clone();
+    command.build();
+    let from = match variable(&command, argument, value) {
         Some(name) => format!(" (of the variable {name})"),
         None => String::new(),
     };

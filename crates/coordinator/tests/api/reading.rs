@@ -276,7 +276,7 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
         ),
         (
             "/v1/models/model/price".to_owned(),
-            "`trainer`: \"model\" is no address",
+            "\"model\" is no address; 0x and 40 hexadecimal digits are wanted",
         ),
         (
             "/v1/models?pages=1".to_owned(),
