@@ -66,8 +66,11 @@ contract PredictionMarketSettlingTest is MarketTest {
         market.score(recordsFrom(0), 100);
         requireScores(6, 3, 0);
         assertEq(market.progress().correct, 10, "nobody spoils it");
+        VM.recordLogs();
         market.settle(100);
         assertPhase(Phase.Settled);
+        assertEq(logsOf(IPredictionMarket.BalanceChanged.selector).length, 2, "nothing changes for Carol");
+        assertTrue(market.account(CAROL).removed, "Carol stays removed");
         assertBalance(ALICE, 18_200);
         assertBalance(BOB, 9_100);
         assertEq(market.remainder(), 30_000 - 18_000 - 9_000 + 100, "a tenth of both pots, and Carol's stake");
