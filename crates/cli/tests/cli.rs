@@ -105,11 +105,12 @@ fn help_teaches() {
     insta::assert_snapshot!(folder.run(&["--help"]).success(), @r"
     Train machine-learning models on an EVM chain, with money at stake.
 
-    Anyone trains a model by sending data to its contract, with a deposit. Those whose data the model
-    comes to agree with get their deposit back, and a share of the deposits of the others. `cotrain
-    simulate` runs whole economies of honest and hostile contributors, by real transactions against the
-    contracts in an EVM inside this process: no chain, no node, no money is needed. The other commands
-    are for a chain: to host a model, ask it, teach it, and claim what is yours.
+    Anyone trains a model by sending data to its contract, with money at stake that bad data loses. By
+    the mechanism `deposit-refund-take`, those whose data the model comes to agree with get their
+    deposit back, and a share of the deposits of the others. `cotrain simulate` runs whole economies of
+    honest and hostile contributors, by real transactions against the contracts in an EVM inside this
+    process: no chain, no node, no money is needed. The other commands are for a chain: to host a model,
+    ask it, teach it, and claim what is yours.
 
     Usage: cotrain <COMMAND>
 
@@ -164,9 +165,9 @@ fn the_help_of_simulate_teaches() {
     insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
     Simulate contributors who train a model on the chain
 
-    Agents with money of their own send samples to a deployed model, each with a deposit. Honest ones
-    tell the truth, hostile ones lie; all of them claim what they can. A summary goes to stdout, tables
-    and a report into a directory.
+    Agents with money of their own send samples to a deployed model, each with the deposit or stake that
+    its mechanism asks for. Honest ones tell the truth, hostile ones lie; all of them claim what they
+    can. A summary goes to stdout, tables and a report into a directory.
 
     Usage: cotrain simulate [OPTIONS] [SCENARIO]
 
