@@ -261,10 +261,11 @@ fn elsewhere_everything_is_asked_for() {
         vec!["contribute", "--text", "a good film", "--label", "positive"],
         vec!["deposit", "1"],
     ] {
+        let before = nonce(&place, 1);
         let (status, told) = run(&command);
         assert_eq!(status, Some(2), "{told}");
         assert!(
-            told.contains("chain    7000, node http://") && told.contains("say --yes"),
+            told.contains("chain    7000 (zeta), node http://") && told.contains("say --yes"),
             "{told}"
         );
         assert_eq!(nonce(&place, 1), before);
@@ -292,44 +293,45 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
         "--skip",
         "10",
         "--limit",
-        "1200",
+        "4000",
         "--allow-unknown",
         "--dev",
         "1",
+        "--yes",
         "--json",
     ];
     let (status, stdout, stderr) = place.outcome(&contribute);
     assert_eq!(status, Some(2), "{stderr}");
     let part: Value = serde_json::from_str(&stdout).expect("JSON");
     let done = part["done"].as_u64().expect("a number");
-    assert!((1..1_200).contains(&done), "{part}");
+    assert!((1..4_000).contains(&done), "{part}");
     assert_eq!(part["partial"], true);
     assert_eq!(part["contributions"], done);
-    assert_eq!(part["of"], 1_200);
-    let (skip, left) = (10 + done, 1_200 - done);
+    assert_eq!(part["of"], 4_000);
+    let (skip, left) = (10 + done, 4_000 - done);
     let go_on = format!("go on with the same and --skip {skip} --limit {left}");
     assert_eq!(part["go_on"], go_on);
     let error = part["error"].as_str().expect("words");
     assert!(error.contains("would deposit 0.0036 ether now"), "{error}");
     assert!(
-        stderr.contains(&format!("{done} of 1200 samples done, {left} not; {go_on}")),
+        stderr.contains(&format!("{done} of 4000 samples done, {left} not; {go_on}")),
         "{stderr}"
     );
 
     // The same again does the rest alone.
     let mut again = contribute.to_vec();
-    again.extend(["--yes", "--max-deposit", "0.01ether"]);
+    again.extend(["--max-deposit", "0.01ether"]);
     let rest: Value = place.json(&again);
     assert_eq!(rest["left_out"]["contributed_before"], done);
     assert_eq!(rest["contributions"], left);
     let told = place.mistake(&again);
     assert!(
         told.contains("nothing is left to contribute")
-            && told.contains("1200 were contributed before"),
+            && told.contains("4000 were contributed before"),
         "{told}"
     );
     let listed: Value = place.json(&["models", "--json"]);
-    assert_eq!(listed[0]["contributions"], 1_200);
+    assert_eq!(listed[0]["contributions"], 4_000);
     // Unless that is wished.
     let mut twice = again.clone();
     twice[6] = "5";
