@@ -256,7 +256,6 @@ fn elsewhere_everything_is_asked_for() {
     assert_eq!(nonce(&place, 1), 0);
     let (status, told) = run(&[&deploy[..], &["--yes"]].concat());
     assert_eq!(status, Some(0), "{told}");
-    let before = nonce(&place, 1);
     for command in [
         vec!["contribute", "--text", "a good film", "--label", "positive"],
         vec!["deposit", "1"],

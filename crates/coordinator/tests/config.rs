@@ -277,3 +277,21 @@ fn each_mistake_names_value_source_and_what_is_wanted() {
         "{error}"
     );
 }
+
+#[test]
+fn addresses_with_a_wrong_digit_are_refused() {
+    // The right one ends with C8.
+    let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
+    let zero = format!("0x{}", "0".repeat(40));
+    for (address, told) in [(wrong, "EIP-55"), (&zero, "zero")] {
+        for text in [
+            format!("registry = \"{address}\""),
+            format!("models = [\"{address}\"]"),
+        ] {
+            let error = of_text(&text).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+    let right = wrong.replace("c8", "C8");
+    of_text(&format!("registry = \"{right}\"")).unwrap();
+}

@@ -202,10 +202,11 @@ impl Backend for Fake {
                 }),
                 _ if nonce == 3 => Err(SubmitError::NotServed("relay")),
                 _ if nonce == 5 => Err(SubmitError::NonceTooFar { nonce, most: 4 }),
-                _ if nonce == 4 => Err(SubmitError::Rejected(Rejection::BalanceTooLow {
+                _ if nonce == 4 => Err(SubmitError::BalanceTooLow {
+                    author,
                     required: 9,
                     balance: 8,
-                })),
+                }),
                 _ if nonce == NO_ROOM => Err(SubmitError::TooManyWaiting {
                     waiting: 7,
                     most: 7,

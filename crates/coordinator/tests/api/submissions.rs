@@ -165,6 +165,10 @@ async fn a_batch_names_its_relayer() {
 #[tokio::test]
 async fn a_refused_batch_says_why() {
     let client = Client::new();
+    // One letter is in the other case.
+    let right = AUTHOR.to_string();
+    let last = right.as_bytes()[41] ^ 0x20;
+    let wrong = format!("{}{}", &right[..41], char::from(last));
     for (body, status, kind) in [
         (batch(1), 409, "nonce-used"),
         (batch(2), 409, "nonce-taken"),
@@ -197,6 +201,13 @@ async fn a_refused_batch_says_why() {
         (with("nonce", -1), 422, "invalid-request"),
         (with("deadline", 1_u64 << 40), 422, "invalid-request"),
         (with("author", "\0"), 422, "invalid-request"),
+        // A digit is in the wrong case; and nobody's address.
+        (with("author", wrong.as_str()), 422, "invalid-request"),
+        (
+            with("author", format!("0x{}", "0".repeat(40))),
+            422,
+            "invalid-request",
+        ),
         (
             with("signature", format!("0x{}", "00".repeat(65_536))),
             422,
@@ -206,6 +217,24 @@ async fn a_refused_batch_says_why() {
     ] {
         let answer = client.post(&path(), &body).await;
         assert_eq!(answer.problem(status), kind, "{}", answer.text());
+    }
+    let answer = client.post(&path(), batch(4)).await.json();
+    assert_eq!(
+        (&answer["author"], &answer["required"], &answer["balance"]),
+        (&json!(AUTHOR.to_string()), &json!("9"), &json!("8"))
+    );
+    let told = format!(
+        "the account {AUTHOR} has 8 wei prepaid, and this with what waits needs 9 wei: 1 wei is missing; prepay it with \
+         `cotrain deposit`"
+    );
+    assert_eq!(answer["detail"], told);
+    for path in [
+        format!("/v1/models/{wrong}"),
+        format!("{}?author={wrong}", path()),
+    ] {
+        let told = client.get(&path).await;
+        assert_eq!(told.status, 400, "{path}");
+        assert!(told.text().contains("checksum"), "{}", told.text());
     }
     let answer = client.post(&path(), batch(2)).await.json();
     assert_eq!(
