@@ -1,4 +1,4 @@
-//! What commands say, ask and refuse before money moves, and what they keep where something is in the way.
+//! Money in commands: bills, questions and refusals before it moves, partial results after an error.
 
 mod common;
 
@@ -313,7 +313,9 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
     let error = part["error"].as_str().expect("words");
     assert!(error.contains("would deposit 0.0036 ether now"), "{error}");
     assert!(
-        stderr.contains(&format!("{done} of 4000 samples done, {left} not; {go_on}")),
+        stderr.contains(&format!(
+            "{done} of 4000 samples are contributed, {left} are not; {go_on}"
+        )),
         "{stderr}"
     );
 
@@ -352,7 +354,7 @@ impl FewWords {
         Self::losing(balance, takes, false)
     }
 
-    /// Where `loses`, its answers are lost, and each id that is asked about is one that it took.
+    /// If `loses`, its answers are lost, and it knows each id that it is asked for.
     fn losing(balance: &'static str, takes: usize, loses: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -473,7 +475,10 @@ fn what_is_handed_over_in_part_is_told_with_its_ids() {
             .expect("words")
             .contains("no more of this")
     );
-    assert!(stderr.contains("50 of 80 samples"), "{stderr}");
+    assert!(
+        stderr.contains("50 of 80 samples are handed over, 30 are not"),
+        "{stderr}"
+    );
     assert_eq!(coordinator.handed.lock().expect("a list").len(), 2);
 
     // An answer that is lost is no batch that is lost.

@@ -20,7 +20,7 @@ pub(crate) struct Evaluation {
 #[derive(Debug)]
 pub(crate) struct TestSamples(Vec<(Vec<u8>, u16)>);
 
-/// Why data cannot be measured on.
+/// A reason not to measure a model on data.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// Its columns are not the model's, in the model's order.

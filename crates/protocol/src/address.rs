@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 use thiserror::Error;
 
-/// Why a text is not taken for an address.
+/// A reason not to take a text for an address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
     /// Something else than 0x and 40 hexadecimal digits.

@@ -247,7 +247,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         };
         show(acting.json, &done, || text(&done, kind, amount, gas))?;
         match stopped {
-            Some(failure) => Err(done.progress.explain(failure, "claims")),
+            Some(failure) => Err(done.progress.explain(failure, "claims are made")),
             None => Ok(()),
         }
     })
@@ -306,7 +306,7 @@ struct Fitting {
 }
 
 impl Claims<'_> {
-    /// What it costs, and what it brings.
+    /// Makes the bill: the costs, and the money that the claims bring.
     async fn bill(
         &self,
         session: &Session,

@@ -53,7 +53,7 @@ pub(crate) struct ModelArg {
 pub(crate) struct Session {
     pub(crate) node: Node,
     pub(crate) registry: Option<Address>,
-    /// What named the node, in words.
+    /// The source of the node's address, in words.
     pub(crate) node_from: &'static str,
     /// The last one deployed on this chain.
     pub(crate) last_model: Option<Address>,

@@ -125,12 +125,12 @@ pub(crate) struct LeftOut {
     contributed_before: usize,
 }
 
-/// What is to be contributed, and which examples of the data it is.
+/// The samples to contribute, and their places in the data.
 pub(crate) struct Chosen {
     samples: Vec<(u16, Encoded)>,
-    /// Of each sample, how many examples of the data come before it; empty for a single one.
+    /// The number of examples of the data before each sample; empty for a single one.
     rows: Vec<usize>,
-    /// How many examples of the data are looked at, where that is limited: `--skip` and `--limit`.
+    /// `--skip` and `--limit`, if the examples are limited.
     window: Option<(usize, usize)>,
     pub(crate) left_out: LeftOut,
 }
@@ -273,7 +273,7 @@ async fn leave_out_known(
     author: Address,
     chosen: &mut Chosen,
 ) {
-    let before = match contributed_before(session, model, author).await {
+    let mut before = match contributed_before(session, model, author).await {
         Ok(before) => before,
         Err(failure) => {
             session.narrator.say(format_args!(
@@ -283,7 +283,6 @@ async fn leave_out_known(
             return;
         }
     };
-    let mut before = before;
     chosen.left_out.contributed_before = chosen.keep(|label, input| {
         let Some(count) = before.get_mut(&(label, input.sample.clone())) else {
             return true;
@@ -301,7 +300,7 @@ async fn leave_out_known(
     }
 }
 
-/// How often the author has contributed each sample.
+/// Counts the author's contributions of each sample.
 async fn contributed_before(
     session: &Session,
     model: &LiveModel,
@@ -367,6 +366,14 @@ struct Fitting {
     gas: Option<u64>,
 }
 
+/// The outcome of trying a batch for its size.
+enum Estimate {
+    /// It does; its gas, if the node could say.
+    Fits(Option<u64>),
+    /// It does not, and it can be smaller.
+    TooLarge,
+}
+
 /// Contributing by transactions of the author's own.
 struct Sending<'a> {
     session: &'a Session,
@@ -409,10 +416,12 @@ impl Sending<'_> {
         let go_on = chosen.go_on(usize::try_from(done).unwrap_or(usize::MAX));
         contributed.progress = Progress::stopped(done, of, &failure, go_on);
         show(json, &contributed, || text(&contributed))?;
-        Err(contributed.progress.explain(failure, "samples"))
+        Err(contributed
+            .progress
+            .explain(failure, "samples are contributed"))
     }
 
-    /// What it would cost, and the most for each sample.
+    /// Makes the bill; returns it and the most for each sample.
     async fn bill(&self, count: u64, first: &Fitting) -> Result<(Bill, u128), Failure> {
         let arguments = self.arguments;
         let fees = self.session.node.fees().await?;
@@ -497,7 +506,7 @@ impl Sending<'_> {
         loop {
             let price = self.model.price(&self.session.node, size as u64).await?;
             let batch = encode_batch(&items[..size]).map_err(Failure::mistake)?;
-            if let Some(gas) = self.estimate(&batch, price, size).await? {
+            if let Estimate::Fits(gas) = self.estimate(&batch, price, size).await? {
                 return Ok(Fitting {
                     size,
                     price,
@@ -510,15 +519,10 @@ impl Sending<'_> {
         }
     }
 
-    /// The gas of a batch; `None` if it is too large for a transaction and can be smaller.
-    async fn estimate(
-        &self,
-        batch: &[u8],
-        price: u128,
-        size: usize,
-    ) -> Result<Option<Option<u64>>, Failure> {
+    /// Estimates the gas of a batch.
+    async fn estimate(&self, batch: &[u8], price: u128, size: usize) -> Result<Estimate, Failure> {
         if batch.len() > MOST_BYTES && size > 1 {
-            return Ok(None);
+            return Ok(Estimate::TooLarge);
         }
         let from = self.sender.key.address();
         let value = U256::from(price.saturating_mul(size as u128));
@@ -527,21 +531,21 @@ impl Sending<'_> {
         let to = Some(self.model.trainer);
         match node.estimate(from, to, value, call).await {
             // A margin of a quarter is added to what it is now.
-            Ok(gas) if gas > TRANSACTION_GAS_LIMIT / 5 * 4 && size > 1 => Ok(None),
-            Ok(gas) => Ok(Some(Some(gas))),
+            Ok(gas) if gas > TRANSACTION_GAS_LIMIT / 5 * 4 && size > 1 => Ok(Estimate::TooLarge),
+            Ok(gas) => Ok(Estimate::Fits(Some(gas))),
             Err(error @ NodeError::InsufficientFunds { .. }) => {
                 Err(self.sender.unpaid(value, error).await)
             }
             // The price has risen since it was asked for.
             Err(NodeError::Reverted(Revert::Contract(Rejection::DepositTooLow { .. }))) => {
-                Ok(Some(None))
+                Ok(Estimate::Fits(None))
             }
             Err(error @ NodeError::Reverted(Revert::Contract(_))) => Err(error.into()),
             Err(error) if size == 1 || error.is_transient() => Err(error.into()),
             // Nodes have many words for too much gas.
             Err(error) => {
                 tracing::info!(%error, "cannot be estimated");
-                Ok(None)
+                Ok(Estimate::TooLarge)
             }
         }
     }

@@ -239,7 +239,7 @@ async fn genesis(session: &Session) -> Result<B256, Failure> {
     Ok(first.context("the node has no first block")?.hash)
 }
 
-/// What it will cost.
+/// Makes the bill of a deployment.
 async fn bill(
     session: &Session,
     plan: &Plan,
@@ -274,7 +274,7 @@ async fn bill(
     })
 }
 
-/// What is done of a deployment that did not come to its end.
+/// The part that is done of a deployment that did not come to its end.
 #[derive(Serialize)]
 struct Part<'a> {
     chain_id: u64,
@@ -312,7 +312,9 @@ fn told(
     show(json, &part, || {
         format!("spent       {}, for gas\n", Wei(steps.cost))
     })?;
-    Ok(part.progress.explain(failure, "transactions"))
+    Ok(part
+        .progress
+        .explain(failure, "transactions are part of the chain"))
 }
 
 /// What the next commands use.

@@ -71,13 +71,13 @@ impl Encoded {
         }
     }
 
-    /// Whether the model knows nothing of the input: all that it can say is its prior.
+    /// Returns whether the model knows nothing of the input: all that it can say is its prior.
     pub(crate) fn is_unknown(&self) -> bool {
         self.known == Some(0)
     }
 }
 
-/// What many inputs have that a model does not.
+/// Counts of inputs that do not fit a model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Misfits {
     /// Inputs that were looked at.

@@ -124,7 +124,7 @@ impl Journal {
         written.plan.get(name).cloned()
     }
 
-    /// Whether a step has been signed.
+    /// Returns whether a step has been signed.
     pub(crate) fn has(&self, step: &str) -> bool {
         self.written.steps.contains_key(step)
     }

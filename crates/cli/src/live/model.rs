@@ -35,7 +35,7 @@ pub(crate) struct LiveModel {
     pub(crate) verified: bool,
     /// What its owner says of it, where it is registered.
     pub(crate) card: Option<Card>,
-    /// What named it, in words.
+    /// The source of its address, in words.
     pub(crate) origin: String,
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn withdraw(arguments: &Withdraw) -> Result<(), Failure> {
 struct Move {
     /// In words.
     action: String,
-    /// What it is called once it is done.
+    /// The word for it once it is done.
     done: &'static str,
     /// The account whose prepaid balance changes.
     account: Address,

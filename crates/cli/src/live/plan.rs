@@ -390,7 +390,7 @@ impl Plan {
         Ok(pairs.map(|(name, value)| (name.to_owned(), value)).into())
     }
 
-    /// How much gas all of it takes, by deploying it here.
+    /// Measures the gas that all of it takes, by deploying it here.
     pub(crate) fn gas(&self) -> Result<PlanGas, Failure> {
         let mut chain = Embedded::new(Config {
             start: 1,

@@ -189,7 +189,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
                 .collect()
         })?;
         match stopped {
-            Some(failure) => Err(predicted.progress.explain(failure, "inputs")),
+            Some(failure) => Err(predicted.progress.explain(failure, "inputs are predicted")),
             None => Ok(()),
         }
     })

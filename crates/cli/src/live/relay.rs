@@ -85,7 +85,7 @@ pub(crate) struct Signing<'a> {
 struct Account {
     /// Wei.
     balance: String,
-    /// What batches that wait may cost at most, in wei.
+    /// The most that batches that wait may cost, in wei.
     committed: String,
     next_nonce: u64,
 }
@@ -96,7 +96,7 @@ struct Model {
     relayer: Option<Address>,
 }
 
-/// What was handed over.
+/// The batches that were handed over.
 #[derive(Serialize)]
 struct Handed {
     chain_id: u64,
@@ -227,13 +227,13 @@ impl Signing<'_> {
             self.session.narrator.say(format_args!("error: {error:#}"));
         }
         match (stopped, failed.into_iter().next()) {
-            (Some(failure), _) => Err(handed.progress.explain(failure, "samples handed over and")),
+            (Some(failure), _) => Err(handed.progress.explain(failure, "samples are handed over")),
             (None, Some(failure)) => Err(failure),
             (None, None) => Ok(()),
         }
     }
 
-    /// What the signatures commit the author to.
+    /// Makes the bill: the money that the signatures commit.
     fn bill(&self, url: &Url, count: u64, each: Range) -> Bill {
         let batches = count.div_ceil(PER_BATCH as u64);
         let Wei(fee) = self.arguments.fee;

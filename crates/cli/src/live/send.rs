@@ -62,7 +62,7 @@ pub(crate) struct Sender<'a> {
     pub(crate) node: &'a Node,
     pub(crate) key: &'a Key,
     pub(crate) max_fee: Option<Wei>,
-    /// What it may spend; the gas of what it delivers is taken off it.
+    /// Its limit; the gas of each delivered transaction is taken off it.
     pub(crate) budget: Budget,
 }
 

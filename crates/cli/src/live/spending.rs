@@ -73,7 +73,7 @@ pub(crate) struct Range {
     pub(crate) at_most: u128,
 }
 
-/// What a command would do and what it would cost.
+/// The action and the costs of a command.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bill {
     /// Such as `contribute 100 samples`.
@@ -83,15 +83,15 @@ pub(crate) struct Bill {
     pub(crate) account: Address,
     /// Samples, claims or batches.
     pub(crate) count: u64,
-    /// What each of them deposits.
+    /// The deposit of each of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) each: Option<Range>,
-    /// What leaves the account or its prepaid balance, gas not counted.
+    /// The money that leaves the account or its prepaid balance, gas not counted.
     pub(crate) value: Range,
     /// Units of gas, if they are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gas: Option<u64>,
-    /// What the gas costs.
+    /// The price of the gas.
     pub(crate) gas_cost: Range,
     /// Further lines of the bill: a name and what it says.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -209,7 +209,7 @@ impl Target {
 }
 
 impl Bill {
-    /// What leaves the account, gas included.
+    /// Returns the money that leaves the account, gas included.
     pub(crate) fn total(&self) -> Range {
         self.value.plus(self.gas_cost)
     }
@@ -332,7 +332,7 @@ impl SpendingArgs {
 }
 
 impl Bill {
-    /// Whether the user is asked: off development chains always, on them above a sum.
+    /// Returns whether the user is asked: off development chains always, on them above a sum.
     fn must_be_asked(&self) -> bool {
         self.target.chain_id != DEVELOPMENT_CHAIN || self.value.at_most > ASKED_ABOVE
     }
@@ -345,7 +345,7 @@ fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
 }
 
-/// What a command may still spend.
+/// The limit of a command's spending, and the money spent so far.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     most: Option<u128>,
@@ -377,7 +377,7 @@ impl Budget {
     }
 }
 
-/// How far a command of several transactions or requests came: part of its result.
+/// The part that a command of several transactions or requests has done; it belongs to the result.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Progress {
     /// Whether something is left to do.
@@ -386,7 +386,7 @@ pub(crate) struct Progress {
     of: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// How to do the rest.
+    /// The next step, to do the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
     go_on: Option<String>,
 }
@@ -414,10 +414,11 @@ impl Progress {
         }
     }
 
-    /// Returns the failure with what is done, what is not, and how to go on, in words. `things` are many.
-    pub(crate) fn explain(&self, failure: Failure, things: &str) -> Failure {
+    /// Returns the failure with what is done, what is not, and how to go on, in words. `what` is such as "samples are
+    /// contributed".
+    pub(crate) fn explain(&self, failure: Failure, what: &str) -> Failure {
         let words = format!(
-            "{} of {} {things} done, {} not; {}",
+            "{} of {} {what}, {} are not; {}",
             self.done,
             self.of,
             self.of.saturating_sub(self.done),
@@ -528,10 +529,10 @@ mod tests {
         let json = serde_json::to_value(&progress).expect("JSON");
         assert_eq!(json["partial"], true);
         assert_eq!(json["error"], "the node is gone");
-        let told = progress.explain(failure, "samples");
+        let told = progress.explain(failure, "samples are contributed");
         assert_eq!(
             format!("{:#}", told.error()),
-            "100 of 500 samples done, 400 not; go on with --skip 100: the node is gone"
+            "100 of 500 samples are contributed, 400 are not; go on with --skip 100: the node is gone"
         );
         assert_eq!(
             serde_json::to_value(Progress::whole(3)).expect("JSON")["partial"],

@@ -71,7 +71,7 @@ impl Part {
         }
     }
 
-    /// What creates it.
+    /// Returns the code that creates it.
     pub(crate) fn code(self, plan: &Plan) -> Bytes {
         match self {
             Self::Factory => bindings::factory_code(),
@@ -129,11 +129,11 @@ pub(crate) struct Steps<'a> {
     narrator: &'a Narrator,
     /// The transactions that are done.
     pub(crate) done: Vec<Done>,
-    /// How many there will be.
+    /// The number of all transactions.
     pub(crate) of: u64,
     reused: Vec<Part>,
     gas: u64,
-    /// What all gas cost, in wei.
+    /// The price of all gas so far, in wei.
     pub(crate) cost: u128,
 }
 
@@ -219,7 +219,7 @@ impl Steps<'_> {
         })
     }
 
-    /// How many transactions the plan takes, those included that an earlier run has made.
+    /// Counts the transactions that the plan takes, with those that an earlier run has made.
     async fn count(&self, plan: &Plan, given: &Given) -> Result<u64, Failure> {
         let reusable = reusable(self.sender.node, plan, given).await?;
         let parts = Part::ALL.iter().filter(|part| {

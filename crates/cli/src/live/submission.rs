@@ -33,7 +33,7 @@ pub(crate) struct SubmissionCommand {
     /// Wait until it is part of the chain, or never will be
     #[arg(long)]
     wait: bool,
-    /// How long to wait
+    /// The longest wait
     #[arg(
         long,
         value_name = "TIME",

@@ -50,7 +50,7 @@ impl Place {
         stdout
     }
 
-    /// How it ends, and what it prints and says.
+    /// Runs a command; returns its status, stdout and stderr.
     #[allow(dead_code, reason = "not every test file looks at all three")]
     pub(crate) fn outcome(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         run(&mut self.command(arguments))

@@ -168,10 +168,10 @@ pub(super) struct Prediction {
     label: u16,
     /// The name of that class, where the model's host published names.
     class: Option<String>,
-    /// How many words, indices or columns of the input the model knows. With 0 of them the prediction is the model's
+    /// The number of words, indices or columns of the input that the model knows. At 0 the prediction is the model's
     /// prior and says nothing of the input. None for a dense input that was given as features or a sample.
     known: Option<usize>,
-    /// How many numbers of the input are outside the model's range, and were moved to its bounds.
+    /// The number of values of the input that are outside the model's range and were moved to its bounds.
     clipped: usize,
 }
 

@@ -99,11 +99,11 @@ pub enum SubmitError {
         Amount(required.saturating_sub(*balance))
     )]
     BalanceTooLow {
-        /// Whose.
+        /// The account that signed.
         author: Address,
-        /// What all that waits and this may cost, in wei.
+        /// The most that all that waits and this may cost, in wei.
         required: u128,
-        /// What is prepaid, in wei.
+        /// The prepaid balance, in wei.
         balance: u128,
     },
     /// This coordinator does not do that.
