@@ -200,7 +200,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
                 announced: Vec::new(),
                 next: claimable
                     .iter()
-                    .filter(|one| !one.possible)
+                    .filter(|one| !one.possible && !one.announce)
                     .map(|one| one.from)
                     .filter(|from| *from > now)
                     .min(),
@@ -279,7 +279,7 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
             "nothing was sent: contribution {wanted}: {reason}"
         )));
     }
-    let (announce, possible) = named.iter().partition(|wanted| to_announce(wanted));
+    let (announce, possible) = named.iter().copied().partition(to_announce);
     Ok((possible, announce))
 }
 
