@@ -136,6 +136,7 @@ fn help_teaches() {
       serve        Serve models over HTTP: follow them, relay what contributors sign, claim for them
       config       Check a coordinator's configuration, and show what holds and where it comes from
       key          Make a key, or show whose it is
+      clean        Remove caches, finished journals and processes that earlier commands left behind
       completions  Print what a shell needs to complete commands
       man          Write the manual pages into a directory
       help         Print this message or the help of the given subcommand(s)

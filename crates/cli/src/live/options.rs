@@ -55,7 +55,7 @@ pub(crate) fn differences<'a>(
     let names: BTreeSet<_> = before.keys().chain(now.keys()).collect();
     names.into_iter().filter_map(|name| {
         let (was, is) = (before.get(name), now.get(name));
-        let words = |value: Option<&String>| value.map_or("not given", |it| it.as_str()).to_owned();
+        let words = |value: Option<&String>| value.map_or("not given", String::as_str).to_owned();
         (was != is).then(|| format!("{name} was {}, now {}", words(was), words(is)))
     })
 }

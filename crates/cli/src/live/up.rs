@@ -406,8 +406,8 @@ fn tell_differences(narrator: &Narrator, kept: &Kept, now: &Options, typed: &BTr
         if was != is {
             narrator.say(format_args!(
                 "{name} has no effect: the model that is there has {}, not {}; --new begins another one",
-                was.map_or("none", |it| it.as_str()),
-                is.map_or("none", |it| it.as_str())
+                was.map_or("none", String::as_str),
+                is.map_or("none", String::as_str)
             ));
         }
     }
