@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
-    classifier::{Classifier, Kind, Parameters},
+    classifier::{Bounds, Classifier, Kind, Parameters},
     sample::{Encoding, Item, encode_batch, encode_dense16, encode_dense32, encode_sparse},
 };
 use rand::{RngExt, seq::IndexedRandom};
@@ -63,23 +63,91 @@ fn sample(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
                 .collect();
             encode_sparse(&present)
         }
-        Encoding::Dense16 => encode_dense16(
-            &(0..features)
-                .map(|_| chance.random::<i16>() >> 4)
-                .collect::<Vec<_>>(),
-        ),
+        Encoding::Dense16 | Encoding::Dense32 => {
+            let numbers = if chance.random_bool(0.3) {
+                longest(classifier)
+            } else {
+                numbers(classifier, chance)
+            };
+            encode_numbers(encoding, &numbers)
+        }
+    }
+}
+
+fn bounds_of(classifier: &Classifier) -> Bounds {
+    classifier.parameters().bounds().expect("a dense model")
+}
+
+/// Numbers within the model's bounds, now and then just below and at the largest either way.
+fn numbers(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<i64> {
+    let bounds = bounds_of(classifier);
+    let largest = i64::from(bounds.max_number);
+    let shift = chance.random_range(0..40);
+    let mut rest = bounds.max_squared_length;
+    (0..classifier.features())
+        .map(|_| {
+            let number = match chance.random_range(0..12) {
+                0 => largest,
+                1 => largest - 1,
+                2 => -largest,
+                _ => chance.random_range(-largest..=largest) >> shift,
+            };
+            // No longer than what is left, and no larger than the encoding has room for.
+            let most = i64::try_from(rest.isqrt()).expect("few bits");
+            let number = number.clamp(-most, most).min(room(classifier));
+            rest -= u128::from(number.unsigned_abs()).pow(2);
+            number
+        })
+        .collect()
+}
+
+/// The largest number of the model's encoding.
+fn room(classifier: &Classifier) -> i64 {
+    match classifier.encoding() {
+        Encoding::Dense16 => i16::MAX.into(),
+        _ => i32::MAX.into(),
+    }
+}
+
+/// As large numbers as the bounds leave: with some features, the sample is exactly as long as it may be.
+fn longest(classifier: &Classifier) -> Vec<i64> {
+    let bounds = bounds_of(classifier);
+    let mut rest = bounds.max_squared_length;
+    (0..classifier.features())
+        .map(|_| {
+            let number = i64::try_from(rest.isqrt())
+                .expect("few bits")
+                .min(bounds.max_number.into());
+            rest -= u128::from(number.unsigned_abs()).pow(2);
+            -number
+        })
+        .collect()
+}
+
+fn encode_numbers(encoding: Encoding, numbers: &[i64]) -> Vec<u8> {
+    match encoding {
+        Encoding::Sparse => unreachable!("no numbers"),
+        Encoding::Dense16 => {
+            let numbers: Vec<i16> = numbers
+                .iter()
+                .map(|number| i16::try_from(*number).expect("fits"))
+                .collect();
+            encode_dense16(&numbers)
+        }
         Encoding::Dense32 => {
-            let shift = chance.random_range(0..31);
-            encode_dense32(
-                &(0..features)
-                    .map(|_| chance.random::<i32>() >> shift)
-                    .collect::<Vec<_>>(),
-            )
+            let numbers: Vec<i32> = numbers
+                .iter()
+                .map(|number| i32::try_from(*number).expect("fits"))
+                .collect();
+            encode_dense32(&numbers)
         }
     }
 }
 
 fn bad_sample(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
+    if classifier.encoding() != Encoding::Sparse && chance.random_bool(0.5) {
+        return sample_out_of_bounds(classifier, chance);
+    }
     let mut sample = sample(classifier, chance);
     match chance.random_range(0..3) {
         0 => sample.push(chance.random()),
@@ -93,6 +161,31 @@ fn bad_sample(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
         }
     }
     sample
+}
+
+/// A well-formed sample with a number just above the largest, or just longer than the longest, where the encoding has
+/// room for that; now and then of any numbers.
+fn sample_out_of_bounds(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
+    let largest = i64::from(bounds_of(classifier).max_number);
+    let room = room(classifier);
+    let mut numbers = longest(classifier);
+    let place = chance.random_range(0..numbers.len());
+    match chance.random_range(0..3) {
+        0 => numbers[place] = (largest + 1).min(room),
+        1 => {
+            // One more where there is least: the sample was as long as may be, or nearly.
+            let smallest = numbers.iter_mut().rev().find(|number| -**number < largest);
+            if let Some(number) = smallest {
+                *number -= 1;
+            }
+        }
+        _ => {
+            for number in &mut numbers {
+                *number = chance.random_range(-room - 1..=room);
+            }
+        }
+    }
+    encode_numbers(classifier.encoding(), &numbers)
 }
 
 /// The bytes of so many items that a model accepts.
@@ -140,6 +233,24 @@ pub(crate) fn encode(items: &[(u16, Vec<u8>)]) -> Vec<u8> {
     encode_batch(&items).expect("short samples")
 }
 
+/// The widest bounds, or narrower ones.
+fn bounds(encoding: Encoding, features: u32, chance: &mut ChaCha8Rng) -> Bounds {
+    let widest = Bounds::widest(encoding, features).expect("numbers");
+    let max_number = match chance.random_range(0..3) {
+        0 => widest.max_number,
+        _ => (widest.max_number >> chance.random_range(0..16)).max(1),
+    };
+    let longest = u128::from(features) * u128::from(max_number).pow(2);
+    let max_squared_length = match chance.random_range(0..3) {
+        0 => longest,
+        _ => (longest >> chance.random_range(0..8)).max(1),
+    };
+    Bounds {
+        max_number,
+        max_squared_length,
+    }
+}
+
 /// Words at the edges of lanes of 16, 32 and 64 bits.
 const EDGES: [u64; 7] = [
     0,
@@ -168,6 +279,7 @@ pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
                 .choose(chance)
                 .expect("rates"),
             intercept: chance.random_range(-1_000_000..1_000_000),
+            bounds: bounds(kind.encoding(), features, chance),
         },
         Kind::NaiveBayes => Parameters::NaiveBayes {
             classes,
@@ -175,7 +287,11 @@ pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
             smoothing: *[1, 256, u32::MAX].choose(chance).expect("smoothings"),
         },
         Kind::SparseNearestCentroid => Parameters::SparseNearestCentroid { classes, features },
-        Kind::DenseNearestCentroid => Parameters::DenseNearestCentroid { classes, features },
+        Kind::DenseNearestCentroid => Parameters::DenseNearestCentroid {
+            classes,
+            features,
+            bounds: bounds(kind.encoding(), features, chance),
+        },
     };
     let mut classifier = Classifier::new(parameters).expect("good parameters");
     let count = classifier.words().len();

@@ -5,9 +5,9 @@ use alloy_sol_types::SolValue;
 use cotrain_bindings as bindings;
 use cotrain_chain::Rules;
 use cotrain_protocol::{
-    classifier::Parameters,
+    classifier::{Bounds, Parameters},
     record::Record,
-    sample::{Item, encode_batch, encode_dense16, encode_dense32, encode_sparse},
+    sample::{Encoding, Item, encode_batch, encode_dense16, encode_dense32, encode_sparse},
     trainer::SignedBatch,
 };
 
@@ -116,6 +116,7 @@ fn dense_perceptron(host: &mut Host) {
             features,
             learning_rate: 65_536,
             intercept: 0,
+            bounds: Bounds::widest(Encoding::Dense16, features).expect("numbers"),
         };
         host.build("dense-perceptron", &parameters, &pattern(words));
         host.when_wrong(size, &encode_dense16(&numbers(features)));
@@ -126,6 +127,7 @@ fn dense_nearest_centroid(host: &mut Host) {
     let parameters = Parameters::DenseNearestCentroid {
         classes: 2,
         features: 9,
+        bounds: Bounds::widest(Encoding::Dense32, 9).expect("numbers"),
     };
     host.build("dense-nearest-centroid", &parameters, &counts(2, 3));
     let sample: Vec<i32> = numbers(9).into_iter().map(i32::from).collect();

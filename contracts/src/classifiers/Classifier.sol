@@ -41,7 +41,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         uint256[] memory arguments = CloneArguments.load();
         _requireOwnerAndOpen(arguments);
         if (trainer == address(0)) revert InvalidTrainer();
-        _validate(arguments);
+        _requireValid(arguments);
         _trainer = trainer;
         emit Closed(trainer);
     }
@@ -58,6 +58,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         for (uint256 offset; offset < batch.length;) {
             (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
             _requireItem(arguments, item, label, sample);
+            _requireBounds(arguments, item, sample);
             _learn(arguments, label, sample);
             Memory.giveBack(free);
             offset = next;
@@ -76,6 +77,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         for (uint256 offset; offset < batch.length; ++item) {
             (uint256 label, bytes calldata sample, uint256 next) = Batches.item(batch, offset);
             _requireItem(arguments, item, label, sample);
+            _requireBounds(arguments, item, sample);
             offset = next;
         }
     }
@@ -122,7 +124,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
     /// @inheritdoc IClassifier
     function describe() external view returns (Description memory description) {
         uint256[] memory arguments = CloneArguments.load();
-        _validate(arguments);
+        _requireValid(arguments);
         description = _describe(arguments);
         // An address, as the factory encoded it.
         description.owner = address(uint160(arguments[OWNER_PLACE]));
@@ -146,26 +148,37 @@ abstract contract Classifier is IClassifier, IPackedModel {
         pure
         virtual;
 
+    /// @dev Reverts unless the model may learn from the sample, which is the `item`-th and encoded as it should be.
+    /// Predictions take any such sample.
+    function _requireBounds(uint256[] memory arguments, uint256 item, bytes calldata sample)
+        internal
+        pure
+        virtual {}
+
     /// @dev Labels run from 0 to one below this.
     function _classes(uint256[] memory arguments) internal pure virtual returns (uint256);
 
     /// @dev The model's size in words.
     function _size(uint256[] memory arguments) internal pure virtual returns (uint256);
 
-    /// @dev Reverts unless the arguments are as many as they should and within their bounds.
+    /// @dev The number of arguments, the owner included.
+    function _count() internal pure virtual returns (uint256);
+
+    /// @dev Reverts unless the arguments, of which there are as many as there should be, are within their bounds.
     function _validate(uint256[] memory arguments) internal pure virtual;
 
     /// @dev What the classifier is; `owner`, `trainer` and `words` are filled in later.
     function _describe(uint256[] memory arguments) internal pure virtual returns (Description memory);
 
-    /// @dev The arguments of a model in use, four words: `close` has made sure that there are as many as there should
-    /// be, and beyond them are zeros. Cheaper than asking how many there are, at each prediction and each lesson.
+    /// @dev The arguments of a model in use: `close` has made sure that there are as many as there should be. Cheaper
+    /// than asking how many there are, at each prediction and each lesson.
     function _arguments() private view returns (uint256[] memory arguments) {
+        uint256 count = _count();
         assembly ("memory-safe") {
             arguments := mload(0x40)
-            mstore(arguments, 4)
-            extcodecopy(address(), add(arguments, 0x20), 0x2d, 0x80) // CloneArguments.START
-            mstore(0x40, add(arguments, 0xa0))
+            mstore(arguments, count)
+            extcodecopy(address(), add(arguments, 0x20), 0x2d, shl(5, count)) // CloneArguments.START
+            mstore(0x40, add(add(arguments, 0x20), shl(5, count)))
         }
     }
 
@@ -177,9 +190,10 @@ abstract contract Classifier is IClassifier, IPackedModel {
         }
     }
 
-    /// @dev Reverts unless there are `count` arguments.
-    function _requireCount(uint256[] memory arguments, uint256 count) internal pure {
-        if (arguments.length != count) revert InvalidParameter("arguments", arguments.length);
+    /// @dev Reverts unless the arguments are as many as there should be and within their bounds.
+    function _requireValid(uint256[] memory arguments) private pure {
+        if (arguments.length != _count()) revert InvalidParameter("arguments", arguments.length);
+        _validate(arguments);
     }
 
     /// @dev Reverts unless `minimum <= value <= maximum`.

@@ -7,14 +7,13 @@ import {Description, Encoding} from "../interfaces/IClassifier.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Lanes} from "../libraries/Lanes.sol";
 import {Model} from "../libraries/Model.sol";
-import {Samples} from "../libraries/Samples.sol";
-import {Classifier} from "./Classifier.sol";
+import {DenseClassifier} from "./DenseClassifier.sol";
 
 /// @title DenseNearestCentroid
 /// @notice The class whose mean of samples is nearest, by Euclidean distance.
 /// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a new word.
 /// The squared distance is `sum((samples * number - sum)^2) / samples^2`.
-contract DenseNearestCentroid is Classifier {
+contract DenseNearestCentroid is DenseClassifier {
     uint256 private constant CLASSES_PLACE = 1;
     uint256 private constant FEATURES_PLACE = 2;
 
@@ -70,12 +69,12 @@ contract DenseNearestCentroid is Classifier {
         }
     }
 
-    function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
-        internal
-        pure
-        override
-    {
-        Samples.requireDense(item, sample, 4 * _argument(arguments, FEATURES_PLACE));
+    function _width() internal pure override returns (uint256) {
+        return 4;
+    }
+
+    function _features(uint256[] memory arguments) internal pure override returns (uint256) {
+        return _argument(arguments, FEATURES_PLACE);
     }
 
     function _classes(uint256[] memory arguments) internal pure override returns (uint256) {
@@ -86,11 +85,15 @@ contract DenseNearestCentroid is Classifier {
         return _firstWord(arguments, _argument(arguments, CLASSES_PLACE));
     }
 
+    function _count() internal pure override returns (uint256) {
+        return 5;
+    }
+
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 3);
         _requireWithin("classes", arguments[CLASSES_PLACE], 2, 256);
         uint256 most = FixedPointMathLib.min(MOST_SUMS / arguments[CLASSES_PLACE], MOST_FEATURES);
         _requireWithin("features", arguments[FEATURES_PLACE], 1, most);
+        _validateBounds(arguments);
     }
 
     function _describe(uint256[] memory arguments)

@@ -7,13 +7,13 @@ import {CloneArguments} from "../libraries/CloneArguments.sol";
 import {Lanes} from "../libraries/Lanes.sol";
 import {Model} from "../libraries/Model.sol";
 import {Samples} from "../libraries/Samples.sol";
-import {Classifier} from "./Classifier.sol";
+import {DenseClassifier} from "./DenseClassifier.sol";
 
 /// @title DensePerceptron
 /// @notice A binary perceptron over signed numbers.
 /// @dev The model is `int16` weights, 16 a word: as many as there are features in 32 bytes of a sample. The
 /// first weight of a word is its lowest lane, the first feature is the highest.
-contract DensePerceptron is Classifier, IPerceptron {
+contract DensePerceptron is DenseClassifier, IPerceptron {
     uint256 private constant FEATURES_PLACE = 1;
     uint256 private constant LEARNING_RATE_PLACE = 2;
     uint256 private constant INTERCEPT_PLACE = 3;
@@ -36,7 +36,7 @@ contract DensePerceptron is Classifier, IPerceptron {
         // Numbers of at most 48 bits, and offsets within the sample.
         unchecked {
             for (uint256 offset; offset < sample.length; offset += 32) {
-                uint256 numbers = _numbers(sample, offset);
+                uint256 numbers = Samples.numbersAt(sample, offset);
                 if (numbers == 0) continue;
                 uint256 word = Model.load(offset / 32);
                 // Until the rest of the numbers are 0: they move nothing.
@@ -60,7 +60,7 @@ contract DensePerceptron is Classifier, IPerceptron {
         unchecked {
             int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
             for (uint256 offset; offset < sample.length; offset += 32) {
-                uint256 numbers = _numbers(sample, offset);
+                uint256 numbers = Samples.numbersAt(sample, offset);
                 if (numbers == 0) continue;
                 uint256 word = Model.load(offset / 32);
                 // In assembly because this loop is most of what predictions and lessons compute.
@@ -75,12 +75,12 @@ contract DensePerceptron is Classifier, IPerceptron {
         }
     }
 
-    function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
-        internal
-        pure
-        override
-    {
-        Samples.requireDense(item, sample, 2 * _argument(arguments, FEATURES_PLACE));
+    function _width() internal pure override returns (uint256) {
+        return 2;
+    }
+
+    function _features(uint256[] memory arguments) internal pure override returns (uint256) {
+        return _argument(arguments, FEATURES_PLACE);
     }
 
     function _classes(uint256[] memory) internal pure override returns (uint256) {
@@ -93,11 +93,15 @@ contract DensePerceptron is Classifier, IPerceptron {
                 + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
     }
 
+    function _count() internal pure override returns (uint256) {
+        return 6;
+    }
+
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 4);
         _requireWithin("features", arguments[FEATURES_PLACE], 1, 4096);
         _requireWithin("learningRate", arguments[LEARNING_RATE_PLACE], 1, type(uint32).max);
         _requireInt64("intercept", arguments[INTERCEPT_PLACE]);
+        _validateBounds(arguments);
     }
 
     function _describe(uint256[] memory arguments)
@@ -110,18 +114,5 @@ contract DensePerceptron is Classifier, IPerceptron {
         description.encoding = Encoding.Dense16;
         description.classes = 2;
         description.features = arguments[FEATURES_PLACE];
-    }
-
-    /// @dev Up to 16 numbers of a sample, the first one highest. Zeros past the sample's end: they neither add
-    /// to a sum nor move a weight.
-    function _numbers(bytes calldata sample, uint256 offset) private pure returns (uint256 numbers) {
-        assembly {
-            numbers := calldataload(add(sample.offset, offset))
-        }
-        // The offset is below the length.
-        unchecked {
-            uint256 rest = sample.length - offset;
-            if (rest < 32) numbers &= ~(type(uint256).max >> (8 * rest));
-        }
     }
 }

@@ -42,8 +42,11 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         }
     }
 
+    function _count() internal pure override returns (uint256) {
+        return 4;
+    }
+
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 4);
         super._validate(arguments);
         _requireWithin("smoothing", arguments[SMOOTHING_PLACE], 1, type(uint32).max);
     }

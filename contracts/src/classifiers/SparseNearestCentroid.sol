@@ -41,9 +41,8 @@ contract SparseNearestCentroid is SparseCounts {
         }
     }
 
-    function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 3);
-        super._validate(arguments);
+    function _count() internal pure override returns (uint256) {
+        return 3;
     }
 
     function _gainSlope() internal pure override returns (uint256) {

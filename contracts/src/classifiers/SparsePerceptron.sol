@@ -125,8 +125,11 @@ contract SparsePerceptron is Classifier, IPerceptron {
                 + (_argument(arguments, FEATURES_PLACE) % 16 == 0 ? 0 : 1);
     }
 
+    function _count() internal pure override returns (uint256) {
+        return 4;
+    }
+
     function _validate(uint256[] memory arguments) internal pure override {
-        _requireCount(arguments, 4);
         _requireWithin("features", arguments[FEATURES_PLACE], 1, 65_536);
         _requireWithin("learningRate", arguments[LEARNING_RATE_PLACE], 1, 32_767);
         _requireInt64("intercept", arguments[INTERCEPT_PLACE]);

@@ -66,6 +66,17 @@ interface IClassifier is IErrors {
     /// @param most The most that may be present.
     error TooManyFeatures(uint256 item, uint256 present, uint256 most);
 
+    /// @notice Thrown when a number of a dense sample is larger than the model learns from.
+    /// @param feature The first feature whose number is out of bounds, from 0.
+    /// @param number The number.
+    /// @param most The largest absolute number that the model learns from.
+    error NumberTooLarge(uint256 item, uint256 feature, int256 number, uint256 most);
+
+    /// @notice Thrown when a dense sample is longer than the model learns from.
+    /// @param squaredLength The sum of the squares of the sample's numbers.
+    /// @param most The largest such sum that the model learns from.
+    error SquaredLengthTooLarge(uint256 item, uint256 squaredLength, uint256 most);
+
     /// @notice Thrown when the number of samples is not the number of labels.
     error LengthsDiffer(uint256 samples, uint256 labels);
 
@@ -76,11 +87,13 @@ interface IClassifier is IErrors {
     error NotTrainer(address caller, address trainer);
 
     /// @notice Predicts the label of each sample.
+    /// @dev Takes samples that the model would not learn from because they are too large.
     /// @param samples Encoded as `describe().encoding` says.
     /// @return labels One label a sample, in the order of the samples.
     function predict(bytes[] calldata samples) external view returns (uint256[] memory labels);
 
     /// @notice Counts the samples that are predicted right.
+    /// @dev Takes what `predict` takes.
     /// @param labels The right labels, in the order of the samples.
     /// @return correct The number of samples whose predicted label is the right one.
     function evaluate(bytes[] calldata samples, uint256[] calldata labels)

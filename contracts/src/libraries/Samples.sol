@@ -30,6 +30,57 @@ library Samples {
         }
     }
 
+    /// @dev Reverts unless each number of a dense sample is of at most `maxNumber` either way, and the sum of their
+    /// squares is at most `maxSquaredLength`.
+    /// @param width Of a number, in bytes: 2 or 4.
+    /// @param maxNumber At most 2^31.
+    function requireBounds(
+        uint256 item,
+        bytes calldata sample,
+        uint256 width,
+        uint256 maxNumber,
+        uint256 maxSquaredLength
+    ) internal pure {
+        // A sample has fewer than 2^16 bytes: below 2^15 squares of at most 2^62 do not wrap.
+        unchecked {
+            uint256 bits = 8 * width;
+            uint256 high = 256 - bits;
+            uint256 maxSquare = maxNumber * maxNumber;
+            uint256 squaredLength;
+            uint256 over;
+            for (uint256 offset; offset < sample.length; offset += 32) {
+                uint256 numbers = numbersAt(sample, offset);
+                // In assembly because this runs over every number of each lesson.
+                assembly {
+                    for {} numbers { numbers := shl(bits, numbers) } {
+                        let value := sar(high, numbers)
+                        let square := mul(value, value)
+                        squaredLength := add(squaredLength, square)
+                        over := or(over, gt(square, maxSquare))
+                    }
+                }
+            }
+            if (over != 0) revertNumberTooLarge(item, sample, width, maxNumber);
+            if (squaredLength > maxSquaredLength) {
+                revert IClassifier.SquaredLengthTooLarge(item, squaredLength, maxSquaredLength);
+            }
+        }
+    }
+
+    /// @dev The numbers in 32 bytes of a dense sample, or in what is left of it, the first one highest. Zeros past
+    /// the sample's end: they neither add to a sum nor move a weight.
+    /// @param offset In bytes, below the sample's length.
+    function numbersAt(bytes calldata sample, uint256 offset) internal pure returns (uint256 numbers) {
+        assembly {
+            numbers := calldataload(add(sample.offset, offset))
+        }
+        // The offset is below the length.
+        unchecked {
+            uint256 rest = sample.length - offset;
+            if (rest < 32) numbers &= ~(type(uint256).max >> (8 * rest));
+        }
+    }
+
     /// @dev The index at a place of a sparse sample, which must lie within it.
     function indexAt(bytes calldata sample, uint256 place) internal pure returns (uint256 index) {
         assembly {
@@ -95,6 +146,28 @@ library Samples {
             revert IClassifier.FeatureNotIncreasing(
                 item, place, indexAt(sample, place), indexAt(sample, place - 1)
             );
+        }
+    }
+
+    /// @dev Reverts for the first number that is too large; there must be one.
+    function revertNumberTooLarge(uint256 item, bytes calldata sample, uint256 width, uint256 maxNumber)
+        private
+        pure
+    {
+        // There is such a feature; a number is of at most 32 bits.
+        unchecked {
+            for (uint256 feature;; ++feature) {
+                int256 value;
+                assembly {
+                    value := sar(
+                        sub(256, shl(3, width)),
+                        calldataload(add(sample.offset, mul(width, feature)))
+                    )
+                }
+                if (uint256(value < 0 ? -value : value) > maxNumber) {
+                    revert IClassifier.NumberTooLarge(item, feature, value, maxNumber);
+                }
+            }
         }
     }
 }

@@ -76,4 +76,20 @@ library Encode {
         samples = new bytes[](1);
         samples[0] = sample;
     }
+
+    /// @dev Parameters of a dense perceptron, followed by the widest bounds.
+    function widest16(bytes memory parameters) internal pure returns (bytes memory) {
+        return bytes.concat(parameters, abi.encode(uint256(1) << 15, parameter(parameters, 0) << 30));
+    }
+
+    /// @dev Parameters of a dense nearest centroid, followed by the widest bounds.
+    function widest32(bytes memory parameters) internal pure returns (bytes memory) {
+        return bytes.concat(parameters, abi.encode(uint256(1) << 31, parameter(parameters, 1) << 62));
+    }
+
+    function parameter(bytes memory parameters, uint256 place) private pure returns (uint256 value) {
+        assembly {
+            value := mload(add(add(parameters, 0x20), shl(5, place)))
+        }
+    }
 }

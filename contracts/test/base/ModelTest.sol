@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
+
 import {DenseNearestCentroid} from "../../src/classifiers/DenseNearestCentroid.sol";
 import {DensePerceptron} from "../../src/classifiers/DensePerceptron.sol";
 import {Classifier} from "../../src/classifiers/Classifier.sol";
@@ -80,6 +82,32 @@ abstract contract ModelTest is Test {
     /// @dev The class of one sample.
     function predict(Classifier classifier, bytes memory sample) internal view returns (uint256) {
         return classifier.predict(Encode.one(sample))[0];
+    }
+
+    /// @dev Numbers within the bounds of a dense model, many of them at the largest.
+    /// @param room The largest number of the encoding.
+    function within(uint256 seed, uint256 features, uint256 maxNumber, uint256 maxSquaredLength, int256 room)
+        internal
+        pure
+        returns (int256[] memory numbers)
+    {
+        numbers = new int256[](features);
+        uint256 rest = maxSquaredLength;
+        for (uint256 i; i < features; ++i) {
+            uint256 random = uint256(keccak256(abi.encode(seed, "within", i)));
+            uint256 size = random % 3 == 0 ? maxNumber : (random >> 8) % (maxNumber + 1);
+            uint256 left = FixedPointMathLib.sqrt(rest);
+            if (size > left) size = left;
+            numbers[i] = random >> 255 == 0 ? int256(size) : -int256(size);
+            if (numbers[i] > room) numbers[i] = room;
+            rest -= size * size;
+        }
+    }
+
+    /// @dev The root, rounded up.
+    function rootUp(uint256 square) internal pure returns (uint256 root) {
+        root = FixedPointMathLib.sqrt(square);
+        if (root * root < square) ++root;
     }
 
     /// @dev One word of a model.

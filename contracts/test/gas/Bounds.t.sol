@@ -30,7 +30,7 @@ contract BoundsTest is Artifacts {
 
     function testDensePerceptron() external {
         (DepositRefundTake trainer, Classifier classifier) =
-            create(densePerceptron, abi.encode(4096, 65_536, int256(0)));
+            create(densePerceptron, Encode.widest16(abi.encode(4096, 65_536, int256(0))));
         for (uint256 i; i < 256; ++i) {
             store(classifier, i, uint256(keccak256(abi.encode(i))));
         }
@@ -73,7 +73,7 @@ contract BoundsTest is Artifacts {
 
     function requireDenseSums(uint256 classes, uint256 features) private {
         (DepositRefundTake trainer, Classifier classifier) =
-            create(denseNearestCentroid, abi.encode(classes, features));
+            create(denseNearestCentroid, Encode.widest32(abi.encode(classes, features)));
         for (uint256 i; i < classes * (1 + features / 4); ++i) {
             // As headers, some billions of samples; as sums, such of 63 bits.
             store(classifier, i, uint256(keccak256(abi.encode(i))) | 1 << 31);

@@ -80,18 +80,32 @@ contract GasTest is Artifacts {
     }
 
     function testDensePerceptron() external {
-        Model memory model =
-            build("dense-perceptron", "9", densePerceptron, abi.encode(9, 65_536, int256(0)), pattern(1));
+        Model memory model = build(
+            "dense-perceptron",
+            "9",
+            densePerceptron,
+            Encode.widest16(abi.encode(9, 65_536, int256(0))),
+            pattern(1)
+        );
         whenWrong(model, "9", Encode.dense16(numbers(9)));
         model = build(
-            "dense-perceptron", "400", densePerceptron, abi.encode(400, 65_536, int256(0)), pattern(25)
+            "dense-perceptron",
+            "400",
+            densePerceptron,
+            Encode.widest16(abi.encode(400, 65_536, int256(0))),
+            pattern(25)
         );
         whenWrong(model, "400", Encode.dense16(numbers(400)));
     }
 
     function testDenseNearestCentroid() external {
-        Model memory model =
-            build("dense-nearest-centroid", "9", denseNearestCentroid, abi.encode(2, 9), counts(2, 3));
+        Model memory model = build(
+            "dense-nearest-centroid",
+            "9",
+            denseNearestCentroid,
+            Encode.widest32(abi.encode(2, 9)),
+            counts(2, 3)
+        );
         always(model, "9", Encode.dense32(numbers(9)));
     }
 

@@ -63,6 +63,42 @@ contract ClassifierTest is ModelTest {
         assertEq(classifier.words(3, 0).length, 0, "no words at the end");
     }
 
+    /// @dev A dense model learns from nothing beyond its bounds, at any place of a batch, and predicts it all the same.
+    function testBoundsHoldForLessonsAndNotForPredictions() external {
+        (, Classifier perceptron) = create(densePerceptron, abi.encode(2, 65_536, int256(0), 4, 25));
+        (, Classifier centroid) = create(denseNearestCentroid, abi.encode(2, 2, 4, 25));
+        closeForMe(perceptron);
+        closeForMe(centroid);
+        // 3 and -4; -5 and 0; 4 and 4.
+        boundsHold(perceptron, hex"0003fffc", hex"fffb0000", hex"00040004");
+        boundsHold(centroid, hex"00000003fffffffc", hex"fffffffb00000000", hex"0000000400000004");
+    }
+
+    function boundsHold(Classifier classifier, bytes memory good, bytes memory large, bytes memory long)
+        private
+    {
+        bytes memory tooLarge =
+            abi.encodeWithSelector(IClassifier.NumberTooLarge.selector, 1, 0, int256(-5), 4);
+        bytes memory tooLong = abi.encodeWithSelector(IClassifier.SquaredLengthTooLarge.selector, 1, 32, 25);
+        refusesBoth(classifier, bytes.concat(Encode.item(1, good), Encode.item(1, large)), tooLarge);
+        refusesBoth(classifier, bytes.concat(Encode.item(1, good), Encode.item(1, long)), tooLong);
+        assertEq(predict(classifier, large) + predict(classifier, long), 0, "predictions");
+        uint256[] memory labels = new uint256[](2);
+        bytes[] memory samples = new bytes[](2);
+        (samples[0], samples[1]) = (large, long);
+        assertEq(classifier.evaluate(samples, labels), 2, "evaluation");
+        classifier.check(Encode.item(1, good));
+        classifier.learn(Encode.item(1, good));
+        assertEq(predict(classifier, good), 1, "learned");
+    }
+
+    function refusesBoth(Classifier classifier, bytes memory batch, bytes memory reason) private {
+        VM.expectRevert(reason);
+        classifier.check(batch);
+        VM.expectRevert(reason);
+        classifier.learn(batch);
+    }
+
     function testCloseByAStranger() external {
         Classifier classifier = open();
         VM.expectRevert(abi.encodeWithSelector(IPackedModel.NotOwner.selector, ALICE, OWNER));
@@ -178,7 +214,7 @@ contract ClassifierTest is ModelTest {
             assertEq(word(classifier, 256 + 256 * 4096 - 1), 1 << 240, "count");
             assertEq(predict(classifier, hex"ffff"), 255, "counts");
         }
-        (, classifier) = create(denseNearestCentroid, abi.encode(4, 4096));
+        (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(4, 4096)));
         closeForMe(classifier);
         int256[] memory numbers = new int256[](4096);
         bytes memory origin = Encode.dense32(numbers);
@@ -236,13 +272,13 @@ contract ClassifierTest is ModelTest {
         assertEq(classifier.describe().trainer, address(0), "open");
         closeForMe(classifier);
         assertEq(classifier.describe().trainer, address(this), "trainer");
-        (, classifier) = create(densePerceptron, abi.encode(33, 1, int256(0)));
+        (, classifier) = create(densePerceptron, Encode.widest16(abi.encode(33, 1, int256(0))));
         describes(classifier, "dense perceptron", Encoding.Dense16, 2, 33, 3);
         (, classifier) = create(naiveBayes, abi.encode(3, 17, 256));
         describes(classifier, "naive Bayes", Encoding.Sparse, 3, 17, 9);
         (, classifier) = create(sparseNearestCentroid, abi.encode(3, 16));
         describes(classifier, "sparse nearest centroid", Encoding.Sparse, 3, 16, 6);
-        (, classifier) = create(denseNearestCentroid, abi.encode(4, 5));
+        (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(4, 5)));
         describes(classifier, "dense nearest centroid", Encoding.Dense32, 4, 5, 12);
     }
 

@@ -10,7 +10,7 @@ contract NearestCentroidsTest is ModelTest {
     function testNothingLearnedIsClassZero() external {
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(3, 4));
         assertEq(predict(classifier, hex"0000"), 0, "sparse");
-        (, classifier) = create(denseNearestCentroid, abi.encode(3, 1));
+        (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(3, 1)));
         assertEq(predict(classifier, hex"00000001"), 0, "dense");
     }
 
@@ -19,14 +19,14 @@ contract NearestCentroidsTest is ModelTest {
         closeForMe(classifier);
         classifier.learn(Encode.item(2, hex"0003"));
         assertEq(predict(classifier, hex"0000"), 2, "sparse");
-        (, classifier) = create(denseNearestCentroid, abi.encode(3, 1));
+        (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(3, 1)));
         closeForMe(classifier);
         classifier.learn(Encode.item(1, hex"00000064"));
         assertEq(predict(classifier, hex"ffffff00"), 1, "dense");
     }
 
     function testEqualDistanceIsTheLowestIndex() external {
-        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(3, 1));
+        (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(3, 1)));
         closeForMe(classifier);
         classifier.learn(bytes.concat(Encode.item(2, hex"00000001"), Encode.item(1, hex"ffffffff")));
         assertEq(predict(classifier, hex"00000000"), 1, "-1 and 1 around 0");
@@ -34,7 +34,7 @@ contract NearestCentroidsTest is ModelTest {
 
     /// @dev The ancestor dropped squared differences below 1e-9: ties where there are none.
     function testSmallestDifferenceDecides() external {
-        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(2, 2));
+        (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 2)));
         // Means of a third of a unit apart in one feature, at the far end of the range in the other.
         uint256 sum0 = uint64(uint256(int256(3) * type(int32).min));
         writeWord(classifier, 0, 3);
@@ -53,7 +53,7 @@ contract NearestCentroidsTest is ModelTest {
         classifier.learn(Encode.item(0, hex"00000001"));
         assertEq(word(classifier, 0), header, "sparse header");
         assertEq(word(classifier, 2), 0, "sparse counts");
-        (, classifier) = create(denseNearestCentroid, abi.encode(2, 1));
+        (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 1)));
         writeWord(classifier, 0, header);
         closeForMe(classifier);
         classifier.learn(Encode.item(0, hex"00000001"));
@@ -73,7 +73,7 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(word(classifier, 2), full | 2 << 16 | 2 << 32, "counts");
         assertEq(word(classifier, 0), 1 | allSquares, "squares");
 
-        (, classifier) = create(denseNearestCentroid, abi.encode(2, 2));
+        (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 2)));
         uint256 most = uint256(uint64(type(int64).max));
         uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
         writeWord(classifier, 2, (most - 1) | (least + 1) << 64);
@@ -84,7 +84,7 @@ contract NearestCentroidsTest is ModelTest {
 
     /// @dev The largest values that fit anywhere must not wrap.
     function testExtremes() external {
-        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(2, 4));
+        (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 4)));
         uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
         writeWord(classifier, 0, type(uint256).max);
         writeWord(classifier, 1, type(uint256).max);
@@ -171,7 +171,8 @@ contract NearestCentroidsTest is ModelTest {
     function testFuzzDense(uint256 seed, uint256 classes, uint256 features) external {
         classes = bound(classes, 2, 5);
         features = bound(features, 1, 9);
-        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(classes, features));
+        (, Classifier classifier) =
+            create(denseNearestCentroid, Encode.widest32(abi.encode(classes, features)));
         closeForMe(classifier);
         int256[] memory samples = new int256[](classes);
         int256[] memory sums = new int256[](classes * features);
@@ -206,6 +207,38 @@ contract NearestCentroidsTest is ModelTest {
                 sums[label * features + i] += numbers[i];
             }
             checkDense(classifier, classes, label, sums, features);
+        }
+    }
+
+    /// @dev The mean of a class of n samples, all within the bounds, by at most `2 * maxNumber / (n + 1)` in each feature,
+    /// and by at most twice the largest length over `n + 1` in all. Other classes stay.
+    function testFuzzOneLessonMovesAMeanWithinTheBounds(uint256 seed, uint256 maxNumber, uint256 share)
+        external
+    {
+        uint256 features = 5;
+        maxNumber = bound(maxNumber, 1, 1 << 31);
+        uint256 longest = features * maxNumber * maxNumber * bound(share, 1, 100) / 100;
+        if (longest == 0) longest = 1;
+        (, Classifier classifier) = create(denseNearestCentroid, abi.encode(2, features, maxNumber, longest));
+        closeForMe(classifier);
+        int256[] memory sums = new int256[](features);
+        for (uint256 n; n < 8; ++n) {
+            int256[] memory numbers = within(
+                uint256(keccak256(abi.encode(seed, n))), features, maxNumber, longest, type(int32).max
+            );
+            classifier.learn(Encode.item(1, Encode.dense32(numbers)));
+            assertEq(word(classifier, 1), n + 1, "samples");
+            assertEq(word(classifier, 0) | word(classifier, 2) | word(classifier, 3), 0, "the other class");
+            uint256 square;
+            for (uint256 i; i < features; ++i) {
+                int256 sum = int64(uint64(word(classifier, 4 + i / 4) >> (i % 4 * 64)));
+                // The difference of the means, times n (n + 1).
+                int256 moved = sum * int256(n) - sums[i] * int256(n + 1);
+                assertAtMost(uint256(moved < 0 ? -moved : moved), 2 * maxNumber * n, "a mean");
+                square += uint256(moved * moved);
+                sums[i] = sum;
+            }
+            assertAtMost(square, 4 * longest * n * n, "all of the mean");
         }
     }
 

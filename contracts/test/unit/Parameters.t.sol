@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {LibClone} from "solady/utils/LibClone.sol";
 
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {IBoundedSamples} from "../../src/interfaces/IBoundedSamples.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {INaiveBayes} from "../../src/interfaces/INaiveBayes.sol";
 import {IPerceptron} from "../../src/interfaces/IPerceptron.sol";
@@ -30,13 +31,21 @@ contract ParametersTest is ModelTest {
     }
 
     function testDensePerceptron() external {
-        refused(densePerceptron, abi.encode(0, 1, int256(0)), "features", 0);
-        refused(densePerceptron, abi.encode(4097, 1, int256(0)), "features", 4097);
-        refused(densePerceptron, abi.encode(1, 0, int256(0)), "learningRate", 0);
-        refused(densePerceptron, abi.encode(1, 1 << 32, int256(0)), "learningRate", 1 << 32);
-        refused(densePerceptron, abi.encode(1, 1, int256(1) << 63), "intercept", 1 << 63);
+        refused(densePerceptron, Encode.widest16(abi.encode(0, 1, int256(0))), "features", 0);
+        refused(densePerceptron, Encode.widest16(abi.encode(4097, 1, int256(0))), "features", 4097);
+        refused(densePerceptron, Encode.widest16(abi.encode(1, 0, int256(0))), "learningRate", 0);
+        refused(densePerceptron, Encode.widest16(abi.encode(1, 1 << 32, int256(0))), "learningRate", 1 << 32);
+        refused(densePerceptron, Encode.widest16(abi.encode(1, 1, int256(1) << 63)), "intercept", 1 << 63);
         refused(densePerceptron, "", "arguments", 1);
-        accepted(densePerceptron, abi.encode(4096, type(uint32).max, type(int64).min));
+        refused(densePerceptron, abi.encode(1, 1, int256(0)), "arguments", 4);
+        refused(densePerceptron, abi.encode(1, 1, int256(0), 0, 1), "maxNumber", 0);
+        refused(densePerceptron, abi.encode(1, 1, int256(0), 32_769, 1), "maxNumber", 32_769);
+        refused(densePerceptron, abi.encode(1, 1, int256(0), 7, 0), "maxSquaredLength", 0);
+        // More than three numbers of 7 can reach.
+        refused(densePerceptron, abi.encode(3, 1, int256(0), 7, 148), "maxSquaredLength", 148);
+        accepted(densePerceptron, abi.encode(3, 1, int256(0), 7, 147));
+        accepted(densePerceptron, abi.encode(3, 1, int256(0), 1, 1));
+        accepted(densePerceptron, Encode.widest16(abi.encode(4096, type(uint32).max, type(int64).min)));
     }
 
     function testNaiveBayes() external {
@@ -57,16 +66,35 @@ contract ParametersTest is ModelTest {
         refused(sparseNearestCentroid, abi.encode(2, 65_537), "features", 65_537);
         refused(sparseNearestCentroid, abi.encode(2, 1, 1), "arguments", 4);
         accepted(sparseNearestCentroid, abi.encode(256, 65_536));
-        refused(denseNearestCentroid, abi.encode(1, 1), "classes", 1);
-        refused(denseNearestCentroid, abi.encode(257, 1), "classes", 257);
-        refused(denseNearestCentroid, abi.encode(2, 0), "features", 0);
-        refused(denseNearestCentroid, abi.encode(2, 4097), "features", 4097);
+        refused(denseNearestCentroid, Encode.widest32(abi.encode(1, 1)), "classes", 1);
+        refused(denseNearestCentroid, Encode.widest32(abi.encode(257, 1)), "classes", 257);
+        refused(denseNearestCentroid, Encode.widest32(abi.encode(2, 0)), "features", 0);
+        refused(denseNearestCentroid, Encode.widest32(abi.encode(2, 4097)), "features", 4097);
         refused(denseNearestCentroid, abi.encode(2), "arguments", 2);
-        refused(denseNearestCentroid, abi.encode(5, 3277), "features", 3277);
-        refused(denseNearestCentroid, abi.encode(256, 65), "features", 65);
-        accepted(denseNearestCentroid, abi.encode(4, 4096));
-        accepted(denseNearestCentroid, abi.encode(5, 3276));
-        accepted(denseNearestCentroid, abi.encode(256, 64));
+        refused(denseNearestCentroid, abi.encode(2, 1), "arguments", 3);
+        refused(denseNearestCentroid, abi.encode(2, 1, 0, 1), "maxNumber", 0);
+        uint256 tooLarge = (1 << 31) + 1;
+        refused(denseNearestCentroid, abi.encode(2, 1, tooLarge, 1), "maxNumber", tooLarge);
+        refused(denseNearestCentroid, abi.encode(2, 1, 7, 0), "maxSquaredLength", 0);
+        refused(
+            denseNearestCentroid,
+            abi.encode(2, 4096, 1 << 31, (1 << 74) + 1),
+            "maxSquaredLength",
+            (1 << 74) + 1
+        );
+        refused(
+            denseNearestCentroid,
+            abi.encode(2, 1, 1, type(uint256).max),
+            "maxSquaredLength",
+            type(uint256).max
+        );
+        accepted(denseNearestCentroid, abi.encode(2, 4096, 1 << 31, 1 << 74));
+        accepted(denseNearestCentroid, abi.encode(2, 1, 7, 49));
+        refused(denseNearestCentroid, Encode.widest32(abi.encode(5, 3277)), "features", 3277);
+        refused(denseNearestCentroid, Encode.widest32(abi.encode(256, 65)), "features", 65);
+        accepted(denseNearestCentroid, Encode.widest32(abi.encode(4, 4096)));
+        accepted(denseNearestCentroid, Encode.widest32(abi.encode(5, 3276)));
+        accepted(denseNearestCentroid, Encode.widest32(abi.encode(256, 64)));
     }
 
     /// @dev Of arguments that are not whole words, the last bytes would have been passed over.
@@ -139,9 +167,15 @@ contract ParametersTest is ModelTest {
         assertEq(trainer.costWeight(), COST_WEIGHT, "costWeight");
         assertEq(trainer.lastContributionTime(), block.timestamp, "lastContributionTime");
         assertEq(trainer.contributionCount(), 0, "contributionCount");
-        (, classifier) = create(densePerceptron, abi.encode(40, 11, int256(6)));
+        (, classifier) = create(densePerceptron, Encode.widest16(abi.encode(40, 11, int256(6))));
         assertEq(IPerceptron(address(classifier)).learningRate(), 11, "learningRate");
         assertEq(IPerceptron(address(classifier)).intercept(), 6, "intercept");
+        (, classifier) = create(densePerceptron, abi.encode(40, 11, int256(6), 300, 90_001));
+        assertEq(IBoundedSamples(address(classifier)).maxNumber(), 300, "maxNumber");
+        assertEq(IBoundedSamples(address(classifier)).maxSquaredLength(), 90_001, "maxSquaredLength");
+        (, classifier) = create(denseNearestCentroid, abi.encode(2, 40, 70_000, 5_000_000_000));
+        assertEq(IBoundedSamples(address(classifier)).maxNumber(), 70_000, "maxNumber");
+        assertEq(IBoundedSamples(address(classifier)).maxSquaredLength(), 5_000_000_000, "maxSquaredLength");
         (, classifier) = create(naiveBayes, abi.encode(2, 40, 77));
         assertEq(INaiveBayes(address(classifier)).smoothing(), 77, "smoothing");
     }

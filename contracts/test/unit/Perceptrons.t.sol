@@ -29,17 +29,18 @@ contract PerceptronsTest is ModelTest {
 
     /// @dev The ancestor's intercept counted a billion times too little.
     function testDenseInterceptCountsFully() external {
-        (, Classifier classifier) = create(densePerceptron, abi.encode(1, 65_536, int256(-1000)));
+        (, Classifier classifier) =
+            create(densePerceptron, Encode.widest16(abi.encode(1, 65_536, int256(-1000))));
         writeWord(classifier, 0, 100);
         assertEq(predict(classifier, hex"000a"), 0, "100 * 10 - 1000 = 0");
         assertEq(predict(classifier, hex"000b"), 1, "100 * 11 - 1000 > 0");
-        (, classifier) = create(densePerceptron, abi.encode(1, 65_536, type(int64).min));
+        (, classifier) = create(densePerceptron, Encode.widest16(abi.encode(1, 65_536, type(int64).min)));
         writeWord(classifier, 0, 0x7fff);
         assertEq(predict(classifier, hex"7fff"), 0, "the least intercept");
     }
 
     function testUnusedLanesHaveNoMeaning() external {
-        (, Classifier classifier) = create(densePerceptron, abi.encode(3, 65_536, int256(0)));
+        (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 65_536, int256(0))));
         uint256 unused = type(uint256).max << 48;
         writeWord(classifier, 0, unused);
         closeForMe(classifier);
@@ -51,7 +52,7 @@ contract PerceptronsTest is ModelTest {
 
     function testDenseRateRounds() external {
         // A rate of 1.5: 1 becomes 2 (1.5 rounds up), -1 becomes -1 (-1.5 rounds up), 3 becomes 5 (4.5).
-        (, Classifier classifier) = create(densePerceptron, abi.encode(3, 98_304, int256(0)));
+        (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 98_304, int256(0))));
         closeForMe(classifier);
         classifier.learn(Encode.item(1, hex"0001ffff0003"));
         assertEq(word(classifier, 0), 2 | 0xffff << 16 | 5 << 32, "weights");
@@ -90,7 +91,8 @@ contract PerceptronsTest is ModelTest {
     function testFuzzDense(uint256 seed, uint32 rate, int64 intercept, uint256 features) external {
         if (rate == 0) rate = 1;
         features = bound(features, 1, 40);
-        (, Classifier classifier) = create(densePerceptron, abi.encode(features, rate, intercept));
+        (, Classifier classifier) =
+            create(densePerceptron, Encode.widest16(abi.encode(features, rate, intercept)));
         int256[] memory weights = randomWeights(classifier, seed, features);
         closeForMe(classifier);
 
@@ -115,6 +117,38 @@ contract PerceptronsTest is ModelTest {
             }
             requireWeights(classifier, weights);
         }
+    }
+
+    /// @dev Each weight by at most `(rate * maxNumber + 32768) >> 16`, and all of them together by at most the length of
+    /// the sample at that rate, and a half each for rounding.
+    function testFuzzOneLessonMovesWeightsWithinTheBounds(
+        uint256 seed,
+        uint32 rate,
+        uint256 maxNumber,
+        uint256 share,
+        uint256 label
+    ) external {
+        if (rate == 0) rate = 1;
+        uint256 features = 20;
+        maxNumber = bound(maxNumber, 1, 32_768);
+        uint256 longest = features * maxNumber * maxNumber * bound(share, 1, 100) / 100;
+        if (longest == 0) longest = 1;
+        (, Classifier classifier) =
+            create(densePerceptron, abi.encode(features, rate, int256(0), maxNumber, longest));
+        int256[] memory before = randomWeights(classifier, seed, features);
+        closeForMe(classifier);
+        classifier.learn(
+            Encode.item(label % 2, Encode.dense16(within(seed, features, maxNumber, longest, 32_767)))
+        );
+        uint256 moved;
+        for (uint256 i; i < features; ++i) {
+            int256 weight = int16(uint16(word(classifier, i / 16) >> (i % 16 * 16)));
+            uint256 step = uint256(weight > before[i] ? weight - before[i] : before[i] - weight);
+            assertAtMost(step, (uint256(rate) * maxNumber + 32_768) >> 16, "a weight");
+            moved += step * step;
+        }
+        uint256 most = rate * rootUp(longest) + 32_768 * rootUp(features);
+        assertAtMost(moved << 32, most * most, "all weights");
     }
 
     function randomWeights(Classifier classifier, uint256 seed, uint256 features)

@@ -104,6 +104,105 @@ contract SamplesTest is Test {
         assertEq(offset, batch.length, "end");
     }
 
+    /// @dev At, just below and just above each bound, with the smallest number there is, past 32 bytes, and with other
+    /// bytes behind the sample.
+    function testBoundsOf16Bits() external {
+        // 3 and -4: squares of 25 together.
+        this.requireBounds(0, hex"0003fffc7fff", 4, 2, 4, 25);
+        VM.expectRevert(numberTooLarge(5, 1, -4, 3));
+        this.requireBounds(5, hex"0003fffc7fff", 4, 2, 3, 25);
+        VM.expectRevert(lengthTooLarge(5, 25, 24));
+        this.requireBounds(5, hex"0003fffc7fff", 4, 2, 4, 24);
+        // Numbers come before the length, the first number before others.
+        VM.expectRevert(numberTooLarge(0, 0, 3, 2));
+        this.requireBounds(0, hex"0003fffc", 4, 2, 2, 1);
+
+        bytes memory sample = new bytes(68);
+        (sample[66], sample[67]) = (0x80, 0x00);
+        this.requireBounds(0, sample, 68, 2, 32_768, 1 << 30);
+        VM.expectRevert(numberTooLarge(0, 33, -32_768, 32_767));
+        this.requireBounds(0, sample, 68, 2, 32_767, 1 << 30);
+        VM.expectRevert(lengthTooLarge(0, 1 << 30, (1 << 30) - 1));
+        this.requireBounds(0, sample, 68, 2, 32_768, (1 << 30) - 1);
+    }
+
+    function testBoundsOf32Bits() external {
+        this.requireBounds(0, hex"00000003fffffffc7fffffff", 8, 4, 4, 25);
+        VM.expectRevert(numberTooLarge(5, 1, -4, 3));
+        this.requireBounds(5, hex"00000003fffffffc7fffffff", 8, 4, 3, 25);
+        VM.expectRevert(lengthTooLarge(5, 25, 24));
+        this.requireBounds(5, hex"00000003fffffffc7fffffff", 8, 4, 4, 24);
+    }
+
+    /// @dev The longest sample that a model can have: its squared length does not wrap.
+    function testLongest() external {
+        bytes memory sample = new bytes(4 * 4096);
+        for (uint256 i; i < sample.length; i += 4) {
+            sample[i] = 0x80;
+        }
+        this.requireBounds(0, sample, sample.length, 4, 1 << 31, 1 << 74);
+        VM.expectRevert(lengthTooLarge(0, 1 << 74, (1 << 74) - 1));
+        this.requireBounds(0, sample, sample.length, 4, 1 << 31, (1 << 74) - 1);
+    }
+
+    /// @dev Against a plain walk over the numbers, with the bounds at, just below and just above what the sample has.
+    function testFuzzBounds(uint256 seed, uint256 features, bool wide, uint8 below, uint8 shorter) external {
+        features = bound(features, 1, 40);
+        uint256 width = wide ? 4 : 2;
+        int256[] memory numbers = new int256[](features);
+        uint256 largest;
+        uint256 squaredLength;
+        for (uint256 i; i < features; ++i) {
+            uint256 random = uint256(keccak256(abi.encode(seed, i)));
+            int256 number = wide ? int256(int32(uint32(random))) : int256(int16(uint16(random)));
+            numbers[i] = random >> 250 == 0 ? int256(0) : number >> (random >> 224) % (8 * width);
+            uint256 size = uint256(numbers[i] < 0 ? -numbers[i] : numbers[i]);
+            if (size > largest) largest = size;
+            squaredLength += size * size;
+        }
+        bytes memory sample = wide ? Encode.dense32(numbers) : Encode.dense16(numbers);
+        uint256 maxNumber = largest + 1 - below % 3 % (largest + 2);
+        uint256 maxSquaredLength = squaredLength + 1 - shorter % 3 % (squaredLength + 2);
+        if (largest > maxNumber) {
+            uint256 feature;
+            while (uint256(numbers[feature] < 0 ? -numbers[feature] : numbers[feature]) <= maxNumber) ++feature;
+            VM.expectRevert(numberTooLarge(9, feature, numbers[feature], maxNumber));
+        } else if (squaredLength > maxSquaredLength) {
+            VM.expectRevert(lengthTooLarge(9, squaredLength, maxSquaredLength));
+        }
+        this.requireBounds(
+            9, bytes.concat(sample, hex"80000000"), sample.length, width, maxNumber, maxSquaredLength
+        );
+    }
+
+    function numberTooLarge(uint256 place, uint256 feature, int256 number, uint256 most)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(IClassifier.NumberTooLarge.selector, place, feature, number, most);
+    }
+
+    function lengthTooLarge(uint256 place, uint256 squaredLength, uint256 most)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodeWithSelector(IClassifier.SquaredLengthTooLarge.selector, place, squaredLength, most);
+    }
+
+    /// @dev Checks the first `length` bytes.
+    function requireBounds(
+        uint256 place,
+        bytes calldata data,
+        uint256 length,
+        uint256 width,
+        uint256 maxNumber,
+        uint256 maxSquaredLength
+    ) external pure {
+        Samples.requireBounds(place, data[:length], width, maxNumber, maxSquaredLength);
+    }
+
     function requireSparse(uint256 place, bytes calldata sample, uint256 features) external pure {
         Samples.requireSparse(place, sample, features);
     }

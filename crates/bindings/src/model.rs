@@ -3,12 +3,13 @@
 use alloy_primitives::{Address, I256};
 use alloy_sol_types::{SolCall, SolValue};
 use cotrain_protocol::{
-    classifier::{Kind, Parameters},
+    classifier::{Bounds, Kind, Parameters},
     sample::Encoding,
 };
 
 use crate::{
     contracts::{
+        DensePerceptron::{maxNumberCall, maxSquaredLengthCall},
         NaiveBayes::smoothingCall,
         SparsePerceptron::{describeCall, interceptCall, learningRateCall},
     },
@@ -66,14 +67,19 @@ impl Description {
     /// [`parameters`](Self::parameters).
     #[must_use]
     pub fn getters(&self) -> Vec<Vec<u8>> {
-        match self.kind {
+        let mut getters = match self.kind {
             Kind::SparsePerceptron | Kind::DensePerceptron => vec![
                 learningRateCall {}.abi_encode(),
                 interceptCall {}.abi_encode(),
             ],
             Kind::NaiveBayes => vec![smoothingCall {}.abi_encode()],
             Kind::SparseNearestCentroid | Kind::DenseNearestCentroid => Vec::new(),
+        };
+        if self.kind.encoding() != Encoding::Sparse {
+            getters.push(maxNumberCall {}.abi_encode());
+            getters.push(maxSquaredLengthCall {}.abi_encode());
         }
+        getters
     }
 
     /// What the model was created with, from the answers to all [`getters`](Self::getters), in their order.
@@ -92,11 +98,14 @@ impl Description {
                 learning_rate: read_number(rate.as_ref())?.try_into().ok()?,
                 intercept: read_signed(intercept.as_ref())?,
             },
-            (Kind::DensePerceptron, [rate, intercept]) => Parameters::DensePerceptron {
-                features,
-                learning_rate: read_number(rate.as_ref())?.try_into().ok()?,
-                intercept: read_signed(intercept.as_ref())?,
-            },
+            (Kind::DensePerceptron, [rate, intercept, number, length]) => {
+                Parameters::DensePerceptron {
+                    features,
+                    learning_rate: read_number(rate.as_ref())?.try_into().ok()?,
+                    intercept: read_signed(intercept.as_ref())?,
+                    bounds: read_bounds(number.as_ref(), length.as_ref())?,
+                }
+            }
             (Kind::NaiveBayes, [smoothing]) => Parameters::NaiveBayes {
                 classes,
                 features,
@@ -105,12 +114,21 @@ impl Description {
             (Kind::SparseNearestCentroid, []) => {
                 Parameters::SparseNearestCentroid { classes, features }
             }
-            (Kind::DenseNearestCentroid, []) => {
-                Parameters::DenseNearestCentroid { classes, features }
-            }
+            (Kind::DenseNearestCentroid, [number, length]) => Parameters::DenseNearestCentroid {
+                classes,
+                features,
+                bounds: read_bounds(number.as_ref(), length.as_ref())?,
+            },
             _ => return None,
         })
     }
+}
+
+fn read_bounds(number: &[u8], length: &[u8]) -> Option<Bounds> {
+    Some(Bounds {
+        max_number: read_number(number)?.try_into().ok()?,
+        max_squared_length: read_number(length)?.try_into().ok()?,
+    })
 }
 
 fn read_signed(output: &[u8]) -> Option<i64> {

@@ -28,6 +28,8 @@ const PARAMETERS: &[&str] = &[
     "reportNotice",
     "costWeight",
     "arguments",
+    "maxNumber",
+    "maxSquaredLength",
     "stake",
     "participation",
     "revealWait",
@@ -314,6 +316,17 @@ fn model(error: Model) -> Option<Revert> {
         Model::TooManyFeatures(e) => Rejection::TooManyFeatures {
             item: e.item.try_into().ok()?,
             present: e.present.try_into().ok()?,
+            most: e.most.try_into().ok()?,
+        },
+        Model::NumberTooLarge(e) => Rejection::NumberTooLarge {
+            item: e.item.try_into().ok()?,
+            feature: e.feature.try_into().ok()?,
+            number: e.number.try_into().ok()?,
+            most: e.most.try_into().ok()?,
+        },
+        Model::SquaredLengthTooLarge(e) => Rejection::SquaredLengthTooLarge {
+            item: e.item.try_into().ok()?,
+            squared_length: e.squaredLength.try_into().ok()?,
             most: e.most.try_into().ok()?,
         },
         Model::NotOwner(e) => Rejection::NotOwner {

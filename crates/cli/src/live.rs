@@ -1,5 +1,6 @@
 //! The commands for a live chain, and what they have in common.
 
+pub(crate) mod bounds;
 pub(crate) mod claims;
 pub(crate) mod clean;
 pub(crate) mod connection;

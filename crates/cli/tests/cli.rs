@@ -328,6 +328,8 @@ fn scenarios_are_listed() {
 
     flip-and-report
       Somebody turns the model for a second, reports what others have not fetched yet, and turns it back.
+    outlier
+      Sends the most extreme sample that a model of numbers learns from, again and again, and gets its deposits back.
       data: embedded film-review sentences
 
     imdb-drt
@@ -358,7 +360,7 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
     let folder = Folder::new();
     folder.put("broken.toml", "[data]\nsource = 3\n");
     let said = |arguments: &[&str]| folder.run(arguments).mistake();
-    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
+    insta::assert_snapshot!(said(&["simulate", "no-such"]), @r"error: there is no scenario `no-such`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     insta::assert_snapshot!(said(&["simulate", "no-such.toml"]), @"error: cannot read the scenario no-such.toml: No such file or directory (os error 2)");
     insta::assert_snapshot!(said(&["simulate", "imdb-drt"]), @"error: scenario `imdb-drt` needs imdb-1000.train.libsvm.gz and imdb-1000.test.libsvm.gz: say with `--data DIR` in which folder they are");
     insta::assert_snapshot!(said(&["simulate", "--sed", "3"]), @r"

@@ -2,16 +2,18 @@
 
 mod encoder;
 mod error;
+mod limits;
 mod names;
 mod samples;
 mod scaling;
 mod spec;
 mod text;
 
-use cotrain_protocol::classifier::Kind;
+use cotrain_protocol::classifier::{Bounds, Kind};
 
 pub use encoder::{Encoder, Noted, Sort};
 pub use error::EncodeError;
+pub use limits::Limits;
 pub use samples::Samples;
 
 pub(crate) use samples::{Layout, Row};
@@ -32,8 +34,8 @@ pub struct Encoded {
     pub encoder: Encoder,
     /// The name of each class, by its number.
     pub classes: Vec<String>,
-    /// How many numbers, training and test together, were too far from the mean for the dense
-    /// encoding and moved to its bounds.
+    /// How many numbers, training and test together, were too far from the mean for the bounds of the dense encoding and
+    /// moved to them.
     pub clamped: usize,
 }
 
@@ -52,7 +54,9 @@ pub struct Encoded {
 ///
 /// The sparse encoding keeps which features are 1, and takes no values but 0 and 1. The dense
 /// encodings subtract a feature's mean and divide by its standard deviation (by 1 where that is 0);
-/// one standard deviation is then 4,096 in 16 bits and 65,536 in 32 bits.
+/// one standard deviation is then 4,096 in 16 bits and 65,536 in 32 bits. Their bounds are the largest number and the
+/// largest squared length of the training samples, or what the limits of [`encode_within`] say; numbers beyond are moved to
+/// them.
 ///
 /// # Errors
 /// Where `kind` is binary and there are more classes; there are no features, more than `kind` can
@@ -63,6 +67,19 @@ pub fn encode(
     kind: Kind,
     features: Option<usize>,
 ) -> Result<Encoded, EncodeError> {
+    encode_within(dataset, kind, features, &Limits::default())
+}
+
+/// Encodes a data set as [`encode`] does, with limits for the numbers that the model learns from.
+///
+/// # Errors
+/// Those of [`encode`]; where a limit is no number above 0, or `kind` has no numbers to limit.
+pub fn encode_within(
+    dataset: &Dataset,
+    kind: Kind,
+    features: Option<usize>,
+    limits: &Limits,
+) -> Result<Encoded, EncodeError> {
     let classes = dataset.classes.len();
     if classes > most_classes(kind) {
         return Err(EncodeError::NotBinary {
@@ -72,8 +89,17 @@ pub fn encode(
             classes,
         });
     }
-    let encoder = Encoder::learn(dataset, kind, features)?;
-    let (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+    let mut encoder = Encoder::learn(dataset, kind, features, limits)?;
+    let (mut train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+    let samples = train.iter().map(|(sample, _)| sample);
+    if let Some((set, around)) = encoder
+        .bounds()
+        .zip(Bounds::around(kind.encoding(), samples))
+    {
+        let bounds = limits.narrowed(kind, set, around, encoder.features());
+        encoder.set_bounds(bounds);
+        train.set_bounds(bounds);
+    }
     let (test, test_clamped) = encode_part(&encoder, &dataset.test, classes)?;
     Ok(Encoded {
         train,

@@ -69,6 +69,7 @@ fn what_is_written_is_small_and_plain() {
             "classifier": "dense-perceptron",
             "features": {"columns": ["x"]},
             "scaling": {"mean": [1.5], "deviation": [0.5]},
+            "bounds": {"largest-number": 4096, "largest-squared-length": "16777216"},
         })
     );
     let indexed = libsvm("0 2:1 5:1\n1 5:1\n");
@@ -122,6 +123,28 @@ fn what_is_read_is_checked() {
     );
     let dense = |scaling: Value| json!({"classifier": "dense-perceptron", "features": {"columns": ["x"]}, "scaling": scaling});
     assert!(read(dense(json!({"mean": [0.1], "deviation": [1]}))).is_ok());
+    let bounded = |number: u32, length: &str| {
+        let mut written = dense(json!({"mean": [0.1], "deviation": [1]}));
+        written["bounds"] = json!({"largest-number": number, "largest-squared-length": length});
+        written
+    };
+    assert!(read(bounded(5, "25")).is_ok());
+    for (number, length) in [(0, "1"), (32_769, "1"), (5, "26"), (5, "0"), (5, "many")] {
+        let longest = u64::from(number.min(32_768)).pow(2);
+        assert_eq!(
+            told(bounded(number, length)),
+            format!(
+                "the largest number is {number} and the largest squared length `{length}`, expected 1 to 32768 and \
+                 1 to {longest}"
+            )
+        );
+    }
+    let mut sparse = words(json!(["good"]));
+    sparse["bounds"] = json!({"largest-number": 1, "largest-squared-length": "1"});
+    assert_eq!(
+        told(sparse),
+        "there are bounds, but the samples of a naive Bayes only say which features are present; leave them out"
+    );
     assert_eq!(
         told(dense(Value::Null)),
         "there is no scaling, but the samples of a dense perceptron are numbers; give means and deviations"

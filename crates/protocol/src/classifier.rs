@@ -1,5 +1,6 @@
 //! The models: five learners in fixed point, each a flat array of 256-bit words.
 
+mod bounds;
 mod classes;
 mod dense_nearest_centroid;
 mod dense_perceptron;
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use self::{
+    bounds::Bounds,
     hosted::Hosted,
     parameters::{Kind, Parameters, UnknownKind},
 };
@@ -159,12 +161,13 @@ impl Classifier {
     /// How many items are predicted as they are labelled.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check).
+    /// Those of [`check`](Self::check) but for the bounds of what the model learns from.
     pub fn evaluate(&self, items: &[Item<'_>]) -> Result<usize, Rejection> {
         let learner = self.model.learner();
         let mut correct = 0;
         for (index, item) in (0..).zip(items) {
-            self.check_item(index, *item)?;
+            self.check_label(index, item.label)?;
+            self.check_sample(index, item.sample)?;
             correct += usize::from(learner.predict(item.sample) == item.label);
         }
         Ok(correct)
@@ -181,7 +184,7 @@ impl Classifier {
     /// Checks labelled samples, item by item.
     ///
     /// # Errors
-    /// The first one: [`Rejection::LabelOutOfRange`] or one of [`Encoding::check`].
+    /// The first one: [`Rejection::LabelOutOfRange`], or one of [`Encoding::check`] or [`Bounds::check`].
     pub fn check(&self, items: &[Item<'_>]) -> Result<(), Rejection> {
         (0..)
             .zip(items)
@@ -218,15 +221,23 @@ impl Classifier {
     }
 
     fn check_item(&self, index: u64, item: Item<'_>) -> Result<(), Rejection> {
-        let (label, classes) = (item.label, self.classes());
+        self.check_label(index, item.label)?;
+        self.check_sample(index, item.sample)?;
+        self.parameters.bounds().map_or(Ok(()), |bounds| {
+            bounds.check(self.encoding(), index, item.sample)
+        })
+    }
+
+    fn check_label(&self, item: u64, label: u16) -> Result<(), Rejection> {
+        let classes = self.classes();
         if label >= classes {
             return Err(Rejection::LabelOutOfRange {
-                item: index,
+                item,
                 label,
                 classes,
             });
         }
-        self.check_sample(index, item.sample)
+        Ok(())
     }
 
     #[inline]

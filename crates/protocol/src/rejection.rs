@@ -65,6 +65,27 @@ pub enum Rejection {
         "sample of item {item} has {present} present features; a prediction can read at most {most} in each class"
     )]
     TooManyFeatures { item: u64, present: u32, most: u32 },
+    /// A number that is larger than the model learns from.
+    #[error(
+        "number {number} of feature {feature} of item {item} is out of bounds; the model learns from numbers of \
+         {most} either way at most, so clip it"
+    )]
+    NumberTooLarge {
+        item: u64,
+        feature: u32,
+        number: i32,
+        most: u32,
+    },
+    /// A sample that is longer than the model learns from.
+    #[error(
+        "the squared length of the sample of item {item} is {squared_length}; the model learns from samples of at \
+         most {most}, so scale its numbers down"
+    )]
+    SquaredLengthTooLarge {
+        item: u64,
+        squared_length: u128,
+        most: u128,
+    },
 
     /// Somebody else than the owner writes or closes the model.
     #[error("{caller} is not the model's owner {owner}")]

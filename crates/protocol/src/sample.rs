@@ -36,6 +36,19 @@ impl Encoding {
             })
         }
     }
+
+    /// Returns the numbers of a dense sample, in the order of the features; none of a sparse one. Bytes at the end that
+    /// make no whole number are passed over.
+    pub fn numbers(self, sample: &[u8]) -> impl Iterator<Item = i32> {
+        let (narrow, wide) = match self {
+            Self::Sparse => (&[][..], &[][..]),
+            Self::Dense16 => (sample, &[][..]),
+            Self::Dense32 => (&[][..], sample),
+        };
+        dense16_values(narrow)
+            .map(i32::from)
+            .chain(dense32_values(wide))
+    }
 }
 
 /// One labelled sample of a batch.

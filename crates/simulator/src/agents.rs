@@ -9,6 +9,7 @@ mod habits;
 mod honest;
 mod last_minute;
 mod lazy;
+mod outlier;
 mod poisoner;
 mod rational;
 mod self_reporter;
@@ -24,6 +25,7 @@ pub use self::{
     honest::Honest,
     last_minute::LastMinute,
     lazy::Lazy,
+    outlier::Outlier,
     poisoner::{Target, TargetedPoisoner},
     rational::Rational,
     self_reporter::SelfReporter,

@@ -37,7 +37,9 @@ impl Prepared {
                 source: Box::new(source),
             }
         })?;
-        let encoded = encode::encode(&dataset, scenario.model.kind, scenario.data.features)
+        let model = &scenario.model;
+        let features = scenario.data.features;
+        let encoded = encode::encode_within(&dataset, model.kind, features, &model.limits)
             .map_err(|source| SimulateError::Encode {
                 file: file(),
                 source,

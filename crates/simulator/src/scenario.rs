@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cotrain_learning::{data::Source, text::escaped};
+use cotrain_learning::{data::Source, encode::Limits, text::escaped};
 use cotrain_protocol::{classifier::Kind, market::Terms, trainer::Waits};
 use serde::Deserialize;
 use toml::Spanned;
@@ -46,6 +46,7 @@ const EMBEDDED: &[(&str, &str)] = &embedded![
     "last-minute",
     "rational",
     "flip-and-report",
+    "outlier",
     "imdb-drt",
     "imdb-drt-naive-bayes",
     "imdb-drt-nearest-centroid",
@@ -264,6 +265,8 @@ pub(crate) struct Model {
     pub(crate) kind: Kind,
     /// Additive smoothing of naive Bayes.
     pub(crate) smoothing: f64,
+    /// The limits of the numbers that a dense model learns from.
+    pub(crate) limits: Limits,
 }
 
 /// The incentive mechanism.

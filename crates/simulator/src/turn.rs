@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use cotrain_protocol::classifier::Parameters;
+
 use crate::{
     SimulateError,
     chance::Chance,
@@ -20,7 +22,7 @@ pub struct Sample(pub(crate) Origin);
 pub(crate) enum Origin {
     /// The scenario's data, at this place: each is contributed once.
     Data(usize),
-    /// Somebody else's contribution.
+    /// These bytes: somebody else's contribution, or the agent's invention.
     Copy(Rc<[u8]>),
 }
 
@@ -28,6 +30,12 @@ impl Sample {
     /// The same bytes as somebody else's contribution. It takes nothing of the scenario's data.
     #[must_use]
     pub fn copied(bytes: &[u8]) -> Self {
+        Self(Origin::Copy(bytes.into()))
+    }
+
+    /// Returns a sample of the agent's own making, which takes nothing of the scenario's data.
+    #[must_use]
+    pub fn made(bytes: &[u8]) -> Self {
         Self(Origin::Copy(bytes.into()))
     }
 }
@@ -106,6 +114,12 @@ impl<'a> Turn<'a> {
     #[must_use]
     pub fn classes(&self) -> u16 {
         self.floor.classes()
+    }
+
+    /// Returns the parameters that the model was created with.
+    #[must_use]
+    pub fn parameters(&self) -> Parameters {
+        self.floor.parameters()
     }
 
     /// The accuracy that was last measured, in [0, 1].
@@ -297,6 +311,7 @@ impl<'a> Turn<'a> {
 pub(crate) trait Floor {
     fn now(&self) -> u64;
     fn classes(&self) -> u16;
+    fn parameters(&self) -> Parameters;
     fn accuracy(&self) -> f64;
     fn is_open(&self) -> bool;
     fn price(&self, n: usize) -> u128;

@@ -133,6 +133,35 @@ fn a_poisoner_waits_until_it_is_agreed_with() {
 }
 
 #[test]
+fn an_outlier_is_held_by_the_bounds() {
+    let with = |margin: &str| {
+        let run = run("outlier", 6, &[("bounds_margin = 1.0", margin)]);
+        assert!(outcome(&run, "Outlier").contributions > 8);
+        run
+    };
+    let (bounded, unbounded) = (
+        with("bounds_margin = 1.0"),
+        with("bounds_margin = 1_000_000"),
+    );
+    let lost = |run: &Run| run.accuracy.initial - run.accuracy.last;
+    assert!(
+        lost(&unbounded) > lost(&bounded) + 0.05,
+        "{} {}",
+        lost(&unbounded),
+        lost(&bounded)
+    );
+    // The model comes to agree with the outlier, and its deposits come back.
+    let it = outcome(&unbounded, "Outlier");
+    assert!(it.refunds > 5, "{}", it.refunds);
+    // Sent again, the same sample teaches a centroid the same again.
+    let labels: Vec<_> = contributions(&unbounded, "Outlier")
+        .iter()
+        .map(|event| event.label)
+        .collect();
+    assert!(labels.iter().all(|label| *label == labels[0]));
+}
+
+#[test]
 fn the_lazy_hardly_ever_lose() {
     let run = run("lazy", 6, &[]);
     // In thousandths.

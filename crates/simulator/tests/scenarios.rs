@@ -82,7 +82,7 @@ fn an_unknown_name_lists_the_known() {
         meant.starts_with("there is no scenario `movie-review`; did you mean `movie-reviews`?"),
         "{meant}"
     );
-    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
+    assert_snapshot!(Scenario::find("imbd").expect_err("a refusal"), @r"there is no scenario `imbd`; known are movie-reviews, callers, market, copycat, sybil, takeover, targeted-poisoner, lazy, self-reporter, last-minute, rational, flip-and-report, outlier, imdb-drt, imdb-drt-naive-bayes, imdb-drt-nearest-centroid, imdb-market; for your own give the path of a .toml file");
     assert_snapshot!(Scenario::find("no/such.toml").expect_err("a refusal"), @"cannot read the scenario no/such.toml");
 }
 
@@ -139,6 +139,14 @@ fn impossible_values_are_named_with_what_is_allowed() {
             "kind = \"sparse-perceptron\"",
             "kind = \"sparse-perceptron\"\nsmoothing = 1.0",
         ),
+        (
+            "kind = \"sparse-perceptron\"",
+            "kind = \"sparse-perceptron\"\nmax_number = 3",
+        ),
+        (
+            "kind = \"sparse-perceptron\"",
+            "kind = \"dense-perceptron\"\nbounds_margin = 0",
+        ),
         ("deposit_after_one_hour = 1\n", "\n"),
         (
             "deposit_after_one_hour = 1\n",
@@ -171,6 +179,8 @@ fn impossible_values_are_named_with_what_is_allowed() {
     mine.toml: `data.features` is 70000; 1 to 65536 features fit a model
     mine.toml: `model.kind` is `perceptron`; known are sparse-perceptron, dense-perceptron, naive-bayes, sparse-nearest-centroid, dense-nearest-centroid
     mine.toml: `model.smoothing` is 1; only naive-bayes has it: leave it out
+    mine.toml: `model.max_number` is 3; the samples of sparse learners have no numbers: leave it out
+    mine.toml: `model.bounds_margin` is 0; a number from 0.000001 to 1000000000 is wanted
     mine.toml: `incentive.deposit_after_one_hour` is missing; say what a contribution deposits after an hour without one
     mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 72000000 is wanted
     mine.toml: `incentive.deposit_after_one_hour` is 80000000; a number from 0.000001 to 72000000 is wanted

@@ -6,8 +6,9 @@ use cotrain_bindings::{Revert, market as calls};
 use cotrain_chain::{Chain, ChainError, Transaction};
 use cotrain_protocol::{
     Rejection,
-    classifier::{Classifier, Parameters},
+    classifier::{Bounds, Classifier, Parameters},
     market::{Limits, Phase, Stage, Step, Terms, commitment},
+    sample::Encoding,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -56,6 +57,7 @@ fn market_of_empty_dense_nearest_centroid() {
     divide(Parameters::DenseNearestCentroid {
         classes: CLASSES,
         features: FEATURES,
+        bounds: Bounds::widest(Encoding::Dense32, FEATURES).expect("numbers"),
     });
 }
 

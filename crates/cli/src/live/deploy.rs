@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     block_on,
+    bounds::ShownBounds,
     connection::{Connection, Session},
     journal::Journal,
     key::KeyArgs,
@@ -85,6 +86,9 @@ struct Shown<'a> {
     accuracy: f64,
     accuracy_float: f64,
     trained_on: usize,
+    /// In the contract's integers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounds: Option<ShownBounds>,
 }
 
 /// Deploys a model.
@@ -103,6 +107,12 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             100.0 * plan.report.accuracy_quantised,
             100.0 * plan.report.accuracy_float,
         ));
+        if let Some(bounds) = plan.bounds() {
+            narrator.say(format_args!(
+                "it learns from {bounds}; {} numbers of the data were moved within",
+                plan.clamped
+            ));
+        }
         Place::check()?;
         let genesis = genesis(&session).await?;
         let directory = match &arguments.journal {
@@ -163,6 +173,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             accuracy: plan.report.accuracy_quantised,
             accuracy_float: plan.report.accuracy_float,
             trained_on: plan.trained_on,
+            bounds: plan.classifier.parameters().bounds().map(Into::into),
         };
         show(arguments.json, &result, || {
             text(&plan, &deployed, steps.cost)
@@ -171,16 +182,20 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
 }
 
 fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
+    let bounds = plan
+        .bounds()
+        .map(|bounds| format!("learns from {bounds}\n"));
     format!(
         "model       {} (its trainer: what --model takes)\n\
          classifier  {}\n\
          registry    {}, as `{}`\n\
-         accuracy    {:.1} %\n\
+         {}accuracy    {:.1} %\n\
          cost        {}, {} gas in {} transactions\n",
         deployed.trainer,
         deployed.classifier,
         deployed.registry,
         plan.name,
+        bounds.unwrap_or_default(),
         100.0 * plan.report.accuracy_quantised,
         Wei(cost),
         deployed.gas,

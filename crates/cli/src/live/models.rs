@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     block_on,
+    bounds::{ShownBounds, bounds_in_words},
     connection::{Connection, Session},
     model::{LiveModel, entries, number},
     show,
@@ -48,6 +49,11 @@ struct Listed {
     learner: &'static str,
     classes: Vec<String>,
     features: u32,
+    /// In the contract's integers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounds: Option<ShownBounds>,
+    #[serde(skip)]
+    learns_from: Option<String>,
     incentive: &'static str,
     contributions: u128,
     /// Wei, as text.
@@ -89,6 +95,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
     let contributions = number(&session.node, trainer, count, "contributionCount").await?;
     let price = model.price(&session.node, 1).await?;
     let description = model.card.as_ref().map(|card| card.description.clone());
+    let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
     Ok(Listed {
         name: model.name(),
         description: description.unwrap_or_default(),
@@ -100,6 +107,8 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
             .map(|label| model.class(label))
             .collect(),
         features: model.parameters.features(),
+        bounds: model.parameters.bounds().map(Into::into),
+        learns_from: bounds_in_words(&model.parameters, encoder),
         incentive: match model.incentive {
             Incentive::DepositRefundTake { .. } => "deposit-refund-take",
             Incentive::Points => "points",
@@ -124,8 +133,12 @@ fn text(model: &Listed) -> String {
             humantime::format_duration(Duration::from_secs(seconds))
         ),
     };
+    let bounds = model
+        .learns_from
+        .as_ref()
+        .map(|bounds| format!("  learns from    {bounds}\n"));
     format!(
-        "{}\n{description}  model          {}{}\n  learner        {}, {} features\n  classes        {}\n  \
+        "{}\n{description}  model          {}{}\n  learner        {}, {} features\n{}  classes        {}\n  \
          contributions  {}\n  deposit now    {}\n  refund after   {}\n",
         escaped(&model.name),
         model.trainer,
@@ -136,6 +149,7 @@ fn text(model: &Listed) -> String {
         },
         model.learner,
         model.features,
+        bounds.unwrap_or_default(),
         escaped_list(&model.classes),
         model.contributions,
         model

@@ -14,7 +14,7 @@ use cotrain_chain::{Chain, Config, Embedded, ModelConfig, Transaction, deploy};
 use cotrain_coordinator::card::Card;
 use cotrain_learning::{
     data::{self, Dataset, Example},
-    encode::{self, Encoded},
+    encode::{self, Encoded, Limits},
     text::{self, MAX_DESCRIPTION, escaped},
     train::{self, Quantisation},
 };
@@ -23,7 +23,7 @@ use cotrain_protocol::{
     trainer::{Incentive, Waits},
 };
 
-use super::{data::Columns, steps::Part, wei::Wei, whole_seconds};
+use super::{bounds::bounds_in_words, data::Columns, steps::Part, wei::Wei, whole_seconds};
 use crate::{failure::Failure, output::Narrator};
 
 /// The model to deploy.
@@ -66,6 +66,23 @@ pub(crate) struct ModelOptions {
     /// Keep so many of the most frequent words or indices [default: 2000 words, all indices]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub(crate) features: Option<usize>,
+    /// Classes that the data have no examples of and that contributions can teach later, separated by
+    /// commas: a model's classes are fixed at creation. Not for perceptrons, which have two
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        help_heading = "Model"
+    )]
+    pub(crate) reserve_classes: Vec<String>,
+    /// The largest number that a dense model learns from, in standard deviations of a column from its
+    /// mean; larger ones are clipped to it [default: the largest of the training data]
+    #[arg(long, value_name = "SD", help_heading = "Model")]
+    pub(crate) max_number: Option<f64>,
+    /// The largest length of a row that a dense model learns from, the root of the sum of its squared
+    /// numbers; longer ones are scaled down to it [default: the largest of the training data]
+    #[arg(long, value_name = "SD", help_heading = "Model")]
+    pub(crate) max_length: Option<f64>,
     /// What people call the model
     #[arg(
         long,
@@ -271,6 +288,8 @@ pub(crate) struct Plan {
     /// The first example that the model is measured on, as an option of the commands that take one, and its
     /// class.
     pub(crate) example: Option<(String, String)>,
+    /// Numbers of the data that were moved to the bounds.
+    pub(crate) clamped: usize,
     /// Its block is not known yet.
     card: Card,
 }
@@ -299,11 +318,17 @@ impl Plan {
         let source = options
             .columns
             .source(&options.data, options.test.as_deref())?;
-        let dataset =
+        let mut dataset =
             data::load(&source, data::TEST_SHARE, options.seed).map_err(Failure::mistake)?;
+        reserve(&mut dataset.classes, &options.reserve_classes)?;
         let learner = options.learner.unwrap_or_else(|| encode::suited(&dataset));
-        let encoded =
-            encode::encode(&dataset, learner, options.features).map_err(Failure::mistake)?;
+        let limits = Limits {
+            number: options.max_number,
+            length: options.max_length,
+            ..Limits::default()
+        };
+        let encoded = encode::encode_within(&dataset, learner, options.features, &limits)
+            .map_err(Failure::mistake)?;
         let card = Card {
             name: options.name.clone(),
             description: options.description.clone(),
@@ -332,6 +357,7 @@ impl Plan {
             trained_on,
             row_numbers: dataset.row_numbers(),
             example: example(&dataset),
+            clamped: encoded.clamped,
             card,
         })
     }
@@ -345,6 +371,11 @@ impl Plan {
                 escaped(column)
             ));
         }
+    }
+
+    /// The bounds of what the model learns from, in words; none where its samples have no numbers.
+    pub(crate) fn bounds(&self) -> Option<String> {
+        bounds_in_words(self.classifier.parameters(), self.card.encoder.as_ref())
     }
 
     /// The card, once the block of the model's closing is known.
@@ -459,6 +490,25 @@ fn quoted(text: &str) -> Option<String> {
     visible.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
+/// Adds classes without examples.
+fn reserve(classes: &mut Vec<String>, reserved: &[String]) -> Result<(), Failure> {
+    for name in reserved {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(Failure::Mistake(anyhow!(
+                "--reserve-classes names an empty class; give names separated by commas"
+            )));
+        }
+        if classes.iter().any(|class| class == name) {
+            return Err(Failure::Mistake(anyhow!(
+                "cannot reserve the class `{name}`: the data or --reserve-classes have it already; leave it out"
+            )));
+        }
+        classes.push(name.to_owned());
+    }
+    Ok(())
+}
+
 // Sets of data are far below 2^52 and the share is in [0, 1].
 #[allow(
     clippy::cast_possible_truncation,
@@ -533,5 +583,36 @@ mod tests {
         assert!(told.contains("nothing would be staked"), "{told}");
         let told = check(1 << 80).unwrap_err().to_string();
         assert!(told.starts_with("--cost-weight is 1208925.8"), "{told}");
+    }
+
+    #[test]
+    fn reserve_adds_classes_after_those_of_the_data_and_refuses_known_ones() {
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let mut classes = names(&["ham", "spam"]);
+        reserve(&mut classes, &names(&["scam", " news "])).unwrap();
+        assert_eq!(classes, ["ham", "spam", "scam", "news"]);
+        let told = |reserved| {
+            reserve(&mut names(&["ham"]), &names(reserved))
+                .unwrap_err()
+                .error()
+                .to_string()
+        };
+        assert_eq!(
+            told(&["ham"]),
+            "cannot reserve the class `ham`: the data or --reserve-classes have it already; leave it out"
+        );
+        assert_eq!(
+            told(&["new", "new"]),
+            "cannot reserve the class `new`: the data or --reserve-classes have it already; leave it out"
+        );
+        assert_eq!(
+            told(&["new", ""]),
+            "--reserve-classes names an empty class; give names separated by commas"
+        );
     }
 }

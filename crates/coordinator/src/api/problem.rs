@@ -225,7 +225,9 @@ impl From<Rejection> for Problem {
             | Rejection::WrongSampleLength { item, .. }
             | Rejection::FeatureNotIncreasing { item, .. }
             | Rejection::FeatureOutOfRange { item, .. }
-            | Rejection::TooManyFeatures { item, .. } => {
+            | Rejection::TooManyFeatures { item, .. }
+            | Rejection::NumberTooLarge { item, .. }
+            | Rejection::SquaredLengthTooLarge { item, .. } => {
                 of(&Kind::SAMPLE_REJECTED).with("item", item)
             }
             Rejection::EmptyBatch => of(&Kind::INVALID_REQUEST),

@@ -38,6 +38,8 @@ pub(super) struct ModelView {
     /// Labels are below it.
     classes: u16,
     features: u32,
+    /// What it learns from at most, of a model of numbers.
+    bounds: Option<BoundsView>,
     incentive: IncentiveView,
     waits: WaitsView,
     /// The block from which it has been read.
@@ -63,6 +65,16 @@ pub(super) struct ModelView {
     relay_fee: Option<Wei>,
     /// Who claims for others here, if anybody does.
     keeper: Option<Account>,
+}
+
+/// The largest samples that a model of numbers learns from, in the contract's integers. It predicts larger ones.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BoundsView {
+    /// The largest number either way.
+    max_number: u32,
+    /// The largest sum of the squares of a sample's numbers, in decimal digits.
+    max_squared_length: String,
 }
 
 /// How the bytes of samples are read.
@@ -128,6 +140,10 @@ impl ModelView {
             },
             classes: info.parameters.classes(),
             features: info.parameters.features(),
+            bounds: info.parameters.bounds().map(|bounds| BoundsView {
+                max_number: bounds.max_number,
+                max_squared_length: bounds.max_squared_length.to_string(),
+            }),
             incentive: match info.incentive {
                 Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
                     cost_weight: cost_weight.into(),

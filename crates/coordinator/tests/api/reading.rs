@@ -39,6 +39,12 @@ async fn a_model_tells_what_it_is_and_where_it_stands() {
         json!({"kind": "deposit-refund-take", "costWeight": "1000000"})
     );
     assert_eq!(model["held"], u128::MAX.to_string());
+    assert_eq!(model["bounds"], json!(null));
+    let numbers = client.json(&format!("/v1/models/{TABLE}")).await;
+    assert_eq!(
+        numbers["bounds"],
+        json!({"maxNumber": 32_768, "maxSquaredLength": "2147483648"})
+    );
     assert_eq!(model["block"], 20);
     let raw = client
         .json(&format!("/v1/models/{RAW}").to_lowercase())

@@ -1,11 +1,11 @@
-use cotrain_protocol::classifier::Kind;
+use cotrain_protocol::classifier::{Bounds, Kind};
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
 use serde::{Deserialize, Serialize};
 
 use super::names::{Lookup, Names};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
-use super::{EncodeError, Layout};
+use super::{EncodeError, Layout, Limits};
 use crate::data::{Dataset, Example, in_bounds};
 
 /// Encodes examples as the training data was encoded.
@@ -49,17 +49,17 @@ pub enum Sort {
 #[derive(Clone, Debug)]
 enum Form {
     Sparse,
-    Dense16(Scaling),
-    Dense32(Scaling),
+    Dense16(Scaling, Bounds),
+    Dense32(Scaling, Bounds),
 }
 
 impl From<Encoder> for Spec {
     fn from(encoder: Encoder) -> Self {
         let scaling = match &encoder.form {
             Form::Sparse => None,
-            Form::Dense16(scaling) | Form::Dense32(scaling) => Some(scaling),
+            Form::Dense16(scaling, _) | Form::Dense32(scaling, _) => Some(scaling),
         };
-        Self::new(encoder.kind, &encoder.names, scaling)
+        Self::new(encoder.kind, &encoder.names, scaling, encoder.bounds())
     }
 }
 
@@ -71,11 +71,12 @@ impl TryFrom<Spec> for Encoder {
             kind,
             names,
             scaling,
+            bounds,
         } = spec.check()?;
-        let form = match (kind.encoding(), scaling) {
-            (Encoding::Dense16, Some(scaling)) => Form::Dense16(scaling),
-            (Encoding::Dense32, Some(scaling)) => Form::Dense32(scaling),
-            // The others have no scaling, as has been checked.
+        let form = match (kind.encoding(), scaling.zip(bounds)) {
+            (Encoding::Dense16, Some((scaling, bounds))) => Form::Dense16(scaling, bounds),
+            (Encoding::Dense32, Some((scaling, bounds))) => Form::Dense32(scaling, bounds),
+            // The others have neither, as has been checked.
             _ => Form::Sparse,
         };
         Ok(Self {
@@ -92,6 +93,7 @@ impl Encoder {
         dataset: &Dataset,
         kind: Kind,
         features: Option<usize>,
+        limits: &Limits,
     ) -> Result<Self, EncodeError> {
         let names = Names::learn(dataset, features)?;
         let (features, most) = (names.len(), most_features(kind));
@@ -110,10 +112,11 @@ impl Encoder {
         }
         let lookup = Lookup::new(&names);
         let scaling = || Scaling::learn(&dataset.train, &lookup, features);
-        let form = match kind.encoding() {
-            Encoding::Sparse => Form::Sparse,
-            Encoding::Dense16 => Form::Dense16(scaling()?),
-            Encoding::Dense32 => Form::Dense32(scaling()?),
+        let form = match (kind.encoding(), limits.widest(kind, features)?) {
+            (Encoding::Dense16, Some(bounds)) => Form::Dense16(scaling()?, bounds),
+            (Encoding::Dense32, Some(bounds)) => Form::Dense32(scaling()?, bounds),
+            // The others have no numbers.
+            _ => Form::Sparse,
         };
         Ok(Self {
             names,
@@ -133,6 +136,30 @@ impl Encoder {
     #[must_use]
     pub fn features(&self) -> usize {
         self.names.len()
+    }
+
+    /// Returns the bounds of the samples that the model learns from, to which numbers are moved; none for sparse
+    /// encodings.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Bounds> {
+        match self.form {
+            Form::Sparse => None,
+            Form::Dense16(_, bounds) | Form::Dense32(_, bounds) => Some(bounds),
+        }
+    }
+
+    /// Returns the number of a dense sample that stands for one standard deviation of a feature; none for sparse
+    /// encodings.
+    #[must_use]
+    pub fn scale(&self) -> Option<f64> {
+        self.bounds().map(|_| scale(self.kind))
+    }
+
+    /// Replaces the bounds of a dense encoder; a sparse one has none.
+    pub(super) fn set_bounds(&mut self, new: Bounds) {
+        if let Form::Dense16(_, bounds) | Form::Dense32(_, bounds) = &mut self.form {
+            *bounds = new;
+        }
     }
 
     /// What sort of example it takes.
@@ -190,24 +217,21 @@ impl Encoder {
     }
 
     pub(super) fn layout(&self, classes: usize) -> Layout {
-        let (encoding, scale) = match self.form {
-            Form::Sparse => (Encoding::Sparse, 1.0),
-            Form::Dense16(_) => (Encoding::Dense16, SCALE_16),
-            Form::Dense32(_) => (Encoding::Dense32, SCALE_32),
-        };
         Layout {
-            encoding,
+            encoding: self.kind.encoding(),
             features: self.names.len(),
             classes,
-            scale,
+            scale: scale(self.kind),
+            bounds: self.bounds(),
         }
     }
 
-    /// A sample of an example, and how many of its numbers were clamped.
-    pub(super) fn encode_counting(
-        &self,
-        example: Example<'_>,
-    ) -> Result<(Vec<u8>, usize), EncodeError> {
+    /// Returns a sample of an example, and how many of its numbers were clamped: moved to the largest number that the
+    /// model learns from, or, where the sample was longer than the longest then, scaled down with all its others.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    pub fn encode_counting(&self, example: Example<'_>) -> Result<(Vec<u8>, usize), EncodeError> {
         let features = self.lookup.features(example)?;
         for &(feature, value) in &features {
             if !in_bounds(value) {
@@ -230,22 +254,16 @@ impl Encoder {
                 let present: Vec<u16> = features.iter().map(|&(feature, _)| feature).collect();
                 (encode_sparse(&present), 0)
             }
-            Form::Dense16(scaling) => {
-                let mut outside = 0;
+            Form::Dense16(scaling, bounds) => {
                 let values = scaling.apply(&features);
-                let numbers: Vec<i16> = values
-                    .iter()
-                    .map(|value| to_i16(value * SCALE_16, &mut outside))
-                    .collect();
+                let (numbers, outside) =
+                    clamped(values.iter().map(|value| value * SCALE_16), bounds);
                 (encode_dense16(&numbers), outside)
             }
-            Form::Dense32(scaling) => {
-                let mut outside = 0;
+            Form::Dense32(scaling, bounds) => {
                 let values = scaling.apply(&features);
-                let numbers: Vec<i32> = values
-                    .iter()
-                    .map(|value| to_i32(value * SCALE_32, &mut outside))
-                    .collect();
+                let (numbers, outside) =
+                    clamped(values.iter().map(|value| value * SCALE_32), bounds);
                 (encode_dense32(&numbers), outside)
             }
         })
@@ -266,23 +284,83 @@ pub(super) fn most_features(kind: Kind) -> usize {
     }
 }
 
+/// The number that stands for 1 in the samples of a kind, a standard deviation in dense ones.
+pub(super) fn scale(kind: Kind) -> f64 {
+    match kind.encoding() {
+        Encoding::Sparse => 1.0,
+        Encoding::Dense16 => SCALE_16,
+        Encoding::Dense32 => SCALE_32,
+    }
+}
+
 /// Eight standard deviations fit into 16 bits.
 const SCALE_16: f64 = 4_096.0;
 /// 32,768 standard deviations fit into 32 bits.
 const SCALE_32: f64 = 65_536.0;
 
-// The casts are of whole numbers within the bounds: they saturate beyond, and what they then do is
-// what is wanted and counted.
-#[allow(clippy::cast_possible_truncation)]
-fn to_i16(value: f64, outside: &mut usize) -> i16 {
-    let whole = value.round();
-    *outside += usize::from(whole < f64::from(i16::MIN) || whole > f64::from(i16::MAX));
-    whole as i16
+/// Returns numbers rounded and moved within the bounds, and how many of them had to be moved.
+///
+/// Too long a sample keeps its direction but for rounding, which is towards 0.
+fn clamped<T: Bounded + TryFrom<i64>>(
+    values: impl Iterator<Item = f64>,
+    bounds: &Bounds,
+) -> (Vec<T>, usize) {
+    let most = i64::from(bounds.max_number);
+    let mut moved = Vec::new();
+    let mut numbers: Vec<i64> = Vec::new();
+    for whole in values.map(f64::round) {
+        let number = within(whole, most).min(T::LARGEST);
+        moved.push(differs(number, whole));
+        numbers.push(number);
+    }
+    let square: u128 = numbers
+        .iter()
+        .map(|number| u128::from(number.unsigned_abs()).pow(2))
+        .sum();
+    if square > bounds.max_squared_length {
+        // Times the largest length, over this one rounded up: their squares' ratio is no larger than that of the squared
+        // lengths. Below 2^38 each, so that no product wraps.
+        let largest = bounds.max_squared_length.isqrt().cast_signed();
+        let length = (square - 1).isqrt().cast_signed() + 1;
+        for (number, moved) in numbers.iter_mut().zip(&mut moved) {
+            let shorter = i128::from(*number) * largest / length;
+            *moved |= shorter != i128::from(*number);
+            *number = i64::try_from(shorter).unwrap_or(*number);
+        }
+    }
+    let numbers = numbers
+        .into_iter()
+        .map(|number| T::try_from(number).unwrap_or(T::NONE))
+        .collect();
+    (numbers, moved.into_iter().filter(|moved| *moved).count())
 }
 
+/// A number of a dense encoding.
+trait Bounded {
+    /// The largest; the smallest is one larger in size.
+    const LARGEST: i64;
+    /// 0.
+    const NONE: Self;
+}
+
+impl Bounded for i16 {
+    const LARGEST: i64 = i16::MAX as i64;
+    const NONE: Self = 0;
+}
+
+impl Bounded for i32 {
+    const LARGEST: i64 = i32::MAX as i64;
+    const NONE: Self = 0;
+}
+
+/// A whole number as an integer of at most `most` either way. A cast of a float saturates, and `most` is at most 2^31.
 #[allow(clippy::cast_possible_truncation)]
-fn to_i32(value: f64, outside: &mut usize) -> i32 {
-    let whole = value.round();
-    *outside += usize::from(whole < f64::from(i32::MIN) || whole > f64::from(i32::MAX));
-    whole as i32
+fn within(whole: f64, most: i64) -> i64 {
+    (whole as i64).clamp(-most, most)
+}
+
+// Integers of 32 bits are floats exactly, and whole numbers are compared.
+#[allow(clippy::cast_precision_loss, clippy::float_cmp)]
+fn differs(number: i64, whole: f64) -> bool {
+    number as f64 != whole
 }

@@ -60,6 +60,22 @@ pub enum EncodeError {
         /// How many features are asked for.
         features: usize,
     },
+    /// A limit for the numbers of a classifier that takes none.
+    #[error(
+        "cannot limit the numbers of a {kind}: its samples only say which features are present; leave the limits out"
+    )]
+    NothingToLimit {
+        /// The classifier.
+        kind: Kind,
+    },
+    /// A limit that no sample could keep.
+    #[error("the {limit} is {value}, expected a number above 0")]
+    Limit {
+        /// Which of the limits.
+        limit: &'static str,
+        /// The number.
+        value: f64,
+    },
     /// An example of another sort than those that the encoder learned from.
     #[error("the example is {found}, {wanted} is wanted, as the model learned from it")]
     WrongSort {

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use cotrain_protocol::sample::Encoding;
+use cotrain_protocol::{classifier::Bounds, sample::Encoding};
 use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 
 /// What the samples of one data set have in common.
@@ -15,6 +15,8 @@ pub(crate) struct Layout {
     /// The number that stands for 1 in a sample: 1 in sparse ones; in dense ones a standard
     /// deviation of a feature is 4,096 (16 bits) or 65,536 (32 bits).
     pub(crate) scale: f64,
+    /// What the model may learn from; none in sparse ones.
+    pub(crate) bounds: Option<Bounds>,
 }
 
 /// Encoded samples with their labels, in one run of bytes.
@@ -91,6 +93,11 @@ impl Samples {
                 .collect(),
             labels: self.labels[range].to_vec(),
         }
+    }
+
+    /// Replaces the bounds, within which all samples have to be.
+    pub(crate) fn set_bounds(&mut self, bounds: Bounds) {
+        self.layout.bounds = Some(bounds);
     }
 
     pub(crate) fn push(&mut self, sample: &[u8], label: u16) {

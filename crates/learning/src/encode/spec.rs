@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
-use cotrain_protocol::classifier::{Kind, UnknownKind};
+use cotrain_protocol::classifier::{Bounds, Kind, UnknownKind};
 use cotrain_protocol::sample::Encoding;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -28,6 +28,18 @@ pub(super) struct Spec {
     /// Dense encodings only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scaling: Option<Standardisation>,
+    /// Dense encodings only; the widest where they are not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bounds: Option<Written>,
+}
+
+/// The bounds of the samples that the model learns from.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    largest_number: u32,
+    /// In decimal digits: more than what JSON's readers keep of a number.
+    largest_squared_length: String,
 }
 
 /// What the features are, in the order of their numbers.
@@ -55,6 +67,8 @@ pub(super) struct Parts {
     pub(super) kind: Kind,
     pub(super) names: Names,
     pub(super) scaling: Option<Scaling>,
+    /// Where there is a scaling.
+    pub(super) bounds: Option<Bounds>,
 }
 
 /// Why a specification is no encoder's.
@@ -84,6 +98,19 @@ pub(super) enum SpecError {
     Twice { feature: usize, name: String },
     #[error("there is {}, but the samples of a {kind} {}", scaling(*given), wants(*given))]
     Scaling { kind: Kind, given: bool },
+    #[error(
+        "there are bounds, but the samples of a {0} only say which features are present; leave them out"
+    )]
+    NothingToBound(Kind),
+    #[error(
+        "the largest number is {number} and the largest squared length `{length}`, expected 1 to {most} and 1 to {longest}"
+    )]
+    Bounds {
+        number: u32,
+        length: String,
+        most: u32,
+        longest: u128,
+    },
     #[error("the length of `{list}` is {length}, {features} is wanted, a number for each feature")]
     Length {
         list: &'static str,
@@ -109,7 +136,12 @@ fn wants(given: bool) -> &'static str {
 }
 
 impl Spec {
-    pub(super) fn new(kind: Kind, names: &Names, scaling: Option<&Scaling>) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        names: &Names,
+        scaling: Option<&Scaling>,
+        bounds: Option<Bounds>,
+    ) -> Self {
         let features = match names {
             Names::Words(words) => Features::Words(words.clone()),
             Names::Columns(columns) => Features::Columns(columns.clone()),
@@ -124,6 +156,10 @@ impl Spec {
             scaling: scaling.map(|scaling| Standardisation {
                 mean: scaling.mean.to_vec(),
                 deviation: scaling.deviation.to_vec(),
+            }),
+            bounds: bounds.map(|bounds| Written {
+                largest_number: bounds.max_number,
+                largest_squared_length: bounds.max_squared_length.to_string(),
             }),
         }
     }
@@ -145,10 +181,16 @@ impl Spec {
         }
         let names = self.features.check()?;
         let scaling = self.scaling.map(|it| it.check(features)).transpose()?;
+        let bounds = match (widest(kind, features), self.bounds) {
+            (None, Some(_)) => return Err(SpecError::NothingToBound(kind)),
+            (Some(widest), Some(written)) => Some(written.check(widest, features)?),
+            (widest, None) => widest,
+        };
         Ok(Parts {
             kind,
             names,
             scaling,
+            bounds,
         })
     }
 }
@@ -194,6 +236,35 @@ impl Features {
             }
             Self::IndicesUpTo(last) => Ok(Names::Indices((0..last).collect())),
         }
+    }
+}
+
+fn widest(kind: Kind, features: usize) -> Option<Bounds> {
+    Bounds::widest(kind.encoding(), count(features))
+}
+
+/// At most 65,536, as has been checked.
+fn count(features: usize) -> u32 {
+    u32::try_from(features).unwrap_or(u32::MAX)
+}
+
+impl Written {
+    fn check(self, widest: Bounds, features: usize) -> Result<Bounds, SpecError> {
+        let (number, most) = (self.largest_number, widest.max_number);
+        let longest = Bounds::longest(number.min(most), count(features));
+        let squared = self.largest_squared_length.parse().unwrap_or(0);
+        if (1..=most).contains(&number) && (1..=longest).contains(&squared) {
+            return Ok(Bounds {
+                max_number: number,
+                max_squared_length: squared,
+            });
+        }
+        Err(SpecError::Bounds {
+            number,
+            length: self.largest_squared_length,
+            most,
+            longest,
+        })
     }
 }
 

@@ -1,7 +1,6 @@
 //! The nearest centroid by Euclidean distance.
 
 use cotrain_protocol::classifier::{Classifier, Parameters};
-use cotrain_protocol::sample::Encoding;
 use ndarray::Array2;
 
 use super::counts::Counts;
@@ -13,14 +12,18 @@ use crate::encode::{Row, Samples};
 pub(super) fn learn(samples: &Samples) -> Result<Learned, TrainError> {
     let layout = samples.layout();
     let (classes, features) = (layout.classes as u16, layout.features as u32);
-    let (classifier, scale) = if layout.encoding == Encoding::Sparse {
+    let (classifier, scale) = if let Some(bounds) = layout.bounds {
+        let parameters = Parameters::DenseNearestCentroid {
+            classes,
+            features,
+            bounds,
+        };
+        (learned_by_contract(parameters, samples)?, layout.scale)
+    } else {
         let parameters = Parameters::SparseNearestCentroid { classes, features };
         let counts = Counts::new(samples);
         let words = counts.words(|count| count * count);
         (Classifier::from_words(parameters, &words)?, counts.scale())
-    } else {
-        let parameters = Parameters::DenseNearestCentroid { classes, features };
-        (learned_by_contract(parameters, samples)?, layout.scale)
     };
     Ok(Learned {
         floats: Box::new(NearestCentroid::fit(samples)),

@@ -94,6 +94,7 @@ mod tests {
             features: 20,
             classes: 3,
             scale: 1.0,
+            bounds: None,
         });
         for &(times, features, label) in items {
             for _ in 0..times {

@@ -167,16 +167,17 @@ impl Perceptron {
         let intercept_scale = scale * layout.scale;
         let intercept = (self.intercept * intercept_scale).round();
         let features = layout.features as u32;
-        let parameters = match layout.encoding {
-            Encoding::Sparse => Parameters::SparsePerceptron {
+        let parameters = match layout.bounds {
+            None => Parameters::SparsePerceptron {
                 features,
                 learning_rate: learning_rate as u16,
                 intercept: intercept as i64,
             },
-            _ => Parameters::DensePerceptron {
+            Some(bounds) => Parameters::DensePerceptron {
                 features,
                 learning_rate: learning_rate as u32,
                 intercept: intercept as i64,
+                bounds,
             },
         };
         let errors = (&whole / scale - &self.weights).abs();
@@ -195,6 +196,7 @@ impl Floats for Perceptron {
 
 #[cfg(test)]
 mod tests {
+    use cotrain_protocol::classifier::Bounds;
     use cotrain_protocol::sample::{Item, encode_dense16, encode_sparse};
     use rand::Rng as _;
 
@@ -214,6 +216,7 @@ mod tests {
             features: usize::from(FEATURES),
             classes: 2,
             scale,
+            bounds: Bounds::widest(encoding, FEATURES.into()),
         });
         let mut random = ChaCha8Rng::seed_from_u64(0);
         for _ in 0..500 {

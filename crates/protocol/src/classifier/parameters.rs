@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use alloy_primitives::{I256, U256};
 use thiserror::Error;
 
-use super::lanes::Lane;
+use super::{bounds::Bounds, lanes::Lane};
 use crate::{Rejection, sample::Encoding};
 
 /// A sparse index has 2 bytes.
@@ -123,6 +123,8 @@ pub enum Parameters {
         learning_rate: u32,
         /// Added to the products.
         intercept: i64,
+        /// Of the samples to learn from.
+        bounds: Bounds,
     },
     /// Multinomial, additive smoothing.
     NaiveBayes {
@@ -146,10 +148,25 @@ pub enum Parameters {
         classes: u16,
         /// 1 to 4,096, and at most 16,384 over `classes`.
         features: u32,
+        /// Of the samples to learn from.
+        bounds: Bounds,
     },
 }
 
 impl Parameters {
+    /// Returns the most features that may be present in a sparse sample: a sample's length has 16 bits, and a prediction
+    /// that reads several classes has to fit into a transaction.
+    #[must_use]
+    pub fn most_present(&self) -> u32 {
+        let most = match self {
+            Self::NaiveBayes { classes, .. } | Self::SparseNearestCentroid { classes, .. } => {
+                most_read(*classes)
+            }
+            _ => u32::from(u16::MAX) / 2,
+        };
+        most.min(self.features())
+    }
+
     /// Checks that a prediction for a well-formed sample can run within one transaction.
     ///
     /// # Errors
@@ -160,7 +177,7 @@ impl Parameters {
         else {
             return Ok(());
         };
-        let most = MOST_SPARSE_READS / u32::from(*classes);
+        let most = most_read(*classes);
         // At most 65,536 features are present in a well-formed sample.
         let present = u32::try_from(sample.len() / 2).unwrap_or(u32::MAX);
         if present > most {
@@ -200,6 +217,22 @@ impl Parameters {
             }
             Self::NaiveBayes { smoothing, .. } => within("smoothing", smoothing, 1, u32::MAX),
             Self::SparseNearestCentroid { .. } | Self::DenseNearestCentroid { .. } => Ok(()),
+        }?;
+        self.bounds().map_or(Ok(()), |bounds| {
+            bounds.validate(self.encoding(), self.features())
+        })
+    }
+
+    /// Returns the bounds of the samples to learn from; none for sparse ones.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Bounds> {
+        match *self {
+            Self::DensePerceptron { bounds, .. } | Self::DenseNearestCentroid { bounds, .. } => {
+                Some(bounds)
+            }
+            Self::SparsePerceptron { .. }
+            | Self::NaiveBayes { .. }
+            | Self::SparseNearestCentroid { .. } => None,
         }
     }
 
@@ -208,45 +241,46 @@ impl Parameters {
     pub fn abi_encode(&self) -> Vec<u8> {
         // Two's complement, extended to 256 bits.
         let signed = |value: i64| I256::unchecked_from(value).into_raw();
-        let words = match *self {
+        let mut words = match *self {
             Self::SparsePerceptron {
                 features,
                 learning_rate,
                 intercept,
-            } => {
-                vec![
-                    U256::from(features),
-                    U256::from(learning_rate),
-                    signed(intercept),
-                ]
-            }
+            } => vec![
+                U256::from(features),
+                U256::from(learning_rate),
+                signed(intercept),
+            ],
             Self::DensePerceptron {
                 features,
                 learning_rate,
                 intercept,
-            } => {
-                vec![
-                    U256::from(features),
-                    U256::from(learning_rate),
-                    signed(intercept),
-                ]
-            }
+                ..
+            } => vec![
+                U256::from(features),
+                U256::from(learning_rate),
+                signed(intercept),
+            ],
             Self::NaiveBayes {
                 classes,
                 features,
                 smoothing,
-            } => {
-                vec![
-                    U256::from(classes),
-                    U256::from(features),
-                    U256::from(smoothing),
-                ]
-            }
+            } => vec![
+                U256::from(classes),
+                U256::from(features),
+                U256::from(smoothing),
+            ],
             Self::SparseNearestCentroid { classes, features }
-            | Self::DenseNearestCentroid { classes, features } => {
+            | Self::DenseNearestCentroid {
+                classes, features, ..
+            } => {
                 vec![U256::from(classes), U256::from(features)]
             }
         };
+        if let Some(bounds) = self.bounds() {
+            words.push(U256::from(bounds.max_number));
+            words.push(U256::from(bounds.max_squared_length));
+        }
         words.iter().flat_map(U256::to_be_bytes::<32>).collect()
     }
 
@@ -307,7 +341,17 @@ impl Parameters {
     }
 }
 
-fn within(name: &'static str, value: u32, least: u32, most: u32) -> Result<(), Rejection> {
+/// The most counts that a prediction may read in each class.
+fn most_read(classes: u16) -> u32 {
+    MOST_SPARSE_READS / u32::from(classes).max(1)
+}
+
+pub(super) fn within(
+    name: &'static str,
+    value: u32,
+    least: u32,
+    most: u32,
+) -> Result<(), Rejection> {
     if (least..=most).contains(&value) {
         Ok(())
     } else {

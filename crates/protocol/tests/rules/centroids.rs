@@ -2,8 +2,8 @@
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
-    classifier::{Classifier, Parameters},
-    sample::{Item, encode_dense32, encode_sparse},
+    classifier::{Bounds, Classifier, Parameters},
+    sample::{Encoding, Item, encode_dense32, encode_sparse},
 };
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -76,7 +76,12 @@ fn sparse(classes: u16, features: u32) -> Classifier {
 }
 
 fn dense(classes: u16, features: u32) -> Classifier {
-    Classifier::new(Parameters::DenseNearestCentroid { classes, features }).expect("valid")
+    Classifier::new(Parameters::DenseNearestCentroid {
+        classes,
+        features,
+        bounds: Bounds::widest(Encoding::Dense32, features).expect("numbers"),
+    })
+    .expect("valid")
 }
 
 fn learn(model: &mut Classifier, label: u16, sample: &[u8]) -> usize {
@@ -219,7 +224,7 @@ proptest! {
         lessons in vec((0_u16..3, vec(prop_oneof![-3..4, any::<i32>()], 7)), 0..6),
         samples in vec(vec(prop_oneof![-3..4, any::<i32>()], 7), 5),
     ) {
-        let parameters = Parameters::DenseNearestCentroid { classes: 3, features: 7 };
+        let parameters = Parameters::DenseNearestCentroid { classes: 3, features: 7, bounds: Bounds::widest(Encoding::Dense32, 7).expect("numbers") };
         let mut model = Classifier::from_words(parameters, &words).expect("valid");
         let mut expected = classes(&model, 64);
         for (label, numbers) in lessons {

@@ -6,9 +6,11 @@ use std::{cell::RefCell, collections::BTreeMap, sync::LazyLock};
 use alloy_primitives::Address;
 use cotrain_protocol::{
     Rejection,
-    classifier::{Classifier, Parameters},
+    classifier::{Bounds, Classifier, Parameters},
     record::{Claims, Contribution, Record},
-    sample::{Item, encode_batch, encode_dense16, encode_dense32, encode_sparse, parse_batch},
+    sample::{
+        Encoding, Item, encode_batch, encode_dense16, encode_dense32, encode_sparse, parse_batch,
+    },
     trainer::{Incentive, Settled, SignedBatch, Status, Trainer, Waits},
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestRunner};
@@ -153,6 +155,7 @@ fn models() -> [(Parameters, [Vec<u8>; 4]); 5] {
                 features: 3,
                 learning_rate: 65_536,
                 intercept: 1,
+                bounds: Bounds::widest(Encoding::Dense16, 3).expect("numbers"),
             },
             dense.map(|values| encode_dense16(&values)),
         ),
@@ -175,6 +178,7 @@ fn models() -> [(Parameters, [Vec<u8>; 4]); 5] {
             Parameters::DenseNearestCentroid {
                 classes: 2,
                 features: 3,
+                bounds: Bounds::widest(Encoding::Dense32, 3).expect("numbers"),
             },
             dense32,
         ),

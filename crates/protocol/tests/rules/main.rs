@@ -2,7 +2,9 @@
 
 mod accounts;
 mod announcing;
+mod bounds;
 mod centroids;
+mod changes;
 mod claiming;
 mod contributing;
 mod delegating;

@@ -1,7 +1,7 @@
 use alloy_primitives::U256;
 use cotrain_protocol::{
     Rejection,
-    classifier::{Classifier, Kind, Parameters},
+    classifier::{Bounds, Classifier, Kind, Parameters},
     sample::{Encoding, encode_sparse},
 };
 use proptest::prelude::*;
@@ -23,6 +23,7 @@ fn bounds_are_those_of_the_specification() {
         features,
         learning_rate,
         intercept: i64::MAX,
+        bounds: Bounds::widest(Encoding::Dense16, features).expect("numbers"),
     };
     let bayes = |classes, features, smoothing| NaiveBayes {
         classes,
@@ -30,7 +31,11 @@ fn bounds_are_those_of_the_specification() {
         smoothing,
     };
     let near = |classes, features| SparseNearestCentroid { classes, features };
-    let dense_near = |classes, features| DenseNearestCentroid { classes, features };
+    let dense_near = |classes, features| DenseNearestCentroid {
+        classes,
+        features,
+        bounds: Bounds::widest(Encoding::Dense32, features).expect("numbers"),
+    };
     for allowed in [
         sparse(1, 1),
         sparse(65_536, 32_767),
@@ -146,6 +151,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
                 features: 33,
                 learning_rate: 1,
                 intercept: 0,
+                bounds: Bounds::widest(Encoding::Dense16, 33).expect("numbers"),
             },
             3,
         ),
@@ -176,6 +182,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
             DenseNearestCentroid {
                 classes: 2,
                 features: 4,
+                bounds: Bounds::widest(Encoding::Dense32, 4).expect("numbers"),
             },
             4,
         ),
@@ -183,6 +190,7 @@ fn a_model_has_as_many_words_as_its_numbers_fill() {
             DenseNearestCentroid {
                 classes: 2,
                 features: 5,
+                bounds: Bounds::widest(Encoding::Dense32, 5).expect("numbers"),
             },
             6,
         ),
@@ -219,15 +227,35 @@ fn arguments_are_words_in_order_and_negative_ones_are_extended() {
     expected[92..].fill(0xff);
     assert_eq!(parameters.abi_encode(), expected);
 
-    assert_eq!(
-        DenseNearestCentroid {
-            classes: 2,
-            features: 3
-        }
-        .abi_encode()
-        .len(),
-        64
-    );
+    let parameters = DenseNearestCentroid {
+        classes: 2,
+        features: 3,
+        bounds: Bounds {
+            max_number: 1 << 31,
+            max_squared_length: 1 << 64,
+        },
+    };
+    let mut expected = [0; 128];
+    expected[31] = 2;
+    expected[63] = 3;
+    expected[92] = 0x80;
+    expected[119] = 1;
+    assert_eq!(parameters.abi_encode(), expected);
+
+    let parameters = DensePerceptron {
+        features: 3,
+        learning_rate: 5,
+        intercept: 7,
+        bounds: Bounds {
+            max_number: 9,
+            max_squared_length: 11,
+        },
+    };
+    let mut expected = [0; 160];
+    for (place, value) in [3, 5, 7, 9, 11].into_iter().enumerate() {
+        expected[32 * place + 31] = value;
+    }
+    assert_eq!(parameters.abi_encode(), expected);
 }
 
 #[test]
@@ -280,10 +308,10 @@ proptest! {
     ) {
         let parameters = match kind {
             0 => SparsePerceptron { features, learning_rate: small_rate, intercept },
-            1 => DensePerceptron { features, learning_rate: rate, intercept },
+            1 => DensePerceptron { features, learning_rate: rate, intercept, bounds: Bounds::widest(Encoding::Dense16, features).expect("numbers") },
             2 => NaiveBayes { classes, features, smoothing: rate },
             3 => SparseNearestCentroid { classes, features },
-            _ => DenseNearestCentroid { classes, features },
+            _ => DenseNearestCentroid { classes, features, bounds: Bounds::widest(Encoding::Dense32, features).expect("numbers") },
         };
         let _ = (parameters.validate(), parameters.word_count(), parameters.abi_encode());
         // Most are out of bounds; the others would take much memory.

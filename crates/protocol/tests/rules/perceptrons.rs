@@ -2,8 +2,8 @@
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
-    classifier::{Classifier, Parameters},
-    sample::{Item, encode_dense16, encode_sparse},
+    classifier::{Bounds, Classifier, Parameters},
+    sample::{Encoding, Item, encode_dense16, encode_sparse},
 };
 use num_bigint::BigInt;
 use proptest::{collection::vec, prelude::*};
@@ -46,6 +46,7 @@ fn dense(weights: &[i16], learning_rate: u32, intercept: i64) -> Classifier {
         features,
         learning_rate,
         intercept,
+        bounds: Bounds::widest(Encoding::Dense16, features).expect("numbers"),
     };
     Classifier::from_words(parameters, &words(weights)).expect("valid")
 }
@@ -213,7 +214,7 @@ proptest! {
         intercept in intercepts(),
         items in vec((0_u16..2, vec(prop_oneof![-3_i16..4, any::<i16>()], 20)), 1..8),
     ) {
-        let parameters = Parameters::DensePerceptron { features: 20, learning_rate: rate, intercept };
+        let parameters = Parameters::DensePerceptron { features: 20, learning_rate: rate, intercept, bounds: Bounds::widest(Encoding::Dense16, 20).expect("numbers") };
         let mut model = Classifier::from_words(parameters, &words).expect("valid");
         for (label, numbers) in items {
             let values: Vec<i64> = numbers.iter().map(|number| i64::from(*number)).collect();

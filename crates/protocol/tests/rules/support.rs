@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, U256};
 use cotrain_protocol::{
-    classifier::{Classifier, Parameters},
+    classifier::{Bounds, Classifier, Parameters},
     sample::{Encoding, encode_dense16, encode_dense32, encode_sparse},
 };
 use proptest::{collection, prelude::*, sample, test_runner::Config};
@@ -39,6 +39,7 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
                 features,
                 learning_rate,
                 intercept,
+                bounds: Bounds::widest(Encoding::Dense16, features).expect("numbers"),
             }
         }),
         (2_u16..6, 1_u32..40, rate()).prop_map(|(classes, features, smoothing)| {
@@ -52,8 +53,11 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
             classes,
             features
         }),
-        (2_u16..6, 1_u32..40)
-            .prop_map(|(classes, features)| Parameters::DenseNearestCentroid { classes, features }),
+        (2_u16..6, 1_u32..40).prop_map(|(classes, features)| Parameters::DenseNearestCentroid {
+            classes,
+            features,
+            bounds: Bounds::widest(Encoding::Dense32, features).expect("numbers")
+        }),
     ]
 }
 

@@ -3,8 +3,8 @@
 use alloy_primitives::{Address, U256};
 use cotrain_protocol::{
     Rejection,
-    classifier::{Classifier, Hosted, Parameters},
-    sample::{Item, encode_batch},
+    classifier::{Bounds, Classifier, Hosted, Parameters},
+    sample::{Encoding, Item, encode_batch},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -139,6 +139,7 @@ fn predictions_name_the_first_sample_that_is_wrong() {
         features: 1,
         learning_rate: 1,
         intercept: 1,
+        bounds: Bounds::widest(Encoding::Dense16, 1).expect("numbers"),
     };
     let model = Classifier::new(parameters).expect("valid");
     let wrong = |item, length| Rejection::WrongSampleLength {

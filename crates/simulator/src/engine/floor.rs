@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, U256};
 use cotrain_chain::Transaction;
-use cotrain_protocol::sample::Item;
+use cotrain_protocol::{classifier::Parameters, sample::Item};
 
 use super::{Engine, START};
 use crate::{
@@ -186,6 +186,10 @@ impl Floor for Engine<'_> {
 
     fn classes(&self) -> u16 {
         self.data.classes
+    }
+
+    fn parameters(&self) -> Parameters {
+        *self.mechanism.classifier().parameters()
     }
 
     fn accuracy(&self) -> f64 {

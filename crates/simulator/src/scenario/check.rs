@@ -4,13 +4,14 @@ use std::{collections::HashSet, fmt, path::PathBuf};
 
 use cotrain_learning::{
     data::{Source, TableFormat},
+    encode::Limits,
     text::{check_name, escaped_lines},
 };
 use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
     Data, Incentive, Model, Normal, Participant, Scenario, ScenarioError, Strategy, UNIT,
-    file::{AgentTable, DataTable, Duration, File, Number},
+    file::{AgentTable, DataTable, Duration, File, ModelTable, Number},
 };
 use crate::agents::{Habits, Target};
 
@@ -34,7 +35,7 @@ pub(super) fn check(
         text: text.to_owned(),
         description: check.description(parsed.description)?,
         data: check.data(&parsed.data, folder)?,
-        model: check.model(kind, parsed.model.smoothing)?,
+        model: check.model(kind, &parsed.model)?,
         gas_price: check.gwei("chain.gas_price_gwei", parsed.chain.gas_price_gwei)?,
         evaluate_every: match &parsed.run.evaluate_every {
             Some(every) => check.seconds("run.evaluate_every", every)?,
@@ -65,14 +66,31 @@ impl Check<'_> {
         })
     }
 
-    fn model(&self, kind: Kind, smoothing: Option<Number>) -> Result<Model, ScenarioError> {
+    fn model(&self, kind: Kind, table: &ModelTable) -> Result<Model, ScenarioError> {
         let key = "model.smoothing";
-        if let (Some(smoothing), false) = (smoothing, kind == Kind::NaiveBayes) {
+        if let (Some(smoothing), false) = (table.smoothing, kind == Kind::NaiveBayes) {
             return self.impossible(key, smoothing.0, "only naive-bayes has it: leave it out");
         }
-        let smoothing = smoothing.map_or(1.0, |smoothing| smoothing.0);
+        let smoothing = table.smoothing.map_or(1.0, |smoothing| smoothing.0);
         let smoothing = self.within(key, smoothing, 1.0 / 256.0, 1e6)?;
-        Ok(Model { kind, smoothing })
+        let limit = |key: &str, given: Option<Number>| match given {
+            Some(given) if kind.encoding() == Encoding::Sparse => {
+                let allowed = "the samples of sparse learners have no numbers: leave it out";
+                self.impossible(key, given.0, allowed)
+            }
+            Some(given) => self.within(key, given.0, 1e-6, 1e9).map(Some),
+            None => Ok(None),
+        };
+        let limits = Limits {
+            number: limit("model.max_number", table.max_number)?,
+            length: limit("model.max_length", table.max_length)?,
+            margin: limit("model.bounds_margin", table.bounds_margin)?.unwrap_or(1.0),
+        };
+        Ok(Model {
+            kind,
+            smoothing,
+            limits,
+        })
     }
 
     fn data(&self, table: &DataTable, folder: Option<PathBuf>) -> Result<Data, ScenarioError> {
@@ -347,7 +365,8 @@ impl Check<'_> {
             | Strategy::Lazy
             | Strategy::SelfReporter
             | Strategy::LastMinute
-            | Strategy::Rational => {}
+            | Strategy::Rational
+            | Strategy::Outlier => {}
             Strategy::FlipAndReport if kind.encoding() == Encoding::Sparse => {}
             Strategy::FlipAndReport => {
                 let allowed =

@@ -38,6 +38,9 @@ pub(super) struct DataTable {
 pub(super) struct ModelTable {
     pub(super) kind: String,
     pub(super) smoothing: Option<Number>,
+    pub(super) max_number: Option<Number>,
+    pub(super) max_length: Option<Number>,
+    pub(super) bounds_margin: Option<Number>,
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use crate::{
     agent::Agent,
     agents::{
-        Caller, Copycat, FlipAndReport, Flipper, Habits, Honest, LastMinute, Lazy, Rational,
+        Caller, Copycat, FlipAndReport, Flipper, Habits, Honest, LastMinute, Lazy, Outlier, Rational,
         SelfReporter, Sybil, Takeover, Target, TargetedPoisoner,
     },
 };
@@ -55,6 +55,8 @@ pub enum Strategy {
     Rational,
     /// [`FlipAndReport`].
     FlipAndReport,
+    /// [`Outlier`].
+    Outlier,
 }
 
 impl Strategy {
@@ -75,6 +77,7 @@ impl Strategy {
         Self::LastMinute,
         Self::Rational,
         Self::FlipAndReport,
+        Self::Outlier,
     ];
 
     /// An agent of this kind.
@@ -98,6 +101,7 @@ impl Strategy {
             Self::LastMinute => Box::new(LastMinute::new(habits)),
             Self::Rational => Box::new(Rational { habits }),
             Self::FlipAndReport => Box::new(FlipAndReport { habits }),
+            Self::Outlier => Box::new(Outlier::new(habits)),
         }
     }
 
@@ -116,7 +120,8 @@ impl Strategy {
             | Self::SelfReporter
             | Self::LastMinute
             | Self::Rational
-            | Self::FlipAndReport => false,
+            | Self::FlipAndReport
+            | Self::Outlier => false,
         }
     }
 
@@ -136,6 +141,7 @@ impl Strategy {
             Self::LastMinute => "last-minute",
             Self::Rational => "rational",
             Self::FlipAndReport => "flip-and-report",
+            Self::Outlier => "outlier",
         }
     }
 }

@@ -10,7 +10,8 @@ use cotrain_learning::{
 };
 use cotrain_protocol::{
     Rejection,
-    classifier::{Classifier, Kind, Parameters},
+    classifier::{Bounds, Classifier, Kind, Parameters},
+    sample::Encoding,
     trainer::{Incentive, Waits},
 };
 
@@ -32,6 +33,7 @@ pub(super) fn all() -> Vec<Arc<FakeModel>> {
         features: 2,
         learning_rate: 1,
         intercept: 0,
+        bounds: Bounds::widest(Encoding::Dense16, 2).expect("numbers"),
     };
     let texts = "label,text\nbad,dull film\ngood,great film\n";
     let table = "label,width,height\nsmall,1,2\nlarge,3,4\n";

@@ -1,0 +1,77 @@
+//! The bounds of what a dense model learns from, in words and for programs.
+
+use cotrain_learning::Encoder;
+use cotrain_protocol::classifier::{Bounds, Parameters};
+use serde::Serialize;
+
+/// The bounds as programs read them.
+#[derive(Debug, Serialize)]
+pub(crate) struct ShownBounds {
+    max_number: u32,
+    /// As text: it can have more digits than a JSON number keeps.
+    max_squared_length: String,
+}
+
+impl From<Bounds> for ShownBounds {
+    fn from(bounds: Bounds) -> Self {
+        Self {
+            max_number: bounds.max_number,
+            max_squared_length: bounds.max_squared_length.to_string(),
+        }
+    }
+}
+
+/// Returns the bounds in words, in standard deviations where the encoder says how many of the contract's integers one
+/// is; none where the model's samples have no numbers.
+pub(crate) fn bounds_in_words(
+    parameters: &Parameters,
+    encoder: Option<&Encoder>,
+) -> Option<String> {
+    let bounds = parameters.bounds()?;
+    let Some(scale) = encoder.and_then(Encoder::scale) else {
+        return Some(format!(
+            "numbers of {} either way and rows of a squared length of {} at most",
+            bounds.max_number, bounds.max_squared_length
+        ));
+    };
+    // A root of at most 2^37: only its first digits are told.
+    #[allow(clippy::cast_precision_loss)]
+    let length = (bounds.max_squared_length as f64).sqrt() / scale;
+    let number = f64::from(bounds.max_number) / scale;
+    Some(format!(
+        "numbers of {number:.2} either way and rows of length {length:.2} at most, in standard deviations"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_in_words_are_in_standard_deviations_where_they_can_be() {
+        let parameters = Parameters::DenseNearestCentroid {
+            classes: 2,
+            features: 2,
+            bounds: Bounds {
+                max_number: 98_304,
+                max_squared_length: 17_179_869_184,
+            },
+        };
+        assert_eq!(
+            bounds_in_words(&parameters, None).unwrap(),
+            "numbers of 98304 either way and rows of a squared length of 17179869184 at most"
+        );
+        let encoder = r#"{"classifier":"dense-nearest-centroid","features":{"columns":["x","y"]},
+            "scaling":{"mean":[0,0],"deviation":[1,1]}}"#;
+        let encoder: Encoder = serde_json::from_str(encoder).unwrap();
+        assert_eq!(
+            bounds_in_words(&parameters, Some(&encoder)).unwrap(),
+            "numbers of 1.50 either way and rows of length 2.00 at most, in standard deviations"
+        );
+        let sparse = Parameters::SparseNearestCentroid {
+            classes: 2,
+            features: 2,
+        };
+        assert_eq!(bounds_in_words(&sparse, None), None);
+    }
+}

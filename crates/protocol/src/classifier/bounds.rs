@@ -1,0 +1,108 @@
+//! The bounds of the samples that models of numbers learn from.
+
+use super::parameters::within;
+use crate::{Rejection, sample::Encoding};
+
+/// The largest numbers that a model of numbers learns from, in the fixed-point integers of its samples.
+///
+/// They bound what one contribution can change (`docs/security.md`). Predictions take any number: they change nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// The largest absolute number: 1 to 2^15 (16 bits) or 2^31 (32 bits).
+    pub max_number: u32,
+    /// The largest sum of the squares of a sample's numbers: at least 1, and at most `max_number` squared for each
+    /// feature, which is below 2^75.
+    pub max_squared_length: u128,
+}
+
+impl Bounds {
+    /// Returns the bounds that every sample of `features` numbers is within; none for sparse samples, which have no
+    /// numbers.
+    #[must_use]
+    pub fn widest(encoding: Encoding, features: u32) -> Option<Self> {
+        let max_number = largest(encoding)?;
+        Some(Self {
+            max_number,
+            max_squared_length: Self::longest(max_number, features),
+        })
+    }
+
+    /// Returns the largest squared length of `features` numbers: at most 2^74 for a model's.
+    #[must_use]
+    pub fn longest(max_number: u32, features: u32) -> u128 {
+        u128::from(features) * u128::from(max_number).pow(2)
+    }
+
+    /// Returns the narrowest bounds that these samples are within; none for sparse samples.
+    #[must_use]
+    pub fn around<'a>(
+        encoding: Encoding,
+        samples: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<Self> {
+        largest(encoding)?;
+        let (mut max_number, mut max_squared_length) = (1, 1);
+        for sample in samples {
+            let numbers = encoding.numbers(sample).map(i32::unsigned_abs);
+            max_number = numbers.fold(max_number, u32::max);
+            max_squared_length = max_squared_length.max(squared_length(encoding, sample));
+        }
+        Some(Self {
+            max_number,
+            max_squared_length,
+        })
+    }
+
+    /// Checks a well-formed sample; `item` is its place, for the errors.
+    ///
+    /// # Errors
+    /// [`Rejection::NumberTooLarge`] for the first such number, then [`Rejection::SquaredLengthTooLarge`].
+    pub fn check(&self, encoding: Encoding, item: u64, sample: &[u8]) -> Result<(), Rejection> {
+        for (feature, number) in (0..).zip(encoding.numbers(sample)) {
+            if number.unsigned_abs() > self.max_number {
+                return Err(Rejection::NumberTooLarge {
+                    item,
+                    feature,
+                    number,
+                    most: self.max_number,
+                });
+            }
+        }
+        let squared_length = squared_length(encoding, sample);
+        if squared_length > self.max_squared_length {
+            return Err(Rejection::SquaredLengthTooLarge {
+                item,
+                squared_length,
+                most: self.max_squared_length,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn validate(&self, encoding: Encoding, features: u32) -> Result<(), Rejection> {
+        let largest = largest(encoding).unwrap_or(u32::MAX);
+        within("maxNumber", self.max_number, 1, largest)?;
+        let value = self.max_squared_length;
+        if (1..=Self::longest(self.max_number, features)).contains(&value) {
+            Ok(())
+        } else {
+            let name = "maxSquaredLength";
+            Err(Rejection::InvalidParameter { name, value })
+        }
+    }
+}
+
+/// The size of the smallest number of an encoding, one more than that of the largest; none where there are no numbers.
+fn largest(encoding: Encoding) -> Option<u32> {
+    match encoding {
+        Encoding::Sparse => None,
+        Encoding::Dense16 => Some(1 << 15),
+        Encoding::Dense32 => Some(1 << 31),
+    }
+}
+
+fn squared_length(encoding: Encoding, sample: &[u8]) -> u128 {
+    encoding
+        .numbers(sample)
+        .map(|number| u128::from(number.unsigned_abs()).pow(2))
+        .sum()
+}

@@ -1,0 +1,183 @@
+use cotrain_protocol::{
+    classifier::{Kind, Parameters},
+    sample::{Encoding, encode_dense16, encode_dense32, encode_sparse},
+};
+
+use super::{Habits, habits::flipped};
+use crate::{
+    SimulateError,
+    agent::{Agent, Profile, Stance},
+    chance::Chance,
+    turn::{Sample, Turn},
+};
+
+/// Sends the most extreme sample that the model learns from, as a class that the model does not predict for it: if one
+/// lesson is enough, the model agrees afterwards and the deposit comes back.
+///
+/// It stays with one sample as long as that teaches the model something, and then takes another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outlier {
+    /// How often it acts and how much it deposits.
+    pub habits: Habits,
+    lie: Option<(Sample, u16)>,
+}
+
+impl Outlier {
+    /// Returns one that has not lied yet.
+    #[must_use]
+    pub fn new(habits: Habits) -> Self {
+        Self { habits, lie: None }
+    }
+
+    /// Returns the sample and the label to send now.
+    fn lie(&mut self, turn: &mut Turn<'_>) -> (Sample, u16) {
+        let parameters = turn.parameters();
+        // The perceptrons learn from mistakes only, the others from everything.
+        let from_mistakes = matches!(
+            parameters.kind(),
+            Kind::SparsePerceptron | Kind::DensePerceptron
+        );
+        let teaches =
+            |(sample, label): &&(Sample, u16)| !from_mistakes || turn.predict(sample) != *label;
+        if let Some(lie) = self.lie.as_ref().filter(teaches) {
+            return lie.clone();
+        }
+        let sample = Sample::made(&extreme(&parameters, turn.chance()));
+        let label = flipped(turn.predict(&sample), turn);
+        self.lie.insert((sample, label)).clone()
+    }
+}
+
+impl Agent for Outlier {
+    fn kind(&self) -> &'static str {
+        "outlier"
+    }
+
+    fn profile(&self) -> Profile {
+        Profile {
+            goal: "a model that one extreme sample after the other pulls off, with the deposits back",
+            knowledge: "the bounds of the samples that the model learns from; no data, no labels",
+            budget: "its money and its pace",
+        }
+    }
+
+    fn stance(&self) -> Stance {
+        Stance::Hostile
+    }
+
+    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
+        self.habits.next_wait(turn.chance())
+    }
+
+    fn longest_wait(&self) -> u64 {
+        self.habits.longest_wait()
+    }
+
+    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
+        if self.may_contribute(turn.funds(0)?) {
+            let (sample, label) = self.lie(turn);
+            self.habits.contribute(turn, 0, sample, label)?;
+        }
+        turn.claim_all()
+    }
+
+    fn may_contribute(&self, funds: u128) -> bool {
+        !self.habits.is_broke(funds)
+    }
+}
+
+/// Returns a sample at the bounds: dense, every number as large as the length allows, with signs at random; sparse, as
+/// many features as may be present, spread over all.
+fn extreme(parameters: &Parameters, chance: &mut Chance) -> Vec<u8> {
+    let features = parameters.features();
+    let Some(bounds) = parameters.bounds() else {
+        let most = u64::from(parameters.most_present());
+        let spread = |place| u16::try_from(place * u64::from(features) / most).unwrap_or(u16::MAX);
+        return encode_sparse(&(0..most).map(spread).collect::<Vec<_>>());
+    };
+    // A length of less than 1 a number has room for whole numbers in some of them only.
+    let each = (bounds.max_squared_length / u128::from(features)).isqrt();
+    let (each, numbers) = match i64::try_from(each) {
+        Ok(each @ 1..) => (each.min(bounds.max_number.into()), features),
+        _ => (
+            1,
+            u32::try_from(bounds.max_squared_length).unwrap_or(features),
+        ),
+    };
+    let signed = (0..features).map(
+        |feature| match (feature < numbers, chance.uniform() < 0.5) {
+            (false, _) => 0,
+            (true, false) => each,
+            (true, true) => -each,
+        },
+    );
+    match parameters.encoding() {
+        Encoding::Dense16 => {
+            let fit = |number: i64| i16::try_from(number).unwrap_or(i16::MAX);
+            encode_dense16(&signed.map(fit).collect::<Vec<_>>())
+        }
+        _ => {
+            let fit = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
+            encode_dense32(&signed.map(fit).collect::<Vec<_>>())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::{
+        classifier::{Bounds, Classifier},
+        sample::Item,
+    };
+
+    use super::*;
+
+    /// Whatever the bounds, the sample is accepted; and there is none much longer.
+    #[test]
+    fn extreme_is_accepted_and_at_the_bounds() {
+        let mut chance = Chance::new(1, 1);
+        for encoding in [Encoding::Dense16, Encoding::Dense32] {
+            let widest = Bounds::widest(encoding, 10).expect("numbers");
+            for (max_number, max_squared_length) in [
+                (widest.max_number, widest.max_squared_length),
+                (100, 1_000),
+                (100, 100_000),
+                (1, 3),
+                (7, 1),
+            ] {
+                let bounds = Bounds {
+                    max_number,
+                    max_squared_length,
+                };
+                let parameters = if encoding == Encoding::Dense16 {
+                    Parameters::DensePerceptron {
+                        features: 10,
+                        learning_rate: 1,
+                        intercept: 0,
+                        bounds,
+                    }
+                } else {
+                    Parameters::DenseNearestCentroid {
+                        classes: 2,
+                        features: 10,
+                        bounds,
+                    }
+                };
+                let model = Classifier::new(parameters).expect("valid");
+                let sample = extreme(&parameters, &mut chance);
+                let items = [Item {
+                    label: 0,
+                    sample: &sample,
+                }];
+                assert_eq!(model.check(&items), Ok(()), "{bounds:?}");
+                let numbers = encoding.numbers(&sample);
+                let squares = numbers.map(|number| u128::from(number.unsigned_abs()).pow(2));
+                let square: u128 = squares.sum();
+                assert!(
+                    square * 10 >= max_squared_length * 9,
+                    "{bounds:?}: {square}"
+                );
+            }
+        }
+    }
+}
