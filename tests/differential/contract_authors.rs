@@ -73,7 +73,7 @@ impl Pair {
 
 #[test]
 fn refund_is_pushed_only_to_contracts_that_have_acted() {
-    let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], 1);
+    let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], WAITS, 1);
     pair.pass(DAY);
     let label = pair.twin.classifier().predict(&[]).expect("a sample");
     let item = Item { label, sample: &[] };

@@ -186,7 +186,7 @@ mod tests {
                 "reason": "x".repeat(5_000),
             }),
         };
-        let told = line(&event, false).expect("a line");
+        let told = line(&event, 31_337, false).expect("a line");
         assert!(
             told.starts_with("block 7  relayed  position 3  {"),
             "{told}"
@@ -198,9 +198,9 @@ mod tests {
         assert!(told.contains(&"12".repeat(32)), "{told}");
         assert!(told.len() < 500, "{told}");
         // Programs get all of it.
-        assert!(line(&event, true).expect("a line").len() > 9_000);
+        assert!(line(&event, 31_337, true).expect("a line").len() > 9_000);
         event.detail = json!({"reason": "a\nb\u{1b}[2J"});
-        let told = line(&event, false).expect("a line");
+        let told = line(&event, 31_337, false).expect("a line");
         assert!(
             told.ends_with("{\"reason\":\"a\\nb\\u001b[2J\"}\n"),
             "{told}"

@@ -333,7 +333,6 @@ impl Backend for Fake {
     ) -> Answer<'_, Vec<Claimable>> {
         let rows = Self::rows(trainer).into_iter().skip(1);
         let claimable = rows.map(|row| Claimable {
-            predicted: Some(0),
             kind: if row.contribution.author == account {
                 ClaimKind::Refund
             } else {

@@ -27,10 +27,24 @@ async fn every_sort_of_input_is_predicted() {
         (TEXTS, json!({"text": ""}), 0, Some("bad"), Some(0), 0),
         (TEXTS, json!({"text": "xyzzy"}), 0, Some("bad"), Some(0), 0),
         (TEXTS, json!({"features": [1]}), 1, Some("good"), Some(1), 0),
-        (TEXTS, json!({"sample": "0x0001"}), 1, Some("good"), Some(1), 0),
+        (
+            TEXTS,
+            json!({"sample": "0x0001"}),
+            1,
+            Some("good"),
+            Some(1),
+            0,
+        ),
         // The second column has weight 1, and its mean is 3.
         // Two deviations below and 6.5 above: the model learned from one at most.
-        (TABLE, json!({"row": [0, 9.5]}), 1, Some("small"), Some(2), 2),
+        (
+            TABLE,
+            json!({"row": [0, 9.5]}),
+            1,
+            Some("small"),
+            Some(2),
+            2,
+        ),
         (
             TABLE,
             json!({"row": {"height": 1, "width": 0}}),
@@ -39,7 +53,14 @@ async fn every_sort_of_input_is_predicted() {
             Some(2),
             2,
         ),
-        (TABLE, json!({"features": [0, 5]}), 1, Some("small"), None, 0),
+        (
+            TABLE,
+            json!({"features": [0, 5]}),
+            1,
+            Some("small"),
+            None,
+            0,
+        ),
         (RAW, json!({"features": [99, 1, 1]}), 1, None, Some(2), 0),
         (RAW, json!({"sample": "0x"}), 0, None, Some(0), 0),
     ] {

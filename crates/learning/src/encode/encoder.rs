@@ -196,7 +196,7 @@ impl Encoder {
         let (sample, clamped) = self.encode_counting(example)?;
         let known = match (&self.form, self.columns()) {
             // In a dense row a 0 is a value as any other.
-            (Form::Dense16(_) | Form::Dense32(_), Some(columns)) => columns.len(),
+            (Form::Dense16(..) | Form::Dense32(..), Some(columns)) => columns.len(),
             _ => self.lookup.features(example)?.len(),
         };
         Ok(Noted {

@@ -3,8 +3,8 @@
 use crate::{
     agent::Agent,
     agents::{
-        Caller, Copycat, FlipAndReport, Flipper, Habits, Honest, LastMinute, Lazy, Outlier, Rational,
-        SelfReporter, Sybil, Takeover, Target, TargetedPoisoner,
+        Caller, Copycat, FlipAndReport, Flipper, Habits, Honest, LastMinute, Lazy, Outlier,
+        Rational, SelfReporter, Sybil, Takeover, Target, TargetedPoisoner,
     },
 };
 
@@ -61,7 +61,7 @@ pub enum Strategy {
 
 impl Strategy {
     /// One of each, as it is where a scenario says nothing of what is its own.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Honest { mistakes: 0.0 },
         Self::Flipper { mistakes: 0.0 },
         Self::Caller { predictions: 1 },
