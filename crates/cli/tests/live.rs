@@ -397,6 +397,8 @@ fn keys_are_encrypted_and_told_from_their_addresses() {
 fn move_time(place: &Place, seconds: u64) {
     let body =
         json!({ "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [seconds] });
+    // With it comes the cryptography that every HTTP client here needs.
+    node(place);
     let moved = reqwest::Client::new().post(place.rpc().clone()).json(&body);
     let status = block_on(async { moved.send().await.expect("an answer").status() });
     assert!(status.is_success());
