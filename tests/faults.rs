@@ -298,8 +298,8 @@ async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
         "{empty:?}"
     );
     // Of another contract there is nothing.
-    let none = node.logs_of(block, &[Address::repeat_byte(9)], &[]).await;
-    assert_eq!(none, Ok(Vec::new()));
+    let others = node.logs_of(block, &[Address::repeat_byte(9)], &[]).await;
+    assert_eq!(others, Ok(Vec::new()));
 }
 
 #[tokio::test]

@@ -370,9 +370,9 @@ impl ModelInfo {
         id: ModelId,
         cursor: Cursor,
     ) -> Result<Taken, ModelError> {
-        let trainer = self.trainer;
         /// Times that events are asked for which the contract contradicts.
         const TRIES: u32 = 8;
+        let trainer = self.trainer;
         let mut tries = 1;
         loop {
             let (state, taken) = self.read_early(node, store, id, cursor).await?;

@@ -528,14 +528,14 @@ pub(super) fn said(
     // contract's, which may say anything.
     let more = data.filter(|_| !executes).map(RawValue::get);
     let reason = together(more.unwrap_or_default());
-    let gives = |known: &&str| reason.contains(&together(known));
-    let given = || WORDS.iter().find(|(known, _)| known.iter().any(gives));
+    let in_data = |known: &&str| reason.contains(&together(known));
+    let by_data = || WORDS.iter().find(|(known, _)| known.iter().any(in_data));
     let message = match more {
         Some(more) if more != "null" => format!("{message}: {}", beginning(more)),
         _ => message.to_owned(),
     };
-    let too_much = logs && TOO_MUCH.iter().any(|known| says(known) || gives(known));
-    match named.or_else(|| given().filter(|_| !too_much)) {
+    let too_much = logs && TOO_MUCH.iter().any(|known| says(known) || in_data(known));
+    match named.or_else(|| by_data().filter(|_| !too_much)) {
         Some((_, meaning)) => meaning(method, message),
         None if too_much => NodeError::TooMuch { method, message },
         None if matches!(code, 429 | -32005) => NodeError::RateLimited { method, message },
