@@ -47,6 +47,7 @@ The same scenario, data and seed give the same results on every machine, but for
 the digest tells whether they are.
 
 Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.
+
 RUST_LOG=debug shows on stderr what goes on inside.";
 
 /// Train machine-learning models on an EVM chain, with money at stake.

@@ -247,10 +247,11 @@ fn the_help_of_simulate_teaches() {
     In summary.json and with --json, `reports` counts late claims too: all that was taken of the
     deposits of others. `details` in summary.json has `reports_alone` and `late_claims`.
 
-    The same scenario, data and seed give the same results on every machine, but for the wall time;
-    the digest tells whether they are.
+    The same scenario, data and seed give the same results on every machine, but for the wall time; the
+    digest tells whether they are.
 
     Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.
+
     RUST_LOG=debug shows on stderr what goes on inside.
     ");
     insta::assert_snapshot!(folder.run(&["simulate", "-h"]).success(), @r"
@@ -373,7 +374,7 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
     For more information, try '--help'.
     ");
     insta::assert_snapshot!(said(&["simulate", "--seed", "-3"]), @r"
-    error: invalid value '-3' for '--seed <N>': invalid digit found in string
+    error: invalid value '-3' for '--seed <N>': expected a whole number
 
     For more information, try '--help'.
     ");
@@ -630,7 +631,9 @@ fn an_edited_scenario_replaces_its_own_results_and_no_others() {
     );
     folder.run(&["simulate", "tiny.toml"]).success();
     let edited = folder.read("tiny.toml");
-    assert!(folder.read("runs/tiny-1/scenario.toml") == edited);
+    // With the whole paths of its data.
+    let written = folder.read("runs/tiny-1/scenario.toml");
+    assert!(written.contains("mean = 40") && written.lines().count() == edited.lines().count());
     let said = folder
         .run(&["simulate", "tiny.toml", "--out", "kept"])
         .mistake();
