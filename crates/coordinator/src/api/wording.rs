@@ -39,7 +39,7 @@ pub(super) fn query(query: &str, message: &str) -> String {
         .strip_prefix("Failed to deserialize query string: ")
         .unwrap_or(message);
     let (key, fault) = match message.split_once(": ") {
-        Some((key, fault)) if key.chars().all(|letter| letter.is_alphanumeric()) => (key, fault),
+        Some((key, fault)) if key.chars().all(char::is_alphanumeric) => (key, fault),
         _ => ("", message),
     };
     let mut pairs = form_urlencoded::parse(query.as_bytes());
