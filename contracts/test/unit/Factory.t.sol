@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {CloneArguments} from "../../src/libraries/CloneArguments.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
@@ -42,6 +43,33 @@ contract OthersTrainer {
     }
 
     function initialize() external {}
+}
+
+/// @notice Names its classifier rightly, and another owner, or more than an owner.
+contract StrangersTrainer {
+    bytes private answer;
+    StrangersTrainer private immutable SELF = this;
+
+    constructor(bytes memory answer_) {
+        answer = answer_;
+    }
+
+    function initialize() external {}
+
+    function said() external view returns (bytes memory) {
+        return answer;
+    }
+
+    function owner() external view {
+        bytes memory data = SELF.said();
+        assembly ("memory-safe") {
+            return(add(data, 0x20), mload(data))
+        }
+    }
+
+    function classifier() external view returns (address) {
+        return address(uint160(CloneArguments.word(1)));
+    }
 }
 
 /// @notice Names its owner rightly, and no classifier.
@@ -112,6 +140,19 @@ contract FactoryTest is MarketTest {
             VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, others[i]));
             factory.create(others[i], trainerParameters, sparseNearestCentroid, classifierParameters);
         }
+        bytes[3] memory owners = [abi.encode(ALICE), abi.encode(address(this), ALICE), bytes("")];
+        for (uint256 i; i < owners.length; ++i) {
+            address strange = address(new StrangersTrainer(owners[i]));
+            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, strange));
+            factory.create(strange, trainerParameters, sparseNearestCentroid, classifierParameters);
+        }
+        // But for the owner they are as they have to be.
+        factory.create(
+            address(new StrangersTrainer(abi.encode(address(this)))),
+            trainerParameters,
+            sparseNearestCentroid,
+            classifierParameters
+        );
         // What does not know the question fails without a word.
         address nothing = address(new TrainerOfNothing(address(this)));
         VM.expectRevert(bytes(""));

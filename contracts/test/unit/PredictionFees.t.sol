@@ -130,7 +130,9 @@ contract PredictionFeesTest is ModelTest {
         pay(4);
         requireEarned(200, 400);
         // Again, when there is nothing new.
+        VM.recordLogs();
         assertEq(fees.register(BOB), 3, "shares");
+        assertEq(logsOf(IPredictionFees.Registered.selector).length, 0, "nothing is registered");
         requireEarned(200, 400);
         assertEq(fees.shares(ALICE), 1, "shares of Alice");
         assertEq(fees.totalShares(), 4, "all shares");
@@ -162,8 +164,18 @@ contract PredictionFeesTest is ModelTest {
         fees = new PredictionFees(address(trainer), 0);
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
+        VM.recordLogs();
         fees.predict(Encode.one(""));
         requireEarned(0, 0);
+        assertEq(logsOf(IPredictionFees.Shared.selector).length, 0, "nothing is shared");
+    }
+
+    function testTheSmallestPrice() external {
+        fees = new PredictionFees(address(trainer), 1);
+        makeGood(ALICE, 1);
+        register(ALICE, 1, 1);
+        fees.predict{value: 1}(Encode.one(""));
+        requireEarned(1, 0);
     }
 
     /// @dev The largest numbers that the contract is made for: payments of 2^127 wei in all, and 2^48 - 1 good contributions.

@@ -86,6 +86,8 @@ contract PredictionMarketContributingTest is MarketTest {
         requireRefused(
             new bytes(24_576), abi.encodeWithSelector(IPredictionMarket.TooLong.selector, 24_576, 24_575)
         );
+        // The longest is read: of items without samples, three bytes are left over.
+        requireRefused(new bytes(24_575), abi.encodeWithSelector(IErrors.MalformedBatch.selector, 24_572));
         assertEq(market.participantCount(), 0, "nothing happened");
     }
 

@@ -241,6 +241,10 @@ contract PredictionMarketOpeningTest is MarketTest {
     function testMalformedParts() external {
         requireUnrevealable("", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         requireUnrevealable(hex"000000", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
+        // The longest part is read: of items without samples, three bytes are left over.
+        requireUnrevealable(
+            new bytes(24_575), abi.encodeWithSelector(IErrors.MalformedBatch.selector, 24_572)
+        );
         requireUnrevealable(
             bytes.concat(says(1, 1), says(2, 1)),
             abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 1, 2, 2)

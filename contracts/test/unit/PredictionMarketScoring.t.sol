@@ -224,6 +224,10 @@ contract PredictionMarketScoringTest is MarketTest {
         bytes memory cut = new bytes(28);
         VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
         market.score(cut, 1);
+        // Not even the author is whole.
+        cut = new bytes(10);
+        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
+        market.score(cut, 1);
         bytes memory whole = records[0];
         cut = new bytes(whole.length - 1);
         for (uint256 i; i < cut.length; ++i) {
