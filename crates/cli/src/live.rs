@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn times_are_of_whole_seconds() {
-        assert_eq!(whole_seconds("90min"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(whole_seconds("90min"), Ok(Duration::from_mins(90)));
         for wrong in ["1ms", "1s 500ms", "soon", "-1s", "5"] {
             whole_seconds(wrong).unwrap_err();
         }

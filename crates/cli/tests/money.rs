@@ -192,7 +192,12 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
     ]);
     assert_eq!(within["contributions"], 100);
     assert_eq!(within["partial"], false);
+}
 
+#[test]
+fn prepaying_is_told_and_asked_for_before_it_is_done() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
     let told = place.mistake(&["deposit", "1.1ether", "--dev", "2"]);
     assert!(told.contains("say --yes"), "{told}");
     let told = place.mistake(&["deposit", "0", "--dev", "2"]);
@@ -359,7 +364,7 @@ impl FewWords {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let handed: Arc<Mutex<Vec<Value>>> = Arc::default();
-        let taken = handed.clone();
+        let list = handed.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a client");
@@ -372,15 +377,15 @@ impl FewWords {
                     let account = json!({"balance": balance, "committed": "0", "nextNonce": 0});
                     ("200 OK", account)
                 } else if line.starts_with("POST") {
-                    let mut taken = taken.lock().expect("a list");
-                    taken.push(serde_json::from_str(&body).expect("JSON"));
-                    if taken.len() <= takes && loses {
+                    let mut bodies = list.lock().expect("a list");
+                    bodies.push(serde_json::from_str(&body).expect("JSON"));
+                    if bodies.len() <= takes && loses {
                         // It takes it, and nobody hears of that.
                         (
                             "504 Gateway Timeout",
                             json!({"title": "The request took too long"}),
                         )
-                    } else if taken.len() <= takes {
+                    } else if bodies.len() <= takes {
                         ("202 Accepted", submission)
                     } else {
                         let problem = json!({"title": "No", "detail": "no more of this"});
@@ -406,7 +411,7 @@ impl FewWords {
 /// The first line of a request, and its body.
 fn request(stream: &mut TcpStream) -> (String, String) {
     let mut bytes = Vec::new();
-    let mut some = [0; 65_536];
+    let mut some = [0; 4_096];
     loop {
         let read = stream.read(&mut some).expect("a request");
         bytes.extend_from_slice(&some[..read]);
@@ -804,6 +809,40 @@ fn a_second_model_pays_for_no_code_that_the_chain_has() {
     let third: Value = place.json(&third);
     assert_eq!(third["reused"], json!(["factory", "trainer"]));
     assert_eq!(third["transactions"], 5);
+}
+
+#[test]
+fn a_chain_without_the_deployer_gets_codes_of_its_own() {
+    let place = Place::new(&AnvilConfig {
+        arguments: vec!["--disable-default-create2-deployer".to_owned()],
+        ..AnvilConfig::default()
+    });
+    let first: Value = place.json(&DEPLOY);
+    assert_eq!(
+        (&first["reused"], &first["transactions"]),
+        (&json!([]), &json!(8))
+    );
+    // What is named is used.
+    let mut second = DEPLOY.to_vec();
+    second[4] = "more";
+    let codes = [
+        "factory",
+        "trainer_implementation",
+        "classifier_implementation",
+    ];
+    let [factory, trainer, classifier] =
+        codes.map(|name| first[name].as_str().expect("an address"));
+    second.extend([
+        "--factory",
+        factory,
+        "--trainer-code",
+        trainer,
+        "--classifier-code",
+        classifier,
+    ]);
+    let second: Value = place.json(&second);
+    assert_eq!(second["transactions"], 4);
+    assert_eq!(second["factory"], first["factory"]);
 }
 
 #[test]

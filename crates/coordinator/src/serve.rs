@@ -99,7 +99,7 @@ pub enum ServeError {
         /// Of the model.
         trainer: Address,
         /// Why.
-        source: EvaluationError,
+        source: Box<EvaluationError>,
     },
     /// The address is taken, or not ours.
     #[error(
@@ -603,8 +603,11 @@ impl House {
         let trainer = model.info().trainer;
         let classes = card.map_or(&[][..], |card| &card.classes);
         let data = load(&source, TEST_SHARE, TEST_SEED)?;
-        let samples = TestSamples::new(&data, encoder, classes)
-            .map_err(|source| ServeError::Encode { trainer, source })?;
+        let samples =
+            TestSamples::new(&data, encoder, classes).map_err(|source| ServeError::Encode {
+                trainer,
+                source: Box::new(source),
+            })?;
         Ok(Some(Evaluation {
             samples: Arc::new(samples),
             every: section.every.max(1),

@@ -288,7 +288,7 @@ fn addresses_with_a_wrong_digit_are_refused() {
             format!("registry = \"{address}\""),
             format!("models = [\"{address}\"]"),
         ] {
-            let error = of_text(&text).unwrap_err().to_string();
+            let error = of_text(&text).unwrap_err();
             assert!(error.contains(told), "{error}");
         }
     }

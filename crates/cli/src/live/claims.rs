@@ -409,14 +409,12 @@ impl Claims<'_> {
 
     async fn send(&self, claims: Fitting) -> Result<NodeReceipt, Failure> {
         let to = Some(self.model.trainer);
-        match claims.gas {
-            Some(_) => self.sender.send(to, 0, claims.call).await,
-            None => {
-                let sender = &self.sender;
-                let sent = sender.send_with_gas(to, claims.call, TRANSACTION_GAS_LIMIT);
-                sent.await
-            }
+        if claims.gas.is_some() {
+            return self.sender.send(to, 0, claims.call).await;
         }
+        let sender = &self.sender;
+        let sent = sender.send_with_gas(to, claims.call, TRANSACTION_GAS_LIMIT);
+        sent.await
     }
 
     fn note(&mut self, receipt: &NodeReceipt) {

@@ -355,7 +355,7 @@ impl Signing<'_> {
                         Err(failure @ Failure::Fault(_)) => match ask(client, url, id).await {
                             Ok(submission) => submission,
                             Err(Failure::Mistake(_)) => return Err(failure),
-                            Err(Failure::Fault(_)) => return Err(unsure(failure, id, url)),
+                            Err(Failure::Fault(_)) => return Err(unsure(&failure, id, url)),
                         },
                         answered => answered?,
                     };
@@ -437,7 +437,7 @@ impl Signing<'_> {
 }
 
 /// A coordinator may have taken a batch and not answered.
-fn unsure(failure: Failure, id: B256, url: &Url) -> Failure {
+fn unsure(failure: &Failure, id: B256, url: &Url) -> Failure {
     Failure::Fault(anyhow!("{:#}", failure.error()).context(format!(
         "the batch {id} may have been taken all the same; before you sign its samples again, see with `cotrain \
          submission {id} --relay {}`",

@@ -243,7 +243,7 @@ impl Bill {
 
 /// A bill, and that nothing was done.
 #[derive(Serialize)]
-struct DryRun<'a> {
+struct NotSent<'a> {
     dry_run: bool,
     #[serde(flatten)]
     bill: &'a Bill,
@@ -271,7 +271,7 @@ impl ConsentArgs {
     ) -> Result<bool, Failure> {
         if self.dry_run {
             let total = bill.total();
-            let dry = DryRun {
+            let dry = NotSent {
                 dry_run: true,
                 bill,
                 total,
