@@ -390,7 +390,7 @@ fn a_difference_is_shown_with_its_transaction() {
 
     outcome
       recorded  success
-      replayed  reverted: 1 wei was sent; these contributions need 0.0024999999999999999 ether
+      replayed  reverted: 1 wei was sent; these contributions need 2.4999999999999999 ether
 
     gas used
       recorded  69,483
