@@ -10,7 +10,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::{self, sleep},
@@ -197,6 +197,24 @@ impl Up {
         Some((status, serde_json::from_str(body).ok()?))
     }
 
+    /// The number of the node's last block.
+    fn head(&self) -> u64 {
+        let address = self.text("rpc").trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address.trim_end_matches('/')).expect("a node");
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}"#;
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let number = answer.split("\"result\":\"0x").nth(1).expect("a result");
+        let digits = number.split('"').next().unwrap_or_default();
+        u64::from_str_radix(digits, 16).expect("a number")
+    }
+
     /// Contributions of the model, once the coordinator is ready.
     fn contributions(&self) -> u64 {
         let start = Instant::now();
@@ -256,15 +274,15 @@ const CONTRIBUTE: [&str; 7] = [
     "1",
 ];
 
-/// Waits until what is there is saved.
-fn saved(place: &Place) {
+/// Waits until what is on the chain is saved.
+fn saved(place: &Place, up: &Up) {
+    let head = up.head();
     let path = place.path("s/anvil.json");
-    let time = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
-    let before = time(&path);
-    let start = Instant::now();
-    while time(&path) == before && start.elapsed() < Duration::from_millis(1_500) {
-        sleep(Duration::from_millis(20));
-    }
+    up.until("it is saved", || {
+        let text = fs::read(&path).unwrap_or_default();
+        let chain: Value = serde_json::from_slice(&text).unwrap_or_default();
+        chain["best_block_number"].as_u64() >= Some(head)
+    });
 }
 
 #[test]
@@ -278,7 +296,7 @@ fn a_killed_up_goes_on_from_its_last_save_and_says_what_is_lost() {
     assert!(told.contains(&format!("in use by process {pid}")), "{told}");
 
     place.success(&CONTRIBUTE);
-    saved(&place);
+    saved(&place, &up);
     up.kill();
 
     let up = place.start(&["--state-interval", "1h"]);
@@ -323,7 +341,7 @@ fn a_killed_node_is_started_again() {
     let place = Place::new();
     let up = place.start(&Place::MODEL);
     place.success(&CONTRIBUTE);
-    saved(&place);
+    saved(&place, &up);
     let node = up.node().expect("a node");
     signal(node, "KILL");
     up.until("another node", || {
@@ -451,7 +469,7 @@ fn it_survives_being_killed_at_any_moment() {
         assert!(there >= least, "{there} of {least}: {}", up.said());
         if crash % 2 == 0 {
             place.success(&CONTRIBUTE);
-            saved(&place);
+            saved(&place, &up);
             least = there + 1;
         }
         if crash % 3 == 0 {

@@ -61,16 +61,22 @@ impl Store {
         Ok(all)
     }
 
-    /// Gives transactions up, whose nonces may be others' now. What was in them waits again; with how many that are.
+    /// Forgets transactions that the chain lost, whose nonces may be others' now. What was in them waits again; with how
+    /// many that are. Signed again with the same nonce, they would be the same, so nothing of them may stay.
     pub(crate) async fn give_up(&self, transactions: &[i64]) -> Result<u64, StoreError> {
         let mut writing = self.write().await?;
         let mut released = 0;
         for id in transactions {
-            sqlx::query("UPDATE transactions SET state = 3 WHERE id = $1")
-                .bind(*id)
-                .execute(&mut *writing)
-                .await?;
             released += release(&mut writing, *id).await?;
+            for statement in [
+                "DELETE FROM attempts WHERE transaction_id = $1",
+                "DELETE FROM transactions WHERE id = $1",
+            ] {
+                sqlx::query(statement)
+                    .bind(*id)
+                    .execute(&mut *writing)
+                    .await?;
+            }
         }
         writing.commit().await?;
         Ok(released)
