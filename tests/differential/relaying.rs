@@ -258,7 +258,11 @@ impl Pair {
             batches: accepted
                 .map(|(signed, _)| events::RelayedBatch {
                     author: signed.author,
-                    relayer: signed.relayer,
+                    // The one who sent it, whatever else a forger had written.
+                    relayer: match signed.relayer {
+                        Address::ZERO => Address::ZERO,
+                        _ => relayer,
+                    },
                     max_deposit: signed.max_deposit,
                     fee: signed.fee,
                     nonce: signed.nonce,

@@ -806,45 +806,75 @@ contract RelayTest is ModelTest {
 
     // Helpers.
 
-    /// @dev With the least gas for each batch that accepts all, every limit of gas from where calls get too little to where
-    /// the relay succeeds makes it fail as a whole or accept all.
+    /// @dev With the least gas for each batch that accepts all, every limit of gas makes the relay fail as a whole or accept
+    /// all: around the one from which the last call gets enough, and around the one from which the relay succeeds.
     /// @param n How many contributions it has.
     function requireAllOrNothing(bytes memory batches, uint256 n) private {
-        uint256 state = VM.snapshotState();
         (uint256 few, uint256 enough) = (100_000, 2_000_000);
         while (enough - few > 1) {
             uint256 middle = (few + enough) / 2;
-            trainer.relay{gas: 15_000_000}(batches, middle);
-            if (trainer.contributionCount() == n) enough = middle;
+            (bool success,, uint256 accepted) = tryRelay(batches, middle, 15_000_000);
+            if (success && accepted == n) enough = middle;
             else few = middle;
-            VM.revertToState(state);
         }
         (uint256 fails, uint256 succeeds) = (300_000, 8_000_000);
         while (succeeds - fails > 200) {
             uint256 middle = (fails + succeeds) / 2;
-            try trainer.relay{gas: middle}(batches, enough) {
-                succeeds = middle;
-            } catch {
-                fails = middle;
-            }
-            VM.revertToState(state);
+            (bool success,,) = tryRelay(batches, enough, middle);
+            if (success) succeeds = middle;
+            else fails = middle;
         }
-        uint256 accepted;
-        uint256 refused;
-        for (uint256 limit = succeeds - 450_000; limit < succeeds + 20_000; limit += 750) {
-            try trainer.relay{gas: limit}(batches, enough) {
-                assertEq(trainer.contributionCount(), n, "all are accepted");
-                ++accepted;
-            } catch (bytes memory reason) {
-                // Too little for a call, or for what comes after it.
-                if (reason.length != 0) {
-                    assertEq(bytes32(bytes4(reason)), bytes32(CallGas.GasTooLow.selector), "why");
-                    ++refused;
-                }
-            }
-            VM.revertToState(state);
+        (uint256 refused, uint256 given) = (enough + 100_000, succeeds);
+        while (given - refused > 200) {
+            uint256 middle = (refused + given) / 2;
+            (, bool tooLow,) = tryRelay(batches, enough, middle);
+            if (tooLow) refused = middle;
+            else given = middle;
         }
-        assertTrue(accepted > 20 && refused > 20, "on both sides of the limit");
+        assertTrue(requireAround(batches, enough, refused, n), "calls get too little below");
+        requireAround(batches, enough, succeeds, n);
+    }
+
+    /// @dev Relays with limits of gas around one. Returns whether the lowest of them were too low for a call.
+    function requireAround(bytes memory batches, uint256 gasPerBatch, uint256 limit, uint256 n)
+        private
+        returns (bool refused)
+    {
+        uint256 failures;
+        for (uint256 i; i < 80; ++i) {
+            (bool success, bool tooLow, uint256 accepted) =
+                tryRelay(batches, gasPerBatch, limit + 500 * i - 20_000);
+            if (success) assertEq(accepted, n, "all are accepted");
+            else ++failures;
+            if (i == 0) refused = tooLow;
+        }
+        assertTrue(failures > 20, "below it fails");
+    }
+
+    /// @dev Relays with a limit of gas, and takes it back. Returns whether it succeeded, whether it failed because a call could
+    /// get too little, and how many contributions there were.
+    function tryRelay(bytes memory batches, uint256 gasPerBatch, uint256 limit)
+        private
+        returns (bool success, bool tooLow, uint256 accepted)
+    {
+        uint256 free;
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
+        uint256 state = VM.snapshotState();
+        try trainer.relay{gas: limit}(batches, gasPerBatch) {
+            success = true;
+        } catch (bytes memory reason) {
+            tooLow = bytes4(reason) == CallGas.GasTooLow.selector;
+            // Or what comes after the last call had too little.
+            assertTrue(tooLow || reason.length == 0, "why");
+        }
+        accepted = trainer.contributionCount();
+        VM.revertToState(state);
+        // So many large calls are not kept.
+        assembly ("memory-safe") {
+            mstore(0x40, free)
+        }
     }
 
     /// @dev Goes on with a model whose lessons use so much gas.

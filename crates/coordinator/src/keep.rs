@@ -8,7 +8,7 @@ use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
 use cotrain_protocol::{
     record::{Claims, Record},
     sample::Item,
-    trainer::Delegation,
+    trainer::{Delegation, is_contract},
 };
 
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
 
 /// Contributions that are looked at in one go.
 const PAGE: u32 = 2_000;
-
-/// How the code of an account begins that has delegated to other code (EIP-7702).
-const DELEGATION: [u8; 2] = [0xef, 0x01];
 
 /// Claims for one model.
 #[derive(Debug)]
@@ -154,9 +151,7 @@ impl Keeper {
         if self.model.state().trainer().has_nonces(account) {
             return Ok(true);
         }
-        let code = self.node.code(account).await?;
-        // Who has delegated to code (EIP-7702) has a key.
-        Ok(code.is_empty() || code.starts_with(&DELEGATION))
+        Ok(!is_contract(&self.node.code(account).await?))
     }
 
     async fn reports(

@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub use self::{
+    account::is_contract,
     claim::Settled,
     delegation::Delegation,
     fact::{Added, Contradiction, Fact},
@@ -205,8 +206,8 @@ impl Trainer {
         account.nonces.cancel(last);
     }
 
-    /// Notes that an account is a contract: it has code, and has not delegated to it (EIP-7702). Only a chain knows; as
-    /// long as nothing is noted, all accounts are taken for keys'.
+    /// Notes that an account is a contract ([`is_contract`]). Only a chain knows; as long as nothing is noted, all
+    /// accounts are taken for keys'.
     pub fn note_contract(&mut self, account: Address) {
         self.contracts.insert(account);
     }

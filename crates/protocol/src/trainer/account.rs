@@ -9,6 +9,16 @@ const BALANCE_BITS: u32 = 96;
 /// In bits.
 const NONCE_BITS: u32 = 48;
 
+/// How the code of an account begins that has a key and has delegated to other code (EIP-7702).
+const DELEGATION: [u8; 2] = [0xef, 0x01];
+
+/// Returns whether an account with this code is a contract, which may have no way to withdraw. Whoever has delegated to
+/// code (EIP-7702) has a key, and can.
+#[must_use]
+pub fn is_contract(code: &[u8]) -> bool {
+    !code.is_empty() && !code.starts_with(&DELEGATION)
+}
+
 /// Of one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Account {

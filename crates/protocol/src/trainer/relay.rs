@@ -53,8 +53,8 @@ impl Trainer {
     /// [`Rejection::PriceTooHigh`], [`Rejection::BalanceTooLow`], [`Rejection::InvalidSignature`],
     /// those of [`Hosted::learn`](crate::classifier::Hosted::learn).
     ///
-    /// A batch that names another relayer than this one has an invalid signature, as in the contract, which
-    /// reads the sender for the relayer.
+    /// A batch that was signed for another relayer has an invalid signature: as the contract does, this reads the
+    /// sender for the relayer of what is bound.
     ///
     /// Nobody has code here: a signature is its author's key's, or invalid. What the code of a contract
     /// wallet accepts (ERC-1271) only a chain knows.
@@ -148,7 +148,7 @@ impl Trainer {
         }
         // Only a fee that no contract holds makes it that much.
         account.charge((deposit * u128::from(count)).saturating_add(signed.fee))?;
-        if !signed.may_be_sent_by(relayer) || signed.signer(domain) != Some(author) {
+        if signed.signer_if_sent_by(relayer, domain) != Some(author) {
             return Err(Rejection::InvalidSignature { author });
         }
         let changed = self.model.learn(self.address, &signed.items)?;

@@ -66,9 +66,25 @@ impl SignedBatch {
     /// type cannot hold is hashed as the highest that it can.
     #[must_use]
     pub fn signing_hash(&self, domain: &Eip712Domain) -> B256 {
+        self.hash_for(self.relayer, domain)
+    }
+
+    /// Returns the account whose key has signed what the contract reads if `sender` sends the batch; none if it is
+    /// nobody's. The relayer is not sent: what is bound is read as bound to the sender.
+    #[must_use]
+    pub fn signer_if_sent_by(&self, sender: Address, domain: &Eip712Domain) -> Option<Address> {
+        let relayer = if self.relayer.is_zero() {
+            Address::ZERO
+        } else {
+            sender
+        };
+        recover(&self.signature, self.hash_for(relayer, domain))
+    }
+
+    fn hash_for(&self, relayer: Address, domain: &Eip712Domain) -> B256 {
         let batch = Batch {
             author: self.author,
-            relayer: self.relayer,
+            relayer,
             maxDeposit: U96::saturating_from(self.max_deposit),
             fee: U96::saturating_from(self.fee),
             nonce: U48::saturating_from(self.nonce),

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256};
 use cotrain_protocol::{
     Rejection,
     record::Claims,
-    trainer::{Incentive, Settled, Settlement, Status, Trainer},
+    trainer::{Incentive, Settled, Settlement, Status, Trainer, is_contract},
 };
 
 use crate::world::{WAITS, World, ann, bob, cid, claim_late, owner, refund, report};
@@ -397,6 +397,14 @@ fn refund_pushed_up_to_the_largest_balance() {
     let pushed = world.trainer.refund(bob(), world.now, &[claim]);
     assert_eq!(pushed.map(|all| all.settled), Ok(vec![(0, 60_000)]));
     assert_eq!(world.trainer.balance(ann()), (1 << 96) - 1);
+}
+
+#[test]
+fn is_contract_excludes_accounts_with_keys() {
+    assert!(!is_contract(&[]));
+    assert!(is_contract(&[0]));
+    let delegated = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
+    assert!(!is_contract(&delegated));
 }
 
 #[test]
