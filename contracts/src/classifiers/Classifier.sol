@@ -161,7 +161,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev The model's size in words.
     function _size(uint256[] memory arguments) internal pure virtual returns (uint256);
 
-    /// @dev The number of arguments, the owner included.
+    /// @dev Returns the number of arguments, the owner included.
     function _count() internal pure virtual returns (uint256);
 
     /// @dev Reverts unless the arguments, of which there are as many as there should be, are within their bounds.

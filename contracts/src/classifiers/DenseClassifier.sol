@@ -20,10 +20,10 @@ abstract contract DenseClassifier is Classifier, IBoundedSamples {
         return CloneArguments.word(_count() - 1);
     }
 
-    /// @dev The width of a number, in bytes.
+    /// @dev Returns the width of a number, in bytes.
     function _width() internal pure virtual returns (uint256);
 
-    /// @dev The number of features.
+    /// @dev Returns the number of features.
     function _features(uint256[] memory arguments) internal pure virtual returns (uint256);
 
     function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)

@@ -5,9 +5,9 @@ pragma solidity ^0.8.30;
 /// @notice The bounds of the samples that a model of numbers learns from; both are fixed at creation.
 /// @dev They bound what one contribution can change. Predictions take any number: they change nothing.
 interface IBoundedSamples {
-    /// @notice The largest absolute number of a sample to learn from.
+    /// @notice Returns the largest absolute number of a sample to learn from.
     function maxNumber() external view returns (uint256);
 
-    /// @notice The largest sum of the squares of a sample's numbers, of a sample to learn from.
+    /// @notice Returns the largest sum of the squares of a sample's numbers, of a sample to learn from.
     function maxSquaredLength() external view returns (uint256);
 }

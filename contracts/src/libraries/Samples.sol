@@ -32,7 +32,7 @@ library Samples {
 
     /// @dev Reverts unless each number of a dense sample is of at most `maxNumber` either way, and the sum of their
     /// squares is at most `maxSquaredLength`.
-    /// @param width Of a number, in bytes: 2 or 4.
+    /// @param width The width of a number, in bytes: 2 or 4.
     /// @param maxNumber At most 2^31.
     function requireBounds(
         uint256 item,
@@ -67,7 +67,7 @@ library Samples {
         }
     }
 
-    /// @dev The numbers in 32 bytes of a dense sample, or in what is left of it, the first one highest. Zeros past
+    /// @dev Returns the numbers in 32 bytes of a dense sample, or in what is left of it, the first one highest. Zeros past
     /// the sample's end: they neither add to a sum nor move a weight.
     /// @param offset In bytes, below the sample's length.
     function numbersAt(bytes calldata sample, uint256 offset) internal pure returns (uint256 numbers) {

@@ -373,7 +373,7 @@ impl Plan {
         }
     }
 
-    /// The bounds of what the model learns from, in words; none where its samples have no numbers.
+    /// Returns the bounds of what the model learns from, in words; none if its samples have no numbers.
     pub(crate) fn bounds(&self) -> Option<String> {
         bounds_in_words(self.classifier.parameters(), self.card.encoder.as_ref())
     }

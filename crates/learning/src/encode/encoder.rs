@@ -284,7 +284,7 @@ pub(super) fn most_features(kind: Kind) -> usize {
     }
 }
 
-/// The number that stands for 1 in the samples of a kind, a standard deviation in dense ones.
+/// Returns the number that stands for 1 in the samples of a kind, a standard deviation in dense ones.
 pub(super) fn scale(kind: Kind) -> f64 {
     match kind.encoding() {
         Encoding::Sparse => 1.0,
@@ -353,7 +353,7 @@ impl Bounded for i32 {
     const NONE: Self = 0;
 }
 
-/// A whole number as an integer of at most `most` either way. A cast of a float saturates, and `most` is at most 2^31.
+/// Returns a whole number as an integer of at most `most` either way. A cast of a float saturates, and `most` is at most 2^31.
 #[allow(clippy::cast_possible_truncation)]
 fn within(whole: f64, most: i64) -> i64 {
     (whole as i64).clamp(-most, most)

@@ -93,19 +93,19 @@ impl Limits {
     }
 }
 
-/// The root, to 53 bits.
+/// Returns the root, to 53 bits.
 #[allow(clippy::cast_precision_loss)]
 fn root(square: u128) -> f64 {
     (square as f64).sqrt()
 }
 
-/// The nearest whole number, and at least 1. A cast of a float saturates.
+/// Returns the nearest whole number, and at least 1. A cast of a float saturates.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(value: f64) -> u32 {
     (value.round() as u32).max(1)
 }
 
-/// The square, rounded down, and at least 1.
+/// Returns the square, rounded down, and at least 1.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole_square(value: f64) -> u128 {
     ((value * value) as u128).max(1)

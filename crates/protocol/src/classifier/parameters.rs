@@ -341,7 +341,7 @@ impl Parameters {
     }
 }
 
-/// The most counts that a prediction may read in each class.
+/// Returns the most counts that a prediction may read in each class.
 fn most_read(classes: u16) -> u32 {
     MOST_SPARSE_READS / u32::from(classes).max(1)
 }
