@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         ));
         if let Some(bounds) = plan.bounds() {
             narrator.say(format_args!(
-                "it learns from {bounds}; {} numbers of the data were moved within",
+                "it learns from {bounds}; numbers of the data that were moved within: {}",
                 plan.clamped
             ));
         }
