@@ -263,6 +263,8 @@ fn a_contributor_goes_all_the_way() {
 
 /// Lets so many seconds pass on the chain.
 fn pass(place: &Place, seconds: u64) {
+    // Connecting also sets up the cryptography that any HTTP client of the process needs.
+    node(place);
     let ask = async |method: &str, parameters: Value| {
         let body = serde_json::json!({
             "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters,

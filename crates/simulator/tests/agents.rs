@@ -250,6 +250,26 @@ fn reports_are_announced_where_they_need_a_notice() {
 }
 
 #[test]
+fn a_striker_takes_less_where_reports_need_a_notice() {
+    let wait = "refund_wait = \"1 day\"";
+    let with = format!("{wait}\nreport_notice = \"1 day\"");
+    let strikes = |replaced: &[(&str, &str)]| {
+        let run = run("flip-and-report", 12, replaced);
+        let lies: Vec<_> = contributions(&run, "Striker")
+            .into_iter()
+            .map(|event| event.seconds)
+            .collect();
+        let in_that_second = |event: &&Event| {
+            event.action == Action::Report && lies.binary_search(&event.seconds).is_ok()
+        };
+        events(&run, "Striker").filter(in_that_second).count()
+    };
+    let (without, with) = (strikes(&[]), strikes(&[(wait, &with)]));
+    assert!(without > 20, "{without}");
+    assert!(with < without, "{with} with a notice, {without} without");
+}
+
+#[test]
 fn the_rational_do_nothing_that_costs_more_than_it_brings() {
     let cheap = run(
         "rational",
