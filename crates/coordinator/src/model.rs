@@ -589,7 +589,12 @@ impl HostedModel {
         })?;
         if store.known_blocks(id).await?.is_empty() {
             let early = info.early(node, store, id, cursor).await?;
-            store.take(id, &early).await?;
+            if let Err(error) = store.take(id, &early).await
+                // Another process that began at the same time may have been first; it took all of it.
+                && store.known_blocks(id).await?.is_empty()
+            {
+                return Err(error.into());
+            }
         }
         let state = match Self::stored(&info, id, store).await {
             Err(ModelError::Take(error)) => {
