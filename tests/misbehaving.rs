@@ -185,7 +185,8 @@ impl Served {
         let file = stage.path("coordinator.toml");
         let text = format!(
             "listen = \"127.0.0.1:0\"\ndatabase = \"{}\"\nmodels = [\"{}\"]\nfrom_block = {}\n\
-             [node]\nurl = \"{}\"\ntimeout = \"300 ms\"\nretries = 1\npoll = \"20 ms\"\n",
+             [node]\nurl = \"{}\"\ntimeout = \"300 ms\"\nretries = 1\npoll = \"20 ms\"\n\
+             [api]\nrate = 0\n",
             stage.path("coordinator.db").display(),
             stage.trainer,
             stage.from_block,
@@ -236,7 +237,9 @@ impl Served {
     }
 
     async fn model(&self) -> Value {
-        self.get(&format!("/v1/models/{}", self.trainer)).await.1
+        let (status, model) = self.get(&format!("/v1/models/{}", self.trainer)).await;
+        assert_eq!(status, 200, "{model}");
+        model
     }
 
     async fn end(self) {
