@@ -292,8 +292,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (ownerWait > anyWait) revert InvalidParameter("ownerClaimWait", ownerWait);
         if (anyWait > type(uint40).max) revert InvalidParameter("anyAddressClaimWait", anyWait);
         uint256 notice = arguments[REPORT_NOTICE_PLACE];
-        // The wait for a refund is at most the owner's, as said above.
-        if (notice > ownerWait - arguments[REFUND_WAIT_PLACE]) {
+        // So that who announces in the first second can use all of it before the owner can claim. The wait for a refund is at
+        // most the owner's, as said above.
+        if (notice > (ownerWait - arguments[REFUND_WAIT_PLACE]) / 2) {
             revert InvalidParameter("reportNotice", notice);
         }
     }

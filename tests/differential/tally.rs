@@ -59,7 +59,6 @@ const REASONS: &[(&str, &[&str])] = &[
             "OwnContribution",
             "AlreadyReported",
             "AlreadyAnnounced",
-            "NotAnnounced",
             "PredictionAgrees",
         ],
     ),
@@ -71,6 +70,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "NoClaims",
             "NoGoodContribution",
             "NoNotice",
+            "NotAnnounced",
         ],
     ),
 ];

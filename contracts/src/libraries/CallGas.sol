@@ -9,8 +9,9 @@ library CallGas {
     /// @param allowance What the call may use.
     error GasTooLow(uint256 left, uint256 allowance);
 
-    /// @dev More gas than is used between the check and the call, with a first access to the account.
-    uint256 private constant BEFORE_CALL = 5_000;
+    /// @dev More gas than is used between the check and the call, with a first access to the account and to the code that it
+    /// has delegated to (EIP-7702): 2,600 each.
+    uint256 private constant BEFORE_CALL = 8_000;
 
     /// @dev Reverts if a call that is made now could get less than the allowance. A 64th of what is left stays with the
     /// caller (EIP-150). Between this check and the call, nothing may be encoded or copied.

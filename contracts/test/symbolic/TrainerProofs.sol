@@ -77,7 +77,7 @@ abstract contract TrainerProofs is Test {
         return create(costWeight, classifier, 0);
     }
 
-    /// @param notice In seconds, at most 7 days.
+    /// @param notice In seconds, at most 84 hours.
     function create(uint256 costWeight, address classifier, uint256 notice)
         internal
         returns (DepositRefundTake trainer)

@@ -94,7 +94,7 @@ contract RefusingTrainer {
 
 /// @notice Which implementations the factory takes.
 contract FactoryTest is MarketTest {
-    bytes private trainerParameters = abi.encode(1, 2, 3, 4);
+    bytes private trainerParameters = abi.encode(1, 2, 3, 0, 4);
     bytes private classifierParameters = abi.encode(2, 1);
 
     /// @dev A clone of nothing would take every call: any waits, any contribution, any ether.
@@ -103,7 +103,7 @@ contract FactoryTest is MarketTest {
         for (uint256 i; i < empty.length; ++i) {
             bytes memory reason = abi.encodeWithSelector(IModelFactory.NoCode.selector, empty[i]);
             VM.expectRevert(reason);
-            factory.create(empty[i], abi.encode(3, 2, 1, 4), sparseNearestCentroid, classifierParameters);
+            factory.create(empty[i], abi.encode(3, 2, 1, 0, 4), sparseNearestCentroid, classifierParameters);
             VM.expectRevert(reason);
             factory.create(depositRefundTake, trainerParameters, empty[i], classifierParameters);
         }
@@ -187,7 +187,7 @@ contract FactoryTest is MarketTest {
     /// @dev All mechanisms, and the factory itself, which takes no ether.
     function testWhatItCreatesAnswers() external {
         address[3] memory mechanisms = [depositRefundTake, points, predictionMarket];
-        bytes[3] memory parameters = [trainerParameters, abi.encode(1, 2, 3), abi.encode(1, 2, 3, 4, 5, 6)];
+        bytes[3] memory parameters = [trainerParameters, abi.encode(1, 2, 3, 0), abi.encode(1, 2, 3, 4, 5, 6)];
         for (uint256 i; i < mechanisms.length; ++i) {
             VM.prank(BOB);
             (address trainer, address classifier) =

@@ -109,7 +109,7 @@ contract ParametersTest is ModelTest {
     /// @dev A clone made by hand, whose parameters nobody has checked.
     function testTrainerThatIsNotInitialised() external {
         DepositRefundTake trainer =
-            DepositRefundTake(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0)));
+            DepositRefundTake(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0, 0)));
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotInitialized.selector));
         trainer.contribute(Encode.item(0, ""));
     }
@@ -135,22 +135,25 @@ contract ParametersTest is ModelTest {
         assertAtMost(DepositRefundTake(trainer).price(1), type(uint96).max, "price");
     }
 
-    /// @dev The notice fits between the two waits, to the second; what comes before it is checked first.
+    /// @dev Twice the notice fits between the two waits, to the second; what comes before it is checked first.
     function testReportNotice() external {
         uint256 most = type(uint40).max;
-        refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, 2, 0), "reportNotice", 2);
+        refusedTrainer(depositRefundTake, abi.encode(1, 4, 4, 2, 0), "reportNotice", 2);
+        refusedTrainer(depositRefundTake, abi.encode(1, 9, 9, 5, 0), "reportNotice", 5);
         refusedTrainer(depositRefundTake, abi.encode(5, 5, 5, 1, 0), "reportNotice", 1);
-        refusedTrainer(depositRefundTake, abi.encode(0, most, most, most + 1, 0), "reportNotice", most + 1);
+        refusedTrainer(
+            depositRefundTake, abi.encode(0, most, most, most / 2 + 1, 0), "reportNotice", most / 2 + 1
+        );
         uint256 huge = type(uint256).max;
         refusedTrainer(depositRefundTake, abi.encode(1, 2, 3, huge, 1 << 80), "reportNotice", huge);
         refusedTrainer(depositRefundTake, abi.encode(1, 2, 1 << 40, 2, 0), "anyAddressClaimWait", 1 << 40);
         refusedTrainer(points, abi.encode(1, 2, 3, 2), "reportNotice", 2);
         (address trainer,) = factory.create(
-            depositRefundTake, abi.encode(1, 9, 9, 8, 5), sparseNearestCentroid, abi.encode(2, 1)
+            depositRefundTake, abi.encode(1, 9, 9, 4, 5), sparseNearestCentroid, abi.encode(2, 1)
         );
-        assertEq(DepositRefundTake(trainer).reportNotice(), 8, "reportNotice");
+        assertEq(DepositRefundTake(trainer).reportNotice(), 4, "reportNotice");
         assertEq(DepositRefundTake(trainer).costWeight(), 5, "costWeight");
-        factory.create(points, abi.encode(0, most, most, most), sparseNearestCentroid, abi.encode(2, 1));
+        factory.create(points, abi.encode(0, most, most, most / 2), sparseNearestCentroid, abi.encode(2, 1));
     }
 
     function testGetters() external {

@@ -777,7 +777,7 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev The gas that covers a relay, whatever its batches do: its own work, what the batches may use, and a 63rd of one
-    /// batch's and 5,000. Here each burns all that it may.
+    /// batch's and 8,000. Here each burns all that it may.
     /// forge-config: default.isolate = true
     function testCoveredRelaysCannotBeMadeToFail() external {
         HostileWallet[] memory wallets = new HostileWallet[](5);
@@ -793,7 +793,7 @@ contract RelayTest is ModelTest {
         trainer.relay(batches, gasPerBatch);
         uint256 own = VM.lastCallGas().gasTotalUsed;
         assertEq(trainer.contributionCount(), 5, "honest");
-        uint256 limit = own + 5 * gasPerBatch + gasPerBatch / 63 + 1 + 5_000;
+        uint256 limit = own + 5 * gasPerBatch + gasPerBatch / 63 + 1 + 8_000;
         assertTrue(VM.revertToState(state), "as before");
         lying.tell(0, Lie.BurnsGas, Lie.None);
         trainer.relay{gas: limit}(batches, gasPerBatch);
@@ -884,7 +884,10 @@ contract RelayTest is ModelTest {
         address implementation = address(new PuppetClassifier(strings));
         VM.prank(OWNER);
         (address created,) = factory.create(
-            depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, COST_WEIGHT), implementation, ""
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
+            implementation,
+            ""
         );
         trainer = ICollaborativeTrainer(created);
         prepay();

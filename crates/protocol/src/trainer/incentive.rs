@@ -101,7 +101,7 @@ impl Waits {
             invalid("ownerClaimWait", self.owner_claim)
         } else if self.any_address_claim >> WAIT_BITS != 0 {
             invalid("anyAddressClaimWait", self.any_address_claim)
-        } else if self.report_notice > self.owner_claim - self.refund {
+        } else if self.report_notice > (self.owner_claim - self.refund) / 2 {
             invalid("reportNotice", self.report_notice)
         } else {
             Ok(())

@@ -7,7 +7,7 @@ use super::{SignedBatch, Trainer};
 use crate::{Rejection, record::Record, sample::parse_batch};
 
 /// Gas that the contract holds back before it calls the code of others, for what comes before the call.
-const BEFORE_CALL: u64 = 5_000;
+const BEFORE_CALL: u64 = 8_000;
 
 /// Returns a gas limit with which nothing that the batches of a relay do makes the relay fail.
 ///

@@ -90,9 +90,11 @@ fn bounds_are_those_of_the_specification() {
         waits(0, 0, most + 1),
         invalid("anyAddressClaimWait", most + 1)
     );
-    assert_eq!(with_notice(1, 9, 9, 8), Ok(()));
-    assert_eq!(with_notice(0, most, most, most), Ok(()));
-    assert_eq!(with_notice(1, 9, 9, 9), invalid("reportNotice", 9));
+    assert_eq!(with_notice(1, 9, 9, 4), Ok(()));
+    assert_eq!(with_notice(1, 10, 10, 4), Ok(()));
+    assert_eq!(with_notice(0, most, most, most / 2), Ok(()));
+    assert_eq!(with_notice(1, 9, 9, 5), invalid("reportNotice", 5));
+    assert_eq!(with_notice(1, 10, 10, 5), invalid("reportNotice", 5));
     assert_eq!(
         with_notice(0, most, most, u64::MAX),
         invalid("reportNotice", u64::MAX)

@@ -93,12 +93,12 @@ impl Check<'_> {
             Some(wait) if wait.seconds > 0.0 => self.seconds(key, wait)?,
             _ => 0,
         };
-        if report_notice > owner_claim - refund {
+        if report_notice > (owner_claim - refund) / 2 {
             return self.impossible(
                 key,
                 format!("{report_notice} s"),
                 format!(
-                    "expected refund_wait ({refund} s) and report_notice together at most owner_claim_wait ({owner_claim} s)"
+                    "expected refund_wait ({refund} s) and twice the report_notice together at most owner_claim_wait ({owner_claim} s)"
                 ),
             );
         }
