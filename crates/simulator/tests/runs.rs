@@ -106,7 +106,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "766d0a8efbb823989ef6dd4076381d593c338f875d3844d79de7222739b4ca71"
+        "322cace8d9b700bdeea5ccd7f7d061e61b6fe2829dafab73d887ee84904ebd07"
     );
 }
 
@@ -223,7 +223,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "f13f584f5b532785806c7c4766851eb81d3929c654312230c8ce3abcff494d4d"
+        "ce739d06b8b8a793d6d539feb65872b7fdd0d1dce7076f2a178f6a2c6b94baea"
     );
 }
 
