@@ -43,8 +43,8 @@ Examples:
                                     signed; somebody else sends it, and you pay from what you prepaid
 
 Before anything is sent, it says chain, node, model and total, and asks above 1 ether and off
-development chains (--yes, --dry-run, --max-total). Data contributed again pays for nothing twice:
-what this account has contributed to the model before is left out.
+development chains (--yes, --dry-run, --max-total). Data contributed again pays for nothing twice,
+as what this account has contributed to the model before is left out.
 
 What a contribution deposits falls with the time since the last one, and rises with every further one
 in the same transaction. It comes back with `cotrain refund` after the model's wait, if the model then
