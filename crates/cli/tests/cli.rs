@@ -329,6 +329,8 @@ fn scenarios_are_listed() {
 
     flip-and-report
       Somebody turns the model for a second, reports what others have not fetched yet, and turns it back.
+      data: embedded film-review sentences
+
     outlier
       Sends the most extreme sample that a model of numbers learns from, again and again, and gets its deposits back.
       data: embedded film-review sentences
@@ -396,7 +398,9 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
 
     For more information, try '--help'.
     ");
-    insta::assert_snapshot!(backend("http://127.0.0.1:9"), @"error: eth_chainId: the node at http://127.0.0.1:9 cannot be reached: Connection refused (os error 111); does it run, and is the address right?");
+    let unreachable = folder.run(&["simulate", "tiny.toml", "--backend", "http://127.0.0.1:9"]);
+    assert_eq!(unreachable.status, Some(1), "a node's fault, no mistake");
+    insta::assert_snapshot!(unreachable.stderr, @"error: eth_chainId: the node at http://127.0.0.1:9 cannot be reached: Connection refused (os error 111); does it run, and is the address right?");
     assert!(said(&["simulate", "broken.toml"]).contains("broken.toml"));
     assert!(said(&["simulate", "tiny.toml", "--data", "nowhere"]).contains("nowhere"));
     assert!(said(&["simulate", "tiny.toml", "--out", "tiny.toml"]).contains("tiny.toml"));

@@ -113,10 +113,7 @@ fn a_deployment_survives_being_killed_anywhere() {
         let mut other = DEPLOY.to_vec();
         other.push("--points");
         let told = place.mistake(&other);
-        assert!(
-            told.contains("incentive: deposit, refund, take; cost weight 1000000000000 wei was begun, points is wanted"),
-            "{told}"
-        );
+        assert!(told.contains("--points was false, now true"), "{told}");
         assert_eq!(nonce(&node), TRANSACTIONS);
     }
 }
@@ -285,7 +282,12 @@ fn a_report_is_announced_before_it_is_made() {
     let mut deploy = DEPLOY.to_vec();
     deploy.extend(["--report-notice", "9days"]);
     let told = place.mistake(&deploy);
-    assert!(told.contains("reportNotice is 777600"), "{told}");
+    assert!(
+        told.contains(
+            "--report-notice 9days is longer than the 8days from --refund-wait to --owner-claim-wait"
+        ),
+        "{told}"
+    );
     let mut deploy = DEPLOY.to_vec();
     deploy.extend(["--report-notice", "6h"]);
     place.success(&deploy);
@@ -523,7 +525,10 @@ fn a_journal_belongs_to_a_chain_and_says_what_differs() {
     let again: Value = place.json(&deploy("3"));
     assert_eq!(first["trainer"], again["trainer"], "nothing is done twice");
     let told = place.mistake(&deploy("4"));
-    let trainer = first["trainer"].as_str().expect("an address");
+    let trainer: Address = first["trainer"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("an address");
     assert!(
         told.contains(&format!("deployed already, at {trainer}")),
         "{told}"

@@ -524,12 +524,18 @@ fn what_is_no_recording_is_a_mistake() {
 #[cfg(unix)]
 #[test]
 fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
-    let folder = Folder::new();
-    // As on a full disk, files cannot grow beyond a few KB.
-    let limited = |scenario: &str| {
+    let folder = Folder::recorded();
+    let whole = folder.read(RECORDING).len();
+    fs::remove_dir_all(folder.path("runs")).expect("removed");
+    // As on a full disk, files cannot grow beyond so many blocks.
+    let limited = |scenario: &str, blocks: usize| {
         let mut command = Command::new("sh");
         command
-            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
+            .args([
+                "-c",
+                "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"",
+                &blocks.to_string(),
+            ])
             .arg(env!("CARGO_BIN_EXE_cotrain"))
             .args(["simulate", scenario, "--record"])
             .current_dir(folder.0.path());
@@ -538,8 +544,10 @@ fn a_run_that_cannot_be_recorded_fails_and_leaves_nothing() {
         assert!(!folder.path("runs").exists());
         outcome.stderr
     };
-    insta::assert_snapshot!(limited("tiny.toml"), @"error: cannot write the recording: File too large (os error 27)");
-    let said = limited("movie-reviews");
+    // POSIX's blocks have 512 bytes: there is room for all but the end.
+    let room = (whole - 1) / 512;
+    insta::assert_snapshot!(limited("tiny.toml", room), @"error: cannot write the recording: File too large (os error 27)");
+    let said = limited("movie-reviews", 8);
     let number = |letter: char| letter.is_ascii_digit();
     let (step, why) = said.split_once(" has happened").expect("a step");
     assert_eq!(step.trim_end_matches(number), "error: step ");

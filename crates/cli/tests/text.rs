@@ -166,7 +166,7 @@ fn texts_of_strangers_reach_no_terminal() {
         assert_eq!(status, Some(2), "{told}");
         assert!(told.contains(r"the class `sp\u{1b}[31mam`"), "{told}");
         assert!(
-            told.contains(r"its classes are ham, spevil\u{1b}"),
+            told.contains(r"but the model has ham, spevil\u{1b}"),
             "{told}"
         );
     }

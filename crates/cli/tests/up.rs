@@ -507,7 +507,12 @@ fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{told}");
         let handed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        ids.push(handed[0]["id"].as_str().expect("an id").to_owned());
+        ids.push(
+            handed["submissions"][0]["id"]
+                .as_str()
+                .expect("an id")
+                .to_owned(),
+        );
     }
     ids.sort();
     ids.dedup();
