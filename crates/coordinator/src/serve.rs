@@ -15,7 +15,11 @@ use cotrain_chain::{
 };
 use cotrain_learning::data::{DataError, Source, TEST_SHARE, TableFormat, load};
 use cotrain_protocol::Amount;
-use tokio::{net::TcpListener, task::JoinSet, time};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+    time,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -206,15 +210,31 @@ pub async fn serve(
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let api = house.config.api.clone();
     let router = api::router(coordinator.clone(), &api, &stop);
-    let services = stop.child_token();
-    let running = tokio::spawn(house.run(services.clone()));
+    let running = tokio::spawn(house.run(stop.child_token()));
     ready(address);
-    api::connections::serve(listener, router, &api, &stop).await;
-    services.cancel();
-    // A service that panicked has said so; what is stored is whole.
-    let _ = running.await;
+    let told = async {
+        stop.cancelled().await;
+        time::Instant::now()
+    };
+    let serving = api::connections::serve(listener, router, &api, &stop);
+    let ((), told) = tokio::join!(serving, told);
+    end(running, told + api.shutdown_timeout).await;
     coordinator.store().close().await;
     Ok(())
+}
+
+/// Waits until the services have ended, and ends them at `deadline`: one may wait for a node that does not answer. A
+/// service that is ended loses nothing: what it sends is stored before.
+async fn end(mut services: JoinHandle<()>, deadline: time::Instant) {
+    if time::timeout_at(deadline, &mut services).await.is_ok() {
+        // A service that panicked has said so; what is stored is whole.
+        return;
+    }
+    tracing::warn!(
+        "ending services that have not ended within `api.shutdown_timeout`: they wait for the node or the database"
+    );
+    services.abort();
+    let _ = services.await;
 }
 
 /// What the services share.
@@ -667,4 +687,30 @@ fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
 /// Waits, unless it is time to stop.
 async fn pause(duration: Duration, stop: &CancellationToken) {
     let _ = time::timeout(duration, stop.cancelled()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn services_that_hang_are_ended_at_the_deadline() {
+        let (soon, late) = (Duration::from_millis(200), Duration::from_secs(60));
+        let start = time::Instant::now();
+        let (held, released) = tokio::sync::oneshot::channel::<()>();
+        let hanging = tokio::spawn(async move {
+            let _held = held;
+            future::pending().await
+        });
+        end(hanging, start + soon).await;
+        assert!(start.elapsed() >= soon);
+        released.await.expect_err("it was ended");
+        // Those that end by themselves are not waited for any longer.
+        let start = time::Instant::now();
+        let ending = tokio::spawn(time::sleep(soon));
+        end(ending, start + late).await;
+        assert!((soon..late).contains(&start.elapsed()));
+    }
 }
