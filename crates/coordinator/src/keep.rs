@@ -88,9 +88,14 @@ impl Keeper {
                 let one = &row.contribution;
                 let predicted = trainer.classifier().predict(&one.sample).ok()?;
                 trainer.can_announce(now, one, predicted).ok()?;
+                let waits = trainer.waits();
+                let report = now.saturating_add(waits.report_notice);
+                // From then on, the owner may take what a report would pay.
+                if report >= one.time.saturating_add(waits.owner_claim) {
+                    return None;
+                }
                 let shares = accounts.iter().filter_map(|(account, _)| {
                     // The delegation must still be good then.
-                    let report = now.saturating_add(trainer.waits().report_notice);
                     (account.until >= report).then(|| {
                         trainer
                             .could_report(account.account, now, one, predicted)
@@ -184,7 +189,8 @@ impl Keeper {
                     let gain = trainer
                         .can_report(reporter, now, &row.contribution, predicted)
                         .ok()?;
-                    Some(Possible {
+                    // A share of nothing marks the reporter, and costs gas.
+                    (gain > 0).then(|| Possible {
                         row: row.clone(),
                         gain,
                         urgent: false,
