@@ -6,7 +6,7 @@
 use alloy_primitives::{Address, Log as ChainLog, U256};
 use cotrain_bindings::{self as bindings, events::TrainerEvent, state as getters};
 use cotrain_chain::node::{At, Node, NodeError, NodeLog};
-use cotrain_protocol::{sample::parse_batch, trainer::Trainer};
+use cotrain_protocol::{Amount, sample::parse_batch, trainer::Trainer};
 use futures_util::future::try_join3;
 
 use crate::store::Cursor;
@@ -151,8 +151,9 @@ impl Totals {
         }
         match contract.money.checked_sub(self.money) {
             None => Verdict::Differs(format!(
-                "the contract has {} wei, and the node's events account for {}",
-                contract.money, self.money
+                "the contract has {}, and the node's events account for {}",
+                Amount(contract.money.saturating_to()),
+                Amount(self.money.saturating_to())
             )),
             Some(U256::ZERO) => Verdict::Fits,
             Some(surplus) => Verdict::Surplus(surplus),

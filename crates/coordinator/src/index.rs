@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::events::TRAINER_TOPICS;
 use cotrain_chain::node::{Block, Node, NodeError, NodeLog};
+use cotrain_protocol::Amount;
 use futures_util::future::try_join_all;
 
 use crate::{
@@ -296,7 +297,10 @@ impl Follower {
                 let seen = if sum == surplus { seen + 1 } else { 1 };
                 self.suspected = (surplus, seen);
                 if seen < SURPLUS_READINGS {
-                    format!("the contract has {surplus} wei that no event of the node accounts for")
+                    format!(
+                        "the contract has {} that no event of the node accounts for",
+                        Amount(surplus.saturating_to())
+                    )
                 } else {
                     tracing::info!(%trainer, %surplus, "the contract has money that nobody contributed");
                     self.surplus = surplus;

@@ -64,7 +64,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) model: ModelId,
-    /// `relay`, `refund` or `report`.
+    /// `relay`, `refund`, `announce` or `report`.
     pub(crate) purpose: &'static str,
     pub(crate) to: Address,
     pub(crate) data: Bytes,

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use super::wording::shown;
 use alloy_primitives::{Address, B256, Bytes, hex};
 use cotrain_protocol::parse_address;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -114,16 +115,6 @@ fn digits(text: &str, length: Option<usize>) -> Option<&str> {
         length.map_or(digits.len() % 2 == 0, |length| digits.len() == length)
             && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
     })
-}
-
-/// The beginning of what was sent, for a message: all of it may be long.
-fn shown(text: &str) -> String {
-    let beginning: String = text.chars().take(80).collect();
-    if beginning.len() == text.len() {
-        format!("{text:?}")
-    } else {
-        format!("{beginning:?}…")
-    }
 }
 
 impl FromStr for Account {

@@ -348,7 +348,7 @@ impl From<AccuracyRow> for AccuracyPoint {
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransactionView {
     id: i64,
-    /// `relay`, `refund` or `report`.
+    /// `relay`, `refund`, `announce` or `report`.
     purpose: String,
     trainer: Account,
     from: Account,

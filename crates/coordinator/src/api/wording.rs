@@ -166,7 +166,8 @@ fn expected(wanted: &str) -> String {
     .to_owned()
 }
 
-fn shown(value: &str) -> String {
+/// Quotes the beginning of a value that was sent.
+pub(super) fn shown(value: &str) -> String {
     format!("`{}`", shortened(value))
 }
 

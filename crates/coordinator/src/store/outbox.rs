@@ -10,7 +10,7 @@ use crate::rows::{Page, TransactionRow};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewTransaction {
     pub(crate) model: ModelId,
-    /// `relay`, `refund` or `report`.
+    /// `relay`, `refund`, `announce` or `report`.
     pub(crate) purpose: &'static str,
     pub(crate) sender: Address,
     pub(crate) nonce: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Outgoing {
     pub(crate) id: i64,
     pub(crate) model: ModelId,
-    /// `relay`, `refund` or `report`.
+    /// `relay`, `refund`, `announce` or `report`.
     pub(crate) purpose: String,
     pub(crate) nonce: u64,
     pub(crate) to: Address,
