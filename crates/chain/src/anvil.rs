@@ -610,7 +610,12 @@ fn orphan(id: u32, process: &Path) -> Option<Orphan> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     // Behind the name, which may have anything in it: the state, and the parent.
     let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-    (program == "anvil" && ours && parent == "1").then(|| Orphan {
+    // In a container, cotrain may be the first process itself; its node is no orphan then.
+    let lost = || {
+        let first = fs::read_to_string("/proc/1/comm");
+        parent == "1" && first.is_ok_and(|name| name.trim_end() != "cotrain")
+    };
+    (program == "anvil" && ours && lost()).then(|| Orphan {
         id,
         command: words.join(" ").trim_end().to_owned(),
     })
