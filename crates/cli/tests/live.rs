@@ -284,7 +284,7 @@ fn a_report_is_announced_before_it_is_made() {
     let told = place.mistake(&deploy);
     assert!(
         told.contains(
-            "--report-notice 9days is longer than the 8days from --refund-wait to --owner-claim-wait"
+            "--report-notice 9days is more than half of the 8days from --refund-wait to --owner-claim-wait"
         ),
         "{told}"
     );

@@ -140,12 +140,13 @@ pub(crate) struct ModelOptions {
     )]
     pub(crate) any_address_claim_wait: Duration,
     /// How long before a report the contribution must be announced, so that its refund can be pushed in
-    /// between; 0s if reports need no notice. With `--refund-wait` at most `--owner-claim-wait`
+    /// between; 0s if reports need no notice. At most half of the time from `--refund-wait` to
+    /// `--owner-claim-wait`
     #[arg(
         long,
         value_name = "TIME",
         default_value = "0s",
-        value_parser = humantime::parse_duration,
+        value_parser = whole_seconds,
         help_heading = "Incentive"
     )]
     pub(crate) report_notice: Duration,
@@ -213,9 +214,10 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
             shown(owner_claim)
         );
     }
-    if report_notice > owner_claim - refund {
+    // One that missed its time can be announced once more before the owner may take the deposit.
+    if report_notice > (owner_claim - refund) / 2 {
         bail!(
-            "--report-notice {} is longer than the {} from --refund-wait to --owner-claim-wait; make it at most that",
+            "--report-notice {} is more than half of the {} from --refund-wait to --owner-claim-wait; make it at most that half",
             shown(report_notice),
             shown(owner_claim - refund)
         );
@@ -544,10 +546,16 @@ mod tests {
         };
         let told = |refund, owner_claim, any| told_with(refund, owner_claim, any, 0);
         assert_eq!(told(1, 1, 1), "");
-        assert_eq!(told_with(1, 3_601, 3_601, 3_600), "");
+        assert_eq!(told_with(1, 7_201, 7_201, 3_600), "");
         assert_eq!(
-            told_with(3_600, 7_200, 7_200, 3_601),
-            "--report-notice 1h 1s is longer than the 1h from --refund-wait to --owner-claim-wait; make it at most that"
+            told_with(86_400, 7 * 86_400, 7 * 86_400, 4 * 86_400),
+            "--report-notice 4days is more than half of the 6days from --refund-wait to --owner-claim-wait; make it \
+             at most that half"
+        );
+        assert_eq!(
+            told_with(1, 7_200, 7_200, 3_600),
+            "--report-notice 1h is more than half of the 1h 59m 59s from --refund-wait to --owner-claim-wait; make it \
+             at most that half"
         );
         assert_eq!(told(86_400, 86_400, (1 << 40) - 1), "");
         assert_eq!(
