@@ -67,12 +67,18 @@ pub(crate) fn read(options: &Options) -> Option<ModelOptions> {
         #[command(flatten)]
         model: ModelOptions,
     }
+    let command = ModelOptions::augment_args(clap::Command::new(""));
+    let flags: BTreeSet<String> = command
+        .get_arguments()
+        .filter(|argument| !argument.get_action().takes_values())
+        .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
+        .collect();
     let flag = |name: &str| options.get(name).map(String::as_str) == Some("true");
     let mut words = vec!["cotrain".to_owned()];
     for (name, value) in options {
         match value.as_str() {
-            "true" => words.push(name.clone()),
-            "false" => {}
+            "true" if flags.contains(name) => words.push(name.clone()),
+            _ if flags.contains(name) => {}
             // The two exclude each other.
             _ if name == "--cost-weight" && flag("--points") => {}
             _ => words.push(format!("{name}={value}")),
@@ -105,6 +111,11 @@ mod tests {
         assert_eq!(model.refund_wait.as_secs(), 5);
         assert_eq!(model.name, "--odd = name");
         assert!(read(&options(&[("--no-such", "1")])).is_none());
+        // Any text may be a name.
+        for name in ["true", "false"] {
+            let model = read(&options(&[("--name", name), ("--points", "false")])).expect("read");
+            assert_eq!((model.name.as_str(), model.points), (name, false));
+        }
     }
 
     #[test]
