@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{
     index,
-    journal::Journal,
+    journal::{Journal, NOT_DONE},
     place::{cache_directory, state_directory},
     show, up,
 };
@@ -126,12 +126,26 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), Failure> {
             note: Some(orphan.command),
         });
     }
+    // What is removed is told, whatever fails besides.
+    let mut failed = None;
     if arguments.yes {
-        for left in all.iter().filter(|left| left.remove) {
-            remove(left)?;
+        for left in all.iter_mut().filter(|left| left.remove) {
+            match remove(left) {
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    left.remove = false;
+                    left.note = Some(why);
+                }
+                Err(failure) => {
+                    left.remove = false;
+                    left.note = Some(failure.told());
+                    failed.get_or_insert(failure);
+                }
+            }
         }
     }
-    show(arguments.json, &all, || text(&all, arguments.yes))
+    show(arguments.json, &all, || text(&all, arguments.yes))?;
+    failed.map_or(Ok(()), Err)
 }
 
 fn text(all: &[Left], done: bool) -> String {
@@ -219,7 +233,7 @@ fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), Failure> {
         let left = Left::at(Kind::Journal, path.clone(), up::size(&path));
         all.push(match Journal::finished(&path) {
             Err(why) => left.kept(why),
-            Ok(None) => left.kept("not done: the same `cotrain deploy` goes on with it"),
+            Ok(None) => left.kept(NOT_DONE),
             Ok(Some(trainer)) if too => Left {
                 note: Some(format!("of {trainer}")),
                 ..left
@@ -230,7 +244,8 @@ fn journals(too: bool, all: &mut Vec<Left>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn remove(left: &Left) -> Result<(), Failure> {
+/// Removes what is left; returns why it stays, if somebody began to use it since.
+fn remove(left: &Left) -> Result<Option<String>, Failure> {
     let failed = || match (&left.path, left.process) {
         (Some(path), _) => format!("cannot remove {}", path.display()),
         (None, process) => format!("cannot end process {}", process.unwrap_or_default()),
@@ -238,11 +253,14 @@ fn remove(left: &Left) -> Result<(), Failure> {
     let done = match (left.kind, &left.path, left.process) {
         (Kind::Events, Some(path), _) => match Lock::take(&index::lock_of(path)) {
             Ok(_lock) => index::forget(path),
-            // Somebody began to use it since.
-            Err(_) => Ok(()),
+            Err(held) => return Ok(Some(held.words(path))),
+        },
+        (Kind::Journal, Some(path), _) => match Journal::remove(path) {
+            Ok(removed) => removed,
+            Err(why) => return Ok(Some(why)),
         },
         (Kind::Weights, Some(path), _) => fs::remove_file(path),
-        (Kind::Up | Kind::Journal, Some(path), _) => fs::remove_dir_all(path),
+        (Kind::Up, Some(path), _) => fs::remove_dir_all(path),
         (Kind::Node, _, Some(process)) => anvil::end(process),
         _ => Ok(()),
     };
@@ -250,6 +268,6 @@ fn remove(left: &Left) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::Mistake(
             anyhow::Error::new(error).context(failed()),
         )),
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }

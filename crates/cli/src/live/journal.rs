@@ -24,6 +24,8 @@ use crate::{
 
 const FILE: &str = "deploy.json";
 const LOCK: &str = "lock";
+/// Reason why a journal stays.
+pub(crate) const NOT_DONE: &str = "not done: the same `cotrain deploy` goes on with it";
 const FORMAT: &str = "cotrain-deploy/1";
 
 /// The journal of one deployment. Only one process has it at a time.
@@ -110,6 +112,20 @@ impl Journal {
     /// Returns the model of a deployment that is done, none if it is not; or why that cannot be told.
     pub(crate) fn finished(directory: &Path) -> Result<Option<Address>, String> {
         let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        Self::finished_of(directory)
+    }
+
+    /// Removes the journal of a deployment that is done, and returns whether that worked; or why it has to stay.
+    pub(crate) fn remove(directory: &Path) -> Result<io::Result<()>, String> {
+        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        match Self::finished_of(directory)? {
+            Some(_) => Ok(fs::remove_dir_all(directory)),
+            None => Err(NOT_DONE.to_owned()),
+        }
+    }
+
+    /// As [`finished`](Self::finished), for whom has the lock.
+    fn finished_of(directory: &Path) -> Result<Option<Address>, String> {
         let path = directory.join(FILE);
         let text = fs::read(&path).map_err(|error| format!("cannot read its {FILE}: {error}"))?;
         let written: Written = serde_json::from_slice(&text)
