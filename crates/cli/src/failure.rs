@@ -1,6 +1,6 @@
 //! Why the program ends without success, and with which exit status.
 
-use std::process::ExitCode;
+use std::{fmt::Display, process::ExitCode};
 
 use cotrain_chain::node::NodeError;
 use cotrain_learning::text::{escaped_lines, escaped_to};
@@ -50,6 +50,14 @@ impl Failure {
     pub(crate) fn error(&self) -> &anyhow::Error {
         match self {
             Self::Mistake(error) | Self::Fault(error) => error,
+        }
+    }
+
+    /// Adds to the failure what was done, in words.
+    pub(crate) fn context(self, words: impl Display + Send + Sync + 'static) -> Self {
+        match self {
+            Self::Mistake(error) => Self::Mistake(error.context(words)),
+            Self::Fault(error) => Self::Fault(error.context(words)),
         }
     }
 

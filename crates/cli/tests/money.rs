@@ -3,6 +3,7 @@
 mod common;
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -377,6 +378,11 @@ impl FewWords {
 
     /// If `loses`, its answers are lost, and it knows each id that it is asked for.
     fn losing(balance: &'static str, takes: usize, loses: bool) -> Self {
+        Self::with(balance, "0", takes, loses)
+    }
+
+    /// Batches of `committed` wei wait with it.
+    fn with(balance: &'static str, committed: &'static str, takes: usize, loses: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let handed: Arc<Mutex<Vec<Value>>> = Arc::default();
@@ -390,7 +396,8 @@ impl FewWords {
                     "position": null, "reason": null,
                 });
                 let (status, answer) = if line.contains("/accounts/") {
-                    let account = json!({"balance": balance, "committed": "0", "nextNonce": 0});
+                    let account =
+                        json!({"balance": balance, "committed": committed, "nextNonce": 0});
                     ("200 OK", account)
                 } else if line.starts_with("POST") {
                     let mut bodies = list.lock().expect("a list");
@@ -908,4 +915,87 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     let whole: Value = place.json(&deploy);
     assert_eq!(whole["transactions"], 8);
     assert_eq!(nonce(&place, 6), 8, "nothing was done twice");
+}
+
+#[test]
+fn what_waits_with_a_coordinator_is_not_signed_again() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let coordinator = FewWords::with("600000000000000000", "7", 9, false);
+    let relayed = ["--dev", "3", "--relay", &coordinator.url];
+    let data = [
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--limit",
+        "5",
+        "--allow-unknown",
+    ];
+    let handed = || coordinator.handed.lock().expect("a list").len();
+    let told = place.mistake(&[&data[..], &relayed].concat());
+    assert!(
+        told.contains(&format!(
+            "nothing was signed: batches of {} that may cost 7 wei wait with {}, and may have these examples",
+            Key::development(3).address(),
+            coordinator.url
+        )) && told.contains("say --again"),
+        "{told}"
+    );
+    assert_eq!(handed(), 0);
+    // To go on is not to begin again, and what is wished twice is signed twice.
+    place.success(&[&data[..], &relayed, &["--skip", "5"]].concat());
+    assert_eq!(handed(), 1);
+    place.success(&[&data[..], &relayed, &["--again"]].concat());
+    assert_eq!(handed(), 2);
+    let single = ["contribute", "--text", "a good film", "--label", "positive"];
+    place.success(&[&single[..], &relayed].concat());
+    assert_eq!(handed(), 3);
+}
+
+#[test]
+fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
+    let place = Place::new(&AnvilConfig::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = folder.path().join("journal");
+    let directory = directory.to_str().expect("UTF-8");
+    let deploy = [&DEPLOY[..], &["--journal", directory]].concat();
+    let little = [&deploy[..], &["--max-total", "1"]].concat();
+    let first: Value = place.json(&deploy);
+    let before = nonce(&place, 0);
+    let file = folder.path().join("journal/deploy.json");
+    let edit = |change: &dyn Fn(&mut Value)| {
+        let text = fs::read(&file).expect("a journal");
+        let mut journal: Value = serde_json::from_slice(&text).expect("JSON");
+        change(&mut journal);
+        fs::write(&file, journal.to_string()).expect("written");
+    };
+
+    let again: Value = place.json(&little);
+    assert_eq!(again["trainer"], first["trainer"]);
+
+    edit(&|journal| journal["deployed"] = Value::Null);
+    let told = place.mistake(&little);
+    assert!(
+        told.contains("a deployment that was begun goes on: what is done costs nothing again")
+            && told.contains("which is more than --max-total 1 wei"),
+        "{told}"
+    );
+    let again: Value = place.json(&deploy);
+    assert_eq!(again["trainer"], first["trainer"]);
+
+    // As of a node that has forgotten what it knew of old transactions.
+    edit(&|journal| {
+        for (_, step) in journal["steps"].as_object_mut().expect("steps") {
+            step["signed"][0]["hash"] = json!(format!("0x{}", "1".repeat(64)));
+        }
+    });
+    let (status, _, told) = place.outcome(&deploy);
+    assert_eq!(status, Some(1), "{told}");
+    assert!(
+        told.contains("the step `registry` was done before")
+            && told.contains("use a node that keeps receipts"),
+        "{told}"
+    );
+    assert_eq!(nonce(&place, 0), before);
 }

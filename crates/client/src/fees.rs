@@ -61,15 +61,21 @@ pub fn first(fees: &Fees, maximum: Option<u128>) -> Result<Offer, TooDear> {
     })
 }
 
-/// Returns what to do with a transaction that has waited for long. Without a `maximum`, it is four times what the
-/// chain asks for.
+/// Returns the most that an offer rises to while its transaction waits, in wei a unit of gas: `maximum`, or four times
+/// what the chain asks for.
+#[must_use]
+pub fn most(fees: &Fees, maximum: Option<u128>) -> u128 {
+    maximum.unwrap_or_else(|| fees.max().saturating_mul(DEFAULT_MAXIMUM_FACTOR))
+}
+
+/// Returns what to do with a transaction that has waited for long. No offer exceeds [`most`].
 ///
 /// Fees rise by an eighth. If somebody has set a maximum and the offer before covers base fee and tip, it is the tip
 /// that is too low for the builders of blocks: it doubles, and the last offer gives them all that the maximum leaves.
 #[must_use]
 pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
     let configured = maximum.is_some();
-    let maximum = maximum.unwrap_or_else(|| fees.max().saturating_mul(DEFAULT_MAXIMUM_FACTOR));
+    let maximum = most(fees, maximum);
     let least = Offer {
         max_fee: bumped(before.max_fee),
         priority_fee: bumped(before.priority_fee),
@@ -175,10 +181,12 @@ mod tests {
         let now = fees(10 * GWEI, GWEI);
         let (all, maximum) = offers(&now, None);
         assert_eq!(maximum, 4 * now.max());
+        assert_eq!(most(&now, None), maximum);
         assert!(all.len() > 8 && all.iter().all(|offer| offer.max_fee <= maximum));
         for maximum in [21 * GWEI, 22 * GWEI, 30 * GWEI, 100 * GWEI] {
             let (all, at) = offers(&now, Some(maximum));
             assert_eq!(at, maximum);
+            assert_eq!(most(&now, Some(maximum)), maximum);
             assert!(all.iter().all(|offer| offer.max_fee <= maximum));
         }
     }

@@ -210,13 +210,9 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
             amount: 0,
             gas: 0,
         };
-        for (announcing, positions) in [(false, &positions), (true, &to_announce)] {
-            if positions.is_empty() {
-                continue;
-            }
-            claims.announcing = announcing;
-            let expected = if announcing { 0 } else { expected };
-            let bill = claims.bill(&session, acting, positions, expected).await?;
+        if !positions.is_empty() || !to_announce.is_empty() {
+            let parts = (&*positions, &*to_announce);
+            let bill = claims.bill(&session, acting, parts, expected).await?;
             if !acting.spending.agreed(&session, &bill, acting.json)? {
                 return Ok(());
             }
@@ -306,33 +302,47 @@ struct Fitting {
 }
 
 impl Claims<'_> {
-    /// Makes the bill: the costs, and the money that the claims bring.
+    /// Makes the bill of all claims and announcements: the costs, and the money that the claims bring.
     async fn bill(
-        &self,
+        &mut self,
         session: &Session,
         acting: &Acting,
-        positions: &[u64],
+        (to_claim, to_announce): (&[u64], &[u64]),
         expected: u128,
     ) -> Result<Bill, Failure> {
-        let first = self.fit(positions, PER_TRANSACTION).await?;
-        let count = positions.len() as u64;
-        let per = first.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
-        let gas = u128::from(per) * u128::from(count) / (first.size.max(1) as u128);
-        let gas = u64::try_from(gas).unwrap_or(u64::MAX);
-        let (verb, noun) = match self.kind {
-            ClaimKind::Report if self.announcing => ("announce the report of", "contribution"),
-            ClaimKind::Report => ("report", "contribution"),
-            _ => ("refund", "contribution"),
-        };
+        let (mut actions, mut count, mut gas) = (Vec::new(), 0, 0_u64);
+        for (announcing, positions) in [(false, to_claim), (true, to_announce)] {
+            if positions.is_empty() {
+                continue;
+            }
+            self.announcing = announcing;
+            let first = self.fit(positions, PER_TRANSACTION).await?;
+            let some = positions.len() as u64;
+            let per = first.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
+            let all = u128::from(per) * u128::from(some) / (first.size.max(1) as u128);
+            gas = gas.saturating_add(u64::try_from(all).unwrap_or(u64::MAX));
+            count += some;
+            let verb = match self.kind {
+                ClaimKind::Report if announcing => "announce the report of",
+                ClaimKind::Report => "report",
+                _ => "refund",
+            };
+            actions.push(format!("{verb} {}", counted(some, "contribution")));
+        }
         Ok(Bill {
-            action: format!("{verb} {}", counted(count, noun)),
+            action: actions.join(", and "),
             target: Target::new(session, Some(self.model)),
             account: self.sender.key.address(),
             count,
             each: None,
             value: Range::exactly(0),
             gas: Some(gas),
-            gas_cost: gas_cost_of_all(gas, &session.node.fees().await?, &acting.fees),
+            gas_cost: gas_cost_of_all(
+                gas,
+                &session.node.fees().await?,
+                &acting.fees,
+                &acting.spending,
+            ),
             notes: vec![("brings", Wei(expected).to_string())],
         })
     }

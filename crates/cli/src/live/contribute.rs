@@ -30,7 +30,7 @@ use super::{
     show,
     spending::{self, Bill, Progress, Range, Target},
     status::own,
-    wei::Wei,
+    wei::{Wei, in_words},
 };
 use crate::{failure::Failure, people::counted};
 
@@ -157,6 +157,26 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
         let session = arguments.acting.connection.open().await?;
         let key = arguments.acting.key.key(session.node.chain_id())?;
         let model = LiveModel::find(&session, &arguments.acting.model).await?;
+        let relaying = arguments.relay.relay.as_ref().map(|url| {
+            let signing = relay::Signing {
+                session: &session,
+                key: &key,
+                model: &model,
+                most: arguments.max_deposit,
+                spending: &arguments.acting.spending,
+                arguments: &arguments.relay,
+            };
+            (signing, url)
+        });
+        // What was handed over and waits is not on the chain yet, which tells alone what was contributed before. To go
+        // on with --skip is not to begin again.
+        if let Some((signing, url)) = &relaying
+            && arguments.data.is_some()
+            && !arguments.again
+            && arguments.skip == 0
+        {
+            signing.check_nothing_waits(url).await?;
+        }
         let chosen = choose(&session, arguments, &model, key.address()).await?;
         let items: Vec<Item<'_>> = chosen
             .samples
@@ -166,15 +186,7 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
                 sample: &input.sample,
             })
             .collect();
-        if let Some(url) = &arguments.relay.relay {
-            let signing = relay::Signing {
-                session: &session,
-                key: &key,
-                model: &model,
-                most: arguments.max_deposit,
-                spending: &arguments.acting.spending,
-                arguments: &arguments.relay,
-            };
+        if let Some((signing, url)) = relaying {
             let json = arguments.acting.json;
             return signing.contribute(url, &items, &chosen, json).await;
         }
@@ -236,7 +248,7 @@ async fn choose(
         }
     }
     if arguments.data.is_some() && !arguments.again {
-        leave_out_known(session, model, author, &mut chosen).await;
+        leave_out_known(session, model, author, &mut chosen).await?;
     }
     if chosen.samples.is_empty() {
         return Err(Failure::Mistake(anyhow!(
@@ -272,17 +284,14 @@ async fn leave_out_known(
     model: &LiveModel,
     author: Address,
     chosen: &mut Chosen,
-) {
-    let mut before = match contributed_before(session, model, author).await {
-        Ok(before) => before,
-        Err(failure) => {
-            session.narrator.say(format_args!(
-                "warning: it is not known whether any of this was contributed before: {:#}",
-                failure.error()
-            ));
-            return;
-        }
-    };
+) -> Result<(), Failure> {
+    let before = contributed_before(session, model, author).await;
+    let mut before = before.map_err(|failure| {
+        failure.context(
+            "nothing was sent: cannot find out whether any of this was contributed before; try again, or say --again \
+             to contribute all of it",
+        )
+    })?;
     chosen.left_out.contributed_before = chosen.keep(|label, input| {
         let Some(count) = before.get_mut(&(label, input.sample.clone())) else {
             return true;
@@ -298,6 +307,7 @@ async fn leave_out_known(
             chosen.left_out.contributed_before
         ));
     }
+    Ok(())
 }
 
 /// Counts the author's contributions of each sample.
@@ -430,7 +440,8 @@ impl Sending<'_> {
             u64::try_from(all).unwrap_or(u64::MAX)
         });
         let gas_cost = gas.map_or(Range::exactly(0), |gas| {
-            spending::gas_cost_of_all(gas, &fees, &arguments.acting.fees)
+            let acting = &arguments.acting;
+            spending::gas_cost_of_all(gas, &fees, &acting.fees, &acting.spending)
         });
         let mut most = arguments
             .max_deposit
@@ -593,10 +604,6 @@ impl Contributed {
 
 fn text(contributed: &Contributed) -> String {
     let line = |sent: &Sent| {
-        let wei = |text: &str| {
-            text.parse()
-                .map_or_else(|_| text.to_owned(), |wei| Wei(wei).to_string())
-        };
         let (first, last) = (sent.position, sent.position + sent.contributions - 1);
         let positions = if first == last {
             format!("position {first}")
@@ -604,12 +611,11 @@ fn text(contributed: &Contributed) -> String {
             format!("positions {first} to {last}")
         };
         format!(
-            "contributed {} sample{}, {positions}\ndeposit     {} each\ngas         {} ({})\n",
-            sent.contributions,
-            if sent.contributions == 1 { "" } else { "s" },
-            wei(&sent.deposit),
+            "contributed {}, {positions}\ndeposit     {} each\ngas         {} ({})\n",
+            counted(sent.contributions, "sample"),
+            in_words(&sent.deposit),
             sent.gas,
-            wei(&sent.gas_cost),
+            in_words(&sent.gas_cost),
         )
     };
     let lines: Vec<_> = contributed.transactions.iter().map(line).collect();

@@ -14,7 +14,7 @@ use super::{
     connection::{Connection, ModelArg},
     key::KeyArgs,
     model::LiveModel,
-    relay::{answer, below, client},
+    relay::{answer, below, client, shown},
     show,
     spending::{Bill, ConsentArgs, Range, Target},
 };
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let keeper = served.keeper.ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "the coordinator at {} claims for nobody; its host has to set keep.enabled",
-                arguments.relay
+                shown(&arguments.relay)
             ))
         })?;
         let valid = humantime::format_duration(arguments.valid);
@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
             value: Range::exactly(0),
             gas: None,
             gas_cost: Range::exactly(0),
-            notes: Vec::new(),
+            notes: vec![("relay", shown(&arguments.relay))],
         };
         if !arguments.consent.agreed(&session, &bill, arguments.json)? {
             return Ok(());

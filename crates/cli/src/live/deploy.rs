@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, anyhow};
 use clap::Args;
+use cotrain_learning::text::escaped;
 use cotrain_protocol::parse_address;
 use serde::Serialize;
 
@@ -132,19 +133,35 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         };
         let resumed = Journal::peek(&directory, "owner").is_some();
         let dry_run = arguments.spending.consent.dry_run;
-        if dry_run || !resumed {
-            let bill = bill(&session, &plan, &given, arguments).await?;
+        // Another deployment's journal is told before anything is asked.
+        let begun = if resumed {
+            Some(journal(&session, &plan, &given, genesis, &directory)?)
+        } else {
+            None
+        };
+        let finished = begun.as_ref().and_then(Journal::deployed).is_some();
+        if dry_run || !finished {
+            let mut bill = bill(&session, &plan, &given, arguments).await?;
+            if resumed {
+                bill.notes.push((
+                    "begun",
+                    "a deployment that was begun goes on: what is done costs nothing again"
+                        .to_owned(),
+                ));
+            }
             if !arguments.spending.agreed(&session, &bill, arguments.json)? {
                 return Ok(());
             }
         }
-        let journal = journal(&session, &plan, &given, genesis, &directory)?;
+        let journal = match begun {
+            Some(journal) => journal,
+            None => journal(&session, &plan, &given, genesis, &directory)?,
+        };
         if let Some(trainer) = journal.deployed() {
             narrator.say(format_args!(
                 "this model is deployed already, at {trainer}; looking whether all of it is there"
             ));
         } else if resumed {
-            Target::new(&session, None).tell(&session);
             narrator.say("going on with the deployment that the journal has");
         }
         let sender = Sender {
@@ -160,12 +177,15 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
                 return Err(told(&session, &steps, failure, &directory, arguments.json)?);
             }
         };
-        steps.finish(&deployed)?;
-        let path = remember(&session, &deployed, genesis)?;
-        narrator.say(format_args!(
-            "{} remembers node, registry and model for the commands after this one",
-            path.display()
-        ));
+        // All is done and paid for: the addresses are told even if they cannot be noted.
+        let finished = steps.finish(&deployed);
+        let remembered = remember(&session, &deployed, genesis);
+        if let Ok(path) = &remembered {
+            narrator.say(format_args!(
+                "{} remembers node, registry and model for the commands after this one",
+                path.display()
+            ));
+        }
         let result = Shown {
             name: &plan.name,
             chain_id: session.node.chain_id(),
@@ -177,7 +197,9 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         };
         show(arguments.json, &result, || {
             text(&plan, &deployed, steps.cost)
-        })
+        })?;
+        finished?;
+        remembered.map(drop)
     })
 }
 
@@ -277,14 +299,19 @@ async fn bill(
         ));
     }
     Ok(Bill {
-        action: format!("deploy the model {}", plan.name.escape_debug()),
+        action: format!("deploy the model {}", escaped(&plan.name)),
         target: Target::new(session, None),
         account: plan.owner,
         count: 1,
         each: None,
         value: Range::exactly(0),
         gas: Some(gas),
-        gas_cost: gas_cost_of_all(gas, &session.node.fees().await?, &arguments.fees),
+        gas_cost: gas_cost_of_all(
+            gas,
+            &session.node.fees().await?,
+            &arguments.fees,
+            &arguments.spending,
+        ),
         notes,
     })
 }

@@ -145,7 +145,7 @@ async fn open(
     .await
 }
 
-/// A model that is followed.
+/// Returns the failure that a model is not followed, though it was to be.
 pub(crate) fn missing(model: &LiveModel) -> Failure {
     Failure::Fault(anyhow!("the model {} is not followed", model.trainer))
 }

@@ -15,7 +15,7 @@ use super::{
     model::{LiveModel, entries, number},
     show,
     spending::Target,
-    wei::Wei,
+    wei::in_words,
 };
 use crate::failure::Failure;
 
@@ -152,10 +152,7 @@ fn text(model: &Listed) -> String {
         bounds.unwrap_or_default(),
         escaped_list(&model.classes),
         model.contributions,
-        model
-            .price
-            .parse()
-            .map_or_else(|_| model.price.clone(), |wei| Wei(wei).to_string()),
+        in_words(&model.price),
         humantime::format_duration(Duration::from_secs(model.refund_wait)),
     ) + &notice
 }

@@ -170,7 +170,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
             each: None,
             value: Range::exactly(one.value),
             gas: Some(gas),
-            gas_cost: gas_cost_of_all(gas, &node.fees().await?, &common.fees),
+            gas_cost: gas_cost_of_all(gas, &node.fees().await?, &common.fees, &common.spending),
             notes: Vec::new(),
         };
         if !common.spending.agreed(&session, &bill, common.json)? {

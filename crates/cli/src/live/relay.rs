@@ -23,7 +23,7 @@ use super::{
     model::{LiveModel, number},
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target},
-    wei::Wei,
+    wei::{Wei, in_words},
 };
 use crate::{failure::Failure, people::counted};
 
@@ -233,6 +233,23 @@ impl Signing<'_> {
         }
     }
 
+    /// Checks that no batch of the author waits with the coordinator: the chain does not tell of its samples yet.
+    pub(crate) async fn check_nothing_waits(&self, url: &Url) -> Result<(), Failure> {
+        let author = self.key.address();
+        let trainer = self.model.trainer;
+        let address = below(url, &format!("/v1/models/{trainer}/accounts/{author}"))?;
+        let account: Account = answer(client()?.get(address).send().await).await?;
+        if account.committed.parse() == Ok(0_u128) {
+            return Ok(());
+        }
+        Err(Failure::Mistake(anyhow!(
+            "nothing was signed: batches of {author} that may cost {} wait with {}, and may have these examples; wait \
+             until they are part of the chain (`cotrain submission`), or say --again",
+            escaped(&in_words(&account.committed)),
+            shown(url)
+        )))
+    }
+
     /// Makes the bill: the money that the signatures commit.
     fn bill(&self, url: &Url, count: u64, each: Range) -> Bill {
         let batches = count.div_ceil(PER_BATCH as u64);
@@ -306,8 +323,9 @@ impl Signing<'_> {
         let relayer = model.relayer.filter(|relayer| !relayer.is_zero());
         relayer.ok_or_else(|| {
             Failure::Mistake(anyhow!(
-                "cannot sign: the coordinator at {url} names no relayer for the model; use one that relays, or sign for \
-                 anyone with --any-relayer"
+                "cannot sign: the coordinator at {} names no relayer for the model; use one that relays, or sign for \
+                 anyone with --any-relayer",
+                shown(url)
             ))
         })
     }
@@ -546,7 +564,7 @@ pub(super) fn text(submission: &Submission, relay: &Url) -> String {
 }
 
 /// A coordinator's address without what may be secret in it.
-fn shown(url: &Url) -> String {
+pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Neither fails for http.
     let _ = url.set_username("");

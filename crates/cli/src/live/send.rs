@@ -27,7 +27,7 @@ const BUMP_AFTER: Duration = Duration::from_mins(1);
 /// The first and the longest wait between two looks for a receipt.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// How long a receipt may be missing of a transaction whose nonce is used.
-const LAG: Duration = Duration::from_secs(5);
+pub(crate) const LAG: Duration = Duration::from_secs(5);
 
 /// Who acts on which model, and where.
 #[derive(Debug, Args)]
@@ -359,10 +359,7 @@ fn maybe_included(outgoing: &Outgoing, failure: Failure) -> Failure {
          same again",
         hashes.join(" or ")
     );
-    match failure {
-        Failure::Mistake(error) => Failure::Mistake(error.context(context)),
-        Failure::Fault(error) => Failure::Fault(error.context(context)),
-    }
+    failure.context(context)
 }
 
 fn succeeded(receipt: NodeReceipt) -> Result<NodeReceipt, Failure> {

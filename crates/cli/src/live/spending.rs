@@ -14,6 +14,8 @@ use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_chain::node::Fees;
+use cotrain_client::fees;
+use cotrain_learning::text::escaped;
 use serde::{Serialize, Serializer};
 
 use super::{
@@ -146,12 +148,23 @@ impl Serialize for Range {
     }
 }
 
-/// Returns what so much gas of one or more transactions costs, with the margin that each allows for.
-pub(crate) fn gas_cost_of_all(gas: u64, fees: &Fees, limits: &FeeArgs) -> Range {
-    let price = limits
-        .max_fee
-        .map_or(fees.max(), |Wei(most)| most.min(fees.max()));
-    let now = (fees.base + fees.priority).min(price);
+/// Returns what so much gas of one or more transactions costs, with the margin that each allows for, and with all that
+/// their fees may rise while they wait. Within `--max-total` they rise only by what that leaves, so what they begin with
+/// is the most then.
+pub(crate) fn gas_cost_of_all(
+    gas: u64,
+    fees: &Fees,
+    limits: &FeeArgs,
+    spending: &SpendingArgs,
+) -> Range {
+    let maximum = limits.max_fee.map(|Wei(maximum)| maximum);
+    let most = fees::most(fees, maximum);
+    let price = if spending.max_total.is_some() {
+        most.min(fees.max())
+    } else {
+        most
+    };
+    let now = fees.base.saturating_add(fees.priority).min(price);
     Range {
         now: u128::from(gas).saturating_mul(now),
         at_most: (u128::from(gas) + u128::from(gas) / 4).saturating_mul(price),
@@ -190,7 +203,7 @@ impl Target {
         if let (Some(model), Some(from)) = (self.model, &self.model_from) {
             let name = self.name.as_ref().map_or_else(String::new, |name| {
                 // Anyone may register any name.
-                format!("{} ", name.escape_debug())
+                format!("{} ", escaped(name))
             });
             lines.push(("model", format!("{name}{model} ({from})")));
         }
@@ -339,7 +352,7 @@ impl Bill {
 }
 
 /// Reads an answer. The end of the input is a no.
-fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
+pub(crate) fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
     let mut answer = String::new();
     input.read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
@@ -424,10 +437,7 @@ impl Progress {
             self.of.saturating_sub(self.done),
             self.go_on.as_deref().unwrap_or_default()
         );
-        match failure {
-            Failure::Mistake(error) => Failure::Mistake(error.context(words)),
-            Failure::Fault(error) => Failure::Fault(error.context(words)),
-        }
+        failure.context(words)
     }
 }
 
@@ -488,6 +498,32 @@ mod tests {
         for chain in [1, 7_000, 11_155_111] {
             assert!(asked(chain, 0), "{chain}");
         }
+    }
+
+    #[test]
+    fn gas_costs_at_most_what_fees_may_rise_to() {
+        let now = Fees {
+            base: 10,
+            priority: 1,
+        };
+        let cost = |max_fee: Option<u128>, max_total: Option<u128>| {
+            let limits = FeeArgs {
+                max_fee: max_fee.map(Wei),
+            };
+            let spending = SpendingArgs {
+                max_total: max_total.map(Wei),
+                ..SpendingArgs::default()
+            };
+            gas_cost_of_all(1_000, &now, &limits, &spending)
+        };
+        let range = |now, at_most| Range { now, at_most };
+        // A quarter more gas, at four times the first offer of 21.
+        assert_eq!(cost(None, None), range(11_000, 1_250 * 84));
+        assert_eq!(cost(Some(100), None), range(11_000, 1_250 * 100));
+        assert_eq!(cost(Some(10), None), range(10_000, 1_250 * 10));
+        assert_eq!(cost(None, Some(1)), range(11_000, 1_250 * 21));
+        assert_eq!(cost(Some(100), Some(1)), range(11_000, 1_250 * 21));
+        assert_eq!(cost(Some(12), Some(1)), range(11_000, 1_250 * 12));
     }
 
     #[test]

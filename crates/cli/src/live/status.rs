@@ -21,7 +21,7 @@ use super::{
     model::LiveModel,
     show,
     spending::Target,
-    wei::Wei,
+    wei::in_words,
 };
 use crate::{failure::Failure, people::counted};
 
@@ -216,12 +216,12 @@ fn text(shown: &Shown) -> String {
         "account        {}\nbalance        {}\ngood           {}\nat stake       {}, of {}\n\
          to refund now  {}\nto report now  {}\n",
         shown.account,
-        wei(&shown.balance),
+        in_words(&shown.balance),
         shown.good,
-        wei(&shown.at_stake),
+        in_words(&shown.at_stake),
         counted(shown.contributions.len() as u64, "contribution"),
-        wei(&shown.refundable),
-        wei(&shown.reportable),
+        in_words(&shown.refundable),
+        in_words(&shown.reportable),
     );
     for (name, lines) in [
         ("contribution", &shown.contributions),
@@ -239,7 +239,7 @@ fn text(shown: &Shown) -> String {
                 "{name} {} ({}), {}: {}\n",
                 line.position,
                 escaped(&line.class),
-                wei(&line.deposit),
+                in_words(&line.deposit),
                 state(line, shown.now)
             )
         }));
@@ -250,13 +250,17 @@ fn text(shown: &Shown) -> String {
 fn state(line: &Line, now: u64) -> String {
     match (line.possible, &line.reason, line.from) {
         (true, ..) => match line.until {
-            Some(until) => format!("{} can be claimed until {}", wei(&line.amount), when(until)),
-            None => format!("{} can be claimed now", wei(&line.amount)),
+            Some(until) => format!(
+                "{} can be claimed until {}",
+                in_words(&line.amount),
+                when(until)
+            ),
+            None => format!("{} can be claimed now", in_words(&line.amount)),
         },
         _ if line.announce => format!(
             "{}; announce it now to get {} after the notice: `cotrain report` does",
             line.settled,
-            wei(&line.amount)
+            in_words(&line.amount)
         ),
         (false, _, Some(from)) if from > now && line.until.is_some() => {
             format!("{}, announced, from {} on", line.settled, when(from))
@@ -269,16 +273,25 @@ fn state(line: &Line, now: u64) -> String {
     }
 }
 
-fn wei(text: &str) -> String {
-    text.parse()
-        .map_or_else(|_| text.to_owned(), |wei| Wei(wei).to_string())
-}
-
 /// A time as people read it.
 pub(crate) fn when(seconds: u64) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    time.map_or_else(
-        || format!("{seconds} s after 1970"),
-        |time| humantime::format_rfc3339_seconds(time).to_string(),
-    )
+    /// The last second of the year 9999: those after it have no such form.
+    const LAST: u64 = 253_402_300_799;
+    if seconds > LAST {
+        return format!("{seconds} s after 1970");
+    }
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_has_words() {
+        assert_eq!(when(0), "1970-01-01T00:00:00Z");
+        assert_eq!(when(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(when(253_402_300_800), "253402300800 s after 1970");
+        assert_eq!(when(u64::MAX), format!("{} s after 1970", u64::MAX));
+    }
 }

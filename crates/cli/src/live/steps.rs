@@ -13,14 +13,12 @@ use super::{
     journal::Journal,
     model::{implementation, number, read_words},
     plan::Plan,
-    send::{Sender, gas_cost},
+    send::{LAG, Sender, gas_cost},
 };
 use crate::{failure::Failure, output::Narrator};
 
 /// Words written in one transaction: a new slot and its calldata cost about 24,000 gas.
 const WORDS_PER_TRANSACTION: usize = 512;
-/// How long a receipt may be missing of a transaction whose nonce is used.
-const LAG: Duration = Duration::from_secs(5);
 
 /// Contracts that are there already.
 #[derive(Debug, Clone, Copy, Default)]
@@ -432,6 +430,10 @@ impl Steps<'_> {
         match self.sender.receipt(&before, patience).await? {
             Some(receipt) if receipt.success => Ok(Begun::Done(receipt)),
             None if !used => Ok(Begun::Signed(before)),
+            None if self.journal.deployed().is_some() => Err(Failure::Fault(anyhow!(
+                "the step `{name}` was done before, and the node does not have its transaction any more; nothing \
+                 was sent: use a node that keeps receipts"
+            ))),
             _ => Ok(Begun::Nothing),
         }
     }
@@ -444,11 +446,7 @@ enum Begun {
 }
 
 fn named(step: &str, failure: Failure) -> Failure {
-    let context = format!("cannot do the step `{step}`");
-    match failure {
-        Failure::Mistake(error) => Failure::Mistake(error.context(context)),
-        Failure::Fault(error) => Failure::Fault(error.context(context)),
-    }
+    failure.context(format!("cannot do the step `{step}`"))
 }
 
 /// The words from the first to the last that are not zero, and where they begin.

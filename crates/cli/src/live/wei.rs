@@ -36,6 +36,12 @@ impl FromStr for Wei {
     }
 }
 
+/// Returns an amount in words, of which the text is the number of wei; any other text stays.
+pub(crate) fn in_words(wei: &str) -> String {
+    wei.parse()
+        .map_or_else(|_| wei.to_owned(), |wei| Wei(wei).to_string())
+}
+
 impl fmt::Display for Wei {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Amount(self.0).fmt(formatter)
@@ -65,5 +71,12 @@ mod tests {
         ] {
             read(wrong).unwrap_err();
         }
+    }
+
+    #[test]
+    fn amounts_are_told_in_words() {
+        assert_eq!(in_words("1500000000000000000"), "1.5 ether");
+        assert_eq!(in_words("7"), "7 wei");
+        assert_eq!(in_words("-1"), "-1");
     }
 }
