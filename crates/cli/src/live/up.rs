@@ -7,12 +7,13 @@ mod ports;
 use std::{
     collections::{BTreeSet, VecDeque},
     env,
-    io::{self, BufRead, IsTerminal},
+    io::{self, IsTerminal},
     net::SocketAddr,
     path::{Path, PathBuf},
     pin::pin,
     process::ExitStatus,
-    time::{Duration, Instant, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::Address;
@@ -42,7 +43,8 @@ use super::{
     send::Sender,
     serve::classify,
     show,
-    spending::Budget,
+    spending::{Budget, says_yes},
+    status::when,
     steps::{Given, Steps},
 };
 use crate::{failure::Failure, output::Narrator, stop::stopped};
@@ -177,7 +179,7 @@ struct Running<'a> {
 
 async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<(), Failure> {
     let stop = stopped()?;
-    let (mut chain, model, kept) = begin(arguments, narrator, folder).await?;
+    let (mut chain, model, kept) = begin(arguments, narrator, folder, &stop).await?;
     let mut running = Running {
         arguments,
         narrator,
@@ -219,6 +221,7 @@ async fn begin(
     arguments: &Up,
     narrator: &Narrator,
     folder: &Folder,
+    stop: &CancellationToken,
 ) -> Result<(Chain, ModelOptions, Kept), Failure> {
     let (now, typed) = options::typed("up");
     let mut known = None;
@@ -256,7 +259,7 @@ async fn begin(
             }
         };
         if let Some(reason) = reason {
-            ask(narrator, folder, &reason)?;
+            ask(narrator, folder, &reason, stop).await?;
         }
     } else if let Found::Chain(kept, _) | Found::Broken(_, Some(kept)) = folder.find()? {
         known = Some(kept);
@@ -340,7 +343,7 @@ async fn go_on(
         narrator.say(format_args!(
             "{why}: the chain goes on from block {} of {}, as it was saved last; what came after that is lost",
             head.number,
-            time(head.time)
+            when(head.time)
         ));
     }
     match rewind(narrator, folder, &chain.node).await? {
@@ -382,8 +385,12 @@ async fn rewind(
                 format!("the model {trainer} is lost: it was made after the chain was saved last")
             }
             Some(to) => format!(
-                "lost of the model {trainer}: the blocks {} to {from}{}",
-                to + 1,
+                "lost of the model {trainer}: {}{}",
+                if to + 1 == from {
+                    format!("the block {from}")
+                } else {
+                    format!("the blocks {} to {from}", to + 1)
+                },
                 match waiting_again {
                     0 => String::new(),
                     1 => "; 1 signed batch waits again to be relayed".to_owned(),
@@ -413,8 +420,13 @@ fn tell_differences(narrator: &Narrator, kept: &Kept, now: &Options, typed: &BTr
     }
 }
 
-/// Wants a yes before a chain that cannot be gone on from is put aside.
-fn ask(narrator: &Narrator, folder: &Folder, reason: &str) -> Result<(), Failure> {
+/// Wants a yes before a chain that cannot be gone on from is put aside. To be told to stop is a no.
+async fn ask(
+    narrator: &Narrator,
+    folder: &Folder,
+    reason: &str,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
     let here = folder.path().display();
     if !io::stdin().is_terminal() {
         return Err(Failure::Mistake(anyhow!(
@@ -426,21 +438,19 @@ fn ask(narrator: &Narrator, folder: &Folder, reason: &str) -> Result<(), Failure
     narrator.say(format_args!(
         "Start anew, with the same options, and move what is there into {here}/before-TIME? [y/N]"
     ));
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
+    let (sender, answer) = oneshot::channel();
+    // Of its own, as nothing ends a read: the end of the program does not wait for it.
+    thread::spawn(move || sender.send(says_yes(&mut io::stdin().lock())));
+    let yes = tokio::select! {
+        () = stop.cancelled() => false,
+        answer = answer => answer.context("no answer was read")??,
+    };
+    if yes {
         return Ok(());
     }
     Err(Failure::Mistake(anyhow!(
         "nothing was changed, as you wished"
     )))
-}
-
-/// A time of the chain's, in words.
-fn time(seconds: u64) -> impl std::fmt::Display {
-    /// The last one with a year of four digits.
-    const LAST: u64 = 253_402_300_799;
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds.min(LAST)))
 }
 
 impl Running<'_> {
@@ -594,7 +604,18 @@ impl Running<'_> {
         drop(chain);
         let files = match self.folder.find()? {
             Found::Chain(_, files) => files,
-            Found::Nothing | Found::Broken(..) => Vec::new(),
+            Found::Nothing => {
+                return Err(Failure::Fault(anyhow!(
+                    "the node ended ({status}) before its chain was saved for the first time, so nothing is there to go \
+                     on from; call `cotrain up` again"
+                )));
+            }
+            Found::Broken(reason, _) => {
+                return Err(Failure::Fault(anyhow!(
+                    "the node ended ({status}), and there is no going on from what was saved: {reason}; call `cotrain up` \
+                     again"
+                )));
+            }
         };
         let why = Some(format!("the node ended ({status}) and is started again"));
         match go_on(port, self.narrator, self.folder, &self.kept, &files, why).await? {

@@ -178,6 +178,11 @@ impl<'a> Saver<'a> {
     }
 }
 
+/// Returns a duration without what is smaller than a millisecond.
+fn to_the_millisecond(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// Saves the chain again and again.
 pub(super) async fn keep_saving(
     saver: &Mutex<Saver<'_>>,
@@ -204,10 +209,8 @@ pub(super) async fn keep_saving(
         if slow == SLOW {
             narrator.say(format_args!(
                 "saving the chain takes {}: it is saved every {}",
-                humantime::format_duration(Duration::from_millis(
-                    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
-                )),
-                humantime::format_duration(Duration::from_secs(wait.as_secs())),
+                humantime::format_duration(to_the_millisecond(start.elapsed())),
+                humantime::format_duration(to_the_millisecond(wait)),
             ));
         }
         sleep(wait).await;
