@@ -1,7 +1,7 @@
 //! Files that only one process may use at a time.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::Path,
     process,
@@ -45,29 +45,43 @@ impl NoLock {
 impl Lock {
     /// Locks a file, which is made if it is not there, and notes this process in it.
     pub(crate) fn take(path: &Path) -> Result<Self, NoLock> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        let locked = file.try_lock();
-        let mut text = String::new();
-        // Whatever else is there names nobody.
-        let _ = (&mut file).take(32).read_to_string(&mut text);
-        let noted = text.trim().parse().ok();
-        match locked {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(NoLock::Taken(noted)),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            let locked = file.try_lock();
+            let mut text = String::new();
+            // Whatever else is there names nobody.
+            let _ = (&mut file).take(32).read_to_string(&mut text);
+            let noted = text.trim().parse().ok();
+            match locked {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(NoLock::Taken(noted)),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
+            if !is_at(&file, path)? {
+                continue;
+            }
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{}", process::id())?;
+            return Ok(Self {
+                file,
+                killed: noted,
+            });
         }
-        file.set_len(0)?;
-        file.rewind()?;
-        writeln!(file, "{}", process::id())?;
-        Ok(Self {
-            file,
-            killed: noted,
-        })
+    }
+
+    /// Removes the file of the lock, and then gives the lock back. Only on Unix it is known that nobody locks a file that
+    /// was removed; elsewhere the file stays.
+    pub(crate) fn remove(self, path: &Path) -> io::Result<()> {
+        if cfg!(unix) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
     }
 
     /// Returns the process that was killed while it had the lock, if nobody has it now. Leaves the file as it is.
@@ -83,6 +97,25 @@ impl Lock {
     pub(crate) fn killed(&self) -> Option<u32> {
         self.killed
     }
+}
+
+/// Returns whether a file is still at its path: whoever had its lock may have removed it.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Nobody removes it.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn is_at(_file: &File, _path: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 impl Drop for Lock {
@@ -109,5 +142,19 @@ mod tests {
         assert_eq!(Lock::take(&path).expect("free again").killed(), None);
         std::fs::write(&path, "77\n").expect("written");
         assert_eq!(Lock::take(&path).expect("free").killed(), Some(77));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_removed_locks_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lock");
+        let lock = Lock::take(&path).expect("locked");
+        let before = File::open(&path).expect("a file");
+        assert!(is_at(&before, &path).expect("known"));
+        lock.remove(&path).expect("removed");
+        assert!(!path.exists() && !is_at(&before, &path).expect("known"));
+        let _lock = Lock::take(&path).expect("a new one");
+        assert!(!is_at(&before, &path).expect("known"));
     }
 }

@@ -532,7 +532,7 @@ fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
     };
     assert_eq!(count(".sqlite"), 1, "a listing removes nothing");
     place.success(&["clean", "--yes"]);
-    assert_eq!(count(".sqlite"), 0);
+    assert_eq!(count(""), 0, "not even locks are left");
     assert!(place.success(&["clean"]).contains("nothing to remove"));
     // All of it can be had again.
     place.success(&["status", "--dev", "3"]);

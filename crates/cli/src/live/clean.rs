@@ -252,7 +252,7 @@ fn remove(left: &Left) -> Result<Option<String>, Failure> {
     };
     let done = match (left.kind, &left.path, left.process) {
         (Kind::Events, Some(path), _) => match Lock::take(&index::lock_of(path)) {
-            Ok(_lock) => index::forget(path),
+            Ok(lock) => index::forget(path).and_then(|()| lock.remove(&index::lock_of(path))),
             Err(held) => return Ok(Some(held.words(path))),
         },
         (Kind::Journal, Some(path), _) => match Journal::remove(path) {

@@ -115,11 +115,16 @@ fn is_of_the_file(error: &LocalError) -> bool {
     }
 }
 
-/// Removes a file of `SQLite` with those beside it.
+/// Removes a file of `SQLite` with those beside it, for whom has its lock.
 pub(crate) fn forget(path: &Path) -> io::Result<()> {
-    for ending in ["-wal", "-shm", ""] {
+    let beside = ["-wal", "-shm", ""].map(|ending| {
         let mut file: OsString = path.as_os_str().to_owned();
         file.push(ending);
+        PathBuf::from(file)
+    });
+    // Taken while it is opened, which only the lock allows.
+    let opening = path.with_extension("opening");
+    for file in beside.into_iter().chain([opening]) {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
