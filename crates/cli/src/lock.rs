@@ -81,6 +81,7 @@ impl Lock {
         if cfg!(unix) {
             fs::remove_file(path)?;
         }
+        drop(self);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -167,17 +168,17 @@ fn text(all: &[Left], done: bool) -> String {
             .map_or_else(String::new, |it| format!("  ({it})"));
         let bytes = HumanBytes(left.bytes).to_string();
         let kind = left.kind.words();
-        lines += &format!("{does:8} {kind:8} {bytes:>10}  {what}{note}\n");
+        let _ = writeln!(lines, "{does:8} {kind:8} {bytes:>10}  {what}{note}");
     }
     let removed = all.iter().filter(|left| left.remove);
     let (count, bytes) = removed.fold((0, 0), |(count, bytes), left| {
         (count + 1, bytes + left.bytes)
     });
     let bytes = HumanBytes(bytes);
-    lines += &match (count, done) {
-        (0, _) => "nothing to remove\n".to_owned(),
-        (_, true) => format!("{bytes} removed\n"),
-        (_, false) => format!("--yes removes {bytes}\n"),
+    let _ = match (count, done) {
+        (0, _) => writeln!(lines, "nothing to remove"),
+        (_, true) => writeln!(lines, "{bytes} removed"),
+        (_, false) => writeln!(lines, "--yes removes {bytes}"),
     };
     lines
 }

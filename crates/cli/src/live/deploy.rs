@@ -24,7 +24,7 @@ use super::{
     steps::{Deployed, Done, Given, Steps, reusable},
     wei::Wei,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, output::Narrator};
 
 const EXAMPLES: &str = "\
 It can be interrupted at any moment, and goes on where it was when it is called again with the same
@@ -99,21 +99,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         let key = arguments.key.key(session.node.chain_id())?;
         let plan = Plan::make(&arguments.model, key.address())?;
         let narrator = &session.narrator;
-        plan.warn(narrator);
-        narrator.say(format_args!(
-            "model: {}, {} features, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
-            plan.classifier.kind(),
-            plan.classifier.features(),
-            plan.trained_on,
-            100.0 * plan.report.accuracy_quantised,
-            100.0 * plan.report.accuracy_float,
-        ));
-        if let Some(bounds) = plan.bounds() {
-            narrator.say(format_args!(
-                "it learns from {bounds}; numbers of the data that were moved within: {}",
-                plan.clamped
-            ));
-        }
+        describe(&plan, narrator);
         Place::check()?;
         let genesis = genesis(&session).await?;
         let directory = match &arguments.journal {
@@ -201,6 +187,25 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         finished?;
         remembered.map(drop)
     })
+}
+
+/// Says what was trained, and what is odd about the data.
+fn describe(plan: &Plan, narrator: &Narrator) {
+    plan.warn(narrator);
+    narrator.say(format_args!(
+        "model: {}, {} features, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
+        plan.classifier.kind(),
+        plan.classifier.features(),
+        plan.trained_on,
+        100.0 * plan.report.accuracy_quantised,
+        100.0 * plan.report.accuracy_float,
+    ));
+    if let Some(bounds) = plan.bounds() {
+        narrator.say(format_args!(
+            "it learns from {bounds}; numbers of the data that were moved within: {}",
+            plan.clamped
+        ));
+    }
 }
 
 fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {

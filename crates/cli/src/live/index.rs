@@ -110,8 +110,7 @@ fn is_of_the_file(error: &LocalError) -> bool {
     match error {
         LocalError::Registry(_) | LocalError::Index(IndexError::Node(_)) => false,
         LocalError::Model(error) | LocalError::Index(IndexError::Model(error)) => model(error),
-        LocalError::Index(_) => true,
-        LocalError::Store(_) => true,
+        LocalError::Index(_) | LocalError::Store(_) => true,
     }
 }
 

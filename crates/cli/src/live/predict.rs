@@ -1,6 +1,6 @@
 //! `cotrain predict`: what a model says, free.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
@@ -183,10 +183,11 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
             progress,
         };
         show(arguments.json, &predicted, || {
-            let classes = predicted.predictions.iter();
-            classes
-                .map(|it| format!("{}\n", escaped(&it.class)))
-                .collect()
+            let mut text = String::new();
+            for one in &predicted.predictions {
+                let _ = writeln!(text, "{}", escaped(&one.class));
+            }
+            text
         })?;
         match stopped {
             Some(failure) => Err(predicted.progress.explain(failure, "inputs are predicted")),

@@ -1,6 +1,7 @@
 //! `cotrain completions` and `cotrain man`.
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -145,9 +146,10 @@ fn sections(help: &str) -> String {
             } else {
                 heading
             };
-            written += &format!(".SH \"{}\"\n.nf\n", roff(&heading.to_uppercase()));
+            let _ = write!(written, ".SH \"{}\"\n.nf\n", roff(&heading.to_uppercase()));
             for line in rest.lines() {
-                written += &format!("{}\n", roff(line.strip_prefix("  ").unwrap_or(line)));
+                let line = line.strip_prefix("  ").unwrap_or(line);
+                let _ = writeln!(written, "{}", roff(line));
             }
             written += ".fi\n";
             notes = false;
@@ -156,7 +158,7 @@ fn sections(help: &str) -> String {
                 written += ".SH NOTES\n";
                 notes = true;
             }
-            written += &format!("{}\n.PP\n", roff(&block.replace('\n', " ")));
+            let _ = write!(written, "{}\n.PP\n", roff(&block.replace('\n', " ")));
         }
     }
     written

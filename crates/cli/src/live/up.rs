@@ -457,11 +457,11 @@ impl Running<'_> {
     /// Deploys and serves until it is told to stop, or the node ends. Saves the chain meanwhile, and at the end.
     async fn until_it_ends(&mut self, chain: &mut Chain) -> Result<Ending, Failure> {
         let (arguments, narrator) = (self.arguments, self.narrator);
-        let saver = Mutex::new(Saver::new(self.folder, chain).await?);
+        let keeping = Mutex::new(Saver::new(self.folder, chain).await?);
         let term = self.stop.child_token();
         let node = chain.node.clone();
         let (worked, died) = {
-            let mut working = pin!(self.deploy_and_serve(&node, &saver, &term));
+            let mut working = pin!(self.deploy_and_serve(&node, &keeping, &term));
             tokio::select! {
                 worked = &mut working => (worked, None),
                 died = chain.ended() => {
@@ -469,10 +469,10 @@ impl Running<'_> {
                     let worked = working.await;
                     (worked, Some(died?))
                 }
-                never = keep_saving(&saver, arguments.state_interval, narrator) => match never {},
+                never = keep_saving(&keeping, arguments.state_interval, narrator) => match never {},
             }
         };
-        let mut saver = saver.into_inner();
+        let mut saver = keeping.into_inner();
         // The node may have ended while the rest did.
         let died = match died {
             None => chain.anvil.ended()?,
@@ -487,14 +487,14 @@ impl Running<'_> {
             }
             return Ok(Ending::Died(status));
         }
-        let saved = if self.folder.stays() {
+        let kept = if self.folder.stays() {
             saver.save().await.map(drop)
         } else {
             Ok(())
         };
         saver.close().await;
         worked?;
-        saved?;
+        kept?;
         Ok(Ending::Told)
     }
 

@@ -2,7 +2,6 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use super::wording::shown;
 use alloy_primitives::{Address, B256, Bytes, hex};
 use cotrain_protocol::parse_address;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -10,6 +9,8 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
 };
+
+use super::wording::shown;
 
 /// A type of JSON that is a string of a certain form.
 macro_rules! text {

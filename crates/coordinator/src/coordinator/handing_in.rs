@@ -166,18 +166,17 @@ impl Coordinator {
         // Before anything is reserved in the author's name.
         self.check_signature(&submission, &domain).await?;
         let (author, nonce) = (submission.batch.author, submission.batch.nonce);
-        let reservation = match Reservation::new(&model, &submission) {
-            Ok(reservation) => reservation,
+        let reservation = if let Ok(reservation) = Reservation::new(&model, &submission) {
+            reservation
+        } else {
             // Another process may have dealt with what waited.
-            Err(_) => {
-                let store = &self.0.store;
-                model.pending.load_author(store, model.id, author).await?;
-                match Reservation::new(&model, &submission) {
-                    Err(SubmitError::Conflict { other, .. }) => {
-                        return Err(self.conflict(&model, author, nonce, other).await?);
-                    }
-                    reserved => reserved?,
+            let store = &self.0.store;
+            model.pending.load_author(store, model.id, author).await?;
+            match Reservation::new(&model, &submission) {
+                Err(SubmitError::Conflict { other, .. }) => {
+                    return Err(self.conflict(&model, author, nonce, other).await?);
                 }
+                reserved => reserved?,
             }
         };
         let new = NewSubmission {

@@ -41,7 +41,7 @@ pub(crate) struct NewSubmission {
 /// What waits or is on its way. The first condition lets the index of nonces be used, which has it.
 const UNFINISHED: &str = "s.state < 3 AND s.state < 2";
 
-/// "cots", and the model: the lock of those who add to a model's submissions, in PostgreSQL.
+/// "cots", and the model: the lock of those who add to a model's submissions, in `PostgreSQL`.
 const SUBMITTING: i64 = 0x636f_7473_0000_0000;
 
 const COLUMNS: &str = "s.seq, s.id, m.trainer, s.author, s.nonce, s.deadline, s.max_deposit, s.fee, s.items, \

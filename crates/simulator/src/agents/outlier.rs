@@ -111,15 +111,12 @@ fn extreme(parameters: &Parameters, chance: &mut Chance) -> Vec<u8> {
             (true, true) => -each,
         },
     );
-    match parameters.encoding() {
-        Encoding::Dense16 => {
-            let fit = |number: i64| i16::try_from(number).unwrap_or(i16::MAX);
-            encode_dense16(&signed.map(fit).collect::<Vec<_>>())
-        }
-        _ => {
-            let fit = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
-            encode_dense32(&signed.map(fit).collect::<Vec<_>>())
-        }
+    if parameters.encoding() == Encoding::Dense16 {
+        let fit = |number: i64| i16::try_from(number).unwrap_or(i16::MAX);
+        encode_dense16(&signed.map(fit).collect::<Vec<_>>())
+    } else {
+        let fit = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
+        encode_dense32(&signed.map(fit).collect::<Vec<_>>())
     }
 }
 

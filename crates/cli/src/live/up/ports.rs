@@ -14,9 +14,8 @@ pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), Failure>
     if port == 0 {
         return Ok(());
     }
-    let error = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-        Ok(_) => return Ok(()),
-        Err(error) => error,
+    let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) else {
+        return Ok(());
     };
     let next = format!("name another one with {option} (`{option} 0`: any that is free)");
     Err(Failure::Mistake(if error.kind() == ErrorKind::AddrInUse {
