@@ -174,14 +174,14 @@ impl Key {
     /// about it, and if other accounts of the machine can read it.
     ///
     /// # Errors
-    /// If the password is empty, or the file cannot be read, is not such a file, has another password, or
-    /// names another account than its key's.
+    /// If the file cannot be read, the password is empty, or the file is not such a file, has another
+    /// password, or names another account than its key's.
     pub fn from_keystore(path: &Path, password: &str) -> Result<Self, KeyError> {
-        check_password(password, &path.display().to_string())?;
         let text = fs::read_to_string(path).map_err(|source| KeyError::Unreadable {
             path: path.to_owned(),
             source,
         })?;
+        check_password(password, &path.display().to_string())?;
         let not_a_keystore = |reason: String| KeyError::NotAKeystore {
             path: path.to_owned(),
             reason,

@@ -19,7 +19,7 @@ use super::{
     observe,
     page::{Paging, Rows, limit, page, rows},
     problem::Problem,
-    text::{Account, Data, Hash, Wei},
+    text::{Account, Data, Hash, Relayer, Wei},
     views::TransactionView,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct SignedBatchBody {
     /// Who contributes.
     author: Account,
     /// The only account that may send it: the `relayer` of the model. Left out or zero: anyone may.
-    relayer: Option<Account>,
+    relayer: Option<Relayer>,
     /// The most that may be deposited for each contribution; below 2^96.
     max_deposit: Wei,
     /// What the relayer gets for the batch; below 2^96.
@@ -97,7 +97,7 @@ pub(super) struct SubmissionView {
     author: Account,
     nonce: u64,
     /// The only account that may send it; null until it is included.
-    relayer: Option<Account>,
+    relayer: Option<Relayer>,
     /// Null until it is included.
     max_deposit: Option<Wei>,
     /// Null until it is included.
@@ -156,7 +156,7 @@ impl From<Submission> for SubmissionView {
             trainer: submission.trainer.into(),
             author: batch.author.into(),
             nonce: batch.nonce,
-            relayer: is_public.then(|| batch.relayer.into()),
+            relayer: is_public.then_some(Relayer(batch.relayer)),
             max_deposit: is_public.then(|| batch.max_deposit.into()),
             fee: is_public.then(|| batch.fee.into()),
             deadline: is_public.then_some(batch.deadline),

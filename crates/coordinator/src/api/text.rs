@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use alloy_primitives::{Address, B256, Bytes, hex};
-use cotrain_protocol::parse_address;
+use cotrain_protocol::{AddressError, parse_address};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -62,6 +62,14 @@ text!(
     "An address: 0x and 40 hexadecimal digits, not all 0. Answers have the checksum of EIP-55 in their case; so must a question that has both cases."
 );
 text!(
+    Relayer,
+    Address,
+    "^0x[0-9a-fA-F]{40}$",
+    Some(42),
+    "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+    "The address of the only account that may send a batch; if all its 40 digits are 0, anyone may. Else as other addresses."
+);
+text!(
     Hash,
     B256,
     "^0x[0-9a-fA-F]{64}$",
@@ -87,6 +95,12 @@ text!(
 );
 
 impl fmt::Display for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.to_checksum(None))
+    }
+}
+
+impl fmt::Display for Relayer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0.to_checksum(None))
     }
@@ -125,6 +139,19 @@ impl FromStr for Account {
         parse_address(text)
             .map(Self)
             .map_err(|error| error.to_string())
+    }
+}
+
+impl FromStr for Relayer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match parse_address(text) {
+            Ok(address) => Ok(Self(address)),
+            // Here nobody is sent money: the contract takes zero for anyone.
+            Err(AddressError::Zero) => Ok(Self(Address::ZERO)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

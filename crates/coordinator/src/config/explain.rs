@@ -52,20 +52,37 @@ pub(super) fn shown(key: &Key, value: &Value) -> String {
     }
 }
 
-/// Returns `true` for what can only be a host, with its port or without: no key is that short, or has a dot
-/// or a colon.
+/// Returns `true` for what can only be a host that `http://` is missing before: `localhost`, a name or IP address with
+/// dots, or a name with a port; all of it in lower case. A name alone may as well be a key or a password.
 fn is_host(text: &str) -> bool {
-    let host = |letter: char| letter.is_ascii_alphanumeric() || ".:-".contains(letter);
-    text.chars().all(host) && (text.len() <= 12 || (text.len() <= 60 && text.contains(['.', ':'])))
+    let (name, port) = match text.rsplit_once(':') {
+        Some((name, port)) => (name, Some(port)),
+        None => (text, None),
+    };
+    let part = |part: &str| {
+        let fits =
+            |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
+        !part.is_empty() && part.bytes().all(fits)
+    };
+    text.len() <= 60
+        && name.split('.').all(part)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+        && (port.is_some() || name == "localhost" || name.contains('.'))
 }
 
 fn masked(secret: Secret, text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         // A path has no password; but whatever else is no URL may be one with a slip in it.
         let path = secret == Secret::Password && !text.contains("://") && !text.contains('@');
-        return if path || is_host(text) { text } else { "***" }.to_owned();
+        let host = secret == Secret::Access && is_host(text);
+        return if path || host { text } else { "***" }.to_owned();
     };
-    if url.cannot_be_a_base() && text.contains('@') {
+    // A name before a colon is read as a scheme, and what follows it may be a password.
+    let hidden = match secret {
+        Secret::Access => !is_host(text),
+        Secret::None | Secret::Password => text.contains('@'),
+    };
+    if url.cannot_be_a_base() && hidden {
         return "***".to_owned();
     }
     if url.password().is_some() {
@@ -134,6 +151,14 @@ mod tests {
                 "http://127.0.0.1:8545/",
             ),
             (Secret::Access, "ht!tp:/secret", "***"),
+            (Secret::Access, "abcdef", "***"),
+            (Secret::Access, "me:hunter2", "***"),
+            (Secret::Access, "1me:hunter2", "***"),
+            (Secret::Access, "eyJhbGciOi.eyJzdWIiOi", "***"),
+            (Secret::Access, "localhost", "localhost"),
+            (Secret::Access, "node:8545", "node:8545"),
+            (Secret::Access, "10.0.0.7:8545", "10.0.0.7:8545"),
+            (Secret::Access, "eth.example", "eth.example"),
             (
                 Secret::Password,
                 "postgres://me:pass@db/cotrain",

@@ -278,11 +278,11 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
         ),
         (
             format!("{model}/contributions?author=me"),
-            "`author`: \"me\" is no address; 0x and 40 hexadecimal digits are wanted",
+            "`author`: \"me\" is no address; expected 0x and 40 hexadecimal digits",
         ),
         (
             "/v1/models/model/price".to_owned(),
-            "\"model\" is no address; 0x and 40 hexadecimal digits are wanted",
+            "\"model\" is no address; expected 0x and 40 hexadecimal digits",
         ),
         (
             "/v1/models?pages=1".to_owned(),
