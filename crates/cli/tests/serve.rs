@@ -733,17 +733,26 @@ async fn no_nonce_and_no_wei_is_given_out_twice(database: &str, stage: &Stage) {
     let [first, second] = &servers;
     let urls = [first.url.as_str(), second.url.as_str()];
 
+    let account_at = async |url: &str| -> Value {
+        let author = author.address();
+        let path = format!("{url}/v1/models/{}/accounts/{author}", stage.trainer);
+        let answer = client.get(path).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    };
+    // One that is ready may be a few blocks behind: the money is in the last.
+    for url in urls {
+        let start = std::time::Instant::now();
+        while account_at(url).await["balance"] != money.to_string() {
+            assert!(start.elapsed() < Duration::from_mins(1), "no money");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     // What one takes, the other knows at once.
     let nonce = hand_in_somewhere(&client, stage, urls, author, 1).await;
     assert_eq!(nonce, Some(0));
     for url in urls {
-        let path = format!(
-            "{url}/v1/models/{}/accounts/{}",
-            stage.trainer,
-            author.address()
-        );
-        let answer = client.get(path).send().await.expect("an answer");
-        let account: Value = answer.json().await.expect("JSON");
+        let account = account_at(url).await;
         assert_eq!(account["nextNonce"], 1, "{account}");
         assert_eq!(
             account["committed"],
