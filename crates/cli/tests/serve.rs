@@ -77,12 +77,18 @@ impl Server {
         child.wait().expect("it ends").success()
     }
 
+    /// Whether it is ready, and has read every block that it knows of: ready alone may be a few blocks behind.
     async fn is_ready(&self, client: &reqwest::Client) -> bool {
-        let answer = client
-            .get(format!("{}/health/ready", self.url))
-            .send()
-            .await;
-        answer.is_ok_and(|answer| answer.status().is_success())
+        let url = format!("{}/health/ready", self.url);
+        let Ok(answer) = client.get(url).send().await else {
+            return false;
+        };
+        if !answer.status().is_success() {
+            return false;
+        }
+        let answer: Value = answer.json().await.expect("JSON");
+        let models = answer["models"].as_array().expect("the models");
+        models.iter().all(|model| model["behind"] == 0)
     }
 
     async fn ready(&self, client: &reqwest::Client) {
