@@ -59,13 +59,13 @@ fn is_host(text: &str) -> bool {
         Some((name, port)) => (name, Some(port)),
         None => (text, None),
     };
-    let part = |part: &str| {
+    let is_label = |label: &str| {
         let fits =
             |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
-        !part.is_empty() && part.bytes().all(fits)
+        !label.is_empty() && label.bytes().all(fits)
     };
     text.len() <= 60
-        && name.split('.').all(part)
+        && name.split('.').all(is_label)
         && port.is_none_or(|port| port.parse::<u16>().is_ok())
         && (port.is_some() || name == "localhost" || name.contains('.'))
 }
