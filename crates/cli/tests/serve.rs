@@ -825,8 +825,8 @@ async fn half_a_request_does_not_hold_up_the_end_and_a_second_signal_ends_at_onc
     };
     let signal = |server: &Server| {
         let id = server.child.as_ref().expect("it runs").id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status();
-        assert!(sent.expect("kill").success());
+        let asked = Command::new("kill").args(["-INT", &id]).status();
+        assert!(asked.expect("kill").success());
     };
     let wait = |server: &mut Server, start: Instant| {
         let status = server

@@ -3,7 +3,7 @@
 use cotrain_bindings as bindings;
 use cotrain_chain::keys::Key;
 use cotrain_coordinator::{
-    IndexError, Rewound, Store,
+    Coordinator, IndexError, Rewound, Store,
     rows::{ClaimKind, ContributionFilter, Page, Settled},
 };
 use cotrain_protocol::trainer::domain;
@@ -120,23 +120,28 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
     assert_same(stage, &anew, &[&anna, &ben, &cleo]).await;
     let again = stage.follow(one).await;
     assert_same(stage, &again, &[&anna, &ben, &cleo]).await;
-    let all = Page::first(1_000);
     for other in [&anew, &again] {
-        let rows = async |of: &cotrain_coordinator::Coordinator| {
-            of.contributions(stage.trainer, ContributionFilter::default(), all)
-                .await
-                .expect("rows")
-        };
-        assert_eq!(rows(&follower).await, rows(other).await);
-        let kinds = async |of: &cotrain_coordinator::Coordinator| {
-            let events = of.events(None, all).await.expect("events");
-            events
-                .into_iter()
-                .map(|event| (event.kind, event.block, event.detail))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(kinds(&follower).await, kinds(other).await);
+        assert_same_history(stage, &follower, other).await;
     }
+}
+
+/// Checks that two coordinators tell the same contributions and events.
+async fn assert_same_history(stage: &Stage, one: &Coordinator, other: &Coordinator) {
+    let all = Page::first(1_000);
+    let rows = async |of: &Coordinator| {
+        of.contributions(stage.trainer, ContributionFilter::default(), all)
+            .await
+            .expect("rows")
+    };
+    assert_eq!(rows(one).await, rows(other).await);
+    let kinds = async |of: &Coordinator| {
+        let events = of.events(None, all).await.expect("events");
+        events
+            .into_iter()
+            .map(|event| (event.kind, event.block, event.detail))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(one).await, kinds(other).await);
 }
 
 #[tokio::test]
@@ -153,7 +158,7 @@ async fn announcements_are_followed_and_taken_back() {
     stage.refund(&anna, &claims).await;
     follower.catch_up().await.expect("followed");
     // Ben's lie, as Anna sees it.
-    let report = async |of: &cotrain_coordinator::Coordinator| {
+    let report = async |of: &Coordinator| {
         let claimable = of.claimable(stage.trainer, anna.address(), 100).await;
         let claimable = claimable.expect("claims").into_iter();
         let mut reports = claimable.filter(|one| one.row.contribution.position == 2);

@@ -481,7 +481,7 @@ mod tests {
     async fn an_idle_connection_ends_at_the_idle_timeout_after_its_last_answer() {
         let server = server(|_| {}).await;
         let mut stream = server.send(WHOLE).await;
-        time::sleep(Duration::from_millis(1_000)).await;
+        time::sleep(Duration::from_secs(1)).await;
         // Later than the header timeout: only the idle one counts between requests.
         stream.write_all(WHOLE.as_bytes()).await.expect("sent");
         let (answers, took) = rest(stream).await;
@@ -497,7 +497,7 @@ mod tests {
     async fn who_does_not_read_the_answer_is_let_go() {
         let server = server(|_| {}).await;
         let stream = server.send(&WHOLE.replace("GET /", "GET /large")).await;
-        time::sleep(Duration::from_millis(3_000)).await;
+        time::sleep(Duration::from_secs(3)).await;
         let (answer, _) = rest(stream).await;
         assert!(answer.len() < 64 << 20, "it waited for its reader");
         server.stop().await;
@@ -522,9 +522,9 @@ mod tests {
     #[tokio::test]
     async fn half_a_request_and_idle_connections_do_not_hold_up_the_end() {
         let server = server(|config| {
-            config.header_timeout = Duration::from_secs(600);
-            config.idle_timeout = Duration::from_secs(600);
-            config.shutdown_timeout = Duration::from_secs(600);
+            config.header_timeout = Duration::from_mins(10);
+            config.idle_timeout = Duration::from_mins(10);
+            config.shutdown_timeout = Duration::from_mins(10);
         })
         .await;
         let open = [
