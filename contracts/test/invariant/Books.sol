@@ -166,11 +166,11 @@ abstract contract Books is Test {
         for (uint256 offset; offset < accepted.length;) {
             address author = address(uint160(Groups.number(accepted, offset, 20)));
             uint256 fee = Groups.number(accepted, offset + 32, 12);
-            uint256 length = Groups.number(accepted, offset + 55, 4);
-            bytes memory items = Groups.slice(accepted, offset + 59, length);
+            uint256 length = Groups.number(accepted, offset + 56, 4);
+            bytes memory items = Groups.slice(accepted, offset + 60, length);
             byEvents[author] -= Groups.parse(author, deposit, 0, 0, items).length * deposit + fee;
             byEvents[relayer] += fee;
-            offset += 59 + length;
+            offset += 60 + length;
         }
     }
 
