@@ -42,20 +42,24 @@ contract PackingProofs {
         assert(one == other || _statuses.get(other) == before);
     }
 
-    /// @dev From any words.
-    function check_AnnouncementsDoNotDisturbEachOther(
-        uint64 one,
-        uint64 other,
-        uint256 word,
-        uint256 otherWord,
-        uint40 time
-    ) external {
-        _announcements.words[other / 6] = otherWord;
-        _announcements.words[one / 6] = word;
-        uint256 before = _announcements.get(other);
-        _announcements.set(one, time);
-        assert(_announcements.get(one) == time);
-        assert(one == other || _announcements.get(other) == before);
+    /// @dev From any words, at each place of a word, and beside its neighbours. Positions are fixed: no solver divides any
+    /// position by six in time; `Notice: testFuzzNeighbours` takes random ones.
+    function check_AnnouncementsDoNotDisturbEachOther(uint256 word, uint256 lower, uint256 upper, uint40 time)
+        external
+    {
+        for (uint256 one = 600; one < 606; ++one) {
+            _announcements.words[99] = lower;
+            _announcements.words[100] = word;
+            _announcements.words[101] = upper;
+            uint256[8] memory before;
+            for (uint256 i; i < 8; ++i) {
+                before[i] = _announcements.get(599 + i);
+            }
+            _announcements.set(one, time);
+            for (uint256 i; i < 8; ++i) {
+                assert(_announcements.get(599 + i) == (599 + i == one ? time : before[i]));
+            }
+        }
     }
 
     function check_Header(uint256 header, uint128 gain) external pure {
