@@ -71,6 +71,9 @@ fn is_host(text: &str) -> bool {
 }
 
 fn masked(secret: Secret, text: &str) -> String {
+    if secret == Secret::Access && is_host(text) {
+        return text.to_owned();
+    }
     let Ok(mut url) = Url::parse(text) else {
         // A path has no password; but whatever else is no URL may be one with a slip in it.
         let path = secret == Secret::Password && !text.contains("://") && !text.contains('@');
