@@ -149,8 +149,8 @@ fn a_recorded_run_is_replayed_without_a_difference() {
 
     no difference
     transactions  126
-    gas           13,782,650
-    state         0x17ecb088ff93e8ac2ef5d870618f550022cadf50296d45fc0f980532a500e322
+    gas           14,687,012
+    state         0xacfe1f4eadcd9effb6e5386fc1090696af59e5fa5b530d3969c30c68ce5bb146
     ");
 
     let json = folder
@@ -356,7 +356,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 5,575,551 gas without a difference; then
+    6 transactions, 6,472,235 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -370,8 +370,8 @@ fn a_difference_is_shown_with_its_transaction() {
       replayed  …0000000000000800010004000000060000000000000000000000000000000000…
 
     gas used
-      recorded  69,483
-      replayed  72,621
+      recorded  69,562
+      replayed  72,700
     error: step 10 differs from what was recorded in altered.gz
     ");
     let value = "/step/transaction/transaction/value";
@@ -379,7 +379,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 5,575,551 gas without a difference; then
+    6 transactions, 6,472,235 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -393,8 +393,8 @@ fn a_difference_is_shown_with_its_transaction() {
       replayed  reverted: 1 wei was sent; these contributions need 2.4999999999999999 ether
 
     gas used
-      recorded  69,483
-      replayed  28,149
+      recorded  69,562
+      replayed  28,193
     error: step 10 differs from what was recorded in altered.gz
     ");
     let altered = folder.altered(2, "/step/transaction/outcome/success/output", |code| {
@@ -407,12 +407,12 @@ fn a_difference_is_shown_with_its_transaction() {
 
     step 2: transaction 1 at 2026-01-01T00:00:00Z
     from      0x0A0A0a0a0a0a0a0A0a0a0A0a0A0A0A0a0a0a0a0a
-    creates   a contract, 1,467 bytes of calldata
+    creates   a contract, 1,907 bytes of calldata
     value     0 wei
     gas limit 16,777,216
 
-    output, from byte 100 of 1441 on
-      recorded  …fffffffffffffffff1ffffffffffffffff811681036103415760243567ffffff…
+    output, from byte 100 of 1881 on
+      recorded  …fffffffffffffffff1ffffffffffffffffff82168083036104335760243567ff…
       replayed  …ffffffffffffffffffffffffffffffffff811681036103415760243567ffffff…
     error: step 2 differs from what was recorded in altered.gz
     ");
@@ -421,13 +421,13 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    126 transactions, 13,782,650 gas without a difference; then
+    126 transactions, 14,687,012 gas without a difference; then
 
     the state after the last step
 
     state
-      recorded  0x11ecb088ff93e8ac2ef5d870618f550022cadf50296d45fc0f980532a500e322
-      replayed  0x17ecb088ff93e8ac2ef5d870618f550022cadf50296d45fc0f980532a500e322
+      recorded  0xa1fe1f4eadcd9effb6e5386fc1090696af59e5fa5b530d3969c30c68ce5bb146
+      replayed  0xacfe1f4eadcd9effb6e5386fc1090696af59e5fa5b530d3969c30c68ce5bb146
     error: the state after the last step differs from what was recorded in altered.gz
     ");
 }
