@@ -57,10 +57,16 @@ contract SettlementProofs is TrainerProofs {
         }
         assert(paid == (share > left ? left : share));
         _requireReported(trainer, one, paid);
-        // Nobody twice.
         assert(trainer.reported(one.made.position, OTHER));
-        (success,) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
-        assert(!success);
+    }
+
+    /// @dev Whoever is marked as a reporter, as after each report above, cannot report again.
+    function check_NobodyReportsTwice(Case memory one) external {
+        DepositRefundTake trainer = _prepare(one);
+        store(trainer, slotOf(one.made.position, SETTLEMENTS), one.taken | uint256(uint160(OTHER)) << 96);
+        assert(trainer.reported(one.made.position, OTHER));
+        (bool success, uint256 paid) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
+        assert(!success && paid == 0);
     }
 
     /// @dev Only where the reporter has signed that, in time, and could report itself; nobody else gets anything.
@@ -97,14 +103,16 @@ contract SettlementProofs is TrainerProofs {
     }
 
     /// @dev With a notice, a report succeeds only from the end of the notice until as long after it, to the second; in all
-    /// else the notice changes nothing.
-    function check_ReportNeedsAnAnnouncement(Case memory one, uint40 announced) external {
+    /// else the notice changes nothing. The reporter has the only good contribution, or none: the proof above is of all
+    /// shares, and no solver gets through both in time.
+    function check_ReportNeedsAnAnnouncement(Case memory one, uint40 announced, bool hasGood) external {
+        (one.good, one.totalGood) = (hasGood ? 1 : 0, 1);
         DepositRefundTake trainer = _prepare(one, NOTICE);
         _storeAnnouncement(trainer, one.made.position, announced);
         (bool success, uint256 paid) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
         bool inTime = announced != 0 && one.time >= uint256(announced) + NOTICE
             && one.time <= uint256(announced) + 2 * NOTICE;
-        assert(success == (_open(one, 1 days) && one.predicted != one.made.label && one.good != 0 && inTime));
+        assert(success == (_open(one, 1 days) && one.predicted != one.made.label && hasGood && inTime));
         assert(trainer.announced(one.made.position) == announced);
         if (success) _requireReported(trainer, one, paid);
         else assert(paid == 0);
