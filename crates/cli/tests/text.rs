@@ -437,10 +437,9 @@ fn a_runs_scenario_can_be_run_again_from_its_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let put =
         |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
-    let rows: String = (0..80)
-        .map(|row| format!("{},{},{}\n", row % 2, row % 3, ["no", "yes"][row % 2]))
-        .collect();
-    put("own.csv", &format!("a,b,kind\n{rows}"));
+    let rows = (0..80).map(|row| format!("{},{},{}", row % 2, row % 3, ["no", "yes"][row % 2]));
+    let rows: Vec<String> = rows.collect();
+    put("own.csv", &format!("a,b,kind\n{}\n", rows.join("\n")));
     let scenario = include_str!("../../../scenarios/movie-reviews.toml");
     let (_, rest) = scenario.split_once("[model]").expect("a model");
     let rest = rest.replacen("naive-bayes", "dense-nearest-centroid", 1);
