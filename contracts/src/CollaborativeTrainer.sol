@@ -334,24 +334,32 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (required > account.balance()) {
             return abi.encodeWithSelector(BalanceTooLow.selector, required, account.balance());
         }
-        {
-            // The code that a batch runs gets all of its gas or the relay fails: never is a batch skipped because
-            // others have used up what was meant for it.
-            uint256 allowance = relaying.gasPerBatch;
-            (bool isSigned, uint256 used) =
-                SignedBatches.isSignedWithin(signed, signature, relaying.domainSeparator, allowance);
-            if (!isSigned) return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
-            // What the signature has left of it.
-            allowance = FixedPointMathLib.zeroFloorSub(allowance, used);
-            reason = ClassifierCalls.tryLearnWithin(classifier(), items, allowance);
-            if (reason.length != 0) return reason;
-        }
+        reason = _teachSigned(relaying, signed, items, signature);
+        if (reason.length != 0) return reason;
 
         // Nobody has changed the account since it was read: all that does is guarded.
         _accounts[signed.author] = account.charged(required).withUsed(signed.nonce);
         _record(relaying, items, n, signed.author);
         relaying.accepted += n;
         relaying.fees += signed.fee;
+    }
+
+    /// @dev Teaches a batch that its author has signed, or says why not. The code that this runs gets all of its gas or
+    /// the relay fails: never is a batch skipped because others have used up what was meant for it.
+    function _teachSigned(
+        Relaying memory relaying,
+        SignedBatch memory signed,
+        bytes calldata items,
+        bytes calldata signature
+    ) private returns (bytes memory) {
+        uint256 allowance = relaying.gasPerBatch;
+        (bool isSigned, uint256 used) =
+            SignedBatches.isSignedWithin(signed, signature, relaying.domainSeparator, allowance);
+        if (!isSigned) return abi.encodeWithSelector(InvalidSignature.selector, signed.author);
+        return
+            ClassifierCalls.tryLearnWithin(
+                classifier(), items, FixedPointMathLib.zeroFloorSub(allowance, used)
+            );
     }
 
     /// @dev Records the items of one batch after those that were accepted before it.

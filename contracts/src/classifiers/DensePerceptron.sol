@@ -63,11 +63,14 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
                 uint256 numbers = Samples.numbersAt(sample, offset);
                 if (numbers == 0) continue;
                 uint256 word = Model.load(offset / 32);
-                // In assembly because this loop is most of what predictions and lessons compute.
+                // In assembly because this loop is most of what predictions and lessons compute; two numbers a turn for
+                // the same reason.
                 assembly {
-                    for {} numbers { numbers := shl(16, numbers) } {
+                    for {} numbers { numbers := shl(32, numbers) } {
                         score := add(score, mul(sar(240, numbers), signextend(1, word)))
-                        word := shr(16, word)
+                        let next := shl(16, numbers)
+                        score := add(score, mul(sar(240, next), signextend(1, shr(16, word))))
+                        word := shr(32, word)
                     }
                 }
             }

@@ -21,8 +21,11 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
 
     /// @inheritdoc ICollaborativeTrainer
     function price(uint256 n) public view override returns (uint256) {
-        uint256 interval = (block.timestamp - lastContributionTime()) / n;
-        return costWeight() * 1 hours / FixedPointMathLib.max(1, FixedPointMathLib.sqrt(interval));
+        // The last contribution is not in the future, and the weight is below 2^80, as `_validate` has made sure.
+        unchecked {
+            uint256 interval = (block.timestamp - lastContributionTime()) / n;
+            return costWeight() * 1 hours / FixedPointMathLib.max(1, FixedPointMathLib.sqrt(interval));
+        }
     }
 
     function _share(uint256 deposit, uint256 reporterGood, uint256 allGood)

@@ -44,12 +44,15 @@ library Records {
         uint256 time,
         uint256 position
     ) internal pure {
-        uint256 offset;
-        for (uint256 end = place + n; place < end; ++place) {
-            uint256 label;
-            bytes calldata sample;
-            (label, sample, offset) = Batches.item(items, offset);
-            leaves[place] = leaf(author, label, sample, deposit, time, position++);
+        // Positions are of 64 bits, and there is at most one item a byte of calldata: no sum wraps.
+        unchecked {
+            uint256 offset;
+            for (uint256 end = place + n; place < end; ++place) {
+                uint256 label;
+                bytes calldata sample;
+                (label, sample, offset) = Batches.item(items, offset);
+                leaves[place] = leaf(author, label, sample, deposit, time, position++);
+            }
         }
     }
 

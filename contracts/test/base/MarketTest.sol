@@ -18,8 +18,7 @@ abstract contract MarketTest is ModelTest {
     uint256 internal constant MOST_CONTRIBUTIONS = 1_000;
     uint256 internal constant MOST_PASSES = 5;
 
-    /// @dev Compiled with settings of its own, so the tests do not compile it again.
-    address internal predictionMarket = deployed("PredictionMarket.sol:PredictionMarket");
+    address internal predictionMarket = deploy("PredictionMarket");
 
     IPredictionMarket internal market;
     Classifier internal first;
@@ -29,15 +28,6 @@ abstract contract MarketTest is ModelTest {
 
     /// @dev What was contributed, as `score` wants it.
     bytes[] internal records;
-
-    /// @dev The deployed code of an artifact.
-    function deployed(string memory artifact) internal returns (address instance) {
-        bytes memory code = VM.getCode(artifact);
-        assembly ("memory-safe") {
-            instance := create(0, add(code, 0x20), mload(code))
-        }
-        assertTrue(instance != address(0), artifact);
-    }
 
     /// @dev A market with the usual parameters, over a model with weights of 0.
     function createMarket() internal {

@@ -3,14 +3,8 @@ pragma solidity ^0.8.30;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-import {DenseNearestCentroid} from "../../src/classifiers/DenseNearestCentroid.sol";
-import {DensePerceptron} from "../../src/classifiers/DensePerceptron.sol";
 import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {NaiveBayes} from "../../src/classifiers/NaiveBayes.sol";
-import {SparseNearestCentroid} from "../../src/classifiers/SparseNearestCentroid.sol";
-import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
-import {Points} from "../../src/incentives/Points.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {ModelFactory} from "../../src/periphery/ModelFactory.sol";
 import {Status} from "../../src/types/Statuses.sol";
@@ -33,14 +27,14 @@ abstract contract ModelTest is Test {
     address internal constant BOB = address(0x3000000000000000000000000000000000000003);
     address internal constant CAROL = address(0x4000000000000000000000000000000000000004);
 
-    ModelFactory internal factory = new ModelFactory();
-    address internal depositRefundTake = address(new DepositRefundTake());
-    address internal points = address(new Points());
-    address internal sparsePerceptron = address(new SparsePerceptron());
-    address internal densePerceptron = address(new DensePerceptron());
-    address internal naiveBayes = address(new NaiveBayes());
-    address internal sparseNearestCentroid = address(new SparseNearestCentroid());
-    address internal denseNearestCentroid = address(new DenseNearestCentroid());
+    ModelFactory internal factory = ModelFactory(deploy("ModelFactory"));
+    address internal depositRefundTake = deploy("DepositRefundTake");
+    address internal points = deploy("Points");
+    address internal sparsePerceptron = deploy("SparsePerceptron");
+    address internal densePerceptron = deploy("DensePerceptron");
+    address internal naiveBayes = deploy("NaiveBayes");
+    address internal sparseNearestCentroid = deploy("SparseNearestCentroid");
+    address internal denseNearestCentroid = deploy("DenseNearestCentroid");
 
     constructor() {
         VM.warp(1_800_000_000);

@@ -44,6 +44,24 @@ abstract contract Test {
         if (actual > maximum) revert TooLarge(label, actual, maximum);
     }
 
+    /// @dev Deploys a contract as scripts/artifacts has made it; as it was compiled with the tests, if what is measured or
+    /// changed is its source (scripts/coverage, scripts/mutate).
+    function deploy(string memory name, bytes memory arguments) internal returns (address instance) {
+        bool isCompiled = VM.envOr("COTRAIN_TEST_COMPILED", false);
+        string memory artifact = isCompiled
+            ? string.concat(name, ".sol:", name)
+            : string.concat("contracts/artifacts/", name, ".json");
+        bytes memory code = bytes.concat(VM.getCode(artifact), arguments);
+        assembly ("memory-safe") {
+            instance := create(0, add(code, 0x20), mload(code))
+        }
+        assertTrue(instance != address(0), name);
+    }
+
+    function deploy(string memory name) internal returns (address) {
+        return deploy(name, "");
+    }
+
     /// @dev Brings any number into `minimum..=maximum`.
     function bound(uint256 value, uint256 minimum, uint256 maximum) internal pure returns (uint256) {
         if (value >= minimum && value <= maximum) return value;

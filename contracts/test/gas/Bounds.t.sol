@@ -5,11 +5,11 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Model} from "../../src/libraries/Model.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
-import {Artifacts} from "./Artifacts.sol";
+import {ModelTest} from "../base/ModelTest.sol";
 
 /// @notice The most expensive contribution that each classifier takes can be refunded and reported: with the gas
 /// that a transaction may have, all storage cold, a word for each present feature, and no class empty.
-contract BoundsTest is Artifacts {
+contract BoundsTest is ModelTest {
     uint256 private constant TRANSACTION_GAS = 16_777_216;
 
     function testNaiveBayes() external {

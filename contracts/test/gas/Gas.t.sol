@@ -5,8 +5,8 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
+import {ModelTest} from "../base/ModelTest.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
-import {Artifacts} from "./Artifacts.sol";
 
 /// @notice Writes `contracts/snapshots/gas.json`: the gas of whole transactions, with the 21,000, the calldata and
 /// cold storage, and the bytes of calldata. Run with `FOUNDRY_PROFILE=gas`, where each call is a transaction.
@@ -14,7 +14,7 @@ import {Artifacts} from "./Artifacts.sol";
 /// (of which one is settled, so that the 128 positions around have their slot), the author has an earlier
 /// contribution, a "first" refund is the author's first one. Contributions send the exact deposit, but for the
 /// entries "with-change", which send more and are paid the rest back.
-contract GasTest is Artifacts {
+contract GasTest is ModelTest {
     string internal constant PRESENT_20 =
         "1,2,3,14,15,26,37,48,59,110,111,112,213,314,515,616,717,818,919,920";
     string internal constant PRESENT_60 =

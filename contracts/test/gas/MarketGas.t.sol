@@ -6,14 +6,13 @@ import {PredictionFees} from "../../src/periphery/PredictionFees.sol";
 import {Encode} from "../base/Encode.sol";
 import {GoodTrainer} from "../base/GoodTrainer.sol";
 import {MarketTest} from "../base/MarketTest.sol";
-import {Artifacts} from "./Artifacts.sol";
 
 /// @notice Writes `contracts/snapshots/market.json`: the gas of whole transactions of a prediction market over a sparse
 /// perceptron with 1,000 features, and of paying for predictions. Run with `FOUNDRY_PROFILE=gas`, where each call is a
 /// transaction.
 /// @dev All words of the model are other than 0. The test set has 10 parts of 100 samples, one of which is drawn. Of the
 /// authors, each has contributed before. Each lesson teaches something.
-contract MarketGasTest is MarketTest, Artifacts {
+contract MarketGasTest is MarketTest {
     uint256 private constant FEATURES = 1_000;
     uint256 private constant WORDS = 63;
 
@@ -21,10 +20,6 @@ contract MarketGasTest is MarketTest, Artifacts {
 
     /// @dev What a step of a market may need that is as large as one should be.
     uint256 private constant STEP_GAS = 12_000_000;
-
-    constructor() {
-        replace(predictionMarket, "PredictionMarket");
-    }
 
     function testWith20Present() external {
         measure("20", 20, 900);
@@ -112,7 +107,7 @@ contract MarketGasTest is MarketTest, Artifacts {
         build();
         GoodTrainer trainer = new GoodTrainer(address(first));
         // Its immutables are in its code: deployed as it was compiled here.
-        PredictionFees fees = new PredictionFees(address(trainer), 1e15);
+        PredictionFees fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1e15)));
         trainer.set(ALICE, 10);
         trainer.set(BOB, 5);
         fees.register(BOB);

@@ -11,7 +11,8 @@ contract FeesWorld is Test {
     uint256 private constant PRICE = 7;
 
     GoodTrainer private trainer = new GoodTrainer(address(new Answers()));
-    PredictionFees private fees = new PredictionFees(address(trainer), PRICE);
+    PredictionFees private fees =
+        PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), PRICE)));
 
     uint256 private _cameIn;
     uint256 private _wentOut;

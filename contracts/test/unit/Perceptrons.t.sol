@@ -140,13 +140,7 @@ contract PerceptronsTest is ModelTest {
         classifier.learn(
             Encode.item(label % 2, Encode.dense16(within(seed, features, maxNumber, longest, 32_767)))
         );
-        uint256 moved;
-        for (uint256 i; i < features; ++i) {
-            int256 weight = int16(uint16(word(classifier, i / 16) >> (i % 16 * 16)));
-            uint256 step = uint256(weight > before[i] ? weight - before[i] : before[i] - weight);
-            assertAtMost(step, (uint256(rate) * maxNumber + 32_768) >> 16, "a weight");
-            moved += step * step;
-        }
+        uint256 moved = squaredMoves(classifier, before, (uint256(rate) * maxNumber + 32_768) >> 16);
         uint256 most = rate * rootUp(longest) + 32_768 * rootUp(features);
         assertAtMost(moved << 32, most * most, "all weights");
     }
@@ -162,6 +156,20 @@ contract PerceptronsTest is ModelTest {
             for (uint256 lane; lane < 16 && index * 16 + lane < features; ++lane) {
                 weights[index * 16 + lane] = int16(uint16(value >> (16 * lane)));
             }
+        }
+    }
+
+    /// @dev Returns the sum of the squares by which weights have moved since `before`, each by at most `most`.
+    function squaredMoves(Classifier classifier, int256[] memory before, uint256 most)
+        private
+        view
+        returns (uint256 sum)
+    {
+        for (uint256 i; i < before.length; ++i) {
+            int256 weight = int16(uint16(word(classifier, i / 16) >> (i % 16 * 16)));
+            uint256 step = uint256(weight > before[i] ? weight - before[i] : before[i] - weight);
+            assertAtMost(step, most, "a weight");
+            sum += step * step;
         }
     }
 

@@ -26,19 +26,19 @@ contract PredictionFeesTest is ModelTest {
         writeWord(classifier, 0, 1 << 16);
         VM.prank(OWNER);
         classifier.close(address(trainer));
-        fees = new PredictionFees(address(trainer), PRICE);
+        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), PRICE)));
     }
 
     function testParameters() external {
         assertEq(fees.price(), PRICE, "price");
         assertEq(fees.trainer(), address(trainer), "trainer");
-        new PredictionFees(address(trainer), type(uint96).max);
+        deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max));
         VM.expectRevert(
             abi.encodeWithSelector(
                 IPredictionFees.InvalidParameter.selector, bytes32("price"), uint256(1 << 96)
             )
         );
-        new PredictionFees(address(trainer), 1 << 96);
+        deploy("PredictionFees", abi.encode(address(trainer), 1 << 96));
     }
 
     function testPredictionsAreTheClassifiers() external {
@@ -162,7 +162,7 @@ contract PredictionFeesTest is ModelTest {
     }
 
     function testFreePredictions() external {
-        fees = new PredictionFees(address(trainer), 0);
+        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 0)));
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
         VM.recordLogs();
@@ -172,7 +172,7 @@ contract PredictionFeesTest is ModelTest {
     }
 
     function testTheSmallestPrice() external {
-        fees = new PredictionFees(address(trainer), 1);
+        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1)));
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
         fees.predict{value: 1}(Encode.one(""));
@@ -181,9 +181,9 @@ contract PredictionFeesTest is ModelTest {
 
     /// @dev The largest numbers that the contract is made for: payments of 2^127 wei in all, and 2^48 - 1 good contributions.
     function testBounds() external {
-        fees = new PredictionFees(address(trainer), type(uint96).max);
+        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max)));
         GoodTrainer good = new GoodTrainer(trainer.classifier());
-        fees = new PredictionFees(address(good), type(uint96).max);
+        fees = PredictionFees(deploy("PredictionFees", abi.encode(address(good), type(uint96).max)));
         good.set(ALICE, type(uint256).max);
         good.set(BOB, 1);
         register(ALICE, type(uint48).max, type(uint48).max);

@@ -12,7 +12,7 @@ import {ModelTest} from "../base/ModelTest.sol";
 contract RegistryTest is ModelTest {
     bytes private constant CARD = "a card";
 
-    ModelRegistry private registry = new ModelRegistry();
+    ModelRegistry private registry = ModelRegistry(deploy("ModelRegistry"));
     DepositRefundTake private trainer;
     Classifier private classifier;
 
