@@ -149,8 +149,8 @@ fn a_recorded_run_is_replayed_without_a_difference() {
 
     no difference
     transactions  126
-    gas           14,687,012
-    state         0xacfe1f4eadcd9effb6e5386fc1090696af59e5fa5b530d3969c30c68ce5bb146
+    gas           14,591,066
+    state         0x213910610c1bce42d05fb632515046e2c30ea76e11e184b43ec24f7097027d7a
     ");
 
     let json = folder
@@ -356,7 +356,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 6,472,235 gas without a difference; then
+    6 transactions, 6,391,709 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -370,8 +370,8 @@ fn a_difference_is_shown_with_its_transaction() {
       replayed  …0000000000000800010004000000060000000000000000000000000000000000…
 
     gas used
-      recorded  69,562
-      replayed  72,700
+      recorded  69,410
+      replayed  72,548
     error: step 10 differs from what was recorded in altered.gz
     ");
     let value = "/step/transaction/transaction/value";
@@ -379,7 +379,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 6,472,235 gas without a difference; then
+    6 transactions, 6,391,709 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -393,8 +393,8 @@ fn a_difference_is_shown_with_its_transaction() {
       replayed  reverted: 1 wei was sent; these contributions need 2.4999999999999999 ether
 
     gas used
-      recorded  69,562
-      replayed  28,193
+      recorded  69,410
+      replayed  28,090
     error: step 10 differs from what was recorded in altered.gz
     ");
     let altered = folder.altered(2, "/step/transaction/outcome/success/output", |code| {
@@ -421,13 +421,13 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    126 transactions, 14,687,012 gas without a difference; then
+    126 transactions, 14,591,066 gas without a difference; then
 
     the state after the last step
 
     state
-      recorded  0xa1fe1f4eadcd9effb6e5386fc1090696af59e5fa5b530d3969c30c68ce5bb146
-      replayed  0xacfe1f4eadcd9effb6e5386fc1090696af59e5fa5b530d3969c30c68ce5bb146
+      recorded  0x203910610c1bce42d05fb632515046e2c30ea76e11e184b43ec24f7097027d7a
+      replayed  0x213910610c1bce42d05fb632515046e2c30ea76e11e184b43ec24f7097027d7a
     error: the state after the last step differs from what was recorded in altered.gz
     ");
 }

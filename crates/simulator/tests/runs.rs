@@ -106,7 +106,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     // or the simulator, and belongs in the commit that makes it.
     assert_eq!(
         first.digest,
-        "322cace8d9b700bdeea5ccd7f7d061e61b6fe2829dafab73d887ee84904ebd07"
+        "f8ede7d5cedf49eefd61ad59bd1da9fc242ca0259bc2f230b14abb4ab763d81d"
     );
 }
 
@@ -223,7 +223,7 @@ fn a_relayed_run_is_the_same_every_time() {
     // As above.
     assert_eq!(
         first.digest,
-        "ce739d06b8b8a793d6d539feb65872b7fdd0d1dce7076f2a178f6a2c6b94baea"
+        "e5407702ca5bcac09891057a96eb3d98773ea842cb11ab283bd2d232eabc639b"
     );
 }
 
