@@ -2,9 +2,9 @@
 pragma solidity ^0.8.30;
 
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
-import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IAccounts} from "./interfaces/IAccounts.sol";
+import {Payments} from "./libraries/Payments.sol";
 import {Account} from "./types/Account.sol";
 
 /// @title Accounts
@@ -23,7 +23,7 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         if (amount > account.balance()) revert BalanceTooLow(amount, account.balance());
         _accounts[msg.sender] = account.charged(amount);
         emit Withdrawn(msg.sender, to, amount);
-        _pay(to, amount);
+        Payments.pay(to, amount);
     }
 
     /// @inheritdoc IAccounts
@@ -59,15 +59,6 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         // In this order the difference cannot be negative.
         if (amount > type(uint96).max - account.balance()) revert BalanceOverflow(owner);
         _accounts[owner] = account.credited(amount);
-    }
-
-    /// @dev Pays with all gas that is left, so that contract wallets can be paid; what the receiver returns is
-    /// not copied. Nobody is called for a payment of 0.
-    function _pay(address to, uint256 amount) internal {
-        // The amount is computed, not the trainer's money, which others could change.
-        // slither-disable-next-line incorrect-equality
-        if (amount == 0) return;
-        if (!SafeTransferLib.trySafeTransferETH(to, amount, gasleft())) revert PaymentFailed(to, amount);
     }
 
     /// @dev Transient storage on every chain: all that this runs on have it.

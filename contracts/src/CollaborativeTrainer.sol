@@ -14,6 +14,7 @@ import {ClassifierCalls} from "./libraries/ClassifierCalls.sol";
 import {CloneArguments} from "./libraries/CloneArguments.sol";
 import {Delegations} from "./libraries/Delegations.sol";
 import {Memory} from "./libraries/Memory.sol";
+import {Payments} from "./libraries/Payments.sol";
 import {Records} from "./libraries/Records.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {SignedBatch, SignedBatches} from "./libraries/SignedBatches.sol";
@@ -121,7 +122,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
         // What was sent is at least what is required.
         unchecked {
-            _pay(msg.sender, msg.value - required);
+            Payments.pay(msg.sender, msg.value - required);
         }
     }
 
@@ -166,7 +167,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     /// @inheritdoc ICollaborativeTrainer
     function refund(bytes calldata claims) external nonReentrant {
-        _pay(msg.sender, _settle(msg.sender, claims, true, _refund));
+        Payments.pay(msg.sender, _settle(msg.sender, claims, true, _refund));
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -179,7 +180,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     /// @inheritdoc ICollaborativeTrainer
     function report(bytes calldata claims) external nonReentrant {
-        _pay(msg.sender, _settle(msg.sender, claims, true, _report));
+        Payments.pay(msg.sender, _settle(msg.sender, claims, true, _report));
     }
 
     /// @inheritdoc ICollaborativeTrainer
@@ -198,7 +199,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     /// @inheritdoc ICollaborativeTrainer
     function claimLate(bytes calldata claims) external nonReentrant {
-        _pay(msg.sender, _settle(msg.sender, claims, false, _claimLate));
+        Payments.pay(msg.sender, _settle(msg.sender, claims, false, _claimLate));
     }
 
     /// @inheritdoc ICollaborativeTrainer

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Description, IClassifier} from "../interfaces/IClassifier.sol";
+import {IOwned} from "../interfaces/IOwned.sol";
 import {IPackedModel} from "../interfaces/IPackedModel.sol";
 import {Batches} from "../libraries/Batches.sol";
 import {CloneArguments} from "../libraries/CloneArguments.sol";
@@ -219,7 +220,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
     function _requireOwnerAndOpen(uint256[] memory arguments) private view {
         // An address, as the factory encoded it.
         address owner = address(uint160(arguments[OWNER_PLACE]));
-        if (msg.sender != owner) revert NotOwner(msg.sender, owner);
+        if (msg.sender != owner) revert IOwned.NotOwner(msg.sender, owner);
         if (_trainer != address(0)) revert InitializationClosed();
     }
 

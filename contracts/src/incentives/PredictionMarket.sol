@@ -62,7 +62,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         uint256 amount = collectable(msg.sender);
         // Computed, not the contract's money, which others could change.
         // slither-disable-next-line incorrect-equality
-        if (amount == 0) revert NothingToCollect(msg.sender);
+        if (amount == 0) revert Payments.NothingToCollect(msg.sender);
         _accounts[msg.sender].balance = 0;
         _accounts[msg.sender].collected = true;
         emit Collected(msg.sender, amount);
@@ -74,7 +74,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         _requireOwner();
         _requirePhase(Phase.Settled);
         uint256 amount = remainder();
-        if (amount == 0) revert NothingToCollect(msg.sender);
+        if (amount == 0) revert Payments.NothingToCollect(msg.sender);
         _book.remainderCollected = true;
         emit RemainderCollected(msg.sender, amount);
         Payments.pay(msg.sender, amount);

@@ -12,9 +12,6 @@ interface IAccounts {
     /// @notice Thrown when a balance does not suffice.
     error BalanceTooLow(uint256 required, uint256 balance);
 
-    /// @notice Thrown when the receiver refuses a payment; nothing has happened then.
-    error PaymentFailed(address to, uint256 amount);
-
     /// @notice Money was added to an account's balance: prepaid, or what somebody else's refund or report has brought the
     /// account.
     /// @dev A balance is all that was deposited, less what was withdrawn, less deposits and fees of what was relayed

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Status} from "../types/Statuses.sol";
 import {IAccounts} from "./IAccounts.sol";
-import {IErrors} from "./IErrors.sol";
+import {IMechanismErrors} from "./IMechanismErrors.sol";
 
 /// @title ICollaborativeTrainer
 /// @notice Takes contributions of labelled data to a model, each with a deposit, and settles the deposits:
@@ -11,22 +11,7 @@ import {IErrors} from "./IErrors.sol";
 /// @dev A transaction's contributions are kept as one Merkle root over leaves
 /// `keccak256(abi.encode(author, label, keccak256(sample), deposit, time, position))`.
 /// Money is in wei, time in seconds. Errors of the classifier are passed on as they are.
-interface ICollaborativeTrainer is IAccounts, IErrors {
-    /// @notice Thrown when the trainer has been initialised before, or can never be.
-    error AlreadyInitialized();
-
-    /// @notice Thrown when somebody contributes to or relays to a trainer that was never initialised.
-    error NotInitialized();
-
-    /// @notice Thrown when less was sent than the contributions cost.
-    /// @param required The price of all contributions together, in wei.
-    /// @param sent What was sent, in wei.
-    error DepositTooLow(uint256 required, uint256 sent);
-
-    /// @notice Thrown when a signed batch runs past the end of what was sent.
-    /// @param offset Where it begins, in bytes.
-    error MalformedRelay(uint256 offset);
-
+interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// @notice Why a signed batch was skipped, or thrown for a delegation: it came too late.
     /// @param deadline The last second for it, as it was signed.
     /// @param time The time now, in seconds.
@@ -44,29 +29,14 @@ interface ICollaborativeTrainer is IAccounts, IErrors {
     /// signed it for another sender, or their code ran out of gas.
     error InvalidSignature(address author);
 
-    /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
-    error ClassifierFailed();
-
     /// @notice Thrown when nothing is claimed.
     error NoClaims();
-
-    /// @notice Thrown when a group of claims is empty or runs past the end.
-    /// @param offset Where it begins, in bytes.
-    error MalformedClaims(uint256 offset);
-
-    /// @notice Thrown when the claims and their proof do not lead to their batch's root.
-    error UnknownContribution(uint256 batch);
 
     /// @notice Thrown when a contribution has been settled completely.
     error NothingLeft(uint256 position);
 
     /// @notice Thrown when authors report what they contributed themselves.
     error OwnContribution(address author);
-
-    /// @notice Thrown when a claim comes before its time.
-    /// @param time The time now, in seconds.
-    /// @param earliest When the claim may be made, in seconds.
-    error TooEarly(uint256 time, uint256 earliest);
 
     /// @notice Thrown when a reporter has no good contribution.
     error NoGoodContribution(address caller);

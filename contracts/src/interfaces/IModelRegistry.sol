@@ -14,9 +14,6 @@ struct Entry {
 /// @dev Anybody can register anything that calls itself a trainer, and a card can say anything. Before contributing,
 /// look at the code of trainer and classifier, not at the card.
 interface IModelRegistry {
-    /// @notice Thrown when somebody else than the trainer's owner registers it.
-    error NotOwner(address caller, address owner);
-
     /// @notice Thrown when there is no contract at the trainer's address, or its classifier is not closed for it.
     error ModelNotReady(address trainer);
 

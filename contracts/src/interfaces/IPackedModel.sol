@@ -4,9 +4,6 @@ pragma solidity ^0.8.30;
 /// @title IPackedModel
 /// @notice How a model of packed 256-bit words gets its initial values, in as many transactions as it takes.
 interface IPackedModel {
-    /// @notice Thrown when somebody else than the owner writes or closes.
-    error NotOwner(address caller, address owner);
-
     /// @notice Thrown when the initialisation has been closed before.
     error InitializationClosed();
 

@@ -20,15 +20,6 @@ interface IPredictionFees {
     /// @param sent In wei.
     error PaymentTooLow(uint256 required, uint256 sent);
 
-    /// @notice Thrown when a parameter is outside its bounds.
-    error InvalidParameter(bytes32 name, uint256 value);
-
-    /// @notice Thrown when nothing has been earned that was not collected.
-    error NothingToCollect(address account);
-
-    /// @notice Thrown when the receiver refuses a payment; nothing has happened then.
-    error PaymentFailed(address to, uint256 amount);
-
     /// @notice Predictions were sold.
     /// @param samples How many.
     /// @param paid For all of them, in wei.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IErrors} from "./IErrors.sol";
+import {IMechanismErrors} from "./IMechanismErrors.sol";
 
 /// @notice What a market is doing. The ones from `Revealing` to `Failed` may be reached by time alone.
 enum Phase {
@@ -88,16 +88,7 @@ struct Progress {
 /// those below, in the order `stake`, `participation`, `revealWait`, `scoringWait`, `mostContributions`, `mostPasses`.
 /// The functions check in the order in which their errors are named. Money is in wei, time in seconds, a contribution's
 /// record as `ICollaborativeTrainer` has it. Errors of the classifier are passed on, cut to 256 bytes.
-interface IPredictionMarket is IErrors {
-    /// @notice Thrown when the market has been initialised before, or can never be.
-    error AlreadyInitialized();
-
-    /// @notice Thrown when somebody commits to a market that was never initialised.
-    error NotInitialized();
-
-    /// @notice Thrown when somebody else than the owner calls.
-    error NotOwner(address caller, address owner);
-
+interface IPredictionMarket is IMechanismErrors {
     /// @notice Thrown when it is not the phase for the call. For `reveal` the required one is `Revealing`, though the drawn
     /// part is revealed in `Committed`; for `collect` it is `Settled`, though participants collect in `Failed` and
     /// `Forfeited`, too; for `forfeit` it is `Committed`, though it works in `Failed`, too.
@@ -109,7 +100,7 @@ interface IPredictionMarket is IErrors {
 
     /// @notice Thrown when the classifier was not closed with the market as its trainer.
     /// @param trainer Who may teach the classifier; zero while its initialisation is open.
-    error ModelNotReady(address classifier, address trainer);
+    error ModelNotClosedForMarket(address classifier, address trainer);
 
     /// @notice Thrown when the part was drawn before.
     error AlreadyDrawn(uint256 part);
@@ -136,11 +127,6 @@ interface IPredictionMarket is IErrors {
     /// @notice Thrown when a part has been revealed before.
     error AlreadyRevealed(uint256 part);
 
-    /// @notice Thrown when the time for the call has not come.
-    /// @param time The time now, in seconds.
-    /// @param earliest The first second for the call.
-    error TooEarly(uint256 time, uint256 earliest);
-
     /// @notice Thrown when the time for the call is over.
     /// @param time The time now, in seconds.
     /// @param latest The last second for the call.
@@ -157,29 +143,12 @@ interface IPredictionMarket is IErrors {
     /// @notice Thrown when there would be more contributions than the market takes.
     error TooManyContributions(uint256 count, uint256 most);
 
-    /// @notice Thrown when less was sent than the stakes of the contributions.
-    error DepositTooLow(uint256 required, uint256 sent);
-
-    /// @notice Thrown when the classifier fails without saying why, or answers an evaluation with anything but a number of
-    /// samples that were asked for.
-    error ClassifierFailed();
-
     /// @notice Thrown when a record runs past the end of what was sent.
     /// @param offset Where it begins, in bytes.
     error MalformedRecords(uint256 offset);
 
-    /// @notice Thrown when a record is not that of the contributions that are next.
-    /// @param position Of the next contribution.
-    error UnknownContribution(uint256 position);
-
     /// @notice Thrown when a step of the scoring would do nothing.
     error NoProgress();
-
-    /// @notice Thrown when there is nothing to collect for the caller, or not any more.
-    error NothingToCollect(address caller);
-
-    /// @notice Thrown when the receiver refuses a payment; nothing has happened then.
-    error PaymentFailed(address to, uint256 amount);
 
     /// @notice The provider committed to a test set and locked the bounty.
     /// @param bounty In wei.
@@ -265,7 +234,7 @@ interface IPredictionMarket is IErrors {
 
     /// @notice Commits to a test set of 2 to 256 parts and locks what is sent as the bounty, of 1 to 2^96 - 1 wei; only the
     /// owner, once. The classifier must have been closed with the market as its trainer.
-    /// @dev `NotInitialized`, `NotOwner`, `WrongPhase`, `InvalidParameter` (`parts`, `bounty`), `ModelNotReady`.
+    /// @dev `NotInitialized`, `NotOwner`, `WrongPhase`, `InvalidParameter` (`parts`, `bounty`), `ModelNotClosedForMarket`.
     /// @param commitments `keccak256(abi.encode(part, salt, keccak256(items)))` of each part, numbered from 0, with a
     /// `uint256 part` and a `bytes32 salt`. Take a random salt for each part: labels and samples can be guessed. A part has
     /// at most 24,575 bytes, and the classifier has to check and to evaluate it within 5,000,000 gas each.

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IClassifier} from "../interfaces/IClassifier.sol";
-import {IPredictionMarket} from "../interfaces/IPredictionMarket.sol";
+import {IMechanismErrors} from "../interfaces/IMechanismErrors.sol";
 import {CallGas} from "./CallGas.sol";
 
 /// @title BoundedCalls
@@ -71,7 +71,7 @@ library BoundedCalls {
             answer := or(mload(0x00), sub(0, lt(size, 0x20)))
         }
         if (success) return answer;
-        if (size == 0) revert IPredictionMarket.ClassifierFailed();
+        if (size == 0) revert IMechanismErrors.ClassifierFailed();
         assembly ("memory-safe") {
             if gt(size, LONGEST_REASON) { size := LONGEST_REASON }
             let reason := mload(0x40)
@@ -88,7 +88,7 @@ library BoundedCalls {
     {
         correct = _ask(classifier, request, allowance);
         // More than there are would be paid more than the bounty.
-        if (correct > n) revert IPredictionMarket.ClassifierFailed();
+        if (correct > n) revert IMechanismErrors.ClassifierFailed();
     }
 
     /// @dev The call of a function that takes a batch.

@@ -3,7 +3,6 @@ pragma solidity ^0.8.30;
 
 import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
 
-import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
 import {Records} from "./Records.sol";
 
 /// @notice One contribution as it was made, but for the sample.
@@ -38,6 +37,10 @@ struct Group {
 /// contributions and nodes together, from the highest bit of the first byte on.
 /// @dev All offsets are in bytes from the beginning of the claims, and far below 2^64: no sum wraps.
 library Claims {
+    /// @notice Thrown when a group of claims is empty or runs past the end.
+    /// @param offset The byte at which it begins.
+    error MalformedClaims(uint256 offset);
+
     /// @dev What comes before a group's contributions, in bytes.
     uint256 private constant GROUP_HEADER = 12;
     /// @dev What comes before a contribution's sample, in bytes.
@@ -54,7 +57,7 @@ library Claims {
             group.contributions = offset + GROUP_HEADER;
             // Also where there is no room for so many: that is found out before memory is taken for them.
             if (n == 0 || group.contributions + n * HEADER > claims.length) {
-                revert ICollaborativeTrainer.MalformedClaims(offset);
+                revert MalformedClaims(offset);
             }
             group.leaves = new bytes32[](n);
             uint256 place = group.contributions;
@@ -67,7 +70,7 @@ library Claims {
             }
             group.flags = place;
             group.end = place + (_steps(group) + 7) / 8 + 32 * group.nodes;
-            if (group.end > claims.length) revert ICollaborativeTrainer.MalformedClaims(offset);
+            if (group.end > claims.length) revert MalformedClaims(offset);
         }
     }
 

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IClassifier} from "../interfaces/IClassifier.sol";
-import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {IMechanismErrors} from "../interfaces/IMechanismErrors.sol";
 import {CallGas} from "./CallGas.sol";
 import {Claims, Group} from "./Claims.sol";
 
@@ -62,7 +62,7 @@ library ClassifierCalls {
             }
         }
         if (!success && reason.length == 0) {
-            return abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
+            return abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
         }
     }
 
@@ -122,6 +122,6 @@ library ClassifierCalls {
             answered := and(answered, iszero(lt(returndatasize(), expected)))
             answered := and(answered, and(eq(mload(request), 0x20), eq(mload(labels), n)))
         }
-        if (!answered) revert ICollaborativeTrainer.ClassifierFailed();
+        if (!answered) revert IMechanismErrors.ClassifierFailed();
     }
 }

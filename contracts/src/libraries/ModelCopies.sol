@@ -4,8 +4,8 @@ pragma solidity ^0.8.30;
 import {LibClone} from "solady/utils/LibClone.sol";
 
 import {IClassifier} from "../interfaces/IClassifier.sol";
+import {IMechanismErrors} from "../interfaces/IMechanismErrors.sol";
 import {IPackedModel} from "../interfaces/IPackedModel.sol";
-import {IPredictionMarket} from "../interfaces/IPredictionMarket.sol";
 
 /// @title ModelCopies
 /// @notice Makes copies of models: clones of the same implementation with the same parameters, but another owner.
@@ -33,14 +33,14 @@ library ModelCopies {
             // An address, as a classifier encodes it.
             answered := and(answered, iszero(shr(160, trainer)))
         }
-        if (!answered) revert IPredictionMarket.ClassifierFailed();
+        if (!answered) revert IMechanismErrors.ClassifierFailed();
     }
 
     /// @dev An empty copy of a model, whose owner is this contract.
     function create(address model) internal returns (address instance) {
         bytes memory arguments = LibClone.argsOnClone(model);
         // The first word is the owner: what is no clone has no arguments, or none that a model was made of.
-        if (arguments.length < 32) revert IPredictionMarket.ClassifierFailed();
+        if (arguments.length < 32) revert IMechanismErrors.ClassifierFailed();
         address implementation;
         assembly ("memory-safe") {
             mstore(add(arguments, 0x20), address())
@@ -74,6 +74,6 @@ library ModelCopies {
                 done := call(gas(), to, 0, request, add(0x24, size), 0, 0)
             }
         }
-        if (!done) revert IPredictionMarket.ClassifierFailed();
+        if (!done) revert IMechanismErrors.ClassifierFailed();
     }
 }

@@ -3,7 +3,6 @@ pragma solidity ^0.8.30;
 
 import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
 
-import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
 import {Batches} from "./Batches.sol";
 import {Signatures} from "./Signatures.sol";
 
@@ -25,6 +24,10 @@ struct SignedBatch {
 /// length of items (4) | items | length of signature (2) | signature`. The relayer who was signed is not sent: it is the
 /// sender if the batch is bound, else nobody.
 library SignedBatches {
+    /// @notice Thrown when a signed batch runs past the end of what was sent.
+    /// @param offset The byte at which it begins.
+    error MalformedRelay(uint256 offset);
+
     bytes32 private constant TYPE_HASH = keccak256(
         "Batch(address author,address relayer,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
     );
@@ -48,7 +51,7 @@ library SignedBatches {
                 signature.length := shr(240, calldataload(sub(signature.offset, 2)))
             }
             next = offset + HEADER + items.length + 2 + signature.length;
-            if (next > batches.length) revert ICollaborativeTrainer.MalformedRelay(offset);
+            if (next > batches.length) revert MalformedRelay(offset);
         }
     }
 

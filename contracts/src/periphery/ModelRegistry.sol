@@ -6,6 +6,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {IClassifier} from "../interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
 import {Entry, IModelRegistry} from "../interfaces/IModelRegistry.sol";
+import {IOwned} from "../interfaces/IOwned.sol";
 
 /// @title ModelRegistry
 /// @notice The list of models that their owners made known. Nobody owns it; nothing is ever removed.
@@ -19,7 +20,7 @@ contract ModelRegistry is IModelRegistry {
     function register(address trainer, bytes calldata card) external {
         if (trainer.code.length == 0) revert ModelNotReady(trainer);
         address owner = ICollaborativeTrainer(trainer).owner();
-        if (msg.sender != owner) revert NotOwner(msg.sender, owner);
+        if (msg.sender != owner) revert IOwned.NotOwner(msg.sender, owner);
         IClassifier classifier = IClassifier(ICollaborativeTrainer(trainer).classifier());
         if (classifier.describe().trainer != trainer) revert ModelNotReady(trainer);
 

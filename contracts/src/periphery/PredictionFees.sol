@@ -6,6 +6,7 @@ import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {IAccounts} from "../interfaces/IAccounts.sol";
 import {IClassifier} from "../interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {IErrors} from "../interfaces/IErrors.sol";
 import {IPredictionFees} from "../interfaces/IPredictionFees.sol";
 import {Payments} from "../libraries/Payments.sol";
 
@@ -57,7 +58,7 @@ contract PredictionFees is IPredictionFees {
     // An address without code, as the zero address, has no classifier: asking it reverts.
     // slither-disable-next-line missing-zero-check
     constructor(address trainer_, uint256 price_) {
-        if (price_ > type(uint96).max) revert InvalidParameter("price", price_);
+        if (price_ > type(uint96).max) revert IErrors.InvalidParameter("price", price_);
         trainer = trainer_;
         price = price_;
         _classifier = ICollaborativeTrainer(trainer_).classifier();
@@ -87,7 +88,7 @@ contract PredictionFees is IPredictionFees {
         _register(msg.sender);
         uint256 units = _earned[msg.sender];
         amount = units >> FRACTION_BITS;
-        if (amount == 0) revert NothingToCollect(msg.sender);
+        if (amount == 0) revert Payments.NothingToCollect(msg.sender);
         _earned[msg.sender] = units - (amount << FRACTION_BITS);
         emit Collected(msg.sender, amount);
         Payments.pay(msg.sender, amount);

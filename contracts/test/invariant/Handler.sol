@@ -4,6 +4,9 @@ pragma solidity ^0.8.30;
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
+import {Claims} from "../../src/libraries/Claims.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
@@ -79,7 +82,7 @@ abstract contract Handler is Books {
         uint256 price = TRAINER.price(count);
         bytes memory failure = lessonFailure(items);
         if (failure.length == 0 && extra != 0 && refuses(author)) {
-            failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, author, extra);
+            failure = abi.encodeWithSelector(Payments.PaymentFailed.selector, author, extra);
         }
         Vm.Log[] memory logs =
             call(author, count * price + extra, abi.encodeCall(TRAINER.contribute, (items)), failure);
@@ -159,7 +162,7 @@ abstract contract Handler is Books {
         if (amount > prepaid[caller]) {
             failure = abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, amount, prepaid[caller]);
         } else if (amount != 0 && refuses(to)) {
-            failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, to, amount);
+            failure = abi.encodeWithSelector(Payments.PaymentFailed.selector, to, amount);
         }
         call(caller, 0, abi.encodeCall(TRAINER.withdrawTo, (to, amount)), failure);
         if (failure.length != 0) return;
@@ -200,8 +203,7 @@ abstract contract Handler is Books {
         Contribution[] memory made = batchOf(entries[position].batch);
         uint256 first = made[0].position;
         bytes memory claims = Groups.one(made, position - first);
-        bytes memory failure =
-            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, first);
+        bytes memory failure = abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, first);
         fault %= 5;
         if (fault == 0) {
             // Any bit of the author, the deposit, the label, the time or the position.
@@ -211,11 +213,11 @@ abstract contract Handler is Books {
             // As another batch's.
             claims[0] ^= 0x01;
             failure = abi.encodeWithSelector(
-                ICollaborativeTrainer.UnknownContribution.selector, first | uint256(1) << 56
+                IMechanismErrors.UnknownContribution.selector, first | uint256(1) << 56
             );
         } else if (fault == 2) {
             claims = Groups.slice(claims, 0, 1 + (seed >> 8) % (claims.length - 1));
-            failure = abi.encodeWithSelector(ICollaborativeTrainer.MalformedClaims.selector, 0);
+            failure = abi.encodeWithSelector(Claims.MalformedClaims.selector, 0);
         } else if (fault == 3 && made.length > 1) {
             // A bit of the last node.
             claims[claims.length - 1 - (seed >> 8) % 32] ^= 0x10;
@@ -529,7 +531,7 @@ abstract contract Handler is Books {
             logs = call(keeper, 0, data, failure);
         } else {
             if (failure.length == 0 && paid != 0 && refuses(caller)) {
-                failure = abi.encodeWithSelector(IAccounts.PaymentFailed.selector, caller, paid);
+                failure = abi.encodeWithSelector(Payments.PaymentFailed.selector, caller, paid);
             }
             logs = call(caller, 0, abi.encodeWithSelector(selectorOf(kind), claims), failure);
         }
@@ -713,7 +715,7 @@ abstract contract Handler is Books {
         if (closed) return abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, made.position);
         uint256 earliest = entry.time + waitOf(kind, caller);
         if (time < earliest) {
-            return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, time, earliest);
+            return abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, time, earliest);
         }
         if (kind == Kind.Refund && predicted != made.label) {
             return
@@ -751,7 +753,7 @@ abstract contract Handler is Books {
                 return abi.encodeWithSelector(ICollaborativeTrainer.NotAnnounced.selector, made.position);
             }
             if (time < earliest) {
-                return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, time, earliest);
+                return abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, time, earliest);
             }
         }
         return predicted == made.label ? agrees(predicted) : bytes("");

@@ -6,6 +6,8 @@ import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IERC1271} from "../../src/interfaces/IERC1271.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
+import {SignedBatches} from "../../src/libraries/SignedBatches.sol";
 import {Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Receiving, Signing} from "../base/HostileWallet.sol";
@@ -80,8 +82,7 @@ contract Hostile is Handler {
         batch.maxDeposit = type(uint96).max;
         bytes memory good = Sign.encode(Sign.by(1, address(TRAINER), batch));
         bytes memory bad = Groups.slice(good, 0, 1 + cut % (good.length - 1));
-        bytes memory failure =
-            abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, good.length);
+        bytes memory failure = abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, good.length);
         call(pick(who), 0, abi.encodeCall(TRAINER.relay, (bytes.concat(good, bad), GAS_PER_BATCH)), failure);
         requireMoneyIsWhereItBelongs();
     }
@@ -119,7 +120,7 @@ contract Hostile is Handler {
         Lie how = CLASSIFIER.predicting();
         failure = lieFailure(how);
         if (failure.length == 0 && how >= Lie.Empty && how <= Lie.WrongPlace) {
-            failure = abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
+            failure = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
         }
         if (failure.length != 0) return (labels, failure);
         labels = new uint256[](samples.length);
@@ -292,7 +293,7 @@ contract Hostile is Handler {
         if (how == Lie.Reverts) return abi.encodeWithSelector(LyingClassifier.Lied.selector, 7);
         if (how == Lie.RevertsHuge) return bytes.concat(bytes32(type(uint256).max), new bytes(224));
         if (how == Lie.RevertsWithNothing || how == Lie.BurnsGas) {
-            return abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
+            return abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
         }
         return "";
     }

@@ -6,6 +6,7 @@ import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Points} from "../../src/incentives/Points.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {Account} from "../../src/types/Account.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
@@ -94,11 +95,11 @@ contract AccountsTest is ModelTest {
         HostileWallet wallet = new HostileWallet();
         wallet.receiveSo(Receiving.Refuses, "");
         trainer.depositTo{value: 12}(ALICE);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), 5));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 5));
         VM.prank(ALICE);
         trainer.withdrawTo(address(wallet), 5);
         // The trainer itself takes money only with a call that says for whom.
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(trainer), 5));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(trainer), 5));
         VM.prank(ALICE);
         trainer.withdrawTo(address(trainer), 5);
         assertEq(trainer.balanceOf(ALICE), 12, "nothing happened");

@@ -3,8 +3,10 @@ pragma solidity ^0.8.30;
 
 import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
 
-import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
+import {Claims} from "../../src/libraries/Claims.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
@@ -435,7 +437,7 @@ contract ClaimsTest is ModelTest {
         bytes memory claims = Groups.all(made);
         for (uint256 i; i < 2; ++i) {
             wallet.receiveSo(i == 0 ? Receiving.Refuses : Receiving.BurnsGas, "");
-            VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), amount));
+            VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), amount));
             wallet.execute{gas: 5_000_000}(address(trainer), 0, abi.encodeCall(trainer.refund, (claims)));
         }
         requireSettlement(trainer, 0, Status.Untouched, 0, address(0));
@@ -487,7 +489,7 @@ contract ClaimsTest is ModelTest {
         uint256 start = VM.snapshotState();
         for (uint256 i = uint256(Lie.Reverts); i <= uint256(Lie.WrongPlace); ++i) {
             Lie lie = Lie(i);
-            bytes memory reason = abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
+            bytes memory reason = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
             if (lie == Lie.Reverts) reason = abi.encodeWithSelector(LyingClassifier.Lied.selector, 7);
             if (lie == Lie.RevertsHuge) reason = bytes.concat(bytes32(type(uint256).max), new bytes(224));
             // In a static call it comes back to no effect, and then says the truth.
@@ -616,9 +618,7 @@ contract ClaimsTest is ModelTest {
     }
 
     function requireUnknown(uint256 batch, bytes memory claims) private {
-        requireAllFail(
-            claims, abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, batch)
-        );
+        requireAllFail(claims, abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, batch));
     }
 
     /// @dev All three claims fail with the reason.
@@ -652,7 +652,7 @@ contract ClaimsTest is ModelTest {
     }
 
     function malformed(uint256 offset) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(ICollaborativeTrainer.MalformedClaims.selector, offset);
+        return abi.encodeWithSelector(Claims.MalformedClaims.selector, offset);
     }
 
     function nothingLeft(uint256 position) private pure returns (bytes memory) {
@@ -660,6 +660,6 @@ contract ClaimsTest is ModelTest {
     }
 
     function tooEarly(uint256 earliest) private view returns (bytes memory) {
-        return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, this.clock(), earliest);
+        return abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, this.clock(), earliest);
     }
 }

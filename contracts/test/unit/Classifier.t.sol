@@ -5,6 +5,7 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {Description, Encoding, IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IOwned} from "../../src/interfaces/IOwned.sol";
 import {IPackedModel} from "../../src/interfaces/IPackedModel.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
@@ -18,7 +19,7 @@ contract ClassifierTest is ModelTest {
 
     function testWriteByAStranger() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.NotOwner.selector, ALICE, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
         VM.prank(ALICE);
         classifier.write(9, new uint256[](9));
     }
@@ -101,7 +102,7 @@ contract ClassifierTest is ModelTest {
 
     function testCloseByAStranger() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.NotOwner.selector, ALICE, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
         VM.prank(ALICE);
         classifier.close(address(0));
     }

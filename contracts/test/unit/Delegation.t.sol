@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
@@ -136,9 +137,7 @@ contract DelegationTest is ModelTest {
         Contribution memory keepers = contribute(trainer, keeper, 1, hex"");
         claims = alone(keepers);
         VM.expectRevert(
-            abi.encodeWithSelector(
-                ICollaborativeTrainer.TooEarly.selector, clock(), keepers.time + REFUND_WAIT
-            )
+            abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, clock(), keepers.time + REFUND_WAIT)
         );
         VM.prank(keeper);
         trainer.reportFor(reporter, until, signature, claims);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {CloneArguments} from "../../src/libraries/CloneArguments.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IModelFactory} from "../../src/interfaces/IModelFactory.sol";
-import {IPredictionMarket} from "../../src/interfaces/IPredictionMarket.sol";
 import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 
@@ -195,7 +195,7 @@ contract FactoryTest is MarketTest {
             assertEq(ICollaborativeTrainer(trainer).owner(), BOB, "owner");
             assertEq(ICollaborativeTrainer(trainer).classifier(), classifier, "classifier");
             assertEq(IClassifier(classifier).describe().owner, BOB, "owner of the classifier");
-            VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyInitialized.selector));
+            VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
             ICollaborativeTrainer(trainer).initialize();
         }
         (bool success,) = address(factory).call{value: 1}(

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
@@ -250,7 +251,7 @@ contract NoticeTest is ModelTest {
         ++made[0].deposit;
         bytes memory claims = Groups.all(made);
         VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, bad[0].position)
+            abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, bad[0].position)
         );
         trainer.announce(claims);
         VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
@@ -526,6 +527,6 @@ contract NoticeTest is ModelTest {
     }
 
     function tooEarly(uint256 earliest) private view returns (bytes memory) {
-        return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, this.clock(), earliest);
+        return abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, this.clock(), earliest);
     }
 }

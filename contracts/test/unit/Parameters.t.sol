@@ -5,7 +5,7 @@ import {LibClone} from "solady/utils/LibClone.sol";
 
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IBoundedSamples} from "../../src/interfaces/IBoundedSamples.sol";
-import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {INaiveBayes} from "../../src/interfaces/INaiveBayes.sol";
 import {IPerceptron} from "../../src/interfaces/IPerceptron.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
@@ -110,7 +110,7 @@ contract ParametersTest is ModelTest {
     function testTrainerThatIsNotInitialised() external {
         DepositRefundTake trainer =
             DepositRefundTake(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0, 0)));
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
         trainer.contribute(Encode.item(0, ""));
     }
 

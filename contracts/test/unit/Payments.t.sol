@@ -5,7 +5,8 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Points} from "../../src/incentives/Points.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
-import {IAccounts} from "../../src/interfaces/IAccounts.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {ToldClassifier} from "../base/Classifiers.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
@@ -38,14 +39,14 @@ contract PaymentsTest is ModelTest {
         RefusingWallet wallet = new RefusingWallet();
         VM.deal(address(wallet), 1e24);
         uint256 price = trainer.price(1);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), 1));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 1));
         wallet.execute(address(trainer), price + 1, abi.encodeCall(trainer.contribute, Encode.item(0, hex"")));
         assertEq(trainer.contributionCount(), 0, "nothing happened");
 
         // A payment of 0 makes no call, so none that could be refused.
         Contribution memory made = contributeFrom(wallet, 0);
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.PaymentFailed.selector, address(wallet), price));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), price));
         wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (alone(made))));
         assertEq(trainer.good(address(wallet)), 0, "not counted");
         wallet.accept();
@@ -115,7 +116,7 @@ contract PaymentsTest is ModelTest {
         bytes[4] memory answers = [bytes(""), abi.encode(32, 1), abi.encode(32, 0, 5), abi.encode(64, 1, 5)];
         for (uint256 i; i < 4; ++i) {
             classifier.tell(answers[i], false);
-            VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector));
+            VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
             VM.prank(ALICE);
             trainer.refund(alone(made));
         }

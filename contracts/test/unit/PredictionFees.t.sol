@@ -5,7 +5,9 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IPredictionFees} from "../../src/interfaces/IPredictionFees.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {PredictionFees} from "../../src/periphery/PredictionFees.sol";
 import {Encode} from "../base/Encode.sol";
 import {GoodTrainer} from "../base/GoodTrainer.sol";
@@ -34,9 +36,7 @@ contract PredictionFeesTest is ModelTest {
         assertEq(fees.trainer(), address(trainer), "trainer");
         deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max));
         VM.expectRevert(
-            abi.encodeWithSelector(
-                IPredictionFees.InvalidParameter.selector, bytes32("price"), uint256(1 << 96)
-            )
+            abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("price"), uint256(1 << 96))
         );
         deploy("PredictionFees", abi.encode(address(trainer), 1 << 96));
     }
@@ -147,7 +147,7 @@ contract PredictionFeesTest is ModelTest {
         pay(1);
         collect(ALICE, 100);
         assertEq(fees.shares(ALICE), 2, "shares");
-        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.NothingToCollect.selector, ALICE));
+        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
         VM.prank(ALICE);
         fees.collect();
     }
@@ -156,7 +156,7 @@ contract PredictionFeesTest is ModelTest {
         assertEq(fees.register(CAROL), 0, "shares");
         assertEq(fees.totalShares(), 0, "all shares");
         pay(1);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.NothingToCollect.selector, CAROL));
+        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, CAROL));
         VM.prank(CAROL);
         fees.collect();
     }
@@ -208,7 +208,7 @@ contract PredictionFeesTest is ModelTest {
         makeGood(address(refusing), 1);
         register(address(refusing), 1, 1);
         pay(1);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentFailed.selector, refusing, 100));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, refusing, 100));
         refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
         refusing.accept();
         refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
@@ -224,7 +224,7 @@ contract PredictionFeesTest is ModelTest {
         assertEq(wallet.attacks(), 1, "tried");
         assertEq(
             wallet.answer(),
-            abi.encodeWithSelector(IPredictionFees.NothingToCollect.selector, wallet),
+            abi.encodeWithSelector(Payments.NothingToCollect.selector, wallet),
             "nothing is left"
         );
         assertEq(address(fees).balance, 100, "paid once");

@@ -3,7 +3,9 @@ pragma solidity ^0.8.30;
 
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Participant, Phase} from "../../src/interfaces/IPredictionMarket.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
@@ -66,7 +68,7 @@ contract PredictionMarketContributingTest is MarketTest {
         open(BOUNTY, 1);
         bytes memory items = bytes.concat(item, item);
         VM.expectRevert(
-            abi.encodeWithSelector(IPredictionMarket.DepositTooLow.selector, 2 * STAKE, 2 * STAKE - 1)
+            abi.encodeWithSelector(IMechanismErrors.DepositTooLow.selector, 2 * STAKE, 2 * STAKE - 1)
         );
         VM.prank(ALICE);
         market.contribute{value: 2 * STAKE - 1}(items);
@@ -115,7 +117,7 @@ contract PredictionMarketContributingTest is MarketTest {
         open(BOUNTY, 1);
         RefusingWallet wallet = new RefusingWallet();
         VM.deal(address(wallet), 1 ether);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.PaymentFailed.selector, wallet, 1));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet, 1));
         wallet.execute(address(market), STAKE + 1, abi.encodeCall(market.contribute, (item)));
         wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (item)));
         assertBalance(address(wallet), STAKE);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
 import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
@@ -38,7 +39,7 @@ contract PredictionMarketDividingTest is MarketTest {
         assertEq(logsOf(IPredictionMarket.LessonFailed.selector).length, 0, "lessons that failed");
         // All at once would be too much, and changes nothing.
         bytes memory next = records[CLASSES];
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score{gas: TRANSACTION_GAS}(next, 126);
         assertEq(market.progress().evaluated, 0, "nothing happened");
 

@@ -3,8 +3,10 @@ pragma solidity ^0.8.30;
 
 import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
 import {CallGas} from "../../src/libraries/CallGas.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
 import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
@@ -148,7 +150,7 @@ contract PredictionMarketFailingTest is MarketTest {
         market.collectRemainder();
         uint256 due = market.collectable(address(wallet));
         assertEq(due, 500, "a stake and 4 of 10");
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.PaymentFailed.selector, wallet, due));
+        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet, due));
         wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
         wallet.accept();
         wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
@@ -266,7 +268,7 @@ contract PredictionMarketFailingTest is MarketTest {
         market.score(recordsFrom(0), 0);
         strings.burn(0, 12_000_000, 0);
         strings.sayCorrect(1);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score{gas: 11_000_000}("", 1);
         market.score{gas: 14_000_000}("", 1);
         assertEq(market.progress().evaluated, 1, "evaluated");
@@ -279,7 +281,7 @@ contract PredictionMarketFailingTest is MarketTest {
         market.restart(1);
         bytes memory all = recordsFrom(0);
         strings.sayCorrect(3);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score(all, 2);
         strings.sayCorrect(2);
         uint256 before = VM.snapshotState();
@@ -287,7 +289,7 @@ contract PredictionMarketFailingTest is MarketTest {
         assertEq(market.account(ALICE).score, 2, "both");
         VM.revertToState(before);
         strings.silence();
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score(all, 2);
     }
 
@@ -309,21 +311,21 @@ contract PredictionMarketFailingTest is MarketTest {
         commit(BOUNTY);
         drawPart(0);
         strings.fail(true, false, false);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.fail(false, true, false);
         VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
         reveal(0);
         strings.fail(false, false, false);
         strings.sayCorrect(3);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.sayCorrect(0);
         strings.burn(REVEAL_GAS, 0, 0);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.burn(0, REVEAL_GAS, 0);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.burn(0, 0, 0);
         try market.reveal{gas: 4_000_000}(0, saltOf(0), parts[0]) {
@@ -339,7 +341,7 @@ contract PredictionMarketFailingTest is MarketTest {
     function testAModelThatCannotBeCopied() external {
         puppets();
         strings.failToDescribe();
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.ClassifierFailed.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.restart(1);
     }
 
@@ -406,7 +408,7 @@ contract PredictionMarketFailingTest is MarketTest {
         assertEq(market.collectable(CAROL), STAKE, "a stake");
         collectAll();
         assertEq(address(market).balance, 0, "all is paid out");
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, ALICE));
+        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
         VM.prank(ALICE);
         market.collect();
     }

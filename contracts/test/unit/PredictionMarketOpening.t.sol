@@ -3,6 +3,8 @@ pragma solidity ^0.8.30;
 
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
+import {IOwned} from "../../src/interfaces/IOwned.sol";
 import {IPredictionMarket, Phase} from "../../src/interfaces/IPredictionMarket.sol";
 import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
@@ -26,9 +28,9 @@ contract PredictionMarketOpeningTest is MarketTest {
         assertEq(market.scoringWait(), SCORING_WAIT, "scoring wait");
         assertEq(market.mostContributions(), MOST_CONTRIBUTIONS, "most contributions");
         assertEq(market.mostPasses(), MOST_PASSES, "most passes");
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         market.initialize();
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         IPredictionMarket(predictionMarket).initialize();
         assertEq(uint256(IPredictionMarket(predictionMarket).phase()), uint256(Phase.Forfeited), "over");
     }
@@ -86,7 +88,7 @@ contract PredictionMarketOpeningTest is MarketTest {
 
     function testWhoMayCommitToWhat() external {
         bytes32[] memory all = commitments();
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotOwner.selector, ALICE, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
         VM.prank(ALICE);
         market.commit{value: BOUNTY}(all);
         requireInvalidCommit(0, all, "bounty", 0);
@@ -106,7 +108,7 @@ contract PredictionMarketOpeningTest is MarketTest {
         address copy = address(0x5000);
         VM.etch(copy, code);
         bytes32[] memory all = commitments();
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
         VM.prank(OWNER);
         IPredictionMarket(copy).commit{value: 1}(all);
     }
@@ -256,7 +258,7 @@ contract PredictionMarketOpeningTest is MarketTest {
         uint256 latest = this.clock() + REVEAL_WAIT;
         drawPart(1);
         VM.warp(latest);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooEarly.selector, latest, latest + 1));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, latest, latest + 1));
         market.forfeit();
         VM.warp(latest + 1);
         VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLate.selector, latest + 1, latest));
@@ -295,7 +297,9 @@ contract PredictionMarketOpeningTest is MarketTest {
     function requireNotReady(address trainer) private {
         bytes32[] memory all = commitments();
         VM.expectRevert(
-            abi.encodeWithSelector(IPredictionMarket.ModelNotReady.selector, address(first), trainer)
+            abi.encodeWithSelector(
+                IPredictionMarket.ModelNotClosedForMarket.selector, address(first), trainer
+            )
         );
         VM.prank(OWNER);
         market.commit{value: BOUNTY}(all);

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
 import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
@@ -316,7 +317,7 @@ contract PredictionMarketScoringTest is MarketTest {
     }
 
     function requireUnknown(bytes memory record, uint256 position) private {
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.UnknownContribution.selector, position));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, position));
         market.score(record, 0);
     }
 

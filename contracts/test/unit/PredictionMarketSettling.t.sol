@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {IOwned} from "../../src/interfaces/IOwned.sol";
 import {
     IPredictionMarket,
     Participant,
@@ -8,6 +9,7 @@ import {
     Progress,
     Stage
 } from "../../src/interfaces/IPredictionMarket.sol";
+import {Payments} from "../../src/libraries/Payments.sol";
 import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 
@@ -259,14 +261,14 @@ contract PredictionMarketSettlingTest is MarketTest {
         requireNothing(CAROL);
         requireNothing(address(this));
 
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotOwner.selector, BOB, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, BOB, OWNER));
         VM.prank(BOB);
         market.collectRemainder();
         VM.expectEmit(address(market));
         emit IPredictionMarket.RemainderCollected(OWNER, 200);
         VM.prank(OWNER);
         market.collectRemainder();
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, OWNER));
         VM.prank(OWNER);
         market.collectRemainder();
     }
@@ -280,13 +282,13 @@ contract PredictionMarketSettlingTest is MarketTest {
         revealRest();
         wholePass();
         assertBalance(ALICE, 150);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, OWNER));
         VM.prank(OWNER);
         market.collectRemainder();
     }
 
     function requireNothing(address author) internal {
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NothingToCollect.selector, author));
+        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, author));
         VM.prank(author);
         market.collect();
     }

@@ -5,6 +5,7 @@ import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {Entry, IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {IOwned} from "../../src/interfaces/IOwned.sol";
 import {ModelRegistry} from "../../src/periphery/ModelRegistry.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
@@ -24,12 +25,12 @@ contract RegistryTest is ModelTest {
     }
 
     function testOnlyTheOwnerRegisters() external {
-        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotOwner.selector, ALICE, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
         VM.prank(ALICE);
         registry.register(address(trainer), CARD);
         VM.prank(OWNER);
         registry.register(address(trainer), CARD);
-        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotOwner.selector, ALICE, OWNER));
+        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
         VM.prank(ALICE);
         registry.register(address(trainer), CARD);
     }

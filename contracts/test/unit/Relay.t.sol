@@ -8,7 +8,9 @@ import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {CallGas} from "../../src/libraries/CallGas.sol";
+import {SignedBatches} from "../../src/libraries/SignedBatches.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Signing} from "../base/HostileWallet.sol";
@@ -523,7 +525,7 @@ contract RelayTest is ModelTest {
             if (length == first.length) continue;
             VM.expectRevert(
                 abi.encodeWithSelector(
-                    ICollaborativeTrainer.MalformedRelay.selector, length < first.length ? 0 : first.length
+                    SignedBatches.MalformedRelay.selector, length < first.length ? 0 : first.length
                 )
             );
             trainer.relay(Groups.slice(batches, 0, length), GAS_PER_BATCH);
@@ -536,11 +538,11 @@ contract RelayTest is ModelTest {
         SignedBatch memory batch = signed(trainer, 1, 0, two());
         bytes memory batches = Sign.encode(batch);
         batches[56] = 0xff;
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, 0));
+        VM.expectRevert(abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, 0));
         trainer.relay(batches, GAS_PER_BATCH);
         batches[56] = 0;
         batches[60 + batch.items.length] = 0xff;
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.MalformedRelay.selector, 0));
+        VM.expectRevert(abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, 0));
         trainer.relay(batches, GAS_PER_BATCH);
     }
 
@@ -548,7 +550,7 @@ contract RelayTest is ModelTest {
         ICollaborativeTrainer clone =
             ICollaborativeTrainer(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0, 0)));
         bytes memory batches = Sign.encode(signed(clone, 1, 0, one(0)));
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NotInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
         clone.relay(batches, GAS_PER_BATCH);
     }
 
@@ -639,7 +641,7 @@ contract RelayTest is ModelTest {
             Sign.encode(signed(trainer, 2, 0, two())),
             Sign.encode(signed(trainer, 3, 0, one(1)))
         );
-        bytes memory failed = abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector);
+        bytes memory failed = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
         requireAllSkipped(
             lying, Lie.Reverts, batches, abi.encodeWithSelector(LyingClassifier.Lied.selector, 7)
         );
@@ -700,7 +702,7 @@ contract RelayTest is ModelTest {
         Skip[] memory skips = relay(BOB, batches);
         assertEq(skips.length, 10, "skips");
         assertEq(
-            skips[0].reason, abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector), "reason"
+            skips[0].reason, abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector), "reason"
         );
         assertEq(trainer.contributionCount(), 10, "all others");
     }
@@ -777,7 +779,7 @@ contract RelayTest is ModelTest {
         assertEq(address(uint160(uint256(logs[0].topics[1]))), address(wallet), "the wallet's");
         assertEq(
             logs[0].data,
-            abi.encode(0, abi.encodeWithSelector(ICollaborativeTrainer.ClassifierFailed.selector)),
+            abi.encode(0, abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector)),
             "its lesson had too little"
         );
         assertEq(trainer.contributionCount(), 100, "the key's, with all of it for the lesson");

@@ -6,6 +6,7 @@ import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IModelFactory} from "../../src/interfaces/IModelFactory.sol";
 import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
@@ -64,7 +65,7 @@ contract TrainerTest is ModelTest {
     function testContributeTooLowBeforeClassifierErrors() external {
         uint256 price = trainer.price(2);
         VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.DepositTooLow.selector, 2 * price, 2 * price - 1)
+            abi.encodeWithSelector(IMechanismErrors.DepositTooLow.selector, 2 * price, 2 * price - 1)
         );
         trainer.contribute{value: 2 * price - 1}(hex"0009000000080000");
     }
@@ -453,13 +454,13 @@ contract TrainerTest is ModelTest {
         assertEq(topics[1], bytes32(uint256(uint160(OWNER))), "owner");
         assertEq(topics[2], bytes32(uint256(uint160(address(trainer)))), "trainer");
         assertEq(topics[3], bytes32(uint256(uint160(address(classifier)))), "classifier");
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.AlreadyInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         trainer.initialize();
     }
 
     function testImplementationIsLocked() external {
         trainer = DepositRefundTake(depositRefundTake);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.AlreadyInitialized.selector));
+        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         trainer.initialize();
         VM.deal(address(this), 1e60);
         // Its time lies in the future.
@@ -526,8 +527,7 @@ contract TrainerTest is ModelTest {
     }
 
     function requireUnknown(uint256 batch, bytes memory claims) private {
-        bytes memory reason =
-            abi.encodeWithSelector(ICollaborativeTrainer.UnknownContribution.selector, batch);
+        bytes memory reason = abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, batch);
         VM.expectRevert(reason);
         trainer.refund(claims);
         VM.expectRevert(reason);
@@ -537,6 +537,6 @@ contract TrainerTest is ModelTest {
     }
 
     function tooEarly(uint256 earliest) private view returns (bytes memory) {
-        return abi.encodeWithSelector(ICollaborativeTrainer.TooEarly.selector, this.clock(), earliest);
+        return abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, this.clock(), earliest);
     }
 }

@@ -6,13 +6,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{Panic, SolError, SolInterface};
 use cotrain_protocol::Rejection;
 
-use crate::contracts::{
-    DepositRefundTake::DepositRefundTakeErrors as Trainer,
-    ModelFactory::ModelFactoryErrors as Factory, ModelRegistry::ModelNotReady,
-    PredictionFees::PredictionFeesErrors as Fees,
-    PredictionMarket::PredictionMarketErrors as Market,
-    SparsePerceptron::SparsePerceptronErrors as Model,
-};
+use crate::contracts::Errors::ErrorsErrors as Error;
 use crate::market::{phase, stage};
 
 /// The names of the parameters that the contracts check, as they are in their errors.
@@ -117,23 +111,11 @@ impl Revert {
     /// Reads the data of a revert.
     #[must_use]
     pub fn decode(data: &[u8]) -> Self {
-        let understood = Trainer::abi_decode(data)
-            .ok()
-            .and_then(trainer)
-            .or_else(|| Model::abi_decode(data).ok().and_then(model))
-            .or_else(|| Market::abi_decode(data).ok().and_then(market))
-            .or_else(|| Fees::abi_decode(data).ok().and_then(fees))
-            .or_else(|| Factory::abi_decode(data).ok().map(factory))
-            .or_else(|| {
-                ModelNotReady::abi_decode(data)
-                    .ok()
-                    .map(|e| Self::ModelNotReady { trainer: e.trainer })
-            })
-            .or_else(|| {
-                Panic::abi_decode(data)
-                    .ok()
-                    .map(|panic| Self::Panic(panic.code))
-            });
+        let understood = Error::abi_decode(data).ok().and_then(understand).or_else(|| {
+            Panic::abi_decode(data)
+                .ok()
+                .map(|panic| Self::Panic(panic.code))
+        });
         understood.unwrap_or_else(|| Self::Unknown(Bytes::copy_from_slice(data)))
     }
 }
@@ -188,270 +170,246 @@ impl fmt::Display for Revert {
     }
 }
 
-/// None where a value does not fit its type, which no contract of ours sends.
-fn trainer(error: Trainer) -> Option<Revert> {
+/// Translates an error. Returns `None` if a value does not fit its type; contracts of this release send none.
+// One arm an error: it is as long as the list of errors.
+#[allow(clippy::too_many_lines)]
+fn understand(error: Error) -> Option<Revert> {
     let rejection = match error {
-        Trainer::EmptyBatch(_) => Rejection::EmptyBatch,
-        Trainer::MalformedBatch(e) => Rejection::MalformedBatch {
+        Error::EmptyBatch(_) => Rejection::EmptyBatch,
+        Error::MalformedBatch(e) => Rejection::MalformedBatch {
             offset: e.offset.try_into().ok()?,
         },
-        Trainer::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
-        Trainer::DepositTooLow(e) => Rejection::DepositTooLow {
+        Error::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
+        Error::DepositTooLow(e) => Rejection::DepositTooLow {
             required: e.required.try_into().ok()?,
             sent: e.sent.try_into().ok()?,
         },
-        Trainer::PaymentFailed(e) => Rejection::PaymentFailed {
+        Error::PaymentFailed(e) => Rejection::PaymentFailed {
             to: e.to,
             amount: e.amount.try_into().ok()?,
         },
-        Trainer::BalanceOverflow(e) => Rejection::BalanceOverflow { account: e.account },
-        Trainer::BalanceTooLow(e) => Rejection::BalanceTooLow {
+        Error::BalanceOverflow(e) => Rejection::BalanceOverflow { account: e.account },
+        Error::BalanceTooLow(e) => Rejection::BalanceTooLow {
             required: e.required.try_into().ok()?,
             balance: e.balance.try_into().ok()?,
         },
-        Trainer::MalformedRelay(e) => {
+        Error::MalformedRelay(e) => {
             return Some(Revert::MalformedRelay {
                 offset: e.offset.try_into().ok()?,
             });
         }
-        Trainer::GasTooLow(e) => {
+        Error::GasTooLow(e) => {
             return Some(Revert::GasTooLow {
                 left: e.left,
                 allowance: e.allowance,
             });
         }
-        Trainer::Expired(e) => Rejection::Expired {
+        Error::Expired(e) => Rejection::Expired {
             deadline: e.deadline.try_into().ok()?,
             now: e.time.try_into().ok()?,
         },
-        Trainer::NonceUsed(e) => Rejection::NonceUsed {
+        Error::NonceUsed(e) => Rejection::NonceUsed {
             author: e.author,
             nonce: e.nonce.try_into().ok()?,
         },
-        Trainer::PriceTooHigh(e) => Rejection::PriceTooHigh {
+        Error::PriceTooHigh(e) => Rejection::PriceTooHigh {
             price: e.price.try_into().ok()?,
             max_deposit: e.maxDeposit.try_into().ok()?,
         },
-        Trainer::InvalidSignature(e) => Rejection::InvalidSignature { author: e.author },
-        Trainer::ClassifierFailed(_) => Rejection::ClassifierFailed,
-        Trainer::NoClaims(_) => Rejection::NoClaims,
-        Trainer::MalformedClaims(e) => {
+        Error::InvalidSignature(e) => Rejection::InvalidSignature { author: e.author },
+        Error::ClassifierFailed(_) => Rejection::ClassifierFailed,
+        Error::NoClaims(_) => Rejection::NoClaims,
+        Error::MalformedClaims(e) => {
             return Some(Revert::MalformedClaims {
                 offset: e.offset.try_into().ok()?,
             });
         }
-        Trainer::UnknownContribution(e) => Rejection::UnknownContribution {
-            batch: e.batch.try_into().ok()?,
+        Error::UnknownContribution(e) => Rejection::UnknownContribution {
+            batch: e.position.try_into().ok()?,
         },
-        Trainer::NothingLeft(e) => Rejection::NothingLeft {
+        Error::NothingLeft(e) => Rejection::NothingLeft {
             position: e.position.try_into().ok()?,
         },
-        Trainer::OwnContribution(e) => Rejection::OwnContribution { author: e.author },
-        Trainer::TooEarly(e) => Rejection::TooEarly {
+        Error::OwnContribution(e) => Rejection::OwnContribution { author: e.author },
+        Error::TooEarly(e) => Rejection::TooEarly {
             now: e.time.try_into().ok()?,
             earliest: e.earliest.try_into().ok()?,
         },
-        Trainer::NoGoodContribution(e) => Rejection::NoGoodContribution { caller: e.caller },
-        Trainer::AlreadyReported(e) => Rejection::AlreadyReported {
+        Error::NoGoodContribution(e) => Rejection::NoGoodContribution { caller: e.caller },
+        Error::AlreadyReported(e) => Rejection::AlreadyReported {
             position: e.position.try_into().ok()?,
             caller: e.caller,
         },
-        Trainer::NoNotice(_) => Rejection::NoNotice,
-        Trainer::AlreadyAnnounced(e) => Rejection::AlreadyAnnounced {
+        Error::NoNotice(_) => Rejection::NoNotice,
+        Error::AlreadyAnnounced(e) => Rejection::AlreadyAnnounced {
             position: e.position.try_into().ok()?,
             until: e.until.try_into().ok()?,
         },
-        Trainer::NotAnnounced(e) => Rejection::NotAnnounced {
+        Error::NotAnnounced(e) => Rejection::NotAnnounced {
             position: e.position.try_into().ok()?,
         },
-        Trainer::PredictionDiffers(e) => Rejection::PredictionDiffers {
+        Error::PredictionDiffers(e) => Rejection::PredictionDiffers {
             label: e.label.try_into().ok()?,
             predicted: e.predicted.try_into().ok()?,
         },
-        Trainer::AuthorIsContract(e) => Rejection::AuthorIsContract { author: e.author },
-        Trainer::PredictionAgrees(e) => Rejection::PredictionAgrees {
+        Error::AuthorIsContract(e) => Rejection::AuthorIsContract { author: e.author },
+        Error::PredictionAgrees(e) => Rejection::PredictionAgrees {
             label: e.label.try_into().ok()?,
         },
-        Trainer::AlreadyInitialized(_) => return Some(Revert::AlreadyInitialized),
-        Trainer::NotInitialized(_) => return Some(Revert::NotInitialized),
-        Trainer::Reentrancy(_) => return Some(Revert::Reentrancy),
-    };
-    Some(Revert::Contract(rejection))
-}
-
-/// None where a value does not fit its type, which no contract of ours sends.
-fn model(error: Model) -> Option<Revert> {
-    let rejection = match error {
-        Model::EmptyBatch(_) => Rejection::EmptyBatch,
-        Model::MalformedBatch(e) => Rejection::MalformedBatch {
-            offset: e.offset.try_into().ok()?,
-        },
-        Model::InvalidParameter(e) => invalid_parameter(e.name, e.value)?,
-        Model::LabelOutOfRange(e) => Rejection::LabelOutOfRange {
+        Error::AlreadyInitialized(_) => return Some(Revert::AlreadyInitialized),
+        Error::NotInitialized(_) => return Some(Revert::NotInitialized),
+        Error::Reentrancy(_) => return Some(Revert::Reentrancy),
+        Error::LabelOutOfRange(e) => Rejection::LabelOutOfRange {
             item: e.item.try_into().ok()?,
             label: e.label.try_into().ok()?,
             classes: e.classes.try_into().ok()?,
         },
-        Model::OddSampleLength(e) => Rejection::OddSampleLength {
+        Error::OddSampleLength(e) => Rejection::OddSampleLength {
             item: e.item.try_into().ok()?,
             length: e.length.try_into().ok()?,
         },
-        Model::WrongSampleLength(e) => Rejection::WrongSampleLength {
+        Error::WrongSampleLength(e) => Rejection::WrongSampleLength {
             item: e.item.try_into().ok()?,
             length: e.length.try_into().ok()?,
             expected: e.expected.try_into().ok()?,
         },
-        Model::FeatureNotIncreasing(e) => Rejection::FeatureNotIncreasing {
+        Error::FeatureNotIncreasing(e) => Rejection::FeatureNotIncreasing {
             item: e.item.try_into().ok()?,
             at: e.place.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             previous: e.previous.try_into().ok()?,
         },
-        Model::FeatureOutOfRange(e) => Rejection::FeatureOutOfRange {
+        Error::FeatureOutOfRange(e) => Rejection::FeatureOutOfRange {
             item: e.item.try_into().ok()?,
             at: e.place.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             features: e.features.try_into().ok()?,
         },
-        Model::TooManyFeatures(e) => Rejection::TooManyFeatures {
+        Error::TooManyFeatures(e) => Rejection::TooManyFeatures {
             item: e.item.try_into().ok()?,
             present: e.present.try_into().ok()?,
             most: e.most.try_into().ok()?,
         },
-        Model::NumberTooLarge(e) => Rejection::NumberTooLarge {
+        Error::NumberTooLarge(e) => Rejection::NumberTooLarge {
             item: e.item.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             number: e.number.try_into().ok()?,
             most: e.most.try_into().ok()?,
         },
-        Model::SquaredLengthTooLarge(e) => Rejection::SquaredLengthTooLarge {
+        Error::SquaredLengthTooLarge(e) => Rejection::SquaredLengthTooLarge {
             item: e.item.try_into().ok()?,
             squared_length: e.squaredLength.try_into().ok()?,
             most: e.most.try_into().ok()?,
         },
-        Model::NotOwner(e) => Rejection::NotOwner {
+        Error::NotOwner(e) => Rejection::NotOwner {
             caller: e.caller,
             owner: e.owner,
         },
-        Model::InitializationOpen(_) => Rejection::InitializationOpen,
-        Model::InitializationClosed(_) => Rejection::InitializationClosed,
-        Model::InvalidTrainer(_) => Rejection::InvalidTrainer,
-        Model::NotTrainer(e) => Rejection::NotTrainer {
+        Error::InitializationOpen(_) => Rejection::InitializationOpen,
+        Error::InitializationClosed(_) => Rejection::InitializationClosed,
+        Error::InvalidTrainer(_) => Rejection::InvalidTrainer,
+        Error::NotTrainer(e) => Rejection::NotTrainer {
             caller: e.caller,
             trainer: e.trainer,
         },
-        Model::WordsOutOfRange(e) => Rejection::WordsOutOfRange {
+        Error::WordsOutOfRange(e) => Rejection::WordsOutOfRange {
             offset: e.offset.try_into().ok()?,
             count: e.count.try_into().ok()?,
             size: e.size.try_into().ok()?,
         },
-        Model::LengthsDiffer(e) => {
+        Error::LengthsDiffer(e) => {
             return Some(Revert::LengthsDiffer {
                 samples: e.samples.try_into().ok()?,
                 labels: e.labels.try_into().ok()?,
             });
         }
-    };
-    Some(Revert::Contract(rejection))
-}
-
-/// None where a value does not fit its type, which no contract of ours sends, and for what a market shares with trainers
-/// and models.
-fn market(error: Market) -> Option<Revert> {
-    let rejection = match error {
-        Market::WrongPhase(e) => Rejection::WrongPhase {
+        Error::WrongPhase(e) => Rejection::WrongPhase {
             phase: phase(e.phase)?,
             required: phase(e.required)?,
         },
-        Market::WrongStage(e) => Rejection::WrongStage {
+        Error::WrongStage(e) => Rejection::WrongStage {
             stage: stage(e.stage)?,
             required: stage(e.required)?,
         },
-        Market::ModelNotReady(e) => Rejection::ModelNotReady {
-            classifier: e.classifier,
-            trainer: e.trainer,
-        },
-        Market::AlreadyDrawn(e) => Rejection::AlreadyDrawn {
+        Error::AlreadyDrawn(e) => Rejection::AlreadyDrawn {
             part: e.part.try_into().ok()?,
         },
-        Market::TooEarlyToDraw(e) => Rejection::TooEarlyToDraw {
+        Error::TooEarlyToDraw(e) => Rejection::TooEarlyToDraw {
             number: e.number.try_into().ok()?,
             earliest: e.earliest.try_into().ok()?,
         },
-        Market::TooLateToDraw(e) => Rejection::TooLateToDraw {
+        Error::TooLateToDraw(e) => Rejection::TooLateToDraw {
             number: e.number.try_into().ok()?,
             latest: e.latest.try_into().ok()?,
         },
-        Market::NotDrawn(_) => Rejection::NotDrawn,
-        Market::UnknownPart(e) => Rejection::UnknownPart {
+        Error::NotDrawn(_) => Rejection::NotDrawn,
+        Error::UnknownPart(e) => Rejection::UnknownPart {
             part: e.part.try_into().ok()?,
             parts: e.parts.try_into().ok()?,
         },
-        Market::NotTheDrawnPart(e) => Rejection::NotTheDrawnPart {
+        Error::NotTheDrawnPart(e) => Rejection::NotTheDrawnPart {
             part: e.part.try_into().ok()?,
             drawn: e.drawn.try_into().ok()?,
         },
-        Market::AlreadyRevealed(e) => Rejection::AlreadyRevealed {
+        Error::AlreadyRevealed(e) => Rejection::AlreadyRevealed {
             part: e.part.try_into().ok()?,
         },
-        Market::TooLate(e) => Rejection::TooLate {
+        Error::TooLate(e) => Rejection::TooLate {
             now: e.time.try_into().ok()?,
             latest: e.latest.try_into().ok()?,
         },
-        Market::CommitmentDiffers(e) => Rejection::CommitmentDiffers {
+        Error::CommitmentDiffers(e) => Rejection::CommitmentDiffers {
             part: e.part.try_into().ok()?,
             commitment: Box::new(e.commitment),
             committed: Box::new(e.committed),
         },
-        Market::TooLong(e) => Rejection::TooLong {
+        Error::TooLong(e) => Rejection::TooLong {
             length: e.length.try_into().ok()?,
             most: e.most.try_into().ok()?,
         },
-        Market::TooManyContributions(e) => Rejection::TooManyContributions {
+        Error::TooManyContributions(e) => Rejection::TooManyContributions {
             count: e.count.try_into().ok()?,
             most: e.most.try_into().ok()?,
         },
-        Market::MalformedRecords(e) => {
+        Error::MalformedRecords(e) => {
             return Some(Revert::MalformedRecords {
                 offset: e.offset.try_into().ok()?,
             });
         }
-        Market::NoProgress(_) => Rejection::NoProgress,
-        Market::NothingToCollect(e) => Rejection::NothingToCollect { caller: e.caller },
-        _ => return None,
-    };
-    Some(Revert::Contract(rejection))
-}
-
-/// None where a value does not fit its type, which no contract of ours sends, and for what others have, too.
-fn fees(error: Fees) -> Option<Revert> {
-    let rejection = match error {
-        Fees::NoSamples(_) => Rejection::NoSamples,
-        Fees::PaymentTooLow(e) => Rejection::PaymentTooLow {
+        Error::NoProgress(_) => Rejection::NoProgress,
+        Error::NothingToCollect(e) => Rejection::NothingToCollect { caller: e.account },
+        Error::NoSamples(_) => Rejection::NoSamples,
+        Error::PaymentTooLow(e) => Rejection::PaymentTooLow {
             required: e.required.try_into().ok()?,
             sent: e.sent.try_into().ok()?,
         },
-        _ => return None,
+        Error::NoCode(e) => {
+            return Some(Revert::NoCode {
+                implementation: e.implementation,
+            });
+        }
+        Error::DelegatedCode(e) => {
+            return Some(Revert::DelegatedCode {
+                implementation: e.implementation,
+            });
+        }
+        Error::NotATrainer(e) => {
+            return Some(Revert::NotATrainer {
+                implementation: e.implementation,
+            });
+        }
+        Error::NotAClassifier(e) => {
+            return Some(Revert::NotAClassifier {
+                implementation: e.implementation,
+            });
+        }
+        Error::ModelNotClosedForMarket(e) => Rejection::ModelNotClosedForMarket {
+            classifier: e.classifier,
+            trainer: e.trainer,
+        },
+        Error::ModelNotReady(e) => return Some(Revert::ModelNotReady { trainer: e.trainer }),
     };
     Some(Revert::Contract(rejection))
-}
-
-/// Reads an error of the factory.
-fn factory(error: Factory) -> Revert {
-    match error {
-        Factory::NoCode(e) => Revert::NoCode {
-            implementation: e.implementation,
-        },
-        Factory::DelegatedCode(e) => Revert::DelegatedCode {
-            implementation: e.implementation,
-        },
-        Factory::NotATrainer(e) => Revert::NotATrainer {
-            implementation: e.implementation,
-        },
-        Factory::NotAClassifier(e) => Revert::NotAClassifier {
-            implementation: e.implementation,
-        },
-    }
 }
 
 fn invalid_parameter(name: B256, value: U256) -> Option<Rejection> {

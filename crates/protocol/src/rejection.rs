@@ -225,7 +225,7 @@ pub enum Rejection {
     #[error(
         "{trainer} may teach the model {classifier}; close it with the market as its trainer first"
     )]
-    ModelNotReady {
+    ModelNotClosedForMarket {
         classifier: Address,
         trainer: Address,
     },

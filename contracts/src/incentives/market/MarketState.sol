@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
+import {IOwned} from "../../interfaces/IOwned.sol";
 import {IPredictionMarket, Participant, Phase, Progress, Stage} from "../../interfaces/IPredictionMarket.sol";
 import {CloneArguments} from "../../libraries/CloneArguments.sol";
 import {Records} from "../../libraries/Records.sol";
@@ -301,7 +302,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
 
     /// @dev Reverts unless the caller is the owner.
     function _requireOwner() internal view {
-        if (msg.sender != owner()) revert NotOwner(msg.sender, owner());
+        if (msg.sender != owner()) revert IOwned.NotOwner(msg.sender, owner());
     }
 
     /// @dev Reverts unless the market is in this phase.

@@ -34,7 +34,7 @@ abstract contract MarketTestSet is MarketState {
         // Its size is not needed yet.
         // slither-disable-next-line unused-return
         (address trainer,) = ModelCopies.describe(classifier());
-        if (trainer != address(this)) revert ModelNotReady(classifier(), trainer);
+        if (trainer != address(this)) revert ModelNotClosedForMarket(classifier(), trainer);
 
         for (uint256 i; i < parts; ++i) {
             commitment[i] = commitments[i];

@@ -31,7 +31,7 @@ impl Market {
     ///
     /// # Errors
     /// [`Rejection::NotOwner`]; [`Rejection::WrongPhase`]; [`Rejection::InvalidParameter`] unless there are 2 to 256 parts
-    /// and the bounty is above 0 and below 2^96; [`Rejection::ModelNotReady`].
+    /// and the bounty is above 0 and below 2^96; [`Rejection::ModelNotClosedForMarket`].
     pub fn commit(
         &mut self,
         caller: Address,
@@ -56,7 +56,7 @@ impl Market {
             });
         }
         if self.initial.trainer() != Some(self.address) {
-            return Err(Rejection::ModelNotReady {
+            return Err(Rejection::ModelNotClosedForMarket {
                 classifier: self.classifier,
                 trainer: self.initial.trainer().unwrap_or_default(),
             });

@@ -693,7 +693,7 @@ fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
     let market = market.as_mut().expect("valid");
     let commit = |market: &mut Market| market.commit(owner(), START, BLOCK, 1, &many[1..]);
     let not_ready = |trainer| {
-        Err(Rejection::ModelNotReady {
+        Err(Rejection::ModelNotClosedForMarket {
             classifier: address(3),
             trainer,
         })

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.30;
+
+import {IErrors} from "./IErrors.sol";
+
+/// @title IMechanismErrors
+/// @notice Errors that incentive mechanisms share.
+interface IMechanismErrors is IErrors {
+    /// @notice Thrown when the mechanism has been initialized before, or can never be.
+    error AlreadyInitialized();
+
+    /// @notice Thrown when the caller uses a mechanism that was never initialized.
+    error NotInitialized();
+
+    /// @notice Thrown when less was sent than the contributions cost.
+    /// @param required The price of all contributions together, in wei.
+    /// @param sent The amount that was sent, in wei.
+    error DepositTooLow(uint256 required, uint256 sent);
+
+    /// @notice Thrown when a call, or a claim, comes before its time.
+    /// @param time The time now, in seconds.
+    /// @param earliest The first second for it.
+    error TooEarly(uint256 time, uint256 earliest);
+
+    /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
+    error ClassifierFailed();
+
+    /// @notice Thrown when a record of contributions is not the one that was kept.
+    /// @param position The position of the record's first contribution.
+    error UnknownContribution(uint256 position);
+}
