@@ -7,7 +7,10 @@ use cotrain_learning::{
     encode::Sort,
     text::{self, MAX_DESCRIPTION, MAX_NAME, TextError, escaped},
 };
-use cotrain_protocol::Rejection;
+use cotrain_protocol::{
+    Rejection,
+    classifier::{Bounds, Parameters},
+};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -54,6 +57,37 @@ pub fn explain(rejection: &Rejection, card: Option<&Card>) -> String {
         },
         _ => rejection.to_string(),
     }
+}
+
+/// A fact of a card that differs from that of the model's contract, so that the card's samples are not the contract's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the card says {card} and the contract {contract}")]
+pub struct Contradiction {
+    /// The fact as the card has it.
+    card: String,
+    /// The fact as the contract has it.
+    contract: String,
+}
+
+impl Contradiction {
+    fn new(card: impl Into<String>, contract: impl Into<String>) -> Self {
+        Self {
+            card: card.into(),
+            contract: contract.into(),
+        }
+    }
+}
+
+fn bounds_in_words(bounds: Option<Bounds>) -> String {
+    bounds.map_or_else(
+        || "no bounds".to_owned(),
+        |bounds| {
+            format!(
+                "a largest number of {} and a largest squared length of {}",
+                bounds.max_number, bounds.max_squared_length
+            )
+        },
+    )
 }
 
 /// Why bytes are no card, or a card cannot be written.
@@ -121,6 +155,36 @@ impl Card {
         let tables = encoder.filter(|encoder| encoder.takes() == Sort::Numbers);
         for name in tables.flat_map(|it| (0..it.features()).filter_map(|column| it.name(column))) {
             text::check("the name of a column", &name, MAX_NAME)?;
+        }
+        Ok(())
+    }
+
+    /// Checks what the card says of samples against the contract: learner, number of features and bounds.
+    ///
+    /// # Errors
+    /// [`Contradiction`] with the first fact that differs.
+    pub fn check_against(&self, parameters: &Parameters) -> Result<(), Contradiction> {
+        let Some(encoder) = &self.encoder else {
+            return Ok(());
+        };
+        let (kind, of) = (encoder.kind(), parameters.kind());
+        if kind != of {
+            return Err(Contradiction::new(
+                format!("the learner is {}", kind.name()),
+                of.name(),
+            ));
+        }
+        let (features, of) = (encoder.model_features(), parameters.features());
+        if features != of as usize {
+            return Err(Contradiction::new(
+                format!("{features} features"),
+                of.to_string(),
+            ));
+        }
+        let (bounds, of) = (encoder.bounds(), parameters.bounds());
+        if bounds != of {
+            let told = (bounds_in_words(bounds), bounds_in_words(of));
+            return Err(Contradiction::new(told.0, told.1));
         }
         Ok(())
     }
@@ -320,6 +384,67 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_card_has_the_learner_features_and_bounds_of_its_contract() {
+        let bounds = Bounds {
+            max_number: 8_192,
+            max_squared_length: 67_108_864,
+        };
+        let dense = |features, bounds| Parameters::DensePerceptron {
+            features,
+            learning_rate: 1,
+            intercept: 0,
+            bounds,
+        };
+        let encoder = r#"{"classifier":"dense-perceptron","features":{"columns":["x","y"]},
+            "scaling":{"mean":[0,0],"deviation":[1,1]},"constant":4096,
+            "bounds":{"largest-number":8192,"largest-squared-length":"67108864"}}"#;
+        let numbers = Card {
+            encoder: Some(serde_json::from_str(encoder).unwrap()),
+            ..card()
+        };
+        let told = |card: &Card, parameters| {
+            card.check_against(&parameters)
+                .map_or_else(|error| error.to_string(), |()| String::new())
+        };
+        assert_eq!(told(&numbers, dense(3, bounds)), "");
+        assert_eq!(
+            told(&numbers, dense(2, bounds)),
+            "the card says 3 features and the contract 2"
+        );
+        for (max_number, max_squared_length) in [
+            (4_096, 67_108_864),
+            (16_384, 67_108_864),
+            (8_192, 67_108_863),
+            (8_192, 67_108_865),
+        ] {
+            let other = Bounds {
+                max_number,
+                max_squared_length,
+            };
+            assert_eq!(
+                told(&numbers, dense(3, other)),
+                format!(
+                    "the card says a largest number of 8192 and a largest squared length of 67108864 and the contract \
+                     a largest number of {max_number} and a largest squared length of {max_squared_length}"
+                )
+            );
+        }
+        let sparse = Parameters::SparseNearestCentroid {
+            classes: 2,
+            features: 2,
+        };
+        assert_eq!(
+            told(&card(), sparse),
+            "the card says the learner is sparse-perceptron and the contract sparse-nearest-centroid"
+        );
+        let raw = Card {
+            encoder: None,
+            ..card()
+        };
+        assert_eq!(told(&raw, sparse), "");
     }
 
     #[test]

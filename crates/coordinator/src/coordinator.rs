@@ -178,8 +178,8 @@ impl Coordinator {
         self.0.vitals.now.load(Ordering::Relaxed)
     }
 
-    /// Begins to follow a model; where nobody has named it, only one that runs this release's code and is not too large:
-    /// anybody can register anything.
+    /// Begins to follow a model; if nobody has named it, only one that runs this release's code, has a card that
+    /// fits it and is not too large: anybody can register anything.
     pub(crate) async fn add_model(
         &self,
         registry: Option<Address>,
@@ -193,14 +193,19 @@ impl Coordinator {
         };
         let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
         let words = info.parameters.word_count();
-        if !named && (!info.verified || words > MOST_REGISTERED_WORDS) {
-            let verified = info.verified;
-            let passed_over = ModelError::PassedOver {
-                trainer,
-                verified,
-                words,
-            };
-            return Err(passed_over.into());
+        let reason = if !info.own_code {
+            Some("its code is not of this release".to_owned())
+        } else if let Some(contradiction) = &info.contradiction {
+            Some(contradiction.to_string())
+        } else if words > MOST_REGISTERED_WORDS {
+            Some(format!(
+                "it has {words} words, more than {MOST_REGISTERED_WORDS}"
+            ))
+        } else {
+            None
+        };
+        if let Some(reason) = reason.filter(|_| !named) {
+            return Err(ModelError::PassedOver { trainer, reason }.into());
         }
         let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
         let mut models = self

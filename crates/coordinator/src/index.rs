@@ -283,7 +283,7 @@ impl Follower {
     /// Holds what is known, with these logs until `end`, against the contract; `None` if it fits, or if the node has
     /// no state to say.
     async fn judge(&mut self, end: Cursor, logs: &[NodeLog]) -> Result<Option<Step>, IndexError> {
-        let (trainer, verified) = (self.model.info().trainer, self.model.info().verified);
+        let (trainer, own_code) = (self.model.info().trainer, self.model.info().own_code);
         let events = Totals::of(self.model.state().trainer()).with(logs);
         let Some(contract) = Totals::read(&self.node, trainer, end).await? else {
             self.model.set_standing(Standing::Unchecked);
@@ -292,7 +292,7 @@ impl Follower {
         let reason = match events.against(&contract) {
             Verdict::Differs(reason) => reason,
             // Other code may hold money in its own ways.
-            Verdict::Surplus(surplus) if verified && surplus != self.surplus => {
+            Verdict::Surplus(surplus) if own_code && surplus != self.surplus => {
                 let (sum, seen) = self.suspected;
                 let seen = if sum == surplus { seen + 1 } else { 1 };
                 self.suspected = (surplus, seen);
@@ -307,7 +307,7 @@ impl Follower {
                     return Ok(self.fits(end));
                 }
             }
-            Verdict::Fits if verified => {
+            Verdict::Fits if own_code => {
                 self.surplus = U256::ZERO;
                 return Ok(self.fits(end));
             }

@@ -12,7 +12,7 @@ use cotrain_protocol::{
 };
 
 use crate::{
-    card::Card,
+    card::{Card, Contradiction},
     evidence::{Totals, Verdict},
     pending::Pending,
     rows::AccuracyRow,
@@ -38,7 +38,9 @@ pub struct ModelInfo {
     /// Of the learner.
     pub parameters: Parameters,
     /// Whether trainer and classifier are clones of this release's code, byte for byte.
-    pub verified: bool,
+    pub own_code: bool,
+    /// The fact of the card that differs from the contract's, if one does.
+    pub contradiction: Option<Contradiction>,
     /// What its owner says of it, where it is registered.
     pub card: Option<Card>,
     /// The block in which its initialisation was closed: nothing happened before.
@@ -116,14 +118,14 @@ pub enum ModelError {
         trainer: Address,
     },
     /// It is registered, and nobody here has asked for it.
-    #[error("the model {trainer} is registered and passed over: it has {words} words, and its code is {of} this release; name it in `models` to follow it all the same", of = if *.verified { "of" } else { "not of" })]
+    #[error(
+        "the model {trainer} is registered and passed over: {reason}; name it in `models` to follow it all the same"
+    )]
     PassedOver {
         /// Of the model.
         trainer: Address,
-        /// Whether it runs this release's code.
-        verified: bool,
-        /// Its size.
-        words: usize,
+        /// The fact that speaks against it.
+        reason: String,
     },
     /// The weights are not of the model's form.
     #[error("the weights of the model {trainer} do not fit its parameters")]
@@ -206,6 +208,11 @@ impl ModelInfo {
             Some(bindings::Mechanism::Points) => incentive == Incentive::Points,
             None => false,
         };
+        let checked = card.as_ref().map(|card| card.check_against(&parameters));
+        let contradiction = checked.and_then(Result::err);
+        if let Some(contradiction) = &contradiction {
+            tracing::warn!(%trainer, "{contradiction}: samples made by the card are not the model's");
+        }
         Ok(Self {
             chain_id: node.chain_id(),
             trainer,
@@ -214,10 +221,17 @@ impl ModelInfo {
             incentive,
             waits,
             parameters,
-            verified: mechanism_fits && known_classifier == Some(description.kind),
+            own_code: mechanism_fits && known_classifier == Some(description.kind),
+            contradiction,
             card,
             from_block,
         })
+    }
+
+    /// Returns whether the model runs this release's code and its card says of samples what the contract does.
+    #[must_use]
+    pub fn verified(&self) -> bool {
+        self.own_code && self.contradiction.is_none()
     }
 
     /// Returns the error of a node that did not give events from a block on.
@@ -382,8 +396,8 @@ impl ModelInfo {
             match contract.map_or(Verdict::Fits, |contract| events.against(&contract)) {
                 Verdict::Fits => return Ok(taken),
                 // Money that somebody forced upon the contract stays; a missing event does not.
-                Verdict::Surplus(_) if !self.verified || tries >= TRIES => return Ok(taken),
-                Verdict::Differs(_) if !self.verified => return Ok(taken),
+                Verdict::Surplus(_) if !self.own_code || tries >= TRIES => return Ok(taken),
+                Verdict::Differs(_) if !self.own_code => return Ok(taken),
                 Verdict::Differs(message) if tries >= TRIES => {
                     let method = "eth_getLogs";
                     let source = NodeError::Contradictory { method, message };

@@ -179,7 +179,7 @@ pub fn load(source: &Source, test_share: f64, seed: u64) -> Result<Dataset, Data
 pub fn load_more(
     source: &Source,
     classes: &[String],
-    columns: Option<&[String]>,
+    columns: Option<ModelColumns<'_>>,
 ) -> Result<Part, DataError> {
     let raw = match source {
         Source::MovieReviews => reviews::read()?,
@@ -230,20 +230,50 @@ impl Dataset {
     ///
     /// # Errors
     /// [`DataError::NotTheColumns`], with both lists.
-    pub fn check_columns(&self, columns: Option<&[String]>) -> Result<(), DataError> {
+    pub fn check_columns(&self, columns: Option<ModelColumns<'_>>) -> Result<(), DataError> {
         same_columns(self.train.path(), &self.columns, columns)
     }
 }
 
+/// The columns of the tables that a model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelColumns<'a> {
+    /// The names, in the order of the features.
+    pub names: &'a [String],
+    /// The number of columns that had no examples when the model was created: the last ones. A table may leave all of
+    /// them out, and they are 0 then.
+    pub reserved: usize,
+}
+
+impl<'a> ModelColumns<'a> {
+    /// Returns the names of the columns that no table may leave out.
+    #[must_use]
+    pub fn needed(&self) -> &'a [String] {
+        let needed = self.names.len().saturating_sub(self.reserved);
+        &self.names[..needed]
+    }
+}
+
 /// A number means what its column says: a table with other columns, or another order of them, is refused.
-fn same_columns(path: &Path, found: &[String], wanted: Option<&[String]>) -> Result<(), DataError> {
+fn same_columns(
+    path: &Path,
+    found: &[String],
+    wanted: Option<ModelColumns<'_>>,
+) -> Result<(), DataError> {
     match wanted {
         // Another sort of example than the model learned from is refused by its encoder.
-        Some(wanted) if !found.is_empty() && found != wanted => Err(DataError::NotTheColumns {
-            path: path.to_owned(),
-            found: found.join(", "),
-            wanted: wanted.join(", "),
-        }),
+        Some(wanted) if !found.is_empty() && found != wanted.names && found != wanted.needed() => {
+            let mut names = escaped_list(wanted.names);
+            if wanted.reserved > 0 {
+                let reserved = &wanted.names[wanted.needed().len()..];
+                names += &format!(" (all or none of {})", escaped_list(reserved));
+            }
+            Err(DataError::NotTheColumns {
+                path: path.to_owned(),
+                found: escaped_list(found),
+                wanted: names,
+            })
+        }
         _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ mod text;
 use cotrain_protocol::classifier::{Bounds, Kind};
 
 pub use encoder::{Encoder, Noted, Sort};
-pub use error::EncodeError;
+pub use error::{EncodeError, ReserveFault};
 pub use limits::Limits;
 pub use samples::Samples;
 
@@ -22,6 +22,19 @@ use crate::data::{Dataset, Example, MAX_CLASSES, Part};
 
 /// How many words a text model knows where nobody says.
 const DEFAULT_WORDS: usize = 2_000;
+
+/// Choices of how a data set is encoded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// The number of words or indices to keep: the most frequent ones; `None`: 2,000 words, all indices.
+    pub features: Option<usize>,
+    /// The limits of the numbers that a dense model learns from.
+    pub limits: Limits,
+    /// `true` if a dense perceptron gets no constant number in its samples, so that its intercept stays as it is trained.
+    pub fixed_intercept: bool,
+    /// Words, columns of 0 and 1, or indices from 1 that have no examples yet: the last features of a sparse model.
+    pub reserved: Vec<String>,
+}
 
 /// A data set as samples.
 #[derive(Clone, Debug)]
@@ -55,8 +68,12 @@ pub struct Encoded {
 /// The sparse encoding keeps which features are 1, and takes no values but 0 and 1. The dense
 /// encodings subtract a feature's mean and divide by its standard deviation (by 1 where that is 0);
 /// one standard deviation is then 4,096 in 16 bits and 65,536 in 32 bits. Their bounds are the largest number and the
-/// largest squared length of the training samples, or what the limits of [`encode_within`] say; numbers beyond are moved to
+/// largest squared length of the training samples, or what the limits of [`encode_with`] say; numbers beyond are moved to
 /// them.
+///
+/// The samples of a dense perceptron end with one more number, a constant, unless [`Options::fixed_intercept`] is set. On
+/// chain the intercept never changes, and the weight of the constant stands in for it: it moves by the same rate as the
+/// intercept in training. A nearest centroid would gain nothing from a constant, as it adds the same to each distance.
 ///
 /// # Errors
 /// Where `kind` is binary and there are more classes; there are no features, more than `kind` can
@@ -67,18 +84,22 @@ pub fn encode(
     kind: Kind,
     features: Option<usize>,
 ) -> Result<Encoded, EncodeError> {
-    encode_within(dataset, kind, features, &Limits::default())
+    let options = Options {
+        features,
+        ..Options::default()
+    };
+    encode_with(dataset, kind, &options)
 }
 
-/// Encodes a data set as [`encode`] does, with limits for the numbers that the model learns from.
+/// Encodes a data set as [`encode`] does, with further choices.
 ///
 /// # Errors
-/// Those of [`encode`]; where a limit is no number above 0, or `kind` has no numbers to limit.
-pub fn encode_within(
+/// Those of [`encode`]; if a limit is no number above 0, `kind` has no numbers to limit or no intercept that it learns, or a
+/// feature cannot be reserved.
+pub fn encode_with(
     dataset: &Dataset,
     kind: Kind,
-    features: Option<usize>,
-    limits: &Limits,
+    options: &Options,
 ) -> Result<Encoded, EncodeError> {
     let classes = dataset.classes.len();
     if classes > most_classes(kind) {
@@ -89,16 +110,13 @@ pub fn encode_within(
             classes,
         });
     }
-    let mut encoder = Encoder::learn(dataset, kind, features, limits)?;
-    let (mut train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
+    let mut encoder = Encoder::learn(dataset, kind, options)?;
+    let (mut train, mut train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
     let samples = train.iter().map(|(sample, _)| sample);
-    if let Some((set, around)) = encoder
-        .bounds()
-        .zip(Bounds::around(kind.encoding(), samples))
-    {
-        let bounds = limits.narrowed(kind, set, around, encoder.features());
-        encoder.set_bounds(bounds);
-        train.set_bounds(bounds);
+    if let Some(around) = Bounds::around(kind.encoding(), samples) {
+        encoder.settle(around, options);
+        // Anew, within the bounds that are known now and with the constant.
+        (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
     }
     let (test, test_clamped) = encode_part(&encoder, &dataset.test, classes)?;
     Ok(Encoded {

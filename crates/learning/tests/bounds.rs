@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
-use cotrain_learning::encode::{Encoded, Limits, encode, encode_within};
+use cotrain_learning::encode::{
+    self as encoding, EncodeError, Encoded, Limits, encode, encode_with,
+};
 use cotrain_learning::train::{Options, accuracy, train};
 use cotrain_protocol::Rejection;
 use cotrain_protocol::classifier::{Bounds, Classifier, Kind};
@@ -33,7 +35,15 @@ fn table(train: &str, test: &str) -> Dataset {
     load(&source, 0.5, 0).unwrap()
 }
 
-fn numbers(encoded: &Encoded, kind: Kind, row: &[f64]) -> (Vec<i32>, usize) {
+fn encode_within(dataset: &Dataset, kind: Kind, limits: &Limits) -> Result<Encoded, EncodeError> {
+    let options = encoding::Options {
+        limits: *limits,
+        ..encoding::Options::default()
+    };
+    encode_with(dataset, kind, &options)
+}
+
+fn numbers_of(encoded: &Encoded, kind: Kind, row: &[f64]) -> (Vec<i32>, usize) {
     let (sample, clamped) = encoded
         .encoder
         .encode_counting(Example::Numbers(row))
@@ -46,24 +56,33 @@ fn encode_takes_bounds_from_the_training_part() {
     // Both columns: mean 0 and deviation 1.
     let train = "class,x,y\n0,-1,-1\n1,1,1\n0,-1,1\n1,1,-1\n";
     let dataset = table(train, "class,x,y\n0,3,0\n1,0,0.5\n");
-    for (kind, one) in [
-        (Kind::DensePerceptron, 4_096_i32),
-        (Kind::DenseNearestCentroid, 65_536),
+    // The perceptron's samples end with a constant.
+    for (kind, one, constant) in [
+        (Kind::DensePerceptron, 4_096_i32, Some(4_096)),
+        (Kind::DenseNearestCentroid, 65_536, None),
     ] {
         let encoded = encode(&dataset, kind, None).unwrap();
+        let count = 2 + u128::from(constant.is_some());
         let bounds = Bounds {
             max_number: u32::try_from(one).unwrap(),
-            max_squared_length: 2 * u128::try_from(one).unwrap().pow(2),
+            max_squared_length: count * u128::try_from(one).unwrap().pow(2),
+        };
+        let ends_with_constant = |mut row: Vec<i32>, clamped: usize| {
+            row.extend(constant);
+            (row, clamped)
         };
         assert_eq!(encoded.encoder.bounds(), Some(bounds));
         let model = train_all(kind, &encoded);
         assert_eq!(model.parameters().bounds(), Some(bounds));
         // The 3 of the test part.
         assert_eq!(encoded.clamped, 1);
-        assert_eq!(numbers(&encoded, kind, &[1.0, -1.0]), (vec![one, -one], 0));
         assert_eq!(
-            numbers(&encoded, kind, &[-1.5, 0.5]),
-            (vec![-one, one / 2], 1)
+            numbers_of(&encoded, kind, &[1.0, -1.0]),
+            ends_with_constant(vec![one, -one], 0)
+        );
+        assert_eq!(
+            numbers_of(&encoded, kind, &[-1.5, 0.5]),
+            ends_with_constant(vec![-one, one / 2], 1)
         );
         // As an encoder that was written and read, too.
         let text = serde_json::to_string(&encoded.encoder).unwrap();
@@ -77,14 +96,17 @@ fn encode_within_limits_and_margins() {
     let train = "class,x,y\n0,-1,-1\n1,1,1\n0,-1,1\n1,1,-1\n";
     let dataset = table(train, train);
     let kind = Kind::DensePerceptron;
+    // Without the square of the constant, which is one deviation or the largest number.
     let bounds = |limits: Limits| {
-        let encoded = encode_within(&dataset, kind, None, &limits).unwrap();
+        let encoded = encode_within(&dataset, kind, &limits).unwrap();
         let bounds = encoded.encoder.bounds().unwrap();
         let model = train_all(kind, &encoded);
         assert_eq!(model.parameters().bounds(), Some(bounds));
+        let constant = encoded.encoder.constant().unwrap();
+        assert_eq!(u32::from(constant), bounds.max_number.min(4_096));
         (
             bounds.max_number,
-            bounds.max_squared_length,
+            bounds.max_squared_length - u128::from(constant).pow(2),
             encoded.clamped,
         )
     };
@@ -101,6 +123,7 @@ fn encode_within_limits_and_margins() {
         (2_896, 2 * 2_896 * 2_896, 16)
     );
     assert_eq!(bounds(limits(None, None, 1.5)), (6_144, 75_497_472, 0));
+    assert_eq!(bounds(limits(None, None, 0.5)), (2_048, 2 << 22, 16));
     // As far as the encoding goes.
     let widest = Bounds::widest(Encoding::Dense16, 2).unwrap();
     assert_eq!(
@@ -108,7 +131,7 @@ fn encode_within_limits_and_margins() {
         (widest.max_number, widest.max_squared_length, 0)
     );
     let told = |kind, limits| {
-        encode_within(&dataset, kind, None, &limits)
+        encode_within(&dataset, kind, &limits)
             .unwrap_err()
             .to_string()
     };
@@ -152,10 +175,19 @@ proptest! {
         let dataset = table(&lines, &lines);
         for kind in DENSE {
             let limits = Limits { number: None, length, margin };
-            let encoded = encode_within(&dataset, kind, None, &limits).unwrap();
+            let encoded = encode_within(&dataset, kind, &limits).unwrap();
             let bounds = encoded.encoder.bounds().unwrap();
             let (sample, clamped) = encoded.encoder.encode_counting(Example::Numbers(&row)).unwrap();
             prop_assert_eq!(bounds.check(kind.encoding(), 0, &sample), Ok(()));
+            // So it is for the rows that it was learned from, whatever the margin, and the constant is never moved.
+            let constant = encoded.encoder.constant().map(i32::from);
+            let train = encoded.train.iter().map(|(sample, _)| sample);
+            for sample in train.chain([&sample[..]]) {
+                prop_assert_eq!(bounds.check(kind.encoding(), 0, sample), Ok(()));
+                if let Some(constant) = constant {
+                    prop_assert_eq!(kind.encoding().numbers(sample).last(), Some(constant));
+                }
+            }
             prop_assert!(clamped <= 3);
             // With its default bounds, the model learns from all of its training rows as they are.
             let whole = encode(&dataset, kind, None).unwrap();
@@ -189,14 +221,18 @@ fn two_classes() -> Dataset {
 
 /// Of the samples that the bounds allow, those with the largest numbers, whatever their signs.
 fn extremes(kind: Kind, bounds: Bounds) -> Vec<Vec<u8>> {
-    let each = (bounds.max_squared_length / 4).isqrt();
+    let count = if kind == Kind::DensePerceptron { 5 } else { 4 };
+    let each = (bounds.max_squared_length / count).isqrt();
     let number = i32::try_from(bounds.max_number).unwrap_or(i32::MAX);
     let each = i32::try_from(each).unwrap_or(i32::MAX).min(number);
-    (0..16)
+    // The last number is the constant only for those who keep to the encoder.
+    (0..1 << count)
         .map(|signs| {
-            let numbers = [0, 1, 2, 3].map(|bit| if signs >> bit & 1 == 0 { each } else { -each });
+            let numbers = (0..count).map(|bit| if signs >> bit & 1 == 0 { each } else { -each });
+            let numbers: Vec<i32> = numbers.collect();
+            let narrow = |&number: &i32| i16::try_from(number).unwrap_or(i16::MAX);
             if kind == Kind::DensePerceptron {
-                encode_dense16(&numbers.map(|number| i16::try_from(number).unwrap_or(i16::MAX)))
+                encode_dense16(&numbers.iter().map(narrow).collect::<Vec<_>>())
             } else {
                 encode_dense32(&numbers)
             }
@@ -222,7 +258,7 @@ fn one_outlier_cannot_ruin_a_dense_model() {
     let trial = [
         (
             Kind::DensePerceptron,
-            vec![0x7f, 0xff, 0x80, 0, 0x7f, 0xff, 0x80, 0],
+            vec![0x7f, 0xff, 0x80, 0, 0x7f, 0xff, 0x80, 0, 0x7f, 0xff],
             0.02,
             0.03,
         ),
@@ -259,7 +295,7 @@ fn one_outlier_cannot_ruin_a_dense_model() {
             margin: 1e9,
             ..Limits::default()
         };
-        let wide = encode_within(&dataset, kind, None, &wide).unwrap();
+        let wide = encode_within(&dataset, kind, &wide).unwrap();
         let unbounded = train_all(kind, &wide);
         let widest = wide.encoder.bounds().unwrap();
         let without = after_the_worst(&unbounded, &extremes(kind, widest), &wide);

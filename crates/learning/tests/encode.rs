@@ -3,7 +3,7 @@
 use std::fs;
 
 use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load};
-use cotrain_learning::encode::{EncodeError, Encoded, Samples, encode};
+use cotrain_learning::encode::{EncodeError, Encoded, Options, Samples, encode, encode_with};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 
@@ -102,7 +102,11 @@ fn words_can_be_dense() {
     let encoded = encode(&csv(TEXTS, Some("text")), Kind::DensePerceptron, Some(1)).unwrap();
     // Two of three texts have the word: mean 2/3, deviation sqrt(2)/3.
     let (with, without) = (2_896, -5_793);
-    assert_eq!(all(&encoded.train, numbers16), [[with], [with], [without]]);
+    let constant = 4_096;
+    assert_eq!(
+        all(&encoded.train, numbers16),
+        [[with, constant], [with, constant], [without, constant]]
+    );
 }
 
 #[test]
@@ -134,9 +138,13 @@ fn indices_stay_or_the_most_frequent_are_chosen() {
 fn tables_are_standardised() {
     let dataset = csv("class,x,same\n0,1,5\n1,3,5\n", None);
     let encoded = encode(&dataset, Kind::DensePerceptron, None).unwrap();
-    assert_eq!(all(&encoded.train, numbers16), [[-4_096, 0], [4_096, 0]]);
+    let samples = [[-4_096, 0, 4_096], [4_096, 0, 4_096]];
+    assert_eq!(all(&encoded.train, numbers16), samples);
     assert_eq!(names(&encoded), ["x", "same"]);
-    for (row, expected) in [([2.5, 5.0], [2_048, 0]), ([2.0, 6.0], [0, 4_096])] {
+    for (row, expected) in [
+        ([2.5, 5.0], [2_048, 0, 4_096]),
+        ([2.0, 6.0], [0, 4_096, 4_096]),
+    ] {
         let sample = encoded.encoder.encode(Example::Numbers(&row)).unwrap();
         assert_eq!(numbers16(&sample), expected);
     }
@@ -155,10 +163,10 @@ fn numbers_far_off_are_clamped_and_counted() {
         encoded.clamped, 2,
         "one in the training and one in the test part"
     );
-    assert_eq!(numbers16(encoded.train.get(99).0), [i16::MAX]);
+    assert_eq!(numbers16(encoded.train.get(99).0), [i16::MAX, 4_096]);
     let sample = encoded.encoder.encode(Example::Numbers(&[-1e100])).unwrap();
     // The training part's largest number bounds both sides.
-    assert_eq!(numbers16(&sample), [-i16::MAX]);
+    assert_eq!(numbers16(&sample), [-i16::MAX, 4_096]);
     assert_eq!(
         encode(&dataset, Kind::DenseNearestCentroid, None)
             .unwrap()
@@ -195,8 +203,8 @@ fn what_cannot_be_encoded_is_told() {
     );
     assert_eq!(
         told(&libsvm("0 1:1\n1 4097:1\n"), Kind::DensePerceptron, None),
-        "`train` gives 4097 features, but a dense perceptron has at most 4096; remove columns of a \
-         table, or set the number of features to keep only the most frequent words or indices"
+        "`train` gives 4097 features, but a dense perceptron has at most 4095 beside the constant \
+         through which it learns its intercept; remove columns of a table, or set the number of features to keep only the most frequent words or indices"
     );
     for (dataset, features) in [
         (libsvm("0\n1\n"), None),
@@ -404,5 +412,174 @@ fn what_a_sample_does_not_hold_is_counted() {
         assert_eq!(known(&[2, 7_000]), 1);
         assert_eq!(known(&[7_000]), 0);
         assert_eq!(known(&[]), 0);
+    }
+}
+
+fn fixed() -> Options {
+    Options {
+        fixed_intercept: true,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn a_dense_perceptron_alone_has_a_constant_unless_its_intercept_is_fixed() {
+    let dataset = csv("class,x\n0,1\n1,0\n0,1\n1,0\n", None);
+    for kind in SPARSE.into_iter().chain(DENSE) {
+        let encoder = encode(&dataset, kind, None).unwrap().encoder;
+        let wanted = (kind == Kind::DensePerceptron).then_some(4_096);
+        assert_eq!(encoder.constant(), wanted, "{kind}");
+        // Nobody is asked for it or sees it.
+        assert_eq!(encoder.features(), 1);
+        assert_eq!(encoder.name(1), None);
+        let columns = encoder.columns().unwrap();
+        assert_eq!(
+            (columns.names, columns.reserved),
+            (&["x".to_owned()][..], 0)
+        );
+        let noted = encoder.encode_noting(Example::Numbers(&[1.0])).unwrap();
+        assert_eq!((noted.known, noted.clamped), (1, 0));
+        assert_eq!(encoder.model_features(), 1 + usize::from(wanted.is_some()));
+
+        let without = encode_with(&dataset, kind, &fixed());
+        if kind == Kind::DensePerceptron {
+            let without = without.unwrap();
+            assert_eq!(without.encoder.constant(), None);
+            assert_eq!(numbers16(without.train.get(0).0), [4_096]);
+        } else {
+            assert_eq!(
+                without.unwrap_err().to_string(),
+                format!(
+                    "cannot fix the intercept of a {kind}: only a dense perceptron learns its intercept; \
+                     leave that choice out"
+                )
+            );
+        }
+    }
+    // 4,096 columns have room beside no constant.
+    let wide = libsvm("0 1:1\n1 4096:1\n");
+    assert!(encode(&wide, Kind::DensePerceptron, None).is_err());
+    let encoded = encode_with(&wide, Kind::DensePerceptron, &fixed()).unwrap();
+    assert_eq!(encoded.encoder.model_features(), 4_096);
+    assert!(encode(&wide, Kind::DenseNearestCentroid, None).is_ok());
+}
+
+fn reserving(names: &[&str]) -> Options {
+    Options {
+        reserved: names.iter().map(|&name| name.to_owned()).collect(),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn reserved_features_come_after_the_others() {
+    let texts = csv(TEXTS, Some("text"));
+    let options = Options {
+        features: Some(2),
+        ..reserving(&["scam", " bad ", "x_1"])
+    };
+    for kind in SPARSE {
+        let encoded = encode_with(&texts, kind, &options).unwrap();
+        assert_eq!(names(&encoded), ["film", "good", "scam", "bad", "x_1"]);
+        assert_eq!(encoded.encoder.reserved(), 3);
+        let text = Example::Text("A good Scam");
+        assert_eq!(numbers16(&encoded.encoder.encode(text).unwrap()), [1, 2]);
+        // `bad` is in the data, beyond the two most frequent words.
+        assert_eq!(numbers16(encoded.train.get(0).0), [0, 3]);
+    }
+
+    let table = csv("class,x,y\n0,1,0\n1,0,1\n", None);
+    let encoded = encode_with(&table, Kind::NaiveBayes, &reserving(&["z", "w"])).unwrap();
+    assert_eq!(names(&encoded), ["x", "y", "z", "w"]);
+    let encoder = &encoded.encoder;
+    let sample = |row: &[f64]| {
+        encoder
+            .encode(Example::Numbers(row))
+            .map(|it| numbers16(&it))
+    };
+    assert_eq!(sample(&[1.0, 0.0, 0.0, 1.0]).unwrap(), [0, 3]);
+    // Rows may leave all of them out.
+    assert_eq!(sample(&[1.0, 1.0]).unwrap(), [0, 1]);
+    let told = sample(&[1.0, 1.0, 1.0]).unwrap_err().to_string();
+    assert!(
+        told.starts_with("the length of the example is 3, 4 is wanted"),
+        "{told}"
+    );
+    let columns = encoder.columns().unwrap();
+    assert_eq!(columns.needed(), ["x", "y"]);
+    table.check_columns(Some(columns)).unwrap();
+    csv("class,x,y,z,w\n0,1,0,0,0\n1,0,1,1,0\n", None)
+        .check_columns(Some(columns))
+        .unwrap();
+    let told = csv("class,x,y,z\n0,1,0,0\n1,0,1,1\n", None)
+        .check_columns(Some(columns))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains(
+            "has the columns x, y, z, but the model has x, y, z, w (all or none of z, w); give"
+        ),
+        "{told}"
+    );
+
+    let indexed = libsvm("0 1:1\n1 2:1\n");
+    let encoded = encode_with(&indexed, Kind::SparsePerceptron, &reserving(&["9"])).unwrap();
+    assert_eq!(names(&encoded), ["1", "2", "9"]);
+    let example = Example::Indexed {
+        indices: &[1, 8],
+        values: None,
+    };
+    assert_eq!(numbers16(&encoded.encoder.encode(example).unwrap()), [1, 2]);
+}
+
+#[test]
+fn features_that_cannot_be_reserved_are_told() {
+    let texts = csv(TEXTS, Some("text"));
+    let table = csv("class,x,y\n0,1,0\n1,0,1\n", None);
+    let indexed = libsvm("0 1:1\n1 2:1\n");
+    let known = "the data or another reserved feature has that name already; leave it out";
+    let no_word =
+        "texts are read as words of at least two letters, digits or underscores; name such a word";
+    let no_index = "the features are indices, expected a whole number from 1 to 16777216";
+    let empty = "it is empty; give it a name";
+    for (dataset, names, told) in [
+        (&texts, &["good"][..], known),
+        (&texts, &["new", "new"], known),
+        (&table, &["y"], known),
+        (&indexed, &["2"], known),
+        (&texts, &["new", ""], empty),
+        (&table, &[" "], empty),
+        (&texts, &["a"], no_word),
+        (&texts, &["!?"], no_word),
+        (
+            &texts,
+            &["Scam"],
+            "texts with it are read as `scam`; reserve that",
+        ),
+        (
+            &texts,
+            &["it's new-york"],
+            "texts with it are read as `it`, `new`, `york`; reserve that",
+        ),
+        (&indexed, &["0"], no_index),
+        (&indexed, &["x"], no_index),
+    ] {
+        let error = encode_with(dataset, Kind::NaiveBayes, &reserving(names)).unwrap_err();
+        let name = names[names.len() - 1].trim();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot reserve the feature `{name}`: {told}")
+        );
+    }
+    for kind in DENSE {
+        let error = encode_with(&table, kind, &reserving(&["new"])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot reserve the feature `new`: the numbers of a {kind} are scaled by the examples of each \
+                 feature, and this one has none; use a learner of what is present, such as naive-bayes, or \
+                 deploy the model once there are examples"
+            )
+        );
     }
 }

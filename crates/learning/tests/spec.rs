@@ -4,8 +4,10 @@ use std::fmt::Write;
 use std::fs;
 
 use cotrain_learning::Encoder;
-use cotrain_learning::data::{Dataset, Example, Source, TableFormat, load, load_more};
-use cotrain_learning::encode::{Sort, encode};
+use cotrain_learning::data::{
+    Dataset, Example, ModelColumns, Source, TableFormat, load, load_more,
+};
+use cotrain_learning::encode::{Options, Sort, encode, encode_with};
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -69,7 +71,22 @@ fn what_is_written_is_small_and_plain() {
             "classifier": "dense-perceptron",
             "features": {"columns": ["x"]},
             "scaling": {"mean": [1.5], "deviation": [0.5]},
-            "bounds": {"largest-number": 4096, "largest-squared-length": "16777216"},
+            "bounds": {"largest-number": 4096, "largest-squared-length": "33554432"},
+            "constant": 4096,
+        })
+    );
+    let options = Options {
+        reserved: vec!["scam".to_owned()],
+        ..Options::default()
+    };
+    let reserved = encode_with(&texts, Kind::NaiveBayes, &options).unwrap();
+    assert_eq!(again(&reserved.encoder).reserved(), 1);
+    assert_eq!(
+        serde_json::to_value(&reserved.encoder).unwrap(),
+        json!({
+            "classifier": "naive-bayes",
+            "features": {"words": ["film", "bad", "good", "scam"]},
+            "reserved": 1,
         })
     );
     let indexed = libsvm("0 2:1 5:1\n1 5:1\n");
@@ -139,6 +156,38 @@ fn what_is_read_is_checked() {
             )
         );
     }
+    let constant = |constant: Value| {
+        let mut written = bounded(5, "30");
+        written["constant"] = constant;
+        written
+    };
+    assert_eq!(read(constant(json!(5))).unwrap().constant(), Some(5));
+    for number in [0, 6] {
+        assert_eq!(
+            told(constant(json!(number))),
+            format!(
+                "the constant is {number}, expected 1 to 5, the square below the largest squared length 30"
+            )
+        );
+    }
+    let mut short = constant(json!(5));
+    short["bounds"]["largest-squared-length"] = json!("25");
+    assert!(told(short).contains("the square below the largest squared length 25"));
+    let mut centroid = dense(json!({"mean": [0.1], "deviation": [1]}));
+    centroid["classifier"] = json!("dense-nearest-centroid");
+    centroid["constant"] = json!(1);
+    assert_eq!(
+        told(centroid),
+        "there is a constant, but only a dense perceptron learns its intercept through one; leave it out"
+    );
+    let mut all = words(json!(["good", "bad"]));
+    all["reserved"] = json!(1);
+    assert_eq!(read(all.clone()).unwrap().reserved(), 1);
+    all["reserved"] = json!(2);
+    assert_eq!(
+        told(all),
+        "2 of the 2 features are reserved, expected fewer than all, and none of a model of numbers"
+    );
     let mut sparse = words(json!(["good"]));
     sparse["bounds"] = json!({"largest-number": 1, "largest-squared-length": "1"});
     assert_eq!(
@@ -168,6 +217,33 @@ fn what_is_read_is_checked() {
     assert!(
         told(json!({"classifier": "naive-bayes", "features": {}, "x": 1})).contains("expected")
     );
+}
+
+/// Cards from before there were constants and reserved features.
+#[test]
+fn old_encoders_encode_the_same_bytes() {
+    let old = json!({
+        "classifier": "dense-perceptron",
+        "features": {"columns": ["x", "y"]},
+        "scaling": {"mean": [1.5, 0.0], "deviation": [0.5, 2.0]},
+        "bounds": {"largest-number": 8192, "largest-squared-length": "67108864"},
+    });
+    let encoder = read(old.clone()).unwrap();
+    assert_eq!((encoder.constant(), encoder.reserved()), (None, 0));
+    assert_eq!(serde_json::to_value(&encoder).unwrap(), old);
+    for (row, sample) in [
+        ([2.0, -1.0], [0x10, 0, 0xf8, 0]),
+        // Clipped to the largest number, and then to the largest length.
+        ([9.0, 0.0], [0x20, 0, 0, 0]),
+        ([9.0, 9.0], [0x16, 0xa0, 0x16, 0xa0]),
+    ] {
+        assert_eq!(encoder.encode(Example::Numbers(&row)).unwrap(), sample);
+    }
+    let words = json!({"classifier": "naive-bayes", "features": {"words": ["film", "good"]}});
+    let encoder = read(words.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&encoder).unwrap(), words);
+    let text = Example::Text("A good film");
+    assert_eq!(encoder.encode(text).unwrap(), [0, 0, 0, 1]);
 }
 
 #[test]
@@ -201,12 +277,16 @@ fn further_examples_have_the_columns_of_the_model_in_its_order() {
     let source = source(path.clone(), false);
     let classes = ["a", "b"].map(ToOwned::to_owned);
     let columns = ["x", "y"].map(ToOwned::to_owned);
+    let columns = ModelColumns {
+        names: &columns,
+        reserved: 0,
+    };
     fs::write(&path, "x,class,y\n1,a,2\n3,b,4\n").unwrap();
-    let same = load_more(&source, &classes, Some(&columns)).unwrap();
+    let same = load_more(&source, &classes, Some(columns)).unwrap();
     assert_eq!(same.labels(), [0, 1]);
     load(&source, 0.5, 0)
         .unwrap()
-        .check_columns(Some(&columns))
+        .check_columns(Some(columns))
         .unwrap();
     for (header, found) in [
         ("y,class,x", "y, x"),
@@ -222,10 +302,10 @@ fn further_examples_have_the_columns_of_the_model_in_its_order() {
         let wanted = format!(
             "more.csv` has the columns {found}, but the model has x, y; give it the same columns in the same order"
         );
-        let told = load_more(&source, &classes, Some(&columns)).unwrap_err();
+        let told = load_more(&source, &classes, Some(columns)).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");
         let whole = load(&source, 0.5, 0).unwrap();
-        let told = whole.check_columns(Some(&columns)).unwrap_err();
+        let told = whole.check_columns(Some(columns)).unwrap_err();
         assert!(told.to_string().ends_with(&wanted), "{told}");
     }
 }

@@ -38,12 +38,18 @@ impl Prepared {
             }
         })?;
         let model = &scenario.model;
-        let features = scenario.data.features;
-        let encoded = encode::encode_within(&dataset, model.kind, features, &model.limits)
-            .map_err(|source| SimulateError::Encode {
+        let options = encode::Options {
+            features: scenario.data.features,
+            limits: model.limits,
+            fixed_intercept: model.fixed_intercept,
+            ..encode::Options::default()
+        };
+        let encoded = encode::encode_with(&dataset, model.kind, &options).map_err(|source| {
+            SimulateError::Encode {
                 file: file(),
                 source,
-            })?;
+            }
+        })?;
         let wanted = scenario.data.train_samples.unwrap_or(usize::MAX);
         let train = if wanted < encoded.train.len() {
             encoded.train.take(0..wanted)

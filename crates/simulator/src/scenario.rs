@@ -267,6 +267,8 @@ pub(crate) struct Model {
     pub(crate) smoothing: f64,
     /// The limits of the numbers that a dense model learns from.
     pub(crate) limits: Limits,
+    /// Whether a dense perceptron keeps the intercept that it is created with.
+    pub(crate) fixed_intercept: bool,
 }
 
 /// The incentive mechanism.

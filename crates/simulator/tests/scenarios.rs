@@ -147,6 +147,10 @@ fn impossible_values_are_named_with_what_is_allowed() {
             "kind = \"sparse-perceptron\"",
             "kind = \"dense-perceptron\"\nbounds_margin = 0",
         ),
+        (
+            "kind = \"sparse-perceptron\"",
+            "kind = \"dense-nearest-centroid\"\nfixed_intercept = false",
+        ),
         ("deposit_after_one_hour = 1\n", "\n"),
         (
             "deposit_after_one_hour = 1\n",
@@ -181,6 +185,7 @@ fn impossible_values_are_named_with_what_is_allowed() {
     mine.toml: `model.smoothing` is 1; only naive-bayes has it: leave it out
     mine.toml: `model.max_number` is 3; the samples of sparse learners have no numbers: leave it out
     mine.toml: `model.bounds_margin` is 0; a number from 0.000001 to 1000000000 is wanted
+    mine.toml: `model.fixed_intercept` is false; only dense-perceptron learns its intercept: leave it out
     mine.toml: `incentive.deposit_after_one_hour` is missing; say what a contribution deposits after an hour without one
     mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 72000000 is wanted
     mine.toml: `incentive.deposit_after_one_hour` is 80000000; a number from 0.000001 to 72000000 is wanted

@@ -1,8 +1,12 @@
-//! The bounds of what a dense model learns from, in words and for programs.
+//! The features of a model and the bounds of what a dense one learns from, in words and for programs.
+
+use std::fmt::Write as _;
 
 use cotrain_learning::Encoder;
 use cotrain_protocol::classifier::{Bounds, Parameters};
 use serde::Serialize;
+
+use crate::people::counted;
 
 /// The bounds as programs read them.
 #[derive(Debug, Serialize)]
@@ -21,6 +25,22 @@ impl From<Bounds> for ShownBounds {
     }
 }
 
+/// Returns the number of features in words; the constant of a dense perceptron is none of them.
+pub(crate) fn features_in_words(parameters: &Parameters, encoder: Option<&Encoder>) -> String {
+    let all = u64::from(parameters.features());
+    let mut words = match encoder.and_then(Encoder::constant) {
+        Some(_) => format!(
+            "{} and a learned intercept",
+            counted(all.saturating_sub(1), "feature")
+        ),
+        None => counted(all, "feature"),
+    };
+    if let Some(reserved @ 1..) = encoder.map(Encoder::reserved) {
+        let _ = write!(words, ", {reserved} of them reserved");
+    }
+    words
+}
+
 /// Returns the bounds in words, in standard deviations where the encoder says how many of the contract's integers one
 /// is; none where the model's samples have no numbers.
 pub(crate) fn bounds_in_words(
@@ -34,9 +54,12 @@ pub(crate) fn bounds_in_words(
             bounds.max_number, bounds.max_squared_length
         ));
     };
+    // The constant is no number of a row.
+    let constant = encoder.and_then(Encoder::constant).unwrap_or(0);
+    let square = u128::from(constant).pow(2);
     // A root of at most 2^37: only its first digits are told.
     #[allow(clippy::cast_precision_loss)]
-    let length = (bounds.max_squared_length as f64).sqrt() / scale;
+    let length = (bounds.max_squared_length.saturating_sub(square) as f64).sqrt() / scale;
     let number = f64::from(bounds.max_number) / scale;
     Some(format!(
         "numbers of {number:.2} either way and rows of length {length:.2} at most, in standard deviations"

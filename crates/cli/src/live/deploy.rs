@@ -21,10 +21,10 @@ use super::{
     send::{FeeArgs, Sender},
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target, gas_cost_of_all},
-    steps::{Deployed, Done, Given, Steps, reusable},
+    steps::{Deployed, Done, Given, REGISTRY, Steps, reusable},
     wei::Wei,
 };
-use crate::{failure::Failure, output::Narrator};
+use crate::{failure::Failure, output::Narrator, people::counted};
 
 const EXAMPLES: &str = "\
 It can be interrupted at any moment, and goes on where it was when it is called again with the same
@@ -127,14 +127,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         };
         let finished = begun.as_ref().and_then(Journal::deployed).is_some();
         if dry_run || !finished {
-            let mut bill = bill(&session, &plan, &given, arguments).await?;
-            if resumed {
-                bill.notes.push((
-                    "begun",
-                    "a deployment that was begun goes on: what is done costs nothing again"
-                        .to_owned(),
-                ));
-            }
+            let bill = bill(&session, &plan, &given, begun.as_ref(), arguments).await?;
             if !arguments.spending.agreed(&session, &bill, arguments.json)? {
                 return Ok(());
             }
@@ -193,9 +186,9 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
 fn describe(plan: &Plan, narrator: &Narrator) {
     plan.warn(narrator);
     narrator.say(format_args!(
-        "model: {}, {} features, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
+        "model: {}, {}, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
         plan.classifier.kind(),
-        plan.classifier.features(),
+        plan.features_in_words(),
         plan.trained_on,
         100.0 * plan.report.accuracy_quantised,
         100.0 * plan.report.accuracy_float,
@@ -281,25 +274,60 @@ async fn genesis(session: &Session) -> Result<B256, Failure> {
     Ok(first.context("the node has no first block")?.hash)
 }
 
-/// Makes the bill of a deployment.
+/// Finds the steps of a deployment that was begun that are part of the chain.
+async fn done_before<'a>(session: &Session, begun: &'a Journal) -> Result<Vec<&'a str>, Failure> {
+    let mut done = Vec::new();
+    for (name, hashes) in begun.steps() {
+        for hash in hashes {
+            let receipt = session.node.receipt(hash).await?;
+            if receipt.is_some_and(|receipt| receipt.success) {
+                done.push(name);
+                break;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Makes the bill of what is still to pay of a deployment.
 async fn bill(
     session: &Session,
     plan: &Plan,
     given: &Given,
+    begun: Option<&Journal>,
     arguments: &Deploy,
 ) -> Result<Bill, Failure> {
+    let done = match begun {
+        Some(begun) => done_before(session, begun).await?,
+        None => Vec::new(),
+    };
     let reused = reusable(&session.node, plan, given).await?;
-    let parts = plan.gas()?;
-    let gas = parts.total(given.registry.is_some(), &reused);
+    let reused: Vec<&str> = reused.iter().map(|part| part.name()).collect();
+    let mut paid = [done.as_slice(), reused.as_slice()].concat();
+    if given.registry.is_some() {
+        paid.push(REGISTRY);
+    }
+    let steps = plan.gas()?;
+    let gas = steps.without(&paid);
     let mut notes = Vec::new();
+    // An earlier run created some of them.
+    let reused: Vec<&str> = reused.into_iter().filter(|it| !done.contains(it)).collect();
     if !reused.is_empty() {
-        let names: Vec<&str> = reused.iter().map(|part| part.name()).collect();
         notes.push((
             "reuses",
             format!(
                 "the chain has the code of {} already, which saves about {} gas",
-                names.join(", "),
-                parts.saved(&reused)
+                reused.join(", "),
+                steps.of(&reused)
+            ),
+        ));
+    }
+    if begun.is_some() {
+        notes.push((
+            "begun",
+            format!(
+                "a deployment that was begun goes on: {} of it, done before, cost nothing again",
+                counted(done.len() as u64, "transaction")
             ),
         ));
     }

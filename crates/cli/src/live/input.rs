@@ -242,10 +242,19 @@ fn table(
             "the model did not learn from texts; leave --text-column out"
         ))),
         (Sort::Numbers, None) => {
-            let columns = (0..encoder.features()).filter_map(|column| encoder.name(column));
-            let columns: Vec<String> = columns.collect();
-            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            match read(&columns) {
+            let (all, needed) = encoder
+                .columns()
+                .map_or((&[][..], &[][..]), |it| (it.names, it.needed()));
+            let read = |names: &[String]| {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                read(&names)
+            };
+            // Columns that had no examples may be left out, all of them.
+            let without = |failure| match needed.len() < all.len() {
+                true => read(needed).map_err(|_| failure),
+                false => Err(failure),
+            };
+            match read(all).or_else(without) {
                 // Rows of numbers alone, in the model's order.
                 Err(_) if is_numbers(path) => Ok(None),
                 rows => rows.map(Some),

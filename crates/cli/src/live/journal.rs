@@ -145,6 +145,12 @@ impl Journal {
         self.written.steps.contains_key(step)
     }
 
+    /// Returns the steps that have been signed, each with the hashes of its transaction.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = B256>)> {
+        let steps = self.written.steps.iter();
+        steps.map(|(name, step)| (name.as_str(), step.signed.iter().map(|signed| signed.hash)))
+    }
+
     /// Returns the trainer of the model, if all of it was done before.
     pub(crate) fn deployed(&self) -> Option<Address> {
         self.written.deployed

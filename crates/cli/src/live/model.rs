@@ -5,7 +5,7 @@ use anyhow::{Context, anyhow};
 use cotrain_bindings::{self as bindings, Entry, Mechanism, Revert, state};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_coordinator::{
-    card::{Card, explain},
+    card::{Card, Contradiction, explain},
     registry::{self, RegistryError},
 };
 use cotrain_learning::text::{escaped, escaped_list};
@@ -31,8 +31,10 @@ pub(crate) struct LiveModel {
     pub(crate) incentive: Incentive,
     pub(crate) waits: Waits,
     pub(crate) parameters: Parameters,
-    /// Whether both run this release's code.
+    /// Whether both run this release's code, and the card says of samples what the contract does.
     pub(crate) verified: bool,
+    /// The fact of the card that differs from the contract's, if one does.
+    contradiction: Option<Contradiction>,
     /// What its owner says of it, where it is registered.
     pub(crate) card: Option<Card>,
     /// The source of its address, in words.
@@ -68,7 +70,13 @@ impl LiveModel {
         tracing::info!(
             trainer = %model.trainer, classifier = %model.classifier, verified = model.verified, "model"
         );
-        if !model.verified {
+        if let Some(contradiction) = &model.contradiction {
+            session.narrator.say(format_args!(
+                "warning: model {} is not verified: {contradiction}; what the card makes of texts and rows may be \
+                 refused, or mean something else",
+                model.trainer
+            ));
+        } else if !model.verified {
             session.narrator.say(format_args!(
                 "warning: model {} does not run this release's contracts: nothing holds it to the rules",
                 model.trainer
@@ -141,7 +149,14 @@ impl LiveModel {
                 .map_err(classify)?,
             None => None,
         };
-        Ok(Self { card, ..fixed })
+        let checked = card.as_ref().map(|it| it.check_against(&fixed.parameters));
+        let contradiction = checked.and_then(Result::err);
+        Ok(Self {
+            card,
+            verified: fixed.verified && contradiction.is_none(),
+            contradiction,
+            ..fixed
+        })
     }
 
     /// What people call it.
@@ -325,6 +340,7 @@ async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> 
         verified: mechanism.is_some()
             && kind == Some(parameters.kind())
             && description.trainer == Some(trainer),
+        contradiction: None,
         card: None,
         origin: String::new(),
     })

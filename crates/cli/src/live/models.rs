@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     block_on,
-    bounds::{ShownBounds, bounds_in_words},
+    bounds::{ShownBounds, bounds_in_words, features_in_words},
     connection::{Connection, Session},
     model::{LiveModel, entries, number},
     show,
@@ -48,7 +48,10 @@ struct Listed {
     owner: Address,
     learner: &'static str,
     classes: Vec<String>,
+    /// Those of the contract: with the constant through which a dense perceptron learns its intercept.
     features: u32,
+    #[serde(skip)]
+    features_in_words: String,
     /// In the contract's integers.
     #[serde(skip_serializing_if = "Option::is_none")]
     bounds: Option<ShownBounds>,
@@ -107,6 +110,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
             .map(|label| model.class(label))
             .collect(),
         features: model.parameters.features(),
+        features_in_words: features_in_words(&model.parameters, encoder),
         bounds: model.parameters.bounds().map(Into::into),
         learns_from: bounds_in_words(&model.parameters, encoder),
         incentive: match model.incentive {
@@ -138,7 +142,7 @@ fn text(model: &Listed) -> String {
         .as_ref()
         .map(|bounds| format!("  learns from    {bounds}\n"));
     format!(
-        "{}\n{description}  model          {}{}\n  learner        {}, {} features\n{}  classes        {}\n  \
+        "{}\n{description}  model          {}{}\n  learner        {}, {}\n{}  classes        {}\n  \
          contributions  {}\n  deposit now    {}\n  refund after   {}\n",
         escaped(&model.name),
         model.trainer,
@@ -148,7 +152,7 @@ fn text(model: &Listed) -> String {
             " (not verified)"
         },
         model.learner,
-        model.features,
+        model.features_in_words,
         bounds.unwrap_or_default(),
         escaped_list(&model.classes),
         model.contributions,

@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, Bytes, U256, keccak256};
 use anyhow::{anyhow, bail};
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use cotrain_bindings as bindings;
-use cotrain_chain::{Chain, Config, Embedded, ModelConfig, Transaction, deploy};
+use cotrain_chain::{Chain, Config, Embedded, Transaction};
 use cotrain_coordinator::card::Card;
 use cotrain_learning::{
     data::{self, Dataset, Example},
@@ -23,7 +23,13 @@ use cotrain_protocol::{
     trainer::{Incentive, Waits},
 };
 
-use super::{bounds::bounds_in_words, data::Columns, steps::Part, wei::Wei, whole_seconds};
+use super::{
+    bounds::{bounds_in_words, features_in_words},
+    data::Columns,
+    steps::{self, Part},
+    wei::Wei,
+    whole_seconds,
+};
 use crate::{failure::Failure, output::Narrator};
 
 /// The model to deploy.
@@ -75,6 +81,20 @@ pub(crate) struct ModelOptions {
         help_heading = "Model"
     )]
     pub(crate) reserve_classes: Vec<String>,
+    /// Words, columns of 0 and 1, or libsvm indices that the data have no examples of and that
+    /// contributions can teach later, separated by commas: a model's features are fixed at creation. Not
+    /// for the dense learners, which scale numbers by examples of each column
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        help_heading = "Model"
+    )]
+    pub(crate) reserve_features: Vec<String>,
+    /// Keep the intercept of a dense perceptron as it is trained here. Without this, contributions move
+    /// it too, through a constant number that each sample ends with
+    #[arg(long, help_heading = "Model")]
+    pub(crate) fixed_intercept: bool,
     /// The largest number that a dense model learns from, in standard deviations of a column from its
     /// mean; larger ones are clipped to it [default: the largest of the training data]
     #[arg(long, value_name = "SD", help_heading = "Model")]
@@ -244,32 +264,24 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gas that deploying takes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PlanGas {
-    /// The registry.
-    registry: u64,
-    /// The codes that a chain needs once, in the order of [`Part::ALL`].
-    parts: [u64; 3],
-    /// All that is the model's own.
-    model: u64,
-}
+/// Gas that each step of deploying takes, by the step's name.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanGas(Vec<(String, u64)>);
 
 impl PlanGas {
-    /// Returns the gas where the chain has some of it.
-    pub(crate) fn total(&self, registry: bool, reused: &[Part]) -> u64 {
-        let registry = if registry { 0 } else { self.registry };
-        let parts: u64 = self.parts.iter().sum();
-        self.model + registry + parts - self.saved(reused)
+    /// Returns the gas of all steps but those with these names.
+    pub(crate) fn without(&self, names: &[&str]) -> u64 {
+        self.sum(|name| !names.contains(&name))
     }
 
-    /// Returns the gas of codes.
-    pub(crate) fn saved(&self, reused: &[Part]) -> u64 {
-        let parts = Part::ALL.into_iter().zip(self.parts);
-        parts
-            .filter(|(part, _)| reused.contains(part))
-            .map(|(_, gas)| gas)
-            .sum()
+    /// Returns the gas of the steps with these names.
+    pub(crate) fn of(&self, names: &[&str]) -> u64 {
+        self.sum(|name| names.contains(&name))
+    }
+
+    fn sum(&self, counts: impl Fn(&str) -> bool) -> u64 {
+        let some = self.0.iter().filter(|(name, _)| counts(name));
+        some.map(|(_, gas)| gas).sum()
     }
 }
 
@@ -324,13 +336,19 @@ impl Plan {
             data::load(&source, data::TEST_SHARE, options.seed).map_err(Failure::mistake)?;
         reserve(&mut dataset.classes, &options.reserve_classes)?;
         let learner = options.learner.unwrap_or_else(|| encode::suited(&dataset));
-        let limits = Limits {
-            number: options.max_number,
-            length: options.max_length,
-            ..Limits::default()
+        let encoding = encode::Options {
+            features: options.features,
+            limits: Limits {
+                number: options.max_number,
+                length: options.max_length,
+                ..Limits::default()
+            },
+            fixed_intercept: options.fixed_intercept,
+            reserved: options.reserve_features.clone(),
         };
-        let encoded = encode::encode_within(&dataset, learner, options.features, &limits)
-            .map_err(Failure::mistake)?;
+        check_reserved(&dataset, options)?;
+        let encoded =
+            encode::encode_with(&dataset, learner, &encoding).map_err(Failure::mistake)?;
         let card = Card {
             name: options.name.clone(),
             description: options.description.clone(),
@@ -373,6 +391,11 @@ impl Plan {
                 escaped(column)
             ));
         }
+    }
+
+    /// Returns the number of features, in words.
+    pub(crate) fn features_in_words(&self) -> String {
+        features_in_words(self.classifier.parameters(), self.card.encoder.as_ref())
     }
 
     /// Returns the bounds of what the model learns from, in words; none if its samples have no numbers.
@@ -423,36 +446,61 @@ impl Plan {
         Ok(pairs.map(|(name, value)| (name.to_owned(), value)).into())
     }
 
-    /// Measures the gas that all of it takes, by deploying it here.
+    /// Measures the gas that each step takes, by doing it here.
     pub(crate) fn gas(&self) -> Result<PlanGas, Failure> {
-        let mut chain = Embedded::new(Config {
+        let chain = Embedded::new(Config {
             start: 1,
             gas_price: 0,
         });
-        let config = ModelConfig {
+        let mut measured = Measured {
+            chain,
             owner: self.owner,
-            incentive: self.incentive,
-            waits: self.waits,
+            steps: Vec::new(),
         };
-        let deployment = deploy(&mut chain, &config, &self.classifier)?;
-        let mut parts = [0; 3];
-        for (part, gas) in Part::ALL.into_iter().zip(&mut parts) {
-            let code = Transaction::create(self.owner, part.code(self));
-            *gas = chain.send(code)?.gas_used;
+        let registry = measured.create(steps::REGISTRY, bindings::registry_code())?;
+        let [factory, trainer, classifier] = Part::ALL;
+        let factory = measured.create(factory.name(), factory.code(self))?;
+        let trainer = measured.create(trainer.name(), trainer.code(self))?;
+        let classifier = measured.create(classifier.name(), classifier.code(self))?;
+        let call = bindings::create_model(
+            trainer,
+            &self.incentive,
+            &self.waits,
+            classifier,
+            self.classifier.parameters(),
+        );
+        let output = measured.call(steps::MODEL, factory, call)?;
+        let (trainer, classifier) = bindings::created_model(&output)
+            .ok_or_else(|| anyhow!("the factory did not say what it created"))?;
+        for (name, call) in steps::writes(&self.words) {
+            measured.call(&name, classifier, call)?;
         }
-        let registry = Transaction::create(self.owner, bindings::registry_code());
-        let registry = chain.send(registry)?;
-        let address = registry
-            .created
-            .ok_or_else(|| anyhow!("the registry was not created"))?;
-        let call = bindings::register(deployment.trainer, &self.card(u64::from(u32::MAX))?);
-        let registered = chain.send(Transaction::call(self.owner, address, call))?;
-        let shared: u64 = parts.iter().sum();
-        Ok(PlanGas {
-            registry: registry.gas_used,
-            parts,
-            model: deployment.cost.gas.saturating_sub(shared) + registered.gas_used,
-        })
+        measured.call(steps::CLOSED, classifier, bindings::close(trainer))?;
+        let call = bindings::register(trainer, &self.card(u64::from(u32::MAX))?);
+        measured.call(steps::REGISTERED, registry, call)?;
+        Ok(PlanGas(measured.steps))
+    }
+}
+
+/// A chain of this process on which steps are measured.
+struct Measured {
+    chain: Embedded,
+    owner: Address,
+    steps: Vec<(String, u64)>,
+}
+
+impl Measured {
+    fn create(&mut self, name: &str, code: Bytes) -> Result<Address, Failure> {
+        let receipt = self.chain.send(Transaction::create(self.owner, code))?;
+        self.steps.push((name.to_owned(), receipt.gas_used));
+        let created = receipt.created;
+        Ok(created.ok_or_else(|| anyhow!("the {name} was not created"))?)
+    }
+
+    fn call(&mut self, name: &str, to: Address, call: Vec<u8>) -> Result<Bytes, Failure> {
+        let receipt = self.chain.send(Transaction::call(self.owner, to, call))?;
+        self.steps.push((name.to_owned(), receipt.gas_used));
+        Ok(receipt.output)
     }
 }
 
@@ -507,6 +555,19 @@ fn reserve(classes: &mut Vec<String>, reserved: &[String]) -> Result<(), Failure
             )));
         }
         classes.push(name.to_owned());
+    }
+    Ok(())
+}
+
+/// Checks that no feature to reserve is the column of the classes.
+fn check_reserved(dataset: &Dataset, options: &ModelOptions) -> Result<(), Failure> {
+    let label = &options.columns.label_column;
+    let is_label = |name: &String| !dataset.columns.is_empty() && name.trim() == label;
+    if options.reserve_features.iter().any(is_label) {
+        return Err(Failure::Mistake(anyhow!(
+            "cannot reserve the feature `{}`: that column has the classes (--label-column); leave it out",
+            escaped(label)
+        )));
     }
     Ok(())
 }

@@ -20,6 +20,12 @@ use crate::{failure::Failure, output::Narrator};
 /// Words written in one transaction: a new slot and its calldata cost about 24,000 gas.
 const WORDS_PER_TRANSACTION: usize = 512;
 
+/// The steps beside those of [`Part`] and [`writes`].
+pub(crate) const REGISTRY: &str = "registry";
+pub(crate) const MODEL: &str = "model";
+pub(crate) const CLOSED: &str = "closed";
+pub(crate) const REGISTERED: &str = "registered";
+
 /// Contracts that are there already.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Given {
@@ -173,7 +179,7 @@ impl Steps<'_> {
                     })?;
                 registry
             }
-            None => self.create("registry", bindings::registry_code()).await?,
+            None => self.create(REGISTRY, bindings::registry_code()).await?,
         };
         let factory = self.shared(Part::Factory, plan, given).await?;
         let trainer_code = self.shared(Part::Trainer, plan, given).await?;
@@ -185,7 +191,7 @@ impl Steps<'_> {
             classifier_code,
             plan.classifier.parameters(),
         );
-        let receipt = self.step("model", Some(factory), call).await?;
+        let receipt = self.step(MODEL, Some(factory), call).await?;
         let created = receipt
             .logs
             .iter()
@@ -197,7 +203,7 @@ impl Steps<'_> {
         let closed = self.fill(plan, trainer, classifier).await?;
         let card = plan.card(closed.block)?;
         self.step(
-            "registered",
+            REGISTERED,
             Some(registry),
             bindings::register(trainer, &card),
         )
@@ -224,10 +230,8 @@ impl Steps<'_> {
             let begun = self.journal.has(part.name()) && part.given(given).is_none();
             begun || !reusable.contains(part)
         });
-        let words = plan.words.chunks(WORDS_PER_TRANSACTION);
-        let words = words.filter(|words| not_zero(words).is_some());
         // The model, its closing and its registering.
-        let count = parts.count() + words.count() + 3 + usize::from(given.registry.is_none());
+        let count = parts.count() + writes(&plan.words).count() + 3 + usize::from(given.registry.is_none());
         Ok(count as u64)
     }
 
@@ -305,23 +309,15 @@ impl Steps<'_> {
         trainer: Address,
         classifier: Address,
     ) -> Result<NodeReceipt, Failure> {
-        let chunks = plan.words.chunks(WORDS_PER_TRANSACTION);
-        for (chunk, words) in chunks.enumerate() {
-            // Storage begins as zero.
-            let Some((from, words)) = not_zero(words) else {
-                continue;
-            };
-            let offset = chunk * WORDS_PER_TRANSACTION + from;
-            let call = bindings::write(offset, words);
-            self.step(&format!("words {chunk}"), Some(classifier), call)
-                .await?;
+        for (name, call) in writes(&plan.words) {
+            self.step(&name, Some(classifier), call).await?;
         }
         let close = bindings::close(trainer);
-        if !self.is_done("closed", Some(classifier), &close).await? {
+        if !self.is_done(CLOSED, Some(classifier), &close).await? {
             let head = self.sender.node.head().await?;
             self.compare(plan, classifier, head.hash).await?;
         }
-        let closed = self.step("closed", Some(classifier), close).await?;
+        let closed = self.step(CLOSED, Some(classifier), close).await?;
         match self.compare(plan, classifier, closed.block_hash).await {
             Err(Failure::Fault(error))
                 if matches!(
@@ -447,6 +443,17 @@ enum Begun {
 
 fn named(step: &str, failure: Failure) -> Failure {
     failure.context(format!("cannot do the step `{step}`"))
+}
+
+/// The steps that write the words of a model: name and call of each.
+pub(crate) fn writes(words: &[U256]) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let chunks = words.chunks(WORDS_PER_TRANSACTION).enumerate();
+    chunks.filter_map(|(chunk, words)| {
+        // Storage begins as zero.
+        let (from, words) = not_zero(words)?;
+        let offset = chunk * WORDS_PER_TRANSACTION + from;
+        Some((format!("words {chunk}"), bindings::write(offset, words)))
+    })
 }
 
 /// The words from the first to the last that are not zero, and where they begin.

@@ -314,13 +314,19 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
             present.dedup();
             Ok(encode_sparse(&present))
         }
-        Encoding::Dense16 => entries()
-            .map(|(at, value)| {
+        Encoding::Dense16 => {
+            let values = entries().map(|(at, value)| {
                 i16::try_from(value)
                     .map_err(|_| outside((at, value), "a value from -32768 to 32767"))
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map(|values| encode_dense16(&values)),
+            });
+            let mut values = values.collect::<Result<Vec<_>, _>>()?;
+            // The constant is no number of the input: whoever leaves it out means it.
+            let encoder = info.card.as_ref().and_then(|card| card.encoder.as_ref());
+            if let Some(encoder) = encoder.filter(|it| it.features() == values.len()) {
+                values.extend(encoder.constant().and_then(|it| i16::try_from(it).ok()));
+            }
+            Ok(encode_dense16(&values))
+        }
         Encoding::Dense32 => Ok(encode_dense32(features)),
     }
 }
@@ -328,12 +334,18 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
 /// A row whose numbers have names: those of columns, or indices from 1.
 fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encoded, Problem> {
     let names: Vec<String> = (0..).map_while(|feature| encoder.name(feature)).collect();
-    let missing = names.iter().find(|name| !numbers.contains_key(*name));
+    // A column that had no examples is 0 where a row does not name it.
+    let needed = names.len() - encoder.reserved();
+    let missing = names[..needed]
+        .iter()
+        .find(|name| !numbers.contains_key(*name));
+    let number = |name: &String| numbers.get(name).copied();
     let values: Vec<f64> = names
         .iter()
-        .filter_map(|name| numbers.get(name).copied())
+        .map(|name| number(name).unwrap_or(0.0))
         .collect();
-    if missing.is_none() && values.len() == numbers.len() {
+    let known = names.iter().filter(|name| numbers.contains_key(*name));
+    if missing.is_none() && known.count() == numbers.len() {
         match encoder.encode_noting(Example::Numbers(&values)) {
             Err(EncodeError::WrongSort { .. }) => {}
             noted => return noted.map(Into::into).map_err(not_encodable),

@@ -21,7 +21,8 @@ pub(super) struct ModelView {
     trainer: Account,
     classifier: Account,
     owner: Account,
-    /// Whether trainer and classifier are clones of implementations whose code is this release's.
+    /// Whether trainer and classifier are clones of implementations whose code is this release's, and the learner,
+    /// features and bounds that its host published are the contract's.
     verified: bool,
     /// Its name, where its host published one.
     name: Option<String>,
@@ -37,6 +38,7 @@ pub(super) struct ModelView {
     encoding: EncodingView,
     /// Labels are below it.
     classes: u16,
+    /// The numbers of a sample, for a dense perceptron with the constant through which it learns its intercept.
     features: u32,
     /// What it learns from at most, of a model of numbers.
     bounds: Option<BoundsView>,
@@ -127,7 +129,7 @@ impl ModelView {
             trainer: info.trainer.into(),
             classifier: info.classifier.into(),
             owner: info.owner.into(),
-            verified: info.verified,
+            verified: info.verified(),
             name: card.map(|card| card.name.clone()),
             description: card.map(|card| card.description.clone()),
             class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),

@@ -61,6 +61,15 @@ async fn every_sort_of_input_is_predicted() {
             None,
             0,
         ),
+        // As the contract takes it, with the constant.
+        (
+            TABLE,
+            json!({"features": [0, 5, 4096]}),
+            1,
+            Some("small"),
+            None,
+            0,
+        ),
         (RAW, json!({"features": [99, 1, 1]}), 1, None, Some(2), 0),
         (RAW, json!({"sample": "0x"}), 0, None, Some(0), 0),
     ] {

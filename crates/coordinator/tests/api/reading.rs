@@ -43,7 +43,7 @@ async fn a_model_tells_what_it_is_and_where_it_stands() {
     let numbers = client.json(&format!("/v1/models/{TABLE}")).await;
     assert_eq!(
         numbers["bounds"],
-        json!({"maxNumber": 32_768, "maxSquaredLength": "2147483648"})
+        json!({"maxNumber": 4_096, "maxSquaredLength": "50331648"})
     );
     assert_eq!(model["block"], 20);
     let raw = client

@@ -112,7 +112,7 @@ pub enum DataError {
     NotTheColumns {
         /// The file.
         path: PathBuf,
-        /// Its columns of numbers, separated by commas.
+        /// Its columns of numbers, escaped and separated by commas.
         found: String,
         /// The model's, separated by commas.
         wanted: String,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::names::{Lookup, Names};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
-use super::{EncodeError, Layout, Limits};
-use crate::data::{Dataset, Example, in_bounds};
+use super::{EncodeError, Layout, Options};
+use crate::data::{Dataset, Example, ModelColumns, in_bounds};
 
 /// Encodes examples as the training data was encoded.
 ///
@@ -16,6 +16,8 @@ use crate::data::{Dataset, Example, in_bounds};
 #[serde(try_from = "Spec", into = "Spec")]
 pub struct Encoder {
     names: Names,
+    /// The last so many features had no examples.
+    reserved: usize,
     lookup: Lookup,
     kind: Kind,
     form: Form,
@@ -49,17 +51,25 @@ pub enum Sort {
 #[derive(Clone, Debug)]
 enum Form {
     Sparse,
-    Dense16(Scaling, Bounds),
+    /// With the number that every sample ends with, if the model learns its intercept.
+    Dense16(Scaling, Bounds, Option<u16>),
     Dense32(Scaling, Bounds),
 }
 
 impl From<Encoder> for Spec {
     fn from(encoder: Encoder) -> Self {
-        let scaling = match &encoder.form {
-            Form::Sparse => None,
-            Form::Dense16(scaling, _) | Form::Dense32(scaling, _) => Some(scaling),
-        };
-        Self::new(encoder.kind, &encoder.names, scaling, encoder.bounds())
+        let (bounds, constant) = (encoder.bounds(), encoder.constant());
+        Self::new(Parts {
+            kind: encoder.kind,
+            names: encoder.names,
+            reserved: encoder.reserved,
+            scaling: match encoder.form {
+                Form::Sparse => None,
+                Form::Dense16(scaling, ..) | Form::Dense32(scaling, _) => Some(scaling),
+            },
+            bounds,
+            constant,
+        })
     }
 }
 
@@ -70,18 +80,23 @@ impl TryFrom<Spec> for Encoder {
         let Parts {
             kind,
             names,
+            reserved,
             scaling,
             bounds,
+            constant,
         } = spec.check()?;
         let form = match (kind.encoding(), scaling.zip(bounds)) {
-            (Encoding::Dense16, Some((scaling, bounds))) => Form::Dense16(scaling, bounds),
+            (Encoding::Dense16, Some((scaling, bounds))) => {
+                Form::Dense16(scaling, bounds, constant)
+            }
             (Encoding::Dense32, Some((scaling, bounds))) => Form::Dense32(scaling, bounds),
             // The others have neither, as has been checked.
             _ => Form::Sparse,
         };
         Ok(Self {
-            lookup: Lookup::new(&names),
+            lookup: Lookup::new(&names, reserved),
             names,
+            reserved,
             kind,
             form,
         })
@@ -92,38 +107,69 @@ impl Encoder {
     pub(super) fn learn(
         dataset: &Dataset,
         kind: Kind,
-        features: Option<usize>,
-        limits: &Limits,
+        options: &Options,
     ) -> Result<Self, EncodeError> {
-        let names = Names::learn(dataset, features)?;
-        let (features, most) = (names.len(), most_features(kind));
-        if features == 0 {
+        let learns_intercept = kind == Kind::DensePerceptron && !options.fixed_intercept;
+        if options.fixed_intercept && kind != Kind::DensePerceptron {
+            return Err(EncodeError::NoLearnedIntercept { kind });
+        }
+        let mut names = Names::learn(dataset, options.features)?;
+        let given = names.len();
+        if given == 0 {
             return Err(EncodeError::NoFeatures {
                 path: dataset.train.path().to_owned(),
             });
         }
+        names.reserve(kind, &options.reserved)?;
+        let features = names.len();
+        let most = most_features(kind) - usize::from(learns_intercept);
         if features > most {
             return Err(EncodeError::TooManyFeatures {
                 path: dataset.train.path().to_owned(),
                 kind,
                 features,
                 most,
+                learns_intercept,
             });
         }
-        let lookup = Lookup::new(&names);
+        let reserved = features - given;
+        let lookup = Lookup::new(&names, reserved);
         let scaling = || Scaling::learn(&dataset.train, &lookup, features);
-        let form = match (kind.encoding(), limits.widest(kind, features)?) {
-            (Encoding::Dense16, Some(bounds)) => Form::Dense16(scaling()?, bounds),
+        let form = match (kind.encoding(), options.limits.widest(kind, features)?) {
+            (Encoding::Dense16, Some(bounds)) => Form::Dense16(scaling()?, bounds, None),
             (Encoding::Dense32, Some(bounds)) => Form::Dense32(scaling()?, bounds),
             // The others have no numbers.
             _ => Form::Sparse,
         };
         Ok(Self {
             names,
+            reserved,
             lookup,
             kind,
             form,
         })
+    }
+
+    /// Narrows the bounds to those that the options leave once the bounds `around` the training samples are known, and
+    /// adds the constant of a dense perceptron within them; a sparse encoder has neither.
+    ///
+    /// The constant is one standard deviation, so that its weight moves by the rate as the intercept in training does, or
+    /// the largest number if that is less. What it adds to the length of each sample is added to the largest length.
+    pub(super) fn settle(&mut self, around: Bounds, options: &Options) {
+        let (kind, features) = (self.kind, self.names.len());
+        let narrowed = |bounds| options.limits.narrowed(kind, bounds, around, features);
+        match &mut self.form {
+            Form::Sparse => {}
+            Form::Dense16(_, bounds, constant) => {
+                *bounds = narrowed(*bounds);
+                if !options.fixed_intercept {
+                    let number = u32::from(ONE_16).min(bounds.max_number);
+                    bounds.max_squared_length += u128::from(number).pow(2);
+                    *constant = u16::try_from(number).ok();
+                }
+            }
+            Form::Dense32(_, bounds) => *bounds = narrowed(*bounds),
+        }
     }
 
     /// The classifiers that the samples are for.
@@ -132,10 +178,32 @@ impl Encoder {
         self.kind
     }
 
-    /// How many features there are.
+    /// Returns the number of features that examples have: words, columns or indices, without the constant of a dense
+    /// perceptron.
     #[must_use]
     pub fn features(&self) -> usize {
         self.names.len()
+    }
+
+    /// Returns the number of features of the model: those that examples have, and the constant if there is one.
+    #[must_use]
+    pub fn model_features(&self) -> usize {
+        self.names.len() + usize::from(self.constant().is_some())
+    }
+
+    /// Returns the number of features that had no examples when the model was created: the last ones.
+    #[must_use]
+    pub fn reserved(&self) -> usize {
+        self.reserved
+    }
+
+    /// Returns the number that every sample ends with, through which a dense perceptron learns its intercept.
+    #[must_use]
+    pub fn constant(&self) -> Option<u16> {
+        match self.form {
+            Form::Dense16(_, _, constant) => constant,
+            Form::Sparse | Form::Dense32(..) => None,
+        }
     }
 
     /// Returns the bounds of the samples that the model learns from, to which numbers are moved; none for sparse
@@ -144,7 +212,7 @@ impl Encoder {
     pub fn bounds(&self) -> Option<Bounds> {
         match self.form {
             Form::Sparse => None,
-            Form::Dense16(_, bounds) | Form::Dense32(_, bounds) => Some(bounds),
+            Form::Dense16(_, bounds, _) | Form::Dense32(_, bounds) => Some(bounds),
         }
     }
 
@@ -153,13 +221,6 @@ impl Encoder {
     #[must_use]
     pub fn scale(&self) -> Option<f64> {
         self.bounds().map(|_| scale(self.kind))
-    }
-
-    /// Replaces the bounds of a dense encoder; a sparse one has none.
-    pub(super) fn set_bounds(&mut self, new: Bounds) {
-        if let Form::Dense16(_, bounds) | Form::Dense32(_, bounds) = &mut self.form {
-            *bounds = new;
-        }
     }
 
     /// What sort of example it takes.
@@ -196,7 +257,7 @@ impl Encoder {
         let (sample, clamped) = self.encode_counting(example)?;
         let known = match (&self.form, self.columns()) {
             // In a dense row a 0 is a value as any other.
-            (Form::Dense16(..) | Form::Dense32(..), Some(columns)) => columns.len(),
+            (Form::Dense16(..) | Form::Dense32(..), Some(columns)) => columns.names.len(),
             _ => self.lookup.features(example)?.len(),
         };
         Ok(Noted {
@@ -206,12 +267,14 @@ impl Encoder {
         })
     }
 
-    /// Returns the names of the columns that the encoder learned from, in order; `None` if that was
-    /// not a table of numbers.
+    /// Returns the columns of the model's tables; `None` if it did not learn from a table of numbers.
     #[must_use]
-    pub fn columns(&self) -> Option<&[String]> {
+    pub fn columns(&self) -> Option<ModelColumns<'_>> {
         match &self.names {
-            Names::Columns(columns) => Some(columns),
+            Names::Columns(names) => Some(ModelColumns {
+                names,
+                reserved: self.reserved,
+            }),
             Names::Words(_) | Names::Indices(_) => None,
         }
     }
@@ -219,10 +282,11 @@ impl Encoder {
     pub(super) fn layout(&self, classes: usize) -> Layout {
         Layout {
             encoding: self.kind.encoding(),
-            features: self.names.len(),
+            features: self.model_features(),
             classes,
             scale: scale(self.kind),
             bounds: self.bounds(),
+            constant: self.constant(),
         }
     }
 
@@ -254,10 +318,18 @@ impl Encoder {
                 let present: Vec<u16> = features.iter().map(|&(feature, _)| feature).collect();
                 (encode_sparse(&present), 0)
             }
-            Form::Dense16(scaling, bounds) => {
+            Form::Dense16(scaling, bounds, constant) => {
                 let values = scaling.apply(&features);
-                let (numbers, outside) =
-                    clamped(values.iter().map(|value| value * SCALE_16), bounds);
+                let values = values.iter().map(|value| value * SCALE_16);
+                let constant = constant.and_then(|number| i16::try_from(number).ok());
+                // The constant stays as it is, whatever the other numbers are.
+                let square = u128::from(constant.unwrap_or(0).unsigned_abs()).pow(2);
+                let bounds = Bounds {
+                    max_squared_length: bounds.max_squared_length.saturating_sub(square),
+                    ..*bounds
+                };
+                let (mut numbers, outside) = clamped(values, &bounds);
+                numbers.extend(constant);
                 (encode_dense16(&numbers), outside)
             }
             Form::Dense32(scaling, bounds) => {
@@ -293,7 +365,8 @@ pub(super) fn scale(kind: Kind) -> f64 {
     }
 }
 
-/// Eight standard deviations fit into 16 bits.
+/// One standard deviation in 16 bits, of which eight fit into them.
+const ONE_16: u16 = 4_096;
 const SCALE_16: f64 = 4_096.0;
 /// 32,768 standard deviations fit into 32 bits.
 const SCALE_32: f64 = 65_536.0;

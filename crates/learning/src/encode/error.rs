@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use cotrain_protocol::classifier::Kind;
 use thiserror::Error;
 
-use crate::data::MAX_NUMBER;
+use crate::data::{MAX_INDEX, MAX_NUMBER};
+use crate::text::escaped;
 
 /// Why examples cannot be encoded.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -34,8 +35,8 @@ pub enum EncodeError {
     },
     /// More features than the classifier can have.
     #[error(
-        "`{}` gives {features} features, but a {kind} has at most {most}; remove columns of a table, or set the number of features to keep only the most frequent words or indices",
-        path.display()
+        "`{}` gives {features} features, but a {kind} has at most {most}{}; remove columns of a table, or set the number of features to keep only the most frequent words or indices",
+        path.display(), beside_constant(*learns_intercept)
     )]
     TooManyFeatures {
         /// The training data's file.
@@ -46,6 +47,25 @@ pub enum EncodeError {
         features: usize,
         /// How many there may be.
         most: usize,
+        /// `true` if one more is the constant through which the model learns its intercept.
+        learns_intercept: bool,
+    },
+    /// A fixed intercept for a model that never learns one.
+    #[error(
+        "cannot fix the intercept of a {kind}: only a {} learns its intercept; leave that choice out",
+        Kind::DensePerceptron
+    )]
+    NoLearnedIntercept {
+        /// The classifier.
+        kind: Kind,
+    },
+    /// A feature without examples that cannot be one.
+    #[error("cannot reserve the feature `{}`: {fault}", escaped(name))]
+    Reserve {
+        /// The name.
+        name: String,
+        /// Why.
+        fault: ReserveFault,
     },
     /// The number of features asked for is not the number of columns.
     #[error(
@@ -129,4 +149,46 @@ pub enum EncodeError {
         /// Why.
         fault: Box<EncodeError>,
     },
+}
+
+fn beside_constant(learns_intercept: bool) -> &'static str {
+    if learns_intercept {
+        " beside the constant through which it learns its intercept"
+    } else {
+        ""
+    }
+}
+
+/// A reason why a name cannot be that of a feature without examples.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReserveFault {
+    /// The model's samples have numbers.
+    #[error(
+        "the numbers of a {0} are scaled by the examples of each feature, and this one has none; use a learner of what is present, such as {naive_bayes}, or deploy the model once there are examples",
+        naive_bayes = Kind::NaiveBayes.name()
+    )]
+    Dense(Kind),
+    /// It is empty.
+    #[error("it is empty; give it a name")]
+    Empty,
+    /// The model has it already.
+    #[error("the data or another reserved feature has that name already; leave it out")]
+    Known,
+    /// Texts have no such word.
+    #[error(
+        "texts are read as words of at least two letters, digits or underscores; name such a word"
+    )]
+    NoWord,
+    /// Texts are read otherwise.
+    #[error("texts with it are read as {}; reserve that", quoted(.0))]
+    OtherWords(Vec<String>),
+    /// The data have indices.
+    #[error("the features are indices, expected a whole number from 1 to {MAX_INDEX}")]
+    NoIndex,
+}
+
+/// Returns a list of words, each in quotation marks.
+fn quoted(words: &[String]) -> String {
+    let words = words.iter().map(|word| format!("`{}`", escaped(word)));
+    words.collect::<Vec<_>>().join(", ")
 }

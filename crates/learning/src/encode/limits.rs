@@ -26,7 +26,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns the bounds that the limits leave before the training samples are known; none for sparse kinds.
+    /// Returns the bounds that the limits leave for the numbers of examples before the training samples are known; none for sparse kinds.
     pub(super) fn widest(
         &self,
         kind: Kind,

@@ -1,8 +1,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use super::{DEFAULT_WORDS, EncodeError, text};
-use crate::data::{Dataset, Example, Part};
+use cotrain_protocol::classifier::Kind;
+use cotrain_protocol::sample::Encoding;
+
+use super::{DEFAULT_WORDS, EncodeError, ReserveFault, text};
+use crate::data::{Dataset, Example, MAX_INDEX, Part};
 use crate::text::{escaped, escaped_list};
 
 /// Which words, columns or indices are features, in the order of the feature numbers.
@@ -44,6 +47,48 @@ impl Names {
         }
     }
 
+    /// Adds features without examples, after the others.
+    pub(super) fn reserve(&mut self, kind: Kind, reserved: &[String]) -> Result<(), EncodeError> {
+        for name in reserved {
+            let name = name.trim();
+            self.reserve_one(kind, name)
+                .map_err(|fault| EncodeError::Reserve {
+                    name: name.to_owned(),
+                    fault,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn reserve_one(&mut self, kind: Kind, name: &str) -> Result<(), ReserveFault> {
+        if kind.encoding() != Encoding::Sparse {
+            return Err(ReserveFault::Dense(kind));
+        }
+        if name.is_empty() {
+            return Err(ReserveFault::Empty);
+        }
+        match self {
+            Self::Words(words) => {
+                let read: Vec<String> = text::words(&name.to_lowercase())
+                    .map(ToOwned::to_owned)
+                    .collect();
+                if read.is_empty() {
+                    return Err(ReserveFault::NoWord);
+                }
+                if read != [name] {
+                    return Err(ReserveFault::OtherWords(read));
+                }
+                add(words, name.to_owned())
+            }
+            Self::Columns(columns) => add(columns, name.to_owned()),
+            Self::Indices(indices) => {
+                let index = name.parse().ok();
+                let index = index.filter(|index| (1..=MAX_INDEX).contains(index));
+                add(indices, index.ok_or(ReserveFault::NoIndex)? - 1)
+            }
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Words(names) | Self::Columns(names) => names.len(),
@@ -71,21 +116,30 @@ impl Names {
     }
 }
 
+fn add<T: PartialEq>(names: &mut Vec<T>, name: T) -> Result<(), ReserveFault> {
+    if names.contains(&name) {
+        return Err(ReserveFault::Known);
+    }
+    names.push(name);
+    Ok(())
+}
+
 /// From words, columns or indices to feature numbers.
 #[derive(Clone, Debug)]
 pub(super) enum Lookup {
     Words(HashMap<String, u16>),
-    Columns(Vec<String>),
+    /// The last so many of the columns may be left out of a row, and are 0 then.
+    Columns(Vec<String>, usize),
     /// By index from 0; none for an index that is no feature.
     Indices(Vec<Option<u16>>),
 }
 
 impl Lookup {
-    /// The inverse of at most 65,536 `names`.
-    pub(super) fn new(names: &Names) -> Self {
+    /// The inverse of at most 65,536 `names`, of which the last `reserved` had no examples.
+    pub(super) fn new(names: &Names, reserved: usize) -> Self {
         match names {
             Names::Words(words) => Self::Words(words.iter().cloned().zip(0..=u16::MAX).collect()),
-            Names::Columns(columns) => Self::Columns(columns.clone()),
+            Names::Columns(columns) => Self::Columns(columns.clone(), reserved),
             Names::Indices(indices) => {
                 let width = indices.iter().max().map_or(0, |&last| last as usize + 1);
                 let mut numbers = vec![None; width];
@@ -103,8 +157,8 @@ impl Lookup {
             (Self::Words(numbers), Example::Text(text)) => text::words(&text.to_lowercase())
                 .filter_map(|word| Some((*numbers.get(word)?, 1.0)))
                 .collect(),
-            (Self::Columns(columns), Example::Numbers(values)) => {
-                if values.len() != columns.len() {
+            (Self::Columns(columns, reserved), Example::Numbers(values)) => {
+                if values.len() != columns.len() && values.len() + reserved != columns.len() {
                     return Err(EncodeError::WrongWidth {
                         found: values.len(),
                         wanted: columns.len(),
@@ -138,7 +192,7 @@ impl Lookup {
     fn sort(&self) -> &'static str {
         match self {
             Self::Words(_) => TEXT,
-            Self::Columns(_) => NUMBERS,
+            Self::Columns(..) => NUMBERS,
             Self::Indices(_) => INDEXED,
         }
     }

@@ -17,6 +17,15 @@ pub(crate) struct Layout {
     pub(crate) scale: f64,
     /// What the model may learn from; none in sparse ones.
     pub(crate) bounds: Option<Bounds>,
+    /// The number that the last feature has in every sample, through which the model learns its intercept.
+    pub(crate) constant: Option<u16>,
+}
+
+impl Layout {
+    /// Returns the value of the constant as learners in floats see it.
+    pub(crate) fn constant_value(&self) -> Option<f64> {
+        self.constant.map(|number| f64::from(number) / self.scale)
+    }
 }
 
 /// Encoded samples with their labels, in one run of bytes.
@@ -93,11 +102,6 @@ impl Samples {
                 .collect(),
             labels: self.labels[range].to_vec(),
         }
-    }
-
-    /// Replaces the bounds, within which all samples have to be.
-    pub(crate) fn set_bounds(&mut self, bounds: Bounds) {
-        self.layout.bounds = Some(bounds);
     }
 
     pub(crate) fn push(&mut self, sample: &[u8], label: u16) {

@@ -25,12 +25,25 @@ pub(super) struct Spec {
     /// The classifier's name, such as `sparse-perceptron`.
     classifier: String,
     features: Features,
+    /// The last so many features had no examples when the model was created; rows of a table may leave all of them out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    reserved: usize,
     /// Dense encodings only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scaling: Option<Standardisation>,
     /// Dense encodings only; the widest where they are not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bounds: Option<Written>,
+    /// Dense perceptrons only: the number that every sample ends with, after those of the features. They learn their
+    /// intercept through it; it stays fixed if this is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    constant: Option<u32>,
+}
+
+// Serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The bounds of the samples that the model learns from.
@@ -66,9 +79,12 @@ struct Standardisation {
 pub(super) struct Parts {
     pub(super) kind: Kind,
     pub(super) names: Names,
+    pub(super) reserved: usize,
     pub(super) scaling: Option<Scaling>,
     /// Where there is a scaling.
     pub(super) bounds: Option<Bounds>,
+    /// Dense perceptrons only.
+    pub(super) constant: Option<u16>,
 }
 
 /// Why a specification is no encoder's.
@@ -111,6 +127,23 @@ pub(super) enum SpecError {
         most: u32,
         longest: u128,
     },
+    #[error(
+        "there is a constant, but only a {} learns its intercept through one; leave it out",
+        Kind::DensePerceptron
+    )]
+    NoConstant,
+    #[error(
+        "the constant is {constant}, expected 1 to {most}, the square below the largest squared length {length}"
+    )]
+    Constant {
+        constant: u32,
+        most: u32,
+        length: u128,
+    },
+    #[error(
+        "{reserved} of the {features} features are reserved, expected fewer than all, and none of a model of numbers"
+    )]
+    Reserved { reserved: usize, features: usize },
     #[error("the length of `{list}` is {length}, {features} is wanted, a number for each feature")]
     Length {
         list: &'static str,
@@ -136,38 +169,40 @@ fn wants(given: bool) -> &'static str {
 }
 
 impl Spec {
-    pub(super) fn new(
-        kind: Kind,
-        names: &Names,
-        scaling: Option<&Scaling>,
-        bounds: Option<Bounds>,
-    ) -> Self {
-        let features = match names {
-            Names::Words(words) => Features::Words(words.clone()),
-            Names::Columns(columns) => Features::Columns(columns.clone()),
+    /// Writes what [`check`](Self::check) reads.
+    pub(super) fn new(parts: Parts) -> Self {
+        let features = match parts.names {
+            Names::Words(words) => Features::Words(words),
+            Names::Columns(columns) => Features::Columns(columns),
             Names::Indices(indices) => match u32::try_from(indices.len()) {
                 Ok(count) if indices.iter().copied().eq(0..count) => Features::IndicesUpTo(count),
                 _ => Features::Indices(indices.iter().map(|index| index + 1).collect()),
             },
         };
         Self {
-            classifier: kind.name().to_owned(),
+            classifier: parts.kind.name().to_owned(),
             features,
-            scaling: scaling.map(|scaling| Standardisation {
+            reserved: parts.reserved,
+            scaling: parts.scaling.map(|scaling| Standardisation {
                 mean: scaling.mean.to_vec(),
                 deviation: scaling.deviation.to_vec(),
             }),
-            bounds: bounds.map(|bounds| Written {
+            bounds: parts.bounds.map(|bounds| Written {
                 largest_number: bounds.max_number,
                 largest_squared_length: bounds.max_squared_length.to_string(),
             }),
+            constant: parts.constant.map(u32::from),
         }
     }
 
     /// Everything is checked that learning guarantees.
     pub(super) fn check(self) -> Result<Parts, SpecError> {
         let kind: Kind = self.classifier.parse()?;
-        let (features, most) = (self.features.count(), most_features(kind));
+        let constants = usize::from(self.constant.is_some());
+        if constants > 0 && kind != Kind::DensePerceptron {
+            return Err(SpecError::NoConstant);
+        }
+        let (features, most) = (self.features.count(), most_features(kind) - constants);
         if features == 0 || features > most {
             return Err(SpecError::Count {
                 features,
@@ -179,18 +214,27 @@ impl Spec {
         if given != (kind.encoding() != Encoding::Sparse) {
             return Err(SpecError::Scaling { kind, given });
         }
+        let reserved = self.reserved;
+        if reserved > 0 && (given || reserved >= features) {
+            return Err(SpecError::Reserved { reserved, features });
+        }
         let names = self.features.check()?;
         let scaling = self.scaling.map(|it| it.check(features)).transpose()?;
-        let bounds = match (widest(kind, features), self.bounds) {
+        let width = features + constants;
+        let bounds = match (widest(kind, width), self.bounds) {
             (None, Some(_)) => return Err(SpecError::NothingToBound(kind)),
-            (Some(widest), Some(written)) => Some(written.check(widest, features)?),
+            (Some(widest), Some(written)) => Some(written.check(widest, width)?),
             (widest, None) => widest,
         };
+        let constant = self.constant.zip(bounds);
+        let constant = constant.map(|(constant, bounds)| check_constant(constant, bounds));
         Ok(Parts {
             kind,
             names,
+            reserved,
             scaling,
             bounds,
+            constant: constant.transpose()?,
         })
     }
 }
@@ -237,6 +281,19 @@ impl Features {
             Self::IndicesUpTo(last) => Ok(Names::Indices((0..last).collect())),
         }
     }
+}
+
+/// Checks that a constant is within the bounds and leaves the other numbers some length.
+fn check_constant(constant: u32, bounds: Bounds) -> Result<u16, SpecError> {
+    let most = bounds.max_number.min(i16::MAX.unsigned_abs().into());
+    let length = bounds.max_squared_length;
+    let fits = (1..=most).contains(&constant) && u128::from(constant).pow(2) < length;
+    let number = u16::try_from(constant).ok().filter(|_| fits);
+    number.ok_or(SpecError::Constant {
+        constant,
+        most,
+        length,
+    })
 }
 
 fn widest(kind: Kind, features: usize) -> Option<Bounds> {

@@ -118,6 +118,7 @@ mod tests {
             classes: 2,
             scale: 1.0,
             bounds: None,
+            constant: None,
         });
         for (first, label) in [(0, 0), (1_000, 1), (400, 0), (600, 1)] {
             let features: Vec<u16> = (first..first + 1_000).collect();

@@ -95,6 +95,7 @@ mod tests {
             classes: 3,
             scale: 1.0,
             bounds: None,
+            constant: None,
         });
         for &(times, features, label) in items {
             for _ in 0..times {

@@ -26,6 +26,12 @@
 //! learningRate = u r k
 //! ```
 //!
+//! The intercept of the contract never changes. Samples of dense perceptrons end with a constant `c`
+//! ([`Layout::constant`]), whose weight takes the place of `b` in training: it moves by `r c / s`, and
+//! the score by that times `c / s`. With `c = s`, which is the rule, the score moves by `r` as it does
+//! with `b`. What training ends with becomes `I`, to the last digit, and the weight of the constant
+//! begins at 0, so that all 16 bits of it are there for learning on chain, which moves it likewise.
+//!
 //! `k` is the largest that makes `learningRate` whole and keeps the weights, and a single step,
 //! within 8,191: a quarter of what 16 bits hold, as headroom for learning on chain. Where a
 //! step would then be below one unit of the weights, because training ended with a small rate,
@@ -100,12 +106,18 @@ impl Perceptron {
             lowest = lowest.min(loss);
             epochs += 1;
         }
+        if let Some(one) = samples.layout().constant_value() {
+            let last = model.weights.len() - 1;
+            model.intercept = model.weights[last] * one;
+            model.weights[last] = 0.0;
+        }
         (model, epochs)
     }
 
     /// Learns from each sample once; the sum of the losses before each step.
     fn epoch(&mut self, samples: &Samples, order: &[usize]) -> f64 {
         let mut loss = 0.0;
+        let learns_intercept = samples.layout().constant.is_none();
         for &index in order {
             let row = samples.row(index);
             let sign = 2.0 * f64::from(samples.labels()[index]) - 1.0;
@@ -114,7 +126,9 @@ impl Perceptron {
                 let step = sign * self.rate();
                 loss -= margin;
                 row.add_to(self.weights.view_mut(), step);
-                self.intercept += step;
+                if learns_intercept {
+                    self.intercept += step;
+                }
             }
             self.steps += 1.0;
         }
@@ -204,19 +218,28 @@ mod tests {
 
     const FEATURES: u16 = 20;
 
+    /// Encodings, and whether samples end with a constant.
+    const FORMS: [(Encoding, bool); 3] = [
+        (Encoding::Sparse, false),
+        (Encoding::Dense16, false),
+        (Encoding::Dense16, true),
+    ];
+
     /// Samples at random, a fifth of them against the rule that features below 10 mean class 1.
-    fn samples(encoding: Encoding) -> Samples {
+    fn samples((encoding, constant): (Encoding, bool)) -> Samples {
         let scale = if encoding == Encoding::Sparse {
             1.0
         } else {
             4_096.0
         };
+        let features = FEATURES + u16::from(constant);
         let mut samples = Samples::new(Layout {
             encoding,
-            features: usize::from(FEATURES),
+            features: features.into(),
             classes: 2,
             scale,
-            bounds: Bounds::widest(encoding, FEATURES.into()),
+            bounds: Bounds::widest(encoding, features.into()),
+            constant: constant.then_some(4_096),
         });
         let mut random = ChaCha8Rng::seed_from_u64(0);
         for _ in 0..500 {
@@ -227,10 +250,13 @@ mod tests {
             let sample = if encoding == Encoding::Sparse {
                 encode_sparse(&present)
             } else {
-                let mut numbers = [0_i16; FEATURES as usize];
+                let mut numbers = vec![0_i16; features.into()];
                 for feature in present {
                     let [first, second, ..] = bits().to_le_bytes();
                     numbers[usize::from(feature)] = i16::from_le_bytes([first, second]) / 2;
+                }
+                if constant {
+                    numbers[usize::from(FEATURES)] = 4_096;
                 }
                 encode_dense16(&numbers)
             };
@@ -244,7 +270,7 @@ mod tests {
             .words()
             .into_iter()
             .flat_map(|word| word.to_le_bytes::<32>());
-        let bytes: Vec<u8> = bytes.take(2 * usize::from(FEATURES)).collect();
+        let bytes: Vec<u8> = bytes.take(2 * classifier.features() as usize).collect();
         bytes
             .as_chunks()
             .0
@@ -258,11 +284,11 @@ mod tests {
     /// each sample that both get wrong.
     #[test]
     fn the_contract_goes_on_as_training_would() {
-        for encoding in [Encoding::Sparse, Encoding::Dense16] {
-            let samples = samples(encoding);
+        for form in FORMS {
+            let samples = samples(form);
             let (floats, _) = Perceptron::fit(&samples, 0);
             let (classifier, scale, error) = floats.quantise(samples.layout()).unwrap();
-            assert!(error * scale <= 0.5, "{encoding:?}: {}", error * scale);
+            assert!(error * scale <= 0.5, "{form:?}: {}", error * scale);
             assert!(
                 weights(&classifier)
                     .iter()
@@ -284,25 +310,22 @@ mod tests {
                 row.add_to(wanted.view_mut(), sign * floats.rate());
                 for (whole, weight) in weights(&taught).into_iter().zip(wanted) {
                     let units = (f64::from(whole) - weight * scale).abs();
-                    assert!(units <= 1.0 + 1e-6, "{encoding:?}: {units} units off");
+                    assert!(units <= 1.0 + 1e-6, "{form:?}: {units} units off");
                 }
                 steps += 1;
             }
-            assert!(steps > 20, "{encoding:?}: only {steps} steps");
-            assert!(
-                agreed >= 499,
-                "{encoding:?}: {agreed} of 500 predictions agree"
-            );
+            assert!(steps > 20, "{form:?}: only {steps} steps");
+            assert!(agreed >= 499, "{form:?}: {agreed} of 500 predictions agree");
         }
     }
 
     #[test]
     fn a_model_can_learn_whatever_its_weights_and_rate() {
-        for encoding in [Encoding::Sparse, Encoding::Dense16] {
+        for form in FORMS {
             for (weight, steps) in [(0.0, 0.0), (0.0, 1e12), (-1e3, 1e12), (-1e6, 0.0)] {
-                let samples = samples(encoding);
+                let samples = samples(form);
                 let floats = Perceptron {
-                    weights: Array1::from_elem(usize::from(FEATURES), weight),
+                    weights: Array1::from_elem(samples.layout().features, weight),
                     intercept: 0.0,
                     steps,
                 };
@@ -312,8 +335,44 @@ mod tests {
                     .map(|(sample, label)| Item { label, sample })
                     .collect();
                 let changed = classifier.learn(&items).unwrap();
-                assert!(changed > 0, "{encoding:?}, weight {weight}, step {steps}");
+                assert!(changed > 0, "{form:?}, weight {weight}, step {steps}");
             }
         }
+    }
+
+    /// Without a constant the contract's intercept is the trained one for ever; with one, lessons of samples that are
+    /// otherwise 0 move the score by as much as a step of training moves its intercept.
+    #[test]
+    fn the_constant_moves_the_score_as_training_moves_its_intercept() {
+        let samples = samples((Encoding::Dense16, true));
+        let (floats, _) = Perceptron::fit(&samples, 0);
+        let (mut classifier, scale, _) = floats.quantise(samples.layout()).unwrap();
+        let Parameters::DensePerceptron { intercept, .. } = *classifier.parameters() else {
+            panic!("{:?}", classifier.parameters());
+        };
+        let trained = intercept as f64 / (scale * 4_096.0);
+        assert!((trained - floats.intercept).abs() < 1e-3, "{trained}");
+        assert!(floats.intercept.abs() > 0.1, "nothing to learn");
+        let last = usize::from(FEATURES);
+        assert_eq!(weights(&classifier)[last], 0);
+
+        let mut sample = vec![0_i16; last + 1];
+        sample[last] = 4_096;
+        let sample = encode_dense16(&sample);
+        let before = classifier.predict(&sample).unwrap();
+        let label = 1 - before;
+        let mut lessons = 0;
+        while classifier.predict(&sample).unwrap() == before {
+            let sample = &sample[..];
+            classifier.learn(&[Item { label, sample }]).unwrap();
+            lessons += 1;
+            assert!(lessons < 10_000, "it does not learn");
+        }
+        let moved = f64::from(weights(&classifier)[last]) / scale;
+        let wanted = (2.0 * f64::from(label) - 1.0) * f64::from(lessons) * floats.rate();
+        assert!(
+            (moved - wanted).abs() <= 0.02 * wanted.abs(),
+            "{moved} in {lessons} lessons, {wanted} in training"
+        );
     }
 }

@@ -86,10 +86,16 @@ impl Check<'_> {
             length: limit("model.max_length", table.max_length)?,
             margin: limit("model.bounds_margin", table.bounds_margin)?.unwrap_or(1.0),
         };
+        let fixed = table.fixed_intercept;
+        if let (Some(fixed), false) = (fixed, kind == Kind::DensePerceptron) {
+            let allowed = "only dense-perceptron learns its intercept: leave it out";
+            return self.impossible("model.fixed_intercept", fixed, allowed);
+        }
         Ok(Model {
             kind,
             smoothing,
             limits,
+            fixed_intercept: fixed.unwrap_or(false),
         })
     }
 

@@ -41,6 +41,7 @@ pub(super) struct ModelTable {
     pub(super) max_number: Option<Number>,
     pub(super) max_length: Option<Number>,
     pub(super) bounds_margin: Option<Number>,
+    pub(super) fixed_intercept: Option<bool>,
 }
 
 #[derive(Deserialize)]

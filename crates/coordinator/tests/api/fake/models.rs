@@ -10,8 +10,7 @@ use cotrain_learning::{
 };
 use cotrain_protocol::{
     Rejection,
-    classifier::{Bounds, Classifier, Kind, Parameters},
-    sample::Encoding,
+    classifier::{Classifier, Kind, Parameters},
     trainer::{Incentive, Waits},
 };
 
@@ -29,20 +28,18 @@ pub(super) fn all() -> Vec<Arc<FakeModel>> {
         learning_rate: 1,
         intercept: 0,
     };
-    let dense = Parameters::DensePerceptron {
-        features: 2,
-        learning_rate: 1,
-        intercept: 0,
-        bounds: Bounds::widest(Encoding::Dense16, 2).expect("numbers"),
-    };
     let texts = "label,text\nbad,dull film\ngood,great film\n";
     let table = "label,width,height\nsmall,1,2\nlarge,3,4\n";
+    let table = encoder(Kind::DensePerceptron, table, None);
+    // Two columns, and the constant that nobody is asked for.
+    let dense = Parameters::DensePerceptron {
+        features: 3,
+        learning_rate: 1,
+        intercept: 0,
+        bounds: table.0.bounds().expect("numbers"),
+    };
     vec![
-        model(
-            TABLE,
-            dense,
-            Some(card("Sizes", encoder(Kind::DensePerceptron, table, None))),
-        ),
+        model(TABLE, dense, Some(card("Sizes", table))),
         model(RAW, sparse(100), None),
         model(
             TEXTS,
@@ -90,7 +87,8 @@ fn model(trainer: Address, parameters: Parameters, card: Option<Card>) -> Arc<Fa
                 report_notice: 7_200,
             },
             parameters,
-            verified: true,
+            own_code: true,
+            contradiction: None,
             card,
             from_block: 5,
         },
