@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
         ],
     ),
-    ("cotrain-client", &["cotrain-chain"]),
+    ("cotrain-client", &["cotrain-chain", "cotrain-protocol"]),
     (
         "cotrain-learning",
         &["cotrain-protocol", "rand", "rand_chacha"],

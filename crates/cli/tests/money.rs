@@ -181,7 +181,7 @@ fn much_money_is_told_and_asked_for_before_it_moves() {
     limited.extend(["--yes", "--max-total", "7.2ether"]);
     let told = place.mistake(&limited);
     assert!(
-        told.contains("nothing was sent: 2000 samples deposit 7.2 ether now"),
+        told.contains("nothing was sent: 2,000 samples deposit 7.2 ether now"),
         "{told}"
     );
     assert_eq!(nonce(&place, 1), 0, "nothing of this was sent");
@@ -331,9 +331,17 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
     assert_eq!(part["go_on"], go_on);
     let error = part["error"].as_str().expect("words");
     assert!(error.contains("would deposit 0.0036 ether now"), "{error}");
+    // Numbers as people read them, and as options take them.
+    let apart = |number: u64| format!("{},{:03}", number / 1_000, number % 1_000);
+    assert!(
+        done >= 1_000 && left >= 1_000,
+        "{done} of 4,000 need no comma"
+    );
     assert!(
         stderr.contains(&format!(
-            "{done} of 4000 samples are contributed, {left} are not; {go_on}"
+            "{} of 4,000 samples are contributed, {} are not; {go_on}",
+            apart(done),
+            apart(left)
         )),
         "{stderr}"
     );
@@ -890,6 +898,13 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     );
     let mut deploy = DEPLOY.to_vec();
     deploy[2] = "6";
+    let dry = |deploy: &[&str]| -> u128 {
+        let limited = ["--dry-run", "--max-total", "1ether"];
+        let bill: Value = place.json(&[deploy, &limited].concat());
+        let total = bill["total"]["at_most"].as_str().expect("wei");
+        total.parse().expect("wei")
+    };
+    let whole = dry(&deploy);
     let (status, stdout, stderr) = place.outcome(&deploy);
     assert_eq!(status, Some(2), "{stdout}{stderr}");
     let part: Value = serde_json::from_str(&stdout).expect("JSON");
@@ -907,6 +922,13 @@ fn a_deployment_in_part_is_told_with_its_steps() {
             .starts_with("run the same again")
     );
     assert!(stderr.contains("cannot do the step"), "{stderr}");
+    // Only what is left is billed, and held to `--max-total`.
+    let left = dry(&deploy);
+    assert!(left < whole, "{left} of {whole} are left");
+    let told = place.mistake(&[&deploy[..], &["--max-total", &(left / 2).to_string()]].concat());
+    assert!(told.contains("which is more than --max-total"), "{told}");
+    let most = ((left + whole) / 2).to_string();
+    deploy.extend(["--max-total", &most]);
     ask(
         &place,
         "anvil_setBalance",
@@ -974,14 +996,15 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
     let again: Value = place.json(&little);
     assert_eq!(again["trainer"], first["trainer"]);
 
+    // All of it is done, though the journal does not say so: nothing is left to pay.
     edit(&|journal| journal["deployed"] = Value::Null);
-    let told = place.mistake(&little);
+    let (status, stdout, told) = place.outcome(&little);
+    assert_eq!(status, Some(0), "{told}");
     assert!(
-        told.contains("a deployment that was begun goes on: what is done costs nothing again")
-            && told.contains("which is more than --max-total 1 wei"),
+        told.contains("a deployment that was begun goes on: 8 transactions of it, done before, cost nothing again"),
         "{told}"
     );
-    let again: Value = place.json(&deploy);
+    let again: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!(again["trainer"], first["trainer"]);
 
     // As of a node that has forgotten what it knew of old transactions.

@@ -3,6 +3,7 @@
 //! A pure function of what the node tells, the offer before and a maximum.
 
 use cotrain_chain::node::Fees;
+use cotrain_protocol::GasPrice;
 
 /// Factor by which an offer rises, as a fraction. Nodes take a transaction in place of another one with the same
 /// nonce only for 10 % more of both fees; this is a little above it.
@@ -33,7 +34,9 @@ pub enum Next {
 /// A maximum that does not even pay the base fee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a unit of gas costs {base} wei now, and at most {maximum} wei may be paid; allow more, or wait"
+    "a unit of gas costs {} now, and at most {} may be paid; allow more, or wait",
+    GasPrice(*base),
+    GasPrice(*maximum)
 )]
 pub struct TooDear {
     /// Base fee of the next block, in wei.
@@ -173,6 +176,10 @@ mod tests {
                 base: 10 * GWEI,
                 maximum: 9 * GWEI
             })
+        );
+        assert_eq!(
+            dear.unwrap_err().to_string(),
+            "a unit of gas costs 10 gwei now, and at most 9 gwei may be paid; allow more, or wait"
         );
     }
 

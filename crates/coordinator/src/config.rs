@@ -10,6 +10,7 @@ mod sources;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
+use cotrain_learning::data::Source;
 use figment::Figment;
 use url::Url;
 
@@ -133,22 +134,9 @@ pub struct KeepSection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluateSection {
     /// What they are measured on.
-    pub data: EvaluateData,
-    /// The column of a table that has the class.
-    pub label: String,
-    /// The column of a table that has the text; without it, every other column is a number.
-    pub text: Option<String>,
+    pub data: Source,
     /// After how many further contributions again.
     pub every: u64,
-}
-
-/// What models are measured on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EvaluateData {
-    /// The embedded film-review sentences.
-    MovieReviews,
-    /// A table, or libsvm lines.
-    File(PathBuf),
 }
 
 /// The HTTP API.

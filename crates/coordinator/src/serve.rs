@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -13,7 +12,7 @@ use cotrain_chain::{
     keys::{self, Key, KeyError},
     node::{Node, NodeError, NodeOptions},
 };
-use cotrain_learning::data::{DataError, Source, TEST_SHARE, TableFormat, load};
+use cotrain_learning::data::{DataError, TEST_SHARE, load};
 use cotrain_protocol::Amount;
 use tokio::{
     net::TcpListener,
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    config::{Config, EvaluateData, EvaluateSection, KeySource, Password},
+    config::{Config, KeySource, Password},
     coordinator::{Coordinator, LocalError, RelayTerms},
     evaluation::{Evaluation, EvaluationError, TestSamples},
     index::{Follower, Step},
@@ -616,13 +615,9 @@ impl House {
         let Some(encoder) = card.and_then(|card| card.encoder.as_ref()) else {
             return Ok(None);
         };
-        let source = match &section.data {
-            EvaluateData::MovieReviews => Source::MovieReviews,
-            EvaluateData::File(path) => file_source(path, section),
-        };
         let trainer = model.info().trainer;
         let classes = card.map_or(&[][..], |card| &card.classes);
-        let data = load(&source, TEST_SHARE, TEST_SEED)?;
+        let data = load(&section.data, TEST_SHARE, TEST_SEED)?;
         let samples =
             TestSamples::new(&data, encoder, classes).map_err(|source| ServeError::Encode {
                 trainer,
@@ -637,27 +632,6 @@ impl House {
 
 /// By which `cotrain deploy` sets test data aside, where nobody says another: what is measured on was not learned from.
 const TEST_SEED: u64 = 1;
-
-fn file_source(path: &Path, section: &EvaluateSection) -> Source {
-    let train = path.to_owned();
-    let name = path.to_string_lossy();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let format = match Path::new(name)
-        .extension()
-        .and_then(|extension| extension.to_str())
-    {
-        Some("csv") => TableFormat::Csv,
-        Some("tsv") => TableFormat::Tsv,
-        _ => return Source::Libsvm { train, test: None },
-    };
-    Source::Table {
-        format,
-        train,
-        test: None,
-        label: section.label.clone(),
-        text: section.text.clone(),
-    }
-}
 
 fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
     let variable =

@@ -3,8 +3,9 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use cotrain_coordinator::config::{
-    ApiSection, Config, EvaluateData, KeySource, LogFormat, Password, Setting, Sources,
+    ApiSection, Config, KeySource, LogFormat, Password, Setting, Sources,
 };
+use cotrain_learning::data::{Source, TableFormat};
 use tempfile::TempDir;
 
 /// A file with this text, and its directory, which has to be kept.
@@ -203,11 +204,45 @@ fn lists_are_read_from_files_and_variables() {
         .with_variables(variables(&[("COTRAIN_MODELS", &format!("{one}, {other}"))]));
     assert_eq!(Config::load(&sources).unwrap().models, config.models);
     assert_eq!(config.models.len(), 2);
-    let config = of_text("[evaluate]\ndata = \"test.csv\"").unwrap();
+}
+
+/// As every command that reads data: an ending that says nothing is refused, not taken for libsvm.
+#[test]
+fn the_ending_of_data_says_how_they_are_written() {
+    let data = |name: &str| {
+        let text = format!("[evaluate]\ndata = \"{name}\"\ntext = \"body\"");
+        of_text(&text).map(|config| config.evaluate.unwrap().data)
+    };
+    let table = |name: &str, format| Source::Table {
+        format,
+        train: name.into(),
+        test: None,
+        label: "label".to_owned(),
+        text: Some("body".to_owned()),
+    };
+    let libsvm = |name: &str| Source::Libsvm {
+        train: name.into(),
+        test: None,
+    };
+    assert_eq!(data("movie-reviews").unwrap(), Source::MovieReviews);
+    assert_eq!(data("a.csv").unwrap(), table("a.csv", TableFormat::Csv));
     assert_eq!(
-        config.evaluate.unwrap().data,
-        EvaluateData::File("test.csv".into())
+        data("b/a.tsv.gz").unwrap(),
+        table("b/a.tsv.gz", TableFormat::Tsv)
     );
+    for name in ["a.svm", "a.libsvm", "a.libsvm.gz"] {
+        assert_eq!(data(name).unwrap(), libsvm(name));
+    }
+    for name in ["a.txt", "a", "csv", "a.csv.zip", "a.gz"] {
+        let told = data(name).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            format!(
+                "`evaluate.data` is \"{name}\" (file cotrain.toml); `movie-reviews`, or a file that ends in .csv, \
+                 .tsv or .libsvm (and .gz, where it is packed), is wanted"
+            )
+        );
+    }
 }
 
 #[test]

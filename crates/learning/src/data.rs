@@ -70,6 +70,57 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// Returns the data that people name: `movie-reviews`, or a file whose ending says how it is written. `test` is a
+    /// file with test data, `label` and `text` are columns of a table.
+    ///
+    /// # Errors
+    /// [`DataError::Ending`].
+    pub fn named(
+        name: &str,
+        test: Option<&Path>,
+        label: &str,
+        text: Option<&str>,
+    ) -> Result<Self, DataError> {
+        if name == "movie-reviews" {
+            return Ok(Self::MovieReviews);
+        }
+        let train = PathBuf::from(name);
+        let test = test.map(Path::to_owned);
+        match ending(&train) {
+            Some("libsvm" | "svm") => Ok(Self::Libsvm { train, test }),
+            _ => match TableFormat::of(&train) {
+                Some(format) => Ok(Self::Table {
+                    format,
+                    train,
+                    test,
+                    label: label.to_owned(),
+                    text: text.map(ToOwned::to_owned),
+                }),
+                None => Err(DataError::Ending { path: train }),
+            },
+        }
+    }
+}
+
+/// Returns the ending of a file's name, without that of gzip.
+fn ending(path: &Path) -> Option<&str> {
+    let unpacked = path.to_str()?.strip_suffix(".gz").map(Path::new);
+    unpacked.unwrap_or(path).extension()?.to_str()
+}
+
+impl TableFormat {
+    /// Returns the format of the table in a file by the ending of its name; `None` if it is no table's.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        match ending(path)? {
+            "csv" => Some(Self::Csv),
+            "tsv" => Some(Self::Tsv),
+            _ => None,
+        }
+    }
+}
+
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {

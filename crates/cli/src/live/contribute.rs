@@ -32,7 +32,10 @@ use super::{
     status::own,
     wei::{Wei, in_words},
 };
-use crate::{failure::Failure, people::counted};
+use crate::{
+    failure::Failure,
+    people::{self, counted},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -222,17 +225,8 @@ async fn choose(
             left_out: LeftOut::default(),
         },
     };
-    let misfits = Misfits::of(chosen.samples.iter().map(|(_, input)| input));
-    if let Some(words) = misfits.clipped_in_words() {
-        if !arguments.allow_clipped {
-            return Err(Failure::Mistake(anyhow!(
-                "nothing was sent: {words}, so the model would learn other numbers than yours; are unit and \
-                 columns those that it was trained on? Say --allow-clipped to contribute all the same"
-            )));
-        }
-        session.narrator.say(format_args!("warning: {words}"));
-    }
-    if let Some(words) = misfits.unknown_in_words(model) {
+    let misfits = |chosen: &Chosen| Misfits::of(chosen.samples.iter().map(|(_, input)| input));
+    if let Some(words) = misfits(&chosen).unknown_in_words(model) {
         if arguments.allow_unknown {
             session.narrator.say(format_args!("warning: {words}"));
         } else if arguments.data.is_none() {
@@ -246,6 +240,16 @@ async fn choose(
             ));
             chosen.left_out.unknown = chosen.keep(|_, input| !input.is_unknown());
         }
+    }
+    // Of what is left: numbers of an input that the model knows nothing of are none of the user's.
+    if let Some(words) = misfits(&chosen).clipped_in_words() {
+        if !arguments.allow_clipped {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: {words}, so the model would learn other numbers than yours; are unit and \
+                 columns those that it was trained on? Say --allow-clipped to contribute all the same"
+            )));
+        }
+        session.narrator.say(format_args!("warning: {words}"));
     }
     if arguments.data.is_some() && !arguments.again {
         leave_out_known(session, model, author, &mut chosen).await?;
@@ -452,8 +456,9 @@ impl Sending<'_> {
             if first.price <= most && room < first.price {
                 let needed = first.price.saturating_mul(count.into());
                 return Err(Failure::Mistake(anyhow!(
-                    "nothing was sent: {count} samples deposit {} now, and gas costs up to {}, which is more \
-                     than --max-total {}; contribute fewer, wait until the price falls, or allow more",
+                    "nothing was sent: {} deposit {} now, and gas costs up to {}, which is more than --max-total {}; \
+                     contribute fewer, wait until the price falls, or allow more",
+                    counted(count, "sample"),
                     Wei(needed),
                     Wei(gas_cost.at_most),
                     Wei(total)
@@ -504,9 +509,11 @@ impl Sending<'_> {
                 return Ok(());
             }
             let done = contributed.contributions;
-            self.session
-                .narrator
-                .say(format_args!("{done} of {} contributed", items.len()));
+            self.session.narrator.say(format_args!(
+                "{} of {} contributed",
+                people::count(done),
+                people::count(items.len() as u64)
+            ));
             next = self.fit(rest, next.size).await?;
         }
     }

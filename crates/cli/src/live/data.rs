@@ -1,10 +1,9 @@
 //! Labelled data from the command line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::anyhow;
 use clap::Args;
-use cotrain_learning::data::{Source, TableFormat};
+use cotrain_learning::data::Source;
 
 use crate::failure::Failure;
 
@@ -23,30 +22,7 @@ pub(crate) struct Columns {
 impl Columns {
     /// The data at a path, or that comes with cotrain; `test` is further data to measure on.
     pub(crate) fn source(&self, data: &str, test: Option<&Path>) -> Result<Source, Failure> {
-        if data == "movie-reviews" {
-            return Ok(Source::MovieReviews);
-        }
-        let train = PathBuf::from(data);
-        let test = test.map(Path::to_owned);
-        let plain = data.strip_suffix(".gz").unwrap_or(data);
-        let extension = Path::new(plain).extension().and_then(|it| it.to_str());
-        let format = match extension {
-            Some("csv") => TableFormat::Csv,
-            Some("tsv") => TableFormat::Tsv,
-            Some("libsvm" | "svm") => return Ok(Source::Libsvm { train, test }),
-            _ => {
-                return Err(Failure::Mistake(anyhow!(
-                    "the data `{data}` is neither `movie-reviews` nor a file that ends in .csv, .tsv or \
-                     .libsvm (and .gz, where it is packed)"
-                )));
-            }
-        };
-        Ok(Source::Table {
-            format,
-            train,
-            test,
-            label: self.label_column.clone(),
-            text: self.text_column.clone(),
-        })
+        let text = self.text_column.as_deref();
+        Source::named(data, test, &self.label_column, text).map_err(Failure::mistake)
     }
 }

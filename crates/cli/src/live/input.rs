@@ -215,18 +215,15 @@ fn table(
     path: &Path,
     text_column: Option<&str>,
 ) -> Result<Option<Vec<(u64, String)>>, Failure> {
-    let name = path.to_string_lossy();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let format = match Path::new(name).extension().and_then(|it| it.to_str()) {
-        Some("csv") => TableFormat::Csv,
-        Some("tsv") => TableFormat::Tsv,
-        _ if text_column.is_some() => {
+    let format = match TableFormat::of(path) {
+        Some(format) => format,
+        None if text_column.is_some() => {
             return Err(Failure::Mistake(anyhow!(
                 "{} has no columns; --text-column is for files that end in .csv or .tsv",
                 path.display()
             )));
         }
-        _ => return Ok(None),
+        None => return Ok(None),
     };
     let read = |columns: &[&str]| {
         let rows = read_columns(path, format, columns).map_err(Failure::mistake)?;

@@ -28,7 +28,8 @@ Examples:
 /// List the models of a registry
 ///
 /// Name, learner, classes, contributions so far, and what contributing one sample deposits now.
-/// Anyone may register anything: what is not `verified` runs other code than this release's.
+/// Anyone may register anything: what is not `verified` runs other code than this release's, or its card says of
+/// samples what the contract does not.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Models {
@@ -41,6 +42,7 @@ pub(crate) struct Models {
 
 #[derive(Debug, Serialize)]
 struct Listed {
+    chain_id: u64,
     name: String,
     description: String,
     trainer: Address,
@@ -100,6 +102,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
     let description = model.card.as_ref().map(|card| card.description.clone());
     let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
     Ok(Listed {
+        chain_id: session.node.chain_id(),
         name: model.name(),
         description: description.unwrap_or_default(),
         trainer,

@@ -38,14 +38,52 @@ pub(crate) struct Man {
 
 /// Prints completions.
 pub(crate) fn completions(arguments: &Completions) -> Result<(), Failure> {
+    output::print_raw(&script(arguments.shell)?)
+}
+
+/// Returns what a shell reads to complete commands.
+fn script(shell: Shell) -> Result<String, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(
-        arguments.shell,
-        &mut parse::command(),
-        "cotrain",
-        &mut script,
-    );
-    output::print_raw(&String::from_utf8(script)?)
+    clap_complete::generate(shell, &mut parse::command(), "cotrain", &mut script);
+    let mut script = String::from_utf8(script)?;
+    if shell == Shell::Fish {
+        script += &positionals_in_fish(&parse::command());
+    }
+    Ok(script)
+}
+
+/// Writes the values of positional arguments for fish, which is told those of options alone by the library.
+fn positionals_in_fish(root: &Command) -> String {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
+    let mut script = String::new();
+    for command in root.get_subcommands().filter(|it| !it.is_hide_set()) {
+        let mut condition = format!("__fish_cotrain_using_subcommand {}", command.get_name());
+        let below: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        if !below.is_empty() {
+            let _ = write!(
+                condition,
+                "; and not __fish_seen_subcommand_from {}",
+                below.join(" ")
+            );
+        }
+        let values = command
+            .get_positionals()
+            .flat_map(Arg::get_possible_values)
+            .filter(|value| !value.is_hide_set());
+        for value in values {
+            let help = value.get_help().map(|help| {
+                let help = help.to_string();
+                format!(" -d '{}'", quoted(help.lines().next().unwrap_or_default()))
+            });
+            let _ = writeln!(
+                script,
+                "complete -c cotrain -n \"{condition}\" -a '{}'{}",
+                quoted(value.get_name()),
+                help.unwrap_or_default()
+            );
+        }
+    }
+    script
 }
 
 /// Writes manual pages.
@@ -216,14 +254,19 @@ mod tests {
     #[test]
     fn completions_know_scenarios_and_learners() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut parse::command(), "cotrain", &mut script);
-            let script = String::from_utf8(script).expect("UTF-8");
+            let script = script(shell).expect("UTF-8");
             assert!(script.contains("dense-nearest-centroid"), "{shell}");
-            // Fish is told values of options alone.
-            if shell != Shell::Fish {
-                assert!(script.contains("targeted-poisoner"), "{shell}");
-            }
+            assert!(script.contains("targeted-poisoner"), "{shell}");
+        }
+        let fish = script(Shell::Fish).expect("UTF-8");
+        for condition in [
+            "using_subcommand simulate\"",
+            "using_subcommand sweep; and not __fish_seen_subcommand_from merge report\"",
+        ] {
+            let line = format!(
+                "complete -c cotrain -n \"__fish_cotrain_{condition} -a 'targeted-poisoner'"
+            );
+            assert!(fish.contains(&line), "{line}");
         }
     }
 }

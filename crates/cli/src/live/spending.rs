@@ -21,7 +21,7 @@ use serde::{Serialize, Serializer};
 use super::{
     connection::Session, key::DEVELOPMENT_CHAIN, model::LiveModel, send::FeeArgs, show, wei::Wei,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, people::count};
 
 /// On a development chain nothing is asked up to this, in wei, gas not counted: 1 ether.
 const ASKED_ABOVE: u128 = 1_000_000_000_000_000_000;
@@ -432,9 +432,9 @@ impl Progress {
     pub(crate) fn explain(&self, failure: Failure, what: &str) -> Failure {
         let words = format!(
             "{} of {} {what}, {} are not; {}",
-            self.done,
-            self.of,
-            self.of.saturating_sub(self.done),
+            count(self.done),
+            count(self.of),
+            count(self.of.saturating_sub(self.done)),
             self.go_on.as_deref().unwrap_or_default()
         );
         failure.context(words)

@@ -231,7 +231,8 @@ impl Steps<'_> {
             begun || !reusable.contains(part)
         });
         // The model, its closing and its registering.
-        let count = parts.count() + writes(&plan.words).count() + 3 + usize::from(given.registry.is_none());
+        let count =
+            parts.count() + writes(&plan.words).count() + 3 + usize::from(given.registry.is_none());
         Ok(count as u64)
     }
 

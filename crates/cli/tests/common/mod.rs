@@ -34,6 +34,11 @@ impl Place {
         fs::write(self.folder.path().join(name), content).expect("written");
     }
 
+    #[allow(dead_code, reason = "not every test file reads what it has written")]
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).expect("a file")
+    }
+
     /// The program in the folder, with nothing of this process's environment that it looks at.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(self.folder.path().to_owned());

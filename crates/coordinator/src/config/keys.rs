@@ -215,8 +215,8 @@ pub(super) const KEYS: &[Key] = &[
     optional(
         "evaluate.data",
         r#""movie-reviews""#,
-        "What models are measured on: `movie-reviews`, or a path of a CSV or TSV table with a header, or of libsvm \
-         lines; left out, nothing is measured.",
+        "What models are measured on: `movie-reviews`, or a file that ends in .csv or .tsv (tables with a header) \
+         or in .libsvm, and .gz, where it is packed; left out, nothing is measured.",
     ),
     key(
         "evaluate.label",

@@ -3,13 +3,14 @@
 use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 use alloy_primitives::{Address, utils::Unit, utils::parse_units};
+use cotrain_learning::data::Source;
 use cotrain_protocol::{AddressError, parse_address};
 use figment::{Figment, value::Value};
 use url::Url;
 
 use super::{
-    ApiSection, Config, ConfigError, EvaluateData, EvaluateSection, KeepSection, KeySource,
-    LogFormat, NodeSection, Password, RelaySection,
+    ApiSection, Config, ConfigError, EvaluateSection, KeepSection, KeySource, LogFormat,
+    NodeSection, Password, RelaySection,
     explain::{shown, source},
     keys::{self, KEYS},
 };
@@ -155,15 +156,16 @@ impl<'a> Reader<'a> {
         let label = self.required("evaluate.label")?;
         let text = self.text("evaluate.text")?;
         let every = self.whole("evaluate.every", 1..=1_000_000_000)?;
-        Ok(self.text("evaluate.data")?.map(|data| EvaluateSection {
-            data: match data.as_str() {
-                "movie-reviews" => EvaluateData::MovieReviews,
-                path => EvaluateData::File(path.into()),
-            },
-            label,
-            text,
-            every,
-        }))
+        let Some(name) = self.text("evaluate.data")? else {
+            return Ok(None);
+        };
+        let data = Source::named(&name, None, &label, text.as_deref()).map_err(|_| {
+            self.wrong(
+                "evaluate.data",
+                "`movie-reviews`, or a file that ends in .csv, .tsv or .libsvm (and .gz, where it is packed),",
+            )
+        })?;
+        Ok(Some(EvaluateSection { data, every }))
     }
 
     pub(super) fn api(&self) -> Result<ApiSection, ConfigError> {

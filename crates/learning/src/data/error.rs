@@ -10,6 +10,15 @@ use crate::text::{escaped, escaped_to};
 /// What is wrong with a data set.
 #[derive(Debug, Error)]
 pub enum DataError {
+    /// A name says nothing of how the data are written.
+    #[error(
+        "the data `{}` is neither `movie-reviews` nor a file that ends in .csv, .tsv or .libsvm (and .gz, where it is packed)",
+        path.display()
+    )]
+    Ending {
+        /// The name.
+        path: PathBuf,
+    },
     /// A file could not be read.
     #[error("cannot read `{}`", path.display())]
     Read {

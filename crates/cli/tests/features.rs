@@ -1,0 +1,414 @@
+//! The features of a model: those that are reserved, the constant of a dense perceptron, and what its card says of
+//! them: against anvil.
+
+mod common;
+
+use std::{fmt::Write as _, io::Write as _, time::Duration};
+
+use alloy_primitives::{Address, U256};
+use common::{Place, block_on};
+use cotrain_bindings as bindings;
+use cotrain_chain::{
+    anvil::AnvilConfig,
+    keys::{Key, Unsigned},
+    node::{Node, NodeOptions},
+};
+use flate2::{Compression, write::ZlibEncoder};
+use serde_json::{Value, json};
+
+fn predict(place: &Place, input: &[&str]) -> Value {
+    let predicted: Value = place.json(&[&["predict", "--json"], input].concat());
+    predicted["predictions"][0].clone()
+}
+
+/// Deploys the film reviews.
+fn texts_deployment<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [
+        &["deploy", "--dev", "0", "--yes", "--features", "300"],
+        more,
+    ]
+    .concat()
+}
+
+#[test]
+fn a_reserved_word_is_taught_by_contributions() {
+    let place = Place::new(&AnvilConfig::default());
+    for (names, told) in [
+        (
+            "Xyzzy",
+            "cannot reserve the feature `Xyzzy`: texts with it are read as `xyzzy`; reserve that",
+        ),
+        ("film", "has that name already"),
+        ("xyzzy,", "cannot reserve the feature ``: it is empty"),
+    ] {
+        let refused = place.mistake(&texts_deployment(&["--reserve-features", names]));
+        assert!(refused.contains(told), "{refused}");
+    }
+    let (status, _, stderr) =
+        place.outcome(&texts_deployment(&["--reserve-features", "xyzzy, plugh"]));
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stderr.contains("302 features, 2 of them reserved"),
+        "{stderr}"
+    );
+
+    // The model knows the word, and nothing of it.
+    let xyzzy = ["--text", "xyzzy"];
+    let before = predict(&place, &xyzzy);
+    assert_eq!(before["known"], 1);
+    assert_eq!(predict(&place, &["--text", "frotz"])["known"], 0);
+
+    let other = match before["class"].as_str() {
+        Some("positive") => "negative",
+        _ => "positive",
+    };
+    for _ in 0..2 {
+        place.success(&[
+            "contribute",
+            "--text",
+            "xyzzy",
+            "--label",
+            other,
+            "--dev",
+            "1",
+            "--yes",
+        ]);
+    }
+    assert_eq!(predict(&place, &xyzzy)["class"], other);
+    assert_eq!(
+        predict(&place, &["--text", "plugh"])["class"],
+        before["class"]
+    );
+}
+
+/// Deploys `old.csv`.
+fn table_deployment<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let deploy = [
+        "deploy",
+        "--data",
+        "old.csv",
+        "--label-column",
+        "kind",
+        "--dev",
+        "0",
+        "--yes",
+    ];
+    [&deploy, more].concat()
+}
+
+#[test]
+fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
+    let place = Place::new(&AnvilConfig::default());
+    place.put(
+        "old.csv",
+        &format!("a,b,kind\n{}", "1,0,ham\n0,1,spam\n".repeat(20)),
+    );
+    place.put(
+        "new.csv",
+        &format!("a,b,c,kind\n{}", "0,0,1,ham\n".repeat(3)),
+    );
+    for (more, told) in [
+        (
+            &["--reserve-features", "kind"][..],
+            "cannot reserve the feature `kind`: that column has the classes",
+        ),
+        (
+            &["--reserve-features", "c", "--learner", "dense-perceptron"],
+            "are scaled by the examples of each feature, and this one has none; use a learner of what is \
+             present, such as naive-bayes",
+        ),
+    ] {
+        let refused = place.mistake(&table_deployment(more));
+        assert!(refused.contains(told), "{refused}");
+    }
+    place.success(&table_deployment(&[
+        "--reserve-features",
+        "c",
+        "--initial",
+        "1.0",
+    ]));
+    let columns = ["--label-column", "kind", "--json"];
+    for data in ["old.csv", "new.csv"] {
+        let evaluated: Value = place.json(&[&["evaluate", "--data", data], &columns[..]].concat());
+        assert!(evaluated["examples"].as_u64() > Some(2), "{evaluated}");
+    }
+    let predicted: Value = place.json(&["predict", "--file", "old.csv", "--json"]);
+    assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(40));
+    assert_eq!(predict(&place, &["--row", "0,1"])["class"], "spam");
+    assert_eq!(predict(&place, &["--row", "0,1,0"])["class"], "spam");
+    let told = place.mistake(&["predict", "--row", "1"]);
+    assert!(
+        told.contains("the length of the example is 1, 3 is wanted"),
+        "{told}"
+    );
+
+    place.success(
+        &[
+            &["contribute", "--data", "new.csv", "--dev", "1", "--yes"],
+            &columns[..],
+        ]
+        .concat(),
+    );
+    assert_eq!(predict(&place, &["--row", "0,0,1"])["class"], "ham");
+}
+
+/// Rows on both sides of 0.
+fn put_rows(place: &Place) {
+    let mut rows = "x,y,kind\n".to_owned();
+    for row in 0..100 {
+        let far = f64::from(1 + row % 5);
+        let (x, kind) = if row % 2 == 0 {
+            (far, "big")
+        } else {
+            (-far, "small")
+        };
+        writeln!(rows, "{x},{},{kind}", f64::from(row % 3 - 1) * far).expect("written");
+    }
+    place.put("rows.csv", &rows);
+}
+
+const ROWS: [&str; 16] = [
+    "deploy",
+    "--data",
+    "rows.csv",
+    "--test",
+    "rows.csv",
+    "--label-column",
+    "kind",
+    "--learner",
+    "dense-perceptron",
+    "--initial",
+    "1.0",
+    "--name",
+    "rows",
+    "--dev",
+    "0",
+    "--yes",
+];
+
+#[test]
+fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
+    for fixed in [false, true] {
+        let place = Place::new(&AnvilConfig::default());
+        put_rows(&place);
+        let mut deploy = ROWS.to_vec();
+        deploy.extend(fixed.then_some("--fixed-intercept"));
+        let (status, _, stderr) = place.outcome(&deploy);
+        assert_eq!(status, Some(0), "{stderr}");
+        let features = if fixed {
+            "2 features"
+        } else {
+            "2 features and a learned intercept"
+        };
+        assert!(
+            stderr.contains(&format!("dense perceptron, {features}, trained")),
+            "{stderr}"
+        );
+        let listed = place.success(&["models"]);
+        assert!(
+            listed.contains(&format!("dense-perceptron, {features}\n")),
+            "{listed}"
+        );
+        // The constant is no number of a row.
+        assert!(listed.contains("rows of length 2.40"), "{listed}");
+        let listed: Value = place.json(&["models", "--json"]);
+        assert_eq!(listed[0]["features"], if fixed { 2 } else { 3 });
+        assert_eq!(
+            (&listed[0]["verified"], &listed[0]["chain_id"]),
+            (&json!(true), &json!(31_337))
+        );
+
+        let told = place.mistake(&["predict", "--row", "1,2,1"]);
+        assert!(
+            told.contains("the length of the example is 3, 2 is wanted, a number for each of x, y"),
+            "{told}"
+        );
+        let predicted: Value = place.json(&["predict", "--file", "rows.csv", "--json"]);
+        assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(100));
+        assert_eq!(predicted["misfits"]["clipped_values"], 0);
+        let evaluated: Value = place.json(&[
+            "evaluate",
+            "--data",
+            "rows.csv",
+            "--label-column",
+            "kind",
+            "--json",
+        ]);
+        assert_eq!(evaluated["accuracy"], 1.0);
+
+        // At the mean all is 0 but the constant.
+        let mean = mean(&place);
+        let row = ["--row", mean.as_str()];
+        let before = predict(&place, &row)["class"].clone();
+        let other = if before == "big" { "small" } else { "big" };
+        place.put(
+            "lessons.csv",
+            &format!("x,y,kind\n{}", format!("{mean},{other}\n").repeat(40)),
+        );
+        place.success(&[
+            "contribute",
+            "--data",
+            "lessons.csv",
+            "--label-column",
+            "kind",
+            "--dev",
+            "1",
+            "--yes",
+        ]);
+        let after = predict(&place, &row)["class"].clone();
+        if fixed {
+            assert_eq!(after, before, "nothing can move the intercept");
+        } else {
+            assert_eq!(after, other);
+        }
+    }
+}
+
+/// The row of means of `rows.csv`.
+fn mean(place: &Place) -> String {
+    let rows = place.read("rows.csv");
+    let mut sums = [0.0, 0.0];
+    for line in rows.lines().skip(1) {
+        for (sum, field) in sums.iter_mut().zip(line.split(',')) {
+            *sum += field.parse::<f64>().expect("a number");
+        }
+    }
+    format!("{},{}", sums[0] / 100.0, sums[1] / 100.0)
+}
+
+#[test]
+fn only_a_dense_perceptron_has_an_intercept_to_fix() {
+    let place = Place::new(&AnvilConfig::default());
+    let told = place.mistake(&["deploy", "--dev", "0", "--yes", "--fixed-intercept"]);
+    assert!(
+        told.contains(
+            "cannot fix the intercept of a naive Bayes: only a dense perceptron learns its intercept; leave that choice \
+             out"
+        ),
+        "{told}"
+    );
+}
+
+/// Of a text without a known word, no number is the user's to mend.
+#[test]
+fn an_unknown_text_is_told_before_numbers_are_clipped() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&[
+        "deploy",
+        "--dev",
+        "0",
+        "--yes",
+        "--features",
+        "20",
+        "--learner",
+        "dense-nearest-centroid",
+        "--max-number",
+        "0.01",
+    ]);
+    let contribute = |text: &str, more: &[&str]| {
+        let one = [
+            "contribute",
+            "--text",
+            text,
+            "--label",
+            "positive",
+            "--dev",
+            "1",
+        ];
+        place.mistake(&[&one, more].concat())
+    };
+    let told = contribute("xyzzy", &[]);
+    assert!(
+        told.contains("the model knows none of the input's words"),
+        "{told}"
+    );
+    for (text, more) in [("the film", &[][..]), ("xyzzy", &["--allow-unknown"])] {
+        let told = contribute(text, more);
+        assert!(
+            told.contains("outside the model's range") && told.contains("--allow-clipped"),
+            "{told}"
+        );
+    }
+}
+
+/// Registers other words of the model's owner.
+fn register(place: &Place, deployed: &Value, card: &Value) {
+    let address = |name: &str| -> Address {
+        let text = deployed[name].as_str().expect("an address");
+        text.parse().expect("an address")
+    };
+    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
+    deflated
+        .write_all(card.to_string().as_bytes())
+        .expect("written");
+    let card = deflated.finish().expect("deflated");
+    let key = Key::development(0);
+    block_on(async {
+        let node = Node::connect(place.rpc(), NodeOptions::default());
+        let node = node.await.expect("a node");
+        let unsigned = Unsigned {
+            chain_id: node.chain_id(),
+            nonce: node.nonce(key.address()).await.expect("a nonce"),
+            to: Some(address("registry")),
+            value: U256::ZERO,
+            data: bindings::register(address("trainer"), &card).into(),
+            gas_limit: 10_000_000,
+            max_fee: 10_000_000_000,
+            priority_fee: 1,
+        };
+        let signed = key.sign_transaction(&unsigned);
+        node.broadcast(&signed.raw).await.expect("taken");
+        for _ in 0..600 {
+            if let Some(receipt) = node.receipt(signed.hash).await.expect("an answer") {
+                assert!(receipt.success);
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never included");
+    });
+}
+
+#[test]
+fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
+    let place = Place::new(&AnvilConfig::default());
+    put_rows(&place);
+    let mut deploy = ROWS.to_vec();
+    deploy.push("--json");
+    let deployed: Value = place.json(&deploy);
+    let number = deployed["bounds"]["max_number"].as_u64().expect("bounds");
+    let square = deployed["bounds"]["max_squared_length"]
+        .as_str()
+        .expect("bounds");
+    let square: u128 = square.parse().expect("a number");
+    for (number, square, fits) in [
+        (number, square, true),
+        (number + 1, square, false),
+        (number, square - 1, false),
+    ] {
+        let card = json!({
+            "format": "cotrain-card/1",
+            "name": "rows",
+            "description": "",
+            "classes": ["big", "small"],
+            "encoder": {
+                "classifier": "dense-perceptron",
+                "features": {"columns": ["x", "y"]},
+                "scaling": {"mean": [0.0, 0.0], "deviation": [1.0, 1.0]},
+                "bounds": {"largest-number": number, "largest-squared-length": square.to_string()},
+                "constant": 4096,
+            },
+            "from_block": deployed["block"],
+        });
+        register(&place, &deployed, &card);
+        let listed: Value = place.json(&["models", "--json"]);
+        assert_eq!(listed[0]["verified"], fits);
+        let (status, _, stderr) = place.outcome(&["predict", "--row", "1,2"]);
+        assert_eq!(status, Some(0), "{stderr}");
+        let told = format!(
+            "is not verified: the card says a largest number of {number} and a largest squared length of {square} and \
+             the contract"
+        );
+        assert_eq!(stderr.contains(&told), !fits, "{stderr}");
+    }
+}
