@@ -97,4 +97,38 @@ mod tests {
         };
         assert_eq!(bounds_in_words(&sparse, None), None);
     }
+
+    #[test]
+    fn features_in_words_leave_the_constant_out_and_tell_reserved_ones() {
+        let words = |encoder: &str, parameters| {
+            let encoder: Encoder = serde_json::from_str(encoder).unwrap();
+            features_in_words(&parameters, Some(&encoder))
+        };
+        let bounds = Bounds {
+            max_number: 8_192,
+            max_squared_length: 4 * 4_096 * 4_096 + 4_096 * 4_096,
+        };
+        let dense = Parameters::DensePerceptron {
+            features: 2,
+            learning_rate: 1,
+            intercept: 0,
+            bounds,
+        };
+        let encoder = r#"{"classifier":"dense-perceptron","features":{"columns":["x"]},
+            "scaling":{"mean":[0],"deviation":[1]},"constant":4096}"#;
+        assert_eq!(words(encoder, dense), "1 feature and a learned intercept");
+        // Nor does it count in the length of a row.
+        let encoder: Encoder = serde_json::from_str(encoder).unwrap();
+        assert_eq!(
+            bounds_in_words(&dense, Some(&encoder)).unwrap(),
+            "numbers of 2.00 either way and rows of length 2.00 at most, in standard deviations"
+        );
+        let sparse = Parameters::SparseNearestCentroid {
+            classes: 2,
+            features: 3_000,
+        };
+        assert_eq!(features_in_words(&sparse, None), "3,000 features");
+        let encoder = r#"{"classifier":"sparse-nearest-centroid","features":{"indices-up-to":3000},"reserved":2}"#;
+        assert_eq!(words(encoder, sparse), "3,000 features, 2 of them reserved");
+    }
 }
