@@ -13,6 +13,7 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions},
 };
+use cotrain_coordinator::{ModelInfo, registry};
 use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
 
@@ -331,12 +332,14 @@ fn an_unknown_text_is_told_before_numbers_are_clipped() {
     }
 }
 
-/// Registers other words of the model's owner.
+/// Returns an address that a deployment tells.
+fn address(deployed: &Value, name: &str) -> Address {
+    let text = deployed[name].as_str().expect("an address");
+    text.parse().expect("an address")
+}
+
+/// Registers another card, as the model's owner.
 fn register(place: &Place, deployed: &Value, card: &Value) {
-    let address = |name: &str| -> Address {
-        let text = deployed[name].as_str().expect("an address");
-        text.parse().expect("an address")
-    };
     let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
     deflated
         .write_all(card.to_string().as_bytes())
@@ -349,9 +352,9 @@ fn register(place: &Place, deployed: &Value, card: &Value) {
         let unsigned = Unsigned {
             chain_id: node.chain_id(),
             nonce: node.nonce(key.address()).await.expect("a nonce"),
-            to: Some(address("registry")),
+            to: Some(address(deployed, "registry")),
             value: U256::ZERO,
-            data: bindings::register(address("trainer"), &card).into(),
+            data: bindings::register(address(deployed, "trainer"), &card).into(),
             gas_limit: 10_000_000,
             max_fee: 10_000_000_000,
             priority_fee: 1,
@@ -403,6 +406,22 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
         register(&place, &deployed, &card);
         let listed: Value = place.json(&["models", "--json"]);
         assert_eq!(listed[0]["verified"], fits);
+        // To a coordinator, too.
+        let read = block_on(async {
+            let node = Node::connect(place.rpc(), NodeOptions::default());
+            let node = node.await.expect("a node");
+            let (registry, trainer) = (
+                address(&deployed, "registry"),
+                address(&deployed, "trainer"),
+            );
+            let card = registry::card(&node, registry, trainer)
+                .await
+                .expect("a card");
+            ModelInfo::read(&node, trainer, card, None)
+                .await
+                .expect("a model")
+        });
+        assert_eq!((read.own_code, read.verified()), (true, fits));
         let (status, _, stderr) = place.outcome(&["predict", "--row", "1,2"]);
         assert_eq!(status, Some(0), "{stderr}");
         let told = format!(

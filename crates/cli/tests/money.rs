@@ -927,7 +927,7 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     assert!(left < whole, "{left} of {whole} are left");
     let told = place.mistake(&[&deploy[..], &["--max-total", &(left / 2).to_string()]].concat());
     assert!(told.contains("which is more than --max-total"), "{told}");
-    let most = ((left + whole) / 2).to_string();
+    let most = left.midpoint(whole).to_string();
     deploy.extend(["--max-total", &most]);
     ask(
         &place,

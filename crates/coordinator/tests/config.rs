@@ -234,7 +234,7 @@ fn the_ending_of_data_says_how_they_are_written() {
         assert_eq!(data(name).unwrap(), libsvm(name));
     }
     for name in ["a.txt", "a", "csv", "a.csv.zip", "a.gz"] {
-        let told = data(name).unwrap_err().to_string();
+        let told = data(name).unwrap_err();
         assert_eq!(
             told,
             format!(

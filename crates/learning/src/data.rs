@@ -72,15 +72,15 @@ pub enum Source {
 
 impl Source {
     /// Returns the data that people name: `movie-reviews`, or a file whose ending says how it is written. `test` is a
-    /// file with test data, `label` and `text` are columns of a table.
+    /// file with test data, and the columns are those of a table.
     ///
     /// # Errors
     /// [`DataError::Ending`].
     pub fn named(
         name: &str,
         test: Option<&Path>,
-        label: &str,
-        text: Option<&str>,
+        label_column: &str,
+        text_column: Option<&str>,
     ) -> Result<Self, DataError> {
         if name == "movie-reviews" {
             return Ok(Self::MovieReviews);
@@ -94,8 +94,8 @@ impl Source {
                     format,
                     train,
                     test,
-                    label: label.to_owned(),
-                    text: text.map(ToOwned::to_owned),
+                    label: label_column.to_owned(),
+                    text: text_column.map(ToOwned::to_owned),
                 }),
                 None => Err(DataError::Ending { path: train }),
             },
@@ -314,15 +314,15 @@ fn same_columns(
     match wanted {
         // Another sort of example than the model learned from is refused by its encoder.
         Some(wanted) if !found.is_empty() && found != wanted.names && found != wanted.needed() => {
-            let mut names = escaped_list(wanted.names);
-            if wanted.reserved > 0 {
-                let reserved = &wanted.names[wanted.needed().len()..];
-                names += &format!(" (all or none of {})", escaped_list(reserved));
-            }
+            let names = escaped_list(wanted.names);
+            let reserved = escaped_list(&wanted.names[wanted.needed().len()..]);
             Err(DataError::NotTheColumns {
                 path: path.to_owned(),
                 found: escaped_list(found),
-                wanted: names,
+                wanted: match wanted.reserved {
+                    0 => names,
+                    _ => format!("{names} (all or none of {reserved})"),
+                },
             })
         }
         _ => Ok(()),

@@ -489,9 +489,9 @@ fn reserved_features_come_after_the_others() {
     }
 
     let table = csv("class,x,y\n0,1,0\n1,0,1\n", None);
-    let encoded = encode_with(&table, Kind::NaiveBayes, &reserving(&["z", "w"])).unwrap();
-    assert_eq!(names(&encoded), ["x", "y", "z", "w"]);
-    let encoder = &encoded.encoder;
+    let four = encode_with(&table, Kind::NaiveBayes, &reserving(&["z", "w"])).unwrap();
+    assert_eq!(names(&four), ["x", "y", "z", "w"]);
+    let encoder = &four.encoder;
     let sample = |row: &[f64]| {
         encoder
             .encode(Example::Numbers(row))
@@ -523,13 +523,13 @@ fn reserved_features_come_after_the_others() {
     );
 
     let indexed = libsvm("0 1:1\n1 2:1\n");
-    let encoded = encode_with(&indexed, Kind::SparsePerceptron, &reserving(&["9"])).unwrap();
-    assert_eq!(names(&encoded), ["1", "2", "9"]);
+    let three = encode_with(&indexed, Kind::SparsePerceptron, &reserving(&["9"])).unwrap();
+    assert_eq!(names(&three), ["1", "2", "9"]);
     let example = Example::Indexed {
         indices: &[1, 8],
         values: None,
     };
-    assert_eq!(numbers16(&encoded.encoder.encode(example).unwrap()), [1, 2]);
+    assert_eq!(numbers16(&three.encoder.encode(example).unwrap()), [1, 2]);
 }
 
 #[test]

@@ -156,38 +156,6 @@ fn what_is_read_is_checked() {
             )
         );
     }
-    let constant = |constant: Value| {
-        let mut written = bounded(5, "30");
-        written["constant"] = constant;
-        written
-    };
-    assert_eq!(read(constant(json!(5))).unwrap().constant(), Some(5));
-    for number in [0, 6] {
-        assert_eq!(
-            told(constant(json!(number))),
-            format!(
-                "the constant is {number}, expected 1 to 5, the square below the largest squared length 30"
-            )
-        );
-    }
-    let mut short = constant(json!(5));
-    short["bounds"]["largest-squared-length"] = json!("25");
-    assert!(told(short).contains("the square below the largest squared length 25"));
-    let mut centroid = dense(json!({"mean": [0.1], "deviation": [1]}));
-    centroid["classifier"] = json!("dense-nearest-centroid");
-    centroid["constant"] = json!(1);
-    assert_eq!(
-        told(centroid),
-        "there is a constant, but only a dense perceptron learns its intercept through one; leave it out"
-    );
-    let mut all = words(json!(["good", "bad"]));
-    all["reserved"] = json!(1);
-    assert_eq!(read(all.clone()).unwrap().reserved(), 1);
-    all["reserved"] = json!(2);
-    assert_eq!(
-        told(all),
-        "2 of the 2 features are reserved, expected fewer than all, and none of a model of numbers"
-    );
     let mut sparse = words(json!(["good"]));
     sparse["bounds"] = json!({"largest-number": 1, "largest-squared-length": "1"});
     assert_eq!(
@@ -216,6 +184,46 @@ fn what_is_read_is_checked() {
     );
     assert!(
         told(json!({"classifier": "naive-bayes", "features": {}, "x": 1})).contains("expected")
+    );
+}
+
+#[test]
+fn constants_and_reserved_features_are_checked() {
+    let told = |value| read(value).unwrap_err();
+    let dense = |kind: &str, number: u32, length: &str| {
+        json!({
+            "classifier": kind,
+            "features": {"columns": ["x"]},
+            "scaling": {"mean": [0.1], "deviation": [1]},
+            "bounds": {"largest-number": 5, "largest-squared-length": length},
+            "constant": number,
+        })
+    };
+    let kind = "dense-perceptron";
+    assert_eq!(read(dense(kind, 5, "30")).unwrap().constant(), Some(5));
+    for (number, length) in [(0, "30"), (6, "30"), (5, "25")] {
+        assert_eq!(
+            told(dense(kind, number, length)),
+            format!(
+                "the constant is {number}, expected 1 to 5, the square below the largest squared length {length}"
+            )
+        );
+    }
+    assert_eq!(
+        told(dense("dense-nearest-centroid", 1, "20")),
+        "there is a constant, but only a dense perceptron learns its intercept through one; leave it out"
+    );
+    let words = |reserved: usize| {
+        json!({
+            "classifier": "naive-bayes",
+            "features": {"words": ["good", "bad"]},
+            "reserved": reserved,
+        })
+    };
+    assert_eq!(read(words(1)).unwrap().reserved(), 1);
+    assert_eq!(
+        told(words(2)),
+        "2 of the 2 features are reserved, expected fewer than all, and none of a model of numbers"
     );
 }
 

@@ -247,9 +247,11 @@ fn table(
                 read(&names)
             };
             // Columns that had no examples may be left out, all of them.
-            let without = |failure| match needed.len() < all.len() {
-                true => read(needed).map_err(|_| failure),
-                false => Err(failure),
+            let without = |failure| {
+                if needed.len() == all.len() {
+                    return Err(failure);
+                }
+                read(needed).map_err(|_| failure)
             };
             match read(all).or_else(without) {
                 // Rows of numbers alone, in the model's order.

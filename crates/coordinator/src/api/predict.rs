@@ -396,3 +396,28 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encode
 fn not_encodable(error: EncodeError) -> Problem {
     Problem::new(&Kind::NOT_ENCODABLE, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_by_name_may_leave_out_reserved_columns_alone() {
+        let encoder =
+            r#"{"classifier":"naive-bayes","features":{"columns":["a","b","c"]},"reserved":1}"#;
+        let encoder: Encoder = serde_json::from_str(encoder).unwrap();
+        let sample = |row: &[(&str, f64)]| {
+            let row = row.iter().map(|&(name, value)| (name.to_owned(), value));
+            of_names(&encoder, &row.collect()).map(|encoded| encoded.sample)
+        };
+        assert_eq!(sample(&[("a", 1.0), ("b", 0.0)]).unwrap(), [0, 0]);
+        let whole = [("a", 0.0), ("b", 1.0), ("c", 1.0)];
+        assert_eq!(sample(&whole).unwrap(), [0, 1, 0, 2]);
+        for row in [
+            &[("a", 1.0), ("c", 1.0)][..],
+            &[("a", 1.0), ("b", 1.0), ("d", 1.0)],
+        ] {
+            assert!(sample(row).is_err(), "{row:?}");
+        }
+    }
+}

@@ -342,6 +342,8 @@ mod tests {
 
     /// Without a constant the contract's intercept is the trained one for ever; with one, lessons of samples that are
     /// otherwise 0 move the score by as much as a step of training moves its intercept.
+    // The intercept is far below 2^52.
+    #[allow(clippy::cast_precision_loss)]
     #[test]
     fn the_constant_moves_the_score_as_training_moves_its_intercept() {
         let samples = samples((Encoding::Dense16, true));
