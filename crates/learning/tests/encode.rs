@@ -360,7 +360,8 @@ proptest! {
         let table = csv("class,x,y\n0,1,-1e100\n1,3,1e100\n", None);
         let encoder = encode(&table, Kind::DensePerceptron, None).unwrap().encoder;
         match encoder.encode(Example::Numbers(&numbers)) {
-            Ok(sample) => prop_assert_eq!(sample.len(), 4),
+            // Two columns and the constant.
+            Ok(sample) => prop_assert_eq!(sample.len(), 6),
             Err(EncodeError::WrongWidth { found, .. }) => prop_assert_eq!(found, numbers.len()),
             Err(EncodeError::OutOfRange { value, .. }) => prop_assert!(value.is_nan() || value.abs() > 1e100),
             Err(error) => prop_assert!(false, "{error}"),
