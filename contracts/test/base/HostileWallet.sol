@@ -22,6 +22,8 @@ enum Signing {
     /// Zeros, far more than a word.
     Huge,
     Reverts,
+    /// With the answer that would be right.
+    RevertsYes,
     /// With far more than a word.
     RevertsHuge,
     BurnsGas
@@ -99,6 +101,12 @@ contract HostileWallet is Wallet, IERC1271 {
         if (how == Signing.Nothing) give("");
         if (how == Signing.Huge) give(new bytes(HUGE));
         if (how == Signing.Reverts) revert NoThanks();
+        if (how == Signing.RevertsYes) {
+            assembly ("memory-safe") {
+                mstore(0x00, yes)
+                revert(0x00, 0x20)
+            }
+        }
         if (how == Signing.BurnsGas) burn();
         assembly ("memory-safe") {
             revert(mload(0x40), HUGE)

@@ -8,7 +8,7 @@ import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Receiving, Signing} from "../base/HostileWallet.sol";
-import {LyingClassifier} from "../base/LyingClassifier.sol";
+import {Lie, LyingClassifier} from "../base/LyingClassifier.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {Sign} from "../base/Sign.sol";
 
@@ -145,6 +145,13 @@ contract DelegationTest is ModelTest {
         VM.prank(keeper);
         trainer.reportFor(reporter, until, signature, claims);
         requireSettlement(trainer, keepers.position, Status.Closed, keepers.deposit, reporter);
+    }
+
+    function testReportForAsksTheModel() external {
+        LyingClassifier(trainer.classifier()).tell(1, Lie.None, Lie.None);
+        bytes memory signature = sign();
+        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
+        reportFor(reporter, until, signature);
     }
 
     function testOneReportOfEach() external {

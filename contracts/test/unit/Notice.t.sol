@@ -64,6 +64,40 @@ contract NoticeTest is ModelTest {
         requireReport(CAROL, notAnnounced(bad[0].position));
     }
 
+    /// @dev What is skipped is unchanged, also where another claim goes through.
+    function testReportBesideOneThatIsNotAnnounced() external {
+        trainer.announce(Groups.one(bad, 0));
+        pass(NOTICE);
+        VM.recordLogs();
+        bytes memory claims = Groups.all(bad);
+        VM.prank(BOB);
+        trainer.report(claims);
+        Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.ClaimSkipped.selector);
+        assertEq(logs.length, 1, "skipped");
+        assertEq(abi.decode(logs[0].data, (bytes)), notAnnounced(bad[1].position), "reason");
+        assertTrue(trainer.reported(bad[0].position, BOB), "reported");
+        requireSettlement(trainer, bad[1].position, Status.Untouched, 0, address(0));
+    }
+
+    /// @dev A notice that is longer than the chain's clock has run.
+    function testNoticeOfFortyYears() external {
+        uint256 notice = 40 * 365 days;
+        setUpOn(
+            depositRefundTake,
+            abi.encode(REFUND_WAIT, REFUND_WAIT + 2 * notice, REFUND_WAIT + 2 * notice, notice, COST_WEIGHT)
+        );
+        requireReport(BOB, notAnnounced(bad[0].position));
+        announce(CAROL);
+        uint256 announced = this.clock();
+        requireReport(BOB, tooEarly(announced + notice));
+        requireAnnounce(
+            BOB,
+            abi.encodeWithSelector(
+                ICollaborativeTrainer.AlreadyAnnounced.selector, bad[0].position, announced + 2 * notice
+            )
+        );
+    }
+
     function testFuzzWindow(uint256 passed) external {
         announce(CAROL);
         uint256 announced = this.clock();

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
@@ -48,6 +49,24 @@ contract PerceptronsTest is ModelTest {
         // Bytes after the sample, here of the next item, have no meaning either.
         classifier.learn(bytes.concat(Encode.item(1, hex"000100020003"), Encode.item(1, hex"000100020003")));
         assertEq(word(classifier, 0), unused | 1 | 2 << 16 | 3 << 32, "unused lanes");
+    }
+
+    function testDenseSamplesOfAnotherLength() external {
+        (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 65_536, int256(0))));
+        closeForMe(classifier);
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 1, 4, 6));
+        classifier.learn(bytes.concat(Encode.item(1, hex"000100020003"), Encode.item(1, hex"00010002")));
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 0, 8, 6));
+        classifier.predict(Encode.one(hex"0001000200030004"));
+    }
+
+    /// @dev After the last feature stands an index in another word, whatever the feature before it is.
+    function testTheWalkEndsWithTheSample() external {
+        (, Classifier classifier) = create(sparsePerceptron, abi.encode(512, 1, int256(0)));
+        // The feature 0x01fe, in the same word as 0x01f0.
+        writeWord(classifier, 31, uint256(1) << (14 * 16));
+        assertEq(predict(classifier, hex"00fe01f0"), 0, "neither has a weight");
+        assertEq(predict(classifier, hex"00fe01f001fe"), 1, "with it");
     }
 
     function testDenseRateRounds() external {

@@ -240,6 +240,17 @@ contract PredictionMarketOpeningTest is MarketTest {
         reveal(1);
     }
 
+    /// @dev The last sample has 32 bytes: nothing is behind it.
+    function testRevealingASampleOfAWholeWord() external {
+        createMarket();
+        usualParts();
+        parts[1] = Encode.item(0, Encode.sparse(Encode.list("0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15")));
+        commit(BOUNTY);
+        drawPart(1);
+        reveal(1);
+        assertEq(market.part(1), parts[1], "part");
+    }
+
     function testMalformedParts() external {
         requireUnrevealable("", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         requireUnrevealable(hex"000000", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));

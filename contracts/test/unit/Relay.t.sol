@@ -50,6 +50,17 @@ contract RelayTest is ModelTest {
 
     // What is accepted.
 
+    function testFeeOfOneWei() external {
+        pass(100);
+        SignedBatch memory batch = signed(trainer, KEY, 3, two());
+        batch.fee = 1;
+        batch = Sign.by(KEY, address(trainer), batch);
+        bytes memory batches = Sign.encode(batch);
+        VM.prank(BOB);
+        trainer.relay(batches, GAS_PER_BATCH);
+        assertEq(trainer.balanceOf(BOB), 1, "fee");
+    }
+
     function testOneBatch() external {
         pass(100);
         SignedBatch memory batch = signed(trainer, KEY, 3, two());
@@ -753,6 +764,23 @@ contract RelayTest is ModelTest {
             Sign.encode(signed(trainer, 1, 0, items)), Sign.encode(signed(trainer, 2, 0, items))
         );
         requireAllOrNothing(batches, 200);
+    }
+
+    /// @dev Too little for the wallet, and then for the lesson: the relay fails, nothing is skipped.
+    function testCallsGetTheirGasOrTheRelayFails() external {
+        puppet(300_000);
+        HostileWallet wallet = prepaidWallet();
+        wallet.signSlowly(500_000);
+        bytes memory batches = Sign.encode(unsigned(address(wallet), 0, large()));
+        requireGasTooLow(batches, 600_000, 580_000);
+        batches = Sign.encode(signed(trainer, 2, 0, large()));
+        requireGasTooLow(batches, 400_000, 390_000);
+    }
+
+    function requireGasTooLow(bytes memory batches, uint256 gasPerBatch, uint256 gas) private {
+        bytes memory call = abi.encodeCall(trainer.relay, (batches, gasPerBatch));
+        (bool success, bytes memory reason) = address(trainer).call{gas: gas}(call);
+        assertTrue(!success && bytes4(reason) == CallGas.GasTooLow.selector, "too little gas");
     }
 
     /// @dev Of a wallet whose signature takes most of it.

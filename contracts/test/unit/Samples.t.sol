@@ -36,6 +36,14 @@ contract SamplesTest is Test {
         this.requireSparse(0, hex"0000ffff", 65_536);
     }
 
+    /// @dev Indices whose highest bits differ, or are both set.
+    function testIncreasingAroundTheHighestBit() external {
+        this.requireSparse(0, hex"80008001", 65_536);
+        this.requireSparse(0, hex"7fff8000", 65_536);
+        VM.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 1, 1, 0x8000));
+        this.requireSparse(0, hex"80000001", 65_536);
+    }
+
     /// @dev Every pair of neighbours, in every place of a sample longer than a word, against the plain rule.
     function testNotIncreasingInEachPlace() external {
         for (uint256 place = 1; place < 40; ++place) {
@@ -113,9 +121,13 @@ contract SamplesTest is Test {
         this.requireBounds(5, hex"0003fffc7fff", 4, 2, 3, 25);
         VM.expectRevert(lengthTooLarge(5, 25, 24));
         this.requireBounds(5, hex"0003fffc7fff", 4, 2, 4, 24);
-        // Numbers come before the length, the first number before others.
+        // Numbers come before the length, the first number before others, and one within the bounds is not told.
         VM.expectRevert(numberTooLarge(0, 0, 3, 2));
         this.requireBounds(0, hex"0003fffc", 4, 2, 2, 1);
+        VM.expectRevert(numberTooLarge(0, 1, 32_767, 100));
+        this.requireBounds(0, hex"ffff7fff", 4, 2, 100, 1 << 31);
+        // In the second 32 bytes, too, what follows the sample does not count.
+        this.requireBounds(0, bytes.concat(new bytes(34), hex"7fff"), 34, 2, 1, 1);
 
         bytes memory sample = new bytes(68);
         (sample[66], sample[67]) = (0x80, 0x00);
