@@ -37,5 +37,19 @@ const plot = (() => {
     grid: { stroke: color("rule"), width: 1 }, ticks: { stroke: color("rule"), width: 1, size: 5 },
   });
 
-  return { FONT, SHAPES, STEPS, axis, color, swatch };
+  // The places of lines with the same values of some keys: [[0, 2], [1]] if the first and the third are alike.
+  const alike = (lines, keys) => {
+    const groups = new Map();
+    lines.forEach((line, place) => {
+      const values = JSON.stringify(keys.map((key) => line[key]));
+      groups.set(values, [...(groups.get(values) ?? []), place]);
+    });
+    return [...groups.values()];
+  };
+
+  // The dashes of one of several lines that lie on each other: they show in turns, none hides another.
+  const TURN = 8;
+  const turn = (place, count) => [0, TURN * place, TURN, TURN * (count - 1 - place)];
+
+  return { FONT, SHAPES, STEPS, alike, axis, color, swatch, turn };
 })();

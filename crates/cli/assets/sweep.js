@@ -1,8 +1,8 @@
 "use strict";
 (() => {
-  const { FONT, SHAPES, axis, color, swatch } = plot;
+  const { SHAPES, alike, axis, color, swatch, turn } = plot;
   const data = JSON.parse(document.getElementById("chart").textContent);
-  const MARKS = 9, BANDS = 4;
+  const MARKS = 9, ALL_MARKS = 24, BANDS = 4;
   const clear = "rgba(0, 0, 0, 0)";
   const told = (value) => Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(4));
   const day = (x) => `day ${x.toFixed(1)}`;
@@ -67,6 +67,24 @@
   const span = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
   const nearest = (xs, x) => xs.reduce((best, it, place) => (Math.abs(it - x) < Math.abs(xs[best] - x) ? place : best), 0);
 
+  // The marked points of each line, and how large their marks are. Those of different lines are apart where they can be;
+  // a mark that others will be drawn upon is larger than they, so that it shows around them.
+  const markSizes = (chart) => {
+    const later = new Map();
+    const sizes = chart.lines.map((line, place) => {
+      // Many lines have fewer marks each, so that those of all have room on a telephone.
+      const marks = chart.marks && Math.max(2, Math.min(chart.marks, Math.floor(ALL_MARKS / chart.lines.length)));
+      const every = marks ? Math.max(1, Math.floor(line.x.length / marks)) : 1;
+      const first = Math.floor(((place + 0.5) * every) / chart.lines.length);
+      return line.x.map((_, i) => i).filter((i) => i % every === first);
+    });
+    return sizes.map((_, i) => sizes.length - 1 - i).map((place) => new Map(sizes[place].map((i) => {
+      const key = `${chart.lines[place].x[i]} ${chart.lines[place].y[i]}`, above = later.get(key) ?? 0;
+      later.set(key, above + 1);
+      return [i, 4 + 2.5 * Math.min(above, 4)];
+    }))).reverse();
+  };
+
   const draw = (u, chart) => {
     const { ctx } = u, ratio = uPlot.pxRatio;
     const at = (x, y) => [u.valToPos(x, "x", true), u.valToPos(y, "y", true)];
@@ -74,7 +92,7 @@
     ctx.save();
     ctx.beginPath();
     // Marks at the edge stay whole.
-    ctx.rect(left - 6 * ratio, top - 6 * ratio, width + 12 * ratio, height + 12 * ratio);
+    ctx.rect(left - 16 * ratio, top - 16 * ratio, width + 32 * ratio, height + 32 * ratio);
     ctx.clip();
     ctx.setLineDash([]);
     if (chart.limit != null) {
@@ -100,24 +118,23 @@
       chart.dots[0].forEach((x, i) => ctx.fill(SHAPES.circle(...at(x, chart.dots[1][i]), 2 * ratio)));
       ctx.globalAlpha = 1;
     }
-    for (const line of chart.lines) {
+    const sizes = markSizes(chart);
+    chart.lines.forEach((line, place) => {
       ctx.strokeStyle = color(line.color);
       ctx.fillStyle = line.filled ? color(line.color) : color("card");
       ctx.lineWidth = 1.5 * ratio;
       if (line.low && !chart.bands) {
         line.x.forEach((x, i) => {
-          const [px, low] = at(x, line.low[i]), [, high] = at(x, line.high[i]), cap = 4 * ratio;
+          const [px, low] = at(x, line.low[i]), [, high] = at(x, line.high[i]), cap = sizes[place].get(i) * ratio;
           ctx.stroke(new Path2D(`M${px - cap} ${low}h${2 * cap}m${-cap} 0V${high}m${-cap} 0h${2 * cap}`));
         });
       }
-      const every = chart.marks ? Math.max(1, Math.floor(line.x.length / chart.marks)) : 1;
-      line.x.forEach((x, i) => {
-        if ((i + Math.floor(every / 2)) % every) return;
-        const path = SHAPES[line.shape](...at(x, line.y[i]), 4 * ratio);
+      for (const [i, size] of sizes[place]) {
+        const path = SHAPES[line.shape](...at(line.x[i], line.y[i]), size * ratio);
         ctx.fill(path);
         ctx.stroke(path);
-      });
-    }
+      }
+    });
     ctx.restore();
   };
 
@@ -127,10 +144,18 @@
     const item = (...children) => { const li = document.createElement("li"); li.append(...children); list.append(li); return li; };
     const when = item();
     when.className = "when";
-    const outputs = chart.lines.map((line) => {
+    // Lines that are alike share an entry and its value.
+    const entries = alike(chart.lines, ["x", "y", "low", "high"]).map((places) => {
       const output = document.createElement("output");
-      item(swatch(line), line.name, output);
-      return output;
+      item(...places.map((place, i) => {
+        const name = document.createElement("span");
+        name.className = "name";
+        const text = document.createElement("span");
+        text.append(chart.lines[place].name + (i < places.length - 2 ? "," : i === places.length - 2 ? " and" : ""));
+        name.append(swatch(chart.lines[place]), text);
+        return name;
+      }), output);
+      return { line: chart.lines[places[0]], count: places.length, output };
     });
     return (x) => {
       if (!chart.lines.length) return;
@@ -138,11 +163,11 @@
       const here = x ?? last[last.length - 1];
       const snapped = chart.lines[0].x[nearest(chart.lines[0].x, here)];
       when.textContent = chart.when(chart.apart ? here : snapped);
-      chart.lines.forEach((line, i) => {
+      for (const { line, count, output } of entries) {
         const place = nearest(line.x, here);
         const band = line.low ? ` (${told(line.low[place])} to ${told(line.high[place])})` : "";
-        outputs[i].textContent = told(line.y[place]) + band;
-      });
+        output.textContent = told(line.y[place]) + band + (count === 1 ? "" : count === 2 ? ", both" : `, all ${count}`);
+      }
     };
   };
 
@@ -154,13 +179,17 @@
     const filled = chart.bands && chart.lines.length <= BANDS;
     const tables = chart.lines.map((line) => (filled ? [line.x, line.y, line.low, line.high] : [line.x, line.y]));
     const series = [{}], bands = [];
-    for (const line of chart.lines) {
+    const dashes = chart.lines.map((line) => line.dash);
+    for (const places of alike(chart.lines, ["x", "y"])) {
+      if (places.length > 1) places.forEach((place, i) => { dashes[place] = turn(i, places.length); });
+    }
+    chart.lines.forEach((line, place) => {
       const stroke = chart.apart ? clear : color(line.color);
-      series.push({ label: line.name, stroke, width: 2, dash: line.dash, points: { show: false } });
-      if (!filled) continue;
+      series.push({ label: line.name, stroke, width: 2, dash: dashes[place], points: { show: false } });
+      if (!filled) return;
       series.push({ stroke: clear, width: 0, points: { show: false } }, { stroke: clear, width: 0, points: { show: false } });
       bands.push({ series: [series.length - 1, series.length - 2], fill: `${color(line.color)}30` });
-    }
+    });
     const ys = chart.lines.flatMap((line) => (line.low && (filled || !chart.bands) ? [...line.low, ...line.high] : line.y));
     const [low, high] = span([...ys, ...(chart.dots ? chart.dots[1] : []), ...(chart.limit == null ? [] : [chart.limit])]);
     const [left, right] = span([...chart.lines.flatMap((line) => line.x), ...(chart.dots ? chart.dots[0] : [])]);

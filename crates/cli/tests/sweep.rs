@@ -409,6 +409,113 @@ fn the_page_is_whole_and_says_what_it_means() {
     assert_eq!(page.matches("class=\"chart\"").count(), 4 + 4 * 3);
 }
 
+/// Returns what the charts of a sweep's page show, as page.js tells it.
+fn charts(page: &Path) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.js");
+    let output = Command::new("node").arg(script).arg(page).output();
+    let (status, stdout, stderr) = outcome(output.expect("node runs"));
+    assert_eq!(status, Some(0), "{stderr}");
+    serde_json::from_str(&stdout).expect("JSON")
+}
+
+#[test]
+fn lines_that_lie_on_each_other_are_all_seen() {
+    let folder = Folder::new();
+    // The owner's wait changes nothing here: two lines for each share of the data.
+    folder.success(
+        "sweep tiny.toml --seeds 1..5 --set data.initial_share=0.25,0.7 \
+         --set incentive.owner_claim_wait=22h,1day --out it",
+    );
+    let chart = &charts(&folder.path("it/report.html"))["accuracy"];
+    let name =
+        |share, wait| format!("data.initial_share = {share}, incentive.owner_claim_wait = {wait}");
+    let entry = |index: usize| chart["legend"][index].as_str().expect("an entry");
+    for (index, share) in [(1, "0.25"), (2, "0.7")] {
+        let both = format!("{} and {} ", name(share, "22h"), name(share, "1day"));
+        assert!(entry(index).starts_with(&both), "{}", entry(index));
+        assert!(entry(index).ends_with(", both"), "{}", entry(index));
+    }
+    assert_eq!(chart["legend"][3], Value::Null);
+    let lines = chart["lines"].as_array().expect("lines");
+    let seen: Vec<_> = lines.iter().map(|line| &line["label"]).collect();
+    let shares = ["0.25", "0.7"].into_iter();
+    let wanted: Vec<_> = shares
+        .flat_map(|share| ["22h", "1day"].map(|wait| name(share, wait)))
+        .collect();
+    assert_eq!(seen, wanted.iter().collect::<Vec<_>>());
+    // The medians of all four are the same, so that each has its turn of the dashes.
+    for (turn, line) in lines.iter().enumerate() {
+        let dash = serde_json::json!([0, 8 * turn, 8, 8 * (3 - turn)]);
+        assert_eq!(line["dash"], dash, "{line}");
+    }
+    // No mark hides another.
+    let marks = chart["marks"].as_array().expect("marks");
+    let mut places: Vec<_> = marks.iter().map(|mark| mark["x"].to_string()).collect();
+    places.sort();
+    places.dedup();
+    assert_eq!(marks.len(), 4 * 6);
+    assert_eq!(places.len(), marks.len());
+}
+
+#[test]
+fn marks_at_one_place_show_around_each_other() {
+    let folder = Folder::new();
+    folder.success(
+        "sweep tiny.toml --seeds 1..3 --set incentive.owner_claim_wait=20h,22h,1day --out it",
+    );
+    let charts = charts(&folder.path("it/report.html"));
+    // Honest people lose in no run, and the model falls in none.
+    let chart = &charts["study-0-shares"];
+    assert_eq!(
+        chart["legend"][1],
+        "honest people lose and the model falls 0 (0 to 0), both"
+    );
+    let marks = chart["marks"].as_array().expect("marks");
+    let (below, above) = marks.split_at(3);
+    for (below, above) in below.iter().zip(above) {
+        assert_eq!([&below["x"], &below["y"]], [&above["x"], &above["y"]]);
+        assert!(below["size"].as_f64() > above["size"].as_f64(), "{marks:?}");
+    }
+}
+
+#[test]
+fn a_setting_whose_runs_are_over_is_drawn_and_told_until_the_longest_run_ends() {
+    let folder = Folder::new();
+    // With less to contribute all is over in half a day; with a late refund after a day and more.
+    folder.success("sweep tiny.toml --seeds 1..5 --set data.initial_share=0.25,0.7 --out it");
+    let page = fs::read_to_string(folder.path("it/report.html")).expect("a page");
+    let lines = &charts(&folder.path("it/report.html"))["accuracy"]["lines"];
+    assert_eq!(lines.as_array().map(Vec::len), Some(2));
+    assert_eq!(lines[0]["end"], lines[1]["end"]);
+    let end = lines[0]["end"].as_f64().expect("days");
+    let longest = csv_column(&folder.path("it/runs.csv"), "days");
+    let of = |runs: &[f64]| runs.iter().copied().fold(0.0, f64::max);
+    assert!(of(&longest[..5]) < 0.5 && of(&longest[5..]) > 1.0);
+    assert!((end - of(&longest)).abs() < 1e-3, "{end} {longest:?}");
+    // Both have the same days in the table.
+    let (_, table) = page
+        .split_once("<summary>The accuracy as a table</summary>")
+        .expect("a table");
+    let (table, _) = table.split_once("</table>").expect("its end");
+    for share in ["0.25", "0.7"] {
+        let rows = table
+            .lines()
+            .filter(|row| row.contains(&format!("data.initial_share = {share}<")));
+        let last = rows.last().expect("rows");
+        assert!(last.contains(&format!("<td>{end:.1}</td>")), "{last}");
+    }
+}
+
+/// Returns a column of numbers of a table.
+fn csv_column(path: &Path, name: &str) -> Vec<f64> {
+    let (header, rows) = split(&fs::read(path).expect("a table"));
+    let column = header.split(',').position(|it| it == name).expect(name);
+    let cell = |row: &String| row.split(',').nth(column)?.parse().ok();
+    rows.iter()
+        .map(|row| cell(row).expect("a number"))
+        .collect()
+}
+
 /// Every command of docs/sweeps.md, in order, with one seed instead of twenty and less to contribute.
 #[test]
 fn the_commands_of_the_documentation_run() {

@@ -122,8 +122,8 @@ pub(super) struct Index {
     entries: Vec<Entry>,
     /// The names of all agents, in the order in which runs have them.
     pub(super) agents: Vec<String>,
-    /// How long the longest run of each point is, in seconds.
-    pub(super) longest: Vec<u64>,
+    /// How long the longest run is, in seconds.
+    pub(super) longest: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -142,8 +142,7 @@ impl Index {
         for directory in directories {
             files.extend(journals(directory)?);
         }
-        let points = usize::try_from(plan.points()).unwrap_or(usize::MAX);
-        let mut longest = vec![0; points];
+        let mut longest = 0;
         let mut entries = Vec::new();
         let mut names: Vec<(u64, Vec<String>)> = Vec::new();
         for (place, path) in files.iter().enumerate() {
@@ -158,8 +157,7 @@ impl Index {
                         return;
                     }
                 };
-                let point = usize::try_from(plan.point_of(head.run)).unwrap_or(usize::MAX);
-                longest[point] = head.seconds.max(longest[point]);
+                longest = head.seconds.max(longest);
                 let agents = head.agents.into_iter().map(|agent| agent.name).collect();
                 note(&mut names, head.run, agents);
                 entries.push(Entry {

@@ -60,7 +60,7 @@ pub(super) fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> 
     tidy(&folder.path).with_context(failed)?;
     let files: io::Result<Vec<_>> = FILES.iter().map(|_| unfinished(&folder.path)).collect();
     let mut files = files.with_context(failed)?;
-    let mut analyst = Analyst::new(&folder.plan, &index.agents, &index.longest);
+    let mut analyst = Analyst::new(&folder.plan, &index.agents, index.longest);
     {
         let target = |place: usize| Ok::<_, io::Error>(BufWriter::new(files[place].reopen()?));
         let targets = || -> io::Result<Targets<BufWriter<File>>> {

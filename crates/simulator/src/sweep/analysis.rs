@@ -78,10 +78,11 @@ pub struct Point {
     pub timeline: Timeline,
 }
 
-/// A point of the grid over time. A run that is over counts with what it came to.
+/// A point of the grid over time. A run that is over counts with what it came to until the longest
+/// run of the sweep ends, so that all points share their moments.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
-    /// Moments, evenly from the start to the end of the longest run.
+    /// Moments, evenly from the start to the end of the longest run of the sweep.
     pub days: Vec<f64>,
     /// The accuracy at each, in percent.
     pub accuracy: Vec<Band>,
@@ -120,9 +121,8 @@ pub struct Analyst<'a> {
     plan: &'a Plan,
     agents: Vec<String>,
     good: Vec<Option<bool>>,
-    /// The longest run of each point, in seconds.
-    longest: &'a [u64],
-    moments: usize,
+    /// Moments at which series are looked at, in seconds.
+    moments: Vec<f64>,
     figures: Vec<Figures>,
     points: Vec<Point>,
     current: Vec<Sampled>,
@@ -141,16 +141,16 @@ struct Sampled {
 
 impl<'a> Analyst<'a> {
     /// `agents` are the names of all agents of all records, `longest` is how long the longest run
-    /// of each point is, in seconds.
+    /// is, in seconds.
     #[must_use]
-    pub fn new(plan: &'a Plan, agents: &[String], longest: &'a [u64]) -> Self {
-        let lines = longest.len() * (1 + agents.len());
+    pub fn new(plan: &'a Plan, agents: &[String], longest: u64) -> Self {
+        let lines = place(plan.points()).saturating_mul(1 + agents.len());
+        let count = (NUMBERS / lines.saturating_mul(3).max(1)).clamp(FEWEST_MOMENTS, MOMENTS);
         Self {
             plan,
             agents: agents.to_vec(),
             good: vec![None; agents.len()],
-            longest,
-            moments: (NUMBERS / (3 * lines.max(1))).clamp(FEWEST_MOMENTS, MOMENTS),
+            moments: moments(longest, count),
             figures: Vec::new(),
             points: Vec::new(),
             current: Vec::new(),
@@ -200,25 +200,15 @@ impl<'a> Analyst<'a> {
         }
     }
 
-    /// The moments of a point, in seconds.
-    #[allow(clippy::cast_precision_loss)]
-    fn moments(&self, point: u64) -> Vec<f64> {
-        // Seconds and places are far below 2^53.
-        let longest = self.longest[place(point)] as f64;
-        let last = (self.moments - 1) as f64;
-        let moment = |place| longest * place as f64 / last;
-        (0..self.moments).map(moment).collect()
-    }
-
     fn sample(&self, point: u64, record: &Record) -> Sampled {
         let series = &record.series;
         // For each moment the last evaluation that is not after it.
         #[allow(clippy::cast_precision_loss)]
         let rows: Vec<_> = self
-            .moments(point)
-            .into_iter()
+            .moments
+            .iter()
             .map(|moment| {
-                let after = series.seconds.partition_point(|&it| it as f64 <= moment);
+                let after = series.seconds.partition_point(|&it| it as f64 <= *moment);
                 after.saturating_sub(1)
             })
             .collect();
@@ -252,12 +242,11 @@ impl<'a> Analyst<'a> {
         let over_time = |line: &dyn Fn(&Sampled) -> Option<&[f64]>| -> Vec<Band> {
             let lines: Vec<_> = runs.iter().filter_map(line).collect();
             let band = |moment| Band::of(lines.iter().map(|line| line[moment]).collect());
-            (0..self.moments).filter_map(band).collect()
+            (0..self.moments.len()).filter_map(band).collect()
         };
         let balances: Vec<_> = (0..self.agents.len())
             .map(|agent| over_time(&|run| run.balances[agent].as_deref()))
             .collect();
-        let moments = self.moments(first.point).into_iter();
         self.points.push(Point {
             number: first.point,
             label: self.plan.label(first.point),
@@ -271,12 +260,21 @@ impl<'a> Analyst<'a> {
             // At the last moment every run is over.
             agents: balances.iter().map(|it| it.last().copied()).collect(),
             timeline: Timeline {
-                days: moments.map(|seconds| seconds * days(1)).collect(),
+                days: self.moments.iter().map(|it| it * days(1)).collect(),
                 accuracy: over_time(&|run| Some(&run.accuracy)),
                 balances,
             },
         });
     }
+}
+
+/// Returns `count` moments, evenly from 0 to `longest`, in seconds.
+#[allow(clippy::cast_precision_loss)]
+fn moments(longest: u64, count: usize) -> Vec<f64> {
+    // Seconds and places are far below 2^53.
+    let last = (count - 1) as f64;
+    let moment = |place| longest as f64 * place as f64 / last;
+    (0..count).map(moment).collect()
 }
 
 fn place(point: u64) -> usize {
@@ -461,9 +459,9 @@ mod tests {
     }
 
     fn analysis(plan: &Plan, records: &[Record]) -> Analysis {
-        let longest = vec![3 * 86_400; place(plan.points())];
+        let longest = records.iter().map(|record| record.seconds).max();
         let agents = ["Good", "Bad"].map(str::to_owned);
-        let mut analyst = Analyst::new(plan, &agents, &longest);
+        let mut analyst = Analyst::new(plan, &agents, longest.unwrap_or(0));
         for record in records {
             analyst.add(record);
         }
@@ -491,6 +489,31 @@ mod tests {
         );
         assert!((time.accuracy[MOMENTS - 1].median - 70.0).abs() < 1e-9);
         assert!(analysis.studies.is_empty(), "there is nothing to break it");
+    }
+
+    #[test]
+    fn a_point_whose_runs_are_over_stays_what_it_is_until_the_longest_run_ends() {
+        let plan = plan(&["agents.Bad.start_balance=1000,2000"]);
+        let mut records = [0, 1, 2, 3, 4, 5].map(|run| record(run, 50.0, 110.0, 0.6));
+        for long in &mut records[3..] {
+            long.seconds *= 10;
+            long.series.seconds[1] *= 10;
+        }
+        let analysis = analysis(&plan, &records);
+        let [short, long] = [0, 1].map(|point| &analysis.points[point].timeline);
+        assert_eq!(short.days, long.days);
+        assert!((short.days[MOMENTS - 1] - 30.0).abs() < 1e-12);
+        // Its last run is over after three days of thirty.
+        let over = short.days.partition_point(|day| *day < 3.0);
+        assert!(over < MOMENTS / 9, "{over}");
+        for moment in over..MOMENTS {
+            for band in [short.accuracy[moment], short.balances[0][moment]] {
+                let wanted = if band.median > 100.0 { 110.0 } else { 60.0 };
+                assert!((band.low - wanted).abs() < 1e-9, "{moment}: {band:?}");
+                assert!((band.high - wanted).abs() < 1e-9, "{moment}: {band:?}");
+            }
+        }
+        assert!((long.accuracy[over].median - 50.0).abs() < 1e-9);
     }
 
     #[test]
