@@ -565,6 +565,9 @@ fn listening(child: &mut Child) -> Result<Url, AnvilError> {
     }
 }
 
+/// The directory in which Linux tells of processes.
+const PROCESSES: &str = "/proc";
+
 /// An anvil that the program which started it has left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphan {
@@ -578,16 +581,18 @@ pub struct Orphan {
 /// together. Only Linux tells.
 #[must_use]
 pub fn orphans() -> Vec<Orphan> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = fs::read_dir(PROCESSES).into_iter().flatten().flatten();
     processes
         .filter_map(|process| {
             let id = process.file_name().to_str()?.parse().ok()?;
-            orphan(id, &process.path())
+            orphan(id, Path::new(PROCESSES))
         })
         .collect()
 }
 
-fn orphan(id: u32, process: &Path) -> Option<Orphan> {
+/// Returns the process `id` if it is an orphan, where `processes` is what the system tells of all.
+fn orphan(id: u32, processes: &Path) -> Option<Orphan> {
+    let process = processes.join(id.to_string());
     let command = fs::read(process.join("cmdline")).ok()?;
     let words: Vec<_> = command
         .split(|byte| *byte == 0)
@@ -610,10 +615,15 @@ fn orphan(id: u32, process: &Path) -> Option<Orphan> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     // Behind the name, which may have anything in it: the state, and the parent.
     let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-    // In a container, cotrain may be the first process itself; its node is no orphan then.
+    // Processes that lose their parent get the first one, or that of a user's session. In a container, cotrain may be the
+    // first process itself; its node is no orphan then.
     let lost = || {
-        let first = fs::read_to_string("/proc/1/comm");
-        parent == "1" && first.is_ok_and(|name| name.trim_end() != "cotrain")
+        let name = fs::read_to_string(processes.join(parent).join("comm"));
+        name.is_ok_and(|name| match name.trim_end() {
+            "cotrain" => false,
+            "systemd" => true,
+            _ => parent == "1",
+        })
     };
     (program == "anvil" && ours && lost()).then(|| Orphan {
         id,
@@ -631,7 +641,7 @@ pub fn end(id: u32) -> io::Result<()> {
         sys::signal::{Signal, kill},
         unistd::Pid,
     };
-    if orphan(id, Path::new(&format!("/proc/{id}"))).is_none() {
+    if orphan(id, Path::new(PROCESSES)).is_none() {
         return Ok(());
     }
     let pid = i32::try_from(id).map_err(io::Error::other)?;
@@ -662,4 +672,47 @@ fn interrupt(child: &mut Child) -> io::Result<()> {
 #[cfg(not(unix))]
 fn interrupt(child: &mut Child) -> io::Result<()> {
     child.kill()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Describes a process as Linux does.
+    fn put(processes: &Path, id: u32, name: &str, parent: u32, command: &[&str]) {
+        let process = processes.join(id.to_string());
+        fs::create_dir_all(&process).expect("a directory");
+        let put = |file: &str, text: String| fs::write(process.join(file), text).expect("written");
+        put("comm", format!("{name}\n"));
+        put("cmdline", command.join("\0") + "\0");
+        put("stat", format!("{id} ({name}) S {parent} 7 7 0 -1"));
+    }
+
+    #[test]
+    fn an_orphan_is_an_anvil_of_ours_that_lost_its_program() {
+        let arguments = arguments(&AnvilConfig::default(), None);
+        let ours: Vec<_> = ["/opt/anvil"]
+            .into_iter()
+            .chain(arguments.iter().map(String::as_str))
+            .chain(["--load-state=x"])
+            .collect();
+        for (first, parent, name, command, wanted) in [
+            ("init", 1, "init", &ours[..], true),
+            // The first process of a user's session.
+            ("init", 5, "systemd", &ours[..], true),
+            ("init", 5, "cotrain", &ours[..], false),
+            ("init", 5, "sh", &ours[..], false),
+            // A container whose first process is cotrain.
+            ("cotrain", 1, "cotrain", &ours[..], false),
+            // Somebody else's.
+            ("init", 1, "init", &["/opt/anvil", "--port=1"][..], false),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            put(folder.path(), 1, first, 0, &[]);
+            put(folder.path(), parent, name, 0, &[]);
+            put(folder.path(), 9, "anvil", parent, command);
+            let found = orphan(9, folder.path());
+            assert_eq!(found.is_some(), wanted, "{first} {parent} {name} {found:?}");
+        }
+    }
 }

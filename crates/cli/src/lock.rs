@@ -24,6 +24,17 @@ pub(crate) enum NoLock {
     Failed(io::Error),
 }
 
+/// The use of a file that processes lock.
+#[derive(Debug)]
+pub(crate) enum Use {
+    /// Nobody uses it.
+    Free,
+    /// The process that used it last was killed.
+    Killed,
+    /// A process uses it, or nobody can tell.
+    Taken(NoLock),
+}
+
 impl From<io::Error> for NoLock {
     fn from(error: io::Error) -> Self {
         Self::Failed(error)
@@ -85,13 +96,24 @@ impl Lock {
         Ok(())
     }
 
-    /// Returns the process that was killed while it had the lock, if nobody has it now. Leaves the file as it is.
-    pub(crate) fn killed_at(path: &Path) -> Option<u32> {
-        let mut file = File::open(path).ok()?;
+    /// Returns who uses the file of a lock, and leaves it as it is. A file that is not there is free.
+    pub(crate) fn look(path: &Path) -> Use {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Use::Free,
+            Err(error) => return Use::Taken(error.into()),
+        };
+        let locked = file.try_lock_shared();
         let mut text = String::new();
-        file.try_lock_shared().ok()?;
-        (&mut file).take(32).read_to_string(&mut text).ok()?;
-        text.trim().parse().ok()
+        // Whatever else is there names nobody.
+        let _ = (&mut file).take(32).read_to_string(&mut text);
+        let noted: Option<u32> = text.trim().parse().ok();
+        match (locked, noted) {
+            (Ok(()), Some(_)) => Use::Killed,
+            (Ok(()), None) => Use::Free,
+            (Err(TryLockError::WouldBlock), noted) => Use::Taken(NoLock::Taken(noted)),
+            (Err(TryLockError::Error(error)), _) => Use::Taken(error.into()),
+        }
     }
 
     /// Returns the process that had the lock before and was killed.
@@ -139,9 +161,17 @@ mod tests {
         let other = Lock::take(&path).expect_err("taken");
         assert!(matches!(other, NoLock::Taken(Some(pid)) if pid == process::id()));
         assert!(other.words(&path).contains("in use by process"));
+        let seen = Lock::look(&path);
+        assert!(
+            matches!(seen, Use::Taken(NoLock::Taken(Some(pid))) if pid == process::id()),
+            "{seen:?}"
+        );
         drop(lock);
+        assert!(matches!(Lock::look(&path), Use::Free));
+        assert!(matches!(Lock::look(&folder.path().join("none")), Use::Free));
         assert_eq!(Lock::take(&path).expect("free again").killed(), None);
         std::fs::write(&path, "77\n").expect("written");
+        assert!(matches!(Lock::look(&path), Use::Killed));
         assert_eq!(Lock::take(&path).expect("free").killed(), Some(77));
     }
 

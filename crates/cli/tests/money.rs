@@ -11,6 +11,8 @@ use std::{
 };
 
 use alloy_primitives::Address;
+#[cfg(unix)]
+use common::terminal::Terminal;
 use common::{Place, block_on};
 use cotrain_chain::{
     anvil::AnvilConfig,
@@ -1021,4 +1023,113 @@ fn a_deployment_that_goes_on_is_billed_and_one_that_is_done_pays_nothing() {
         "{told}"
     );
     assert_eq!(nonce(&place, 0), before);
+}
+
+/// Another key of the same kind as [`SECRET`].
+#[cfg(unix)]
+const OTHER_SECRET: &str = "0x7d1f6a3cf0b9e2845ac61b7730d2c95e81f4a6089bb3d75c2e104f96c83ab05d";
+
+#[cfg(unix)]
+#[test]
+fn several_reports_and_announcements_have_one_bill_and_are_asked_for_once() {
+    let place = Place::new(&AnvilConfig {
+        chain_id: 7_000,
+        ..AnvilConfig::default()
+    });
+    let other = Key::from_hex(OTHER_SECRET).expect("a key").address();
+    for account in [own_account(), other] {
+        // 10,000 ether.
+        ask(
+            &place,
+            "anvil_setBalance",
+            &json!([account, "0x21e19e0c9bab2400000"]),
+        );
+    }
+    let pass = |seconds: u64| {
+        ask(&place, "evm_increaseTime", &json!([seconds]));
+        ask(&place, "evm_mine", &json!([]));
+    };
+    let success = |secret: &str, arguments: &[&str]| {
+        let mut command = place.command(&[arguments, &["--yes"]].concat());
+        let output = command.env("COTRAIN_KEY", secret).output();
+        let output = output.expect("it starts");
+        let told = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        (String::from_utf8(output.stdout).expect("UTF-8"), told)
+    };
+    let deploy = ["deploy", "--name", "films", "--features", "300"];
+    let waits = ["--refund-wait", "1h", "--report-notice", "6h"];
+    success(SECRET, &[&deploy[..], &waits].concat());
+    success(
+        SECRET,
+        &["contribute", "--data", "movie-reviews", "--limit", "20"],
+    );
+    // The model cannot agree with both of a pair.
+    let pair = |text: &str| {
+        for label in ["positive", "negative"] {
+            success(
+                OTHER_SECRET,
+                &["contribute", "--text", text, "--label", label],
+            );
+        }
+    };
+    pair("a warm and funny film");
+    pair("a dull and boring story");
+    pass(3_600);
+    success(SECRET, &["refund"]);
+
+    // Two announcements, and nothing that can be reported yet.
+    let report = |answer: &str| {
+        let mut command = place.command(&["report", "--json"]);
+        command.env("COTRAIN_KEY", SECRET);
+        let mut terminal = Terminal::start(command);
+        terminal.until("Go on? [y/N]");
+        terminal.answer(answer);
+        terminal.end()
+    };
+    let before = nonce_of(&place, own_account());
+    let bills = |screen: &str| {
+        let lines = screen.lines().map(str::trim_end);
+        let starts = |start: &str| lines.clone().filter(|line| line.starts_with(start)).count();
+        // The question, the total, the gas and the gain, each once for all of it.
+        ["Go on? [y/N]", "  total ", "  gas ", "  brings "].map(starts)
+    };
+    let (status, stdout, screen) = report("n");
+    assert_eq!((status, stdout.as_str()), (Some(2), ""), "{screen}");
+    assert_eq!(bills(&screen), [1; 4], "{screen}");
+    assert!(
+        screen.contains("announce the report of 2 contributions\r\n"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("nothing was sent, as you wished"),
+        "{screen}"
+    );
+    assert_eq!(nonce_of(&place, own_account()), before, "a no is a no");
+    success(SECRET, &["report"]);
+
+    // One more is due before those can be reported.
+    pair("the actors laugh and cry");
+    pass(6 * 3_600);
+    let before = nonce_of(&place, own_account());
+    let (status, stdout, screen) = report("y");
+    assert_eq!(status, Some(0), "{screen}");
+    assert_eq!(bills(&screen), [1; 4], "{screen}");
+    assert!(
+        screen.contains("report 2 contributions, and announce the report of 1 contribution\r\n"),
+        "{screen}"
+    );
+    let done: Value = serde_json::from_str(&stdout).expect("JSON");
+    let length = |name: &str| done[name].as_array().map(Vec::len);
+    assert_eq!((length("claims"), length("announced")), (Some(2), Some(1)));
+    let sent = length("transactions").expect("transactions") as u64;
+    assert_eq!((sent, nonce_of(&place, own_account())), (2, before + 2));
+    // What the bill says that it brings is what it brought.
+    let wei = |one: &Value| {
+        let text = one["amount"].as_str().expect("wei");
+        text.parse::<u128>().expect("wei")
+    };
+    let claims = done["claims"].as_array().expect("claims");
+    assert_eq!(claims.iter().map(wei).sum::<u128>(), wei(&done));
+    assert!(wei(&done) > 0, "{done}");
 }

@@ -7,12 +7,13 @@
 mod common;
 
 use std::{
+    collections::BTreeMap,
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, sleep},
     time::{Duration, Instant},
 };
@@ -21,7 +22,7 @@ use cotrain_chain::anvil::Anvil;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use common::program;
+use common::{program, terminal::Terminal};
 
 const MAIL: &str = "class,body\nspam,win money now\nham,see you at lunch\nspam,win a free prize now\n\
     ham,lunch is at noon today\nspam,free money and a prize\nham,the minutes of today\nspam,claim the prize now\n\
@@ -173,16 +174,7 @@ impl Up {
 
     /// The process of its node.
     fn node(&self) -> Option<u32> {
-        fs::read_dir("/proc")
-            .expect("processes")
-            .flatten()
-            .find_map(|entry| {
-                let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-                let (begin, rest) = stat.rsplit_once(')')?;
-                let parent: u32 = rest.split_whitespace().nth(1)?.parse().ok()?;
-                let ours = begin.ends_with("(anvil") && parent == self.child.id();
-                ours.then(|| entry.file_name().to_str()?.parse().ok())?
-            })
+        child_of(self.child.id(), "anvil")
     }
 
     fn get(&self, path: &str) -> Option<(u16, Value)> {
@@ -249,6 +241,24 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns the process that runs a program and was started by another process.
+fn child_of(parent: u32, program: &str) -> Option<u32> {
+    let mut processes = fs::read_dir("/proc").expect("processes").flatten();
+    processes.find_map(|entry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (begin, rest) = stat.rsplit_once(')')?;
+        let started_by: u32 = rest.split_whitespace().nth(1)?.parse().ok()?;
+        let found = begin.ends_with(&format!("({program}")) && started_by == parent;
+        found.then(|| entry.file_name().to_str()?.parse().ok())?
+    })
+}
+
+/// The right to have `cotrain clean` end every node that was left behind on this machine, or to leave one behind.
+fn alone_with_orphans() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn signal(process: u32, name: &str) {
@@ -487,6 +497,7 @@ fn it_survives_being_killed_at_any_moment() {
 
 #[test]
 fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
+    let _alone = alone_with_orphans();
     let place = Place::new();
     let up = place.start(&Place::MODEL);
     place.success(&["deposit", "1ether", "--dev", "3"]);
@@ -536,5 +547,200 @@ fn two_commands_at_once_are_two_contributions_and_what_is_left_is_cleaned() {
     assert!(place.success(&["clean"]).contains("nothing to remove"));
     // All of it can be had again.
     place.success(&["status", "--dev", "3"]);
+    up.stop();
+}
+
+/// Returns all files below a folder with their content, but for the lock.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if !path.ends_with("lock") {
+            all.insert(path.clone(), fs::read(&path).expect("a file"));
+        }
+    }
+    all
+}
+
+#[test]
+fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    up.stop();
+    for name in ["s/anvil.json", "s/anvil.earlier.json"] {
+        fs::write(place.path(name), "{").expect("written");
+    }
+    let before = files(place.folder.path());
+    assert!(before.len() > 4, "{:?}", before.keys());
+    for (say, signalled) in [("", true), ("n", false), ("perhaps", false)] {
+        let mut terminal = Terminal::start(place.up(&[]));
+        terminal.until("/before-TIME? [y/N]");
+        if signalled {
+            signal(terminal.child.id(), "INT");
+        } else {
+            terminal.answer(say);
+        }
+        let (status, stdout, screen) = terminal.end();
+        assert_eq!((status, stdout.as_str()), (Some(2), ""), "{screen}");
+        assert!(
+            screen.contains("error: nothing was changed, as you wished"),
+            "{screen}"
+        );
+        let after = files(place.folder.path());
+        assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
+        assert!(before == after, "something was changed");
+    }
+    // A yes is one.
+    let mut terminal = Terminal::start(place.up(&[]));
+    terminal.until("/before-TIME? [y/N]");
+    terminal.answer("y");
+    terminal.until("starting anew; what was there is in ");
+    terminal.until("Ctrl-C stops it");
+    signal(terminal.child.id(), "INT");
+    assert_eq!(terminal.end().0, Some(0));
+    assert!(before != files(place.folder.path()));
+}
+
+#[test]
+fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
+    let _alone = alone_with_orphans();
+    let place = Place::new();
+    let mut up = place.start(&Place::MODEL);
+    place.success(&CONTRIBUTE);
+    saved(&place, &up);
+    // What ends the node with its program goes first.
+    let node = up.node().expect("a node");
+    let watch = child_of(node, "sh").expect("a shell beside it");
+    signal(watch, "KILL");
+    up.child.kill().expect("killed");
+    up.child.wait().expect("gone");
+    let rpc = up.text("rpc").to_owned();
+    assert!(listens(&rpc), "the node ended too");
+    let port = rpc
+        .trim_end_matches('/')
+        .rsplit(':')
+        .next()
+        .expect("a port");
+
+    // On its port nothing is done; on another one it goes on.
+    let mut same = place.command(&["up", "--state", "s", "--port", port, "--api-port", "0"]);
+    let output = same.output().expect("it starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains(&format!(
+            "port {port}, for the chain's node, is taken by anvil (process {node}), which a killed cotrain left behind; \
+             stop it with `cotrain clean --yes`"
+        )),
+        "{told}"
+    );
+    let up = place.start(&[]);
+    let told = format!(
+        "process {node} is a node that a killed cotrain left behind; `cotrain clean --yes` ends it"
+    );
+    assert!(up.said().contains(&told), "{}", up.said());
+    assert_eq!(up.contributions(), 1);
+    assert!(listens(&rpc), "nothing ends it unasked");
+
+    // One that has its program is none.
+    let other = up.node().expect("a node");
+    let listed = place.success(&["clean"]);
+    assert!(listed.contains(&format!("process {node} ")), "{listed}");
+    assert!(!listed.contains(&format!("process {other} ")), "{listed}");
+    assert!(listens(&rpc), "a listing ends nothing");
+    let done = place.success(&["clean", "--yes", "--json"]);
+    let done: Value = serde_json::from_str(&done).expect("JSON");
+    let done = done.as_array().expect("an array").iter();
+    let mut nodes = done.filter(|left| left["process"] == node);
+    let ended = nodes.next().expect("the node");
+    assert_eq!(ended["kind"], "node");
+    assert_eq!(ended["remove"], true);
+    up.until("it is ended", || !listens(&rpc));
+    up.stop();
+}
+
+#[test]
+fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
+    let _alone = alone_with_orphans();
+    let place = Place::new();
+    let up = place.start(&Place::MODEL);
+    // Its events are used.
+    let mut watching = place
+        .command(&["watch", "--all", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let index = place.path("cache/index");
+    let events = || {
+        let entries = fs::read_dir(&index).ok()?.flatten();
+        let mut paths = entries.map(|entry| entry.path());
+        paths.find(|path| path.extension().is_some_and(|it| it == "sqlite"))
+    };
+    up.until("events", || events().is_some());
+    let events = events().expect("events");
+    // So is the folder of another `cotrain up`.
+    let mut other = place
+        .command(&["up", "--port=0", "--api-port=0", "--json"])
+        .args(Place::MODEL)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let mut stdout = BufReader::new(other.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while line.trim_end() != "}" {
+        line.clear();
+        assert!(stdout.read_line(&mut line).expect("text") > 0, "it ended");
+    }
+    let folders = fs::read_dir(place.path("cache/up")).expect("a folder");
+    let folders: Vec<_> = folders.flatten().map(|entry| entry.path()).collect();
+    let [folder] = &folders[..] else {
+        panic!("{folders:?}")
+    };
+    // And a journal, by this process.
+    let journal = place.path("state/deploy-it");
+    fs::create_dir_all(&journal).expect("a folder");
+    fs::write(journal.join("deploy.json"), "{}").expect("written");
+    fs::write(journal.join("lock"), std::process::id().to_string()).expect("written");
+    let lock = fs::File::open(journal.join("lock")).expect("a lock");
+    lock.lock().expect("locked");
+
+    let used = [
+        ("events", &events, watching.id()),
+        ("up", folder, other.id()),
+        ("journal", &journal, std::process::id()),
+    ];
+    let clean = |more: &[&str]| {
+        let listed = place.success(&[&["clean", "--json"], more].concat());
+        let listed: Value = serde_json::from_str(&listed).expect("JSON");
+        for (kind, path, process) in &used {
+            let mut all = listed.as_array().expect("an array").iter();
+            let found = all.find(|left| left["path"].as_str() == path.to_str());
+            let found = found.unwrap_or_else(|| panic!("no {kind} in {listed}"));
+            assert_eq!(found["kind"], *kind);
+            assert_eq!(found["remove"], false, "{found}");
+            let note = found["note"].as_str().expect("a note");
+            let told = format!("{} is in use by process {process}", path.display());
+            assert_eq!(note, told);
+            assert!(path.exists(), "{kind}");
+        }
+    };
+    clean(&[]);
+    clean(&["--yes", "--journals"]);
+    assert!(folder.join("up.toml").exists());
+    let text = place.success(&["clean"]);
+    assert!(text.starts_with("kept     events"), "{text}");
+
+    // Once they are gone, however they went, it is.
+    watching.kill().expect("killed");
+    watching.wait().expect("gone");
+    other.kill().expect("killed");
+    other.wait().expect("gone");
+    place.success(&["clean", "--yes"]);
+    assert!(!events.exists() && !folder.exists());
+    assert!(journal.exists(), "that is used still");
     up.stop();
 }

@@ -6,9 +6,9 @@ use alloy_primitives::{Address, Bytes, U256};
 use cotrain_bindings as bindings;
 use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
 use cotrain_protocol::{
-    record::{Claims, Record},
+    record::{Claims, Contribution, Record},
     sample::Item,
-    trainer::{Delegation, is_contract},
+    trainer::{Delegation, Trainer, is_contract},
 };
 
 use crate::{
@@ -87,23 +87,9 @@ impl Keeper {
             let possible = rows.into_iter().filter_map(|row| {
                 let one = &row.contribution;
                 let predicted = trainer.classifier().predict(&one.sample).ok()?;
-                trainer.can_announce(now, one, predicted).ok()?;
-                let waits = trainer.waits();
-                let report = now.saturating_add(waits.report_notice);
-                // From then on, the owner may take what a report would pay.
-                if report >= one.time.saturating_add(waits.owner_claim) {
-                    return None;
-                }
-                let shares = accounts.iter().filter_map(|(account, _)| {
-                    // The delegation must still be good then.
-                    (account.until >= report).then(|| {
-                        trainer
-                            .could_report(account.account, now, one, predicted)
-                            .ok()
-                    })?
-                });
-                let gain = shares.fold(0, u128::saturating_add);
-                (gain > 0).then_some(Possible {
+                let accounts = accounts.iter().map(|(it, _)| (it.account, it.until));
+                let gain = worth_announcing(trainer, now, one, predicted, accounts)?;
+                Some(Possible {
                     row,
                     gain,
                     urgent: false,
@@ -182,15 +168,10 @@ impl Keeper {
                 let state = self.model.state();
                 let trainer = state.trainer();
                 let possible = rows.iter().filter_map(|row| {
-                    let predicted = trainer
-                        .classifier()
-                        .predict(&row.contribution.sample)
-                        .ok()?;
-                    let gain = trainer
-                        .can_report(reporter, now, &row.contribution, predicted)
-                        .ok()?;
-                    // A share of nothing marks the reporter, and costs gas.
-                    (gain > 0).then(|| Possible {
+                    let one = &row.contribution;
+                    let predicted = trainer.classifier().predict(&one.sample).ok()?;
+                    let gain = worth_reporting(trainer, reporter, now, one, predicted)?;
+                    Some(Possible {
                         row: row.clone(),
                         gain,
                         urgent: false,
@@ -304,6 +285,43 @@ impl Keeper {
     }
 }
 
+/// Returns what the reports after an announcement would bring accounts together, in wei; `None` if it would serve none
+/// of them. Each account comes with the last second of its delegation.
+fn worth_announcing(
+    trainer: &Trainer,
+    now: u64,
+    one: &Contribution,
+    predicted: u16,
+    accounts: impl Iterator<Item = (Address, u64)>,
+) -> Option<u128> {
+    trainer.can_announce(now, one, predicted).ok()?;
+    let waits = trainer.waits();
+    let report = now.saturating_add(waits.report_notice);
+    // From then on, the owner may take what a report would pay.
+    if report >= one.time.saturating_add(waits.owner_claim) {
+        return None;
+    }
+    let shares = accounts
+        // The delegation must still be good then.
+        .filter(|(_, until)| *until >= report)
+        .filter_map(|(account, _)| trainer.could_report(account, now, one, predicted).ok());
+    let gain = shares.fold(0, u128::saturating_add);
+    (gain > 0).then_some(gain)
+}
+
+/// Returns what a report brings an account, in wei; `None` if that is nothing: a share of nothing marks the reporter, and
+/// costs gas.
+fn worth_reporting(
+    trainer: &Trainer,
+    reporter: Address,
+    now: u64,
+    one: &Contribution,
+    predicted: u16,
+) -> Option<u128> {
+    let gain = trainer.can_report(reporter, now, one, predicted).ok()?;
+    (gain > 0).then_some(gain)
+}
+
 /// The record of all contributions of one batch, from its rows.
 pub(crate) fn record(rows: &[ContributionRow]) -> Record {
     let first = rows.first();
@@ -326,4 +344,124 @@ pub(crate) fn record(rows: &[ContributionRow]) -> Record {
         first.map_or(0, |row| row.contribution.time),
         &added,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::{
+        classifier::{Classifier, Parameters},
+        sample::{encode_batch, encode_sparse, parse_batch},
+        trainer::{Incentive, Waits},
+    };
+
+    use super::*;
+
+    const NOTICE: u64 = 200;
+    const WAITS: Waits = Waits {
+        refund: 100,
+        owner_claim: 1_000,
+        any_address_claim: 5_000,
+        report_notice: NOTICE,
+    };
+    /// Later than any second that is asked for.
+    const LATE: u64 = 1 << 40;
+
+    fn account(number: u8) -> Address {
+        Address::with_last_byte(number)
+    }
+
+    /// Contributes that feature 3 is of class 1, at `now`.
+    fn contribute(trainer: &mut Trainer, author: Address, now: u64) -> Record {
+        let sample = encode_sparse(&[3]);
+        let item = Item {
+            label: 1,
+            sample: &sample,
+        };
+        let batch = encode_batch(&[item]).expect("short");
+        let price = trainer.price(1, now);
+        let done = trainer.contribute(author, now, price, &batch);
+        let done = done.expect("accepted");
+        let items = parse_batch(&batch).expect("a batch");
+        Record::new(done.batch, done.deposit, now, &[(author, items)])
+    }
+
+    /// A trainer on which each of some accounts has one refunded contribution, and a last contribution of somebody else,
+    /// whose deposit is `cost_weight`.
+    fn trainer(good: &[Address], cost_weight: u128, waits: Waits) -> (Trainer, Contribution) {
+        let model = Classifier::new(Parameters::SparsePerceptron {
+            features: 20,
+            learning_rate: 1,
+            intercept: 0,
+        });
+        let incentive = Incentive::DepositRefundTake { cost_weight };
+        let model = model.expect("valid");
+        let trainer = Trainer::new(account(1), 31_337, account(2), incentive, waits, model, 0);
+        let mut trainer = trainer.expect("valid");
+        let mut now = 0;
+        for author in good {
+            now += 3_600;
+            let record = contribute(&mut trainer, *author, now);
+            let claims = [record.claims(&[record.batch()])];
+            let refunded = trainer.refund(*author, now + WAITS.refund, &claims);
+            refunded.expect("a refund");
+        }
+        // An hour squared: the price is the cost weight.
+        let record = contribute(&mut trainer, account(9), now + 3_600 * 3_600);
+        let one = record.contributions()[0].clone();
+        assert_eq!(one.deposit, cost_weight);
+        (trainer, one)
+    }
+
+    #[test]
+    fn worth_announcing_leaves_out_what_is_too_late_or_brings_nothing() {
+        let (anna, ben) = (account(11), account(12));
+        let (both, one) = trainer(&[anna, ben], 1_000, WAITS);
+        let worth = |now, predicted, accounts: &[(Address, u64)]| {
+            worth_announcing(&both, now, &one, predicted, accounts.iter().copied())
+        };
+        let due = one.time + WAITS.refund;
+        assert_eq!(worth(due, 0, &[(anna, LATE)]), Some(500));
+        assert_eq!(worth(due, 0, &[(anna, LATE), (ben, LATE)]), Some(1_000));
+        // Before the wait is over, and where the model agrees.
+        assert_eq!(worth(due - 1, 0, &[(anna, LATE)]), None);
+        assert_eq!(worth(due, 1, &[(anna, LATE)]), None);
+        // The report is in the last second before the owner may claim, or in that one.
+        let last = one.time + WAITS.owner_claim - NOTICE - 1;
+        assert_eq!(worth(last, 0, &[(anna, LATE)]), Some(500));
+        assert_eq!(worth(last + 1, 0, &[(anna, LATE)]), None);
+        // The delegation ends with the second of the report, or before it.
+        assert_eq!(worth(due, 0, &[(anna, due + NOTICE)]), Some(500));
+        assert_eq!(worth(due, 0, &[(anna, due + NOTICE - 1)]), None);
+        let some = [(anna, due + NOTICE - 1), (ben, LATE)];
+        assert_eq!(worth(due, 0, &some), Some(500));
+        // Without a refunded contribution, there is no share.
+        assert_eq!(worth(due, 0, &[(account(13), LATE)]), None);
+
+        // A share of 1 wei is one, half of it is none.
+        let ask = |good: &[Address]| {
+            let (trainer, one) = trainer(good, 1, WAITS);
+            let now = one.time + WAITS.refund;
+            worth_announcing(&trainer, now, &one, 0, [(anna, LATE)].into_iter())
+        };
+        assert_eq!(ask(&[anna]), Some(1));
+        assert_eq!(ask(&[anna, ben]), None);
+    }
+
+    #[test]
+    fn worth_reporting_leaves_out_what_brings_nothing() {
+        let (anna, ben) = (account(11), account(12));
+        let waits = Waits {
+            report_notice: 0,
+            ..WAITS
+        };
+        let ask = |good: &[Address], predicted| {
+            let (trainer, one) = trainer(good, 1, waits);
+            let now = one.time + waits.refund;
+            worth_reporting(&trainer, anna, now, &one, predicted)
+        };
+        assert_eq!(ask(&[anna], 0), Some(1));
+        assert_eq!(ask(&[anna, ben], 0), None, "half a wei");
+        assert_eq!(ask(&[anna], 1), None, "the model agrees");
+        assert_eq!(ask(&[ben], 0), None, "no share");
+    }
 }

@@ -67,7 +67,7 @@ enum Kind {
     Events,
     /// Weights of a model.
     Weights,
-    /// The folder of a `cotrain up` that was killed.
+    /// The folder of a `cotrain up` that runs or was killed.
     Up,
     /// The journal of a deployment.
     Journal,
@@ -113,8 +113,12 @@ pub(crate) fn run(arguments: &Clean) -> Result<(), Failure> {
     let mut all = Vec::new();
     events(&mut all)?;
     weights(&mut all)?;
-    for (path, bytes) in up::left_behind()? {
-        all.push(Left::at(Kind::Up, path, bytes));
+    for folder in up::temporary()? {
+        let left = Left::at(Kind::Up, folder.path, folder.bytes);
+        all.push(match folder.held {
+            Some(held) => left.kept(held),
+            None => left,
+        });
     }
     journals(arguments.journals, &mut all)?;
     for orphan in anvil::orphans() {

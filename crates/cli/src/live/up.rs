@@ -19,7 +19,7 @@ use std::{
 use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cotrain_chain::{keys::Key, node::Node};
+use cotrain_chain::{anvil, keys::Key, node::Node};
 use cotrain_coordinator::{
     IndexError, Rewound, Store,
     config::{Config, Sources},
@@ -49,12 +49,14 @@ use super::{
 };
 use crate::{failure::Failure, output::Narrator, stop::stopped};
 
-pub(crate) use self::folder::{left_behind, size};
+pub(crate) use self::folder::{size, temporary};
 
 /// The development account that deploys and owns the model.
 const OWNER: u32 = 0;
 /// The development account that relays.
 const RELAYER: u32 = 9;
+/// The command that ends nodes whose cotrain was killed.
+const ENDS_ORPHANS: &str = "cotrain clean --yes";
 /// How often the node is started again within a time: where it ends more often, that does not help.
 const DEATHS: (usize, Duration) = (5, Duration::from_mins(1));
 
@@ -66,7 +68,10 @@ Examples:
   cotrain up --data iris.csv --learner dense-nearest-centroid --name iris
   cotrain up --port 0 --api-port 0 --json      any free ports, for a script
 
-It needs anvil, Foundry's development node, and says how to get it where it is missing.";
+It needs anvil, Foundry's development node, and says how to get it where it is missing.
+
+Exit status: 0 stopped as it was told to, 2 a mistake in arguments or data, or a no to its question (Ctrl-C is one),
+1 anything else.";
 
 /// Start a development chain with a model on it and a coordinator, to try everything
 ///
@@ -143,6 +148,14 @@ pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
     ports::check(arguments.api_port, "the coordinator's API", "--api-port")?;
     Place::check()?;
     let folder = Folder::open(arguments.state.as_deref())?;
+    if folder.killed().is_some() {
+        for orphan in anvil::orphans() {
+            narrator.say(format_args!(
+                "process {} is a node that a killed cotrain left behind; `{ENDS_ORPHANS}` ends it",
+                orphan.id
+            ));
+        }
+    }
     block_on(work(arguments, &narrator, &folder))
 }
 

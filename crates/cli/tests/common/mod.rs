@@ -1,5 +1,9 @@
 //! A chain, and a folder to call the program in.
 
+#[cfg(unix)]
+#[allow(dead_code, reason = "not every test file asks and answers")]
+pub(crate) mod terminal;
+
 use std::{
     fs,
     future::Future,

@@ -18,7 +18,7 @@ use crate::{
         options::Options,
         place::{Place, cache_directory, write_whole},
     },
-    lock::Lock,
+    lock::{Lock, Use},
 };
 
 const KEPT: &str = "up.toml";
@@ -115,8 +115,10 @@ impl Folder {
         fs::create_dir_all(&all)
             .with_context(|| format!("cannot make {}", all.display()))
             .map_err(Failure::Mistake)?;
-        for (path, _) in dead(&all) {
-            let _ = fs::remove_dir_all(path);
+        for folder in used(&all) {
+            if folder.held.is_none() {
+                let _ = fs::remove_dir_all(folder.path);
+            }
         }
         let temporary = TempDir::new_in(&all)
             .with_context(|| format!("cannot write to {}", all.display()))
@@ -250,21 +252,33 @@ impl Folder {
     }
 }
 
-/// Returns folders of processes that were killed, with their bytes.
-pub(crate) fn left_behind() -> Result<Vec<(PathBuf, u64)>, Failure> {
-    Ok(dead(&cache_directory()?.join(TEMPORARY)))
+/// The folder of a `cotrain up` without `--state` that runs or was killed.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    /// Who uses it, in words; `None` if its process was killed.
+    pub(crate) held: Option<String>,
 }
 
-/// Returns the folders in a folder whose processes were killed, with their bytes. One that is only just made has no
-/// process in its lock yet.
-fn dead(all: &Path) -> Vec<(PathBuf, u64)> {
+/// Returns the folders of `cotrain up` without `--state`, of processes that run and of those that were killed.
+pub(crate) fn temporary() -> Result<Vec<Temporary>, Failure> {
+    Ok(used(&cache_directory()?.join(TEMPORARY)))
+}
+
+/// Returns the folders in a folder that have a process. One that is only just made has none in its lock yet.
+fn used(all: &Path) -> Vec<Temporary> {
     let folders = fs::read_dir(all).into_iter().flatten().flatten();
     folders
-        .map(|entry| entry.path())
-        .filter(|path| Lock::killed_at(&path.join(LOCK)).is_some())
-        .map(|path| {
+        .filter_map(|entry| {
+            let path = entry.path();
+            let held = match Lock::look(&path.join(LOCK)) {
+                Use::Free => return None,
+                Use::Killed => None,
+                Use::Taken(held) => Some(held.words(&path)),
+            };
             let bytes = size(&path);
-            (path, bytes)
+            Some(Temporary { path, bytes, held })
         })
         .collect()
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use anyhow::anyhow;
+use cotrain_chain::anvil;
 
+use super::ENDS_ORPHANS;
 use crate::failure::Failure;
 
 /// Checks that a port of this machine is free; 0 stands for any.
@@ -19,16 +21,23 @@ pub(super) fn check(port: u16, whose: &str, option: &str) -> Result<(), Failure>
     };
     let next = format!("name another one with {option} (`{option} 0`: any that is free)");
     Err(Failure::Mistake(if error.kind() == ErrorKind::AddrInUse {
-        let holder = holder(port).unwrap_or_else(|| "another program".to_owned());
-        anyhow!("port {port}, for {whose}, is taken by {holder}; stop it, or {next}")
+        let (holder, stop) = match holder(port) {
+            Some((pid, program)) if anvil::orphans().iter().any(|orphan| orphan.id == pid) => (
+                format!("{program} (process {pid}), which a killed cotrain left behind"),
+                format!("stop it with `{ENDS_ORPHANS}`"),
+            ),
+            Some((pid, program)) => (format!("{program} (process {pid})"), "stop it".to_owned()),
+            None => ("another program".to_owned(), "stop it".to_owned()),
+        };
+        anyhow!("port {port}, for {whose}, is taken by {holder}; {stop}, or {next}")
     } else {
         anyhow!("cannot listen on port {port}, for {whose}: {error}; {next}")
     }))
 }
 
-/// Returns the program that listens on a port, with its process, as far as the system lets us see it.
+/// Returns the process and the program that listen on a port, as far as the system lets us see them.
 #[cfg(target_os = "linux")]
-fn holder(port: u16) -> Option<String> {
+fn holder(port: u16) -> Option<(u32, String)> {
     use std::{fs, path::Path};
 
     let sockets: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
@@ -56,14 +65,14 @@ fn holder(port: u16) -> Option<String> {
         };
         if has(&path).is_some() {
             let program = fs::read_to_string(path.join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {pid})", program.trim()));
+            return Some((pid, program.trim().to_owned()));
         }
     }
     None
 }
 
 #[cfg(not(target_os = "linux"))]
-fn holder(_port: u16) -> Option<String> {
+fn holder(_port: u16) -> Option<(u32, String)> {
     None
 }
 
