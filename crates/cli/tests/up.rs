@@ -255,6 +255,19 @@ fn child_of(parent: u32, program: &str) -> Option<u32> {
     })
 }
 
+/// A process that ends with this value, also where a test fails.
+struct Ending(u32);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let program = fs::read_to_string(format!("/proc/{}/comm", self.0));
+        // By then its number may be another program's.
+        if program.is_ok_and(|name| ["anvil", "cotrain"].contains(&name.trim_end())) {
+            signal(self.0, "KILL");
+        }
+    }
+}
+
 /// The right to have `cotrain clean` end every node that was left behind on this machine, or to leave one behind.
 fn alone_with_orphans() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
@@ -613,6 +626,7 @@ fn a_node_that_outlived_its_up_is_told_and_can_be_ended() {
     // What ends the node with its program goes first.
     let node = up.node().expect("a node");
     let watch = child_of(node, "sh").expect("a shell beside it");
+    let _ending = Ending(node);
     signal(watch, "KILL");
     up.child.kill().expect("killed");
     up.child.wait().expect("gone");
@@ -673,6 +687,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
+    let _ending = Ending(watching.id());
     let index = place.path("cache/index");
     let events = || {
         let entries = fs::read_dir(&index).ok()?.flatten();
@@ -689,6 +704,7 @@ fn what_another_process_uses_is_not_cleaned_and_its_user_is_told() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
+    let _ending_too = Ending(other.id());
     let mut stdout = BufReader::new(other.stdout.take().expect("piped"));
     let mut line = String::new();
     while line.trim_end() != "}" {

@@ -17,14 +17,18 @@ pub(crate) struct Terminal {
     keyboard: File,
     screen: Arc<Mutex<String>>,
     reading: JoinHandle<()>,
+    result: JoinHandle<String>,
 }
+
+/// How long a program may take to ask, or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Terminal {
     /// Starts a program. Its stdout is not the terminal.
     pub(crate) fn start(mut command: Command) -> Self {
         let terminal = openpty(None, None).expect("a terminal");
         let stdin = terminal.slave.try_clone().expect("a handle");
-        let child = command
+        let mut child = command
             .stdin(stdin)
             .stderr(terminal.slave)
             .stdout(Stdio::piped())
@@ -42,24 +46,43 @@ impl Terminal {
                 shown.lock().expect("a lock").push_str(&text);
             }
         });
+        let mut stdout = child.stdout.take().expect("piped");
+        let result = thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
         Self {
             child,
             keyboard,
             screen,
             reading,
+            result,
         }
     }
 
     /// Waits until the program has written a text.
-    pub(crate) fn until(&self, text: &str) {
+    pub(crate) fn until(&mut self, text: &str) {
+        self.wait(text, |terminal| {
+            terminal.screen().contains(text).then_some(())
+        });
+    }
+
+    fn screen(&self) -> String {
+        self.screen.lock().expect("a lock").clone()
+    }
+
+    /// Waits for something; kills the program if it does not come.
+    fn wait<T>(&mut self, what: &str, found: impl Fn(&mut Self) -> Option<T>) -> T {
         let start = Instant::now();
         loop {
-            let screen = self.screen.lock().expect("a lock").clone();
-            if screen.contains(text) {
-                return;
+            if let Some(found) = found(self) {
+                return found;
             }
-            let waited = start.elapsed();
-            assert!(waited < Duration::from_secs(60), "no {text}: {screen}");
+            if start.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                panic!("no {what}: {}", self.screen());
+            }
             sleep(Duration::from_millis(20));
         }
     }
@@ -70,11 +93,13 @@ impl Terminal {
     }
 
     /// Waits for the program's end; its status, its stdout, and all that was on the terminal.
-    pub(crate) fn end(self) -> (Option<i32>, String, String) {
-        let output = self.child.wait_with_output().expect("it ends");
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
+        let status = self.wait("end", |terminal| {
+            terminal.child.try_wait().expect("a status")
+        });
+        let stdout = self.result.join().expect("read");
         self.reading.join().expect("read");
-        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
         let screen = self.screen.lock().expect("a lock").clone();
-        (output.status.code(), stdout, screen)
+        (status.code(), stdout, screen)
     }
 }
