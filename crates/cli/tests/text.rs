@@ -5,10 +5,11 @@ mod common;
 use std::{
     io::Write,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use common::{Place, block_on, program};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
@@ -16,6 +17,7 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions},
 };
+use cotrain_protocol::{record::Record, sample::parse_batch};
 use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
 
@@ -219,6 +221,57 @@ fn contribute_and_look(place: &Place) {
     ] {
         run(place, arguments);
     }
+}
+
+#[test]
+fn a_skipped_claim_is_told_with_the_names_of_classes() {
+    let place = Place::new(&AnvilConfig::default());
+    let deploy = ["deploy", "--dev", "0", "--yes", "--name", "films"];
+    let more = ["--features", "300", "--refund-wait", "1s", "--json"];
+    let deployed: Value = place.json(&[&deploy[..], &more].concat());
+    // The model cannot agree with both.
+    for label in ["positive", "negative"] {
+        let text = ["--text", "a warm and funny film", "--label", label];
+        place.success(&[&["contribute"], &text[..], &["--dev", "2"]].concat());
+    }
+    let events = place.success(&["watch", "--all", "--once", "--json"]);
+    let events = events.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).expect("JSON");
+        event
+    });
+    let claims: Vec<_> = events
+        .filter(|event| event["kind"] == "contributed")
+        .map(|event| {
+            let text = |value: &Value| value.as_str().expect("text").to_owned();
+            let (detail, batch) = (&event["detail"], event["position"].as_u64());
+            let items: Bytes = text(&detail["items"]).parse().expect("bytes");
+            let added = parse_batch(&items).expect("a batch");
+            let author: Address = text(&event["account"]).parse().expect("an address");
+            let deposit = text(&detail["deposit"]).parse().expect("wei");
+            let (batch, time) = (batch.expect("a position"), detail["time"].as_u64());
+            let record = Record::new(batch, deposit, time.expect("a time"), &[(author, added)]);
+            record.claims(&[batch])
+        })
+        .collect();
+    assert_eq!(claims.len(), 2);
+    thread::sleep(Duration::from_secs(2));
+    let trainer = deployed["trainer"].as_str().expect("an address");
+    let trainer = trainer.parse().expect("an address");
+    // Anyone may push refunds; of the two, one is skipped.
+    send(&node(&place), trainer, bindings::refund(&claims));
+    let events = place.success(&["watch", "--all", "--once"]);
+    let mut skipped = events
+        .lines()
+        .filter(|line| line.contains("  claim-skipped  "));
+    let told = skipped.next().expect("a claim that was skipped");
+    let names = [("positive", "negative"), ("negative", "positive")];
+    assert!(
+        names.iter().any(|(predicted, label)| told.ends_with(&format!(
+            "{{\"reason\":\"the model predicts {predicted}, not {label}; a refund needs it to agree\"}}"
+        ))),
+        "{told}"
+    );
+    assert_eq!(skipped.next(), None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 
+use cotrain_bindings::Revert;
 use cotrain_learning::{
     Encoder,
     encode::Sort,
@@ -56,6 +57,15 @@ pub fn explain(rejection: &Rejection, card: Option<&Card>) -> String {
             None => rejection.to_string(),
         },
         _ => rejection.to_string(),
+    }
+}
+
+/// Returns the reason of a reverted call in words, as [`explain`] does.
+#[must_use]
+pub fn explain_revert(reason: &Revert, card: Option<&Card>) -> String {
+    match reason {
+        Revert::Contract(rejection) => explain(rejection, card),
+        other => other.to_string(),
     }
 }
 

@@ -11,12 +11,13 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256, Bytes};
+use cotrain_bindings::Revert;
 use cotrain_chain::node::{Block, Node};
 use cotrain_protocol::{Rejection, trainer::Trainer};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    card::{Card, explain},
+    card::{Card, explain, explain_revert},
     index::{Follower, IndexError},
     keep::record,
     model::{HostedModel, ModelError, ModelInfo},
@@ -499,7 +500,12 @@ impl Coordinator {
             },
             None => None,
         };
-        self.0.store.events(model, page).await
+        let explain = |trainer, reason: &Revert| {
+            let model = self.model(trainer);
+            let card = model.as_ref().and_then(|model| model.info().card.as_ref());
+            explain_revert(reason, card)
+        };
+        self.0.store.events(model, page, explain).await
     }
 
     /// Wakes when there may be new events; read them after the last one seen.

@@ -449,10 +449,7 @@ impl Claims<'_> {
         for skipped in events::claims_skipped(&logs) {
             self.done.skipped.push(Skipped {
                 position: skipped.position,
-                reason: match &skipped.reason {
-                    Revert::Contract(rejection) => self.model.explain(rejection),
-                    other => other.to_string(),
-                },
+                reason: self.model.explain(&skipped.reason),
             });
         }
         self.gas = self.gas.saturating_add(gas_cost(receipt));

@@ -5,7 +5,7 @@ use anyhow::{Context, anyhow};
 use cotrain_bindings::{self as bindings, Entry, Mechanism, Revert, state};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_coordinator::{
-    card::{Card, Contradiction, explain},
+    card::{Card, Contradiction, explain_revert},
     registry::{self, RegistryError},
 };
 use cotrain_learning::text::{escaped, escaped_list};
@@ -197,18 +197,19 @@ impl LiveModel {
             })
     }
 
-    /// A rejection in words, with the names of classes.
-    pub(crate) fn explain(&self, rejection: &Rejection) -> String {
-        explain(rejection, self.card.as_ref())
+    /// Returns the reason of a contract in words, with the names of classes.
+    pub(crate) fn explain(&self, reason: &Revert) -> String {
+        explain_revert(reason, self.card.as_ref())
     }
 
     /// A failure in which the contract's reason has the names of classes.
     pub(crate) fn named_classes(&self, failure: Failure) -> Failure {
         let reason = match failure.error().downcast_ref::<NodeError>() {
-            Some(NodeError::Reverted(Revert::Contract(
-                rejection @ (Rejection::PredictionDiffers { .. }
-                | Rejection::PredictionAgrees { .. }),
-            ))) => format!("the contract refused: {}", self.explain(rejection)),
+            Some(NodeError::Reverted(
+                reason @ Revert::Contract(
+                    Rejection::PredictionDiffers { .. } | Rejection::PredictionAgrees { .. },
+                ),
+            )) => format!("the contract refused: {}", self.explain(reason)),
             _ => return failure,
         };
         match failure {

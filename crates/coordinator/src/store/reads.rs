@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use alloy_primitives::{Address, Log as ChainLog};
-use cotrain_bindings::events::TrainerEvent;
+use cotrain_bindings::{Revert, events::TrainerEvent};
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
@@ -199,11 +199,12 @@ impl Store {
         Ok(self.accuracy(model, page).await?.pop())
     }
 
-    /// Changes in the order in which they became known.
+    /// Changes in the order in which they became known. `explain` puts the reason of a model's contracts into words.
     pub(crate) async fn events(
         &self,
         model: Option<ModelId>,
         page: Page,
+        explain: impl Fn(Address, &Revert) -> String,
     ) -> Result<Vec<EventRow>, StoreError> {
         let of = if model.is_some() {
             "AND e.model = $3"
@@ -221,7 +222,7 @@ impl Store {
             query = query.bind(model.0);
         }
         let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(read_event).collect()
+        rows.iter().map(|row| read_event(row, &explain)).collect()
     }
 
     /// The id of the last change; 0 where there is none.
@@ -233,7 +234,10 @@ impl Store {
     }
 }
 
-fn read_event(row: &AnyRow) -> Result<EventRow, StoreError> {
+fn read_event(
+    row: &AnyRow,
+    explain: impl Fn(Address, &Revert) -> String,
+) -> Result<EventRow, StoreError> {
     let (id, trainer) = (row.try_get(0)?, address(row, 1)?);
     let kind: Option<String> = row.try_get(2)?;
     if let Some(kind) = kind {
@@ -259,7 +263,7 @@ fn read_event(row: &AnyRow) -> Result<EventRow, StoreError> {
     let event = TrainerEvent::decode(&chain).ok_or(StoreError::Malformed {
         what: "a log of no trainer",
     })?;
-    let (kind, account, position, detail) = describe(&event);
+    let (kind, account, position, detail) = describe(&event, |reason| explain(trainer, reason));
     Ok(EventRow {
         id,
         trainer,
@@ -273,7 +277,10 @@ fn read_event(row: &AnyRow) -> Result<EventRow, StoreError> {
 }
 
 /// An event in words: its kind, whose it is, of which contribution, and the rest.
-fn describe(event: &TrainerEvent) -> (&'static str, Option<Address>, Option<u64>, Json) {
+fn describe(
+    event: &TrainerEvent,
+    explain: impl Fn(&Revert) -> String,
+) -> (&'static str, Option<Address>, Option<u64>, Json) {
     let wei = |amount: u128| json!({ "amount": amount.to_string() });
     match event {
         TrainerEvent::Contributed(e) => {
@@ -292,14 +299,14 @@ fn describe(event: &TrainerEvent) -> (&'static str, Option<Address>, Option<u64>
             ("relayed", Some(e.relayer), Some(e.batch), detail)
         }
         TrainerEvent::Skipped(e) => {
-            let detail = json!({ "nonce": e.nonce, "reason": e.reason.to_string() });
+            let detail = json!({ "nonce": e.nonce, "reason": explain(&e.reason) });
             ("skipped", Some(e.author), None, detail)
         }
         TrainerEvent::ClaimSkipped(e) => (
             "claim-skipped",
             None,
             Some(e.position),
-            json!({ "reason": e.reason.to_string() }),
+            json!({ "reason": explain(&e.reason) }),
         ),
         TrainerEvent::Announced(e) => (
             "announced",
