@@ -28,8 +28,8 @@ impl Pair {
             Incentive::Points => 10_000,
         };
         let amount = match self.chance.random_range(0..10) {
-            0 | 1 => room - 1,
-            2 => room,
+            0..=3 => room - 1,
+            4 => room,
             _ => self.chance.random_range(0..most),
         };
         let sent = self.send(sender, amount, bindings::deposit_to(account));
