@@ -29,6 +29,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long the coordinator has to catch up with a node that behaves.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The most blocks that a branch replaces.
+const MOST_DEPTH: usize = 4;
+
 const LOGS: &[&str] = &["eth_getLogs"];
 const BLOCKS: &[&str] = &["eth_getBlockByNumber", "eth_getBlockByHash"];
 const STATES: &[&str] = &["eth_call", "eth_getBalance"];
@@ -270,7 +273,7 @@ async fn happen(stage: &Stage, chance: &mut Chance) {
             }
         }
         9 => stage.mine(1 + chance.draw(40) as u64).await,
-        10 => stage.reorganise(1 + chance.draw(4) as u64).await,
+        10 => stage.reorganise(1 + chance.draw(MOST_DEPTH) as u64).await,
         _ => sleep(Duration::from_millis(50)).await,
     }
 }
@@ -354,6 +357,8 @@ async fn assert_same(served: &Served, stage: &Stage, seed: u64) {
 async fn misbehave(seed: u64) -> usize {
     let mut chance = Chance(seed);
     let stage = Stage::new().await;
+    // No branch goes back before the closing of the model, without which nobody can contribute.
+    stage.mine(MOST_DEPTH as u64).await;
     // A past that lies deep, so that it is read in ranges.
     for _ in 0..8 {
         happen(&stage, &mut chance).await;
