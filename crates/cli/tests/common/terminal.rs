@@ -20,7 +20,7 @@ pub(crate) struct Terminal {
     result: JoinHandle<String>,
 }
 
-/// How long a program may take to ask, or to end.
+/// The longest time that a program may take to ask, or to end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Terminal {

@@ -257,7 +257,7 @@ impl Folder {
 pub(crate) struct Temporary {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
-    /// Who uses it, in words; `None` if its process was killed.
+    /// Its user, in words; `None` if the process was killed.
     pub(crate) held: Option<String>,
 }
 
