@@ -122,7 +122,7 @@ pub(super) struct Index {
     entries: Vec<Entry>,
     /// The names of all agents, in the order in which runs have them.
     pub(super) agents: Vec<String>,
-    /// How long the longest run is, in seconds.
+    /// Duration of the longest run, in seconds.
     pub(super) longest: u64,
 }
 
