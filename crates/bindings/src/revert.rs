@@ -111,11 +111,14 @@ impl Revert {
     /// Reads the data of a revert.
     #[must_use]
     pub fn decode(data: &[u8]) -> Self {
-        let understood = Error::abi_decode(data).ok().and_then(understand).or_else(|| {
-            Panic::abi_decode(data)
-                .ok()
-                .map(|panic| Self::Panic(panic.code))
-        });
+        let understood = Error::abi_decode(data)
+            .ok()
+            .and_then(understand)
+            .or_else(|| {
+                Panic::abi_decode(data)
+                    .ok()
+                    .map(|panic| Self::Panic(panic.code))
+            });
         understood.unwrap_or_else(|| Self::Unknown(Bytes::copy_from_slice(data)))
     }
 }
