@@ -21,7 +21,7 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
 
     /// @inheritdoc ICollaborativeTrainer
     function price(uint256 n) public view override returns (uint256) {
-        // The last contribution is not in the future, and the weight is below 2^80, as `_validate` has made sure.
+        // Of a clone that was initialized, the last contribution is not in the future, and the weight is below 2^80, as `_validate` has made sure.
         unchecked {
             uint256 interval = (block.timestamp - lastContributionTime()) / n;
             return costWeight() * 1 hours / FixedPointMathLib.max(1, FixedPointMathLib.sqrt(interval));

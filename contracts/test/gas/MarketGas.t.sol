@@ -106,7 +106,6 @@ contract MarketGasTest is MarketTest {
     function testFees() external {
         build();
         GoodTrainer trainer = new GoodTrainer(address(first));
-        // Its immutables are in its code: deployed as it was compiled here.
         PredictionFees fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1e15)));
         trainer.set(ALICE, 10);
         trainer.set(BOB, 5);

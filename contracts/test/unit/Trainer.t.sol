@@ -463,7 +463,7 @@ contract TrainerTest is ModelTest {
         VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         trainer.initialize();
         VM.deal(address(this), 1e60);
-        // Its time lies in the future.
+        // Its count is full.
         VM.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         trainer.contribute{value: 1e60}(hex"00000000");
         // Also with the price of Points, and even at a time that it takes for sane.

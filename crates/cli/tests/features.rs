@@ -106,7 +106,7 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     );
     place.put(
         "new.csv",
-        &format!("a,b,c,kind\n{}", "0,0,1,ham\n".repeat(3)),
+        &format!("a,b,c,d,kind\n{}", "0,0,1,0,ham\n".repeat(3)),
     );
     for (more, told) in [
         (
@@ -124,7 +124,7 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     }
     place.success(&table_deployment(&[
         "--reserve-features",
-        "c",
+        "c,d",
         "--initial",
         "1.0",
     ]));
@@ -135,11 +135,15 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
     }
     let predicted: Value = place.json(&["predict", "--file", "old.csv", "--json"]);
     assert_eq!(predicted["predictions"].as_array().map(Vec::len), Some(40));
+    // With some of them, none is dropped without a word.
+    place.put("some.csv", "a,b,c\n0,0,1\n");
+    let told = place.mistake(&["predict", "--file", "some.csv"]);
+    assert!(told.contains("has no column `d`"), "{told}");
     assert_eq!(predict(&place, &["--row", "0,1"])["class"], "spam");
-    assert_eq!(predict(&place, &["--row", "0,1,0"])["class"], "spam");
+    assert_eq!(predict(&place, &["--row", "0,1,0,0"])["class"], "spam");
     let told = place.mistake(&["predict", "--row", "1"]);
     assert!(
-        told.contains("the length of the example is 1, 3 is wanted"),
+        told.contains("the length of the example is 1, expected 4, or 2 without the reserved ones"),
         "{told}"
     );
 
@@ -150,7 +154,7 @@ fn a_reserved_column_may_be_left_out_of_tables_and_rows() {
         ]
         .concat(),
     );
-    assert_eq!(predict(&place, &["--row", "0,0,1"])["class"], "ham");
+    assert_eq!(predict(&place, &["--row", "0,0,1,0"])["class"], "ham");
 }
 
 /// Rows on both sides of 0.
@@ -221,7 +225,7 @@ fn a_dense_perceptron_learns_its_intercept_and_asks_nobody_for_it() {
 
         let told = place.mistake(&["predict", "--row", "1,2,1"]);
         assert!(
-            told.contains("the length of the example is 3, 2 is wanted, a number for each of x, y"),
+            told.contains("the length of the example is 3, expected 2, a number for each of x, y"),
             "{told}"
         );
         let predicted: Value = place.json(&["predict", "--file", "rows.csv", "--json"]);
@@ -422,6 +426,8 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
                 .expect("a model")
         });
         assert_eq!((read.own_code, read.verified()), (true, fits));
+        let encoder = read.card.and_then(|card| card.encoder);
+        assert_eq!(encoder.is_some(), fits, "an encoder of other bounds");
         let (status, _, stderr) = place.outcome(&["predict", "--row", "1,2"]);
         assert_eq!(status, Some(0), "{stderr}");
         let told = format!(

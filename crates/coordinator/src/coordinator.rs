@@ -196,8 +196,6 @@ impl Coordinator {
         let words = info.parameters.word_count();
         let reason = if !info.own_code {
             Some("its code is not of this release".to_owned())
-        } else if let Some(contradiction) = &info.contradiction {
-            Some(contradiction.to_string())
         } else if words > MOST_REGISTERED_WORDS {
             Some(format!(
                 "it has {words} words, more than {MOST_REGISTERED_WORDS}"

@@ -41,7 +41,7 @@ pub struct ModelInfo {
     pub own_code: bool,
     /// The fact of the card that differs from the contract's, if one does.
     pub contradiction: Option<Contradiction>,
-    /// What its owner says of it, where it is registered.
+    /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
     pub card: Option<Card>,
     /// The block in which its initialisation was closed: nothing happened before.
     pub from_block: u64,
@@ -210,8 +210,10 @@ impl ModelInfo {
         };
         let checked = card.as_ref().map(|card| card.check_against(&parameters));
         let contradiction = checked.and_then(Result::err);
-        if let Some(contradiction) = &contradiction {
-            tracing::warn!(%trainer, "{contradiction}: samples made by the card are not the model's");
+        let mut card = card;
+        if let (Some(contradiction), Some(card)) = (&contradiction, &mut card) {
+            tracing::warn!(%trainer, "{contradiction}: no samples are made by the card");
+            card.encoder = None;
         }
         Ok(Self {
             chain_id: node.chain_id(),

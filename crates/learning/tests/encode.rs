@@ -204,7 +204,7 @@ fn what_cannot_be_encoded_is_told() {
     assert_eq!(
         told(&libsvm("0 1:1\n1 4097:1\n"), Kind::DensePerceptron, None),
         "`train` gives 4097 features, but a dense perceptron has at most 4095 beside the constant \
-         through which it learns its intercept; remove columns of a table, or set the number of features to keep only the most frequent words or indices"
+         through which it learns its intercept, which can be fixed instead; remove columns of a table, or set the number of features to keep only the most frequent words or indices"
     );
     for (dataset, features) in [
         (libsvm("0\n1\n"), None),
@@ -337,7 +337,7 @@ fn an_example_that_does_not_fit_is_told() {
     );
     assert_eq!(
         told(Example::Numbers(&[1.0])),
-        "the length of the example is 1, 2 is wanted, a number for each of x, y"
+        "the length of the example is 1, expected 2, a number for each of x, y"
     );
     assert_eq!(
         told(Example::Numbers(&[1.0, f64::NAN])),
@@ -503,7 +503,9 @@ fn reserved_features_come_after_the_others() {
     assert_eq!(sample(&[1.0, 1.0]).unwrap(), [0, 1]);
     let told = sample(&[1.0, 1.0, 1.0]).unwrap_err().to_string();
     assert!(
-        told.starts_with("the length of the example is 3, 4 is wanted"),
+        told.starts_with(
+            "the length of the example is 3, expected 4, or 2 without the reserved ones"
+        ),
         "{told}"
     );
     let columns = encoder.columns().unwrap();

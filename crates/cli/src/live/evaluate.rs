@@ -120,11 +120,11 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
         } else {
             let words = words::cached(&session, &model, block).await?;
             let twin = model.twin(&words)?;
-            let right = |(label, input): &&(u16, Encoded)| {
-                twin.predict(&input.sample)
-                    .is_ok_and(|class| class == *label)
-            };
-            samples.iter().filter(right).count()
+            let mut correct = 0;
+            for (label, input) in &samples {
+                correct += usize::from(twin.predict(&input.sample)? == *label);
+            }
+            correct
         };
         let evaluated = Evaluated {
             chain_id: session.node.chain_id(),

@@ -322,7 +322,8 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
             let mut values = values.collect::<Result<Vec<_>, _>>()?;
             // The constant is no number of the input: whoever leaves it out means it.
             let encoder = info.card.as_ref().and_then(|card| card.encoder.as_ref());
-            if let Some(encoder) = encoder.filter(|it| it.features() == values.len()) {
+            let features = info.parameters.features() as usize;
+            if let Some(encoder) = encoder.filter(|_| values.len() + 1 == features) {
                 values.extend(encoder.constant().and_then(|it| i16::try_from(it).ok()));
             }
             Ok(encode_dense16(&values))

@@ -132,7 +132,7 @@ async fn what_cannot_be_predicted_says_why() {
             "not-encodable",
             "a row of numbers is wanted",
         ),
-        (TABLE, json!({"row": [1]}), "not-encodable", "2 is wanted"),
+        (TABLE, json!({"row": [1]}), "not-encodable", "expected 2"),
         (
             TABLE,
             json!({"row": {"width": 1}}),

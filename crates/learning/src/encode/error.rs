@@ -106,13 +106,16 @@ pub enum EncodeError {
     },
     /// A row with too few or too many numbers.
     #[error(
-        "the length of the example is {found}, {wanted} is wanted, a number for each of {columns}"
+        "the length of the example is {found}, expected {wanted}{}, a number for each of {columns}",
+        without_reserved(*wanted, *reserved)
     )]
     WrongWidth {
         /// How many numbers it has.
         found: usize,
         /// How many are wanted.
         wanted: usize,
+        /// How many of them, the last ones, may be left out together.
+        reserved: usize,
         /// The names of the columns, separated by commas.
         columns: String,
     },
@@ -151,9 +154,17 @@ pub enum EncodeError {
     },
 }
 
+/// Returns the other length that a row may have, if columns are reserved.
+fn without_reserved(wanted: usize, reserved: usize) -> String {
+    match reserved {
+        0 => String::new(),
+        _ => format!(", or {} without the reserved ones", wanted - reserved),
+    }
+}
+
 fn beside_constant(learns_intercept: bool) -> &'static str {
     if learns_intercept {
-        " beside the constant through which it learns its intercept"
+        " beside the constant through which it learns its intercept, which can be fixed instead"
     } else {
         ""
     }

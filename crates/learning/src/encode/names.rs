@@ -162,6 +162,7 @@ impl Lookup {
                     return Err(EncodeError::WrongWidth {
                         found: values.len(),
                         wanted: columns.len(),
+                        reserved: *reserved,
                         columns: escaped_list(columns),
                     });
                 }
