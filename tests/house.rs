@@ -15,12 +15,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-bindings",
             "cotrain-protocol",
             "alloy-provider",
+            "reqwest",
             "revm",
             "serde_json",
             "tokio",
         ],
     ),
-    ("cotrain-client", &["cotrain-chain", "cotrain-protocol"]),
+    // Of `learning`, the escaping of strangers' text; JSON and waiting for the client of the API.
+    (
+        "cotrain-client",
+        &[
+            "cotrain-chain",
+            "cotrain-learning",
+            "cotrain-protocol",
+            "reqwest",
+            "serde_json",
+            "tokio",
+            "utoipa",
+        ],
+    ),
     (
         "cotrain-learning",
         &["cotrain-protocol", "rand", "rand_chacha"],
@@ -46,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-protocol",
             "serde_json",
             "tokio",
+            "utoipa",
         ],
     ),
     (
@@ -69,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-chain",
             "cotrain-coordinator",
             "cotrain-protocol",
+            "reqwest",
             "serde_json",
             "tokio",
         ],
@@ -76,13 +91,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-tests", &[]),
 ];
 
-/// Crates that only those named above for them may use: the EVM, and the text forms of results.
+/// Crates that only those named above for them may use: the EVM, HTTP, schemas of the API, and the text forms of results.
 /// And chance, which the rules must not know.
 const GUARDED: &[&str] = &[
     "revm",
+    "reqwest",
     "tokio",
     "alloy-provider",
     "serde_json",
+    "utoipa",
     "rand",
     "rand_chacha",
     "getrandom",
@@ -120,4 +137,32 @@ fn no_crate_uses_what_it_may_not() {
         seen >= 8,
         "only {seen} edges were looked at: has the workspace moved?"
     );
+}
+
+#[test]
+fn only_the_server_links_the_schemas_of_the_api() {
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .expect("cargo metadata");
+    let asking: Vec<_> = metadata
+        .packages
+        .iter()
+        .filter(|package| {
+            package.dependencies.iter().any(|dependency| {
+                dependency.name == "cotrain-client"
+                    && dependency.features.iter().any(|it| it == "openapi")
+            })
+        })
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(asking, ["cotrain-coordinator"]);
+    let client = metadata
+        .packages
+        .iter()
+        .find(|package| package.name.as_str() == "cotrain-client")
+        .expect("the client");
+    let schemas = client.dependencies.iter().find(|it| it.name == "utoipa");
+    assert!(schemas.expect("the feature's crate").optional);
+    assert!(!client.features.contains_key("default"));
 }

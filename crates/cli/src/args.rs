@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
 use cotrain_simulator::scenario::Scenario;
-use reqwest::Url;
+use url::Url;
 
 use crate::{live, replay, sweep};
 

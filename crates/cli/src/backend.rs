@@ -9,7 +9,7 @@ use cotrain_chain::{
 use cotrain_simulator::{
     Options, Progress, SimulateError, run::Run, scenario::Scenario, simulate_on,
 };
-use reqwest::Url;
+use url::Url;
 
 use crate::{args::Backend, failure::Failure, stop::end_on_signal};
 

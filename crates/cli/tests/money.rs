@@ -370,7 +370,7 @@ fn a_part_is_told_and_done_again_pays_nothing_twice() {
 }
 
 /// The relayer that [`FewWords`] names.
-const RELAYER: &str = "0xa0ee7a142d267c1f36714e4a8f75612f20a79720";
+const RELAYER: &str = "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720";
 
 /// A coordinator of a few words, on which nothing else depends: it takes `takes` batches and refuses others.
 struct FewWords {
@@ -402,12 +402,15 @@ impl FewWords {
                 let mut stream = stream.expect("a client");
                 let (line, body) = request(&mut stream);
                 let submission = json!({
-                    "id": BATCH, "status": "waiting", "contributions": 50, "transaction": null, "block": null,
-                    "position": null, "reason": null,
+                    "id": BATCH, "trainer": RELAYER, "author": RELAYER, "nonce": 0, "relayer": null,
+                    "maxDeposit": null, "fee": null, "deadline": null, "items": null, "contributions": 50,
+                    "received": 1, "status": "waiting", "transaction": null, "block": null, "position": null,
+                    "reason": null,
                 });
                 let (status, answer) = if line.contains("/accounts/") {
-                    let account =
-                        json!({"balance": balance, "committed": committed, "nextNonce": 0});
+                    let account = json!({
+                        "address": RELAYER, "balance": balance, "committed": committed, "good": 0, "nextNonce": 0,
+                    });
                     ("200 OK", account)
                 } else if line.starts_with("POST") {
                     let mut bodies = list.lock().expect("a list");
@@ -425,7 +428,7 @@ impl FewWords {
                         ("422 Unprocessable Entity", problem)
                     }
                 } else if line.contains("/models/") {
-                    ("200 OK", json!({"relayer": RELAYER}))
+                    ("200 OK", model())
                 } else {
                     assert!(loses || line.contains(BATCH), "{line}");
                     ("200 OK", submission)
@@ -441,6 +444,18 @@ impl FewWords {
         });
         Self { url, handed }
     }
+}
+
+/// Model as a coordinator shows it that relays.
+fn model() -> Value {
+    json!({
+        "chainId": 31337, "trainer": RELAYER, "classifier": RELAYER, "owner": RELAYER, "verified": true,
+        "name": null, "description": null, "classNames": [], "encodes": false, "learner": "sparse-perceptron",
+        "encoding": "sparse", "classes": 2, "features": 1000, "bounds": null, "incentive": {"kind": "points"},
+        "waits": {"refund": 1, "ownerClaim": 2, "anyAddressClaim": 3, "reportNotice": 0}, "fromBlock": 1,
+        "block": 2, "blockHash": BATCH, "contributions": 0, "good": 0, "lastContributionTime": 1, "price": "0",
+        "held": "0", "accuracy": null, "relayer": RELAYER, "relayFee": "0", "keeper": null,
+    })
 }
 
 /// The first line of a request, and its body.

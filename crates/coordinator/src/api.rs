@@ -16,7 +16,6 @@ mod page;
 mod predict;
 mod problem;
 mod submissions;
-mod text;
 mod views;
 mod wording;
 
@@ -30,6 +29,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use cotrain_client::api::Account;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
@@ -39,7 +39,7 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{kinds::Kind, problem::Problem, text::Account};
+use self::{kinds::Kind, problem::Problem};
 use crate::config::ApiSection;
 
 pub use self::backend::{Answer, Backend, Model, Unavailable};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
+use cotrain_client::api::Client;
 use cotrain_protocol::trainer::{Delegation, domain};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use url::Url;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     connection::{Connection, ModelArg},
     key::KeyArgs,
     model::LiveModel,
-    relay::{answer, below, client, shown},
+    relay::failure,
     show,
     spending::{Bill, ConsentArgs, Range, Target},
 };
@@ -59,19 +60,6 @@ pub(crate) struct Delegate {
     json: bool,
 }
 
-#[derive(Deserialize)]
-struct Served {
-    keeper: Option<Address>,
-}
-
-#[derive(Serialize)]
-struct Body {
-    reporter: Address,
-    keeper: Address,
-    until: u64,
-    signature: Bytes,
-}
-
 #[derive(Serialize)]
 struct Delegated {
     chain_id: u64,
@@ -87,13 +75,12 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let session = arguments.connection.open().await?;
         let key = arguments.key.key(session.node.chain_id())?;
         let model = LiveModel::find(&session, &arguments.model).await?;
-        let client = client()?;
-        let at = below(&arguments.relay, &format!("/v1/models/{}", model.trainer))?;
-        let served: Served = answer(client.get(at.clone()).send().await).await?;
-        let keeper = served.keeper.ok_or_else(|| {
+        let client = Client::new(&arguments.relay).map_err(failure)?;
+        let served = client.model(model.trainer).await.map_err(failure)?;
+        let keeper = served.keeper.map(|keeper| keeper.0).ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "the coordinator at {} claims for nobody; its host has to set keep.enabled",
-                shown(&arguments.relay)
+                client.shown()
             ))
         })?;
         let valid = humantime::format_duration(arguments.valid);
@@ -106,7 +93,7 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
             value: Range::exactly(0),
             gas: None,
             gas_cost: Range::exactly(0),
-            notes: vec![("relay", shown(&arguments.relay))],
+            notes: vec![("relay", client.shown())],
         };
         if !arguments.consent.agreed(&session, &bill, arguments.json)? {
             return Ok(());
@@ -120,25 +107,15 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         };
         let domain = domain(session.node.chain_id(), model.trainer);
         delegation.signature = key.sign_hash(&delegation.signing_hash(&domain)).to_vec();
-        let body = Body {
-            reporter: delegation.reporter,
-            keeper,
-            until: delegation.until,
-            signature: delegation.signature.into(),
-        };
-        let delegations = below(
-            &arguments.relay,
-            &format!("/v1/models/{}/delegations", model.trainer),
-        )?;
-        let sent = client.post(delegations).json(&body).send().await;
-        let _: serde_json::Value = answer(sent).await?;
         let done = Delegated {
             chain_id: session.node.chain_id(),
             model: model.trainer,
-            account: body.reporter,
+            account: delegation.reporter,
             keeper,
-            until: body.until,
+            until: delegation.until,
         };
+        let taken = client.delegate(model.trainer, &delegation.into()).await;
+        taken.map_err(failure)?;
         show(arguments.json, &done, || {
             format!("{keeper} claims for {} for {valid}\n", done.account)
         })

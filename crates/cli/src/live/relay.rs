@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{Address, B256, Bytes};
-use anyhow::{Context, anyhow};
+use alloy_primitives::{Address, B256};
+use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::state;
-use cotrain_chain::{keys::Key, node::choose_cryptography};
+use cotrain_chain::keys::Key;
+use cotrain_client::api::{
+    AccountAnswer, ApiError, Client, POLL_INTERVAL, SignedBatchBody, Status, SubmissionView,
+    Submitted,
+};
 use cotrain_learning::text::{escaped, escaped_to};
 use cotrain_protocol::{
     sample::{Item, encode_batch},
     trainer::{SignedBatch, domain},
 };
-use reqwest::{Client, Response, StatusCode};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -23,14 +26,10 @@ use super::{
     model::{LiveModel, number},
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target},
-    wei::{Wei, in_words},
+    wei::Wei,
 };
 use crate::{failure::Failure, people::counted};
 
-/// How long a coordinator may take to answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How often it is asked what became of a batch.
-const LOOK: Duration = Duration::from_millis(300);
 /// How long a coordinator may be behind the chain.
 const BEHIND: Duration = Duration::from_secs(10);
 /// Longest message of a coordinator that is shown, in characters.
@@ -80,22 +79,6 @@ pub(crate) struct Signing<'a> {
     pub(crate) arguments: &'a RelayArgs,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Account {
-    /// Wei.
-    balance: String,
-    /// The most that batches that wait may cost, in wei.
-    committed: String,
-    next_nonce: u64,
-}
-
-/// The part of a coordinator's model that signing takes.
-#[derive(Deserialize)]
-struct Model {
-    relayer: Option<Address>,
-}
-
 /// The batches that were handed over.
 #[derive(Serialize)]
 struct Handed {
@@ -108,25 +91,11 @@ struct Handed {
     progress: Progress,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body {
-    author: Address,
-    relayer: Address,
-    max_deposit: String,
-    fee: String,
-    nonce: u64,
-    deadline: u64,
-    items: Bytes,
-    signature: Bytes,
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Signed batch as it is printed: what a coordinator says of it.
+#[derive(Debug, Serialize)]
 pub(super) struct Submission {
-    pub(super) id: B256,
-    status: String,
+    id: B256,
+    status: Status,
     contributions: u32,
     transaction: Option<B256>,
     block: Option<u64>,
@@ -134,17 +103,41 @@ pub(super) struct Submission {
     reason: Option<String>,
 }
 
-/// What is told where another batch has a nonce.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Taken {
-    next_nonce: u64,
-}
+impl Submission {
+    /// Reads the answer about the batch `id`.
+    pub(super) fn new(id: B256, view: SubmissionView) -> Self {
+        Self {
+            id: view.id.map_or(id, |id| id.0),
+            status: view.status,
+            contributions: view.contributions,
+            transaction: view.transaction.map(|hash| hash.0),
+            block: view.block,
+            position: view.position,
+            reason: view.reason,
+        }
+    }
 
-#[derive(Deserialize)]
-struct Problem {
-    title: Option<String>,
-    detail: Option<String>,
+    /// Describes it for people.
+    pub(super) fn text(&self, client: &Client) -> String {
+        let samples = counted(self.contributions.into(), "sample");
+        match (self.position, self.block, &self.reason) {
+            (Some(position), Some(block), _) => {
+                format!("contributed {samples}, from position {position} on, in block {block}\n")
+            }
+            (_, _, Some(reason)) => format!(
+                "will not send {samples}, handed over as {}: {}\n",
+                self.id,
+                escaped_to(reason, MAX_WORDS)
+            ),
+            _ => format!(
+                "handed over {samples}, as {}: {}\nask again  cotrain submission {} --relay {}\n",
+                self.id,
+                escaped(self.status.as_str()),
+                self.id,
+                client.shown()
+            ),
+        }
+    }
 }
 
 impl Signing<'_> {
@@ -156,17 +149,16 @@ impl Signing<'_> {
         chosen: &Chosen,
         json: bool,
     ) -> Result<(), Failure> {
-        let client = client()?;
+        let client = Client::new(url).map_err(failure)?;
         let (trainer, author) = (self.model.trainer, self.key.address());
-        let relayer = self.relayer(&client, url).await?;
-        let account = below(url, &format!("/v1/models/{trainer}/accounts/{author}"))?;
-        let account = self.account(&client, &account).await?;
+        let relayer = self.relayer(&client).await?;
+        let account = self.account(&client).await?;
         // Twice what it is now: others may be relayed with it, so that it costs more than alone.
         let count = items.len().min(PER_BATCH) as u64;
         let price = self.model.price(&self.session.node, count).await?;
         let most = self.most.map_or(price.saturating_mul(2), |Wei(most)| most);
         let bill = self.bill(
-            url,
+            &client,
             items.len() as u64,
             Range {
                 now: price.min(most),
@@ -177,26 +169,17 @@ impl Signing<'_> {
         if !self.spending.agreed(self.session, &bill, json)? {
             return Ok(());
         }
-        let mut handed = Handed {
-            chain_id: self.session.node.chain_id(),
-            model: trainer,
-            author,
-            submissions: Vec::new(),
-            left_out: chosen.left_out,
-            progress: Progress::whole(items.len() as u64),
-        };
+        let mut progress = Progress::whole(items.len() as u64);
+        let mut submissions = Vec::new();
         let mut stopped = None;
         let mut done = 0;
         let mut nonce = account.next_nonce;
         for some in items.chunks(PER_BATCH) {
-            match self
-                .hand_over(&client, url, some, relayer, nonce, most)
-                .await
-            {
-                Ok((submission, used)) => {
-                    tracing::info!(id = %submission.id, nonce = used, "handed over");
-                    nonce = used + 1;
-                    handed.submissions.push(submission);
+            match self.hand_over(&client, some, relayer, nonce, most).await {
+                Ok(batch) => {
+                    tracing::info!(id = %batch.id, nonce = batch.nonce, "handed over");
+                    nonce = batch.nonce + 1;
+                    submissions.push((batch.id, batch.taken));
                     done += some.len();
                 }
                 Err(failure) if done == 0 => return Err(failure),
@@ -208,18 +191,28 @@ impl Signing<'_> {
         }
         if let Some(failure) = &stopped {
             let of = items.len() as u64;
-            handed.progress = Progress::stopped(done as u64, of, failure, chosen.go_on(done));
+            progress = Progress::stopped(done as u64, of, failure, chosen.go_on(done));
         }
         let mut failed = Vec::new();
         if self.arguments.wait {
-            for submission in &mut handed.submissions {
-                if let Err(failure) = self.follow(&client, url, submission).await {
+            for (id, submission) in &mut submissions {
+                if let Err(failure) = follow(&client, *id, submission, self.arguments.valid).await {
                     failed.push(failure);
                 }
             }
         }
+        let submissions = submissions.into_iter();
+        let submissions = submissions.map(|(id, view)| Submission::new(id, view));
+        let handed = Handed {
+            chain_id: self.session.node.chain_id(),
+            model: trainer,
+            author,
+            submissions: submissions.collect(),
+            left_out: chosen.left_out,
+            progress,
+        };
         show(json, &handed, || {
-            let texts = handed.submissions.iter().map(|it| text(it, url));
+            let texts = handed.submissions.iter().map(|it| it.text(&client));
             texts.collect()
         })?;
         for failure in failed.iter().skip(1) {
@@ -236,22 +229,22 @@ impl Signing<'_> {
     /// Checks that no batch of the author waits with the coordinator: the chain does not tell of its samples yet.
     pub(crate) async fn check_nothing_waits(&self, url: &Url) -> Result<(), Failure> {
         let author = self.key.address();
-        let trainer = self.model.trainer;
-        let address = below(url, &format!("/v1/models/{trainer}/accounts/{author}"))?;
-        let account: Account = answer(client()?.get(address).send().await).await?;
-        if account.committed.parse() == Ok(0_u128) {
+        let client = Client::new(url).map_err(failure)?;
+        let account = client.account(self.model.trainer, author).await;
+        let committed = account.map_err(failure)?.committed.0;
+        if committed == 0 {
             return Ok(());
         }
         Err(Failure::Mistake(anyhow!(
             "nothing was signed: batches of {author} that may cost {} wait with {}, and may have these examples; wait \
              until they are part of the chain (`cotrain submission`), or say --again",
-            escaped(&in_words(&account.committed)),
-            shown(url)
+            Wei(committed),
+            client.shown()
         )))
     }
 
     /// Makes the bill: the money that the signatures commit.
-    fn bill(&self, url: &Url, count: u64, each: Range) -> Bill {
+    fn bill(&self, client: &Client, count: u64, each: Range) -> Bill {
         let batches = count.div_ceil(PER_BATCH as u64);
         let Wei(fee) = self.arguments.fee;
         let fees = fee.saturating_mul(batches.into());
@@ -265,7 +258,7 @@ impl Signing<'_> {
                     if batches == 1 { "batch" } else { "batches" }
                 ),
             ),
-            ("relay", shown(url)),
+            ("relay", client.shown()),
         ];
         if fees > 0 {
             notes.push(("fees", format!("{} for the relayer, included", Wei(fees))));
@@ -290,9 +283,8 @@ impl Signing<'_> {
     }
 
     /// Checks that all of it is prepaid before any of it is handed over.
-    fn check_balance(&self, account: &Account, needed: u128) -> Result<(), Failure> {
-        let wei = |text: &str| text.parse().unwrap_or(0_u128);
-        let (balance, committed) = (wei(&account.balance), wei(&account.committed));
+    fn check_balance(&self, account: &AccountAnswer, needed: u128) -> Result<(), Failure> {
+        let (balance, committed) = (account.balance.0, account.committed.0);
         let all = committed.saturating_add(needed);
         if all <= balance {
             return Ok(());
@@ -314,71 +306,53 @@ impl Signing<'_> {
     }
 
     /// Returns the only account that may send what is signed: the coordinator's relayer, or zero if anyone may.
-    async fn relayer(&self, client: &Client, url: &Url) -> Result<Address, Failure> {
+    async fn relayer(&self, client: &Client) -> Result<Address, Failure> {
         if self.arguments.any_relayer {
             return Ok(Address::ZERO);
         }
-        let address = below(url, &format!("/v1/models/{}", self.model.trainer))?;
-        let model: Model = answer(client.get(address).send().await).await?;
-        let relayer = model.relayer.filter(|relayer| !relayer.is_zero());
-        relayer.ok_or_else(|| {
+        let model = client.model(self.model.trainer).await.map_err(failure)?;
+        model.relayer.map(|relayer| relayer.0).ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "cannot sign: the coordinator at {} names no relayer for the model; use one that relays, or sign for \
                  anyone with --any-relayer",
-                shown(url)
+                client.shown()
             ))
         })
     }
 
-    /// Signs some items and hands them over; with the nonce that they have at last. Where another batch of the same
-    /// account has the nonce, they are signed anew: two acts are never told as one.
+    /// Signs some items and hands them over. If another batch of the same account has the nonce, they are signed anew:
+    /// two acts are never told as one.
     async fn hand_over(
         &self,
         client: &Client,
-        url: &Url,
         items: &[Item<'_>],
         relayer: Address,
         mut nonce: u64,
         most: u128,
-    ) -> Result<(Submission, u64), Failure> {
-        let trainer = self.model.trainer;
-        let submissions = below(url, &format!("/v1/models/{trainer}/submissions"))?;
+    ) -> Result<HandedBatch, Failure> {
         for left in (0..TRIES).rev() {
             let (id, body) = self.sign(items, relayer, nonce, most).await?;
-            let sent = client.post(submissions.clone()).json(&body).send().await;
-            let next = match sent {
-                Ok(response) if response.status() == StatusCode::CONFLICT && left > 0 => {
-                    let body = response
-                        .bytes()
-                        .await
-                        .map_err(reqwest::Error::without_url)?;
-                    match serde_json::from_slice(&body).ok() {
-                        Some(Taken { next_nonce }) if next_nonce > nonce => next_nonce,
-                        _ => return Err(refused(StatusCode::CONFLICT, &body)),
-                    }
+            let next = match client.submit(self.model.trainer, id, &body).await {
+                Ok(Submitted::Taken(taken)) => {
+                    return Ok(HandedBatch {
+                        id,
+                        nonce,
+                        taken: *taken,
+                    });
                 }
                 // The same samples until the same second, signed at the same time elsewhere: that batch is not this one.
-                Ok(response) if response.status() == StatusCode::OK && left > 0 => nonce + 1,
-                Ok(response) if response.status() == StatusCode::OK => {
-                    let known: Submission = answer(Ok(response)).await?;
+                Ok(Submitted::Known) if left > 0 => nonce + 1,
+                Ok(Submitted::Known) => {
                     return Err(Failure::Fault(anyhow!(
-                        "nothing was handed over: the coordinator has the batch {} already, of another command that \
-                         signed the same; call this one again",
-                        known.id
+                        "nothing was handed over: the coordinator has the batch {id} already, of another command that \
+                         signed the same; call this one again"
                     )));
                 }
-                sent => {
-                    let taken = match answer::<Submission>(sent).await {
-                        // Only the answer may be lost: what was taken is not to be signed again.
-                        Err(failure @ Failure::Fault(_)) => match ask(client, url, id).await {
-                            Ok(submission) => submission,
-                            Err(Failure::Mistake(_)) => return Err(failure),
-                            Err(Failure::Fault(_)) => return Err(unsure(&failure, id, url)),
-                        },
-                        answered => answered?,
-                    };
-                    return Ok((taken, nonce));
-                }
+                Err(ApiError::Unsure(error)) => return Err(unsure(*error, id, client)),
+                Err(error) => match error.next_nonce() {
+                    Some(next) if next > nonce && left > 0 => next,
+                    _ => return Err(failure(error)),
+                },
             };
             self.session.narrator.say(format_args!(
                 "the nonce {nonce} is another batch's of {}; signing anew with {next}",
@@ -394,17 +368,17 @@ impl Signing<'_> {
 
     /// The author's account as the coordinator has it, once it has seen what the chain has: money that
     /// was prepaid a moment ago.
-    async fn account(&self, client: &Client, address: &Url) -> Result<Account, Failure> {
+    async fn account(&self, client: &Client) -> Result<AccountAnswer, Failure> {
+        let (trainer, author) = (self.model.trainer, self.key.address());
         let start = Instant::now();
         loop {
-            let account: Account = answer(client.get(address.clone()).send().await).await?;
-            let call = state::balance_of(self.key.address());
-            let node = &self.session.node;
-            let balance = number(node, self.model.trainer, call, "balanceOf").await?;
-            if account.balance == balance.to_string() || start.elapsed() > BEHIND {
+            let account = client.account(trainer, author).await.map_err(failure)?;
+            let call = state::balance_of(author);
+            let balance = number(&self.session.node, trainer, call, "balanceOf").await?;
+            if account.balance.0 == balance || start.elapsed() > BEHIND {
                 return Ok(account);
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -415,7 +389,7 @@ impl Signing<'_> {
         relayer: Address,
         nonce: u64,
         most: u128,
-    ) -> Result<(B256, Body), Failure> {
+    ) -> Result<(B256, SignedBatchBody), Failure> {
         let now = self.session.node.now().await?;
         let mut batch = SignedBatch {
             author: self.key.address(),
@@ -430,151 +404,63 @@ impl Signing<'_> {
         let domain = domain(self.session.node.chain_id(), self.model.trainer);
         let hash = batch.signing_hash(&domain);
         batch.signature = self.key.sign_hash(&hash).to_vec();
-        let body = Body {
-            author: batch.author,
-            relayer: batch.relayer,
-            max_deposit: batch.max_deposit.to_string(),
-            fee: batch.fee.to_string(),
-            nonce,
-            deadline: batch.deadline,
-            items: batch.items.into(),
-            signature: batch.signature.into(),
-        };
-        Ok((hash, body))
-    }
-
-    /// Waits until a batch is part of the chain, or never will be.
-    async fn follow(
-        &self,
-        client: &Client,
-        url: &Url,
-        submission: &mut Submission,
-    ) -> Result<(), Failure> {
-        follow(client, url, submission, self.arguments.valid).await
+        Ok((hash, batch.into()))
     }
 }
 
+/// Batch that a coordinator took.
+struct HandedBatch {
+    id: B256,
+    nonce: u64,
+    taken: SubmissionView,
+}
+
 /// A coordinator may have taken a batch and not answered.
-fn unsure(failure: &Failure, id: B256, url: &Url) -> Failure {
-    Failure::Fault(anyhow!("{:#}", failure.error()).context(format!(
+fn unsure(error: ApiError, id: B256, client: &Client) -> Failure {
+    Failure::Fault(anyhow!("{:#}", failure(error).error()).context(format!(
         "the batch {id} may have been taken all the same; before you sign its samples again, see with `cotrain \
          submission {id} --relay {}`",
-        shown(url)
+        client.shown()
     )))
 }
 
 /// Waits until a batch is part of the chain, or never will be.
 pub(super) async fn follow(
     client: &Client,
-    url: &Url,
-    submission: &mut Submission,
+    id: B256,
+    submission: &mut SubmissionView,
     patience: Duration,
 ) -> Result<(), Failure> {
-    let start = Instant::now();
-    loop {
-        match submission.status.as_str() {
-            "included" => return Ok(()),
-            "refused" => {
-                return Err(anyhow!(
-                    "the batch {} will not be sent: {}",
-                    submission.id,
-                    escaped_to(
-                        submission.reason.as_deref().unwrap_or("no reason is given"),
-                        MAX_WORDS
-                    )
-                )
-                .into());
-            }
-            _ if start.elapsed() > patience => {
-                return Err(anyhow!(
-                    "the batch {} was not sent in time; is the coordinator's relayer running?",
-                    submission.id
-                )
-                .into());
-            }
-            _ => sleep(LOOK).await,
+    let followed = client.follow(id, submission, patience).await;
+    followed.map_err(failure)?;
+    let id = submission.id.as_ref().map_or(id, |id| id.0);
+    match &submission.status {
+        Status::Included => Ok(()),
+        Status::Refused => Err(anyhow!(
+            "the batch {id} will not be sent: {}",
+            escaped_to(
+                submission.reason.as_deref().unwrap_or("no reason is given"),
+                MAX_WORDS
+            )
+        )
+        .into()),
+        Status::Waiting | Status::Sent | Status::Other(_) => Err(anyhow!(
+            "the batch {id} was not sent in time; is the coordinator's relayer running?"
+        )
+        .into()),
+    }
+}
+
+/// Says for a command with `--relay` why a request failed, and whose mistake that is.
+pub(super) fn failure(error: ApiError) -> Failure {
+    match error {
+        ApiError::Setup(error) | ApiError::Interrupted(error) => error.into(),
+        ApiError::Unreachable(error) => {
+            Failure::from(error).context("cannot reach the coordinator; is --relay its address?")
         }
-        *submission = ask(client, url, submission.id).await?;
+        ApiError::Malformed { message } => Failure::Fault(anyhow!(message))
+            .context("the answer is not a coordinator's; is --relay its address?"),
+        error if error.is_mistake() => Failure::mistake(error),
+        error => error.into(),
     }
-}
-
-/// Asks a coordinator what became of a batch.
-pub(super) async fn ask(client: &Client, url: &Url, id: B256) -> Result<Submission, Failure> {
-    let address = below(url, &format!("/v1/submissions/{id}"))?;
-    answer(client.get(address).send().await).await
-}
-
-pub(super) fn client() -> Result<Client, Failure> {
-    choose_cryptography();
-    Ok(Client::builder().timeout(TIMEOUT).build()?)
-}
-
-/// An answer, or why the coordinator refuses.
-pub(super) async fn answer<T: DeserializeOwned>(
-    sent: Result<Response, reqwest::Error>,
-) -> Result<T, Failure> {
-    let response = sent
-        .map_err(reqwest::Error::without_url)
-        .context("cannot reach the coordinator; is --relay its address?")?;
-    let status = response.status();
-    let body = response
-        .bytes()
-        .await
-        .map_err(reqwest::Error::without_url)?;
-    if status.is_success() {
-        let read = serde_json::from_slice(&body);
-        return Ok(read.context("the answer is not a coordinator's; is --relay its address?")?);
-    }
-    Err(refused(status, &body))
-}
-
-/// Returns why a coordinator refuses.
-fn refused(status: StatusCode, body: &[u8]) -> Failure {
-    let problem: Option<Problem> = serde_json::from_slice(body).ok();
-    let words = problem.and_then(|problem| problem.detail.or(problem.title));
-    let words = words.unwrap_or_else(|| format!("HTTP status {status}"));
-    let error = anyhow!("the coordinator refused: {}", escaped_to(&words, MAX_WORDS));
-    if status.is_client_error() {
-        Failure::Mistake(error)
-    } else {
-        Failure::Fault(error)
-    }
-}
-
-/// A submission in words.
-pub(super) fn text(submission: &Submission, relay: &Url) -> String {
-    let samples = counted(submission.contributions.into(), "sample");
-    match (submission.position, submission.block, &submission.reason) {
-        (Some(position), Some(block), _) => {
-            format!("contributed {samples}, from position {position} on, in block {block}\n")
-        }
-        (_, _, Some(reason)) => format!(
-            "will not send {samples}, handed over as {}: {}\n",
-            submission.id,
-            escaped_to(reason, MAX_WORDS)
-        ),
-        _ => format!(
-            "handed over {samples}, as {}: {}\nask again  cotrain submission {} --relay {}\n",
-            submission.id,
-            escaped(&submission.status),
-            submission.id,
-            shown(relay)
-        ),
-    }
-}
-
-/// A coordinator's address without what may be secret in it.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    // Neither fails for http.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.as_str().trim_end_matches('/').to_owned()
-}
-
-/// An address of a coordinator, with a path on it.
-pub(super) fn below(url: &Url, path: &str) -> Result<Url, Failure> {
-    let base = url.as_str().trim_end_matches('/');
-    Url::parse(&format!("{base}{path}")).map_err(Failure::mistake)
 }

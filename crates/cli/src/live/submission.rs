@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 use clap::Args;
+use cotrain_client::api::Client;
 use url::Url;
 
 use super::{
     block_on,
-    relay::{ask, client, follow, text},
+    relay::{Submission, failure, follow},
     show,
 };
 use crate::{failure::Failure, output::Narrator};
@@ -60,17 +61,16 @@ fn id(text: &str) -> Result<B256, String> {
 pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), Failure> {
     Narrator::start(false)?;
     block_on(async {
-        let client = client()?;
-        let mut submission = ask(&client, &arguments.relay, arguments.id).await?;
+        let id = arguments.id;
+        let client = Client::new(&arguments.relay).map_err(failure)?;
+        let mut submission = client.submission(id).await.map_err(failure)?;
         let waited = if arguments.wait {
-            let relay = &arguments.relay;
-            follow(&client, relay, &mut submission, arguments.patience).await
+            follow(&client, id, &mut submission, arguments.patience).await
         } else {
             Ok(())
         };
-        show(arguments.json, &submission, || {
-            text(&submission, &arguments.relay)
-        })?;
+        let submission = Submission::new(id, submission);
+        show(arguments.json, &submission, || submission.text(&client))?;
         waited
     })
 }

@@ -15,6 +15,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, Request},
 };
+use cotrain_client::api::PROBLEM_JSON;
 use http_body::{Frame, SizeHint};
 use hyper::{
     body::Incoming,
@@ -32,7 +33,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{kinds::Kind, problem::PROBLEM_JSON};
+use super::kinds::Kind;
 use crate::config::ApiSection;
 
 /// How often a connection's deadline is looked at while others set it.
@@ -124,13 +125,8 @@ fn is_the_clients(error: &io::Error) -> bool {
 /// Says that there are too many connections.
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     let kind = &Kind::OVERLOADED;
-    let body = json!({
-        "type": format!("/problems/{}", kind.slug),
-        "title": kind.title,
-        "status": kind.status.as_u16(),
-        "detail": "too many connections are open; try again later",
-    })
-    .to_string();
+    let document = kind.document("too many connections are open; try again later");
+    let body = json!(document).to_string();
     let answer = format!(
         "HTTP/1.1 {}\r\ncontent-type: {PROBLEM_JSON}\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         kind.status,

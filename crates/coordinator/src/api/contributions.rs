@@ -1,6 +1,7 @@
 //! Contributions, what was claimed of them, and accounts.
 
 use axum::{Json, extract::State};
+use cotrain_client::api::{Account, AccountAnswer, Data};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,7 +12,6 @@ use super::{
     kinds::Kind,
     page::{MOST, Rows, limit, page, rows},
     problem::Problem,
-    text::{Account, Data, Wei},
     views::{ClaimView, ClaimableView, ContributionView},
 };
 
@@ -157,21 +157,6 @@ pub(super) async fn proof(
         position: path.position,
         claims,
     }))
-}
-
-/// An account of a model's trainer.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AccountAnswer {
-    address: Account,
-    /// Prepaid or refunded, and not spent or withdrawn.
-    balance: Wei,
-    /// What of it the signed batches that wait here may still cost.
-    committed: Wei,
-    /// How many of its contributions have been refunded.
-    good: u64,
-    /// The lowest nonce above all that are used or that wait here.
-    next_nonce: u64,
 }
 
 /// An account of a model's trainer; one that was never used has nothing.

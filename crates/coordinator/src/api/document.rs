@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::problem::{PROBLEM_JSON, ProblemBody};
+use cotrain_client::api::{PROBLEM_JSON, Problem};
 
 /// What the document says of the whole.
 #[derive(OpenApi)]
@@ -22,7 +22,7 @@ use super::problem::{PROBLEM_JSON, ProblemBody};
                        hexadecimal digits, times Unix seconds. Everything that goes wrong is a problem (RFC 9457).",
         license(name = "MIT", identifier = "MIT"),
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(Problem)),
     tags(
         (name = "models", description = "Models and what they say."),
         (name = "contributions", description = "What was contributed, and claimed of it."),

@@ -12,6 +12,7 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
+use cotrain_client::api::{Account, Hash};
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -24,7 +25,6 @@ use super::{
     kinds::Kind,
     page::{Rows, bounded, limit, page, rows},
     problem::Problem,
-    text::{Account, Hash},
 };
 
 /// How many events a stream reads at a time.

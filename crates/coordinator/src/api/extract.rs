@@ -5,11 +5,12 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::PathRejection},
     http::{StatusCode, header::CONTENT_TYPE, request::Parts},
 };
+use cotrain_client::api::Account;
 use cotrain_learning::text::escaped;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use super::{kinds::Kind, problem::Problem, text::Account, wording};
+use super::{kinds::Kind, problem::Problem, wording};
 
 /// What the path has.
 pub(super) struct InPath<T>(pub(super) T);

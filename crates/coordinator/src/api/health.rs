@@ -6,6 +6,7 @@ use axum::{
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
+use cotrain_client::api::Account;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,7 +17,6 @@ use super::{
     kinds::Kind,
     observe,
     problem::Problem,
-    text::Account,
 };
 
 /// How many blocks a model may be behind the chain's head while the coordinator is ready.

@@ -1,6 +1,7 @@
 //! The kinds of problems, each with the page at `/problems/{kind}`.
 
 use axum::http::StatusCode;
+use cotrain_client::api::Problem;
 
 /// A kind of problem.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +13,19 @@ pub(super) struct Kind {
     pub(super) title: &'static str,
     /// What it means, and what to do.
     pub(super) about: &'static str,
+}
+
+impl Kind {
+    /// Returns the document of a problem of this kind, without its path and further fields.
+    pub(super) fn document(&self, detail: &str) -> Problem {
+        Problem {
+            kind: Some(format!("/problems/{}", self.slug)),
+            title: Some(self.title.to_owned()),
+            status: Some(self.status.as_u16()),
+            detail: Some(detail.to_owned()),
+            ..Problem::default()
+        }
+    }
 }
 
 macro_rules! kinds {

@@ -12,6 +12,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use cotrain_client::api::{Account, Data, Hash, ModelView, Price};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,8 +22,7 @@ use super::{
     extract::{InPath, InQuery, NoQuery, OfModel},
     page::{Paging, Rows, limit, page, rows},
     problem::Problem,
-    text::{Account, Data, Hash, Wei},
-    views::{AccuracyPoint, ModelView},
+    views::{AccuracyPoint, model_view},
 };
 use crate::api::kinds::Kind;
 
@@ -71,7 +71,7 @@ pub(super) async fn list(
         rows: page
             .rows
             .into_iter()
-            .map(|Standing(model)| ModelView::new(&*model, &*app.backend, now))
+            .map(|Standing(model)| model_view(&*model, &*app.backend, now))
             .collect(),
         next: page.next,
     }))
@@ -101,7 +101,7 @@ pub(super) async fn one(
     _query: NoQuery,
 ) -> Result<Json<ModelView>, Problem> {
     let model = app.model(&path.trainer)?;
-    Ok(Json(ModelView::new(&*model, &*app.backend, app.now())))
+    Ok(Json(model_view(&*model, &*app.backend, app.now())))
 }
 
 /// How good a model was, by the number of contributions that it had learned from, which `after` is too.
@@ -136,22 +136,6 @@ pub(super) struct HowMany {
     /// How many contributions are to be made in one transaction.
     #[param(minimum = 1, maximum = 1_000_000, default = 1)]
     n: Option<u64>,
-}
-
-/// What contributions cost.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Price {
-    /// How many contributions.
-    n: u64,
-    /// The deposit of each.
-    each: Wei,
-    /// The deposits of all.
-    total: Wei,
-    /// When that is the price, in Unix seconds; it falls while nobody contributes.
-    time: u64,
-    /// The block that it is reckoned from.
-    block: u64,
 }
 
 /// What contributions cost now.

@@ -13,11 +13,12 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use cotrain_client::api::Account;
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::{Instrument, field::Empty, info_span};
 
-use super::{backend::Health, text::Account};
+use super::backend::Health;
 
 /// Seconds of requests, by method, route and status.
 const REQUESTS: &str = "cotrain_http_request_seconds";

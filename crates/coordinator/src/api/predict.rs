@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use axum::{Json, extract::State};
+use cotrain_client::api::{Data, Hash};
 use cotrain_learning::{
     data::Example,
     encode::{EncodeError, Encoder, Noted},
@@ -24,7 +25,6 @@ use super::{
     extract::{InBody, InPath, NoQuery, OfModel},
     kinds::Kind,
     problem::Problem,
-    text::{Data, Hash},
 };
 
 /// The most inputs of a request.

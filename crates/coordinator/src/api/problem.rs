@@ -13,20 +13,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use cotrain_client::api::{Account, Hash, NEXT_NONCE, PROBLEM_JSON, Wei};
 use cotrain_protocol::Rejection;
 use serde_json::{Map, Value, json};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
-};
 
 use super::{
     backend::{SubmitError, Unavailable},
     kinds::Kind,
-    text::{Account, Hash, Wei},
 };
-
-pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Something that went wrong. [`render`] makes its body, where the path is known.
 #[derive(Debug, Clone)]
@@ -86,21 +80,15 @@ impl Problem {
 
     /// The answer, about what was asked for at `path`.
     fn answer(&self, path: &str, mut headers: axum::http::HeaderMap) -> Response {
-        let mut body = self.fields.clone();
-        body.insert(
-            "type".into(),
-            format!("/problems/{}", self.kind.slug).into(),
-        );
-        body.insert("title".into(), self.kind.title.into());
-        body.insert("status".into(), self.kind.status.as_u16().into());
-        body.insert("detail".into(), self.detail.as_str().into());
-        body.insert("instance".into(), path.into());
+        let mut document = self.kind.document(&self.detail);
+        document.instance = Some(path.to_owned());
+        document.fields.clone_from(&self.fields);
         headers.remove(CONTENT_LENGTH);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        let mut response = Response::new(Body::from(Value::from(body).to_string()));
+        let mut response = Response::new(Body::from(json!(document).to_string()));
         *response.status_mut() = self.kind.status;
         *response.headers_mut() = headers;
         response
@@ -158,7 +146,7 @@ impl From<SubmitError> for Problem {
                 .with("author", text(&Account(author)))
                 .with("nonce", nonce)
                 .with("other", text(&Hash(other)))
-                .with("nextNonce", next),
+                .with(NEXT_NONCE, next),
             SubmitError::BalanceTooLow {
                 author,
                 required,
@@ -241,53 +229,4 @@ impl From<Rejection> for Problem {
 
 fn text(value: &impl Display) -> Value {
     json!(value.to_string())
-}
-
-/// The schema of problems: further fields come with some of them.
-pub(super) struct ProblemBody;
-
-impl PartialSchema for ProblemBody {
-    fn schema() -> RefOr<Schema> {
-        let string = |doc: &str| {
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .description(Some(doc))
-                .build()
-        };
-        ObjectBuilder::new()
-            .schema_type(Type::Object)
-            .description(Some(
-                "What went wrong (RFC 9457). Some have further fields.",
-            ))
-            .property(
-                "type",
-                string("`/problems/` and the kind, which has a page there."),
-            )
-            .property("title", string("The kind in words."))
-            .property(
-                "status",
-                ObjectBuilder::new()
-                    .schema_type(Type::Integer)
-                    .minimum(Some(400))
-                    .maximum(Some(599))
-                    .description(Some("The status of the answer.")),
-            )
-            .property(
-                "detail",
-                string("What is wrong here, with the value seen and the value wanted."),
-            )
-            .property("instance", string("The path that was asked for."))
-            .required("type")
-            .required("title")
-            .required("status")
-            .required("detail")
-            .required("instance")
-            .into()
-    }
-}
-
-impl ToSchema for ProblemBody {
-    fn name() -> std::borrow::Cow<'static, str> {
-        "Problem".into()
-    }
 }

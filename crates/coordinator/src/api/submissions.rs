@@ -7,9 +7,12 @@ use axum::{
     http::{StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
+use cotrain_client::api::{
+    Account, DelegationBody, DelegationView, Hash, Relayer, SignedBatchBody, Status, SubmissionView,
+};
 use cotrain_protocol::trainer::SignedBatch;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     App,
@@ -19,60 +22,33 @@ use super::{
     observe,
     page::{Paging, Rows, limit, page, rows},
     problem::Problem,
-    text::{Account, Data, Hash, Relayer, Wei},
     views::TransactionView,
 };
 
-/// A batch as its author signed it, by EIP-712 (docs/spec.md).
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SignedBatchBody {
-    /// Who contributes.
-    author: Account,
-    /// The only account that may send it: the `relayer` of the model. Left out or zero: anyone may.
-    relayer: Option<Relayer>,
-    /// The most that may be deposited for each contribution; below 2^96.
-    max_deposit: Wei,
-    /// What the relayer gets for the batch; below 2^96.
-    fee: Wei,
-    /// One of the author's that is not used yet.
-    #[schema(minimum = 0, maximum = 281_474_976_710_655_u64)]
-    nonce: u64,
-    /// The last second in which it may be sent, in Unix seconds.
-    #[schema(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    deadline: u64,
-    /// One or more items: label (2 bytes), length (2 bytes), sample.
-    items: Data,
-    /// 65 bytes `r s v` or 64 of ERC-2098; of a contract, what it takes for one.
-    signature: Data,
-}
-
-impl SignedBatchBody {
-    /// As the contract knows it, where its numbers fit.
-    fn batch(self) -> Result<SignedBatch, Problem> {
-        for (name, value, bits) in [
-            ("maxDeposit", self.max_deposit.0, 96),
-            ("fee", self.fee.0, 96),
-            ("nonce", self.nonce.into(), 48),
-            ("deadline", self.deadline.into(), 40),
-        ] {
-            if value >> bits != 0 {
-                let detail = format!("{name} is {value}; a number below 2^{bits} is wanted");
-                return Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", name));
-            }
+/// Returns a batch as the contract knows it, if its numbers fit.
+fn signed_batch(body: SignedBatchBody) -> Result<SignedBatch, Problem> {
+    for (name, value, bits) in [
+        ("maxDeposit", body.max_deposit.0, 96),
+        ("fee", body.fee.0, 96),
+        ("nonce", body.nonce.into(), 48),
+        ("deadline", body.deadline.into(), 40),
+    ] {
+        if value >> bits != 0 {
+            let detail = format!("{name} is {value}; a number below 2^{bits} is wanted");
+            return Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", name));
         }
-        signature_fits(&self.signature.0)?;
-        Ok(SignedBatch {
-            author: self.author.0,
-            relayer: self.relayer.map_or(Address::ZERO, |relayer| relayer.0),
-            max_deposit: self.max_deposit.0,
-            fee: self.fee.0,
-            nonce: self.nonce,
-            deadline: self.deadline,
-            items: self.items.0.to_vec(),
-            signature: self.signature.0.to_vec(),
-        })
     }
+    signature_fits(&body.signature.0)?;
+    Ok(SignedBatch {
+        author: body.author.0,
+        relayer: body.relayer.map_or(Address::ZERO, |relayer| relayer.0),
+        max_deposit: body.max_deposit.0,
+        fee: body.fee.0,
+        nonce: body.nonce,
+        deadline: body.deadline,
+        items: body.items.0.to_vec(),
+        signature: body.signature.0.to_vec(),
+    })
 }
 
 fn signature_fits(signature: &Bytes) -> Result<(), Problem> {
@@ -84,51 +60,6 @@ fn signature_fits(signature: &Bytes) -> Result<(), Problem> {
         signature.len()
     );
     Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "signature"))
-}
-
-/// A signed batch that was taken, and where it is on its way. What was signed is told only once it is part of the chain,
-/// and public there: whoever knew it before could send or copy it first.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SubmissionView {
-    /// The EIP-712 hash that its author signed; in lists null until it is included.
-    id: Option<Hash>,
-    trainer: Account,
-    author: Account,
-    nonce: u64,
-    /// The only account that may send it; null until it is included.
-    relayer: Option<Relayer>,
-    /// Null until it is included.
-    max_deposit: Option<Wei>,
-    /// Null until it is included.
-    fee: Option<Wei>,
-    /// In Unix seconds; null until it is included.
-    deadline: Option<u64>,
-    /// Null until it is included.
-    items: Option<Data>,
-    /// How many contributions it has.
-    contributions: u32,
-    /// When it was taken, in Unix seconds.
-    received: u64,
-    status: Status,
-    /// The transaction that it is in.
-    transaction: Option<Hash>,
-    /// The block that has it.
-    block: Option<u64>,
-    /// The position of its first contribution.
-    position: Option<u64>,
-    /// Why it will never be part of the chain.
-    reason: Option<String>,
-}
-
-/// `waiting` to be sent; `sent` in a transaction; `included` in a block; or `refused` for ever.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Waiting,
-    Sent,
-    Included,
-    Refused,
 }
 
 impl From<Submission> for SubmissionView {
@@ -172,9 +103,15 @@ impl From<Submission> for SubmissionView {
     }
 }
 
-impl From<(i64, Submission)> for SubmissionView {
-    /// A row of a list, which strangers read: an id is a hash of the contents, and lets them be guessed.
-    fn from((_, submission): (i64, Submission)) -> Self {
+/// Row of a list, which strangers read: an id is a hash of the contents, and lets them be guessed.
+struct Listed {
+    /// Number that pages go by.
+    row: i64,
+    submission: Submission,
+}
+
+impl From<Listed> for SubmissionView {
+    fn from(Listed { submission, .. }: Listed) -> Self {
         let is_public = matches!(submission.progress, Progress::Included { .. });
         let view = Self::from(submission);
         Self {
@@ -226,7 +163,7 @@ async fn take(
     body: SignedBatchBody,
 ) -> Result<(StatusCode, Submission), Problem> {
     let trainer = app.model(trainer)?.info().trainer;
-    let batch = body.batch()?;
+    let batch = signed_batch(body)?;
     let (submission, handed) = app.backend.submit(trainer, batch).await?;
     let status = match handed {
         Handed::Now => StatusCode::ACCEPTED,
@@ -270,11 +207,17 @@ pub(super) async fn list(
     let page = page(query.after, limit)?;
     let author = query.author.as_ref().map(|author| author.0);
     let found = app.backend.submissions(trainer, author, page).await?;
+    let found = found.into_iter();
+    let found = found.map(|(row, submission)| Listed { row, submission });
     let filters = [("author", query.author.map(|author| author.to_string()))];
     let here = format!("/v1/models/{}/submissions", path.trainer);
-    Ok(Json(rows(found, limit, &here, &filters, |(id, _)| {
-        id.to_string()
-    })))
+    Ok(Json(rows(
+        found.collect(),
+        limit,
+        &here,
+        &filters,
+        |listed| listed.row.to_string(),
+    )))
 }
 
 /// A submission by its id.
@@ -307,32 +250,6 @@ pub(super) async fn one(
             let detail = format!("no batch with the id {} was taken here", path.id);
             Problem::new(&Kind::UNKNOWN_SUBMISSION, detail)
         })
-}
-
-/// What an account lets the keeper do, as it signed it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct DelegationBody {
-    /// For whom reports are made: who signs.
-    reporter: Account,
-    /// Who makes them: the `keeper` of the model.
-    keeper: Account,
-    /// The last second of it, in Unix seconds.
-    #[schema(minimum = 0, maximum = 1_099_511_627_775_u64)]
-    until: u64,
-    /// As for a batch.
-    signature: Data,
-}
-
-/// What an account lets the keeper do.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DelegationView {
-    account: Account,
-    /// The last second of it, in Unix seconds.
-    until: u64,
-    /// When it was taken, in Unix seconds.
-    received: u64,
 }
 
 impl From<DelegationRow> for DelegationView {

@@ -1,176 +1,67 @@
 //! Models and contributions as answers have them.
 
+use cotrain_client::api::{
+    self, Account, BoundsView, Data, EncodingView, Hash, IncentiveView, ModelView, WaitsView, Wei,
+};
 use cotrain_protocol::{sample::Encoding, trainer::Incentive};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    backend::{
-        AccuracyRow, Backend, ClaimKind, ClaimRow, Claimable, ContributionRow, Model, Settled,
-        TransactionRow,
-    },
-    text::{Account, Data, Hash, Wei},
+use super::backend::{
+    AccuracyRow, Backend, ClaimKind, ClaimRow, Claimable, ContributionRow, Model, Settled,
+    TransactionRow,
 };
 
-/// A model: what is fixed of it, and where it stands.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ModelView {
-    /// The chain that it is on.
-    chain_id: u64,
-    trainer: Account,
-    classifier: Account,
-    owner: Account,
-    /// Whether trainer and classifier are clones of implementations whose code is this release's, and the learner,
-    /// features and bounds that its host published are the contract's.
-    verified: bool,
-    /// Its name, where its host published one.
-    name: Option<String>,
-    /// What it is about, where its host published that.
-    description: Option<String>,
-    /// The names of its classes by label; empty where its host published none.
-    class_names: Vec<String>,
-    /// Whether texts or rows can be predicted: its host published how they become samples.
-    encodes: bool,
-    /// The learner, such as `sparse-perceptron`.
-    learner: String,
-    /// How samples are encoded.
-    encoding: EncodingView,
-    /// Labels are below it.
-    classes: u16,
-    /// The numbers of a sample, for a dense perceptron with the constant through which it learns its intercept.
-    features: u32,
-    /// What it learns from at most, of a model of numbers.
-    bounds: Option<BoundsView>,
-    incentive: IncentiveView,
-    waits: WaitsView,
-    /// The block from which it has been read.
-    from_block: u64,
-    /// The block that the rest is of.
-    block: u64,
-    block_hash: Hash,
-    contributions: u64,
-    /// How many contributions have been refunded.
-    good: u64,
-    /// In Unix seconds.
-    last_contribution_time: u64,
-    /// The deposit of one contribution alone now.
-    price: Wei,
-    /// What the trainer holds.
-    held: Wei,
-    /// The share of test samples that it was right about when it was last measured.
-    #[schema(minimum = 0, maximum = 1)]
-    accuracy: Option<f64>,
-    /// Who relays for it here, if anybody does.
-    relayer: Option<Account>,
-    /// What relaying costs here for each contribution of a batch.
-    relay_fee: Option<Wei>,
-    /// Who claims for others here, if anybody does.
-    keeper: Option<Account>,
-}
-
-/// The largest samples that a model of numbers learns from, in the contract's integers. It predicts larger ones.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct BoundsView {
-    /// The largest number either way.
-    max_number: u32,
-    /// The largest sum of the squares of a sample's numbers, in decimal digits.
-    max_squared_length: String,
-}
-
-/// How the bytes of samples are read.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum EncodingView {
-    Sparse,
-    Dense16,
-    Dense32,
-}
-
-/// Who pays whom.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase"
-)]
-enum IncentiveView {
-    /// Each contribution costs a deposit.
-    DepositRefundTake {
-        /// Of which the deposit is made.
-        #[serde(rename = "costWeight")]
-        cost_weight: Wei,
-    },
-    /// Nothing is paid.
-    Points,
-}
-
-/// How long after a contribution claims may be made, in seconds.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct WaitsView {
-    /// Refunds and reports.
-    refund: u64,
-    /// The owner's late claim.
-    owner_claim: u64,
-    /// Anybody's late claim.
-    any_address_claim: u64,
-    /// From the announcement of a report to the report; 0 if none is needed.
-    report_notice: u64,
-}
-
-impl ModelView {
-    pub(super) fn new(model: &dyn Model, backend: &dyn Backend, now: u64) -> Self {
-        let (info, summary) = (model.info(), model.summary(now));
-        let (card, waits) = (info.card.as_ref(), info.waits);
-        Self {
-            chain_id: info.chain_id,
-            trainer: info.trainer.into(),
-            classifier: info.classifier.into(),
-            owner: info.owner.into(),
-            verified: info.verified(),
-            name: card.map(|card| card.name.clone()),
-            description: card.map(|card| card.description.clone()),
-            class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),
-            encodes: card.is_some_and(|card| card.encoder.is_some()),
-            learner: info.parameters.kind().name().to_owned(),
-            encoding: match info.parameters.encoding() {
-                Encoding::Sparse => EncodingView::Sparse,
-                Encoding::Dense16 => EncodingView::Dense16,
-                Encoding::Dense32 => EncodingView::Dense32,
+/// Returns a model as answers have it.
+pub(super) fn model_view(model: &dyn Model, backend: &dyn Backend, now: u64) -> ModelView {
+    let (info, summary) = (model.info(), model.summary(now));
+    let (card, waits) = (info.card.as_ref(), info.waits);
+    ModelView {
+        chain_id: info.chain_id,
+        trainer: info.trainer.into(),
+        classifier: info.classifier.into(),
+        owner: info.owner.into(),
+        verified: info.verified(),
+        name: card.map(|card| card.name.clone()),
+        description: card.map(|card| card.description.clone()),
+        class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),
+        encodes: card.is_some_and(|card| card.encoder.is_some()),
+        learner: info.parameters.kind().name().to_owned(),
+        encoding: match info.parameters.encoding() {
+            Encoding::Sparse => EncodingView::Sparse,
+            Encoding::Dense16 => EncodingView::Dense16,
+            Encoding::Dense32 => EncodingView::Dense32,
+        },
+        classes: info.parameters.classes(),
+        features: info.parameters.features(),
+        bounds: info.parameters.bounds().map(|bounds| BoundsView {
+            max_number: bounds.max_number,
+            max_squared_length: bounds.max_squared_length.to_string(),
+        }),
+        incentive: api::Incentive::Known(match info.incentive {
+            Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
+                cost_weight: cost_weight.into(),
             },
-            classes: info.parameters.classes(),
-            features: info.parameters.features(),
-            bounds: info.parameters.bounds().map(|bounds| BoundsView {
-                max_number: bounds.max_number,
-                max_squared_length: bounds.max_squared_length.to_string(),
-            }),
-            incentive: match info.incentive {
-                Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
-                    cost_weight: cost_weight.into(),
-                },
-                Incentive::Points => IncentiveView::Points,
-            },
-            waits: WaitsView {
-                refund: waits.refund,
-                owner_claim: waits.owner_claim,
-                any_address_claim: waits.any_address_claim,
-                report_notice: waits.report_notice,
-            },
-            from_block: info.from_block,
-            block: summary.block,
-            block_hash: summary.block_hash.into(),
-            contributions: summary.contributions,
-            good: summary.total_good,
-            last_contribution_time: summary.last_contribution_time,
-            price: summary.price.into(),
-            held: summary.held.into(),
-            accuracy: summary.accuracy,
-            relayer: backend.relayer().map(Account),
-            relay_fee: backend.min_fee().map(Wei),
-            keeper: backend.keeper().map(Account),
-        }
+            Incentive::Points => IncentiveView::Points,
+        }),
+        waits: WaitsView {
+            refund: waits.refund,
+            owner_claim: waits.owner_claim,
+            any_address_claim: waits.any_address_claim,
+            report_notice: waits.report_notice,
+        },
+        from_block: info.from_block,
+        block: summary.block,
+        block_hash: summary.block_hash.into(),
+        contributions: summary.contributions,
+        good: summary.total_good,
+        last_contribution_time: summary.last_contribution_time,
+        price: summary.price.into(),
+        held: summary.held.into(),
+        accuracy: summary.accuracy,
+        relayer: backend.relayer().map(Account),
+        relay_fee: backend.min_fee().map(Wei),
+        keeper: backend.keeper().map(Account),
     }
 }
 

@@ -167,7 +167,7 @@ fn expected(wanted: &str) -> String {
 }
 
 /// Quotes the beginning of a value that was sent.
-pub(super) fn shown(value: &str) -> String {
+fn shown(value: &str) -> String {
     format!("`{}`", shortened(value))
 }
 

@@ -1,28 +1,30 @@
-//! Addresses, hashes, bytes and wei as JSON has them, each with its schema.
+//! Addresses, hashes, bytes, wei and choices as JSON has them, each with its schema.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use alloy_primitives::{Address, B256, Bytes, hex};
+use cotrain_learning::text::escaped_to;
 use cotrain_protocol::{AddressError, parse_address};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
-};
 
-use super::wording::shown;
+/// Longest value that a message shows, in characters.
+const MAX_VALUE: usize = 80;
 
 /// A type of JSON that is a string of a certain form.
 macro_rules! text {
     ($name:ident, $inner:ty, $pattern:literal, $max:expr, $example:literal, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(super) struct $name(pub(super) $inner);
+        pub struct $name(
+            /// The value itself.
+            pub $inner,
+        );
 
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
                     .pattern(Some($pattern))
                     .max_length($max)
                     .description(Some($doc))
@@ -31,8 +33,9 @@ macro_rules! text {
             }
         }
 
-        impl ToSchema for $name {
-            fn name() -> Cow<'static, str> {
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
             }
         }
@@ -52,6 +55,70 @@ macro_rules! text {
         }
     };
 }
+
+/// Defines an enum that JSON has as one of several texts. A text that this release does not know, which a newer server
+/// may send, is kept as it is.
+macro_rules! choice {
+    ($name:ident, $doc:literal, $($variant:ident = $text:literal),+ $(,)?) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum $name {
+            $(
+                #[doc = concat!("`", $text, "`.")]
+                $variant,
+            )+
+            /// Text of a newer server that this release does not know.
+            Other(String),
+        }
+
+        impl $name {
+            /// Returns the text that JSON has.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)+
+                    Self::Other(text) => text,
+                }
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some($doc))
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Ok(match text.as_str() {
+                    $($text => Self::$variant,)+
+                    _ => Self::Other(text),
+                })
+            }
+        }
+    };
+}
+
+pub(super) use choice;
 
 text!(
     Account,
@@ -122,6 +189,11 @@ impl fmt::Display for Wei {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
+}
+
+/// Quotes the beginning of a value that was sent.
+fn shown(value: &str) -> String {
+    format!("`{}`", escaped_to(value, MAX_VALUE))
 }
 
 /// The digits after 0x, where there are exactly `length` of them or any even number.

@@ -1,0 +1,327 @@
+//! HTTP client of a coordinator.
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256};
+use cotrain_chain::node::choose_cryptography;
+use cotrain_learning::text::escaped_to;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::{
+    accounts::{AccountAnswer, DelegationBody, DelegationView},
+    models::{ModelView, Price},
+    problem::Problem,
+    submissions::{SignedBatchBody, SubmissionView},
+    text::{Account, Hash},
+};
+
+/// Longest time that an answer may take, from the request to its last byte.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time between two questions about something that is still to come.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(300);
+
+/// Largest body that is read from a coordinator, in bytes: far above any batch that fits a transaction.
+pub const MAX_ANSWER: usize = 8 << 20;
+
+/// Longest message that is kept of a coordinator's answer, in characters.
+const MAX_WORDS: usize = 1_000;
+
+/// Failure of a request to a coordinator.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// No HTTP client can be made here.
+    #[error("cannot set up HTTP")]
+    Setup(#[source] reqwest::Error),
+    /// No answer came: the request may have been taken all the same.
+    #[error("cannot reach the coordinator; check its address")]
+    Unreachable(#[source] reqwest::Error),
+    /// The answer ended early.
+    #[error("cannot read the coordinator's answer to its end; ask again")]
+    Interrupted(#[source] reqwest::Error),
+    /// The answer is larger than [`MAX_ANSWER`].
+    #[error(
+        "cannot read the coordinator's answer: it has more than {MAX_ANSWER} bytes; check the coordinator's address"
+    )]
+    TooLarge,
+    /// The answer is not of this API.
+    #[error("the answer is not a coordinator's; check its address: {message}")]
+    Malformed {
+        /// Fault in the answer, escaped and cut.
+        message: String,
+    },
+    /// The coordinator answered with a problem.
+    #[error("the coordinator refused: {}", self.refusal().unwrap_or_default())]
+    Refused {
+        /// HTTP status.
+        status: StatusCode,
+        /// Problem document; without members if the body has none.
+        problem: Box<Problem>,
+    },
+    /// Neither the answer to a submission was read, nor could the coordinator be asked whether it has it.
+    #[error(
+        "the batch may have been taken all the same; ask for it by its id before you sign its samples again: {0}"
+    )]
+    Unsure(#[source] Box<ApiError>),
+}
+
+impl ApiError {
+    /// Returns `true` if the coordinator refused because of the request itself: the same request fails again.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if status.is_client_error())
+    }
+
+    /// Returns the reason of a refusal in words, escaped and cut; `None` for other errors.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        let Self::Refused { status, problem } = self else {
+            return None;
+        };
+        Some(match problem.words() {
+            Some(words) => escaped_to(words, MAX_WORDS).to_string(),
+            None => format!("HTTP status {status}"),
+        })
+    }
+
+    /// Returns the author's free nonce, if the coordinator refused because another batch has the one submitted.
+    #[must_use]
+    pub fn next_nonce(&self) -> Option<u64> {
+        match self {
+            Self::Refused { status, problem } if *status == StatusCode::CONFLICT => {
+                problem.next_nonce()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Outcome of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitted {
+    /// The coordinator took the batch.
+    Taken(Box<SubmissionView>),
+    /// The coordinator had the same batch already.
+    Known,
+}
+
+/// Client of one coordinator. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl Client {
+    /// Makes a client of the coordinator at an address.
+    ///
+    /// # Errors
+    /// [`ApiError::Setup`].
+    pub fn new(base: &Url) -> Result<Self, ApiError> {
+        Self::with_timeout(base, TIMEOUT)
+    }
+
+    fn with_timeout(base: &Url, timeout: Duration) -> Result<Self, ApiError> {
+        choose_cryptography();
+        let http = reqwest::Client::builder()
+            .timeout(timeout)
+            .build()
+            .map_err(ApiError::Setup)?;
+        Ok(Self {
+            http,
+            base: base.clone(),
+        })
+    }
+
+    /// Returns the coordinator's address without what may be secret in it.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let mut url = self.base.clone();
+        // Neither fails for http.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Returns the model of a trainer.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn model(&self, trainer: Address) -> Result<ModelView, ApiError> {
+        self.get(&of_model(trainer, "")).await
+    }
+
+    /// Returns the price of `n` contributions in one transaction now.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn price(&self, trainer: Address, n: u64) -> Result<Price, ApiError> {
+        let mut url = self.at(&of_model(trainer, "/price"));
+        url.query_pairs_mut().append_pair("n", &n.to_string());
+        json(self.http.get(url)).await
+    }
+
+    /// Returns an account of a trainer.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn account(
+        &self,
+        trainer: Address,
+        address: Address,
+    ) -> Result<AccountAnswer, ApiError> {
+        let path = format!("/accounts/{}", Account(address));
+        self.get(&of_model(trainer, &path)).await
+    }
+
+    /// Submits a signed batch whose EIP-712 hash is `id`.
+    ///
+    /// If the answer is lost, the coordinator is asked for the batch: what was taken is not to be signed again.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::Unsure`] if the batch may have been taken.
+    pub async fn submit(
+        &self,
+        trainer: Address,
+        id: B256,
+        batch: &SignedBatchBody,
+    ) -> Result<Submitted, ApiError> {
+        let url = self.at(&of_model(trainer, "/submissions"));
+        let sent = send(self.http.post(url).json(batch)).await;
+        let taken = match sent {
+            Ok(response) if response.status() == StatusCode::OK => return Ok(Submitted::Known),
+            Ok(response) => read(response).await,
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(taken) => Ok(Submitted::Taken(Box::new(taken))),
+            Err(error) if error.is_mistake() => Err(error),
+            Err(error) => match self.submission(id).await {
+                Ok(submission) => Ok(Submitted::Taken(Box::new(submission))),
+                Err(unknown) if unknown.is_mistake() => Err(error),
+                Err(_) => Err(ApiError::Unsure(Box::new(error))),
+            },
+        }
+    }
+
+    /// Returns the signed batch with that id.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn submission(&self, id: B256) -> Result<SubmissionView, ApiError> {
+        self.get(&format!("/v1/submissions/{}", Hash(id))).await
+    }
+
+    /// Asks for a batch until it is part of the chain or never will be, or `patience` is over. `submission` is its
+    /// newest state, also after an error.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn follow(
+        &self,
+        id: B256,
+        submission: &mut SubmissionView,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
+        let start = Instant::now();
+        while !submission.status.is_final() && start.elapsed() <= patience {
+            sleep(POLL_INTERVAL).await;
+            *submission = self.submission(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands over a delegation.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn delegate(
+        &self,
+        trainer: Address,
+        delegation: &DelegationBody,
+    ) -> Result<DelegationView, ApiError> {
+        let url = self.at(&of_model(trainer, "/delegations"));
+        json(self.http.post(url).json(delegation)).await
+    }
+
+    /// Returns the delegation of an account.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn delegation(
+        &self,
+        trainer: Address,
+        account: Address,
+    ) -> Result<DelegationView, ApiError> {
+        let path = format!("/delegations/{}", Account(account));
+        self.get(&of_model(trainer, &path)).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        json(self.http.get(self.at(path))).await
+    }
+
+    /// Returns the address of a path below the coordinator's own address.
+    fn at(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+}
+
+fn of_model(trainer: Address, path: &str) -> String {
+    format!("/v1/models/{}{path}", Account(trainer))
+}
+
+async fn send(request: RequestBuilder) -> Result<Response, ApiError> {
+    let sent = request.send().await;
+    // An address may have a password in it.
+    sent.map_err(|error| ApiError::Unreachable(error.without_url()))
+}
+
+async fn json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ApiError> {
+    read(send(request).await?).await
+}
+
+/// Reads an answer, or why the coordinator refuses.
+async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
+    let status = response.status();
+    let body = body(response).await;
+    if status.is_success() {
+        return serde_json::from_slice(&body?).map_err(|error| ApiError::Malformed {
+            message: escaped_to(&error.to_string(), MAX_WORDS).to_string(),
+        });
+    }
+    let problem = match body {
+        Ok(body) => Problem::read(&body),
+        // The status says enough.
+        Err(ApiError::TooLarge) => Problem::default(),
+        Err(error) => return Err(error),
+    };
+    Err(ApiError::Refused {
+        status,
+        problem: Box::new(problem),
+    })
+}
+
+/// Reads a body of bounded size.
+async fn body(mut response: Response) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = response.chunk().await;
+        let chunk = chunk.map_err(|error| ApiError::Interrupted(error.without_url()))?;
+        let Some(chunk) = chunk else {
+            return Ok(body);
+        };
+        if chunk.len() > MAX_ANSWER - body.len() {
+            return Err(ApiError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
