@@ -325,3 +325,26 @@ async fn body(mut response: Response) -> Result<Vec<u8>, ApiError> {
         body.extend_from_slice(&chunk);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_its_time() {
+        // Connections are accepted by the system, and nobody answers.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let url = url.parse().expect("an address");
+        let client = Client::with_timeout(&url, Duration::from_millis(100)).expect("a client");
+        let start = Instant::now();
+        let error = client.submission(B256::ZERO).await.expect_err("no answer");
+        let ApiError::Unreachable(cause) = error else {
+            panic!("{error:?}");
+        };
+        assert!(cause.is_timeout(), "{cause:?}");
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+}

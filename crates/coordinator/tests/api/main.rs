@@ -9,3 +9,4 @@ mod limits;
 mod predictions;
 mod reading;
 mod submissions;
+mod wire;

@@ -13,7 +13,7 @@ use crate::{
     fake::{AUTHOR, CHAIN, NO_ROOM, RAW, TEXTS},
 };
 
-fn batch(nonce: u64) -> Value {
+pub(crate) fn batch(nonce: u64) -> Value {
     let items = encode_batch(&[Item {
         label: 1,
         sample: &[0, 1],
