@@ -566,7 +566,7 @@ async fn follow_asks_until_a_batch_is_included_or_refused() {
         let server = Server::new(steps.map(|it| Answer::json(200, &submission(it))));
         let client = server.client();
         let mut followed = client.submission(ID).await.expect("a submission");
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         let outcome = client.follow(ID, &mut followed, patience).await;
         outcome.expect("the end");
         assert_eq!(followed.status.as_str(), last);
@@ -588,11 +588,11 @@ async fn follow_ends_with_patience_and_with_errors_and_keeps_the_newest() {
     let client = server.client();
     let mut followed = client.submission(ID).await.expect("a submission");
     // Over after the first question.
-    let patience = POLL_INTERVAL - Duration::from_millis(1);
+    let patience = POLL_INTERVAL / 2;
     let outcome = client.follow(ID, &mut followed, patience).await;
     outcome.expect("no error");
     assert_eq!(followed.status, Status::Sent);
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
     let error = client.follow(ID, &mut followed, patience).await;
     assert!(error.expect_err("an error").refusal().is_some());
     assert_eq!(followed.status, Status::Sent);

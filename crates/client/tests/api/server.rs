@@ -78,7 +78,7 @@ impl Server {
                 // The client may have read enough.
                 let mut sent = stream.write_all(&answer.bytes);
                 while answer.endless && sent.is_ok() {
-                    sent = stream.write_all(&[b' '; 65_536]);
+                    sent = stream.write_all(&[b' '; 8_192]);
                 }
             }
         });

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Reads an answer as a type of the client, and checks that nothing of it is lost.
-fn read<T: DeserializeOwned + Serialize>(answer: Value) -> T {
-    let read: T = serde_json::from_value(answer.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&read).unwrap(), answer);
+fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
+    let read = T::deserialize(answer).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), *answer);
     read
 }
 
@@ -24,15 +24,15 @@ fn read<T: DeserializeOwned + Serialize>(answer: Value) -> T {
 async fn the_client_reads_all_of_every_answer() {
     let client = Client::new();
     for trainer in [TEXTS, TABLE, RAW] {
-        let model: ModelView = read(client.json(&format!("/v1/models/{trainer}")).await);
+        let model: ModelView = read(&client.json(&format!("/v1/models/{trainer}")).await);
         assert_eq!(model.trainer.0, trainer);
         assert!(!matches!(model.encoding, EncodingView::Other(_)));
         assert!(matches!(model.incentive, Incentive::Known(_)));
     }
-    let price: Price = read(client.json(&format!("/v1/models/{TEXTS}/price?n=4")).await);
+    let price: Price = read(&client.json(&format!("/v1/models/{TEXTS}/price?n=4")).await);
     assert_eq!(price.total.0, price.each.0 * 4);
     let account: AccountAnswer = read(
-        client
+        &client
             .json(&format!("/v1/models/{TEXTS}/accounts/{AUTHOR}"))
             .await,
     );
@@ -40,11 +40,11 @@ async fn the_client_reads_all_of_every_answer() {
 
     let submissions = format!("/v1/models/{TEXTS}/submissions");
     let taken = client.post(&submissions, batch(0)).await;
-    let submission: SubmissionView = read(taken.json());
+    let submission: SubmissionView = read(&taken.json());
     assert_eq!(submission.status, Status::Waiting);
     let listed = client.json(&submissions).await;
     for row in listed["rows"].as_array().unwrap() {
-        let submission: SubmissionView = read(row.clone());
+        let submission: SubmissionView = read(row);
         assert!(!matches!(submission.status, Status::Other(_)));
     }
 
@@ -52,7 +52,7 @@ async fn the_client_reads_all_of_every_answer() {
     let body = json!({"reporter": AUTHOR, "keeper": keeper, "until": 5_000, "signature": "0x01"});
     let delegations = format!("/v1/models/{TEXTS}/delegations");
     let delegated = client.post(&delegations, body).await;
-    let delegation: DelegationView = read(delegated.json());
+    let delegation: DelegationView = read(&delegated.json());
     assert_eq!(delegation.account.0, AUTHOR);
 
     let conflict = client.post(&submissions, batch(2)).await;
