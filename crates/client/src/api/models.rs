@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
-use super::text::{Account, Hash, Wei, choice};
+use super::text::{Account, Hash, Wei, any_account, choice};
 
 /// A model: what is fixed of it, and where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,7 @@ pub struct ModelView {
     pub chain_id: u64,
     pub trainer: Account,
     pub classifier: Account,
+    #[serde(deserialize_with = "any_account")]
     pub owner: Account,
     /// Whether trainer and classifier are clones of implementations whose code is this release's, and the learner,
     /// features and bounds that its host published are the contract's.

@@ -191,6 +191,11 @@ impl fmt::Display for Wei {
     }
 }
 
+/// Reads an address that may be zero: that of an account which only a contract names.
+pub(super) fn any_account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Account, D::Error> {
+    Relayer::deserialize(deserializer).map(|address| Account(address.0))
+}
+
 /// Quotes the beginning of a value that was sent.
 fn shown(value: &str) -> String {
     format!("`{}`", escaped_to(value, MAX_VALUE))

@@ -202,6 +202,24 @@ async fn requests_have_the_bodies_that_the_server_reads() {
 }
 
 #[tokio::test]
+async fn a_model_without_an_owner_is_read_and_one_without_a_trainer_is_not() {
+    let zero = "0x0000000000000000000000000000000000000000";
+    let with = |name: &str| {
+        let mut model = model();
+        model[name] = json!(zero);
+        Answer::json(200, &model)
+    };
+    let server = Server::new([with("owner"), with("trainer"), with("relayer")]);
+    let client = server.client();
+    let read = client.model(TRAINER).await.expect("a model");
+    assert_eq!(read.owner.to_string(), zero);
+    for _ in 0..2 {
+        let error = client.model(TRAINER).await.expect_err("no model");
+        assert!(told(&error).contains("zero"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_newer_server_adds_is_skipped_or_kept_as_text() {
     let mut newer = model();
     newer["color"] = json!({"of": ["anything"]});
