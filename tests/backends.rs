@@ -107,8 +107,14 @@ fn history<C: Chain>(chain: &mut C) -> (Vec<Answer>, Vec<U256>, B256) {
     for transaction in transactions(&model) {
         answers.push(Answer::of(chain.call(transaction.clone())));
         answers.push(Answer::of(chain.send(transaction.clone())));
-        // Twice in a second, then later, but for what is too early.
-        answers.push(Answer::of(chain.send(transaction)));
+        // Thrice in a second, then later, but for what is too early.
+        answers.push(Answer::of(chain.send(transaction.clone())));
+        let before = chain.state_digest().expect("a digest");
+        let attempted = Answer::of(chain.attempt(transaction));
+        let after = chain.state_digest().expect("a digest");
+        let done = matches!(attempted, Answer::Done(_));
+        assert_eq!(after != before, done, "what fails changes nothing");
+        answers.push(attempted);
         chain.set_time(chain.now() + 7).expect("later");
         let back = chain.set_time(chain.now() - 1);
         assert!(matches!(back, Err(ChainError::TimeRunsBack { .. })));

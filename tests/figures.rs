@@ -110,6 +110,20 @@ fn imdb(command: &Path, folder: &Path) {
         "MB",
     );
 
+    let seconds = median_seconds(
+        command,
+        &[
+            "simulate",
+            "imdb-drt",
+            "--relay",
+            "100",
+            "--quiet",
+            "--data",
+            folder_argument,
+        ],
+    );
+    print("imdb_perceptron_relayed_scenario_wall", seconds, "seconds");
+
     per_core(command, folder_argument);
 
     let source = data::Source::Libsvm {

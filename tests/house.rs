@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// What each crate may use of the others, and of the crates that only one of ours may name.
 /// `bindings` and everything above it may use what stands below; nothing uses what stands above.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("cotrain-protocol", &[]),
+    ("cotrain-protocol", &["secp256k1"]),
     ("cotrain-bindings", &["cotrain-protocol"]),
     (
         "cotrain-chain",
@@ -92,7 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only those named above for them may use: the EVM, HTTP, schemas of the API, and the text forms of results.
-/// And chance, which the rules must not know.
+/// Chance too, which the rules must not know, and signatures, whose one home the rules are.
 const GUARDED: &[&str] = &[
     "revm",
     "reqwest",
@@ -103,6 +103,8 @@ const GUARDED: &[&str] = &[
     "rand",
     "rand_chacha",
     "getrandom",
+    "secp256k1",
+    "k256",
 ];
 
 #[test]

@@ -19,6 +19,7 @@ mod people;
 mod random;
 mod reading;
 mod relaying;
+mod signatures;
 mod tally;
 
 use cotrain_protocol::{classifier::Kind, trainer::Incentive};

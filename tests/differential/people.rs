@@ -14,7 +14,8 @@ pub(crate) const STRANGER: Address = Address::repeat_byte(9);
 pub(crate) static AUTHORS: LazyLock<[Author; 4]> = LazyLock::new(|| [1, 2, 3, 4].map(Author::new));
 
 /// The order of secp256k1.
-const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
+pub(crate) const ORDER: U256 =
+    uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
 
 /// Authors, the owner and a stranger.
 pub(crate) fn everyone() -> [Address; 6] {

@@ -205,13 +205,25 @@ impl Chain for Embedded {
         receipt(result, gas_limit)
     }
 
+    /// In one run: what fails is rolled back.
+    fn attempt(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        let gas_limit = transaction.gas_limit;
+        let environment = self.environment(transaction);
+        self.evm.ctx.set_tx(environment);
+        let result = Kept::Success.run(&mut self.evm);
+        if result.as_ref().is_ok_and(ExecutionResult::is_success) {
+            self.evm.ctx.modify_block(|block| block.number += U256::ONE);
+        }
+        receipt(result, gas_limit)
+    }
+
     fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
         let gas_limit = transaction.gas_limit;
         let mut environment = self.environment(transaction);
         // As nodes do: a call needs no money for gas.
         environment.gas_price = 0;
         self.evm.ctx.set_tx(environment);
-        receipt(ReadOnly.run(&mut self.evm), gas_limit)
+        receipt(Kept::Nothing.run(&mut self.evm), gas_limit)
     }
 
     fn state_digest(&mut self) -> Result<B256, ChainError> {
@@ -238,10 +250,17 @@ impl Chain for Embedded {
     }
 }
 
-/// Runs a transaction by the ordinary rules and then rolls all of it back: nonce, fees, state.
-struct ReadOnly;
+/// What stays of a transaction that is run by the ordinary rules. Of all else, everything is rolled back: nonce,
+/// fees, state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nothing, as of a call.
+    Nothing,
+    /// All of it if it succeeds.
+    Success,
+}
 
-impl Handler for ReadOnly {
+impl Handler for Kept {
     type Evm = Evm;
     type Error = EvmError;
     type HaltReason = HaltReason;
@@ -254,7 +273,11 @@ impl Handler for ReadOnly {
     ) -> Result<ExecutionResult, EvmError> {
         take_error::<EvmError, _>(evm.ctx().error())?;
         let result = post_execution::output(evm.ctx(), result, gas);
-        evm.ctx().journal_mut().discard_tx();
+        if *self == Self::Success && result.is_success() {
+            evm.ctx().journal_mut().commit_tx();
+        } else {
+            evm.ctx().journal_mut().discard_tx();
+        }
         evm.ctx().local_mut().clear();
         evm.frame_stack().clear();
         Ok(result)

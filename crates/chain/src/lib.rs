@@ -97,6 +97,15 @@ pub trait Chain {
     /// stopped it.
     fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError>;
 
+    /// Sends a transaction only if it succeeds; else it changes nothing and is free.
+    ///
+    /// # Errors
+    /// As [`Chain::send`].
+    fn attempt(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        self.call(transaction.clone())?;
+        self.send(transaction)
+    }
+
     /// Runs a transaction as if it were sent now and forgets what it did: free.
     ///
     /// # Errors
@@ -151,6 +160,10 @@ impl<C: Chain + ?Sized> Chain for &mut C {
 
     fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
         (**self).send(transaction)
+    }
+
+    fn attempt(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
+        (**self).attempt(transaction)
     }
 
     fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {

@@ -314,6 +314,46 @@ mod tests {
         assert_eq!(second.state_digest(), digest);
     }
 
+    /// Attempts what fails, which changes nothing, and then what succeeds.
+    fn attempts<C: Chain>(chain: &mut C) -> (Receipt, u64, B256) {
+        chain.fund(SENDER, U256::from(u64::MAX)).expect("money");
+        let before = (chain.block_number(), chain.state_digest());
+        // PUSH0, PUSH0, REVERT; INVALID; not enough gas to begin with.
+        let codes: [&'static [u8]; 2] = [&[0x5f, 0x5f, 0xfd], &[0xfe]];
+        let fails = codes.map(|code| Transaction::create(SENDER, Bytes::from_static(code)));
+        let works = Transaction::create(SENDER, creation(&[0xfe]));
+        for fails in fails.into_iter().chain([works.clone().with_gas_limit(1)]) {
+            chain.attempt(fails).expect_err("fails");
+            assert_eq!((chain.block_number(), chain.state_digest()), before);
+        }
+        let receipt = chain.attempt(works).expect("works");
+        let after = (chain.block_number(), chain.state_digest());
+        (
+            receipt,
+            after.0.expect("a block"),
+            after.1.expect("a digest"),
+        )
+    }
+
+    #[test]
+    fn attempt_sends_only_what_succeeds() {
+        let mut chain = Embedded::new(CONFIG);
+        chain.fund(SENDER, U256::from(u64::MAX)).expect("money");
+        let works = Transaction::create(SENDER, creation(&[0xfe]));
+        let receipt = chain.send(works).expect("works");
+        let number = chain.block_number().expect("a block");
+        let sent = (receipt, number, chain.state_digest().expect("a digest"));
+
+        assert_eq!(attempts(&mut Embedded::new(CONFIG)), sent);
+        let mut steps = 0;
+        let mut recorded = Recorded::new(Embedded::new(CONFIG), |_: &Step| {
+            steps += 1;
+            Ok(())
+        });
+        assert_eq!(attempts(&mut &mut recorded), sent);
+        assert_eq!(steps, 2, "the money and what has succeeded");
+    }
+
     #[test]
     fn nothing_happens_after_what_cannot_be_told() {
         let mut told = 0;

@@ -47,6 +47,7 @@ mod money;
 pub mod record;
 mod rejection;
 pub mod sample;
+pub mod signature;
 pub mod trainer;
 
 pub use address::{AddressError, parse_address};

@@ -1,7 +1,7 @@
 //! Agents: who takes part in an economy, with what goal, knowledge and budget.
 
-use alloy_primitives::{Address, B256, Signature, keccak256};
-use k256::ecdsa::SigningKey;
+use alloy_primitives::{Address, keccak256};
+use cotrain_protocol::signature::Key;
 
 use crate::{SimulateError, turn::Turn};
 
@@ -90,43 +90,21 @@ pub struct Seen<'a> {
     pub sample: &'a [u8],
 }
 
-/// An address of an agent, and its key.
-pub(crate) struct Identity {
-    pub(crate) address: Address,
-    key: SigningKey,
-}
-
-impl Identity {
-    /// Identity number `number` of the agent `name` at this place in the scenario. The first one has the key
-    /// that agents with a single one have.
-    pub(crate) fn new(place: usize, name: &str, number: usize) -> Self {
-        let text = match number {
-            0 => format!("cotrain agent {place} {name}"),
-            _ => format!("cotrain agent {place} {name} {number}"),
-        };
-        let key = key(&text);
-        Self {
-            address: Address::from_private_key(&key),
-            key,
-        }
-    }
-
-    /// Its signature, `r s v`: always the same one for a hash (RFC 6979).
-    pub(crate) fn sign(&self, hash: B256) -> Vec<u8> {
-        let signature = self
-            .key
-            .sign_prehash_recoverable(hash.as_slice())
-            .expect("a hash of 32 bytes, which is long enough");
-        Signature::from(signature).as_bytes().to_vec()
+/// Returns the key of identity number `number` of the agent `name` at this place in the scenario. The first one has
+/// the key that agents with a single one have.
+pub(crate) fn identity(place: usize, name: &str, number: usize) -> Key {
+    match number {
+        0 => key(&format!("cotrain agent {place} {name}")),
+        _ => key(&format!("cotrain agent {place} {name} {number}")),
     }
 }
 
 /// The key that belongs to a text: its hash. A hash that is no key, of which there are hardly any, is
 /// hashed again.
-fn key(text: &str) -> SigningKey {
+fn key(text: &str) -> Key {
     let mut hash = keccak256(text);
     loop {
-        if let Ok(key) = SigningKey::from_slice(hash.as_slice()) {
+        if let Some(key) = Key::new(hash) {
             return key;
         }
         hash = keccak256(hash);

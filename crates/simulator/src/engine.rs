@@ -8,6 +8,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBu
 
 use cotrain_chain::Config;
 use cotrain_learning::accuracy;
+use cotrain_protocol::signature::Key;
 
 use self::{relaying::Relayer, seat::Seat};
 use crate::{
@@ -43,7 +44,8 @@ pub struct Options {
 pub enum Threads {
     /// The caller's alone: for many runs side by side.
     One,
-    /// A second one trains the baseline beside the run.
+    /// A second one trains the baseline beside the run. After that it checks the signatures of what is relayed
+    /// while the chain executes it.
     Two,
 }
 
@@ -129,7 +131,7 @@ impl<'a> Engine<'a> {
             for (identity, wei) in seat.identities.iter().zip(seat.shares()) {
                 mechanism
                     .chain_mut()
-                    .fund(identity.address, wei.try_into().unwrap_or_default())?;
+                    .fund(identity.address(), wei.try_into().unwrap_or_default())?;
             }
             // A stream a place: 1000 agents at the most.
             let chance = Chance::new(options.seed, place as u64 + 1);
@@ -396,7 +398,7 @@ impl<'a> Engine<'a> {
     fn balance(&mut self, agent: usize) -> Result<u128, SimulateError> {
         let mut all = 0;
         for identity in 0..self.seats[agent].identities.len() {
-            let account = self.seats[agent].identities[identity].address;
+            let account = self.seats[agent].identities[identity].address();
             all += self.wallet(account)? + self.mechanism.balance(account);
         }
         Ok(all)
@@ -493,7 +495,7 @@ impl<'a> Engine<'a> {
         started: Instant,
     ) -> Result<Run, SimulateError> {
         let all = self.seats.iter().flat_map(|seat| &seat.identities);
-        let mut accounts: Vec<_> = all.map(|identity| identity.address).collect();
+        let mut accounts: Vec<_> = all.map(Key::address).collect();
         accounts.push(RELAYER);
         self.mechanism.compare(&accounts)?;
         for agent in 0..self.seats.len() {

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod agents;
+mod beside;
 pub mod chance;
 mod digest;
 mod engine;

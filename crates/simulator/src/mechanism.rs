@@ -221,23 +221,16 @@ pub trait Relaying {
     /// As [`Mechanism::contribute`].
     fn contribution_alone(&mut self, items: &[u8]) -> Result<u64, SimulateError>;
 
-    /// How many of these signed batches, from the first on, one transaction can relay, each lesson with at most
-    /// `gas_per_batch`. Free: nothing is sent.
+    /// Relays signed batches, all of which the rules accept now: as many, from the first on, as the gas of one
+    /// transaction is enough for, if each lesson may use `gas_per_batch`. Returns how many, at least one.
     ///
     /// # Errors
     /// As [`Mechanism::contribute`].
-    fn relayable(
+    fn relay(
         &mut self,
         batches: &[SignedBatch],
         gas_per_batch: u64,
-    ) -> Result<usize, SimulateError>;
-
-    /// Relays signed batches, all of which the rules accept now.
-    ///
-    /// # Errors
-    /// As [`Mechanism::contribute`].
-    fn relay(&mut self, batches: &[SignedBatch], gas_per_batch: u64)
-    -> Result<Sent, SimulateError>;
+    ) -> Result<(usize, Sent), SimulateError>;
 }
 
 /// A contribution of which something may still be claimed.

@@ -6,7 +6,8 @@ use cotrain_protocol::classifier::Classifier;
 
 use crate::{
     agent::Agent,
-    engine::{Engine, Options, Progress, Threads, beginning},
+    beside::Second,
+    engine::{Engine, Options, Progress, beginning},
     error::SimulateError,
     mechanism::{MarketMechanism, Mechanism, OWNER, TrainerMechanism},
     prepared::Prepared,
@@ -136,7 +137,8 @@ impl<'s> Simulation<'s> {
         // The baseline needs nothing of the run and the run nothing of it: they go side by side.
         thread::scope(|scope| {
             let train_on_all = || data.train(scenario, data.train.len(), seed);
-            let beside = (self.options.threads == Threads::Two).then(|| scope.spawn(train_on_all));
+            let second = Second::new(self.options.threads);
+            let baseline = second.begin(scope, train_on_all);
             let initial = data.train(scenario, data.initial, seed)?;
             let initial_float = initial.report.accuracy_float;
             let mut chain: Box<dyn Chain + '_> = Box::new(chain);
@@ -144,7 +146,7 @@ impl<'s> Simulation<'s> {
             chain.fund(OWNER, U256::from(u128::MAX))?;
             let mut mechanism = match self.mechanism {
                 Some(found) => found(chain, initial.classifier)?,
-                None => found(chain, scenario, &data, initial.classifier)?,
+                None => found(chain, scenario, &data, initial.classifier, second)?,
             };
             for around in self.around {
                 mechanism = around(mechanism)?;
@@ -152,12 +154,7 @@ impl<'s> Simulation<'s> {
             let mut engine =
                 Engine::new(scenario, &data, mechanism, self.participants, self.options)?;
             let end = engine.run(progress)?;
-            let baseline = match beside {
-                Some(thread) => thread
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                None => train_on_all(),
-            }?;
+            let baseline = baseline.finish()?;
             let accuracy = Accuracy {
                 initial_float,
                 baseline: baseline.report.accuracy_quantised,
@@ -174,6 +171,7 @@ fn found<'c>(
     scenario: &Scenario,
     data: &Prepared,
     classifier: Classifier,
+    second: Second,
 ) -> Result<Box<dyn Mechanism + 'c>, SimulateError> {
     Ok(match scenario.incentive {
         Incentive::Trainer {
@@ -186,6 +184,7 @@ fn found<'c>(
             waits,
             prediction_price,
             classifier,
+            second,
         )?),
         Incentive::Market { terms, offer } => {
             let test = &data.test;

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, aliases::U40};
 use alloy_sol_types::{Eip712Domain, SolStruct};
 
-use super::signed::recover;
+use crate::signature::recover;
 
 /// In a module of its own, for the type that is signed has the name of ours.
 mod typed {

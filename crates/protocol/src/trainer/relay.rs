@@ -1,7 +1,6 @@
 //! Contributions that their authors have signed and somebody else sends.
 
 use alloy_primitives::Address;
-use alloy_sol_types::Eip712Domain;
 
 use super::{SignedBatch, Trainer};
 use crate::{Rejection, record::Record, sample::parse_batch};
@@ -67,23 +66,53 @@ impl Trainer {
         now: u64,
         batches: &[SignedBatch],
     ) -> Result<Relayed, Rejection> {
+        let domain = self.domain();
+        let recover = |_, signed: &SignedBatch| signed.signer_if_sent_by(relayer, &domain);
+        self.relay_each(relayer, now, batches, recover)
+    }
+
+    /// Does the same as [`relay`](Self::relay) if the keys of the signatures are recovered already: each of
+    /// `signers` is what [`SignedBatch::signer_if_sent_by`] returned for the batch at its place, the sender being the
+    /// relayer and the domain this trainer's. Batches without one have an invalid signature.
+    ///
+    /// # Errors
+    /// As [`relay`](Self::relay).
+    pub fn relay_signed_by(
+        &mut self,
+        relayer: Address,
+        now: u64,
+        batches: &[SignedBatch],
+        signers: &[Option<Address>],
+    ) -> Result<Relayed, Rejection> {
+        let recovered = |place, _: &SignedBatch| signers.get(place).copied().flatten();
+        self.relay_each(relayer, now, batches, recovered)
+    }
+
+    /// Takes signed batches, whose signers `recover` knows by place and batch.
+    fn relay_each(
+        &mut self,
+        relayer: Address,
+        now: u64,
+        batches: &[SignedBatch],
+        recover: impl Fn(usize, &SignedBatch) -> Option<Address>,
+    ) -> Result<Relayed, Rejection> {
         let parsed: Vec<_> = batches
             .iter()
             .map(|signed| parse_batch(&signed.items))
             .collect();
         let n: usize = parsed.iter().flatten().map(Vec::len).sum();
         let deposit = self.price(n as u64, now);
-        let domain = self.domain();
         // For the one way in which the whole fails, and which only the end shows.
         let before = (self.accounts.clone(), self.model.clone());
 
         let batch = self.contribution_count;
         let (mut position, mut fees) = (batch, 0_u128);
         let (mut added, mut outcomes) = (Vec::new(), Vec::new());
-        for (signed, parsed) in batches.iter().zip(parsed) {
+        for (place, (signed, parsed)) in batches.iter().zip(parsed).enumerate() {
             outcomes.push(parsed.and_then(|items| {
                 let count = items.len() as u64;
-                let changed = self.accept(relayer, now, deposit, count, &domain, signed)?;
+                let recover = || recover(place, signed);
+                let changed = self.accept(now, deposit, count, signed, recover)?;
                 let accepted = Accepted {
                     position,
                     count,
@@ -116,15 +145,14 @@ impl Trainer {
     }
 
     /// Charges for `count` contributions of one signed batch and teaches them, unless there is a reason
-    /// not to; how many changed the model.
+    /// not to; how many changed the model. `recover` takes long: it is asked after all that is cheap.
     fn accept(
         &mut self,
-        relayer: Address,
         now: u64,
         deposit: u128,
         count: u64,
-        domain: &Eip712Domain,
         signed: &SignedBatch,
+        recover: impl FnOnce() -> Option<Address>,
     ) -> Result<usize, Rejection> {
         let &SignedBatch {
             author,
@@ -148,7 +176,7 @@ impl Trainer {
         }
         // Only a fee that no contract holds makes it that much.
         account.charge((deposit * u128::from(count)).saturating_add(signed.fee))?;
-        if signed.signer_if_sent_by(relayer, domain) != Some(author) {
+        if recover() != Some(author) {
             return Err(Rejection::InvalidSignature { author });
         }
         let changed = self.model.learn(self.address, &signed.items)?;

@@ -1,10 +1,12 @@
 //! What an author signs for others to send, by EIP-712.
 
 use alloy_primitives::{
-    Address, B256, Bytes, Signature,
+    Address, B256, Bytes,
     aliases::{U40, U48, U96},
 };
 use alloy_sol_types::{Eip712Domain, SolStruct, eip712_domain, sol};
+
+use crate::signature::recover;
 
 sol! {
     struct Batch {
@@ -107,18 +109,6 @@ impl SignedBatch {
     pub fn signer(&self, domain: &Eip712Domain) -> Option<Address> {
         recover(&self.signature, self.signing_hash(domain))
     }
-}
-
-/// Whose key a signature of a hash is from, 65 bytes `r s v` or 64 of ERC-2098; none where it is nobody's.
-pub(super) fn recover(signature: &[u8], hash: B256) -> Option<Address> {
-    let signature = match signature {
-        [r_s @ .., v @ (27 | 28)] if r_s.len() == 64 => {
-            Signature::from_bytes_and_parity(r_s, *v == 28)
-        }
-        r_vs if r_vs.len() == 64 => Signature::from_erc2098(r_vs),
-        _ => return None,
-    };
-    signature.recover_address_from_prehash(&hash).ok()
 }
 
 /// Returns a signature of `hash` as contracts take it. Hardware wallets write 0 and 1 for a `v` of 27 and

@@ -236,6 +236,54 @@ fn relay_of_a_bound_batch_is_its_relayers_alone() {
 }
 
 #[test]
+fn relay_signed_by_does_what_relay_does() {
+    let mut world = World::new();
+    let (ann, cid) = (Signer::new(1), Signer::new(2));
+    for author in [ann.address(), cid.address()] {
+        world.trainer.deposit_to(author, 1 << 40).expect("room");
+    }
+    world.now = HOUR;
+    let mut forged = world.sign(&cid, 0, |batch| batch.author = ann.address());
+    forged.nonce = 1;
+    let batches = [
+        world.sign(&ann, 0, |batch| batch.relayer = bob()),
+        forged,
+        world.sign(&cid, 0, |batch| batch.relayer = address(99)),
+        world.sign(&cid, 1, |_| {}),
+    ];
+    let domain = world.trainer.domain();
+    let signers = batches
+        .each_ref()
+        .map(|batch| batch.signer_if_sent_by(bob(), &domain));
+    let mut other = world.trainer.clone();
+    let relayed = world.trainer.relay(bob(), HOUR, &batches);
+    let outcomes = &relayed.as_ref().expect("no overflow").outcomes;
+    let accepted: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(accepted, [true, false, false, true]);
+    let same = other.relay_signed_by(bob(), HOUR, &batches, &signers);
+    assert_eq!(same, relayed);
+    assert_eq!(other, world.trainer);
+}
+
+#[test]
+fn relay_signed_by_skips_what_has_no_signer() {
+    let mut world = World::new();
+    let signer = Signer::new(1);
+    let author = signer.address();
+    world.trainer.deposit_to(author, 1 << 40).expect("room");
+    world.now = HOUR;
+    let batch = world.sign(&signer, 0, |_| {});
+    let before = world.trainer.clone();
+    for signers in [&[][..], &[None], &[Some(bob())]] {
+        let batches = slice::from_ref(&batch);
+        let relayed = world.trainer.relay_signed_by(bob(), HOUR, batches, signers);
+        let outcomes = relayed.expect("no overflow").outcomes;
+        assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
+        assert_eq!(world.trainer, before);
+    }
+}
+
+#[test]
 fn encode_marks_what_is_bound() {
     let world = World::new();
     let signer = Signer::new(1);

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, U256};
 use cotrain_chain::Transaction;
-use cotrain_protocol::{classifier::Parameters, sample::Item};
+use cotrain_protocol::{classifier::Parameters, sample::Item, signature::Key};
 
 use super::{Engine, START};
 use crate::{
@@ -17,7 +17,7 @@ const ROUGH_GAS: u64 = 150_000;
 
 impl Engine<'_> {
     fn account(&self, agent: usize, identity: usize) -> Address {
-        self.seats[agent].identity(identity).address
+        self.seats[agent].identity(identity).address()
     }
 
     /// Wei that `account` holds, without what it has prepaid.
@@ -329,7 +329,7 @@ impl Floor for Engine<'_> {
         let accounts: Vec<_> = self.seats[agent]
             .identities
             .iter()
-            .map(|identity| identity.address)
+            .map(Key::address)
             .collect();
         let classifier = self.mechanism.classifier();
         let own = self

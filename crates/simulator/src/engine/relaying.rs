@@ -45,7 +45,7 @@ impl Relayer {
         Self {
             size,
             queue: Vec::new(),
-            nonces: accounts.map(|identity| (identity.address, 0)).collect(),
+            nonces: accounts.map(|identity| (identity.address(), 0)).collect(),
             gas_each: None,
             last_signed: 0,
             figures: Relay {
@@ -137,7 +137,7 @@ impl Engine<'_> {
             return Ok(());
         }
         for identity in 0..self.seats[agent].identities.len() {
-            let account = self.seats[agent].identities[identity].address;
+            let account = self.seats[agent].identities[identity].address();
             self.prepay(agent, account)?;
         }
         self.relay(agent)
@@ -183,9 +183,9 @@ impl Engine<'_> {
         let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
             return;
         };
-        let nonce = relayer.nonces.entry(signer.address).or_default();
+        let nonce = relayer.nonces.entry(signer.address()).or_default();
         let mut batch = SignedBatch {
-            author: signer.address,
+            author: signer.address(),
             relayer: relaying.relayer(),
             max_deposit,
             fee,
@@ -195,7 +195,7 @@ impl Engine<'_> {
             items,
             signature: Vec::new(),
         };
-        batch.signature = signer.sign(relaying.signing_hash(&batch));
+        batch.signature = signer.sign(relaying.signing_hash(&batch)).to_vec();
         *nonce += 1;
         relayer.last_signed = self.seconds;
         relayer.queue.push(Signed { agent, batch });
@@ -284,10 +284,9 @@ impl Engine<'_> {
         }
         // No lesson uses more than its whole contribution does alone.
         let gas_per_batch = alone.iter().copied().max().unwrap_or_default();
-        let n = relaying.relayable(&batches[..most], gas_per_batch)?;
+        let (n, sent) = relaying.relay(&batches[..most], gas_per_batch)?;
         let batches = &batches[..n];
         places.truncate(n);
-        let sent = relaying.relay(batches, gas_per_batch)?;
         relayer.gas_each = Some(sent.gas.div_ceil(n as u64));
         relayer.figures.relays += 1;
         relayer.figures.contributions_alone += alone[..n].iter().sum::<u64>();

@@ -1,14 +1,15 @@
 use alloy_primitives::Address;
+use cotrain_protocol::signature::Key;
 
 use crate::{
-    agent::{Agent, Identity},
+    agent::{self, Agent},
     run::AgentOutcome,
 };
 
 /// What the engine keeps of an agent: its addresses and what it has done so far.
 pub(crate) struct Seat {
     /// At least one.
-    pub(crate) identities: Vec<Identity>,
+    pub(crate) identities: Vec<Key>,
     pub(crate) outcome: AgentOutcome,
     /// The simulated second from which it registers its good contributions again.
     pub(crate) next_registration: u64,
@@ -18,7 +19,7 @@ impl Seat {
     /// The seat of the agent `name` at this place in the scenario.
     pub(crate) fn new(place: usize, name: String, start_balance: u128, agent: &dyn Agent) -> Self {
         let identities = (0..agent.identities().max(1))
-            .map(|number| Identity::new(place, &name, number))
+            .map(|number| agent::identity(place, &name, number))
             .collect();
         Self {
             identities,
@@ -52,11 +53,11 @@ impl Seat {
     /// Whether an account is one of its identities.
     pub(crate) fn has(&self, account: Address) -> bool {
         let mut all = self.identities.iter();
-        all.any(|identity| identity.address == account)
+        all.any(|identity| identity.address() == account)
     }
 
     /// An identity; the last one where there are not so many.
-    pub(crate) fn identity(&self, number: usize) -> &Identity {
+    pub(crate) fn identity(&self, number: usize) -> &Key {
         &self.identities[number.min(self.identities.len() - 1)]
     }
 }

@@ -1,5 +1,7 @@
 //! Mechanisms that extend `CollaborativeTrainer`: deposit, refund, take; points.
 
+use std::thread;
+
 use alloy_primitives::{Address, B256, Bytes, U256};
 use cotrain_bindings::{
     self as bindings, Revert,
@@ -7,7 +9,7 @@ use cotrain_bindings::{
     state,
 };
 use cotrain_chain::{
-    Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Transaction, deploy,
+    Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Receipt, Transaction, deploy,
 };
 use cotrain_protocol::{
     Rejection,
@@ -22,7 +24,7 @@ use super::{
     Relaying, ReportStage, Sent, Words, claims_on,
     contract::{OWNER, accepted, refused, same, send},
 };
-use crate::{SimulateError, run::Action};
+use crate::{SimulateError, beside::Second, run::Action};
 
 /// The account that sends what others have signed. It takes no part in the economy.
 pub(crate) const RELAYER: Address = Address::repeat_byte(0x0b);
@@ -36,6 +38,7 @@ pub(crate) struct TrainerMechanism<'c> {
     twin: Trainer,
     /// Who sells predictions, if anybody does.
     fees: Option<PredictionFees>,
+    second: Second,
 }
 
 impl<'c> TrainerMechanism<'c> {
@@ -46,6 +49,7 @@ impl<'c> TrainerMechanism<'c> {
         waits: Waits,
         prediction_price: Option<u128>,
         classifier: Classifier,
+        second: Second,
     ) -> Result<Self, SimulateError> {
         let config = ModelConfig {
             owner: OWNER,
@@ -76,21 +80,37 @@ impl<'c> TrainerMechanism<'c> {
             deployment,
             twin,
             fees,
+            second,
         })
     }
 
-    /// Whether the gas of one transaction is enough to relay all of these.
-    fn fits(&mut self, batches: &[SignedBatch], gas_per_batch: u64) -> Result<bool, SimulateError> {
-        match self.chain.call(self.relaying_of(batches, gas_per_batch)) {
-            Ok(_) => Ok(true),
-            Err(
-                ChainError::Halted { .. }
-                | ChainError::Reverted {
-                    revert: Revert::GasTooLow { .. },
-                    ..
-                },
-            ) => Ok(false),
-            Err(error) => Err(error.into()),
+    /// Sends as many of these, from the first on, as the gas of one transaction is enough for. Returns how many.
+    fn send_fitting(
+        &mut self,
+        batches: &[SignedBatch],
+        gas_per_batch: u64,
+    ) -> Result<(usize, Receipt), SimulateError> {
+        let mut n = batches.len();
+        loop {
+            let relaying = self.relaying_of(&batches[..n], gas_per_batch);
+            match self.chain.attempt(relaying) {
+                Ok(receipt) => return Ok((n, receipt)),
+                Err(
+                    ChainError::Halted { .. }
+                    | ChainError::Reverted {
+                        revert: Revert::GasTooLow { .. },
+                        ..
+                    },
+                ) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if n == 1 {
+                return Err(SimulateError::SampleTooLarge {
+                    bytes: sample_bytes(&batches[0].items),
+                });
+            }
+            // Too many: a tenth fewer at a time.
+            n -= n.div_ceil(10);
         }
     }
 
@@ -431,33 +451,26 @@ impl Relaying for TrainerMechanism<'_> {
         }
     }
 
-    fn relayable(
-        &mut self,
-        batches: &[SignedBatch],
-        gas_per_batch: u64,
-    ) -> Result<usize, SimulateError> {
-        let mut n = batches.len();
-        // Too many for the gas of one transaction: a tenth fewer at a time.
-        while !self.fits(&batches[..n], gas_per_batch)? {
-            if n == 1 {
-                return Err(SimulateError::SampleTooLarge {
-                    bytes: sample_bytes(&batches[0].items),
-                });
-            }
-            n -= n.div_ceil(10);
-        }
-        Ok(n)
-    }
-
     fn relay(
         &mut self,
         batches: &[SignedBatch],
         gas_per_batch: u64,
-    ) -> Result<Sent, SimulateError> {
+    ) -> Result<(usize, Sent), SimulateError> {
         const CALL: &str = "relay";
         let now = self.chain.now();
-        let receipt = self.chain.send(self.relaying_of(batches, gas_per_batch))?;
-        let relayed = self.twin.relay(RELAYER, now, batches);
+        let domain = self.twin.domain();
+        let signers = || -> Vec<_> {
+            let recover = |signed: &SignedBatch| signed.signer_if_sent_by(RELAYER, &domain);
+            batches.iter().map(recover).collect()
+        };
+        let second = self.second.clone();
+        let (n, receipt, signers) = thread::scope(|scope| {
+            let signers = second.begin(scope, signers);
+            let (n, receipt) = self.send_fitting(batches, gas_per_batch)?;
+            Ok::<_, SimulateError>((n, receipt, signers.finish()))
+        })?;
+        let batches = &batches[..n];
+        let relayed = self.twin.relay_signed_by(RELAYER, now, batches, &signers);
         let relayed = relayed.map_err(accepted(CALL))?;
         let outcomes = relayed.outcomes.into_iter();
         let outcomes = outcomes.map(|outcome| outcome.map_err(accepted(CALL)));
@@ -477,11 +490,12 @@ impl Relaying for TrainerMechanism<'_> {
             .map(|signed| Ok((signed.author, parse_batch(&signed.items)?)))
             .collect::<Result<_, Rejection>>()
             .map_err(accepted(CALL))?;
-        Ok(Sent {
+        let sent = Sent {
             pending: Pending::all_of(Record::new(batch, relayed.deposit, now, &added)),
             gas: receipt.gas_used,
             changed: outcomes.iter().map(|accepted| accepted.changed).sum(),
-        })
+        };
+        Ok((n, sent))
     }
 }
 

@@ -1,0 +1,106 @@
+//! The second thread of a run.
+
+use std::{
+    panic,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{Scope, ScopedJoinHandle},
+};
+
+use crate::Threads;
+
+/// The second thread that a run may have: it does one piece of work at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Second {
+    /// Whether it is at work, or there is none.
+    busy: Arc<AtomicBool>,
+}
+
+impl Second {
+    pub(crate) fn new(threads: Threads) -> Self {
+        Self {
+            busy: Arc::new(AtomicBool::new(threads == Threads::One)),
+        }
+    }
+
+    /// Begins `work` on the second thread if that is free. Else it is done when its result is asked for.
+    pub(crate) fn begin<'scope, T, F>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        work: F,
+    ) -> Beside<'scope, T, F>
+    where
+        T: Send + 'scope,
+        F: FnOnce() -> T + Send + 'scope,
+    {
+        if self.busy.swap(true, Ordering::Relaxed) {
+            return Beside::Later(work);
+        }
+        let busy = Arc::clone(&self.busy);
+        Beside::Begun(scope.spawn(move || {
+            let result = work();
+            busy.store(false, Ordering::Relaxed);
+            result
+        }))
+    }
+}
+
+/// A piece of work that is done beside the run, or later.
+pub(crate) enum Beside<'scope, T, F> {
+    Begun(ScopedJoinHandle<'scope, T>),
+    Later(F),
+}
+
+impl<T, F: FnOnce() -> T> Beside<'_, T, F> {
+    /// Returns what came of the work, once it is done.
+    pub(crate) fn finish(self) -> T {
+        match self {
+            Self::Begun(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| panic::resume_unwind(panic)),
+            Self::Later(work) => work(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::mpsc,
+        thread::{self, ThreadId},
+    };
+
+    use super::*;
+
+    fn here() -> ThreadId {
+        thread::current().id()
+    }
+
+    #[test]
+    fn begin_does_one_piece_of_work_at_a_time() {
+        let second = Second::new(Threads::Two);
+        let (go, wait) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let first = second.begin(scope, move || {
+                wait.recv().expect("told to go on");
+                here()
+            });
+            assert_eq!(second.begin(scope, here).finish(), here(), "it is busy");
+            go.send(()).expect("it waits");
+            assert_ne!(first.finish(), here());
+            assert_ne!(second.begin(scope, here).finish(), here(), "it is free");
+        });
+    }
+
+    #[test]
+    fn begin_takes_no_thread_if_there_is_only_one() {
+        let second = Second::new(Threads::One);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                assert_eq!(second.begin(scope, here).finish(), here());
+            }
+        });
+    }
+}
