@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "cotrain-client",
         &[
+            "cotrain-bindings",
             "cotrain-chain",
             "cotrain-learning",
             "cotrain-protocol",

@@ -425,7 +425,7 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
                 .await
                 .expect("a model")
         });
-        assert_eq!((read.own_code, read.verified()), (true, fits));
+        assert_eq!((read.facts.own_code, read.verified()), (true, fits));
         let encoder = read.card.and_then(|card| card.encoder);
         assert_eq!(encoder.is_some(), fits, "an encoder of other bounds");
         let (status, _, stderr) = place.outcome(&["predict", "--row", "1,2"]);

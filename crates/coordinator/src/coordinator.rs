@@ -193,8 +193,8 @@ impl Coordinator {
             None => None,
         };
         let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
-        let words = info.parameters.word_count();
-        let reason = if !info.own_code {
+        let words = info.facts.parameters.word_count();
+        let reason = if !info.facts.own_code {
             Some("its code is not of this release".to_owned())
         } else if words > MOST_REGISTERED_WORDS {
             Some(format!(
@@ -416,7 +416,7 @@ impl Coordinator {
         let trainer = state.trainer();
         mark_announced(&mut own, trainer);
         mark_announced(&mut all, trainer);
-        let wait = model.info().waits.refund;
+        let wait = model.info().facts.waits.refund;
         let mut claimable = Vec::new();
         for row in own {
             let predicted = trainer.classifier().predict(&row.contribution.sample);
@@ -547,7 +547,7 @@ impl Coordinator {
         let models = models.iter().map(|model| {
             let cursor = model.state().cursor.block;
             let behind = head.unwrap_or(cursor).saturating_sub(cursor);
-            (model.info().trainer, cursor, behind)
+            (model.info().facts.trainer, cursor, behind)
         });
         let mut stopped = vitals
             .stopped
@@ -556,7 +556,7 @@ impl Coordinator {
             .clone();
         for model in self.models() {
             if let Some(trouble) = model.trouble() {
-                stopped.entry(model.info().trainer).or_insert(trouble);
+                stopped.entry(model.info().facts.trainer).or_insert(trouble);
             }
         }
         Health {

@@ -181,7 +181,7 @@ impl Follower {
                 Step::Advanced | Step::RolledBack => wait = DOUBT_WAITS.0,
                 Step::Doubted if self.doubts >= DOUBTS_TO_GIVE_UP => {
                     return Err(IndexError::Doubtful {
-                        trainer: self.model.info().trainer,
+                        trainer: self.model.info().facts.trainer,
                         reason: self.doubt.clone(),
                     });
                 }
@@ -283,7 +283,10 @@ impl Follower {
     /// Holds what is known, with these logs until `end`, against the contract; `None` if it fits, or if the node has
     /// no state to say.
     async fn judge(&mut self, end: Cursor, logs: &[NodeLog]) -> Result<Option<Step>, IndexError> {
-        let (trainer, own_code) = (self.model.info().trainer, self.model.info().own_code);
+        let (trainer, own_code) = (
+            self.model.info().facts.trainer,
+            self.model.info().facts.own_code,
+        );
         let events = Totals::of(self.model.state().trainer()).with(logs);
         let Some(contract) = Totals::read(&self.node, trainer, end).await? else {
             self.model.set_standing(Standing::Unchecked);
@@ -319,7 +322,7 @@ impl Follower {
 
     fn fits(&mut self, end: Cursor) -> Option<Step> {
         if self.doubts >= DOUBTS_TO_TELL {
-            tracing::info!(trainer = %self.model.info().trainer, block = end.block, "the node's answers fit each other again");
+            tracing::info!(trainer = %self.model.info().facts.trainer, block = end.block, "the node's answers fit each other again");
         }
         self.doubts = 0;
         self.suspected = (U256::ZERO, 0);
@@ -333,7 +336,7 @@ impl Follower {
 
     /// Notes a contradiction between the node's answers, and goes back if there were many.
     async fn doubt(&mut self, reason: String) -> Result<Step, IndexError> {
-        let trainer = self.model.info().trainer;
+        let trainer = self.model.info().facts.trainer;
         self.doubts += 1;
         metrics::counter!("cotrain_contradictions_total").increment(1);
         if self.doubts == 1 {
@@ -367,7 +370,10 @@ impl Follower {
         let Some(block) = block.or(known.last()).copied() else {
             return Ok(());
         };
-        let (trainer, from) = (self.model.info().trainer, self.model.state().cursor.block);
+        let (trainer, from) = (
+            self.model.info().facts.trainer,
+            self.model.state().cursor.block,
+        );
         tracing::warn!(%trainer, from, to = block.block, "reading again");
         self.torn = true;
         self.store.roll_back(self.model.id, block).await?;
@@ -390,7 +396,7 @@ impl Follower {
             let block = self.node.block(known.block).await?;
             if block.is_some_and(|block| block.hash == known.hash) {
                 let from = self.model.state().cursor.block;
-                tracing::warn!(trainer = %self.model.info().trainer, from, to = known.block, "the chain took another branch");
+                tracing::warn!(trainer = %self.model.info().facts.trainer, from, to = known.block, "the chain took another branch");
                 self.torn = true;
                 self.store.roll_back(self.model.id, known).await?;
                 self.reload().await?;
@@ -423,14 +429,14 @@ impl Follower {
             wait *= 2;
         }
         Err(IndexError::OtherChain {
-            trainer: info.trainer,
+            trainer: info.facts.trainer,
             block: info.from_block,
         })
     }
 
     /// Takes some blocks that lie deep, up to `last`.
     async fn take_range(&mut self, cursor: Cursor, last: u64) -> Result<Step, IndexError> {
-        let trainer = self.model.info().trainer;
+        let trainer = self.model.info().facts.trainer;
         let from = cursor.block + 1;
         let logs = self
             .node
@@ -453,7 +459,7 @@ impl Follower {
 
     /// Takes some blocks near the head, each by its hash.
     async fn take_recent(&mut self, cursor: Cursor, head: u64) -> Result<Step, IndexError> {
-        let trainer = self.model.info().trainer;
+        let trainer = self.model.info().facts.trainer;
         let to = head.min(cursor.block + AT_A_TIME);
         let headers = (cursor.block + 1..=to).map(|number| self.node.block(number));
         let headers = try_join_all(headers).await?;

@@ -55,14 +55,14 @@ impl Keeper {
         if self.options.max_gas_price.is_some_and(|most| price > most) {
             return Ok(());
         }
-        let due = now.saturating_sub(self.model.info().waits.refund);
+        let due = now.saturating_sub(self.model.info().facts.waits.refund);
         if !self.store.is_on_its_way(self.model.id, "refund").await? {
             self.refunds(outbox, &accounts, (due, now), price).await?;
         }
         if !self.store.is_on_its_way(self.model.id, "report").await? {
             self.reports(outbox, &accounts, (due, now), price).await?;
         }
-        if self.model.info().waits.report_notice != 0
+        if self.model.info().facts.waits.report_notice != 0
             && !self.store.is_on_its_way(self.model.id, "announce").await?
         {
             self.announcements(outbox, &accounts, (due, now), price)
@@ -207,7 +207,7 @@ impl Keeper {
         });
         let most = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
         possible.truncate(most);
-        let trainer = self.model.info().trainer;
+        let trainer = self.model.info().facts.trainer;
         while !possible.is_empty() {
             let gain: u128 = possible.iter().map(|one| one.gain).sum();
             let data = call(&self.groups(&possible).await?);

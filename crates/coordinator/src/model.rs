@@ -2,14 +2,11 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
-use cotrain_protocol::{
-    Rejection,
-    classifier::Parameters,
-    trainer::{Incentive, Waits},
-};
+use cotrain_client::model::{ModelFacts, ReadError, Reader};
+use cotrain_protocol::Rejection;
 
 use crate::{
     card::{Card, Contradiction},
@@ -20,25 +17,11 @@ use crate::{
     store::{Cursor, Log, ModelId, Store, StoreError, Taken},
 };
 
-/// What is fixed of a model on a chain.
+/// A model on a chain, with the words of its owner.
 #[derive(Debug, Clone)]
 pub struct ModelInfo {
-    /// Of the chain that it is on.
-    pub chain_id: u64,
-    /// Holds money and records.
-    pub trainer: Address,
-    /// Holds the weights.
-    pub classifier: Address,
-    /// May claim late before others.
-    pub owner: Address,
-    /// Who pays whom.
-    pub incentive: Incentive,
-    /// How long claims wait.
-    pub waits: Waits,
-    /// Of the learner.
-    pub parameters: Parameters,
-    /// Whether trainer and classifier are clones of this release's code, byte for byte.
-    pub own_code: bool,
+    /// Facts that the contracts fix.
+    pub facts: ModelFacts,
     /// The fact of the card that differs from the contract's, if one does.
     pub contradiction: Option<Contradiction>,
     /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
@@ -75,18 +58,9 @@ pub enum ModelError {
         /// The node's refusal.
         source: NodeError,
     },
-    /// There is no model of ours.
-    #[error(
-        "{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}"
-    )]
-    NoModel {
-        /// The address.
-        trainer: Address,
-        /// Of the chain.
-        chain_id: u64,
-        /// What was asked.
-        call: &'static str,
-    },
+    /// It cannot be read, and not because of the node.
+    #[error(transparent)]
+    Read(ReadError),
     /// It is not finished.
     #[error(
         "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
@@ -140,6 +114,15 @@ pub enum ModelError {
     Take(#[from] TakeError),
 }
 
+impl From<ReadError> for ModelError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Node { trainer, source } => Self::Node { trainer, source },
+            other => Self::Read(other),
+        }
+    }
+}
+
 impl ModelInfo {
     /// Reads what is fixed of a model from a chain. `from_block` is wanted where there is no card.
     ///
@@ -151,64 +134,12 @@ impl ModelInfo {
         card: Option<Card>,
         from_block: Option<u64>,
     ) -> Result<Self, ModelError> {
-        let ask = Asking { node, trainer };
         let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
         let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
-        let classifier = ask
-            .address("classifier", trainer, getters::classifier())
-            .await?;
-        let owner = ask.address("owner", trainer, getters::owner()).await?;
-        let waits = Waits {
-            refund: ask
-                .number("refundWait", trainer, getters::refund_wait())
-                .await?,
-            owner_claim: ask
-                .number("ownerClaimWait", trainer, getters::owner_claim_wait())
-                .await?,
-            any_address_claim: ask
-                .number(
-                    "anyAddressClaimWait",
-                    trainer,
-                    getters::any_address_claim_wait(),
-                )
-                .await?,
-            report_notice: ask
-                .number("reportNotice", trainer, getters::report_notice())
-                .await?,
-        };
-        let description = ask
-            .call("describe", classifier, bindings::describe())
-            .await?;
-        let description =
-            bindings::read_description(&description).ok_or(ask.no_model("describe"))?;
-        let mut answers = Vec::new();
-        for getter in description.getters() {
-            answers.push(
-                ask.call("the classifier's parameters", classifier, getter)
-                    .await?,
-            );
-        }
-        let parameters = description
-            .parameters(&answers)
-            .ok_or(ask.no_model("the classifier's parameters"))?;
-        let (mechanism, known_classifier) = ask.implementations(classifier).await?;
-        // Points has no cost weight.
-        let cost_weight = node.call(trainer, getters::cost_weight(), None).await;
-        let incentive = match cost_weight {
-            Ok(answer) => Incentive::DepositRefundTake {
-                cost_weight: bindings::read_number(&answer)
-                    .and_then(|weight| weight.try_into().ok())
-                    .ok_or(ask.no_model("costWeight"))?,
-            },
-            Err(NodeError::Reverted { .. }) => Incentive::Points,
-            Err(source) => return Err(ModelError::Node { trainer, source }),
-        };
-        let mechanism_fits = match mechanism {
-            Some(bindings::Mechanism::DepositRefundTake) => incentive != Incentive::Points,
-            Some(bindings::Mechanism::Points) => incentive == Incentive::Points,
-            None => false,
-        };
-        let checked = card.as_ref().map(|card| card.check_against(&parameters));
+        let facts = ModelFacts::read(node, trainer).await?;
+        let checked = card
+            .as_ref()
+            .map(|card| card.check_against(&facts.parameters));
         let contradiction = checked.and_then(Result::err);
         let mut card = card;
         if let (Some(contradiction), Some(card)) = (&contradiction, &mut card) {
@@ -216,14 +147,7 @@ impl ModelInfo {
             card.encoder = None;
         }
         Ok(Self {
-            chain_id: node.chain_id(),
-            trainer,
-            classifier,
-            owner,
-            incentive,
-            waits,
-            parameters,
-            own_code: mechanism_fits && known_classifier == Some(description.kind),
+            facts,
             contradiction,
             card,
             from_block,
@@ -233,12 +157,12 @@ impl ModelInfo {
     /// Returns whether the model runs this release's code and its card says of samples what the contract does.
     #[must_use]
     pub fn verified(&self) -> bool {
-        self.own_code && self.contradiction.is_none()
+        self.facts.own_code && self.contradiction.is_none()
     }
 
     /// Returns the error of a node that did not give events from a block on.
     pub(crate) fn no_history(&self, block: u64, source: NodeError) -> ModelError {
-        let trainer = self.trainer;
+        let trainer = self.facts.trainer;
         match source {
             NodeError::HistoryGone { .. } => ModelError::History {
                 trainer,
@@ -256,7 +180,7 @@ impl ModelInfo {
     /// # Errors
     /// [`ModelError::Open`], [`ModelError::Late`], or if the node fails.
     async fn beginning(&self, node: &Node) -> Result<(Cursor, Beginning), ModelError> {
-        let (trainer, block) = (self.trainer, self.from_block);
+        let (trainer, block) = (self.facts.trainer, self.from_block);
         let first = node.block(block).await;
         let first = first.map_err(|source| self.no_history(block, source))?;
         let first = first.ok_or(ModelError::Open { trainer, block })?;
@@ -304,7 +228,7 @@ impl ModelInfo {
     ) -> Result<(Cursor, Vec<U256>, u64), ModelError> {
         /// Times that it is tried: a node that keeps only its latest state forgets it while it is read.
         const TRIES: u32 = 5;
-        let trainer = self.trainer;
+        let trainer = self.facts.trainer;
         let mut tries = 1;
         loop {
             let head = node.head().await;
@@ -330,16 +254,14 @@ impl ModelInfo {
         node: &Node,
         block: Cursor,
     ) -> Result<(u64, u64, Vec<U256>), ModelError> {
-        const WORDS_PER_CALL: usize = 2_048;
-        let trainer = self.trainer;
+        let (trainer, classifier) = (self.facts.trainer, self.facts.classifier);
         let failed = |source| ModelError::Node { trainer, source };
-        let ask = Asking { node, trainer };
         let at = Some(At::Hash(block.hash));
         let open = ModelError::Open {
             trainer,
             block: block.block,
         };
-        let closed = match node.call(self.classifier, bindings::describe(), at).await {
+        let closed = match node.call(classifier, bindings::describe(), at).await {
             Ok(answer) => bindings::read_description(&answer).and_then(|found| found.trainer),
             Err(NodeError::Reverted { .. }) => None,
             Err(source) => return Err(failed(source)),
@@ -347,22 +269,14 @@ impl ModelInfo {
         if closed != Some(trainer) {
             return Err(open);
         }
-        let number = async |call, data: Vec<u8>| {
-            let answer = node.call(trainer, data, at).await.map_err(failed)?;
-            let number = bindings::read_number(&answer).and_then(|number| number.try_into().ok());
-            number.ok_or(ask.no_model(call))
-        };
-        let contributions: u64 = number("contributionCount", getters::contribution_count()).await?;
-        let time = number("lastContributionTime", getters::last_contribution_time()).await?;
-        let wanted = self.parameters.word_count();
-        let mut words = Vec::with_capacity(wanted);
-        while words.len() < wanted {
-            let count = WORDS_PER_CALL.min(wanted - words.len());
-            let call = bindings::words(words.len(), count);
-            let answer = node.call(self.classifier, call, at).await.map_err(failed)?;
-            let read = bindings::read_words(&answer).filter(|read| read.len() == count);
-            words.extend(read.ok_or(ask.no_model("words"))?);
-        }
+        let reader = Reader::new(node, trainer, at);
+        let contributions = reader
+            .number("contributionCount", getters::contribution_count())
+            .await?;
+        let time = reader
+            .number("lastContributionTime", getters::last_contribution_time())
+            .await?;
+        let words = self.facts.words(node, at).await?;
         Ok((contributions, time, words))
     }
 }
@@ -388,7 +302,7 @@ impl ModelInfo {
     ) -> Result<Taken, ModelError> {
         /// Times that events are asked for which the contract contradicts.
         const TRIES: u32 = 8;
-        let trainer = self.trainer;
+        let trainer = self.facts.trainer;
         let mut tries = 1;
         loop {
             let (state, taken) = self.read_early(node, store, id, cursor).await?;
@@ -398,8 +312,8 @@ impl ModelInfo {
             match contract.map_or(Verdict::Fits, |contract| events.against(&contract)) {
                 Verdict::Fits => return Ok(taken),
                 // Money that somebody forced upon the contract stays; a missing event does not.
-                Verdict::Surplus(_) if !self.own_code || tries >= TRIES => return Ok(taken),
-                Verdict::Differs(_) if !self.own_code => return Ok(taken),
+                Verdict::Surplus(_) if !self.facts.own_code || tries >= TRIES => return Ok(taken),
+                Verdict::Differs(_) if !self.facts.own_code => return Ok(taken),
                 Verdict::Differs(message) if tries >= TRIES => {
                     let method = "eth_getLogs";
                     let source = NodeError::Contradictory { method, message };
@@ -417,7 +331,7 @@ impl ModelInfo {
         id: ModelId,
         cursor: Cursor,
     ) -> Result<(State, Taken), ModelError> {
-        let trainer = self.trainer;
+        let trainer = self.facts.trainer;
         let beginning = store.beginning(id).await?;
         let state = State::new(self, &beginning, cursor);
         let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
@@ -440,92 +354,6 @@ impl ModelInfo {
 
 /// How long before its closing a model is created, at most, in blocks.
 const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
-
-/// Questions about one model.
-struct Asking<'a> {
-    node: &'a Node,
-    trainer: Address,
-}
-
-impl Asking<'_> {
-    fn no_model(&self, call: &'static str) -> ModelError {
-        ModelError::NoModel {
-            trainer: self.trainer,
-            chain_id: self.node.chain_id(),
-            call,
-        }
-    }
-
-    async fn call(
-        &self,
-        call: &'static str,
-        to: Address,
-        data: Vec<u8>,
-    ) -> Result<Bytes, ModelError> {
-        match self.node.call(to, data, None).await {
-            Err(NodeError::Reverted { .. }) => Err(self.no_model(call)),
-            Err(source) => Err(ModelError::Node {
-                trainer: self.trainer,
-                source,
-            }),
-            Ok(answer) => Ok(answer),
-        }
-    }
-
-    async fn number(
-        &self,
-        call: &'static str,
-        to: Address,
-        data: Vec<u8>,
-    ) -> Result<u64, ModelError> {
-        let answer = self.call(call, to, data).await?;
-        bindings::read_number(&answer)
-            .and_then(|number| number.try_into().ok())
-            .ok_or_else(|| self.no_model(call))
-    }
-
-    async fn address(
-        &self,
-        call: &'static str,
-        to: Address,
-        data: Vec<u8>,
-    ) -> Result<Address, ModelError> {
-        let answer = self.call(call, to, data).await?;
-        bindings::read_address(&answer).ok_or_else(|| self.no_model(call))
-    }
-
-    /// Which of our implementations trainer and classifier are clones of.
-    async fn implementations(
-        &self,
-        classifier: Address,
-    ) -> Result<
-        (
-            Option<bindings::Mechanism>,
-            Option<cotrain_protocol::classifier::Kind>,
-        ),
-        ModelError,
-    > {
-        let trainer = self.implementation(self.trainer).await?;
-        let classifier = self.implementation(classifier).await?;
-        Ok((
-            trainer.and_then(|code| bindings::known_trainer(&code)),
-            classifier.and_then(|code| bindings::known_classifier(&code)),
-        ))
-    }
-
-    /// The code of what a contract is a clone of.
-    async fn implementation(&self, clone: Address) -> Result<Option<Bytes>, ModelError> {
-        let failed = |source| ModelError::Node {
-            trainer: self.trainer,
-            source,
-        };
-        let code = self.node.code(clone).await.map_err(failed)?;
-        match bindings::implementation_of(&code) {
-            Some(implementation) => Ok(Some(self.node.code(implementation).await.map_err(failed)?)),
-            None => Ok(None),
-        }
-    }
-}
 
 /// A model that is followed.
 #[derive(Debug)]
@@ -593,7 +421,7 @@ impl HostedModel {
         node: &Node,
         store: &Store,
     ) -> Result<Self, ModelError> {
-        let (chain_id, trainer) = (info.chain_id, info.trainer);
+        let (chain_id, trainer) = (info.facts.chain_id, info.facts.trainer);
         let mut known = store.model(chain_id, trainer).await?;
         if known.is_none() {
             let (from, beginning) = info.beginning(node).await?;
@@ -748,7 +576,7 @@ impl HostedModel {
             let state = self.state();
             (state.cursor, Totals::of(state.trainer()))
         };
-        let contract = Totals::read(node, self.info.trainer, cursor).await?;
+        let contract = Totals::read(node, self.info.facts.trainer, cursor).await?;
         self.set_standing(match contract.map(|contract| events.against(&contract)) {
             None => Standing::Unchecked,
             // Who follows the chain has found out about a surplus before it was stored.
@@ -779,7 +607,9 @@ impl HostedModel {
 
     /// Takes over what somebody else has stored since.
     pub(crate) async fn refresh(&self, store: &Store) -> Result<(), ModelError> {
-        let known = store.model(self.info.chain_id, self.info.trainer).await?;
+        let known = store
+            .model(self.info.facts.chain_id, self.info.facts.trainer)
+            .await?;
         let Some((_, cursor, rollbacks)) = known else {
             return Ok(());
         };
@@ -806,9 +636,9 @@ impl HostedModel {
 
     async fn stored(info: &ModelInfo, id: ModelId, store: &Store) -> Result<State, ModelError> {
         const LOGS_AT_A_TIME: u32 = 5_000;
-        let trainer = info.trainer;
+        let trainer = info.facts.trainer;
         loop {
-            let known = store.model(info.chain_id, trainer).await?;
+            let known = store.model(info.facts.chain_id, trainer).await?;
             let (_, cursor, rollbacks) = known.ok_or(StoreError::Malformed { what: "no model" })?;
             let beginning = store.beginning(id).await?;
             let state = State::new(info, &beginning, cursor);
@@ -821,7 +651,7 @@ impl HostedModel {
                 }
                 replay(&mut state, logs)?;
             }
-            let after = store.model(info.chain_id, trainer).await?;
+            let after = store.model(info.facts.chain_id, trainer).await?;
             if after.is_some_and(|(_, _, after)| after == rollbacks) {
                 return Ok(state);
             }

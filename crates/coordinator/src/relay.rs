@@ -110,10 +110,10 @@ impl Relay {
         let data = bindings::relay(&batches, gas_per_batch);
         let gas = self
             .node
-            .estimate(from, Some(info.trainer), U256::ZERO, data.clone())
+            .estimate(from, Some(info.facts.trainer), U256::ZERO, data.clone())
             .await?;
         // A wallet's code may use more when it is included than when it is only tried.
-        let domain = domain(info.chain_id, info.trainer);
+        let domain = domain(info.facts.chain_id, info.facts.trainer);
         let wallets = batches
             .iter()
             .filter(|batch| batch.signer(&domain) != Some(batch.author))
@@ -123,7 +123,7 @@ impl Relay {
         Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
             model: self.model.id,
             purpose: "relay",
-            to: info.trainer,
+            to: info.facts.trainer,
             data: data.into(),
             gas_limit,
         }))
@@ -139,7 +139,12 @@ impl Relay {
         let lesson = bindings::learn(&longest.items);
         let gas = self
             .node
-            .estimate(info.trainer, Some(info.classifier), U256::ZERO, lesson)
+            .estimate(
+                info.facts.trainer,
+                Some(info.facts.classifier),
+                U256::ZERO,
+                lesson,
+            )
             .await?;
         Ok((2 * gas).min(TRANSACTION_GAS_LIMIT / 2))
     }

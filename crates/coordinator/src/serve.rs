@@ -384,7 +384,7 @@ impl House {
 
     /// Follows one model until `term` ends.
     async fn follow(self: Arc<Self>, model: Arc<HostedModel>, term: CancellationToken) {
-        let trainer = model.info().trainer;
+        let trainer = model.info().facts.trainer;
         let evaluation = match self.evaluation(&model) {
             Ok(evaluation) => evaluation,
             Err(error) => {
@@ -512,7 +512,7 @@ impl House {
                     continue;
                 }
                 if let Err(error) = self.relay(model, &mut outbox).await {
-                    tracing::warn!(trainer = %model.info().trainer, error = %with_sources(&error), "cannot relay now");
+                    tracing::warn!(trainer = %model.info().facts.trainer, error = %with_sources(&error), "cannot relay now");
                 }
             }
             if let Some(options) = &self.config.keep
@@ -530,7 +530,7 @@ impl House {
                         options: options.clone(),
                     };
                     if let Err(error) = keeper.run(&mut outbox).await {
-                        tracing::warn!(trainer = %model.info().trainer, error = %with_sources(&error), "cannot claim now");
+                        tracing::warn!(trainer = %model.info().facts.trainer, error = %with_sources(&error), "cannot claim now");
                     }
                 }
             }
@@ -567,7 +567,7 @@ impl House {
     fn is_stopped(&self, model: &HostedModel) -> bool {
         let stopped = &self.coordinator.vitals().stopped;
         let stopped = stopped.read().unwrap_or_else(PoisonError::into_inner);
-        stopped.contains_key(&model.info().trainer) || model.trouble().is_some()
+        stopped.contains_key(&model.info().facts.trainer) || model.trouble().is_some()
     }
 
     /// Makes what is known to wait what the store has: other processes store, too.
@@ -615,7 +615,7 @@ impl House {
         let Some(encoder) = card.and_then(|card| card.encoder.as_ref()) else {
             return Ok(None);
         };
-        let trainer = model.info().trainer;
+        let trainer = model.info().facts.trainer;
         let classes = card.map_or(&[][..], |card| &card.classes);
         let data = load(&section.data, TEST_SHARE, TEST_SEED)?;
         let samples =

@@ -66,13 +66,13 @@ impl State {
         beginning: &Beginning,
         cursor: Cursor,
     ) -> Result<Self, Rejection> {
-        let classifier = Classifier::from_words(info.parameters, &beginning.words)?;
+        let classifier = Classifier::from_words(info.facts.parameters, &beginning.words)?;
         let trainer = Trainer::new(
-            info.owner,
-            info.chain_id,
-            info.trainer,
-            info.incentive,
-            info.waits,
+            info.facts.owner,
+            info.facts.chain_id,
+            info.facts.trainer,
+            info.facts.incentive,
+            info.facts.waits,
             classifier,
             beginning.time,
         )?;

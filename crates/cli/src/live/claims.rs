@@ -170,7 +170,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let index = follow(&session, &model).await?;
         let account = key.address();
         let now = session.node.now().await?;
-        let mut claimable = index.claimable(model.trainer, account, MOST).await?;
+        let mut claimable = index.claimable(model.facts.trainer, account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
         let (positions, to_announce) = choose(&claimable, positions)?;
         let expected = claimable
@@ -190,7 +190,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
             announcing: false,
             done: Claimed {
                 chain_id: session.node.chain_id(),
-                model: model.trainer,
+                model: model.facts.trainer,
                 account,
                 claims: Vec::new(),
                 skipped: Vec::new(),
@@ -383,13 +383,16 @@ impl Claims<'_> {
 
     /// These claims in one transaction; `None` if they are too many for one and can be fewer.
     async fn attempt(&self, positions: &[u64]) -> Result<Option<Fitting>, Failure> {
-        let groups = self.index.claims(self.model.trainer, positions).await?;
+        let groups = self
+            .index
+            .claims(self.model.facts.trainer, positions)
+            .await?;
         let call = match self.kind {
             ClaimKind::Report if self.announcing => bindings::announce(&groups),
             ClaimKind::Report => bindings::report(&groups),
             _ => bindings::refund(&groups),
         };
-        let (from, to) = (self.sender.key.address(), Some(self.model.trainer));
+        let (from, to) = (self.sender.key.address(), Some(self.model.facts.trainer));
         let gas = self
             .sender
             .node
@@ -418,7 +421,7 @@ impl Claims<'_> {
     }
 
     async fn send(&self, claims: Fitting) -> Result<NodeReceipt, Failure> {
-        let to = Some(self.model.trainer);
+        let to = Some(self.model.facts.trainer);
         if claims.gas.is_some() {
             return self.sender.send(to, 0, claims.call).await;
         }
@@ -438,7 +441,7 @@ impl Claims<'_> {
         }
         for event in events::announced(&logs) {
             let Announcement { earliest, until } =
-                Announcement::new(event.time, self.model.waits.report_notice);
+                Announcement::new(event.time, self.model.facts.waits.report_notice);
             self.done.next = Some(self.done.next.map_or(earliest, |next| next.min(earliest)));
             self.done.announced.push(Announced {
                 position: event.position,

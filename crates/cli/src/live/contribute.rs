@@ -361,7 +361,7 @@ fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), F
         Failure::Mistake(anyhow!(
             "what is its class? Say it with --label; the model's are {}",
             escaped_list(
-                &(0..model.parameters.classes())
+                &(0..model.facts.parameters.classes())
                     .map(|label| model.class(label))
                     .collect::<Vec<_>>()
             )
@@ -411,7 +411,7 @@ impl Sending<'_> {
         }
         let mut contributed = Contributed {
             chain_id: self.session.node.chain_id(),
-            model: self.model.trainer,
+            model: self.model.facts.trainer,
             author: self.sender.key.address(),
             contributions: 0,
             transactions: Vec::new(),
@@ -499,7 +499,9 @@ impl Sending<'_> {
             let each = next.price.saturating_add(next.price / 4).min(most);
             let value = each.saturating_mul(next.size as u128);
             let call = bindings::contribute(&next.batch);
-            let sent = self.sender.send(Some(self.model.trainer), value, call);
+            let sent = self
+                .sender
+                .send(Some(self.model.facts.trainer), value, call);
             let receipt = sent.await?;
             let deposit = contributed.add(&receipt, next.size as u64)?;
             let paid = deposit.saturating_mul(next.size as u128);
@@ -546,7 +548,7 @@ impl Sending<'_> {
         let value = U256::from(price.saturating_mul(size as u128));
         let call = bindings::contribute(batch);
         let node = &self.session.node;
-        let to = Some(self.model.trainer);
+        let to = Some(self.model.facts.trainer);
         match node.estimate(from, to, value, call).await {
             // A margin of a quarter is added to what it is now.
             Ok(gas) if gas > TRANSACTION_GAS_LIMIT / 5 * 4 && size > 1 => Ok(Estimate::TooLarge),

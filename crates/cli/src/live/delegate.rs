@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let key = arguments.key.key(session.node.chain_id())?;
         let model = LiveModel::find(&session, &arguments.model).await?;
         let client = Client::new(&arguments.relay).map_err(failure)?;
-        let served = client.model(model.trainer).await.map_err(failure)?;
+        let served = client.model(model.facts.trainer).await.map_err(failure)?;
         let keeper = served.keeper.map(|keeper| keeper.0).ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "the coordinator at {} claims for nobody; its host has to set keep.enabled",
@@ -105,16 +105,18 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
             until: now.saturating_add(arguments.valid.as_secs()),
             signature: Vec::new(),
         };
-        let domain = domain(session.node.chain_id(), model.trainer);
+        let domain = domain(session.node.chain_id(), model.facts.trainer);
         delegation.signature = key.sign_hash(&delegation.signing_hash(&domain)).to_vec();
         let done = Delegated {
             chain_id: session.node.chain_id(),
-            model: model.trainer,
+            model: model.facts.trainer,
             account: delegation.reporter,
             keeper,
             until: delegation.until,
         };
-        let taken = client.delegate(model.trainer, &delegation.into()).await;
+        let taken = client
+            .delegate(model.facts.trainer, &delegation.into())
+            .await;
         taken.map_err(failure)?;
         show(arguments.json, &done, || {
             format!("{keeper} claims for {} for {valid}\n", done.account)

@@ -84,7 +84,7 @@ pub(crate) fn labelled(
     data: &str,
 ) -> Result<Labelled, Failure> {
     let encoder = encoder(model)?;
-    let classes: Vec<String> = (0..model.parameters.classes())
+    let classes: Vec<String> = (0..model.facts.parameters.classes())
         .map(|label| model.class(label))
         .collect();
     let source = columns.source(data, None)?;
@@ -128,7 +128,7 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
         };
         let evaluated = Evaluated {
             chain_id: session.node.chain_id(),
-            model: model.trainer,
+            model: model.facts.trainer,
             block_hash: block,
             correct,
             examples: samples.len(),
@@ -159,7 +159,7 @@ async fn on_chain(
             .unzip();
         let call = bindings::evaluate(&samples, &labels);
         let at = Some(At::Hash(block));
-        let answer = session.node.call(model.classifier, call, at).await?;
+        let answer = session.node.call(model.facts.classifier, call, at).await?;
         correct += bindings::read_number(&answer)
             .and_then(|number| usize::try_from(number).ok())
             .ok_or_else(|| {

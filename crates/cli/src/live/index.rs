@@ -66,7 +66,7 @@ async fn name(session: &Session, model: &LiveModel) -> Result<String, Failure> {
     Ok(format!(
         "{}-{}-{}",
         session.node.chain_id(),
-        model.trainer,
+        model.facts.trainer,
         hex::encode(&hash[..8])
     ))
 }
@@ -143,7 +143,7 @@ async fn open(
         session.node.clone(),
         store,
         session.registry,
-        &[model.trainer],
+        &[model.facts.trainer],
         None,
     )
     .await
@@ -151,7 +151,7 @@ async fn open(
 
 /// Returns the failure that a model is not followed, though it was to be.
 pub(crate) fn missing(model: &LiveModel) -> Failure {
-    Failure::Fault(anyhow!("the model {} is not followed", model.trainer))
+    Failure::Fault(anyhow!("the model {} is not followed", model.facts.trainer))
 }
 
 #[cfg(test)]

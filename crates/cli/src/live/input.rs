@@ -64,7 +64,7 @@ impl From<Noted> for Encoded {
 impl Encoded {
     /// A sample that was given as such.
     fn raw(model: &LiveModel, sample: Vec<u8>) -> Self {
-        let sparse = model.parameters.encoding() == Encoding::Sparse;
+        let sparse = model.facts.parameters.encoding() == Encoding::Sparse;
         Self {
             known: sparse.then_some(sample.len() / 2),
             sample,
@@ -301,7 +301,7 @@ pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
             Failure::Mistake(anyhow!(
                 "nothing says how samples of model {} are made: it has no card in the registry, or one \
                  without an encoder; give --features or --sample, or name the registry with --registry",
-                model.trainer
+                model.facts.trainer
             ))
         })
 }
@@ -358,10 +358,10 @@ fn entries(row: &str) -> Result<(Vec<u32>, Vec<f64>), Failure> {
 }
 
 fn features(model: &LiveModel, list: &str) -> Result<Vec<u8>, Failure> {
-    if model.parameters.encoding() != Encoding::Sparse {
+    if model.facts.parameters.encoding() != Encoding::Sparse {
         return Err(Failure::Mistake(anyhow!(
             "the samples of a {} are numbers; give them with --row or --sample",
-            model.parameters.kind()
+            model.facts.parameters.kind()
         )));
     }
     let feature = |field: &str| {

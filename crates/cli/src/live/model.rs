@@ -1,37 +1,26 @@
 //! A model as it is on the chain.
 
 use alloy_primitives::{Address, B256, U256};
-use anyhow::{Context, anyhow};
-use cotrain_bindings::{self as bindings, Entry, Mechanism, Revert, state};
+use anyhow::anyhow;
+use cotrain_bindings::{self as bindings, Entry, Revert};
 use cotrain_chain::node::{At, Node, NodeError};
+use cotrain_client::model::{ModelFacts, ReadError};
 use cotrain_coordinator::{
     card::{Card, Contradiction, explain_revert},
     registry::{self, RegistryError},
 };
 use cotrain_learning::text::{escaped, escaped_list};
-use cotrain_protocol::{
-    Rejection,
-    classifier::{Classifier, Parameters},
-    parse_address,
-    trainer::{Incentive, Waits},
-};
+use cotrain_protocol::{Rejection, classifier::Classifier, parse_address};
 
 use super::connection::{ModelArg, Session};
 use crate::failure::Failure;
 
-/// Words read in one call.
-const WORDS_PER_CALL: usize = 2_048;
-
-/// What is fixed of a model.
+/// A model on the chain, with the words of its owner.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveModel {
-    pub(crate) trainer: Address,
-    pub(crate) classifier: Address,
-    pub(crate) owner: Address,
-    pub(crate) incentive: Incentive,
-    pub(crate) waits: Waits,
-    pub(crate) parameters: Parameters,
-    /// Whether both run this release's code, and the card says of samples what the contract does.
+    /// Facts that the contracts fix.
+    pub(crate) facts: ModelFacts,
+    /// `true` if both contracts run this release's code, and the card says of samples what the contract does.
     pub(crate) verified: bool,
     /// The fact of the card that differs from the contract's, if one does.
     contradiction: Option<Contradiction>,
@@ -68,18 +57,18 @@ impl LiveModel {
         };
         let model = Self { origin, ..model };
         tracing::info!(
-            trainer = %model.trainer, classifier = %model.classifier, verified = model.verified, "model"
+            trainer = %model.facts.trainer, classifier = %model.facts.classifier, verified = model.verified, "model"
         );
         if let Some(contradiction) = &model.contradiction {
             session.narrator.say(format_args!(
                 "warning: model {} is not verified: {contradiction}; what the card makes of texts and rows may be \
                  refused, or mean something else",
-                model.trainer
+                model.facts.trainer
             ));
         } else if !model.verified {
             session.narrator.say(format_args!(
                 "warning: model {} does not run this release's contracts: nothing holds it to the rules",
-                model.trainer
+                model.facts.trainer
             ));
         }
         Ok(model)
@@ -137,25 +126,21 @@ impl LiveModel {
     /// The model with this trainer.
     pub(crate) async fn read(session: &Session, trainer: Address) -> Result<Self, Failure> {
         let node = &session.node;
-        let fixed = read_fixed(node, trainer)
-            .await
-            .with_context(|| {
-                format!("cannot read a model at {trainer}; is it a trainer's address?")
-            })
-            .map_err(Failure::Mistake)?;
+        let facts = ModelFacts::read(node, trainer).await.map_err(unreadable)?;
         let card = match session.registry {
             Some(registry) => registry::card(node, registry, trainer)
                 .await
                 .map_err(classify)?,
             None => None,
         };
-        let checked = card.as_ref().map(|it| it.check_against(&fixed.parameters));
+        let checked = card.as_ref().map(|it| it.check_against(&facts.parameters));
         let contradiction = checked.and_then(Result::err);
         Ok(Self {
-            card,
-            verified: fixed.verified && contradiction.is_none(),
+            verified: facts.own_code && contradiction.is_none(),
+            facts,
             contradiction,
-            ..fixed
+            card,
+            origin: String::new(),
         })
     }
 
@@ -163,7 +148,7 @@ impl LiveModel {
     pub(crate) fn name(&self) -> String {
         self.card
             .as_ref()
-            .map_or_else(|| self.trainer.to_string(), |card| card.name.clone())
+            .map_or_else(|| self.facts.trainer.to_string(), |card| card.name.clone())
     }
 
     /// What a class is called.
@@ -183,10 +168,10 @@ impl LiveModel {
             None => class.parse().ok(),
         };
         label
-            .filter(|label| *label < self.parameters.classes())
+            .filter(|label| *label < self.facts.parameters.classes())
             .ok_or_else(|| {
                 let known = if names.is_empty() {
-                    format!("the numbers below {}", self.parameters.classes())
+                    format!("the numbers below {}", self.facts.parameters.classes())
                 } else {
                     escaped_list(names)
                 };
@@ -218,40 +203,29 @@ impl LiveModel {
         }
     }
 
-    /// The whole model after a block.
+    /// Reads the whole model after a block.
     pub(crate) async fn words(&self, node: &Node, block: B256) -> Result<Vec<U256>, Failure> {
-        read_words(node, self.classifier, self.parameters.word_count(), block).await
+        let words = self.facts.words(node, Some(At::Hash(block))).await;
+        words.map_err(unreadable)
     }
 
     /// Its twin here.
     pub(crate) fn twin(&self, words: &[U256]) -> Result<Classifier, Failure> {
-        Ok(Classifier::from_words(self.parameters, words)?)
+        Ok(Classifier::from_words(self.facts.parameters, words)?)
     }
 
-    /// Wei that each of `n` contributions in one transaction would deposit now.
+    /// Returns the wei that each of `n` contributions in one transaction would deposit now.
     pub(crate) async fn price(&self, node: &Node, n: u64) -> Result<u128, Failure> {
-        number(node, self.trainer, state::price(n), "price").await
+        self.facts.price(node, n).await.map_err(unreadable)
     }
 }
 
-/// The words of a classifier after a block.
-pub(crate) async fn read_words(
-    node: &Node,
-    classifier: Address,
-    count: usize,
-    block: B256,
-) -> Result<Vec<U256>, Failure> {
-    let mut words = Vec::with_capacity(count);
-    while words.len() < count {
-        let some = WORDS_PER_CALL.min(count - words.len());
-        let call = bindings::words(words.len(), some);
-        let answer = node.call(classifier, call, Some(At::Hash(block))).await?;
-        let read = bindings::read_words(&answer)
-            .filter(|read| read.len() == some)
-            .ok_or_else(|| unexpected("words"))?;
-        words.extend(read);
+/// Returns the failure of a node, or else the user's mistake: the address is no model's.
+pub(crate) fn unreadable(error: ReadError) -> Failure {
+    match error {
+        ReadError::Node { source, .. } => source.into(),
+        other => Failure::Mistake(other.into()),
     }
-    Ok(words)
 }
 
 /// An answer that is one number.
@@ -282,84 +256,4 @@ fn classify(error: RegistryError) -> Failure {
 
 fn unexpected(call: &'static str) -> anyhow::Error {
     anyhow!(cotrain_chain::ChainError::UnexpectedAnswer { call })
-}
-
-/// All but the card.
-async fn read_fixed(node: &Node, trainer: Address) -> anyhow::Result<LiveModel> {
-    let ask = async |to: Address, call: Vec<u8>| node.call(to, call, None).await;
-    let address = |answer: &[u8]| bindings::read_address(answer);
-    let classifier = address(&ask(trainer, state::classifier()).await?)
-        .ok_or_else(|| unexpected("classifier"))?;
-    let owner = address(&ask(trainer, state::owner()).await?).ok_or_else(|| unexpected("owner"))?;
-    let seconds = async |call: Vec<u8>| -> anyhow::Result<u64> {
-        bindings::read_number(&ask(trainer, call).await?)
-            .and_then(|number| number.try_into().ok())
-            .ok_or_else(|| unexpected("refundWait"))
-    };
-    let waits = Waits {
-        refund: seconds(state::refund_wait()).await?,
-        owner_claim: seconds(state::owner_claim_wait()).await?,
-        any_address_claim: seconds(state::any_address_claim_wait()).await?,
-        report_notice: seconds(state::report_notice()).await?,
-    };
-    let description = bindings::read_description(&ask(classifier, bindings::describe()).await?)
-        .ok_or_else(|| unexpected("describe"))?;
-    let mut answers = Vec::new();
-    for getter in description.getters() {
-        answers.push(ask(classifier, getter).await?);
-    }
-    let parameters = description
-        .parameters(&answers)
-        .ok_or_else(|| unexpected("describe"))?;
-    parameters.validate()?;
-    let mechanism = implementation(node, trainer).await?;
-    let mechanism = bindings::known_trainer(&mechanism);
-    let incentive = match mechanism {
-        Some(Mechanism::Points) => Incentive::Points,
-        Some(Mechanism::DepositRefundTake) => cost_weight(node, trainer).await?,
-        // Points has no cost weight: the contract refuses. A node that does not answer says nothing of it.
-        None => match cost_weight(node, trainer).await {
-            Err(error)
-                if matches!(
-                    error.downcast_ref::<NodeError>(),
-                    Some(NodeError::Reverted(_))
-                ) =>
-            {
-                Incentive::Points
-            }
-            incentive => incentive?,
-        },
-    };
-    let kind = bindings::known_classifier(&implementation(node, classifier).await?);
-    Ok(LiveModel {
-        trainer,
-        classifier,
-        owner,
-        incentive,
-        waits,
-        parameters,
-        verified: mechanism.is_some()
-            && kind == Some(parameters.kind())
-            && description.trainer == Some(trainer),
-        contradiction: None,
-        card: None,
-        origin: String::new(),
-    })
-}
-
-async fn cost_weight(node: &Node, trainer: Address) -> anyhow::Result<Incentive> {
-    let answer = node.call(trainer, state::cost_weight(), None).await?;
-    let cost_weight = bindings::read_number(&answer)
-        .and_then(|number| number.try_into().ok())
-        .ok_or_else(|| unexpected("costWeight"))?;
-    Ok(Incentive::DepositRefundTake { cost_weight })
-}
-
-/// The code of the implementation that a clone runs; empty where it is no clone.
-pub(crate) async fn implementation(node: &Node, clone: Address) -> Result<Vec<u8>, NodeError> {
-    let code = node.code(clone).await?;
-    match bindings::implementation_of(&code) {
-        Some(implementation) => Ok(node.code(implementation).await?.to_vec()),
-        None => Ok(Vec::new()),
-    }
 }

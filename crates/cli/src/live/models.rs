@@ -106,24 +106,24 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
         name: model.name(),
         description: description.unwrap_or_default(),
         trainer,
-        classifier: model.classifier,
-        owner: model.owner,
-        learner: model.parameters.kind().name(),
-        classes: (0..model.parameters.classes())
+        classifier: model.facts.classifier,
+        owner: model.facts.owner,
+        learner: model.facts.parameters.kind().name(),
+        classes: (0..model.facts.parameters.classes())
             .map(|label| model.class(label))
             .collect(),
-        features: model.parameters.features(),
-        features_in_words: features_in_words(&model.parameters, encoder),
-        bounds: model.parameters.bounds().map(Into::into),
-        learns_from: bounds_in_words(&model.parameters, encoder),
-        incentive: match model.incentive {
+        features: model.facts.parameters.features(),
+        features_in_words: features_in_words(&model.facts.parameters, encoder),
+        bounds: model.facts.parameters.bounds().map(Into::into),
+        learns_from: bounds_in_words(&model.facts.parameters, encoder),
+        incentive: match model.facts.incentive {
             Incentive::DepositRefundTake { .. } => "deposit-refund-take",
             Incentive::Points => "points",
         },
         contributions,
         price: price.to_string(),
-        refund_wait: model.waits.refund,
-        report_notice: model.waits.report_notice,
+        refund_wait: model.facts.waits.refund,
+        report_notice: model.facts.waits.report_notice,
         verified: model.verified,
     })
 }

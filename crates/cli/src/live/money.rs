@@ -143,7 +143,13 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         let key = common.key.key(node.chain_id())?;
         let model = LiveModel::find(&session, &common.model).await?;
         let balance = async |account| {
-            number(node, model.trainer, state::balance_of(account), "balanceOf").await
+            number(
+                node,
+                model.facts.trainer,
+                state::balance_of(account),
+                "balanceOf",
+            )
+            .await
         };
         let before = balance(key.address()).await?;
         let one = make(key.address(), before)?;
@@ -153,7 +159,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
             max_fee: common.fees.max_fee,
             budget: common.spending.budget(),
         };
-        let to = Some(model.trainer);
+        let to = Some(model.facts.trainer);
         let value = U256::from(one.value);
         let gas = match node
             .estimate(key.address(), to, value, one.call.clone())
@@ -189,7 +195,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         })?;
         let moved = Moved {
             chain_id: node.chain_id(),
-            model: model.trainer,
+            model: model.facts.trainer,
             account: one.account,
             amount: one.amount.to_string(),
             balance: after.to_string(),

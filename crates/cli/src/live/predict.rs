@@ -166,7 +166,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
         };
         let predicted = Predicted {
             chain_id: session.node.chain_id(),
-            model: model.trainer,
+            model: model.facts.trainer,
             block_hash: block,
             by,
             predictions: labels
@@ -217,7 +217,7 @@ async fn remote(
     for samples in samples.chunks(SAMPLES_PER_CALL) {
         let call = bindings::predict(samples);
         let at = Some(At::Hash(block));
-        let answer = session.node.call(model.classifier, call, at).await;
+        let answer = session.node.call(model.facts.classifier, call, at).await;
         let answer = answer.map_err(|error| match error {
             NodeError::Reverted(Revert::Contract(rejection)) => Failure::mistake(rejection),
             error => error.into(),

@@ -150,7 +150,7 @@ impl Signing<'_> {
         json: bool,
     ) -> Result<(), Failure> {
         let client = Client::new(url).map_err(failure)?;
-        let (trainer, author) = (self.model.trainer, self.key.address());
+        let (trainer, author) = (self.model.facts.trainer, self.key.address());
         let relayer = self.relayer(&client).await?;
         let account = self.account(&client).await?;
         // Twice what it is now: others may be relayed with it, so that it costs more than alone.
@@ -230,7 +230,7 @@ impl Signing<'_> {
     pub(crate) async fn check_nothing_waits(&self, url: &Url) -> Result<(), Failure> {
         let author = self.key.address();
         let client = Client::new(url).map_err(failure)?;
-        let account = client.account(self.model.trainer, author).await;
+        let account = client.account(self.model.facts.trainer, author).await;
         let committed = account.map_err(failure)?.committed.0;
         if committed == 0 {
             return Ok(());
@@ -299,7 +299,7 @@ impl Signing<'_> {
              {} is missing; prepay it with `cotrain deposit {missing}`, or contribute fewer with --limit",
             self.key.address(),
             Wei(balance),
-            self.model.trainer,
+            self.model.facts.trainer,
             Wei(needed),
             Wei(missing)
         )))
@@ -310,7 +310,10 @@ impl Signing<'_> {
         if self.arguments.any_relayer {
             return Ok(Address::ZERO);
         }
-        let model = client.model(self.model.trainer).await.map_err(failure)?;
+        let model = client
+            .model(self.model.facts.trainer)
+            .await
+            .map_err(failure)?;
         model.relayer.map(|relayer| relayer.0).ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "cannot sign: the coordinator at {} names no relayer for the model; use one that relays, or sign for \
@@ -332,7 +335,7 @@ impl Signing<'_> {
     ) -> Result<HandedBatch, Failure> {
         for left in (0..TRIES).rev() {
             let (id, body) = self.sign(items, relayer, nonce, most).await?;
-            let next = match client.submit(self.model.trainer, id, &body).await {
+            let next = match client.submit(self.model.facts.trainer, id, &body).await {
                 Ok(Submitted::Taken(taken)) => {
                     return Ok(HandedBatch {
                         id,
@@ -369,7 +372,7 @@ impl Signing<'_> {
     /// The author's account as the coordinator has it, once it has seen what the chain has: money that
     /// was prepaid a moment ago.
     async fn account(&self, client: &Client) -> Result<AccountAnswer, Failure> {
-        let (trainer, author) = (self.model.trainer, self.key.address());
+        let (trainer, author) = (self.model.facts.trainer, self.key.address());
         let start = Instant::now();
         loop {
             let account = client.account(trainer, author).await.map_err(failure)?;
@@ -401,7 +404,7 @@ impl Signing<'_> {
             items: encode_batch(items).map_err(Failure::mistake)?,
             signature: Vec::new(),
         };
-        let domain = domain(self.session.node.chain_id(), self.model.trainer);
+        let domain = domain(self.session.node.chain_id(), self.model.facts.trainer);
         let hash = batch.signing_hash(&domain);
         batch.signature = self.key.sign_hash(&hash).to_vec();
         Ok((hash, batch.into()))

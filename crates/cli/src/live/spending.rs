@@ -180,7 +180,7 @@ impl Target {
             chain: NamedChain::try_from(chain_id).ok().map(Into::into),
             node: session.node.display_url(),
             node_from: session.node_from,
-            model: model.map(|model| model.trainer),
+            model: model.map(|model| model.facts.trainer),
             name: model.and_then(|model| model.card.as_ref().map(|card| card.name.clone())),
             model_from: model.map(|model| model.origin.clone()),
         }

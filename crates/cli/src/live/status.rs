@@ -122,10 +122,12 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
 
 async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
     let view = index
-        .model(model.trainer)
+        .model(model.facts.trainer)
         .ok_or_else(|| missing(model))?
         .account(account);
-    let claimable = index.claimable(model.trainer, account, 10 * ROWS).await?;
+    let claimable = index
+        .claimable(model.facts.trainer, account, 10 * ROWS)
+        .await?;
     let rows = own(index, model, account).await?;
     let claim_of = |row: &ContributionRow| {
         claimable.iter().find(|one| {
@@ -148,7 +150,7 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
     Ok(Shown {
         now,
         chain_id: index.chain_id(),
-        model: model.trainer,
+        model: model.facts.trainer,
         account,
         balance: view.balance.to_string(),
         good: view.good,
@@ -180,7 +182,9 @@ pub(crate) async fn own(
     let mut rows: Vec<ContributionRow> = Vec::new();
     let mut page = Page::first(ROWS);
     loop {
-        let some = index.contributions(model.trainer, filter, page).await?;
+        let some = index
+            .contributions(model.facts.trainer, filter, page)
+            .await?;
         let Some(last) = some.last() else {
             return Ok(rows);
         };

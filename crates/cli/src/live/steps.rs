@@ -5,13 +5,14 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, anyhow};
 use cotrain_bindings::{self as bindings, Mechanism, events};
-use cotrain_chain::node::{Node, NodeError, NodeReceipt};
+use cotrain_chain::node::{At, Node, NodeError, NodeReceipt};
+use cotrain_client::model::{Reader, code_of};
 use cotrain_protocol::trainer::Incentive;
 use serde::Serialize;
 
 use super::{
     journal::Journal,
-    model::{implementation, number, read_words},
+    model::{number, unreadable},
     plan::Plan,
     send::{LAG, Sender, gas_cost},
 };
@@ -288,12 +289,11 @@ impl Steps<'_> {
         classifier: Address,
     ) -> Result<(), Failure> {
         let node = self.sender.node;
-        let mechanism = bindings::known_trainer(&implementation(node, trainer).await?);
+        let (mechanism, kind) = code_of(node, trainer, classifier).await?;
         let wanted = match plan.incentive {
             Incentive::DepositRefundTake { .. } => Mechanism::DepositRefundTake,
             Incentive::Points => Mechanism::Points,
         };
-        let kind = bindings::known_classifier(&implementation(node, classifier).await?);
         if mechanism == Some(wanted) && kind == Some(plan.classifier.kind()) {
             return Ok(());
         }
@@ -316,10 +316,13 @@ impl Steps<'_> {
         let close = bindings::close(trainer);
         if !self.is_done(CLOSED, Some(classifier), &close).await? {
             let head = self.sender.node.head().await?;
-            self.compare(plan, classifier, head.hash).await?;
+            self.compare(plan, trainer, classifier, head.hash).await?;
         }
         let closed = self.step(CLOSED, Some(classifier), close).await?;
-        match self.compare(plan, classifier, closed.block_hash).await {
+        match self
+            .compare(plan, trainer, classifier, closed.block_hash)
+            .await
+        {
             Err(Failure::Fault(error))
                 if matches!(
                     error.downcast_ref(),
@@ -334,9 +337,16 @@ impl Steps<'_> {
     }
 
     /// That the chain has the words that are meant.
-    async fn compare(&self, plan: &Plan, classifier: Address, block: B256) -> Result<(), Failure> {
+    async fn compare(
+        &self,
+        plan: &Plan,
+        trainer: Address,
+        classifier: Address,
+        block: B256,
+    ) -> Result<(), Failure> {
         let count = plan.words.len();
-        let words = read_words(self.sender.node, classifier, count, block).await?;
+        let reader = Reader::new(self.sender.node, trainer, Some(At::Hash(block)));
+        let words = reader.words(classifier, count).await.map_err(unreadable)?;
         match words
             .iter()
             .zip(&plan.words)

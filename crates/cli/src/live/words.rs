@@ -24,11 +24,11 @@ pub(crate) async fn cached(
     block: B256,
 ) -> Result<Vec<U256>, Failure> {
     let directory = cache_directory()?.join("words");
-    let of = format!("{}-{}-", session.node.chain_id(), model.classifier);
+    let of = format!("{}-{}-", session.node.chain_id(), model.facts.classifier);
     let path = directory.join(format!("{of}{block}"));
     if let Some(words) = fs::read(&path)
         .ok()
-        .and_then(|bytes| parse(&bytes, model.parameters.word_count()))
+        .and_then(|bytes| parse(&bytes, model.facts.parameters.word_count()))
     {
         tracing::info!(path = %path.display(), "words from the cache");
         return Ok(words);
@@ -51,12 +51,14 @@ pub(crate) async fn proved(
     block: B256,
 ) -> Result<Vec<U256>, Failure> {
     let slots: Vec<U256> = (MODEL_SLOT..)
-        .take(model.parameters.word_count())
+        .take(model.facts.parameters.word_count())
         .map(U256::from)
         .collect();
     let mut words = Vec::with_capacity(slots.len());
     for slots in slots.chunks(SLOTS_PER_PROOF) {
-        let some = session.node.proved_storage(model.classifier, slots, block);
+        let some = session
+            .node
+            .proved_storage(model.facts.classifier, slots, block);
         words.extend(some.await?);
     }
     Ok(words)

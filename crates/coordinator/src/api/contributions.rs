@@ -50,7 +50,7 @@ pub(super) async fn list(
     InPath(path): InPath<OfModel>,
     InQuery(query): InQuery<Filter>,
 ) -> Result<Json<Rows<ContributionView>>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let filter = ContributionFilter {
@@ -173,7 +173,7 @@ pub(super) async fn account(
     InPath(path): InPath<OfAccount>,
     _query: NoQuery,
 ) -> Result<Json<AccountAnswer>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     let view = app.backend.account(trainer, path.address.0).await?;
     // It was there a moment ago, and models stay.
     let view = view.ok_or_else(|| Unavailable("the model is gone".to_owned()))?;
@@ -218,7 +218,7 @@ pub(super) async fn claimable(
     InPath(path): InPath<OfAccount>,
     InQuery(query): InQuery<Limit>,
 ) -> Result<Json<ClaimableRows>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     let limit = limit(query.limit, app.max_page)?;
     let found = app
         .backend
@@ -237,7 +237,7 @@ fn model_of(app: &App, path: &OfContribution) -> Result<alloy_primitives::Addres
         );
         return Err(Problem::new(&Kind::INVALID_PATH, detail));
     }
-    Ok(app.model(&path.trainer)?.info().trainer)
+    Ok(app.model(&path.trainer)?.info().facts.trainer)
 }
 
 fn unknown(path: &OfContribution) -> Problem {

@@ -51,12 +51,12 @@ pub(super) async fn list(
 ) -> Result<Json<Rows<ModelView>>, Problem> {
     let limit = limit(query.limit, app.max_page)?;
     let mut models = app.backend.models();
-    models.sort_by_key(|model| model.info().trainer);
+    models.sort_by_key(|model| model.info().facts.trainer);
     models.retain(|model| {
         query
             .after
             .as_ref()
-            .is_none_or(|after| model.info().trainer > after.0)
+            .is_none_or(|after| model.info().facts.trainer > after.0)
     });
     models.truncate(limit as usize + 1);
     let now = app.now();
@@ -65,7 +65,7 @@ pub(super) async fn list(
         limit,
         "/v1/models",
         &[],
-        |model: &Arc<dyn Model>| Account(model.info().trainer).to_string(),
+        |model: &Arc<dyn Model>| Account(model.info().facts.trainer).to_string(),
     );
     Ok(Json(Rows {
         rows: page
@@ -118,7 +118,7 @@ pub(super) async fn accuracy(
     InPath(path): InPath<OfModel>,
     InQuery(query): InQuery<Paging>,
 ) -> Result<Json<Rows<AccuracyPoint>>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let found = app.backend.accuracy(trainer, page).await?;
@@ -164,7 +164,7 @@ pub(super) async fn price(
     let summary = model.summary(time);
     let elapsed = time.saturating_sub(summary.last_contribution_time);
     // Below 2^92 each, as the cost weight is below 2^80.
-    let each = model.info().incentive.price(n, elapsed);
+    let each = model.info().facts.incentive.price(n, elapsed);
     Ok(Json(Price {
         n,
         each: each.into(),

@@ -272,7 +272,7 @@ fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
                 )
             })
     };
-    let encoding = info.parameters.encoding();
+    let encoding = info.facts.parameters.encoding();
     match input {
         Input::Sample(bytes) => Ok(Encoded::raw(encoding, bytes.0.to_vec())),
         Input::Features(features) => {
@@ -296,9 +296,9 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
         Problem::new(&Kind::NOT_ENCODABLE, detail)
     };
     let entries = || features.iter().copied().enumerate();
-    match info.parameters.encoding() {
+    match info.facts.parameters.encoding() {
         Encoding::Sparse => {
-            let last = info.parameters.features().saturating_sub(1);
+            let last = info.facts.parameters.features().saturating_sub(1);
             let present = |(at, feature): (usize, i32)| {
                 u16::try_from(feature)
                     .ok()
@@ -322,7 +322,7 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
             let mut values = values.collect::<Result<Vec<_>, _>>()?;
             // The constant is no number of the input: whoever leaves it out means it.
             let encoder = info.card.as_ref().and_then(|card| card.encoder.as_ref());
-            let features = info.parameters.features() as usize;
+            let features = info.facts.parameters.features() as usize;
             if let Some(encoder) = encoder.filter(|_| values.len() + 1 == features) {
                 values.extend(encoder.constant().and_then(|it| i16::try_from(it).ok()));
             }

@@ -162,7 +162,7 @@ async fn take(
     trainer: &Account,
     body: SignedBatchBody,
 ) -> Result<(StatusCode, Submission), Problem> {
-    let trainer = app.model(trainer)?.info().trainer;
+    let trainer = app.model(trainer)?.info().facts.trainer;
     let batch = signed_batch(body)?;
     let (submission, handed) = app.backend.submit(trainer, batch).await?;
     let status = match handed {
@@ -202,7 +202,7 @@ pub(super) async fn list(
     InPath(path): InPath<OfModel>,
     InQuery(query): InQuery<Authors>,
 ) -> Result<Json<Rows<SubmissionView>>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let author = query.author.as_ref().map(|author| author.0);
@@ -280,7 +280,7 @@ pub(super) async fn delegate(
     _query: NoQuery,
     InBody(body): InBody<DelegationBody>,
 ) -> Result<Json<DelegationView>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     if body.until >> 40 != 0 {
         let detail = format!("until is {}; a number below 2^40 is wanted", body.until);
         return Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "until"));
@@ -322,7 +322,7 @@ pub(super) async fn delegation(
     InPath(path): InPath<OfDelegation>,
     _query: NoQuery,
 ) -> Result<Json<DelegationView>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().trainer;
+    let trainer = app.model(&path.trainer)?.info().facts.trainer;
     let found = app.backend.delegation(trainer, path.account.0).await?;
     found.map(|row| Json(row.into())).ok_or_else(|| {
         let detail = format!("{} delegates nothing to the keeper here", path.account);

@@ -15,30 +15,30 @@ use super::backend::{
 /// Returns a model as answers have it.
 pub(super) fn model_view(model: &dyn Model, backend: &dyn Backend, now: u64) -> ModelView {
     let (info, summary) = (model.info(), model.summary(now));
-    let (card, waits) = (info.card.as_ref(), info.waits);
+    let (card, waits) = (info.card.as_ref(), info.facts.waits);
     ModelView {
-        chain_id: info.chain_id,
-        trainer: info.trainer.into(),
-        classifier: info.classifier.into(),
-        owner: info.owner.into(),
+        chain_id: info.facts.chain_id,
+        trainer: info.facts.trainer.into(),
+        classifier: info.facts.classifier.into(),
+        owner: info.facts.owner.into(),
         verified: info.verified(),
         name: card.map(|card| card.name.clone()),
         description: card.map(|card| card.description.clone()),
         class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),
         encodes: card.is_some_and(|card| card.encoder.is_some()),
-        learner: info.parameters.kind().name().to_owned(),
-        encoding: match info.parameters.encoding() {
+        learner: info.facts.parameters.kind().name().to_owned(),
+        encoding: match info.facts.parameters.encoding() {
             Encoding::Sparse => EncodingView::Sparse,
             Encoding::Dense16 => EncodingView::Dense16,
             Encoding::Dense32 => EncodingView::Dense32,
         },
-        classes: info.parameters.classes(),
-        features: info.parameters.features(),
-        bounds: info.parameters.bounds().map(|bounds| BoundsView {
+        classes: info.facts.parameters.classes(),
+        features: info.facts.parameters.features(),
+        bounds: info.facts.parameters.bounds().map(|bounds| BoundsView {
             max_number: bounds.max_number,
             max_squared_length: bounds.max_squared_length.to_string(),
         }),
-        incentive: api::Incentive::Known(match info.incentive {
+        incentive: api::Incentive::Known(match info.facts.incentive {
             Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
                 cost_weight: cost_weight.into(),
             },

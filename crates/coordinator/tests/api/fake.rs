@@ -167,7 +167,7 @@ impl Backend for Fake {
     fn model(&self, trainer: Address) -> Option<Arc<dyn Model>> {
         self.models()
             .into_iter()
-            .find(|model| model.info().trainer == trainer)
+            .find(|model| model.info().facts.trainer == trainer)
     }
     fn submit(
         &self,

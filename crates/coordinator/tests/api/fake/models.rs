@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, U256};
+use cotrain_client::model::ModelFacts;
 use cotrain_coordinator::{AccountView, ModelInfo, Summary, api::Model, card::Card};
 use cotrain_learning::{
     data::{Source, TableFormat, load},
@@ -73,21 +74,23 @@ fn model(trainer: Address, parameters: Parameters, card: Option<Card>) -> Arc<Fa
     classifier.write(0, &[U256::from(1) << 16]).unwrap();
     Arc::new(FakeModel {
         info: ModelInfo {
-            chain_id: CHAIN,
-            trainer,
-            classifier: Address::repeat_byte(0x44),
-            owner: Address::repeat_byte(0x55),
-            incentive: Incentive::DepositRefundTake {
-                cost_weight: 1_000_000,
+            facts: ModelFacts {
+                chain_id: CHAIN,
+                trainer,
+                classifier: Address::repeat_byte(0x44),
+                owner: Address::repeat_byte(0x55),
+                incentive: Incentive::DepositRefundTake {
+                    cost_weight: 1_000_000,
+                },
+                waits: Waits {
+                    refund: 86_400,
+                    owner_claim: 604_800,
+                    any_address_claim: 777_600,
+                    report_notice: 7_200,
+                },
+                parameters,
+                own_code: true,
             },
-            waits: Waits {
-                refund: 86_400,
-                owner_claim: 604_800,
-                any_address_claim: 777_600,
-                report_notice: 7_200,
-            },
-            parameters,
-            own_code: true,
             contradiction: None,
             card,
             from_block: 5,
@@ -117,7 +120,7 @@ impl Model for FakeModel {
             contributions: 5,
             total_good: 1,
             last_contribution_time: 1_000,
-            price: self.info.incentive.price(1, now - 1_000),
+            price: self.info.facts.incentive.price(1, now - 1_000),
             accuracy: Some(0.75),
             held: u128::MAX,
         }

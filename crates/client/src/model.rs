@@ -1,0 +1,274 @@
+//! A model as its contracts have it.
+
+use alloy_primitives::{Address, Bytes, U256};
+use cotrain_bindings::{self as bindings, Mechanism, state};
+use cotrain_chain::node::{At, Node, NodeError};
+use cotrain_protocol::{
+    Rejection,
+    classifier::Parameters,
+    trainer::{Incentive, Waits},
+};
+
+/// Maximum number of words that one call reads: what nodes answer without complaint.
+const WORDS_PER_CALL: usize = 2_048;
+
+/// The facts of a model that never change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Id of the chain that the model is on.
+    pub chain_id: u64,
+    /// Contract that holds money and records.
+    pub trainer: Address,
+    /// Contract that holds the weights.
+    pub classifier: Address,
+    /// Account that may claim late before others.
+    pub owner: Address,
+    /// Rules of payment.
+    pub incentive: Incentive,
+    /// Waits before claims, in seconds.
+    pub waits: Waits,
+    /// Parameters of the learner, within their bounds.
+    pub parameters: Parameters,
+    /// `true` if trainer and classifier are clones of this release's code, byte for byte, and the classifier obeys this
+    /// trainer alone.
+    pub own_code: bool,
+}
+
+/// Why a model cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The node failed.
+    #[error("cannot read the model {trainer} from the node")]
+    Node {
+        /// Trainer of the model.
+        trainer: Address,
+        /// The node's failure.
+        source: NodeError,
+    },
+    /// The contracts at the address are not those of a model.
+    #[error(
+        "{trainer} is no trainer of a model that this version knows: `{call}` gave no answer of its form; check the address and the chain, {chain_id}"
+    )]
+    NoModel {
+        /// The address.
+        trainer: Address,
+        /// Id of the chain.
+        chain_id: u64,
+        /// Call that gave no answer of its form.
+        call: &'static str,
+    },
+    /// The learner's parameters are outside their bounds, so that its predictions are not defined.
+    #[error(
+        "the model {trainer} has parameters that this version does not take; use another model"
+    )]
+    Parameters {
+        /// Trainer of the model.
+        trainer: Address,
+        /// Parameter that is outside its bounds.
+        source: Rejection,
+    },
+}
+
+impl ModelFacts {
+    /// Reads a model's facts from a chain.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read(node: &Node, trainer: Address) -> Result<Self, ReadError> {
+        let ask = Reader::new(node, trainer, None);
+        let classifier = ask.address("classifier", state::classifier()).await?;
+        let owner = ask.address("owner", state::owner()).await?;
+        let waits = Waits {
+            refund: ask.number("refundWait", state::refund_wait()).await?,
+            owner_claim: ask
+                .number("ownerClaimWait", state::owner_claim_wait())
+                .await?,
+            any_address_claim: ask
+                .number("anyAddressClaimWait", state::any_address_claim_wait())
+                .await?,
+            report_notice: ask.number("reportNotice", state::report_notice()).await?,
+        };
+        let answer = ask
+            .call("describe", classifier, bindings::describe())
+            .await?;
+        let description =
+            bindings::read_description(&answer).ok_or_else(|| ask.no_model("describe"))?;
+        let mut answers = Vec::new();
+        for getter in description.getters() {
+            answers.push(
+                ask.call("the classifier's parameters", classifier, getter)
+                    .await?,
+            );
+        }
+        let parameters = description
+            .parameters(&answers)
+            .ok_or_else(|| ask.no_model("the classifier's parameters"))?;
+        parameters
+            .validate()
+            .map_err(|source| ReadError::Parameters { trainer, source })?;
+        let (mechanism, kind) = code_of(node, trainer, classifier)
+            .await
+            .map_err(|source| ReadError::Node { trainer, source })?;
+        let incentive = match mechanism {
+            Some(Mechanism::Points) => Incentive::Points,
+            Some(Mechanism::DepositRefundTake) => ask.cost_weight().await?,
+            // Of code that is not known: what has no cost weight takes no deposits.
+            None => match ask.cost_weight().await {
+                Err(ReadError::NoModel { .. }) => Incentive::Points,
+                incentive => incentive?,
+            },
+        };
+        Ok(Self {
+            chain_id: node.chain_id(),
+            trainer,
+            classifier,
+            owner,
+            incentive,
+            waits,
+            parameters,
+            own_code: mechanism.is_some()
+                && kind == Some(parameters.kind())
+                && description.trainer == Some(trainer),
+        })
+    }
+
+    /// Returns the deposit of each of `n` contributions that one transaction made now, in wei.
+    ///
+    /// # Errors
+    /// [`ReadError::Node`] or [`ReadError::NoModel`].
+    pub async fn price(&self, node: &Node, n: u64) -> Result<u128, ReadError> {
+        Reader::new(node, self.trainer, None)
+            .number("price", state::price(n))
+            .await
+    }
+
+    /// Reads all words of the model, at a block or as they are now.
+    ///
+    /// # Errors
+    /// [`ReadError::Node`] or [`ReadError::NoModel`].
+    pub async fn words(&self, node: &Node, at: Option<At>) -> Result<Vec<U256>, ReadError> {
+        Reader::new(node, self.trainer, at)
+            .words(self.classifier, self.parameters.word_count())
+            .await
+    }
+}
+
+/// Reads the contracts of one model, at a block or as they are now.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    node: &'a Node,
+    trainer: Address,
+    at: Option<At>,
+}
+
+impl<'a> Reader<'a> {
+    /// Returns a reader of the model of a trainer.
+    #[must_use]
+    pub fn new(node: &'a Node, trainer: Address, at: Option<At>) -> Self {
+        Self { node, trainer, at }
+    }
+
+    /// Returns the error of a call that gave no answer of its form.
+    #[must_use]
+    pub fn no_model(&self, call: &'static str) -> ReadError {
+        ReadError::NoModel {
+            trainer: self.trainer,
+            chain_id: self.node.chain_id(),
+            call,
+        }
+    }
+
+    /// Calls one of the model's contracts.
+    ///
+    /// # Errors
+    /// [`ReadError::Node`]; [`ReadError::NoModel`] if the contract reverts.
+    pub async fn call(
+        &self,
+        call: &'static str,
+        to: Address,
+        data: Vec<u8>,
+    ) -> Result<Bytes, ReadError> {
+        match self.node.call(to, data, self.at).await {
+            Ok(answer) => Ok(answer),
+            Err(NodeError::Reverted { .. }) => Err(self.no_model(call)),
+            Err(source) => Err(ReadError::Node {
+                trainer: self.trainer,
+                source,
+            }),
+        }
+    }
+
+    /// Asks the trainer for a number.
+    ///
+    /// # Errors
+    /// As for [`Self::call`], and [`ReadError::NoModel`] if the number does not fit.
+    pub async fn number<T: TryFrom<U256>>(
+        &self,
+        call: &'static str,
+        data: Vec<u8>,
+    ) -> Result<T, ReadError> {
+        let answer = self.call(call, self.trainer, data).await?;
+        bindings::read_number(&answer)
+            .and_then(|number| number.try_into().ok())
+            .ok_or_else(|| self.no_model(call))
+    }
+
+    /// Reads `count` words of a classifier, from the first one on.
+    ///
+    /// # Errors
+    /// As for [`Self::call`].
+    pub async fn words(&self, classifier: Address, count: usize) -> Result<Vec<U256>, ReadError> {
+        let mut words = Vec::with_capacity(count);
+        while words.len() < count {
+            let some = WORDS_PER_CALL.min(count - words.len());
+            let call = bindings::words(words.len(), some);
+            let answer = self.call("words", classifier, call).await?;
+            let read = bindings::read_words(&answer).filter(|read| read.len() == some);
+            words.extend(read.ok_or_else(|| self.no_model("words"))?);
+        }
+        Ok(words)
+    }
+
+    async fn address(&self, call: &'static str, data: Vec<u8>) -> Result<Address, ReadError> {
+        let answer = self.call(call, self.trainer, data).await?;
+        bindings::read_address(&answer).ok_or_else(|| self.no_model(call))
+    }
+
+    async fn cost_weight(&self) -> Result<Incentive, ReadError> {
+        let cost_weight = self.number("costWeight", state::cost_weight()).await?;
+        Ok(Incentive::DepositRefundTake { cost_weight })
+    }
+}
+
+/// Returns which of this release's contracts a trainer and a classifier are clones of.
+///
+/// # Errors
+/// If the node fails.
+pub async fn code_of(
+    node: &Node,
+    trainer: Address,
+    classifier: Address,
+) -> Result<
+    (
+        Option<Mechanism>,
+        Option<cotrain_protocol::classifier::Kind>,
+    ),
+    NodeError,
+> {
+    let trainer = implementation(node, trainer).await?;
+    let classifier = implementation(node, classifier).await?;
+    Ok((
+        trainer.and_then(|code| bindings::known_trainer(&code)),
+        classifier.and_then(|code| bindings::known_classifier(&code)),
+    ))
+}
+
+/// Returns the code of the contract that an account is a clone of, or `None` if it is no clone.
+async fn implementation(node: &Node, clone: Address) -> Result<Option<Bytes>, NodeError> {
+    let code = node.code(clone).await?;
+    match bindings::implementation_of(&code) {
+        Some(implementation) => Ok(Some(node.code(implementation).await?)),
+        None => Ok(None),
+    }
+}
