@@ -29,9 +29,11 @@ pub struct ModelFacts {
     pub waits: Waits,
     /// Parameters of the learner, within their bounds.
     pub parameters: Parameters,
-    /// `true` if trainer and classifier are clones of this release's code, byte for byte, and the classifier obeys this
-    /// trainer alone.
+    /// `true` if trainer and classifier are clones of this release's code, byte for byte.
     pub own_code: bool,
+    /// `true` if the classifier's initialization is closed, for this trainer: it obeys no other. A model cannot lose this, but a
+    /// node that lags may not know it yet.
+    pub closed: bool,
 }
 
 /// Why a model cannot be read.
@@ -90,14 +92,14 @@ impl ModelFacts {
             report_notice: ask.number("reportNotice", state::report_notice()).await?,
         };
         let answer = ask
-            .call("describe", classifier, bindings::describe())
+            .fact("describe", classifier, bindings::describe())
             .await?;
         let description =
             bindings::read_description(&answer).ok_or_else(|| ask.no_model("describe"))?;
         let mut answers = Vec::new();
         for getter in description.getters() {
             answers.push(
-                ask.call("the classifier's parameters", classifier, getter)
+                ask.fact("the classifier's parameters", classifier, getter)
                     .await?,
             );
         }
@@ -113,9 +115,9 @@ impl ModelFacts {
         let incentive = match mechanism {
             Some(Mechanism::Points) => Incentive::Points,
             Some(Mechanism::DepositRefundTake) => ask.cost_weight().await?,
-            // Of code that is not known: what has no cost weight takes no deposits.
+            // Points has no cost weight, and so no other code that is not known.
             None => match ask.cost_weight().await {
-                Err(ReadError::NoModel { .. }) => Incentive::Points,
+                Err(ReadError::Node { source, .. }) if is_revert(&source) => Incentive::Points,
                 incentive => incentive?,
             },
         };
@@ -127,9 +129,8 @@ impl ModelFacts {
             incentive,
             waits,
             parameters,
-            own_code: mechanism.is_some()
-                && kind == Some(parameters.kind())
-                && description.trainer == Some(trainer),
+            own_code: mechanism.is_some() && kind == Some(parameters.kind()),
+            closed: description.trainer == Some(trainer),
         })
     }
 
@@ -182,20 +183,25 @@ impl<'a> Reader<'a> {
     /// Calls one of the model's contracts.
     ///
     /// # Errors
-    /// [`ReadError::Node`]; [`ReadError::NoModel`] if the contract reverts.
-    pub async fn call(
+    /// [`ReadError::Node`].
+    pub async fn call(&self, to: Address, data: Vec<u8>) -> Result<Bytes, ReadError> {
+        let answer = self.node.call(to, data, self.at).await;
+        answer.map_err(|source| ReadError::Node {
+            trainer: self.trainer,
+            source,
+        })
+    }
+
+    /// Asks for a fact that every model has: what reverts is no model.
+    async fn fact(
         &self,
         call: &'static str,
         to: Address,
         data: Vec<u8>,
     ) -> Result<Bytes, ReadError> {
-        match self.node.call(to, data, self.at).await {
-            Ok(answer) => Ok(answer),
-            Err(NodeError::Reverted { .. }) => Err(self.no_model(call)),
-            Err(source) => Err(ReadError::Node {
-                trainer: self.trainer,
-                source,
-            }),
+        match self.call(to, data).await {
+            Err(ReadError::Node { source, .. }) if is_revert(&source) => Err(self.no_model(call)),
+            answer => answer,
         }
     }
 
@@ -208,7 +214,7 @@ impl<'a> Reader<'a> {
         call: &'static str,
         data: Vec<u8>,
     ) -> Result<T, ReadError> {
-        let answer = self.call(call, self.trainer, data).await?;
+        let answer = self.call(self.trainer, data).await?;
         bindings::read_number(&answer)
             .and_then(|number| number.try_into().ok())
             .ok_or_else(|| self.no_model(call))
@@ -223,7 +229,7 @@ impl<'a> Reader<'a> {
         while words.len() < count {
             let some = WORDS_PER_CALL.min(count - words.len());
             let call = bindings::words(words.len(), some);
-            let answer = self.call("words", classifier, call).await?;
+            let answer = self.call(classifier, call).await?;
             let read = bindings::read_words(&answer).filter(|read| read.len() == some);
             words.extend(read.ok_or_else(|| self.no_model("words"))?);
         }
@@ -231,7 +237,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn address(&self, call: &'static str, data: Vec<u8>) -> Result<Address, ReadError> {
-        let answer = self.call(call, self.trainer, data).await?;
+        let answer = self.fact(call, self.trainer, data).await?;
         bindings::read_address(&answer).ok_or_else(|| self.no_model(call))
     }
 
@@ -271,4 +277,8 @@ async fn implementation(node: &Node, clone: Address) -> Result<Option<Bytes>, No
         Some(implementation) => Ok(Some(node.code(implementation).await?)),
         None => Ok(None),
     }
+}
+
+fn is_revert(error: &NodeError) -> bool {
+    matches!(error, NodeError::Reverted { .. })
 }

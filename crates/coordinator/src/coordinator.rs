@@ -179,8 +179,8 @@ impl Coordinator {
         self.0.vitals.now.load(Ordering::Relaxed)
     }
 
-    /// Begins to follow a model; if nobody has named it, only one that runs this release's code, has a card that
-    /// fits it and is not too large: anybody can register anything.
+    /// Begins to follow a model; if nobody has named it, only one that runs this release's code and is not too
+    /// large: anybody can register anything.
     pub(crate) async fn add_model(
         &self,
         registry: Option<Address>,

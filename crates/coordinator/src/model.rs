@@ -154,7 +154,8 @@ impl ModelInfo {
         })
     }
 
-    /// Returns whether the model runs this release's code and its card says of samples what the contract does.
+    /// Returns whether the model runs this release's code and its card says of samples what the contract does. That its
+    /// classifier obeys this trainer alone is known of every model that is followed.
     #[must_use]
     pub fn verified(&self) -> bool {
         self.facts.own_code && self.contradiction.is_none()

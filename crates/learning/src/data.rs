@@ -275,6 +275,14 @@ pub fn read_columns(
     table::columns(path, &file::read(path)?, format, columns)
 }
 
+/// Reads the names of a table's columns, in its order.
+///
+/// # Errors
+/// If the file cannot be read, or is no table.
+pub fn table_columns(path: &Path, format: TableFormat) -> Result<Vec<String>, DataError> {
+    table::header(path, &file::read(path)?, format)
+}
+
 impl Dataset {
     /// Checks that the columns are those of a model, in its order, where it learned from a table of
     /// numbers.

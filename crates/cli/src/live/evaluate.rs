@@ -121,8 +121,16 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
             let words = words::cached(&session, &model, block).await?;
             let twin = model.twin(&words)?;
             let mut correct = 0;
-            for (label, input) in &samples {
-                correct += usize::from(twin.predict(&input.sample)? == *label);
+            for (number, (label, input)) in (1..).zip(&samples) {
+                let class = twin.predict(&input.sample).map_err(|rejection| {
+                    let refused =
+                        format!("nothing was measured: the model refuses example {number}");
+                    Failure::Mistake(
+                        anyhow!(model.explain(&bindings::Revert::Contract(rejection)))
+                            .context(refused),
+                    )
+                })?;
+                correct += usize::from(class == *label);
             }
             correct
         };

@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io::{self, Read},
     path::Path,
-    slice::from_ref,
 };
 
 use alloy_primitives::hex;
@@ -12,7 +11,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_learning::{
     Encoder,
-    data::{Example, TableFormat, read_columns},
+    data::{Example, TableFormat, read_columns, table_columns},
     encode::{Noted, Sort},
     text::escaped,
 };
@@ -250,11 +249,12 @@ fn table(
             // Columns that had no examples may be left out, all of them: a file that has some would lose what it says.
             let (_, reserved) = all.split_at(needed.len());
             let without = |failure| {
-                let has_some = reserved.iter().any(|name| read(from_ref(name)).is_ok());
+                let header = table_columns(path, format).map_err(Failure::mistake)?;
+                let has_some = reserved.iter().any(|name| header.contains(name));
                 if reserved.is_empty() || has_some {
                     return Err(failure);
                 }
-                read(needed).map_err(|_| failure)
+                read(needed)
             };
             match read(all).or_else(without) {
                 // Rows of numbers alone, in the model's order.

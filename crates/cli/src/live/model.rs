@@ -136,7 +136,7 @@ impl LiveModel {
         let checked = card.as_ref().map(|it| it.check_against(&facts.parameters));
         let contradiction = checked.and_then(Result::err);
         Ok(Self {
-            verified: facts.own_code && contradiction.is_none(),
+            verified: facts.own_code && facts.closed && contradiction.is_none(),
             facts,
             contradiction,
             card,
@@ -223,7 +223,9 @@ impl LiveModel {
 /// Returns the failure of a node, or else the user's mistake: the address is no model's.
 pub(crate) fn unreadable(error: ReadError) -> Failure {
     match error {
-        ReadError::Node { source, .. } => source.into(),
+        ReadError::Node { trainer, source } => Failure::Fault(
+            anyhow!(source).context(format!("cannot read the model {trainer} from the node")),
+        ),
         other => Failure::Mistake(other.into()),
     }
 }

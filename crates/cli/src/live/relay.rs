@@ -1,6 +1,6 @@
 //! Contributions that are signed here and sent by a coordinator.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
@@ -39,6 +39,9 @@ const PER_BATCH: usize = 50;
 /// How often one batch is signed with another nonce because its own went to somebody else: each signature is a right to
 /// spend, so there are few.
 const TRIES: usize = 4;
+
+/// The largest nonce that a trainer takes.
+const LARGEST_NONCE: u64 = (1 << 48) - 1;
 
 /// Who sends what is signed.
 #[derive(Debug, Args)]
@@ -191,7 +194,15 @@ impl Signing<'_> {
         }
         if let Some(failure) = &stopped {
             let of = items.len() as u64;
-            progress = Progress::stopped(done as u64, of, failure, chosen.go_on(done));
+            // What may have been taken is not to be signed again before that is known.
+            let go_on = match failure.error().downcast_ref::<Unsure>() {
+                Some(unsure) => format!(
+                    "first find out about the next {PER_BATCH}: {}",
+                    unsure.question()
+                ),
+                None => chosen.go_on(done),
+            };
+            progress = Progress::stopped(done as u64, of, failure, go_on);
         }
         let mut failed = Vec::new();
         if self.arguments.wait {
@@ -385,6 +396,26 @@ impl Signing<'_> {
         }
     }
 
+    /// Checks that a nonce, which the coordinator says, is not far above those that the chain has used: all that are below it
+    /// are used up with it.
+    async fn check_nonce(&self, nonce: u64) -> Result<(), Failure> {
+        /// More batches of one account than ever wait.
+        const AHEAD: u64 = 4_096;
+        let Some(below) = nonce.checked_sub(AHEAD) else {
+            return Ok(());
+        };
+        let (trainer, author) = (self.model.facts.trainer, self.key.address());
+        let call = state::nonce_used(author, below.min(LARGEST_NONCE));
+        let used = number(&self.session.node, trainer, call, "nonceUsed").await?;
+        if nonce <= LARGEST_NONCE && used == 1 {
+            return Ok(());
+        }
+        Err(Failure::Fault(anyhow!(
+            "nothing more was signed: the coordinator wants the nonce {nonce}, and the chain has not used {below} of {author}; \
+             with it, all nonces below would be used up; use another coordinator"
+        )))
+    }
+
     /// Signs a batch; its id, and what to hand over.
     async fn sign(
         &self,
@@ -393,6 +424,7 @@ impl Signing<'_> {
         nonce: u64,
         most: u128,
     ) -> Result<(B256, SignedBatchBody), Failure> {
+        self.check_nonce(nonce).await?;
         let now = self.session.node.now().await?;
         let mut batch = SignedBatch {
             author: self.key.address(),
@@ -418,13 +450,34 @@ struct HandedBatch {
     taken: SubmissionView,
 }
 
+/// A batch that a coordinator may have taken without an answer.
+#[derive(Debug)]
+struct Unsure {
+    id: B256,
+    relay: String,
+}
+
+impl Unsure {
+    /// The command that says what became of it.
+    fn question(&self) -> String {
+        format!("cotrain submission {} --relay {}", self.id, self.relay)
+    }
+}
+
+impl fmt::Display for Unsure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, question) = (self.id, self.question());
+        write!(
+            f,
+            "the batch {id} may have been taken all the same; before you sign its samples again, see with `{question}`"
+        )
+    }
+}
+
 /// A coordinator may have taken a batch and not answered.
 fn unsure(error: ApiError, id: B256, client: &Client) -> Failure {
-    Failure::Fault(anyhow!("{:#}", failure(error).error()).context(format!(
-        "the batch {id} may have been taken all the same; before you sign its samples again, see with `cotrain \
-         submission {id} --relay {}`",
-        client.shown()
-    )))
+    let relay = client.shown();
+    Failure::Fault(anyhow!("{:#}", failure(error).error()).context(Unsure { id, relay }))
 }
 
 /// Waits until a batch is part of the chain, or never will be.

@@ -77,6 +77,11 @@ impl ApiError {
         matches!(self, Self::Refused { status, .. } if status.is_client_error())
     }
 
+    /// Returns `true` if no connection was made, so that nothing was sent.
+    fn is_before_sending(&self) -> bool {
+        matches!(self, Self::Unreachable(error) if error.is_connect())
+    }
+
     /// Returns the reason of a refusal in words, escaped and cut; `None` for other errors.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
@@ -130,6 +135,8 @@ impl Client {
         choose_cryptography();
         let http = reqwest::Client::builder()
             .timeout(timeout)
+            // A batch that is posted again as a question would be answered as if it were known.
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(ApiError::Setup)?;
         Ok(Self {
@@ -182,7 +189,8 @@ impl Client {
 
     /// Submits a signed batch whose EIP-712 hash is `id`.
     ///
-    /// If the answer is lost, the coordinator is asked for the batch: what was taken is not to be signed again.
+    /// If the answer is lost, the coordinator is asked for the batch: what was taken is not to be signed again. If it does not
+    /// have the batch, nobody knows: the batch may be on its way to the store.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::Unsure`] if the batch may have been taken.
@@ -195,16 +203,25 @@ impl Client {
         let url = self.at(&of_model(trainer, "/submissions"));
         let sent = send(self.http.post(url).json(batch)).await;
         let taken = match sent {
-            Ok(response) if response.status() == StatusCode::OK => return Ok(Submitted::Known),
-            Ok(response) => read(response).await,
+            Ok(response) => {
+                let is_known = response.status() == StatusCode::OK;
+                match read::<SubmissionView>(response).await {
+                    Ok(known) if is_known && known.id == Some(Hash(id)) => {
+                        return Ok(Submitted::Known);
+                    }
+                    Ok(_) if is_known => Err(ApiError::Malformed {
+                        message: "it is of another batch".to_owned(),
+                    }),
+                    taken => taken,
+                }
+            }
             Err(error) => Err(error),
         };
         match taken {
             Ok(taken) => Ok(Submitted::Taken(Box::new(taken))),
-            Err(error) if error.is_mistake() => Err(error),
+            Err(error) if error.is_mistake() || error.is_before_sending() => Err(error),
             Err(error) => match self.submission(id).await {
                 Ok(submission) => Ok(Submitted::Taken(Box::new(submission))),
-                Err(unknown) if unknown.is_mistake() => Err(error),
                 Err(_) => Err(ApiError::Unsure(Box::new(error))),
             },
         }

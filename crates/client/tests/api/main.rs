@@ -510,11 +510,23 @@ async fn paths_are_below_the_address_that_was_given() {
 
 #[tokio::test]
 async fn submit_tells_a_batch_that_was_known_from_one_that_was_taken() {
-    for body in [submission("sent").to_string(), String::new()] {
-        let server = Server::new([Answer::new(200, &body)]);
-        let known = server.client().submit(TRAINER, ID, &batch()).await;
-        assert_eq!(known.expect("known"), Submitted::Known);
-        assert_eq!(server.asked().len(), 1);
+    let server = Server::new([Answer::json(200, &submission("sent"))]);
+    let known = server.client().submit(TRAINER, ID, &batch()).await;
+    assert_eq!(known.expect("known"), Submitted::Known);
+    assert_eq!(server.asked().len(), 1);
+    // An answer about another batch, or a way to another place, says nothing of this one.
+    let mut other = submission("sent");
+    other["id"] = json!(format!("{}", B256::repeat_byte(9)));
+    for answer in [
+        Answer::json(200, &other),
+        Answer::new(200, ""),
+        Answer::new(302, ""),
+    ] {
+        let server = Server::new([answer, Answer::new(503, "")]);
+        let error = server.client().submit(TRAINER, ID, &batch()).await;
+        let error = error.expect_err("not known");
+        assert!(matches!(error, ApiError::Unsure(_)), "{error:?}");
+        assert_eq!(server.asked().len(), 2);
     }
 }
 
@@ -556,24 +568,20 @@ async fn submit_asks_for_a_batch_whose_answer_is_lost() {
         );
         assert_eq!(server.asked(), paths);
     }
-    // It is not there: the first failure counts, and nothing was taken.
-    for answer in lost() {
-        let server = Server::new([answer, Answer::json(404, &json!({"detail": "unknown"}))]);
-        let error = server.client().submit(TRAINER, ID, &batch()).await;
-        let error = error.expect_err("not taken");
-        assert!(
-            !error.is_mistake() && !matches!(error, ApiError::Unsure(_)),
-            "{error:?}"
-        );
-        assert_eq!(server.asked(), paths);
-    }
-    // Nobody knows.
-    for answer in lost() {
-        let server = Server::new([answer, Answer::new(503, "")]);
-        let error = server.client().submit(TRAINER, ID, &batch()).await;
-        let error = error.expect_err("not known");
-        assert!(matches!(error, ApiError::Unsure(_)), "{error:?}");
-        assert!(error.to_string().contains("may have been taken"));
+    // Nobody knows, also if it is not there: it may be on its way to the store.
+    for other in [
+        Answer::json(404, &json!({"detail": "unknown"})),
+        Answer::new(429, ""),
+        Answer::new(503, ""),
+    ] {
+        for answer in lost() {
+            let server = Server::new([answer, other.clone()]);
+            let error = server.client().submit(TRAINER, ID, &batch()).await;
+            let error = error.expect_err("not known");
+            assert!(matches!(error, ApiError::Unsure(_)), "{error:?}");
+            assert!(error.to_string().contains("may have been taken"));
+            assert_eq!(server.asked(), paths);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use cotrain_client::api::Client;
 use serde_json::Value;
 
 /// Bytes that are sent for one request; then the connection ends.
+#[derive(Clone)]
 pub(crate) struct Answer {
     bytes: Vec<u8>,
     /// `true` if spaces follow for as long as somebody reads them.

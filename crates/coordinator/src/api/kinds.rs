@@ -76,7 +76,7 @@ kinds! {
     RATE_LIMITED, "rate-limited", TOO_MANY_REQUESTS, "Too many requests",
         "This client makes more requests than it may. Wait as many seconds as Retry-After has.";
     NO_ENCODER, "no-encoder", UNPROCESSABLE_ENTITY, "The model has no encoder",
-        "Its host has published none, so texts and rows cannot become samples here. Send features or a sample.";
+        "Its host has published none that fits the contract, so texts and rows cannot become samples here. Send features or a sample.";
     NOT_ENCODABLE, "not-encodable", UNPROCESSABLE_ENTITY, "The input cannot be encoded",
         "The input is not of the sort that the model learned from; the detail says what is wanted.";
     SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",

@@ -70,6 +70,22 @@ pub(super) fn columns(
     Ok(rows)
 }
 
+/// Reads the names of a table's columns.
+pub(super) fn header(
+    path: &Path,
+    bytes: &[u8],
+    format: TableFormat,
+) -> Result<Vec<String>, DataError> {
+    let mut header = None;
+    records(path, bytes, format, |record, line| {
+        if header.is_none() {
+            header = Some(names(path, record, line)?);
+        }
+        Ok(())
+    })?;
+    Ok(header.unwrap_or_default())
+}
+
 pub(super) fn parse(path: &Path, bytes: &[u8], spec: &TableSpec<'_>) -> Result<Raw, DataError> {
     let mut table = None;
     records(path, bytes, spec.format, |record, line| {

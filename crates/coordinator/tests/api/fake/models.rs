@@ -90,6 +90,7 @@ fn model(trainer: Address, parameters: Parameters, card: Option<Card>) -> Arc<Fa
                 },
                 parameters,
                 own_code: true,
+                closed: true,
             },
             contradiction: None,
             card,
