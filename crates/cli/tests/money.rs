@@ -393,6 +393,21 @@ impl FewWords {
 
     /// Batches of `committed` wei wait with it.
     fn with(balance: &'static str, committed: &'static str, takes: usize, loses: bool) -> Self {
+        Self::answering(balance, committed, 0, takes, loses)
+    }
+
+    /// It takes all, and says that `next_nonce` is the next one.
+    fn at_nonce(next_nonce: u64) -> Self {
+        Self::answering("600000000000000000", "0", next_nonce, usize::MAX, false)
+    }
+
+    fn answering(
+        balance: &'static str,
+        committed: &'static str,
+        next_nonce: u64,
+        takes: usize,
+        loses: bool,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let handed: Arc<Mutex<Vec<Value>>> = Arc::default();
@@ -409,7 +424,8 @@ impl FewWords {
                 });
                 let (status, answer) = if line.contains("/accounts/") {
                     let account = json!({
-                        "address": RELAYER, "balance": balance, "committed": committed, "good": 0, "nextNonce": 0,
+                        "address": RELAYER, "balance": balance, "committed": committed, "good": 0,
+                        "nextNonce": next_nonce,
                     });
                     ("200 OK", account)
                 } else if line.starts_with("POST") {
@@ -954,6 +970,39 @@ fn a_deployment_in_part_is_told_with_its_steps() {
     let whole: Value = place.json(&deploy);
     assert_eq!(whole["transactions"], 8);
     assert_eq!(nonce(&place, 6), 8, "nothing was done twice");
+}
+
+/// A nonce uses up all that are far below it.
+#[test]
+fn no_nonce_far_above_the_chains_is_signed() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let contribute = |coordinator: &FewWords| {
+        place.outcome(&[
+            "contribute",
+            "--text",
+            "a good film",
+            "--label",
+            "positive",
+            "--dev",
+            "3",
+            "--relay",
+            &coordinator.url,
+        ])
+    };
+    for nonce in [4_096, (1 << 48) - 1, 1 << 48, u64::MAX] {
+        let coordinator = FewWords::at_nonce(nonce);
+        let (status, _, stderr) = contribute(&coordinator);
+        assert_eq!(status, Some(1), "{stderr}");
+        let told = format!("the coordinator wants the nonce {nonce}, and the chain has not used");
+        assert!(stderr.contains(&told), "{stderr}");
+        assert!(coordinator.handed.lock().expect("a list").is_empty());
+    }
+    let coordinator = FewWords::at_nonce(4_095);
+    let (status, _, stderr) = contribute(&coordinator);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 1);
 }
 
 #[test]
