@@ -396,6 +396,11 @@ impl FewWords {
         Self::answering(balance, committed, 0, takes, loses)
     }
 
+    /// It takes none, and says each time that the nonce is taken.
+    fn taking_none() -> Self {
+        Self::answering("600000000000000000", "0", 0, 0, false)
+    }
+
     /// It takes all, and says that `next_nonce` is the next one.
     fn at_nonce(next_nonce: u64) -> Self {
         Self::answering("600000000000000000", "0", next_nonce, usize::MAX, false)
@@ -431,7 +436,10 @@ impl FewWords {
                 } else if line.starts_with("POST") {
                     let mut bodies = list.lock().expect("a list");
                     bodies.push(serde_json::from_str(&body).expect("JSON"));
-                    if bodies.len() <= takes && loses {
+                    if takes == 0 {
+                        let problem = json!({"title": "No", "nextNonce": bodies.len()});
+                        ("409 Conflict", problem)
+                    } else if bodies.len() <= takes && loses {
                         // It takes it, and nobody hears of that.
                         (
                             "504 Gateway Timeout",
@@ -1003,6 +1011,39 @@ fn no_nonce_far_above_the_chains_is_signed() {
     let (status, _, stderr) = contribute(&coordinator);
     assert_eq!(status, Some(0), "{stderr}");
     assert_eq!(coordinator.handed.lock().expect("a list").len(), 1);
+}
+
+/// A coordinator may relay what it has refused.
+#[test]
+fn signatures_are_held_to_the_maximum_total() {
+    let place = Place::new(&AnvilConfig::default());
+    place.success(&DEPLOY);
+    place.success(&["deposit", "0.6ether", "--dev", "3"]);
+    let contribute = |coordinator: &FewWords, more: &[&str]| {
+        let sign = ["contribute", "--text", "a good film", "--label", "positive"];
+        let relay = [
+            "--max-deposit",
+            "0.01ether",
+            "--dev",
+            "3",
+            "--relay",
+            &coordinator.url,
+        ];
+        place.outcome(&[&sign[..], &relay, more].concat())
+    };
+    for (total, signatures) in [("0.01ether", 1), ("0.029ether", 2), ("0.03ether", 3)] {
+        let coordinator = FewWords::taking_none();
+        let (status, _, stderr) = contribute(&coordinator, &["--max-total", total]);
+        assert_eq!(status, Some(1), "{stderr}");
+        assert!(
+            stderr.contains("nothing more was signed: the signatures"),
+            "{stderr}"
+        );
+        assert_eq!(coordinator.handed.lock().expect("a list").len(), signatures);
+    }
+    let coordinator = FewWords::taking_none();
+    assert_ne!(contribute(&coordinator, &[]).0, Some(0));
+    assert_eq!(coordinator.handed.lock().expect("a list").len(), 4);
 }
 
 #[test]

@@ -177,8 +177,12 @@ impl Signing<'_> {
         let mut stopped = None;
         let mut done = 0;
         let mut nonce = account.next_nonce;
+        let mut signed = 0;
         for some in items.chunks(PER_BATCH) {
-            match self.hand_over(&client, some, relayer, nonce, most).await {
+            match self
+                .hand_over(&client, some, relayer, nonce, most, &mut signed)
+                .await
+            {
                 Ok(batch) => {
                     tracing::info!(id = %batch.id, nonce = batch.nonce, "handed over");
                     nonce = batch.nonce + 1;
@@ -343,8 +347,10 @@ impl Signing<'_> {
         relayer: Address,
         mut nonce: u64,
         most: u128,
+        signed: &mut u128,
     ) -> Result<HandedBatch, Failure> {
         for left in (0..TRIES).rev() {
+            self.count_signature(items.len(), most, signed)?;
             let (id, body) = self.sign(items, relayer, nonce, most).await?;
             let next = match client.submit(self.model.facts.trainer, id, &body).await {
                 Ok(Submitted::Taken(taken)) => {
@@ -393,6 +399,26 @@ impl Signing<'_> {
                 return Ok(account);
             }
             sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Adds to `signed` the wei that one more signature may cost, within `--max-total`: a coordinator that refuses a batch can
+    /// relay it all the same.
+    fn count_signature(&self, items: usize, most: u128, signed: &mut u128) -> Result<(), Failure> {
+        let cost = most
+            .saturating_mul(items as u128)
+            .saturating_add(self.arguments.fee.0);
+        let all = signed.saturating_add(cost);
+        match self.spending.max_total {
+            Some(total) if all > total.0 => Err(Failure::Fault(anyhow!(
+                "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more than \
+                 --max-total {total}; find out what became of the batches (`cotrain submission`), or allow more",
+                Wei(all)
+            ))),
+            _ => {
+                *signed = all;
+                Ok(())
+            }
         }
     }
 
