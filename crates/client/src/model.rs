@@ -171,8 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the error of a call that gave no answer of its form.
-    #[must_use]
-    pub fn no_model(&self, call: &'static str) -> ReadError {
+    fn no_model(&self, call: &'static str) -> ReadError {
         ReadError::NoModel {
             trainer: self.trainer,
             chain_id: self.node.chain_id(),
@@ -184,7 +183,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Node`].
-    pub async fn call(&self, to: Address, data: Vec<u8>) -> Result<Bytes, ReadError> {
+    async fn call(&self, to: Address, data: Vec<u8>) -> Result<Bytes, ReadError> {
         let answer = self.node.call(to, data, self.at).await;
         answer.map_err(|source| ReadError::Node {
             trainer: self.trainer,
@@ -208,7 +207,7 @@ impl<'a> Reader<'a> {
     /// Asks the trainer for a number.
     ///
     /// # Errors
-    /// As for [`Self::call`], and [`ReadError::NoModel`] if the number does not fit.
+    /// [`ReadError::Node`]; [`ReadError::NoModel`] if the number does not fit.
     pub async fn number<T: TryFrom<U256>>(
         &self,
         call: &'static str,
@@ -223,7 +222,7 @@ impl<'a> Reader<'a> {
     /// Reads `count` words of a classifier, from the first one on.
     ///
     /// # Errors
-    /// As for [`Self::call`].
+    /// [`ReadError::Node`]; [`ReadError::NoModel`] if the answer is not words.
     pub async fn words(&self, classifier: Address, count: usize) -> Result<Vec<U256>, ReadError> {
         let mut words = Vec::with_capacity(count);
         while words.len() < count {

@@ -14,7 +14,7 @@ use cotrain_client::api::{
 use cotrain_learning::text::{escaped, escaped_to};
 use cotrain_protocol::{
     sample::{Item, encode_batch},
-    trainer::{SignedBatch, domain},
+    trainer::{LARGEST_NONCE, SignedBatch, domain},
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -39,9 +39,6 @@ const PER_BATCH: usize = 50;
 /// How often one batch is signed with another nonce because its own went to somebody else: each signature is a right to
 /// spend, so there are few.
 const TRIES: usize = 4;
-
-/// The largest nonce that a trainer takes.
-const LARGEST_NONCE: u64 = (1 << 48) - 1;
 
 /// Who sends what is signed.
 #[derive(Debug, Args)]

@@ -8,6 +8,8 @@ use crate::Rejection;
 const BALANCE_BITS: u32 = 96;
 /// In bits.
 const NONCE_BITS: u32 = 48;
+/// The largest nonce that a trainer takes.
+pub const LARGEST_NONCE: u64 = (1 << NONCE_BITS) - 1;
 
 /// How the code of an account begins that has a key and has delegated to other code (EIP-7702).
 const DELEGATION: [u8; 2] = [0xef, 0x01];
@@ -64,7 +66,7 @@ impl Nonces {
     pub(super) fn is_used(self, nonce: u64) -> bool {
         match self.highest.checked_sub(nonce) {
             Some(age) => age >= u64::BITS.into() || self.window >> age & 1 == 1,
-            None => nonce >> NONCE_BITS != 0,
+            None => nonce > LARGEST_NONCE,
         }
     }
 
@@ -86,7 +88,7 @@ impl Nonces {
 
     /// Uses a nonce and all below it.
     pub(super) fn cancel(&mut self, last: u64) {
-        let last = last.min((1 << NONCE_BITS) - 1);
+        let last = last.min(LARGEST_NONCE);
         self.advance(last);
         self.window |= shifted(u64::MAX, self.highest - last);
     }
