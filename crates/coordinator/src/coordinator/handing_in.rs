@@ -165,16 +165,32 @@ impl Coordinator {
         }
         // Before anything is reserved in the author's name.
         self.check_signature(&submission, &domain).await?;
+        loop {
+            match self.reserve_and_store(&model, &submission).await {
+                // The one that had the nonce is gone by now: it was refused, or not covered.
+                Err(SubmitError::Conflict { nonce, next, .. }) if next <= nonce => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Stores a checked batch, with its author's nonce and money reserved meanwhile.
+    async fn reserve_and_store(
+        &self,
+        model: &HostedModel,
+        submission: &Submission,
+    ) -> Result<(Submission, Handed), SubmitError> {
+        let id = submission.id;
         let (author, nonce) = (submission.batch.author, submission.batch.nonce);
-        let reservation = if let Ok(reservation) = Reservation::new(&model, &submission) {
+        let reservation = if let Ok(reservation) = Reservation::new(model, submission) {
             reservation
         } else {
             // Another process may have dealt with what waited.
             let store = &self.0.store;
             model.pending.load_author(store, model.id, author).await?;
-            match Reservation::new(&model, &submission) {
+            match Reservation::new(model, submission) {
                 Err(SubmitError::Conflict { other, .. }) => {
-                    return Err(self.conflict(&model, author, nonce, other).await?);
+                    return Err(self.conflict(model, author, nonce, other).await?);
                 }
                 reserved => reserved?,
             }
@@ -188,7 +204,7 @@ impl Coordinator {
             Inserted::New => {
                 metrics::counter!("cotrain_accepted_total").increment(1);
                 reservation.keep();
-                Ok((submission, Handed::Now))
+                Ok((submission.clone(), Handed::Now))
             }
             Inserted::Known => {
                 let known = self.submission(id).await?;
@@ -200,7 +216,7 @@ impl Coordinator {
                     // What was wrong with it is not any more.
                     Progress::Refused { .. } if self.0.store.revive(id, clock::now()).await? => {
                         reservation.keep();
-                        return Ok((submission, Handed::Now));
+                        return Ok((submission.clone(), Handed::Now));
                     }
                     Progress::Included { .. } | Progress::Refused { .. } => {}
                 }
@@ -211,7 +227,7 @@ impl Coordinator {
                 let store = &self.0.store;
                 let other = store.submission_with_nonce(model.id, author, nonce).await?;
                 let other = other.unwrap_or_default();
-                Err(self.conflict(&model, author, nonce, other).await?)
+                Err(self.conflict(model, author, nonce, other).await?)
             }
             Inserted::Uncovered { required } => {
                 let balance = model.state().trainer().balance(author);
