@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, U256, address};
 use cotrain_bindings::{
     self as bindings, Revert,
-    market::{self as calls, events::MarketEvent, state},
+    market::{self as calls, events::decode, state},
 };
 use cotrain_chain::{
     Chain, ChainError, Config, Deployment, Embedded, MarketConfig, Receipt, Transaction,
@@ -18,7 +18,7 @@ use cotrain_chain::{
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},
-    market::{Contributions, Market, Phase, Stage, Terms},
+    market::{Contributions, Fact, Limits, Market, Phase, Stage, Terms},
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -150,6 +150,8 @@ struct MarketPair {
     chain: Embedded,
     deployment: Deployment,
     twin: Market,
+    /// A market that knows nothing but the events.
+    followed: Market,
     /// What each wallet must hold.
     wallets: BTreeMap<Address, U256>,
     /// Salts and items of the parts that were committed to.
@@ -190,17 +192,15 @@ impl MarketPair {
             terms,
         };
         let deployment = deploy_market(&mut chain, &config, &classifier).expect("a market");
-        let twin = Market::new(
-            OWNER,
-            deployment.trainer,
-            deployment.classifier,
-            terms,
-            classifier,
-        );
+        let (trainer, model) = (deployment.trainer, deployment.classifier);
+        let parameters = *classifier.parameters();
+        let followed = Market::followed(OWNER, trainer, model, terms, parameters);
+        let twin = Market::new(OWNER, trainer, model, terms, classifier);
         Self {
             chain,
             deployment,
             twin: twin.expect("good parameters"),
+            followed: followed.expect("good parameters"),
             wallets,
             parts: Vec::new(),
             records: Vec::new(),
@@ -339,23 +339,23 @@ impl MarketPair {
     }
 
     /// Sends a call, and keeps what it cost the sender.
-    fn send(
-        &mut self,
-        from: Address,
-        value: u128,
-        call: Vec<u8>,
-    ) -> Result<Vec<MarketEvent>, ChainError> {
+    fn send(&mut self, from: Address, value: u128, call: Vec<u8>) -> Result<Vec<Fact>, ChainError> {
         let call = Transaction::call(from, self.deployment.trainer, call);
         let receipt = self.chain.send(call.with_value(U256::from(value)))?;
         *self.wallet(from) -= U256::from(value);
-        Ok(self.events(&receipt))
+        let facts = self.events(&receipt);
+        for fact in &facts {
+            let applied = self.followed.apply(fact);
+            applied.unwrap_or_else(|error| panic!("{fact:?}: {error:?}; {}", self.at()));
+        }
+        Ok(facts)
     }
 
     /// Those of the market; the models have some of their own.
-    fn events(&self, receipt: &Receipt) -> Vec<MarketEvent> {
+    fn events(&self, receipt: &Receipt) -> Vec<Fact> {
         let logs = receipt.logs.iter();
         logs.filter(|log| log.address == self.deployment.trainer)
-            .map(|log| MarketEvent::decode(log).expect("an event of a market"))
+            .map(|log| decode(log).expect("an event of a market"))
             .collect()
     }
 
@@ -367,8 +367,8 @@ impl MarketPair {
     fn same(
         &mut self,
         operation: &'static str,
-        chain: Result<Vec<MarketEvent>, ChainError>,
-        twin: Result<Vec<MarketEvent>, Rejection>,
+        chain: Result<Vec<Fact>, ChainError>,
+        twin: Result<Vec<Fact>, Rejection>,
     ) {
         self.tally.count(operation, twin.is_ok());
         if let Err(reason) = &twin {
@@ -396,8 +396,39 @@ impl MarketPair {
         bindings::read_number(&self.ask(call)).expect("a number")
     }
 
+    /// Compares the twin, which did what was called, with the market that followed the events.
+    fn compare_followed(&self) {
+        let (twin, followed, now) = (&self.twin, &self.followed, self.now());
+        let books = |market: &Market| {
+            let accounts = everyone().into_iter();
+            (
+                (market.phase(now), market.progress(), market.held()),
+                (market.remainder(now), market.remaining_bounty()),
+                (market.samples(), market.initial_correct()),
+                (market.closing_time(), market.scoring_time()),
+                (market.drawn_part(), market.revealed_count()),
+                (market.contribution_count(), market.participants().to_vec()),
+                accounts
+                    .map(|one| (market.account(one), market.collectable(one, now)))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(books(followed), books(twin), "followed, {}", self.at());
+        for (records, samples) in [(1, 1), (2, 3), (100, 1_000)] {
+            let limits = Limits {
+                words: 10,
+                records,
+                samples,
+                looks: 3,
+            };
+            let step = |market: &Market| market.next_step(now, &self.records, limits);
+            assert_eq!(step(followed), step(twin), "next step, {}", self.at());
+        }
+    }
+
     /// All state that changes.
     fn compare(&mut self) {
+        self.compare_followed();
         for (account, expected) in &self.wallets {
             let seen = self.chain.balance(*account).expect("a balance");
             assert_eq!(seen, *expected, "wallet of {account}, {}", self.at());

@@ -7,6 +7,7 @@
 mod collecting;
 mod contributing;
 mod driving;
+mod fact;
 mod part;
 mod revealing;
 mod scoring;
@@ -26,6 +27,7 @@ use crate::{
 pub use self::{
     contributing::{Contributed, Contributions},
     driving::{Limits, Step},
+    fact::Fact,
     part::{MOST_BYTES, commitment},
     revealing::Revealed,
     scoring::{Run, Scored},
@@ -163,6 +165,8 @@ pub struct Market {
     initial_correct: u64,
     contribution_count: u64,
     batches: Vec<Batch>,
+    /// Author of each batch.
+    authors: Vec<Address>,
     /// In the order of their first contributions.
     order: Vec<Address>,
     participants: BTreeMap<Address, Participant>,
@@ -178,6 +182,8 @@ pub struct Market {
     /// Of each part, the model's version when it was last evaluated, and how many samples were predicted right:
     /// that holds as long as the version stays.
     evaluations: Vec<(u64, u64)>,
+    /// Author of the run that was scored last since a call of `score` ended: only while facts are followed.
+    run_scored: Option<Address>,
 }
 
 impl Market {
@@ -233,6 +239,7 @@ impl Market {
             initial_correct: 0,
             contribution_count: 0,
             batches: Vec::new(),
+            authors: Vec::new(),
             order: Vec::new(),
             participants: BTreeMap::new(),
             active: 0,
@@ -241,6 +248,7 @@ impl Market {
             model: None,
             taken: 0,
             evaluations: Vec::new(),
+            run_scored: None,
         })
     }
 

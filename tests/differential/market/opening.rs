@@ -1,14 +1,11 @@
 //! The test set: committing, drawing, revealing, forfeiting.
 
 use alloy_primitives::{B256, U256};
-use cotrain_bindings::{
-    self as bindings,
-    market::{self as calls, events::MarketEvent},
-};
+use cotrain_bindings::{self as bindings, market as calls};
 use cotrain_chain::{Chain, Config, Embedded, Transaction};
 use cotrain_protocol::{
     classifier::{Classifier, Hosted, Kind},
-    market::{MOST_BYTES, Market, Terms, commitment},
+    market::{Fact, MOST_BYTES, Market, Terms, commitment},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -58,7 +55,7 @@ impl MarketPair {
         let expected = self.twin.commit(owner, now, number, bounty, &commitments);
         let expected = expected.map(|()| {
             self.parts = parts;
-            vec![MarketEvent::Committed {
+            vec![Fact::Committed {
                 bounty,
                 number,
                 time: now,
@@ -85,7 +82,7 @@ impl MarketPair {
         let from = self.anyone();
         let sent = self.send(from, 0, calls::draw());
         let expected = self.twin.draw(self.now(), number, block_hash).map(|part| {
-            vec![MarketEvent::Drawn {
+            vec![Fact::Drawn {
                 part: part as u64,
                 block_hash,
             }]
@@ -126,7 +123,7 @@ impl MarketPair {
         let (from, now) = (self.anyone(), self.now());
         let sent = self.send(from, 0, calls::reveal(part, salt, items));
         let expected = self.twin.reveal(now, part, salt, items).map(|revealed| {
-            vec![MarketEvent::Revealed {
+            vec![Fact::Revealed {
                 part,
                 time: now,
                 correct: revealed.correct,
@@ -142,7 +139,7 @@ impl MarketPair {
         let sent = self.send(from, 0, calls::forfeit());
         let expected = self.twin.forfeit(self.now()).map(|bounty| {
             *self.wallet(BURNED) += U256::from(bounty);
-            vec![MarketEvent::Forfeited { bounty }]
+            vec![Fact::Forfeited { bounty }]
         });
         self.same("forfeit", sent, expected);
     }

@@ -2,14 +2,11 @@
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::{SolCall, sol};
-use cotrain_bindings::{
-    self as bindings, Revert, events,
-    market::{self as calls, events::MarketEvent},
-};
+use cotrain_bindings::{self as bindings, Revert, market as calls};
 use cotrain_chain::ChainError;
 use cotrain_protocol::{
     Rejection,
-    market::{Contributions, Limits, MOST_BYTES, Stage, Step},
+    market::{Contributions, Fact, Limits, MOST_BYTES, Stage, Step},
 };
 use rand::{
     RngExt,
@@ -61,13 +58,13 @@ impl MarketPair {
                 time: now,
                 items: items.to_vec(),
             });
-            vec![MarketEvent::Contributed(events::Contributed {
+            vec![Fact::Contributed {
                 batch: done.batch,
                 author,
                 deposit: self.twin.stake(),
                 time: now,
                 items: items.to_vec().into(),
-            })]
+            }]
         });
         self.same("contribute", sent, expected);
     }
@@ -86,7 +83,7 @@ impl MarketPair {
         let expected = self.twin.restart(self.now(), words).map(|()| {
             let progress = self.twin.progress();
             let pass = progress.pass;
-            let copied = MarketEvent::Copied {
+            let copied = Fact::Copied {
                 pass,
                 copied: progress.copied,
                 size,
@@ -98,7 +95,7 @@ impl MarketPair {
             let answer = self.ask(calls::state::progress());
             let (_, model) = calls::read_progress(&answer).expect("a progress");
             let model = model.expect("a model");
-            vec![MarketEvent::Restarted { pass, model }, copied]
+            vec![Fact::Restarted { pass, model }, copied]
         });
         self.same("restart", sent, expected);
     }
@@ -177,11 +174,11 @@ impl MarketPair {
         &mut self,
         records: &[Contributions],
         samples: u64,
-    ) -> Result<Vec<MarketEvent>, Rejection> {
+    ) -> Result<Vec<Fact>, Rejection> {
         let scored = self.twin.score(self.now(), records, samples)?;
         let progress = self.twin.progress();
-        let mut events: Vec<_> = scored.runs.into_iter().map(MarketEvent::Scored).collect();
-        events.push(MarketEvent::Advanced {
+        let mut events: Vec<_> = scored.runs.into_iter().map(Fact::Scored).collect();
+        events.push(Fact::Advanced {
             stage: progress.stage,
             cursor: progress.cursor,
             run_author: progress.run_author,
@@ -235,14 +232,14 @@ impl MarketPair {
         let expected = self.twin.settle(self.now(), most).map(|settled| {
             let mut events = Vec::new();
             for change in settled.changes {
-                events.push(MarketEvent::BalanceChanged {
+                events.push(Fact::BalanceChanged {
                     account: change.account,
                     score: change.score,
                     balance: change.balance,
                 });
                 if change.removed {
                     self.tally.count("removed", true);
-                    events.push(MarketEvent::Removed {
+                    events.push(Fact::Removed {
                         account: change.account,
                         pass,
                     });
@@ -252,9 +249,9 @@ impl MarketPair {
             events.push(match settled.pass {
                 Some(pass) => {
                     self.tally.count("last pass", pass.last);
-                    MarketEvent::PassSettled(pass)
+                    Fact::PassSettled(pass)
                 }
-                None => MarketEvent::SettlementAdvanced {
+                None => Fact::SettlementAdvanced {
                     stage: progress.stage,
                     place: progress.place,
                     pot: progress.pot,
@@ -270,7 +267,7 @@ impl MarketPair {
         let sent = self.send(account, 0, calls::collect());
         let expected = self.twin.collect(account, self.now()).map(|amount| {
             *self.wallet(account) += U256::from(amount);
-            vec![MarketEvent::Collected { account, amount }]
+            vec![Fact::Collected { account, amount }]
         });
         self.same("collect", sent, expected);
     }
@@ -281,7 +278,7 @@ impl MarketPair {
         let expected = self.twin.collect_remainder(owner, self.now());
         let expected = expected.map(|amount| {
             *self.wallet(owner) += U256::from(amount);
-            vec![MarketEvent::RemainderCollected { owner, amount }]
+            vec![Fact::RemainderCollected { owner, amount }]
         });
         self.same("remainder", sent, expected);
     }

@@ -84,6 +84,7 @@ impl Market {
         self.initial.classifier().check(&items)?;
         let root = root(first, stake, now, author, items);
         self.batches.push(Batch { first, root });
+        self.authors.push(author);
         self.contribution_count = total;
         if total == most {
             self.closing_time = Some(now);

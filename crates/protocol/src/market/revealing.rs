@@ -97,12 +97,17 @@ impl Market {
                 latest: by + HASHES,
             });
         }
-        let words = [hash, self.address.into_word()];
-        let lot = keccak256(words.map(|word| word.0).as_flattened());
-        let part = U256::from_be_bytes(lot.0) % U256::from(self.parts.len());
-        let part = part.saturating_to();
+        let part = self.lot(hash).ok_or(Rejection::NotDrawn)?;
         self.drawn = Some(part);
         Ok(part)
+    }
+
+    /// Returns the part that a block hash draws; `None` before the commitments.
+    pub(super) fn lot(&self, hash: B256) -> Option<usize> {
+        let words = [hash, self.address.into_word()];
+        let lot = keccak256(words.map(|word| word.0).as_flattened());
+        let part = U256::from_be_bytes(lot.0).checked_rem(U256::from(self.parts.len()))?;
+        Some(part.saturating_to())
     }
 
     /// Reveals a part of the test set: first the drawn one, which opens the market; after it has closed the others, with

@@ -3,7 +3,7 @@
 
 use alloy_primitives::{Address, U256};
 
-use super::{Market, Participant, Phase, Progress, Stage};
+use super::{Market, Participant, Phase, Stage};
 use crate::Rejection;
 
 /// What one [`Market::settle`] did.
@@ -117,7 +117,7 @@ impl Market {
 
     /// Settles the market or prepares the next pass.
     fn end_pass(&mut self) -> PassSettled {
-        let progress = &mut self.progress;
+        let progress = self.progress;
         let ended = PassSettled {
             pass: progress.pass,
             pot: progress.pot,
@@ -127,17 +127,7 @@ impl Market {
                 || self.active == 0
                 || progress.pass == self.terms.most_passes,
         };
-        self.remaining -= progress.pot;
-        self.settled = ended.last;
-        if !ended.last {
-            *progress = Progress {
-                pass: progress.pass,
-                correct: progress.correct,
-                pot: progress.pot,
-                ..Progress::default()
-            };
-            self.taken = 0;
-        }
+        self.close_pass(&ended);
         ended
     }
 }

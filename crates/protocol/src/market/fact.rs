@@ -1,0 +1,373 @@
+//! Facts of a market, as its events tell them, and a market that follows them.
+
+use alloy_primitives::{Address, B256, Bytes};
+
+use super::{Market, PassSettled, Progress, Run, Stage, Terms};
+use crate::{
+    Rejection,
+    classifier::{Classifier, Parameters},
+    sample::parse_batch,
+    trainer::Contradiction,
+};
+
+/// One event of a market. Money is in wei, time in Unix seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// The owner committed to a test set and locked the bounty.
+    Committed {
+        /// The locked money.
+        bounty: u128,
+        /// Number of the block.
+        number: u64,
+        /// Time of the block.
+        time: u64,
+        /// Commitments, one a part.
+        commitments: Vec<B256>,
+    },
+    /// A part was drawn for contributors to test with.
+    Drawn {
+        /// Index of the part.
+        part: u64,
+        /// Hash of the block that decides the draw.
+        block_hash: B256,
+    },
+    /// A part was revealed.
+    Revealed {
+        /// Index of the part.
+        part: u64,
+        /// Time of the block.
+        time: u64,
+        /// Number of its samples that the initial model predicts right.
+        correct: u64,
+        /// Salt of its commitment.
+        salt: B256,
+        /// Labels and samples.
+        items: Bytes,
+    },
+    /// Labeled samples were contributed.
+    Contributed {
+        /// Position of the first of them, which names the batch.
+        batch: u64,
+        /// Account that contributed.
+        author: Address,
+        /// The stake of each.
+        deposit: u128,
+        /// Time of the block.
+        time: u64,
+        /// Labels and samples.
+        items: Bytes,
+    },
+    /// A pass began with a new model.
+    Restarted {
+        /// Number of the pass, from 1.
+        pass: u64,
+        /// Address of the model.
+        model: Address,
+    },
+    /// Words were copied to the model of a pass.
+    Copied {
+        /// Number of the pass, from 1.
+        pass: u64,
+        /// Words copied so far.
+        copied: u64,
+        /// Words that the model has.
+        size: u64,
+    },
+    /// The contributions of a transaction could not be taught.
+    LessonFailed {
+        /// Position of the first of them.
+        batch: u64,
+    },
+    /// Consecutive contributions of an author were scored.
+    Scored(Run),
+    /// A call of `score` ended.
+    Advanced {
+        /// The next stage.
+        stage: Stage,
+        /// Position of the next contribution.
+        cursor: u64,
+        /// Author of the contributions that were taught last; `None` at the beginning of a pass.
+        run_author: Option<Address>,
+        /// Samples evaluated since.
+        evaluated: u64,
+        /// Samples of these that are predicted right.
+        counted: u64,
+    },
+    /// A participant was paid for a pass, or paid.
+    BalanceChanged {
+        /// The participant.
+        account: Address,
+        /// Score in the pass; not 0.
+        score: i64,
+        /// Balance after it.
+        balance: u128,
+    },
+    /// A participant cannot pay for any further loss.
+    Removed {
+        /// The participant.
+        account: Address,
+        /// Number of the pass, from 1.
+        pass: u64,
+    },
+    /// A call of `settle` ended within a pass.
+    SettlementAdvanced {
+        /// The next stage.
+        stage: Stage,
+        /// Index of the next participant.
+        place: u64,
+        /// The most that the participants looked at so far can afford to play for.
+        pot: u128,
+    },
+    /// A pass ended.
+    PassSettled(PassSettled),
+    /// A participant was paid out.
+    Collected {
+        /// The participant.
+        account: Address,
+        /// The payment.
+        amount: u128,
+    },
+    /// The owner was paid what the balances do not need.
+    RemainderCollected {
+        /// The owner.
+        owner: Address,
+        /// The payment.
+        amount: u128,
+    },
+    /// The bounty was burned.
+    Forfeited {
+        /// The burned money.
+        bounty: u128,
+    },
+}
+
+impl Market {
+    /// Returns a market as its contract was created, to be followed by its facts ([`apply`](Self::apply)).
+    ///
+    /// It knows no weights: scores and counts come from the facts. [`model`](Self::model) stays `None`.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] if the market is the zero address.
+    pub fn followed(
+        owner: Address,
+        address: Address,
+        classifier: Address,
+        terms: Terms,
+        parameters: Parameters,
+    ) -> Result<Self, Rejection> {
+        Self::new(
+            owner,
+            address,
+            classifier,
+            terms,
+            Classifier::new(parameters)?,
+        )
+    }
+
+    /// Takes over a fact of the chain. Times, payments, and the results of teaching and evaluating are taken as the
+    /// contract found them.
+    ///
+    /// # Errors
+    /// [`Contradiction`] if the fact does not follow from those before; go back to an earlier state then.
+    pub fn apply(&mut self, fact: &Fact) -> Result<(), Contradiction> {
+        match fact {
+            Fact::Committed {
+                bounty,
+                number,
+                time,
+                commitments,
+            } => self.commit(self.owner, *time, *number, *bounty, commitments)?,
+            Fact::Drawn { part, block_hash } => self.apply_drawn(*part, *block_hash)?,
+            Fact::Revealed {
+                part,
+                time,
+                correct,
+                salt,
+                items,
+            } => self.apply_revealed(*part, *time, *correct, *salt, items)?,
+            Fact::Contributed {
+                batch,
+                author,
+                time,
+                items,
+                ..
+            } => self.apply_contributed(*batch, *author, *time, items)?,
+            Fact::Restarted { pass, .. } => {
+                self.progress.pass = *pass;
+                self.progress.copied = 0;
+            }
+            Fact::Copied { copied, size, .. } => {
+                self.progress.copied = *copied;
+                if copied == size {
+                    self.progress.stage = Stage::Teaching;
+                    self.progress.correct = self.initial_correct;
+                }
+            }
+            // The cursor passes over them all the same, as `Advanced` tells.
+            Fact::LessonFailed { .. } => {}
+            Fact::Scored(run) => self.apply_scored(run),
+            Fact::Advanced {
+                stage,
+                cursor,
+                run_author,
+                evaluated,
+                counted,
+            } => self.apply_advanced(*stage, *cursor, *run_author, *evaluated, *counted),
+            Fact::BalanceChanged {
+                account, balance, ..
+            } => {
+                let participant = self.participants.entry(*account).or_default();
+                let before = std::mem::replace(&mut participant.balance, *balance);
+                participant.score = 0;
+                self.balances = self
+                    .balances
+                    .saturating_sub(before)
+                    .saturating_add(*balance);
+            }
+            Fact::Removed { account, .. } => {
+                let participant = self.participants.entry(*account).or_default();
+                if !std::mem::replace(&mut participant.removed, true) {
+                    self.active = self.active.saturating_sub(1);
+                }
+            }
+            Fact::SettlementAdvanced { stage, place, pot } => {
+                self.progress.stage = *stage;
+                self.progress.place = *place;
+                self.progress.pot = *pot;
+            }
+            Fact::PassSettled(pass) => {
+                self.progress.stage = Stage::Paying;
+                self.progress.place = self.order.len() as u64;
+                self.progress.pot = pass.pot;
+                self.close_pass(pass);
+            }
+            Fact::Collected { account, amount } => {
+                let participant = self.participants.entry(*account).or_default();
+                participant.balance = 0;
+                participant.collected = true;
+                self.held = self.held.saturating_sub(*amount);
+            }
+            Fact::RemainderCollected { amount, .. } => {
+                self.remainder_collected = true;
+                self.held = self.held.saturating_sub(*amount);
+            }
+            Fact::Forfeited { bounty } => {
+                self.forfeited = true;
+                self.held = self.held.saturating_sub(*bounty);
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_drawn(&mut self, part: u64, block_hash: B256) -> Result<(), Contradiction> {
+        let drawn = self.lot(block_hash);
+        if drawn.map(|drawn| drawn as u64) != Some(part) {
+            return Err(Rejection::UnknownPart {
+                part,
+                parts: self.parts.len() as u64,
+            }
+            .into());
+        }
+        self.drawn = drawn;
+        Ok(())
+    }
+
+    fn apply_revealed(
+        &mut self,
+        part: u64,
+        time: u64,
+        correct: u64,
+        salt: B256,
+        items: &[u8],
+    ) -> Result<(), Contradiction> {
+        let counted = self.initial_correct;
+        self.reveal(time, part, salt, items)?;
+        let place = usize::try_from(part).unwrap_or(usize::MAX);
+        if let Some(Some(revealed)) = self.parts.get_mut(place) {
+            revealed.correct = correct;
+        }
+        // The first one opens the market; nothing is scored on it.
+        if self.drawn != Some(place) {
+            self.initial_correct = counted + correct;
+        }
+        Ok(())
+    }
+
+    fn apply_contributed(
+        &mut self,
+        batch: u64,
+        author: Address,
+        time: u64,
+        items: &[u8],
+    ) -> Result<(), Contradiction> {
+        let wanted = self.contribution_count;
+        if batch != wanted {
+            return Err(Contradiction::Position {
+                found: batch,
+                wanted,
+            });
+        }
+        let count = parse_batch(items)?.len() as u128;
+        self.contribute(author, time, self.terms.stake * count, items)?;
+        Ok(())
+    }
+
+    fn apply_scored(&mut self, run: &Run) {
+        self.participants.entry(run.author).or_default().score += run.change;
+        self.progress.correct = run.correct;
+        self.progress.run_author = Some(run.author);
+        self.progress.taught = false;
+        self.run_scored = Some(run.author);
+    }
+
+    fn apply_advanced(
+        &mut self,
+        stage: Stage,
+        cursor: u64,
+        run_author: Option<Address>,
+        evaluated: u64,
+        counted: u64,
+    ) {
+        let taken = self.batches.partition_point(|batch| batch.first < cursor);
+        let passed = self
+            .authors
+            .get(self.taken..taken)
+            .unwrap_or_default()
+            .iter();
+        let taught_some = passed
+            .map(|author| self.account(*author))
+            .any(|one| !one.removed);
+        // A run ends when the author changes, or with the last contribution: after the last score of a call, only
+        // another author can have been taught.
+        let taught = match self.run_scored.take() {
+            Some(scored) => run_author != Some(scored),
+            None => self.progress.taught || taught_some,
+        };
+        self.taken = taken;
+        let progress = &mut self.progress;
+        progress.taught = taught || evaluated > 0;
+        progress.stage = stage;
+        progress.cursor = cursor;
+        progress.run_author = run_author;
+        progress.evaluated = evaluated;
+        progress.counted = counted;
+        if stage == Stage::Finding {
+            progress.pot = self.remaining;
+        }
+    }
+
+    /// Settles the market with a pass that ended, or prepares the next one.
+    pub(super) fn close_pass(&mut self, ended: &PassSettled) {
+        self.remaining = self.remaining.saturating_sub(ended.pot);
+        self.settled = ended.last;
+        if !ended.last {
+            self.progress = Progress {
+                pass: ended.pass,
+                correct: ended.correct,
+                pot: ended.pot,
+                ..Progress::default()
+            };
+            self.taken = 0;
+        }
+    }
+}
