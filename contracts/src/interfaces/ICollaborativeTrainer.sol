@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Status} from "../types/Statuses.sol";
+import {Status} from "../core/types/Statuses.sol";
 import {IAccounts} from "./IAccounts.sol";
 import {IMechanismErrors} from "./IMechanismErrors.sol";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "./Encode.sol";
 import {ModelTest} from "./ModelTest.sol";
 

@@ -3,11 +3,11 @@ pragma solidity ^0.8.30;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Status} from "../../src/core/types/Statuses.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {ModelFactory} from "../../src/periphery/ModelFactory.sol";
-import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "./Encode.sol";
 import {Sign, SignedBatch} from "./Sign.sol";
 import {Test} from "./Test.sol";

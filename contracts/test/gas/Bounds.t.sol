@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {Model} from "../../src/libraries/Model.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 

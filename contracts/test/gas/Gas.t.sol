@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
-import {Status} from "../../src/types/Statuses.sol";
+import {Status} from "../../src/core/types/Statuses.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Status} from "../../src/core/types/Statuses.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
-import {Status} from "../../src/types/Statuses.sol";
 import {Contribution} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {Test} from "../base/Test.sol";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Handler} from "./Handler.sol";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {LyingClassifier} from "../base/LyingClassifier.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {Calm} from "./Calm.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Account} from "../../src/types/Account.sol";
+import {Account} from "../../src/core/types/Account.sol";
 import {Test} from "../base/Test.sol";
 
 /// @notice Proofs about the word that a trainer keeps of an address, for every word there is.

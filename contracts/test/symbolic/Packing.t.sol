@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {Announcements} from "../../src/core/types/Announcements.sol";
+import {State} from "../../src/core/types/State.sol";
+import {Status, Statuses} from "../../src/core/types/Statuses.sol";
 import {Headers} from "../../src/libraries/Headers.sol";
 import {Lanes} from "../../src/libraries/Lanes.sol";
-import {Announcements} from "../../src/types/Announcements.sol";
-import {State} from "../../src/types/State.sol";
-import {Status, Statuses} from "../../src/types/Statuses.sol";
 
 /// @notice Proofs that what shares a word does not disturb its neighbours.
 contract PackingProofs {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {Encode} from "../base/Encode.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {AnyClassifier, AnyWallet, OneSignature, TrainerProofs} from "./TrainerProofs.sol";

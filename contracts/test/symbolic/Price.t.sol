@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {TrainerProofs} from "./TrainerProofs.sol";
 
 /// @notice Proofs about what a contribution costs, for every cost weight that a trainer may have.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {Status} from "../../src/core/types/Statuses.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
-import {Status} from "../../src/types/Statuses.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {AnyClassifier, AnyWallet, TrainerProofs} from "./TrainerProofs.sol";
 

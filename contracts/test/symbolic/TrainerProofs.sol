@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {LibClone} from "solady/utils/LibClone.sol";
 
 import {IERC1271} from "../../src/interfaces/IERC1271.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {Test} from "../base/Test.sol";
 
 /// @notice A classifier that answers what it likes, and learns or not.

@@ -3,11 +3,11 @@ pragma solidity ^0.8.30;
 
 import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
 
+import {Status} from "../../src/core/types/Statuses.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {Claims} from "../../src/libraries/Claims.sol";
 import {Payments} from "../../src/libraries/Payments.sol";
-import {Status} from "../../src/types/Statuses.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Receiving} from "../base/HostileWallet.sol";

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {Description, Encoding, IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IOwned} from "../../src/interfaces/IOwned.sol";
 import {IPackedModel} from "../../src/interfaces/IPackedModel.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
+import {SparsePerceptron} from "../../src/models/SparsePerceptron.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {Status} from "../../src/core/types/Statuses.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
-import {Status} from "../../src/types/Statuses.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Receiving} from "../base/HostileWallet.sol";

@@ -3,13 +3,13 @@ pragma solidity ^0.8.30;
 
 import {LibClone} from "solady/utils/LibClone.sol";
 
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IBoundedSamples} from "../../src/interfaces/IBoundedSamples.sol";
+import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {INaiveBayes} from "../../src/interfaces/INaiveBayes.sol";
 import {IPerceptron} from "../../src/interfaces/IPerceptron.sol";
-import {IErrors} from "../../src/interfaces/IErrors.sol";
-import {Classifier} from "../../src/classifiers/Classifier.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 

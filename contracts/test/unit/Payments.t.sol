@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
-import {Points} from "../../src/incentives/Points.sol";
+import {Status} from "../../src/core/types/Statuses.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {Payments} from "../../src/libraries/Payments.sol";
-import {Status} from "../../src/types/Statuses.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Points} from "../../src/mechanisms/deposit/Points.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {ToldClassifier} from "../base/Classifiers.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";

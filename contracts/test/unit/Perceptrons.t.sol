@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IPredictionFees} from "../../src/interfaces/IPredictionFees.sol";
 import {Payments} from "../../src/libraries/Payments.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {PredictionFees} from "../../src/periphery/PredictionFees.sol";
 import {Encode} from "../base/Encode.sol";
 import {GoodTrainer} from "../base/GoodTrainer.sol";

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
 import {CallGas} from "../../src/libraries/CallGas.sol";
 import {Payments} from "../../src/libraries/Payments.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
 import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {SparsePerceptron} from "../../src/classifiers/SparsePerceptron.sol";
 import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
+import {SparsePerceptron} from "../../src/models/SparsePerceptron.sol";
 import {Encode} from "../base/Encode.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
+import {State} from "../../src/core/types/State.sol";
+import {Status, Statuses} from "../../src/core/types/Statuses.sol";
 import {Records} from "../../src/libraries/Records.sol";
-import {State} from "../../src/types/State.sol";
-import {Status, Statuses} from "../../src/types/Statuses.sol";
 import {Encode} from "../base/Encode.sol";
 import {Test} from "../base/Test.sol";
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
-import {DepositRefundTake} from "../../src/incentives/DepositRefundTake.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {Entry, IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {IOwned} from "../../src/interfaces/IOwned.sol";
+import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {ModelRegistry} from "../../src/periphery/ModelRegistry.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 

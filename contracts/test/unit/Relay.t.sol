@@ -3,7 +3,6 @@ pragma solidity ^0.8.30;
 
 import {LibClone} from "solady/utils/LibClone.sol";
 
-import {Classifier} from "../../src/classifiers/Classifier.sol";
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
 import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
@@ -11,6 +10,7 @@ import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {CallGas} from "../../src/libraries/CallGas.sol";
 import {SignedBatches} from "../../src/libraries/SignedBatches.sol";
+import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {HostileWallet, Signing} from "../base/HostileWallet.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Status, Statuses} from "../../src/types/Statuses.sol";
+import {Status, Statuses} from "../../src/core/types/Statuses.sol";
 import {Test} from "../base/Test.sol";
 
 /// @notice Statuses around the ends of the words that keep them.

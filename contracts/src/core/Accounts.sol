@@ -3,8 +3,8 @@ pragma solidity ^0.8.30;
 
 import {ReentrancyGuardTransient} from "solady/utils/ReentrancyGuardTransient.sol";
 
-import {IAccounts} from "./interfaces/IAccounts.sol";
-import {Payments} from "./libraries/Payments.sol";
+import {IAccounts} from "../interfaces/IAccounts.sol";
+import {Payments} from "../libraries/Payments.sol";
 import {Account} from "./types/Account.sol";
 
 /// @title Accounts

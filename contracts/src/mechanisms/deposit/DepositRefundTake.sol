@@ -3,10 +3,10 @@ pragma solidity ^0.8.30;
 
 import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 
-import {CollaborativeTrainer} from "../CollaborativeTrainer.sol";
-import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
-import {IDepositRefundTake} from "../interfaces/IDepositRefundTake.sol";
-import {CloneArguments} from "../libraries/CloneArguments.sol";
+import {CollaborativeTrainer} from "../../core/CollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../../interfaces/ICollaborativeTrainer.sol";
+import {IDepositRefundTake} from "../../interfaces/IDepositRefundTake.sol";
+import {CloneArguments} from "../../libraries/CloneArguments.sol";
 
 /// @title DepositRefundTake
 /// @notice Each contribution costs a deposit, the more the faster contributions come; reporters share the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {CollaborativeTrainer} from "../CollaborativeTrainer.sol";
-import {ICollaborativeTrainer} from "../interfaces/ICollaborativeTrainer.sol";
+import {CollaborativeTrainer} from "../../core/CollaborativeTrainer.sol";
+import {ICollaborativeTrainer} from "../../interfaces/ICollaborativeTrainer.sol";
 
 /// @title Points
 /// @notice The same life without money: good contributions are counted, nothing is paid.

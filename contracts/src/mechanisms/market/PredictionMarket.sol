@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IPredictionMarket, Participant, Phase} from "../interfaces/IPredictionMarket.sol";
-import {Batches} from "../libraries/Batches.sol";
-import {BoundedCalls} from "../libraries/BoundedCalls.sol";
-import {CloneArguments} from "../libraries/CloneArguments.sol";
-import {Payments} from "../libraries/Payments.sol";
-import {MarketScoring} from "./market/MarketScoring.sol";
-import {MarketSettling} from "./market/MarketSettling.sol";
-import {MarketTestSet} from "./market/MarketTestSet.sol";
+import {IPredictionMarket, Participant, Phase} from "../../interfaces/IPredictionMarket.sol";
+import {Batches} from "../../libraries/Batches.sol";
+import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
+import {CloneArguments} from "../../libraries/CloneArguments.sol";
+import {Payments} from "../../libraries/Payments.sol";
+import {MarketScoring} from "./MarketScoring.sol";
+import {MarketSettling} from "./MarketSettling.sol";
+import {MarketTestSet} from "./MarketTestSet.sol";
 
 /// @title PredictionMarket
 /// @notice A bounty for data that improves a model on a hidden test set, after Abernethy and Frongillo (2011).
