@@ -6,9 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders of contracts/test in which a file may lie that is named without one.
-const FOLDERS: [&str; 2] = ["unit", "symbolic"];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -26,33 +23,34 @@ fn is_solidity(name: &str) -> bool {
     })
 }
 
-/// Returns the sources that `place` names: a file of the contracts' tests, or a folder of tests of the crates.
+/// Returns the sources that `place` names: a file of the contracts' tests, in whatever folder of them it lies, or a folder of
+/// tests of the crates.
 fn sources(place: &str) -> Vec<String> {
-    let files = if place.starts_with("tests/") {
-        rust_files(&root().join(place))
-    } else {
-        let tests = root().join("contracts/test");
-        let file = format!("{place}.t.sol");
-        let folders = FOLDERS.iter().map(|folder| tests.join(folder).join(&file));
-        folders.chain([tests.join(&file)]).collect()
-    };
-    let files = files.into_iter().filter(|file| file.is_file());
-    files
+    let is_rust = place.starts_with("tests/");
+    let folder = if is_rust { place } else { "contracts/test" };
+    files_in(&root().join(folder))
+        .into_iter()
+        .filter(|file| {
+            if is_rust {
+                file.extension() == Some(OsStr::new("rs"))
+            } else {
+                file.ends_with(format!("{place}.t.sol"))
+            }
+        })
         .map(|file| fs::read_to_string(file).expect("text"))
         .collect()
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+/// Returns the files in a folder and in those below it.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths
         .flat_map(|path| {
             if path.is_dir() {
-                rust_files(&path)
-            } else if path.extension() == Some(OsStr::new("rs")) {
-                vec![path]
+                files_in(&path)
             } else {
-                vec![]
+                vec![path]
             }
         })
         .collect()

@@ -93,7 +93,7 @@ contract RefusingTrainer {
 }
 
 /// @notice Which implementations the factory takes.
-contract FactoryTest is MarketTest {
+contract ModelFactoryTest is MarketTest {
     bytes private trainerParameters = abi.encode(1, 2, 3, 0, 4);
     bytes private classifierParameters = abi.encode(2, 1);
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
-import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
-import {IPredictionMarket, Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
-import {SparsePerceptron} from "../../src/models/SparsePerceptron.sol";
-import {Encode} from "../base/Encode.sol";
-import {MarketTest} from "../base/MarketTest.sol";
+import {Description, IClassifier} from "../../../src/interfaces/IClassifier.sol";
+import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
+import {IPredictionMarket, Phase, Progress, Stage} from "../../../src/interfaces/IPredictionMarket.sol";
+import {SparsePerceptron} from "../../../src/models/SparsePerceptron.sol";
+import {Encode} from "../../base/Encode.sol";
+import {MarketTest} from "../../base/MarketTest.sol";
 
 /// @notice Teaching and measuring, in steps of any size by any number of drivers.
-contract PredictionMarketScoringTest is MarketTest {
+contract MarketScoringTest is MarketTest {
     uint256 private constant ALL = type(uint256).max;
 
     function setUp() external {

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IOwned} from "../../src/interfaces/IOwned.sol";
+import {IOwned} from "../../../src/interfaces/IOwned.sol";
 import {
     IPredictionMarket,
     Participant,
     Phase,
     Progress,
     Stage
-} from "../../src/interfaces/IPredictionMarket.sol";
-import {Payments} from "../../src/libraries/Payments.sol";
-import {Encode} from "../base/Encode.sol";
-import {MarketTest} from "../base/MarketTest.sol";
+} from "../../../src/interfaces/IPredictionMarket.sol";
+import {Payments} from "../../../src/libraries/Payments.sol";
+import {Encode} from "../../base/Encode.sol";
+import {MarketTest} from "../../base/MarketTest.sol";
 
 /// @notice What passes do to balances, in figures worked out by hand.
-contract PredictionMarketSettlingTest is MarketTest {
+contract MarketSettlingTest is MarketTest {
     function setUp() external {
         createMarket();
     }

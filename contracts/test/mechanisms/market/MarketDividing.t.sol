@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
-import {IPredictionMarket, Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
-import {Encode} from "../base/Encode.sol";
-import {MarketTest} from "../base/MarketTest.sol";
+import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
+import {IPredictionMarket, Phase, Progress, Stage} from "../../../src/interfaces/IPredictionMarket.sol";
+import {Encode} from "../../base/Encode.sol";
+import {MarketTest} from "../../base/MarketTest.sol";
 
 /// @notice A model that has seen nothing of most classes passes over them: once contributions are of each class, evaluating it is
 /// many times dearer than it was when the parts were revealed. The scoring goes on all the same.
-contract PredictionMarketDividingTest is MarketTest {
+contract MarketDividingTest is MarketTest {
     uint256 private constant TRANSACTION_GAS = 16_777_216;
     uint256 private constant CLASSES = 10;
     uint256 private constant PRESENT = 95;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Account} from "../../src/core/types/Account.sol";
-import {Test} from "../base/Test.sol";
+import {Account} from "../../../src/core/types/Account.sol";
+import {Test} from "../../base/Test.sol";
 
 /// @notice The nonces of an account, by cases; contracts/test/symbolic/Account.t.sol has all of them.
 contract AccountTest is Test {

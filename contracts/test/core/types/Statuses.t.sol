@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Status, Statuses} from "../../src/core/types/Statuses.sol";
-import {Test} from "../base/Test.sol";
+import {Status, Statuses} from "../../../src/core/types/Statuses.sol";
+import {Test} from "../../base/Test.sol";
 
 /// @notice Statuses around the ends of the words that keep them.
 contract StatusesTest is Test {

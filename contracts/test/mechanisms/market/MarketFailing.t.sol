@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IClassifier} from "../../src/interfaces/IClassifier.sol";
-import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
-import {IPredictionMarket, Phase, Stage} from "../../src/interfaces/IPredictionMarket.sol";
-import {CallGas} from "../../src/libraries/CallGas.sol";
-import {Payments} from "../../src/libraries/Payments.sol";
-import {Classifier} from "../../src/models/Classifier.sol";
-import {MarketTest} from "../base/MarketTest.sol";
-import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
-import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
+import {IClassifier} from "../../../src/interfaces/IClassifier.sol";
+import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
+import {IPredictionMarket, Phase, Stage} from "../../../src/interfaces/IPredictionMarket.sol";
+import {CallGas} from "../../../src/libraries/CallGas.sol";
+import {Payments} from "../../../src/libraries/Payments.sol";
+import {Classifier} from "../../../src/models/Classifier.sol";
+import {MarketTest} from "../../base/MarketTest.sol";
+import {PuppetClassifier, Strings} from "../../base/PuppetClassifier.sol";
+import {ReentrantWallet, RefusingWallet} from "../../base/Receivers.sol";
 
 /// @notice What happens where the owner does not do its part, or somebody is hostile.
-contract PredictionMarketFailingTest is MarketTest {
+contract MarketFailingTest is MarketTest {
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
     uint256 private constant REVEAL_GAS = 5_000_000;
     uint256 private constant LESSON_GAS = 8_000_000;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IClassifier} from "../../src/interfaces/IClassifier.sol";
-import {IErrors} from "../../src/interfaces/IErrors.sol";
-import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
-import {IOwned} from "../../src/interfaces/IOwned.sol";
-import {IPredictionMarket, Phase} from "../../src/interfaces/IPredictionMarket.sol";
-import {Encode} from "../base/Encode.sol";
-import {MarketTest} from "../base/MarketTest.sol";
+import {IClassifier} from "../../../src/interfaces/IClassifier.sol";
+import {IErrors} from "../../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
+import {IOwned} from "../../../src/interfaces/IOwned.sol";
+import {IPredictionMarket, Phase} from "../../../src/interfaces/IPredictionMarket.sol";
+import {Encode} from "../../base/Encode.sol";
+import {MarketTest} from "../../base/MarketTest.sol";
 
 /// @notice The test set: committed to, drawn from, revealed.
-contract PredictionMarketOpeningTest is MarketTest {
+contract MarketTestSetTest is MarketTest {
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
     function setUp() external {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IClassifier} from "../../src/interfaces/IClassifier.sol";
-import {IErrors} from "../../src/interfaces/IErrors.sol";
-import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
-import {IPredictionMarket, Participant, Phase} from "../../src/interfaces/IPredictionMarket.sol";
-import {Payments} from "../../src/libraries/Payments.sol";
-import {Encode} from "../base/Encode.sol";
-import {MarketTest} from "../base/MarketTest.sol";
-import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
+import {IClassifier} from "../../../src/interfaces/IClassifier.sol";
+import {IErrors} from "../../../src/interfaces/IErrors.sol";
+import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
+import {IPredictionMarket, Participant, Phase} from "../../../src/interfaces/IPredictionMarket.sol";
+import {Payments} from "../../../src/libraries/Payments.sol";
+import {Encode} from "../../base/Encode.sol";
+import {MarketTest} from "../../base/MarketTest.sol";
+import {ReentrantWallet, RefusingWallet} from "../../base/Receivers.sol";
 
 /// @notice Who bets what, and when.
-contract PredictionMarketContributingTest is MarketTest {
+contract PredictionMarketTest is MarketTest {
     bytes private item;
 
     function setUp() external {

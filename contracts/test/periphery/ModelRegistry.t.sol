@@ -10,7 +10,7 @@ import {ModelRegistry} from "../../src/periphery/ModelRegistry.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
 /// @notice Who may make which models known, and how they are found.
-contract RegistryTest is ModelTest {
+contract ModelRegistryTest is ModelTest {
     bytes private constant CARD = "a card";
 
     ModelRegistry private registry = ModelRegistry(deploy("ModelRegistry"));

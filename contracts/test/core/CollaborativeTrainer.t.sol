@@ -14,7 +14,7 @@ import {Groups} from "../base/Groups.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
 /// @notice Contributions, claims and their errors, on a perceptron whose prediction the test decides.
-contract TrainerTest is ModelTest {
+contract CollaborativeTrainerTest is ModelTest {
     DepositRefundTake private trainer;
     Classifier private classifier;
 
