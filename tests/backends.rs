@@ -14,6 +14,7 @@ use cotrain_chain::{
 };
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
+    mechanism::Terms,
     sample::{Item, encode_batch, encode_sparse},
     trainer::{Incentive, Waits},
 };
@@ -76,12 +77,14 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
     classifier.write(0, &words).expect("all words");
     let config = ModelConfig {
         owner: OWNER,
-        incentive: Incentive::DepositRefundTake { cost_weight: 1_000 },
-        waits: Waits {
-            refund: 60,
-            owner_claim: 600,
-            any_address_claim: 600,
-            report_notice: 0,
+        terms: Terms::Trainer {
+            incentive: Incentive::DepositRefundTake { cost_weight: 1_000 },
+            waits: Waits {
+                refund: 60,
+                owner_claim: 600,
+                any_address_claim: 600,
+                report_notice: 0,
+            },
         },
     };
     deploy(chain, &config, &classifier).expect("a model")

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, Bytes, U256, hex};
 use cotrain_bindings::{
-    self as bindings, Description, Entry, Mechanism, Revert,
+    self as bindings, Description, Entry, Revert,
     events::{self, ModelCreated, Registered},
     state,
 };
@@ -10,7 +10,9 @@ use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind, Parameters},
-    trainer::{Incentive, Waits},
+    market,
+    mechanism::{Mechanism, Terms},
+    trainer::Incentive,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -83,10 +85,10 @@ impl Host {
     }
 
     /// A model, still open.
-    fn model(&mut self, incentive: &Incentive, parameters: &Parameters) -> ModelCreated {
-        let (trainer, _) = self.create(bindings::trainer_code(incentive));
+    fn model(&mut self, terms: &Terms, parameters: &Parameters) -> ModelCreated {
+        let (trainer, _) = self.create(bindings::contract_code(terms.mechanism()));
         let (classifier, _) = self.create(bindings::classifier_code(parameters.kind()));
-        let call = bindings::create_model(trainer, incentive, &WAITS, classifier, parameters);
+        let call = bindings::create_model(trainer, terms, classifier, parameters);
         let receipt = self.send(OWNER, self.factory, call).expect("a model");
         let [log] = receipt.logs.as_slice() else {
             panic!("{receipt:?}")
@@ -111,19 +113,41 @@ impl Host {
     }
 }
 
+const POINTS: Terms = Terms::Trainer {
+    incentive: Incentive::Points,
+    waits: WAITS,
+};
+
+/// Terms of each mechanism.
+fn all_terms() -> Vec<Terms> {
+    let trainers = INCENTIVES.map(|incentive| Terms::Trainer {
+        incentive,
+        waits: WAITS,
+    });
+    let market = market::Terms {
+        stake: 1,
+        participation: 2,
+        reveal_wait: 3,
+        scoring_wait: 4,
+        most_contributions: 5,
+        most_passes: 6,
+    };
+    [&trainers[..], &[Terms::Market(market)]].concat()
+}
+
 /// All that a twin is made of can be read.
 #[test]
 fn a_model_is_found_by_its_trainer() {
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     for kind in Kind::ALL {
-        for incentive in INCENTIVES {
+        for terms in all_terms() {
             let classifier = random::classifier(kind, &mut chance);
             let mut host = Host::new();
-            let created = host.model(&incentive, classifier.parameters());
+            let created = host.model(&terms, classifier.parameters());
             assert_eq!(host.description(created.classifier).trainer, None);
             let close = bindings::close(created.trainer);
             host.send(OWNER, created.classifier, close).expect("closed");
-            found(&mut host, &created, &incentive, &classifier);
+            found(&mut host, &created, &terms, &classifier);
         }
     }
 }
@@ -135,11 +159,11 @@ fn only_implementations_become_models() {
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     let classifier = random::classifier(Kind::NaiveBayes, &mut chance);
     let parameters = classifier.parameters();
-    let (right_trainer, _) = host.create(bindings::trainer_code(&Incentive::Points));
+    let terms = POINTS;
+    let (right_trainer, _) = host.create(bindings::contract_code(Mechanism::Points));
     let (right_classifier, _) = host.create(bindings::classifier_code(parameters.kind()));
     let mut create = |trainer, classifier| {
-        let call =
-            bindings::create_model(trainer, &Incentive::Points, &WAITS, classifier, parameters);
+        let call = bindings::create_model(trainer, &terms, classifier, parameters);
         match host.send(OWNER, host.factory, call) {
             Err(ChainError::Reverted { revert, .. }) => Some(revert),
             Ok(_) => None,
@@ -159,26 +183,17 @@ fn only_implementations_become_models() {
     assert_eq!(create(right_trainer, right_classifier), None);
 }
 
-fn found(host: &mut Host, created: &ModelCreated, incentive: &Incentive, expected: &Classifier) {
+fn found(host: &mut Host, created: &ModelCreated, terms: &Terms, expected: &Classifier) {
     let trainer = created.trainer;
     let code = host.code(trainer);
     let implementation = bindings::implementation_of(&code).expect("a clone");
     assert_eq!(implementation, created.trainer_implementation);
-    let mechanism = bindings::known_trainer(&host.code(implementation)).expect("ours");
-    let found = match mechanism {
-        Mechanism::DepositRefundTake => Incentive::DepositRefundTake {
-            cost_weight: host.number(trainer, state::cost_weight()).to(),
-        },
-        Mechanism::Points => Incentive::Points,
-    };
-    assert_eq!(found, *incentive);
-    let waits = Waits {
-        refund: host.number(trainer, state::refund_wait()).to(),
-        owner_claim: host.number(trainer, state::owner_claim_wait()).to(),
-        any_address_claim: host.number(trainer, state::any_address_claim_wait()).to(),
-        report_notice: host.number(trainer, state::report_notice()).to(),
-    };
-    assert_eq!(waits, WAITS);
+    let mechanism = bindings::known_mechanism(&host.code(implementation)).expect("ours");
+    let values = mechanism.description().terms.iter();
+    let values: Vec<u128> = values
+        .map(|term| host.number(trainer, bindings::term(term)).to())
+        .collect();
+    assert_eq!(Terms::from_values(mechanism, &values), Some(*terms));
     let owner = bindings::read_address(&host.ask(trainer, state::owner()));
     assert_eq!(owner, Some(OWNER));
     let classifier = bindings::read_address(&host.ask(trainer, state::classifier()));
@@ -214,33 +229,33 @@ fn found(host: &mut Host, created: &ModelCreated, incentive: &Incentive, expecte
 #[test]
 fn only_our_own_code_is_known() {
     let mut host = Host::new();
-    for incentive in INCENTIVES {
-        let (_, code) = host.create(bindings::trainer_code(&incentive));
-        let mechanism = bindings::known_trainer(&code);
-        assert!(mechanism.is_some());
+    for mechanism in Mechanism::ALL {
+        let (_, code) = host.create(bindings::contract_code(mechanism));
+        assert_eq!(bindings::known_mechanism(&code), Some(mechanism));
         assert_eq!(bindings::known_classifier(&code), None);
         assert_eq!(bindings::implementation_of(&code), None);
-        assert_eq!(bindings::known_trainer(&code[..code.len() - 1]), None);
+        assert_eq!(bindings::known_mechanism(&code[..code.len() - 1]), None);
         // Each byte, also those of the immutables.
         for at in 0..code.len() {
             let mut other = code.to_vec();
             other[at] ^= 1;
-            assert_eq!(bindings::known_trainer(&other), None, "byte {at}");
+            assert_eq!(bindings::known_mechanism(&other), None, "byte {at}");
         }
         // At another address it is still the same code.
-        let (_, again) = host.create(bindings::trainer_code(&incentive));
-        assert_ne!(again, code);
-        assert_eq!(bindings::known_trainer(&again), mechanism);
+        let (_, again) = host.create(bindings::contract_code(mechanism));
+        // A market has no immutables.
+        assert_eq!(again == code, mechanism == Mechanism::PredictionMarket);
+        assert_eq!(bindings::known_mechanism(&again), Some(mechanism));
     }
     for kind in Kind::ALL {
         let (_, code) = host.create(bindings::classifier_code(kind));
         assert_eq!(bindings::known_classifier(&code), Some(kind));
-        assert_eq!(bindings::known_trainer(&code), None);
+        assert_eq!(bindings::known_mechanism(&code), None);
         let mut other = code.to_vec();
         other[code.len() / 2] ^= 1;
         assert_eq!(bindings::known_classifier(&other), None);
     }
-    assert_eq!(bindings::known_trainer(&[]), None);
+    assert_eq!(bindings::known_mechanism(&[]), None);
     assert_eq!(bindings::known_classifier(&[]), None);
 }
 
@@ -251,7 +266,7 @@ fn only_clones_have_an_implementation() {
         classes: 2,
         features: 3,
     };
-    let created = host.model(&Incentive::Points, &parameters);
+    let created = host.model(&POINTS, &parameters);
     let code = host.code(created.trainer);
     assert_eq!(
         bindings::implementation_of(&code),
@@ -275,7 +290,7 @@ fn models_are_made_known() {
         classes: 2,
         features: 3,
     };
-    let models = [0, 1].map(|_| host.model(&Incentive::Points, &parameters));
+    let models = [0, 1].map(|_| host.model(&POINTS, &parameters));
     let [first, second] = models.map(|created| created.trainer);
 
     let register = |trainer| bindings::register(trainer, b"a card");

@@ -6,6 +6,7 @@ use cotrain_chain::{Chain, ChainError, Config, Embedded, Transaction};
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Hosted, Kind},
+    mechanism::{Mechanism, Terms},
     sample::{Item, encode_batch},
     trainer::{Incentive, Waits},
 };
@@ -119,7 +120,7 @@ fn create(chain: &mut Embedded, classifier: &Classifier) -> Address {
         receipt.created.expect("its address")
     };
     let factory = deploy(bindings::factory_code());
-    let trainer = deploy(bindings::trainer_code(&Incentive::Points));
+    let trainer = deploy(bindings::contract_code(Mechanism::Points));
     let implementation = deploy(bindings::classifier_code(classifier.kind()));
     let waits = Waits {
         refund: 1,
@@ -129,8 +130,10 @@ fn create(chain: &mut Embedded, classifier: &Classifier) -> Address {
     };
     let call = bindings::create_model(
         trainer,
-        &Incentive::Points,
-        &waits,
+        &Terms::Trainer {
+            incentive: Incentive::Points,
+            waits,
+        },
         implementation,
         classifier.parameters(),
     );

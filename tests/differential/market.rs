@@ -12,13 +12,13 @@ use cotrain_bindings::{
     market::{self as calls, events::decode, state},
 };
 use cotrain_chain::{
-    Chain, ChainError, Config, Deployment, Embedded, MarketConfig, Receipt, Transaction,
-    deploy_market,
+    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
 };
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},
     market::{Contributions, Fact, Limits, Market, Phase, Stage, Terms},
+    mechanism::{self, Mechanism},
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -187,11 +187,11 @@ impl MarketPair {
             chain.fund(account, wei).expect("money");
             wallets.insert(account, wei);
         }
-        let config = MarketConfig {
+        let config = ModelConfig {
             owner: OWNER,
-            terms,
+            terms: mechanism::Terms::Market(terms),
         };
-        let deployment = deploy_market(&mut chain, &config, &classifier).expect("a market");
+        let deployment = deploy(&mut chain, &config, &classifier).expect("a market");
         let (trainer, model) = (deployment.trainer, deployment.classifier);
         let parameters = *classifier.parameters();
         let followed = Market::followed(OWNER, trainer, model, terms, parameters);
@@ -537,9 +537,14 @@ impl MarketPair {
 
     /// What is written once: the terms, the test set, the participants, the model that the market began with.
     fn compare_created(&mut self) {
-        let answers = state::terms().map(|call| self.ask(call));
-        let terms = calls::read_terms(&answers);
-        assert_eq!(terms, Some(self.twin.terms()), "{}", self.at());
+        let description = Mechanism::PredictionMarket.description();
+        let terms = description.terms.iter();
+        let terms: Vec<u128> = terms
+            .map(|term| self.read(bindings::term(term)).to())
+            .collect();
+        let terms = mechanism::Terms::from_values(Mechanism::PredictionMarket, &terms);
+        let expected = mechanism::Terms::Market(self.twin.terms());
+        assert_eq!(terms, Some(expected), "{}", self.at());
         for part in 0..=self.parts.len() {
             let commitment = self.read(state::commitment(part as u64));
             let expected = self.twin.commitments().get(part).copied();

@@ -10,6 +10,7 @@ use cotrain_chain::{
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},
+    mechanism::Terms,
     record::Record,
     sample::parse_batch,
     trainer::{Incentive, SignedBatch, Trainer, Waits},
@@ -91,8 +92,7 @@ impl Pair {
         }
         let config = ModelConfig {
             owner: OWNER,
-            incentive,
-            waits,
+            terms: Terms::Trainer { incentive, waits },
         };
         let model = deploy(&mut chain, &config, &classifier).expect("a model");
         let twin = Trainer::new(

@@ -6,6 +6,7 @@ use cotrain_bindings::{self as bindings, events, state};
 use cotrain_chain::{Chain, Config, Embedded, Receipt, Rules, Transaction};
 use cotrain_protocol::{
     classifier::{Kind, Parameters},
+    mechanism::{Mechanism, Terms},
     record::{Claims, Contribution, Record},
     sample::parse_batch,
     trainer::{Delegation, Incentive, SignedBatch, Waits, domain},
@@ -73,8 +74,8 @@ impl Host {
             receipt.created.expect("its address")
         };
         let factory = deploy(bindings::factory_code());
-        let trainer_implementation = deploy(bindings::trainer_code(&INCENTIVE));
-        deploy(bindings::trainer_code(&Incentive::Points));
+        let trainer_implementation = deploy(bindings::contract_code(Mechanism::DepositRefundTake));
+        deploy(bindings::contract_code(Mechanism::Points));
         let implementations = [
             Kind::SparsePerceptron,
             Kind::DensePerceptron,
@@ -108,8 +109,10 @@ impl Host {
             .expect("all are deployed");
         let call = bindings::create_model(
             self.trainer_implementation,
-            &INCENTIVE,
-            &self.waits,
+            &Terms::Trainer {
+                incentive: INCENTIVE,
+                waits: self.waits,
+            },
             *implementation,
             parameters,
         );

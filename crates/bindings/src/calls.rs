@@ -3,12 +3,14 @@
 use alloy_primitives::{
     Address, B256, Bytes, U256,
     aliases::{U40, U48},
+    keccak256,
 };
 use alloy_sol_types::{SolCall, SolValue, sol};
 use cotrain_protocol::{
     classifier::Parameters,
+    mechanism::{Term, Terms},
     record::Claims,
-    trainer::{Delegation, Incentive, Settlement, SignedBatch, Status, Waits},
+    trainer::{Delegation, Settlement, SignedBatch, Status},
 };
 
 use crate::contracts::{
@@ -124,35 +126,29 @@ pub fn cancel_nonces(last: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `create` of the factory: a clone of each implementation, owned by the caller.
+/// Returns the factory's call that clones the implementations of a mechanism's contract and of a classifier, owned by the
+/// caller.
 #[must_use]
 pub fn create_model(
-    trainer_implementation: Address,
-    incentive: &Incentive,
-    waits: &Waits,
+    implementation: Address,
+    terms: &Terms,
     classifier_implementation: Address,
     parameters: &Parameters,
 ) -> Vec<u8> {
-    let waits = (
-        waits.refund,
-        waits.owner_claim,
-        waits.any_address_claim,
-        waits.report_notice,
-    );
-    let trainer_parameters = match incentive {
-        Incentive::DepositRefundTake { cost_weight } => {
-            let cost_weight = U256::from(*cost_weight);
-            (waits.0, waits.1, waits.2, waits.3, cost_weight).abi_encode_params()
-        }
-        Incentive::Points => waits.abi_encode_params(),
-    };
+    let terms = terms.values().into_iter().map(U256::from);
     createCall {
-        trainerImplementation: trainer_implementation,
-        trainerParameters: trainer_parameters.into(),
+        trainerImplementation: implementation,
+        trainerParameters: terms.flat_map(|word| word.to_be_bytes::<32>()).collect(),
         classifierImplementation: classifier_implementation,
         classifierParameters: parameters.abi_encode().into(),
     }
     .abi_encode()
+}
+
+/// Returns the call that asks a contract for one of its terms; the answer is a number ([`read_number`]).
+#[must_use]
+pub fn term(term: &Term) -> Vec<u8> {
+    keccak256(format!("{}()", term.name))[..4].to_vec()
 }
 
 /// Trainer and classifier from the answer to [`create_model`].
@@ -364,7 +360,7 @@ pub mod state {
     }
 
     /// What deposits are in proportion to, in wei; only
-    /// [`Mechanism::DepositRefundTake`](crate::Mechanism::DepositRefundTake) has it.
+    /// [`Mechanism::DepositRefundTake`](cotrain_protocol::mechanism::Mechanism::DepositRefundTake) has it.
     #[must_use]
     pub fn cost_weight() -> Vec<u8> {
         costWeightCall {}.abi_encode()

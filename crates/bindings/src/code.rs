@@ -1,14 +1,11 @@
 //! The code that creates the implementations, the factory and the registry, and the code that runs.
 
 use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
-use cotrain_protocol::{
-    classifier::Kind,
-    trainer::{Incentive, domain},
-};
+use cotrain_protocol::{classifier::Kind, mechanism::Mechanism, trainer::domain};
 
 use crate::contracts::{
     DenseNearestCentroid, DensePerceptron, DepositRefundTake, ModelFactory, ModelRegistry,
-    NaiveBayes, Points, SparseNearestCentroid, SparsePerceptron,
+    NaiveBayes, Points, PredictionMarket, SparseNearestCentroid, SparsePerceptron,
 };
 
 /// Of a clone, before and after its implementation's address; arguments follow (solady's `LibClone`).
@@ -23,15 +20,6 @@ const IMMUTABLES: usize = 5;
 
 /// The instruction that an immutable follows.
 const PUSH32: u8 = 0x7f;
-
-/// Which incentive mechanism an implementation of a trainer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mechanism {
-    /// That of [`Incentive::DepositRefundTake`].
-    DepositRefundTake,
-    /// That of [`Incentive::Points`].
-    Points,
-}
 
 /// Creates the factory that clones the implementations.
 #[must_use]
@@ -73,12 +61,24 @@ pub fn registry_code() -> Bytes {
     ModelRegistry::BYTECODE.clone()
 }
 
-/// Creates the implementation of an incentive mechanism.
+/// Returns the code that creates the implementation of a mechanism's contract.
 #[must_use]
-pub fn trainer_code(incentive: &Incentive) -> Bytes {
-    match incentive {
-        Incentive::DepositRefundTake { .. } => DepositRefundTake::BYTECODE.clone(),
-        Incentive::Points => Points::BYTECODE.clone(),
+pub fn contract_code(mechanism: Mechanism) -> Bytes {
+    artifact(mechanism).0.clone()
+}
+
+/// Returns the code that creates an implementation, and the code that runs.
+const fn artifact(mechanism: Mechanism) -> (&'static Bytes, &'static Bytes) {
+    match mechanism {
+        Mechanism::DepositRefundTake => (
+            &DepositRefundTake::BYTECODE,
+            &DepositRefundTake::DEPLOYED_BYTECODE,
+        ),
+        Mechanism::Points => (&Points::BYTECODE, &Points::DEPLOYED_BYTECODE),
+        Mechanism::PredictionMarket => (
+            &PredictionMarket::BYTECODE,
+            &PredictionMarket::DEPLOYED_BYTECODE,
+        ),
     }
 }
 
@@ -103,16 +103,13 @@ pub fn implementation_of(clone_runtime_code: &[u8]) -> Option<Address> {
     rest.starts_with(&CLONE.1).then(|| Address::from(*address))
 }
 
-/// Which of our implementations of a trainer runs this code; none where it is not one, byte for byte.
+/// Returns the mechanism whose implementation of this release runs this code, byte for byte.
 #[must_use]
-pub fn known_trainer(runtime_code: &[u8]) -> Option<Mechanism> {
-    if is_trainer(runtime_code, &DepositRefundTake::DEPLOYED_BYTECODE) {
-        Some(Mechanism::DepositRefundTake)
-    } else if is_trainer(runtime_code, &Points::DEPLOYED_BYTECODE) {
-        Some(Mechanism::Points)
-    } else {
-        None
-    }
+pub fn known_mechanism(runtime_code: &[u8]) -> Option<Mechanism> {
+    Mechanism::ALL.into_iter().find(|mechanism| {
+        let ours = artifact(*mechanism).1;
+        ours == runtime_code || has_immutables(runtime_code, ours)
+    })
 }
 
 /// Which of our implementations of a classifier runs this code; none where it is not one, byte for byte.
@@ -130,11 +127,11 @@ pub fn known_classifier(runtime_code: &[u8]) -> Option<Kind> {
     })
 }
 
-/// Whether the code is that of the artifact, with immutables such as the constructor computes.
+/// Returns whether the code is that of an artifact with the immutables that a constructor computes.
 ///
-/// They are right wherever they belong together: code with those of another address or chain computes its
-/// domain anew, as clones do.
-fn is_trainer(code: &[u8], artifact: &[u8]) -> bool {
+/// They are right if they belong together: code with those of another address or chain computes its domain anew, as
+/// clones do.
+fn has_immutables(code: &[u8], artifact: &[u8]) -> bool {
     let Some([this, chain_id, name, version, separator]) = immutables(code, artifact) else {
         return false;
     };

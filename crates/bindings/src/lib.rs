@@ -18,11 +18,11 @@ pub use calls::{
     announce, cancel_nonces, check, claim_late, close, contribute, create_model, created_model,
     deposit_to, evaluate, function_name, is_valid_signature, learn, predict, read_address,
     read_labels, read_number, read_settlement, read_valid_signature, read_words, refund, relay,
-    report, report_for, state, withdraw_to, words, write,
+    report, report_for, state, term, withdraw_to, words, write,
 };
 pub use code::{
-    DEPLOYER, Mechanism, classifier_code, deploy_call, deployed_at, factory_code,
-    implementation_of, is_deployer, known_classifier, known_trainer, registry_code, trainer_code,
+    DEPLOYER, classifier_code, contract_code, deploy_call, deployed_at, factory_code,
+    implementation_of, is_deployer, known_classifier, known_mechanism, registry_code,
 };
 pub use model::{Description, describe, read_description};
 pub use registry::{

@@ -6,55 +6,16 @@
 pub mod events;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_sol_types::{SolCall, SolValue};
-use cotrain_protocol::{
-    classifier::Parameters,
-    market::{Contributions, Participant, Phase, Progress, Stage, Terms},
-};
+use alloy_sol_types::SolCall;
+use cotrain_protocol::market::{Contributions, Participant, Phase, Progress, Stage};
 
 use crate::{
-    contracts::{
-        ModelFactory::createCall,
-        PredictionMarket::{
-            self, accountCall, collectCall, collectRemainderCall, commitCall, drawCall,
-            drawnPartCall, forfeitCall, partCall, progressCall, restartCall, revealCall, scoreCall,
-            settleCall,
-        },
+    contracts::PredictionMarket::{
+        accountCall, collectCall, collectRemainderCall, commitCall, drawCall, drawnPartCall,
+        forfeitCall, partCall, progressCall, restartCall, revealCall, scoreCall, settleCall,
     },
     read_number,
 };
-
-/// Creates the implementation of markets.
-#[must_use]
-pub fn code() -> Bytes {
-    PredictionMarket::BYTECODE.clone()
-}
-
-/// `create` of the factory: a clone of each implementation, owned by the caller. The answer is read by
-/// [`created_model`](crate::created_model); the market is the trainer.
-#[must_use]
-pub fn create(
-    implementation: Address,
-    terms: &Terms,
-    classifier_implementation: Address,
-    parameters: &Parameters,
-) -> Vec<u8> {
-    let terms = (
-        U256::from(terms.stake),
-        terms.participation,
-        terms.reveal_wait,
-        terms.scoring_wait,
-        terms.most_contributions,
-        terms.most_passes,
-    );
-    createCall {
-        trainerImplementation: implementation,
-        trainerParameters: terms.abi_encode_params().into(),
-        classifierImplementation: classifier_implementation,
-        classifierParameters: parameters.abi_encode().into(),
-    }
-    .abi_encode()
-}
 
 /// `commit`: what is sent along is the bounty. See [`commitment`](cotrain_protocol::market::commitment).
 #[must_use]
@@ -182,28 +143,6 @@ pub fn read_drawn_part(output: &[u8]) -> Option<Option<u64>> {
     Some(answer.drawn.then_some(part))
 }
 
-/// The answers to [`state::terms`], in its order.
-#[must_use]
-pub fn read_terms<A: AsRef<[u8]>>(answers: &[A; 6]) -> Option<Terms> {
-    let [stake, rest @ ..] = answers;
-    let number = |answer: &A| read_number(answer.as_ref())?.try_into().ok();
-    let [
-        participation,
-        reveal_wait,
-        scoring_wait,
-        most_contributions,
-        most_passes,
-    ] = rest;
-    Some(Terms {
-        stake: read_number(stake.as_ref())?.try_into().ok()?,
-        participation: number(participation)?,
-        reveal_wait: number(reveal_wait)?,
-        scoring_wait: number(scoring_wait)?,
-        most_contributions: number(most_contributions)?,
-        most_passes: number(most_passes)?,
-    })
-}
-
 pub(crate) fn phase(number: u8) -> Option<Phase> {
     Some(match number {
         0 => Phase::Created,
@@ -237,10 +176,8 @@ pub mod state {
     use crate::contracts::PredictionMarket::{
         accountCall, bountyCall, closingTimeCall, collectableCall, commitmentCall,
         committedBlockCall, committedTimeCall, drawnPartCall, initialCorrectCall, modelCall,
-        mostContributionsCall, mostPassesCall, partCall, partCountCall, participantCountCall,
-        participantsCall, participationCall, phaseCall, progressCall, remainderCall,
-        remainingBountyCall, revealWaitCall, revealedCountCall, samplesCall, scoringTimeCall,
-        scoringWaitCall, stakeCall,
+        partCall, partCountCall, participantCountCall, participantsCall, phaseCall, progressCall,
+        remainderCall, remainingBountyCall, revealedCountCall, samplesCall, scoringTimeCall,
     };
 
     /// What the market is doing: read by [`read_phase`](super::read_phase).
@@ -376,18 +313,5 @@ pub mod state {
     #[must_use]
     pub fn model() -> Vec<u8> {
         modelCall {}.abi_encode()
-    }
-
-    /// What the market was created with: read by [`read_terms`](super::read_terms).
-    #[must_use]
-    pub fn terms() -> [Vec<u8>; 6] {
-        [
-            stakeCall {}.abi_encode(),
-            participationCall {}.abi_encode(),
-            revealWaitCall {}.abi_encode(),
-            scoringWaitCall {}.abi_encode(),
-            mostContributionsCall {}.abi_encode(),
-            mostPassesCall {}.abi_encode(),
-        ]
     }
 }

@@ -10,6 +10,7 @@ use cotrain_chain::{
 };
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
+    mechanism::Terms,
     sample::{Item, encode_batch, encode_sparse},
     trainer::{Incentive, Waits},
 };
@@ -93,12 +94,14 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
         .expect("as many words as there are");
     let config = ModelConfig {
         owner: OWNER,
-        incentive: Incentive::DepositRefundTake { cost_weight: 1_000 },
-        waits: Waits {
-            refund: 86_400,
-            owner_claim: 777_600,
-            any_address_claim: 777_600,
-            report_notice: 0,
+        terms: Terms::Trainer {
+            incentive: Incentive::DepositRefundTake { cost_weight: 1_000 },
+            waits: Waits {
+                refund: 86_400,
+                owner_claim: 777_600,
+                any_address_claim: 777_600,
+                report_notice: 0,
+            },
         },
     };
     chain.fund(OWNER, U256::from(u128::MAX)).expect("money");

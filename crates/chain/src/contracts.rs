@@ -2,11 +2,7 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use cotrain_bindings as bindings;
-use cotrain_protocol::{
-    classifier::Classifier,
-    market::Terms,
-    trainer::{Incentive, Waits},
-};
+use cotrain_protocol::{classifier::Classifier, mechanism::Terms};
 
 use crate::{Chain, ChainError, Transaction};
 
@@ -17,23 +13,12 @@ const WORDS_PER_TRANSACTION: usize = 512;
 /// Words read in one call.
 const WORDS_PER_CALL: usize = 4_096;
 
-/// What a model is deployed with, besides its weights.
+/// Owner and terms of a model or a market, besides its weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelConfig {
-    /// Who writes and closes the model and may claim late before others.
+    /// Account that writes and closes the model; it may claim late before others, or pays a market's bounty.
     pub owner: Address,
-    /// The incentive mechanism.
-    pub incentive: Incentive,
-    /// The waits before the claims.
-    pub waits: Waits,
-}
-
-/// What a prediction market is deployed with, besides the weights of the model that it begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MarketConfig {
-    /// Who writes and closes the model, commits to the test set and pays the bounty.
-    pub owner: Address,
-    /// The terms.
+    /// Terms of the mechanism.
     pub terms: Terms,
 }
 
@@ -59,45 +44,6 @@ pub struct DeploymentCost {
     pub gas: u64,
 }
 
-/// Deploys the implementations and the factory, creates a model, writes the words of `classifier`
-/// in chunks and closes it. The owner pays.
-///
-/// # Errors
-/// Where the chain refuses a transaction. A model that was not closed takes no contributions, so
-/// nothing half-made can be mistaken for finished.
-pub fn deploy<C: Chain + ?Sized>(
-    chain: &mut C,
-    config: &ModelConfig,
-    classifier: &Classifier,
-) -> Result<Deployment, ChainError> {
-    let code = bindings::trainer_code(&config.incentive);
-    deploy_with(chain, config.owner, code, classifier, |trainer, model| {
-        bindings::create_model(
-            trainer,
-            &config.incentive,
-            &config.waits,
-            model,
-            classifier.parameters(),
-        )
-    })
-}
-
-/// Deploys the implementations and the factory, creates a prediction market, writes the words of `classifier` to the model
-/// that it begins with in chunks and closes that for the market. The owner pays, and has to commit to a test set next.
-///
-/// # Errors
-/// Where the chain refuses a transaction.
-pub fn deploy_market<C: Chain + ?Sized>(
-    chain: &mut C,
-    config: &MarketConfig,
-    classifier: &Classifier,
-) -> Result<Deployment, ChainError> {
-    let code = bindings::market::code();
-    deploy_with(chain, config.owner, code, classifier, |market, model| {
-        bindings::market::create(market, &config.terms, model, classifier.parameters())
-    })
-}
-
 /// Deploys what sells predictions of the model of a trainer at `price` wei each, for its contributors; its address. `from`
 /// pays, and has nothing to say about it.
 ///
@@ -113,25 +59,29 @@ pub fn deploy_fees<C: Chain>(
     create(chain, from, code, &mut DeploymentCost::default())
 }
 
-/// Deploys the code of a trainer and all else that a model needs; `create` is the call of the factory, given the
-/// implementations of trainer and classifier.
-fn deploy_with<C: Chain + ?Sized>(
+/// Deploys the implementations and the factory, creates a model or a market, writes the words of `classifier` in chunks
+/// and closes it. The owner pays; the owner of a market has to commit to a test set next.
+///
+/// # Errors
+/// Where the chain refuses a transaction. A model that was not closed takes no contributions, so
+/// nothing half-made can be mistaken for finished.
+pub fn deploy<C: Chain + ?Sized>(
     chain: &mut C,
-    owner: Address,
-    trainer_code: Bytes,
+    config: &ModelConfig,
     classifier: &Classifier,
-    create_call: impl FnOnce(Address, Address) -> Vec<u8>,
 ) -> Result<Deployment, ChainError> {
+    let ModelConfig { owner, terms } = *config;
     let mut cost = DeploymentCost::default();
     let factory = create(chain, owner, bindings::factory_code(), &mut cost)?;
-    let trainer = create(chain, owner, trainer_code, &mut cost)?;
+    let code = bindings::contract_code(terms.mechanism());
+    let contract = create(chain, owner, code, &mut cost)?;
     let implementation = create(
         chain,
         owner,
         bindings::classifier_code(classifier.kind()),
         &mut cost,
     )?;
-    let call = create_call(trainer, implementation);
+    let call = bindings::create_model(contract, &terms, implementation, classifier.parameters());
     let output = send(chain, Transaction::call(owner, factory, call), &mut cost)?;
     let (trainer, model) =
         bindings::created_model(&output).ok_or(ChainError::UnexpectedAnswer { call: "create" })?;

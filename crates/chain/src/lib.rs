@@ -19,9 +19,7 @@ pub mod node;
 mod recorded;
 mod remote;
 
-pub use contracts::{
-    Deployment, DeploymentCost, MarketConfig, ModelConfig, deploy, deploy_fees, deploy_market,
-};
+pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy, deploy_fees};
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
 pub use recorded::{Outcome, Recorded, Step};

@@ -1,12 +1,12 @@
 //! A model as its contracts have it.
 
 use alloy_primitives::{Address, Bytes, U256};
-use cotrain_bindings::{self as bindings, Mechanism, state};
+use cotrain_bindings::{self as bindings, state};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_protocol::{
     Rejection,
     classifier::Parameters,
-    trainer::{Incentive, Waits},
+    mechanism::{Mechanism, Terms},
 };
 
 /// Maximum number of words that one call reads: what nodes answer without complaint.
@@ -23,10 +23,8 @@ pub struct ModelFacts {
     pub classifier: Address,
     /// Account that may claim late before others.
     pub owner: Address,
-    /// Rules of payment.
-    pub incentive: Incentive,
-    /// Waits before claims, in seconds.
-    pub waits: Waits,
+    /// Terms of the mechanism.
+    pub terms: Terms,
     /// Parameters of the learner, within their bounds.
     pub parameters: Parameters,
     /// `true` if trainer and classifier are clones of this release's code, byte for byte.
@@ -81,16 +79,6 @@ impl ModelFacts {
         let ask = Reader::new(node, trainer, None);
         let classifier = ask.address("classifier", state::classifier()).await?;
         let owner = ask.address("owner", state::owner()).await?;
-        let waits = Waits {
-            refund: ask.number("refundWait", state::refund_wait()).await?,
-            owner_claim: ask
-                .number("ownerClaimWait", state::owner_claim_wait())
-                .await?,
-            any_address_claim: ask
-                .number("anyAddressClaimWait", state::any_address_claim_wait())
-                .await?,
-            report_notice: ask.number("reportNotice", state::report_notice()).await?,
-        };
         let answer = ask
             .fact("describe", classifier, bindings::describe())
             .await?;
@@ -112,22 +100,16 @@ impl ModelFacts {
         let (mechanism, kind) = code_of(node, trainer, classifier)
             .await
             .map_err(|source| ReadError::Node { trainer, source })?;
-        let incentive = match mechanism {
-            Some(Mechanism::Points) => Incentive::Points,
-            Some(Mechanism::DepositRefundTake) => ask.cost_weight().await?,
-            // Points has no cost weight, and so no other code that is not known.
-            None => match ask.cost_weight().await {
-                Err(ReadError::Node { source, .. }) if is_revert(&source) => Incentive::Points,
-                incentive => incentive?,
-            },
+        let terms = match mechanism {
+            Some(mechanism) => ask.terms(mechanism).await?,
+            None => ask.unknown_terms().await?,
         };
         Ok(Self {
             chain_id: node.chain_id(),
             trainer,
             classifier,
             owner,
-            incentive,
-            waits,
+            terms,
             parameters,
             own_code: mechanism.is_some() && kind == Some(parameters.kind()),
             closed: description.trainer == Some(trainer),
@@ -240,9 +222,29 @@ impl<'a> Reader<'a> {
         bindings::read_address(&answer).ok_or_else(|| self.no_model(call))
     }
 
-    async fn cost_weight(&self) -> Result<Incentive, ReadError> {
-        let cost_weight = self.number("costWeight", state::cost_weight()).await?;
-        Ok(Incentive::DepositRefundTake { cost_weight })
+    /// Reads the terms of a mechanism's contract.
+    async fn terms(&self, mechanism: Mechanism) -> Result<Terms, ReadError> {
+        let terms = mechanism.description().terms;
+        let mut values = Vec::with_capacity(terms.len());
+        for term in terms {
+            let answer = self.call(self.trainer, bindings::term(term)).await?;
+            let value = bindings::read_number(&answer).and_then(|value| value.try_into().ok());
+            values.push(value.ok_or_else(|| self.no_model(term.name))?);
+        }
+        let last = terms.last().map_or("terms", |term| term.name);
+        Terms::from_values(mechanism, &values).ok_or_else(|| self.no_model(last))
+    }
+
+    /// Reads the terms of a contract of other code: of the first mechanism all of whose terms it has.
+    async fn unknown_terms(&self) -> Result<Terms, ReadError> {
+        for mechanism in Mechanism::ALL {
+            match self.terms(mechanism).await {
+                Err(ReadError::Node { source, .. }) if is_revert(&source) => {}
+                Err(ReadError::NoModel { .. }) => {}
+                terms => return terms,
+            }
+        }
+        Err(self.no_model("refundWait"))
     }
 }
 
@@ -264,7 +266,7 @@ pub async fn code_of(
     let trainer = implementation(node, trainer).await?;
     let classifier = implementation(node, classifier).await?;
     Ok((
-        trainer.and_then(|code| bindings::known_trainer(&code)),
+        trainer.and_then(|code| bindings::known_mechanism(&code)),
         classifier.and_then(|code| bindings::known_classifier(&code)),
     ))
 }

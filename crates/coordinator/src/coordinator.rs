@@ -416,7 +416,7 @@ impl Coordinator {
         let trainer = state.trainer();
         mark_announced(&mut own, trainer);
         mark_announced(&mut all, trainer);
-        let wait = model.info().facts.waits.refund;
+        let wait = model.info().waits.refund;
         let mut claimable = Vec::new();
         for row in own {
             let predicted = trainer.classifier().predict(&row.contribution.sample);

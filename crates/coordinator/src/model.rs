@@ -6,7 +6,11 @@ use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_client::model::{ModelFacts, ReadError, Reader};
-use cotrain_protocol::Rejection;
+use cotrain_protocol::{
+    Rejection,
+    mechanism::{Mechanism, Terms},
+    trainer::{Incentive, Waits},
+};
 
 use crate::{
     card::{Card, Contradiction},
@@ -22,6 +26,10 @@ use crate::{
 pub struct ModelInfo {
     /// Facts that the contracts fix.
     pub facts: ModelFacts,
+    /// Rules of payment.
+    pub incentive: Incentive,
+    /// Waits before claims.
+    pub waits: Waits,
     /// The fact of the card that differs from the contract's, if one does.
     pub contradiction: Option<Contradiction>,
     /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
@@ -61,6 +69,14 @@ pub enum ModelError {
     /// It cannot be read, and not because of the node.
     #[error(transparent)]
     Read(ReadError),
+    /// It is of a mechanism without deposits and claims.
+    #[error("{trainer} is a {}; expected a model with deposits and claims", mechanism.description().title)]
+    NoTrainer {
+        /// Address of the contract.
+        trainer: Address,
+        /// Its mechanism.
+        mechanism: Mechanism,
+    },
     /// It is not finished.
     #[error(
         "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
@@ -137,6 +153,10 @@ impl ModelInfo {
         let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
         let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
         let facts = ModelFacts::read(node, trainer).await?;
+        let Terms::Trainer { incentive, waits } = facts.terms else {
+            let mechanism = facts.terms.mechanism();
+            return Err(ModelError::NoTrainer { trainer, mechanism });
+        };
         let checked = card
             .as_ref()
             .map(|card| card.check_against(&facts.parameters));
@@ -148,6 +168,8 @@ impl ModelInfo {
         }
         Ok(Self {
             facts,
+            incentive,
+            waits,
             contradiction,
             card,
             from_block,

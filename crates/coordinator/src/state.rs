@@ -71,8 +71,8 @@ impl State {
             info.facts.owner,
             info.facts.chain_id,
             info.facts.trainer,
-            info.facts.incentive,
-            info.facts.waits,
+            info.incentive,
+            info.waits,
             classifier,
             beginning.time,
         )?;

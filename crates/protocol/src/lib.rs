@@ -43,6 +43,7 @@ mod address;
 pub mod classifier;
 pub mod fees;
 pub mod market;
+pub mod mechanism;
 mod money;
 pub mod record;
 mod rejection;

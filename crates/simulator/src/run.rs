@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::agent::Stance;
-
+use cotrain_protocol::mechanism::Description;
 use serde::{Deserialize, Serialize};
+
+use crate::agent::Stance;
 
 /// The outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a function
 /// of the scenario, its data and the seed.
@@ -80,6 +81,17 @@ pub struct Words {
     pub learns_at_once: bool,
     /// `true` if there are refunds, reports and late claims.
     pub has_claims: bool,
+}
+
+impl From<&'static Description> for Words {
+    fn from(description: &'static Description) -> Self {
+        Self {
+            rules: description.rules,
+            stakes: description.stakes,
+            learns_at_once: description.learns_at_once,
+            has_claims: !description.claims.is_empty(),
+        }
+    }
 }
 
 /// Why a run ended.

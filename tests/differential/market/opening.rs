@@ -6,6 +6,7 @@ use cotrain_chain::{Chain, Config, Embedded, Transaction};
 use cotrain_protocol::{
     classifier::{Classifier, Hosted, Kind},
     market::{Fact, MOST_BYTES, Market, Terms, commitment},
+    mechanism::{self, Mechanism},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -211,9 +212,14 @@ fn create(terms: Terms, model: &Classifier, closed: ClosedFor) {
         created.expect("a contract").created.expect("its address")
     };
     let factory = deploy(bindings::factory_code());
-    let market = deploy(calls::code());
+    let market = deploy(bindings::contract_code(Mechanism::PredictionMarket));
     let implementation = deploy(bindings::classifier_code(model.kind()));
-    let call = calls::create(market, &terms, implementation, model.parameters());
+    let call = bindings::create_model(
+        market,
+        &mechanism::Terms::Market(terms),
+        implementation,
+        model.parameters(),
+    );
     let sent = chain.send(Transaction::call(OWNER, factory, call));
     let hosted = Hosted::new(OWNER, model.clone());
     // Bad terms are refused before addresses matter.

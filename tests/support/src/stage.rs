@@ -12,6 +12,7 @@ use cotrain_chain::{
 use cotrain_coordinator::{Coordinator, Store};
 use cotrain_protocol::{
     classifier::Parameters,
+    mechanism::Terms,
     record::Claims,
     sample::{Item, encode_batch, encode_sparse},
     trainer::{Incentive, SignedBatch, Waits, domain},
@@ -109,17 +110,18 @@ impl Stage {
             any_address_claim: 8_640_000,
             report_notice: notice,
         };
+        let terms = Terms::Trainer { incentive, waits };
         let owner = self.owner.clone();
         let mut created = Vec::new();
         for code in [
             bindings::factory_code(),
-            bindings::trainer_code(&incentive),
+            bindings::contract_code(terms.mechanism()),
             bindings::classifier_code(parameters.kind()),
         ] {
             let receipt = self.send(&owner, None, 0, code.to_vec()).await;
             created.push(receipt.created.expect("a contract"));
         }
-        let call = bindings::create_model(created[1], &incentive, &waits, created[2], &parameters);
+        let call = bindings::create_model(created[1], &terms, created[2], &parameters);
         let receipt = self.send(&owner, Some(created[0]), 0, call).await;
         let model = receipt
             .logs

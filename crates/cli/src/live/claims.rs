@@ -166,7 +166,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
     block_on(async {
         let session = acting.connection.open().await?;
         let key = acting.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &acting.model).await?;
+        let model = LiveModel::find_trainer(&session, &acting.model).await?;
         let index = follow(&session, &model).await?;
         let account = key.address();
         let now = session.node.now().await?;
@@ -439,9 +439,9 @@ impl Claims<'_> {
                 amount: paid.amount.to_string(),
             });
         }
+        let notice = self.model.waits().map_or(0, |waits| waits.report_notice);
         for event in events::announced(&logs) {
-            let Announcement { earliest, until } =
-                Announcement::new(event.time, self.model.facts.waits.report_notice);
+            let Announcement { earliest, until } = Announcement::new(event.time, notice);
             self.done.next = Some(self.done.next.map_or(earliest, |next| next.min(earliest)));
             self.done.announced.push(Announced {
                 position: event.position,

@@ -159,7 +159,7 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.acting.connection.open().await?;
         let key = arguments.acting.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &arguments.acting.model).await?;
+        let model = LiveModel::find_trainer(&session, &arguments.acting.model).await?;
         let relaying = arguments.relay.relay.as_ref().map(|url| {
             let signing = relay::Signing {
                 session: &session,

@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let key = arguments.key.key(session.node.chain_id())?;
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let model = LiveModel::find_trainer(&session, &arguments.model).await?;
         let client = Client::new(&arguments.relay).map_err(failure)?;
         let served = client.model(model.facts.trainer).await.map_err(failure)?;
         let keeper = served.keeper.map(|keeper| keeper.0).ok_or_else(|| {

@@ -10,7 +10,9 @@ use cotrain_coordinator::{
     registry::{self, RegistryError},
 };
 use cotrain_learning::text::{escaped, escaped_list};
-use cotrain_protocol::{Rejection, classifier::Classifier, parse_address};
+use cotrain_protocol::{
+    Rejection, classifier::Classifier, mechanism::Terms, parse_address, trainer::Waits,
+};
 
 use super::connection::{ModelArg, Session};
 use crate::failure::Failure;
@@ -72,6 +74,30 @@ impl LiveModel {
             ));
         }
         Ok(model)
+    }
+
+    /// Finds a model with deposits and claims, as [`find`](Self::find) does.
+    pub(crate) async fn find_trainer(
+        session: &Session,
+        argument: &ModelArg,
+    ) -> Result<Self, Failure> {
+        let model = Self::find(session, argument).await?;
+        if model.waits().is_none() {
+            return Err(Failure::Mistake(anyhow!(
+                "{} is a {}, which has no deposits, refunds and reports; see `cotrain market`",
+                model.facts.trainer,
+                model.facts.terms.mechanism().description().title
+            )));
+        }
+        Ok(model)
+    }
+
+    /// Returns the waits before claims; `None` if the mechanism has no claims.
+    pub(crate) fn waits(&self) -> Option<Waits> {
+        match self.facts.terms {
+            Terms::Trainer { waits, .. } => Some(waits),
+            Terms::Market(_) => None,
+        }
     }
 
     async fn named(session: &Session, name: &str) -> Result<Self, Failure> {

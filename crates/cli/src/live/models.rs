@@ -5,7 +5,6 @@ use std::time::Duration;
 use alloy_primitives::Address;
 use clap::Args;
 use cotrain_learning::text::{MAX_DESCRIPTION, escaped, escaped_list, escaped_to};
-use cotrain_protocol::trainer::Incentive;
 use serde::Serialize;
 
 use super::{
@@ -64,9 +63,11 @@ struct Listed {
     /// Wei, as text.
     price: String,
     /// Seconds.
-    refund_wait: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_wait: Option<u64>,
     /// From the announcement of a report to the report, in seconds; 0 if none is needed.
-    report_notice: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report_notice: Option<u64>,
     verified: bool,
 }
 
@@ -101,6 +102,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
     let price = model.price(&session.node, 1).await?;
     let description = model.card.as_ref().map(|card| card.description.clone());
     let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
+    let waits = model.waits();
     Ok(Listed {
         chain_id: session.node.chain_id(),
         name: model.name(),
@@ -116,14 +118,11 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
         features_in_words: features_in_words(&model.facts.parameters, encoder),
         bounds: model.facts.parameters.bounds().map(Into::into),
         learns_from: bounds_in_words(&model.facts.parameters, encoder),
-        incentive: match model.facts.incentive {
-            Incentive::DepositRefundTake { .. } => "deposit-refund-take",
-            Incentive::Points => "points",
-        },
+        incentive: model.facts.terms.mechanism().name(),
         contributions,
         price: price.to_string(),
-        refund_wait: model.facts.waits.refund,
-        report_notice: model.facts.waits.report_notice,
+        refund_wait: waits.map(|waits| waits.refund),
+        report_notice: waits.map(|waits| waits.report_notice),
         verified: model.verified,
     })
 }
@@ -134,19 +133,28 @@ fn text(model: &Listed) -> String {
         description => format!("  {}\n", escaped_to(description, MAX_DESCRIPTION)),
     };
     let notice = match model.report_notice {
-        0 => String::new(),
-        seconds => format!(
+        None | Some(0) => String::new(),
+        Some(seconds) => format!(
             "  report notice  {}\n",
             humantime::format_duration(Duration::from_secs(seconds))
         ),
     };
+    let refund = model.refund_wait.map_or_else(
+        || format!("  incentive      {}\n", model.incentive),
+        |seconds| {
+            format!(
+                "  refund after   {}\n",
+                humantime::format_duration(Duration::from_secs(seconds))
+            )
+        },
+    );
     let bounds = model
         .learns_from
         .as_ref()
         .map(|bounds| format!("  learns from    {bounds}\n"));
     format!(
         "{}\n{description}  model          {}{}\n  learner        {}, {}\n{}  classes        {}\n  \
-         contributions  {}\n  deposit now    {}\n  refund after   {}\n",
+         contributions  {}\n  deposit now    {}\n",
         escaped(&model.name),
         model.trainer,
         if model.verified {
@@ -160,6 +168,6 @@ fn text(model: &Listed) -> String {
         escaped_list(&model.classes),
         model.contributions,
         in_words(&model.price),
-        humantime::format_duration(Duration::from_secs(model.refund_wait)),
-    ) + &notice
+    ) + &refund
+        + &notice
 }

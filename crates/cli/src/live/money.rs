@@ -141,7 +141,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         let session = common.connection.open().await?;
         let node = &session.node;
         let key = common.key.key(node.chain_id())?;
-        let model = LiveModel::find(&session, &common.model).await?;
+        let model = LiveModel::find_trainer(&session, &common.model).await?;
         let balance = async |account| {
             number(
                 node,

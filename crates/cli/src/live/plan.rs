@@ -20,6 +20,7 @@ use cotrain_learning::{
 };
 use cotrain_protocol::{
     classifier::{Classifier, Kind},
+    mechanism::Terms,
     trainer::{Incentive, Waits},
 };
 
@@ -290,8 +291,7 @@ impl PlanGas {
 pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) owner: Address,
-    pub(crate) incentive: Incentive,
-    pub(crate) waits: Waits,
+    pub(crate) terms: Terms,
     pub(crate) classifier: Classifier,
     pub(crate) words: Vec<U256>,
     pub(crate) report: Quantisation,
@@ -369,8 +369,7 @@ impl Plan {
         Ok(Self {
             name: options.name.clone(),
             owner,
-            incentive,
-            waits,
+            terms: Terms::Trainer { incentive, waits },
             words: trained.classifier.words(),
             classifier: trained.classifier,
             report: trained.report,
@@ -419,31 +418,17 @@ impl Plan {
             .iter()
             .flat_map(U256::to_be_bytes::<32>)
             .collect();
-        let incentive = match self.incentive {
-            Incentive::DepositRefundTake { cost_weight } => {
-                format!("deposit, refund, take; cost weight {cost_weight} wei")
-            }
-            Incentive::Points => "points".to_owned(),
-        };
-        let Waits {
-            refund,
-            owner_claim,
-            any_address_claim,
-            report_notice,
-        } = self.waits;
-        let pairs = [
+        let mut pairs = vec![
             ("owner", self.owner.to_string()),
-            ("incentive", incentive),
-            (
-                "waits",
-                format!("{refund}, {owner_claim} and {any_address_claim} s"),
-            ),
-            ("report notice", format!("{report_notice} s")),
             ("parameters", format!("{:?}", self.classifier.parameters())),
             ("words", keccak256(words).to_string()),
             ("card", keccak256(self.card(0)?).to_string()),
         ];
-        Ok(pairs.map(|(name, value)| (name.to_owned(), value)).into())
+        pairs.extend(identity(&self.terms));
+        let pairs = pairs.into_iter();
+        Ok(pairs
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect())
     }
 
     /// Measures the gas that each step takes, by doing it here.
@@ -464,8 +449,7 @@ impl Plan {
         let classifier = measured.create(classifier.name(), classifier.code(self))?;
         let call = bindings::create_model(
             trainer,
-            &self.incentive,
-            &self.waits,
+            &self.terms,
             classifier,
             self.classifier.parameters(),
         );
@@ -480,6 +464,39 @@ impl Plan {
         measured.call(steps::REGISTERED, registry, call)?;
         Ok(PlanGas(measured.steps))
     }
+}
+
+/// Terms in words, as journals have them: a name and a value each.
+fn identity(terms: &Terms) -> Vec<(&'static str, String)> {
+    let Terms::Trainer { incentive, waits } = terms else {
+        let description = terms.mechanism().description();
+        let numbers = description.terms.iter().zip(terms.values());
+        let numbers = numbers.map(|(term, value)| (term.name, value.to_string()));
+        return [("incentive", description.title.to_owned())]
+            .into_iter()
+            .chain(numbers)
+            .collect();
+    };
+    let incentive = match incentive {
+        Incentive::DepositRefundTake { cost_weight } => {
+            format!("deposit, refund, take; cost weight {cost_weight} wei")
+        }
+        Incentive::Points => "points".to_owned(),
+    };
+    let Waits {
+        refund,
+        owner_claim,
+        any_address_claim,
+        report_notice,
+    } = waits;
+    vec![
+        ("incentive", incentive),
+        (
+            "waits",
+            format!("{refund}, {owner_claim} and {any_address_claim} s"),
+        ),
+        ("report notice", format!("{report_notice} s")),
+    ]
 }
 
 /// A chain of this process on which steps are measured.

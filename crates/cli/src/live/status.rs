@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
                 })?
                 .address(),
         };
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let model = LiveModel::find_trainer(&session, &arguments.model).await?;
         Target::new(&session, Some(&model)).tell(&session);
         let index = follow(&session, &model).await?;
         let shown = look(&index, &model, account).await?;

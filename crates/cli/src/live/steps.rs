@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use anyhow::{Context, anyhow};
-use cotrain_bindings::{self as bindings, Mechanism, events};
+use cotrain_bindings::{self as bindings, events};
 use cotrain_chain::node::{At, Node, NodeError, NodeReceipt};
 use cotrain_client::model::{Reader, code_of};
-use cotrain_protocol::trainer::Incentive;
 use serde::Serialize;
 
 use super::{
@@ -80,7 +79,7 @@ impl Part {
     pub(crate) fn code(self, plan: &Plan) -> Bytes {
         match self {
             Self::Factory => bindings::factory_code(),
-            Self::Trainer => bindings::trainer_code(&plan.incentive),
+            Self::Trainer => bindings::contract_code(plan.terms.mechanism()),
             Self::Classifier => bindings::classifier_code(plan.classifier.kind()),
         }
     }
@@ -187,8 +186,7 @@ impl Steps<'_> {
         let classifier_code = self.shared(Part::Classifier, plan, given).await?;
         let call = bindings::create_model(
             trainer_code,
-            &plan.incentive,
-            &plan.waits,
+            &plan.terms,
             classifier_code,
             plan.classifier.parameters(),
         );
@@ -290,11 +288,7 @@ impl Steps<'_> {
     ) -> Result<(), Failure> {
         let node = self.sender.node;
         let (mechanism, kind) = code_of(node, trainer, classifier).await?;
-        let wanted = match plan.incentive {
-            Incentive::DepositRefundTake { .. } => Mechanism::DepositRefundTake,
-            Incentive::Points => Mechanism::Points,
-        };
-        if mechanism == Some(wanted) && kind == Some(plan.classifier.kind()) {
+        if mechanism == Some(plan.terms.mechanism()) && kind == Some(plan.classifier.kind()) {
             return Ok(());
         }
         Err(Failure::Mistake(anyhow!(

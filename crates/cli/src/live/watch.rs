@@ -72,7 +72,7 @@ struct Event<'a> {
 pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
-        let model = LiveModel::find(&session, &arguments.model).await?;
+        let model = LiveModel::find_trainer(&session, &arguments.model).await?;
         Target::new(&session, Some(&model)).tell(&session);
         let index = follow(&session, &model).await?;
         let chain_id = session.node.chain_id();

@@ -15,7 +15,7 @@ use super::backend::{
 /// Returns a model as answers have it.
 pub(super) fn model_view(model: &dyn Model, backend: &dyn Backend, now: u64) -> ModelView {
     let (info, summary) = (model.info(), model.summary(now));
-    let (card, waits) = (info.card.as_ref(), info.facts.waits);
+    let (card, waits) = (info.card.as_ref(), info.waits);
     ModelView {
         chain_id: info.facts.chain_id,
         trainer: info.facts.trainer.into(),
@@ -38,7 +38,7 @@ pub(super) fn model_view(model: &dyn Model, backend: &dyn Backend, now: u64) -> 
             max_number: bounds.max_number,
             max_squared_length: bounds.max_squared_length.to_string(),
         }),
-        incentive: api::Incentive::Known(match info.facts.incentive {
+        incentive: api::Incentive::Known(match info.incentive {
             Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
                 cost_weight: cost_weight.into(),
             },

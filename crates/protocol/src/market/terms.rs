@@ -1,6 +1,6 @@
 //! What a market is created with.
 
-use crate::Rejection;
+use crate::{Rejection, mechanism::MARKET_TERMS as TERMS};
 
 /// What a market is created with, for ever. The bounds are those of [`Terms::validate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,20 +27,64 @@ impl Terms {
     /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration, with the
     /// contract's name for it.
     pub fn validate(&self) -> Result<(), Rejection> {
-        within("stake", self.stake, 96)?;
-        within("participation", self.participation.into(), 32)?;
-        within("revealWait", self.reveal_wait.into(), 32)?;
-        within("scoringWait", self.scoring_wait.into(), 32)?;
-        within("mostContributions", self.most_contributions.into(), 32)?;
-        within("mostPasses", self.most_passes.into(), 16)
-    }
-}
-
-/// Whether the value is above 0 and has so many bits.
-fn within(name: &'static str, value: u128, bits: u32) -> Result<(), Rejection> {
-    if value == 0 || value >> bits != 0 {
-        Err(Rejection::InvalidParameter { name, value })
-    } else {
+        for (term, value) in TERMS.iter().zip(self.values()) {
+            term.validate(value)?;
+        }
         Ok(())
+    }
+
+    /// Returns the numbers in the order of declaration, which is the contract's.
+    pub(crate) fn values(&self) -> [u128; TERMS.len()] {
+        let Self {
+            stake,
+            participation,
+            reveal_wait,
+            scoring_wait,
+            most_contributions,
+            most_passes,
+        } = *self;
+        let [
+            participation,
+            reveal_wait,
+            scoring_wait,
+            most_contributions,
+            most_passes,
+        ] = [
+            participation,
+            reveal_wait,
+            scoring_wait,
+            most_contributions,
+            most_passes,
+        ]
+        .map(u128::from);
+        [
+            stake,
+            participation,
+            reveal_wait,
+            scoring_wait,
+            most_contributions,
+            most_passes,
+        ]
+    }
+
+    /// Returns the terms with these numbers; `None` if one does not fit its type.
+    pub(crate) fn from_values(values: [u128; TERMS.len()]) -> Option<Self> {
+        let [
+            stake,
+            participation,
+            reveal_wait,
+            scoring_wait,
+            most_contributions,
+            most_passes,
+        ] = values;
+        let number = |value: u128| u64::try_from(value).ok();
+        Some(Self {
+            stake,
+            participation: number(participation)?,
+            reveal_wait: number(reveal_wait)?,
+            scoring_wait: number(scoring_wait)?,
+            most_contributions: number(most_contributions)?,
+            most_passes: number(most_passes)?,
+        })
     }
 }

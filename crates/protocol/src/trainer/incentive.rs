@@ -2,14 +2,13 @@
 
 use alloy_primitives::U256;
 
-use crate::Rejection;
+use crate::{
+    Rejection,
+    mechanism::{COST_WEIGHT_BITS, WAIT_BITS},
+};
 
 /// In seconds.
 const HOUR: u128 = 3_600;
-/// In bits. An hour's worth of it leaves a deposit below 2^92.
-const COST_WEIGHT_BITS: u32 = 80;
-/// In bits: 34,000 years.
-const WAIT_BITS: u32 = 40;
 
 /// Who pays whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,14 +6,14 @@ use std::{cmp::Ordering, ops::Range};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, market as calls};
 use cotrain_chain::{
-    Chain, ChainError, Deployment, DeploymentCost, MarketConfig, Receipt, Transaction,
-    deploy_market,
+    Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Receipt, Transaction, deploy,
 };
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
     Rejection,
     classifier::Classifier,
     market::{Contributions, Limits, Market, Phase, Step, Terms, commitment},
+    mechanism::{Mechanism as Kind, Terms as AnyTerms},
     record::{Contribution, Record},
     sample::Item,
 };
@@ -125,11 +125,11 @@ impl<'c> MarketMechanism<'c> {
         classifier: Classifier,
         test: &Samples,
     ) -> Result<Self, SimulateError> {
-        let config = MarketConfig {
+        let config = ModelConfig {
             owner: OWNER,
-            terms,
+            terms: AnyTerms::Market(terms),
         };
-        let deployment = deploy_market(chain.as_mut(), &config, &classifier)?;
+        let deployment = deploy(chain.as_mut(), &config, &classifier)?;
         let twin = Market::new(
             OWNER,
             deployment.trainer,
@@ -293,7 +293,7 @@ impl<'c> MarketMechanism<'c> {
 
 impl Mechanism for MarketMechanism<'_> {
     fn name(&self) -> &'static str {
-        "prediction market"
+        Kind::PredictionMarket.description().title
     }
 
     fn chain(&self) -> &dyn Chain {
@@ -469,16 +469,7 @@ impl Mechanism for MarketMechanism<'_> {
     }
 
     fn words(&self) -> Words {
-        Words {
-            rules: "A contribution carries a stake, and the model learns it only once the market has closed. Then the \
-                    contributions are taught one author after the other, and each author is scored by how many more \
-                    samples of the hidden test set the model gets right with them. Who improves the model is paid out \
-                    of the bounty; who makes it worse loses stakes to the provider, who also gets back what is left \
-                    of the bounty.",
-            stakes: "stakes",
-            learns_at_once: false,
-            has_claims: false,
-        }
+        Kind::PredictionMarket.description().into()
     }
 
     fn outcome(&self) -> String {

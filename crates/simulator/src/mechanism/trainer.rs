@@ -14,6 +14,7 @@ use cotrain_chain::{
 use cotrain_protocol::{
     Rejection,
     classifier::Classifier,
+    mechanism::{Description, Terms},
     record::{Contribution, Record},
     sample::{Item, encode_batch, parse_batch},
     trainer::{Accepted, Incentive, SignedBatch, Status, Trainer, Waits},
@@ -53,8 +54,7 @@ impl<'c> TrainerMechanism<'c> {
     ) -> Result<Self, SimulateError> {
         let config = ModelConfig {
             owner: OWNER,
-            incentive,
-            waits,
+            terms: Terms::Trainer { incentive, waits },
         };
         let mut deployment = deploy(chain.as_mut(), &config, &classifier)?;
         let twin = Trainer::new(
@@ -130,6 +130,14 @@ impl<'c> TrainerMechanism<'c> {
         Transaction::call(claimer, self.deployment.trainer, call)
     }
 
+    fn description(&self) -> &'static Description {
+        let terms = Terms::Trainer {
+            incentive: self.twin.incentive(),
+            waits: self.twin.waits(),
+        };
+        terms.mechanism().description()
+    }
+
     /// One number of the trainer's state.
     fn read(&mut self, call: Vec<u8>) -> Result<U256, ChainError> {
         let call = Transaction::call(Address::ZERO, self.deployment.trainer, call);
@@ -140,29 +148,11 @@ impl<'c> TrainerMechanism<'c> {
 
 impl Mechanism for TrainerMechanism<'_> {
     fn name(&self) -> &'static str {
-        match self.twin.incentive() {
-            Incentive::DepositRefundTake { .. } => "deposit, refund, take",
-            Incentive::Points => "points",
-        }
+        self.description().title
     }
 
     fn words(&self) -> Words {
-        let rules = match self.twin.incentive() {
-            Incentive::DepositRefundTake { .. } => {
-                "A contribution carries a deposit. Its sender gets it back once the model agrees with the label; if \
-                 the model does not, others who were right before report it and take a share."
-            }
-            Incentive::Points => {
-                "A contribution costs no deposit. It counts as good, a point for its sender, once the model agrees \
-                 with the label. Nobody is paid."
-            }
-        };
-        Words {
-            rules,
-            stakes: "deposits",
-            learns_at_once: true,
-            has_claims: true,
-        }
+        self.description().into()
     }
 
     fn chain(&self) -> &dyn Chain {

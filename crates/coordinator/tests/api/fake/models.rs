@@ -12,6 +12,7 @@ use cotrain_learning::{
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind, Parameters},
+    mechanism::Terms,
     trainer::{Incentive, Waits},
 };
 
@@ -72,6 +73,15 @@ fn model(trainer: Address, parameters: Parameters, card: Option<Card>) -> Arc<Fa
     let mut classifier = Classifier::new(parameters).unwrap();
     // The weight of feature 1 is 1, where there are weights.
     classifier.write(0, &[U256::from(1) << 16]).unwrap();
+    let incentive = Incentive::DepositRefundTake {
+        cost_weight: 1_000_000,
+    };
+    let waits = Waits {
+        refund: 86_400,
+        owner_claim: 604_800,
+        any_address_claim: 777_600,
+        report_notice: 7_200,
+    };
     Arc::new(FakeModel {
         info: ModelInfo {
             facts: ModelFacts {
@@ -79,19 +89,13 @@ fn model(trainer: Address, parameters: Parameters, card: Option<Card>) -> Arc<Fa
                 trainer,
                 classifier: Address::repeat_byte(0x44),
                 owner: Address::repeat_byte(0x55),
-                incentive: Incentive::DepositRefundTake {
-                    cost_weight: 1_000_000,
-                },
-                waits: Waits {
-                    refund: 86_400,
-                    owner_claim: 604_800,
-                    any_address_claim: 777_600,
-                    report_notice: 7_200,
-                },
+                terms: Terms::Trainer { incentive, waits },
                 parameters,
                 own_code: true,
                 closed: true,
             },
+            incentive,
+            waits,
             contradiction: None,
             card,
             from_block: 5,
@@ -121,7 +125,7 @@ impl Model for FakeModel {
             contributions: 5,
             total_good: 1,
             last_contribution_time: 1_000,
-            price: self.info.facts.incentive.price(1, now - 1_000),
+            price: self.info.incentive.price(1, now - 1_000),
             accuracy: Some(0.75),
             held: u128::MAX,
         }
