@@ -50,6 +50,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "rand_chacha",
         ],
     ),
+    // Of `learning`, the escaping of strangers' text.
+    (
+        "cotrain-report",
+        &["cotrain-learning", "cotrain-simulator", "serde_json"],
+    ),
     (
         "cotrain-coordinator",
         &[
@@ -72,6 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-coordinator",
             "cotrain-learning",
             "cotrain-protocol",
+            "cotrain-report",
             "cotrain-simulator",
             "serde_json",
             "tokio",

@@ -1,27 +1,19 @@
 //! The command line of cotrain.
 //!
-//! stdout is the result, stderr is everything else. Only this crate knows JSON, terminals and
-//! HTML.
+//! stdout is the result, stderr is everything else.
 
 mod args;
 mod backend;
-mod chart;
 mod failure;
-#[cfg(test)]
-mod fixture;
 mod live;
 mod lock;
 mod output;
 mod parse;
-mod people;
 mod recording;
 mod replay;
-mod report;
-mod results;
 mod scenarios;
 mod simulate;
 mod stop;
-mod summary;
 mod sweep;
 
 use std::{

@@ -12,12 +12,13 @@ use std::{
 use alloy_primitives::{B256, U128};
 use anyhow::{Context, Error, bail, ensure};
 use cotrain_chain::{Chain, Config, Recorded, Step};
+use cotrain_report::results::RECORDING;
 use cotrain_simulator::{Options, Progress, beginning, run::Run, scenario::Scenario};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::{backend, failure::Failure, results};
+use crate::{backend, failure::Failure};
 
 /// What every recording says first.
 const FORMAT: &str = "cotrain recording";
@@ -173,7 +174,7 @@ impl Recording {
         watch: impl FnOnce(File) -> R,
     ) -> anyhow::Result<Self> {
         let path = if run.is_dir() {
-            run.join(results::RECORDING)
+            run.join(RECORDING)
         } else {
             run.to_owned()
         };
@@ -181,7 +182,7 @@ impl Recording {
             Err(error) if error.kind() == ErrorKind::NotFound && path != run => bail!(
                 "{} holds no {}; record a run with `cotrain simulate --record`",
                 run.display(),
-                results::RECORDING
+                RECORDING
             ),
             file => file.with_context(|| format!("cannot read {}", path.display()))?,
         };
@@ -286,12 +287,8 @@ impl Lines {
             ensure!(mark.format == FORMAT, "its format is `{}`", mark.format);
             Ok(mark)
         });
-        let mark = mark.with_context(|| {
-            format!(
-                "it is no {} of `cotrain simulate --record`",
-                results::RECORDING
-            )
-        })?;
+        let mark =
+            mark.with_context(|| format!("it is no {RECORDING} of `cotrain simulate --record`"))?;
         if mark.version != VERSION {
             bail!(
                 "it is a recording of format {}, written by cotrain {}; this is cotrain {COTRAIN}, which reads format \

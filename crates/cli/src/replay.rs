@@ -11,6 +11,7 @@ use alloy_primitives::B256;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_chain::{Chain, ChainError, Step};
+use cotrain_report::format::count;
 use serde::Serialize;
 
 use self::difference::{Difference, Field, compare};
@@ -19,7 +20,6 @@ use crate::{
     backend,
     failure::Failure,
     output::{self, Narrator},
-    people::count,
     recording::{Entry, Header, Recording},
 };
 

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use cotrain_simulator::{
-    Options, Progress, Threads, beginning, run::Run, scenario::Scenario, tables,
+use cotrain_report::{
+    format::quoted,
+    results::{Identity, RECORDING, Results},
+    run::{self, Style, Summary},
 };
+use cotrain_simulator::{Options, Progress, Threads, beginning, run::Run, scenario::Scenario};
 use tempfile::NamedTempFile;
 
 use crate::{
     args, backend,
     failure::Failure,
     output::{self, Narrator},
-    people, recording, report,
-    results::{self, Identity, Results},
-    summary::Summary,
+    recording,
 };
 
 /// Runs a scenario. The results are in their directory before anything goes to stdout.
@@ -29,14 +30,14 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
     let text = scenario.text_to_run_again(arguments.data.as_deref());
     let (out, results) = if let Some(out) = &arguments.out {
         let of = Identity::new(arguments.seed, arguments.relay);
-        let results = Results::prepare(out, &text, of)?;
+        let results = Results::prepare(out, &text, of).map_err(Failure::mistake)?;
         (out.clone(), results)
     } else {
         let relay = arguments.relay.map(|size| format!("-relay-{size}"));
         let relay = relay.unwrap_or_default();
         let name = format!("{}-{}{relay}", scenario.name(), arguments.seed);
         let out = PathBuf::from("runs").join(name);
-        let results = Results::prepare_own(&out)?;
+        let results = Results::prepare_own(&out).map_err(Failure::mistake)?;
         (out, results)
     };
 
@@ -54,8 +55,8 @@ pub(crate) fn run(arguments: &args::Simulate) -> Result<(), Failure> {
     let (run, recording) = simulated?;
     tracing::debug!(digest = run.digest, wall = ?run.wall, "simulated");
 
-    let files = files(&run, text, &command(arguments))?;
-    let recorded = recording.as_ref().map(|_| results::RECORDING);
+    let files = run::files(&run, text, &command(arguments))?;
+    let recorded = recording.as_ref().map(|_| RECORDING);
     results
         .write(&files, recording)
         .with_context(|| format!("cannot write the results to {}", out.display()))?;
@@ -83,31 +84,11 @@ fn simulate(
     Ok((run, None))
 }
 
-/// The files of a run, each with its name in [`results::FILES`].
-fn files(
-    run: &Run,
-    scenario: String,
-    command: &str,
-) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
-    let mut json = serde_json::to_vec_pretty(&Summary::with_details(run))?;
-    json.push(b'\n');
-    let contents = [
-        scenario.into_bytes(),
-        tables::series_csv(run),
-        tables::series_parquet(run)?,
-        tables::events_csv(run),
-        tables::events_parquet(run)?,
-        report::html(run, command)?.into_bytes(),
-        json,
-    ];
-    Ok(results::FILES.into_iter().zip(contents).collect())
-}
-
 fn show(run: &Run, json: bool) -> Result<(), Failure> {
     if json {
         return output::print_json(&(serde_json::to_string_pretty(&Summary::of(run))? + "\n"));
     }
-    output::print_raw(&people::text(run, people::Style::of_stdout()))
+    output::print_raw(&run::text(run, Style::of_stdout()))
 }
 
 /// The command that gives the same results again. They are the same on every chain.
@@ -124,15 +105,6 @@ fn command(arguments: &args::Simulate) -> String {
         data.unwrap_or_default(),
         relay.unwrap_or_default()
     )
-}
-
-/// The word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -3,10 +3,7 @@
 mod args;
 mod folder;
 mod journal;
-mod page;
 mod shard;
-mod summary;
-mod words;
 mod written;
 
 use std::{
@@ -42,7 +39,7 @@ pub(crate) fn run(arguments: &Sweep) -> Result<(), Failure> {
 }
 
 /// Writes tables and page of what is done of a sweep.
-pub(crate) fn report(path: &Path, json: bool) -> Result<(), Failure> {
+fn report(path: &Path, json: bool) -> Result<(), Failure> {
     let folder = Folder::open(path)?;
     let index = folder.index()?;
     if index.len() == 0 {

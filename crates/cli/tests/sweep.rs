@@ -292,37 +292,55 @@ fn an_interrupt_says_how_to_go_on() {
 }
 
 #[test]
-fn a_report_can_be_written_again_by_either_name() {
+fn a_report_can_be_written_again() {
     let folder = Folder::new();
     folder.success(&format!("sweep tiny.toml {GRID} --out it"));
     let whole = folder.files("it");
     let left = folder.path("it/.cotrain-left.partial");
     fs::write(&left, "of a process that was killed").expect("written");
-    for again in ["sweep report it --json", "report it --json"] {
-        for name in FILES {
-            fs::remove_file(folder.path("it").join(name)).expect(name);
-        }
-        let (stdout, _) = folder.success(again);
-        assert_eq!(whole, folder.files("it"));
-        let summary: Value = serde_json::from_str(&stdout).expect("JSON");
-        assert_eq!(summary["runs"], 30);
-        assert_eq!(
-            summary["points"][5]["settings"]["incentive.refund_wait"],
-            "2h"
-        );
+    for name in FILES {
+        fs::remove_file(folder.path("it").join(name)).expect(name);
     }
+    let (stdout, _) = folder.success("sweep report it --json");
+    assert_eq!(whole, folder.files("it"));
+    let summary: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(summary["runs"], 30);
+    assert_eq!(
+        summary["points"][5]["settings"]["incentive.refund_wait"],
+        "2h"
+    );
     assert!(!left.exists());
     fs::remove_file(folder.journal("it")).expect("removed");
     let said = folder.refusal("sweep report it", 2);
     assert_eq!(said, "error: it: no run of its sweep is done yet\n");
+    insta::assert_snapshot!(folder.refusal("sweep report .", 2), @"error: .: there is no sweep.json: name the folder of a sweep, such as one that `cotrain sweep` has made");
+}
+
+/// Before, `report` also took a folder.
+#[test]
+fn a_report_of_a_folder_names_the_command_for_its_page() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("it")).expect("made");
+    for arguments in [
+        "report it",
+        "report it --json",
+        "report 7 it",
+        "report it 7",
+    ] {
+        let said = folder.refusal(arguments, 2);
+        assert!(
+            said.starts_with(
+                "error: invalid value 'it' for '[POSITION]...': expected the position of a contribution, and this \
+                 is a folder; to write the tables and page of a sweep, run `cotrain sweep report DIR`"
+            ),
+            "{arguments}: {said}"
+        );
+    }
     let said = folder.refusal("report nowhere", 2);
     assert!(
-        said.contains("the position of a contribution is wanted, or the folder of a sweep"),
+        said.contains("expected the position of a contribution, a whole number"),
         "{said}"
     );
-    let said = folder.refusal("report it 7", 2);
-    assert!(said.contains("nothing was sent: it is a folder"), "{said}");
-    insta::assert_snapshot!(folder.refusal("report .", 2), @"error: .: there is no sweep.json: name the folder of a sweep, such as one that `cotrain sweep` has made");
 }
 
 #[test]
@@ -361,7 +379,7 @@ fn a_run_that_fails_is_named_and_the_others_are_kept() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
     insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; at least one is wanted, and one must be left to contribute");
-    let (stdout, _) = folder.success("report it");
+    let (stdout, _) = folder.success("sweep report it");
     assert!(stdout.starts_with("tiny: 2 of 4 runs"), "{stdout}");
 }
 

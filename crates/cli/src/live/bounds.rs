@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use cotrain_learning::Encoder;
 use cotrain_protocol::classifier::{Bounds, Parameters};
+use cotrain_report::format::counted;
 use serde::Serialize;
-
-use crate::people::counted;
 
 /// The bounds as programs read them.
 #[derive(Debug, Serialize)]

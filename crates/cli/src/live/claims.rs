@@ -1,6 +1,6 @@
 //! `cotrain refund` and `cotrain report`: what is in deposits.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::anyhow;
@@ -13,6 +13,7 @@ use cotrain_chain::{
 use cotrain_coordinator::{Claimable, Coordinator, rows::ClaimKind};
 use cotrain_learning::text::escaped;
 use cotrain_protocol::{Rejection, trainer::Announcement};
+use cotrain_report::format::counted;
 use serde::Serialize;
 
 use super::{
@@ -26,7 +27,7 @@ use super::{
     status::when,
     wei::Wei,
 };
-use crate::{failure::Failure, people::counted, sweep};
+use crate::failure::Failure;
 
 /// Claims looked for at once.
 const MOST: u32 = 10_000;
@@ -59,41 +60,34 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   cotrain report --dev 1              all that the model disagrees with, after its wait
   cotrain report 21 --dev 1           one of them
-  cotrain status --dev 1              what can be claimed when
-  cotrain report sweeps/movie-reviews tables and page of a sweep again";
+  cotrain status --dev 1              what can be claimed when";
 
 /// Take shares of others' deposits, whose contributions the model disagrees with
 ///
 /// Your share is in proportion to your refunded contributions: have one refunded first. Where the model
 /// needs a notice before a report, this announces first what can be reported then: run it again after
-/// the date that it says, and before the other one. With the
-/// folder of a sweep it is `cotrain sweep report` instead: it writes the sweep's tables and page.
+/// the date that it says, and before the other one.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(crate) struct Report {
-    /// The positions of the contributions [default: all that can be claimed], or a sweep's folder
-    #[arg(value_name = "POSITION|DIR", value_parser = subject)]
-    subjects: Vec<Subject>,
+    /// The positions of the contributions [default: all that can be claimed]
+    #[arg(value_name = "POSITION", value_parser = position)]
+    positions: Vec<u64>,
     #[command(flatten)]
     acting: Acting,
 }
 
-/// What a report is about.
-#[derive(Debug, Clone)]
-enum Subject {
-    Position(u64),
-    Sweep(PathBuf),
-}
-
-fn subject(text: &str) -> Result<Subject, String> {
-    if let Ok(position) = text.parse() {
-        return Ok(Subject::Position(position));
+/// Reads a position. Names the command for pages if the text is a folder, which earlier versions took here.
+fn position(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(position) => Ok(position),
+        Err(_) if Path::new(text).is_dir() => Err(
+            "expected the position of a contribution, and this is a folder; to write the tables and \
+             page of a sweep, run `cotrain sweep report DIR`"
+                .to_owned(),
+        ),
+        Err(_) => Err("expected the position of a contribution, a whole number".to_owned()),
     }
-    let path = PathBuf::from(text);
-    if path.is_dir() {
-        return Ok(Subject::Sweep(path));
-    }
-    Err("the position of a contribution is wanted, or the folder of a sweep; no such folder is there".to_owned())
 }
 
 #[derive(Serialize)]
@@ -141,25 +135,9 @@ pub(crate) fn refund(arguments: &Refund) -> Result<(), Failure> {
     run(&arguments.positions, &arguments.acting, ClaimKind::Refund)
 }
 
-/// Reports; or the report of a sweep.
+/// Reports.
 pub(crate) fn report(arguments: &Report) -> Result<(), Failure> {
-    let mut positions = Vec::new();
-    for subject in &arguments.subjects {
-        match subject {
-            Subject::Position(position) => positions.push(*position),
-            Subject::Sweep(folder) if arguments.subjects.len() == 1 => {
-                return sweep::report(folder, arguments.acting.json);
-            }
-            Subject::Sweep(folder) => {
-                return Err(Failure::Mistake(anyhow!(
-                    "nothing was sent: {} is a folder, and it is reported on alone; name positions of \
-                     contributions, or one folder of a sweep",
-                    folder.display()
-                )));
-            }
-        }
-    }
-    run(&positions, &arguments.acting, ClaimKind::Report)
+    run(&arguments.positions, &arguments.acting, ClaimKind::Report)
 }
 
 fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failure> {

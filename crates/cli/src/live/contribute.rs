@@ -15,6 +15,7 @@ use cotrain_protocol::{
     Rejection,
     sample::{Item, encode_batch},
 };
+use cotrain_report::format::{count, counted};
 use serde::Serialize;
 
 use super::{
@@ -32,10 +33,7 @@ use super::{
     status::own,
     wei::{Wei, in_words},
 };
-use crate::{
-    failure::Failure,
-    people::{self, counted},
-};
+use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -513,8 +511,8 @@ impl Sending<'_> {
             let done = contributed.contributions;
             self.session.narrator.say(format_args!(
                 "{} of {} contributed",
-                people::count(done),
-                people::count(items.len() as u64)
+                count(done),
+                count(items.len() as u64)
             ));
             next = self.fit(rest, next.size).await?;
         }

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_learning::text::escaped;
 use cotrain_protocol::parse_address;
+use cotrain_report::format::counted;
 use serde::Serialize;
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     steps::{Deployed, Done, Given, REGISTRY, Steps, reusable},
     wei::Wei,
 };
-use crate::{failure::Failure, output::Narrator, people::counted};
+use crate::{failure::Failure, output::Narrator};
 
 const EXAMPLES: &str = "\
 It can be interrupted at any moment, and goes on where it was when it is called again with the same

@@ -16,6 +16,7 @@ use cotrain_protocol::{
     sample::{Item, encode_batch},
     trainer::{LARGEST_NONCE, SignedBatch, domain},
 };
+use cotrain_report::format::counted;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -28,7 +29,7 @@ use super::{
     spending::{Bill, Progress, Range, SpendingArgs, Target},
     wei::Wei,
 };
-use crate::{failure::Failure, people::counted};
+use crate::failure::Failure;
 
 /// How long a coordinator may be behind the chain.
 const BEHIND: Duration = Duration::from_secs(10);

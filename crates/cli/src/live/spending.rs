@@ -16,12 +16,13 @@ use clap::Args;
 use cotrain_chain::node::Fees;
 use cotrain_client::fees;
 use cotrain_learning::text::escaped;
+use cotrain_report::format::count;
 use serde::{Serialize, Serializer};
 
 use super::{
     connection::Session, key::DEVELOPMENT_CHAIN, model::LiveModel, send::FeeArgs, show, wei::Wei,
 };
-use crate::{failure::Failure, people::count};
+use crate::failure::Failure;
 
 /// On a development chain nothing is asked up to this, in wei, gas not counted: 1 ether.
 const ASKED_ABOVE: u128 = 1_000_000_000_000_000_000;

@@ -11,6 +11,7 @@ use cotrain_coordinator::{
 };
 use cotrain_learning::text::escaped;
 use cotrain_protocol::parse_address;
+use cotrain_report::format::counted;
 use serde::Serialize;
 
 use super::{
@@ -23,7 +24,7 @@ use super::{
     spending::Target,
     wei::in_words,
 };
-use crate::{failure::Failure, people::counted};
+use crate::failure::Failure;
 
 /// Rows read at once.
 const ROWS: u32 = 1_000;

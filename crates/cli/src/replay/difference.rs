@@ -8,9 +8,8 @@ use std::{
 use alloy_primitives::{Address, Log};
 use cotrain_bindings::{Revert, function_name};
 use cotrain_chain::{ChainError, Outcome, Receipt, Step};
+use cotrain_report::format::count;
 use serde::Serialize;
-
-use crate::people::count;
 
 /// The longest hexadecimal number that is shown as a whole, in characters; JSON has all of any.
 const SHOWN: usize = 66;

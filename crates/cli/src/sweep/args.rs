@@ -117,8 +117,6 @@ pub(super) struct Merge {
 }
 
 /// Write tables and page of a sweep again, of what is done so far
-///
-/// `cotrain report DIR` is the same.
 #[derive(Debug, Args)]
 pub(super) struct Report {
     /// The folder of the sweep

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use cotrain_report::results::{is_unfinished, unfinished};
 use cotrain_simulator::{
     scenario::{Scenario, settings::Axis},
     sweep::{Plan, PlanError, Seeds},
@@ -18,7 +19,7 @@ use super::{
     journal::{Index, Journal},
     shard::Shard,
 };
-use crate::{failure::Failure, results::unfinished};
+use crate::failure::Failure;
 
 const PLAN: &str = "sweep.json";
 const JOURNALS: &str = "journal";
@@ -283,7 +284,7 @@ fn begin(path: &Path, plan: &Written) -> Result<(), Failure> {
         for entry in fs::read_dir(path)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             // Another part of the same sweep may just now begin here.
-            if name != PLAN && !crate::results::is_unfinished(&name) {
+            if name != PLAN && !is_unfinished(&name) {
                 return Ok(Some(name));
             }
         }

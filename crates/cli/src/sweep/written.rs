@@ -7,6 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
+use cotrain_report::{
+    format::counted,
+    results::{is_unfinished, unfinished},
+    sweep::{self, Summary},
+};
 use cotrain_simulator::sweep::{
     analysis::{Analysis, Analyst},
     tables::{Tables, Targets},
@@ -14,13 +19,8 @@ use cotrain_simulator::sweep::{
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::{folder::Folder, journal::Index, page, shard::Shard, summary::Summary};
-use crate::{
-    failure::Failure,
-    output,
-    people::counted,
-    results::{is_unfinished, unfinished},
-};
+use super::{folder::Folder, journal::Index, shard::Shard};
+use crate::{failure::Failure, output};
 
 /// The names of the files, in the order in which they are put there.
 const FILES: [&str; 6] = [
@@ -90,7 +90,7 @@ pub(super) fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> 
     }
     let analysis: Analysis = analyst.finish();
     let summary = Summary::of(&folder.plan, &analysis, index.len());
-    let page = page::html(&folder.plan, &analysis, index.len())?;
+    let page = sweep::html(&folder.plan, &analysis, index.len())?;
     let mut json = serde_json::to_vec_pretty(&summary)?;
     json.push(b'\n');
     files[4].write_all(page.as_bytes()).with_context(failed)?;

@@ -11,11 +11,11 @@ use cotrain_simulator::{
 };
 use serde::Serialize;
 
-use super::words::{band, breaking, estimate, setting};
+use super::format::{band, breaking, estimate, setting};
 use crate::{
-    people::{count, counted},
-    report::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
-    simulate::quoted,
+    error::ReportError,
+    format::{count, counted, quoted},
+    page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
 };
 
 const TEMPLATE: &str = include_str!("../../assets/sweep.html");
@@ -29,8 +29,11 @@ const DOTS: usize = 4_000;
 /// The most breaking points that are drawn; the others are told and listed.
 const CHARTED: usize = 12;
 
-/// The page. `runs` is how many runs are done.
-pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> anyhow::Result<String> {
+/// Renders the page of a sweep. `runs` is the number of runs that are done.
+///
+/// # Errors
+/// Returns an error if the template fails.
+pub fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<String, ReportError> {
     let style = [STYLE, OWN_STYLE].concat();
     let agents = analysis.agents.iter().map(|agent| agent.name.as_str());
     let axes: Vec<_> = plan.axes().iter().map(Axis::to_string).collect();

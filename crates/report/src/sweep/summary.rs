@@ -1,4 +1,4 @@
-//! The figures of a sweep, for programs and for people at a terminal.
+//! Figures of a sweep, as JSON and as text for a terminal.
 
 use cotrain_simulator::{
     scenario::settings::shown,
@@ -10,12 +10,12 @@ use cotrain_simulator::{
 };
 use serde::{Serialize, Serializer};
 
-use super::words::{HONEST, MODEL, band, breaking, range};
-use crate::people::{aligned, count, counted};
+use super::format::{HONEST, MODEL, band, breaking, range};
+use crate::format::{aligned, count, counted};
 
-/// What `--json` prints and `summary.json` holds.
+/// Figures of a sweep, as `--json` prints them and `summary.json` holds them.
 #[derive(Debug, Serialize)]
-pub(super) struct Summary {
+pub struct Summary {
     scenario: String,
     /// Runs that are done, of so many.
     runs: usize,
@@ -60,7 +60,9 @@ struct BreakingFigures {
 }
 
 impl Summary {
-    pub(super) fn of(plan: &Plan, analysis: &Analysis, runs: usize) -> Self {
+    /// Returns the figures. `runs` is the number of runs that are done.
+    #[must_use]
+    pub fn of(plan: &Plan, analysis: &Analysis, runs: usize) -> Self {
         let breaking = analysis.studies.iter().flat_map(BreakingFigures::of);
         Self {
             scenario: plan.scenario().name().to_owned(),
@@ -75,7 +77,9 @@ impl Summary {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// Returns the figures as text for a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
         let mut lines = vec![if self.runs as u64 == self.of {
             format!("{}: {}", self.scenario, counted(self.of, "run"))
         } else {

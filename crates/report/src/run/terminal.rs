@@ -1,32 +1,36 @@
-//! The figures of a run, for people at a terminal.
+//! Text of a run for a terminal.
 
-use console::{Alignment, Color, Term, measure_text_width, pad_str, style};
+use console::{Color, Term, style};
 use cotrain_learning::text::{escaped, escaped_lines};
 use cotrain_simulator::{
-    run::{AgentOutcome, End, Relay, Run, percent},
+    run::{AgentOutcome, Run, percent},
     tables::days,
 };
-use indicatif::HumanCount;
 
+use super::{
+    sentences::{aside, clamped, early_end, relaying},
+    summary::gas_per_contribution,
+};
 use crate::{
     chart::{Chart, Dash, Line},
-    summary::{claims, each, gas_per_contribution, unclaimed},
+    format::{aligned, count, share},
 };
 
 const WIDTH: usize = 80;
 const HONEST: [Color; 3] = [Color::Blue, Color::Green, Color::Cyan];
 const HOSTILE: [Color; 3] = [Color::Red, Color::Magenta, Color::Yellow];
 
-/// How wide a text may be, and whether it is coloured.
+/// Width of a text in characters, and whether it has colors.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Style {
+pub struct Style {
     width: usize,
     colors: bool,
 }
 
 impl Style {
-    /// What suits stdout; 80 characters where it is not a terminal.
-    pub(crate) fn of_stdout() -> Self {
+    /// Returns the style that suits stdout; 80 characters if stdout is no terminal.
+    #[must_use]
+    pub fn of_stdout() -> Self {
         let width = Term::stdout()
             .size_checked()
             .map_or(WIDTH, |(_, columns)| usize::from(columns));
@@ -41,8 +45,9 @@ impl Style {
     }
 }
 
-/// The summary and its charts.
-pub(crate) fn text(run: &Run, style: Style) -> String {
+/// Returns the summary of a run and its charts.
+#[must_use]
+pub fn text(run: &Run, style: Style) -> String {
     let mut lines = heading(run, style);
     lines.push(String::new());
     lines.extend(accuracy(run));
@@ -78,26 +83,6 @@ fn heading(run: &Run, style: Style) -> Vec<String> {
     );
     lines.extend(early_end(run));
     lines
-}
-
-/// Why a run ended before everything was claimed, in a sentence; none where all was.
-pub(crate) fn early_end(run: &Run) -> Option<String> {
-    let why = match run.end {
-        End::Settled => return None,
-        End::Stuck if unclaimed(run) == 0 => {
-            return Some("Stopped as nobody was willing to contribute any more.".to_owned());
-        }
-        End::Stuck => "Stopped as nobody could pay the gas of a claim",
-        End::Limit => "Stopped at the limit of the scenario (run.limit)",
-    };
-    if !run.words.has_claims {
-        return Some(format!("{why}."));
-    }
-    let (left, are) = match unclaimed(run) {
-        1 => ("1 contribution".to_owned(), "is"),
-        left => (format!("{} contributions", count(left)), "are"),
-    };
-    Some(format!("{why}: {left} {are} unclaimed."))
 }
 
 fn accuracy(run: &Run) -> Vec<String> {
@@ -224,80 +209,6 @@ fn totals(run: &Run) -> Vec<String> {
         .collect()
 }
 
-/// What agents did besides contributing and claiming, a line each; nothing where they did not.
-pub(crate) fn aside(run: &Run) -> Vec<String> {
-    let agents = run.agents.iter().flat_map(|agent| {
-        let units =
-            |wei: u128| format!("{}.{:02}", wei / run.unit, wei % run.unit * 100 / run.unit);
-        let paid = (agent.predictions > 0).then(|| {
-            format!(
-                "{} paid {} units for {} predictions",
-                agent.name,
-                units(agent.paid),
-                count(agent.predictions)
-            )
-        });
-        let collected = (agent.collected > 0)
-            .then(|| format!("{} collected {} units", agent.name, units(agent.collected)));
-        let outbid = (agent.outbid > 0)
-            .then(|| format!("{} was outbid {} times", agent.name, count(agent.outbid)));
-        [paid, collected, outbid].into_iter().flatten()
-    });
-    agents.collect()
-}
-
-/// What relaying did and saved, line by line.
-pub(crate) fn relaying(run: &Run, relay: Relay) -> Vec<String> {
-    let compared = |things: &str, number: u64, transactions: u64, together: u64, alone: u64| {
-        format!(
-            "{things} in {} transactions: {} gas each, alone {}",
-            count(transactions),
-            count(each(together, number)),
-            count(each(alone, number))
-        )
-    };
-    let alone = relay.contributions_alone + relay.claims_alone;
-    let mut lines = vec![
-        compared(
-            "contributions",
-            run.counts.contributions,
-            relay.relays,
-            run.gas.contributions,
-            relay.contributions_alone,
-        ),
-        compared(
-            "claims",
-            claims(run),
-            relay.claims,
-            run.gas.claims,
-            relay.claims_alone,
-        ),
-        format!(
-            "prepaid {} times, {} gas",
-            count(relay.prepayments),
-            count(relay.prepaying)
-        ),
-        format!(
-            "saved {} of {} gas",
-            share(relay.saved_percent(run.gas) / 100.0),
-            count(alone)
-        ),
-    ];
-    lines.extend((relay.unsent > 0).then(|| {
-        format!(
-            "{} signed contributions were never sent",
-            count(relay.unsent)
-        )
-    }));
-    lines
-}
-
-/// How much of the data the encoding has changed, where it has.
-pub(crate) fn clamped(run: &Run) -> Option<String> {
-    let clamped = run.data.clamped;
-    (clamped > 0).then(|| format!("{} numbers out of bounds, moved to them", count(clamped)))
-}
-
 fn charts<'a>(run: &Run, days: &'a [f64]) -> [Chart<'a>; 2] {
     let accuracies: Vec<_> = run.series.iter().map(|row| 100.0 * row.accuracy).collect();
     let baseline = 100.0 * run.accuracy.baseline;
@@ -352,56 +263,11 @@ fn balances(run: &Run) -> Vec<Line> {
     run.agents.iter().enumerate().map(line).collect()
 }
 
-/// `bad` for the hostile, `good` for everybody else.
-pub(crate) fn side(agent: &AgentOutcome) -> &'static str {
-    if agent.is_harmless() { "good" } else { "bad" }
-}
-
-/// A share in percent, with a decimal.
-pub(crate) fn share(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
-
-/// A count, its thousands apart.
-pub(crate) fn count(count: u64) -> String {
-    HumanCount(count).to_string()
-}
-
-/// Returns a number with a noun, which has an `s` unless there is one.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        count(number),
-        if number == 1 { "" } else { "s" }
-    )
-}
-
-/// Rows of a table: the first two columns to the left, numbers to the right.
-pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| measure_text_width(&row[column]))
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let side = |column| {
-        if column < 2 {
-            Alignment::Left
-        } else {
-            Alignment::Right
-        }
-    };
-    let line = |row: &[String; N]| {
-        let cells = row.iter().enumerate();
-        let cells = cells.map(|(column, cell)| pad_str(cell, widths[column], side(column), None));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use console::measure_text_width;
+    use cotrain_simulator::run::{End, Relay};
+
     use super::*;
     use crate::fixture;
 

@@ -1,4 +1,4 @@
-//! The figures of a run, for programs.
+//! JSON of a run.
 
 use cotrain_simulator::{
     run::{AgentOutcome, Run},
@@ -6,9 +6,9 @@ use cotrain_simulator::{
 };
 use serde::{Serialize, Serializer};
 
-/// What `--json` prints; with the details, `summary.json`.
+/// Figures of a run, as `--json` prints them; with details, as `summary.json` has them.
 #[derive(Debug, Serialize)]
-pub(crate) struct Summary<'a> {
+pub struct Summary<'a> {
     scenario: &'a str,
     seed: u64,
     backend: &'a str,
@@ -109,8 +109,9 @@ struct Accuracy {
 }
 
 impl<'a> Summary<'a> {
-    /// The figures, without details.
-    pub(crate) fn of(run: &'a Run) -> Self {
+    /// Returns the figures without details.
+    #[must_use]
+    pub fn of(run: &'a Run) -> Self {
         Self {
             scenario: &run.scenario,
             seed: run.seed,
@@ -137,8 +138,9 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// The figures and everything else worth keeping.
-    pub(crate) fn with_details(run: &'a Run) -> Self {
+    /// Returns the figures and everything else worth keeping.
+    #[must_use]
+    pub fn with_details(run: &'a Run) -> Self {
         Self {
             details: Some(Details::of(run)),
             ..Self::of(run)

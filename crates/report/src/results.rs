@@ -1,7 +1,7 @@
-//! The directory of results. Every file is written under another name and then moved to its own,
-//! `summary.json` last: no file is ever half-written, and where there is a summary, all of it is
-//! there. The directory itself stays in its place, for it may be a mount point, be reached by a
-//! link, or be where the user's shell stands.
+//! Directory of results. Every file is written under another name and then moved to its own,
+//! `summary.json` last: no file is ever half-written, and results with a summary are complete.
+//! The directory itself stays in its place: it may be a mount point, the target of a link or the
+//! working directory of a shell.
 
 use std::{
     fmt, fs,
@@ -10,14 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
-
-/// The names of the files that every run has, in the order in which they are put there.
-pub(crate) const FILES: [&str; 7] = [
+/// Names of the files that every run has, in the order in which they are written.
+pub const FILES: [&str; 7] = [
     SCENARIO,
     "series.csv",
     "series.parquet",
@@ -30,15 +27,41 @@ pub(crate) const FILES: [&str; 7] = [
 const SCENARIO: &str = "scenario.toml";
 const SUMMARY: &str = "summary.json";
 
-/// The name of the file with every transaction, which a run has only where that is asked for.
-pub(crate) const RECORDING: &str = "transactions.jsonl.gz";
+/// Name of the file with every transaction; only a recorded run has it.
+pub const RECORDING: &str = "transactions.jsonl.gz";
 
-/// How names of files begin and end that are not complete yet.
+/// Prefix and suffix of names of incomplete files.
 const UNFINISHED: (&str, &str) = (".cotrain-", ".partial");
 
-/// What, with the scenario, makes runs the same: a summary tells it.
+/// Reason why a directory cannot take results.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResultsError {
+    /// The directory cannot be read or written.
+    #[error("cannot put results into {}", directory.display())]
+    Unusable {
+        /// The directory.
+        directory: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The directory holds something that this run may not replace.
+    #[error(
+        "{} holds {holds}; only results of the same scenario, seed and --relay are replaced: name another \
+         directory with --out, or empty this one",
+        directory.display()
+    )]
+    Occupied {
+        /// The directory.
+        directory: PathBuf,
+        /// A description of what it holds.
+        holds: String,
+    },
+}
+
+/// Seed and relaying of a run. Runs of one scenario and one identity have the same results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) struct Identity {
+pub struct Identity {
     seed: u64,
     relay: Option<Relay>,
 }
@@ -49,7 +72,9 @@ struct Relay {
 }
 
 impl Identity {
-    pub(crate) fn new(seed: u64, relay: Option<NonZeroUsize>) -> Self {
+    /// Returns the identity of a run. `relay` is the number of contributions a transaction.
+    #[must_use]
+    pub fn new(seed: u64, relay: Option<NonZeroUsize>) -> Self {
         Self {
             seed,
             relay: relay.map(|size| Relay { size: size.get() }),
@@ -67,40 +92,47 @@ impl fmt::Display for Identity {
     }
 }
 
-/// A directory that is there, can be written, and holds nothing but results of the same run.
+/// An existing, writable directory that holds nothing but results of the same run.
 #[derive(Debug)]
-pub(crate) struct Results {
+pub struct Results {
     directory: PathBuf,
-    /// The directories that were made for it, the deepest first.
+    /// Directories that were created for it, the deepest first.
     made: Vec<PathBuf>,
 }
 
 impl Results {
-    /// Makes sure before a run that its results can go to `directory`, which is named after
-    /// scenario, seed and relaying: results that are there are of an earlier run of it, and replaced.
-    pub(crate) fn prepare_own(directory: &Path) -> Result<Self, Failure> {
+    /// Checks before a run that its results can go to `directory`, which is named after scenario,
+    /// seed and relaying: results of an earlier run in it are replaced.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be written, or holds anything else.
+    pub fn prepare_own(directory: &Path) -> Result<Self, ResultsError> {
         Self::prepare_unless(directory, foreign(directory).map(Result::err))
     }
 
-    /// Makes sure before a run that its results can go to `directory`, which the user has named.
-    /// `scenario` is the text of the scenario: with `of`, it tells whether results that are there
-    /// may be replaced.
-    pub(crate) fn prepare(directory: &Path, scenario: &str, of: Identity) -> Result<Self, Failure> {
+    /// Checks before a run that its results can go to `directory`, which the user has named.
+    /// Results in it are replaced if their scenario has the text `scenario` and they are `of` the
+    /// same identity.
+    ///
+    /// # Errors
+    /// Returns an error if the directory cannot be written, or holds anything else.
+    pub fn prepare(directory: &Path, scenario: &str, of: Identity) -> Result<Self, ResultsError> {
         Self::prepare_unless(directory, obstacle(directory, scenario, of))
     }
 
     fn prepare_unless(
         directory: &Path,
         obstacle: io::Result<Option<String>>,
-    ) -> Result<Self, Failure> {
-        let shown = directory.display();
-        let failed = || format!("cannot put results into {shown}");
-        let obstacle = obstacle.with_context(failed).map_err(Failure::Mistake)?;
-        if let Some(obstacle) = obstacle {
-            return Err(Failure::Mistake(anyhow!(
-                "{shown} holds {obstacle}; only results of the same scenario, seed and --relay are \
-                 replaced: name another directory with --out, or empty this one"
-            )));
+    ) -> Result<Self, ResultsError> {
+        let unusable = |source| ResultsError::Unusable {
+            directory: directory.to_owned(),
+            source,
+        };
+        if let Some(holds) = obstacle.map_err(unusable)? {
+            return Err(ResultsError::Occupied {
+                directory: directory.to_owned(),
+                holds,
+            });
         }
         let made = directory
             .ancestors()
@@ -112,19 +144,24 @@ impl Results {
         // Only to write there proves that it can be done.
         fs::create_dir_all(directory)
             .and_then(|()| unfinished(directory).map(drop))
-            .with_context(failed)
-            .map_err(Failure::Mistake)?;
+            .map_err(unusable)?;
         Ok(results)
     }
 
-    /// A file to record the run in. It vanishes unless it is put into its place with the others.
-    pub(crate) fn recording(&self) -> io::Result<NamedTempFile> {
+    /// Creates a file to record the run in. It vanishes unless [`Results::write`] takes it.
+    ///
+    /// # Errors
+    /// Returns an error if no file can be created.
+    pub fn recording(&self) -> io::Result<NamedTempFile> {
         unfinished(&self.directory)
     }
 
-    /// Puts the files and the recording there, in place of those of the same names, and removes what an interrupted
-    /// run has left behind, and the recording of an earlier run where there is none of this one.
-    pub(crate) fn write(
+    /// Writes the files and the recording, in place of those of the same names. Removes what an
+    /// interrupted run left behind, and an earlier run's recording if this run has none.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be written.
+    pub fn write(
         &self,
         files: &[(&str, Vec<u8>)],
         recording: Option<NamedTempFile>,
@@ -172,8 +209,11 @@ impl Drop for Results {
     }
 }
 
-/// A file in `directory` that vanishes unless it is moved to another name.
-pub(crate) fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
+/// Creates a file in `directory` that vanishes unless it is moved to another name.
+///
+/// # Errors
+/// Returns an error if no file can be created.
+pub fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();
     file.prefix(UNFINISHED.0).suffix(UNFINISHED.1);
     // A temporary file is its owner's alone. Results are as open as any other file of the user's.
@@ -182,7 +222,9 @@ pub(crate) fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     file.tempfile_in(directory)
 }
 
-pub(crate) fn is_unfinished(name: &str) -> bool {
+/// Returns `true` if a file of this name is an incomplete one.
+#[must_use]
+pub fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
 }
 
@@ -245,6 +287,8 @@ fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -302,9 +346,9 @@ mod tests {
     }
 
     fn mistake(out: &Path) -> String {
-        let failure = Results::prepare(out, TEXT, OF).expect_err("not free");
-        assert!(matches!(failure, Failure::Mistake(_)));
-        let said = format!("{:#}", failure.error());
+        let error = Results::prepare(out, TEXT, OF).expect_err("not free");
+        let cause = error.source().map(|cause| format!(": {cause}"));
+        let said = format!("{error}{}", cause.unwrap_or_default());
         said.replace(&out.display().to_string(), "OUT")
     }
 

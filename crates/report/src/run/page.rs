@@ -1,52 +1,34 @@
-//! `report.html`: one file with everything in it, for a browser.
+//! `report.html` of a run: one file with everything in it, for a browser.
 
 use cotrain_simulator::{
     run::{AgentOutcome, Run, SeriesRow, percent},
     tables::days,
 };
-use minijinja::{AutoEscape, Environment, Value, value::Serde};
 use serde::Serialize;
 
-use crate::{
-    people::{aside, clamped, count, early_end, relaying, share, side},
+use super::{
+    sentences::{aside, clamped, early_end, relaying, side},
     summary::{claims, gas_per_contribution},
 };
+use crate::{
+    error::ReportError,
+    format::{count, share},
+    page::{LineStyle, PLOT_SCRIPT, PLOT_STYLE, STYLE, render},
+};
 
-const TEMPLATE: &str = include_str!("../assets/report.html");
-const SCRIPT: &str = include_str!("../assets/report.js");
-/// What the pages of runs and of sweeps share.
-pub(crate) const STYLE: &str = include_str!("../assets/report.css");
-pub(crate) const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
-pub(crate) const PLOT_SCRIPT: &str = concat!(
-    include_str!("../assets/uPlot.iife.min.js"),
-    include_str!("../assets/plot.js")
-);
-
+const TEMPLATE: &str = include_str!("../../assets/report.html");
+const SCRIPT: &str = include_str!("../../assets/report.js");
 /// The most points of a line in a chart, and the most rows of the table below it. All of them are
 /// in the series.
 const POINTS: usize = 2_000;
 const ROWS: usize = 60;
 
-/// How lines of agents are drawn. Good agents have filled shapes and long dashes or none, bad ones
-/// hollow shapes and short dashes; the numbers are points on and off. The style sheet has as many
-/// colours a side as there are shapes.
-const SHAPES: [&str; 4] = ["circle", "square", "diamond", "triangle"];
-const GOOD_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
-const BAD_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
-
 /// The percentage of its start below which an agent counts as ruined.
 const RUINED: u128 = 1;
 
-/// The report. `command` is what gives the same run again.
-pub(crate) fn html(run: &Run, command: &str) -> anyhow::Result<String> {
+/// Renders the page. `command` gives the same run again.
+pub(super) fn html(run: &Run, command: &str) -> Result<String, ReportError> {
     render(TEMPLATE, &Page::of(run, command))
-}
-
-/// A page: whatever is shown is escaped unless the template says otherwise.
-pub(crate) fn render(template: &str, page: &impl Serialize) -> anyhow::Result<String> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    Ok(environment.render_str(template, Value::from(Serde(page)))?)
 }
 
 /// What the template shows.
@@ -337,35 +319,6 @@ struct ChartAgent<'a> {
     balance: Vec<f64>,
 }
 
-/// By what the line of an agent is known.
-#[derive(Debug, Serialize, PartialEq, Eq, Hash)]
-pub(crate) struct LineStyle {
-    /// A variable of the style sheet.
-    color: String,
-    dash: &'static [u8],
-    shape: &'static str,
-}
-
-impl LineStyle {
-    /// That of the agent at `place` among those of its side. Every fourth has the same colour;
-    /// shapes shift and dashes change with every four, so that 48 a side differ.
-    pub(crate) fn of(good: bool, place: usize) -> Self {
-        let kinds = SHAPES.len();
-        let (color, round) = (place % kinds, place / kinds);
-        let shape = (color + round) % kinds;
-        let (side, dashes, shape) = if good {
-            ("good", GOOD_DASHES, shape)
-        } else {
-            ("bad", BAD_DASHES, kinds - 1 - shape)
-        };
-        Self {
-            color: format!("{side}-{color}"),
-            dash: dashes[round % dashes.len()],
-            shape: SHAPES[shape],
-        }
-    }
-}
-
 impl<'a> Chart<'a> {
     fn of(run: &'a Run) -> Self {
         let rows: Vec<_> = thinned(&run.series, POINTS).collect();
@@ -406,8 +359,6 @@ fn thinned(rows: &[SeriesRow], most: usize) -> impl Iterator<Item = &SeriesRow> 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use cotrain_simulator::run::End;
 
     use super::*;
@@ -447,19 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_many_agents_differ() {
-        let styles: HashSet<_> = (0..48)
-            .flat_map(|place| [true, false].map(|good| LineStyle::of(good, place)))
-            .collect();
-        assert_eq!(styles.len(), 96);
-        // Without colours too, for 12 a side.
-        let plain: HashSet<_> = (0..12)
-            .flat_map(|place| [true, false].map(|good| LineStyle::of(good, place)))
-            .map(|style| (style.dash, style.shape))
-            .collect();
-        assert_eq!(plain.len(), 24);
-        assert!(styles.iter().all(|style| STYLE.contains(&style.color)));
-
+    fn lines_have_the_colors_of_their_sides() {
         let mut run = fixture::run();
         run.agents.swap(0, 1);
         run.agents.push(run.agents[1].clone());

@@ -1,0 +1,18 @@
+//! Errors of rendering.
+
+use std::error::Error;
+
+/// Reason why results cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// The template of a page failed.
+    #[error("cannot render the page")]
+    Page(#[from] minijinja::Error),
+    /// The figures have no form in JSON.
+    #[error("cannot write the summary")]
+    Summary(#[from] serde_json::Error),
+    /// A number does not fit the tables.
+    #[error("cannot write the tables")]
+    Tables(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,83 @@
+//! Numbers, tables and words of a shell as text.
+
+use console::{Alignment, measure_text_width, pad_str};
+use indicatif::HumanCount;
+
+/// Returns a share in percent, with one decimal.
+#[must_use]
+pub fn share(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// Returns a count with commas between thousands.
+#[must_use]
+pub fn count(count: u64) -> String {
+    HumanCount(count).to_string()
+}
+
+/// Returns a number with its noun, in the plural unless the number is 1.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    format!(
+        "{} {noun}{}",
+        count(number),
+        if number == 1 { "" } else { "s" }
+    )
+}
+
+/// Returns the lines of a table: the first two columns to the left, numbers to the right.
+#[must_use]
+pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| measure_text_width(&row[column]))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let side = |column| {
+        if column < 2 {
+            Alignment::Left
+        } else {
+            Alignment::Right
+        }
+    };
+    let line = |row: &[String; N]| {
+        let cells = row.iter().enumerate();
+        let cells = cells.map(|(column, cell)| pad_str(cell, widths[column], side(column), None));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Returns a word as a POSIX shell reads it.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_leaves_plain_words_and_quotes_others() {
+        for plain in ["movie-reviews", "my/own.toml", "a=1,2", "12%", "größe"] {
+            assert_eq!(quoted(plain), plain);
+        }
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("12 hours"), "'12 hours'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("$(id)"), "'$(id)'");
+    }
+
+    #[test]
+    fn counted_is_plural_unless_one() {
+        let told = [0, 1, 1_234].map(|number| counted(number, "run"));
+        assert_eq!(told, ["0 runs", "1 run", "1,234 runs"]);
+    }
+}

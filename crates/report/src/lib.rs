@@ -1,0 +1,16 @@
+//! Presentation of runs and sweeps: pages for a browser, charts and text for a terminal, JSON for
+//! programs, and the directory of results.
+//!
+//! Nothing here writes to stdout or stderr: the caller prints.
+
+mod chart;
+mod error;
+#[cfg(test)]
+mod fixture;
+pub mod format;
+mod page;
+pub mod results;
+pub mod run;
+pub mod sweep;
+
+pub use error::ReportError;

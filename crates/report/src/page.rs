@@ -1,0 +1,79 @@
+//! Parts that the pages of runs and of sweeps share.
+
+use minijinja::{AutoEscape, Environment, Value, value::Serde};
+use serde::Serialize;
+
+use crate::error::ReportError;
+
+/// Style sheet of both pages.
+pub(crate) const STYLE: &str = include_str!("../assets/report.css");
+pub(crate) const PLOT_STYLE: &str = include_str!("../assets/uPlot.min.css");
+pub(crate) const PLOT_SCRIPT: &str = concat!(
+    include_str!("../assets/uPlot.iife.min.js"),
+    include_str!("../assets/plot.js")
+);
+
+/// How lines of agents are drawn. Good agents have filled shapes and long dashes or none, bad ones
+/// hollow shapes and short dashes; the numbers are points on and off. The style sheet has as many
+/// colors a side as there are shapes.
+const SHAPES: [&str; 4] = ["circle", "square", "diamond", "triangle"];
+const GOOD_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
+const BAD_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
+
+/// Renders a page. Every value is escaped unless the template says otherwise.
+pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, ReportError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    Ok(environment.render_str(template, Value::from(Serde(page)))?)
+}
+
+/// Color, dashes and shape of an agent's line.
+#[derive(Debug, Serialize, PartialEq, Eq, Hash)]
+pub(crate) struct LineStyle {
+    /// A variable of the style sheet.
+    color: String,
+    dash: &'static [u8],
+    shape: &'static str,
+}
+
+impl LineStyle {
+    /// Returns the style of the agent at `index` among those of its side. Every fourth has the same color;
+    /// shapes shift and dashes change with every four, so that 48 a side differ.
+    pub(crate) fn of(good: bool, index: usize) -> Self {
+        let kinds = SHAPES.len();
+        let (color, round) = (index % kinds, index / kinds);
+        let shape = (color + round) % kinds;
+        let (side, dashes, shape) = if good {
+            ("good", GOOD_DASHES, shape)
+        } else {
+            ("bad", BAD_DASHES, kinds - 1 - shape)
+        };
+        Self {
+            color: format!("{side}-{color}"),
+            dash: dashes[round % dashes.len()],
+            shape: SHAPES[shape],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn lines_of_many_agents_differ() {
+        let styles: HashSet<_> = (0..48)
+            .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
+            .collect();
+        assert_eq!(styles.len(), 96);
+        // Without colours too, for 12 a side.
+        let plain: HashSet<_> = (0..12)
+            .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
+            .map(|style| (style.dash, style.shape))
+            .collect();
+        assert_eq!(plain.len(), 24);
+        assert!(styles.iter().all(|style| STYLE.contains(&style.color)));
+    }
+}

@@ -1,0 +1,39 @@
+//! Presentation of a run: terminal, page, JSON and the files of its results.
+
+mod page;
+mod sentences;
+mod summary;
+mod terminal;
+
+use cotrain_simulator::{run::Run, tables};
+
+pub use self::{
+    summary::Summary,
+    terminal::{Style, text},
+};
+use crate::{error::ReportError, results::FILES};
+
+/// Returns the files of a run with their names, in the order of [`FILES`]. `scenario` is the text of its
+/// scenario, and `command` gives the same run again.
+///
+/// # Errors
+/// Returns an error if a number does not fit the tables, or a page cannot be rendered.
+pub fn files(
+    run: &Run,
+    scenario: String,
+    command: &str,
+) -> Result<Vec<(&'static str, Vec<u8>)>, ReportError> {
+    let mut json = serde_json::to_vec_pretty(&Summary::with_details(run))?;
+    json.push(b'\n');
+    let tables = |error| ReportError::Tables(Box::new(error));
+    let contents = [
+        scenario.into_bytes(),
+        tables::series_csv(run),
+        tables::series_parquet(run).map_err(tables)?,
+        tables::events_csv(run),
+        tables::events_parquet(run).map_err(tables)?,
+        page::html(run, command)?.into_bytes(),
+        json,
+    ];
+    Ok(FILES.into_iter().zip(contents).collect())
+}
