@@ -11,7 +11,35 @@ use cotrain_simulator::{
 };
 use url::Url;
 
-use crate::{args::Backend, failure::Failure, stop::end_on_signal};
+use crate::{failure::Failure, stop::end_on_signal};
+
+/// Chain that a simulation runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// The EVM inside this process.
+    Embedded,
+    /// A node that is started for the simulation.
+    Anvil,
+    /// A node that runs already, at this address.
+    Node(Url),
+}
+
+/// Reads a chain as an argument names it.
+pub(crate) fn read(text: &str) -> Result<Backend, String> {
+    match text {
+        "embedded" => return Ok(Backend::Embedded),
+        "anvil" => return Ok(Backend::Anvil),
+        _ => {}
+    }
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(Backend::Node)
+        .ok_or_else(|| {
+            "expected embedded, anvil or the address of a node for development, such as \
+             http://127.0.0.1:8545"
+                .to_owned()
+        })
+}
 
 /// A chain that is there for as long as this is.
 pub(crate) struct Open {

@@ -47,8 +47,8 @@ fn main() -> ExitCode {
         Command::Config(arguments) => live::serve::config(&arguments),
         Command::Up(arguments) => live::up::run(&arguments),
         Command::Clean(arguments) => live::clean::run(&arguments),
-        Command::Completions(arguments) => live::shell::completions(&arguments),
-        Command::Man(arguments) => live::shell::man(&arguments),
+        Command::Completions(arguments) => live::shell::completions(&arguments, parse::command()),
+        Command::Man(arguments) => live::shell::man(&arguments, parse::command()),
     };
     let Err(failure) = outcome else {
         return ExitCode::SUCCESS;

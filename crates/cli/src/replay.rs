@@ -16,8 +16,7 @@ use serde::Serialize;
 
 use self::difference::{Difference, Field, compare};
 use crate::{
-    args::{self, Backend},
-    backend,
+    backend::{self, Backend},
     failure::Failure,
     output::{self, Narrator},
     recording::{Entry, Header, Recording},
@@ -50,7 +49,7 @@ pub(crate) struct Replay {
     /// The chain: embedded, anvil, or the address of an anvil that runs
     ///
     /// As for `cotrain simulate`. It need not be the kind that the run was recorded on.
-    #[arg(long, value_name = "CHAIN", value_parser = args::backend, default_value = "embedded")]
+    #[arg(long, value_name = "CHAIN", value_parser = backend::read, default_value = "embedded")]
     backend: Backend,
     /// Print one JSON object to stdout instead of the result for people
     #[arg(long)]

@@ -1,6 +1,12 @@
 //! `cotrain scenarios`: what there is to simulate.
 
+use std::ffi::OsStr;
+
 use anyhow::Context;
+use clap::{
+    Arg, Args,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 use cotrain_simulator::{
     agent::Stance,
     agents::Habits,
@@ -8,7 +14,43 @@ use cotrain_simulator::{
 };
 use serde::Serialize;
 
-use crate::{args, failure::Failure, live::show};
+use crate::{failure::Failure, live::show};
+
+/// List the scenarios that come with cotrain
+///
+/// Name, what it shows and the data it needs, one scenario after the other. With --agents the kinds of agents
+/// that a scenario can name: what each wants, knows and can spend.
+#[derive(Debug, Args)]
+pub(crate) struct Scenarios {
+    /// List the kinds of agents instead
+    #[arg(long)]
+    agents: bool,
+    /// Print one JSON array to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the name of a scenario or the path of a file, and tells shells the names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScenarioParser;
+
+impl TypedValueParser for ScenarioParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = Scenario::embedded().iter();
+        Some(Box::new(names.map(|(name, _)| PossibleValue::new(*name))))
+    }
+}
 
 #[derive(Serialize)]
 struct Listed {
@@ -27,7 +69,7 @@ struct Listing {
 }
 
 /// Lists the scenarios that come with the program, or the kinds of agents.
-pub(crate) fn run(arguments: &args::Scenarios) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Scenarios) -> Result<(), Failure> {
     if arguments.agents {
         let kinds = kinds();
         return show(arguments.json, &kinds, || kinds_text(&kinds));

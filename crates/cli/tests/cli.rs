@@ -388,13 +388,13 @@ fn mistakes_exit_with_2_and_say_what_to_do() {
         );
     }
     insta::assert_snapshot!(said(&["simulate", "--relay", "0"]), @r"
-    error: invalid value '0' for '--relay <N>': how many contributions to relay in one transaction is wanted, 1 or more; leave --relay out to send each by itself
+    error: invalid value '0' for '--relay <N>': expected how many contributions to relay in one transaction, 1 or more; leave --relay out to send each by itself
 
     For more information, try '--help'.
     ");
     let backend = |chain| said(&["simulate", "tiny.toml", "--backend", chain]);
     insta::assert_snapshot!(backend("geth"), @r"
-    error: invalid value 'geth' for '--backend <CHAIN>': embedded, anvil or the address of a node for development is wanted, such as http://127.0.0.1:8545
+    error: invalid value 'geth' for '--backend <CHAIN>': expected embedded, anvil or the address of a node for development, such as http://127.0.0.1:8545
 
     For more information, try '--help'.
     ");

@@ -265,7 +265,7 @@ fn journal(
     ] {
         identity.insert(name.to_owned(), value);
     }
-    let (options, _) = typed("deploy");
+    let (options, _) = typed::<Deploy>("deploy");
     Journal::open(directory, identity, options)
 }
 

@@ -5,23 +5,24 @@ use std::{
     env, fs,
 };
 
-use clap::{Args, CommandFactory, Parser, parser::ValueSource};
+use clap::{Args, Parser, parser::ValueSource};
 
 use super::plan::ModelOptions;
-use crate::args::Cli;
 
 /// The options of a model by their names, such as `--initial`, each as it was typed or as it is by default.
 pub(crate) type Options = BTreeMap<String, String>;
 
-/// Returns the options that the program was called with, and the names of those that were typed.
-pub(crate) fn typed(command: &str) -> (Options, BTreeSet<String>) {
+/// Returns the options of a model that the program was called with, and the names of those that were typed.
+/// `name` is the subcommand that was called, and `C` its arguments.
+pub(crate) fn typed<C: Args>(name: &'static str) -> (Options, BTreeSet<String>) {
     let mut options = Options::new();
     let mut typed = BTreeSet::new();
-    // It was read once: it can be read again.
-    let Ok(matches) = Cli::command().try_get_matches_from(env::args_os()) else {
+    // The command line was read once: it can be read again.
+    let called = clap::Command::new("").subcommand(C::augment_args(clap::Command::new(name)));
+    let Ok(matches) = called.try_get_matches_from(env::args_os()) else {
         return (options, typed);
     };
-    let Some(matches) = matches.subcommand_matches(command) else {
+    let Some(matches) = matches.subcommand_matches(name) else {
         return (options, typed);
     };
     for argument in ModelOptions::augment_args(clap::Command::new("")).get_arguments() {

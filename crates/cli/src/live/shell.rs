@@ -12,7 +12,7 @@ use clap::{Arg, Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
-use crate::{failure::Failure, output, parse};
+use crate::{failure::Failure, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,19 +36,20 @@ pub(crate) struct Man {
     directory: PathBuf,
 }
 
-/// Prints completions.
-pub(crate) fn completions(arguments: &Completions) -> Result<(), Failure> {
-    output::print_raw(&script(arguments.shell)?)
+/// Prints completions of the program's `command`.
+pub(crate) fn completions(arguments: &Completions, command: Command) -> Result<(), Failure> {
+    output::print_raw(&script(arguments.shell, command)?)
 }
 
 /// Returns what a shell reads to complete commands.
-fn script(shell: Shell) -> Result<String, Failure> {
+fn script(shell: Shell, mut command: Command) -> Result<String, Failure> {
+    let positionals = match shell {
+        Shell::Fish => positionals_in_fish(&command),
+        _ => String::new(),
+    };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut parse::command(), "cotrain", &mut script);
-    let mut script = String::from_utf8(script)?;
-    if shell == Shell::Fish {
-        script += &positionals_in_fish(&parse::command());
-    }
+    clap_complete::generate(shell, &mut command, "cotrain", &mut script);
+    let script = String::from_utf8(script)? + &positionals;
     Ok(script)
 }
 
@@ -86,10 +87,10 @@ fn positionals_in_fish(root: &Command) -> String {
     script
 }
 
-/// Writes manual pages.
-pub(crate) fn man(arguments: &Man) -> Result<(), Failure> {
+/// Writes manual pages of the program's `command`.
+pub(crate) fn man(arguments: &Man, command: Command) -> Result<(), Failure> {
     let directory = &arguments.directory;
-    let mut command = parse::command().disable_help_subcommand(true);
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     fs::create_dir_all(directory)
         .and_then(|()| pages(directory, &command))
@@ -218,12 +219,13 @@ fn roff(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse;
 
     #[test]
     fn pages_have_examples_that_can_be_copied() {
         let folder = tempfile::tempdir().expect("a folder");
         let directory = folder.path().to_owned();
-        man(&Man { directory }).expect("written");
+        man(&Man { directory }, parse::command()).expect("written");
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("a page");
         let sweep = read("cotrain-sweep.1");
         assert!(sweep.contains("\n.nh\n"), "{sweep}");
@@ -254,11 +256,11 @@ mod tests {
     #[test]
     fn completions_know_scenarios_and_learners() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = script(shell).expect("UTF-8");
+            let script = script(shell, parse::command()).expect("UTF-8");
             assert!(script.contains("dense-nearest-centroid"), "{shell}");
             assert!(script.contains("targeted-poisoner"), "{shell}");
         }
-        let fish = script(Shell::Fish).expect("UTF-8");
+        let fish = script(Shell::Fish, parse::command()).expect("UTF-8");
         for condition in [
             "using_subcommand simulate\"",
             "using_subcommand sweep; and not __fish_seen_subcommand_from merge report\"",

@@ -236,7 +236,7 @@ async fn begin(
     folder: &Folder,
     stop: &CancellationToken,
 ) -> Result<(Chain, ModelOptions, Kept), Failure> {
-    let (now, typed) = options::typed("up");
+    let (now, typed) = options::typed::<Up>("up");
     let mut known = None;
     if !arguments.new {
         let reason = match folder.find()? {

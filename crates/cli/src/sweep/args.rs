@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use cotrain_simulator::{scenario::settings::Axis, sweep::Seeds};
 
 use super::shard::Shard;
-use crate::args::ScenarioParser;
+use crate::scenarios::ScenarioParser;
 
 const EXAMPLES: &str = "\
 What it writes into the folder:
