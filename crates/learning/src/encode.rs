@@ -10,6 +10,7 @@ mod spec;
 mod text;
 
 use cotrain_protocol::classifier::{Bounds, Kind};
+use cotrain_protocol::sample::Encoding;
 
 pub use encoder::{Encoder, Noted, Sort};
 pub use error::{EncodeError, ReserveFault};
@@ -148,6 +149,14 @@ pub fn suited(dataset: &Dataset) -> Kind {
         Kind::DenseNearestCentroid
     } else {
         Kind::NaiveBayes
+    }
+}
+
+/// Returns how many features the contracts of a kind can have (`docs/spec.md`).
+fn max_features(kind: Kind) -> usize {
+    match kind.encoding() {
+        Encoding::Sparse => 65_536,
+        Encoding::Dense16 | Encoding::Dense32 => 4_096,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{Lookup, Names};
 use super::scaling::Scaling;
 use super::spec::{Parts, Spec, SpecError};
-use super::{EncodeError, Layout, Options};
+use super::{EncodeError, Layout, Options, max_features};
 use crate::data::{Dataset, Example, ModelColumns, in_bounds};
 
 /// Encodes examples as the training data was encoded.
@@ -122,7 +122,7 @@ impl Encoder {
         }
         names.reserve(kind, &options.reserved)?;
         let features = names.len();
-        let most = most_features(kind) - usize::from(learns_intercept);
+        let most = max_features(kind) - usize::from(learns_intercept);
         if features > most {
             return Err(EncodeError::TooManyFeatures {
                 path: dataset.train.path().to_owned(),
@@ -346,14 +346,6 @@ impl Encoder {
 #[allow(clippy::float_cmp)]
 fn is_one(value: f64) -> bool {
     value == 1.0
-}
-
-/// How many features the contracts of a kind can have (`docs/spec.md`).
-pub(super) fn most_features(kind: Kind) -> usize {
-    match kind.encoding() {
-        Encoding::Sparse => 65_536,
-        Encoding::Dense16 | Encoding::Dense32 => 4_096,
-    }
 }
 
 /// Returns the number that stands for 1 in the samples of a kind, a standard deviation in dense ones.

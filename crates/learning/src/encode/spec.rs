@@ -8,10 +8,9 @@ use cotrain_protocol::sample::Encoding;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::encoder::most_features;
 use super::names::Names;
 use super::scaling::Scaling;
-use super::text;
+use super::{max_features, text};
 use crate::data::MAX_INDEX;
 use crate::text::escaped;
 
@@ -202,7 +201,7 @@ impl Spec {
         if constants > 0 && kind != Kind::DensePerceptron {
             return Err(SpecError::NoConstant);
         }
-        let (features, most) = (self.features.count(), most_features(kind) - constants);
+        let (features, most) = (self.features.count(), max_features(kind) - constants);
         if features == 0 || features > most {
             return Err(SpecError::Count {
                 features,
