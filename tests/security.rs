@@ -1,6 +1,7 @@
-//! docs/security.md names tests and proofs: each of them exists.
+//! Tests of the contracts: those that docs/security.md names exist, and each is named by the function that it tests.
 
 use std::{
+    collections::HashSet,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
@@ -17,10 +18,14 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 /// Returns whether this is the name of a test or a proof of the contracts.
 fn is_solidity(name: &str) -> bool {
-    ["check_", "test", "invariant"].iter().any(|start| {
+    let follows = |start, is_first: fn(&char) -> bool| {
         name.strip_prefix(start)
-            .is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()))
-    })
+            .is_some_and(|rest| rest.chars().next().is_some_and(|first| is_first(&first)))
+    };
+    follows("check_", char::is_ascii_uppercase)
+        || follows("invariant", char::is_ascii_uppercase)
+        || follows("test_", char::is_ascii_lowercase)
+        || follows("testFuzz_", char::is_ascii_lowercase)
 }
 
 /// Returns the sources that `place` names: a file of the contracts' tests, in whatever folder of them it lies, or a folder of
@@ -56,7 +61,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Returns whether `reference`, such as `Relay: testOneBatch`, names a test or a proof, and what is wrong with it.
+/// Returns whether `reference`, such as `Relay: test_relay_recordsOneBatch`, names a test or a proof, and what is wrong with it.
 fn look_up(reference: &str) -> Result<bool, String> {
     let Some((place, name)) = reference.split_once(": ") else {
         return if is_solidity(reference) {
@@ -105,11 +110,74 @@ fn every_named_test_exists_and_every_property_names_one() {
     assert!(wrong.is_empty(), "docs/security.md:\n{}", wrong.join("\n"));
 }
 
+/// Names that stand for a function in the name of a test: the claims together, and functions without a name of their own.
+const STAND_INS: [&str; 3] = ["claims", "constructor", "receive"];
+
+/// Returns the names that follow `function ` in the Solidity sources below a folder.
+fn functions_in(folder: &str, ending: &str) -> Vec<String> {
+    let files = files_in(&root().join(folder)).into_iter();
+    files
+        .filter(|file| file.to_string_lossy().ends_with(ending))
+        .flat_map(|file| {
+            let source = fs::read_to_string(file).expect("text");
+            let names = source.split("function ").skip(1);
+            names
+                .filter_map(|rest| rest.split_once('('))
+                .map(|(name, _)| name.to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Returns whether a test's name begins with one of the functions, and says more after it.
+fn names_its_function(test: &str, functions: &HashSet<String>) -> bool {
+    let rest = ["test_", "testFuzz_"]
+        .iter()
+        .find_map(|start| test.strip_prefix(start));
+    let named = rest.and_then(|rest| rest.split_once('_'));
+    named.is_some_and(|(function, condition)| {
+        !condition.is_empty() && (STAND_INS.contains(&function) || functions.contains(function))
+    })
+}
+
+#[test]
+fn each_test_of_the_contracts_names_its_function() {
+    let functions = HashSet::from_iter(functions_in("contracts/src", ".sol"));
+    let tests: Vec<_> = functions_in("contracts/test", ".t.sol")
+        .into_iter()
+        .filter(|name| name.starts_with("test"))
+        .collect();
+    assert!(tests.len() >= 350, "{} tests", tests.len());
+    let unnamed: Vec<_> = tests
+        .iter()
+        .filter(|test| !names_its_function(test, &functions))
+        .collect();
+    assert!(
+        unnamed.is_empty(),
+        "name each after its function: {unnamed:?}"
+    );
+    for wrong in [
+        "testRefund",
+        "test_refund",
+        "test_refund_",
+        "test_refunds_pays",
+        "testFuzz_Refund_pays",
+    ] {
+        assert!(!names_its_function(wrong, &functions), "{wrong}");
+    }
+}
+
 #[test]
 fn what_does_not_exist_is_found() {
     assert_eq!(look_up("Price: check_NotZero"), Ok(true));
     assert_eq!(look_up("tests/differential: sparse_perceptron"), Ok(true));
     assert_eq!(look_up("invariant/Worlds: invariantMoney"), Ok(true));
+    assert_eq!(
+        look_up("Relay: test_relay_recordsOneBatch"),
+        Ok(true),
+        "in a folder that it does not name"
+    );
+    assert_eq!(look_up("Claims: testFuzz_refund_takesAnySubset"), Ok(true));
     assert_eq!(look_up("refundWait"), Ok(false));
     assert_eq!(look_up("testset"), Ok(false));
     for wrong in [
@@ -117,6 +185,8 @@ fn what_does_not_exist_is_found() {
         "Price: check_NotOne",
         "Prices: check_NotZero",
         "Relay: check_NotZero",
+        "test_relay_recordsOneBatch",
+        "Relay: test_relay_recordsNone",
         "tests/differential: sparse_perceptrons",
         "tests/indifferent: sparse_perceptron",
     ] {

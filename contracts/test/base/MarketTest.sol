@@ -38,7 +38,7 @@ abstract contract MarketTest is ModelTest {
 
     function createMarket(bytes memory parameters) internal {
         createMarket(parameters, sparsePerceptron, abi.encode(16, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         first.close(address(market));
     }
 
@@ -46,7 +46,7 @@ abstract contract MarketTest is ModelTest {
     function createMarket(bytes memory parameters, address classifier, bytes memory classifierParameters)
         internal
     {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created, address model) =
             factory.create(predictionMarket, parameters, classifier, classifierParameters);
         market = IPredictionMarket(created);
@@ -81,7 +81,7 @@ abstract contract MarketTest is ModelTest {
     /// @dev Commits to `parts`.
     function commit(uint256 bounty) internal {
         bytes32[] memory all = commitments();
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.commit{value: bounty}(all);
     }
 
@@ -92,8 +92,8 @@ abstract contract MarketTest is ModelTest {
         while (uint256(keccak256(abi.encode(hash, address(market)))) % parts.length != part) {
             ++hash;
         }
-        VM.roll(number + 1);
-        VM.setBlockhash(number, bytes32(hash));
+        vm.roll(number + 1);
+        vm.setBlockhash(number, bytes32(hash));
         market.draw();
     }
 
@@ -110,7 +110,7 @@ abstract contract MarketTest is ModelTest {
 
     /// @dev Ends the participation and reveals what is not revealed.
     function revealRest() internal {
-        VM.warp(market.closingTime());
+        vm.warp(market.closingTime());
         (, uint256 drawn) = market.drawnPart();
         for (uint256 i; i < parts.length; ++i) {
             if (i != drawn) reveal(i);
@@ -125,7 +125,7 @@ abstract contract MarketTest is ModelTest {
         }
         uint256 stakes = n * market.stake();
         records.push(recordOf(author, this.clock(), items));
-        VM.prank(author);
+        vm.prank(author);
         market.contribute{value: stakes}(items);
     }
 
@@ -159,12 +159,12 @@ abstract contract MarketTest is ModelTest {
             uint256 amount = market.collectable(author);
             if (amount == 0) continue;
             uint256 before = author.balance;
-            VM.prank(author);
+            vm.prank(author);
             market.collect();
             assertEq(author.balance - before, amount, "collected");
         }
         if (market.remainder() == 0) return;
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.collectRemainder();
     }
 

@@ -37,11 +37,11 @@ abstract contract ModelTest is Test {
     address internal denseNearestCentroid = deploy("DenseNearestCentroid");
 
     constructor() {
-        VM.warp(1_800_000_000);
-        VM.deal(OWNER, 1e24);
-        VM.deal(ALICE, 1e24);
-        VM.deal(BOB, 1e24);
-        VM.deal(CAROL, 1e24);
+        vm.warp(1_800_000_000);
+        vm.deal(OWNER, 1e24);
+        vm.deal(ALICE, 1e24);
+        vm.deal(BOB, 1e24);
+        vm.deal(CAROL, 1e24);
     }
 
     /// @dev A trainer with the usual waits and a still open classifier, both owned by `OWNER`.
@@ -49,7 +49,7 @@ abstract contract ModelTest is Test {
         internal
         returns (DepositRefundTake trainer, Classifier classifier)
     {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address trainerAddress, address classifierAddress) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
@@ -63,13 +63,13 @@ abstract contract ModelTest is Test {
     function writeWord(Classifier classifier, uint256 offset, uint256 value) internal {
         uint256[] memory values = new uint256[](1);
         values[0] = value;
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.write(offset, values);
     }
 
     /// @dev Closes an open model and lets this contract teach it.
     function closeForMe(Classifier classifier) internal {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(this));
     }
 
@@ -115,7 +115,7 @@ abstract contract ModelTest is Test {
         returns (Contribution memory made)
     {
         uint256 price = trainer.price(1);
-        VM.prank(author);
+        vm.prank(author);
         uint256 position = trainer.contribute{value: price}(Encode.item(label, sample));
         made.author = author;
         made.label = uint16(label);
@@ -139,7 +139,7 @@ abstract contract ModelTest is Test {
     ) internal returns (Contribution[] memory made) {
         uint256 price = trainer.price(labels.length);
         made = madeOf(author, price, trainer.contributionCount(), labels, samples);
-        VM.prank(author);
+        vm.prank(author);
         trainer.contribute{value: labels.length * price}(itemsOf(made));
     }
 
@@ -172,7 +172,7 @@ abstract contract ModelTest is Test {
         view
         returns (SignedBatch memory)
     {
-        return Sign.by(key, address(trainer), unsigned(VM.addr(key), nonce, items));
+        return Sign.by(key, address(trainer), unsigned(vm.addr(key), nonce, items));
     }
 
     /// @dev The same without a signature.
@@ -190,7 +190,7 @@ abstract contract ModelTest is Test {
 
     /// @dev The events of one kind among the recorded ones.
     function logsOf(bytes32 selector) internal returns (Vm.Log[] memory chosen) {
-        Vm.Log[] memory logs = VM.getRecordedLogs();
+        Vm.Log[] memory logs = vm.getRecordedLogs();
         chosen = new Vm.Log[](logs.length);
         uint256 count;
         for (uint256 i; i < logs.length; ++i) {
@@ -216,7 +216,7 @@ abstract contract ModelTest is Test {
 
     /// @dev Lets time pass. Reads the clock from outside: the compiler takes `block.timestamp` for constant.
     function pass(uint256 time) internal {
-        VM.warp(this.clock() + time);
+        vm.warp(this.clock() + time);
     }
 
     function clock() public view returns (uint256) {

@@ -18,7 +18,7 @@ struct SignedBatch {
 
 /// @notice Signs batches and delegations, plainly, as a wallet would: shares nothing with the contracts.
 library Sign {
-    Vm private constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+    Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     /// @dev The batch with a signature by ERC-2098.
     function by(uint256 key, address trainer, SignedBatch memory batch)
@@ -42,13 +42,13 @@ library Sign {
 
     /// @dev A signature by ERC-2098.
     function compact(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, hash);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, hash);
         return abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
     }
 
     /// @dev One of 65 bytes.
     function long(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, hash);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, hash);
         return abi.encodePacked(r, s, v);
     }
 

@@ -14,7 +14,7 @@ abstract contract Test {
     uint256 internal constant GAS_PER_BATCH = 300_000;
 
     /// @dev Where forge answers cheat codes.
-    Vm internal constant VM = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     function assertTrue(bool condition, string memory label) internal pure {
         if (!condition) revert NotTrue(label);
@@ -47,11 +47,11 @@ abstract contract Test {
     /// @dev Deploys a contract as scripts/artifacts has made it; as it was compiled with the tests, if what is measured or
     /// changed is its source (scripts/coverage, scripts/mutate).
     function deploy(string memory name, bytes memory arguments) internal returns (address instance) {
-        bool isCompiled = VM.envOr("COTRAIN_TEST_COMPILED", false);
+        bool isCompiled = vm.envOr("COTRAIN_TEST_COMPILED", false);
         string memory artifact = isCompiled
             ? string.concat(name, ".sol:", name)
             : string.concat("contracts/artifacts/", name, ".json");
-        bytes memory code = bytes.concat(VM.getCode(artifact), arguments);
+        bytes memory code = bytes.concat(vm.getCode(artifact), arguments);
         assembly ("memory-safe") {
             instance := create(0, add(code, 0x20), mload(code))
         }

@@ -27,85 +27,85 @@ contract AccountsTest is ModelTest {
     constructor() {
         Classifier classifier;
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
     }
 
     // Money.
 
-    function testDepositForAnother() external {
-        VM.expectEmit(address(trainer));
+    function test_depositTo_addsToAnothersBalance() external {
+        vm.expectEmit(address(trainer));
         emit IAccounts.Deposited(BOB, 5);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.depositTo{value: 5}(BOB);
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.depositTo{value: 7}(BOB);
         assertEq(trainer.balanceOf(BOB), 12, "BOB's");
         assertEq(trainer.balanceOf(ALICE), 0, "ALICE's");
         assertEq(address(trainer).balance, 12, "held");
     }
 
-    function testDepositOfNothing() external {
-        VM.expectEmit(address(trainer));
+    function test_depositTo_takesNothing() external {
+        vm.expectEmit(address(trainer));
         emit IAccounts.Deposited(BOB, 0);
         trainer.depositTo(BOB);
         assertEq(trainer.balanceOf(BOB), 0, "nothing");
     }
 
-    function testWithdrawToAnother() external {
+    function test_withdrawTo_paysAnother() external {
         trainer.depositTo{value: 12}(ALICE);
         uint256 before = BOB.balance;
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit IAccounts.Withdrawn(ALICE, BOB, 5);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.withdrawTo(BOB, 5);
         assertEq(BOB.balance, before + 5, "paid");
         assertEq(trainer.balanceOf(ALICE), 7, "left");
         assertEq(trainer.balanceOf(BOB), 0, "not the account of BOB");
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.withdrawTo(ALICE, 7);
         assertEq(address(trainer).balance, 0, "all out");
     }
 
-    function testWithdrawTooMuch() external {
+    function test_withdrawTo_failsIfBalanceTooLow() external {
         trainer.depositTo{value: 12}(ALICE);
         trainer.depositTo{value: 12}(BOB);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 13, 12));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 13, 12));
+        vm.prank(ALICE);
         trainer.withdrawTo(ALICE, 13);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, type(uint256).max, 12));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, type(uint256).max, 12));
+        vm.prank(ALICE);
         trainer.withdrawTo(ALICE, type(uint256).max);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 1, 0));
-        VM.prank(CAROL);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceTooLow.selector, 1, 0));
+        vm.prank(CAROL);
         trainer.withdrawTo(CAROL, 1);
     }
 
     /// @dev Nobody is called for it: also to who refuses money.
-    function testWithdrawNothing() external {
+    function test_withdrawTo_callsNobodyForNothing() external {
         HostileWallet wallet = new HostileWallet();
         wallet.receiveSo(Receiving.Refuses, "");
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit IAccounts.Withdrawn(ALICE, address(wallet), 0);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.withdrawTo(address(wallet), 0);
     }
 
-    function testWithdrawToWhoRefuses() external {
+    function test_withdrawTo_failsIfReceiverRefuses() external {
         HostileWallet wallet = new HostileWallet();
         wallet.receiveSo(Receiving.Refuses, "");
         trainer.depositTo{value: 12}(ALICE);
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 5));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 5));
+        vm.prank(ALICE);
         trainer.withdrawTo(address(wallet), 5);
         // The trainer itself takes money only with a call that says for whom.
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(trainer), 5));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(trainer), 5));
+        vm.prank(ALICE);
         trainer.withdrawTo(address(trainer), 5);
         assertEq(trainer.balanceOf(ALICE), 12, "nothing happened");
     }
 
-    function testWithdrawToWhoComesBack() external {
+    function test_withdrawTo_refusesReentry() external {
         HostileWallet wallet = new HostileWallet();
         trainer.depositTo{value: 12}(address(wallet));
         bytes[3] memory attacks = [
@@ -123,59 +123,59 @@ contract AccountsTest is ModelTest {
         assertTrue(!trainer.nonceUsed(address(wallet), 1), "nothing cancelled");
     }
 
-    function testMoneySentWithoutACallIsRefused() external {
+    function test_receive_fails() external {
         (bool success,) = address(trainer).call{value: 1}("");
         assertTrue(!success, "refused");
     }
 
-    function testBalanceIsBelow2To96() external {
-        VM.deal(ALICE, 1 << 100);
-        VM.prank(ALICE);
+    function test_depositTo_failsIfBalanceOverflows() external {
+        vm.deal(ALICE, 1 << 100);
+        vm.prank(ALICE);
         trainer.depositTo{value: type(uint96).max - 1}(BOB);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
+        vm.prank(ALICE);
         trainer.depositTo{value: 2}(BOB);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.depositTo{value: 1}(BOB);
         assertEq(trainer.balanceOf(BOB), type(uint96).max, "the largest");
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
+        vm.prank(ALICE);
         trainer.depositTo{value: 1}(BOB);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, CAROL));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, CAROL));
+        vm.prank(ALICE);
         trainer.depositTo{value: 1 << 96}(CAROL);
         // Beside it lies the number of good contributions.
         assertEq(trainer.good(BOB), 0, "good");
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.withdrawTo(BOB, type(uint96).max);
         assertEq(trainer.balanceOf(BOB), 0, "all out");
     }
 
     /// @dev The balance of the author, not of the stranger, is full; the author can still take it out.
-    function testPushedRefundThatOverflows() external {
-        VM.deal(address(this), 1 << 100);
+    function test_refund_failsIfPushedAndBalanceOverflows() external {
+        vm.deal(address(this), 1 << 100);
         Contribution memory made = contribute(trainer, ALICE, 0, hex"");
         trainer.depositTo{value: type(uint96).max}(ALICE);
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, ALICE));
-        VM.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, ALICE));
+        vm.prank(BOB);
         trainer.refund(alone(made));
         uint256 before = ALICE.balance;
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         assertEq(ALICE.balance, before + made.deposit, "paid");
     }
 
     /// @dev To the wei: the largest balance is one that a pushed refund may make.
-    function testPushedRefundUpToTheLargestBalance() external {
-        VM.deal(address(this), 1 << 100);
+    function test_refund_isPushedUpToLargestBalance() external {
+        vm.deal(address(this), 1 << 100);
         Contribution memory made = contribute(trainer, ALICE, 0, hex"");
         trainer.depositTo{value: type(uint96).max - uint256(made.deposit) + 1}(ALICE);
         pass(REFUND_WAIT);
         bytes memory claims = alone(made);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, ALICE));
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, ALICE));
         trainer.refund(claims);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.withdrawTo(ALICE, 1);
         trainer.refund(claims);
         assertEq(trainer.balanceOf(ALICE), type(uint96).max, "the largest");
@@ -185,9 +185,9 @@ contract AccountsTest is ModelTest {
 
     /// @dev A contract that may have no way to withdraw gets its refund only by its own claim, until it has shown that it
     /// can act here; others of the same call are settled.
-    function testNoRefundIsPushedToAContract() external {
+    function test_refund_isNotPushedToContract() external {
         HostileWallet wallet = new HostileWallet();
-        VM.deal(address(wallet), 1e24);
+        vm.deal(address(wallet), 1e24);
         // Money from somebody else shows nothing.
         trainer.depositTo{value: 5}(address(wallet));
         Contribution memory first = contribute(trainer, address(wallet), 0, hex"");
@@ -197,9 +197,9 @@ contract AccountsTest is ModelTest {
         bytes memory reason =
             abi.encodeWithSelector(ICollaborativeTrainer.AuthorIsContract.selector, address(wallet));
         bytes memory claims = alone(first);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.refund(claims);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.ClaimSkipped(first.position, reason);
         trainer.refund(bytes.concat(claims, alone(other)));
         assertEq(trainer.balanceOf(ALICE), other.deposit, "the other one");
@@ -215,89 +215,89 @@ contract AccountsTest is ModelTest {
     }
 
     /// @dev Who has delegated to code (EIP-7702) has a key, and can withdraw with it.
-    function testRefundIsPushedToADelegatedAccount() external {
-        address author = VM.addr(99);
-        VM.deal(author, 1e24);
+    function test_refund_isPushedToDelegatedAccount() external {
+        address author = vm.addr(99);
+        vm.deal(author, 1e24);
         Contribution memory made = contribute(trainer, author, 0, hex"");
-        VM.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
+        vm.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
         pass(REFUND_WAIT);
         trainer.refund(alone(made));
         assertEq(trainer.balanceOf(author), made.deposit, "pushed");
-        VM.prank(author);
+        vm.prank(author);
         trainer.withdrawTo(BOB, made.deposit);
     }
 
     /// @dev Whoever follows the events knows all balances.
-    function testPushedRefundIsADeposit() external {
+    function test_refund_emitsDepositedIfPushed() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"");
         pass(REFUND_WAIT);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit IAccounts.Deposited(ALICE, made.deposit);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Refunded(0, ALICE, made.deposit);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.refund(alone(made));
         assertEq(trainer.balanceOf(ALICE), made.deposit, "balance");
         // One's own is paid out.
         made = contribute(trainer, ALICE, 0, hex"");
         pass(REFUND_WAIT);
-        VM.recordLogs();
-        VM.prank(ALICE);
+        vm.recordLogs();
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "no deposit");
     }
 
     /// @dev Where nothing is deposited, nothing is added.
-    function testPushedRefundOfNothingIsNoDeposit() external {
+    function test_refund_emitsNoDepositedForNothing() external {
         (address created, address model) =
             factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
         Classifier(model).close(created);
         Contribution memory made = contribute(Points(created), ALICE, 0, hex"");
         pass(1);
-        VM.recordLogs();
-        VM.prank(BOB);
+        vm.recordLogs();
+        vm.prank(BOB);
         Points(created).refund(alone(made));
         assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "no deposit");
         assertEq(Points(created).good(ALICE), 1, "good");
     }
 
-    function testFeesThatOverflow() external {
-        VM.deal(address(this), 1 << 100);
-        SignedBatch memory batch = unsigned(VM.addr(1), 0, Encode.item(0, hex""));
+    function test_relay_failsIfFeesOverflow() external {
+        vm.deal(address(this), 1 << 100);
+        SignedBatch memory batch = unsigned(vm.addr(1), 0, Encode.item(0, hex""));
         batch.fee = 2;
         batch = Sign.by(1, address(trainer), batch);
         trainer.depositTo{value: trainer.price(1) + 2}(batch.author);
         trainer.depositTo{value: type(uint96).max - 1}(BOB);
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
-        VM.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, BOB));
+        vm.prank(BOB);
         trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
         assertEq(trainer.contributionCount(), 0, "nothing happened");
         assertTrue(!trainer.nonceUsed(batch.author, 0), "nonce");
     }
 
     /// @dev Money and nonces, as everything but the price, are the same without deposits.
-    function testAccountsUnderPoints() external {
+    function test_withdrawTo_worksUnderPoints() external {
         (address created,) =
             factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
         Points(created).depositTo{value: 3}(ALICE);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         Points(created).withdrawTo(ALICE, 3);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         Points(created).cancelNonces(4);
         assertTrue(Points(created).nonceUsed(ALICE, 4), "cancelled");
     }
 
     // Nonces.
 
-    function testNoNonceIsUsedAtFirst() external view {
+    function test_nonceUsed_isFalseAtFirst() external view {
         assertTrue(!trainer.nonceUsed(ALICE, 0), "0");
         assertTrue(!trainer.nonceUsed(ALICE, uint48(LAST)), "last");
     }
 
-    function testCancelNonces() external {
-        VM.expectEmit(address(trainer));
+    function test_cancelNonces_usesAllUpToLast() external {
+        vm.expectEmit(address(trainer));
         emit IAccounts.NoncesCancelled(ALICE, 70);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.cancelNonces(70);
         assertTrue(trainer.nonceUsed(ALICE, 0), "0");
         assertTrue(trainer.nonceUsed(ALICE, 6), "64 below");
@@ -306,27 +306,30 @@ contract AccountsTest is ModelTest {
         assertTrue(!trainer.nonceUsed(ALICE, 71), "the next");
         assertTrue(!trainer.nonceUsed(BOB, 0), "not those of BOB");
         // Below what is cancelled, nothing comes back.
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.cancelNonces(3);
         assertTrue(trainer.nonceUsed(ALICE, 70), "still the last");
         assertTrue(!trainer.nonceUsed(ALICE, 71), "still the next");
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.cancelNonces(uint48(LAST));
         assertTrue(trainer.nonceUsed(ALICE, uint48(LAST)), "all");
     }
 
-    function testCancelOnlyTheFirstNonce() external {
-        VM.prank(ALICE);
+    function test_cancelNonces_usesOnlyFirst() external {
+        vm.prank(ALICE);
         trainer.cancelNonces(0);
         assertTrue(trainer.nonceUsed(ALICE, 0), "0");
         assertTrue(!trainer.nonceUsed(ALICE, 1), "1");
     }
 
     /// @dev Cancelling, too, leaves the money and the good contributions beside the nonces as they are.
-    function testFuzzFieldsAreApart(uint96 balance, uint48 good, uint48 nonce, uint48 last, uint96 amount)
-        external
-        pure
-    {
+    function testFuzz_withUsedUpTo_leavesOtherFields(
+        uint96 balance,
+        uint48 good,
+        uint48 nonce,
+        uint48 last,
+        uint96 amount
+    ) external pure {
         Account account = Account.wrap(balance | uint256(good) << 96);
         assertEq(account.balance(), balance, "balance");
         assertEq(account.good(), good, "good");
@@ -346,7 +349,7 @@ contract AccountsTest is ModelTest {
 
     /// @dev Against a plain list: used is what was used, and all that is 64 or more below the highest.
     /// @param jumps Where each nonce lies from the highest used one: mostly within the window and at its edges.
-    function testFuzzNonces(uint256[24] calldata jumps, uint48 start) external {
+    function testFuzz_withUsed_matchesList(uint256[24] calldata jumps, uint48 start) external {
         Account account = Account.wrap(type(uint144).max);
         // Near both ends of the numbers, or anywhere.
         highestInModel = start % 3 == 0 ? start % 100 : start % 3 == 1 ? LAST - start % 100 : start;
@@ -379,7 +382,7 @@ contract AccountsTest is ModelTest {
     }
 
     /// @dev The first nonces of an account that has used none.
-    function testFuzzFirstNonce(uint48 first, uint48 other) external pure {
+    function testFuzz_used_knowsFirstNonce(uint48 first, uint48 other) external pure {
         if (first % 2 == 0) first %= 130;
         if (other % 2 == 0) other %= 130;
         Account account = Account.wrap(0).withUsed(first);

@@ -34,7 +34,7 @@ contract ClaimsTest is ModelTest {
 
     constructor() {
         address lying = address(new LyingClassifier());
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created, address model) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
@@ -42,10 +42,10 @@ contract ClaimsTest is ModelTest {
             ""
         );
         (trainer, classifier) = (ICollaborativeTrainer(created), LyingClassifier(model));
-        VM.deal(address(this), 1e30);
-        VM.deal(ALICE, 1e30);
+        vm.deal(address(this), 1e30);
+        vm.deal(ALICE, 1e30);
         for (uint256 key = 1; key <= 5; ++key) {
-            trainer.depositTo{value: 1e27}(VM.addr(key));
+            trainer.depositTo{value: 1e27}(vm.addr(key));
         }
     }
 
@@ -53,7 +53,7 @@ contract ClaimsTest is ModelTest {
 
     /// @dev Any subset of any tree, of many authors, with labels that the model agrees with or not: pushed by a
     /// stranger, what agrees is credited, and nothing else.
-    function testFuzzSubsets(uint256 n, uint256 chosen, uint256 seed) external {
+    function testFuzz_refund_takesAnySubset(uint256 n, uint256 chosen, uint256 seed) external {
         n = bound(n, 1, 40);
         Contribution[] memory made = contributeRandom(n, seed);
         pass(REFUND_WAIT);
@@ -68,7 +68,7 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev Any subsets of several batches at once.
-    function testFuzzGroups(uint256 count, uint256 seed) external {
+    function testFuzz_refund_takesAnyGroups(uint256 count, uint256 seed) external {
         count = bound(count, 2, 5);
         bytes memory claims;
         uint256 all;
@@ -85,23 +85,23 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev The counts have two bytes, the flags as many as there are, the statuses three words.
-    function testThreeHundred() external {
+    function test_refund_takesThreeHundred() external {
         uint256[] memory labels = new uint256[](300);
         bytes[] memory samples = new bytes[](300);
         Contribution[] memory made = contributeMany(trainer, ALICE, labels, samples);
         pass(REFUND_WAIT);
         uint256 before = ALICE.balance;
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(Groups.all(made));
         assertEq(ALICE.balance, before + 300 * uint256(made[0].deposit), "paid");
         assertEq(trainer.good(ALICE), 300, "good");
     }
 
-    function testGroupsInAnyOrder() external {
+    function test_claimLate_takesGroupsInAnyOrder() external {
         Contribution[] memory first = contributeRandom(5, 0);
         Contribution[] memory second = contributeRandom(3, 0);
         pass(ANY_WAIT);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(bytes.concat(Groups.all(second), Groups.one(first, 4), Groups.one(first, 1)));
         requireSettlement(trainer, first[1].position, Status.Closed, 0, address(0));
         requireSettlement(trainer, first[4].position, Status.Closed, 0, address(0));
@@ -110,19 +110,19 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev The last byte of five flags has three more bits.
-    function testUnusedBitsHaveNoMeaning() external {
+    function test_claimLate_ignoresUnusedFlagBits() external {
         Contribution[] memory made = contributeRandom(6, 0);
         pass(ANY_WAIT);
         bytes memory claims = Groups.all(made);
         uint256 last = claims.length - 1;
         assertEq(uint8(claims[last]), 0xf8, "five flags");
         claims[last] = 0xff;
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(claims);
     }
 
     /// @dev Proofs that lead elsewhere: another order, one contribution twice, a node more or less, other flags.
-    function testProofsThatAreWrong() external {
+    function test_claimLate_failsIfProofIsWrong() external {
         Contribution[] memory made = contributeRandom(7, 0);
         pass(ANY_WAIT);
         uint256[] memory places = new uint256[](2);
@@ -151,12 +151,12 @@ contract ClaimsTest is ModelTest {
         requireUnknown(0, Groups.encode(0, chosen, otherNodes, new bool[](flags.length + 1)));
         otherNodes = new bytes32[](nodes.length - 1);
         requireUnknown(0, Groups.encode(0, chosen, otherNodes, new bool[](flags.length - 1)));
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(Groups.encode(0, chosen, nodes, flags));
     }
 
     /// @dev With any flags, and any of the tree's nodes where one is wanted.
-    function testOneContributionTwiceInAGroupIsNeverProven() external {
+    function test_claimLate_failsIfOneIsTwiceInGroup() external {
         Contribution[] memory made = contributeRandom(2, 0);
         pass(ANY_WAIT);
         Contribution[] memory chosen = new Contribution[](3);
@@ -181,7 +181,7 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev Only the position of a batch's first contribution names it; nothing is known under the others.
-    function testOtherNamesOfABatch() external {
+    function test_claimLate_failsIfBatchIsNamedOtherwise() external {
         Contribution[] memory made = contributeRandom(3, 0);
         pass(ANY_WAIT);
         bytes memory claims = Groups.all(made);
@@ -192,7 +192,7 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev One contribution alone needs no proof, and there is none with which another is.
-    function testAloneWithNodes() external {
+    function test_claimLate_failsIfOneAloneHasNodes() external {
         Contribution[] memory made = contributeRandom(1, 0);
         pass(ANY_WAIT);
         bytes32[] memory nodes = new bytes32[](1);
@@ -203,7 +203,7 @@ contract ClaimsTest is ModelTest {
         requireUnknown(0, alone(made[0]));
     }
 
-    function testUnknownGroupAfterAKnownOne() external {
+    function test_claimLate_failsIfLaterGroupIsUnknown() external {
         Contribution[] memory first = contributeRandom(3, 0);
         Contribution[] memory second = contributeRandom(3, 0);
         pass(ANY_WAIT);
@@ -214,11 +214,11 @@ contract ClaimsTest is ModelTest {
 
     // Form.
 
-    function testNoClaims() external {
+    function test_claims_failIfThereAreNone() external {
         requireAllFail("", abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
     }
 
-    function testGroupWithoutContributions() external {
+    function test_claims_failIfGroupIsEmpty() external {
         bytes memory empty = abi.encodePacked(uint64(0), uint16(0), uint16(1), bytes32(0));
         requireAllFail(empty, malformed(0));
         Contribution[] memory made = contributeRandom(2, 0);
@@ -228,7 +228,7 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev Cut anywhere but between two groups.
-    function testCutAnywhere() external {
+    function test_claims_failIfCut() external {
         Contribution[] memory made = contributeRandom(5, 0);
         bytes memory first = Groups.one(made, 1);
         made = contributeRandom(6, 0);
@@ -241,12 +241,12 @@ contract ClaimsTest is ModelTest {
                 Groups.slice(claims, 0, length), malformed(length < first.length ? 0 : first.length)
             );
         }
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(claims);
     }
 
     /// @dev As many contributions, nodes and bytes of samples as can be said, where there are none.
-    function testCountsPastTheEnd() external {
+    function test_claims_failIfCountsRunPastEnd() external {
         Contribution[] memory made = contributeRandom(1, 0);
         pass(ANY_WAIT);
         bytes memory claims = alone(made[0]);
@@ -262,11 +262,11 @@ contract ClaimsTest is ModelTest {
 
     // What is skipped.
 
-    function testSkippedRefunds() external {
+    function test_refund_skipsWithReason() external {
         Contribution[] memory made = contributeLabels("0,1,0,0");
         pass(10);
         Contribution[] memory later = contributeLabels("1,0");
-        VM.warp(made[0].time + REFUND_WAIT);
+        vm.warp(made[0].time + REFUND_WAIT);
         trainer.refund(Groups.one(made, 2));
         expected.push(Skip(1, abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 1, 0)));
         expected.push(Skip(2, nothingLeft(2)));
@@ -276,15 +276,15 @@ contract ClaimsTest is ModelTest {
         requireExpected(bytes.concat(Groups.all(made), Groups.all(later)), 6);
     }
 
-    function testSkippedReports() external {
+    function test_report_skipsWithReason() external {
         Contribution[] memory made = contributeLabels("1,1,0,1,0");
         pass(10);
         Contribution[] memory later = contributeLabels("1");
-        VM.warp(made[0].time + REFUND_WAIT);
+        vm.warp(made[0].time + REFUND_WAIT);
         // The author of the third has the only good contribution: all of a deposit is the share.
         address reporter = made[2].author;
         trainer.refund(Groups.one(made, 2));
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.report(Groups.one(made, 3));
         expected.push(
             Skip(2, abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, reporter))
@@ -294,73 +294,73 @@ contract ClaimsTest is ModelTest {
         expected.push(Skip(4, abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 0)));
         expected.push(Skip(5, tooEarly(later[0].time + REFUND_WAIT)));
         uint256 before = reporter.balance;
-        VM.recordLogs();
-        VM.prank(reporter);
+        vm.recordLogs();
+        vm.prank(reporter);
         trainer.report(bytes.concat(Groups.all(made), Groups.all(later)));
         requireSkips();
         assertEq(reporter.balance, before + 2 * uint256(made[0].deposit), "the first two");
     }
 
-    function testSkippedReportsOfOneWhoHasReported() external {
+    function test_report_skipsAlreadyReported() external {
         Contribution[] memory made = contributeLabels("0,0,1,1");
         pass(REFUND_WAIT);
         uint256[] memory places = subset(4, 3);
         trainer.refund(Groups.some(made, places));
         address reporter = made[0].author;
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.report(Groups.one(made, 2));
         expected.push(
             Skip(2, abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, 2, reporter))
         );
         uint256 before = reporter.balance;
-        VM.recordLogs();
-        VM.prank(reporter);
+        vm.recordLogs();
+        vm.prank(reporter);
         trainer.report(Groups.some(made, subset(4, 12)));
         requireSkips();
         assertEq(reporter.balance, before + made[3].deposit / 2, "half of the other one");
     }
 
-    function testSkippedReportsOfOneWithoutAGoodContribution() external {
+    function test_report_failsWithFirstReasonIfReporterHasNoGood() external {
         Contribution[] memory made = contributeLabels("1,1");
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, BOB));
-        VM.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, BOB));
+        vm.prank(BOB);
         trainer.report(Groups.all(made));
     }
 
-    function testSkippedLateClaims() external {
+    function test_claimLate_skipsWithReason() external {
         Contribution[] memory made = contributeLabels("0,1");
         pass(10);
         Contribution[] memory later = contributeLabels("1");
-        VM.warp(made[0].time + ANY_WAIT);
+        vm.warp(made[0].time + ANY_WAIT);
         trainer.refund(Groups.one(made, 0));
         expected.push(Skip(0, nothingLeft(0)));
         expected.push(Skip(2, tooEarly(later[0].time + ANY_WAIT)));
         uint256 before = BOB.balance;
-        VM.recordLogs();
-        VM.prank(BOB);
+        vm.recordLogs();
+        vm.prank(BOB);
         trainer.claimLate(bytes.concat(Groups.all(made), Groups.all(later)));
         requireSkips();
         assertEq(BOB.balance, before + made[1].deposit, "the second");
         // For the owner it is late enough.
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         trainer.claimLate(Groups.all(later));
     }
 
-    function testAllSkippedFailsWithTheFirstReason() external {
+    function test_claims_failWithFirstReasonIfAllAreSkipped() external {
         Contribution[] memory made = contributeLabels("1,0,1");
         pass(REFUND_WAIT);
         trainer.refund(Groups.one(made, 1));
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 1, 0));
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 1, 0));
         trainer.refund(Groups.all(made));
-        VM.expectRevert(nothingLeft(1));
+        vm.expectRevert(nothingLeft(1));
         trainer.refund(bytes.concat(Groups.one(made, 1), Groups.all(made)));
-        VM.expectRevert(tooEarly(made[0].time + ANY_WAIT));
+        vm.expectRevert(tooEarly(made[0].time + ANY_WAIT));
         trainer.claimLate(Groups.all(made));
     }
 
     /// @dev Its second time, in another group, it is closed.
-    function testTheSameInTwoGroupsIsPaidOnce() external {
+    function test_refund_paysOnceIfInTwoGroups() external {
         Contribution[] memory made = contributeLabels("0,0,0");
         pass(REFUND_WAIT);
         expected.push(Skip(1, nothingLeft(1)));
@@ -374,14 +374,14 @@ contract ClaimsTest is ModelTest {
     // Who gets what.
 
     /// @dev One's own is paid, what is pushed for others is credited, in one call.
-    function testOwnAndPushed() external {
+    function test_refund_paysOwnAndCreditsPushed() external {
         Contribution[] memory made = contributeLabels("0,0,0,0,0,0");
         pass(REFUND_WAIT);
         address caller = made[1].author;
         uint256 deposit = made[0].deposit;
         (uint256 before, uint256 prepaid) = (caller.balance, trainer.balanceOf(caller));
         uint256 other = trainer.balanceOf(made[0].author);
-        VM.prank(caller);
+        vm.prank(caller);
         trainer.refund(Groups.all(made));
         assertEq(caller.balance, before + deposit, "paid");
         assertEq(trainer.balanceOf(caller), prepaid, "not credited too");
@@ -392,9 +392,9 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev A refund that was pushed can be spent without ever leaving the trainer.
-    function testPushedRefundIsContributedAgain() external {
-        VM.deal(VM.addr(99), trainer.price(1));
-        Contribution memory made = contribute(trainer, VM.addr(99), 0, hex"");
+    function test_refund_canBeSpentIfPushed() external {
+        vm.deal(vm.addr(99), trainer.price(1));
+        Contribution memory made = contribute(trainer, vm.addr(99), 0, hex"");
         pass(REFUND_WAIT);
         trainer.refund(alone(made));
         assertEq(trainer.balanceOf(made.author), made.deposit, "credited");
@@ -404,7 +404,7 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.balanceOf(made.author), made.deposit - price, "spent");
     }
 
-    function testOnePaymentForAll() external {
+    function test_refund_paysAllAtOnce() external {
         HostileWallet wallet = new HostileWallet();
         Contribution[] memory made = contributeAs(wallet, 6);
         pass(REFUND_WAIT);
@@ -429,7 +429,7 @@ contract ClaimsTest is ModelTest {
     }
 
     /// @dev Who cannot be paid loses nothing: it lets a stranger push the refund, and the balance goes elsewhere.
-    function testReceiverThatRefuses() external {
+    function test_refund_failsIfReceiverRefuses() external {
         HostileWallet wallet = new HostileWallet();
         Contribution[] memory made = contributeAs(wallet, 2);
         pass(REFUND_WAIT);
@@ -437,14 +437,14 @@ contract ClaimsTest is ModelTest {
         bytes memory claims = Groups.all(made);
         for (uint256 i; i < 2; ++i) {
             wallet.receiveSo(i == 0 ? Receiving.Refuses : Receiving.BurnsGas, "");
-            VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), amount));
+            vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), amount));
             wallet.execute{gas: 5_000_000}(address(trainer), 0, abi.encodeCall(trainer.refund, (claims)));
         }
         requireSettlement(trainer, 0, Status.Untouched, 0, address(0));
         assertEq(trainer.good(address(wallet)), 0, "nothing happened");
 
         wallet.execute(address(trainer), 0, abi.encodeCall(trainer.cancelNonces, (0)));
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.refund(claims);
         assertEq(trainer.balanceOf(address(wallet)), amount, "credited");
         uint256 before = CAROL.balance;
@@ -452,14 +452,14 @@ contract ClaimsTest is ModelTest {
         assertEq(CAROL.balance, before + amount, "withdrawn elsewhere");
     }
 
-    function testReportsInOnePayment() external {
+    function test_report_paysAllAtOnce() external {
         Contribution[] memory made = contributeLabels("0,0,0,1,1,1");
         pass(REFUND_WAIT);
         trainer.refund(Groups.some(made, subset(6, 7)));
         address reporter = made[1].author;
         uint256 before = reporter.balance;
         bytes memory claims = Groups.some(made, subset(6, 0x38));
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.report(claims);
         uint256 share = made[0].deposit / 3;
         assertEq(reporter.balance, before + 3 * share, "a third of each");
@@ -467,13 +467,13 @@ contract ClaimsTest is ModelTest {
             requireSettlement(trainer, i, Status.Reported, share, reporter);
         }
         reporter = made[2].author;
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.report(claims);
         requireSettlement(trainer, 5, Status.Reported, 2 * share, made[1].author);
         // What is left goes to whoever claims late.
         pass(ANY_WAIT);
         before = BOB.balance;
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(claims);
         assertEq(BOB.balance, before + 3 * (made[0].deposit - 2 * share), "left");
         requireSettlement(trainer, 5, Status.Closed, 2 * share, made[1].author);
@@ -482,11 +482,11 @@ contract ClaimsTest is ModelTest {
     // Classifiers.
 
     /// @dev Whatever the classifier does, refunds and reports fail with what it says, and late claims do not ask it.
-    function testClassifierThatFails() external {
+    function test_claims_failWithClassifiersError() external {
         Contribution[] memory made = contributeRandom(5, 0);
         pass(ANY_WAIT);
         bytes memory claims = Groups.all(made);
-        uint256 start = VM.snapshotState();
+        uint256 start = vm.snapshotState();
         for (uint256 i = uint256(Lie.Reverts); i <= uint256(Lie.WrongPlace); ++i) {
             Lie lie = Lie(i);
             bytes memory reason = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
@@ -495,18 +495,18 @@ contract ClaimsTest is ModelTest {
             // In a static call it comes back to no effect, and then says the truth.
             if (lie == Lie.Reenters) continue;
             classifier.tell(0, lie, lie);
-            VM.expectRevert(reason);
+            vm.expectRevert(reason);
             trainer.refund{gas: 5_000_000}(claims);
-            VM.expectRevert(reason);
+            vm.expectRevert(reason);
             trainer.report{gas: 5_000_000}(claims);
-            VM.prank(BOB);
+            vm.prank(BOB);
             trainer.claimLate{gas: 5_000_000}(claims);
-            VM.revertToState(start);
+            vm.revertToState(start);
         }
     }
 
     /// @dev What comes after the labels is not copied.
-    function testClassifierThatSaysMore() external {
+    function test_refund_ignoresWhatFollowsLabels() external {
         Contribution[] memory made = contributeLabels("0,0");
         pass(REFUND_WAIT);
         classifier.tell(0, Lie.None, Lie.Huge);
@@ -514,7 +514,7 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.totalGood(), 2, "good");
     }
 
-    function testClassifierThatComesBackWhenItIsAsked() external {
+    function test_refund_ignoresReenteringPredict() external {
         Contribution[] memory made = contributeLabels("0,0");
         pass(REFUND_WAIT);
         classifier.tell(0, Lie.None, Lie.Reenters);
@@ -552,7 +552,7 @@ contract ClaimsTest is ModelTest {
         bytes memory batches;
         for (uint256 i; i < made.length; ++i) {
             uint256 key = 1 + i % 5;
-            made[i].author = VM.addr(key);
+            made[i].author = vm.addr(key);
             bytes memory items = Encode.item(labels[i], samples[i]);
             batches =
                 bytes.concat(batches, Sign.encode(signed(trainer, key, nextNonce[made[i].author]++, items)));
@@ -563,7 +563,7 @@ contract ClaimsTest is ModelTest {
 
     /// @dev Contributes items of label 0 of a wallet.
     function contributeAs(HostileWallet wallet, uint256 n) private returns (Contribution[] memory) {
-        VM.deal(address(wallet), 1e27);
+        vm.deal(address(wallet), 1e27);
         return contributeMany(trainer, address(wallet), new uint256[](n), new bytes[](n));
     }
 
@@ -587,22 +587,22 @@ contract ClaimsTest is ModelTest {
     /// @dev Refunds as a stranger: exactly what is expected is skipped, and exactly that is credited.
     function requireExpected(bytes memory claims, uint256 count) private {
         if (expected.length == count) {
-            VM.expectRevert(expected[0].reason);
+            vm.expectRevert(expected[0].reason);
             trainer.refund(claims);
             return;
         }
         uint256[] memory before = new uint256[](5);
         for (uint256 i; i < 5; ++i) {
-            before[i] = trainer.balanceOf(VM.addr(1 + i));
+            before[i] = trainer.balanceOf(vm.addr(1 + i));
         }
         uint256 held = address(trainer).balance;
         uint256 good = trainer.totalGood();
-        VM.recordLogs();
-        VM.prank(BOB);
+        vm.recordLogs();
+        vm.prank(BOB);
         trainer.refund(claims);
         requireSkips();
         for (uint256 i; i < 5; ++i) {
-            assertEq(trainer.balanceOf(VM.addr(1 + i)), before[i] + credit[VM.addr(1 + i)], "credited");
+            assertEq(trainer.balanceOf(vm.addr(1 + i)), before[i] + credit[vm.addr(1 + i)], "credited");
         }
         assertEq(address(trainer).balance, held, "nothing is paid");
         assertEq(trainer.totalGood(), good + count - expected.length, "good");
@@ -623,11 +623,11 @@ contract ClaimsTest is ModelTest {
 
     /// @dev All three claims fail with the reason.
     function requireAllFail(bytes memory claims, bytes memory reason) private {
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.refund(claims);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.report(claims);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.claimLate(claims);
     }
 

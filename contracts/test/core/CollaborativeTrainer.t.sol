@@ -22,77 +22,53 @@ contract CollaborativeTrainerTest is ModelTest {
         // Feature 0 weighs 1, so it is of class 1; the rate is 1.
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
         writeWord(classifier, 0, 1);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
-    }
-
-    // Price.
-
-    function testPriceOfTheFirstSecond() external {
-        assertEq(trainer.price(1), COST_WEIGHT * 3600, "at once");
-        pass(3);
-        assertEq(trainer.price(1), COST_WEIGHT * 3600, "isqrt(3) = 1");
-        pass(1);
-        assertEq(trainer.price(1), COST_WEIGHT * 1800, "isqrt(4) = 2");
-        assertEq(trainer.price(2), COST_WEIGHT * 3600, "isqrt(4 / 2) = 1");
-    }
-
-    function testFuzzPrice(uint40 time, uint256 n) external {
-        time = uint40(bound(time, 0, type(uint40).max - clock()));
-        n = bound(n, 1, 1e6);
-        pass(time);
-        uint256 root;
-        uint256 interval = time / n;
-        // Bit by bit, from the top.
-        for (uint256 bit = 1 << 20; bit > 0; bit >>= 1) {
-            if ((root + bit) * (root + bit) <= interval) root += bit;
-        }
-        assertEq(trainer.price(n), COST_WEIGHT * 3600 / (root == 0 ? 1 : root), "price");
     }
 
     // Contribute.
 
-    function testContributeEmpty() external {
-        VM.expectRevert(abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+    function test_contribute_failsIfEmpty() external {
+        vm.expectRevert(abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         trainer.contribute("");
     }
 
-    function testContributeMalformedBeforeDeposit() external {
-        VM.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 4));
+    function test_contribute_failsIfMalformedBeforeDeposit() external {
+        vm.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 4));
         trainer.contribute(hex"0000000000");
     }
 
-    function testContributeTooLowBeforeClassifierErrors() external {
+    function test_contribute_failsIfDepositTooLowBeforeClassifier() external {
         uint256 price = trainer.price(2);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IMechanismErrors.DepositTooLow.selector, 2 * price, 2 * price - 1)
         );
         trainer.contribute{value: 2 * price - 1}(hex"0009000000080000");
     }
 
-    function testContributePassesErrorsOn() external {
+    function test_contribute_passesClassifiersErrorOn() external {
         uint256 price = trainer.price(1);
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 9, 2));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 9, 2));
         trainer.contribute{value: price}(hex"00090000");
         assertEq(trainer.contributionCount(), 0, "count");
         assertEq(trainer.root(0), 0, "root");
     }
 
-    function testContributeBeforeClosing() external {
+    function test_contribute_failsIfModelIsOpen() external {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
         uint256 price = trainer.price(1);
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.InitializationOpen.selector));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.InitializationOpen.selector));
         trainer.contribute{value: price}(hex"00000000");
     }
 
-    function testContributeOne() external {
+    function test_contribute_recordsAndTeachesOne() external {
         pass(100);
         bytes memory batch = Encode.item(0, hex"0000");
         uint256 price = trainer.price(1);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Contributed(0, ALICE, price, clock(), batch);
         uint256 before = ALICE.balance;
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         assertEq(trainer.contribute{value: price + 5}(batch), 0, "position");
         assertEq(ALICE.balance, before - price, "change");
         assertEq(address(trainer).balance, price, "held");
@@ -104,20 +80,20 @@ contract CollaborativeTrainerTest is ModelTest {
     }
 
     /// @dev The ancestor rejected a second identical contribution in the same block.
-    function testContributeTheSameTwice() external {
+    function test_contribute_takesSameTwice() external {
         Contribution memory first = contribute(trainer, ALICE, 1, hex"0000");
         Contribution memory second = contribute(trainer, ALICE, 1, hex"0000");
         assertEq(second.position, 1, "position");
         pass(REFUND_WAIT);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(first));
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(second));
         assertEq(trainer.good(ALICE), 2, "good");
         assertEq(address(trainer).balance, 0, "all paid");
     }
 
-    function testContributeABatch() external {
+    function test_contribute_recordsBatch() external {
         contribute(trainer, BOB, 1, hex"0000");
         pass(500);
         Contribution[] memory made = contributeThree();
@@ -126,7 +102,7 @@ contract CollaborativeTrainerTest is ModelTest {
         pass(REFUND_WAIT);
         uint256 before = ALICE.balance;
         for (uint256 i; i < 3; ++i) {
-            VM.prank(ALICE);
+            vm.prank(ALICE);
             trainer.refund(Groups.one(made, i));
         }
         assertEq(ALICE.balance, before + 3 * uint256(made[0].deposit), "refunds");
@@ -134,7 +110,7 @@ contract CollaborativeTrainerTest is ModelTest {
 
     // Unknown and settled contributions: the same for all three claims.
 
-    function testUnknownContribution() external {
+    function test_claims_failIfUnknown() external {
         Contribution[] memory made = contributeThree();
         pass(ANY_WAIT);
         (bytes32[] memory nodes, bool[] memory flags) = proofOfSecond(made);
@@ -166,40 +142,40 @@ contract CollaborativeTrainerTest is ModelTest {
         requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
         nodes[0] ^= bytes32(uint256(1));
         assertEq(Groups.encode(0, chosen, nodes, flags), right, "as it was");
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(right);
     }
 
-    function testNothingLeft() external {
+    function test_claims_failIfNothingLeft() external {
         contribute(trainer, BOB, 1, hex"0000");
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(REFUND_WAIT);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         requireSettlement(trainer, 1, Status.Closed, 0, address(0));
         bytes memory reason = abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, 1);
         // Before any other error: BOB is not the author, has no good contribution, and it is early.
-        VM.expectRevert(reason);
-        VM.prank(BOB);
+        vm.expectRevert(reason);
+        vm.prank(BOB);
         trainer.refund(alone(made));
-        VM.expectRevert(reason);
-        VM.prank(BOB);
+        vm.expectRevert(reason);
+        vm.prank(BOB);
         trainer.report(alone(made));
-        VM.expectRevert(reason);
-        VM.prank(BOB);
+        vm.expectRevert(reason);
+        vm.prank(BOB);
         trainer.claimLate(alone(made));
     }
 
     // Refund.
 
     /// @dev Anyone may push a refund; it is the author's, in the author's balance.
-    function testRefundByAnother() external {
+    function test_refund_creditsAuthorIfPushed() external {
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(REFUND_WAIT);
         (uint256 alice, uint256 bob) = (ALICE.balance, BOB.balance);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Refunded(0, ALICE, made.deposit);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.refund(alone(made));
         assertEq(ALICE.balance, alice, "nothing paid to ALICE");
         assertEq(BOB.balance, bob, "nothing paid to BOB");
@@ -209,31 +185,31 @@ contract CollaborativeTrainerTest is ModelTest {
         assertEq(trainer.good(BOB), 0, "not BOB's");
     }
 
-    function testRefundTooEarly() external {
+    function test_refund_failsIfTooEarly() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         teach(1, hex"0001");
         pass(REFUND_WAIT - 1);
-        VM.expectRevert(tooEarly(made.time + REFUND_WAIT));
-        VM.prank(ALICE);
+        vm.expectRevert(tooEarly(made.time + REFUND_WAIT));
+        vm.prank(ALICE);
         trainer.refund(alone(made));
     }
 
-    function testRefundWhenThePredictionDiffers() external {
+    function test_refund_failsIfPredictionDiffers() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         teach(1, hex"0001");
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 0, 1));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 0, 1));
+        vm.prank(ALICE);
         trainer.refund(alone(made));
     }
 
-    function testRefund() external {
+    function test_refund_paysAuthor() external {
         uint256 before = ALICE.balance;
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(REFUND_WAIT);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Refunded(0, ALICE, made.deposit);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         assertEq(ALICE.balance, before, "balance");
         assertEq(trainer.good(ALICE), 1, "good");
@@ -242,47 +218,47 @@ contract CollaborativeTrainerTest is ModelTest {
 
     // Report.
 
-    function testReportOwn() external {
+    function test_report_failsIfOwn() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, ALICE));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, ALICE));
+        vm.prank(ALICE);
         trainer.report(alone(made));
     }
 
-    function testReportTooEarly() external {
+    function test_report_failsIfTooEarly() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         pass(REFUND_WAIT - 1);
-        VM.expectRevert(tooEarly(made.time + REFUND_WAIT));
-        VM.prank(BOB);
+        vm.expectRevert(tooEarly(made.time + REFUND_WAIT));
+        vm.prank(BOB);
         trainer.report(alone(made));
     }
 
-    function testReportWithoutAGoodContribution() external {
+    function test_report_failsIfReporterHasNoGood() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, BOB));
-        VM.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, BOB));
+        vm.prank(BOB);
         trainer.report(alone(made));
     }
 
-    function testReportWhatTheModelAgreesWith() external {
+    function test_report_failsIfPredictionAgrees() external {
         earnGood(BOB, 1);
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 0));
-        VM.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 0));
+        vm.prank(BOB);
         trainer.report(alone(made));
     }
 
-    function testReportSharesInProportion() external {
+    function test_report_sharesInProportion() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 3);
         Contribution memory made = badContribution();
         uint256 deposit = made.deposit;
         uint256 before = BOB.balance;
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Reported(made.position, BOB, deposit / 4);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
         assertEq(BOB.balance, before + deposit / 4, "a quarter");
         requireSettlement(trainer, made.position, Status.Reported, deposit / 4, BOB);
@@ -290,55 +266,55 @@ contract CollaborativeTrainerTest is ModelTest {
         assertTrue(!trainer.reported(made.position, CAROL), "CAROL did not");
 
         // Neither in the settlement's word nor, for CAROL, beside it twice.
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, BOB)
         );
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
 
         // Also where the model has come to agree.
-        uint256 start = VM.snapshotState();
+        uint256 start = vm.snapshotState();
         teach(0, hex"0001");
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, BOB)
         );
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
-        VM.revertToState(start);
+        vm.revertToState(start);
 
         // OWNER earns 4 of 8: half of the deposit, then CAROL 3/8, more than the quarter that is left.
         earnGood(OWNER, 4);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         trainer.report(alone(made));
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, OWNER)
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         trainer.report(alone(made));
         before = CAROL.balance;
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.report(alone(made));
         assertEq(CAROL.balance, before + deposit - deposit / 4 - deposit / 2, "what is left");
         requireSettlement(trainer, made.position, Status.Closed, made.deposit, BOB);
         assertTrue(trainer.reported(made.position, CAROL), "CAROL reported");
     }
 
-    function testNobodyReported() external {
+    function test_reported_isFalseForZeroAddress() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"0001");
         assertTrue(!trainer.reported(made.position, address(0)), "nobody, not the zero address");
         requireSettlement(trainer, made.position, Status.Untouched, 0, address(0));
     }
 
-    function testReportOfTheOnlyGoodContributorTakesAll() external {
+    function test_report_takesAllIfOnlyGoodContributor() external {
         earnGood(BOB, 1);
         Contribution memory made = badContribution();
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
         requireSettlement(trainer, made.position, Status.Closed, made.deposit, BOB);
     }
 
     /// @dev And closes nothing: who has many good contributions can still take their share.
-    function testReportOfAShareThatRoundsToNothingTakesNothing() external {
+    function test_report_takesNothingIfShareRoundsToNothing() external {
         createFor(1);
         earnGood(BOB, 1);
         earnGood(CAROL, 12);
@@ -346,40 +322,45 @@ contract CollaborativeTrainerTest is ModelTest {
         Contribution memory made = badContribution();
         assertEq(made.deposit, 12, "deposit");
         uint256 before = BOB.balance;
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
         assertEq(BOB.balance, before, "nothing");
         requireSettlement(trainer, made.position, Status.Reported, 0, BOB);
         assertTrue(trainer.reported(made.position, BOB), "reported");
         before = CAROL.balance;
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.report(alone(made));
         assertEq(CAROL.balance, before + 11, "twelve thirteenths");
         requireSettlement(trainer, made.position, Status.Reported, 11, BOB);
     }
 
-    function testRefundAfterAReportPaysWhatIsLeft() external {
+    function test_refund_paysWhatReportLeft() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 1);
         Contribution memory made = badContribution();
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
         teach(0, hex"0001");
         uint256 before = ALICE.balance;
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         uint256 half = made.deposit / 2;
         assertEq(ALICE.balance, before + made.deposit - half, "the other half");
     }
 
     /// @dev No settlement pays more than the deposit.
-    function testFuzzSettlement(uint96 costWeight, uint256 goodBob, uint256 goodCarol, uint40 time) external {
+    function testFuzz_report_paysAtMostDeposit(
+        uint96 costWeight,
+        uint256 goodBob,
+        uint256 goodCarol,
+        uint40 time
+    ) external {
         costWeight = uint96(bound(costWeight, 0, (1 << 80) - 1));
         createFor(costWeight);
-        VM.deal(OWNER, type(uint128).max);
-        VM.deal(ALICE, type(uint128).max);
-        VM.deal(BOB, type(uint128).max);
-        VM.deal(CAROL, type(uint128).max);
+        vm.deal(OWNER, type(uint128).max);
+        vm.deal(ALICE, type(uint128).max);
+        vm.deal(BOB, type(uint128).max);
+        vm.deal(CAROL, type(uint128).max);
         (goodBob, goodCarol) = (bound(goodBob, 1, 4), bound(goodCarol, 1, 4));
         earnGood(BOB, goodBob);
         earnGood(CAROL, goodCarol);
@@ -388,11 +369,11 @@ contract CollaborativeTrainerTest is ModelTest {
         uint256 held = address(trainer).balance;
         uint256 deposit = made.deposit;
         uint256 before = BOB.balance;
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
         uint256 share = deposit * goodBob / (goodBob + goodCarol);
         assertEq(BOB.balance - before, share, "share");
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.report(alone(made));
         uint256 rest = deposit - share;
         uint256 second = deposit * goodCarol / (goodBob + goodCarol);
@@ -405,40 +386,40 @@ contract CollaborativeTrainerTest is ModelTest {
 
     // Late claims.
 
-    function testClaimLateTooEarly() external {
+    function test_claimLate_failsIfTooEarly() external {
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(OWNER_WAIT - 1);
-        VM.expectRevert(tooEarly(made.time + OWNER_WAIT));
-        VM.prank(OWNER);
+        vm.expectRevert(tooEarly(made.time + OWNER_WAIT));
+        vm.prank(OWNER);
         trainer.claimLate(alone(made));
         pass(ANY_WAIT - OWNER_WAIT);
-        VM.expectRevert(tooEarly(made.time + ANY_WAIT));
-        VM.prank(BOB);
+        vm.expectRevert(tooEarly(made.time + ANY_WAIT));
+        vm.prank(BOB);
         trainer.claimLate(alone(made));
     }
 
     /// @dev The ancestor's owner could never made.
-    function testClaimLateByTheOwner() external {
+    function test_claimLate_paysOwner() external {
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(OWNER_WAIT);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.ClaimedLate(0, OWNER, made.deposit);
         uint256 before = OWNER.balance;
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         trainer.claimLate(alone(made));
         assertEq(OWNER.balance, before + made.deposit, "balance");
         requireSettlement(trainer, 0, Status.Closed, 0, address(0));
     }
 
-    function testClaimLateByAnyone() external {
+    function test_claimLate_paysAnyone() external {
         earnGood(BOB, 1);
         earnGood(CAROL, 1);
         Contribution memory made = badContribution();
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(alone(made));
         pass(ANY_WAIT);
         uint256 before = BOB.balance;
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(alone(made));
         uint256 half = made.deposit / 2;
         assertEq(BOB.balance, before + made.deposit - half, "what was left");
@@ -446,34 +427,34 @@ contract CollaborativeTrainerTest is ModelTest {
 
     // Creation.
 
-    function testCreate() external {
-        VM.recordLogs();
+    function test_initialize_happensOnceInCreate() external {
+        vm.recordLogs();
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-        bytes32[] memory topics = VM.getRecordedLogs()[0].topics;
+        bytes32[] memory topics = vm.getRecordedLogs()[0].topics;
         assertEq(topics[0], IModelFactory.ModelCreated.selector, "event");
         assertEq(topics[1], bytes32(uint256(uint160(OWNER))), "owner");
         assertEq(topics[2], bytes32(uint256(uint160(address(trainer)))), "trainer");
         assertEq(topics[3], bytes32(uint256(uint160(address(classifier)))), "classifier");
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         trainer.initialize();
     }
 
-    function testImplementationIsLocked() external {
+    function test_constructor_locksImplementation() external {
         trainer = DepositRefundTake(depositRefundTake);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         trainer.initialize();
-        VM.deal(address(this), 1e60);
+        vm.deal(address(this), 1e60);
         // Its count is full.
-        VM.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
+        vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         trainer.contribute{value: 1e60}(hex"00000000");
         // Also with the price of Points, and even at a time that it takes for sane.
-        VM.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
+        vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         ICollaborativeTrainer(points).contribute(hex"00000000");
     }
 
     /// @dev Goes on with another trainer, of another price.
     function createFor(uint256 costWeight) private {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created, address model) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, costWeight),
@@ -481,7 +462,7 @@ contract CollaborativeTrainerTest is ModelTest {
             abi.encode(8, 1, int256(0))
         );
         (trainer, classifier) = (DepositRefundTake(created), Classifier(model));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(created);
     }
 
@@ -502,7 +483,7 @@ contract CollaborativeTrainerTest is ModelTest {
         for (uint256 i; i < count; ++i) {
             Contribution memory made = contribute(trainer, who, 0, hex"");
             pass(REFUND_WAIT);
-            VM.prank(who);
+            vm.prank(who);
             trainer.refund(alone(made));
         }
     }
@@ -528,11 +509,11 @@ contract CollaborativeTrainerTest is ModelTest {
 
     function requireUnknown(uint256 batch, bytes memory claims) private {
         bytes memory reason = abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, batch);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.refund(claims);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.report(claims);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         trainer.claimLate(claims);
     }
 

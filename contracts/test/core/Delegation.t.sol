@@ -18,7 +18,7 @@ contract DelegationTest is ModelTest {
 
     ICollaborativeTrainer private trainer;
     /// @dev Has a good contribution.
-    address private reporter = VM.addr(KEY);
+    address private reporter = vm.addr(KEY);
     address private keeper = CAROL;
     uint40 private until;
     /// @dev Four contributions of ALICE that the model disagrees with.
@@ -31,22 +31,22 @@ contract DelegationTest is ModelTest {
 
     // Whether it is signed.
 
-    function testExpired() external {
+    function test_reportFor_failsIfExpired() external {
         bytes memory signature = sign();
-        VM.warp(uint256(until) + 1);
-        VM.expectRevert(expired());
+        vm.warp(uint256(until) + 1);
+        vm.expectRevert(expired());
         reportFor(reporter, until, signature);
         // Before anything else.
-        VM.expectRevert(expired());
+        vm.expectRevert(expired());
         reportFor(reporter, until, "");
-        VM.expectRevert(expired());
+        vm.expectRevert(expired());
         trainer.reportFor(reporter, until, "", "");
         // In the last second it is in time.
-        VM.warp(until);
+        vm.warp(until);
         reportFor(reporter, until, signature);
     }
 
-    function testWronglySigned() external {
+    function test_reportFor_failsIfWronglySigned() external {
         bytes32 right = Sign.delegation(address(trainer), reporter, keeper, until);
         requireInvalid(reporter, until, Sign.long(KEY + 1, right), "another key");
         requireInvalid(
@@ -68,36 +68,36 @@ contract DelegationTest is ModelTest {
         requireInvalid(reporter, until, new bytes(65), "zeros of 65");
         requireInvalid(reporter, until, bytes.concat(signature, hex"00"), "too long");
         // Before the claims are looked at.
-        VM.expectRevert(invalid(reporter));
+        vm.expectRevert(invalid(reporter));
         trainer.reportFor(reporter, until, signature, "");
         // And nobody else than the keeper may use it.
-        VM.expectRevert(invalid(reporter));
-        VM.prank(BOB);
+        vm.expectRevert(invalid(reporter));
+        vm.prank(BOB);
         trainer.reportFor(reporter, until, signature, Groups.all(bad));
         reportFor(reporter, until, signature);
     }
 
     /// @dev A signed batch is no delegation.
-    function testOnlyADelegationIsOne() external {
+    function test_reportFor_failsIfBatchWasSigned() external {
         bytes32 digest = Sign.digest(address(trainer), unsigned(reporter, 0, Encode.item(0, "")));
         requireInvalid(reporter, until, Sign.long(KEY, digest), "a batch");
     }
 
-    function testSignaturesAreForOneChain() external {
+    function test_reportFor_failsOnOtherChain() external {
         bytes memory signature = sign();
         uint256 chain = this.chainNumber();
-        VM.chainId(chain + 1);
+        vm.chainId(chain + 1);
         requireInvalid(reporter, until, signature, "on the other chain");
-        VM.chainId(chain);
+        vm.chainId(chain);
         reportFor(reporter, until, signature);
     }
 
-    function testWalletThatDoesNotSayYes() external {
+    function test_reportFor_failsIfWalletDoesNotAgree() external {
         HostileWallet wallet = goodWallet();
         for (uint256 i = uint256(Signing.No); i <= uint256(type(Signing).max); ++i) {
             wallet.sign(Signing(i));
-            VM.expectRevert(invalid(address(wallet)));
-            VM.prank(keeper);
+            vm.expectRevert(invalid(address(wallet)));
+            vm.prank(keeper);
             trainer.reportFor{gas: 5_000_000}(address(wallet), until, "", Groups.all(bad));
         }
         wallet.sign(Signing.Yes);
@@ -106,9 +106,9 @@ contract DelegationTest is ModelTest {
     }
 
     /// @dev What is signed names the reporter: so one key can stand behind a wallet and its own account.
-    function testWalletWithAKey() external {
+    function test_reportFor_failsIfOtherAccountOfSameKey() external {
         HostileWallet wallet = goodWallet();
-        wallet.signWith(VM.addr(KEY));
+        wallet.signWith(vm.addr(KEY));
         requireInvalid(address(wallet), until, Sign.long(KEY, digestOf(reporter)), "of the account");
         bytes memory signature = Sign.long(KEY, digestOf(address(wallet)));
         requireInvalid(reporter, until, signature, "of the wallet");
@@ -118,77 +118,77 @@ contract DelegationTest is ModelTest {
 
     // What may be reported: as by the reporter.
 
-    function testRulesAreThoseOfTheReporter() external {
+    function test_reportFor_keepsRulesOfReporter() external {
         bytes memory signature = sign();
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
-        VM.prank(keeper);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
+        vm.prank(keeper);
         trainer.reportFor(reporter, until, signature, "");
         // ALICE may not report her own, however she does it; nor may who has no good contribution.
-        VM.expectRevert(
-            abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, VM.addr(KEY + 1))
+        vm.expectRevert(
+            abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, vm.addr(KEY + 1))
         );
-        reportFor(VM.addr(KEY + 1), until, Sign.long(KEY + 1, digestOf(VM.addr(KEY + 1))));
+        reportFor(vm.addr(KEY + 1), until, Sign.long(KEY + 1, digestOf(vm.addr(KEY + 1))));
         Contribution memory own = contribute(trainer, reporter, 1, hex"");
         bytes memory claims = alone(own);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, reporter));
-        VM.prank(keeper);
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, reporter));
+        vm.prank(keeper);
         trainer.reportFor(reporter, until, signature, claims);
         // What is the keeper's own is no matter.
         Contribution memory keepers = contribute(trainer, keeper, 1, hex"");
         claims = alone(keepers);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, clock(), keepers.time + REFUND_WAIT)
         );
-        VM.prank(keeper);
+        vm.prank(keeper);
         trainer.reportFor(reporter, until, signature, claims);
         pass(REFUND_WAIT);
-        VM.prank(keeper);
+        vm.prank(keeper);
         trainer.reportFor(reporter, until, signature, claims);
         requireSettlement(trainer, keepers.position, Status.Closed, keepers.deposit, reporter);
     }
 
-    function testReportForAsksTheModel() external {
+    function test_reportFor_failsIfPredictionAgrees() external {
         LyingClassifier(trainer.classifier()).tell(1, Lie.None, Lie.None);
         bytes memory signature = sign();
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
         reportFor(reporter, until, signature);
     }
 
-    function testOneReportOfEach() external {
+    function test_reportFor_countsAsReportersReport() external {
         secondGood();
         bytes memory signature = sign();
         // The reporter itself for the first, the keeper for the others.
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.report(Groups.one(bad, 0));
-        VM.recordLogs();
+        vm.recordLogs();
         reportFor(reporter, until, signature);
         bytes32 skipped = ICollaborativeTrainer.ClaimSkipped.selector;
         assertEq(logsOf(skipped).length, 1, "one skipped");
         assertTrue(trainer.reported(bad[3].position, reporter), "reported");
         assertTrue(!trainer.reported(bad[3].position, keeper), "not by the keeper");
-        VM.expectRevert(already(0));
+        vm.expectRevert(already(0));
         reportFor(reporter, until, signature);
-        VM.expectRevert(already(2));
-        VM.prank(reporter);
+        vm.expectRevert(already(2));
+        vm.prank(reporter);
         trainer.report(Groups.one(bad, 2));
         // The keeper may report for itself, too: it has a good contribution.
-        VM.prank(keeper);
+        vm.prank(keeper);
         trainer.report(Groups.one(bad, 2));
         requireSettlement(trainer, bad[2].position, Status.Closed, deposit, reporter);
     }
 
     // Where the money goes.
 
-    function testSharesAreTheReporters() external {
+    function test_reportFor_creditsReporter() external {
         secondGood();
         uint256 share = deposit / 2;
         bytes memory signature = Sign.compact(KEY, digestOf(reporter));
         uint256[2] memory before = [reporter.balance, keeper.balance];
         for (uint256 i; i < 4; ++i) {
-            VM.expectEmit(address(trainer));
+            vm.expectEmit(address(trainer));
             emit ICollaborativeTrainer.Reported(bad[i].position, reporter, share);
         }
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit IAccounts.Deposited(reporter, 4 * share);
         reportFor(reporter, until, signature);
         assertEq(trainer.balanceOf(reporter), 4 * share, "balance");
@@ -201,38 +201,38 @@ contract DelegationTest is ModelTest {
     }
 
     /// @dev As long as its time is not over.
-    function testADelegationServesManyTimes() external {
+    function test_reportFor_servesManyTimes() external {
         bytes memory signature = sign();
         for (uint256 i; i < 4; ++i) {
-            VM.prank(keeper);
+            vm.prank(keeper);
             trainer.reportFor(reporter, until, signature, Groups.one(bad, i));
         }
         assertEq(trainer.balanceOf(reporter), 4 * deposit, "all of each");
     }
 
-    function testABalanceThatOverflows() external {
-        VM.deal(address(this), 1 << 100);
+    function test_reportFor_failsIfBalanceOverflows() external {
+        vm.deal(address(this), 1 << 100);
         trainer.depositTo{value: type(uint96).max - 4 * deposit + 1}(reporter);
         bytes memory signature = sign();
-        VM.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, reporter));
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, reporter));
         reportFor(reporter, until, signature);
         requireSettlement(trainer, bad[0].position, Status.Untouched, 0, address(0));
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.withdrawTo(reporter, 1);
         reportFor(reporter, until, signature);
         assertEq(trainer.balanceOf(reporter), type(uint96).max, "the largest");
     }
 
     /// @dev Nothing is added, and nothing said of it.
-    function testUnderPoints() external {
+    function test_reportFor_addsNothingUnderPoints() external {
         setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE));
-        VM.recordLogs();
+        vm.recordLogs();
         reportFor(reporter, until, sign());
         assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "deposited");
         requireSettlement(trainer, bad[3].position, Status.Reported, 0, reporter);
     }
 
-    function testReentrancy() external {
+    function test_reportFor_refusesReentry() external {
         HostileWallet wallet = new HostileWallet();
         trainer.depositTo{value: 5}(address(wallet));
         bytes memory claims = Groups.all(bad);
@@ -252,10 +252,10 @@ contract DelegationTest is ModelTest {
     /// @dev A model on which the reporter has the only good contribution.
     function setUpOn(address implementation, bytes memory parameters) private {
         address lying = address(new LyingClassifier());
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created,) = factory.create(implementation, parameters, lying, "");
         trainer = ICollaborativeTrainer(created);
-        VM.deal(reporter, 1e24);
+        vm.deal(reporter, 1e24);
         Contribution memory good = contribute(trainer, reporter, 0, hex"");
         delete bad;
         uint256[] memory labels = Encode.list("1,1,1,1");
@@ -266,7 +266,7 @@ contract DelegationTest is ModelTest {
         deposit = made[0].deposit;
         pass(REFUND_WAIT);
         trainer.refund(alone(good));
-        VM.prank(reporter);
+        vm.prank(reporter);
         trainer.withdrawTo(reporter, good.deposit);
         until = uint40(this.clock() + 3 days);
     }
@@ -275,29 +275,29 @@ contract DelegationTest is ModelTest {
     function secondGood() private {
         Contribution memory good = contribute(trainer, keeper, 0, hex"");
         pass(REFUND_WAIT);
-        VM.prank(keeper);
+        vm.prank(keeper);
         trainer.refund(alone(good));
     }
 
     /// @dev A wallet with half of the good contributions.
     function goodWallet() private returns (HostileWallet wallet) {
         wallet = new HostileWallet();
-        VM.deal(address(wallet), 1e24);
+        vm.deal(address(wallet), 1e24);
         Contribution memory good = contribute(trainer, address(wallet), 0, hex"");
         pass(REFUND_WAIT);
-        VM.prank(address(wallet));
+        vm.prank(address(wallet));
         trainer.refund(alone(good));
     }
 
     function reportFor(address who, uint40 time, bytes memory signature) private {
         bytes memory claims = Groups.all(bad);
-        VM.prank(keeper);
+        vm.prank(keeper);
         trainer.reportFor(who, time, signature, claims);
     }
 
     function requireInvalid(address who, uint40 time, bytes memory signature, string memory label) private {
         bytes memory call = abi.encodeCall(trainer.reportFor, (who, time, signature, Groups.all(bad)));
-        VM.prank(keeper);
+        vm.prank(keeper);
         (bool success, bytes memory reason) = address(trainer).call(call);
         assertTrue(!success, label);
         assertEq(reason, invalid(who), label);

@@ -30,24 +30,24 @@ contract EquivalenceTest is ModelTest {
     uint256[] private skippedPositions;
 
     constructor() {
-        VM.deal(address(this), 1e30);
+        vm.deal(address(this), 1e30);
         for (uint256 key = 1; key <= AUTHORS; ++key) {
-            people.push(VM.addr(key));
+            people.push(vm.addr(key));
         }
         people.push(OWNER);
         for (uint256 model; model < MODELS; ++model) {
             (trainers[model], classifiers[model]) = create(sparsePerceptron, abi.encode(40, 3, int256(0)));
-            VM.prank(OWNER);
+            vm.prank(OWNER);
             classifiers[model].close(address(trainers[model]));
             for (uint256 i; i < people.length; ++i) {
-                VM.deal(people[i], 1e27);
+                vm.deal(people[i], 1e27);
                 trainers[model].depositTo{value: PREPAID}(people[i]);
                 gained[model][people[i]] = 1e27;
             }
         }
     }
 
-    function testFuzzTogetherAndAloneAreTheSame(uint256 n, uint256 seed) external {
+    function testFuzz_relay_equalsContributingAlone(uint256 n, uint256 seed) external {
         n = bound(n, 1, 24);
         Contribution[] memory plan = random(n, seed);
         Contribution[][][] memory batches = new Contribution[][][](MODELS);
@@ -115,10 +115,10 @@ contract EquivalenceTest is ModelTest {
             address author = batches[i][0].author;
             uint256 price = trainers[model].price(batches[i].length);
             bytes memory items = itemsOf(batches[i]);
-            VM.prank(author);
+            vm.prank(author);
             trainers[model].contribute{value: price * batches[i].length}(items);
             gained[model][author] -= price * batches[i].length;
-            VM.deal(author, 1e27);
+            vm.deal(author, 1e27);
         }
     }
 
@@ -151,7 +151,7 @@ contract EquivalenceTest is ModelTest {
             skippedPositions.push(i);
         }
         for (uint256 model = RELAYED; model < MODELS; ++model) {
-            VM.recordLogs();
+            vm.recordLogs();
             (bool success, bytes memory result) =
                 claim(model, selector, caller, groups(batches[model], chosen));
             assertTrue(success == (skips.length < count), "success");
@@ -173,10 +173,10 @@ contract EquivalenceTest is ModelTest {
         private
         returns (bool success, bytes memory result)
     {
-        VM.prank(caller);
+        vm.prank(caller);
         (success, result) = address(trainers[model]).call(abi.encodeWithSelector(selector, claims));
         gained[model][caller] += caller.balance - 1e27;
-        VM.deal(caller, 1e27);
+        vm.deal(caller, 1e27);
     }
 
     /// @dev All that can be seen of the models but the roots.

@@ -46,31 +46,31 @@ contract NoticeTest is ModelTest {
 
     // When a report is possible.
 
-    function testReportWithoutAnnouncement() external {
+    function test_report_failsIfNotAnnounced() external {
         requireReport(BOB, notAnnounced(bad[0].position));
     }
 
-    function testReportFromTheEndOfTheNoticeOnAndAsLongAgain() external {
+    function test_report_worksFromEndOfNoticeForAsLong() external {
         announce(CAROL);
         uint256 announced = this.clock();
         requireReport(BOB, tooEarly(announced + NOTICE));
-        VM.warp(announced + NOTICE - 1);
+        vm.warp(announced + NOTICE - 1);
         requireReport(BOB, tooEarly(announced + NOTICE));
-        VM.warp(announced + NOTICE);
+        vm.warp(announced + NOTICE);
         requireReport(BOB, "");
-        VM.warp(announced + 2 * NOTICE);
+        vm.warp(announced + 2 * NOTICE);
         requireReport(OWNER, "");
-        VM.warp(announced + 2 * NOTICE + 1);
+        vm.warp(announced + 2 * NOTICE + 1);
         requireReport(CAROL, notAnnounced(bad[0].position));
     }
 
     /// @dev What is skipped is unchanged, also where another claim goes through.
-    function testReportBesideOneThatIsNotAnnounced() external {
+    function test_report_skipsNotAnnounced() external {
         trainer.announce(Groups.one(bad, 0));
         pass(NOTICE);
-        VM.recordLogs();
+        vm.recordLogs();
         bytes memory claims = Groups.all(bad);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(claims);
         Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.ClaimSkipped.selector);
         assertEq(logs.length, 1, "skipped");
@@ -80,7 +80,7 @@ contract NoticeTest is ModelTest {
     }
 
     /// @dev A notice that is longer than the chain's clock has run.
-    function testNoticeOfFortyYears() external {
+    function test_report_failsIfNoticeExceedsClock() external {
         uint256 notice = 40 * 365 days;
         setUpOn(
             depositRefundTake,
@@ -98,7 +98,7 @@ contract NoticeTest is ModelTest {
         );
     }
 
-    function testFuzzWindow(uint256 passed) external {
+    function testFuzz_report_worksInWindowOnly(uint256 passed) external {
         announce(CAROL);
         uint256 announced = this.clock();
         passed = bound(passed, 0, 4 * NOTICE);
@@ -109,7 +109,7 @@ contract NoticeTest is ModelTest {
         requireReport(BOB, failure);
     }
 
-    function testModelThatAgreesAtTheReport() external {
+    function test_report_failsIfPredictionAgreesAgain() external {
         announce(CAROL);
         pass(NOTICE);
         classifier.tell(1, Lie.None, Lie.None);
@@ -120,18 +120,18 @@ contract NoticeTest is ModelTest {
     }
 
     /// @dev In any second of the notice and of the time after it, by anyone.
-    function testRefundDuringTheNotice() external {
+    function test_refund_worksDuringNotice() external {
         announce(CAROL);
         pass(NOTICE - 1);
         classifier.tell(1, Lie.None, Lie.None);
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.refund(Groups.one(bad, 0));
         assertEq(trainer.balanceOf(ALICE), bad[0].deposit, "pushed");
         classifier.tell(0, Lie.None, Lie.None);
         pass(1);
         bytes memory claims = Groups.all(bad);
-        VM.recordLogs();
-        VM.prank(BOB);
+        vm.recordLogs();
+        vm.prank(BOB);
         trainer.report(claims);
         Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.ClaimSkipped.selector);
         assertEq(logs.length, 1, "skipped");
@@ -142,32 +142,32 @@ contract NoticeTest is ModelTest {
         requireSettlement(trainer, bad[1].position, Status.Reported, bad[1].deposit / 4, BOB);
     }
 
-    function testReportForNeedsTheNotice() external {
-        address reporter = VM.addr(KEY);
-        VM.deal(reporter, 1e24);
+    function test_reportFor_failsIfNotAnnounced() external {
+        address reporter = vm.addr(KEY);
+        vm.deal(reporter, 1e24);
         earnGood(reporter);
         Contribution[] memory more = contributeBad(1);
         pass(REFUND_WAIT);
         uint40 until = uint40(this.clock() + 3 days);
         bytes memory signature = Sign.long(KEY, Sign.delegation(address(trainer), reporter, CAROL, until));
         bytes memory claims = Groups.all(more);
-        VM.expectRevert(notAnnounced(more[0].position));
-        VM.prank(CAROL);
+        vm.expectRevert(notAnnounced(more[0].position));
+        vm.prank(CAROL);
         trainer.reportFor(reporter, until, signature, claims);
         // The keeper announces: nothing is signed for that.
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.announce(claims);
-        VM.expectRevert(tooEarly(this.clock() + NOTICE));
-        VM.prank(CAROL);
+        vm.expectRevert(tooEarly(this.clock() + NOTICE));
+        vm.prank(CAROL);
         trainer.reportFor(reporter, until, signature, claims);
         pass(NOTICE);
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.reportFor(reporter, until, signature, claims);
         assertEq(trainer.balanceOf(reporter), more[0].deposit / 4, "a quarter of the good ones");
     }
 
     /// @dev Who announced gets no more: good contributions decide. All may report, in any order.
-    function testSharesOfAllReporters() external {
+    function test_report_sharesAmongAllReporters() external {
         announce(OWNER);
         pass(NOTICE);
         uint256 before = BOB.balance;
@@ -178,11 +178,11 @@ contract NoticeTest is ModelTest {
         assertEq(OWNER.balance, before + 2 * (bad[0].deposit / 3), "another third");
     }
 
-    function testLateClaimsDoNotCare() external {
-        VM.warp(bad[0].time + OWNER_WAIT);
+    function test_claimLate_needsNoAnnouncement() external {
+        vm.warp(bad[0].time + OWNER_WAIT);
         announce(BOB);
         uint256 before = OWNER.balance;
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         trainer.claimLate(Groups.all(bad));
         assertEq(OWNER.balance, before + 2 * uint256(bad[0].deposit), "the owner was first");
         pass(NOTICE);
@@ -192,87 +192,87 @@ contract NoticeTest is ModelTest {
     }
 
     /// @dev Announced in the first second, with the longest notice, a report is possible until the owner can claim.
-    function testLongestNotice() external {
+    function test_report_worksWithLongestNotice() external {
         uint256 notice = (OWNER_WAIT - REFUND_WAIT) / 2;
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, notice, COST_WEIGHT));
         Contribution[] memory made = contributeBad(1);
-        VM.warp(made[0].time + REFUND_WAIT);
+        vm.warp(made[0].time + REFUND_WAIT);
         bytes memory claims = Groups.all(made);
         trainer.announce(claims);
-        VM.warp(made[0].time + OWNER_WAIT - 1);
-        VM.expectRevert(tooEarly(made[0].time + OWNER_WAIT));
-        VM.prank(OWNER);
+        vm.warp(made[0].time + OWNER_WAIT - 1);
+        vm.expectRevert(tooEarly(made[0].time + OWNER_WAIT));
+        vm.prank(OWNER);
         trainer.claimLate(claims);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.report(claims);
     }
 
     // Announcing.
 
-    function testNothingIsAnnouncedWithoutANotice() external {
+    function test_announce_failsIfNoNotice() external {
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT));
         bytes memory failure = abi.encodeWithSelector(ICollaborativeTrainer.NoNotice.selector);
         requireAnnounce(BOB, failure);
-        VM.expectRevert(failure);
+        vm.expectRevert(failure);
         trainer.announce("");
         requireReport(BOB, "");
     }
 
     /// @dev Without good contributions, and also the author.
-    function testAnyoneAnnounces() external {
+    function test_announce_isOpenToAnyone() external {
         address[3] memory announcers = [address(this), ALICE, BOB];
-        uint256 start = VM.snapshotState();
+        uint256 start = vm.snapshotState();
         uint256 time = this.clock();
         for (uint256 i; i < 3; ++i) {
-            VM.expectEmit(address(trainer));
+            vm.expectEmit(address(trainer));
             emit ICollaborativeTrainer.Announced(bad[0].position, announcers[i], time);
-            VM.expectEmit(address(trainer));
+            vm.expectEmit(address(trainer));
             emit ICollaborativeTrainer.Announced(bad[1].position, announcers[i], time);
             announce(announcers[i]);
             assertEq(trainer.announced(bad[0].position), this.clock(), "first");
             assertEq(trainer.announced(bad[1].position), this.clock(), "second");
             assertEq(trainer.announced(bad[1].position + 1), 0, "the next one");
             requireSettlement(trainer, bad[0].position, Status.Untouched, 0, address(0));
-            VM.revertToState(start);
+            vm.revertToState(start);
         }
     }
 
-    function testAnnouncedOnceAWhile() external {
+    function test_announce_failsIfAnnounced() external {
         announce(CAROL);
         uint256 until = this.clock() + 2 * NOTICE;
         bytes memory already =
             abi.encodeWithSelector(ICollaborativeTrainer.AlreadyAnnounced.selector, bad[0].position, until);
         requireAnnounce(BOB, already);
-        VM.warp(until - NOTICE);
+        vm.warp(until - NOTICE);
         requireAnnounce(BOB, already);
-        VM.warp(until);
+        vm.warp(until);
         requireAnnounce(BOB, already);
-        VM.warp(until + 1);
+        vm.warp(until + 1);
         requireAnnounce(BOB, "");
         assertEq(trainer.announced(bad[0].position), until + 1, "anew");
         requireReport(BOB, tooEarly(until + 1 + NOTICE));
     }
 
-    function testTheSameTwiceInACall() external {
-        VM.recordLogs();
+    function test_announce_skipsSecondInCall() external {
+        vm.recordLogs();
         trainer.announce(bytes.concat(Groups.all(bad), Groups.all(bad)));
         assertEq(logsOf(ICollaborativeTrainer.ClaimSkipped.selector).length, 2, "skipped");
     }
 
-    function testAnnouncedOnlyWhenARefundIsPossible() external {
+    function test_announce_failsIfTooEarly() external {
         Contribution[] memory made = contributeBad(1);
         bytes memory claims = Groups.all(made);
         pass(REFUND_WAIT - 1);
-        VM.expectRevert(tooEarly(made[0].time + REFUND_WAIT));
+        vm.expectRevert(tooEarly(made[0].time + REFUND_WAIT));
         trainer.announce(claims);
         pass(1);
         trainer.announce(claims);
     }
 
-    function testAnnouncedOnlyWhenTheModelDisagrees() external {
+    function test_announce_failsIfPredictionAgrees() external {
         classifier.tell(1, Lie.None, Lie.None);
         requireAnnounce(BOB, abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(Groups.all(bad));
         classifier.tell(0, Lie.None, Lie.None);
         requireAnnounce(
@@ -280,25 +280,25 @@ contract NoticeTest is ModelTest {
         );
     }
 
-    function testProofsAreNeeded() external {
+    function test_announce_failsIfUnknown() external {
         Contribution[] memory made = bad;
         ++made[0].deposit;
         bytes memory claims = Groups.all(made);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, bad[0].position)
         );
         trainer.announce(claims);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
+        vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
         trainer.announce("");
     }
 
-    function testClassifierThatFails() external {
+    function test_announce_failsWithClassifiersError() external {
         classifier.tell(0, Lie.None, Lie.Reverts);
         requireAnnounce(BOB, abi.encodeWithSelector(LyingClassifier.Lied.selector, 7));
     }
 
     /// @dev Some of a batch that spans many words, of two batches: no other time changes.
-    function testFuzzNeighbours(uint256 mask) external {
+    function testFuzz_announce_leavesNeighbors(uint256 mask) external {
         Contribution[] memory made = contributeBad(30);
         pass(REFUND_WAIT);
         mask &= (1 << 30) - 1;
@@ -313,7 +313,7 @@ contract NoticeTest is ModelTest {
         requireTimes(made, mask, first, first + 1);
     }
 
-    function testReentrancy() external {
+    function test_announce_refusesReentry() external {
         HostileWallet wallet = new HostileWallet();
         trainer.depositTo{value: 5}(address(wallet));
         wallet.receiveSo(Receiving.Reenters, abi.encodeCall(trainer.announce, (Groups.all(bad))));
@@ -325,7 +325,7 @@ contract NoticeTest is ModelTest {
     // Points.
 
     /// @dev Also with a notice, reports close nothing, and each reporter marks once.
-    function testPoints() external {
+    function test_report_closesNothingUnderPoints() external {
         setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NOTICE));
         announce(CAROL);
         pass(NOTICE);
@@ -343,7 +343,7 @@ contract NoticeTest is ModelTest {
     }
 
     /// @dev Many lies that cost nothing, and a report of all that is true: it is true as before.
-    function testFlipAndReportUnderPointsClosesNothing() external {
+    function test_report_closesNothingAfterFlipUnderPoints() external {
         Contribution[] memory made =
             honest(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE), 100);
         Attacker attacker = goodAttacker();
@@ -361,7 +361,7 @@ contract NoticeTest is ModelTest {
 
     // Flip and report.
 
-    function testFlipAndReportInOneTransactionWithoutANotice() external {
+    function test_report_worksAfterFlipWithoutNotice() external {
         Contribution[] memory made = honest(depositRefundTake, withNotice(NO_NOTICE), 5);
         Attacker attacker = goodAttacker();
         uint256 held = address(trainer).balance;
@@ -370,7 +370,7 @@ contract NoticeTest is ModelTest {
         requireSettlement(trainer, made[4].position, Status.Closed, made[4].deposit, address(attacker));
     }
 
-    function testFlipAndReportInOneTransactionWithANotice() external {
+    function test_report_failsAfterFlipWithNotice() external {
         Contribution[] memory made = honest(depositRefundTake, withNotice(NOTICE), 5);
         Attacker attacker = goodAttacker();
         bytes memory report = abi.encodeCall(trainer.report, (Groups.all(made)));
@@ -382,7 +382,7 @@ contract NoticeTest is ModelTest {
         flipAnd(attacker, report, tooEarly(this.clock() + NOTICE));
         // In any second of the notice somebody pushes the refunds; then there is nothing to be taken.
         pass(NOTICE - 1);
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         trainer.refund(Groups.all(made));
         pass(1);
         flipAnd(
@@ -394,13 +394,13 @@ contract NoticeTest is ModelTest {
     }
 
     /// @dev The notice protects liars, too: nobody can report before its end, and a model that agrees for a moment is enough.
-    function testLiarRefundsItselfDuringTheNotice() external {
+    function test_refund_worksForLiarDuringNotice() external {
         announce(BOB);
         uint256 good = trainer.good(ALICE);
         requireReport(BOB, tooEarly(this.clock() + NOTICE));
         classifier.tell(1, Lie.None, Lie.None);
         uint256 before = ALICE.balance;
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(Groups.all(bad));
         classifier.tell(0, Lie.None, Lie.None);
         assertEq(ALICE.balance - before, uint256(bad[0].deposit) + bad[1].deposit, "all of it comes back");
@@ -412,7 +412,7 @@ contract NoticeTest is ModelTest {
     }
 
     /// @dev What was announced during one flip cannot be used in a much later one.
-    function testOldAnnouncementsAreWorthNothing() external {
+    function test_report_failsIfAnnouncementIsOld() external {
         Contribution[] memory made = honest(depositRefundTake, withNotice(NOTICE), 5);
         Attacker attacker = goodAttacker();
         flipAnd(attacker, abi.encodeCall(trainer.announce, (Groups.all(made))), "");
@@ -425,7 +425,7 @@ contract NoticeTest is ModelTest {
     /// @dev A model that predicts 0; BOB, CAROL and the owner have a good contribution each, ALICE two bad ones that wait.
     function setUpOn(address implementation, bytes memory parameters) private {
         address lying = address(new LyingClassifier());
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created, address model) = factory.create(implementation, parameters, lying, "");
         (trainer, classifier) = (ICollaborativeTrainer(created), LyingClassifier(model));
         earnGood(BOB);
@@ -443,14 +443,14 @@ contract NoticeTest is ModelTest {
         for (uint256 i; i < n; ++i) {
             labels[i] = 1;
         }
-        VM.deal(ALICE, 1e30);
+        vm.deal(ALICE, 1e30);
         return contributeMany(trainer, ALICE, labels, new bytes[](n));
     }
 
     function earnGood(address author) private {
         Contribution memory good = contribute(trainer, author, 0, hex"");
         pass(REFUND_WAIT);
-        VM.prank(author);
+        vm.prank(author);
         trainer.refund(alone(good));
     }
 
@@ -459,18 +459,18 @@ contract NoticeTest is ModelTest {
         private
         returns (Contribution[] memory made)
     {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created, address model) =
             factory.create(implementation, parameters, sparsePerceptron, abi.encode(8, 1, int256(0)));
         trainer = ICollaborativeTrainer(created);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         Classifier(model).close(created);
         uint256[] memory labels = new uint256[](n);
         bytes[] memory samples = new bytes[](n);
         for (uint256 i; i < n; ++i) {
             (labels[i], samples[i]) = (1, hex"0001");
         }
-        VM.deal(ALICE, 1e30);
+        vm.deal(ALICE, 1e30);
         made = contributeMany(trainer, ALICE, labels, samples);
         assertEq(predict(Classifier(model), hex"0001"), 1, "learned");
         pass(REFUND_WAIT);
@@ -479,16 +479,16 @@ contract NoticeTest is ModelTest {
     /// @dev With the only good contribution, of a feature that nobody else uses.
     function goodAttacker() private returns (Attacker attacker) {
         attacker = new Attacker();
-        VM.deal(address(attacker), 1e30);
+        vm.deal(address(attacker), 1e30);
         Contribution memory good = contribute(trainer, address(attacker), 0, hex"0005");
         pass(REFUND_WAIT);
-        VM.prank(address(attacker));
+        vm.prank(address(attacker));
         trainer.refund(alone(good));
     }
 
     /// @dev Lies until the model is flipped, calls, and flips it back, in one transaction.
     function flipAnd(Attacker attacker, bytes memory data, bytes memory failure) private {
-        uint256 start = VM.snapshotState();
+        uint256 start = vm.snapshotState();
         uint256 price = trainer.price(2);
         (uint256[] memory values, bytes[] memory calls) = (new uint256[](3), new bytes[](3));
         values[0] = 2 * price;
@@ -501,9 +501,9 @@ contract NoticeTest is ModelTest {
         calls[2] = abi.encodeCall(
             trainer.contribute, (bytes.concat(Encode.item(1, hex"0001"), Encode.item(1, hex"0001")))
         );
-        if (failure.length != 0) VM.expectRevert(failure);
+        if (failure.length != 0) vm.expectRevert(failure);
         attacker.execute(address(trainer), values, calls);
-        if (failure.length != 0) VM.revertToState(start);
+        if (failure.length != 0) vm.revertToState(start);
         assertEq(predict(Classifier(trainer.classifier()), hex"0001"), 1, "flipped back");
     }
 
@@ -523,15 +523,15 @@ contract NoticeTest is ModelTest {
 
     function requireAnnounce(address announcer, bytes memory failure) private {
         bytes memory claims = Groups.all(bad);
-        if (failure.length != 0) VM.expectRevert(failure);
-        VM.prank(announcer);
+        if (failure.length != 0) vm.expectRevert(failure);
+        vm.prank(announcer);
         trainer.announce(claims);
     }
 
     function requireReport(address reporter, bytes memory failure) private {
         bytes memory claims = Groups.all(bad);
-        if (failure.length != 0) VM.expectRevert(failure);
-        VM.prank(reporter);
+        if (failure.length != 0) vm.expectRevert(failure);
+        vm.prank(reporter);
         trainer.report(claims);
     }
 

@@ -1,33 +1,31 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {Status} from "../../src/core/types/Statuses.sol";
 import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {Payments} from "../../src/libraries/Payments.sol";
 import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
-import {Points} from "../../src/mechanisms/deposit/Points.sol";
 import {Classifier} from "../../src/models/Classifier.sol";
 import {ToldClassifier} from "../base/Classifiers.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {ReentrantWallet, RefusingWallet, Wallet} from "../base/Receivers.sol";
 
-/// @notice Who gets paid how, what a stranger's classifier can do, and the mechanism without money.
+/// @notice Tests payments to contract wallets, and what a stranger's classifier can do.
 contract PaymentsTest is ModelTest {
     DepositRefundTake private trainer;
 
     constructor() {
         Classifier classifier;
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
     }
 
     /// @dev The ancestor paid with 2,300 gas: contract wallets could not be refunded.
-    function testContractWalletIsPaid() external {
+    function test_refund_paysContractWallet() external {
         Wallet wallet = new Wallet();
-        VM.deal(address(wallet), 1e24);
+        vm.deal(address(wallet), 1e24);
         Contribution memory made = contributeFrom(wallet, 10);
         assertEq(wallet.received(), 10, "change");
         pass(REFUND_WAIT);
@@ -35,18 +33,18 @@ contract PaymentsTest is ModelTest {
         assertEq(wallet.received(), 10 + uint256(made.deposit), "refund");
     }
 
-    function testRefusedPaymentChangesNothing() external {
+    function test_contribute_failsIfChangeIsRefused() external {
         RefusingWallet wallet = new RefusingWallet();
-        VM.deal(address(wallet), 1e24);
+        vm.deal(address(wallet), 1e24);
         uint256 price = trainer.price(1);
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 1));
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 1));
         wallet.execute(address(trainer), price + 1, abi.encodeCall(trainer.contribute, Encode.item(0, hex"")));
         assertEq(trainer.contributionCount(), 0, "nothing happened");
 
         // A payment of 0 makes no call, so none that could be refused.
         Contribution memory made = contributeFrom(wallet, 0);
         pass(REFUND_WAIT);
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), price));
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), price));
         wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (alone(made))));
         assertEq(trainer.good(address(wallet)), 0, "not counted");
         wallet.accept();
@@ -54,9 +52,9 @@ contract PaymentsTest is ModelTest {
         assertEq(trainer.good(address(wallet)), 1, "counted");
     }
 
-    function testReentrancy() external {
+    function test_refund_refusesReentry() external {
         ReentrantWallet wallet = new ReentrantWallet();
-        VM.deal(address(wallet), 1e24);
+        vm.deal(address(wallet), 1e24);
         Contribution memory first = contributeFrom(wallet, 0);
         Contribution memory second = contributeFrom(wallet, 0);
         pass(ANY_WAIT);
@@ -84,9 +82,9 @@ contract PaymentsTest is ModelTest {
         assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
     }
 
-    function testStrangersClassifier() external {
+    function test_contribute_survivesStrangersClassifier() external {
         ToldClassifier told = new ToldClassifier();
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created,) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
@@ -97,7 +95,7 @@ contract PaymentsTest is ModelTest {
         ToldClassifier classifier = ToldClassifier(trainer.classifier());
         uint256 price = trainer.price(1);
         classifier.tell("", true);
-        VM.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 8));
+        vm.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 8));
         trainer.contribute{value: price}(hex"00000000");
 
         classifier.tell("", false);
@@ -110,76 +108,29 @@ contract PaymentsTest is ModelTest {
         pass(REFUND_WAIT);
         // Reverting, answering nothing, too little, no label, or not as arrays are encoded.
         classifier.tell("", true);
-        VM.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 7));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 7));
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         bytes[4] memory answers = [bytes(""), abi.encode(32, 1), abi.encode(32, 0, 5), abi.encode(64, 1, 5)];
         for (uint256 i; i < 4; ++i) {
             classifier.tell(answers[i], false);
-            VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
-            VM.prank(ALICE);
+            vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+            vm.prank(ALICE);
             trainer.refund(alone(made));
         }
         classifier.tell(abi.encode(32, 1, type(uint256).max), false);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.PredictionDiffers.selector, 5, type(uint256).max)
         );
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         trainer.refund(alone(made));
         // Late claims do not ask it.
         classifier.tell("", true);
         pass(ANY_WAIT);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.claimLate(alone(made));
         assertEq(address(trainer).balance, price, "paid all but BOB's");
         assertEq(price, COST_WEIGHT * 3600, "price");
-    }
-
-    function testPoints() external {
-        VM.prank(OWNER);
-        (address created, address model) = factory.create(
-            points,
-            abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE),
-            sparsePerceptron,
-            abi.encode(8, 1, int256(0))
-        );
-        Points game = Points(created);
-        VM.prank(OWNER);
-        Classifier(model).close(created);
-        assertEq(game.price(3), 0, "price");
-
-        // What is sent comes back.
-        uint256 before = ALICE.balance;
-        VM.prank(ALICE);
-        game.contribute{value: 1 ether}(Encode.item(0, hex""));
-        assertEq(ALICE.balance, before, "nothing kept");
-        pass(REFUND_WAIT);
-        Contribution memory made;
-        made.author = ALICE;
-        made.time = uint40(clock() - REFUND_WAIT);
-        VM.prank(ALICE);
-        game.refund(alone(made));
-        assertEq(game.good(ALICE), 1, "good");
-
-        // A report takes nothing and closes nothing: also after it the contribution can turn out to be good.
-        made = contribute(game, BOB, 1, hex"0001");
-        contribute(game, BOB, 0, hex"0001");
-        pass(REFUND_WAIT);
-        VM.expectEmit(created);
-        emit ICollaborativeTrainer.Reported(1, ALICE, 0);
-        VM.prank(ALICE);
-        game.report(alone(made));
-        requireSettlement(game, 1, Status.Reported, 0, ALICE);
-        VM.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, 1, ALICE));
-        VM.prank(ALICE);
-        game.report(alone(made));
-        // The model learns to agree.
-        contribute(game, CAROL, 1, hex"0001");
-        contribute(game, CAROL, 1, hex"0001");
-        VM.prank(BOB);
-        game.refund(alone(made));
-        requireSettlement(game, 1, Status.Closed, 0, ALICE);
-        assertEq(game.good(BOB), 1, "good after a report");
     }
 
     function contributeFrom(Wallet wallet, uint256 change) private returns (Contribution memory made) {

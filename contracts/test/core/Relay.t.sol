@@ -43,33 +43,33 @@ contract RelayTest is ModelTest {
 
     constructor() {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
         prepay();
     }
 
     // What is accepted.
 
-    function testFeeOfOneWei() external {
+    function test_relay_paysFeeOfOneWei() external {
         pass(100);
         SignedBatch memory batch = signed(trainer, KEY, 3, two());
         batch.fee = 1;
         batch = Sign.by(KEY, address(trainer), batch);
         bytes memory batches = Sign.encode(batch);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.relay(batches, GAS_PER_BATCH);
         assertEq(trainer.balanceOf(BOB), 1, "fee");
     }
 
-    function testOneBatch() external {
+    function test_relay_recordsOneBatch() external {
         pass(100);
         SignedBatch memory batch = signed(trainer, KEY, 3, two());
         batch.fee = 7;
         batch = Sign.by(KEY, address(trainer), batch);
         uint256 price = trainer.price(2);
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Relayed(0, BOB, price, clock(), headerAndItems(batch));
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
         assertEq(trainer.contributionCount(), 2, "count");
         assertEq(trainer.lastContributionTime(), clock(), "time");
@@ -81,7 +81,7 @@ contract RelayTest is ModelTest {
         assertEq(word(classifier, 0), 0x10001, "learned");
     }
 
-    function testManyAuthors() external {
+    function test_relay_recordsManyAuthors() external {
         pass(1 hours);
         uint256 price = trainer.price(40);
         bytes memory batches;
@@ -95,14 +95,14 @@ contract RelayTest is ModelTest {
             log = bytes.concat(log, headerAndItems(batch));
             all = Groups.join(all, made(batch, price, 2 * i));
         }
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Relayed(0, BOB, price, clock(), log);
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.relay(batches, GAS_PER_BATCH);
         assertEq(trainer.contributionCount(), 40, "count");
         assertEq(trainer.root(0), Groups.root(all), "root");
         for (uint256 i; i < 20; ++i) {
-            assertEq(trainer.balanceOf(VM.addr(1 + i)), 1e24 - 2 * price, "balance");
+            assertEq(trainer.balanceOf(vm.addr(1 + i)), 1e24 - 2 * price, "balance");
         }
         // What was relayed is refunded as what was sent.
         pass(REFUND_WAIT);
@@ -110,7 +110,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.totalGood(), 40, "good");
     }
 
-    function testTwoBatchesOfOneAuthorInAnyOrderOfNonces() external {
+    function test_relay_takesNoncesInAnyOrder() external {
         SignedBatch memory first = signed(trainer, KEY, 5, one(0));
         SignedBatch memory second = signed(trainer, KEY, 4, two());
         requireAllAccepted(bytes.concat(Sign.encode(first), Sign.encode(second)), 3);
@@ -118,7 +118,7 @@ contract RelayTest is ModelTest {
         assertTrue(!trainer.nonceUsed(first.author, 3), "not the one below");
     }
 
-    function testTheSameNonceTwiceInOneRelay() external {
+    function test_relay_skipsNonceUsedInIt() external {
         SignedBatch memory first = signed(trainer, KEY, 5, one(0));
         SignedBatch memory second = signed(trainer, KEY, 5, one(1));
         Skip[] memory skips = relay(BOB, bytes.concat(Sign.encode(first), Sign.encode(second)));
@@ -128,7 +128,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 1, "count");
     }
 
-    function testRelayerWhoIsTheAuthor() external {
+    function test_relay_takesRelayersOwn() external {
         SignedBatch memory batch = signed(trainer, KEY, 0, two());
         batch.fee = 100;
         batch = Sign.by(KEY, address(trainer), batch);
@@ -137,7 +137,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.balanceOf(batch.author), 1e24 - 2 * price, "the fee is back");
     }
 
-    function testFeesOfManyAreCredited() external {
+    function test_relay_creditsFeesOfMany() external {
         bytes memory batches;
         for (uint256 i; i < 4; ++i) {
             SignedBatch memory batch = signed(trainer, 1 + i, 0, two());
@@ -151,7 +151,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.balanceOf(BOB), 5 + 1011, "fees of what was accepted");
     }
 
-    function testPriceIsThatOfAllThatParse() external {
+    function test_relay_pricesAllThatParse() external {
         pass(1 hours);
         SignedBatch memory malformed = signed(trainer, 1, 0, hex"0000");
         SignedBatch memory expired = signed(trainer, 2, 0, two());
@@ -164,10 +164,10 @@ contract RelayTest is ModelTest {
         assertEq(trainer.balanceOf(good.author), 1e24 - price, "price");
     }
 
-    function testExactPriceAndBalanceAndDeadlineSuffice() external {
+    function test_relay_takesExactPriceBalanceAndDeadline() external {
         pass(1 hours);
         uint256 price = trainer.price(2);
-        address author = VM.addr(99);
+        address author = vm.addr(99);
         SignedBatch memory batch = unsigned(author, 0, two());
         (batch.maxDeposit, batch.fee) = (uint96(price), 3);
         batch.deadline = uint40(clock());
@@ -178,7 +178,7 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev Samples of many: the length of the items has four bytes.
-    function testMoreThan65535BytesOfItems() external {
+    function test_relay_takesMoreThan65535Bytes() external {
         LyingClassifier lying = lie();
         bytes memory items;
         for (uint256 i; i < 14; ++i) {
@@ -189,25 +189,25 @@ contract RelayTest is ModelTest {
         assertEq(lying.lessons(), 2, "lessons");
     }
 
-    function testNothingToRelay() external {
-        VM.recordLogs();
+    function test_relay_doesNothingForNothing() external {
+        vm.recordLogs();
         trainer.relay("", GAS_PER_BATCH);
-        assertEq(VM.getRecordedLogs().length, 0, "no event");
+        assertEq(vm.getRecordedLogs().length, 0, "no event");
         assertEq(trainer.contributionCount(), 0, "count");
     }
 
-    function testUnderPoints() external {
-        VM.prank(OWNER);
+    function test_relay_chargesFeeOnlyUnderPoints() external {
+        vm.prank(OWNER);
         (address created, address model) =
             factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         Classifier(model).close(created);
         trainer = ICollaborativeTrainer(created);
         // Without any money; a fee has to be paid all the same.
-        SignedBatch memory free = unsigned(VM.addr(KEY), 0, two());
+        SignedBatch memory free = unsigned(vm.addr(KEY), 0, two());
         free.maxDeposit = 0;
         free = Sign.by(KEY, created, free);
-        SignedBatch memory poor = unsigned(VM.addr(1), 0, one(0));
+        SignedBatch memory poor = unsigned(vm.addr(1), 0, one(0));
         poor.fee = 1;
         poor = Sign.by(1, created, poor);
         Skip[] memory skips = relay(BOB, bytes.concat(Sign.encode(poor), Sign.encode(free)));
@@ -222,7 +222,7 @@ contract RelayTest is ModelTest {
     // Who may send.
 
     /// @dev Whoever sees a relay wait and sends the same bytes first gets nothing, and changes nothing for anybody.
-    function testNobodyElseTakesTheFees() external {
+    function test_relay_skipsIfSentByAnother() external {
         pass(1 hours);
         bytes memory batches = boundBatches(20, type(uint96).max);
         uint256 price = trainer.price(20);
@@ -230,7 +230,7 @@ contract RelayTest is ModelTest {
         Skip[] memory skips = relay(CAROL, batches);
         assertEq(skips.length, 20, "all are skipped");
         for (uint256 i; i < 20; ++i) {
-            assertEq(skips[i].reason, invalid(VM.addr(1 + i)), "reason");
+            assertEq(skips[i].reason, invalid(vm.addr(1 + i)), "reason");
         }
         assertEq(trainer.balanceOf(CAROL), 0, "no fee");
         assertEq(trainer.contributionCount(), 0, "count");
@@ -238,11 +238,11 @@ contract RelayTest is ModelTest {
         assertEq(trainer.price(20), price, "price");
         assertEq(relay(BOB, batches).length, 0, "the relayer's are accepted");
         assertEq(trainer.balanceOf(BOB), 20 * 100, "all fees");
-        assertEq(trainer.balanceOf(VM.addr(1)), 1e24 - price - 100, "at the price of before");
+        assertEq(trainer.balanceOf(vm.addr(1)), 1e24 - price - 100, "at the price of before");
     }
 
     /// @dev One batch that is taken out of a relay and sent first would raise the price of the others, for nothing.
-    function testNobodyElseCrowdsOthersOut() external {
+    function test_relay_keepsPriceIfSentByAnother() external {
         pass(1 hours);
         bytes memory batches = boundBatches(20, uint96(trainer.price(20)));
         bytes memory first = Groups.slice(batches, 0, batches.length / 20);
@@ -251,12 +251,12 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 20, "all");
     }
 
-    function testBoundToWhoSends() external {
+    function test_relay_skipsIfBoundToAnother() external {
         SignedBatch memory batch = bound(KEY, 0, BOB, one(0));
         requireSkipped(batch, 3, invalid(batch.author));
-        VM.expectEmit(address(trainer));
+        vm.expectEmit(address(trainer));
         emit ICollaborativeTrainer.Relayed(2, BOB, trainer.price(1), clock(), headerAndItems(batch));
-        VM.prank(BOB);
+        vm.prank(BOB);
         trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
         assertEq(uint8(headerAndItems(batch)[55]), 1, "logged as bound");
         // For nobody in particular, from anybody.
@@ -266,22 +266,22 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev Neither can what is bound be sent as if it was not, nor the other way round. All but 0 says that it is bound.
-    function testTheMarkIsPartOfWhatIsSigned() external {
+    function test_relay_skipsIfMarkIsChanged() external {
         bytes memory free = Sign.encode(signed(trainer, KEY, 0, one(0)));
         for (uint256 mark = 1; mark < 256; mark += 127) {
             free[55] = bytes1(uint8(mark));
-            assertEq(relay(BOB, free)[0].reason, invalid(VM.addr(KEY)), "free");
+            assertEq(relay(BOB, free)[0].reason, invalid(vm.addr(KEY)), "free");
         }
         bytes memory forBob = Sign.encode(bound(KEY, 0, BOB, one(0)));
         forBob[55] = 0;
-        assertEq(relay(BOB, forBob)[0].reason, invalid(VM.addr(KEY)), "bound");
+        assertEq(relay(BOB, forBob)[0].reason, invalid(vm.addr(KEY)), "bound");
         forBob[55] = 0xff;
         assertEq(relay(BOB, forBob).length, 0, "any other mark");
     }
 
-    function testWalletThatSignsForOneRelayer() external {
+    function test_relay_takesWalletsBatchForOneRelayer() external {
         HostileWallet wallet = prepaidWallet();
-        wallet.signWith(VM.addr(KEY));
+        wallet.signWith(vm.addr(KEY));
         SignedBatch memory batch = unsigned(address(wallet), 0, one(0));
         batch.relayer = BOB;
         batch = Sign.long(KEY, address(trainer), batch);
@@ -291,13 +291,13 @@ contract RelayTest is ModelTest {
 
     /// @dev An account that has delegated to code (EIP-7702) signs with its key and with the code. What was relayed stays when
     /// the delegation is taken back.
-    function testDelegatedAccountSignsInTwoWays() external {
-        address author = VM.addr(KEY);
-        VM.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
+    function test_relay_takesBothSignaturesOfDelegatedAccount() external {
+        address author = vm.addr(KEY);
+        vm.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
         SignedBatch memory byCode = unsigned(author, 0, one(0));
         byCode.signature = "anything";
         requireAllAccepted(bytes.concat(Sign.encode(byCode), Sign.encode(signed(trainer, KEY, 1, one(0)))), 2);
-        VM.etch(author, "");
+        vm.etch(author, "");
         assertEq(trainer.contributionCount(), 2, "they stay");
         byCode.nonce = 2;
         requireSkipped(byCode, 3, invalid(author));
@@ -306,18 +306,18 @@ contract RelayTest is ModelTest {
 
     // What is skipped.
 
-    function testSkippedAsEmpty() external {
+    function test_relay_skipsIfEmpty() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, "");
         requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.EmptyBatch.selector));
     }
 
-    function testSkippedAsMalformed() external {
+    function test_relay_skipsIfMalformed() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, bytes.concat(one(0), hex"000000040000"));
         requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.MalformedBatch.selector, 6));
     }
 
-    function testSkippedAsExpired() external {
-        SignedBatch memory bad = unsigned(VM.addr(KEY), 0, one(0));
+    function test_relay_skipsIfExpired() external {
+        SignedBatch memory bad = unsigned(vm.addr(KEY), 0, one(0));
         bad.deadline = uint40(clock() - 1);
         bad = Sign.by(KEY, address(trainer), bad);
         requireSkipped(
@@ -325,28 +325,28 @@ contract RelayTest is ModelTest {
         );
     }
 
-    function testSkippedAsUsed() external {
+    function test_relay_skipsIfNonceUsed() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, one(0));
         relay(BOB, Sign.encode(bad));
         requireSkipped(bad, 3, nonceUsed(bad.author, 0));
     }
 
-    function testSkippedAsCancelled() external {
+    function test_relay_skipsIfNonceCancelled() external {
         SignedBatch memory bad = signed(trainer, KEY, 6, one(0));
-        VM.prank(bad.author);
+        vm.prank(bad.author);
         trainer.cancelNonces(6);
         requireSkipped(bad, 3, nonceUsed(bad.author, 6));
         requireAllAccepted(Sign.encode(signed(trainer, KEY, 7, one(0))), 1);
     }
 
-    function testSkippedAsTooOld() external {
+    function test_relay_skipsIfNonceTooOld() external {
         requireAllAccepted(Sign.encode(signed(trainer, KEY, 64, one(0))), 1);
-        requireSkipped(signed(trainer, KEY, 0, one(0)), 3, nonceUsed(VM.addr(KEY), 0));
+        requireSkipped(signed(trainer, KEY, 0, one(0)), 3, nonceUsed(vm.addr(KEY), 0));
         requireAllAccepted(Sign.encode(signed(trainer, KEY, 1, one(0))), 1);
     }
 
-    function testSkippedAsTooDear() external {
-        SignedBatch memory bad = unsigned(VM.addr(KEY), 0, one(0));
+    function test_relay_skipsIfPriceTooHigh() external {
+        SignedBatch memory bad = unsigned(vm.addr(KEY), 0, one(0));
         uint256 price = trainer.price(3);
         bad.maxDeposit = uint96(price - 1);
         bad = Sign.by(KEY, address(trainer), bad);
@@ -355,9 +355,9 @@ contract RelayTest is ModelTest {
         );
     }
 
-    function testSkippedAsUnpaid() external {
+    function test_relay_skipsIfBalanceTooLow() external {
         uint256 price = trainer.price(4);
-        SignedBatch memory bad = unsigned(VM.addr(99), 0, two());
+        SignedBatch memory bad = unsigned(vm.addr(99), 0, two());
         bad.fee = 9;
         bad = Sign.by(99, address(trainer), bad);
         uint256 required = 2 * price + 9;
@@ -368,7 +368,7 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev The first one has spent it.
-    function testSkippedAsSpent() external {
+    function test_relay_skipsIfBalanceIsSpentInIt() external {
         uint256 price = trainer.price(2);
         SignedBatch memory first = signed(trainer, 99, 0, one(0));
         SignedBatch memory second = signed(trainer, 99, 1, one(1));
@@ -382,7 +382,7 @@ contract RelayTest is ModelTest {
         );
     }
 
-    function testSkippedAsWronglySigned() external {
+    function test_relay_skipsIfWronglySigned() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, one(0));
         bytes memory reason = invalid(bad.author);
         // Another key, each field other than what was signed, another trainer, no signature, lengths that none has.
@@ -424,27 +424,27 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev A chain that splits off has another number: what was signed before counts on one of them only.
-    function testSignaturesAreForOneChain() external {
+    function test_relay_skipsOnOtherChain() external {
         SignedBatch memory bad = this.signedHere(KEY, 0, one(0));
         uint256 chain = this.chainNumber();
-        VM.chainId(chain + 1);
+        vm.chainId(chain + 1);
         assertEq(relay(BOB, Sign.encode(bad))[0].reason, invalid(bad.author), "of the other chain");
         SignedBatch memory good = this.signedHere(KEY, 0, one(0));
-        VM.chainId(chain);
+        vm.chainId(chain);
         assertEq(relay(BOB, Sign.encode(good))[0].reason, invalid(bad.author), "and the other way round");
-        VM.chainId(chain + 1);
+        vm.chainId(chain + 1);
         requireAllAccepted(Sign.encode(good), 1);
     }
 
-    function testSignaturesWithoutVOf27Or28AreNone() external {
-        SignedBatch memory bad = Sign.long(KEY, address(trainer), unsigned(VM.addr(KEY), 0, one(0)));
+    function test_relay_skipsIfVIsNeither27Nor28() external {
+        SignedBatch memory bad = Sign.long(KEY, address(trainer), unsigned(vm.addr(KEY), 0, one(0)));
         bad.signature[64] = bytes1(uint8(bad.signature[64]) - 27);
         requireSkipped(bad, 3, invalid(bad.author));
     }
 
     /// @dev No key has the zero address, but a signature that recovers to nobody does; the addresses that compute
     /// things are nobody's wallets.
-    function testNobodyCannotSign() external {
+    function test_relay_skipsIfAuthorIsNobody() external {
         for (uint160 i; i < 18; ++i) {
             SignedBatch memory bad = unsigned(address(i), 0, one(0));
             trainer.depositTo{value: 1e23}(address(i));
@@ -457,7 +457,7 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev There are other signatures of the same: one nonce still counts once.
-    function testMalleableSignatures() external {
+    function test_relay_countsMalleableSignaturesOnce() external {
         SignedBatch memory short = signed(trainer, KEY, 0, one(0));
         SignedBatch memory long = Sign.long(KEY, address(trainer), unsigned(short.author, 0, one(0)));
         SignedBatch memory other = Sign.long(KEY, address(trainer), unsigned(short.author, 0, one(0)));
@@ -466,22 +466,22 @@ contract RelayTest is ModelTest {
         uint8 v = 55 - uint8(other.signature[64]);
         other.signature = abi.encodePacked(r, ORDER - uint256(s), v);
         SignedBatch[3] memory batches = [short, long, other];
-        uint256 start = VM.snapshotState();
+        uint256 start = vm.snapshotState();
         for (uint256 i; i < 3; ++i) {
             requireAllAccepted(Sign.encode(batches[i]), 1);
             for (uint256 j; j < 3; ++j) {
                 requireSkipped(batches[j], 3, nonceUsed(short.author, 0));
             }
-            VM.revertToState(start);
+            vm.revertToState(start);
         }
     }
 
     /// @dev Each fault hides those that are found after it.
-    function testReasonsComeInOrder() external {
-        address author = VM.addr(99);
+    function test_relay_reportsReasonsInOrder() external {
+        address author = vm.addr(99);
         SignedBatch memory bad = unsigned(author, 0, hex"00");
         bad.deadline = uint40(clock() - 1);
-        VM.prank(author);
+        vm.prank(author);
         trainer.cancelNonces(0);
         bad.maxDeposit = 0;
         requireSkipped(bad, 2, abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
@@ -505,7 +505,7 @@ contract RelayTest is ModelTest {
         requireAllAccepted(Sign.encode(bad), 1);
     }
 
-    function testNoValidBatchWritesNothing() external {
+    function test_relay_writesNothingIfAllAreSkipped() external {
         relay(BOB, Sign.encode(signed(trainer, KEY, 0, one(0))));
         pass(1 hours);
         SignedBatch memory expired = signed(trainer, 1, 0, two());
@@ -515,26 +515,26 @@ contract RelayTest is ModelTest {
             Sign.encode(signed(trainer, KEY, 0, one(0))),
             Sign.encode(signed(trainer, 2, 0, "")),
             Sign.encode(signed(trainer, 3, 0, one(9))),
-            Sign.encode(Sign.by(1, address(trainer), unsigned(VM.addr(4), 0, one(0))))
+            Sign.encode(Sign.by(1, address(trainer), unsigned(vm.addr(4), 0, one(0))))
         );
-        VM.record();
+        vm.record();
         assertEq(relay(BOB, batches).length, 5, "skips");
-        (, bytes32[] memory writes) = VM.accesses(address(trainer));
+        (, bytes32[] memory writes) = vm.accesses(address(trainer));
         assertEq(writes.length, 0, "the trainer's");
-        (, writes) = VM.accesses(address(classifier));
+        (, writes) = vm.accesses(address(classifier));
         assertEq(writes.length, 0, "the model's");
     }
 
     // The form of what is sent.
 
     /// @dev Cut anywhere but between two batches.
-    function testCutAnywhere() external {
+    function test_relay_failsIfCut() external {
         bytes memory first = Sign.encode(signed(trainer, 1, 0, two()));
         bytes memory second = Sign.encode(Sign.long(2, address(trainer), signed(trainer, 2, 0, one(0))));
         bytes memory batches = bytes.concat(first, second);
         for (uint256 length = 1; length < batches.length; ++length) {
             if (length == first.length) continue;
-            VM.expectRevert(
+            vm.expectRevert(
                 abi.encodeWithSelector(
                     SignedBatches.MalformedRelay.selector, length < first.length ? 0 : first.length
                 )
@@ -545,36 +545,36 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev A length that is far too large, of the items and of the signature.
-    function testLengthsPastTheEnd() external {
+    function test_relay_failsIfLengthsRunPastEnd() external {
         SignedBatch memory batch = signed(trainer, 1, 0, two());
         bytes memory batches = Sign.encode(batch);
         batches[56] = 0xff;
-        VM.expectRevert(abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, 0));
         trainer.relay(batches, GAS_PER_BATCH);
         batches[56] = 0;
         batches[60 + batch.items.length] = 0xff;
-        VM.expectRevert(abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(SignedBatches.MalformedRelay.selector, 0));
         trainer.relay(batches, GAS_PER_BATCH);
     }
 
-    function testNotInitialised() external {
+    function test_relay_failsIfNotInitialized() external {
         ICollaborativeTrainer clone =
             ICollaborativeTrainer(LibClone.clone(depositRefundTake, abi.encode(ALICE, BOB, 3, 2, 1, 0, 0)));
         bytes memory batches = Sign.encode(signed(clone, 1, 0, one(0)));
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
         clone.relay(batches, GAS_PER_BATCH);
     }
 
     /// @dev Its arguments are pieces of its code. Either their price is more than anybody has, and all is skipped, or the full
     /// count lets nothing in.
-    function testImplementationIsLocked() external {
+    function test_relay_takesNothingOnImplementation() external {
         requireLocked(ICollaborativeTrainer(depositRefundTake));
         requireLocked(ICollaborativeTrainer(points));
     }
 
     function requireLocked(ICollaborativeTrainer implementation) private {
         SignedBatch memory batch = signed(implementation, 1, 0, one(0));
-        VM.deal(address(this), type(uint96).max);
+        vm.deal(address(this), type(uint96).max);
         implementation.depositTo{value: type(uint96).max}(batch.author);
         uint256 count = implementation.contributionCount();
         try implementation.relay(Sign.encode(batch), GAS_PER_BATCH) {}
@@ -588,7 +588,7 @@ contract RelayTest is ModelTest {
 
     // Wallets that are contracts.
 
-    function testWalletThatSays() external {
+    function test_relay_takesWalletThatAgrees() external {
         HostileWallet wallet = prepaidWallet();
         SignedBatch memory batch = unsigned(address(wallet), 0, two());
         batch.signature = "anything";
@@ -597,7 +597,7 @@ contract RelayTest is ModelTest {
         requireSkipped(batch, 4, nonceUsed(address(wallet), 0));
     }
 
-    function testWalletThatDoesNotSayYes() external {
+    function test_relay_skipsIfWalletDoesNotAgree() external {
         HostileWallet wallet = prepaidWallet();
         SignedBatch memory bad = unsigned(address(wallet), 0, one(0));
         for (uint256 i = uint256(Signing.No); i <= uint256(type(Signing).max); ++i) {
@@ -609,15 +609,15 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev What is signed names the author: so one key can stand behind two wallets.
-    function testTwoWalletsWithOneKey() external {
+    function test_relay_skipsIfOtherWalletOfSameKey() external {
         (HostileWallet first, HostileWallet second) = (prepaidWallet(), prepaidWallet());
-        first.signWith(VM.addr(KEY));
-        second.signWith(VM.addr(KEY));
+        first.signWith(vm.addr(KEY));
+        second.signWith(vm.addr(KEY));
         SignedBatch memory batch = Sign.long(KEY, address(trainer), unsigned(address(first), 0, one(0)));
         batch.author = address(second);
         requireSkipped(batch, 3, invalid(address(second)));
         // Nor for the key's own account.
-        batch.author = VM.addr(KEY);
+        batch.author = vm.addr(KEY);
         requireSkipped(batch, 3, invalid(batch.author));
         batch.author = address(first);
         requireAllAccepted(Sign.encode(batch), 1);
@@ -627,26 +627,26 @@ contract RelayTest is ModelTest {
 
     // Classifiers.
 
-    function testItemsThatTheClassifierRefuses() external {
+    function test_relay_skipsIfClassifierRefuses() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, bytes.concat(one(0), one(9)));
         requireSkipped(bad, 4, abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 1, 9, 2));
         bad = signed(trainer, KEY, 0, Encode.item(0, hex"00"));
         requireSkipped(bad, 3, abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 0, 1));
     }
 
-    function testClassifierThatIsStillOpen() external {
+    function test_relay_skipsIfModelIsOpen() external {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
         prepay();
         SignedBatch memory batch = signed(trainer, KEY, 0, one(0));
         Skip[] memory skips = relay(BOB, Sign.encode(batch));
         assertEq(skips[0].reason, abi.encodeWithSelector(IClassifier.InitializationOpen.selector), "open");
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
         requireAllAccepted(Sign.encode(batch), 1);
     }
 
     /// @dev However it fails, each batch is skipped and the relay ends. With the gas of a small transaction.
-    function testClassifierThatFails() external {
+    function test_relay_skipsIfClassifierFails() external {
         LyingClassifier lying = lie();
         bytes memory batches = bytes.concat(
             Sign.encode(signed(trainer, 1, 0, one(0))),
@@ -665,7 +665,7 @@ contract RelayTest is ModelTest {
         requireAllAccepted(batches, 4);
     }
 
-    function testClassifierThatComesBack() external {
+    function test_relay_refusesReentry() external {
         LyingClassifier lying = lie();
         lying.tell(0, Lie.Reenters, Lie.None);
         SignedBatch memory other = signed(trainer, KEY, 0, one(0));
@@ -686,7 +686,7 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev One batch cannot take the gas of the others: a wallet burns its own only.
-    function testOthersKeepTheirGas() external {
+    function test_relay_keepsGasOfOthers() external {
         HostileWallet wallet = prepaidWallet();
         wallet.sign(Signing.BurnsGas);
         bytes memory bad = Sign.encode(unsigned(address(wallet), 0, one(0)));
@@ -701,9 +701,9 @@ contract RelayTest is ModelTest {
 
     /// @dev A lesson that has become dearer since the relayer tried it costs the others nothing: here it makes
     /// all slots of a new model, where the trial found the label predicted.
-    function testALessonThatNeedsMoreIsSkippedAlone() external {
+    function test_relay_skipsOnlyLessonThatNeedsMoreGas() external {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
         prepay();
         bytes memory bad = Sign.encode(signed(trainer, KEY, 0, Encode.item(1, spread(60))));
@@ -723,9 +723,9 @@ contract RelayTest is ModelTest {
     /// Also where the first lesson costs many times what the later ones do, since it makes all slots of a new
     /// model. Each call as a transaction of its own, with cold storage.
     /// forge-config: default.isolate = true
-    function testNobodyIsSkippedForLackOfGas() external {
+    function test_relay_skipsNobodyForLackOfGas() external {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
         prepay();
         bytes memory batches;
@@ -733,17 +733,17 @@ contract RelayTest is ModelTest {
             bytes memory items = Encode.item(1, spread(60));
             batches = bytes.concat(batches, Sign.encode(signed(trainer, 1 + i, 0, items)));
         }
-        uint256 state = VM.snapshotState();
+        uint256 state = vm.snapshotState();
         bool accepted;
         for (uint256 limit = 500_000; !accepted; limit += 250_000) {
             try trainer.relay{gas: limit}(batches, 1_500_000) {
                 accepted = true;
-                uint256 used = VM.lastCallGas().gasTotalUsed;
+                uint256 used = vm.lastCallGas().gasTotalUsed;
                 assertEq(trainer.contributionCount(), 20, "accepted");
                 assertAtMost(limit, used + 2_000_000, "no more is needed");
             } catch (bytes memory reason) {
                 assertTrue(reason.length == 0 || bytes4(reason) == CallGas.GasTooLow.selector, "why");
-                assertTrue(VM.revertToState(state), "as before");
+                assertTrue(vm.revertToState(state), "as before");
             }
         }
     }
@@ -751,14 +751,14 @@ contract RelayTest is ModelTest {
     /// @dev Around the limit of gas from which a relay does not fail, with lessons and signatures that need all that they
     /// may use to the unit, and items that take much gas to encode: no limit makes an honest batch be skipped.
     /// forge-config: default.isolate = true
-    function testNoLimitOfGasSkipsAnHonestBatch() external {
+    function test_relay_skipsNoHonestBatchAtAnyGasLimit() external {
         puppet(600_000);
         bytes memory items = large();
         requireAllOrNothing(Sign.encode(signed(trainer, 1, 0, items)), 100);
     }
 
     /// forge-config: default.isolate = true
-    function testNoLimitOfGasSkipsOneOfTwo() external {
+    function test_relay_skipsNoneOfTwoAtAnyGasLimit() external {
         puppet(600_000);
         bytes memory items = large();
         bytes memory batches = bytes.concat(
@@ -768,7 +768,7 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev Too little for the wallet, and then for the lesson: the relay fails, nothing is skipped.
-    function testCallsGetTheirGasOrTheRelayFails() external {
+    function test_relay_failsIfGasTooLow() external {
         puppet(300_000);
         HostileWallet wallet = prepaidWallet();
         wallet.signSlowly(500_000);
@@ -786,7 +786,7 @@ contract RelayTest is ModelTest {
 
     /// @dev Of a wallet whose signature takes most of it.
     /// forge-config: default.isolate = true
-    function testNoLimitOfGasSkipsAWallet() external {
+    function test_relay_skipsNoWalletAtAnyGasLimit() external {
         puppet(200_000);
         HostileWallet wallet = prepaidWallet();
         wallet.signSlowly(500_000);
@@ -795,13 +795,13 @@ contract RelayTest is ModelTest {
     }
 
     /// @dev A lesson has what the signature has left of the batch's gas, and the trainer's own work is no part of it.
-    function testSignatureAndLessonShareTheGas() external {
+    function test_relay_sharesGasOfSignatureAndLesson() external {
         puppet(300_000);
         HostileWallet wallet = prepaidWallet();
         wallet.signSlowly(200_000);
         SignedBatch memory batch = unsigned(address(wallet), 0, large());
         bytes memory both = bytes.concat(Sign.encode(batch), Sign.encode(signed(trainer, 2, 0, large())));
-        VM.recordLogs();
+        vm.recordLogs();
         trainer.relay(both, 450_000);
         Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.Skipped.selector);
         assertEq(logs.length, 1, "one is skipped");
@@ -819,7 +819,7 @@ contract RelayTest is ModelTest {
     /// @dev The gas that covers a relay, whatever its batches do: its own work, what the batches may use, and a 63rd of one
     /// batch's and 8,000. Here each burns all that it may.
     /// forge-config: default.isolate = true
-    function testCoveredRelaysCannotBeMadeToFail() external {
+    function test_relay_cannotBeMadeToFailIfCovered() external {
         HostileWallet[] memory wallets = new HostileWallet[](5);
         LyingClassifier lying = lie();
         bytes memory batches;
@@ -827,14 +827,14 @@ contract RelayTest is ModelTest {
             wallets[i] = prepaidWallet();
             batches = bytes.concat(batches, Sign.encode(unsigned(address(wallets[i]), 0, one(0))));
         }
-        uint256 state = VM.snapshotState();
+        uint256 state = vm.snapshotState();
         uint256 gasPerBatch = 400_000;
         // What it uses when the batches use next to nothing is no less than its own work.
         trainer.relay(batches, gasPerBatch);
-        uint256 own = VM.lastCallGas().gasTotalUsed;
+        uint256 own = vm.lastCallGas().gasTotalUsed;
         assertEq(trainer.contributionCount(), 5, "honest");
         uint256 limit = own + 5 * gasPerBatch + gasPerBatch / 63 + 1 + 8_000;
-        assertTrue(VM.revertToState(state), "as before");
+        assertTrue(vm.revertToState(state), "as before");
         lying.tell(0, Lie.BurnsGas, Lie.None);
         trainer.relay{gas: limit}(batches, gasPerBatch);
         for (uint256 i; i < 5; ++i) {
@@ -901,7 +901,7 @@ contract RelayTest is ModelTest {
         assembly ("memory-safe") {
             free := mload(0x40)
         }
-        uint256 state = VM.snapshotState();
+        uint256 state = vm.snapshotState();
         try trainer.relay{gas: limit}(batches, gasPerBatch) {
             success = true;
         } catch (bytes memory reason) {
@@ -910,7 +910,7 @@ contract RelayTest is ModelTest {
             assertTrue(tooLow || reason.length == 0, "why");
         }
         accepted = trainer.contributionCount();
-        VM.revertToState(state);
+        vm.revertToState(state);
         // So many large calls are not kept.
         assembly ("memory-safe") {
             mstore(0x40, free)
@@ -922,7 +922,7 @@ contract RelayTest is ModelTest {
         Strings strings = new Strings();
         strings.burn(0, 0, lesson);
         address implementation = address(new PuppetClassifier(strings));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created,) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
@@ -946,7 +946,7 @@ contract RelayTest is ModelTest {
         view
         returns (SignedBatch memory batch)
     {
-        batch = unsigned(VM.addr(key), nonce, items);
+        batch = unsigned(vm.addr(key), nonce, items);
         batch.relayer = relayer;
         return Sign.by(key, address(trainer), batch);
     }
@@ -954,7 +954,7 @@ contract RelayTest is ModelTest {
     /// @dev Of the keys from 1 on, each with a fee of 100 for BOB alone.
     function boundBatches(uint256 n, uint96 maxDeposit) private view returns (bytes memory batches) {
         for (uint256 i; i < n; ++i) {
-            SignedBatch memory batch = unsigned(VM.addr(1 + i), 0, one(0));
+            SignedBatch memory batch = unsigned(vm.addr(1 + i), 0, one(0));
             (batch.relayer, batch.fee, batch.maxDeposit) = (BOB, 100, maxDeposit);
             batches = bytes.concat(batches, Sign.encode(Sign.by(1 + i, address(trainer), batch)));
         }
@@ -974,8 +974,8 @@ contract RelayTest is ModelTest {
     }
 
     function relay(address relayer, bytes memory batches) private returns (Skip[] memory skips) {
-        VM.recordLogs();
-        VM.prank(relayer);
+        vm.recordLogs();
+        vm.prank(relayer);
         trainer.relay{gas: 20_000_000}(batches, GAS_PER_BATCH);
         Vm.Log[] memory logs = logsOf(ICollaborativeTrainer.Skipped.selector);
         skips = new Skip[](logs.length);
@@ -1019,20 +1019,20 @@ contract RelayTest is ModelTest {
         private
     {
         lying.tell(0, how, Lie.None);
-        VM.record();
+        vm.record();
         Skip[] memory skips = relay(CAROL, batches);
         assertEq(skips.length, 3, "skips");
         for (uint256 i; i < 3; ++i) {
             assertEq(skips[i].reason, reason, "reason");
         }
-        (, bytes32[] memory writes) = VM.accesses(address(trainer));
+        (, bytes32[] memory writes) = vm.accesses(address(trainer));
         assertEq(writes.length, 0, "nothing is written");
     }
 
     /// @dev Goes on with a model that lies.
     function lie() private returns (LyingClassifier lying) {
         address implementation = address(new LyingClassifier());
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         (address created, address model) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT),
@@ -1044,9 +1044,9 @@ contract RelayTest is ModelTest {
     }
 
     function prepay() private {
-        VM.deal(address(this), 1e27);
+        vm.deal(address(this), 1e27);
         for (uint256 key = 1; key <= 20; ++key) {
-            trainer.depositTo{value: 1e24}(VM.addr(key));
+            trainer.depositTo{value: 1e24}(vm.addr(key));
         }
     }
 

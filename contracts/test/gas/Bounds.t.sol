@@ -12,23 +12,23 @@ import {ModelTest} from "../base/ModelTest.sol";
 contract BoundsTest is ModelTest {
     uint256 private constant TRANSACTION_GAS = 16_777_216;
 
-    function testNaiveBayes() external {
+    function test_claims_fitOfNaiveBayes() external {
         requireSparseCounts("naive-bayes", naiveBayes, 2, abi.encode(2, 65_536, 257));
         requireSparseCounts("naive-bayes", naiveBayes, 256, abi.encode(256, 65_536, 257));
     }
 
-    function testSparseNearestCentroid() external {
+    function test_claims_fitOfSparseNearestCentroid() external {
         requireSparseCounts("sparse-nearest-centroid", sparseNearestCentroid, 2, abi.encode(2, 65_536));
         requireSparseCounts("sparse-nearest-centroid", sparseNearestCentroid, 256, abi.encode(256, 65_536));
     }
 
-    function testDenseNearestCentroid() external {
+    function test_claims_fitOfDenseNearestCentroid() external {
         requireDenseSums(2, 4096);
         requireDenseSums(4, 4096);
         requireDenseSums(256, 64);
     }
 
-    function testDensePerceptron() external {
+    function test_claims_fitOfDensePerceptron() external {
         (DepositRefundTake trainer, Classifier classifier) =
             create(densePerceptron, Encode.widest16(abi.encode(4096, 65_536, int256(0))));
         for (uint256 i; i < 256; ++i) {
@@ -42,7 +42,7 @@ contract BoundsTest is ModelTest {
     }
 
     /// @dev A sample's length has two bytes: it has at most 32,767 features, here every second one.
-    function testSparsePerceptron() external {
+    function test_claims_fitOfSparsePerceptron() external {
         (DepositRefundTake trainer, Classifier classifier) =
             create(sparsePerceptron, abi.encode(65_536, 1, int256(0)));
         for (uint256 i; i < 4096; ++i) {
@@ -67,7 +67,7 @@ contract BoundsTest is ModelTest {
             }
         }
         requireClaims(
-            string.concat(name, ".most-of-", VM.toString(classes)), trainer, classifier, scattered(most, 16)
+            string.concat(name, ".most-of-", vm.toString(classes)), trainer, classifier, scattered(most, 16)
         );
     }
 
@@ -83,7 +83,7 @@ contract BoundsTest is ModelTest {
             numbers[i] = int32(uint32(uint256(keccak256(abi.encode(i))))) | 1;
         }
         requireClaims(
-            string.concat("dense-nearest-centroid.most-of-", VM.toString(classes)),
+            string.concat("dense-nearest-centroid.most-of-", vm.toString(classes)),
             trainer,
             classifier,
             Encode.dense32(numbers)
@@ -98,7 +98,7 @@ contract BoundsTest is ModelTest {
         Classifier classifier,
         bytes memory sample
     ) private {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
         uint256 label = predict(classifier, sample);
         Contribution memory good = contribute(trainer, ALICE, label, sample);
@@ -106,10 +106,10 @@ contract BoundsTest is ModelTest {
         // A perceptron learns from it, and has to be brought back.
         if (predict(classifier, sample) != label) contribute(trainer, BOB, label, sample);
         pass(REFUND_WAIT);
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         trainer.refund(alone(good));
         requireFits(string.concat("refund.", name));
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         trainer.report(alone(bad));
         requireFits(string.concat("report.", name));
     }
@@ -117,9 +117,9 @@ contract BoundsTest is ModelTest {
     /// @dev What a transaction must be given, not only what it used: two clones and the trainer's question each keep back
     /// a 64th of what they have.
     function requireFits(string memory name) private {
-        uint256 needed = VM.lastCallGas().gasTotalUsed * 64 ** 3 / 63 ** 3;
+        uint256 needed = vm.lastCallGas().gasTotalUsed * 64 ** 3 / 63 ** 3;
         assertAtMost(needed, TRANSACTION_GAS, name);
-        VM.snapshotValue("gas", name, VM.lastCallGas().gasTotalUsed);
+        vm.snapshotValue("gas", name, vm.lastCallGas().gasTotalUsed);
     }
 
     /// @dev Features `step` apart.
@@ -132,6 +132,6 @@ contract BoundsTest is ModelTest {
     }
 
     function store(Classifier classifier, uint256 offset, uint256 value) private {
-        VM.store(address(classifier), bytes32(Model.SLOT + offset), bytes32(value));
+        vm.store(address(classifier), bytes32(Model.SLOT + offset), bytes32(value));
     }
 }

@@ -34,7 +34,7 @@ contract GasTest is ModelTest {
     }
 
     /// @dev Announcements and the reports after them, on a model with a notice: alone, and of 100 of one batch.
-    function testAnnouncing() external {
+    function test_announce_gas() external {
         notice = NOTICE;
         Model memory model = build(
             "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63)
@@ -42,22 +42,22 @@ contract GasTest is ModelTest {
         bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
         Contribution memory made = contribute(model.trainer, BOB, 0, sample);
         pass(REFUND_WAIT);
-        VM.prank(BOB, BOB);
+        vm.prank(BOB, BOB);
         model.trainer.refund(alone(made));
 
         made = contribute(model.trainer, ALICE, 1, sample);
         pass(REFUND_WAIT);
-        VM.prank(CAROL, CAROL);
+        vm.prank(CAROL, CAROL);
         model.trainer.announce(alone(made));
         recordLast("announce", model, "20");
         pass(NOTICE);
-        VM.prank(BOB, BOB);
+        vm.prank(BOB, BOB);
         model.trainer.report(alone(made));
         recordLast("report", model, "20-announced");
         reportHundred(model, sample, 1);
     }
 
-    function testSparsePerceptron() external {
+    function test_contribute_gasOfSparsePerceptron() external {
         Model memory model = build(
             "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 100, int256(0)), pattern(63)
         );
@@ -65,13 +65,13 @@ contract GasTest is ModelTest {
         whenWrong(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
-    function testNaiveBayes() external {
+    function test_contribute_gasOfNaiveBayes() external {
         Model memory model = build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 63));
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
-    function testSparseNearestCentroid() external {
+    function test_contribute_gasOfSparseNearestCentroid() external {
         Model memory model = build(
             "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 63)
         );
@@ -79,7 +79,7 @@ contract GasTest is ModelTest {
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
-    function testDensePerceptron() external {
+    function test_contribute_gasOfDensePerceptron() external {
         Model memory model = build(
             "dense-perceptron",
             "9",
@@ -98,7 +98,7 @@ contract GasTest is ModelTest {
         whenWrong(model, "400", Encode.dense16(numbers(400)));
     }
 
-    function testDenseNearestCentroid() external {
+    function test_contribute_gasOfDenseNearestCentroid() external {
         Model memory model = build(
             "dense-nearest-centroid",
             "9",
@@ -112,7 +112,7 @@ contract GasTest is ModelTest {
     /// @dev 100 contributions in one transaction, half of which teach the model something: sent by their author,
     /// under one signature, under 100 signatures of 100 people. Then 100 refunded in one transaction, by their author and
     /// by somebody else, and 100 reported, by the reporter and by a keeper.
-    function testHundred() external {
+    function test_relay_gasOfHundred() external {
         // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
         Model memory model = build(
             "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63)
@@ -125,9 +125,9 @@ contract GasTest is ModelTest {
         contribute(model.trainer, ALICE, 0, sample);
 
         steady(model);
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         model.trainer.contribute{value: 1e23}(items);
-        record("contribute", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+        record("contribute", model, "20-each-of-100", vm.lastCallGas().gasTotalUsed / 100);
         record("bytes", model, "20-each-of-100", abi.encodeCall(model.trainer.contribute, items).length / 100);
 
         SignedBatch[] memory batches = new SignedBatch[](1);
@@ -153,7 +153,7 @@ contract GasTest is ModelTest {
     {
         Contribution memory made = contribute(model.trainer, BOB, 0, sample);
         pass(REFUND_WAIT);
-        VM.prank(BOB, BOB);
+        vm.prank(BOB, BOB);
         model.trainer.refund(alone(made));
 
         made.position = uint64(model.trainer.contributionCount());
@@ -168,13 +168,13 @@ contract GasTest is ModelTest {
             ++made.position;
         }
         claims = bytes.concat(claims, bytes13(type(uint104).max));
-        VM.prank(BOB, BOB);
+        vm.prank(BOB, BOB);
         model.trainer.contribute{value: 1e23}(items);
         pass(REFUND_WAIT);
         uint256 good = model.trainer.good(BOB);
-        VM.prank(caller, caller);
+        vm.prank(caller, caller);
         model.trainer.refund(claims);
-        record("refund", model, name, VM.lastCallGas().gasTotalUsed / 100);
+        record("refund", model, name, vm.lastCallGas().gasTotalUsed / 100);
         record(
             "bytes", model, "20-refund-each-of-100", abi.encodeCall(model.trainer.refund, claims).length / 100
         );
@@ -184,11 +184,11 @@ contract GasTest is ModelTest {
     /// @dev Reports 100 contributions of one batch of ALICE's by who has that key, and one good contribution of many: by
     /// itself with the key 1, by a keeper with another.
     function reportHundred(Model memory model, bytes memory sample, uint256 key) internal {
-        address reporter = VM.addr(key);
-        VM.deal(reporter, 1e24);
+        address reporter = vm.addr(key);
+        vm.deal(reporter, 1e24);
         Contribution memory made = contribute(model.trainer, reporter, 0, sample);
         pass(REFUND_WAIT);
-        VM.prank(reporter, reporter);
+        vm.prank(reporter, reporter);
         model.trainer.refund(alone(made));
 
         made.author = ALICE;
@@ -204,28 +204,28 @@ contract GasTest is ModelTest {
             ++made.position;
         }
         claims = bytes.concat(claims, bytes13(type(uint104).max));
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         model.trainer.contribute{value: 1e23}(items);
         pass(REFUND_WAIT);
         string memory name = "20-each-of-100";
         if (notice != 0) {
-            VM.prank(CAROL, CAROL);
+            vm.prank(CAROL, CAROL);
             model.trainer.announce(claims);
-            record("announce", model, name, VM.lastCallGas().gasTotalUsed / 100);
+            record("announce", model, name, vm.lastCallGas().gasTotalUsed / 100);
             pass(notice);
             name = "20-announced-each-of-100";
         }
         if (key == 1) {
-            VM.prank(reporter, reporter);
+            vm.prank(reporter, reporter);
             model.trainer.report(claims);
-            record("report", model, name, VM.lastCallGas().gasTotalUsed / 100);
+            record("report", model, name, vm.lastCallGas().gasTotalUsed / 100);
         } else {
             uint40 until = uint40(this.clock());
             bytes memory signature =
                 Sign.compact(key, Sign.delegation(address(model.trainer), reporter, CAROL, until));
-            VM.prank(CAROL, CAROL);
+            vm.prank(CAROL, CAROL);
             model.trainer.reportFor(reporter, until, signature, claims);
-            record("reportFor", model, "20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
+            record("reportFor", model, "20-each-of-100", vm.lastCallGas().gasTotalUsed / 100);
         }
         requireSettlement(
             model.trainer,
@@ -248,9 +248,9 @@ contract GasTest is ModelTest {
         for (uint256 i; i < batches.length; ++i) {
             encoded = bytes.concat(encoded, Sign.encode(batches[i]));
         }
-        VM.prank(CAROL, CAROL);
+        vm.prank(CAROL, CAROL);
         model.trainer.relay(encoded, LESSON_GAS);
-        record("relay", model, name, VM.lastCallGas().gasTotalUsed / 100);
+        record("relay", model, name, vm.lastCallGas().gasTotalUsed / 100);
         record("bytes", model, name, abi.encodeCall(model.trainer.relay, (encoded, LESSON_GAS)).length / 100);
         assertEq(model.trainer.contributionCount(), count + 100, "all accepted");
         assertEq(predict(model.classifier, Encode.sparse(Encode.list(PRESENT_20))), 0, "as sure as before");
@@ -267,7 +267,7 @@ contract GasTest is ModelTest {
         returns (SignedBatch memory)
     {
         SignedBatch memory batch;
-        batch.author = VM.addr(key);
+        batch.author = vm.addr(key);
         batch.relayer = CAROL;
         batch.maxDeposit = 1e21;
         batch.fee = 1e13;
@@ -300,15 +300,15 @@ contract GasTest is ModelTest {
         // A contribution that BOB has been refunded for: somebody who may report.
         Contribution memory made = contribute(model.trainer, BOB, label, sample);
         pass(REFUND_WAIT);
-        VM.prank(BOB, BOB);
+        vm.prank(BOB, BOB);
         model.trainer.refund(alone(made));
 
         address author = address(uint160(uint256(keccak256(bytes(size)))));
-        VM.deal(author, 1e24);
+        vm.deal(author, 1e24);
         for (uint256 i; i < 2; ++i) {
             made = contribute(model.trainer, author, label, sample);
             pass(REFUND_WAIT);
-            VM.prank(author, author);
+            vm.prank(author, author);
             model.trainer.refund(alone(made));
             recordLast("refund", model, string.concat(size, i == 0 ? "-first" : "-next"));
         }
@@ -325,7 +325,7 @@ contract GasTest is ModelTest {
             contribute(model.trainer, BOB, label, sample);
         }
         pass(REFUND_WAIT);
-        VM.prank(BOB, BOB);
+        vm.prank(BOB, BOB);
         model.trainer.report(alone(made));
         recordLast("report", model, string.concat(size, "-part"));
         made = contribute(model.trainer, CAROL, 1 - label, sample);
@@ -333,7 +333,7 @@ contract GasTest is ModelTest {
             contribute(model.trainer, BOB, label, sample);
         }
         pass(ANY_WAIT);
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         model.trainer.claimLate(alone(made));
         recordLast("claimLate", model, size);
     }
@@ -341,7 +341,7 @@ contract GasTest is ModelTest {
     function measure(Model memory model, string memory name, uint256 label, bytes memory sample) internal {
         pass(1 days);
         uint256 price = model.trainer.price(1);
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         model.trainer.contribute{value: price}(Encode.item(label, sample));
         recordLast("contribute", model, name);
     }
@@ -350,7 +350,7 @@ contract GasTest is ModelTest {
     function withChange(Model memory model, string memory name, bytes memory sample) internal {
         pass(1 days);
         uint256 label = predict(model.classifier, sample);
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         model.trainer.contribute{value: 100 ether}(Encode.item(label, sample));
         recordLast("contribute", model, name);
     }
@@ -369,14 +369,14 @@ contract GasTest is ModelTest {
         uint256[] memory values
     ) internal returns (Model memory model) {
         model.name = name;
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         (address trainer, address classifier) = factory.create(
             depositRefundTake,
             abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, notice, COST_WEIGHT),
             implementation,
             parameters
         );
-        uint256 gas = VM.lastCallGas().gasTotalUsed;
+        uint256 gas = vm.lastCallGas().gasTotalUsed;
         model.trainer = DepositRefundTake(trainer);
         model.classifier = Classifier(classifier);
         for (uint256 offset; offset < values.length; offset += CHUNK) {
@@ -385,13 +385,13 @@ contract GasTest is ModelTest {
             for (uint256 i; i < count; ++i) {
                 chunk[i] = values[offset + i];
             }
-            VM.prank(OWNER, OWNER);
+            vm.prank(OWNER, OWNER);
             model.classifier.write(offset, chunk);
-            gas += VM.lastCallGas().gasTotalUsed;
+            gas += vm.lastCallGas().gasTotalUsed;
         }
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         model.classifier.close(trainer);
-        gas += VM.lastCallGas().gasTotalUsed;
+        gas += vm.lastCallGas().gasTotalUsed;
         record("create", model, size, gas);
     }
 
@@ -429,10 +429,10 @@ contract GasTest is ModelTest {
     }
 
     function recordLast(string memory action, Model memory model, string memory name) internal {
-        record(action, model, name, VM.lastCallGas().gasTotalUsed);
+        record(action, model, name, vm.lastCallGas().gasTotalUsed);
     }
 
     function record(string memory action, Model memory model, string memory name, uint256 value) internal {
-        VM.snapshotValue("gas", string.concat(action, ".", model.name, ".", name), value);
+        vm.snapshotValue("gas", string.concat(action, ".", model.name, ".", name), value);
     }
 }

@@ -21,17 +21,17 @@ contract MarketGasTest is MarketTest {
     /// @dev What a step of a market may need that is as large as one should be.
     uint256 private constant STEP_GAS = 12_000_000;
 
-    function testWith20Present() external {
+    function test_score_gasWith20Present() external {
         measure("20", 20, 900);
     }
 
-    function testWith60Present() external {
+    function test_score_gasWith60Present() external {
         measure("60", 60, 500);
     }
 
     /// @dev Each step of a market with 1,000 samples of 95 present features, in parts of at most 24,575 bytes, and of
     /// contributions of as many bytes.
-    function testStepsWith95Present() external {
+    function test_score_gasOfStepsWith95Present() external {
         build();
         // 126 samples of 194 bytes; 7 such parts and one of 118 are scored on.
         for (uint256 i; i < 8; ++i) {
@@ -39,7 +39,7 @@ contract MarketGasTest is MarketTest {
         }
         parts.push(this.some(8, 118, 95));
         bytes32[] memory all = commitments();
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         market.commit{value: 1 ether, gas: STEP_GAS}(all);
         requireSmall("commit");
         drawPart(0);
@@ -48,7 +48,7 @@ contract MarketGasTest is MarketTest {
         bet(ALICE, this.some(100, 126, 95));
         requireSmall("contribute");
         bet(BOB, this.some(101, 1, 95));
-        VM.warp(market.closingTime());
+        vm.warp(market.closingTime());
         for (uint256 i = 1; i < parts.length; ++i) {
             market.reveal{gas: STEP_GAS}(i, saltOf(i), parts[i]);
             requireSmall("reveal");
@@ -71,12 +71,12 @@ contract MarketGasTest is MarketTest {
     }
 
     /// @dev What anybody may contribute can be scored: 6,143 items without a feature, the most that one batch can have.
-    function testTheMostItems() external {
+    function test_score_gasOfMostItems() external {
         longest("most-items", new bytes(24_572));
     }
 
     /// @dev Nor is a lesson of so many bytes near what it may use: 4,095 items of a feature, each of which changes a weight.
-    function testTheLongestLesson() external {
+    function test_score_gasOfLongestLesson() external {
         bytes memory all;
         for (uint256 i; i < 63; ++i) {
             all = bytes.concat(all, says(i % 2, i * 16));
@@ -89,21 +89,21 @@ contract MarketGasTest is MarketTest {
         parts.push(this.some(0, 1, 20));
         parts.push(this.some(1, 1, 20));
         open(1 ether, 0);
-        VM.deal(ALICE, 100 ether);
+        vm.deal(ALICE, 100 ether);
         bet(ALICE, all);
-        record("contribute", name, VM.lastCallGas().gasTotalUsed);
+        record("contribute", name, vm.lastCallGas().gasTotalUsed);
         revealRest();
         market.restart(WORDS);
-        VM.recordLogs();
+        vm.recordLogs();
         market.score{gas: TRANSACTION_GAS}(records[0], 0);
-        record("score", name, VM.lastCallGas().gasTotalUsed);
+        record("score", name, vm.lastCallGas().gasTotalUsed);
         requireFits();
         assertTrue(market.progress().taught, "taught");
         assertEq(logsOf(IPredictionMarket.LessonFailed.selector).length, 0, "lessons that failed");
     }
 
     /// @dev Predictions that are paid for, and what comes of it.
-    function testFees() external {
+    function test_predict_gas() external {
         build();
         GoodTrainer trainer = new GoodTrainer(address(first));
         PredictionFees fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1e15)));
@@ -111,25 +111,25 @@ contract MarketGasTest is MarketTest {
         trainer.set(BOB, 5);
         fees.register(BOB);
         fees.register(ALICE);
-        record("fees", "register", VM.lastCallGas().gasTotalUsed);
+        record("fees", "register", vm.lastCallGas().gasTotalUsed);
         bytes[] memory samples = Encode.one(sampleOf(1, 20));
         // One that is shared before, so that no slot is new.
         fees.predict{value: 1e15}(samples);
         fees.predict{value: 1e15}(samples);
-        record("fees", "predict-20", VM.lastCallGas().gasTotalUsed);
+        record("fees", "predict-20", vm.lastCallGas().gasTotalUsed);
         samples = new bytes[](100);
         for (uint256 i; i < 100; ++i) {
             samples[i] = sampleOf(i, 20);
         }
         fees.predict{value: 1e17}(samples);
-        record("fees", "predict-20-each-of-100", VM.lastCallGas().gasTotalUsed / 100);
-        VM.prank(ALICE, ALICE);
+        record("fees", "predict-20-each-of-100", vm.lastCallGas().gasTotalUsed / 100);
+        vm.prank(ALICE, ALICE);
         fees.collect();
-        record("fees", "collect-whole", VM.lastCallGas().gasTotalUsed);
+        record("fees", "collect-whole", vm.lastCallGas().gasTotalUsed);
         fees.predict{value: 1e17}(samples);
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         fees.collect();
-        record("fees", "collect", VM.lastCallGas().gasTotalUsed);
+        record("fees", "collect", vm.lastCallGas().gasTotalUsed);
     }
 
     /// @param first How many samples are evaluated in the first of the two steps that some evaluations need: all 900 in the only
@@ -140,13 +140,13 @@ contract MarketGasTest is MarketTest {
             parts.push(this.some(i, 100, present));
         }
         bytes32[] memory all = commitments();
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         market.commit{value: 1 ether}(all);
-        record("commit", "10-parts", VM.lastCallGas().gasTotalUsed);
+        record("commit", "10-parts", vm.lastCallGas().gasTotalUsed);
         drawPart(4);
-        record("draw", "10-parts", VM.lastCallGas().gasTotalUsed);
+        record("draw", "10-parts", vm.lastCallGas().gasTotalUsed);
         reveal(4);
-        record("reveal", string.concat(size, "-part-of-100"), VM.lastCallGas().gasTotalUsed);
+        record("reveal", string.concat(size, "-part-of-100"), vm.lastCallGas().gasTotalUsed);
         contributions(size, present);
         revealRest();
         scoring(size, first);
@@ -157,23 +157,23 @@ contract MarketGasTest is MarketTest {
     function contributions(string memory size, uint256 present) private {
         for (uint160 i = 1; i < 5; ++i) {
             address author = address(0xa000 + i);
-            VM.deal(author, 1 ether);
+            vm.deal(author, 1 ether);
             bet(author, this.lesson(i, 1, present));
         }
         bet(ALICE, this.lesson(5, 1, present));
-        record("contribute", string.concat(size, "-first"), VM.lastCallGas().gasTotalUsed);
+        record("contribute", string.concat(size, "-first"), vm.lastCallGas().gasTotalUsed);
         bet(BOB, this.lesson(6, 1, present));
         bet(ALICE, this.lesson(7, 100, present));
-        record("contribute", string.concat(size, "-each-of-100"), VM.lastCallGas().gasTotalUsed / 100);
+        record("contribute", string.concat(size, "-each-of-100"), vm.lastCallGas().gasTotalUsed / 100);
         bet(BOB, this.lesson(8, 1, present));
-        record("contribute", size, VM.lastCallGas().gasTotalUsed);
+        record("contribute", size, vm.lastCallGas().gasTotalUsed);
         bet(ALICE, this.lesson(9, 1, present));
         assertEq(market.participantCount(), 6, "participants");
     }
 
     function scoring(string memory size, uint256 first) private {
         market.restart(WORDS);
-        record("restart", "1000", VM.lastCallGas().gasTotalUsed);
+        record("restart", "1000", vm.lastCallGas().gasTotalUsed);
         market.score(records[0], 0);
         // Each evaluates what the one before has taught, then teaches: authors alternate.
         uint256 gas;
@@ -184,7 +184,7 @@ contract MarketGasTest is MarketTest {
         gas = evaluateAndTeach(6, first);
         record("score", string.concat(size, "-evaluate-900-teach-100"), gas);
         market.score(records[7], 100);
-        record("score", string.concat(size, "-evaluate-100"), VM.lastCallGas().gasTotalUsed);
+        record("score", string.concat(size, "-evaluate-100"), vm.lastCallGas().gasTotalUsed);
         while (market.progress().stage == Stage.Teaching) {
             uint256 cursor = market.progress().cursor;
             market.score(cursor < market.contributionCount() - 1 ? records[7] : records[8], first);
@@ -195,26 +195,26 @@ contract MarketGasTest is MarketTest {
     /// @dev Evaluates what was taught last and teaches the next record, in one step or two; the gas of all.
     function evaluateAndTeach(uint256 place, uint256 first) private returns (uint256 gas) {
         market.score(records[place], first);
-        gas = VM.lastCallGas().gasTotalUsed;
+        gas = vm.lastCallGas().gasTotalUsed;
         requireFits();
         if (first == 900) return gas;
         market.score(records[place], 900 - first);
-        gas += VM.lastCallGas().gasTotalUsed;
+        gas += vm.lastCallGas().gasTotalUsed;
         requireFits();
     }
 
     function requireFits() private view {
-        assertAtMost(VM.lastCallGas().gasTotalUsed, TRANSACTION_GAS, "a transaction");
+        assertAtMost(vm.lastCallGas().gasTotalUsed, TRANSACTION_GAS, "a transaction");
     }
 
     function settling() private {
         uint256 count = market.participantCount();
         market.settle(2 * count);
-        record("settle", "6-participants", VM.lastCallGas().gasTotalUsed);
+        record("settle", "6-participants", vm.lastCallGas().gasTotalUsed);
         assertPhase(Phase.Settled);
-        VM.prank(ALICE, ALICE);
+        vm.prank(ALICE, ALICE);
         market.collect();
-        record("collect", "one", VM.lastCallGas().gasTotalUsed);
+        record("collect", "one", vm.lastCallGas().gasTotalUsed);
     }
 
     /// @dev A market over a model of 63 full words.
@@ -230,9 +230,9 @@ contract MarketGasTest is MarketTest {
             values[i] = uint256(keccak256(abi.encode(i)))
                 & uint256(0x1000100010001000100010001000100010001000100010001000100010001) | 1;
         }
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         first.write(0, values);
-        VM.prank(OWNER, OWNER);
+        vm.prank(OWNER, OWNER);
         first.close(address(market));
     }
 
@@ -262,10 +262,10 @@ contract MarketGasTest is MarketTest {
     }
 
     function requireSmall(string memory what) private view {
-        assertAtMost(VM.lastCallGas().gasTotalUsed, STEP_GAS, what);
+        assertAtMost(vm.lastCallGas().gasTotalUsed, STEP_GAS, what);
     }
 
     function record(string memory action, string memory name, uint256 value) private {
-        VM.snapshotValue("market", string.concat(action, ".", name), value);
+        vm.snapshotValue("market", string.concat(action, ".", name), value);
     }
 }

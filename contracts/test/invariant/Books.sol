@@ -74,13 +74,13 @@ abstract contract Books is Test {
     /// @dev Gives everybody money, outside and inside.
     function prepayAll() internal {
         for (uint256 i; i < people.length; ++i) {
-            VM.deal(people[i], 1e24);
+            vm.deal(people[i], 1e24);
             money[people[i]] = 1e24 - 1e21;
             addPrepaid(people[i], 1e21);
-            VM.recordLogs();
-            VM.prank(people[i]);
+            vm.recordLogs();
+            vm.prank(people[i]);
             TRAINER.depositTo{value: 1e21}(people[i]);
-            follow(VM.getRecordedLogs());
+            follow(vm.getRecordedLogs());
         }
     }
 
@@ -238,6 +238,6 @@ abstract contract Books is Test {
 
     function warp(uint256 to) internal {
         time = to;
-        VM.warp(to);
+        vm.warp(to);
     }
 }

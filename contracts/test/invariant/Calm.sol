@@ -13,8 +13,8 @@ contract Calm is Handler {
     constructor(ICollaborativeTrainer trainer, address owner, uint256 ownerKey) Handler(trainer) {
         CLASSIFIER = Classifier(trainer.classifier());
         for (uint256 key = 1; key <= 5; ++key) {
-            people.push(VM.addr(key));
-            keys[VM.addr(key)] = key;
+            people.push(vm.addr(key));
+            keys[vm.addr(key)] = key;
         }
         people.push(owner);
         keys[owner] = ownerKey;

@@ -35,7 +35,7 @@ contract FeesWorld is Test {
 
     function pay(uint256 seed) external {
         uint256 n = 1 + seed % 50;
-        VM.deal(address(this), n * PRICE);
+        vm.deal(address(this), n * PRICE);
         uint256[] memory before = all();
         fees.predict{value: n * PRICE}(new bytes[](n));
         _cameIn += n * PRICE;
@@ -57,7 +57,7 @@ contract FeesWorld is Test {
         uint256 earned = fees.earned(account);
         if (earned == 0) return;
         uint256 before = account.balance;
-        VM.prank(account);
+        vm.prank(account);
         assertEq(fees.collect(), earned, "amount");
         assertEq(account.balance - before, earned, "paid");
         assertEq(fees.earned(account), 0, "collected");

@@ -304,12 +304,12 @@ abstract contract Handler is Books {
             }
             if (open == 0) continue;
             uint256 before = stranger.balance;
-            VM.prank(stranger);
+            vm.prank(stranger);
             TRAINER.claimLate(Groups.all(made));
             assertEq(stranger.balance, before + left, "late");
         }
         for (uint256 i; i < people.length; ++i) {
-            VM.prank(people[i]);
+            vm.prank(people[i]);
             TRAINER.withdrawTo(savings, prepaid[people[i]]);
         }
         assertEq(savings.balance, sumPrepaid, "withdrawn");
@@ -787,9 +787,9 @@ abstract contract Handler is Books {
         internal
         returns (Vm.Log[] memory logs)
     {
-        VM.warp(time);
-        VM.recordLogs();
-        VM.prank(caller);
+        vm.warp(time);
+        vm.recordLogs();
+        vm.prank(caller);
         (bool success, bytes memory result) = address(TRAINER).call{value: value, gas: GAS}(data);
         if (failure.length == 0 && !success) revert NotEqualBytes("failed", result, "");
         if (failure.length != 0) {
@@ -797,7 +797,7 @@ abstract contract Handler is Books {
             assertEq(result, failure, "failure");
             requireMoneyIsWhereItBelongs();
         }
-        logs = VM.getRecordedLogs();
+        logs = vm.getRecordedLogs();
         uint256 count;
         for (uint256 i; i < logs.length; ++i) {
             if (logs[i].emitter == address(TRAINER)) logs[count++] = logs[i];

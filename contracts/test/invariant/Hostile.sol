@@ -35,8 +35,8 @@ contract Hostile is Handler {
     constructor(ICollaborativeTrainer trainer, address owner, uint256 ownerKey) Handler(trainer) {
         CLASSIFIER = LyingClassifier(trainer.classifier());
         for (uint256 key = 1; key <= 3; ++key) {
-            people.push(VM.addr(key));
-            keys[VM.addr(key)] = key;
+            people.push(vm.addr(key));
+            keys[vm.addr(key)] = key;
         }
         people.push(owner);
         keys[owner] = ownerKey;
@@ -47,7 +47,7 @@ contract Hostile is Handler {
             isWallet[address(wallet)] = true;
             // Two of them have the same key, which is somebody's too.
             keys[address(wallet)] = i == 0 ? 77 : 1;
-            wallet.signWith(VM.addr(keys[address(wallet)]));
+            wallet.signWith(vm.addr(keys[address(wallet)]));
         }
         prepayAll();
     }
@@ -57,7 +57,7 @@ contract Hostile is Handler {
     /// @dev A wallet changes how it signs and what it does when it is paid.
     function behave(uint256 which, uint256 signing, uint256 receiving, uint256 attack) external {
         HostileWallet wallet = wallets[which % wallets.length];
-        if (signing & 1 == 0) wallet.signWith(VM.addr(keys[address(wallet)]));
+        if (signing & 1 == 0) wallet.signWith(vm.addr(keys[address(wallet)]));
         else wallet.sign(Signing((signing >> 1) % (uint256(type(Signing).max) + 1)));
         bool good = receiving & 1 == 0;
         wallet.receiveSo(
@@ -224,7 +224,7 @@ contract Hostile is Handler {
         for (uint256 i; i < wallets.length; ++i) {
             wallets[i].receiveSo(Receiving.Takes, "");
             // One of them may have all good contributions.
-            wallets[i].signWith(VM.addr(keys[address(wallets[i])]));
+            wallets[i].signWith(vm.addr(keys[address(wallets[i])]));
         }
     }
 

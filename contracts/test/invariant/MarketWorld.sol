@@ -101,7 +101,7 @@ contract MarketWorld is MarketTest {
             items = bytes.concat(items, says(draw % 2, (draw >> 1) % 6));
         }
         address author = address(uint160(0xa000 + (seed >> 128) % AUTHORS));
-        VM.deal(author, author.balance + 1 ether);
+        vm.deal(author, author.balance + 1 ether);
         bet(author, items);
     }
 

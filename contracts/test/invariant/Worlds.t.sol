@@ -59,7 +59,7 @@ abstract contract WorldTest is ModelTest {
         internal
         returns (ICollaborativeTrainer trainer, Classifier classifier)
     {
-        VM.prank(VM.addr(OWNER_KEY));
+        vm.prank(vm.addr(OWNER_KEY));
         (address created, address classifierAddress) = factory.create(
             depositRefundTake,
             abi.encode(1 days, 2 days, 3 days, notice, 1e15),
@@ -74,9 +74,9 @@ contract CalmWorldTest is WorldTest {
     function setUp() external {
         (ICollaborativeTrainer trainer, Classifier classifier) =
             model(sparsePerceptron, abi.encode(8, 1, int256(0)), notice());
-        VM.prank(VM.addr(OWNER_KEY));
+        vm.prank(vm.addr(OWNER_KEY));
         classifier.close(address(trainer));
-        handler = new Calm(trainer, VM.addr(OWNER_KEY), OWNER_KEY);
+        handler = new Calm(trainer, vm.addr(OWNER_KEY), OWNER_KEY);
     }
 
     function notice() internal pure virtual returns (uint256) {
@@ -96,7 +96,7 @@ contract HostileWorldTest is WorldTest {
 
     function setUp() external {
         (ICollaborativeTrainer trainer,) = model(address(new LyingClassifier()), "", 2 hours);
-        hostile = new Hostile(trainer, VM.addr(OWNER_KEY), OWNER_KEY);
+        hostile = new Hostile(trainer, vm.addr(OWNER_KEY), OWNER_KEY);
         handler = hostile;
     }
 

@@ -6,7 +6,7 @@ import {Test} from "../base/Test.sol";
 
 contract FloatQuotientTest is Test {
     /// @dev What has not been truncated is exact.
-    function testFuzzMultiply(uint256 mantissa, uint64 factor) external pure {
+    function testFuzz_multiply_isExactBelowTruncation(uint256 mantissa, uint64 factor) external pure {
         mantissa = bound(mantissa, 1, (1 << 192) - 1);
         (uint256 product, uint256 exponent) = FloatQuotient.multiply(mantissa, 128, factor);
         uint256 exact = mantissa * factor;
@@ -15,7 +15,7 @@ contract FloatQuotientTest is Test {
         assertEq(exponent, shifted ? 192 : 128, "exponent");
     }
 
-    function testFuzzNormalize(uint256 mantissa, uint32 exponent) external pure {
+    function testFuzz_normalize_keepsValue(uint256 mantissa, uint32 exponent) external pure {
         mantissa = bound(mantissa, 1, (1 << 192) - 1);
         (uint256 normal, int256 normalExponent) = FloatQuotient.normalize(mantissa, exponent);
         assertEq(normal >> 127, 1, "128 bits");
@@ -24,8 +24,11 @@ contract FloatQuotientTest is Test {
     }
 
     /// @dev Quotients of small numbers can be compared exactly; 2^-109 is far below what they can differ by.
-    function testFuzzExceeds(uint64 a, uint64 b, uint64 c, uint64 d, uint8 shift) external pure {
-        VM.assume(a != 0 && b != 0 && c != 0 && d != 0);
+    function testFuzz_exceeds_matchesExactQuotients(uint64 a, uint64 b, uint64 c, uint64 d, uint8 shift)
+        external
+        pure
+    {
+        vm.assume(a != 0 && b != 0 && c != 0 && d != 0);
         uint256 exponent = bound(shift, 0, 100);
         Quotient memory left = quotient(a, exponent, b, 0);
         Quotient memory right = quotient(c, 0, d, 0);
@@ -34,7 +37,7 @@ contract FloatQuotientTest is Test {
         if (expected) assertTrue(!FloatQuotient.exceeds(right, left), "not both");
     }
 
-    function testEqualQuotientsDoNotExceed() external pure {
+    function test_exceeds_isFalseIfEqual() external pure {
         // 1/3 and 3/9, and the same far apart in exponents.
         assertTrue(!FloatQuotient.exceeds(quotient(1, 0, 3, 0), quotient(3, 0, 9, 0)), "1/3 > 3/9");
         assertTrue(!FloatQuotient.exceeds(quotient(3, 0, 9, 0), quotient(1, 0, 3, 0)), "3/9 > 1/3");
@@ -43,13 +46,13 @@ contract FloatQuotientTest is Test {
         );
     }
 
-    function testFarApart() external pure {
+    function test_exceeds_comparesFarApart() external pure {
         assertTrue(FloatQuotient.exceeds(quotient(1, 64_000, 1, 0), quotient(1, 0, 1, 64_000)), "huge");
         assertTrue(!FloatQuotient.exceeds(quotient(1, 0, 1, 64_000), quotient(1, 64_000, 1, 0)), "tiny");
     }
 
     /// @dev Just below and just above the tolerance of 2^-110.
-    function testTolerance() external pure {
+    function test_exceeds_keepsTolerance() external pure {
         Quotient memory one = quotient(1, 0, 1, 0);
         Quotient memory above = quotient(1, 0, 1, 0);
         above.numerator = (1 << 127) + (1 << 17);
@@ -59,7 +62,7 @@ contract FloatQuotientTest is Test {
     }
 
     /// @dev The largest products: the tolerance must saturate, not wrap.
-    function testToleranceSaturates() external pure {
+    function test_exceeds_saturatesTolerance() external pure {
         Quotient memory most = Quotient(type(uint128).max, 0, type(uint128).max, 0);
         assertTrue(!FloatQuotient.exceeds(most, most), "equal");
     }

@@ -6,7 +6,7 @@ import {Lanes} from "../../src/libraries/Lanes.sol";
 import {Test} from "../base/Test.sol";
 
 contract LanesTest is Test {
-    function testFuzzInt16(uint256 word, uint256 lane, int256 delta) external pure {
+    function testFuzz_addInt16_matchesClampedSum(uint256 word, uint256 lane, int256 delta) external pure {
         uint256 shift = bound(lane, 0, 15) * 16;
         delta = int256(bound(uint256(delta), 0, 140_000)) - 70_000;
         int256 before = int16(uint16(word >> shift));
@@ -19,7 +19,7 @@ contract LanesTest is Test {
     }
 
     /// @dev All lanes at once, some at the bounds, against one after the other.
-    function testFuzzInt16s(uint256 word, uint256 deltas, uint256 edges) external pure {
+    function testFuzz_addInt16s_matchesOneByOne(uint256 word, uint256 deltas, uint256 edges) external pure {
         for (uint256 shift; shift < 256; shift += 16) {
             uint256 edge = edges >> shift & 0xff;
             // One lane in 8 at each bound, or next to it.
@@ -32,7 +32,7 @@ contract LanesTest is Test {
         assertEq(Lanes.addInt16s(word, deltas), expected, "lanes");
     }
 
-    function testFuzzInt64(uint256 word, uint256 lane, int256 delta) external pure {
+    function testFuzz_addInt64_matchesClampedSum(uint256 word, uint256 lane, int256 delta) external pure {
         uint256 shift = bound(lane, 0, 3) * 64;
         delta = int256(bound(uint256(delta), 0, 1 << 66)) - int256(1 << 65);
         int256 before = int64(uint64(word >> shift));
@@ -48,12 +48,15 @@ contract LanesTest is Test {
         assertEq(changed & others, word & others, "other lanes");
     }
 
-    function testFuzzUint16(uint256 word, uint256 lane) external pure {
+    function testFuzz_uint16At_readsLane(uint256 word, uint256 lane) external pure {
         uint256 shift = bound(lane, 0, 15) * 16;
         assertEq(Lanes.uint16At(word, shift), uint16(word >> shift), "lane");
     }
 
-    function testFuzzHeader(uint32 samples, uint128 total, uint96 unused, uint128 gain) external pure {
+    function testFuzz_learned_countsSampleAndGain(uint32 samples, uint128 total, uint96 unused, uint128 gain)
+        external
+        pure
+    {
         if (samples == type(uint32).max) samples = 0;
         uint256 header = samples | uint256(total) << 32 | uint256(unused) << 160;
         uint256 learned = Headers.learned(header, gain);
@@ -67,7 +70,7 @@ contract LanesTest is Test {
         assertEq(learned >> 160, unused, "unused bits");
     }
 
-    function testFullHeader() external pure {
+    function test_full_isTrueAtLastSample() external pure {
         assertTrue(Headers.full(type(uint32).max), "full");
         assertTrue(!Headers.full(type(uint256).max - 1), "one to go");
     }

@@ -10,7 +10,7 @@ import {Test} from "../base/Test.sol";
 contract RecordsTest is Test {
     Statuses private statuses;
 
-    function testFuzzLeaf(
+    function testFuzz_leaf_hashesAllFields(
         address author,
         uint16 label,
         bytes calldata sample,
@@ -23,10 +23,13 @@ contract RecordsTest is Test {
     }
 
     /// @dev Against the tree as the specification has it: leaf `j` at node `2n-2-j`, parents of sorted pairs.
-    function testFuzzRoot(uint256 n, address author, uint96 deposit, uint40 time, uint32 position)
-        external
-        view
-    {
+    function testFuzz_root_matchesTree(
+        uint256 n,
+        address author,
+        uint96 deposit,
+        uint40 time,
+        uint32 position
+    ) external view {
         n = bound(n, 1, 40);
         bytes memory batch;
         bytes32[] memory nodes = new bytes32[](2 * n - 1);
@@ -43,7 +46,13 @@ contract RecordsTest is Test {
         assertEq(this.root(batch, n, author, deposit, time, position), nodes[0], "root");
     }
 
-    function testFuzzState(uint40 time, uint64 count, uint64 good, uint40 later, uint32 n) external pure {
+    function testFuzz_contributed_keepsFieldsApart(
+        uint40 time,
+        uint64 count,
+        uint64 good,
+        uint40 later,
+        uint32 n
+    ) external pure {
         if (count > type(uint64).max - n) count -= n;
         if (good == type(uint64).max) good = 0;
         State state = State.wrap(time | uint256(count) << 40 | uint256(good) << 104);
@@ -56,7 +65,7 @@ contract RecordsTest is Test {
         assertEq(state.totalGood(), uint256(good) + 1, "good after");
     }
 
-    function testFuzzStatuses(uint256[20] calldata positions, uint256 seed) external {
+    function testFuzz_set_keepsOthers(uint256[20] calldata positions, uint256 seed) external {
         // A plain copy of what is set, looked up from the last.
         for (uint256 i; i < positions.length; ++i) {
             statuses.set(positions[i] % 300, Status((seed >> i) % 3));

@@ -9,50 +9,50 @@ import {Encode} from "../base/Encode.sol";
 import {Test} from "../base/Test.sol";
 
 contract SamplesTest is Test {
-    function testOddLength() external {
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 7, 3));
+    function test_requireSparse_failsIfLengthIsOdd() external {
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 7, 3));
         this.requireSparse(7, hex"000102", 10);
     }
 
-    function testNotIncreasingIsFoundBeforeOutOfRange() external {
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 2, 4, 4));
+    function test_requireSparse_failsIfNotIncreasingBeforeOutOfRange() external {
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 2, 4, 4));
         this.requireSparse(0, hex"0001000400040003ffff", 10);
     }
 
-    function testOutOfRangeNamesTheLast() external {
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 3, 2, 11, 10));
+    function test_requireSparse_failsIfLastIsOutOfRange() external {
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 3, 2, 11, 10));
         this.requireSparse(3, hex"0001000a000b", 10);
     }
 
-    function testWrongLength() external {
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 2, 3, 4));
+    function test_requireDense_failsIfLengthIsWrong() external {
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 2, 3, 4));
         this.requireDense(2, hex"000102", 4);
         this.requireDense(2, hex"00010203", 4);
     }
 
-    function testEmptyAndLargestAreValid() external view {
+    function test_requireSparse_takesEmptyAndLargest() external view {
         this.requireSparse(0, hex"", 1);
         this.requireSparse(0, hex"0000", 1);
         this.requireSparse(0, hex"0000ffff", 65_536);
     }
 
     /// @dev Indices whose highest bits differ, or are both set.
-    function testIncreasingAroundTheHighestBit() external {
+    function test_requireSparse_comparesHighestBits() external {
         this.requireSparse(0, hex"80008001", 65_536);
         this.requireSparse(0, hex"7fff8000", 65_536);
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 1, 1, 0x8000));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 1, 1, 0x8000));
         this.requireSparse(0, hex"80000001", 65_536);
     }
 
     /// @dev Every pair of neighbours, in every place of a sample longer than a word, against the plain rule.
-    function testNotIncreasingInEachPlace() external {
+    function test_requireSparse_failsIfNotIncreasingAnywhere() external {
         for (uint256 place = 1; place < 40; ++place) {
             uint256[] memory indices = new uint256[](40);
             for (uint256 i; i < 40; ++i) {
                 indices[i] = i * 1600 + (i % 2) * 1500;
             }
             indices[place] = indices[place - 1];
-            VM.expectRevert(
+            vm.expectRevert(
                 abi.encodeWithSelector(
                     IClassifier.FeatureNotIncreasing.selector, 0, place, indices[place], indices[place - 1]
                 )
@@ -62,7 +62,10 @@ contract SamplesTest is Test {
     }
 
     /// @dev Bytes after the sample must make no difference.
-    function testFuzzIncreasing(uint256 seed, uint256 length, bytes calldata tail) external view {
+    function testFuzz_increasing_ignoresWhatFollows(uint256 seed, uint256 length, bytes calldata tail)
+        external
+        view
+    {
         length = bound(length, 1, 70);
         uint256[] memory indices = new uint256[](length);
         bool expected = true;
@@ -78,24 +81,24 @@ contract SamplesTest is Test {
         assertTrue(actual == expected, "increasing");
     }
 
-    function testEmptyBatch() external {
-        VM.expectRevert(abi.encodeWithSelector(IErrors.EmptyBatch.selector));
+    function test_count_failsIfEmpty() external {
+        vm.expectRevert(abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         this.count("");
     }
 
-    function testMalformedBatch() external {
+    function test_count_failsIfMalformed() external {
         bytes memory whole = Encode.item(1, hex"0001");
         // A header cut short, a sample cut short, garbage after a whole item.
-        VM.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
         this.count(hex"000100");
-        VM.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
         this.count(hex"000100020a");
-        VM.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 6));
+        vm.expectRevert(abi.encodeWithSelector(IErrors.MalformedBatch.selector, 6));
         this.count(bytes.concat(whole, hex"00"));
     }
 
-    function testFuzzBatch(bytes[] calldata samples) external view {
-        VM.assume(samples.length > 0);
+    function testFuzz_count_countsItems(bytes[] calldata samples) external view {
+        vm.assume(samples.length > 0);
         bytes memory batch;
         for (uint256 i; i < samples.length; ++i) {
             batch = bytes.concat(batch, Encode.item(i, samples[i]));
@@ -114,17 +117,17 @@ contract SamplesTest is Test {
 
     /// @dev At, just below and just above each bound, with the smallest number there is, past 32 bytes, and with other
     /// bytes behind the sample.
-    function testBoundsOf16Bits() external {
+    function test_requireBounds_of16Bits() external {
         // 3 and -4: squares of 25 together.
         this.requireBounds(0, hex"0003fffc7fff", 4, 2, 4, 25);
-        VM.expectRevert(numberTooLarge(5, 1, -4, 3));
+        vm.expectRevert(numberTooLarge(5, 1, -4, 3));
         this.requireBounds(5, hex"0003fffc7fff", 4, 2, 3, 25);
-        VM.expectRevert(lengthTooLarge(5, 25, 24));
+        vm.expectRevert(lengthTooLarge(5, 25, 24));
         this.requireBounds(5, hex"0003fffc7fff", 4, 2, 4, 24);
         // Numbers come before the length, the first number before others, and one within the bounds is not told.
-        VM.expectRevert(numberTooLarge(0, 0, 3, 2));
+        vm.expectRevert(numberTooLarge(0, 0, 3, 2));
         this.requireBounds(0, hex"0003fffc", 4, 2, 2, 1);
-        VM.expectRevert(numberTooLarge(0, 1, 32_767, 100));
+        vm.expectRevert(numberTooLarge(0, 1, 32_767, 100));
         this.requireBounds(0, hex"ffff7fff", 4, 2, 100, 1 << 31);
         // In the second 32 bytes, too, what follows the sample does not count.
         this.requireBounds(0, bytes.concat(new bytes(34), hex"7fff"), 34, 2, 1, 1);
@@ -132,33 +135,39 @@ contract SamplesTest is Test {
         bytes memory sample = new bytes(68);
         (sample[66], sample[67]) = (0x80, 0x00);
         this.requireBounds(0, sample, 68, 2, 32_768, 1 << 30);
-        VM.expectRevert(numberTooLarge(0, 33, -32_768, 32_767));
+        vm.expectRevert(numberTooLarge(0, 33, -32_768, 32_767));
         this.requireBounds(0, sample, 68, 2, 32_767, 1 << 30);
-        VM.expectRevert(lengthTooLarge(0, 1 << 30, (1 << 30) - 1));
+        vm.expectRevert(lengthTooLarge(0, 1 << 30, (1 << 30) - 1));
         this.requireBounds(0, sample, 68, 2, 32_768, (1 << 30) - 1);
     }
 
-    function testBoundsOf32Bits() external {
+    function test_requireBounds_of32Bits() external {
         this.requireBounds(0, hex"00000003fffffffc7fffffff", 8, 4, 4, 25);
-        VM.expectRevert(numberTooLarge(5, 1, -4, 3));
+        vm.expectRevert(numberTooLarge(5, 1, -4, 3));
         this.requireBounds(5, hex"00000003fffffffc7fffffff", 8, 4, 3, 25);
-        VM.expectRevert(lengthTooLarge(5, 25, 24));
+        vm.expectRevert(lengthTooLarge(5, 25, 24));
         this.requireBounds(5, hex"00000003fffffffc7fffffff", 8, 4, 4, 24);
     }
 
     /// @dev The longest sample that a model can have: its squared length does not wrap.
-    function testLongest() external {
+    function test_requireBounds_ofLongestSample() external {
         bytes memory sample = new bytes(4 * 4096);
         for (uint256 i; i < sample.length; i += 4) {
             sample[i] = 0x80;
         }
         this.requireBounds(0, sample, sample.length, 4, 1 << 31, 1 << 74);
-        VM.expectRevert(lengthTooLarge(0, 1 << 74, (1 << 74) - 1));
+        vm.expectRevert(lengthTooLarge(0, 1 << 74, (1 << 74) - 1));
         this.requireBounds(0, sample, sample.length, 4, 1 << 31, (1 << 74) - 1);
     }
 
     /// @dev Against a plain walk over the numbers, with the bounds at, just below and just above what the sample has.
-    function testFuzzBounds(uint256 seed, uint256 features, bool wide, uint8 below, uint8 shorter) external {
+    function testFuzz_requireBounds_matchesPlainWalk(
+        uint256 seed,
+        uint256 features,
+        bool wide,
+        uint8 below,
+        uint8 shorter
+    ) external {
         features = bound(features, 1, 40);
         uint256 width = wide ? 4 : 2;
         int256[] memory numbers = new int256[](features);
@@ -178,9 +187,9 @@ contract SamplesTest is Test {
         if (largest > maxNumber) {
             uint256 feature;
             while (uint256(numbers[feature] < 0 ? -numbers[feature] : numbers[feature]) <= maxNumber) ++feature;
-            VM.expectRevert(numberTooLarge(9, feature, numbers[feature], maxNumber));
+            vm.expectRevert(numberTooLarge(9, feature, numbers[feature], maxNumber));
         } else if (squaredLength > maxSquaredLength) {
-            VM.expectRevert(lengthTooLarge(9, squaredLength, maxSquaredLength));
+            vm.expectRevert(lengthTooLarge(9, squaredLength, maxSquaredLength));
         }
         this.requireBounds(
             9, bytes.concat(sample, hex"80000000"), sample.length, width, maxNumber, maxSquaredLength

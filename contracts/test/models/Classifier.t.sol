@@ -17,45 +17,45 @@ contract ClassifierTest is ModelTest {
         (, classifier) = create(sparsePerceptron, abi.encode(40, 10, int256(-5)));
     }
 
-    function testWriteByAStranger() external {
+    function test_write_failsIfNotOwner() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
+        vm.prank(ALICE);
         classifier.write(9, new uint256[](9));
     }
 
-    function testWriteAfterClosing() external {
+    function test_write_failsIfClosed() external {
         Classifier classifier = open();
         closeForMe(classifier);
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.InitializationClosed.selector));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IPackedModel.InitializationClosed.selector));
+        vm.prank(OWNER);
         classifier.write(9, new uint256[](9));
     }
 
-    function testWriteOutOfRange() external {
+    function test_write_failsIfOutOfRange() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 2, 2, 3));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 2, 2, 3));
+        vm.prank(OWNER);
         classifier.write(2, new uint256[](2));
         // Where the sum of offset and count would wrap.
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, type(uint256).max, 1, 3)
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.write(type(uint256).max, new uint256[](1));
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 0, 4, 3));
+        vm.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 0, 4, 3));
         classifier.words(0, 4);
     }
 
-    function testWriteAnyOrderAndAgain() external {
+    function test_write_overwritesInAnyOrder() external {
         Classifier classifier = open();
         writeWord(classifier, 2, 22);
         writeWord(classifier, 0, 5);
         uint256[] memory values = new uint256[](2);
         (values[0], values[1]) = (10, 11);
-        VM.expectEmit(address(classifier));
+        vm.expectEmit(address(classifier));
         emit IPackedModel.WordsWritten(0, 2);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.write(0, values);
         values = classifier.words(0, 3);
         assertEq(values[0], 10, "word 0");
@@ -65,7 +65,7 @@ contract ClassifierTest is ModelTest {
     }
 
     /// @dev A dense model learns from nothing beyond its bounds, at any place of a batch, and predicts it all the same.
-    function testBoundsHoldForLessonsAndNotForPredictions() external {
+    function test_learn_failsBeyondBoundsAndPredictDoesNot() external {
         (, Classifier perceptron) = create(densePerceptron, abi.encode(2, 65_536, int256(0), 4, 25));
         (, Classifier centroid) = create(denseNearestCentroid, abi.encode(2, 2, 4, 25));
         closeForMe(perceptron);
@@ -94,51 +94,51 @@ contract ClassifierTest is ModelTest {
     }
 
     function refusesBoth(Classifier classifier, bytes memory batch, bytes memory reason) private {
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         classifier.check(batch);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         classifier.learn(batch);
     }
 
-    function testCloseByAStranger() external {
+    function test_close_failsIfNotOwner() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
+        vm.prank(ALICE);
         classifier.close(address(0));
     }
 
-    function testCloseForTheZeroAddress() external {
+    function test_close_failsIfTrainerIsZero() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.InvalidTrainer.selector));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IPackedModel.InvalidTrainer.selector));
+        vm.prank(OWNER);
         classifier.close(address(0));
     }
 
-    function testClosingIsForEver() external {
+    function test_close_failsIfClosed() external {
         Classifier classifier = open();
-        VM.expectEmit(address(classifier));
+        vm.expectEmit(address(classifier));
         emit IPackedModel.Closed(address(this));
         closeForMe(classifier);
-        VM.expectRevert(abi.encodeWithSelector(IPackedModel.InitializationClosed.selector));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IPackedModel.InitializationClosed.selector));
+        vm.prank(OWNER);
         classifier.close(address(0));
     }
 
-    function testLearnWhileOpen() external {
+    function test_learn_failsIfOpen() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.InitializationOpen.selector));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.InitializationOpen.selector));
         classifier.learn("");
     }
 
-    function testLearnFromAStranger() external {
+    function test_learn_failsIfNotTrainer() external {
         Classifier classifier = open();
         closeForMe(classifier);
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.NotTrainer.selector, OWNER, address(this)));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.NotTrainer.selector, OWNER, address(this)));
+        vm.prank(OWNER);
         classifier.learn("");
     }
 
-    function testLearnAndCheckFindTheSameErrors() external {
+    function test_learn_failsAsCheckDoes() external {
         Classifier classifier = open();
         closeForMe(classifier);
         bytes memory good = Encode.item(1, hex"0001");
@@ -173,7 +173,7 @@ contract ClassifierTest is ModelTest {
     }
 
     /// @dev As many features as a transaction can predict from, and one more.
-    function testMostPresentFeatures() external {
+    function test_check_failsIfTooManyFeatures() external {
         address[2] memory implementations = [naiveBayes, sparseNearestCentroid];
         for (uint256 i; i < 2; ++i) {
             bytes memory smoothing = i == 0 ? abi.encode(256) : bytes("");
@@ -188,7 +188,7 @@ contract ClassifierTest is ModelTest {
                 bytes.concat(Encode.item(0, ""), Encode.item(0, firstFeatures(1707))),
                 abi.encodeWithSelector(IClassifier.TooManyFeatures.selector, 1, 1707, 1706)
             );
-            VM.expectRevert(abi.encodeWithSelector(IClassifier.TooManyFeatures.selector, 0, 1707, 1706));
+            vm.expectRevert(abi.encodeWithSelector(IClassifier.TooManyFeatures.selector, 0, 1707, 1706));
             classifier.predict(Encode.one(firstFeatures(1707)));
             // The range comes first.
             refuses(
@@ -200,7 +200,7 @@ contract ClassifierTest is ModelTest {
     }
 
     /// @dev Numbers that fill their bytes: the last feature, the last class.
-    function testLargestFeatureAndLabel() external {
+    function test_learn_takesLargestFeatureAndLabel() external {
         (, Classifier classifier) = create(sparsePerceptron, abi.encode(65_536, 7, int256(0)));
         closeForMe(classifier);
         classifier.learn(Encode.item(1, hex"ffff"));
@@ -226,25 +226,25 @@ contract ClassifierTest is ModelTest {
         assertEq(predict(classifier, sample), 3, "dense");
     }
 
-    function testPredictNamesTheSample() external {
+    function test_predict_failsNamingSample() external {
         Classifier classifier = open();
         bytes[] memory samples = new bytes[](2);
         samples[1] = hex"00";
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 1, 1));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 1, 1));
         classifier.predict(samples);
     }
 
-    function testEvaluateErrors() external {
+    function test_evaluate_failsIfLengthsDifferOrLabelOutOfRange() external {
         Classifier classifier = open();
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.LengthsDiffer.selector, 1, 2));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.LengthsDiffer.selector, 1, 2));
         classifier.evaluate(new bytes[](1), new uint256[](2));
         uint256[] memory labels = new uint256[](1);
         labels[0] = 2;
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 2, 2));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 2, 2));
         classifier.evaluate(new bytes[](1), labels);
     }
 
-    function testPredictAndEvaluateMany() external {
+    function test_predict_predictsMany() external {
         Classifier classifier = open();
         // The weights of features 0 to 15 are their numbers, the intercept is -5.
         uint256 weights;
@@ -267,7 +267,7 @@ contract ClassifierTest is ModelTest {
         assertEq(classifier.predict(new bytes[](0)).length, 0, "no samples");
     }
 
-    function testDescribe() external {
+    function test_describe_saysAll() external {
         Classifier classifier = open();
         describes(classifier, "sparse perceptron", Encoding.Sparse, 2, 40, 3);
         assertEq(classifier.describe().trainer, address(0), "open");
@@ -284,21 +284,21 @@ contract ClassifierTest is ModelTest {
     }
 
     /// @dev Nobody owns or teaches an implementation.
-    function testImplementationIsLocked() external {
+    function test_constructor_locksImplementation() external {
         SparsePerceptron implementation = SparsePerceptron(sparsePerceptron);
         // Any reason: what stands in place of its arguments is some of its own code.
-        VM.expectRevert();
+        vm.expectRevert();
         implementation.write(0, new uint256[](0));
-        VM.expectRevert();
+        vm.expectRevert();
         implementation.close(ALICE);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IClassifier.NotTrainer.selector, address(this), sparsePerceptron)
         );
         implementation.learn(hex"00000000");
     }
 
     /// @dev 700 words, each to a new slot, fit into a transaction; models of any size are written in such parts.
-    function testWriteAChunkBelowTheGasLimit() external {
+    function test_write_fitsChunkBelowGasLimit() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 65_536, 256));
         uint256[] memory values = new uint256[](700);
         for (uint256 i; i < values.length; ++i) {
@@ -306,7 +306,7 @@ contract ClassifierTest is ModelTest {
         }
         for (uint256 part; part < 2; ++part) {
             uint256 before = gasleft();
-            VM.prank(OWNER);
+            vm.prank(OWNER);
             classifier.write(part * 700, values);
             uint256 used = before - gasleft();
             // The transaction itself, and calldata of which no byte is 0.
@@ -325,9 +325,9 @@ contract ClassifierTest is ModelTest {
     }
 
     function refuses(Classifier classifier, bytes memory batch, bytes memory reason) private {
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         classifier.check(batch);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         classifier.learn(batch);
     }
 

@@ -6,19 +6,19 @@ import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
 contract NaiveBayesTest is ModelTest {
-    function testNothingLearnedIsClassZero() external {
+    function test_predict_isZeroIfNothingLearned() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(3, 4, 256));
         assertEq(predict(classifier, hex"0000"), 0, "no class has samples");
     }
 
-    function testClassWithoutSamplesHasNoScore() external {
+    function test_predict_passesOverClassWithoutSamples() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(3, 4, 256));
         closeForMe(classifier);
         classifier.learn(Encode.item(2, hex"0003"));
         assertEq(predict(classifier, hex"0000"), 2, "the only class with samples");
     }
 
-    function testLearnCounts() external {
+    function test_learn_counts() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 20, 256));
         closeForMe(classifier);
         classifier.learn(Encode.item(1, hex"0000000f0011"));
@@ -30,7 +30,7 @@ contract NaiveBayesTest is ModelTest {
         assertEq(word(classifier, 5), 2 << 16, "features 16 to 19");
     }
 
-    function testCountSaturates() external {
+    function test_learn_saturatesCount() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 2, 256));
         uint256 full = type(uint16).max;
         writeWord(classifier, 2, full | uint256(7) << 16);
@@ -40,7 +40,7 @@ contract NaiveBayesTest is ModelTest {
         assertEq(word(classifier, 0), 1 | 1 << 32, "the total rose by one");
     }
 
-    function testFullClassLearnsNothing() external {
+    function test_learn_changesNothingIfClassIsFull() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 2, 256));
         uint256 header = type(uint32).max | uint256(5) << 32;
         writeWord(classifier, 0, header);
@@ -51,7 +51,7 @@ contract NaiveBayesTest is ModelTest {
     }
 
     /// @dev The ancestor's product became 0 from 8 present features on, and class 0 was predicted.
-    function testManyPresentFeatures() external {
+    function test_predict_takesManyPresentFeatures() external {
         uint256[] memory lengths = Encode.list("2,6,8,10,20,100,1000");
         for (uint256 i; i < lengths.length; ++i) {
             (, Classifier classifier) = create(naiveBayes, abi.encode(2, 1000, 256));
@@ -65,7 +65,7 @@ contract NaiveBayesTest is ModelTest {
 
     /// @dev Of 1,000 factors the order differs: truncation goes other ways, the tie must stay one. A difference
     /// of one in four billion samples must decide.
-    function testTieOfReversedFactors() external {
+    function test_predict_keepsTieOfReversedFactors() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 1000, 257));
         fill(classifier, type(uint32).max - 1, type(uint32).max - 1);
         assertEq(predict(classifier, mirrored(1000)), 0, "tie");
@@ -75,7 +75,9 @@ contract NaiveBayesTest is ModelTest {
     }
 
     /// @dev The formula in whole numbers, for samples so short that nothing overflows; up to 6 classes.
-    function testFuzzShortSamples(uint256 seed, uint256 classes, uint32 smoothing, uint8 mask) external {
+    function testFuzz_predict_matchesFormula(uint256 seed, uint256 classes, uint32 smoothing, uint8 mask)
+        external
+    {
         classes = bound(classes, 2, 6);
         uint256 smooth = bound(smoothing, 1, 1025);
         (, Classifier classifier) = create(naiveBayes, abi.encode(classes, 8, smooth));
@@ -141,7 +143,7 @@ contract NaiveBayesTest is ModelTest {
         }
         values[0] = samples0 | total << 32;
         values[1] = samples1 | total << 32;
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.write(0, values);
     }
 

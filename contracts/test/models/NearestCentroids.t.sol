@@ -7,14 +7,14 @@ import {ModelTest} from "../base/ModelTest.sol";
 
 /// @notice Both nearest centroids against plain arrays of sums.
 contract NearestCentroidsTest is ModelTest {
-    function testNothingLearnedIsClassZero() external {
+    function test_predict_isZeroIfNothingLearned() external {
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(3, 4));
         assertEq(predict(classifier, hex"0000"), 0, "sparse");
         (, classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(3, 1)));
         assertEq(predict(classifier, hex"00000001"), 0, "dense");
     }
 
-    function testClassesWithoutSamplesArePassedOver() external {
+    function test_predict_passesOverClassesWithoutSamples() external {
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(3, 4));
         closeForMe(classifier);
         classifier.learn(Encode.item(2, hex"0003"));
@@ -25,7 +25,7 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(predict(classifier, hex"ffffff00"), 1, "dense");
     }
 
-    function testEqualDistanceIsTheLowestIndex() external {
+    function test_predict_isLowestIndexIfEqual() external {
         (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(3, 1)));
         closeForMe(classifier);
         classifier.learn(bytes.concat(Encode.item(2, hex"00000001"), Encode.item(1, hex"ffffffff")));
@@ -33,7 +33,7 @@ contract NearestCentroidsTest is ModelTest {
     }
 
     /// @dev The ancestor dropped squared differences below 1e-9: ties where there are none.
-    function testSmallestDifferenceDecides() external {
+    function test_predict_seesSmallestDifference() external {
         (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 2)));
         // Means of a third of a unit apart in one feature, at the far end of the range in the other.
         uint256 sum0 = uint64(uint256(int256(3) * type(int32).min));
@@ -45,7 +45,7 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(predict(classifier, hex"8000000000000001"), 1, "nearer to two thirds");
     }
 
-    function testFullClassLearnsNothing() external {
+    function test_learn_changesNothingIfClassIsFull() external {
         uint256 header = type(uint32).max | uint256(5) << 32;
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(2, 2));
         writeWord(classifier, 0, header);
@@ -61,7 +61,7 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(word(classifier, 2), 0, "dense sums");
     }
 
-    function testSaturation() external {
+    function test_learn_saturates() external {
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(2, 3));
         uint256 full = type(uint16).max;
         uint256 allSquares = uint256(type(uint128).max) << 32;
@@ -83,7 +83,7 @@ contract NearestCentroidsTest is ModelTest {
     }
 
     /// @dev The largest values that fit anywhere must not wrap.
-    function testExtremes() external {
+    function test_predict_doesNotWrap() external {
         (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 4)));
         uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
         writeWord(classifier, 0, type(uint256).max);
@@ -102,7 +102,7 @@ contract NearestCentroidsTest is ModelTest {
     }
 
     /// @dev Learning alone: predictions are those of the plain sums, exactly, with several classes.
-    function testFuzzSparse(uint256 seed, uint256 classes, uint256 features) external {
+    function testFuzz_learn_matchesSparseSums(uint256 seed, uint256 classes, uint256 features) external {
         classes = bound(classes, 2, 5);
         features = bound(features, 1, 40);
         (, Classifier classifier) = create(sparseNearestCentroid, abi.encode(classes, features));
@@ -168,7 +168,7 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(word(classifier, label), samples[label] | squares << 32, "header");
     }
 
-    function testFuzzDense(uint256 seed, uint256 classes, uint256 features) external {
+    function testFuzz_learn_matchesDenseSums(uint256 seed, uint256 classes, uint256 features) external {
         classes = bound(classes, 2, 5);
         features = bound(features, 1, 9);
         (, Classifier classifier) =
@@ -212,9 +212,7 @@ contract NearestCentroidsTest is ModelTest {
 
     /// @dev The mean of a class of n samples, all within the bounds, by at most `2 * maxNumber / (n + 1)` in each feature,
     /// and by at most twice the largest length over `n + 1` in all. Other classes stay.
-    function testFuzzOneLessonMovesAMeanWithinTheBounds(uint256 seed, uint256 maxNumber, uint256 share)
-        external
-    {
+    function testFuzz_learn_movesMeanWithinBounds(uint256 seed, uint256 maxNumber, uint256 share) external {
         uint256 features = 5;
         maxNumber = bound(maxNumber, 1, 1 << 31);
         uint256 longest = features * maxNumber * maxNumber * bound(share, 1, 100) / 100;

@@ -10,7 +10,7 @@ import {ModelTest} from "../base/ModelTest.sol";
 contract PerceptronsTest is ModelTest {
     int256 private constant LIMIT = 32_767;
 
-    function testScoreOfZeroIsClassZero() external {
+    function test_predict_isZeroIfScoreIsZero() external {
         (, Classifier classifier) = create(sparsePerceptron, abi.encode(3, 1, int256(-2)));
         writeWord(classifier, 0, 2 | 3 << 16 | 1 << 32);
         assertEq(predict(classifier, hex""), 0, "intercept alone");
@@ -19,7 +19,7 @@ contract PerceptronsTest is ModelTest {
         assertEq(predict(classifier, hex"00000002"), 1, "2 + 1 - 2");
     }
 
-    function testRightPredictionChangesNothing() external {
+    function test_learn_changesNothingIfRight() external {
         (, Classifier classifier) = create(sparsePerceptron, abi.encode(20, 1, int256(1)));
         writeWord(classifier, 0, type(uint256).max);
         closeForMe(classifier);
@@ -29,7 +29,7 @@ contract PerceptronsTest is ModelTest {
     }
 
     /// @dev The ancestor's intercept counted a billion times too little.
-    function testDenseInterceptCountsFully() external {
+    function test_predict_countsDenseInterceptFully() external {
         (, Classifier classifier) =
             create(densePerceptron, Encode.widest16(abi.encode(1, 65_536, int256(-1000))));
         writeWord(classifier, 0, 100);
@@ -40,7 +40,7 @@ contract PerceptronsTest is ModelTest {
         assertEq(predict(classifier, hex"7fff"), 0, "the least intercept");
     }
 
-    function testUnusedLanesHaveNoMeaning() external {
+    function test_predict_ignoresUnusedLanes() external {
         (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 65_536, int256(0))));
         uint256 unused = type(uint256).max << 48;
         writeWord(classifier, 0, unused);
@@ -51,17 +51,17 @@ contract PerceptronsTest is ModelTest {
         assertEq(word(classifier, 0), unused | 1 | 2 << 16 | 3 << 32, "unused lanes");
     }
 
-    function testDenseSamplesOfAnotherLength() external {
+    function test_learn_failsIfDenseLengthIsWrong() external {
         (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 65_536, int256(0))));
         closeForMe(classifier);
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 1, 4, 6));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 1, 4, 6));
         classifier.learn(bytes.concat(Encode.item(1, hex"000100020003"), Encode.item(1, hex"00010002")));
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 0, 8, 6));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 0, 8, 6));
         classifier.predict(Encode.one(hex"0001000200030004"));
     }
 
     /// @dev After the last feature stands an index in another word, whatever the feature before it is.
-    function testTheWalkEndsWithTheSample() external {
+    function test_predict_endsWithSample() external {
         (, Classifier classifier) = create(sparsePerceptron, abi.encode(512, 1, int256(0)));
         // The feature 0x01fe, in the same word as 0x01f0.
         writeWord(classifier, 31, uint256(1) << (14 * 16));
@@ -69,7 +69,7 @@ contract PerceptronsTest is ModelTest {
         assertEq(predict(classifier, hex"00fe01f001fe"), 1, "with it");
     }
 
-    function testDenseRateRounds() external {
+    function test_learn_roundsDenseRate() external {
         // A rate of 1.5: 1 becomes 2 (1.5 rounds up), -1 becomes -1 (-1.5 rounds up), 3 becomes 5 (4.5).
         (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 98_304, int256(0))));
         closeForMe(classifier);
@@ -77,7 +77,12 @@ contract PerceptronsTest is ModelTest {
         assertEq(word(classifier, 0), 2 | 0xffff << 16 | 5 << 32, "weights");
     }
 
-    function testFuzzSparse(uint256 seed, uint256 rate, int64 intercept, uint256 features) external {
+    function testFuzz_learn_matchesSparseWeights(
+        uint256 seed,
+        uint256 rate,
+        int64 intercept,
+        uint256 features
+    ) external {
         rate = bound(rate, 1, 32_767);
         features = bound(features, 1, 70);
         int256 offset = intercept % 200_000;
@@ -107,7 +112,9 @@ contract PerceptronsTest is ModelTest {
         }
     }
 
-    function testFuzzDense(uint256 seed, uint32 rate, int64 intercept, uint256 features) external {
+    function testFuzz_learn_matchesDenseWeights(uint256 seed, uint32 rate, int64 intercept, uint256 features)
+        external
+    {
         if (rate == 0) rate = 1;
         features = bound(features, 1, 40);
         (, Classifier classifier) =
@@ -140,7 +147,7 @@ contract PerceptronsTest is ModelTest {
 
     /// @dev Each weight by at most `(rate * maxNumber + 32768) >> 16`, and all of them together by at most the length of
     /// the sample at that rate, and a half each for rounding.
-    function testFuzzOneLessonMovesWeightsWithinTheBounds(
+    function testFuzz_learn_movesWeightsWithinBounds(
         uint256 seed,
         uint32 rate,
         uint256 maxNumber,

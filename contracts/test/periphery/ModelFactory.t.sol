@@ -98,52 +98,52 @@ contract ModelFactoryTest is MarketTest {
     bytes private classifierParameters = abi.encode(2, 1);
 
     /// @dev A clone of nothing would take every call: any waits, any contribution, any ether.
-    function testAnImplementationWithoutCode() external {
+    function test_create_failsIfNoCode() external {
         address[3] memory empty = [ALICE, address(0), address(4)];
         for (uint256 i; i < empty.length; ++i) {
             bytes memory reason = abi.encodeWithSelector(IModelFactory.NoCode.selector, empty[i]);
-            VM.expectRevert(reason);
+            vm.expectRevert(reason);
             factory.create(empty[i], abi.encode(3, 2, 1, 0, 4), sparseNearestCentroid, classifierParameters);
-            VM.expectRevert(reason);
+            vm.expectRevert(reason);
             factory.create(depositRefundTake, trainerParameters, empty[i], classifierParameters);
         }
     }
 
     /// @dev Also where it delegates to a right implementation: its key could name another one.
-    function testAnImplementationThatDelegates() external {
-        VM.etch(ALICE, abi.encodePacked(hex"ef0100", depositRefundTake));
-        VM.etch(BOB, abi.encodePacked(hex"ef0100", sparseNearestCentroid));
+    function test_create_failsIfCodeIsDelegated() external {
+        vm.etch(ALICE, abi.encodePacked(hex"ef0100", depositRefundTake));
+        vm.etch(BOB, abi.encodePacked(hex"ef0100", sparseNearestCentroid));
         assertEq(ALICE.code.length, 23, "code");
-        VM.expectRevert(abi.encodeWithSelector(IModelFactory.DelegatedCode.selector, ALICE));
+        vm.expectRevert(abi.encodeWithSelector(IModelFactory.DelegatedCode.selector, ALICE));
         factory.create(ALICE, trainerParameters, sparseNearestCentroid, classifierParameters);
-        VM.expectRevert(abi.encodeWithSelector(IModelFactory.DelegatedCode.selector, BOB));
+        vm.expectRevert(abi.encodeWithSelector(IModelFactory.DelegatedCode.selector, BOB));
         factory.create(depositRefundTake, trainerParameters, BOB, classifierParameters);
     }
 
     /// @dev Such as a wrapped coin, which takes every call for a payment.
-    function testCodeThatTakesAnyCallIsNeither() external {
+    function test_create_failsIfCodeTakesAnyCall() external {
         bytes[3] memory answers =
             [bytes(""), abi.encode(address(this)), abi.encode(address(this), address(this))];
         for (uint256 i; i < answers.length; ++i) {
             address anything = address(new TakesAnything(answers[i]));
-            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, anything));
+            vm.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, anything));
             factory.create(anything, trainerParameters, sparseNearestCentroid, classifierParameters);
-            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotAClassifier.selector, anything));
+            vm.expectRevert(abi.encodeWithSelector(IModelFactory.NotAClassifier.selector, anything));
             factory.create(depositRefundTake, trainerParameters, anything, classifierParameters);
         }
     }
 
-    function testATrainerOfOthers() external {
+    function test_create_failsIfTrainerIsOfOthers() external {
         address[2] memory others =
             [address(new OthersTrainer(address(this), ALICE)), address(new OthersTrainer(ALICE, ALICE))];
         for (uint256 i; i < others.length; ++i) {
-            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, others[i]));
+            vm.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, others[i]));
             factory.create(others[i], trainerParameters, sparseNearestCentroid, classifierParameters);
         }
         bytes[3] memory owners = [abi.encode(ALICE), abi.encode(address(this), ALICE), bytes("")];
         for (uint256 i; i < owners.length; ++i) {
             address strange = address(new StrangersTrainer(owners[i]));
-            VM.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, strange));
+            vm.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, strange));
             factory.create(strange, trainerParameters, sparseNearestCentroid, classifierParameters);
         }
         // But for the owner they are as they have to be.
@@ -155,47 +155,47 @@ contract ModelFactoryTest is MarketTest {
         );
         // What does not know the question fails without a word.
         address nothing = address(new TrainerOfNothing(address(this)));
-        VM.expectRevert(bytes(""));
+        vm.expectRevert(bytes(""));
         factory.create(nothing, trainerParameters, sparseNearestCentroid, classifierParameters);
     }
 
     /// @dev Each where the other belongs.
-    function testTrainerAndClassifierInEachOthersPlace() external {
-        VM.expectRevert(bytes(""));
+    function test_create_failsIfSwapped() external {
+        vm.expectRevert(bytes(""));
         factory.create(
             sparseNearestCentroid, classifierParameters, sparseNearestCentroid, classifierParameters
         );
-        VM.expectRevert(bytes(""));
+        vm.expectRevert(bytes(""));
         factory.create(depositRefundTake, trainerParameters, depositRefundTake, trainerParameters);
     }
 
-    function testWhatTheySayIsPassedOn() external {
+    function test_create_passesErrorsOn() external {
         Strings strings = new Strings();
         PuppetClassifier puppet = new PuppetClassifier(strings);
         strings.failToDescribe();
-        VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 3));
+        vm.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 3));
         factory.create(depositRefundTake, trainerParameters, address(puppet), "");
         address refusing = address(new RefusingTrainer());
-        VM.expectRevert(abi.encodeWithSelector(RefusingTrainer.Refused.selector));
+        vm.expectRevert(abi.encodeWithSelector(RefusingTrainer.Refused.selector));
         factory.create(refusing, trainerParameters, sparseNearestCentroid, classifierParameters);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("classes"), uint256(1))
         );
         factory.create(depositRefundTake, trainerParameters, sparseNearestCentroid, abi.encode(1, 1));
     }
 
     /// @dev All mechanisms, and the factory itself, which takes no ether.
-    function testWhatItCreatesAnswers() external {
+    function test_create_createsAllMechanisms() external {
         address[3] memory mechanisms = [depositRefundTake, points, predictionMarket];
         bytes[3] memory parameters = [trainerParameters, abi.encode(1, 2, 3, 0), abi.encode(1, 2, 3, 4, 5, 6)];
         for (uint256 i; i < mechanisms.length; ++i) {
-            VM.prank(BOB);
+            vm.prank(BOB);
             (address trainer, address classifier) =
                 factory.create(mechanisms[i], parameters[i], sparseNearestCentroid, classifierParameters);
             assertEq(ICollaborativeTrainer(trainer).owner(), BOB, "owner");
             assertEq(ICollaborativeTrainer(trainer).classifier(), classifier, "classifier");
             assertEq(IClassifier(classifier).describe().owner, BOB, "owner of the classifier");
-            VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
+            vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
             ICollaborativeTrainer(trainer).initialize();
         }
         (bool success,) = address(factory).call{value: 1}(

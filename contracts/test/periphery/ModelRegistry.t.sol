@@ -19,105 +19,105 @@ contract ModelRegistryTest is ModelTest {
 
     constructor() {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
-        VM.roll(1_000);
+        vm.roll(1_000);
     }
 
-    function testOnlyTheOwnerRegisters() external {
-        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
-        VM.prank(ALICE);
+    function test_register_failsIfNotOwner() external {
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
+        vm.prank(ALICE);
         registry.register(address(trainer), CARD);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         registry.register(address(trainer), CARD);
-        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
+        vm.prank(ALICE);
         registry.register(address(trainer), CARD);
     }
 
-    function testNoModelThatIsStillOpen() external {
+    function test_register_failsIfModelIsOpen() external {
         (DepositRefundTake open,) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, open));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, open));
+        vm.prank(OWNER);
         registry.register(address(open), CARD);
         assertEq(registry.count(), 0, "nothing happened");
     }
 
-    function testNoModelThatSomebodyElseTeaches() external {
+    function test_register_failsIfTrainerDiffers() external {
         (DepositRefundTake other, Classifier its) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
         closeForMe(its);
-        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, other));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, other));
+        vm.prank(OWNER);
         registry.register(address(other), CARD);
     }
 
-    function testNoAddressWithoutCode() external {
-        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, BOB));
-        VM.prank(OWNER);
+    function test_register_failsIfNoCode() external {
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, BOB));
+        vm.prank(OWNER);
         registry.register(BOB, CARD);
-        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, address(0)));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelNotReady.selector, address(0)));
+        vm.prank(OWNER);
         registry.register(address(0), CARD);
     }
 
     /// @dev A classifier, which has no owner to ask, and a trainer whose classifier's parameters are no parameters.
-    function testWhatTheModelSaysIsPassedOn() external {
-        VM.expectRevert(bytes(""));
-        VM.prank(OWNER);
+    function test_register_passesErrorsOn() external {
+        vm.expectRevert(bytes(""));
+        vm.prank(OWNER);
         registry.register(address(classifier), CARD);
         FakeTrainer fake = new FakeTrainer(OWNER, sparsePerceptron);
         // An implementation has no arguments.
         (bool success, bytes memory reason) =
             sparsePerceptron.staticcall(abi.encodeCall(Classifier.describe, ()));
         assertTrue(!success && bytes4(reason) == IErrors.InvalidParameter.selector, "no parameters");
-        VM.expectRevert(reason);
-        VM.prank(OWNER);
+        vm.expectRevert(reason);
+        vm.prank(OWNER);
         registry.register(address(fake), CARD);
     }
 
-    function testRegister() external {
-        VM.expectEmit(address(registry));
+    function test_register_addsEntry() external {
+        vm.expectEmit(address(registry));
         emit IModelRegistry.ModelRegistered(address(trainer), OWNER, CARD);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         registry.register(address(trainer), CARD);
         assertEq(registry.count(), 1, "one");
         requireEntry(registry.entry(address(trainer)), address(trainer), 1_000);
         requireEntry(registry.entries(0, 1)[0], address(trainer), 1_000);
     }
 
-    function testALaterCallReplacesTheCard() external {
-        VM.prank(OWNER);
+    function test_register_replacesCard() external {
+        vm.prank(OWNER);
         registry.register(address(trainer), CARD);
-        VM.roll(2_000);
-        VM.expectEmit(address(registry));
+        vm.roll(2_000);
+        vm.expectEmit(address(registry));
         emit IModelRegistry.ModelRegistered(address(trainer), OWNER, "");
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         registry.register(address(trainer), "");
         assertEq(registry.count(), 1, "still one");
         requireEntry(registry.entry(address(trainer)), address(trainer), 2_000);
     }
 
-    function testAModelThatIsNotKnown() external {
+    function test_entry_isEmptyIfUnknown() external {
         requireEntry(registry.entry(address(trainer)), address(0), 0);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         registry.register(address(trainer), CARD);
         requireEntry(registry.entry(ALICE), address(0), 0);
     }
 
-    function testEntriesGiveWhatThereIs() external {
+    function test_entries_giveWhatThereIs() external {
         address[3] memory trainers;
         for (uint256 i; i < 3; ++i) {
             (DepositRefundTake one, Classifier its) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
-            VM.prank(OWNER);
+            vm.prank(OWNER);
             its.close(address(one));
-            VM.roll(1_000 + i);
-            VM.prank(OWNER);
+            vm.roll(1_000 + i);
+            vm.prank(OWNER);
             registry.register(address(one), CARD);
             trainers[i] = address(one);
         }
         // The order is that of the first calls.
-        VM.roll(5_000);
-        VM.prank(OWNER);
+        vm.roll(5_000);
+        vm.prank(OWNER);
         registry.register(trainers[0], CARD);
         uint256[3] memory blocks = [uint256(5_000), 1_001, 1_002];
 
@@ -134,10 +134,10 @@ contract ModelRegistryTest is ModelTest {
     }
 
     /// @dev Trainer and block share a slot, the first one of the list.
-    function testAnEntryIsOneSlot() external {
-        VM.prank(OWNER);
+    function test_register_usesOneSlot() external {
+        vm.prank(OWNER);
         registry.register(address(trainer), CARD);
-        bytes32 slot = VM.load(address(registry), keccak256(abi.encode(0)));
+        bytes32 slot = vm.load(address(registry), keccak256(abi.encode(0)));
         assertEq(uint256(slot), uint160(address(trainer)) | uint256(1_000) << 160, "slot");
     }
 

@@ -26,46 +26,46 @@ contract PredictionFeesTest is ModelTest {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
         // Feature 1 means class 1.
         writeWord(classifier, 0, 1 << 16);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         classifier.close(address(trainer));
         fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), PRICE)));
     }
 
-    function testParameters() external {
+    function test_constructor_boundsParameters() external {
         assertEq(fees.price(), PRICE, "price");
         assertEq(fees.trainer(), address(trainer), "trainer");
         deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max));
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IErrors.InvalidParameter.selector, bytes32("price"), uint256(1 << 96))
         );
         deploy("PredictionFees", abi.encode(address(trainer), 1 << 96));
     }
 
-    function testPredictionsAreTheClassifiers() external {
+    function test_predict_answersAsClassifier() external {
         bytes[] memory samples = new bytes[](3);
         samples[1] = hex"0001";
         samples[2] = hex"0002";
         uint256 before = CAROL.balance;
-        VM.expectEmit(address(fees));
+        vm.expectEmit(address(fees));
         emit IPredictionFees.Predicted(CAROL, 3, 300);
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         uint256[] memory labels = fees.predict{value: 1_000}(samples);
         assertEq(before - CAROL.balance, 300, "what is above the price comes back");
         assertEq(labels.length, 3, "labels");
         assertEq(labels[0] * 100 + labels[1] * 10 + labels[2], 10, "labels");
 
-        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentTooLow.selector, 300, 299));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentTooLow.selector, 300, 299));
         fees.predict{value: 299}(samples);
         samples[2] = hex"0008";
-        VM.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 2, 0, 8, 8));
+        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 2, 0, 8, 8));
         fees.predict{value: 300}(samples);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionFees.NoSamples.selector));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionFees.NoSamples.selector));
         fees.predict(new bytes[](0));
     }
 
     /// @dev Alice has 2 good contributions, Bob 1: of 400 wei Alice has earned floor(800 / 3) = 266, Bob 133. The next 200
     /// wei make 400 and 200: no fraction of the first payment is lost.
-    function testShares() external {
+    function test_collect_paysShares() external {
         makeGood(ALICE, 2);
         makeGood(BOB, 1);
         register(ALICE, 2, 2);
@@ -88,7 +88,7 @@ contract PredictionFeesTest is ModelTest {
     }
 
     /// @dev Fractions of a wei that an account has earned are kept when it collects.
-    function testFractionsAreKept() external {
+    function test_collect_keepsFractions() external {
         makeGood(ALICE, 1);
         makeGood(BOB, 1);
         makeGood(CAROL, 1);
@@ -105,20 +105,20 @@ contract PredictionFeesTest is ModelTest {
     }
 
     /// @dev What is paid before anybody is registered waits for the first payment after it.
-    function testPaymentsWaitForTheFirstShare() external {
+    function test_predict_keepsPaymentsForFirstShare() external {
         pay(5);
         makeGood(BOB, 1);
         requireEarned(0, 0);
         register(BOB, 1, 1);
         requireEarned(0, 0);
-        VM.expectEmit(address(fees));
+        vm.expectEmit(address(fees));
         emit IPredictionFees.Shared(600, 600 << 64, 0);
         pay(1);
         requireEarned(0, 600);
     }
 
     /// @dev More good contributions count from when they are registered, for what comes later.
-    function testRegisteringMore() external {
+    function test_register_countsMoreFromThenOn() external {
         makeGood(ALICE, 1);
         makeGood(BOB, 1);
         register(ALICE, 1, 1);
@@ -131,7 +131,7 @@ contract PredictionFeesTest is ModelTest {
         pay(4);
         requireEarned(200, 400);
         // Again, when there is nothing new.
-        VM.recordLogs();
+        vm.recordLogs();
         assertEq(fees.register(BOB), 3, "shares");
         assertEq(logsOf(IPredictionFees.Registered.selector).length, 0, "nothing is registered");
         requireEarned(200, 400);
@@ -140,38 +140,38 @@ contract PredictionFeesTest is ModelTest {
     }
 
     /// @dev Collecting registers first, so the next payments count all.
-    function testCollectingRegisters() external {
+    function test_collect_registersFirst() external {
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
         makeGood(ALICE, 1);
         pay(1);
         collect(ALICE, 100);
         assertEq(fees.shares(ALICE), 2, "shares");
-        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
+        vm.prank(ALICE);
         fees.collect();
     }
 
-    function testNobodyRegistersNothing() external {
+    function test_register_doesNothingWithoutGood() external {
         assertEq(fees.register(CAROL), 0, "shares");
         assertEq(fees.totalShares(), 0, "all shares");
         pay(1);
-        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, CAROL));
-        VM.prank(CAROL);
+        vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, CAROL));
+        vm.prank(CAROL);
         fees.collect();
     }
 
-    function testFreePredictions() external {
+    function test_predict_worksForFree() external {
         fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 0)));
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
-        VM.recordLogs();
+        vm.recordLogs();
         fees.predict(Encode.one(""));
         requireEarned(0, 0);
         assertEq(logsOf(IPredictionFees.Shared.selector).length, 0, "nothing is shared");
     }
 
-    function testTheSmallestPrice() external {
+    function test_predict_sharesSmallestPrice() external {
         fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), 1)));
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
@@ -180,7 +180,7 @@ contract PredictionFeesTest is ModelTest {
     }
 
     /// @dev The largest numbers that the contract is made for: payments of 2^127 wei in all, and 2^48 - 1 good contributions.
-    function testBounds() external {
+    function test_predict_worksAtBounds() external {
         fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max)));
         GoodTrainer good = new GoodTrainer(trainer.classifier());
         fees = PredictionFees(deploy("PredictionFees", abi.encode(address(good), type(uint96).max)));
@@ -188,7 +188,7 @@ contract PredictionFeesTest is ModelTest {
         good.set(BOB, 1);
         register(ALICE, type(uint48).max, type(uint48).max);
         uint256 price = type(uint96).max;
-        VM.deal(address(this), price << 32);
+        vm.deal(address(this), price << 32);
         uint256 n = 200;
         fees.predict{value: n * price}(new bytes[](n));
         // 2^96 - 1 is a multiple of 2^48 - 1.
@@ -196,19 +196,19 @@ contract PredictionFeesTest is ModelTest {
         register(BOB, 1, 1 << 48);
         fees.predict{value: price}(Encode.one(""));
         good.set(ALICE, 0);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         assertAtMost(fees.collect(), (n + 1) * price, "collected");
         assertEq(fees.shares(ALICE), type(uint48).max, "a trainer that says fewer is not heard");
     }
 
-    function testReceivers() external {
+    function test_collect_failsIfReceiverRefusesOrReenters() external {
         RefusingWallet refusing = new RefusingWallet();
         // Others can push refunds to contracts that have acted.
         refusing.execute(address(trainer), 0, abi.encodeCall(IAccounts.cancelNonces, (0)));
         makeGood(address(refusing), 1);
         register(address(refusing), 1, 1);
         pay(1);
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, refusing, 100));
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, refusing, 100));
         refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
         refusing.accept();
         refusing.execute(address(fees), 0, abi.encodeCall(fees.collect, ()));
@@ -232,7 +232,7 @@ contract PredictionFeesTest is ModelTest {
 
     /// @dev Gives an account good contributions, which others' cost nothing here.
     function makeGood(address author, uint256 n) private {
-        VM.deal(author, author.balance + 1e24);
+        vm.deal(author, author.balance + 1e24);
         for (uint256 i; i < n; ++i) {
             bytes memory claim = alone(contribute(trainer, author, 1, hex"0001"));
             pass(REFUND_WAIT);
@@ -241,7 +241,7 @@ contract PredictionFeesTest is ModelTest {
     }
 
     function register(address account, uint256 shares, uint256 total) private {
-        VM.expectEmit(address(fees));
+        vm.expectEmit(address(fees));
         emit IPredictionFees.Registered(account, shares, total);
         assertEq(fees.register(account), shares, "shares");
     }
@@ -252,9 +252,9 @@ contract PredictionFeesTest is ModelTest {
 
     function collect(address account, uint256 expected) private {
         uint256 before = account.balance;
-        VM.expectEmit(address(fees));
+        vm.expectEmit(address(fees));
         emit IPredictionFees.Collected(account, expected);
-        VM.prank(account);
+        vm.prank(account);
         assertEq(fees.collect(), expected, "amount");
         assertEq(account.balance - before, expected, "paid");
     }

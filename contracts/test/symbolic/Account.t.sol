@@ -12,7 +12,7 @@ contract AccountProofs is Test {
 
     function check_CreditChangesTheBalanceOnly(uint256 word, uint256 amount) external pure {
         Account before = Account.wrap(word);
-        VM.assume(amount <= type(uint96).max - before.balance());
+        vm.assume(amount <= type(uint96).max - before.balance());
         Account afterwards = before.credited(amount);
         assert(afterwards.balance() == before.balance() + amount);
         assert((Account.unwrap(afterwards) ^ word) & ~BALANCE == 0);
@@ -20,7 +20,7 @@ contract AccountProofs is Test {
 
     function check_ChargeChangesTheBalanceOnly(uint256 word, uint256 amount) external pure {
         Account before = Account.wrap(word);
-        VM.assume(amount <= before.balance());
+        vm.assume(amount <= before.balance());
         Account afterwards = before.charged(amount);
         assert(afterwards.balance() == before.balance() - amount);
         assert((Account.unwrap(afterwards) ^ word) & ~BALANCE == 0);
@@ -28,7 +28,7 @@ contract AccountProofs is Test {
 
     function check_PraiseChangesTheGoodOnly(uint256 word) external pure {
         Account before = Account.wrap(word);
-        VM.assume(before.good() < type(uint48).max);
+        vm.assume(before.good() < type(uint48).max);
         Account afterwards = before.praised();
         assert(afterwards.good() == before.good() + 1);
         assert((Account.unwrap(afterwards) ^ word) & ~GOOD == 0);
@@ -40,7 +40,7 @@ contract AccountProofs is Test {
         pure
     {
         Account before = Account.wrap(word);
-        VM.assume(!before.used(nonce));
+        vm.assume(!before.used(nonce));
         Account afterwards = before.withUsed(nonce);
         bool expected = before.used(other) || other == nonce || uint256(other) + 64 <= nonce;
         assert(afterwards.used(other) == expected);
@@ -48,13 +48,13 @@ contract AccountProofs is Test {
     }
 
     function check_CancellingUsesTheNonceAndAllBelow(uint256 word, uint48 last, uint48 other) external pure {
-        VM.assume(other <= last);
+        vm.assume(other <= last);
         assert(Account.wrap(word).withUsedUpTo(last).used(other));
     }
 
     /// @custom:halmos --solver z3
     function check_CancellingLeavesWhatIsAbove(uint256 word, uint48 last, uint48 other) external pure {
-        VM.assume(other > last);
+        vm.assume(other > last);
         Account before = Account.wrap(word);
         assert(before.withUsedUpTo(last).used(other) == before.used(other));
     }

@@ -43,7 +43,7 @@ contract PackingProofs {
     }
 
     /// @dev From any words, at each place of a word, and beside its neighbours. Positions are fixed: no solver divides any
-    /// position by six in time; `Notice: testFuzzNeighbours` takes random ones.
+    /// position by six in time; `Notice: testFuzz_announce_leavesNeighbors` takes random ones.
     function check_AnnouncementsDoNotDisturbEachOther(uint256 word, uint256 lower, uint256 upper, uint40 time)
         external
     {

@@ -14,7 +14,7 @@ contract PrepaidProofs is TrainerProofs {
         DepositRefundTake trainer = create(1, address(0));
         store(trainer, slotOf(uint160(OTHER), ACCOUNTS), word);
         uint256 before = trainer.balanceOf(OTHER);
-        VM.deal(AUTHOR, amount);
+        vm.deal(AUTHOR, amount);
         bool success = call(trainer, AUTHOR, amount, abi.encodeCall(IAccounts.depositTo, (OTHER)));
         assert(success == (before + amount <= type(uint96).max));
         assert(trainer.balanceOf(OTHER) == before + (success ? amount : 0));
@@ -24,7 +24,7 @@ contract PrepaidProofs is TrainerProofs {
     function check_WithdrawalIsPaid(uint256 word, uint256 amount) external {
         DepositRefundTake trainer = create(1, address(0));
         store(trainer, slotOf(uint160(AUTHOR), ACCOUNTS), word);
-        VM.deal(address(trainer), type(uint96).max);
+        vm.deal(address(trainer), type(uint96).max);
         uint256 before = trainer.balanceOf(AUTHOR);
         bool success = call(trainer, AUTHOR, 0, abi.encodeCall(IAccounts.withdrawTo, (OTHER, amount)));
         assert(success == (amount <= before));
@@ -74,7 +74,7 @@ contract PrepaidProofs is TrainerProofs {
         SignedBatch memory batch;
         (batch.author, batch.relayer, batch.fee, batch.deadline) = (author, relayer, fee, NOW);
         batch.items = Encode.item(0, "");
-        VM.etch(author, address(new OneSignature(Sign.digest(address(trainer), batch))).code);
+        vm.etch(author, address(new OneSignature(Sign.digest(address(trainer), batch))).code);
         store(trainer, slotOf(uint160(author), ACCOUNTS), fee);
 
         if (!call(

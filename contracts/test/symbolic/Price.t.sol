@@ -11,10 +11,10 @@ contract PriceProofs is TrainerProofs {
     /// @dev At every time and for every number below 2^64. So a deposit has 96 bits, and all deposits of a
     /// transaction together 160.
     function check_AtMost3600CostWeights(uint80 costWeight, uint40 last, uint40 time, uint64 n) external {
-        VM.assume(n != 0 && last != 0 && last <= time);
+        vm.assume(n != 0 && last != 0 && last <= time);
         DepositRefundTake trainer = create(costWeight, address(0));
         store(trainer, STATE, last);
-        VM.warp(time);
+        vm.warp(time);
         uint256 price = trainer.price(n);
         assert(price <= uint256(costWeight) * 3600);
         assert(price <= type(uint96).max);
@@ -26,7 +26,7 @@ contract PriceProofs is TrainerProofs {
         uint256 before = trainer.price(1);
         assert(before == uint256(costWeight) * 3600);
         for (uint256 i; i < 20; ++i) {
-            VM.warp(NOW + 4 ** i);
+            vm.warp(NOW + 4 ** i);
             uint256 price = trainer.price(1);
             assert(price == uint256(costWeight) * 3600 / 2 ** i);
             assert(price <= before);
@@ -37,7 +37,7 @@ contract PriceProofs is TrainerProofs {
     /// @dev For the powers of 4 as numbers, some 8 years after the last contribution.
     function check_RisesWithNumber(uint80 costWeight) external {
         DepositRefundTake trainer = create(costWeight, address(0));
-        VM.warp(NOW + 4 ** 14);
+        vm.warp(NOW + 4 ** 14);
         uint256 before;
         for (uint256 i; i <= 14; ++i) {
             uint256 price = trainer.price(4 ** i);
@@ -49,10 +49,10 @@ contract PriceProofs is TrainerProofs {
 
     /// @dev After the longest time there is: from a cost weight of 292 wei on, nothing is ever free.
     function check_NotZero(uint80 costWeight) external {
-        VM.assume(costWeight >= 292);
+        vm.assume(costWeight >= 292);
         DepositRefundTake trainer = create(costWeight, address(0));
         store(trainer, STATE, 1);
-        VM.warp(type(uint40).max);
+        vm.warp(type(uint40).max);
         assert(trainer.price(1) != 0);
     }
 }

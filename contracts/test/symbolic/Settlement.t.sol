@@ -41,9 +41,9 @@ contract SettlementProofs is TrainerProofs {
     }
 
     /// @dev For deposits below 2^48 wei and up to 255 good contributions: no solver divides larger ones in time. Of all others
-    /// `Trainer: testFuzzSettlement` tries some, and the proof below says that no more than what is left is taken.
+    /// `CollaborativeTrainer: testFuzz_report_paysAtMostDeposit` tries some, and the proof below says that no more than what is left is taken.
     function check_ReportPaysAShareOfWhatIsLeft(Case memory one) external {
-        VM.assume(one.made.deposit < 2 ** 48 && one.totalGood <= type(uint8).max);
+        vm.assume(one.made.deposit < 2 ** 48 && one.totalGood <= type(uint8).max);
         DepositRefundTake trainer = _prepare(one);
         uint256 left = one.made.deposit - one.taken;
         (bool success, uint256 paid) = _claim(trainer, OTHER, ICollaborativeTrainer.report.selector, one);
@@ -174,7 +174,7 @@ contract SettlementProofs is TrainerProofs {
         external
     {
         DepositRefundTake trainer = _prepare(one);
-        VM.assume(
+        vm.assume(
             other.author != one.made.author || other.deposit != one.made.deposit
                 || other.label != one.made.label || other.time != one.made.time
                 || other.position != one.made.position
@@ -192,7 +192,7 @@ contract SettlementProofs is TrainerProofs {
     function check_RefundIsPushedOnlyToContractsThatCanAct(Case memory one, uint256 word) external {
         address author = address(new AnyWallet(true));
         DepositRefundTake trainer = _prepare(one, author, 0);
-        VM.assume(uint48(word >> 96) < type(uint48).max);
+        vm.assume(uint48(word >> 96) < type(uint48).max);
         store(trainer, slotOf(uint160(author), ACCOUNTS), word);
         uint256 left = one.made.deposit - one.taken;
         uint256 before = trainer.balanceOf(author);
@@ -223,10 +223,10 @@ contract SettlementProofs is TrainerProofs {
         one.made.author = author;
         one.made.sample = "";
         uint256 position = one.made.position;
-        VM.assume(one.status <= 2 && one.taken <= one.made.deposit);
-        if (one.status == 0) VM.assume(one.taken == 0);
-        if (one.status == 1) VM.assume(one.taken < one.made.deposit || one.made.deposit == 0);
-        VM.assume(one.good <= one.totalGood && one.totalGood < type(uint64).max);
+        vm.assume(one.status <= 2 && one.taken <= one.made.deposit);
+        if (one.status == 0) vm.assume(one.taken == 0);
+        if (one.status == 1) vm.assume(one.taken < one.made.deposit || one.made.deposit == 0);
+        vm.assume(one.good <= one.totalGood && one.totalGood < type(uint64).max);
 
         trainer = create(1, address(new AnyClassifier(one.predicted, true)), notice);
         store(trainer, STATE, NOW | uint256(one.totalGood) << 104);
@@ -239,8 +239,8 @@ contract SettlementProofs is TrainerProofs {
             abi.encode(author, one.made.label, keccak256(""), one.made.deposit, one.made.time, position)
         );
         store(trainer, slotOf(position, ROOTS), uint256(leaf));
-        VM.deal(address(trainer), type(uint96).max);
-        VM.warp(one.time);
+        vm.deal(address(trainer), type(uint96).max);
+        vm.warp(one.time);
 
         _requireStatus(trainer, one, Status(one.status), one.taken);
         assert(trainer.good(OTHER) == one.good);

@@ -82,7 +82,7 @@ abstract contract TrainerProofs is Test {
         internal
         returns (DepositRefundTake trainer)
     {
-        VM.warp(NOW);
+        vm.warp(NOW);
         trainer = DepositRefundTake(
             LibClone.clone(
                 _implementation, abi.encode(OWNER, classifier, 1 days, 8 days, 9 days, notice, costWeight)
@@ -92,7 +92,7 @@ abstract contract TrainerProofs is Test {
     }
 
     function store(DepositRefundTake trainer, uint256 slot, uint256 word) internal {
-        VM.store(address(trainer), bytes32(slot), bytes32(word));
+        vm.store(address(trainer), bytes32(slot), bytes32(word));
     }
 
     /// @dev The slot of an element of a mapping.
@@ -104,7 +104,7 @@ abstract contract TrainerProofs is Test {
         internal
         returns (bool success)
     {
-        VM.prank(caller);
+        vm.prank(caller);
         (success,) = address(trainer).call{value: value}(data);
     }
 }

@@ -6,7 +6,7 @@ import {Test} from "../../base/Test.sol";
 
 /// @notice The nonces of an account, by cases; contracts/test/symbolic/Account.t.sol has all of them.
 contract AccountTest is Test {
-    function testWithUsedKeepsTheNoncesBelow() external pure {
+    function test_withUsed_keepsNoncesBelow() external pure {
         Account account = Account.wrap(0).withUsed(0).withUsed(2);
         requireUsed(account, 0, true);
         requireUsed(account, 1, false);
@@ -20,7 +20,7 @@ contract AccountTest is Test {
         requireUsed(account, 6, false);
     }
 
-    function testWithUsedUpToKeepsTheNoncesAbove() external pure {
+    function test_withUsedUpTo_keepsNoncesAbove() external pure {
         Account account = Account.wrap(0).withUsed(6).withUsedUpTo(2);
         for (uint256 nonce; nonce < 9; ++nonce) {
             requireUsed(account, nonce, nonce <= 2 || nonce == 6);

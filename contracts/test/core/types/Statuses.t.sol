@@ -8,7 +8,7 @@ import {Test} from "../../base/Test.sol";
 contract StatusesTest is Test {
     Statuses private statuses;
 
-    function testSetChangesNoOther() external {
+    function test_set_changesNoOther() external {
         uint256[7] memory positions = [uint256(0), 85, 86, 127, 128, 129, 256];
         for (uint256 i; i < positions.length; ++i) {
             statuses.set(positions[i], i % 2 == 0 ? Status.Closed : Status.Reported);
@@ -22,7 +22,7 @@ contract StatusesTest is Test {
         }
     }
 
-    function testSetChangesAgain() external {
+    function test_set_changesAgain() external {
         statuses.set(130, Status.Reported);
         statuses.set(131, Status.Closed);
         statuses.set(130, Status.Closed);

@@ -13,13 +13,13 @@ contract MarketDividingTest is MarketTest {
     uint256 private constant CLASSES = 10;
     uint256 private constant PRESENT = 95;
 
-    function testAModelThatGetsDearer() external {
+    function test_score_dividesPartsOfDearerModel() external {
         createMarket(
             abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, 1),
             naiveBayes,
             abi.encode(CLASSES, 1_000, 257)
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         first.close(address(market));
         parts.push(Encode.item(0, sampleOf(1)));
         parts.push(this.some(126));
@@ -32,14 +32,14 @@ contract MarketDividingTest is MarketTest {
         assertEq(market.samples(), 126, "as many as a part can have");
 
         market.restart(type(uint256).max);
-        VM.recordLogs();
+        vm.recordLogs();
         for (uint256 i; i < CLASSES; ++i) {
             market.score{gas: TRANSACTION_GAS}(records[i], 0);
         }
         assertEq(logsOf(IPredictionMarket.LessonFailed.selector).length, 0, "lessons that failed");
         // All at once would be too much, and changes nothing.
         bytes memory next = records[CLASSES];
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score{gas: TRANSACTION_GAS}(next, 126);
         assertEq(market.progress().evaluated, 0, "nothing happened");
 

@@ -24,17 +24,17 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev Contributors get their stakes back, and nobody gets the bounty: the provider does not gain by making a market fail.
-    function testTheOwnerDoesNotReveal() external {
+    function test_collect_paysStakesBackIfNotRevealed() external {
         usualParts();
         open(1_001, 1);
         usualBets();
-        VM.warp(market.closingTime());
+        vm.warp(market.closingTime());
         reveal(0);
         pass(REVEAL_WAIT);
         assertPhase(Phase.Revealing);
         pass(1);
         assertPhase(Phase.Failed);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Revealing)
         );
         reveal(2);
@@ -42,7 +42,7 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev The same where the scoring is not over in time, whatever it has done to balances so far.
-    function testTheScoringTakesTooLong() external {
+    function test_collect_paysStakesBackIfScoringIsTooLong() external {
         usualScoring(1_001);
         wholePass();
         assertStage(Stage.Copying);
@@ -53,11 +53,11 @@ contract MarketFailingTest is MarketTest {
         pass(1);
         assertPhase(Phase.Failed);
         bytes memory next = recordsFrom(1);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Scoring)
         );
         market.score(next, 1);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Failed, Phase.Scoring)
         );
         market.settle(1);
@@ -65,17 +65,17 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev Without contributions there is nothing to do, and nothing more to reveal.
-    function testNobodyContributes() external {
+    function test_collectRemainder_paysBountyBackIfNobodyContributes() external {
         usualParts();
         open(BOUNTY, 1);
-        VM.warp(market.closingTime());
+        vm.warp(market.closingTime());
         assertPhase(Phase.Settled);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Settled, Phase.Revealing)
         );
         reveal(0);
         uint256 before = OWNER.balance;
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.collectRemainder();
         assertEq(OWNER.balance - before, BOUNTY, "all of it");
         pass(1_000 days);
@@ -84,16 +84,16 @@ contract MarketFailingTest is MarketTest {
 
     /// @dev What docs/security.md says: a failure gives losers back what settling would take from them, takes from winners what it
     /// would give them, and from the provider the whole bounty. One honest driver is enough to prevent it.
-    function testALoserGainsWhereTheMarketFails() external {
+    function test_collectable_differsBetweenFailedAndSettled() external {
         usualScoring(BOUNTY);
-        uint256 snapshot = VM.snapshotState();
+        uint256 snapshot = vm.snapshotState();
         wholeScoring();
         assertEq(market.collectable(ALICE), 800, "a winner of a settled market");
         assertEq(market.collectable(CAROL), 0, "a loser of a settled market");
         assertEq(market.remainder(), 200, "the provider of a settled market");
 
-        VM.revertToState(snapshot);
-        VM.warp(market.scoringTime() + SCORING_WAIT + 1);
+        vm.revertToState(snapshot);
+        vm.warp(market.scoringTime() + SCORING_WAIT + 1);
         assertPhase(Phase.Failed);
         assertEq(market.collectable(ALICE), 2 * STAKE, "a winner of a failed market");
         assertEq(market.collectable(CAROL), STAKE, "a loser of a failed market");
@@ -103,10 +103,10 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev What docs/security.md says: a draw costs a provider gas and time only, with another name each time.
-    function testADrawCanBeRepeated() external {
+    function test_draw_canBeRepeatedByNewMarket() external {
         address[2] memory names = [ALICE, BOB];
         for (uint256 i; i < names.length; ++i) {
-            VM.prank(names[i]);
+            vm.prank(names[i]);
             (address created, address model) = factory.create(
                 predictionMarket,
                 abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES),
@@ -114,29 +114,29 @@ contract MarketFailingTest is MarketTest {
                 abi.encode(16, 1, int256(0))
             );
             market = IPredictionMarket(created);
-            VM.prank(names[i]);
+            vm.prank(names[i]);
             Classifier(model).close(created);
             delete parts;
             usualParts();
             bytes32[] memory all = commitments();
             uint256 before = names[i].balance;
-            VM.prank(names[i]);
+            vm.prank(names[i]);
             market.commit{value: BOUNTY}(all);
             drawPart(i);
             reveal(i);
-            VM.warp(market.closingTime());
-            VM.prank(names[i]);
+            vm.warp(market.closingTime());
+            vm.prank(names[i]);
             market.collectRemainder();
             assertEq(names[i].balance, before, "the whole bounty");
         }
     }
 
     /// @dev Who refuses money keeps nobody else from theirs, and can take it later.
-    function testAParticipantThatRefusesMoney() external {
+    function test_collect_failsIfReceiverRefuses() external {
         usualParts();
         open(BOUNTY, 1);
         RefusingWallet wallet = new RefusingWallet();
-        VM.deal(address(wallet), 1 ether);
+        vm.deal(address(wallet), 1 ether);
         bytes memory items = says(1, 1);
         wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (items)));
         records.push(recordOf(address(wallet), this.clock(), items));
@@ -144,13 +144,13 @@ contract MarketFailingTest is MarketTest {
         revealRest();
         wholePass();
         assertPhase(Phase.Settled);
-        VM.prank(BOB);
+        vm.prank(BOB);
         market.collect();
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.collectRemainder();
         uint256 due = market.collectable(address(wallet));
         assertEq(due, 500, "a stake and 4 of 10");
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet, due));
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet, due));
         wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
         wallet.accept();
         wallet.execute(address(market), 0, abi.encodeCall(market.collect, ()));
@@ -158,11 +158,11 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev Who is paid cannot be paid again in the middle of it.
-    function testNobodyCollectsTwice() external {
+    function test_collect_refusesReentry() external {
         usualParts();
         open(BOUNTY, 1);
         ReentrantWallet wallet = new ReentrantWallet();
-        VM.deal(address(wallet), STAKE);
+        vm.deal(address(wallet), STAKE);
         bytes memory items = says(1, 1);
         wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (items)));
         records.push(recordOf(address(wallet), this.clock(), items));
@@ -175,13 +175,13 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev A lesson that fails has no effect, but it is part of its author's run: the run is scored, with 0.
-    function testALessonThatFails() external {
+    function test_score_countsFailedLessonAsZero() external {
         puppets();
         strings.fail(false, false, true);
         market.restart(1);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.LessonFailed(0);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(ALICE, 0, 0);
         market.score(recordsFrom(0), 2);
         assertEq(PuppetClassifier(market.model()).lessons(), 0, "lessons");
@@ -189,33 +189,33 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev A lesson may use 8,000,000 gas, however much the driver has: what needs more fails in every step.
-    function testALessonThatUsesTooMuch() external {
+    function test_score_failsLessonThatUsesTooMuchGas() external {
         puppets();
         market.restart(1);
-        uint256 before = VM.snapshotState();
+        uint256 before = vm.snapshotState();
         bytes memory all = recordsFrom(0);
         // Of the allowance, a 64th stays with the clone.
         strings.burn(0, 0, LESSON_GAS - 250_000);
         market.score{gas: 12_000_000}(all, 0);
         assertEq(PuppetClassifier(market.model()).lessons(), 1, "within its allowance");
-        VM.revertToState(before);
+        vm.revertToState(before);
 
         strings.burn(0, 0, LESSON_GAS);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.LessonFailed(0);
         market.score{gas: 100_000_000}(all, 1);
         assertEq(PuppetClassifier(market.model()).lessons(), 0, "above it");
     }
 
     /// @dev With less gas than a lesson may use, the step fails: who drives cannot make lessons fail.
-    function testTooLittleGasForALesson() external {
+    function test_score_failsIfGasTooLowForLesson() external {
         puppets();
         market.restart(1);
         strings.burn(0, 0, LESSON_GAS - 250_000);
         bytes memory all = recordsFrom(0);
         bool scored;
         for (uint256 gas = 1_000_000; gas < 11_000_000; gas += 250_000) {
-            uint256 before = VM.snapshotState();
+            uint256 before = vm.snapshotState();
             try market.score{gas: gas}(all, 0) {
                 assertEq(PuppetClassifier(market.model()).lessons(), 1, "all gas that it may use");
                 scored = true;
@@ -223,7 +223,7 @@ contract MarketFailingTest is MarketTest {
                 assertTrue(!scored, "with more gas it does not fail again");
                 if (gas > 1_000_000) requireGasTooLow(reason, LESSON_GAS);
             }
-            VM.revertToState(before);
+            vm.revertToState(before);
         }
         assertTrue(scored, "enough");
     }
@@ -231,11 +231,11 @@ contract MarketFailingTest is MarketTest {
     /// @dev A lesson that uses all that it may, nearly to the unit, never fails for the lack of gas: with a little less, the
     /// step does. Each call as a transaction of its own: the first access to the model costs most.
     /// forge-config: default.isolate = true
-    function testGasAtTheLimit() external {
+    function test_score_failsNoLessonAtAnyGasLimit() external {
         puppets();
         market.restart(1);
         bytes memory all = recordsFrom(0);
-        uint256 before = VM.snapshotState();
+        uint256 before = vm.snapshotState();
         (uint256 most, uint256 tooMuch) = (LESSON_GAS - 400_000, LESSON_GAS);
         while (tooMuch - most > 100) {
             uint256 middle = (most + tooMuch) / 2;
@@ -243,10 +243,10 @@ contract MarketFailingTest is MarketTest {
             market.score(all, 0);
             if (PuppetClassifier(market.model()).lessons() == 1) most = middle;
             else tooMuch = middle;
-            VM.revertToState(before);
+            vm.revertToState(before);
         }
         strings.burn(0, 0, most);
-        before = VM.snapshotState();
+        before = vm.snapshotState();
         uint256 scored;
         uint256 failed;
         for (uint256 gas = 8_250_000; gas < 8_400_000; gas += 500) {
@@ -256,19 +256,19 @@ contract MarketFailingTest is MarketTest {
             } catch {
                 ++failed;
             }
-            VM.revertToState(before);
+            vm.revertToState(before);
         }
         assertTrue(scored != 0 && failed != 0, "on both sides of the limit");
     }
 
     /// @dev An evaluation has all gas that is left. Where that is too little the step fails: no result depends on it.
-    function testTooLittleGasForAnEvaluation() external {
+    function test_score_failsIfGasTooLowForEvaluation() external {
         puppets();
         market.restart(1);
         market.score(recordsFrom(0), 0);
         strings.burn(0, 12_000_000, 0);
         strings.sayCorrect(1);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score{gas: 11_000_000}("", 1);
         market.score{gas: 14_000_000}("", 1);
         assertEq(market.progress().evaluated, 1, "evaluated");
@@ -276,56 +276,56 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev A classifier that counts more samples than there are would be paid more than the bounty.
-    function testAnswersThatCannotBe() external {
+    function test_score_failsIfAnswerIsImpossible() external {
         puppets();
         market.restart(1);
         bytes memory all = recordsFrom(0);
         strings.sayCorrect(3);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score(all, 2);
         strings.sayCorrect(2);
-        uint256 before = VM.snapshotState();
+        uint256 before = vm.snapshotState();
         market.score(all, 2);
         assertEq(market.account(ALICE).score, 2, "both");
-        VM.revertToState(before);
+        vm.revertToState(before);
         strings.silence();
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score(all, 2);
     }
 
     /// @dev An evaluation that fails stops the scoring, until the deadline: the owner chose the classifier.
-    function testAnEvaluationThatFails() external {
+    function test_score_failsIfEvaluationFails() external {
         puppets();
         market.restart(1);
         bytes memory all = recordsFrom(0);
         strings.fail(false, true, false);
-        VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
+        vm.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
         market.score(all, 1);
         pass(SCORING_WAIT + 1);
         assertPhase(Phase.Failed);
     }
 
     /// @dev Checking and evaluating a part may use 5,000,000 gas each.
-    function testPartsThatAreTooDear() external {
+    function test_reveal_failsIfPartIsTooDear() external {
         puppetParts();
         commit(BOUNTY);
         drawPart(0);
         strings.fail(true, false, false);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.fail(false, true, false);
-        VM.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
+        vm.expectRevert(abi.encodeWithSelector(PuppetClassifier.Told.selector, 2));
         reveal(0);
         strings.fail(false, false, false);
         strings.sayCorrect(3);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.sayCorrect(0);
         strings.burn(REVEAL_GAS, 0, 0);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.burn(0, REVEAL_GAS, 0);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         reveal(0);
         strings.burn(0, 0, 0);
         try market.reveal{gas: 4_000_000}(0, saltOf(0), parts[0]) {
@@ -338,15 +338,15 @@ contract MarketFailingTest is MarketTest {
     }
 
     /// @dev A classifier that describes itself no longer stops the copying, and the deadline decides.
-    function testAModelThatCannotBeCopied() external {
+    function test_restart_failsIfModelCannotBeCopied() external {
         puppets();
         strings.failToDescribe();
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.restart(1);
     }
 
     /// @dev A classifier that calls back while it is taught gets nowhere.
-    function testAClassifierThatComesBack() external {
+    function test_score_refusesReentry() external {
         puppets();
         market.restart(1);
         bytes[3] memory attacks = [
@@ -355,12 +355,12 @@ contract MarketFailingTest is MarketTest {
             abi.encodeCall(market.collect, ())
         ];
         bytes memory all = recordsFrom(0);
-        uint256 before = VM.snapshotState();
+        uint256 before = vm.snapshotState();
         for (uint256 i; i < 3; ++i) {
             strings.callBack(attacks[i]);
             market.score(all, 1);
             assertEq(strings.callbackError(), abi.encodeWithSignature("Reentrancy()"), "refused");
-            VM.revertToState(before);
+            vm.revertToState(before);
         }
     }
 
@@ -378,7 +378,7 @@ contract MarketFailingTest is MarketTest {
             address(new PuppetClassifier(strings)),
             ""
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         first.close(address(market));
         parts.push(bytes.concat(says(1, 1), says(1, 1)));
         parts.push(bytes.concat(says(1, 2), says(1, 2)));
@@ -389,32 +389,32 @@ contract MarketFailingTest is MarketTest {
         assertEq(market.collectable(ALICE), 2 * STAKE, "two stakes");
         assertEq(market.collectable(OWNER), 0, "nothing for the owner");
         assertEq(market.remainder(), 0, "nothing for the owner");
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         market.collect();
         assertEq(address(market).balance, 2 * STAKE + 1_001, "the others' stakes and the bounty");
 
         uint256 burned = BURNED.balance;
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Forfeited(1_001);
-        VM.prank(BOB);
+        vm.prank(BOB);
         market.forfeit();
         assertEq(BURNED.balance - burned, 1_001, "burned");
         requireWrongPhase(Phase.Forfeited, Phase.Committed);
         market.forfeit();
         requireWrongPhase(Phase.Forfeited, Phase.Settled);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.collectRemainder();
         assertEq(market.collectable(BOB), STAKE, "a stake");
         assertEq(market.collectable(CAROL), STAKE, "a stake");
         collectAll();
         assertEq(address(market).balance, 0, "all is paid out");
-        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, ALICE));
+        vm.prank(ALICE);
         market.collect();
     }
 
     function requireWrongPhase(Phase actual, Phase required) private {
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, required));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, required));
     }
 
     function requireGasTooLow(bytes memory reason, uint256 allowance) private pure {

@@ -16,21 +16,21 @@ contract MarketScoringTest is MarketTest {
         createMarket();
     }
 
-    function testRevealingTheRestBeginsTheScoring() external {
+    function test_reveal_beginsScoringWithLastPart() external {
         usualParts();
         open(BOUNTY, 1);
         usualBets();
-        VM.warp(market.closingTime());
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyRevealed.selector, 1));
+        vm.warp(market.closingTime());
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyRevealed.selector, 1));
         reveal(1);
         reveal(2);
         assertPhase(Phase.Revealing);
         assertEq(market.scoringTime(), 0, "not yet");
         assertEq(market.samples(), 5, "of one part");
         assertEq(market.initialCorrect(), 1, "right at first");
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyRevealed.selector, 2));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyRevealed.selector, 2));
         reveal(2);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Revealing, Phase.Scoring)
         );
         market.restart(1);
@@ -40,14 +40,14 @@ contract MarketScoringTest is MarketTest {
         assertEq(market.scoringTime(), this.clock(), "begun");
         assertEq(market.samples(), 10, "of both");
         assertEq(market.revealedCount(), 3, "all");
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Scoring, Phase.Revealing)
         );
         reveal(0);
     }
 
     /// @dev The model of a pass is a clone of the first one with all its words, which the market alone can teach.
-    function testCopyingInSteps() external {
+    function test_restart_copiesInSteps() external {
         createMarket(
             abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10, MOST_PASSES),
             sparsePerceptron,
@@ -56,11 +56,11 @@ contract MarketScoringTest is MarketTest {
         for (uint256 i; i < 3; ++i) {
             writeWord(first, i, uint256(keccak256(abi.encode(i))));
         }
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         first.close(address(market));
         usualScoring(BOUNTY);
 
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
         market.restart(0);
         requireStageForScore(Stage.Copying);
         market.restart(2);
@@ -68,13 +68,13 @@ contract MarketScoringTest is MarketTest {
         assertEq(market.progress().copied, 2, "copied");
         address model = market.model();
         assertEq(IClassifier(model).describe().trainer, address(0), "still open");
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Copied(1, 3, 3);
-        VM.prank(BOB);
+        vm.prank(BOB);
         market.restart(2);
         assertStage(Stage.Teaching);
         assertEq(market.model(), model, "the same model");
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, Stage.Teaching, Stage.Copying)
         );
         market.restart(1);
@@ -92,25 +92,25 @@ contract MarketScoringTest is MarketTest {
     }
 
     /// @dev One call does it all: each author's change is logged, runs are of one author.
-    function testScoringAtOnce() external {
+    function test_score_scoresAllAtOnce() external {
         usualScoring(BOUNTY);
         market.restart(1);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(ALICE, 4, 5);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(BOB, 3, 8);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(CAROL, -1, 7);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(ALICE, 2, 9);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Advanced(Stage.Finding, 4, ALICE, 0, 0);
         market.score(recordsFrom(0), 40);
         assertStage(Stage.Finding);
     }
 
     /// @dev Contributions of one author in a row, in several transactions, are scored together.
-    function testARun() external {
+    function test_score_scoresRunTogether() external {
         usualParts();
         open(BOUNTY, 1);
         bet(ALICE, says(1, 1));
@@ -133,7 +133,7 @@ contract MarketScoringTest is MarketTest {
     }
 
     /// @dev In small steps, of some samples or one record by turns, across the drawn part: an evaluation that has begun goes on without records.
-    function testTheSmallestSteps() external {
+    function test_score_worksInSmallestSteps() external {
         usualScoring(BOUNTY);
         market.restart(1);
         market.score(records[0], 0);
@@ -150,14 +150,14 @@ contract MarketScoringTest is MarketTest {
         requireNoProgress(hex"badbad", 0);
         market.score(hex"badbad", 3);
         requireProgress(1, true, 7, 4);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(ALICE, 4, 5);
         market.score("", 3);
         requireProgress(1, false, 0, 0);
     }
 
     /// @dev The rest of it, with records that are not looked at any more once all are scored.
-    function testRecordsBeyondTheEnd() external {
+    function test_score_ignoresRecordsBeyondEnd() external {
         usualScoring(BOUNTY);
         market.restart(1);
         market.score(bytes.concat(recordsFrom(0), hex"badbad"), ALL);
@@ -166,15 +166,15 @@ contract MarketScoringTest is MarketTest {
     }
 
     /// @dev However the work is divided, between whomever, it comes to the same.
-    function testDriversInterleave(uint256 seed) external {
+    function test_score_isSameHoweverDivided(uint256 seed) external {
         usualScoring(30_000);
-        uint256 before = VM.snapshotState();
+        uint256 before = vm.snapshotState();
         wholeScoring();
         uint256[3] memory expected = balances();
-        VM.revertToState(before);
+        vm.revertToState(before);
         for (uint256 i; market.phase() == Phase.Scoring; ++i) {
             uint256 draw = uint256(keccak256(abi.encode(seed, i)));
-            VM.prank(draw % 2 == 0 ? BOB : CAROL);
+            vm.prank(draw % 2 == 0 ? BOB : CAROL);
             Progress memory progress = market.progress();
             if (progress.stage == Stage.Copying) {
                 market.restart(1 + (draw >> 8) % 2);
@@ -192,7 +192,7 @@ contract MarketScoringTest is MarketTest {
         }
     }
 
-    function testWrongRecords() external {
+    function test_score_failsIfRecordIsUnknown() external {
         usualParts();
         open(BOUNTY, 1);
         bet(ALICE, bytes.concat(says(1, 1), says(1, 2)));
@@ -219,30 +219,30 @@ contract MarketScoringTest is MarketTest {
     }
 
     /// @dev A record that runs past the end, in its header or its items.
-    function testMalformedRecords() external {
+    function test_score_failsIfRecordsAreMalformed() external {
         usualScoring(BOUNTY);
         market.restart(1);
         bytes memory cut = new bytes(28);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
         market.score(cut, 1);
         // Not even the author is whole.
         cut = new bytes(10);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
         market.score(cut, 1);
         bytes memory whole = records[0];
         cut = new bytes(whole.length - 1);
         for (uint256 i; i < cut.length; ++i) {
             cut[i] = whole[i];
         }
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
         market.score(cut, 1);
         bytes memory both = bytes.concat(whole, cut);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, whole.length));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, whole.length));
         market.score(both, 1);
     }
 
     /// @dev A false author in a record cannot split a run: who is next is known only once the record is verified.
-    function testNobodySplitsARun() external {
+    function test_score_failsIfAuthorIsFalse() external {
         usualParts();
         open(BOUNTY, 1);
         bet(ALICE, says(1, 1));
@@ -255,7 +255,7 @@ contract MarketScoringTest is MarketTest {
 
     /// @dev What a removed author contributed is skipped, and a run goes on across it. Carol is removed in the first pass;
     /// in the second, Bob's contributions on both sides of hers are one run.
-    function testARunGoesOnAcrossASkippedAuthor() external {
+    function test_score_continuesRunAcrossSkippedAuthor() external {
         usualParts();
         open(30_000, 1);
         bet(BOB, says(1, 1));
@@ -266,14 +266,14 @@ contract MarketScoringTest is MarketTest {
         assertTrue(market.account(CAROL).removed, "removed");
         market.restart(1);
         // Once is enough for both.
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(BOB, 7, 8);
         market.score(recordsFrom(0), 10);
         assertStage(Stage.Finding);
     }
 
     /// @dev Where everybody but the skipped are done, the end of the contributions ends the last run.
-    function testASkippedAuthorAtTheEnd() external {
+    function test_score_endsRunBeforeSkippedAuthor() external {
         usualParts();
         open(30_000, 1);
         bet(BOB, says(1, 1));
@@ -312,17 +312,17 @@ contract MarketScoringTest is MarketTest {
     }
 
     function requireNoProgress(bytes memory some, uint256 most) private {
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
         market.score(some, most);
     }
 
     function requireUnknown(bytes memory record, uint256 position) private {
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, position));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, position));
         market.score(record, 0);
     }
 
     function requireStageForScore(Stage actual) private {
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, actual, Stage.Teaching));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, actual, Stage.Teaching));
         market.score("", 1);
     }
 }

@@ -21,21 +21,21 @@ contract MarketSettlingTest is MarketTest {
 
     /// @dev Scores 6, 3 and -1 of 10 samples. Carol's 100 wei are worth a pot of 100 * 10 / 1 = 1,000, all of the bounty: it
     /// pays 600, 300 and -100.
-    function testOnePassThatSpendsTheBounty() external {
+    function test_settle_spendsBountyInOnePass() external {
         usualScoring(1_000);
         market.restart(1);
         market.score(recordsFrom(0), 100);
         requireScores(6, 3, -1);
 
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.BalanceChanged(ALICE, 6, 800);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.BalanceChanged(BOB, 3, 400);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.BalanceChanged(CAROL, -1, 0);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Removed(CAROL, 1);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.PassSettled(1, 1_000, 9, true);
         market.settle(6);
         assertPhase(Phase.Settled);
@@ -50,7 +50,7 @@ contract MarketSettlingTest is MarketTest {
 
     /// @dev Carol's 100 wei limit the first pass to a pot of 1,000 of 30,000, of which 600 and 300 are paid; without Carol the
     /// second one has no losses and plays for the other 29,000: 17,400 and 8,700.
-    function testTwoPassesAndASkippedAuthor() external {
+    function test_settle_skipsRemovedAuthorInSecondPass() external {
         usualScoring(30_000);
         wholePass();
         assertPhase(Phase.Scoring);
@@ -68,7 +68,7 @@ contract MarketSettlingTest is MarketTest {
         market.score(recordsFrom(0), 100);
         requireScores(6, 3, 0);
         assertEq(market.progress().correct, 10, "nobody spoils it");
-        VM.recordLogs();
+        vm.recordLogs();
         market.settle(100);
         assertPhase(Phase.Settled);
         assertEq(logsOf(IPredictionMarket.BalanceChanged.selector).length, 2, "nothing changes for Carol");
@@ -82,7 +82,7 @@ contract MarketSettlingTest is MarketTest {
 
     /// @dev A stake of 7 and a score of -3 of 10: the pot is floor(70 / 3) = 23, the loss ceil(69 / 10) = 7. The winner of 4
     /// gets floor(92 / 10) = 9.
-    function testRoundingIsTowardsTheMarket() external {
+    function test_settle_roundsTowardsMarket() external {
         createMarket(abi.encode(7, 7 days, 1 days, 2 days, 100, 1));
         parts.push(bytes.concat(times(4, says(1, 1)), times(3, says(0, 2)), times(3, says(0, 3))));
         parts.push(says(1, 1));
@@ -101,7 +101,7 @@ contract MarketSettlingTest is MarketTest {
 
     /// @dev Bob loses 1 of 10 with 3 stakes, Carol 3 with one: Carol's floor(1000 / 3) = 333 limit the pot. Bob's loss is
     /// ceil(333 / 10) = 34, and he stays: 266 wei can pay for more. Carol's is ceil(999 / 10) = 100.
-    function testTheOneWhoAffordsLeastDecides() external {
+    function test_settle_limitsPotByPoorestLoser() external {
         parts.push(bytes.concat(times(6, says(0, 1)), says(0, 2), times(3, says(0, 3))));
         parts.push(says(0, 1));
         open(100_000, 1);
@@ -122,7 +122,7 @@ contract MarketSettlingTest is MarketTest {
     }
 
     /// @dev What cannot even pay for a pot of 1 wei is removed without a pot.
-    function testAPotOfNothing() external {
+    function test_settle_removesWithoutPot() external {
         createMarket(abi.encode(1, 7 days, 1 days, 2 days, 100, 9));
         parts.push(bytes.concat(says(1, 1), times(3, says(0, 2))));
         parts.push(says(1, 1));
@@ -132,13 +132,13 @@ contract MarketSettlingTest is MarketTest {
         revealRest();
         market.restart(1);
         market.score(recordsFrom(0), 9);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.BalanceChanged(ALICE, 1, 1);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.BalanceChanged(BOB, -3, 0);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Removed(BOB, 1);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.PassSettled(1, 1, 1, false);
         market.settle(9);
         wholePass();
@@ -150,7 +150,7 @@ contract MarketSettlingTest is MarketTest {
 
     /// @dev Bob loses all 4 samples and Carol 3, of which Carol's stake can pay for a pot of 1. Bob has 1 wei left, as much as a
     /// pot of 1 more would take: he stays.
-    function testWhoCanPayForExactlyOneMoreWeiStays() external {
+    function test_settle_keepsParticipantWithOneMoreWei() external {
         createMarket(abi.encode(1, 7 days, 1 days, 2 days, 100, 9));
         parts.push(bytes.concat(says(0, 1), says(0, 2), says(0, 3), says(0, 4)));
         parts.push(says(0, 1));
@@ -176,7 +176,7 @@ contract MarketSettlingTest is MarketTest {
     }
 
     /// @dev After as many passes as the owner allows, it is over; what was not played for is the owner's.
-    function testTheLastPass() external {
+    function test_settle_endsAfterLastPass() external {
         createMarket(abi.encode(STAKE, 7 days, 1 days, 2 days, 100, 1));
         usualScoring(30_000);
         wholePass();
@@ -185,16 +185,16 @@ contract MarketSettlingTest is MarketTest {
     }
 
     /// @dev In steps of one look, by anyone, the same comes out; and each step says how far it came.
-    function testSettlingInSteps() external {
+    function test_settle_worksInSteps() external {
         usualScoring(30_000);
         market.restart(1);
         market.score(recordsFrom(0), 100);
         market.settle(1);
         requireSettling(Stage.Finding, 1, 30_000);
-        VM.prank(BOB);
+        vm.prank(BOB);
         market.settle(1);
         requireSettling(Stage.Finding, 2, 30_000);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.SettlementAdvanced(Stage.Paying, 0, 1_000);
         market.settle(1);
         requireSettling(Stage.Paying, 0, 1_000);
@@ -208,7 +208,7 @@ contract MarketSettlingTest is MarketTest {
     }
 
     /// @dev Over both scans in one call.
-    function testAStepOverBothScans() external {
+    function test_settle_worksOverBothScans() external {
         usualScoring(30_000);
         market.restart(1);
         market.score(recordsFrom(0), 100);
@@ -218,41 +218,41 @@ contract MarketSettlingTest is MarketTest {
         assertBalance(BOB, 100);
     }
 
-    function testNothingToSettle() external {
+    function test_settle_failsIfNothingToSettle() external {
         usualScoring(1_000);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, Stage.Copying, Stage.Finding)
         );
         market.settle(1);
         market.restart(1);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongStage.selector, Stage.Teaching, Stage.Finding)
         );
         market.settle(1);
         market.score(recordsFrom(0), 100);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.NoProgress.selector));
         market.settle(0);
     }
 
-    function testCollectingOnce() external {
+    function test_collect_paysOnce() external {
         usualScoring(1_000);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Scoring, Phase.Settled)
         );
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         market.collect();
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Scoring, Phase.Settled)
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.collectRemainder();
         assertEq(market.collectable(ALICE), 0, "not yet");
         assertEq(market.remainder(), 0, "not yet");
         wholePass();
 
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Collected(ALICE, 800);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         market.collect();
         Participant memory alice = market.account(ALICE);
         assertTrue(alice.collected && alice.balance == 0, "collected");
@@ -261,20 +261,20 @@ contract MarketSettlingTest is MarketTest {
         requireNothing(CAROL);
         requireNothing(address(this));
 
-        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, BOB, OWNER));
-        VM.prank(BOB);
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, BOB, OWNER));
+        vm.prank(BOB);
         market.collectRemainder();
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.RemainderCollected(OWNER, 200);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.collectRemainder();
-        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, OWNER));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, OWNER));
+        vm.prank(OWNER);
         market.collectRemainder();
     }
 
     /// @dev A bounty that is paid out to the last wei leaves the owner nothing.
-    function testNoRemainder() external {
+    function test_collectRemainder_failsIfBountyIsSpent() external {
         parts.push(times(2, says(1, 1)));
         parts.push(says(1, 1));
         open(50, 1);
@@ -282,14 +282,14 @@ contract MarketSettlingTest is MarketTest {
         revealRest();
         wholePass();
         assertBalance(ALICE, 150);
-        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, OWNER));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, OWNER));
+        vm.prank(OWNER);
         market.collectRemainder();
     }
 
     function requireNothing(address author) internal {
-        VM.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, author));
-        VM.prank(author);
+        vm.expectRevert(abi.encodeWithSelector(Payments.NothingToCollect.selector, author));
+        vm.prank(author);
         market.collect();
     }
 

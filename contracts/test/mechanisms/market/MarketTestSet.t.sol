@@ -18,7 +18,7 @@ contract MarketTestSetTest is MarketTest {
         usualParts();
     }
 
-    function testParameters() external {
+    function test_initialize_keepsParameters() external {
         assertEq(market.owner(), OWNER, "owner");
         assertEq(market.classifier(), address(first), "classifier");
         assertEq(market.stake(), STAKE, "stake");
@@ -28,15 +28,15 @@ contract MarketTestSetTest is MarketTest {
         assertEq(market.scoringWait(), SCORING_WAIT, "scoring wait");
         assertEq(market.mostContributions(), MOST_CONTRIBUTIONS, "most contributions");
         assertEq(market.mostPasses(), MOST_PASSES, "most passes");
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         market.initialize();
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         IPredictionMarket(predictionMarket).initialize();
         assertEq(uint256(IPredictionMarket(predictionMarket).phase()), uint256(Phase.Forfeited), "over");
     }
 
     /// @dev Each parameter at both of its bounds and beyond.
-    function testBoundsOfParameters() external {
+    function test_initialize_failsBeyondBounds() external {
         bytes32[6] memory names = [
             bytes32("stake"), "participation", "revealWait", "scoringWait", "mostContributions", "mostPasses"
         ];
@@ -65,12 +65,12 @@ contract MarketTestSetTest is MarketTest {
         requireInvalid(new uint256[](7), "arguments", 9);
     }
 
-    function testCommitting() external {
+    function test_commit_locksBounty() external {
         bytes32[] memory all = commitments();
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Committed(BOUNTY, 5, this.clock(), all);
-        VM.roll(5);
-        VM.prank(OWNER);
+        vm.roll(5);
+        vm.prank(OWNER);
         market.commit{value: BOUNTY}(all);
         assertPhase(Phase.Committed);
         assertEq(market.bounty(), BOUNTY, "bounty");
@@ -79,113 +79,113 @@ contract MarketTestSetTest is MarketTest {
         assertEq(market.committedTime(), this.clock(), "time");
         assertEq(market.partCount(), 3, "parts");
         assertEq(market.commitment(2), all[2], "commitment");
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Committed, Phase.Created)
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.commit{value: BOUNTY}(all);
     }
 
-    function testWhoMayCommitToWhat() external {
+    function test_commit_failsIfNotOwnerOrInvalid() external {
         bytes32[] memory all = commitments();
-        VM.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, ALICE, OWNER));
+        vm.prank(ALICE);
         market.commit{value: BOUNTY}(all);
         requireInvalidCommit(0, all, "bounty", 0);
-        VM.deal(OWNER, 1 << 97);
+        vm.deal(OWNER, 1 << 97);
         requireInvalidCommit(1 << 96, all, "bounty", 1 << 96);
         requireInvalidCommit(1, new bytes32[](1), "parts", 1);
         requireInvalidCommit(1, new bytes32[](257), "parts", 257);
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.commit{value: type(uint96).max}(new bytes32[](256));
         assertEq(market.partCount(), 256, "parts");
         assertEq(market.bounty(), type(uint96).max, "bounty");
     }
 
     /// @dev A clone that no factory initialised has never had its parameters checked.
-    function testOnlyAnInitializedMarket() external {
+    function test_commit_failsIfNotInitialized() external {
         bytes memory code = address(market).code;
         address copy = address(0x5000);
-        VM.etch(copy, code);
+        vm.etch(copy, code);
         bytes32[] memory all = commitments();
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.NotInitialized.selector));
+        vm.prank(OWNER);
         IPredictionMarket(copy).commit{value: 1}(all);
     }
 
-    function testTheModelHasToBeClosedWithTheMarket() external {
+    function test_commit_failsIfModelIsNotClosedForMarket() external {
         bytes memory parameters =
             abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES);
         createMarket(parameters, sparsePerceptron, abi.encode(16, 1, int256(0)));
         usualParts();
         requireNotReady(address(0));
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         first.close(BOB);
         requireNotReady(BOB);
     }
 
-    function testDrawing() external {
-        VM.roll(100);
-        VM.expectRevert(
+    function test_draw_drawsOnceFromSecondBlock() external {
+        vm.roll(100);
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Created, Phase.Committed)
         );
         market.draw();
         commit(BOUNTY);
         for (uint256 number = 100; number < 102; ++number) {
-            VM.roll(number);
-            VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooEarlyToDraw.selector, number, 102));
+            vm.roll(number);
+            vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooEarlyToDraw.selector, number, 102));
             market.draw();
         }
-        VM.roll(102);
+        vm.roll(102);
         bytes32 hash = keccak256("the hash of block 101");
-        VM.setBlockhash(101, hash);
+        vm.setBlockhash(101, hash);
         uint256 expected = uint256(keccak256(abi.encode(hash, address(market)))) % 3;
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Drawn(expected, hash);
         market.draw();
         (bool drawn, uint256 part) = market.drawnPart();
         assertTrue(drawn, "drawn");
         assertEq(part, expected, "part");
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyDrawn.selector, expected));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.AlreadyDrawn.selector, expected));
         market.draw();
     }
 
     /// @dev The 256th block after the one whose hash is needed is the last one that knows it.
-    function testDrawingTooLate() external {
-        VM.roll(100);
+    function test_draw_failsIfTooLate() external {
+        vm.roll(100);
         commit(BOUNTY);
-        VM.roll(101 + 257);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLateToDraw.selector, 358, 357));
+        vm.roll(101 + 257);
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLateToDraw.selector, 358, 357));
         market.draw();
-        VM.roll(101 + 256);
+        vm.roll(101 + 256);
         market.draw();
     }
 
     /// @dev Each hash draws a part by the rule, and over many all parts are drawn.
-    function testEachPartIsDrawn() external {
+    function test_draw_drawsEachPart() external {
         commit(BOUNTY);
         for (uint256 part; part < 3; ++part) {
-            uint256 before = VM.snapshotState();
+            uint256 before = vm.snapshotState();
             drawPart(part);
             (, uint256 drawn) = market.drawnPart();
             assertEq(drawn, part, "part");
-            VM.revertToState(before);
+            vm.revertToState(before);
         }
     }
 
-    function testRevealingTheDrawnPartOpensTheMarket() external {
+    function test_reveal_opensMarketWithDrawnPart() external {
         commit(BOUNTY);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotDrawn.selector));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotDrawn.selector));
         reveal(1);
         drawPart(1);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotTheDrawnPart.selector, 0, 1));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.NotTheDrawnPart.selector, 0, 1));
         reveal(0);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.UnknownPart.selector, 3, 3));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.UnknownPart.selector, 3, 3));
         market.reveal(3, 0, "");
         assertEq(market.part(1), "", "not yet");
 
         pass(REVEAL_WAIT);
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Revealed(1, this.clock(), 0, saltOf(1), parts[1]);
         reveal(1);
         assertPhase(Phase.Open);
@@ -193,24 +193,24 @@ contract MarketTestSetTest is MarketTest {
         assertEq(market.closingTime(), this.clock() + PARTICIPATION, "closing");
         assertEq(market.revealedCount(), 1, "revealed");
         assertEq(market.samples(), 0, "nothing is scored on the drawn part");
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Open, Phase.Revealing)
         );
         reveal(0);
     }
 
-    function testRevealingSomethingElse() external {
+    function test_reveal_failsIfCommitmentDiffers() external {
         commit(BOUNTY);
         drawPart(0);
         bytes32 wrong = keccak256(abi.encode(uint256(0), bytes32(0), keccak256(parts[0])));
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(
                 IPredictionMarket.CommitmentDiffers.selector, 0, wrong, market.commitment(0)
             )
         );
         market.reveal(0, 0, parts[0]);
         wrong = keccak256(abi.encode(uint256(0), saltOf(0), keccak256(parts[1])));
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(
                 IPredictionMarket.CommitmentDiffers.selector, 0, wrong, market.commitment(0)
             )
@@ -219,7 +219,7 @@ contract MarketTestSetTest is MarketTest {
     }
 
     /// @dev Of 24,575 bytes a part is kept as code; one more is refused before anything is hashed.
-    function testTheLongestPart() external {
+    function test_reveal_takesLongestPart() external {
         bytes memory sample = Encode.sparse(Encode.list("0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"));
         parts[1] = bytes.concat(
             times(682, Encode.item(1, sample)),
@@ -236,12 +236,12 @@ contract MarketTestSetTest is MarketTest {
         parts[1] = new bytes(24_576);
         commit(BOUNTY);
         drawPart(1);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLong.selector, 24_576, 24_575));
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLong.selector, 24_576, 24_575));
         reveal(1);
     }
 
     /// @dev The last sample has 32 bytes: nothing is behind it.
-    function testRevealingASampleOfAWholeWord() external {
+    function test_reveal_takesSampleOfWholeWord() external {
         createMarket();
         usualParts();
         parts[1] = Encode.item(0, Encode.sparse(Encode.list("0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15")));
@@ -251,7 +251,7 @@ contract MarketTestSetTest is MarketTest {
         assertEq(market.part(1), parts[1], "part");
     }
 
-    function testMalformedParts() external {
+    function test_reveal_failsIfMalformed() external {
         requireUnrevealable("", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         requireUnrevealable(hex"000000", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
         // The longest part is read: of items without samples, three bytes are left over.
@@ -264,34 +264,34 @@ contract MarketTestSetTest is MarketTest {
         );
     }
 
-    function testRevealingTooLate() external {
+    function test_reveal_failsIfTooLate() external {
         commit(BOUNTY);
         uint256 latest = this.clock() + REVEAL_WAIT;
         drawPart(1);
-        VM.warp(latest);
-        VM.expectRevert(abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, latest, latest + 1));
+        vm.warp(latest);
+        vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.TooEarly.selector, latest, latest + 1));
         market.forfeit();
-        VM.warp(latest + 1);
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLate.selector, latest + 1, latest));
+        vm.warp(latest + 1);
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.TooLate.selector, latest + 1, latest));
         reveal(1);
         assertPhase(Phase.Committed);
 
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Forfeited(BOUNTY);
-        VM.prank(CAROL);
+        vm.prank(CAROL);
         market.forfeit();
         assertPhase(Phase.Forfeited);
         assertEq(BURNED.balance, BOUNTY, "burned");
         assertEq(address(market).balance, 0, "nothing is left");
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Forfeited, Phase.Committed)
         );
         market.forfeit();
         bytes32[] memory all = commitments();
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, Phase.Forfeited, Phase.Created)
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.commit{value: 1}(all);
     }
 
@@ -301,36 +301,36 @@ contract MarketTestSetTest is MarketTest {
         parts[2] = items;
         commit(BOUNTY);
         drawPart(2);
-        VM.expectRevert(reason);
+        vm.expectRevert(reason);
         reveal(2);
     }
 
     function requireNotReady(address trainer) private {
         bytes32[] memory all = commitments();
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(
                 IPredictionMarket.ModelNotClosedForMarket.selector, address(first), trainer
             )
         );
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         market.commit{value: BOUNTY}(all);
     }
 
     function requireInvalidCommit(uint256 bounty, bytes32[] memory all, bytes32 name, uint256 value) private {
-        VM.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value));
-        VM.prank(OWNER);
+        vm.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value));
+        vm.prank(OWNER);
         market.commit{value: bounty}(all);
     }
 
     function createWith(uint256[] memory values) private {
-        VM.prank(OWNER);
+        vm.prank(OWNER);
         factory.create(
             predictionMarket, abi.encodePacked(values), sparsePerceptron, abi.encode(16, 1, int256(0))
         );
     }
 
     function requireInvalid(uint256[] memory values, bytes32 name, uint256 value) private {
-        VM.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value));
+        vm.expectRevert(abi.encodeWithSelector(IErrors.InvalidParameter.selector, name, value));
         createWith(values);
     }
 }

@@ -20,28 +20,28 @@ contract PredictionMarketTest is MarketTest {
         item = says(1, 1);
     }
 
-    function testOnlyWhileOpen() external {
+    function test_contribute_failsIfNotOpen() external {
         requireWrongPhase(Phase.Created);
         commit(BOUNTY);
         requireWrongPhase(Phase.Committed);
         drawPart(1);
         reveal(1);
         bet(ALICE, item);
-        VM.warp(market.closingTime() - 1);
+        vm.warp(market.closingTime() - 1);
         bet(ALICE, item);
-        VM.warp(market.closingTime());
+        vm.warp(market.closingTime());
         assertPhase(Phase.Revealing);
         requireWrongPhase(Phase.Revealing);
     }
 
     /// @dev The record is the trainer's, the model does not change, change is given.
-    function testAContribution() external {
+    function test_contribute_recordsAndKeepsStake() external {
         open(BOUNTY, 1);
         bytes memory items = bytes.concat(says(1, 5), says(0, 6));
         uint256 before = ALICE.balance;
-        VM.expectEmit(address(market));
+        vm.expectEmit(address(market));
         emit IPredictionMarket.Contributed(0, ALICE, STAKE, this.clock(), items);
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         assertEq(market.contribute{value: 999}(items), 0, "batch");
         assertEq(before - ALICE.balance, 2 * STAKE, "the stakes");
 
@@ -64,17 +64,17 @@ contract PredictionMarketTest is MarketTest {
         assertEq(address(market).balance, BOUNTY + 4 * STAKE, "money");
     }
 
-    function testTooLittle() external {
+    function test_contribute_failsIfStakeTooLow() external {
         open(BOUNTY, 1);
         bytes memory items = bytes.concat(item, item);
-        VM.expectRevert(
+        vm.expectRevert(
             abi.encodeWithSelector(IMechanismErrors.DepositTooLow.selector, 2 * STAKE, 2 * STAKE - 1)
         );
-        VM.prank(ALICE);
+        vm.prank(ALICE);
         market.contribute{value: 2 * STAKE - 1}(items);
     }
 
-    function testMalformedItems() external {
+    function test_contribute_failsIfMalformed() external {
         open(BOUNTY, 1);
         requireRefused("", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         requireRefused(hex"00010002", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
@@ -94,7 +94,7 @@ contract PredictionMarketTest is MarketTest {
     }
 
     /// @dev The owner limits how many there are: the last one closes the market.
-    function testTheMostContributions() external {
+    function test_contribute_closesMarketWithLast() external {
         createMarket(abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 3, MOST_PASSES));
         usualParts();
         open(BOUNTY, 1);
@@ -113,21 +113,21 @@ contract PredictionMarketTest is MarketTest {
         assertPhase(Phase.Scoring);
     }
 
-    function testChangeThatIsRefused() external {
+    function test_contribute_failsIfChangeIsRefused() external {
         open(BOUNTY, 1);
         RefusingWallet wallet = new RefusingWallet();
-        VM.deal(address(wallet), 1 ether);
-        VM.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet, 1));
+        vm.deal(address(wallet), 1 ether);
+        vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, wallet, 1));
         wallet.execute(address(market), STAKE + 1, abi.encodeCall(market.contribute, (item)));
         wallet.execute(address(market), STAKE, abi.encodeCall(market.contribute, (item)));
         assertBalance(address(wallet), STAKE);
     }
 
     /// @dev Who is given change cannot come back in the middle.
-    function testNobodyComesBack() external {
+    function test_contribute_refusesReentry() external {
         open(BOUNTY, 1);
         ReentrantWallet wallet = new ReentrantWallet();
-        VM.deal(address(wallet), 1 ether);
+        vm.deal(address(wallet), 1 ether);
         wallet.prepare(abi.encodeCall(market.contribute, (item)));
         wallet.execute(address(market), STAKE + 1, abi.encodeCall(market.contribute, (item)));
         assertEq(wallet.attacks(), 1, "tried");
@@ -144,14 +144,14 @@ contract PredictionMarketTest is MarketTest {
     }
 
     function requireRefused(bytes memory items, bytes memory reason) private {
-        VM.expectRevert(reason);
-        VM.prank(ALICE);
+        vm.expectRevert(reason);
+        vm.prank(ALICE);
         market.contribute{value: 1 ether}(items);
     }
 
     function requireWrongPhase(Phase actual) private {
-        VM.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, Phase.Open));
-        VM.prank(ALICE);
+        vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.WrongPhase.selector, actual, Phase.Open));
+        vm.prank(ALICE);
         market.contribute{value: STAKE}(item);
     }
 }
