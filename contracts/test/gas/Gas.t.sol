@@ -36,9 +36,8 @@ contract GasTest is ModelTest {
     /// @dev Announcements and the reports after them, on a model with a notice: alone, and of 100 of one batch.
     function test_announce_gas() external {
         notice = NOTICE;
-        Model memory model = build(
-            "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63)
-        );
+        (Model memory model,) =
+            build("sparse-perceptron", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63));
         bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
         Contribution memory made = contribute(model.trainer, BOB, 0, sample);
         pass(REFUND_WAIT);
@@ -58,7 +57,7 @@ contract GasTest is ModelTest {
     }
 
     function test_contribute_gasOfSparsePerceptron() external {
-        Model memory model = build(
+        Model memory model = buildMeasured(
             "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 100, int256(0)), pattern(63)
         );
         whenWrong(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
@@ -66,13 +65,14 @@ contract GasTest is ModelTest {
     }
 
     function test_contribute_gasOfNaiveBayes() external {
-        Model memory model = build("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 63));
+        Model memory model =
+            buildMeasured("naive-bayes", "1000", naiveBayes, abi.encode(2, 1000, 256), counts(2, 63));
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
         always(model, "60", Encode.sparse(Encode.list(PRESENT_60)));
     }
 
     function test_contribute_gasOfSparseNearestCentroid() external {
-        Model memory model = build(
+        Model memory model = buildMeasured(
             "sparse-nearest-centroid", "1000", sparseNearestCentroid, abi.encode(2, 1000), counts(2, 63)
         );
         always(model, "20", Encode.sparse(Encode.list(PRESENT_20)));
@@ -80,7 +80,7 @@ contract GasTest is ModelTest {
     }
 
     function test_contribute_gasOfDensePerceptron() external {
-        Model memory model = build(
+        Model memory model = buildMeasured(
             "dense-perceptron",
             "9",
             densePerceptron,
@@ -88,7 +88,7 @@ contract GasTest is ModelTest {
             pattern(1)
         );
         whenWrong(model, "9", Encode.dense16(numbers(9)));
-        model = build(
+        model = buildMeasured(
             "dense-perceptron",
             "400",
             densePerceptron,
@@ -99,7 +99,7 @@ contract GasTest is ModelTest {
     }
 
     function test_contribute_gasOfDenseNearestCentroid() external {
-        Model memory model = build(
+        Model memory model = buildMeasured(
             "dense-nearest-centroid",
             "9",
             denseNearestCentroid,
@@ -114,9 +114,8 @@ contract GasTest is ModelTest {
     /// by somebody else, and 100 reported, by the reporter and by a keeper.
     function test_relay_gasOfHundred() external {
         // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
-        Model memory model = build(
-            "sparse-perceptron", "1000", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63)
-        );
+        (Model memory model,) =
+            build("sparse-perceptron", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63));
         bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
         bytes memory items;
         for (uint256 i; i < 100; ++i) {
@@ -360,14 +359,26 @@ contract GasTest is ModelTest {
         record("bytes", model, string.concat(size, "-contribute"), length);
     }
 
-    /// @dev Creates, writes and closes a model; the sum over all the transactions is its price.
-    function build(
+    /// @dev Builds a model and records its price.
+    function buildMeasured(
         string memory name,
         string memory size,
         address implementation,
         bytes memory parameters,
         uint256[] memory values
     ) internal returns (Model memory model) {
+        uint256 gas;
+        (model, gas) = build(name, implementation, parameters, values);
+        record("create", model, size, gas);
+    }
+
+    /// @dev Creates, writes and closes a model. Returns it and its price, the gas of all these transactions.
+    function build(
+        string memory name,
+        address implementation,
+        bytes memory parameters,
+        uint256[] memory values
+    ) internal returns (Model memory model, uint256 gas) {
         model.name = name;
         vm.prank(OWNER, OWNER);
         (address trainer, address classifier) = factory.create(
@@ -376,7 +387,7 @@ contract GasTest is ModelTest {
             implementation,
             parameters
         );
-        uint256 gas = vm.lastCallGas().gasTotalUsed;
+        gas = vm.lastCallGas().gasTotalUsed;
         model.trainer = DepositRefundTake(trainer);
         model.classifier = Classifier(classifier);
         for (uint256 offset; offset < values.length; offset += CHUNK) {
@@ -392,7 +403,6 @@ contract GasTest is ModelTest {
         vm.prank(OWNER, OWNER);
         model.classifier.close(trainer);
         gas += vm.lastCallGas().gasTotalUsed;
-        record("create", model, size, gas);
     }
 
     /// @dev Words whose lanes all have some value; small positive and negative weights.
