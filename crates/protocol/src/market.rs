@@ -26,7 +26,7 @@ use crate::{
 
 pub use self::{
     contributing::{Contributed, Contributions},
-    driving::{Limits, Step},
+    driving::{Limits, Pace, Step},
     fact::Fact,
     part::{MOST_BYTES, commitment},
     revealing::Revealed,

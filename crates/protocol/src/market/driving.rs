@@ -40,6 +40,82 @@ pub enum Step {
     },
 }
 
+/// Words that a restart copies: each is read, sent and stored for about 25,000 gas.
+const WORDS_PER_STEP: u64 = 256;
+/// Records that a step is given: more than it evaluates.
+const RECORDS_PER_STEP: usize = 64;
+/// Samples that the first step may evaluate.
+const FIRST_SAMPLES_PER_STEP: u64 = 64;
+/// Participants that a step looks at, for about 10,000 gas each.
+const LOOKS_PER_STEP: u64 = 500;
+/// Largest number of samples that a step may evaluate.
+const MAX_SAMPLES_PER_STEP: u64 = 1 << 20;
+
+/// Sizes of the steps of a scoring, found by the gas that they use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    gas_per_step: u64,
+    records: usize,
+    samples: u64,
+}
+
+impl Pace {
+    /// Gas that a step is to use: about half of what a transaction may (EIP-7825), since before a lesson a step has to
+    /// have left what any lesson may use.
+    pub const GAS_PER_STEP: u64 = 7_000_000;
+
+    /// Begins with steps that are small enough for every model.
+    #[must_use]
+    pub const fn new(gas_per_step: u64) -> Self {
+        Self {
+            gas_per_step,
+            records: RECORDS_PER_STEP,
+            samples: FIRST_SAMPLES_PER_STEP,
+        }
+    }
+
+    /// Returns the limits of the next step.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            words: WORDS_PER_STEP,
+            records: self.records,
+            samples: self.samples,
+            looks: LOOKS_PER_STEP,
+        }
+    }
+
+    /// Notes the gas of a step that evaluated `samples` samples.
+    pub fn used(&mut self, gas: u64, samples: u64) {
+        if let Some(each) = gas.checked_div(samples) {
+            self.samples = (self.gas_per_step / each.max(1)).clamp(1, MAX_SAMPLES_PER_STEP);
+        }
+        self.records = RECORDS_PER_STEP;
+    }
+
+    /// Makes the next step smaller than one that did not fit a transaction. Returns `false` if there is no smaller one.
+    #[must_use]
+    pub fn shrink(&mut self, market: &Market, records: usize, samples: u64) -> bool {
+        // An evaluation that has begun needs no record.
+        let fewest = usize::from(market.progress.evaluated == 0);
+        if samples > 1 {
+            // Half of more than there are may be all of them again.
+            self.samples = (samples.min(market.samples) / 2).max(1);
+        } else if records > fewest {
+            self.records = records / 2;
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new(Self::GAS_PER_STEP)
+    }
+}
+
 impl Market {
     /// The next step, given all contributions in order, one record a transaction; none where the market is not being
     /// scored, or records are missing.

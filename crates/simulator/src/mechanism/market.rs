@@ -12,7 +12,7 @@ use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
     Rejection,
     classifier::Classifier,
-    market::{Contributions, Limits, Market, Phase, Step, Terms, commitment},
+    market::{Contributions, Market, Pace, Phase, Step, Terms, commitment},
     mechanism::{Mechanism as Kind, Terms as AnyTerms},
     record::{Contribution, Record},
     sample::Item,
@@ -24,18 +24,6 @@ use super::{
     trainer::encode,
 };
 use crate::{SimulateError, scenario::UNIT};
-
-/// Gas that a step of the scoring is to use: about half of what a transaction may, since before a lesson a step has to
-/// have left what any lesson may use.
-const GAS_PER_STEP: u64 = 7_000_000;
-/// Words that a step copies: each is read, sent and stored for about 25,000 gas.
-const WORDS_PER_STEP: u64 = 256;
-/// Records that a step is given: more than it evaluates.
-const RECORDS_PER_STEP: usize = 64;
-/// Samples that the first step may evaluate.
-const FIRST_SAMPLES_PER_STEP: u64 = 64;
-/// Participants that a step looks at, for about 10,000 gas each.
-const LOOKS_PER_STEP: u64 = 500;
 
 /// What a market is founded with, besides its terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,10 +94,8 @@ pub(crate) struct MarketMechanism<'c> {
     parts: Vec<Vec<u8>>,
     /// Every transaction's contributions, in order.
     contributions: Vec<Contributions>,
-    /// Samples that a step evaluates; found by what they use.
-    samples_per_step: u64,
-    /// Records that the next step is given: fewer after one that was too large.
-    records_per_step: usize,
+    /// Sizes of the steps of the scoring.
+    pace: Pace,
     /// What the owner got back.
     remainder: u128,
     upkeep: Upkeep,
@@ -143,8 +129,7 @@ impl<'c> MarketMechanism<'c> {
             twin: twin.map_err(accepted("create"))?,
             parts: parts(test, offer)?,
             contributions: Vec::new(),
-            samples_per_step: FIRST_SAMPLES_PER_STEP,
-            records_per_step: RECORDS_PER_STEP,
+            pace: Pace::default(),
             remainder: 0,
             upkeep: Upkeep::default(),
             steps: 0,
@@ -192,13 +177,10 @@ impl<'c> MarketMechanism<'c> {
     fn score(&mut self) -> Result<(), SimulateError> {
         loop {
             let now = self.chain.now();
-            let limits = Limits {
-                words: WORDS_PER_STEP,
-                records: self.records_per_step,
-                samples: self.samples_per_step,
-                looks: LOOKS_PER_STEP,
-            };
-            let Some(step) = self.twin.next_step(now, &self.contributions, limits) else {
+            let Some(step) = self
+                .twin
+                .next_step(now, &self.contributions, self.pace.limits())
+            else {
                 return Ok(());
             };
             self.step(now, step)?;
@@ -234,10 +216,7 @@ impl<'c> MarketMechanism<'c> {
             Ok(receipt) => {
                 let scored = self.twin.score(now, records, samples);
                 let scored = scored.map_err(accepted("score"))?;
-                if let Some(each) = receipt.gas_used.checked_div(scored.samples) {
-                    self.samples_per_step = (GAS_PER_STEP / each.max(1)).clamp(1, 1 << 20);
-                }
-                self.records_per_step = RECORDS_PER_STEP;
+                self.pace.used(receipt.gas_used, scored.samples);
                 self.count(&receipt);
                 return Ok(());
             }
@@ -252,14 +231,7 @@ impl<'c> MarketMechanism<'c> {
                     ..
                 }
         );
-        // An evaluation that has begun needs no record.
-        let fewest = usize::from(self.twin.progress().evaluated == 0);
-        if too_large && samples > 1 {
-            // Half of more than there are may be all of them again.
-            self.samples_per_step = (samples.min(self.twin.samples()) / 2).max(1);
-        } else if too_large && places.len() > fewest {
-            self.records_per_step = places.len() / 2;
-        } else {
+        if !too_large || !self.pace.shrink(&self.twin, places.len(), samples) {
             return Err(error.into());
         }
         self.upkeep.transactions += 1;
