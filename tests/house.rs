@@ -58,14 +58,44 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cotrain-report",
         &["cotrain-learning", "cotrain-simulator", "serde_json"],
     ),
+    // No HTTP server: who claims a refund links an index, and nothing that serves it.
     (
-        "cotrain-coordinator",
+        "cotrain-indexer",
         &[
             "cotrain-bindings",
             "cotrain-chain",
             "cotrain-client",
             "cotrain-learning",
             "cotrain-protocol",
+            "serde_json",
+            "sqlx",
+            "tokio",
+        ],
+    ),
+    (
+        "cotrain-relayer",
+        &[
+            "cotrain-bindings",
+            "cotrain-chain",
+            "cotrain-client",
+            "cotrain-indexer",
+            "cotrain-protocol",
+            "serde_json",
+            "sqlx",
+            "tokio",
+        ],
+    ),
+    (
+        "cotrain-server",
+        &[
+            "cotrain-chain",
+            "cotrain-client",
+            "cotrain-indexer",
+            "cotrain-learning",
+            "cotrain-protocol",
+            "cotrain-relayer",
+            "axum",
+            "hyper",
             "serde_json",
             "tokio",
             "utoipa",
@@ -77,10 +107,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "cotrain-bindings",
             "cotrain-chain",
             "cotrain-client",
-            "cotrain-coordinator",
+            "cotrain-indexer",
             "cotrain-learning",
             "cotrain-protocol",
             "cotrain-report",
+            "cotrain-relayer",
+            "cotrain-server",
             "cotrain-simulator",
             "serde_json",
             "tokio",
@@ -91,7 +123,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "cotrain-bindings",
             "cotrain-chain",
-            "cotrain-coordinator",
+            "cotrain-indexer",
             "cotrain-protocol",
             "reqwest",
             "serde_json",
@@ -101,11 +133,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-tests", &[]),
 ];
 
-/// Crates that only those named above for them may use: the EVM, HTTP, schemas of the API, and the text forms of results.
+/// Crates that only those named above for them may use: the EVM, HTTP of both sides, the database, schemas of the API, and the text forms of results.
 /// Chance too, which the rules must not know, and signatures, whose one home the rules are.
 const GUARDED: &[&str] = &[
     "revm",
     "reqwest",
+    "axum",
+    "hyper",
+    "sqlx",
     "tokio",
     "alloy-provider",
     "serde_json",
@@ -168,7 +203,7 @@ fn only_the_server_links_the_schemas_of_the_api() {
         })
         .map(|package| package.name.as_str())
         .collect();
-    assert_eq!(asking, ["cotrain-coordinator"]);
+    assert_eq!(asking, ["cotrain-server"]);
     let client = metadata
         .packages
         .iter()
@@ -394,4 +429,36 @@ fn what_is_handed_on_and_what_tests_use_is_no_circle() {
         ("c.rs", "pub struct C;"),
     ];
     assert!(circles_of(&files).is_empty());
+}
+
+/// Commands of the command line that serve, by their files below `crates/cli/src/live`.
+const SERVING: &[&str] = &["serve.rs", "up.rs"];
+
+#[test]
+fn only_commands_that_serve_name_the_server() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cli/src");
+    let mut folders = vec![root.clone()];
+    let mut naming = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a file");
+            if ["cotrain_server", "cotrain_relayer"]
+                .iter()
+                .any(|name| text.contains(name))
+            {
+                let file = path.strip_prefix(root.join("live")).unwrap_or(&path);
+                naming.push(file.to_string_lossy().into_owned());
+            }
+        }
+    }
+    naming.sort();
+    assert_eq!(
+        naming, SERVING,
+        "a claim needs an index, and no server: use `cotrain_indexer`"
+    );
 }

@@ -15,7 +15,7 @@ use cotrain_chain::{
     keys::Key,
     node::{At, Node, NodeError},
 };
-use cotrain_coordinator::{
+use cotrain_server::{
     config::{Config, Sources},
     serve,
 };

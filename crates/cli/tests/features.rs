@@ -13,7 +13,7 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions},
 };
-use cotrain_coordinator::{ModelInfo, registry};
+use cotrain_indexer::{ModelInfo, registry};
 use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions, NodeReceipt},
 };
-use cotrain_coordinator::{Coordinator, Store};
+use cotrain_indexer::{ChainStore, Index};
 use cotrain_protocol::{
     classifier::Parameters,
     mechanism::Terms,
@@ -221,14 +221,14 @@ impl Stage {
     }
 
     /// The model as a follower has it, read into a database: a file's name, or a URL.
-    pub async fn follow(&self, database: &str) -> Coordinator {
+    pub async fn follow(&self, database: &str) -> Index {
         let path = if database.contains("://") {
             database.to_owned()
         } else {
             self.path(database).to_string_lossy().into_owned()
         };
-        let store = Store::open(&path).await.expect("a store");
-        Coordinator::local(
+        let store = ChainStore::open(&path).await.expect("a store");
+        Index::open(
             self.node.clone(),
             store,
             None,
@@ -326,9 +326,9 @@ pub fn items(label: u16, features: &[u16]) -> Vec<u8> {
 }
 
 /// Whether everything that the follower has is what the contract has: weights, counters, the balances of these.
-pub async fn assert_same(stage: &Stage, coordinator: &Coordinator, people: &[&Key]) {
+pub async fn assert_same(stage: &Stage, index: &Index, people: &[&Key]) {
     use bindings::state;
-    let model = coordinator.model(stage.trainer).expect("followed");
+    let model = index.model(stage.trainer).expect("followed");
     let head = stage.node.head().await.expect("a head");
     let summary = model.summary(head.time);
     assert_eq!(

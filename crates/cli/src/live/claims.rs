@@ -10,7 +10,7 @@ use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     node::{NodeError, NodeReceipt},
 };
-use cotrain_coordinator::{Claimable, Coordinator, rows::ClaimKind};
+use cotrain_indexer::{Claimable, Index, rows::ClaimKind};
 use cotrain_learning::text::escaped;
 use cotrain_protocol::{Rejection, trainer::Announcement};
 use cotrain_report::format::counted;
@@ -259,7 +259,7 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
 
 struct Claims<'a> {
     sender: Sender<'a>,
-    index: &'a Coordinator,
+    index: &'a Index,
     model: &'a LiveModel,
     kind: ClaimKind,
     /// `true` while reports are announced.

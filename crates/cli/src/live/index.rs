@@ -9,7 +9,7 @@ use std::{
 
 use alloy_primitives::{B256, hex};
 use anyhow::{Context, anyhow};
-use cotrain_coordinator::{Coordinator, IndexError, LocalError, ModelError, Store};
+use cotrain_indexer::{ChainStore, FollowError, Index, IndexError, ModelError};
 
 use super::{connection::Session, model::LiveModel, place::cache_directory};
 use crate::{
@@ -22,15 +22,15 @@ const AT_A_TIME: usize = 16;
 
 /// A model that is followed. Its file is this process's alone.
 pub(crate) struct Following {
-    coordinator: Coordinator,
+    index: Index,
     _lock: Lock,
 }
 
 impl Deref for Following {
-    type Target = Coordinator;
+    type Target = Index;
 
-    fn deref(&self) -> &Coordinator {
-        &self.coordinator
+    fn deref(&self) -> &Index {
+        &self.index
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Follo
         .with_context(|| format!("cannot make {}", directory.display()))
         .map_err(Failure::Mistake)?;
     let (path, lock) = free(&directory, &name(session, model).await?)?;
-    let coordinator = match open(session, model, &path).await {
+    let index = match open(session, model, &path).await {
         Err(error) if is_of_the_file(&error) => {
             tracing::info!(%error, "what is kept does not fit the chain; its events are read anew");
             forget(&path)
@@ -51,10 +51,7 @@ pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Follo
         }
         opened => opened?,
     };
-    Ok(Following {
-        coordinator,
-        _lock: lock,
-    })
+    Ok(Following { index, _lock: lock })
 }
 
 /// Returns a name that no other model has, and no other chain: addresses are the same on development chains that are
@@ -100,7 +97,7 @@ fn free(directory: &Path, name: &str) -> Result<(PathBuf, Lock), Failure> {
 }
 
 /// Returns whether a new file may help: what the node says, or does not, stays the same.
-fn is_of_the_file(error: &LocalError) -> bool {
+fn is_of_the_file(error: &FollowError) -> bool {
     let model = |error: &ModelError| {
         matches!(
             error,
@@ -108,9 +105,9 @@ fn is_of_the_file(error: &LocalError) -> bool {
         )
     };
     match error {
-        LocalError::Registry(_) | LocalError::Index(IndexError::Node(_)) => false,
-        LocalError::Model(error) | LocalError::Index(IndexError::Model(error)) => model(error),
-        LocalError::Index(_) | LocalError::Store(_) => true,
+        FollowError::Registry(_) | FollowError::Index(IndexError::Node(_)) => false,
+        FollowError::Model(error) | FollowError::Index(IndexError::Model(error)) => model(error),
+        FollowError::Index(_) | FollowError::Store(_) => true,
     }
 }
 
@@ -132,14 +129,10 @@ pub(crate) fn forget(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn open(
-    session: &Session,
-    model: &LiveModel,
-    path: &Path,
-) -> Result<Coordinator, LocalError> {
+async fn open(session: &Session, model: &LiveModel, path: &Path) -> Result<Index, FollowError> {
     tracing::info!(path = %path.display(), "following events");
-    let store = Store::open(&path.to_string_lossy()).await?;
-    Coordinator::local(
+    let store = ChainStore::open(&path.to_string_lossy()).await?;
+    Index::open(
         session.node.clone(),
         store,
         session.registry,

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use cotrain_bindings::{self as bindings, Entry, Revert};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_client::model::{ModelFacts, ReadError};
-use cotrain_coordinator::{
+use cotrain_indexer::{
     card::{Card, Contradiction, explain_revert},
     registry::{self, RegistryError},
 };

@@ -11,7 +11,7 @@ use clap::{
 };
 use cotrain_bindings as bindings;
 use cotrain_chain::{Chain, Config, Embedded, Transaction};
-use cotrain_coordinator::card::Card;
+use cotrain_indexer::card::Card;
 use cotrain_learning::{
     data::{self, Dataset, Example},
     encode::{self, Encoded, Limits},

@@ -3,7 +3,7 @@
 use std::{env, path::PathBuf};
 
 use clap::Args;
-use cotrain_coordinator::{
+use cotrain_server::{
     ServeError,
     config::{Config, DEFAULT_FILE, LogFormat, Sources},
     serve,

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_coordinator::{
-    Claimable, Coordinator,
+use cotrain_indexer::{
+    Claimable, Index,
     rows::{ClaimKind, ContributionFilter, ContributionRow, Page, Settled},
 };
 use cotrain_learning::text::escaped;
@@ -121,7 +121,7 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
     })
 }
 
-async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
+async fn look(index: &Index, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
     let view = index
         .model(model.facts.trainer)
         .ok_or_else(|| missing(model))?
@@ -172,7 +172,7 @@ async fn look(index: &Coordinator, model: &LiveModel, account: Address) -> Resul
 
 /// All contributions of an author.
 pub(crate) async fn own(
-    index: &Coordinator,
+    index: &Index,
     model: &LiveModel,
     account: Address,
 ) -> Result<Vec<ContributionRow>, Failure> {

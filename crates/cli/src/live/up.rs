@@ -20,8 +20,9 @@ use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_chain::{anvil, keys::Key, node::Node};
-use cotrain_coordinator::{
-    IndexError, Rewound, Store,
+use cotrain_indexer::IndexError;
+use cotrain_relayer::{Queue, Rewound};
+use cotrain_server::{
     config::{Config, Sources},
     serve,
 };
@@ -376,9 +377,9 @@ async fn rewind(
     if !database.exists() {
         return Ok(Ok(()));
     }
-    let store = Store::open(&database.to_string_lossy()).await?;
-    let rewound = store.rewind(node).await;
-    store.close().await;
+    let queue = Queue::open(&database.to_string_lossy()).await?;
+    let rewound = queue.rewind(node).await;
+    queue.close().await;
     let rewound = match rewound {
         Ok(rewound) => rewound,
         Err(error @ IndexError::OtherChain { .. }) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, B256};
 use clap::Args;
-use cotrain_coordinator::rows::{EventRow, Page};
+use cotrain_indexer::rows::{EventRow, Page};
 use cotrain_learning::text::{MAX_SHOWN, escaped_to};
 use serde::Serialize;
 use serde_json::{Map, Value};

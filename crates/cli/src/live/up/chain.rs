@@ -14,7 +14,7 @@ use cotrain_chain::{
     anvil::{Anvil, AnvilConfig, AnvilError, HistoricalStates, SavedChain},
     node::{Block, Node, NodeOptions},
 };
-use cotrain_coordinator::Store;
+use cotrain_indexer::ChainStore;
 use tokio::{sync::Mutex, time::sleep};
 use url::Url;
 
@@ -106,7 +106,7 @@ pub(super) struct Saver<'a> {
     states: HistoricalStates,
     /// Blocks whose states were asked for.
     asked: BTreeSet<B256>,
-    store: Option<Store>,
+    store: Option<ChainStore>,
     saved: Option<B256>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Saver<'a> {
     async fn read_states(&mut self) -> Result<(), Failure> {
         let database = self.folder.database();
         if self.store.is_none() && database.exists() {
-            self.store = Some(Store::open(&database.to_string_lossy()).await?);
+            self.store = Some(ChainStore::open(&database.to_string_lossy()).await?);
         }
         let Some(store) = &self.store else {
             return Ok(());

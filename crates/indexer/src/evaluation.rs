@@ -1,0 +1,148 @@
+//! What the accuracy of a model is measured on.
+
+use std::sync::Arc;
+
+use cotrain_learning::{
+    data::{DataError, Dataset},
+    encode::{EncodeError, Encoder},
+};
+use cotrain_protocol::classifier::Classifier;
+
+/// Test data, and the interval at which a model is measured on them.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Samples that are predicted.
+    pub samples: Arc<TestSamples>,
+    /// Contributions between two measurements.
+    pub every: u64,
+}
+
+/// Samples with their right labels.
+#[derive(Debug)]
+pub struct TestSamples(Vec<(Vec<u8>, u16)>);
+
+/// A reason not to measure a model on data.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// Its columns are not the model's, in the model's order.
+    #[error(transparent)]
+    Columns(DataError),
+    /// It has a class that the model does not have.
+    #[error(
+        "the data has the classes {found}, but the model has {wanted}; name data of the model's classes"
+    )]
+    Classes {
+        /// The data's classes, separated by commas.
+        found: String,
+        /// The model's classes, separated by commas.
+        wanted: String,
+    },
+    /// An example cannot be encoded.
+    #[error(transparent)]
+    Encode(EncodeError),
+}
+
+impl TestSamples {
+    /// Encodes the test part of a data set, as a model's encoder has it.
+    ///
+    /// # Errors
+    /// [`EvaluationError`].
+    pub fn new(
+        data: &Dataset,
+        encoder: &Encoder,
+        classes: &[String],
+    ) -> Result<Self, EvaluationError> {
+        data.check_columns(encoder.columns())
+            .map_err(EvaluationError::Columns)?;
+        let label = |name: &String| {
+            let label = classes.iter().position(|known| known == name)?;
+            u16::try_from(label).ok()
+        };
+        let labels: Option<Vec<u16>> = data.classes.iter().map(label).collect();
+        let labels = labels.ok_or_else(|| EvaluationError::Classes {
+            found: data.classes.join(", "),
+            wanted: classes.join(", "),
+        })?;
+        let mut samples = Vec::with_capacity(data.test.labels().len());
+        let (mut unknown, mut clipped) = (0_usize, 0_usize);
+        for (example, class) in data.test.examples().zip(data.test.labels()) {
+            let noted = encoder
+                .encode_noting(example)
+                .map_err(EvaluationError::Encode)?;
+            unknown += usize::from(noted.known == 0);
+            clipped += usize::from(noted.clamped > 0);
+            samples.push((noted.sample, labels[usize::from(*class)]));
+        }
+        if unknown + clipped > 0 {
+            let of = samples.len();
+            tracing::warn!(
+                unknown,
+                clipped,
+                of,
+                "the model knows nothing of some test data, or they are outside its range"
+            );
+        }
+        Ok(Self(samples))
+    }
+
+    /// Returns how many of the samples a classifier predicts right.
+    #[must_use]
+    pub fn correct(&self, classifier: &Classifier) -> u64 {
+        let right = |(sample, label): &&(Vec<u8>, u16)| {
+            classifier
+                .predict(sample)
+                .is_ok_and(|predicted| predicted == *label)
+        };
+        self.0.iter().filter(right).count() as u64
+    }
+
+    /// Returns the number of samples.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use cotrain_learning::data::{Source, TableFormat, load};
+
+    use super::*;
+
+    #[test]
+    fn other_columns_and_classes_than_the_models_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.csv");
+        let encoder: Encoder = serde_json::from_str(
+            r#"{"classifier":"dense-perceptron","features":{"columns":["x","y"]},
+                "scaling":{"mean":[0,0],"deviation":[1,1]}}"#,
+        )
+        .unwrap();
+        let classes = ["a", "b"].map(ToOwned::to_owned);
+        let told = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let source = Source::Table {
+                format: TableFormat::Csv,
+                train: path.clone(),
+                test: Some(path.clone()),
+                label: "class".to_owned(),
+                text: None,
+            };
+            let data = load(&source, 0.5, 0).unwrap();
+            TestSamples::new(&data, &encoder, &classes)
+        };
+        assert_eq!(told("x,y,class\n1,2,a\n3,4,b\n").unwrap().len(), 2);
+        let columns = told("y,x,class\n1,2,a\n3,4,b\n").unwrap_err().to_string();
+        assert!(
+            columns.contains("has the columns y, x, but the model has x, y"),
+            "{columns}"
+        );
+        let classes = told("x,y,class\n1,2,a\n3,4,c\n").unwrap_err().to_string();
+        assert!(
+            classes.contains("the data has the classes a, c, but the model has a, b"),
+            "{classes}"
+        );
+    }
+}

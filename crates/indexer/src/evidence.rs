@@ -1,0 +1,162 @@
+//! Evidence that events are complete: what a contract counts, against what its events add up to.
+//!
+//! A node may leave events out, for instance if it lags behind another one that answered before. What the contract
+//! itself says of the same block shows it.
+
+use alloy_primitives::{Address, Log as ChainLog, U256};
+use cotrain_bindings::{self as bindings, events::TrainerEvent, state as getters};
+use cotrain_chain::node::{At, Node, NodeError, NodeLog};
+use cotrain_protocol::{Amount, sample::parse_batch, trainer::Trainer};
+use futures_util::future::try_join3;
+
+use crate::taken::Cursor;
+
+/// Counters of a trainer after a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Contributions.
+    pub(crate) contributions: u64,
+    /// Contributions that were refunded.
+    pub(crate) good: u64,
+    /// Wei that its events account for, or that the contract has.
+    pub(crate) money: U256,
+}
+
+/// Result of a comparison of events with the contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// They fit.
+    Fits,
+    /// The contract has this much more wei than its events account for: somebody forced it upon the contract, or an
+    /// event is missing.
+    Surplus(U256),
+    /// Events are missing, for this reason.
+    Differs(String),
+}
+
+impl Totals {
+    /// Returns the totals of the state that the events have made.
+    pub(crate) fn of(trainer: &Trainer) -> Self {
+        Self {
+            contributions: trainer.contribution_count(),
+            good: trainer.total_good(),
+            money: U256::from(trainer.held()),
+        }
+    }
+
+    /// Returns the totals after these events, too.
+    pub(crate) fn with(mut self, logs: &[NodeLog]) -> Self {
+        for log in logs {
+            self.add(&log.log);
+        }
+        self
+    }
+
+    fn add(&mut self, log: &ChainLog) {
+        let Some(event) = TrainerEvent::decode(log) else {
+            return;
+        };
+        match event {
+            TrainerEvent::Contributed(e) => {
+                let added = parse_batch(&e.items).map_or(0, |items| items.len() as u64);
+                self.contributions += added;
+                self.earn(U256::from(e.deposit) * U256::from(added));
+            }
+            TrainerEvent::Relayed(e) => {
+                self.contributions += e
+                    .batches
+                    .iter()
+                    .map(|batch| parse_batch(&batch.items).map_or(0, |items| items.len() as u64))
+                    .sum::<u64>();
+            }
+            TrainerEvent::Refunded(paid) => {
+                self.good += 1;
+                self.spend(paid.amount);
+            }
+            TrainerEvent::Reported(paid) | TrainerEvent::ClaimedLate(paid) => {
+                self.spend(paid.amount);
+            }
+            TrainerEvent::Deposited(e) => self.earn(U256::from(e.amount)),
+            TrainerEvent::Withdrawn(e) => self.spend(e.amount),
+            TrainerEvent::Skipped(_)
+            | TrainerEvent::ClaimSkipped(_)
+            | TrainerEvent::NoncesCancelled(_)
+            | TrainerEvent::Announced(_) => {}
+        }
+    }
+
+    fn earn(&mut self, wei: U256) {
+        self.money = self.money.saturating_add(wei);
+    }
+
+    fn spend(&mut self, wei: u128) {
+        self.money = self.money.saturating_sub(U256::from(wei));
+    }
+
+    /// Reads the totals that the contract has after a block; `None` if the node has no state for it.
+    ///
+    /// # Errors
+    /// If the node does not answer, or does not have the block.
+    pub(crate) async fn read(
+        node: &Node,
+        trainer: Address,
+        block: Cursor,
+    ) -> Result<Option<Self>, NodeError> {
+        match Self::read_at(node, trainer, Some(At::Hash(block.hash))).await {
+            Err(error) if error.is_state_gone() => {}
+            read => return read.map(Some),
+        }
+        // A node that keeps only its latest state answers for that, if no block comes meanwhile.
+        if node.head().await?.hash != block.hash {
+            return Ok(None);
+        }
+        let totals = Self::read_at(node, trainer, None).await?;
+        Ok((node.head().await?.hash == block.hash).then_some(totals))
+    }
+
+    async fn read_at(node: &Node, trainer: Address, at: Option<At>) -> Result<Self, NodeError> {
+        let number = async |call: Vec<u8>| {
+            let answer = node.call(trainer, call, at).await?;
+            bindings::read_number(&answer)
+                .and_then(|number| number.try_into().ok())
+                .ok_or_else(|| NodeError::Contradictory {
+                    method: "eth_call",
+                    message: format!("the contract {trainer} gives no number"),
+                })
+        };
+        let (contributions, good, money) = try_join3(
+            number(getters::contribution_count()),
+            number(getters::total_good()),
+            node.balance_at(trainer, at),
+        )
+        .await?;
+        Ok(Self {
+            contributions,
+            good,
+            money,
+        })
+    }
+
+    /// Holds totals of events against those of the contract after the same block.
+    pub(crate) fn against(&self, contract: &Self) -> Verdict {
+        for (what, events, contract) in [
+            ("contributions", self.contributions, contract.contributions),
+            ("refunded contributions", self.good, contract.good),
+        ] {
+            if events != contract {
+                return Verdict::Differs(format!(
+                    "the contract counts {contract} {what}, and the node's events make {events}"
+                ));
+            }
+        }
+        match contract.money.checked_sub(self.money) {
+            None => Verdict::Differs(format!(
+                "the contract has {}, and the node's events account for {}",
+                Amount(contract.money.saturating_to()),
+                Amount(self.money.saturating_to())
+            )),
+            Some(U256::ZERO) => Verdict::Fits,
+            Some(surplus) => Verdict::Surplus(surplus),
+        }
+    }
+}

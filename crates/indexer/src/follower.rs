@@ -1,0 +1,650 @@
+//! Follows a model on a chain: block by block near its head, in ranges far behind it, and back where the chain takes
+//! another branch.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy_primitives::{Address, B256, U256};
+use cotrain_bindings::events::TRAINER_TOPICS;
+use cotrain_chain::node::{Block, Node, NodeError, NodeLog};
+use cotrain_protocol::Amount;
+use futures_util::future::try_join_all;
+
+use crate::{
+    evaluation::Evaluation,
+    evidence::{Totals, Verdict},
+    info::ModelError,
+    model::{HostedModel, Standing, share},
+    rows::AccuracyRow,
+    store::{ChainStore, StoreError},
+    taken::{Cursor, Log, TakeError, Taken},
+};
+
+/// Blocks this deep are asked for in ranges: a branch that leaves below them is found by the hash of the range's
+/// last block only.
+pub const DEEP: u64 = 64;
+
+/// Blocks near the head that are asked for at the same time.
+const AT_A_TIME: u64 = 16;
+
+/// Answers in a row that contradict the contract, from which on a model is not what is asked for any more.
+const DOUBTS_TO_TELL: u32 = 3;
+
+/// Answers in a row that contradict the contract until the last block that was checked is gone back to. After twice as
+/// many everything is read anew; the next time after four times as many, and so on.
+const DOUBTS_TO_GO_BACK: u32 = 4;
+
+/// Times that the answers until everything is read anew double.
+const MOST_DOUBLINGS: u32 = 8;
+
+/// Answers in a row that contradict the contract until a command gives up.
+const DOUBTS_TO_GIVE_UP: u32 = 14;
+
+/// First and longest wait after such an answer, in a command.
+const DOUBT_WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Readings in a row that leave the same surplus of money until it is taken for money that somebody forced upon the
+/// contract.
+const SURPLUS_READINGS: u32 = 5;
+
+/// Why a model cannot be followed any further.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The node failed.
+    #[error("the node failed")]
+    Node(#[from] NodeError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was stored cannot be made a state again.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The node's answers contradict each other, and did not cease to.
+    #[error(
+        "the node's answers about the model {trainer} contradict each other: {reason}; try again, or use another node"
+    )]
+    Doubtful {
+        /// Trainer of the model.
+        trainer: Address,
+        /// The contradiction.
+        reason: String,
+    },
+    /// Not even the first block is the one that is known.
+    #[error(
+        "block {block} of the node is not the one in which the model {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one"
+    )]
+    OtherChain {
+        /// Of the model.
+        trainer: Address,
+        /// The first block.
+        block: u64,
+    },
+}
+
+impl IndexError {
+    /// Whether it may go away by itself.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            // Whatever it is, a node may be mended, or another one put in its place.
+            Self::Node(_)
+            | Self::Doubtful { .. }
+            | Self::Store(StoreError::Database(_))
+            | Self::Model(
+                ModelError::Node { .. }
+                | ModelError::History { .. }
+                | ModelError::Store(StoreError::Database(_)),
+            ) => true,
+            _ => false,
+        }
+    }
+}
+
+impl IndexError {
+    /// `true` if the node was not reached, or did not answer in time.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        let (Self::Node(error) | Self::Model(ModelError::Node { source: error, .. })) = self else {
+            return false;
+        };
+        matches!(
+            error,
+            NodeError::Unreachable { .. }
+                | NodeError::TimedOut { .. }
+                | NodeError::Unavailable { .. }
+        )
+    }
+}
+
+/// Result of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There was nothing new.
+    AtHead,
+    /// Blocks were taken.
+    Advanced,
+    /// The chain had left for another branch.
+    RolledBack,
+    /// The node's answers contradict each other: nothing was taken.
+    Doubted,
+}
+
+/// Follower of one model.
+#[derive(Debug)]
+pub struct Follower {
+    node: Node,
+    store: ChainStore,
+    model: Arc<HostedModel>,
+    evaluation: Option<Evaluation>,
+    /// Whether memory and store may differ: something failed between the two.
+    torn: bool,
+    /// Last block after which the events were what the contract says.
+    checked: Option<Cursor>,
+    /// Answers in a row that contradict the contract, and the last contradiction.
+    doubts: u32,
+    doubt: String,
+    /// Times that everything was read anew since it last fitted at the head.
+    rereads: u32,
+    /// Wei that the contract has and no event tells of.
+    surplus: U256,
+    /// Another such sum, and in how many readings in a row it was seen.
+    suspected: (U256, u32),
+}
+
+impl Follower {
+    /// Creates a follower, which measures the model by `evaluation`.
+    #[must_use]
+    pub fn new(
+        node: Node,
+        store: ChainStore,
+        model: Arc<HostedModel>,
+        evaluation: Option<Evaluation>,
+    ) -> Self {
+        let checked = (model.standing() == Standing::Fits).then(|| model.state().cursor);
+        Self {
+            node,
+            store,
+            model,
+            evaluation,
+            torn: false,
+            checked,
+            doubts: 0,
+            doubt: String::new(),
+            rereads: 0,
+            surplus: U256::ZERO,
+            suspected: (U256::ZERO, 0),
+        }
+    }
+
+    /// Follows until the head, which it returns, and until what is known is what the contract says.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn catch_up(&mut self) -> Result<Block, IndexError> {
+        let mut wait = DOUBT_WAITS.0;
+        loop {
+            let (step, head) = self.step().await?;
+            match step {
+                Step::AtHead => return Ok(head),
+                Step::Advanced | Step::RolledBack => wait = DOUBT_WAITS.0,
+                Step::Doubted if self.doubts >= DOUBTS_TO_GIVE_UP => {
+                    return Err(IndexError::Doubtful {
+                        trainer: self.model.info().facts.trainer,
+                        reason: self.doubt.clone(),
+                    });
+                }
+                Step::Doubted => {
+                    tokio::time::sleep(wait).await;
+                    wait = (2 * wait).min(DOUBT_WAITS.1);
+                }
+            }
+        }
+    }
+
+    /// Takes the next blocks, or goes back to where the chain has left; returns the head, too.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub async fn step(&mut self) -> Result<(Step, Block), IndexError> {
+        if self.torn {
+            self.reload().await?;
+        }
+        let head = self.node.head().await?;
+        let step = match self.advance(&head).await {
+            // What one of the nodes behind an address says, another one may not know yet.
+            Err(IndexError::Node(
+                error @ (NodeError::Contradictory { .. } | NodeError::UnknownBlock { .. }),
+            )) => self.doubt(error.to_string()).await?,
+            step => step?,
+        };
+        Ok((step, head))
+    }
+
+    async fn advance(&mut self, head: &Block) -> Result<Step, IndexError> {
+        let (cursor, base) = {
+            let state = self.model.state();
+            (state.cursor, state.base)
+        };
+        let mut known = self.node.block(cursor.block).await?;
+        if known.is_some_and(|block| block.hash != cursor.hash) {
+            // Another branch is said twice.
+            known = self.node.block(cursor.block).await?;
+        }
+        match known {
+            Some(block) if block.hash == cursor.hash => {}
+            // Behind us: a node that lags, unless it says otherwise about a block that we know.
+            None if !self.contradicts(head).await? => {
+                if self.model.standing() == Standing::Fits {
+                    return Ok(Step::AtHead);
+                }
+                let reason = format!(
+                    "the node's latest block is {}, and block {} is known",
+                    head.number, cursor.block
+                );
+                return self.doubt(reason).await;
+            }
+            _ => {
+                self.roll_back().await?;
+                return Ok(Step::RolledBack);
+            }
+        }
+        // The weights are those after the base: that block itself has to be the end of a step.
+        let last = match base {
+            Some(base) if cursor.block < base.block => base.block.min(head.number),
+            _ => head.number,
+        };
+        let behind = last.saturating_sub(cursor.block);
+        if behind == 0 {
+            self.check(cursor).await
+        } else if behind > DEEP {
+            self.take_range(cursor, last - DEEP).await
+        } else {
+            self.take_recent(cursor, last).await
+        }
+    }
+
+    /// Makes memory what the store has. Stored logs that contradict each other are read anew.
+    async fn reload(&mut self) -> Result<(), IndexError> {
+        self.torn = true;
+        match self.model.reload(&self.store).await {
+            Err(ModelError::Take(error)) => {
+                tracing::warn!(%error, "what is stored contradicts itself; everything is read anew");
+                let first = self.store.known_blocks(self.model.id()).await?;
+                if let Some(first) = first.last() {
+                    self.store.roll_back(self.model.id(), *first).await?;
+                }
+                self.model.reload(&self.store).await?;
+            }
+            reloaded => reloaded?,
+        }
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Holds what is known after `cursor` against the contract, if that was not done before.
+    async fn check(&mut self, cursor: Cursor) -> Result<Step, IndexError> {
+        let is_known = self.model.standing() == Standing::Fits && self.checked == Some(cursor);
+        if !is_known && let Some(doubt) = self.judge(cursor, &[]).await? {
+            return Ok(doubt);
+        }
+        self.rereads = 0;
+        Ok(Step::AtHead)
+    }
+
+    /// Holds what is known, with these logs until `end`, against the contract; `None` if it fits, or if the node has
+    /// no state to say.
+    async fn judge(&mut self, end: Cursor, logs: &[NodeLog]) -> Result<Option<Step>, IndexError> {
+        let (trainer, own_code) = (
+            self.model.info().facts.trainer,
+            self.model.info().facts.own_code,
+        );
+        let events = Totals::of(self.model.state().trainer()).with(logs);
+        let Some(contract) = Totals::read(&self.node, trainer, end).await? else {
+            self.model.set_standing(Standing::Unchecked);
+            return Ok(None);
+        };
+        let reason = match events.against(&contract) {
+            Verdict::Differs(reason) => reason,
+            // Other code may hold money in its own ways.
+            Verdict::Surplus(surplus) if own_code && surplus != self.surplus => {
+                let (sum, seen) = self.suspected;
+                let seen = if sum == surplus { seen + 1 } else { 1 };
+                self.suspected = (surplus, seen);
+                if seen < SURPLUS_READINGS {
+                    format!(
+                        "the contract has {} that no event of the node accounts for",
+                        Amount(surplus.saturating_to())
+                    )
+                } else {
+                    tracing::info!(%trainer, %surplus, "the contract has money that nobody contributed");
+                    self.surplus = surplus;
+                    return Ok(self.fits(end));
+                }
+            }
+            Verdict::Fits if own_code => {
+                self.surplus = U256::ZERO;
+                return Ok(self.fits(end));
+            }
+            Verdict::Fits | Verdict::Surplus(_) => return Ok(self.fits(end)),
+        };
+        let reason = format!("{reason}, after block {}", end.block);
+        self.doubt(reason).await.map(Some)
+    }
+
+    fn fits(&mut self, end: Cursor) -> Option<Step> {
+        if self.doubts >= DOUBTS_TO_TELL {
+            tracing::info!(trainer = %self.model.info().facts.trainer, block = end.block, "the node's answers fit each other again");
+        }
+        self.doubts = 0;
+        self.suspected = (U256::ZERO, 0);
+        self.checked = Some(end);
+        // Otherwise it is said when what comes until then is taken.
+        if self.model.state().cursor == end {
+            self.model.set_standing(Standing::Fits);
+        }
+        None
+    }
+
+    /// Notes a contradiction between the node's answers, and goes back if there were many.
+    async fn doubt(&mut self, reason: String) -> Result<Step, IndexError> {
+        let trainer = self.model.info().facts.trainer;
+        self.doubts += 1;
+        metrics::counter!("cotrain_contradictions_total").increment(1);
+        if self.doubts == 1 {
+            tracing::warn!(%trainer, reason, "the node's answers contradict each other; asking again");
+        } else {
+            tracing::debug!(%trainer, reason, doubts = self.doubts, "the node's answers contradict each other");
+        }
+        let cursor = self.model.state().cursor;
+        let is_checked = self.checked == Some(cursor);
+        // One answer of a node that lags is no reason to be silent about what is right.
+        if self.doubts >= DOUBTS_TO_TELL || !is_checked {
+            self.model.set_standing(Standing::Doubtful(reason.clone()));
+        }
+        self.doubt = reason;
+        if self.doubts >= (2 * DOUBTS_TO_GO_BACK) << self.rereads.min(MOST_DOUBLINGS) {
+            self.rereads += 1;
+            self.doubts = DOUBTS_TO_GO_BACK;
+            self.checked = None;
+            self.go_back(0).await?;
+        } else if self.doubts == DOUBTS_TO_GO_BACK && !is_checked {
+            let until = self.checked.map_or(0, |checked| checked.block);
+            self.go_back(until).await?;
+        }
+        Ok(Step::Doubted)
+    }
+
+    /// Takes back what came after the highest known block that is at most `until`, or after the first one.
+    async fn go_back(&mut self, until: u64) -> Result<(), IndexError> {
+        let known = self.store.known_blocks(self.model.id()).await?;
+        let block = known.iter().find(|known| known.block <= until);
+        let Some(block) = block.or(known.last()).copied() else {
+            return Ok(());
+        };
+        let (trainer, from) = (
+            self.model.info().facts.trainer,
+            self.model.state().cursor.block,
+        );
+        tracing::warn!(%trainer, from, to = block.block, "reading again");
+        self.torn = true;
+        self.store.roll_back(self.model.id(), block).await?;
+        self.reload().await
+    }
+
+    /// Whether a block of the node is at a height where another one is known.
+    async fn contradicts(&self, head: &Block) -> Result<bool, IndexError> {
+        let known = self.store.known_blocks(self.model.id()).await?;
+        let known = known.iter().find(|known| known.block <= head.number);
+        let Some(known) = known else {
+            return Ok(true);
+        };
+        let block = self.node.block(known.block).await?;
+        Ok(block.is_some_and(|block| block.hash != known.hash))
+    }
+
+    async fn roll_back(&mut self) -> Result<(), IndexError> {
+        for known in self.store.known_blocks(self.model.id()).await? {
+            let block = self.node.block(known.block).await?;
+            if block.is_some_and(|block| block.hash == known.hash) {
+                let from = self.model.state().cursor.block;
+                tracing::warn!(trainer = %self.model.info().facts.trainer, from, to = known.block, "the chain took another branch");
+                self.torn = true;
+                self.store.roll_back(self.model.id(), known).await?;
+                self.reload().await?;
+                if self
+                    .checked
+                    .is_some_and(|checked| checked.block > known.block)
+                {
+                    // What fitted on the other branch up to there fits here: the blocks are the same.
+                    self.checked = Some(known);
+                }
+                return Ok(());
+            }
+        }
+        let info = self.model.info();
+        let first = self
+            .store
+            .known_blocks(self.model.id())
+            .await?
+            .last()
+            .copied();
+        let mut wait = DOUBT_WAITS.0;
+        for _ in 0..DOUBTS_TO_TELL {
+            match (self.node.block(info.from_block).await?, first) {
+                // A node that has only begun to read its chain.
+                (None, _) => return Ok(()),
+                // The answer before was of another node.
+                (Some(block), Some(first)) if block.hash == first.hash => return Ok(()),
+                _ => tokio::time::sleep(wait).await,
+            }
+            wait *= 2;
+        }
+        Err(IndexError::OtherChain {
+            trainer: info.facts.trainer,
+            block: info.from_block,
+        })
+    }
+
+    /// Takes some blocks that lie deep, up to `last`.
+    async fn take_range(&mut self, cursor: Cursor, last: u64) -> Result<Step, IndexError> {
+        let trainer = self.model.info().facts.trainer;
+        let from = cursor.block + 1;
+        let logs = self
+            .node
+            .logs_from(from, last, &[trainer], &TRAINER_TOPICS)
+            .await;
+        let (logs, to) = logs.map_err(|source| self.no_history(from, source))?;
+        let Some(end) = self.node.block(to).await? else {
+            return self
+                .doubt(format!("the node does not have block {to}"))
+                .await;
+        };
+        let step = self
+            .take_if_it_fits(vec![(end.number, end.hash)], logs)
+            .await?;
+        if step == Step::Doubted {
+            self.node.narrow_logs(to - cursor.block);
+        }
+        Ok(step)
+    }
+
+    /// Takes some blocks near the head, each by its hash.
+    async fn take_recent(&mut self, cursor: Cursor, head: u64) -> Result<Step, IndexError> {
+        let trainer = self.model.info().facts.trainer;
+        let to = head.min(cursor.block + AT_A_TIME);
+        let headers = (cursor.block + 1..=to).map(|number| self.node.block(number));
+        let headers = try_join_all(headers).await?;
+        let mut parent = cursor.hash;
+        let mut blocks = Vec::new();
+        // Where the chain changes meanwhile, the rest is for the next step.
+        for header in headers.into_iter().map_while(|header| header) {
+            if header.parent != parent {
+                break;
+            }
+            parent = header.hash;
+            blocks.push((header.number, header.hash));
+        }
+        if blocks.is_empty() {
+            let reason = format!("no block follows block {} by its hash", cursor.block);
+            return self.doubt(reason).await;
+        }
+        let addresses = [trainer];
+        let logs = blocks
+            .iter()
+            .map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
+        let logs = match try_join_all(logs).await {
+            Err(source) => return Err(self.no_history(cursor.block + 1, source)),
+            Ok(logs) => logs.concat(),
+        };
+        self.take_if_it_fits(blocks, logs).await
+    }
+
+    /// Returns the error of a node that did not give events from a block on.
+    fn no_history(&self, block: u64, source: NodeError) -> IndexError {
+        match source {
+            NodeError::HistoryGone { .. } => self.model.info().no_history(block, source).into(),
+            source => source.into(),
+        }
+    }
+
+    /// Takes blocks over if the contract says the same after the last of them.
+    async fn take_if_it_fits(
+        &mut self,
+        blocks: Vec<(u64, B256)>,
+        logs: Vec<NodeLog>,
+    ) -> Result<Step, IndexError> {
+        let Some(&(block, hash)) = blocks.last() else {
+            return Ok(Step::Advanced);
+        };
+        let end = Cursor { block, hash };
+        let elsewhere = |log: &&NodeLog| {
+            blocks
+                .iter()
+                .any(|(number, hash)| log.block == *number && log.block_hash != *hash)
+        };
+        if let Some(log) = logs.iter().find(elsewhere) {
+            let reason = format!("its events of block {} are of another branch", log.block);
+            return self.doubt(reason).await;
+        }
+        let base = self.model.state().base;
+        if let Some(base) = base
+            && base.block == block
+            && base.hash != hash
+        {
+            // The weights are of a branch that is no more.
+            self.torn = true;
+            self.model.rebase(&self.node, &self.store).await?;
+            self.reload().await?;
+            return Ok(Step::RolledBack);
+        }
+        let before = self.checked;
+        if let Some(doubt) = self.judge(end, &logs).await? {
+            return Ok(doubt);
+        }
+        match self.take(blocks, logs).await {
+            Err(TakeFailure::Contradiction(error)) => {
+                let reason = format!("{error}: {}", error.source);
+                self.checked = before;
+                self.reload().await?;
+                self.doubt(reason).await
+            }
+            Err(TakeFailure::Store(error)) => Err(error.into()),
+            Ok(()) => {
+                if self.checked == Some(end) {
+                    self.model.set_standing(Standing::Fits);
+                }
+                Ok(Step::Advanced)
+            }
+        }
+    }
+
+    /// Takes blocks over, in memory and in the store.
+    async fn take(
+        &mut self,
+        blocks: Vec<(u64, B256)>,
+        logs: Vec<NodeLog>,
+    ) -> Result<(), TakeFailure> {
+        let Some(&(block, hash)) = blocks.last() else {
+            return Ok(());
+        };
+        let mut taken = Taken {
+            blocks,
+            ..Taken::default()
+        };
+        self.torn = true;
+        {
+            let mut state = self.model.state_mut();
+            // Until the base, the weights are not those of the block.
+            let measures = state
+                .base
+                .is_none_or(|base| state.cursor.block >= base.block);
+            if measures
+                && state.cursor.block == self.model.info().from_block
+                && taken.accuracy.is_empty()
+            {
+                taken
+                    .accuracy
+                    .extend(self.measure(state.trainer(), state.cursor.block));
+            }
+            for log in logs {
+                let before = state.trainer().contribution_count();
+                let block = log.block;
+                if let Err(error) = state.take(Log::from(log), &mut taken) {
+                    // Said before anybody can read what is half taken.
+                    self.model
+                        .set_standing(Standing::Doubtful(error.to_string()));
+                    return Err(TakeFailure::Contradiction(error));
+                }
+                let after = state.trainer().contribution_count();
+                let every = self.evaluation.as_ref().map_or(u64::MAX, |e| e.every);
+                if measures && after / every != before / every {
+                    taken.accuracy.extend(self.measure(state.trainer(), block));
+                }
+            }
+            state.cursor = Cursor { block, hash };
+        }
+        self.store.take(self.model.id(), &taken).await?;
+        self.torn = false;
+        self.tell(&taken);
+        Ok(())
+    }
+
+    fn measure(
+        &self,
+        trainer: &cotrain_protocol::trainer::Trainer,
+        block: u64,
+    ) -> Option<AccuracyRow> {
+        let evaluation = self.evaluation.as_ref()?;
+        Some(AccuracyRow {
+            block,
+            time: trainer.last_contribution_time(),
+            contributions: trainer.contribution_count(),
+            correct: evaluation.samples.correct(trainer.classifier()),
+            samples: evaluation.samples.len(),
+        })
+    }
+
+    /// Lets those who read the memory know.
+    fn tell(&self, taken: &Taken) {
+        if let Some(last) = taken.accuracy.last() {
+            self.model.set_accuracy(Some(share(last)));
+        }
+        metrics::counter!("cotrain_indexed_logs_total").increment(taken.logs.len() as u64);
+        metrics::counter!("cotrain_indexed_contributions_total")
+            .increment(taken.contributions.len() as u64);
+    }
+}
+
+/// Failure to take blocks over.
+#[derive(Debug)]
+enum TakeFailure {
+    /// The logs do not follow from what is known: some are missing, or were given twice.
+    Contradiction(TakeError),
+    /// The database failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for TakeFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

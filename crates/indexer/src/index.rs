@@ -1,0 +1,559 @@
+//! Models that are followed, and everything that can be asked of them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use alloy_primitives::{Address, Bytes};
+use cotrain_bindings::Revert;
+use cotrain_chain::node::{Block, Node};
+use cotrain_protocol::{Rejection, trainer::Trainer};
+use tokio::sync::watch;
+
+use crate::{
+    card::{Card, explain, explain_revert},
+    follower::{Follower, IndexError},
+    info::{ModelError, ModelInfo},
+    model::HostedModel,
+    registry::{self, RegistryError},
+    rows::{
+        AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page,
+        record,
+    },
+    store::{ChainStore, StoreError},
+};
+
+/// The largest model that is followed because it is registered, in words of 32 bytes.
+const MOST_REGISTERED_WORDS: usize = 1 << 16;
+
+/// A claim that an address can make, or may later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimable {
+    /// What is claimed.
+    pub row: ContributionRow,
+    /// How.
+    pub kind: ClaimKind,
+    /// From when on, in Unix seconds.
+    pub from: u64,
+    /// Whether it would succeed now.
+    pub possible: bool,
+    /// What it would bring, or could, in wei.
+    pub amount: u128,
+    /// Why not, in words.
+    pub reason: Option<String>,
+    /// `true` if it is a report that has to be announced first, and can be now.
+    pub announce: bool,
+    /// The last second of a report for which the contribution is announced, in Unix seconds.
+    pub until: Option<u64>,
+}
+
+/// Condition of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the database answers.
+    pub store: bool,
+    /// Whether the node answered when it was last asked.
+    pub node: bool,
+    /// Number of the chain's last block, as far as is known.
+    pub head: Option<u64>,
+    /// Trainer of each model, the last block that was read of it, and the number of blocks after that.
+    pub models: Vec<(Address, u64, u64)>,
+    /// Models that cannot be followed now, or of which the events read do not fit the contract, and why.
+    pub stopped: Vec<(Address, String)>,
+}
+
+/// What is known of the chain and of those that follow models, for [`Health`].
+#[derive(Debug, Default)]
+struct HealthState {
+    node: AtomicBool,
+    /// 0: not known.
+    head: AtomicU64,
+    /// Time of the chain's next block, in Unix seconds.
+    now: AtomicU64,
+    stopped: RwLock<BTreeMap<Address, String>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    node: Node,
+    store: ChainStore,
+    models: RwLock<BTreeMap<Address, Arc<HostedModel>>>,
+    events: watch::Sender<i64>,
+    health: HealthState,
+}
+
+/// Models that are followed, over a database and a node; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Index(Arc<Inner>);
+
+impl Index {
+    /// Creates an index with no model yet.
+    #[must_use]
+    pub fn new(node: Node, store: ChainStore) -> Self {
+        Self(Arc::new(Inner {
+            node,
+            store,
+            models: RwLock::default(),
+            events: watch::Sender::new(0),
+            health: HealthState::default(),
+        }))
+    }
+
+    /// Follows models for one user: over a database of its own, up to the chain's head.
+    ///
+    /// # Errors
+    /// If a model cannot be read, or followed.
+    pub async fn open(
+        node: Node,
+        store: ChainStore,
+        registry: Option<Address>,
+        trainers: &[Address],
+        from_block: Option<u64>,
+    ) -> Result<Self, FollowError> {
+        let index = Self::new(node, store);
+        for trainer in trainers {
+            index
+                .add_model(registry, *trainer, from_block, true)
+                .await?;
+        }
+        index.catch_up().await?;
+        Ok(index)
+    }
+
+    /// Follows all models up to the chain's head.
+    ///
+    /// # Errors
+    /// If a model cannot be followed.
+    pub async fn catch_up(&self) -> Result<(), FollowError> {
+        for model in self.models() {
+            let (node, store) = (self.0.node.clone(), self.0.store.clone());
+            let head = Follower::new(node, store, model, None).catch_up().await?;
+            self.note_head(head);
+            self.note_now(self.0.node.now_after(&head).await);
+        }
+        self.announce().await?;
+        Ok(())
+    }
+
+    /// Notes the chain's latest block, as the node told it.
+    pub fn note_head(&self, head: Block) {
+        let health = &self.0.health;
+        health.node.store(true, Ordering::Relaxed);
+        health.head.store(head.number, Ordering::Relaxed);
+        health.now.fetch_max(head.time, Ordering::Relaxed);
+    }
+
+    /// Notes that the node does not answer.
+    pub fn note_silence(&self) {
+        self.0.health.node.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes the time of the chain's next block, as the node told it.
+    pub fn note_now(&self, now: u64) {
+        self.0.health.now.store(now, Ordering::Relaxed);
+    }
+
+    /// Notes why a model cannot be followed now; `None` if it can.
+    pub fn note_trouble(&self, trainer: Address, why: Option<String>) {
+        let stopped = &self.0.health.stopped;
+        let mut stopped = stopped.write().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => stopped.insert(trainer, why),
+            None => stopped.remove(&trainer),
+        };
+    }
+
+    /// Returns `true` if a model cannot be followed now, or what is known of it may be wrong.
+    #[must_use]
+    pub fn is_stopped(&self, model: &HostedModel) -> bool {
+        let stopped = &self.0.health.stopped;
+        let stopped = stopped.read().unwrap_or_else(PoisonError::into_inner);
+        stopped.contains_key(&model.info().facts.trainer) || model.trouble().is_some()
+    }
+
+    /// Returns the time of the chain, in Unix seconds: that of its next block, as far as the node tells. All rules go
+    /// by it, and never by the clock of this machine. 0 before the node has answered.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.0.health.now.load(Ordering::Relaxed)
+    }
+
+    /// Begins to follow a model; if nobody has named it, only one that runs this release's code and is not too
+    /// large: anybody can register anything.
+    ///
+    /// # Errors
+    /// If the model cannot be read, or is passed over.
+    pub async fn add_model(
+        &self,
+        registry: Option<Address>,
+        trainer: Address,
+        from_block: Option<u64>,
+        named: bool,
+    ) -> Result<Arc<HostedModel>, FollowError> {
+        let card = match registry {
+            Some(registry) => registry::card(&self.0.node, registry, trainer).await?,
+            None => None,
+        };
+        let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
+        let words = info.facts.parameters.word_count();
+        let reason = if !info.facts.own_code {
+            Some("its code is not of this release".to_owned())
+        } else if words > MOST_REGISTERED_WORDS {
+            Some(format!(
+                "it has {words} words, more than {MOST_REGISTERED_WORDS}"
+            ))
+        } else {
+            None
+        };
+        if let Some(reason) = reason.filter(|_| !named) {
+            return Err(ModelError::PassedOver { trainer, reason }.into());
+        }
+        let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
+        let mut models = self
+            .0
+            .models
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        models.insert(trainer, model.clone());
+        Ok(model)
+    }
+
+    /// Tells those who watch that there may be new events.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn announce(&self) -> Result<(), StoreError> {
+        let last = self.0.store.last_event().await?;
+        self.0.events.send_if_modified(|known| {
+            let news = *known != last;
+            *known = last;
+            news
+        });
+        Ok(())
+    }
+
+    /// Returns the node that the index asks.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.0.node
+    }
+
+    /// Returns the database of the index.
+    #[must_use]
+    pub fn store(&self) -> &ChainStore {
+        &self.0.store
+    }
+
+    /// Returns the id of the chain.
+    #[must_use]
+    pub fn chain_id(&self) -> u64 {
+        self.0.node.chain_id()
+    }
+
+    /// All models, in order of their trainers' addresses.
+    #[must_use]
+    pub fn models(&self) -> Vec<Arc<HostedModel>> {
+        let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
+        models.values().cloned().collect()
+    }
+
+    /// One model.
+    #[must_use]
+    pub fn model(&self, trainer: Address) -> Option<Arc<HostedModel>> {
+        let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
+        models.get(&trainer).cloned()
+    }
+
+    /// Contributions in order of position.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn contributions(
+        &self,
+        trainer: Address,
+        filter: ContributionFilter,
+        page: Page,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        let Some(model) = self.model(trainer) else {
+            return Ok(Vec::new());
+        };
+        let mut rows = self.0.store.contributions(model.id(), filter, page).await?;
+        mark_announced(&mut rows, model.state().trainer());
+        Ok(rows)
+    }
+
+    /// One contribution.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn contribution(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Option<ContributionRow>, StoreError> {
+        let Some(model) = self.model(trainer) else {
+            return Ok(None);
+        };
+        let mut row = self.0.store.contribution(model.id(), position).await?;
+        mark_announced(row.as_mut_slice(), model.state().trainer());
+        Ok(row)
+    }
+
+    /// The claims on a contribution, in order.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claims_of(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.claims(model.id(), position).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What `refund`, `report` and `claimLate` take to claim these contributions, with their proofs; positions that
+    /// there are not are passed over.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claims(
+        &self,
+        trainer: Address,
+        positions: &[u64],
+    ) -> Result<Vec<cotrain_protocol::record::Claims>, StoreError> {
+        let Some(model) = self.model(trainer) else {
+            return Ok(Vec::new());
+        };
+        let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for position in positions {
+            if let Some(row) = self.0.store.contribution(model.id(), *position).await? {
+                batches.entry(row.batch).or_default().push(*position);
+            }
+        }
+        let mut groups = Vec::with_capacity(batches.len());
+        for (batch, positions) in batches {
+            groups.push(record(&self.0.store.batch(model.id(), batch).await?).claims(&positions));
+        }
+        Ok(groups)
+    }
+
+    /// The group of claims, with its proof, that `refund`, `report` and `claimLate` take for one contribution alone.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn proof(
+        &self,
+        trainer: Address,
+        position: u64,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let claims = self.claims(trainer, &[position]).await?;
+        Ok(claims.first().map(|group| group.encode().into()))
+    }
+
+    /// What an address can claim now or may later, of at most `limit` contributions: refunds of its own, and reports
+    /// of others' that the model disagrees with.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn claimable(
+        &self,
+        trainer: Address,
+        account: Address,
+        limit: u32,
+    ) -> Result<Vec<Claimable>, StoreError> {
+        let Some(model) = self.model(trainer) else {
+            return Ok(Vec::new());
+        };
+        let now = self.now();
+        let page = Page::first(limit);
+        let mut own = self
+            .0
+            .store
+            .open_until(model.id(), u64::MAX, Some(account), page)
+            .await?;
+        let mut all = self.0.store.open_until(model.id(), now, None, page).await?;
+        let state = model.state();
+        let trainer = state.trainer();
+        mark_announced(&mut own, trainer);
+        mark_announced(&mut all, trainer);
+        let wait = model.info().waits.refund;
+        let mut claimable = Vec::new();
+        for row in own {
+            let predicted = trainer.classifier().predict(&row.contribution.sample);
+            let outcome = predicted
+                .and_then(|predicted| trainer.can_refund(now, &row.contribution, predicted));
+            let left = row.contribution.deposit - row.taken;
+            let card = model.info().card.as_ref();
+            claimable.push(claim(row, ClaimKind::Refund, wait, outcome, left, card));
+        }
+        for row in all
+            .into_iter()
+            .filter(|row| row.contribution.author != account)
+        {
+            let predicted = trainer.classifier().predict(&row.contribution.sample);
+            let Ok(predicted) = predicted else { continue };
+            if predicted == row.contribution.label {
+                continue;
+            }
+            let outcome = trainer.can_report(account, now, &row.contribution, predicted);
+            if matches!(outcome, Err(Rejection::AlreadyReported { .. })) {
+                continue;
+            }
+            let announced = trainer.announcement(row.contribution.position);
+            let running = announced.filter(|announced| now <= announced.until);
+            let could = trainer.could_report(account, now, &row.contribution, predicted);
+            let announce = running.is_none()
+                && outcome.is_err()
+                && could.is_ok()
+                && trainer
+                    .can_announce(now, &row.contribution, predicted)
+                    .is_ok();
+            let mut report = claim(
+                row,
+                ClaimKind::Report,
+                wait,
+                outcome,
+                could.unwrap_or(0),
+                model.info().card.as_ref(),
+            );
+            report.announce = announce;
+            if let Some(running) = running {
+                report.from = report.from.max(running.earliest);
+                report.until = Some(running.until);
+            }
+            claimable.push(report);
+        }
+        claimable.sort_by_key(|one| one.row.contribution.position);
+        Ok(claimable)
+    }
+
+    /// How good a model was, from the number of contributions on that the page names.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn accuracy(
+        &self,
+        trainer: Address,
+        page: Page,
+    ) -> Result<Vec<AccuracyRow>, StoreError> {
+        match self.model(trainer) {
+            Some(model) => self.0.store.accuracy(model.id(), page).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Changes in the order in which they became known, of one model or all.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn events(
+        &self,
+        trainer: Option<Address>,
+        page: Page,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let model = match trainer {
+            Some(trainer) => match self.model(trainer) {
+                Some(model) => Some(model.id()),
+                None => return Ok(Vec::new()),
+            },
+            None => None,
+        };
+        let explain = |trainer, reason: &Revert| {
+            let model = self.model(trainer);
+            let card = model.as_ref().and_then(|model| model.info().card.as_ref());
+            explain_revert(reason, card)
+        };
+        self.0.store.events(model, page, explain).await
+    }
+
+    /// Wakes when there may be new events; read them after the last one seen.
+    #[must_use]
+    pub fn watch_events(&self) -> watch::Receiver<i64> {
+        self.0.events.subscribe()
+    }
+
+    /// Returns the condition of database, node and models.
+    pub async fn health(&self) -> Health {
+        let store = self.0.store.is_alive().await;
+        let state = &self.0.health;
+        let head = match state.head.load(Ordering::Relaxed) {
+            0 => None,
+            head => Some(head),
+        };
+        let models = self.models();
+        let models = models.iter().map(|model| {
+            let cursor = model.state().cursor.block;
+            let behind = head.unwrap_or(cursor).saturating_sub(cursor);
+            (model.info().facts.trainer, cursor, behind)
+        });
+        let mut stopped = state
+            .stopped
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for model in self.models() {
+            if let Some(trouble) = model.trouble() {
+                stopped.entry(model.info().facts.trainer).or_insert(trouble);
+            }
+        }
+        Health {
+            store,
+            node: state.node.load(Ordering::Relaxed),
+            head,
+            models: models.collect(),
+            stopped: stopped.into_iter().collect(),
+        }
+    }
+}
+
+/// Reason why models cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A model cannot be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its events cannot be followed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `at_best`: what it may bring, where it brings nothing now.
+fn claim(
+    row: ContributionRow,
+    kind: ClaimKind,
+    wait: u64,
+    outcome: Result<u128, Rejection>,
+    at_best: u128,
+    card: Option<&Card>,
+) -> Claimable {
+    Claimable {
+        from: row.contribution.time.saturating_add(wait),
+        row,
+        kind,
+        possible: outcome.is_ok(),
+        amount: *outcome.as_ref().unwrap_or(&at_best),
+        reason: outcome.err().map(|reason| explain(&reason, card)),
+        announce: false,
+        until: None,
+    }
+}
+
+/// Writes into rows when they were last announced.
+fn mark_announced(rows: &mut [ContributionRow], trainer: &Trainer) {
+    for row in rows {
+        row.announced = trainer.announced(row.contribution.position);
+    }
+}

@@ -1,0 +1,300 @@
+//! The facts of a model that never change, and the weights that it begins with.
+
+use alloy_primitives::{Address, U256};
+use cotrain_bindings::{self as bindings, state as getters};
+use cotrain_chain::node::{At, Node, NodeError};
+use cotrain_client::model::{ModelFacts, ReadError, Reader};
+use cotrain_protocol::{
+    Rejection,
+    mechanism::{Mechanism, Terms},
+    trainer::{Incentive, Waits},
+};
+
+use crate::{
+    card::{Card, Contradiction},
+    store::StoreError,
+    taken::{Beginning, Cursor, TakeError},
+};
+
+/// A model on a chain, with the words of its owner.
+#[derive(Debug, Clone)]
+pub struct ModelInfo {
+    /// Facts that the contracts fix.
+    pub facts: ModelFacts,
+    /// Rules of payment.
+    pub incentive: Incentive,
+    /// Waits before claims.
+    pub waits: Waits,
+    /// The fact of the card that differs from the contract's, if one does.
+    pub contradiction: Option<Contradiction>,
+    /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
+    pub card: Option<Card>,
+    /// The block in which its initialisation was closed: nothing happened before.
+    pub from_block: u64,
+}
+
+/// Why a model cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The node failed.
+    #[error("cannot read the model {trainer} from the node")]
+    Node {
+        /// Of the model.
+        trainer: Address,
+        /// Why.
+        source: NodeError,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node has deleted events that are needed.
+    #[error(
+        "the node does not have the events of block {block}, and the model {trainer}, closed in block {from_block}, needs all events since its creation; use a node that keeps them; an archive of old states is not needed"
+    )]
+    History {
+        /// Trainer of the model.
+        trainer: Address,
+        /// First block that is needed.
+        block: u64,
+        /// Block in which the model was closed.
+        from_block: u64,
+        /// The node's refusal.
+        source: NodeError,
+    },
+    /// It cannot be read, and not because of the node.
+    #[error(transparent)]
+    Read(ReadError),
+    /// It is of a mechanism without deposits and claims.
+    #[error("{trainer} is a {}; expected a model with deposits and claims", mechanism.description().title)]
+    NoTrainer {
+        /// Address of the contract.
+        trainer: Address,
+        /// Its mechanism.
+        mechanism: Mechanism,
+    },
+    /// It is not finished.
+    #[error(
+        "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
+    )]
+    Open {
+        /// Of the model.
+        trainer: Address,
+        /// In which block.
+        block: u64,
+    },
+    /// Something happened before the block that is to be the first.
+    #[error(
+        "the model {trainer} has {contributions} contributions in block {block} already, so its first weights cannot be read; name the block in which it was closed, if that is another one"
+    )]
+    Late {
+        /// Of the model.
+        trainer: Address,
+        /// The block to begin with.
+        block: u64,
+        /// What came before it.
+        contributions: u64,
+    },
+    /// Nobody says where to begin.
+    #[error(
+        "nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`"
+    )]
+    NoBeginning {
+        /// Of the model.
+        trainer: Address,
+    },
+    /// It is registered, and nobody here has asked for it.
+    #[error(
+        "the model {trainer} is registered and passed over: {reason}; name it in `models` to follow it all the same"
+    )]
+    PassedOver {
+        /// Of the model.
+        trainer: Address,
+        /// The fact that speaks against it.
+        reason: String,
+    },
+    /// The weights are not of the model's form.
+    #[error("the weights of the model {trainer} do not fit its parameters")]
+    Weights {
+        /// Of the model.
+        trainer: Address,
+        /// Why.
+        source: Rejection,
+    },
+    /// What happened does not follow from what is known.
+    #[error(transparent)]
+    Take(#[from] TakeError),
+}
+
+impl From<ReadError> for ModelError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Node { trainer, source } => Self::Node { trainer, source },
+            other => Self::Read(other),
+        }
+    }
+}
+
+impl ModelInfo {
+    /// Reads what is fixed of a model from a chain. `from_block` is needed if there is no card.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub async fn read(
+        node: &Node,
+        trainer: Address,
+        card: Option<Card>,
+        from_block: Option<u64>,
+    ) -> Result<Self, ModelError> {
+        let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
+        let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
+        let facts = ModelFacts::read(node, trainer).await?;
+        let Terms::Trainer { incentive, waits } = facts.terms else {
+            let mechanism = facts.terms.mechanism();
+            return Err(ModelError::NoTrainer { trainer, mechanism });
+        };
+        let checked = card
+            .as_ref()
+            .map(|card| card.check_against(&facts.parameters));
+        let contradiction = checked.and_then(Result::err);
+        let mut card = card;
+        if let (Some(contradiction), Some(card)) = (&contradiction, &mut card) {
+            tracing::warn!(%trainer, "{contradiction}: no samples are made by the card");
+            card.encoder = None;
+        }
+        Ok(Self {
+            facts,
+            incentive,
+            waits,
+            contradiction,
+            card,
+            from_block,
+        })
+    }
+
+    /// Returns whether the model runs this release's code and its card says of samples what the contract does. That its
+    /// classifier obeys this trainer alone is known of every model that is followed.
+    #[must_use]
+    pub fn verified(&self) -> bool {
+        self.facts.own_code && self.contradiction.is_none()
+    }
+
+    /// Returns the error of a node that did not give events from a block on.
+    pub(crate) fn no_history(&self, block: u64, source: NodeError) -> ModelError {
+        let trainer = self.facts.trainer;
+        match source {
+            NodeError::HistoryGone { .. } => ModelError::History {
+                trainer,
+                block,
+                from_block: self.from_block,
+                source,
+            },
+            source => ModelError::Node { trainer, source },
+        }
+    }
+
+    /// Reads the weights with which a finished model begins: those of the block in which it was closed or, if the
+    /// node has no state so old, those of now.
+    ///
+    /// # Errors
+    /// [`ModelError::Open`], [`ModelError::Late`], or if the node fails.
+    pub(crate) async fn beginning(&self, node: &Node) -> Result<(Cursor, Beginning), ModelError> {
+        let (trainer, block) = (self.facts.trainer, self.from_block);
+        let first = node.block(block).await;
+        let first = first.map_err(|source| self.no_history(block, source))?;
+        let first = first.ok_or(ModelError::Open { trainer, block })?;
+        let from = Cursor {
+            block,
+            hash: first.hash,
+        };
+        let read = self.state_at(node, from).await;
+        let (contributions, time, words) = match read {
+            Err(ModelError::Node { source, .. }) if source.is_state_gone() => {
+                tracing::info!(%trainer, block, "the node has forgotten the state of the block in which the model was closed; beginning with its present weights");
+                let (base, words, time) = self.present(node).await?;
+                let beginning = Beginning {
+                    base: Some(base),
+                    words,
+                    time,
+                };
+                return Ok((from, beginning));
+            }
+            read => read?,
+        };
+        if contributions != 0 {
+            return Err(ModelError::Late {
+                trainer,
+                block,
+                contributions,
+            });
+        }
+        let beginning = Beginning {
+            base: None,
+            words,
+            time,
+        };
+        Ok((from, beginning))
+    }
+
+    /// Reads the weights of the latest block, with that block and the time of the last contribution. A node needs
+    /// no old state for it.
+    ///
+    /// # Errors
+    /// [`ModelError::Open`], or if the node fails.
+    pub(crate) async fn present(
+        &self,
+        node: &Node,
+    ) -> Result<(Cursor, Vec<U256>, u64), ModelError> {
+        /// Times that it is tried: a node that keeps only its latest state forgets it while it is read.
+        const TRIES: u32 = 5;
+        let trainer = self.facts.trainer;
+        let mut tries = 1;
+        loop {
+            let head = node.head().await;
+            let head = head.map_err(|source| ModelError::Node { trainer, source })?;
+            let base = Cursor {
+                block: head.number,
+                hash: head.hash,
+            };
+            match self.state_at(node, base).await {
+                Ok((_, time, words)) => return Ok((base, words, time)),
+                Err(ModelError::Node {
+                    source: NodeError::StateGone { .. } | NodeError::UnknownBlock { .. },
+                    ..
+                }) if tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads contributions, time of the last one and weights after a block.
+    async fn state_at(
+        &self,
+        node: &Node,
+        block: Cursor,
+    ) -> Result<(u64, u64, Vec<U256>), ModelError> {
+        let (trainer, classifier) = (self.facts.trainer, self.facts.classifier);
+        let failed = |source| ModelError::Node { trainer, source };
+        let at = Some(At::Hash(block.hash));
+        let open = ModelError::Open {
+            trainer,
+            block: block.block,
+        };
+        let closed = match node.call(classifier, bindings::describe(), at).await {
+            Ok(answer) => bindings::read_description(&answer).and_then(|found| found.trainer),
+            Err(NodeError::Reverted { .. }) => None,
+            Err(source) => return Err(failed(source)),
+        };
+        if closed != Some(trainer) {
+            return Err(open);
+        }
+        let reader = Reader::new(node, trainer, at);
+        let contributions = reader
+            .number("contributionCount", getters::contribution_count())
+            .await?;
+        let time = reader
+            .number("lastContributionTime", getters::last_contribution_time())
+            .await?;
+        let words = self.facts.words(node, at).await?;
+        Ok((contributions, time, words))
+    }
+}

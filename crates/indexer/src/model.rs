@@ -1,0 +1,415 @@
+//! A model that is followed, as memory has it.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use alloy_primitives::{Address, B256, U256};
+use cotrain_bindings::events::TRAINER_TOPICS;
+use cotrain_chain::node::{Node, NodeError};
+use cotrain_protocol::Rejection;
+
+use crate::{
+    evidence::{Totals, Verdict},
+    info::{ModelError, ModelInfo},
+    rows::AccuracyRow,
+    state::State,
+    store::{ChainStore, StoreError},
+    taken::{Cursor, Log, ModelId, TakeError, Taken},
+};
+
+/// A model that is followed.
+#[derive(Debug)]
+pub struct HostedModel {
+    info: ModelInfo,
+    id: ModelId,
+    /// The follower writes, everyone else reads; never held across a wait.
+    state: RwLock<State>,
+    /// The last measured accuracy.
+    accuracy: RwLock<Option<f64>>,
+    standing: RwLock<Standing>,
+}
+
+/// Relation of what is known of a model to its contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It was not compared, or the node has no state to compare it with.
+    Unchecked,
+    /// The contract says the same after the same block.
+    Fits,
+    /// The node's answers contradict each other, in words.
+    Doubtful(String),
+}
+
+/// A model at a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// By its number.
+    pub block: u64,
+    /// And its hash.
+    pub block_hash: B256,
+    /// Contributions until then.
+    pub contributions: u64,
+    /// Those of them that were refunded.
+    pub total_good: u64,
+    /// In Unix seconds.
+    pub last_contribution_time: u64,
+    /// The deposit of one contribution at the time asked for, in wei.
+    pub price: u128,
+    /// Wei in the contract.
+    pub held: u128,
+    /// The last measured one; none where none is measured.
+    pub accuracy: Option<f64>,
+}
+
+/// Account of a trainer, as the chain has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainAccount {
+    /// Prepaid balance, in wei.
+    pub balance: u128,
+    /// Number of its contributions that were refunded.
+    pub good: u64,
+    /// Lowest nonce that is above all that are used.
+    pub next_nonce: u64,
+}
+
+impl HostedModel {
+    /// A model with its state as it is stored; where it is new, from the chain.
+    pub(crate) async fn load(
+        info: ModelInfo,
+        node: &Node,
+        store: &ChainStore,
+    ) -> Result<Self, ModelError> {
+        let (chain_id, trainer) = (info.facts.chain_id, info.facts.trainer);
+        let mut known = store.model(chain_id, trainer).await?;
+        if known.is_none() {
+            let (from, beginning) = info.beginning(node).await?;
+            store.add_model(chain_id, trainer, from, &beginning).await?;
+            known = store.model(chain_id, trainer).await?;
+        }
+        let (id, cursor, _) = known.ok_or(StoreError::Malformed {
+            what: "no model that was just added",
+        })?;
+        if store.known_blocks(id).await?.is_empty() {
+            let early = early(&info, node, store, id, cursor).await?;
+            if let Err(error) = store.take(id, &early).await
+                // Another process that began at the same time may have been first; it took all of it.
+                && store.known_blocks(id).await?.is_empty()
+            {
+                return Err(error.into());
+            }
+        }
+        let state = match Self::stored(&info, id, store).await {
+            Err(ModelError::Take(error)) => {
+                tracing::warn!(%trainer, %error, "what is stored contradicts itself; everything is read anew");
+                if let Some(first) = store.known_blocks(id).await?.last() {
+                    store.roll_back(id, *first).await?;
+                }
+                Self::stored(&info, id, store).await?
+            }
+            state => state?,
+        };
+        let accuracy = store.last_accuracy(id).await?.as_ref().map(share);
+        let model = Self {
+            info,
+            id,
+            state: RwLock::new(state),
+            accuracy: RwLock::new(accuracy),
+            standing: RwLock::new(Standing::Unchecked),
+        };
+        store.loaded(id).await?;
+        Ok(model)
+    }
+
+    /// What is fixed.
+    #[must_use]
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The model now; `now` in Unix seconds.
+    #[must_use]
+    pub fn summary(&self, now: u64) -> Summary {
+        let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
+        let trainer = state.trainer();
+        Summary {
+            block: state.cursor.block,
+            block_hash: state.cursor.hash,
+            contributions: trainer.contribution_count(),
+            total_good: trainer.total_good(),
+            last_contribution_time: trainer.last_contribution_time(),
+            price: trainer.price(1, now),
+            held: trainer.held(),
+            accuracy,
+        }
+    }
+
+    /// What each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
+    #[must_use]
+    pub fn price(&self, n: u64, now: u64) -> u128 {
+        self.state().trainer().price(n, now)
+    }
+
+    /// Returns the account of an address; one that was never used has nothing.
+    #[must_use]
+    pub fn account(&self, address: Address) -> ChainAccount {
+        let state = self.state();
+        let trainer = state.trainer();
+        ChainAccount {
+            balance: trainer.balance(address),
+            good: trainer.good(address),
+            next_nonce: trainer.next_nonce(address),
+        }
+    }
+
+    /// Returns the number of the model in its database.
+    #[must_use]
+    pub fn id(&self) -> ModelId {
+        self.id
+    }
+
+    /// Predicts the label of a sample, by the twin of the contract.
+    ///
+    /// # Errors
+    /// Where the sample is malformed.
+    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
+        self.state().trainer().classifier().predict(sample)
+    }
+
+    /// The weights, and number and hash of the block that they are of.
+    #[must_use]
+    pub fn words(&self) -> (u64, B256, Vec<U256>) {
+        let state = self.state();
+        (
+            state.cursor.block,
+            state.cursor.hash,
+            state.trainer().classifier().words(),
+        )
+    }
+
+    /// Returns the state in memory, locked for reading: the follower waits meanwhile.
+    pub fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_accuracy(&self, accuracy: Option<f64>) {
+        *self
+            .accuracy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = accuracy;
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Forgets that the model was compared with its contract.
+    pub fn set_unchecked(&self) {
+        self.set_standing(Standing::Unchecked);
+    }
+
+    pub(crate) fn set_standing(&self, standing: Standing) {
+        *self
+            .standing
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    /// Returns why what is known of the model may not be what its contract says, if it may not.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        match self.standing() {
+            Standing::Fits => None,
+            Standing::Unchecked => Some("it was not yet held against its contract".to_owned()),
+            Standing::Doubtful(reason) => Some(reason),
+        }
+    }
+
+    /// Compares what is known with the contract, for those that read what somebody else has stored.
+    ///
+    /// # Errors
+    /// If the node does not answer, or does not have the block.
+    pub async fn compare(&self, node: &Node) -> Result<(), NodeError> {
+        let (cursor, events) = {
+            let state = self.state();
+            (state.cursor, Totals::of(state.trainer()))
+        };
+        let contract = Totals::read(node, self.info.facts.trainer, cursor).await?;
+        self.set_standing(match contract.map(|contract| events.against(&contract)) {
+            None => Standing::Unchecked,
+            // Who follows the chain has found out about a surplus before it was stored.
+            Some(Verdict::Fits | Verdict::Surplus(_)) => Standing::Fits,
+            Some(Verdict::Differs(reason)) => {
+                Standing::Doubtful(format!("{reason}, after block {}", cursor.block))
+            }
+        });
+        Ok(())
+    }
+
+    /// Begins with the weights of now: those that were stored are of a branch that the chain has left.
+    pub(crate) async fn rebase(&self, node: &Node, store: &ChainStore) -> Result<(), ModelError> {
+        let (base, words, time) = self.info.present(node).await?;
+        store.rebase(self.id, base, time, &words).await?;
+        Ok(())
+    }
+
+    /// Makes the state what the database has: after a rollback, or if storing failed half way.
+    ///
+    /// # Errors
+    /// If the database fails, or its rows contradict each other.
+    pub async fn reload(&self, store: &ChainStore) -> Result<(), ModelError> {
+        let state = Self::stored(&self.info, self.id, store).await?;
+        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
+        *self.state_mut() = state;
+        self.set_accuracy(accuracy);
+        store.loaded(self.id).await?;
+        Ok(())
+    }
+
+    /// Takes over what somebody else has stored since.
+    ///
+    /// # Errors
+    /// If the database fails, or its rows contradict each other.
+    pub async fn refresh(&self, store: &ChainStore) -> Result<(), ModelError> {
+        let known = store
+            .model(self.info.facts.chain_id, self.info.facts.trainer)
+            .await?;
+        let Some((_, cursor, rollbacks)) = known else {
+            return Ok(());
+        };
+        let (last_log, known_rollbacks) = {
+            let state = self.state();
+            (state.last_log, state.rollbacks)
+        };
+        if rollbacks != known_rollbacks {
+            return self.reload(store).await;
+        }
+        let logs = store.logs(self.id, last_log, u32::MAX).await?;
+        let accuracy = store.last_accuracy(self.id).await?.as_ref().map(share);
+        let taken = {
+            let mut state = self.state_mut();
+            replay(&mut state, logs).map(|()| state.cursor = cursor)
+        };
+        self.set_accuracy(accuracy);
+        match taken {
+            Ok(()) => Ok(()),
+            // A rollback came in between.
+            Err(_) => self.reload(store).await,
+        }
+    }
+
+    async fn stored(
+        info: &ModelInfo,
+        id: ModelId,
+        store: &ChainStore,
+    ) -> Result<State, ModelError> {
+        const LOGS_AT_A_TIME: u32 = 5_000;
+        let trainer = info.facts.trainer;
+        loop {
+            let known = store.model(info.facts.chain_id, trainer).await?;
+            let (_, cursor, rollbacks) = known.ok_or(StoreError::Malformed { what: "no model" })?;
+            let beginning = store.beginning(id).await?;
+            let state = State::new(info, &beginning, cursor);
+            let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+            state.rollbacks = rollbacks;
+            loop {
+                let logs = store.logs(id, state.last_log, LOGS_AT_A_TIME).await?;
+                if logs.is_empty() {
+                    break;
+                }
+                replay(&mut state, logs)?;
+            }
+            let after = store.model(info.facts.chain_id, trainer).await?;
+            if after.is_some_and(|(_, _, after)| after == rollbacks) {
+                return Ok(state);
+            }
+        }
+    }
+}
+
+fn replay(state: &mut State, logs: Vec<(i64, Log)>) -> Result<(), TakeError> {
+    let mut taken = Taken::default();
+    for (id, log) in logs {
+        state.take(log, &mut taken)?;
+        state.last_log = id;
+    }
+    Ok(())
+}
+
+/// Of the samples, those that were predicted right.
+// Counts of samples are far below 2^52.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of samples are far below 2^52"
+)]
+pub(crate) fn share(row: &AccuracyRow) -> f64 {
+    row.correct as f64 / row.samples.max(1) as f64
+}
+
+/// How long before its closing a model is created, at most, in blocks.
+const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
+
+/// Reads what happened until the model was closed, that block included: money and nonces, which do not wait for it.
+async fn early(
+    info: &ModelInfo,
+    node: &Node,
+    store: &ChainStore,
+    id: ModelId,
+    cursor: Cursor,
+) -> Result<Taken, ModelError> {
+    /// Times that events are asked for which the contract contradicts.
+    const TRIES: u32 = 8;
+    let trainer = info.facts.trainer;
+    let mut tries = 1;
+    loop {
+        let (state, taken) = read_early(info, node, store, id, cursor).await?;
+        let contract = Totals::read(node, trainer, cursor).await;
+        let contract = contract.map_err(|source| ModelError::Node { trainer, source })?;
+        let events = Totals::of(state.trainer());
+        match contract.map_or(Verdict::Fits, |contract| events.against(&contract)) {
+            Verdict::Fits => return Ok(taken),
+            // Money that somebody forced upon the contract stays; a missing event does not.
+            Verdict::Surplus(_) if !info.facts.own_code || tries >= TRIES => return Ok(taken),
+            Verdict::Differs(_) if !info.facts.own_code => return Ok(taken),
+            Verdict::Differs(message) if tries >= TRIES => {
+                let method = "eth_getLogs";
+                let source = NodeError::Contradictory { method, message };
+                return Err(ModelError::Node { trainer, source });
+            }
+            Verdict::Surplus(_) | Verdict::Differs(_) => tries += 1,
+        }
+    }
+}
+
+async fn read_early(
+    info: &ModelInfo,
+    node: &Node,
+    store: &ChainStore,
+    id: ModelId,
+    cursor: Cursor,
+) -> Result<(State, Taken), ModelError> {
+    let trainer = info.facts.trainer;
+    let beginning = store.beginning(id).await?;
+    let state = State::new(info, &beginning, cursor);
+    let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+    let mut taken = Taken::default();
+    let mut from = cursor.block.saturating_sub(BLOCKS_BEFORE_CLOSING);
+    while from <= cursor.block {
+        let (logs, to) = node
+            .logs_from(from, cursor.block, &[trainer], &TRAINER_TOPICS)
+            .await
+            .map_err(|source| info.no_history(from, source))?;
+        for log in logs {
+            state.take(Log::from(log), &mut taken)?;
+        }
+        from = to + 1;
+    }
+    taken.blocks = vec![(cursor.block, cursor.hash)];
+    Ok((state, taken))
+}

@@ -1,0 +1,284 @@
+//! The database: opening it, its tables, transactions that write, and the one process that leads.
+
+use std::{
+    fmt,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::future::BoxFuture;
+use sqlx::{
+    AnyPool, Executor, Row, SqlSafeStr,
+    any::{AnyPoolOptions, install_default_drivers},
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::{
+    error::StoreError,
+    sql::{self, Writing},
+};
+use crate::taken::{Cursor, ModelId, Taken};
+
+/// Kind of the database: all that differs is how a transaction that writes begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// Answer of a [`Projection`], once it is done.
+pub type Done<'a> = BoxFuture<'a, Result<(), StoreError>>;
+
+/// Tables of another service, which follow the chain within the transactions that store it, and its memory of them.
+///
+/// An error of a method with a transaction undoes that transaction.
+pub trait Projection: fmt::Debug + Send + Sync {
+    /// Applies what blocks brought, within the transaction that stores them.
+    fn take<'a>(&'a self, writing: &'a mut Writing, model: ModelId, taken: &'a Taken) -> Done<'a>;
+
+    /// Undoes what came after the block `fork`, within the transaction that takes it back.
+    fn roll_back<'a>(&'a self, writing: &'a mut Writing, model: ModelId, fork: Cursor) -> Done<'a>;
+
+    /// Deletes all rows of a model, within the transaction that deletes the model.
+    fn forget<'a>(&'a self, writing: &'a mut Writing, model: ModelId) -> Done<'a>;
+
+    /// Tells that what blocks brought is stored.
+    fn on_taken(&self, model: ModelId, taken: &Taken);
+
+    /// Tells that a model was read from the database, all of it: memory of it may be wrong.
+    fn on_loaded(&self, model: ModelId) -> Done<'_>;
+}
+
+/// Pool of connections to the database, and the index in it; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ChainStore {
+    pub(super) pool: AnyPool,
+    kind: Kind,
+    /// Path of the file of `SQLite`.
+    file: PathBuf,
+    pub(super) projection: Option<Arc<dyn Projection>>,
+}
+
+/// Tables of the index and of the relayer: a database has one list of migrations.
+const SCHEMA: &str = include_str!("schema.sql");
+const RELAYERS: &str = include_str!("relayers.sql");
+
+/// Weights of a later block than that in which a model was closed, for nodes without old states (ADR 008).
+const BASES: &str = include_str!("bases.sql");
+
+impl ChainStore {
+    /// Opens a database, and creates it where it is a file that is not there: a path, or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], [`StoreError::Migrate`].
+    pub async fn open(database: &str) -> Result<Self, StoreError> {
+        install_default_drivers();
+        let postgres = database.starts_with("postgres://") || database.starts_with("postgresql://");
+        let (kind, url) = if postgres {
+            (Kind::Postgres, database.to_owned())
+        } else {
+            (Kind::Sqlite, format!("sqlite://{database}?mode=rwc"))
+        };
+        let options = AnyPoolOptions::new().max_connections(8).after_connect(move |connection, _| {
+            Box::pin(async move {
+                if kind == Kind::Sqlite {
+                    // FULL: what is committed survives a power cut, too.
+                    connection
+                        .execute("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4096")
+                        .await?;
+                }
+                Ok(())
+            })
+        });
+        if let Some(folder) = Path::new(database)
+            .parent()
+            .filter(|_| kind == Kind::Sqlite)
+        {
+            // Where it cannot be made, opening says so.
+            let _ = std::fs::create_dir_all(folder);
+        }
+        // Two that begin at once would both make the tables.
+        let _opening = match kind {
+            Kind::Sqlite => opening(Path::new(database)).await,
+            Kind::Postgres => None,
+        };
+        let pool = options
+            .connect(&url)
+            .await
+            .map_err(|source| StoreError::Open {
+                url: without_password(database),
+                source,
+            })?;
+        let file = PathBuf::from(database);
+        let store = Self {
+            pool,
+            kind,
+            file,
+            projection: None,
+        };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let (bytes, serial, zero_address) = match self.kind {
+            Kind::Sqlite => ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT", "zeroblob(20)"),
+            Kind::Postgres => (
+                "BYTEA",
+                "BIGSERIAL PRIMARY KEY",
+                "decode(repeat('00', 20), 'hex')",
+            ),
+        };
+        let migration = |version, description: &'static str, schema: &str| {
+            let schema = schema
+                .replace("{bytes}", bytes)
+                .replace("{serial}", serial)
+                .replace("{zero_address}", zero_address);
+            Migration::new(
+                version,
+                description.into(),
+                MigrationType::Simple,
+                sqlx::AssertSqlSafe(schema).into_sql_str(),
+                false,
+            )
+        };
+        let migrations = vec![
+            migration(1, "models, events, submissions, transactions", SCHEMA),
+            migration(2, "bases", BASES),
+            migration(3, "relayers of submissions", RELAYERS),
+        ];
+        Migrator::with_migrations(migrations)
+            .run(&self.pool)
+            .await
+            .map_err(StoreError::Migrate)
+    }
+
+    /// Returns the same store with tables that follow the chain.
+    #[must_use]
+    pub fn with_projection(self, projection: Arc<dyn Projection>) -> Self {
+        Self {
+            projection: Some(projection),
+            ..self
+        }
+    }
+
+    /// Returns the pool of connections.
+    #[must_use]
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Returns `true` if the database is `PostgreSQL`, which several processes may write to at once.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.kind == Kind::Postgres
+    }
+
+    /// Begins a transaction that writes. `SQLite` has one writer at a time, and one that had begun to read could
+    /// not become it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn write(&self) -> Result<Writing, StoreError> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgres => self.pool.begin().await?,
+        })
+    }
+
+    /// Tells that a model was read from the database.
+    pub(crate) async fn loaded(&self, model: ModelId) -> Result<(), StoreError> {
+        match &self.projection {
+            Some(projection) => projection.on_loaded(model).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns `true` if the database answers.
+    pub async fn is_alive(&self) -> bool {
+        sqlx::query("SELECT 1").execute(&self.pool).await.is_ok()
+    }
+
+    /// Tries to become the one process that writes what it reads from the chain and sends transactions: by a lock
+    /// on a file beside that of `SQLite`, or one of `PostgreSQL`'s, as long as its connection lives.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn lead(&self, chain_id: u64) -> Result<Option<Leadership>, StoreError> {
+        if self.kind == Kind::Sqlite {
+            let lock = File::create(self.file.with_extension("lock"));
+            let lock = lock.map_err(|error| StoreError::Database(sqlx::Error::Io(error)))?;
+            let won = lock.try_lock().is_ok();
+            return Ok(won.then_some(Leadership {
+                connection: None,
+                _lock: Some(lock),
+            }));
+        }
+        let mut connection = self.pool.acquire().await?.detach();
+        // "cotr", and the chain.
+        let row = sqlx::query("SELECT pg_try_advisory_lock($1)")
+            .bind(0x636f_7472_0000_0000_i64 | sql::int(chain_id & 0xffff_ffff))
+            .fetch_one(&mut connection)
+            .await?;
+        let won: bool = row.try_get(0)?;
+        Ok(won.then_some(Leadership {
+            connection: Some(connection),
+            _lock: None,
+        }))
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Waits until nobody else opens the `SQLite` file. Where its folder takes no further file, opening it says why.
+async fn opening(database: &Path) -> Option<File> {
+    let path = database.with_extension("opening");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::create(path).ok()?;
+        file.lock().ok().map(|()| file)
+    });
+    locked.await.ok().flatten()
+}
+
+/// The right to write and send, as long as [`Leadership::holds`].
+#[derive(Debug)]
+pub struct Leadership {
+    /// Whose session has the lock; none where nobody else can have it.
+    connection: Option<sqlx::AnyConnection>,
+    /// Locked beside the file of `SQLite`, as long as it is open.
+    _lock: Option<File>,
+}
+
+impl Leadership {
+    /// Lets somebody else lead.
+    pub async fn resign(self) {
+        if let Some(connection) = self.connection {
+            // Where this fails, the session is gone, and the lock with it.
+            let _ = sqlx::Connection::close(connection).await;
+        }
+    }
+
+    /// Returns `true` if it is still ours: the lock goes with the connection.
+    pub async fn holds(&mut self) -> bool {
+        match &mut self.connection {
+            None => true,
+            Some(connection) => sqlx::query("SELECT 1").execute(connection).await.is_ok(),
+        }
+    }
+}
+
+/// A database's URL as it may be shown.
+#[must_use]
+pub fn without_password(database: &str) -> String {
+    let Ok(mut url) = url::Url::parse(database) else {
+        return database.to_owned();
+    };
+    if url.password().is_some() {
+        let _ = url.set_password(Some("***"));
+    }
+    url.to_string()
+}

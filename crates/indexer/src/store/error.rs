@@ -1,0 +1,32 @@
+//! Errors of the database.
+
+/// Reason why something could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be opened.
+    #[error(
+        "cannot open the database {url}; a path of a SQLite file or a postgres:// URL is wanted"
+    )]
+    Open {
+        /// URL without its password.
+        url: String,
+        /// Error of the database.
+        source: sqlx::Error,
+    },
+    /// The tables cannot be brought to this version's form.
+    #[error(
+        "cannot bring the tables of the database to the form of this version; was it made by a later one?"
+    )]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// Something stored is malformed.
+    #[error(
+        "the database holds {what}, which is not of its form; restore it from a backup, or index again into an empty one"
+    )]
+    Malformed {
+        /// Malformed value, in words.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,343 @@
+//! What is served.
+
+use std::fmt::Write as _;
+
+use alloy_primitives::{Address, Log as ChainLog};
+use cotrain_bindings::{Revert, events::TrainerEvent};
+use serde_json::{Value as Json, json};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
+
+use super::{
+    chain::{read_contribution, read_kind, read_log, settled_code},
+    database::ChainStore,
+    error::StoreError,
+    sql::{address, hash, int, number, wei},
+};
+use crate::{
+    rows::{AccuracyRow, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page, Settled},
+    taken::ModelId,
+};
+
+const CONTRIBUTION: &str = "position, batch, author, label, deposit, time, sample, block, transaction_hash, \
+    submission, settled, taken";
+
+impl ChainStore {
+    /// Returns contributions in order of position.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn contributions(
+        &self,
+        model: ModelId,
+        filter: ContributionFilter,
+        page: Page,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        let mut conditions = String::new();
+        if let Some(label) = filter.label {
+            let _ = write!(conditions, " AND label = {label}");
+        }
+        if let Some(open) = filter.open {
+            // Spelt as the index spells it.
+            conditions += if open {
+                " AND settled < 2"
+            } else {
+                " AND settled >= 2"
+            };
+        }
+        if filter.author.is_some() {
+            conditions += " AND author = $4";
+        }
+        let statement = format!(
+            "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND position > $2{conditions} \
+             ORDER BY position LIMIT $3"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement))
+            .bind(model.0)
+            .bind(page.after.unwrap_or(-1))
+            .bind(i64::from(page.limit));
+        if let Some(author) = filter.author {
+            query = query.bind(author.to_vec());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(read_contribution).collect()
+    }
+
+    /// One contribution.
+    pub(crate) async fn contribution(
+        &self,
+        model: ModelId,
+        position: u64,
+    ) -> Result<Option<ContributionRow>, StoreError> {
+        let statement =
+            format!("SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND position = $2");
+        let row = sqlx::query(AssertSqlSafe(statement))
+            .bind(model.0)
+            .bind(int(position))
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(read_contribution).transpose()
+    }
+
+    /// Returns all contributions that came in one transaction, in order.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn batch(
+        &self,
+        model: ModelId,
+        batch: u64,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        // Those of a batch follow each other, and a transaction cannot hold more.
+        let statement = format!(
+            "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND position >= $2 \
+             AND position < $2 + 65536 AND batch = $2 ORDER BY position"
+        );
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .bind(model.0)
+            .bind(int(batch))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read_contribution).collect()
+    }
+
+    /// Returns contributions of which something is left and that were made until some time, in order of position.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn open_until(
+        &self,
+        model: ModelId,
+        time: u64,
+        author: Option<Address>,
+        page: Page,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        let of = if author.is_some() {
+            "AND author = $5"
+        } else {
+            ""
+        };
+        let statement = format!(
+            "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND settled < {closed} AND position > $2 \
+             AND time <= $3 {of} ORDER BY position LIMIT $4",
+            closed = settled_code(Settled::Refunded)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement))
+            .bind(model.0)
+            .bind(page.after.unwrap_or(-1))
+            .bind(int(time))
+            .bind(i64::from(page.limit));
+        if let Some(author) = author {
+            query = query.bind(author.to_vec());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(read_contribution).collect()
+    }
+
+    /// The claims on a contribution, in order.
+    pub(crate) async fn claims(
+        &self,
+        model: ModelId,
+        position: u64,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT position, kind, account, amount, block, transaction_hash FROM claims \
+             WHERE model = $1 AND position = $2 ORDER BY block, log_index",
+        )
+        .bind(model.0)
+        .bind(int(position))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ClaimRow {
+                    position: number(row, 0)?,
+                    kind: read_kind(row.try_get(1)?)?,
+                    account: address(row, 2)?,
+                    amount: wei(row, 3)?,
+                    block: number(row, 4)?,
+                    transaction: hash(row, 5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// How good the model was, after the number of contributions that the page names.
+    pub(crate) async fn accuracy(
+        &self,
+        model: ModelId,
+        page: Page,
+    ) -> Result<Vec<AccuracyRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT block, time, contributions, correct, samples FROM accuracy \
+             WHERE model = $1 AND contributions > $2 ORDER BY contributions LIMIT $3",
+        )
+        .bind(model.0)
+        .bind(page.after.unwrap_or(-1))
+        .bind(i64::from(page.limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AccuracyRow {
+                    block: number(row, 0)?,
+                    time: number(row, 1)?,
+                    contributions: number(row, 2)?,
+                    correct: number(row, 3)?,
+                    samples: number(row, 4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The last measured accuracy.
+    pub(crate) async fn last_accuracy(
+        &self,
+        model: ModelId,
+    ) -> Result<Option<AccuracyRow>, StoreError> {
+        let row = sqlx::query("SELECT MAX(contributions) FROM accuracy WHERE model = $1")
+            .bind(model.0)
+            .fetch_one(&self.pool)
+            .await?;
+        let Some(last) = row.try_get::<Option<i64>, _>(0)? else {
+            return Ok(None);
+        };
+        let page = Page {
+            after: Some(last - 1),
+            limit: 1,
+        };
+        Ok(self.accuracy(model, page).await?.pop())
+    }
+
+    /// Changes in the order in which they became known. `explain` puts the reason of a model's contracts into words.
+    pub(crate) async fn events(
+        &self,
+        model: Option<ModelId>,
+        page: Page,
+        explain: impl Fn(Address, &Revert) -> String,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let of = if model.is_some() {
+            "AND e.model = $3"
+        } else {
+            ""
+        };
+        let statement = format!(
+            "SELECT e.id, m.trainer, e.kind, e.detail, e.block, e.log_index, e.transaction_hash, e.topics, e.data \
+             FROM events e JOIN models m ON m.id = e.model WHERE e.id > $1 {of} ORDER BY e.id LIMIT $2"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement))
+            .bind(page.after.unwrap_or(-1))
+            .bind(i64::from(page.limit));
+        if let Some(model) = model {
+            query = query.bind(model.0);
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(|row| read_event(row, &explain)).collect()
+    }
+
+    /// The id of the last change; 0 where there is none.
+    pub(crate) async fn last_event(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT MAX(id) FROM events")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.unwrap_or_default())
+    }
+}
+
+fn read_event(
+    row: &AnyRow,
+    explain: impl Fn(Address, &Revert) -> String,
+) -> Result<EventRow, StoreError> {
+    let (id, trainer) = (row.try_get(0)?, address(row, 1)?);
+    let kind: Option<String> = row.try_get(2)?;
+    if let Some(kind) = kind {
+        let detail: Option<String> = row.try_get(3)?;
+        let detail = serde_json::from_str(detail.as_deref().unwrap_or("{}"))
+            .map_err(|_| StoreError::Malformed { what: "an event" })?;
+        return Ok(EventRow {
+            id,
+            trainer,
+            kind,
+            block: number(row, 4)?,
+            transaction: None,
+            account: None,
+            position: None,
+            detail,
+        });
+    }
+    let log = read_log(row, 4)?;
+    let chain = ChainLog {
+        address: trainer,
+        data: log.data,
+    };
+    let event = TrainerEvent::decode(&chain).ok_or(StoreError::Malformed {
+        what: "a log of no trainer",
+    })?;
+    let (kind, account, position, detail) = describe(&event, |reason| explain(trainer, reason));
+    Ok(EventRow {
+        id,
+        trainer,
+        kind: kind.to_owned(),
+        block: log.block,
+        transaction: Some(log.transaction),
+        account,
+        position,
+        detail,
+    })
+}
+
+/// An event in words: its kind, whose it is, of which contribution, and the rest.
+fn describe(
+    event: &TrainerEvent,
+    explain: impl Fn(&Revert) -> String,
+) -> (&'static str, Option<Address>, Option<u64>, Json) {
+    let wei = |amount: u128| json!({ "amount": amount.to_string() });
+    match event {
+        TrainerEvent::Contributed(e) => {
+            let detail =
+                json!({ "deposit": e.deposit.to_string(), "time": e.time, "items": e.items });
+            ("contributed", Some(e.author), Some(e.batch), detail)
+        }
+        TrainerEvent::Relayed(e) => {
+            let batches: Vec<_> = e
+                .batches
+                .iter()
+                .map(|b| json!({ "author": b.author, "nonce": b.nonce, "fee": b.fee.to_string(), "items": b.items }))
+                .collect();
+            let detail =
+                json!({ "deposit": e.deposit.to_string(), "time": e.time, "batches": batches });
+            ("relayed", Some(e.relayer), Some(e.batch), detail)
+        }
+        TrainerEvent::Skipped(e) => {
+            let detail = json!({ "nonce": e.nonce, "reason": explain(&e.reason) });
+            ("skipped", Some(e.author), None, detail)
+        }
+        TrainerEvent::ClaimSkipped(e) => (
+            "claim-skipped",
+            None,
+            Some(e.position),
+            json!({ "reason": explain(&e.reason) }),
+        ),
+        TrainerEvent::Announced(e) => (
+            "announced",
+            Some(e.announcer),
+            Some(e.position),
+            json!({ "time": e.time }),
+        ),
+        TrainerEvent::Refunded(e) => ("refunded", Some(e.to), Some(e.position), wei(e.amount)),
+        TrainerEvent::Reported(e) => ("reported", Some(e.to), Some(e.position), wei(e.amount)),
+        TrainerEvent::ClaimedLate(e) => {
+            ("claimed-late", Some(e.to), Some(e.position), wei(e.amount))
+        }
+        TrainerEvent::Deposited(e) => ("deposited", Some(e.account), None, wei(e.amount)),
+        TrainerEvent::Withdrawn(e) => {
+            let detail = json!({ "amount": e.amount.to_string(), "to": e.to });
+            ("withdrawn", Some(e.account), None, detail)
+        }
+        TrainerEvent::NoncesCancelled(e) => (
+            "nonces-cancelled",
+            Some(e.account),
+            None,
+            json!({ "last": e.last }),
+        ),
+    }
+}

@@ -1,0 +1,264 @@
+//! What a follower has is what the contract has, whatever the chain does.
+
+use cotrain_bindings as bindings;
+use cotrain_chain::keys::Key;
+use cotrain_indexer::{
+    Index,
+    rows::{ClaimKind, ContributionFilter, Page, Settled},
+};
+use cotrain_protocol::trainer::domain;
+use cotrain_test_support::{Postgres, Stage, assert_same};
+
+#[tokio::test]
+async fn everything_that_happens_is_followed() {
+    follow_everything(&Stage::new().await, ["one.db", "two.db"]).await;
+}
+
+#[tokio::test]
+async fn everything_that_happens_is_followed_with_postgres() {
+    let postgres = Postgres::start();
+    let [one, two] = ["one", "two"].map(|name| postgres.database(name));
+    follow_everything(&Stage::new().await, [&one, &two]).await;
+}
+
+async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
+    let [anna, ben, cleo] = [1, 2, 3].map(Key::development);
+    let follower = stage.follow(one).await;
+    assert_same(stage, &follower, &[&anna]).await;
+
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    stage.contribute(&ben, 1, &[4, 5]).await;
+    stage.contribute(&ben, 0, &[1, 3]).await;
+    for key in [&anna, &ben, &cleo] {
+        stage.deposit(key, 10_u128.pow(17)).await;
+    }
+    let batches = [
+        stage.signed(&anna, 0, 1, &[2, 7]),
+        stage.signed_for(cleo.address(), &ben, 0, 0, &[9]),
+        stage.signed(&cleo, 5, 1, &[8]),
+    ];
+    stage
+        .send(
+            &cleo,
+            Some(stage.trainer),
+            0,
+            bindings::relay(&batches, 500_000),
+        )
+        .await;
+    follower.catch_up().await.expect("followed");
+    assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
+    // Each has the id of what was signed, for one relayer or for anyone.
+    let rows = follower
+        .contributions(
+            stage.trainer,
+            ContributionFilter::default(),
+            Page::first(10),
+        )
+        .await
+        .expect("rows");
+    let ids: Vec<_> = rows[3..].iter().map(|row| row.submission).collect();
+    let domain = domain(stage.node.chain_id(), stage.trainer);
+    let signed = batches
+        .each_ref()
+        .map(|batch| Some(batch.signing_hash(&domain)));
+    assert_eq!(ids, signed);
+    assert_eq!(
+        follower
+            .model(stage.trainer)
+            .expect("a model")
+            .account(cleo.address())
+            .next_nonce,
+        6
+    );
+
+    stage.wait(86_401).await;
+    follower.catch_up().await.expect("followed");
+    let claimable = follower
+        .claimable(stage.trainer, anna.address(), 100)
+        .await
+        .expect("claims");
+    let refunds: Vec<_> = claimable
+        .iter()
+        .filter(|claim| claim.kind == ClaimKind::Refund && claim.possible)
+        .map(|claim| claim.row.contribution.position)
+        .collect();
+    assert!(!refunds.is_empty(), "{claimable:?}");
+    let claims = follower
+        .claims(stage.trainer, &refunds)
+        .await
+        .expect("claims");
+    stage.refund(&anna, &claims).await;
+    // Somebody else pushes what is Ben's.
+    let claims = follower
+        .claimable(stage.trainer, ben.address(), 100)
+        .await
+        .expect("claims");
+    let pushed: Vec<_> = claims
+        .iter()
+        .filter(|claim| claim.kind == ClaimKind::Refund && claim.possible)
+        .map(|claim| claim.row.contribution.position)
+        .collect();
+    let claims = follower
+        .claims(stage.trainer, &pushed)
+        .await
+        .expect("claims");
+    stage.refund(&anna, &claims).await;
+    follower.catch_up().await.expect("followed");
+    assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
+    let row = follower
+        .contribution(stage.trainer, refunds[0])
+        .await
+        .expect("read")
+        .expect("a row");
+    assert_eq!(
+        (row.settled, row.taken),
+        (Settled::Refunded, row.contribution.deposit)
+    );
+
+    // Another database, from nothing, comes to the same; so does the first one, opened again.
+    let anew = stage.follow(two).await;
+    assert_same(stage, &anew, &[&anna, &ben, &cleo]).await;
+    let again = stage.follow(one).await;
+    assert_same(stage, &again, &[&anna, &ben, &cleo]).await;
+    for other in [&anew, &again] {
+        assert_same_history(stage, &follower, other).await;
+    }
+}
+
+/// Checks that two indexes tell the same contributions and events.
+async fn assert_same_history(stage: &Stage, one: &Index, other: &Index) {
+    let all = Page::first(1_000);
+    let rows = async |of: &Index| {
+        of.contributions(stage.trainer, ContributionFilter::default(), all)
+            .await
+            .expect("rows")
+    };
+    assert_eq!(rows(one).await, rows(other).await);
+    let kinds = async |of: &Index| {
+        let events = of.events(None, all).await.expect("events");
+        events
+            .into_iter()
+            .map(|event| (event.kind, event.block, event.detail))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(one).await, kinds(other).await);
+}
+
+#[tokio::test]
+async fn announcements_are_followed_and_taken_back() {
+    let stage = Stage::with_notice(3_600).await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    stage.contribute(&anna, 1, &[1, 2, 3, 4]).await;
+    stage.contribute(&ben, 0, &[1, 2]).await;
+    stage.contribute(&anna, 1, &[1, 2, 5]).await;
+    stage.wait(86_401).await;
+    let follower = stage.follow("notice.sqlite").await;
+    let claims = follower.claims(stage.trainer, &[0]).await.expect("claims");
+    stage.refund(&anna, &claims).await;
+    follower.catch_up().await.expect("followed");
+    // Ben's lie, as Anna sees it.
+    let report = async |of: &Index| {
+        let claimable = of.claimable(stage.trainer, anna.address(), 100).await;
+        let claimable = claimable.expect("claims").into_iter();
+        let mut reports = claimable.filter(|one| one.row.contribution.position == 2);
+        reports.next().expect("a report")
+    };
+    let before = report(&follower).await;
+    assert_eq!((before.possible, before.announce), (false, true));
+    assert_eq!((before.row.announced, before.until), (None, None));
+
+    let claims = follower.claims(stage.trainer, &[2]).await.expect("claims");
+    let call = bindings::announce(&claims);
+    let announced = stage.send(&ben, Some(stage.trainer), 0, call).await;
+    follower.catch_up().await.expect("followed");
+    let after = report(&follower).await;
+    let time = after.row.announced.expect("announced");
+    assert_eq!((after.possible, after.announce), (false, false));
+    assert_eq!(
+        (after.from, after.until),
+        (time + 3_600, Some(time + 7_200))
+    );
+    // Another database, from nothing, and the first one, opened again, come to the same.
+    for database in ["other.sqlite", "notice.sqlite"] {
+        let other = stage.follow(database).await;
+        assert_eq!(report(&other).await, after);
+    }
+    let events = follower
+        .events(None, Page::first(1_000))
+        .await
+        .expect("events");
+    let event = events.iter().find(|event| event.kind == "announced");
+    let event = event.expect("an announcement");
+    assert_eq!(
+        (event.position, event.account, event.block),
+        (Some(2), Some(ben.address()), announced.block)
+    );
+
+    stage.wait(3_600).await;
+    follower.catch_up().await.expect("followed");
+    assert!(report(&follower).await.possible);
+
+    // As if nobody had announced it.
+    stage.roll_back(2).await;
+    stage.mine(1).await;
+    follower.catch_up().await.expect("followed");
+    assert_eq!(report(&follower).await.row.announced, None);
+}
+
+#[tokio::test]
+async fn a_chain_that_takes_another_branch_is_followed_there() {
+    let stage = Stage::new().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    let follower = stage.follow("one.db").await;
+    stage.deposit(&anna, 10_u128.pow(18)).await;
+    for depth in 1..=32_u64 {
+        for step in 0..depth {
+            let feature = u16::try_from(depth + step).expect("small") % 60;
+            stage
+                .contribute(&ben, u16::from(step % 2 == 0), &[feature, feature + 1])
+                .await;
+            if step % 5 == 0 {
+                follower.catch_up().await.expect("followed");
+            }
+        }
+        follower.catch_up().await.expect("followed");
+        assert_same(&stage, &follower, &[&anna, &ben]).await;
+        stage.reorganise(depth).await;
+        stage
+            .contribute(&anna, 1, &[u16::try_from(depth).expect("small")])
+            .await;
+        follower.catch_up().await.expect("followed");
+        assert_same(&stage, &follower, &[&anna, &ben]).await;
+    }
+    let events = follower
+        .events(None, Page::first(10_000))
+        .await
+        .expect("events");
+    let rollbacks = events
+        .iter()
+        .filter(|event| event.kind == "rolled-back")
+        .count();
+    assert_eq!(rollbacks, 32);
+    assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
+    let anew = stage.follow("two.db").await;
+    assert_same(&stage, &anew, &[&anna, &ben]).await;
+}
+
+#[tokio::test]
+async fn money_that_came_before_the_model_was_closed_is_known() {
+    let stage = Stage::before_closing().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    stage.deposit(&anna, 10_u128.pow(17)).await;
+    stage.deposit(&ben, 10_u128.pow(17)).await;
+    stage
+        .send(&ben, Some(stage.trainer), 0, bindings::cancel_nonces(9))
+        .await;
+    let stage = stage.close().await;
+    let withdraw = bindings::withdraw_to(anna.address(), 10_u128.pow(16));
+    stage.send(&anna, Some(stage.trainer), 0, withdraw).await;
+    let follower = stage.follow("one.db").await;
+    assert_same(&stage, &follower, &[&anna, &ben]).await;
+    let model = follower.model(stage.trainer).expect("a model");
+    assert_eq!(model.account(ben.address()).next_nonce, 10);
+}

@@ -1,0 +1,463 @@
+//! Claims for accounts that have asked for it, when that brings more than the gas costs.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use alloy_primitives::{Address, Bytes, U256};
+use cotrain_bindings as bindings;
+use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
+use cotrain_indexer::{
+    HostedModel, StoreError,
+    rows::{ContributionRow, Page, record},
+    with_sources,
+};
+use cotrain_protocol::{
+    record::{Claims, Contribution},
+    trainer::{Delegation, Trainer, is_contract},
+};
+
+use crate::{
+    outbox::{Call, Outbox, OutboxError},
+    rows::DelegationRow,
+    store::RelayStore,
+};
+
+/// Contributions that are looked at in one go.
+const PAGE: u32 = 2_000;
+
+/// Options of claiming for authors and reporters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepOptions {
+    /// Interval at which claims are looked for.
+    pub interval: Duration,
+    /// Maximum price of a unit of gas, in wei: above it nothing is claimed, and nothing sent offers more.
+    pub max_gas_price: Option<u128>,
+    /// Maximum number of claims of one transaction.
+    pub max_claims: u32,
+    /// Minimum gain of a transaction above its gas, in wei.
+    pub min_gain: u128,
+}
+
+/// Claims for one model.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    pub(crate) node: Node,
+    pub(crate) store: RelayStore,
+    pub(crate) model: Arc<HostedModel>,
+    pub(crate) options: KeepOptions,
+}
+
+/// A claim that would succeed now.
+#[derive(Debug)]
+struct Possible {
+    row: ContributionRow,
+    /// What it brings, in wei.
+    gain: u128,
+    /// `true` if it may be lost soon: somebody has announced a report of it.
+    urgent: bool,
+}
+
+impl Keeper {
+    /// Makes the claims that are worth it: at most one transaction of refunds, one of announcements, and one of reports an
+    /// account.
+    pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
+        let now = self.node.now().await?;
+        let accounts = self.store.delegations(self.model.id(), now).await?;
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let fees = self.node.fees().await?;
+        let price = fees.base + fees.priority;
+        if self.options.max_gas_price.is_some_and(|most| price > most) {
+            return Ok(());
+        }
+        let due = now.saturating_sub(self.model.info().waits.refund);
+        if !self.store.is_on_its_way(self.model.id(), "refund").await? {
+            self.refunds(outbox, &accounts, (due, now), price).await?;
+        }
+        if !self.store.is_on_its_way(self.model.id(), "report").await? {
+            self.reports(outbox, &accounts, (due, now), price).await?;
+        }
+        if self.model.info().waits.report_notice != 0
+            && !self
+                .store
+                .is_on_its_way(self.model.id(), "announce")
+                .await?
+        {
+            self.announcements(outbox, &accounts, (due, now), price)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Announces what accounts could report then, if their shares together are worth two transactions: the report that
+    /// comes later takes about as much gas as its announcement.
+    async fn announcements(
+        &self,
+        outbox: &mut Outbox,
+        accounts: &[(DelegationRow, Vec<u8>)],
+        (due, now): (u64, u64),
+        price: u128,
+    ) -> Result<(), OutboxError> {
+        let rows = self.open(due, None).await?;
+        let possible = {
+            let state = self.model.state();
+            let trainer = state.trainer();
+            let possible = rows.into_iter().filter_map(|row| {
+                let one = &row.contribution;
+                let predicted = trainer.classifier().predict(&one.sample).ok()?;
+                let accounts = accounts.iter().map(|(it, _)| (it.account, it.until));
+                let gain = worth_announcing(trainer, now, one, predicted, accounts)?;
+                Some(Possible {
+                    row,
+                    gain,
+                    urgent: false,
+                })
+            });
+            possible.collect()
+        };
+        let claims = |claims: &[Claims]| bindings::announce(claims);
+        self.claim(
+            outbox,
+            "announce",
+            possible,
+            price.saturating_mul(2),
+            &claims,
+        )
+        .await
+    }
+
+    async fn refunds(
+        &self,
+        outbox: &mut Outbox,
+        accounts: &[(DelegationRow, Vec<u8>)],
+        (due, now): (u64, u64),
+        price: u128,
+    ) -> Result<(), OutboxError> {
+        let mut possible = Vec::new();
+        for (account, _) in accounts {
+            if !self.can_push(account.account).await? {
+                continue;
+            }
+            let rows = self.open(due, Some(account.account)).await?;
+            let state = self.model.state();
+            for row in rows {
+                let one = &row.contribution;
+                let predicted = state.trainer().classifier().predict(&one.sample);
+                if predicted.is_ok_and(|label| label == one.label) {
+                    let gain = one.deposit - row.taken;
+                    let announced = state.trainer().announcement(one.position);
+                    let urgent = announced.is_some_and(|announced| now <= announced.until);
+                    possible.push(Possible { row, gain, urgent });
+                }
+            }
+        }
+        let claims = |claims: &[Claims]| bindings::refund(claims);
+        self.claim(outbox, "refund", possible, price, &claims).await
+    }
+
+    /// Returns whether the trainer lets others push refunds to an account.
+    async fn can_push(&self, account: Address) -> Result<bool, OutboxError> {
+        if self.model.state().trainer().has_nonces(account) {
+            return Ok(true);
+        }
+        Ok(!is_contract(&self.node.code(account).await?))
+    }
+
+    async fn reports(
+        &self,
+        outbox: &mut Outbox,
+        accounts: &[(DelegationRow, Vec<u8>)],
+        (due, now): (u64, u64),
+        price: u128,
+    ) -> Result<(), OutboxError> {
+        let good: Vec<_> = {
+            let state = self.model.state();
+            let has_good =
+                |(row, _): &&(DelegationRow, Vec<u8>)| state.trainer().good(row.account) > 0;
+            accounts.iter().filter(has_good).collect()
+        };
+        if good.is_empty() {
+            return Ok(());
+        }
+        let rows = self.open(due, None).await?;
+        for (account, signature) in good {
+            let reporter = account.account;
+            let possible = {
+                let state = self.model.state();
+                let trainer = state.trainer();
+                let possible = rows.iter().filter_map(|row| {
+                    let one = &row.contribution;
+                    let predicted = trainer.classifier().predict(&one.sample).ok()?;
+                    let gain = worth_reporting(trainer, reporter, now, one, predicted)?;
+                    Some(Possible {
+                        row: row.clone(),
+                        gain,
+                        urgent: false,
+                    })
+                });
+                possible.collect()
+            };
+            let delegation = Delegation {
+                reporter,
+                keeper: outbox.address(),
+                until: account.until,
+                signature: signature.clone(),
+            };
+            let claims = |claims: &[Claims]| bindings::report_for(&delegation, claims);
+            self.claim(outbox, "report", possible, price, &claims)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the claims that are urgent or bring most, as many as fit, if together they bring more than their gas costs.
+    async fn claim(
+        &self,
+        outbox: &mut Outbox,
+        purpose: &'static str,
+        mut possible: Vec<Possible>,
+        price: u128,
+        call: &(dyn Fn(&[Claims]) -> Vec<u8> + Sync),
+    ) -> Result<(), OutboxError> {
+        possible.sort_by_key(|one| {
+            let first = std::cmp::Reverse((one.urgent, one.gain));
+            (first, one.row.contribution.position)
+        });
+        let most = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
+        possible.truncate(most);
+        let trainer = self.model.info().facts.trainer;
+        while !possible.is_empty() {
+            let gain: u128 = possible.iter().map(|one| one.gain).sum();
+            let data = call(&self.groups(&possible).await?);
+            let estimate = self
+                .node
+                .estimate(outbox.address(), Some(trainer), U256::ZERO, data.clone())
+                .await;
+            match estimate {
+                Ok(gas)
+                    if gas + gas / 8 <= TRANSACTION_GAS_LIMIT
+                        && gain
+                            > price
+                                .saturating_mul(gas.into())
+                                .saturating_add(self.options.min_gain) =>
+                {
+                    let call = Call {
+                        model: self.model.id(),
+                        purpose,
+                        to: trainer,
+                        data: Bytes::from(data),
+                        gas_limit: gas + gas / 8,
+                    };
+                    tracing::info!(purpose, claims = possible.len(), gain, "claiming");
+                    outbox.send(call, &[]).await?;
+                    return Ok(());
+                }
+                // The half that brings less may cost more than it brings.
+                Ok(_) => {}
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) => {
+                    tracing::debug!(purpose, error = %with_sources(&error), "these claims fail together");
+                }
+            }
+            let half = possible.len() / 2;
+            possible.truncate(half);
+        }
+        Ok(())
+    }
+
+    /// All that is open and was contributed until `due`.
+    async fn open(
+        &self,
+        due: u64,
+        author: Option<Address>,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = Page { after, limit: PAGE };
+            let rows = self
+                .store
+                .chain()
+                .open_until(self.model.id(), due, author, page)
+                .await?;
+            let Some(last) = rows.last() else {
+                return Ok(all);
+            };
+            after = i64::try_from(last.contribution.position).ok();
+            all.extend(rows);
+        }
+    }
+
+    async fn groups(&self, possible: &[Possible]) -> Result<Vec<Claims>, StoreError> {
+        let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for one in possible {
+            batches
+                .entry(one.row.batch)
+                .or_default()
+                .push(one.row.contribution.position);
+        }
+        let mut groups = Vec::with_capacity(batches.len());
+        for (batch, positions) in batches {
+            let record = record(&self.store.chain().batch(self.model.id(), batch).await?);
+            groups.push(record.claims(&positions));
+        }
+        Ok(groups)
+    }
+}
+
+/// Returns what the reports after an announcement would bring accounts together, in wei; `None` if it would serve none
+/// of them. Each account comes with the last second of its delegation.
+fn worth_announcing(
+    trainer: &Trainer,
+    now: u64,
+    one: &Contribution,
+    predicted: u16,
+    accounts: impl Iterator<Item = (Address, u64)>,
+) -> Option<u128> {
+    trainer.can_announce(now, one, predicted).ok()?;
+    let waits = trainer.waits();
+    let report = now.saturating_add(waits.report_notice);
+    // From then on, the owner may take what a report would pay.
+    if report >= one.time.saturating_add(waits.owner_claim) {
+        return None;
+    }
+    let shares = accounts
+        // The delegation must still be good then.
+        .filter(|(_, until)| *until >= report)
+        .filter_map(|(account, _)| trainer.could_report(account, now, one, predicted).ok());
+    let gain = shares.fold(0, u128::saturating_add);
+    (gain > 0).then_some(gain)
+}
+
+/// Returns what a report brings an account, in wei; `None` if that is nothing: a share of nothing marks the reporter, and
+/// costs gas.
+fn worth_reporting(
+    trainer: &Trainer,
+    reporter: Address,
+    now: u64,
+    one: &Contribution,
+    predicted: u16,
+) -> Option<u128> {
+    let gain = trainer.can_report(reporter, now, one, predicted).ok()?;
+    (gain > 0).then_some(gain)
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::{
+        classifier::{Classifier, Parameters},
+        record::Record,
+        sample::{Item, encode_batch, encode_sparse, parse_batch},
+        trainer::{Incentive, Waits},
+    };
+
+    use super::*;
+
+    const NOTICE: u64 = 200;
+    const WAITS: Waits = Waits {
+        refund: 100,
+        owner_claim: 1_000,
+        any_address_claim: 5_000,
+        report_notice: NOTICE,
+    };
+    /// Later than any second that is asked for.
+    const LATE: u64 = 1 << 40;
+
+    fn account(number: u8) -> Address {
+        Address::with_last_byte(number)
+    }
+
+    /// Contributes that feature 3 is of class 1, at `now`.
+    fn contribute(trainer: &mut Trainer, author: Address, now: u64) -> Record {
+        let sample = encode_sparse(&[3]);
+        let item = Item {
+            label: 1,
+            sample: &sample,
+        };
+        let batch = encode_batch(&[item]).expect("short");
+        let price = trainer.price(1, now);
+        let done = trainer.contribute(author, now, price, &batch);
+        let done = done.expect("accepted");
+        let items = parse_batch(&batch).expect("a batch");
+        Record::new(done.batch, done.deposit, now, &[(author, items)])
+    }
+
+    /// A trainer on which each of some accounts has one refunded contribution, and a last contribution of somebody else,
+    /// whose deposit is `cost_weight`.
+    fn trainer(good: &[Address], cost_weight: u128, waits: Waits) -> (Trainer, Contribution) {
+        let model = Classifier::new(Parameters::SparsePerceptron {
+            features: 20,
+            learning_rate: 1,
+            intercept: 0,
+        });
+        let incentive = Incentive::DepositRefundTake { cost_weight };
+        let model = model.expect("valid");
+        let trainer = Trainer::new(account(1), 31_337, account(2), incentive, waits, model, 0);
+        let mut trainer = trainer.expect("valid");
+        let mut now = 0;
+        for author in good {
+            now += 3_600;
+            let record = contribute(&mut trainer, *author, now);
+            let claims = [record.claims(&[record.batch()])];
+            let refunded = trainer.refund(*author, now + WAITS.refund, &claims);
+            refunded.expect("a refund");
+        }
+        // An hour squared: the price is the cost weight.
+        let record = contribute(&mut trainer, account(9), now + 3_600 * 3_600);
+        let one = record.contributions()[0].clone();
+        assert_eq!(one.deposit, cost_weight);
+        (trainer, one)
+    }
+
+    #[test]
+    fn worth_announcing_leaves_out_what_is_too_late_or_brings_nothing() {
+        let (anna, ben) = (account(11), account(12));
+        let (both, one) = trainer(&[anna, ben], 1_000, WAITS);
+        let worth = |now, predicted, accounts: &[(Address, u64)]| {
+            worth_announcing(&both, now, &one, predicted, accounts.iter().copied())
+        };
+        let due = one.time + WAITS.refund;
+        assert_eq!(worth(due, 0, &[(anna, LATE)]), Some(500));
+        assert_eq!(worth(due, 0, &[(anna, LATE), (ben, LATE)]), Some(1_000));
+        // Before the wait is over, and where the model agrees.
+        assert_eq!(worth(due - 1, 0, &[(anna, LATE)]), None);
+        assert_eq!(worth(due, 1, &[(anna, LATE)]), None);
+        // The report is in the last second before the owner may claim, or in that one.
+        let last = one.time + WAITS.owner_claim - NOTICE - 1;
+        assert_eq!(worth(last, 0, &[(anna, LATE)]), Some(500));
+        assert_eq!(worth(last + 1, 0, &[(anna, LATE)]), None);
+        // The delegation ends with the second of the report, or before it.
+        assert_eq!(worth(due, 0, &[(anna, due + NOTICE)]), Some(500));
+        assert_eq!(worth(due, 0, &[(anna, due + NOTICE - 1)]), None);
+        let some = [(anna, due + NOTICE - 1), (ben, LATE)];
+        assert_eq!(worth(due, 0, &some), Some(500));
+        // Without a refunded contribution, there is no share.
+        assert_eq!(worth(due, 0, &[(account(13), LATE)]), None);
+
+        // A share of 1 wei is one, half of it is none.
+        let ask = |good: &[Address]| {
+            let (trainer, one) = trainer(good, 1, WAITS);
+            let now = one.time + WAITS.refund;
+            worth_announcing(&trainer, now, &one, 0, [(anna, LATE)].into_iter())
+        };
+        assert_eq!(ask(&[anna]), Some(1));
+        assert_eq!(ask(&[anna, ben]), None);
+    }
+
+    #[test]
+    fn worth_reporting_leaves_out_what_brings_nothing() {
+        let (anna, ben) = (account(11), account(12));
+        let waits = Waits {
+            report_notice: 0,
+            ..WAITS
+        };
+        let ask = |good: &[Address], predicted| {
+            let (trainer, one) = trainer(good, 1, waits);
+            let now = one.time + waits.refund;
+            worth_reporting(&trainer, anna, now, &one, predicted)
+        };
+        assert_eq!(ask(&[anna], 0), Some(1));
+        assert_eq!(ask(&[anna, ben], 0), None, "half a wei");
+        assert_eq!(ask(&[anna], 1), None, "the model agrees");
+        assert_eq!(ask(&[ben], 0), None, "no share");
+    }
+}

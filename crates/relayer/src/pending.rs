@@ -1,0 +1,187 @@
+//! What was handed in and is neither part of the chain nor refused: whose money and nonces it needs.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use alloy_primitives::{Address, B256};
+
+use cotrain_indexer::{ModelId, StoreError};
+
+use crate::{rows::Submission, store::RelayStore};
+
+/// Of one model; a copy in memory of what the store has, so that a check costs no question to it.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, Waiter>>>);
+
+/// One that waits.
+#[derive(Debug, Clone, Copy)]
+struct Waiter {
+    id: B256,
+    /// What it may cost at most, in wei.
+    most: u128,
+    contributions: u32,
+    /// In Unix seconds.
+    received: u64,
+    deadline: u64,
+    /// Whether it is just being stored, so that the store may not have it yet.
+    storing: bool,
+}
+
+impl Waiter {
+    fn new(submission: &Submission, storing: bool) -> Self {
+        Self {
+            storing,
+            id: submission.id,
+            most: most(submission),
+            contributions: submission.contributions,
+            received: submission.received,
+            deadline: submission.batch.deadline,
+        }
+    }
+}
+
+/// What waits of all authors together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Urgency {
+    pub(crate) contributions: u64,
+    /// When the first of them was handed in, in Unix seconds.
+    pub(crate) oldest: u64,
+    pub(crate) earliest_deadline: u64,
+}
+
+/// What waits of one author.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Waiting {
+    pub(crate) highest_nonce: Option<u64>,
+    /// What all may cost at most, in wei.
+    pub(crate) committed: u128,
+}
+
+/// The most that a signed batch may cost its author, in wei.
+pub(crate) fn most(submission: &Submission) -> u128 {
+    let batch = &submission.batch;
+    batch
+        .max_deposit
+        .saturating_mul(submission.contributions.into())
+        .saturating_add(batch.fee)
+}
+
+impl Pending {
+    /// Makes it what the store has.
+    pub(crate) async fn load(&self, store: &RelayStore, model: ModelId) -> Result<(), StoreError> {
+        let mut all: HashMap<_, HashMap<_, _>> = HashMap::new();
+        let mut after = -1;
+        loop {
+            let some = store.unfinished(model, after, 5_000).await?;
+            let Some((last, _)) = some.last() else {
+                break;
+            };
+            after = *last;
+            for (_, submission) in &some {
+                let of = all.entry(submission.batch.author).or_default();
+                of.insert(submission.batch.nonce, Waiter::new(submission, false));
+            }
+        }
+        let mut known = self.lock();
+        for (author, waiters) in &*known {
+            let storing = waiters.iter().filter(|(_, waiter)| waiter.storing);
+            for (nonce, waiter) in storing {
+                let of: &mut HashMap<_, _> = all.entry(*author).or_default();
+                of.entry(*nonce).or_insert(*waiter);
+            }
+        }
+        *known = all;
+        Ok(())
+    }
+
+    /// Makes what is known of one author what the store has: other processes store, too.
+    pub(crate) async fn load_author(
+        &self,
+        store: &RelayStore,
+        model: ModelId,
+        author: Address,
+    ) -> Result<(), StoreError> {
+        let some = store.unfinished_of(model, author).await?;
+        let mut all = self.lock();
+        let mut of = all.remove(&author).unwrap_or_default();
+        of.retain(|_, waiter| waiter.storing);
+        for submission in &some {
+            of.insert(submission.batch.nonce, Waiter::new(submission, false));
+        }
+        if !of.is_empty() {
+            all.insert(author, of);
+        }
+        Ok(())
+    }
+
+    /// Notes one that is being stored, unless another one has its nonce: that one's id then. Whether it is new.
+    pub(crate) fn reserve(&self, submission: &Submission) -> Result<bool, B256> {
+        let mut all = self.lock();
+        let of = all.entry(submission.batch.author).or_default();
+        match of.get(&submission.batch.nonce) {
+            Some(other) if other.id != submission.id => Err(other.id),
+            known => {
+                let new = known.is_none();
+                of.insert(submission.batch.nonce, Waiter::new(submission, new));
+                Ok(new)
+            }
+        }
+    }
+
+    /// Notes that the store has one.
+    pub(crate) fn stored(&self, author: Address, nonce: u64) {
+        let mut all = self.lock();
+        if let Some(waiter) = all.get_mut(&author).and_then(|of| of.get_mut(&nonce)) {
+            waiter.storing = false;
+        }
+    }
+
+    /// Forgets one, whatever became of it.
+    pub(crate) fn forget(&self, author: Address, nonce: u64) {
+        let mut all = self.lock();
+        if let Some(of) = all.get_mut(&author) {
+            of.remove(&nonce);
+            if of.is_empty() {
+                all.remove(&author);
+            }
+        }
+    }
+
+    /// What waits of an author.
+    pub(crate) fn of(&self, author: Address) -> Waiting {
+        let all = self.lock();
+        let mut waiting = Waiting::default();
+        for (nonce, waiter) in all.get(&author).into_iter().flatten() {
+            waiting.highest_nonce = waiting.highest_nonce.max(Some(*nonce));
+            waiting.committed = waiting.committed.saturating_add(waiter.most);
+        }
+        waiting
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().values().map(HashMap::len).sum()
+    }
+
+    /// How much waits, and how long it has; none where nothing does.
+    pub(crate) fn urgency(&self) -> Option<Urgency> {
+        let all = self.lock();
+        let waiters = all.values().flat_map(HashMap::values);
+        let urgency = waiters.map(|waiter| Urgency {
+            contributions: waiter.contributions.into(),
+            oldest: waiter.received,
+            earliest_deadline: waiter.deadline,
+        });
+        urgency.reduce(|a, b| Urgency {
+            contributions: a.contributions + b.contributions,
+            oldest: a.oldest.min(b.oldest),
+            earliest_deadline: a.earliest_deadline.min(b.earliest_deadline),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Address, HashMap<u64, Waiter>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,317 @@
+//! Sends what contributors have signed, many in one transaction.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use alloy_primitives::{Address, B256, U256};
+use cotrain_bindings as bindings;
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{Node, NodeError},
+};
+use cotrain_indexer::{HostedModel, with_sources};
+use cotrain_protocol::{
+    Amount,
+    trainer::{SignedBatch, covering_gas, domain},
+};
+
+use crate::{
+    clock,
+    outbox::{Call, Outbox, OutboxError},
+    pending::{Urgency, most},
+    queue::Queue,
+    rows::Submission,
+};
+
+/// How many that wait are looked at for one transaction, for each that fits into it.
+const LOOK_AT: u32 = 8;
+
+/// Options of relaying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayOptions {
+    /// Maximum number of contributions of one transaction.
+    pub max_batch: u32,
+    /// Longest time that a contribution waits for others.
+    pub max_age: Duration,
+    /// Minimum fee for each contribution, in wei.
+    pub min_fee: u128,
+    /// Maximum price of a unit of gas, in wei: above it nothing is relayed, and nothing sent offers more.
+    pub max_gas_price: Option<u128>,
+    /// Maximum number of pending signed batches.
+    pub max_waiting: u64,
+    /// Time after which a transaction is sent again with a higher fee.
+    pub bump_after: Duration,
+    /// Number of further blocks after which a transaction is final.
+    pub confirmations: u64,
+}
+
+/// Relays for one model.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) node: Node,
+    pub(crate) queue: Queue,
+    pub(crate) model: Arc<HostedModel>,
+    pub(crate) options: RelayOptions,
+}
+
+impl Relay {
+    /// Sends what is due, if nothing of this model is on its way: contributions that follow each other at once are
+    /// dear, and what waits learns the price of what was sent.
+    pub(crate) async fn run(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
+        let id = self.model.id();
+        let Some(urgency) = self.queue.pending(self.model.id()).urgency() else {
+            return Ok(());
+        };
+        let now = self.node.now().await?;
+        if !self.is_due(urgency, now) || self.queue.store().is_on_its_way(id, "relay").await? {
+            return Ok(());
+        }
+        let limit = self.options.max_batch.saturating_mul(LOOK_AT);
+        let expired = self.queue.store().expired(id, now, limit).await?;
+        self.refuse_hopeless(expired, now, outbox.address()).await?;
+        let fees = self.node.fees().await?;
+        if self
+            .options
+            .max_gas_price
+            .is_some_and(|most| fees.base + fees.priority > most)
+        {
+            tracing::debug!(base = fees.base, "gas is too dear to relay");
+            return Ok(());
+        }
+        // What failed before goes alone, so that it fails nobody else.
+        let failed = self.queue.store().failed(id, limit).await?;
+        let failed = self.refuse_hopeless(failed, now, outbox.address()).await?;
+        let waiting = self.queue.store().waiting(id, limit).await?;
+        let waiting = self.refuse_hopeless(waiting, now, outbox.address()).await?;
+        let mut chosen = choose(&self.model, &failed, 1, now);
+        if chosen.is_empty() {
+            chosen = choose(&self.model, &waiting, self.options.max_batch, now);
+        }
+        while !chosen.is_empty() {
+            let problem = match self.prepare(outbox.address(), &chosen).await {
+                Ok(Some(call)) => {
+                    let ids: Vec<_> = chosen.iter().map(|submission| submission.id).collect();
+                    outbox.send(call, &ids).await?;
+                    return Ok(());
+                }
+                Ok(None) => "it needs more gas than a transaction may have".to_owned(),
+                Err(error) if is_about_them(&error) => with_sources(&error),
+                // Not theirs: the node's, or that the relayer has no money.
+                Err(error) => return Err(error.into()),
+            };
+            // Perhaps it is only together that they fail: half of them, down to a single one.
+            if chosen.len() > 1 {
+                tracing::debug!(problem, batches = chosen.len(), "trying half");
+                chosen.truncate(chosen.len().div_ceil(2));
+                continue;
+            }
+            let alone = chosen[0];
+            tracing::warn!(id = %alone.id, problem, "refusing");
+            let reason = format!("it cannot be relayed: {problem}");
+            self.refuse(&[(alone.id, reason)], &[alone]).await?;
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// The call that relays these, with as much gas as it needs; none where that is too much.
+    async fn prepare(
+        &self,
+        from: Address,
+        chosen: &[&Submission],
+    ) -> Result<Option<Call>, NodeError> {
+        let info = self.model.info();
+        let batches: Vec<SignedBatch> = chosen
+            .iter()
+            .map(|submission| submission.batch.clone())
+            .collect();
+        let gas_per_batch = self.gas_per_batch(&batches).await?;
+        let data = bindings::relay(&batches, gas_per_batch);
+        let gas = self
+            .node
+            .estimate(from, Some(info.facts.trainer), U256::ZERO, data.clone())
+            .await?;
+        // A wallet's code may use more when it is included than when it is only tried.
+        let domain = domain(info.facts.chain_id, info.facts.trainer);
+        let wallets = batches
+            .iter()
+            .filter(|batch| batch.signer(&domain) != Some(batch.author))
+            .count() as u64;
+        // What is true when it is included may cost a little more than what is true now.
+        let gas_limit = covering_gas(gas + gas / 8, wallets, gas_per_batch);
+        Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
+            model: self.model.id(),
+            purpose: "relay",
+            to: info.facts.trainer,
+            data: data.into(),
+            gas_limit,
+        }))
+    }
+
+    /// What the longest lesson uses when it is taught alone, twice: it may be dearer then, and a contract wallet may
+    /// have to check a signature. It is only a bound; what is not used is not paid.
+    async fn gas_per_batch(&self, batches: &[SignedBatch]) -> Result<u64, NodeError> {
+        let info = self.model.info();
+        let Some(longest) = batches.iter().max_by_key(|batch| batch.items.len()) else {
+            return Ok(0);
+        };
+        let lesson = bindings::learn(&longest.items);
+        let gas = self
+            .node
+            .estimate(
+                info.facts.trainer,
+                Some(info.facts.classifier),
+                U256::ZERO,
+                lesson,
+            )
+            .await?;
+        Ok((2 * gas).min(TRANSACTION_GAS_LIMIT / 2))
+    }
+
+    /// Refuses what can never be sent any more; gives the rest.
+    async fn refuse_hopeless(
+        &self,
+        waiting: Vec<Submission>,
+        now: u64,
+        sender: Address,
+    ) -> Result<Vec<Submission>, OutboxError> {
+        let mut refused = Vec::new();
+        let (mut rest, mut gone) = (Vec::new(), Vec::new());
+        {
+            let state = self.model.state();
+            for submission in waiting {
+                let SignedBatch {
+                    author,
+                    nonce,
+                    deadline,
+                    max_deposit,
+                    ..
+                } = submission.batch;
+                if now > deadline {
+                    // The price is a reason only if it was too high all the while.
+                    let price = state.trainer().price(submission.contributions.into(), now);
+                    let why = if price > max_deposit {
+                        format!(
+                            ": each contribution costs a deposit of {} now, and it allows {}",
+                            Amount(price),
+                            Amount(max_deposit)
+                        )
+                    } else {
+                        String::new()
+                    };
+                    refused.push((submission.id, format!(
+                        "its deadline, second {deadline} of the chain's time, passed before it could be relayed{why}; sign it anew with a later deadline"
+                    )));
+                    gone.push(submission);
+                } else if !submission.batch.may_be_sent_by(sender) {
+                    // Taken before this coordinator's key was changed.
+                    refused.push((submission.id, format!(
+                        "it was signed for the relayer {}, and {sender} relays here now; sign it anew for {sender}",
+                        submission.batch.relayer
+                    )));
+                    gone.push(submission);
+                } else if state.trainer().nonce_used(author, nonce) {
+                    refused.push((
+                        submission.id,
+                        format!(
+                            "its nonce {nonce} was used or cancelled; sign it anew with nonce {}",
+                            state.trainer().next_nonce(author)
+                        ),
+                    ));
+                    gone.push(submission);
+                } else if state.trainer().balance(author) < most(&submission) {
+                    refused.push((submission.id, format!(
+                        "the prepaid balance of {author} has fallen to {}, and it may cost {}; prepay more with `cotrain deposit` and hand it in again",
+                        Amount(state.trainer().balance(author)), Amount(most(&submission))
+                    )));
+                    gone.push(submission);
+                } else {
+                    rest.push(submission);
+                }
+            }
+        }
+        let gone: Vec<_> = gone.iter().collect();
+        self.refuse(&refused, &gone).await?;
+        Ok(rest)
+    }
+
+    async fn refuse(
+        &self,
+        refused: &[(B256, String)],
+        gone: &[&Submission],
+    ) -> Result<(), OutboxError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let block = self.model.state().cursor().block;
+        self.queue
+            .store()
+            .refuse(self.model.id(), block, refused)
+            .await?;
+        let pending = self.queue.pending(self.model.id());
+        for submission in gone {
+            pending.forget(submission.batch.author, submission.batch.nonce);
+        }
+        metrics::counter!("cotrain_refused_total").increment(refused.len() as u64);
+        Ok(())
+    }
+
+    /// Whether enough wait, or something has waited for long, or will be too late soon.
+    fn is_due(&self, urgency: Urgency, now: u64) -> bool {
+        let age = self.options.max_age.as_secs();
+        urgency.contributions >= self.options.max_batch.into()
+            || clock::now() >= urgency.oldest.saturating_add(age)
+            || urgency.earliest_deadline <= now.saturating_add(2 * age)
+    }
+}
+
+/// Whether a failure to prepare a transaction is of what is in it.
+fn is_about_them(error: &NodeError) -> bool {
+    match error {
+        NodeError::Reverted { .. } => true,
+        // Such as that so much may not be used. All else is the node's affair.
+        NodeError::Other { message, .. } => message.to_lowercase().contains("gas"),
+        _ => false,
+    }
+}
+
+/// The most of them that fit into `most_contributions`, each at a price that it allows and that its author can pay. They
+/// come and go in the order of what they allow, the highest first.
+fn choose<'a>(
+    model: &HostedModel,
+    waiting: &'a [Submission],
+    most_contributions: u32,
+    now: u64,
+) -> Vec<&'a Submission> {
+    let state = model.state();
+    let trainer = state.trainer();
+    let mut left: HashMap<Address, u128> = HashMap::new();
+    let mut chosen: Vec<&Submission> = Vec::new();
+    let mut contributions = 0;
+    for submission in waiting {
+        let (count, batch) = (submission.contributions, &submission.batch);
+        let balance = left
+            .entry(batch.author)
+            .or_insert_with(|| trainer.balance(batch.author));
+        // Alone, one may be longer than that.
+        let fits = contributions + count <= most_contributions || chosen.is_empty();
+        let allowed = trainer.price(count.into(), now) <= batch.max_deposit;
+        let Some(rest) = balance
+            .checked_sub(most(submission))
+            .filter(|_| fits && allowed)
+        else {
+            continue;
+        };
+        *balance = rest;
+        contributions += count;
+        chosen.push(submission);
+    }
+    // Fewer are cheaper each: those go that allow least, until the rest pays the price of the rest.
+    while let Some(last) = chosen.last() {
+        if trainer.price(contributions.into(), now) <= last.batch.max_deposit {
+            break;
+        }
+        contributions -= last.contributions;
+        chosen.pop();
+    }
+    chosen
+}

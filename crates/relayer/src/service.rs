@@ -1,0 +1,151 @@
+//! The service that sends: what is pending, and what can be claimed, for all models with one key.
+
+use std::{sync::Arc, time::Duration};
+
+use cotrain_chain::keys::Key;
+use cotrain_indexer::{HostedModel, with_sources};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    keep::{KeepOptions, Keeper},
+    outbox::{Maxima, Outbox, OutboxError},
+    relay::{Relay, RelayOptions},
+    relayer::Relayer,
+};
+
+/// Polling interval of the queues of relay and keeper.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Interval at which memory is made what the database has.
+const RECONCILE: Duration = Duration::from_secs(5);
+
+/// Time after which a transaction is sent again with a higher fee, if nothing is relayed.
+const BUMP_AFTER: Duration = Duration::from_secs(30);
+
+/// Number of further blocks after which a transaction is final, if nothing is relayed.
+const CONFIRMATIONS: u64 = 12;
+
+/// Shortest and longest wait after a failure.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Sender of transactions for all models of a relayer.
+#[derive(Debug)]
+pub struct Sending {
+    /// The relayer.
+    pub relayer: Relayer,
+    /// Key that signs the transactions.
+    pub key: Key,
+    /// Options of relaying; `None` if nothing is relayed.
+    pub relay: Option<RelayOptions>,
+    /// Options of claiming; `None` if nothing is claimed.
+    pub keep: Option<KeepOptions>,
+}
+
+impl Sending {
+    /// Sends until `stop`. What fails is logged, and tried again.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut backoff = BACKOFF.0;
+        while !stop.is_cancelled() {
+            if let Err(error) = self.run_while_it_works(stop).await {
+                tracing::warn!(error = %with_sources(&error), wait = ?backoff, "cannot send now");
+                pause(backoff, stop).await;
+                backoff = (2 * backoff).min(BACKOFF.1);
+            }
+        }
+    }
+
+    async fn run_while_it_works(&self, stop: &CancellationToken) -> Result<(), OutboxError> {
+        let (bump_after, confirmations) = self
+            .relay
+            .as_ref()
+            .map_or((BUMP_AFTER, CONFIRMATIONS), |relay| {
+                (relay.bump_after, relay.confirmations)
+            });
+        let (index, store) = (self.relayer.index(), self.relayer.store());
+        let maxima = Maxima {
+            relay: self.relay.as_ref().and_then(|relay| relay.max_gas_price),
+            keep: self.keep.as_ref().and_then(|keep| keep.max_gas_price),
+        };
+        let outbox = Outbox::open(
+            index.node().clone(),
+            store.clone(),
+            self.key.clone(),
+            bump_after,
+            confirmations,
+            maxima,
+        );
+        let mut outbox = outbox.await?;
+        let mut kept = time::Instant::now();
+        let mut reconciled = kept;
+        while !stop.is_cancelled() {
+            let models = index.models();
+            outbox
+                .tend(|id| {
+                    let model = models.iter().find(|model| model.id() == id);
+                    model.map_or(0, |model| model.state().cursor().block)
+                })
+                .await?;
+            // One model's trouble is not the others'.
+            for model in &models {
+                if index.is_stopped(model) {
+                    continue;
+                }
+                if let Err(error) = self.relay(model, &mut outbox).await {
+                    tracing::warn!(trainer = %model.info().facts.trainer, error = %with_sources(&error), "cannot relay now");
+                }
+            }
+            if let Some(options) = &self.keep
+                && kept.elapsed() >= options.interval
+            {
+                kept = time::Instant::now();
+                for model in &models {
+                    if index.is_stopped(model) {
+                        continue;
+                    }
+                    let keeper = Keeper {
+                        node: index.node().clone(),
+                        store: store.clone(),
+                        model: model.clone(),
+                        options: options.clone(),
+                    };
+                    if let Err(error) = keeper.run(&mut outbox).await {
+                        tracing::warn!(trainer = %model.info().facts.trainer, error = %with_sources(&error), "cannot claim now");
+                    }
+                }
+            }
+            if reconciled.elapsed() >= RECONCILE {
+                reconciled = time::Instant::now();
+                self.relayer.reconcile().await;
+            }
+            let pending = models.iter().map(|model| self.relayer.pending(model).len());
+            let waiting: usize = pending.sum();
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            metrics::gauge!("cotrain_waiting").set(waiting as f64);
+            pause(TICK, stop).await;
+        }
+        Ok(())
+    }
+
+    async fn relay(
+        &self,
+        model: &Arc<HostedModel>,
+        outbox: &mut Outbox,
+    ) -> Result<(), OutboxError> {
+        let Some(options) = self.relay.clone() else {
+            return Ok(());
+        };
+        let relay = Relay {
+            node: self.relayer.index().node().clone(),
+            queue: self.relayer.queue().clone(),
+            model: model.clone(),
+            options,
+        };
+        relay.run(outbox).await
+    }
+}
+
+/// Waits, unless it is time to stop.
+async fn pause(duration: Duration, stop: &CancellationToken) {
+    let _ = time::timeout(duration, stop.cancelled()).await;
+}

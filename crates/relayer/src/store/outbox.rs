@@ -1,0 +1,464 @@
+//! Transactions of ours: stored before they are sent, so that none is lost or made twice.
+
+use alloy_primitives::{Address, B256, Bytes};
+use cotrain_indexer::{
+    ModelId, StoreError,
+    rows::Page,
+    store::sql::{Writing, address, hash, int, number, number_option, wei},
+};
+use sqlx::{Row, any::AnyRow};
+
+use super::tables::RelayStore;
+use crate::rows::TransactionRow;
+
+/// A transaction that is about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewTransaction {
+    pub(crate) model: ModelId,
+    /// `relay`, `refund`, `announce` or `report`.
+    pub(crate) purpose: &'static str,
+    pub(crate) sender: Address,
+    pub(crate) nonce: u64,
+    pub(crate) to: Address,
+    pub(crate) data: Bytes,
+    pub(crate) gas_limit: u64,
+    /// In Unix seconds.
+    pub(crate) created: u64,
+}
+
+/// A transaction at some fees, as it was signed. Fees are wei a gas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) hash: B256,
+    pub(crate) raw: Bytes,
+    pub(crate) max_fee: u128,
+    pub(crate) priority_fee: u128,
+    /// When, in Unix seconds.
+    pub(crate) sent: u64,
+}
+
+/// A transaction of which it is not certain yet that it stays part of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    pub(crate) id: i64,
+    pub(crate) model: ModelId,
+    /// `relay`, `refund`, `announce` or `report`.
+    pub(crate) purpose: String,
+    pub(crate) nonce: u64,
+    pub(crate) to: Address,
+    pub(crate) data: Bytes,
+    pub(crate) gas_limit: u64,
+    /// The block that it is in; none: it is not part of the chain, as far as is known.
+    pub(crate) block: Option<u64>,
+    /// In the order of rising fees; never empty.
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+impl RelayStore {
+    /// Stores a transaction with its first attempt, and that these signed batches are in it.
+    pub(crate) async fn enqueue(
+        &self,
+        new: &NewTransaction,
+        attempt: &Attempt,
+        submissions: &[B256],
+    ) -> Result<i64, StoreError> {
+        let mut writing = self.chain.write().await?;
+        let row = sqlx::query(
+            "INSERT INTO transactions (model, purpose, sender, nonce, target, data, gas_limit, created, state) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) RETURNING id",
+        )
+        .bind(new.model.0)
+        .bind(new.purpose)
+        .bind(new.sender.to_vec())
+        .bind(int(new.nonce))
+        .bind(new.to.to_vec())
+        .bind(new.data.to_vec())
+        .bind(int(new.gas_limit))
+        .bind(int(new.created))
+        .fetch_one(&mut *writing)
+        .await?;
+        let id: i64 = row.try_get(0)?;
+        insert_attempt(&mut writing, id, attempt).await?;
+        for submission in submissions {
+            sqlx::query(
+                "UPDATE submissions SET state = 1, outbox = $2 WHERE id = $1 AND state = 0",
+            )
+            .bind(submission.to_vec())
+            .bind(id)
+            .execute(&mut *writing)
+            .await?;
+        }
+        writing.commit().await?;
+        Ok(id)
+    }
+
+    /// Stores another attempt at a transaction.
+    pub(crate) async fn add_attempt(&self, id: i64, attempt: &Attempt) -> Result<(), StoreError> {
+        let mut writing = self.chain.write().await?;
+        insert_attempt(&mut writing, id, attempt).await?;
+        writing.commit().await?;
+        Ok(())
+    }
+
+    /// The attempts at a transaction, in the order of rising fees.
+    pub(crate) async fn attempts(&self, id: i64) -> Result<Vec<Attempt>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT hash, raw, max_fee, priority_fee, sent FROM attempts WHERE transaction_id = $1 ORDER BY max_fee",
+        )
+        .bind(id)
+        .fetch_all(self.chain.pool())
+        .await?;
+        rows.iter().map(read_attempt).collect()
+    }
+
+    /// The sender's transactions that are not final, in the order of their nonces.
+    pub(crate) async fn outgoing(&self, sender: Address) -> Result<Vec<Outgoing>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, model, nonce, target, data, gas_limit, state, block, purpose FROM transactions \
+             WHERE sender = $1 AND state < 2 ORDER BY nonce, id",
+        )
+        .bind(sender.to_vec())
+        .fetch_all(self.chain.pool())
+        .await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = row.try_get(0)?;
+            let data: Vec<u8> = row.try_get(4)?;
+            all.push(Outgoing {
+                id,
+                model: ModelId(row.try_get(1)?),
+                purpose: row.try_get(8)?,
+                nonce: number(&row, 2)?,
+                to: address(&row, 3)?,
+                data: data.into(),
+                gas_limit: number(&row, 5)?,
+                block: number_option(&row, 7)?,
+                attempts: self.attempts(id).await?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// The nonce after the last one that was given away on this chain.
+    pub(crate) async fn next_nonce(
+        &self,
+        chain_id: u64,
+        sender: Address,
+    ) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT MAX(t.nonce) FROM transactions t JOIN models m ON m.id = t.model \
+             WHERE t.sender = $1 AND m.chain_id = $2 AND t.state < 3",
+        )
+        .bind(sender.to_vec())
+        .bind(int(chain_id))
+        .fetch_one(self.chain.pool())
+        .await?;
+        Ok(number_option(&row, 0)?.map_or(0, |last| last + 1))
+    }
+
+    /// Whether a transaction of this purpose is on its way for a model.
+    pub(crate) async fn is_on_its_way(
+        &self,
+        model: ModelId,
+        purpose: &'static str,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM transactions WHERE model = $1 AND purpose = $2 AND state = 0 LIMIT 1",
+        )
+        .bind(model.0)
+        .bind(purpose)
+        .fetch_optional(self.chain.pool())
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// A transaction became part of the chain. Where it failed there, what was in it waits again, to be sent one by
+    /// one; what failed alone is refused.
+    pub(crate) async fn set_included(
+        &self,
+        id: i64,
+        block: u64,
+        gas_used: u64,
+        success: bool,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.chain.write().await?;
+        sqlx::query("UPDATE transactions SET state = 1, block = $2, gas_used = $3 WHERE id = $1")
+            .bind(id)
+            .bind(int(block))
+            .bind(int(gas_used))
+            .execute(&mut *writing)
+            .await?;
+        if !success {
+            sqlx::query(
+                "UPDATE submissions SET failures = failures + 1, outbox = NULL, \
+                 state = CASE WHEN failures > 0 THEN 3 ELSE 0 END, \
+                 reason = 'the transaction with it failed on the chain, and again when it was sent alone' \
+                 WHERE outbox = $1 AND state = 1",
+            )
+            .bind(id)
+            .execute(&mut *writing)
+            .await?;
+        }
+        writing.commit().await?;
+        Ok(())
+    }
+
+    /// A transaction's block is so deep that it stays.
+    pub(crate) async fn set_final(&self, id: i64) -> Result<(), StoreError> {
+        self.set_state(id, 2).await
+    }
+
+    /// Another branch of the chain does not have it.
+    pub(crate) async fn set_sent(&self, id: i64) -> Result<(), StoreError> {
+        let mut writing = self.chain.write().await?;
+        sqlx::query(
+            "UPDATE transactions SET state = 0, block = NULL, gas_used = NULL WHERE id = $1",
+        )
+        .bind(id)
+        .execute(&mut *writing)
+        .await?;
+        writing.commit().await?;
+        Ok(())
+    }
+
+    /// Its nonce was used by something else: it will never be part of the chain, and what was in it waits again.
+    pub(crate) async fn set_replaced(&self, id: i64) -> Result<(), StoreError> {
+        let mut writing = self.chain.write().await?;
+        sqlx::query("UPDATE transactions SET state = 3 WHERE id = $1")
+            .bind(id)
+            .execute(&mut *writing)
+            .await?;
+        release(&mut writing, id).await?;
+        writing.commit().await?;
+        Ok(())
+    }
+
+    /// What was in a transaction that is part of the chain and was read, and is neither included nor skipped by
+    /// it, waits again.
+    pub(crate) async fn release_unsettled(&self, id: i64) -> Result<(), StoreError> {
+        let unsettled =
+            sqlx::query("SELECT 1 FROM submissions WHERE outbox = $1 AND state = 1 LIMIT 1")
+                .bind(id)
+                .fetch_optional(self.chain.pool())
+                .await?;
+        if unsettled.is_none() {
+            return Ok(());
+        }
+        let mut writing = self.chain.write().await?;
+        release(&mut writing, id).await?;
+        writing.commit().await?;
+        Ok(())
+    }
+
+    async fn set_state(&self, id: i64, state: i64) -> Result<(), StoreError> {
+        let mut writing = self.chain.write().await?;
+        sqlx::query("UPDATE transactions SET state = $2 WHERE id = $1")
+            .bind(id)
+            .bind(state)
+            .execute(&mut *writing)
+            .await?;
+        writing.commit().await?;
+        Ok(())
+    }
+
+    /// Transactions, in the order in which they were made.
+    pub(crate) async fn transactions(&self, page: Page) -> Result<Vec<TransactionRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT t.id, t.purpose, m.trainer, t.sender, t.nonce, t.state, t.block, t.gas_used, t.created \
+             FROM transactions t JOIN models m ON m.id = t.model WHERE t.id > $1 ORDER BY t.id LIMIT $2",
+        )
+        .bind(page.after.unwrap_or(-1))
+        .bind(i64::from(page.limit))
+        .fetch_all(self.chain.pool())
+        .await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id = row.try_get(0)?;
+            let attempts = self.attempts(id).await?;
+            all.push(TransactionRow {
+                id,
+                purpose: row.try_get(1)?,
+                trainer: address(&row, 2)?,
+                from: address(&row, 3)?,
+                nonce: number(&row, 4)?,
+                hashes: attempts.iter().map(|attempt| attempt.hash).collect(),
+                state: match row.try_get::<i64, _>(5)? {
+                    0 => "sent",
+                    1 => "included",
+                    2 => "final",
+                    3 => "replaced",
+                    _ => {
+                        return Err(StoreError::Malformed {
+                            what: "the state of a transaction",
+                        });
+                    }
+                },
+                block: number_option(&row, 6)?,
+                gas_used: number_option(&row, 7)?,
+                created: number(&row, 8)?,
+            });
+        }
+        Ok(all)
+    }
+}
+
+async fn insert_attempt(
+    writing: &mut Writing,
+    id: i64,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO attempts (transaction_id, hash, raw, max_fee, priority_fee, sent) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(id)
+    .bind(attempt.hash.to_vec())
+    .bind(attempt.raw.to_vec())
+    .bind(attempt.max_fee.to_be_bytes().to_vec())
+    .bind(attempt.priority_fee.to_be_bytes().to_vec())
+    .bind(int(attempt.sent))
+    .execute(&mut **writing)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn release(writing: &mut Writing, id: i64) -> Result<u64, StoreError> {
+    let released = sqlx::query(
+        "UPDATE submissions SET state = 0, outbox = NULL WHERE outbox = $1 AND state = 1",
+    )
+    .bind(id)
+    .execute(&mut **writing)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+fn read_attempt(row: &AnyRow) -> Result<Attempt, StoreError> {
+    let raw: Vec<u8> = row.try_get(1)?;
+    Ok(Attempt {
+        hash: hash(row, 0)?,
+        raw: raw.into(),
+        max_fee: wei(row, 2)?,
+        priority_fee: wei(row, 3)?,
+        sent: number(row, 4)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_indexer::ChainStore;
+    use cotrain_protocol::trainer::SignedBatch;
+
+    use super::*;
+    use crate::{
+        rows::{Progress, Submission},
+        store::NewSubmission,
+    };
+
+    fn submission(nonce: u64) -> Submission {
+        let id = B256::with_last_byte(u8::try_from(nonce).expect("small") + 1);
+        Submission {
+            id,
+            trainer: Address::repeat_byte(1),
+            batch: SignedBatch {
+                author: Address::repeat_byte(2),
+                relayer: Address::repeat_byte(3),
+                max_deposit: 5,
+                fee: 0,
+                nonce,
+                deadline: 100,
+                items: vec![1],
+                signature: vec![2],
+            },
+            contributions: 1,
+            received: 0,
+            progress: Progress::Waiting,
+        }
+    }
+
+    /// Sends these in a transaction of their own, which fails.
+    async fn fail(store: &RelayStore, model: ModelId, nonce: u64, ids: &[B256]) {
+        let new = NewTransaction {
+            model,
+            purpose: "relay",
+            sender: Address::repeat_byte(3),
+            nonce,
+            to: Address::repeat_byte(1),
+            data: Bytes::new(),
+            gas_limit: 21_000,
+            created: 0,
+        };
+        let attempt = Attempt {
+            hash: B256::repeat_byte(u8::try_from(nonce).expect("small") + 1),
+            raw: Bytes::new(),
+            max_fee: 2,
+            priority_fee: 1,
+            sent: 0,
+        };
+        let id = store.enqueue(&new, &attempt, ids).await.expect("stored");
+        assert!(
+            store
+                .waiting(model, 10)
+                .await
+                .expect("read")
+                .iter()
+                .all(|one| !ids.contains(&one.id))
+        );
+        store
+            .set_included(id, 7, 21_000, false)
+            .await
+            .expect("stored");
+    }
+
+    #[tokio::test]
+    async fn what_failed_together_goes_alone_and_what_failed_alone_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let chain = ChainStore::open(&folder.path().join("db").to_string_lossy())
+            .await
+            .expect("a store");
+        let mut writing = chain.write().await.expect("a transaction");
+        let added = sqlx::query(
+            "INSERT INTO models (chain_id, trainer, from_block, from_time, words, block, block_hash, rollbacks) \
+             VALUES (1, $1, 0, 0, $2, 0, $3, 0) RETURNING id",
+        )
+        .bind(Address::repeat_byte(1).to_vec())
+        .bind(Vec::<u8>::new())
+        .bind(B256::ZERO.to_vec())
+        .fetch_one(&mut *writing)
+        .await
+        .expect("stored");
+        writing.commit().await.expect("stored");
+        let model = ModelId(added.try_get(0).expect("an id"));
+        let store = RelayStore::new(chain);
+        let (one, two) = (submission(0), submission(1));
+        let both = [one.clone(), two.clone()].map(|submission| NewSubmission {
+            model,
+            submission,
+            balance: 1_000,
+        });
+        store.insert_submissions(&both).await.expect("stored");
+
+        fail(&store, model, 0, &[one.id, two.id]).await;
+        assert_eq!(store.waiting(model, 10).await.expect("read"), []);
+        assert_eq!(
+            store.failed(model, 10).await.expect("read"),
+            [one.clone(), two.clone()]
+        );
+
+        fail(&store, model, 1, &[one.id]).await;
+        assert_eq!(store.failed(model, 10).await.expect("read"), [two]);
+        let refused = store
+            .submission(one.id)
+            .await
+            .expect("read")
+            .expect("known")
+            .progress;
+        assert!(matches!(refused, Progress::Refused { reason } if reason.contains("failed")));
+
+        // Handed in again, it begins anew.
+        assert!(store.revive(one.id, 9).await.expect("stored"));
+        let waiting = store.waiting(model, 10).await.expect("read");
+        assert_eq!(
+            waiting.iter().map(|one| one.id).collect::<Vec<_>>(),
+            [one.id]
+        );
+    }
+}

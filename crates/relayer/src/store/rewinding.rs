@@ -1,0 +1,50 @@
+//! Transactions that a chain has lost because it was set back to an earlier state.
+
+use alloy_primitives::B256;
+use cotrain_indexer::{ModelId, StoreError, store::sql::hash};
+use sqlx::Row;
+
+use super::{outbox::release, tables::RelayStore};
+
+impl RelayStore {
+    /// Returns the ids of a model's transactions that are part of no block, each with the hashes of its attempts.
+    pub(crate) async fn unsent(&self, model: ModelId) -> Result<Vec<(i64, Vec<B256>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT t.id, a.hash FROM transactions t JOIN attempts a ON a.transaction_id = t.id \
+             WHERE t.model = $1 AND t.state = 0 ORDER BY t.id",
+        )
+        .bind(model.0)
+        .fetch_all(self.chain.pool())
+        .await?;
+        let mut all: Vec<(i64, Vec<B256>)> = Vec::new();
+        for row in rows {
+            let (id, attempt) = (row.try_get(0)?, hash(&row, 1)?);
+            match all.last_mut() {
+                Some((last, hashes)) if *last == id => hashes.push(attempt),
+                _ => all.push((id, vec![attempt])),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Forgets transactions that the chain lost, whose nonces may be others' now. What was in them waits again; with how
+    /// many that are. Signed again with the same nonce, they would be the same, so nothing of them may stay.
+    pub(crate) async fn give_up(&self, transactions: &[i64]) -> Result<u64, StoreError> {
+        let mut writing = self.chain.write().await?;
+        let mut released = 0;
+        for id in transactions {
+            released += release(&mut writing, *id).await?;
+            for statement in [
+                "DELETE FROM attempts WHERE transaction_id = $1",
+                "DELETE FROM transactions WHERE id = $1",
+            ] {
+                sqlx::query(statement)
+                    .bind(*id)
+                    .execute(&mut *writing)
+                    .await?;
+            }
+        }
+        writing.commit().await?;
+        Ok(released)
+    }
+}

@@ -1,0 +1,458 @@
+//! What contributors hand in: signed batches, checked and stored before they are answered for, and delegations.
+
+use crate::{
+    clock,
+    pending::Pending,
+    relayer::{RelayTerms, Relayer, account_of},
+    rows::{DelegationRow, Handed, Progress, Submission},
+    store::{Inserted, NewSubmission},
+};
+use alloy_primitives::{Address, B256};
+use alloy_sol_types::Eip712Domain;
+use cotrain_bindings as bindings;
+use cotrain_chain::node::NodeError;
+use cotrain_indexer::{
+    HostedModel, StoreError,
+    rows::{ContributionFilter, Page},
+};
+use cotrain_protocol::{
+    Amount, Rejection,
+    sample::parse_batch,
+    trainer::{Delegation, SignedBatch, domain, usual_signature},
+};
+
+/// How far above the lowest unused nonce one may be: the contract forgets those that are further below.
+const NONCE_WINDOW: u64 = 64;
+
+/// Why a signed batch was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// There is no such model here.
+    #[error("the model {0} is not followed here; ask for the list of models")]
+    UnknownModel(Address),
+    /// The contract would skip it.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// Its author has another one under way.
+    #[error(
+        "{author} has another signed batch with the nonce {nonce} waiting, {other}; sign it anew with the nonce {next}"
+    )]
+    Conflict {
+        /// Whose.
+        author: Address,
+        /// Of both.
+        nonce: u64,
+        /// The other one's id.
+        other: B256,
+        /// The lowest nonce above all that are used and all that wait.
+        next: u64,
+    },
+    /// It was signed for another relayer.
+    #[error(
+        "the batch was signed for the relayer {relayer}, this coordinator's is {expected}; sign it anew for {expected}"
+    )]
+    OtherRelayer {
+        /// The relayer that it names.
+        relayer: Address,
+        /// The relayer of this coordinator.
+        expected: Address,
+    },
+    /// So many nonces at once would make the first of them useless.
+    #[error(
+        "the nonce {nonce} is too far ahead: at most {most} may be used now; wait until earlier ones are part of the chain"
+    )]
+    NonceTooFar {
+        /// Its nonce.
+        nonce: u64,
+        /// The highest that may be used.
+        most: u64,
+    },
+    /// The relayer wants more.
+    #[error(
+        "the fee is {}, expected at least {}: {contributions} times the relayer's fee; sign it anew with more",
+        Amount(*fee),
+        Amount(*wanted)
+    )]
+    FeeTooLow {
+        /// What it offers.
+        fee: u128,
+        /// What is wanted for all of it.
+        wanted: u128,
+        /// How many contributions it has.
+        contributions: u32,
+    },
+    /// The relayer is not keeping up.
+    #[error("{waiting} signed batches wait already, {most} at most do; try again later")]
+    TooManyWaiting {
+        /// So many.
+        waiting: u64,
+        /// At most.
+        most: u64,
+    },
+    /// The prepaid balance does not cover it and what waits.
+    #[error(
+        "the account {author} has {} prepaid, and this with what waits needs {}: {} is missing; prepay it with `cotrain deposit`",
+        Amount(*balance),
+        Amount(*required),
+        Amount(required.saturating_sub(*balance))
+    )]
+    BalanceTooLow {
+        /// The account that signed.
+        author: Address,
+        /// The most that all that waits and this may cost, in wei.
+        required: u128,
+        /// The prepaid balance, in wei.
+        balance: u128,
+    },
+    /// This coordinator does not do that.
+    #[error("this coordinator does not {0}")]
+    NotServed(&'static str),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node failed, which a contract wallet's signature needs.
+    #[error("the node failed")]
+    Node(#[from] NodeError),
+}
+
+impl Relayer {
+    /// Checks a signed batch and stores it; it is durable when this returns. The same one again gives what became of
+    /// it. The database decides on nonces and money: other processes may take batches for the same model.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(
+        &self,
+        trainer: Address,
+        mut batch: SignedBatch,
+    ) -> Result<(Submission, Handed), SubmitError> {
+        let terms = self.terms().ok_or(SubmitError::NotServed("relay"))?;
+        let model = self
+            .index()
+            .model(trainer)
+            .ok_or(SubmitError::UnknownModel(trainer))?;
+        let domain = domain(self.index().chain_id(), trainer);
+        let id = batch.signing_hash(&domain);
+        batch.signature = usual_signature(batch.signature, id, batch.author);
+        let contributions = parse_batch(&batch.items)
+            .map_err(SubmitError::Rejected)?
+            .len();
+        let submission = Submission {
+            id,
+            trainer,
+            batch,
+            contributions: u32::try_from(contributions).unwrap_or(u32::MAX),
+            received: clock::now(),
+            progress: Progress::Waiting,
+        };
+        if let Err(error) = check(
+            &model,
+            &self.pending(&model),
+            &submission,
+            terms,
+            self.index().now(),
+        ) {
+            // What was handed in before may be part of the chain by now, and its nonce used.
+            let known = self.submission(id).await?.ok_or(error)?;
+            return Ok((known, Handed::Before));
+        }
+        // Before anything is reserved in the author's name.
+        self.check_signature(&submission, &domain).await?;
+        loop {
+            match self.reserve_and_store(&model, &submission).await {
+                // The one that had the nonce is gone by now: it was refused, or not covered.
+                Err(SubmitError::Conflict { nonce, next, .. }) if next <= nonce => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Stores a checked batch, with its author's nonce and money reserved meanwhile.
+    async fn reserve_and_store(
+        &self,
+        model: &HostedModel,
+        submission: &Submission,
+    ) -> Result<(Submission, Handed), SubmitError> {
+        let id = submission.id;
+        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
+        let (store, pending) = (self.store(), self.pending(model));
+        let reservation = if let Ok(reservation) = Reservation::new(model, &pending, submission) {
+            reservation
+        } else {
+            // Another process may have dealt with what waited.
+            pending.load_author(store, model.id(), author).await?;
+            match Reservation::new(model, &pending, submission) {
+                Err(SubmitError::Conflict { other, .. }) => {
+                    return Err(self.conflict(model, author, nonce, other).await?);
+                }
+                reserved => reserved?,
+            }
+        };
+        let new = NewSubmission {
+            model: model.id(),
+            submission: submission.clone(),
+            balance: model.state().trainer().balance(author),
+        };
+        match self.insert(new).await? {
+            Inserted::New => {
+                metrics::counter!("cotrain_accepted_total").increment(1);
+                reservation.keep();
+                Ok((submission.clone(), Handed::Now))
+            }
+            Inserted::Known => {
+                let known = self.submission(id).await?;
+                let known = known.ok_or(StoreError::Malformed {
+                    what: "no signed batch that is known",
+                })?;
+                match known.progress {
+                    Progress::Waiting | Progress::Sent { .. } => reservation.keep(),
+                    // What was wrong with it is not any more.
+                    Progress::Refused { .. } if store.revive(id, clock::now()).await? => {
+                        reservation.keep();
+                        return Ok((submission.clone(), Handed::Now));
+                    }
+                    Progress::Included { .. } | Progress::Refused { .. } => {}
+                }
+                Ok((known, Handed::Before))
+            }
+            Inserted::Conflict => {
+                drop(reservation);
+                let other = store
+                    .submission_with_nonce(model.id(), author, nonce)
+                    .await?;
+                let other = other.unwrap_or_default();
+                Err(self.conflict(model, author, nonce, other).await?)
+            }
+            Inserted::Uncovered { required } => {
+                let balance = model.state().trainer().balance(author);
+                Err(SubmitError::BalanceTooLow {
+                    author,
+                    required,
+                    balance,
+                })
+            }
+        }
+    }
+
+    async fn conflict(
+        &self,
+        model: &HostedModel,
+        author: Address,
+        nonce: u64,
+        other: B256,
+    ) -> Result<SubmitError, StoreError> {
+        Ok(SubmitError::Conflict {
+            author,
+            nonce,
+            other,
+            next: self.account(model, author).await?.next_nonce,
+        })
+    }
+
+    /// By the author's key, or by what the author's code says (ERC-1271).
+    async fn check_signature(
+        &self,
+        submission: &Submission,
+        domain: &Eip712Domain,
+    ) -> Result<(), SubmitError> {
+        let batch = &submission.batch;
+        if batch.signer(domain) == Some(batch.author) {
+            return Ok(());
+        }
+        self.ask_wallet(batch.author, submission.id, &batch.signature)
+            .await
+    }
+
+    async fn ask_wallet(
+        &self,
+        author: Address,
+        hash: B256,
+        signature: &[u8],
+    ) -> Result<(), SubmitError> {
+        let invalid = SubmitError::Rejected(Rejection::InvalidSignature { author });
+        if self.index().node().code(author).await?.is_empty() {
+            return Err(invalid);
+        }
+        let call = bindings::is_valid_signature(hash, signature);
+        match self.index().node().call(author, call, None).await {
+            Ok(answer) if bindings::read_valid_signature(&answer) => Ok(()),
+            Ok(_) | Err(NodeError::Reverted { .. }) => Err(invalid),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets the keeper claim for an account, until the time that its delegation says.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn delegate(
+        &self,
+        trainer: Address,
+        mut delegation: Delegation,
+    ) -> Result<DelegationRow, SubmitError> {
+        let keeper = self
+            .keeper()
+            .ok_or(SubmitError::NotServed("claim for others"))?;
+        let model = self
+            .index()
+            .model(trainer)
+            .ok_or(SubmitError::UnknownModel(trainer))?;
+        let (account, until, now) = (delegation.reporter, delegation.until, self.index().now());
+        if now > until {
+            let deadline = until;
+            return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+        }
+        let invalid = Rejection::InvalidSignature { author: account };
+        if delegation.keeper != keeper {
+            return Err(SubmitError::Rejected(invalid));
+        }
+        // Delegations cost nothing, and each is looked after: only of those who have something here.
+        let has = model.account(account);
+        let own = ContributionFilter {
+            author: Some(account),
+            ..ContributionFilter::default()
+        };
+        let contributions = self
+            .store()
+            .chain()
+            .contributions(model.id(), own, Page::first(1))
+            .await?;
+        if has.good == 0 && has.balance == 0 && contributions.is_empty() {
+            let caller = account;
+            return Err(SubmitError::Rejected(Rejection::NoGoodContribution {
+                caller,
+            }));
+        }
+        let domain = domain(self.index().chain_id(), trainer);
+        let hash = delegation.signing_hash(&domain);
+        delegation.signature = usual_signature(delegation.signature, hash, account);
+        if delegation.signer(&domain) != Some(account) {
+            self.ask_wallet(account, hash, &delegation.signature)
+                .await?;
+        }
+        let row = DelegationRow {
+            account,
+            until,
+            received: now,
+        };
+        self.store()
+            .delegate(model.id(), row, &delegation.signature)
+            .await?;
+        Ok(row)
+    }
+}
+
+/// All that can be checked without waiting, but for what others in the author's name have reserved.
+fn check(
+    model: &HostedModel,
+    pending: &Pending,
+    submission: &Submission,
+    terms: RelayTerms,
+    now: u64,
+) -> Result<(), SubmitError> {
+    let batch = &submission.batch;
+    let (author, nonce) = (batch.author, batch.nonce);
+    let waiting = pending.len() as u64;
+    if waiting >= terms.max_waiting {
+        return Err(SubmitError::TooManyWaiting {
+            waiting,
+            most: terms.max_waiting,
+        });
+    }
+    let wanted = terms
+        .min_fee
+        .saturating_mul(submission.contributions.into());
+    if batch.fee < wanted {
+        let contributions = submission.contributions;
+        return Err(SubmitError::FeeTooLow {
+            fee: batch.fee,
+            wanted,
+            contributions,
+        });
+    }
+    if !batch.may_be_sent_by(terms.relayer) {
+        return Err(SubmitError::OtherRelayer {
+            relayer: batch.relayer,
+            expected: terms.relayer,
+        });
+    }
+    if now > batch.deadline {
+        let deadline = batch.deadline;
+        return Err(SubmitError::Rejected(Rejection::Expired { deadline, now }));
+    }
+    let state = model.state();
+    let trainer = state.trainer();
+    trainer
+        .classifier()
+        .check_batch(&batch.items)
+        .map_err(SubmitError::Rejected)?;
+    if trainer.nonce_used(author, nonce) {
+        return Err(SubmitError::Rejected(Rejection::NonceUsed {
+            author,
+            nonce,
+        }));
+    }
+    let most_nonce = trainer.next_nonce(author) + NONCE_WINDOW - 1;
+    if nonce > most_nonce {
+        return Err(SubmitError::NonceTooFar {
+            nonce,
+            most: most_nonce,
+        });
+    }
+    Ok(())
+}
+
+/// An author's nonce and money, as long as a signed batch is being stored: given back where that comes to nothing.
+struct Reservation<'a> {
+    pending: &'a Pending,
+    author: Address,
+    nonce: u64,
+    keep: bool,
+}
+
+impl<'a> Reservation<'a> {
+    fn new(
+        model: &HostedModel,
+        pending: &'a Pending,
+        submission: &Submission,
+    ) -> Result<Self, SubmitError> {
+        let (author, nonce) = (submission.batch.author, submission.batch.nonce);
+        let new = pending.reserve(submission);
+        let new = new.map_err(|other| SubmitError::Conflict {
+            author,
+            nonce,
+            other,
+            next: account_of(model, pending, author).next_nonce,
+        })?;
+        // What waited before stays, whatever becomes of handing it in again.
+        let reservation = Self {
+            pending,
+            author,
+            nonce,
+            keep: !new,
+        };
+        let required = pending.of(author).committed;
+        let balance = model.state().trainer().balance(author);
+        if required > balance && new {
+            return Err(SubmitError::BalanceTooLow {
+                author,
+                required,
+                balance,
+            });
+        }
+        Ok(reservation)
+    }
+
+    fn keep(mut self) {
+        self.keep = true;
+        self.pending.stored(self.author, self.nonce);
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if !self.keep {
+            self.pending.forget(self.author, self.nonce);
+        }
+    }
+}

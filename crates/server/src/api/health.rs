@@ -1,0 +1,188 @@
+//! How the coordinator is, for those who run it; and what problems mean.
+
+use axum::{
+    Json,
+    extract::State,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
+use cotrain_client::api::Account;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    App,
+    backend::Health,
+    extract::{InPath, NoQuery},
+    kinds::Kind,
+    observe,
+    problem::Problem,
+};
+
+/// How many blocks a model may be behind the chain's head while the coordinator is ready.
+const MOST_BEHIND: u64 = 50;
+
+/// The process is there.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Alive {
+    /// The version of this program.
+    version: &'static str,
+}
+
+/// Whether the process is there. It says nothing of store or node.
+#[utoipa::path(
+    get, path = "/health/live", tag = "health", operation_id = "isLive",
+    responses((status = 200, description = "It is there.", body = Alive)),
+)]
+pub(super) async fn live(_query: NoQuery) -> Json<Alive> {
+    Json(Alive {
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// How far the coordinator is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ready {
+    /// Whether this one, of all that share a store, reads the chain and sends transactions.
+    leader: bool,
+    /// The newest block of the chain.
+    head: Option<u64>,
+    models: Vec<Standing>,
+}
+
+/// How far a model has been read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Standing {
+    trainer: Account,
+    /// The newest block that has been read for it.
+    block: u64,
+    /// How many blocks are to be read yet.
+    behind: u64,
+}
+
+/// Whether requests should be sent here: store and node answer, and what is told of the models is not old and is what
+/// their contracts say.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "health", operation_id = "isReady",
+    responses(
+        (status = 200, description = "It is ready.", body = Ready),
+        (status = 503, description = "It is not, for the `reasons` that are given."),
+    ),
+)]
+pub(super) async fn ready(State(app): State<App>, _query: NoQuery) -> Result<Json<Ready>, Problem> {
+    let health = app.backend.health().await;
+    let reasons = reasons(&health);
+    if !reasons.is_empty() {
+        return Err(Problem::new(&Kind::NOT_READY, reasons.join("; "))
+            .with("reasons", reasons)
+            .retry_after(5));
+    }
+    Ok(Json(Ready {
+        leader: health.leader,
+        head: health.index.head,
+        models: health
+            .index
+            .models
+            .into_iter()
+            .map(|(trainer, block, behind)| Standing {
+                trainer: trainer.into(),
+                block,
+                behind,
+            })
+            .collect(),
+    }))
+}
+
+fn reasons(health: &Health) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !health.index.store {
+        reasons.push("the store does not answer".to_owned());
+    }
+    if !health.index.node {
+        reasons.push("the node does not answer".to_owned());
+    }
+    if health.index.head.is_none() {
+        reasons.push("no block of the chain has been seen yet".to_owned());
+    }
+    for (trainer, why) in &health.index.stopped {
+        reasons.push(format!("model {trainer} cannot be vouched for: {why}"));
+    }
+    for (trainer, _, behind) in &health.index.models {
+        if *behind > MOST_BEHIND {
+            let trainer = Account(*trainer);
+            reasons.push(format!(
+                "model {trainer} is {behind} blocks behind; at most {MOST_BEHIND} is wanted"
+            ));
+        }
+    }
+    reasons
+}
+
+/// Counts and times, for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "health", operation_id = "getMetrics",
+    responses(
+        (status = 200, description = "In Prometheus' text format.", body = String, content_type = "text/plain"),
+        (status = 404, description = "They are not served here."),
+    ),
+)]
+pub(super) async fn metrics(State(app): State<App>, _query: NoQuery) -> Result<Response, Problem> {
+    let text = if app.metrics {
+        observe::render(&app.backend.health().await)
+    } else {
+        None
+    };
+    let text = text.ok_or_else(|| {
+        Problem::new(
+            &Kind::NOT_SERVED,
+            "metrics are not served here; api.metrics switches them on",
+        )
+    })?;
+    Ok((
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response())
+}
+
+/// A kind of problem.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct OfKind {
+    /// What the type of a problem ends with.
+    #[param(pattern = "^[a-z-]+$")]
+    kind: String,
+}
+
+/// What a problem of this kind means, and what to do. It is the page that the `type` of a problem leads to.
+#[utoipa::path(
+    get, path = "/problems/{kind}", tag = "problems", operation_id = "describeProblem",
+    params(OfKind),
+    responses(
+        (status = 200, description = "In words.", body = String, content_type = "text/plain"),
+        (status = 404, description = "There is no such kind."),
+    ),
+)]
+pub(super) async fn problem(
+    InPath(path): InPath<OfKind>,
+    _query: NoQuery,
+) -> Result<String, Problem> {
+    let kind = Kind::ALL.iter().find(|kind| kind.slug == path.kind);
+    kind.map(|kind| {
+        format!(
+            "{} ({})\n\n{}\n",
+            kind.title,
+            kind.status.as_u16(),
+            kind.about
+        )
+    })
+    .ok_or_else(|| {
+        Problem::new(
+            &Kind::NOT_FOUND,
+            "there is no such kind of problem; docs/api.md lists them",
+        )
+    })
+}

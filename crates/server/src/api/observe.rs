@@ -1,0 +1,134 @@
+//! What is told of each request: a span, a line of the log, and metrics.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use axum::{
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::Response,
+};
+use cotrain_client::api::Account;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::{Instrument, field::Empty, info_span};
+
+use super::backend::Health;
+
+/// Seconds of requests, by method, route and status.
+const REQUESTS: &str = "cotrain_http_request_seconds";
+/// Signed batches, by what became of them.
+const SUBMISSIONS: &str = "cotrain_submissions_total";
+
+/// Upper bounds, in seconds, of what is counted together.
+const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// After how many requests what has been recorded is folded, so that it does not grow where nobody reads it.
+const UPKEEP: u64 = 1_024;
+
+/// The process's recorder, unless somebody else has installed one.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| {
+            PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), BUCKETS)
+                .and_then(PrometheusBuilder::install_recorder)
+                .inspect_err(|error| tracing::warn!(%error, "there are no metrics"))
+                .ok()
+        })
+        .as_ref()
+}
+
+/// Starts recording, once in a process.
+pub(super) fn start() {
+    recorder();
+    metrics::describe_histogram!(REQUESTS, metrics::Unit::Seconds, "Time of HTTP requests.");
+    metrics::describe_counter!(SUBMISSIONS, "Signed batches, by what became of them.");
+}
+
+/// What has been recorded, as Prometheus reads it; none where somebody else records.
+pub(super) fn render(health: &Health) -> Option<String> {
+    let recorder = recorder()?;
+    gauge!("cotrain_leader").set(if health.leader { 1.0 } else { 0.0 });
+    gauge!("cotrain_node_up").set(if health.index.node { 1.0 } else { 0.0 });
+    gauge!("cotrain_store_up").set(if health.index.store { 1.0 } else { 0.0 });
+    gauge!("cotrain_head_block").set(float(health.index.head.unwrap_or_default()));
+    for (trainer, block, behind) in &health.index.models {
+        let trainer = Account(*trainer).to_string();
+        gauge!("cotrain_model_block", "trainer" => trainer.clone()).set(float(*block));
+        gauge!("cotrain_model_blocks_behind", "trainer" => trainer).set(float(*behind));
+    }
+    recorder.run_upkeep();
+    Some(recorder.render())
+}
+
+/// Blocks and counts stay far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+/// Counts a signed batch: `accepted`, `known`, or the kind of problem for which it was refused.
+pub(super) fn submission(outcome: &'static str) {
+    counter!(SUBMISSIONS, "outcome" => outcome).increment(1);
+}
+
+/// Tells of a request.
+pub(super) async fn observe(request: Request, next: Next) -> Response {
+    static SEEN: AtomicU64 = AtomicU64::new(1);
+    if SEEN.fetch_add(1, Ordering::Relaxed).is_multiple_of(UPKEEP)
+        && let Some(recorder) = recorder()
+    {
+        recorder.run_upkeep();
+    }
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str)
+        .to_owned();
+    let method = method_name(request.method());
+    let id = request.headers().get("x-request-id");
+    let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let span = info_span!(
+        "request",
+        method,
+        route,
+        id,
+        status = Empty,
+        problem = Empty,
+        ms = Empty
+    );
+    let begun = Instant::now();
+    let response = next.run(request).instrument(span.clone()).await;
+    let took = begun.elapsed();
+    let status = response.status();
+    span.record("status", status.as_u16());
+    if let Some(problem) = response.extensions().get::<&'static str>() {
+        span.record("problem", *problem);
+    }
+    span.record("ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    span.in_scope(|| tracing::info!("answered"));
+    histogram!(REQUESTS, "method" => method, "route" => route, "status" => status.as_u16().to_string())
+        .record(took.as_secs_f64());
+    response
+}
+
+/// Methods are anybody's to invent; labels must not be.
+fn method_name(method: &axum::http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "PATCH" => "PATCH",
+        _ => "other",
+    }
+}

@@ -1,0 +1,61 @@
+//! What is served: an index, a relayer over it, and whether this process leads.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use cotrain_indexer::Index;
+use cotrain_relayer::Relayer;
+
+/// Condition of a coordinator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it is the one that indexes and sends.
+    pub leader: bool,
+    /// Condition of its index.
+    pub index: cotrain_indexer::Health,
+}
+
+/// Models that are followed, and what contributors submit for them; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    relayer: Relayer,
+    leads: Arc<AtomicBool>,
+}
+
+impl Coordinator {
+    /// Creates a coordinator, which does not lead yet.
+    #[must_use]
+    pub fn new(relayer: Relayer) -> Self {
+        Self {
+            relayer,
+            leads: Arc::default(),
+        }
+    }
+
+    /// Returns the index of the models.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        self.relayer.index()
+    }
+
+    /// Returns the relayer.
+    #[must_use]
+    pub fn relayer(&self) -> &Relayer {
+        &self.relayer
+    }
+
+    /// Notes whether this process leads.
+    pub(crate) fn set_leader(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
+    }
+
+    /// Returns the condition of all of it.
+    pub async fn health(&self) -> Health {
+        Health {
+            leader: self.leads.load(Ordering::Relaxed),
+            index: self.index().health().await,
+        }
+    }
+}

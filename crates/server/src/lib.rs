@@ -1,0 +1,9 @@
+//! The coordinator: its configuration, its services, and the HTTP API over indexer and relayer.
+
+pub mod api;
+pub mod config;
+mod coordinator;
+mod serve;
+
+pub use coordinator::{Coordinator, Health};
+pub use serve::{ServeError, serve};

@@ -1,0 +1,554 @@
+//! The services together: one that follows each model, one that sends, and the HTTP API over what they store.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use alloy_primitives::Address;
+use cotrain_chain::{
+    keys::{self, Key, KeyError},
+    node::{Node, NodeError, NodeOptions},
+};
+use cotrain_indexer::{
+    Evaluation, EvaluationError, FollowError, Follower, HostedModel, Index, ModelError, Step,
+    StoreError, TestSamples,
+    registry::{self, RegistryError},
+    with_sources,
+};
+use cotrain_learning::data::{DataError, TEST_SHARE, load};
+use cotrain_protocol::Amount;
+use cotrain_relayer::{Queue, RelayTerms, Relayer, Sending};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api,
+    config::{Config, KeySource, Password},
+    coordinator::Coordinator,
+};
+
+/// How often a registry is asked for new models, and who leads is looked at.
+const SELDOM: Duration = Duration::from_secs(5);
+
+/// The shortest and the longest wait after a failure.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Whose chain id it is that development keys are good for.
+const DEVELOPMENT_CHAIN: u64 = 31_337;
+
+/// Why the coordinator stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The node cannot be reached at the start.
+    #[error("cannot begin without the node")]
+    Node(#[from] NodeError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
+    /// A model cannot be followed.
+    #[error(transparent)]
+    Model(Box<FollowError>),
+    /// The key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A variable is not set.
+    #[error("the environment variable {0} is not set; it is to hold the key or its password")]
+    NoVariable(String),
+    /// A development key elsewhere than on a development chain.
+    #[error(
+        "`key.development` is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; use a keystore"
+    )]
+    DevelopmentKey {
+        /// The chain's id.
+        found: u64,
+    },
+    /// A key of everyone, named otherwise than as that, elsewhere than on a development chain.
+    #[error(
+        "`key` is one of anvil's and hardhat's accounts, which is everyone's key, and the chain's id is {found}, not {DEVELOPMENT_CHAIN}; make one with `cotrain key new`"
+    )]
+    KnownKey {
+        /// The chain's id.
+        found: u64,
+    },
+    /// Relaying and claiming send transactions.
+    #[error("`{section}` needs a key that sends transactions; set `key`")]
+    NoKey {
+        /// Which section.
+        section: &'static str,
+    },
+    /// There is nothing to follow.
+    #[error("no model is named; set `registry` or `models`")]
+    NoModels,
+    /// The test data cannot be read.
+    #[error("cannot read the data of `evaluate`")]
+    Data(#[from] DataError),
+    /// The test data are not of the model's kind.
+    #[error("the data of `evaluate` do not fit the model {trainer}")]
+    Encode {
+        /// Of the model.
+        trainer: Address,
+        /// Why.
+        source: Box<EvaluationError>,
+    },
+    /// The address is taken, or not ours.
+    #[error(
+        "cannot listen on {address}: another program does, or the address is not this machine's; stop it, or set `listen`"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server failed.
+    #[error("the HTTP server failed")]
+    Http(#[source] std::io::Error),
+    /// What was sent cannot be looked after.
+    #[error("cannot take up the transactions that were sent before: {0}")]
+    Outbox(String),
+}
+
+impl From<FollowError> for ServeError {
+    fn from(error: FollowError) -> Self {
+        Self::Model(Box::new(error))
+    }
+}
+
+impl From<RegistryError> for ServeError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
+
+/// Serves models until `stop`, then lets requests end and stops everything. `ready` is told where the API listens.
+///
+/// # Errors
+/// [`ServeError`]: what is wrong at the start, or that the server failed. What fails later is tried again.
+pub async fn serve(
+    config: Config,
+    stop: CancellationToken,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<(), ServeError> {
+    // Before anything that takes time: a port that is taken is known at once.
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
+    let options = NodeOptions {
+        timeout: config.node.timeout,
+        retries: config.node.retries,
+    };
+    let node = Node::connect(&config.node.url, options).await?;
+    let key = config
+        .key
+        .as_ref()
+        .map(|source| read_key(source, node.chain_id()))
+        .transpose()?;
+    let section = if config.relay.is_some() {
+        "relay"
+    } else {
+        "keep"
+    };
+    if key.is_none() && (config.relay.is_some() || config.keep.is_some()) {
+        return Err(ServeError::NoKey { section });
+    }
+    if config.registry.is_none() && config.models.is_empty() {
+        return Err(ServeError::NoModels);
+    }
+    let queue = Queue::open(&config.database).await?;
+    let sender = key.as_ref().map(Key::address);
+    let relay = config
+        .relay
+        .as_ref()
+        .zip(sender)
+        .map(|(relay, relayer)| RelayTerms {
+            relayer,
+            min_fee: relay.min_fee,
+            max_waiting: relay.max_waiting,
+        });
+    let keeper = config.keep.as_ref().and(sender);
+    let index = Index::new(node, queue.chain_store());
+    index.note_now(index.node().now().await?);
+    let relayer = Relayer::new(index, queue.clone(), relay, keeper);
+    let coordinator = Coordinator::new(relayer);
+    let house = Arc::new(House {
+        config,
+        coordinator: coordinator.clone(),
+        key,
+        passed_over: Mutex::default(),
+    });
+    for trainer in house.wanted().await? {
+        house.add(trainer).await?;
+    }
+
+    if let Some(account) = sender {
+        let node = coordinator.index().node();
+        let has = node.balance(account).await?;
+        tracing::info!(
+            chain = node.chain_id(),
+            node = node.display_url(),
+            %account,
+            has = %Amount(has.saturating_to()),
+            relay = relay.is_some(),
+            keep = keeper.is_some(),
+            "paying gas from this account"
+        );
+    }
+
+    let address = listener.local_addr().map_err(ServeError::Http)?;
+    let api = house.config.api.clone();
+    let router = api::router(coordinator.clone(), &api, &stop);
+    let running = tokio::spawn(house.run(stop.child_token()));
+    ready(address);
+    let told = async {
+        stop.cancelled().await;
+        time::Instant::now()
+    };
+    let serving = api::connections::serve(listener, router, &api, &stop);
+    let ((), told) = tokio::join!(serving, told);
+    end(running, told + api.shutdown_timeout).await;
+    queue.close().await;
+    Ok(())
+}
+
+/// Waits until the services have ended, and ends them at `deadline`: one may wait for a node that does not answer. A
+/// service that is ended loses nothing: what it sends is stored before.
+async fn end(mut services: JoinHandle<()>, deadline: time::Instant) {
+    if time::timeout_at(deadline, &mut services).await.is_ok() {
+        // A service that panicked has said so; what is stored is whole.
+        return;
+    }
+    tracing::warn!(
+        "ending services that have not ended within `api.shutdown_timeout`: they wait for the node or the database"
+    );
+    services.abort();
+    let _ = services.await;
+}
+
+/// What the services share.
+struct House {
+    config: Config,
+    coordinator: Coordinator,
+    key: Option<Key>,
+    /// Registered models that are not followed.
+    passed_over: Mutex<BTreeSet<Address>>,
+}
+
+impl House {
+    /// The trainers that are to be followed.
+    async fn wanted(&self) -> Result<Vec<Address>, RegistryError> {
+        let mut wanted = self.config.models.clone();
+        if let Some(registry) = self.config.registry {
+            let entries = registry::entries(self.coordinator.index().node(), registry).await?;
+            wanted.extend(entries.iter().map(|entry| entry.trainer));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        Ok(wanted)
+    }
+
+    async fn add(&self, trainer: Address) -> Result<Option<Arc<HostedModel>>, FollowError> {
+        let config = &self.config;
+        let named = config.models.contains(&trainer);
+        let (registry, from_block) = (config.registry, config.from_block);
+        let model = self
+            .coordinator
+            .index()
+            .add_model(registry, trainer, from_block, named);
+        match model.await {
+            Ok(model) => Ok(Some(model)),
+            // Only what the configuration names has to work.
+            Err(FollowError::Model(error)) if !named => {
+                tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
+                if !matches!(
+                    error,
+                    ModelError::Node { .. } | ModelError::History { .. } | ModelError::Store(_)
+                ) {
+                    self.passed_over().insert(trainer);
+                }
+                Ok(None)
+            }
+            // It is asked for again later.
+            Err(FollowError::Registry(error @ RegistryError::Node { .. })) if !named => {
+                tracing::warn!(%trainer, error = %with_sources(&error), "cannot read the card of a registered model now");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn passed_over(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.passed_over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leads where it can, and reads what the leader stores where it cannot.
+    async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let store = self.coordinator.index().store();
+        let mut clock = JoinSet::new();
+        clock.spawn(self.clone().tell_time(stop.clone()));
+        while !stop.is_cancelled() {
+            match store.lead(self.coordinator.index().chain_id()).await {
+                Ok(Some(mut leadership)) => {
+                    self.coordinator.set_leader(true);
+                    let term = stop.child_token();
+                    let mut services = self.lead(&term).await;
+                    while !stop.is_cancelled() && leadership.holds().await {
+                        pause(SELDOM, &stop).await;
+                    }
+                    term.cancel();
+                    while services.join_next().await.is_some() {}
+                    self.coordinator.set_leader(false);
+                    leadership.resign().await;
+                    // What was followed here was not noted as read from the store.
+                    for model in self.coordinator.index().models() {
+                        if let Err(error) = model.reload(store).await {
+                            tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
+                        }
+                    }
+                }
+                Ok(None) => self.read_along(&stop).await,
+                Err(error) => {
+                    tracing::error!(error = %with_sources(&error), "cannot find out who leads");
+                }
+            }
+            pause(self.config.node.poll, &stop).await;
+        }
+        while clock.join_next().await.is_some() {}
+    }
+
+    /// Keeps the time of the chain.
+    async fn tell_time(self: Arc<Self>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            // Where it fails, whoever follows a model says so.
+            if let Ok(now) = self.coordinator.index().node().now().await {
+                self.coordinator.index().note_now(now);
+            }
+            pause(self.config.node.poll, &stop).await;
+        }
+    }
+
+    /// Takes over what the leader has stored.
+    async fn read_along(&self, stop: &CancellationToken) {
+        for model in self.coordinator.index().models() {
+            if stop.is_cancelled() {
+                return;
+            }
+            let before = model.state().cursor();
+            if let Err(error) = model.refresh(self.coordinator.index().store()).await {
+                tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
+            } else if (before != model.state().cursor() || model.trouble().is_some())
+                && let Err(error) = model.compare(self.coordinator.index().node()).await
+            {
+                tracing::debug!(error = %with_sources(&error), "cannot hold what the leader stores against the contract");
+            }
+        }
+        if let Ok(head) = self.coordinator.index().node().head().await {
+            self.coordinator.index().note_head(head);
+        }
+        let _ = self.coordinator.index().announce().await;
+        self.coordinator.relayer().reconcile().await;
+    }
+
+    /// Starts all services.
+    async fn lead(self: &Arc<Self>, term: &CancellationToken) -> JoinSet<()> {
+        let mut services = JoinSet::new();
+        for model in self.coordinator.index().models() {
+            // Somebody else may have led before.
+            if let Err(error) = model.reload(self.coordinator.index().store()).await {
+                tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
+            }
+            model.set_unchecked();
+            services.spawn(self.clone().follow(model, term.clone()));
+        }
+        if let Some(key) = self.key.clone() {
+            let sending = Sending {
+                relayer: self.coordinator.relayer().clone(),
+                key,
+                relay: self.config.relay.clone(),
+                keep: self.config.keep.clone(),
+            };
+            let term = term.clone();
+            services.spawn(async move { sending.run(&term).await });
+        }
+        if self.config.registry.is_some() {
+            services.spawn(self.clone().watch_registry(term.clone()));
+        }
+        services
+    }
+
+    /// Follows one model until `term` ends.
+    async fn follow(self: Arc<Self>, model: Arc<HostedModel>, term: CancellationToken) {
+        let trainer = model.info().facts.trainer;
+        let evaluation = match self.evaluation(&model) {
+            Ok(evaluation) => evaluation,
+            Err(error) => {
+                tracing::warn!(%trainer, error = %with_sources(&error), "accuracy is not measured");
+                None
+            }
+        };
+        let (node, store) = (
+            self.coordinator.index().node().clone(),
+            self.coordinator.index().store().clone(),
+        );
+        let mut follower = Follower::new(node, store, model, evaluation);
+        let mut backoff = BACKOFF.0;
+        let first_doubt = self.config.node.poll.min(BACKOFF.0);
+        let mut doubt = first_doubt;
+        while !term.is_cancelled() {
+            match follower.step().await {
+                Ok((step, head)) => {
+                    self.coordinator.index().note_head(head);
+                    self.coordinator.index().note_trouble(trainer, None);
+                    if step == Step::Doubted {
+                        pause(doubt, &term).await;
+                        doubt = (2 * doubt).min(BACKOFF.1);
+                        continue;
+                    }
+                    doubt = first_doubt;
+                    backoff = BACKOFF.0;
+                    if step == Step::AtHead {
+                        pause(self.config.node.poll, &term).await;
+                    } else if let Err(error) = self.coordinator.index().announce().await {
+                        tracing::warn!(error = %with_sources(&error), "cannot tell of news");
+                    }
+                }
+                Err(error) => {
+                    let why = with_sources(&error);
+                    if error.is_silence() {
+                        self.coordinator.index().note_silence();
+                    }
+                    if error.is_transient() {
+                        tracing::warn!(%trainer, error = why, wait = ?backoff, "cannot follow now");
+                    } else {
+                        // A node of the right chain may be put in its place.
+                        backoff = BACKOFF.1;
+                        tracing::error!(%trainer, error = why, "cannot follow this model");
+                    }
+                    self.coordinator.index().note_trouble(trainer, Some(why));
+                    pause(backoff, &term).await;
+                    backoff = (2 * backoff).min(BACKOFF.1);
+                }
+            }
+        }
+    }
+
+    /// Begins to follow what is registered later.
+    async fn watch_registry(self: Arc<Self>, term: CancellationToken) {
+        let mut services = JoinSet::new();
+        while !term.is_cancelled() {
+            pause(SELDOM, &term).await;
+            let wanted = match self.wanted().await {
+                Ok(wanted) => wanted,
+                Err(error) => {
+                    tracing::warn!(error = %with_sources(&error), "cannot look for new models");
+                    continue;
+                }
+            };
+            for trainer in wanted {
+                if self.coordinator.index().model(trainer).is_some()
+                    || self.passed_over().contains(&trainer)
+                {
+                    continue;
+                }
+                if let Ok(Some(model)) = self.add(trainer).await {
+                    tracing::info!(%trainer, "following a new model");
+                    services.spawn(self.clone().follow(model, term.clone()));
+                }
+            }
+        }
+        while services.join_next().await.is_some() {}
+    }
+
+    /// What the model is measured on, if anything; its card has to say how examples become samples.
+    fn evaluation(&self, model: &HostedModel) -> Result<Option<Evaluation>, ServeError> {
+        let Some(section) = &self.config.evaluate else {
+            return Ok(None);
+        };
+        let card = model.info().card.as_ref();
+        let Some(encoder) = card.and_then(|card| card.encoder.as_ref()) else {
+            return Ok(None);
+        };
+        let trainer = model.info().facts.trainer;
+        let classes = card.map_or(&[][..], |card| &card.classes);
+        let data = load(&section.data, TEST_SHARE, TEST_SEED)?;
+        let samples =
+            TestSamples::new(&data, encoder, classes).map_err(|source| ServeError::Encode {
+                trainer,
+                source: Box::new(source),
+            })?;
+        Ok(Some(Evaluation {
+            samples: Arc::new(samples),
+            every: section.every.max(1),
+        }))
+    }
+}
+
+/// By which `cotrain deploy` sets test data aside, where nobody says another: what is measured on was not learned from.
+const TEST_SEED: u64 = 1;
+
+fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
+    let variable =
+        |name: &String| std::env::var(name).map_err(|_| ServeError::NoVariable(name.clone()));
+    let key = match source {
+        KeySource::Development(index) if chain_id == DEVELOPMENT_CHAIN => Key::development(*index),
+        KeySource::Development(_) => return Err(ServeError::DevelopmentKey { found: chain_id }),
+        KeySource::Variable(name) => Key::from_hex(&variable(name)?)?,
+        KeySource::Keystore { path, password } => {
+            let password = match password {
+                Password::Variable(name) => {
+                    let password = variable(name)?;
+                    keys::check_password(&password, &format!("the variable {name}"))?;
+                    password
+                }
+                Password::File(file) => keys::password_file(file)?,
+            };
+            Key::from_keystore(path, &password)?
+        }
+    };
+    if key.is_development() && chain_id != DEVELOPMENT_CHAIN {
+        return Err(ServeError::KnownKey { found: chain_id });
+    }
+    Ok(key)
+}
+
+/// Waits, unless it is time to stop.
+async fn pause(duration: Duration, stop: &CancellationToken) {
+    let _ = time::timeout(duration, stop.cancelled()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn services_that_hang_are_ended_at_the_deadline() {
+        let (soon, late) = (Duration::from_millis(200), Duration::from_mins(1));
+        let start = time::Instant::now();
+        let (held, released) = tokio::sync::oneshot::channel::<()>();
+        let hanging = tokio::spawn(async move {
+            let _held = held;
+            future::pending::<()>().await;
+        });
+        end(hanging, start + soon).await;
+        assert!(start.elapsed() >= soon);
+        released.await.expect_err("it was ended");
+        // Those that end by themselves are not waited for any longer.
+        let start = time::Instant::now();
+        let ending = tokio::spawn(time::sleep(soon));
+        end(ending, start + late).await;
+        assert!((soon..late).contains(&start.elapsed()));
+    }
+}

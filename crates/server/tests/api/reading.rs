@@ -1,0 +1,353 @@
+//! What is read: models, contributions, accounts.
+
+use std::sync::atomic::Ordering;
+
+use axum::{body::Body, http::Request};
+use serde_json::json;
+
+use crate::{
+    client::Client,
+    fake::{AUTHOR, NOW, RAW, TABLE, TEXTS},
+};
+
+#[tokio::test]
+async fn models_come_in_pages_by_trainer() {
+    let client = Client::new();
+    let page = client.json("/v1/models?limit=2").await;
+    assert_eq!(page["rows"][0]["trainer"], TEXTS.to_string());
+    assert_eq!(page["rows"][1]["trainer"], TABLE.to_string());
+    let next = page["next"].as_str().unwrap();
+    assert_eq!(next, format!("/v1/models?after={TABLE}&limit=2"));
+    let page = client.json(next).await;
+    assert_eq!(page["rows"][0]["trainer"], RAW.to_string());
+    assert_eq!(page["next"], json!(null));
+}
+
+#[tokio::test]
+async fn a_model_tells_what_it_is_and_where_it_stands() {
+    let client = Client::new();
+    let model = client.json(&format!("/v1/models/{TEXTS}")).await;
+    assert_eq!(model["name"], "Reviews");
+    assert_eq!(model["classNames"], json!(["bad", "good"]));
+    assert_eq!(
+        (&model["encodes"], &model["encoding"]),
+        (&json!(true), &json!("sparse"))
+    );
+    assert_eq!(model["learner"], "sparse-perceptron");
+    assert_eq!(
+        model["incentive"],
+        json!({"kind": "deposit-refund-take", "costWeight": "1000000"})
+    );
+    assert_eq!(model["held"], u128::MAX.to_string());
+    assert_eq!(model["bounds"], json!(null));
+    let numbers = client.json(&format!("/v1/models/{TABLE}")).await;
+    assert_eq!(
+        numbers["bounds"],
+        json!({"maxNumber": 4_096, "maxSquaredLength": "50331648"})
+    );
+    assert_eq!(model["block"], 20);
+    let raw = client
+        .json(&format!("/v1/models/{RAW}").to_lowercase())
+        .await;
+    assert_eq!(
+        (&raw["name"], &raw["encodes"]),
+        (&json!(null), &json!(false))
+    );
+    let unknown = client.get(&format!("/v1/models/{AUTHOR}")).await;
+    assert_eq!(unknown.problem(404), "unknown-model");
+    assert_eq!(unknown.json()["trainer"], AUTHOR.to_string());
+    assert_eq!(unknown.json()["instance"], format!("/v1/models/{AUTHOR}"));
+}
+
+#[tokio::test]
+async fn prices_are_of_as_many_as_are_asked_for() {
+    let client = Client::new();
+    let path = format!("/v1/models/{RAW}/price");
+    let [one, many] = [
+        client.json(&path).await,
+        client.json(&format!("{path}?n=100")).await,
+    ];
+    let wei = |price: &serde_json::Value, name: &str| {
+        price[name].as_str().unwrap().parse::<u128>().unwrap()
+    };
+    assert_eq!((&one["n"], &many["n"]), (&json!(1), &json!(100)));
+    assert_eq!(
+        one["time"], NOW,
+        "the chain's time, not that of this machine"
+    );
+    // A hundredth of the time since the last one for each: ten times the deposit, but for rounding.
+    assert!(wei(&many, "each") > 9 * wei(&one, "each"));
+    assert_eq!(wei(&many, "total"), 100 * wei(&many, "each"));
+    for n in ["0", "1000001", "-1", "", "1e3"] {
+        assert_eq!(
+            client.get(&format!("{path}?n={n}")).await.problem(400),
+            "invalid-query",
+            "{n}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn weights_are_json_or_bytes_and_known_ones_are_not_sent_again() {
+    let client = Client::new();
+    let path = format!("/v1/models/{RAW}/weights");
+    let weights = client.get(&path).await;
+    let words = weights.json()["words"].as_str().unwrap().to_owned();
+    // 100 weights of 16 bits, 16 a word.
+    assert_eq!(words.len(), 2 + 7 * 64);
+    assert_eq!(
+        weights.json()["blockHash"],
+        format!("0x{}", "bb".repeat(32))
+    );
+    let raw = client
+        .get_with(&path, "accept", "application/octet-stream")
+        .await;
+    assert_eq!(raw.header("content-type"), "application/octet-stream");
+    assert_eq!(
+        (raw.header("x-block-number"), raw.body.len()),
+        ("20", 7 * 32)
+    );
+    assert_ne!(raw.header("etag"), weights.header("etag"));
+    assert!(raw.header("vary").contains("accept"));
+    for (accept, bytes) in [
+        ("application/json, application/octet-stream;q=0.5", false),
+        (
+            "application/octet-stream;q=0.9, application/json;q=0.5",
+            true,
+        ),
+        ("*/*", false),
+    ] {
+        let answer = client.get_with(&path, "accept", accept).await;
+        assert_eq!(
+            answer.header("content-type") != "application/json",
+            bytes,
+            "{accept}"
+        );
+    }
+
+    let tag = weights.header("etag");
+    for known in [tag, &format!("\"other\", {tag}"), &format!("W/{tag}"), "*"] {
+        let answer = client.get_with(&path, "if-none-match", known).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.len()),
+            (304, 0),
+            "{known}"
+        );
+        assert_eq!(answer.header("etag"), tag);
+    }
+    let changed = client.get_with(&path, "if-none-match", "\"other\"").await;
+    assert_eq!(changed.status, 200);
+}
+
+#[tokio::test]
+async fn contributions_are_filtered_and_paged() {
+    let client = Client::new();
+    let path = format!("/v1/models/{TEXTS}/contributions");
+    let positions = |page: &serde_json::Value| -> Vec<u64> {
+        let rows = page["rows"].as_array().unwrap();
+        rows.iter()
+            .map(|row| row["position"].as_u64().unwrap())
+            .collect()
+    };
+    let all = client.json(&path).await;
+    assert_eq!(positions(&all), [0, 1, 2, 3, 4]);
+    assert_eq!(all["next"], json!(null));
+    let page = client
+        .json(&format!("{path}?author={AUTHOR}&label=0&limit=2"))
+        .await;
+    assert_eq!(positions(&page), [0, 2]);
+    let next = page["next"].as_str().unwrap();
+    assert_eq!(
+        next,
+        format!("{path}?after=2&limit=2&author={AUTHOR}&label=0")
+    );
+    assert_eq!(positions(&client.json(next).await), [4]);
+    assert_eq!(
+        positions(&client.json(&format!("{path}?open=false")).await),
+        [0]
+    );
+
+    let one = client.json(&format!("{path}/0")).await;
+    assert_eq!(one["sample"], "0x00010002");
+    assert_eq!(one["deposit"], (5_u128 << 70).to_string());
+    assert_eq!(
+        (&one["settled"], &one["submission"]),
+        (&json!("refunded"), &json!(null))
+    );
+    let announced = client.json(&format!("{path}/3")).await["announced"].clone();
+    assert_eq!(
+        (&announced, &one["announced"]),
+        (&json!(90_000), &json!(null))
+    );
+    let model = client.json(&format!("/v1/models/{TEXTS}")).await;
+    assert_eq!(model["waits"]["reportNotice"], 7_200);
+    let claims = client.json(&format!("{path}/0/claims")).await;
+    assert_eq!(claims["rows"][0]["kind"], "refund");
+    let proof = client.json(&format!("{path}/3/proof")).await;
+    assert!(
+        proof["claims"]
+            .as_str()
+            .unwrap()
+            .starts_with("0x0000000000000003")
+    );
+    for path in ["5", "5/claims", "5/proof", "9007199254740991"] {
+        let answer = client
+            .get(&format!("/v1/models/{TEXTS}/contributions/{path}"))
+            .await;
+        assert_eq!(answer.problem(404), "unknown-contribution");
+    }
+    for position in ["-1", "x", "9007199254740992", "18446744073709551616", "%00"] {
+        let answer = client.get(&format!("{path}/{position}")).await;
+        assert_eq!(answer.problem(400), "invalid-path", "{position}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_accuracy_and_transactions_are_told() {
+    let client = Client::new();
+    let account = client
+        .json(&format!("/v1/models/{TEXTS}/accounts/{AUTHOR}"))
+        .await;
+    assert_eq!(
+        account,
+        json!({
+            "address": AUTHOR.to_string(), "balance": (1_u128 << 95).to_string(), "committed": "4", "good": 1,
+            "nextNonce": 3
+        })
+    );
+    let claimable = client
+        .json(&format!(
+            "/v1/models/{TEXTS}/accounts/{AUTHOR}/claimable?limit=2"
+        ))
+        .await;
+    let rows = claimable["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        (&rows[0]["kind"], &rows[0]["possible"]),
+        (&json!("report"), &json!(false))
+    );
+    assert_eq!(rows[0]["reason"], "you have no good contribution");
+    assert_eq!(
+        (&rows[0]["announce"], &rows[0]["until"]),
+        (&json!(true), &json!(null))
+    );
+    let path = format!("/v1/models/{TEXTS}/accuracy");
+    let page = client.json(&format!("{path}?after=10&limit=1")).await;
+    assert_eq!(page["rows"][0]["correct"], 81);
+    assert_eq!(page["next"], format!("{path}?after=11&limit=1"));
+    let sent = client.json("/v1/transactions").await;
+    assert_eq!(sent["rows"][0]["hashes"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_a_problem() {
+    let client = Client::with(|config| config.max_page = 5);
+    for (path, status, kind) in [
+        ("/v2", 404, "not-found"),
+        ("/v1/models/0x1", 400, "invalid-path"),
+        ("/v1/models/%FF", 400, "invalid-path"),
+        ("/v1/models?limit=0", 400, "invalid-query"),
+        ("/v1/models?limit=6", 400, "invalid-query"),
+        ("/v1/models?limit=1&limit=2", 400, "invalid-query"),
+        ("/v1/models?pages=1", 400, "invalid-query"),
+        ("/v1/models?after=1", 400, "invalid-query"),
+        ("/v1/events?after=9007199254740992", 400, "invalid-query"),
+        ("/health/live?x=1", 400, "invalid-query"),
+        ("/problems/none", 404, "not-found"),
+        ("/docs/none", 404, "not-found"),
+    ] {
+        assert_eq!(client.get(path).await.problem(status), kind, "{path}");
+    }
+    let model = format!("/v1/models/{TEXTS}");
+    for (path, detail) in [
+        (
+            format!("{model}/contributions/abc"),
+            "`position` is `abc`, expected a whole number, 0 or more",
+        ),
+        (
+            format!("{model}/contributions/-1"),
+            "`position` is `-1`, expected a whole number, 0 or more",
+        ),
+        (
+            format!("{model}/price?n=x"),
+            "`n` is `x`, expected a whole number",
+        ),
+        (
+            format!("{model}/contributions?open=perhaps"),
+            "`open` is `perhaps`, expected true or false",
+        ),
+        (
+            format!("{model}/contributions?author=me"),
+            "`author`: \"me\" is no address; expected 0x and 40 hexadecimal digits",
+        ),
+        (
+            "/v1/models/model/price".to_owned(),
+            "\"model\" is no address; expected 0x and 40 hexadecimal digits",
+        ),
+        (
+            "/v1/models?pages=1".to_owned(),
+            "`pages` is unknown, expected ",
+        ),
+        (
+            "/v1/models?limit=1&limit=2".to_owned(),
+            "`limit` is there twice, expected once",
+        ),
+        ("/v1/models/%FF".to_owned(), "`trainer` is not UTF-8"),
+    ] {
+        let answer = client.get(&path).await;
+        let told = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(told.starts_with(detail), "{path}: {told}");
+        for leak in ["u64", "deserialize", "Invalid URL", "URL:"] {
+            assert!(!told.contains(leak), "{path}: {told}");
+        }
+    }
+    assert_eq!(
+        client.get(&format!("{model}?x")).await.problem(400),
+        "invalid-query"
+    );
+    let put = Request::put(&model).body(Body::empty()).unwrap();
+    let put = client.ask(put).await;
+    assert_eq!(put.problem(405), "method-not-allowed");
+    assert_eq!(put.header("allow"), "GET,HEAD");
+    // Those who may be more than they are asked get as many as they may.
+    assert_eq!(
+        client.json(&format!("{model}/contributions")).await["rows"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_told_without_its_reasons() {
+    let client = Client::new();
+    client.fake.state().away.store(true, Ordering::Relaxed);
+    let answer = client.get("/v1/events").await;
+    assert_eq!(answer.problem(503), "unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+    assert!(!answer.text().contains("it is away"));
+}
+
+#[tokio::test]
+async fn health_is_told_with_reasons() {
+    let client = Client::new();
+    assert_eq!(
+        client.json("/health/live").await["version"],
+        env!("CARGO_PKG_VERSION")
+    );
+    let ready = client.json("/health/ready").await;
+    assert_eq!(
+        (&ready["head"], &ready["models"][0]["behind"]),
+        (&json!(20), &json!(0))
+    );
+    {
+        let mut health = client.fake.state().health.lock().unwrap();
+        health.index.node = false;
+        health.index.models[0].2 = 51;
+    }
+    let answer = client.get("/health/ready").await;
+    assert_eq!(answer.problem(503), "not-ready");
+    assert_eq!(answer.json()["reasons"].as_array().unwrap().len(), 2);
+    assert_eq!(client.get("/health/live").await.status, 200);
+}

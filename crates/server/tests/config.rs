@@ -1,0 +1,332 @@
+//! How a configuration is put together, and what is said where it is wrong.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use cotrain_learning::data::{Source, TableFormat};
+use cotrain_server::config::{
+    ApiSection, Config, KeySource, LogFormat, Password, Setting, Sources,
+};
+use tempfile::TempDir;
+
+/// A file with this text, and its directory, which has to be kept.
+fn file(text: &str) -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cotrain.toml");
+    fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn of_text(text: &str) -> Result<Config, String> {
+    let (_directory, path) = file(text);
+    Config::load(&Sources::default().with_file(&path)).map_err(|error| {
+        error
+            .to_string()
+            .replace(path.to_str().unwrap(), "cotrain.toml")
+    })
+}
+
+#[test]
+fn the_example_is_the_defaults() {
+    let defaults = Config::load(&Sources::default()).unwrap();
+    assert_eq!(of_text(&Config::example()).unwrap(), defaults);
+    assert_eq!(defaults.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(defaults.log, LogFormat::Text);
+    assert_eq!(defaults.node.timeout, Duration::from_secs(10));
+    assert_eq!(
+        (defaults.relay, defaults.keep, defaults.evaluate),
+        (None, None, None)
+    );
+    assert_eq!(defaults.api, ApiSection::default());
+}
+
+#[test]
+fn the_example_sets_every_key_when_its_comments_are_taken_away() {
+    let lines: Vec<_> = Config::example()
+        .lines()
+        .map(|line| {
+            let set = line.strip_prefix("# ").filter(|rest| {
+                rest.split_once(" = ")
+                    .is_some_and(|(name, _)| !name.contains(' '))
+            });
+            set.unwrap_or(line).to_owned()
+        })
+        .collect();
+    // Every key at once means three keys to sign with, which is what is complained about last.
+    let error = of_text(&lines.join("\n")).unwrap_err();
+    assert!(error.contains("there is more than one key"), "{error}");
+}
+
+#[test]
+fn what_comes_later_wins() {
+    let (_directory, path) =
+        file("listen = \"0.0.0.0:1\"\n[relay]\nmax_batch = 7\nmax_age = \"1 min\"");
+    let sources = Sources::default()
+        .with_file(&path)
+        .with_variables(variables(&[
+            ("COTRAIN_RELAY__MAX_BATCH", "8"),
+            ("COTRAIN_LISTEN", "0.0.0.0:2"),
+            ("COTRAIN_RELAY__ENABLED", "true"),
+            ("COTRAIN_KEY__DEVELOPMENT", "3"),
+            ("OTHER_RELAY__MAX_BATCH", "9"),
+        ]))
+        .with_flag("listen", "--listen", "0.0.0.0:3");
+    let figment = sources.figment().unwrap();
+    let config = Config::extract(&figment).unwrap();
+    let relay = config.relay.unwrap();
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(
+        (relay.max_batch, relay.max_age),
+        (8, Duration::from_mins(1))
+    );
+    assert_eq!(config.key, Some(KeySource::Development(3)));
+
+    let settings = Config::explain(&figment);
+    let setting =
+        |key: &str| -> Setting { settings.iter().find(|one| one.key == key).unwrap().clone() };
+    assert_eq!(setting("listen").source, "flag --listen");
+    assert_eq!(setting("listen").value.unwrap(), "\"0.0.0.0:3\"");
+    assert_eq!(
+        setting("relay.max_batch").source,
+        "environment COTRAIN_RELAY__MAX_BATCH"
+    );
+    assert_eq!(setting("relay.max_batch").value.unwrap(), "8");
+    assert_eq!(
+        setting("relay.max_age").source,
+        format!("file {}", path.display())
+    );
+    assert_eq!(setting("keep.enabled").source, "default");
+    assert_eq!(setting("registry").value, None);
+    assert!(settings.iter().all(|setting| setting.doc.ends_with('.')));
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let sources = Sources::default()
+        .with_flag("node.url", "--node", "https://node.example/v3/abcdef")
+        .with_flag("database", "--database", "postgres://me:hunter2@db/cotrain");
+    let shown = format!("{:?}", Config::explain(&sources.figment().unwrap()));
+    assert!(
+        !shown.contains("abcdef") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    let sources = sources.with_flag("node.url", "--node", "abcdef");
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`node.url` is \"***\" (flag --node); a URL of http or https is wanted"
+    );
+}
+
+#[test]
+fn wei_are_read_with_their_unit() {
+    for (text, wanted) in [
+        ("5", Some(5)),
+        ("\"5\"", Some(5)),
+        ("\"5 gwei\"", Some(5_000_000_000)),
+        ("\"0.01 ether\"", Some(10_000_000_000_000_000)),
+        ("\"1.5 gwei\"", Some(1_500_000_000)),
+        (
+            "\"100000000000000000000\"",
+            Some(100_000_000_000_000_000_000),
+        ),
+        ("\"-1\"", None),
+        ("-1", None),
+        ("\"1.5\"", None),
+        ("\"1 euro\"", None),
+        ("\"1 18\"", None),
+        ("\"1e18\"", None),
+        ("\".\"", None),
+        ("true", None),
+    ] {
+        let config = of_text(&format!(
+            "key.development = 0\n[relay]\nenabled = true\nmin_fee = {text}"
+        ));
+        assert_eq!(
+            config.ok().and_then(|config| Some(config.relay?.min_fee)),
+            wanted,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn keys_come_from_one_place() {
+    let key = |text: &str| of_text(&format!("[key]\n{text}")).map(|config| config.key);
+    assert_eq!(
+        key("keystore = \"a.json\"\npassword_file = \"b\""),
+        Ok(Some(KeySource::Keystore {
+            path: "a.json".into(),
+            password: Password::File("b".into())
+        }))
+    );
+    assert_eq!(
+        key("key_env = \"KEY\""),
+        Ok(Some(KeySource::Variable("KEY".to_owned())))
+    );
+    for wrong in [
+        "keystore = \"a.json\"",
+        "keystore = \"a.json\"\npassword_file = \"b\"\npassword_env = \"C\"",
+        "password_env = \"C\"",
+        "key_env = \"KEY\"\ndevelopment = 1",
+        "development = 10",
+    ] {
+        assert!(key(wrong).is_err(), "{wrong}");
+    }
+    let error = of_text("[keep]\nenabled = true").unwrap_err();
+    assert!(
+        error.starts_with("`keep.enabled` is true, but there is no key"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_variable_that_holds_the_password_may_be_named_as_ours_are() {
+    let sources = Sources::default().with_variables(variables(&[
+        ("COTRAIN_SECRET", "hunter2"),
+        ("COTRAIN_KEY__KEYSTORE", "a.json"),
+        ("COTRAIN_KEY__PASSWORD_ENV", "COTRAIN_SECRET"),
+    ]));
+    assert!(Config::load(&sources).is_ok());
+}
+
+#[test]
+fn lists_are_read_from_files_and_variables() {
+    let [one, other] = [format!("0x{:040x}", 1), format!("0x{:040x}", 2)];
+    let config = of_text(&format!("models = [\"{other}\", \"{one}\"]")).unwrap();
+    let sources = Sources::default()
+        .with_variables(variables(&[("COTRAIN_MODELS", &format!("{one}, {other}"))]));
+    assert_eq!(Config::load(&sources).unwrap().models, config.models);
+    assert_eq!(config.models.len(), 2);
+}
+
+/// As every command that reads data: an ending that says nothing is refused, not taken for libsvm.
+#[test]
+fn the_ending_of_data_says_how_they_are_written() {
+    let data = |name: &str| {
+        let text = format!("[evaluate]\ndata = \"{name}\"\ntext = \"body\"");
+        of_text(&text).map(|config| config.evaluate.unwrap().data)
+    };
+    let table = |name: &str, format| Source::Table {
+        format,
+        train: name.into(),
+        test: None,
+        label: "label".to_owned(),
+        text: Some("body".to_owned()),
+    };
+    let libsvm = |name: &str| Source::Libsvm {
+        train: name.into(),
+        test: None,
+    };
+    assert_eq!(data("movie-reviews").unwrap(), Source::MovieReviews);
+    assert_eq!(data("a.csv").unwrap(), table("a.csv", TableFormat::Csv));
+    assert_eq!(
+        data("b/a.tsv.gz").unwrap(),
+        table("b/a.tsv.gz", TableFormat::Tsv)
+    );
+    for name in ["a.svm", "a.libsvm", "a.libsvm.gz"] {
+        assert_eq!(data(name).unwrap(), libsvm(name));
+    }
+    for name in ["a.txt", "a", "csv", "a.csv.zip", "a.gz"] {
+        let told = data(name).unwrap_err();
+        assert_eq!(
+            told,
+            format!(
+                "`evaluate.data` is \"{name}\" (file cotrain.toml); `movie-reviews`, or a file that ends in .csv, \
+                 .tsv or .libsvm (and .gz, where it is packed), is wanted"
+            )
+        );
+    }
+}
+
+#[test]
+fn each_mistake_names_value_source_and_what_is_wanted() {
+    for (text, wanted) in [
+        (
+            "[relay]\nmax_bach = 5",
+            "`relay.max_bach` (file cotrain.toml) is no key; did you mean `relay.max_batch`? Allowed are \
+             `relay.enabled`, `relay.max_batch`, ",
+        ),
+        (
+            "realy = 5",
+            "`realy` (file cotrain.toml) is no key; did you mean `",
+        ),
+        (
+            "[relay]\nmax_batch = 0",
+            "`relay.max_batch` is 0 (file cotrain.toml); a whole number from 1 to 10000 is wanted",
+        ),
+        (
+            "[node]\ntimeout = \"10\"",
+            "`node.timeout` is \"10\" (file cotrain.toml); a duration with its unit, such as \"30 s\", from 1ms \
+             to 1h is wanted",
+        ),
+        (
+            "listen = \"localhost\"",
+            "`listen` is \"localhost\" (file cotrain.toml); an IP address with a port",
+        ),
+        (
+            "listen = { ip = 1 }",
+            "`listen.ip` (file cotrain.toml) is no key",
+        ),
+        ("relay = 1", "`relay` (file cotrain.toml) is no key"),
+        (
+            "log = \"loud\"",
+            "`log` is \"loud\" (file cotrain.toml); \"text\" or \"json\" is wanted",
+        ),
+        (
+            "registry = \"0x1\"",
+            "`registry` is \"0x1\" (file cotrain.toml); an address",
+        ),
+        (
+            "[api]\ncors = [\"example.org\"]",
+            "`api.cors` is [\"example.org\"] (file cotrain.toml); ",
+        ),
+        ("[api]\ncors = [\"https://example.org/\"]", "`api.cors` is "),
+        ("[node]\nurl = \"ftp://node\"", "`node.url` is "),
+        (
+            "[api]\nmetrics = 1",
+            "`api.metrics` is 1 (file cotrain.toml); true or false is wanted",
+        ),
+        ("a = ", "`cotrain.toml` is no TOML: "),
+    ] {
+        let error = of_text(text).unwrap_err();
+        assert!(error.starts_with(wanted), "{text}:\n{error}");
+    }
+    let error = Config::load(&Sources::default().with_file("/nowhere/cotrain.toml")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read `/nowhere/cotrain.toml`: ")
+    );
+    let sources =
+        Sources::default().with_variables(variables(&[("COTRAIN_KEEP__INTERVAL", "soon")]));
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert!(
+        error.starts_with("`keep.interval` is \"soon\" (environment COTRAIN_KEEP__INTERVAL); "),
+        "{error}"
+    );
+}
+
+#[test]
+fn addresses_with_a_wrong_digit_are_refused() {
+    // The right one ends with C8.
+    let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
+    let zero = format!("0x{}", "0".repeat(40));
+    for (address, told) in [(wrong, "EIP-55"), (&zero, "zero")] {
+        for text in [
+            format!("registry = \"{address}\""),
+            format!("models = [\"{address}\"]"),
+        ] {
+            let error = of_text(&text).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+    let right = wrong.replace("c8", "C8");
+    of_text(&format!("registry = \"{right}\"")).unwrap();
+}
