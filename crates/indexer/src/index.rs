@@ -20,10 +20,7 @@ use crate::{
     info::{ModelError, ModelInfo},
     model::HostedModel,
     registry::{self, RegistryError},
-    rows::{
-        AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page,
-        record,
-    },
+    rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page},
     store::{ChainStore, StoreError},
 };
 
@@ -254,123 +251,105 @@ impl Index {
         self.0.node.chain_id()
     }
 
-    /// All models, in order of their trainers' addresses.
+    /// Returns all models, in order of their trainers' addresses.
     #[must_use]
     pub fn models(&self) -> Vec<Arc<HostedModel>> {
         let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
         models.values().cloned().collect()
     }
 
-    /// One model.
+    /// Returns the model of a trainer, if it is followed.
     #[must_use]
     pub fn model(&self, trainer: Address) -> Option<Arc<HostedModel>> {
         let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
         models.get(&trainer).cloned()
     }
 
-    /// Contributions in order of position.
+    /// Returns contributions in order of position.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn contributions(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         filter: ContributionFilter,
         page: Page,
     ) -> Result<Vec<ContributionRow>, StoreError> {
-        let Some(model) = self.model(trainer) else {
-            return Ok(Vec::new());
-        };
         let mut rows = self.0.store.contributions(model.id(), filter, page).await?;
         mark_announced(&mut rows, model.state().trainer());
         Ok(rows)
     }
 
-    /// One contribution.
+    /// Returns one contribution.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn contribution(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         position: u64,
     ) -> Result<Option<ContributionRow>, StoreError> {
-        let Some(model) = self.model(trainer) else {
-            return Ok(None);
-        };
         let mut row = self.0.store.contribution(model.id(), position).await?;
         mark_announced(row.as_mut_slice(), model.state().trainer());
         Ok(row)
     }
 
-    /// The claims on a contribution, in order.
+    /// Returns the claims on a contribution, in order.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn claims_of(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         position: u64,
     ) -> Result<Vec<ClaimRow>, StoreError> {
-        match self.model(trainer) {
-            Some(model) => self.0.store.claims(model.id(), position).await,
-            None => Ok(Vec::new()),
-        }
+        self.0.store.claims(model.id(), position).await
     }
 
-    /// What `refund`, `report` and `claimLate` take to claim these contributions, with their proofs; positions that
-    /// there are not are passed over.
+    /// Returns what `refund`, `report` and `claimLate` take to claim these contributions, with their proofs. Unknown
+    /// positions are passed over.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn claims(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         positions: &[u64],
     ) -> Result<Vec<cotrain_protocol::record::Claims>, StoreError> {
-        let Some(model) = self.model(trainer) else {
-            return Ok(Vec::new());
-        };
         let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for position in positions {
             if let Some(row) = self.0.store.contribution(model.id(), *position).await? {
                 batches.entry(row.batch).or_default().push(*position);
             }
         }
-        let mut groups = Vec::with_capacity(batches.len());
-        for (batch, positions) in batches {
-            groups.push(record(&self.0.store.batch(model.id(), batch).await?).claims(&positions));
-        }
-        Ok(groups)
+        self.0.store.proved(model.id(), batches).await
     }
 
-    /// The group of claims, with its proof, that `refund`, `report` and `claimLate` take for one contribution alone.
+    /// Returns the group of claims, with its proof, that `refund`, `report` and `claimLate` take for one contribution
+    /// alone.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn proof(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         position: u64,
     ) -> Result<Option<Bytes>, StoreError> {
-        let claims = self.claims(trainer, &[position]).await?;
+        let claims = self.claims(model, &[position]).await?;
         Ok(claims.first().map(|group| group.encode().into()))
     }
 
-    /// What an address can claim now or may later, of at most `limit` contributions: refunds of its own, and reports
-    /// of others' that the model disagrees with.
+    /// Returns what an address can claim now or may later, of at most `limit` contributions: refunds of its own, and
+    /// reports of others' that the model disagrees with.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn claimable(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         account: Address,
         limit: u32,
     ) -> Result<Vec<Claimable>, StoreError> {
-        let Some(model) = self.model(trainer) else {
-            return Ok(Vec::new());
-        };
         let now = self.now();
         let page = Page::first(limit);
         let mut own = self
@@ -434,46 +413,37 @@ impl Index {
         Ok(claimable)
     }
 
-    /// How good a model was, from the number of contributions on that the page names.
+    /// Returns the accuracies of a model, from the number of contributions on that the page names.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn accuracy(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         page: Page,
     ) -> Result<Vec<AccuracyRow>, StoreError> {
-        match self.model(trainer) {
-            Some(model) => self.0.store.accuracy(model.id(), page).await,
-            None => Ok(Vec::new()),
-        }
+        self.0.store.accuracy(model.id(), page).await
     }
 
-    /// Changes in the order in which they became known, of one model or all.
+    /// Returns changes in the order in which they became known, of one model or all.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// If the database fails.
     pub async fn events(
         &self,
-        trainer: Option<Address>,
+        model: Option<&HostedModel>,
         page: Page,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let model = match trainer {
-            Some(trainer) => match self.model(trainer) {
-                Some(model) => Some(model.id()),
-                None => return Ok(Vec::new()),
-            },
-            None => None,
-        };
         let explain = |trainer, reason: &Revert| {
             let model = self.model(trainer);
             let card = model.as_ref().and_then(|model| model.info().card.as_ref());
             explain_revert(reason, card)
         };
+        let model = model.map(HostedModel::id);
         self.0.store.events(model, page, explain).await
     }
 
-    /// Wakes when there may be new events; read them after the last one seen.
+    /// Returns a receiver that wakes when there may be new events; read them after the last one seen.
     #[must_use]
     pub fn watch_events(&self) -> watch::Receiver<i64> {
         self.0.events.subscribe()

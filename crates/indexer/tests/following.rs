@@ -1,13 +1,20 @@
 //! What a follower has is what the contract has, whatever the chain does.
 
+use std::sync::Arc;
+
 use cotrain_bindings as bindings;
 use cotrain_chain::keys::Key;
 use cotrain_indexer::{
-    Index,
+    HostedModel, Index,
     rows::{ClaimKind, ContributionFilter, Page, Settled},
 };
 use cotrain_protocol::trainer::domain;
 use cotrain_test_support::{Postgres, Stage, assert_same};
+
+/// Returns the stage's model, as an index has it.
+fn followed(stage: &Stage, index: &Index) -> Arc<HostedModel> {
+    index.model(stage.trainer).expect("followed")
+}
 
 #[tokio::test]
 async fn everything_that_happens_is_followed() {
@@ -50,7 +57,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
     // Each has the id of what was signed, for one relayer or for anyone.
     let rows = follower
         .contributions(
-            stage.trainer,
+            &followed(stage, &follower),
             ContributionFilter::default(),
             Page::first(10),
         )
@@ -74,7 +81,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
     stage.wait(86_401).await;
     follower.catch_up().await.expect("followed");
     let claimable = follower
-        .claimable(stage.trainer, anna.address(), 100)
+        .claimable(&followed(stage, &follower), anna.address(), 100)
         .await
         .expect("claims");
     let refunds: Vec<_> = claimable
@@ -84,13 +91,13 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
         .collect();
     assert!(!refunds.is_empty(), "{claimable:?}");
     let claims = follower
-        .claims(stage.trainer, &refunds)
+        .claims(&followed(stage, &follower), &refunds)
         .await
         .expect("claims");
     stage.refund(&anna, &claims).await;
     // Somebody else pushes what is Ben's.
     let claims = follower
-        .claimable(stage.trainer, ben.address(), 100)
+        .claimable(&followed(stage, &follower), ben.address(), 100)
         .await
         .expect("claims");
     let pushed: Vec<_> = claims
@@ -99,14 +106,14 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
         .map(|claim| claim.row.contribution.position)
         .collect();
     let claims = follower
-        .claims(stage.trainer, &pushed)
+        .claims(&followed(stage, &follower), &pushed)
         .await
         .expect("claims");
     stage.refund(&anna, &claims).await;
     follower.catch_up().await.expect("followed");
     assert_same(stage, &follower, &[&anna, &ben, &cleo]).await;
     let row = follower
-        .contribution(stage.trainer, refunds[0])
+        .contribution(&followed(stage, &follower), refunds[0])
         .await
         .expect("read")
         .expect("a row");
@@ -129,7 +136,7 @@ async fn follow_everything(stage: &Stage, [one, two]: [&str; 2]) {
 async fn assert_same_history(stage: &Stage, one: &Index, other: &Index) {
     let all = Page::first(1_000);
     let rows = async |of: &Index| {
-        of.contributions(stage.trainer, ContributionFilter::default(), all)
+        of.contributions(&followed(stage, of), ContributionFilter::default(), all)
             .await
             .expect("rows")
     };
@@ -154,12 +161,17 @@ async fn announcements_are_followed_and_taken_back() {
     stage.contribute(&anna, 1, &[1, 2, 5]).await;
     stage.wait(86_401).await;
     let follower = stage.follow("notice.sqlite").await;
-    let claims = follower.claims(stage.trainer, &[0]).await.expect("claims");
+    let claims = follower
+        .claims(&followed(&stage, &follower), &[0])
+        .await
+        .expect("claims");
     stage.refund(&anna, &claims).await;
     follower.catch_up().await.expect("followed");
     // Ben's lie, as Anna sees it.
     let report = async |of: &Index| {
-        let claimable = of.claimable(stage.trainer, anna.address(), 100).await;
+        let claimable = of
+            .claimable(&followed(&stage, of), anna.address(), 100)
+            .await;
         let claimable = claimable.expect("claims").into_iter();
         let mut reports = claimable.filter(|one| one.row.contribution.position == 2);
         reports.next().expect("a report")
@@ -168,7 +180,10 @@ async fn announcements_are_followed_and_taken_back() {
     assert_eq!((before.possible, before.announce), (false, true));
     assert_eq!((before.row.announced, before.until), (None, None));
 
-    let claims = follower.claims(stage.trainer, &[2]).await.expect("claims");
+    let claims = follower
+        .claims(&followed(&stage, &follower), &[2])
+        .await
+        .expect("claims");
     let call = bindings::announce(&claims);
     let announced = stage.send(&ben, Some(stage.trainer), 0, call).await;
     follower.catch_up().await.expect("followed");

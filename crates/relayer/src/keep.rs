@@ -7,7 +7,7 @@ use cotrain_bindings as bindings;
 use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
 use cotrain_indexer::{
     HostedModel, StoreError,
-    rows::{ContributionRow, Page, record},
+    rows::{ContributionRow, Page},
     with_sources,
 };
 use cotrain_protocol::{
@@ -295,12 +295,7 @@ impl Keeper {
                 .or_default()
                 .push(one.row.contribution.position);
         }
-        let mut groups = Vec::with_capacity(batches.len());
-        for (batch, positions) in batches {
-            let record = record(&self.store.chain().batch(self.model.id(), batch).await?);
-            groups.push(record.claims(&positions));
-        }
-        Ok(groups)
+        self.store.chain().proved(self.model.id(), batches).await
     }
 }
 

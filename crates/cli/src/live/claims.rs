@@ -10,7 +10,7 @@ use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     node::{NodeError, NodeReceipt},
 };
-use cotrain_indexer::{Claimable, Index, rows::ClaimKind};
+use cotrain_indexer::{Claimable, rows::ClaimKind};
 use cotrain_learning::text::escaped;
 use cotrain_protocol::{Rejection, trainer::Announcement};
 use cotrain_report::format::counted;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::Session,
-    index::follow,
+    index::{Following, follow},
     model::LiveModel,
     send::{Acting, Sender, gas_cost},
     show,
@@ -148,7 +148,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let index = follow(&session, &model).await?;
         let account = key.address();
         let now = session.node.now().await?;
-        let mut claimable = index.claimable(model.facts.trainer, account, MOST).await?;
+        let mut claimable = index.claimable(&index.model, account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
         let (positions, to_announce) = choose(&claimable, positions)?;
         let expected = claimable
@@ -259,7 +259,7 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
 
 struct Claims<'a> {
     sender: Sender<'a>,
-    index: &'a Index,
+    index: &'a Following,
     model: &'a LiveModel,
     kind: ClaimKind,
     /// `true` while reports are announced.
@@ -361,10 +361,7 @@ impl Claims<'_> {
 
     /// These claims in one transaction; `None` if they are too many for one and can be fewer.
     async fn attempt(&self, positions: &[u64]) -> Result<Option<Fitting>, Failure> {
-        let groups = self
-            .index
-            .claims(self.model.facts.trainer, positions)
-            .await?;
+        let groups = self.index.claims(&self.index.model, positions).await?;
         let call = match self.kind {
             ClaimKind::Report if self.announcing => bindings::announce(&groups),
             ClaimKind::Report => bindings::report(&groups),

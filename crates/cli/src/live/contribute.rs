@@ -320,7 +320,7 @@ async fn contributed_before(
 ) -> Result<HashMap<(u16, Vec<u8>), usize>, Failure> {
     let index = follow(session, model).await?;
     let mut before = HashMap::new();
-    for row in own(&index, model, author).await? {
+    for row in own(&index, author).await? {
         let one = row.contribution;
         *before.entry((one.label, one.sample)).or_insert(0) += 1;
     }

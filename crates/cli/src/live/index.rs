@@ -5,11 +5,12 @@ use std::{
     fs, io,
     ops::Deref,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use alloy_primitives::{B256, hex};
 use anyhow::{Context, anyhow};
-use cotrain_indexer::{ChainStore, FollowError, Index, IndexError, ModelError};
+use cotrain_indexer::{ChainStore, FollowError, HostedModel, Index, IndexError, ModelError};
 
 use super::{connection::Session, model::LiveModel, place::cache_directory};
 use crate::{
@@ -23,6 +24,8 @@ const AT_A_TIME: usize = 16;
 /// A model that is followed. Its file is this process's alone.
 pub(crate) struct Following {
     index: Index,
+    /// The followed model.
+    pub(crate) model: Arc<HostedModel>,
     _lock: Lock,
 }
 
@@ -51,7 +54,14 @@ pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<Follo
         }
         opened => opened?,
     };
-    Ok(Following { index, _lock: lock })
+    let model = index
+        .model(model.facts.trainer)
+        .ok_or_else(|| missing(model))?;
+    Ok(Following {
+        index,
+        model,
+        _lock: lock,
+    })
 }
 
 /// Returns a name that no other model has, and no other chain: addresses are the same on development chains that are
@@ -143,7 +153,7 @@ async fn open(session: &Session, model: &LiveModel, path: &Path) -> Result<Index
 }
 
 /// Returns the failure that a model is not followed, though it was to be.
-pub(crate) fn missing(model: &LiveModel) -> Failure {
+fn missing(model: &LiveModel) -> Failure {
     Failure::Fault(anyhow!("the model {} is not followed", model.facts.trainer))
 }
 

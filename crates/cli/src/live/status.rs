@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_indexer::{
-    Claimable, Index,
+    Claimable,
     rows::{ClaimKind, ContributionFilter, ContributionRow, Page, Settled},
 };
 use cotrain_learning::text::escaped;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::{Connection, ModelArg},
-    index::{follow, missing},
+    index::{Following, follow},
     key::KeyArgs,
     model::LiveModel,
     show,
@@ -121,15 +121,10 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
     })
 }
 
-async fn look(index: &Index, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
-    let view = index
-        .model(model.facts.trainer)
-        .ok_or_else(|| missing(model))?
-        .account(account);
-    let claimable = index
-        .claimable(model.facts.trainer, account, 10 * ROWS)
-        .await?;
-    let rows = own(index, model, account).await?;
+async fn look(index: &Following, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
+    let view = index.model.account(account);
+    let claimable = index.claimable(&index.model, account, 10 * ROWS).await?;
+    let rows = own(index, account).await?;
     let claim_of = |row: &ContributionRow| {
         claimable.iter().find(|one| {
             one.kind == ClaimKind::Refund
@@ -170,10 +165,9 @@ async fn look(index: &Index, model: &LiveModel, account: Address) -> Result<Show
     })
 }
 
-/// All contributions of an author.
+/// Returns all contributions of an author.
 pub(crate) async fn own(
-    index: &Index,
-    model: &LiveModel,
+    index: &Following,
     account: Address,
 ) -> Result<Vec<ContributionRow>, Failure> {
     let filter = ContributionFilter {
@@ -183,9 +177,7 @@ pub(crate) async fn own(
     let mut rows: Vec<ContributionRow> = Vec::new();
     let mut page = Page::first(ROWS);
     loop {
-        let some = index
-            .contributions(model.facts.trainer, filter, page)
-            .await?;
+        let some = index.contributions(&index.model, filter, page).await?;
         let Some(last) = some.last() else {
             return Ok(rows);
         };

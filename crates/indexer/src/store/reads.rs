@@ -1,9 +1,10 @@
 //! What is served.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use alloy_primitives::{Address, Log as ChainLog};
 use cotrain_bindings::{Revert, events::TrainerEvent};
+use cotrain_protocol::record::Claims;
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
@@ -14,7 +15,9 @@ use super::{
     sql::{address, hash, int, number, wei},
 };
 use crate::{
-    rows::{AccuracyRow, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page, Settled},
+    rows::{
+        AccuracyRow, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page, Settled, record,
+    },
     taken::ModelId,
 };
 
@@ -79,14 +82,7 @@ impl ChainStore {
     }
 
     /// Returns all contributions that came in one transaction, in order.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn batch(
-        &self,
-        model: ModelId,
-        batch: u64,
-    ) -> Result<Vec<ContributionRow>, StoreError> {
+    async fn batch(&self, model: ModelId, batch: u64) -> Result<Vec<ContributionRow>, StoreError> {
         // Those of a batch follow each other, and a transaction cannot hold more.
         let statement = format!(
             "SELECT {CONTRIBUTION} FROM contributions WHERE model = $1 AND position >= $2 \
@@ -98,6 +94,22 @@ impl ChainStore {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(read_contribution).collect()
+    }
+
+    /// Returns claims with their proofs: of each batch, which its first position names, those at some positions.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn proved(
+        &self,
+        model: ModelId,
+        batches: BTreeMap<u64, Vec<u64>>,
+    ) -> Result<Vec<Claims>, StoreError> {
+        let mut groups = Vec::with_capacity(batches.len());
+        for (batch, positions) in batches {
+            groups.push(record(&self.batch(model, batch).await?).claims(&positions));
+        }
+        Ok(groups)
     }
 
     /// Returns contributions of which something is left and that were made until some time, in order of position.

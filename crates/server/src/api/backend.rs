@@ -124,19 +124,12 @@ fn unavailable(error: impl Display) -> Unavailable {
     Unavailable(error.to_string())
 }
 
-/// The method of the same name of a coordinator's index.
+/// The method of the same name of a coordinator's index or relayer, for one model.
 macro_rules! ask {
-    ($coordinator:ident . $method:ident ( $($argument:ident),* )) => {
-        Box::pin(async move { $coordinator.index().$method($($argument),*).await.map_err(unavailable) })
-    };
-}
-
-/// The method of the same name of a coordinator's relayer.
-macro_rules! ask_relayer {
-    ($coordinator:ident . $method:ident ( $trainer:ident, $($argument:ident),* )) => {
+    ($coordinator:ident . $part:ident . $method:ident ( $trainer:ident, $($argument:ident),* )) => {
         Box::pin(async move {
             match $coordinator.index().model($trainer) {
-                Some(model) => $coordinator.relayer().$method(&model, $($argument),*).await.map(Into::into).map_err(unavailable),
+                Some(model) => $coordinator.$part().$method(&model, $($argument),*).await.map(Into::into).map_err(unavailable),
                 None => Ok(Default::default()),
             }
         })
@@ -169,7 +162,7 @@ impl Backend for Coordinator {
             .map(|model| model as Arc<dyn Model>)
     }
     fn account(&self, trainer: Address, address: Address) -> Answer<'_, Option<AccountView>> {
-        ask_relayer!(self.account(trainer, address))
+        ask!(self.relayer.account(trainer, address))
     }
     fn submit(
         &self,
@@ -187,7 +180,7 @@ impl Backend for Coordinator {
         author: Option<Address>,
         page: Page,
     ) -> Answer<'_, Vec<(i64, Submission)>> {
-        ask_relayer!(self.submissions(trainer, author, page))
+        ask!(self.relayer.submissions(trainer, author, page))
     }
     fn contributions(
         &self,
@@ -195,16 +188,16 @@ impl Backend for Coordinator {
         filter: ContributionFilter,
         page: Page,
     ) -> Answer<'_, Vec<ContributionRow>> {
-        ask!(self.contributions(trainer, filter, page))
+        ask!(self.index.contributions(trainer, filter, page))
     }
     fn contribution(&self, trainer: Address, position: u64) -> Answer<'_, Option<ContributionRow>> {
-        ask!(self.contribution(trainer, position))
+        ask!(self.index.contribution(trainer, position))
     }
     fn claims_of(&self, trainer: Address, position: u64) -> Answer<'_, Vec<ClaimRow>> {
-        ask!(self.claims_of(trainer, position))
+        ask!(self.index.claims_of(trainer, position))
     }
     fn proof(&self, trainer: Address, position: u64) -> Answer<'_, Option<Bytes>> {
-        ask!(self.proof(trainer, position))
+        ask!(self.index.proof(trainer, position))
     }
     fn claimable(
         &self,
@@ -212,13 +205,21 @@ impl Backend for Coordinator {
         account: Address,
         limit: u32,
     ) -> Answer<'_, Vec<Claimable>> {
-        ask!(self.claimable(trainer, account, limit))
+        ask!(self.index.claimable(trainer, account, limit))
     }
     fn accuracy(&self, trainer: Address, page: Page) -> Answer<'_, Vec<AccuracyRow>> {
-        ask!(self.accuracy(trainer, page))
+        ask!(self.index.accuracy(trainer, page))
     }
     fn events(&self, trainer: Option<Address>, page: Page) -> Answer<'_, Vec<EventRow>> {
-        ask!(self.events(trainer, page))
+        Box::pin(async move {
+            let model = trainer.map(|trainer| self.index().model(trainer));
+            match model {
+                Some(None) => Ok(Vec::new()),
+                Some(Some(model)) => self.index().events(Some(&model), page).await,
+                None => self.index().events(None, page).await,
+            }
+            .map_err(unavailable)
+        })
     }
     fn watch_events(&self) -> watch::Receiver<i64> {
         self.index().watch_events()
@@ -234,7 +235,7 @@ impl Backend for Coordinator {
         Box::pin(self.relayer().delegate(trainer, delegation))
     }
     fn delegation(&self, trainer: Address, account: Address) -> Answer<'_, Option<DelegationRow>> {
-        ask_relayer!(self.delegation(trainer, account))
+        ask!(self.relayer.delegation(trainer, account))
     }
     fn health(&self) -> BoxFuture<'_, Health> {
         Box::pin(self.health())
