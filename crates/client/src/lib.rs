@@ -5,4 +5,6 @@
 
 pub mod api;
 pub mod fees;
+pub mod market;
 pub mod model;
+pub mod source;

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::events::TRAINER_TOPICS;
-use cotrain_chain::node::{Block, Node, NodeError, NodeLog};
+use cotrain_chain::node::{Block, NodeError, NodeLog};
+use cotrain_client::source::EventSource;
 use cotrain_protocol::Amount;
 use futures_util::future::try_join_all;
 
@@ -128,10 +129,10 @@ pub enum Step {
     Doubted,
 }
 
-/// Follower of one model.
+/// Follower of one model, over a source of events.
 #[derive(Debug)]
-pub struct Follower {
-    node: Node,
+pub struct Follower<S> {
+    source: S,
     store: ChainStore,
     model: Arc<HostedModel>,
     evaluation: Option<Evaluation>,
@@ -150,18 +151,18 @@ pub struct Follower {
     suspected: (U256, u32),
 }
 
-impl Follower {
+impl<S: EventSource> Follower<S> {
     /// Creates a follower, which measures the model by `evaluation`.
     #[must_use]
     pub fn new(
-        node: Node,
+        source: S,
         store: ChainStore,
         model: Arc<HostedModel>,
         evaluation: Option<Evaluation>,
     ) -> Self {
         let checked = (model.standing() == Standing::Fits).then(|| model.state().cursor);
         Self {
-            node,
+            source,
             store,
             model,
             evaluation,
@@ -208,7 +209,7 @@ impl Follower {
         if self.torn {
             self.reload().await?;
         }
-        let head = self.node.head().await?;
+        let head = self.source.head().await?;
         let step = match self.advance(&head).await {
             // What one of the nodes behind an address says, another one may not know yet.
             Err(IndexError::Node(
@@ -224,10 +225,10 @@ impl Follower {
             let state = self.model.state();
             (state.cursor, state.base)
         };
-        let mut known = self.node.block(cursor.block).await?;
+        let mut known = self.source.block(cursor.block).await?;
         if known.is_some_and(|block| block.hash != cursor.hash) {
             // Another branch is said twice.
-            known = self.node.block(cursor.block).await?;
+            known = self.source.block(cursor.block).await?;
         }
         match known {
             Some(block) if block.hash == cursor.hash => {}
@@ -298,7 +299,10 @@ impl Follower {
             self.model.info().facts.own_code,
         );
         let events = Totals::of(self.model.state().trainer()).with(logs);
-        let Some(contract) = Totals::read(&self.node, trainer, end).await? else {
+        let Some(node) = self.source.contracts() else {
+            return Ok(self.fits(end));
+        };
+        let Some(contract) = Totals::read(node, trainer, end).await? else {
             self.model.set_standing(Standing::Unchecked);
             return Ok(None);
         };
@@ -397,13 +401,13 @@ impl Follower {
         let Some(known) = known else {
             return Ok(true);
         };
-        let block = self.node.block(known.block).await?;
+        let block = self.source.block(known.block).await?;
         Ok(block.is_some_and(|block| block.hash != known.hash))
     }
 
     async fn roll_back(&mut self) -> Result<(), IndexError> {
         for known in self.store.known_blocks(self.model.id()).await? {
-            let block = self.node.block(known.block).await?;
+            let block = self.source.block(known.block).await?;
             if block.is_some_and(|block| block.hash == known.hash) {
                 let from = self.model.state().cursor.block;
                 tracing::warn!(trainer = %self.model.info().facts.trainer, from, to = known.block, "the chain took another branch");
@@ -429,7 +433,7 @@ impl Follower {
             .copied();
         let mut wait = DOUBT_WAITS.0;
         for _ in 0..DOUBTS_TO_TELL {
-            match (self.node.block(info.from_block).await?, first) {
+            match (self.source.block(info.from_block).await?, first) {
                 // A node that has only begun to read its chain.
                 (None, _) => return Ok(()),
                 // The answer before was of another node.
@@ -449,11 +453,11 @@ impl Follower {
         let trainer = self.model.info().facts.trainer;
         let from = cursor.block + 1;
         let logs = self
-            .node
+            .source
             .logs_from(from, last, &[trainer], &TRAINER_TOPICS)
             .await;
         let (logs, to) = logs.map_err(|source| self.no_history(from, source))?;
-        let Some(end) = self.node.block(to).await? else {
+        let Some(end) = self.source.block(to).await? else {
             return self
                 .doubt(format!("the node does not have block {to}"))
                 .await;
@@ -462,7 +466,7 @@ impl Follower {
             .take_if_it_fits(vec![(end.number, end.hash)], logs)
             .await?;
         if step == Step::Doubted {
-            self.node.narrow_logs(to - cursor.block);
+            self.source.narrow_logs(to - cursor.block);
         }
         Ok(step)
     }
@@ -471,7 +475,7 @@ impl Follower {
     async fn take_recent(&mut self, cursor: Cursor, head: u64) -> Result<Step, IndexError> {
         let trainer = self.model.info().facts.trainer;
         let to = head.min(cursor.block + AT_A_TIME);
-        let headers = (cursor.block + 1..=to).map(|number| self.node.block(number));
+        let headers = (cursor.block + 1..=to).map(|number| self.source.block(number));
         let headers = try_join_all(headers).await?;
         let mut parent = cursor.hash;
         let mut blocks = Vec::new();
@@ -490,7 +494,7 @@ impl Follower {
         let addresses = [trainer];
         let logs = blocks
             .iter()
-            .map(|(_, hash)| self.node.logs_of(*hash, &addresses, &TRAINER_TOPICS));
+            .map(|(_, hash)| self.source.logs_of(*hash, &addresses, &TRAINER_TOPICS));
         let logs = match try_join_all(logs).await {
             Err(source) => return Err(self.no_history(cursor.block + 1, source)),
             Ok(logs) => logs.concat(),
@@ -529,10 +533,11 @@ impl Follower {
         if let Some(base) = base
             && base.block == block
             && base.hash != hash
+            && let Some(node) = self.source.contracts()
         {
             // The weights are of a branch that is no more.
             self.torn = true;
-            self.model.rebase(&self.node, &self.store).await?;
+            self.model.rebase(node, &self.store).await?;
             self.reload().await?;
             return Ok(Step::RolledBack);
         }

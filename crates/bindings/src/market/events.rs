@@ -1,11 +1,24 @@
 //! Events of markets. Look at a log's address first: anybody can emit the like.
 
-use alloy_primitives::Log;
+use alloy_primitives::{B256, Log};
 use alloy_sol_types::SolEventInterface;
 use cotrain_protocol::market::{Fact, PassSettled, Run};
 
 use super::stage;
 use crate::contracts::PredictionMarket::PredictionMarketEvents as Events;
+
+/// The first topics of all events of a market.
+pub const TOPICS: &[B256] = &TOPIC_WORDS;
+
+const TOPIC_WORDS: [B256; Events::SELECTORS.len()] = {
+    let mut words = [B256::ZERO; Events::SELECTORS.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = B256::new(Events::SELECTORS[index]);
+        index += 1;
+    }
+    words
+};
 
 /// Returns the fact that a log of a market tells; `None` if it is no event of markets, or of values that no market of this
 /// release emits.

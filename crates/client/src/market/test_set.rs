@@ -1,0 +1,272 @@
+//! The provider's test set: parts that are committed to by hashes and revealed later.
+
+use std::{fs, io::Write as _, path::Path};
+
+use alloy_primitives::{Address, B256, Bytes, keccak256};
+use cotrain_chain::keys::Key;
+use cotrain_protocol::{
+    Rejection,
+    market::{MOST_BYTES, commitment},
+    sample::{Item, encode_batch},
+};
+use serde::{Deserialize, Serialize};
+
+/// Smallest and largest number of parts.
+const PARTS: (usize, usize) = (2, 256);
+
+/// A secret test set, in parts. Who loses it cannot reveal it, and the bounty is burned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestSet {
+    /// Id of the market's chain.
+    pub chain_id: u64,
+    /// Contract of the market.
+    pub market: Address,
+    /// The parts, in order.
+    parts: Vec<Part>,
+}
+
+/// One part of a test set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    salt: B256,
+    items: Bytes,
+}
+
+/// Why a test set cannot be made, kept or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TestSetError {
+    /// The number of parts is outside its bounds.
+    #[error("there are to be {parts} parts; expected {} to {}", PARTS.0, PARTS.1)]
+    Parts {
+        /// Number of parts.
+        parts: usize,
+    },
+    /// There are fewer samples than parts.
+    #[error(
+        "there are {samples} samples for {parts} parts; each part needs one: give more samples, or make fewer parts"
+    )]
+    TooFew {
+        /// Number of samples.
+        samples: usize,
+        /// Number of parts.
+        parts: usize,
+    },
+    /// A part is too long.
+    #[error(
+        "part {part} would have {bytes} bytes, and at most {MOST_BYTES} are possible; make more parts, or give fewer samples"
+    )]
+    TooLong {
+        /// Index of the part.
+        part: usize,
+        /// Its bytes.
+        bytes: usize,
+    },
+    /// A sample is malformed.
+    #[error("a sample of the test set is malformed")]
+    Sample(#[from] Rejection),
+    /// The file cannot be read or written.
+    #[error("cannot {verb} the test set {path}")]
+    File {
+        /// Such as `read`.
+        verb: &'static str,
+        /// The file.
+        path: String,
+        /// Failure of the file system.
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error(
+        "{path} holds no test set of a market: {reason}; name the file that `cotrain market create` wrote"
+    )]
+    Malformed {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl TestSet {
+    /// Divides samples into parts of nearly equal size.
+    ///
+    /// The salts come from the key: with the same samples and key the test set can be made again.
+    ///
+    /// # Errors
+    /// [`TestSetError`].
+    pub fn new(
+        key: &Key,
+        chain_id: u64,
+        market: Address,
+        samples: &[Item<'_>],
+        parts: usize,
+    ) -> Result<Self, TestSetError> {
+        if !(PARTS.0..=PARTS.1).contains(&parts) {
+            return Err(TestSetError::Parts { parts });
+        }
+        let n = samples.len();
+        if n < parts {
+            return Err(TestSetError::TooFew { samples: n, parts });
+        }
+        let divided = (0..parts).map(|part| {
+            let items = encode_batch(&samples[part * n / parts..(part + 1) * n / parts])?;
+            if items.len() > MOST_BYTES {
+                let bytes = items.len();
+                return Err(TestSetError::TooLong { part, bytes });
+            }
+            Ok(Part {
+                salt: salt(key, chain_id, market, part),
+                items: items.into(),
+            })
+        });
+        Ok(Self {
+            chain_id,
+            market,
+            parts: divided.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Checks that samples can be divided into parts, before there is a market.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn check(samples: &[Item<'_>], parts: usize) -> Result<(), TestSetError> {
+        Self::new(&Key::development(0), 0, Address::ZERO, samples, parts).map(drop)
+    }
+
+    /// Returns the commitments, one a part.
+    #[must_use]
+    pub fn commitments(&self) -> Vec<B256> {
+        let parts = (0..).zip(&self.parts);
+        parts
+            .map(|(index, part)| commitment(index, part.salt, &part.items))
+            .collect()
+    }
+
+    /// Returns salt and items of a part, if there is one.
+    #[must_use]
+    pub fn part(&self, index: usize) -> Option<(B256, &[u8])> {
+        let part = self.parts.get(index)?;
+        Some((part.salt, &part.items))
+    }
+
+    /// Returns the number of parts.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Returns `true` if there are no parts, which no test set of [`new`](Self::new) is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Writes the test set to a new file that only its owner can read. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`TestSetError::File`].
+    pub fn save(&self, path: &Path) -> Result<(), TestSetError> {
+        let failed = |source| TestSetError::File {
+            verb: "write",
+            path: path.display().to_string(),
+            source,
+        };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        file.write_all(&text).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// Reads a test set from a file.
+    ///
+    /// # Errors
+    /// [`TestSetError::File`] or [`TestSetError::Malformed`].
+    pub fn load(path: &Path) -> Result<Self, TestSetError> {
+        let shown = path.display().to_string();
+        let text = fs::read(path).map_err(|source| TestSetError::File {
+            verb: "read",
+            path: shown.clone(),
+            source,
+        })?;
+        serde_json::from_slice(&text).map_err(|error| TestSetError::Malformed {
+            path: shown,
+            reason: error.to_string(),
+        })
+    }
+}
+
+/// Returns the salt of a part: a hash of a signature, which nobody without the key can make. Signatures are deterministic
+/// (RFC 6979), and what is signed here is no transaction and no typed data.
+fn salt(key: &Key, chain_id: u64, market: Address, part: usize) -> B256 {
+    let text = format!("cotrain test set of the market {market} on chain {chain_id}, part {part}");
+    keccak256(key.sign_hash(&keccak256(text)).as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(samples: &[Vec<u8>]) -> Vec<Item<'_>> {
+        let labeled = samples.iter().enumerate();
+        labeled
+            .map(|(index, sample)| Item {
+                label: u16::from(index % 2 == 0),
+                sample,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn test_set_is_made_again_and_kept() {
+        let samples: Vec<_> = (0..7_u8).map(|index| vec![0, index]).collect();
+        let (key, market) = (Key::development(1), Address::with_last_byte(9));
+        let set = TestSet::new(&key, 31_337, market, &items(&samples), 3).expect("a test set");
+        assert_eq!(set.len(), 3);
+        let again = TestSet::new(&key, 31_337, market, &items(&samples), 3).expect("the same");
+        assert_eq!(set, again);
+        for (other, chain, of) in [
+            (Key::development(2), 31_337, market),
+            (Key::development(1), 1, market),
+            (Key::development(1), 31_337, Address::with_last_byte(8)),
+        ] {
+            let other = TestSet::new(&other, chain, of, &items(&samples), 3).expect("another");
+            assert_ne!(set.commitments(), other.commitments());
+        }
+        let sizes: Vec<_> = (0..3)
+            .map(|part| set.part(part).map(|(_, items)| items.len() / 6))
+            .collect();
+        assert_eq!(sizes, [Some(2), Some(2), Some(3)]);
+        assert_eq!(set.part(3), None);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("below/test-set.json");
+        set.save(&path).expect("saved");
+        assert_eq!(TestSet::load(&path).expect("loaded"), set);
+        fs::write(&path, "{}").expect("written");
+        let malformed = TestSet::load(&path).unwrap_err();
+        assert!(matches!(malformed, TestSetError::Malformed { .. }));
+    }
+
+    #[test]
+    fn test_set_bounds() {
+        let samples: Vec<_> = (0..300_u16).map(|_| vec![0; 1_000]).collect();
+        let samples = items(&samples);
+        let failed = |n, parts| {
+            TestSet::check(&samples[..n], parts)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(failed(300, 1).contains("1 parts; expected 2 to 256"));
+        assert!(failed(300, 257).contains("257 parts"));
+        assert!(failed(3, 4).contains("3 samples for 4 parts"));
+        // 24 samples of 1,004 bytes fit, 25 do not.
+        TestSet::check(&samples[..48], 2).expect("they fit");
+        assert!(failed(49, 2).contains("part 1 would have 25100 bytes"));
+    }
+}
