@@ -6,12 +6,12 @@ use std::{num::NonZeroUsize, time::Duration};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
-    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Remote, RemoteError,
-    TRANSACTION_GAS_LIMIT, Transaction,
+    Chain, ChainError, Config, Embedded, Receipt, Remote, RemoteError, TRANSACTION_GAS_LIMIT,
+    Transaction,
     anvil::{Anvil, AnvilConfig},
-    deploy,
     node::NodeError,
 };
+use cotrain_client::deploy::{Deployment, ModelConfig, deploy};
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
     mechanism::Terms,

@@ -47,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "cotrain-bindings",
             "cotrain-chain",
+            "cotrain-client",
             "cotrain-learning",
             "cotrain-protocol",
             "rand",

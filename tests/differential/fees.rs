@@ -6,7 +6,8 @@ use cotrain_bindings::{
     self as bindings, Revert,
     fees::{self as calls, FeesEvent, state},
 };
-use cotrain_chain::{Chain, ChainError, Transaction, deploy_fees};
+use cotrain_chain::{Chain, ChainError, Transaction};
+use cotrain_client::deploy::{DeploymentCost, deploy_fees};
 use cotrain_protocol::{Rejection, classifier::Kind, fees::PredictionFees};
 use rand::{RngExt, seq::IndexedRandom};
 
@@ -52,7 +53,9 @@ fn a_price_has_96_bits() {
     let mut pair = Pair::found(Kind::SparsePerceptron, INCENTIVES[0], WAITS, 1);
     let trainer = pair.model.trainer;
     for price in [(1 << 96) - 1, 1 << 96] {
-        let seen = deploy_fees(&mut pair.chain, OWNER, trainer, price);
+        let mut cost = DeploymentCost::default();
+        let seen = deploy_fees(&mut pair.chain, OWNER, trainer, price, &mut cost);
+        assert_eq!(cost.transactions, u64::from(seen.is_ok()));
         let seen = seen.map_err(|error| error.revert().cloned());
         let expected = PredictionFees::new(price).map_err(|error| Some(Revert::Contract(error)));
         assert_eq!(seen.map(|_| ()), expected.map(|_| ()));
@@ -71,7 +74,8 @@ impl FeesPair {
         let prices = [0, 1, 7, 1_000_000_007, (1 << 96) - 1];
         let price = *prices.choose(&mut pair.chance).expect("prices");
         let trainer = pair.model.trainer;
-        let contract = deploy_fees(&mut pair.chain, OWNER, trainer, price);
+        let mut cost = DeploymentCost::default();
+        let contract = deploy_fees(&mut pair.chain, OWNER, trainer, price, &mut cost);
         let mut found = Self {
             pair,
             contract: contract.expect("a contract"),

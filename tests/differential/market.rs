@@ -11,9 +11,8 @@ use cotrain_bindings::{
     self as bindings, Revert,
     market::{self as calls, events::decode, state},
 };
-use cotrain_chain::{
-    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
-};
+use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
+use cotrain_client::deploy::{Deployment, ModelConfig, deploy};
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},

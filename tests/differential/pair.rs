@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, Log, LogData, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, events::TrainerEvent, state};
-use cotrain_chain::{
-    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
-};
+use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
+use cotrain_client::deploy::{Deployment, ModelConfig, deploy};
 use cotrain_protocol::{
     Rejection,
     classifier::{Classifier, Kind},

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings as bindings;
-use cotrain_chain::{
-    Chain, ChainError, Config, Deployment, Embedded, ModelConfig, Receipt, Transaction, deploy,
-};
+use cotrain_chain::{Chain, ChainError, Config, Embedded, Receipt, Transaction};
+use cotrain_client::deploy::{Deployment, ModelConfig, deploy};
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
     mechanism::Terms,

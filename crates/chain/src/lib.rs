@@ -10,7 +10,6 @@
 //! development.
 
 pub mod anvil;
-mod contracts;
 mod digest;
 mod embedded;
 mod error;
@@ -19,7 +18,6 @@ pub mod node;
 mod recorded;
 mod remote;
 
-pub use contracts::{Deployment, DeploymentCost, ModelConfig, deploy, deploy_fees};
 pub use embedded::{Config, Embedded, Rules};
 pub use error::ChainError;
 pub use recorded::{Outcome, Recorded, Step};

@@ -1,6 +1,8 @@
 //! The commands for a live chain, and what they have in common.
 
+pub(crate) mod acting;
 pub(crate) mod bounds;
+pub(crate) mod chosen;
 pub(crate) mod claims;
 pub(crate) mod clean;
 pub(crate) mod connection;
@@ -8,10 +10,12 @@ pub(crate) mod contribute;
 pub(crate) mod data;
 pub(crate) mod delegate;
 pub(crate) mod deploy;
+pub(crate) mod deploying;
+pub(crate) mod errors;
 pub(crate) mod evaluate;
+pub(crate) mod fees;
 pub(crate) mod index;
 pub(crate) mod input;
-pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod model;
 pub(crate) mod models;
@@ -21,17 +25,15 @@ pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod relay;
-pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod spending;
 pub(crate) mod status;
-pub(crate) mod steps;
 pub(crate) mod submission;
+pub(crate) mod time;
 pub(crate) mod up;
 pub(crate) mod watch;
 pub(crate) mod wei;
-pub(crate) mod words;
 
 use std::{future::Future, time::Duration};
 

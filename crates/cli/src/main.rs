@@ -6,7 +6,6 @@ mod args;
 mod backend;
 mod failure;
 mod live;
-mod lock;
 mod output;
 mod parse;
 mod recording;

@@ -4,7 +4,18 @@
 //! The command line and the coordinator use it alike, so that both pay by one policy and speak one language.
 
 pub mod api;
+pub mod budget;
+pub mod claims;
+pub mod contribute;
+pub mod deploy;
 pub mod fees;
+pub mod files;
+pub mod gas;
+pub mod journal;
+pub mod lock;
 pub mod market;
 pub mod model;
+pub mod send;
 pub mod source;
+pub mod split;
+pub mod weights;

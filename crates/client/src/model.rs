@@ -7,6 +7,7 @@ use cotrain_protocol::{
     Rejection,
     classifier::Parameters,
     mechanism::{Mechanism, Terms},
+    trainer::Waits,
 };
 
 /// Maximum number of words that one call reads: what nodes answer without complaint.
@@ -116,6 +117,15 @@ impl ModelFacts {
         })
     }
 
+    /// Returns the waits before claims; `None` if the mechanism has no claims.
+    #[must_use]
+    pub fn waits(&self) -> Option<Waits> {
+        match self.terms {
+            Terms::Trainer { waits, .. } => Some(waits),
+            Terms::Market(_) => None,
+        }
+    }
+
     /// Returns the deposit of each of `n` contributions that one transaction made now, in wei.
     ///
     /// # Errors
@@ -207,12 +217,9 @@ impl<'a> Reader<'a> {
     /// [`ReadError::Node`]; [`ReadError::NoModel`] if the answer is not words.
     pub async fn words(&self, classifier: Address, count: usize) -> Result<Vec<U256>, ReadError> {
         let mut words = Vec::with_capacity(count);
-        while words.len() < count {
-            let some = WORDS_PER_CALL.min(count - words.len());
-            let call = bindings::words(words.len(), some);
-            let answer = self.call(classifier, call).await?;
-            let read = bindings::read_words(&answer).filter(|read| read.len() == some);
-            words.extend(read.ok_or_else(|| self.no_model("words"))?);
+        for call in word_calls(count) {
+            let answer = self.call(classifier, call.data()).await?;
+            words.extend(call.read(&answer).ok_or_else(|| self.no_model("words"))?);
         }
         Ok(words)
     }
@@ -245,6 +252,37 @@ impl<'a> Reader<'a> {
             }
         }
         Err(self.no_model("refundWait"))
+    }
+}
+
+/// Call that reads some words of a classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordCall {
+    offset: usize,
+    count: usize,
+}
+
+/// Returns the calls that read the first `count` words of a classifier, in order.
+pub fn word_calls(count: usize) -> impl Iterator<Item = WordCall> {
+    (0..count)
+        .step_by(WORDS_PER_CALL)
+        .map(move |offset| WordCall {
+            offset,
+            count: WORDS_PER_CALL.min(count - offset),
+        })
+}
+
+impl WordCall {
+    /// Returns the calldata.
+    #[must_use]
+    pub fn data(self) -> Vec<u8> {
+        bindings::words(self.offset, self.count)
+    }
+
+    /// Reads the answer; `None` if it is not so many words.
+    #[must_use]
+    pub fn read(self, answer: &[u8]) -> Option<Vec<U256>> {
+        bindings::read_words(answer).filter(|read| read.len() == self.count)
     }
 }
 
@@ -282,4 +320,29 @@ async fn implementation(node: &Node, clone: Address) -> Result<Option<Bytes>, No
 
 fn is_revert(error: &NodeError) -> bool {
     matches!(error, NodeError::Reverted { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn word_calls_read_each_word_once() {
+        let parts = |count| -> Vec<_> {
+            word_calls(count)
+                .map(|call| (call.offset, call.count))
+                .collect()
+        };
+        assert_eq!(parts(0), []);
+        assert_eq!(parts(1), [(0, 1)]);
+        assert_eq!(parts(WORDS_PER_CALL), [(0, WORDS_PER_CALL)]);
+        assert_eq!(
+            parts(2 * WORDS_PER_CALL + 7),
+            [
+                (0, WORDS_PER_CALL),
+                (WORDS_PER_CALL, WORDS_PER_CALL),
+                (2 * WORDS_PER_CALL, 7)
+            ]
+        );
+    }
 }

@@ -3,6 +3,8 @@
 
 mod tree;
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{
     Address, B256, U256,
     aliases::{U40, U96},
@@ -75,6 +77,13 @@ impl Record {
                 sample: item.sample.to_vec(),
             })
             .collect();
+        Self::from_contributions(batch, contributions)
+    }
+
+    /// Builds the record of one transaction from its contributions, in order of position. `batch` is the position of the
+    /// first.
+    #[must_use]
+    pub fn from_contributions(batch: u64, contributions: Vec<Contribution>) -> Self {
         let leaves: Vec<_> = contributions.iter().map(Contribution::leaf).collect();
         Self {
             batch,
@@ -123,6 +132,18 @@ impl Record {
             flags,
         }
     }
+}
+
+/// Groups positions by the batch that each is in, in order: one proof serves all claims on a batch.
+///
+/// Each item is the batch of a contribution and its position.
+#[must_use]
+pub fn group_by_batch(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<u64, Vec<u64>> {
+    let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for (batch, position) in claims {
+        batches.entry(batch).or_default().push(position);
+    }
+    batches
 }
 
 /// Contributions of one batch that something is claimed of, and the proof of them.

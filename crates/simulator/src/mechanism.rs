@@ -9,7 +9,8 @@ mod trainer;
 use std::rc::Rc;
 
 use alloy_primitives::{Address, B256};
-use cotrain_chain::{Chain, DeploymentCost};
+use cotrain_chain::Chain;
+use cotrain_client::deploy::DeploymentCost;
 use cotrain_protocol::{
     classifier::Classifier,
     record::{Claims, Contribution, Record},

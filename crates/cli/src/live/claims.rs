@@ -2,40 +2,36 @@
 
 use std::path::Path;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_bindings::{self as bindings, Revert, events};
-use cotrain_chain::{
-    TRANSACTION_GAS_LIMIT,
-    node::{NodeError, NodeReceipt},
+use cotrain_chain::TRANSACTION_GAS_LIMIT;
+use cotrain_client::{
+    claims::{self, Act, Batch, Claimant},
+    send::gas_cost,
 };
 use cotrain_indexer::{Claimable, rows::ClaimKind};
 use cotrain_learning::text::escaped;
-use cotrain_protocol::{Rejection, trainer::Announcement};
+use cotrain_protocol::trainer::Announcement;
 use cotrain_report::format::counted;
 use serde::Serialize;
 
 use super::{
+    acting::Acting,
     block_on,
     connection::Session,
+    errors::not_claimed,
     index::{Following, follow},
     model::LiveModel,
-    send::{Acting, Sender, gas_cost},
     show,
     spending::{Bill, Progress, Range, Target, gas_cost_of_all},
-    status::when,
+    time::when,
     wei::Wei,
 };
 use crate::failure::Failure;
 
 /// Claims looked for at once.
 const MOST: u32 = 10_000;
-/// Claims in one transaction that could not be tried before.
-const PER_UNTRIED: usize = 10;
-/// Claims tried first in one transaction.
-const PER_TRANSACTION: usize = 100;
-
 const REFUND_EXAMPLES: &str = "\
 Examples:
   cotrain refund --dev 1              all that the model agrees with, after its wait
@@ -155,17 +151,17 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
             .iter()
             .filter(|one| positions.contains(&one.row.contribution.position))
             .fold(0_u128, |sum, one| sum.saturating_add(one.amount));
+        let budget = acting.spending.budget();
+        let sender = acting.fees.sender(&session.node, &key, &budget);
         let mut claims = Claims {
-            sender: Sender {
-                node: &session.node,
-                key: &key,
-                max_fee: acting.fees.max_fee,
-                budget: acting.spending.budget(),
+            claimant: Claimant {
+                sender: &sender,
+                facts: &model.facts,
+                now,
             },
             index: &index,
             model: &model,
             kind,
-            announcing: false,
             done: Claimed {
                 chain_id: session.node.chain_id(),
                 model: model.facts.trainer,
@@ -184,7 +180,6 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
                     .min(),
                 progress: Progress::default(),
             },
-            now,
             amount: 0,
             gas: 0,
         };
@@ -195,11 +190,9 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
                 return Ok(());
             }
         }
-        claims.announcing = false;
-        let (mut count, mut stopped) = claims.all(&positions).await;
+        let (mut count, mut stopped) = claims.all(false, &positions).await;
         if stopped.is_none() {
-            claims.announcing = true;
-            let (announced, failure) = claims.all(&to_announce).await;
+            let (announced, failure) = claims.all(true, &to_announce).await;
             (count, stopped) = (count + announced, failure);
         }
         let (amount, gas) = (claims.amount, claims.gas);
@@ -258,31 +251,28 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
 }
 
 struct Claims<'a> {
-    sender: Sender<'a>,
+    claimant: Claimant<'a>,
     index: &'a Following,
     model: &'a LiveModel,
     kind: ClaimKind,
-    /// `true` while reports are announced.
-    announcing: bool,
     done: Claimed,
-    /// Time of the chain's next block, in Unix seconds.
-    now: u64,
     amount: u128,
     gas: u128,
 }
 
-/// Claims that fit into one transaction.
-struct Fitting {
-    size: usize,
-    call: Vec<u8>,
-    /// Gas, if the node could estimate it.
-    gas: Option<u64>,
-}
-
 impl Claims<'_> {
+    /// Returns the act of the claims, or that of announcing them.
+    fn act(&self, announcing: bool) -> Act<'static> {
+        match self.kind {
+            ClaimKind::Report if announcing => Act::Announce,
+            ClaimKind::Report => Act::Report,
+            _ => Act::Refund,
+        }
+    }
+
     /// Makes the bill of all claims and announcements: the costs, and the money that the claims bring.
     async fn bill(
-        &mut self,
+        &self,
         session: &Session,
         acting: &Acting,
         (to_claim, to_announce): (&[u64], &[u64]),
@@ -290,27 +280,26 @@ impl Claims<'_> {
     ) -> Result<Bill, Failure> {
         let (mut actions, mut count, mut gas) = (Vec::new(), 0, 0_u64);
         for (announcing, positions) in [(false, to_claim), (true, to_announce)] {
-            if positions.is_empty() {
+            let act = self.act(announcing);
+            let Some(first) = self.fit(act, positions, positions.len()).await? else {
                 continue;
-            }
-            self.announcing = announcing;
-            let first = self.fit(positions, PER_TRANSACTION).await?;
+            };
             let some = positions.len() as u64;
             let per = first.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
             let all = u128::from(per) * u128::from(some) / (first.size.max(1) as u128);
             gas = gas.saturating_add(u64::try_from(all).unwrap_or(u64::MAX));
             count += some;
-            let verb = match self.kind {
-                ClaimKind::Report if announcing => "announce the report of",
-                ClaimKind::Report => "report",
-                _ => "refund",
+            let verb = match act {
+                Act::Announce => "announce the report of",
+                Act::Report | Act::ReportFor(_) => "report",
+                Act::Refund => "refund",
             };
             actions.push(format!("{verb} {}", counted(some, "contribution")));
         }
         Ok(Bill {
             action: actions.join(", and "),
             target: Target::new(session, Some(self.model)),
-            account: self.sender.key.address(),
+            account: self.claimant.sender.address(),
             count,
             each: None,
             value: Range::exactly(0),
@@ -325,19 +314,21 @@ impl Claims<'_> {
         })
     }
 
-    /// Claims all, until something is in the way; how many came to an end, and what was in the way.
-    async fn all(&mut self, positions: &[u64]) -> (u64, Option<Failure>) {
-        let (mut rest, mut size) = (positions, PER_TRANSACTION);
-        while !rest.is_empty() {
-            let sent = match self.fit(rest, size).await {
-                Ok(next) => {
+    /// Claims all, until something is in the way; returns how many came to an end, and what was in the way.
+    async fn all(&mut self, announcing: bool, positions: &[u64]) -> (u64, Option<Failure>) {
+        let act = self.act(announcing);
+        let (mut rest, mut size) = (positions, positions.len());
+        loop {
+            let sent = match self.fit(act, rest, size).await {
+                Ok(None) => return (positions.len() as u64, None),
+                Ok(Some(next)) => {
                     size = next.size;
-                    self.send(next).await
+                    self.claimant.send(&next).await.map_err(not_claimed)
                 }
                 Err(failure) => Err(failure),
             };
             match sent {
-                Ok(receipt) => self.note(&receipt),
+                Ok(claimed) => self.note(&claimed),
                 Err(failure) => {
                     let count = (positions.len() - rest.len()) as u64;
                     return (count, Some(self.model.named_classes(failure)));
@@ -345,93 +336,46 @@ impl Claims<'_> {
             }
             rest = &rest[size..];
         }
-        (positions.len() as u64, None)
     }
 
-    /// As many of the claims as fit into one transaction, `size` at most.
-    async fn fit(&self, positions: &[u64], size: usize) -> Result<Fitting, Failure> {
-        let mut size = size.min(positions.len());
-        loop {
-            match self.attempt(&positions[..size]).await? {
-                Some(fitting) => return Ok(fitting),
-                None => size = size.div_ceil(2),
-            }
-        }
+    /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none.
+    async fn fit(
+        &self,
+        act: Act<'_>,
+        positions: &[u64],
+        at_most: usize,
+    ) -> Result<Option<Batch>, Failure> {
+        let index = self.index;
+        let prove = async |some: &[u64]| index.claims(&index.model, some).await;
+        let fitting = self.claimant.fit(act, positions, at_most, prove).await;
+        fitting.map_err(not_claimed)
     }
 
-    /// These claims in one transaction; `None` if they are too many for one and can be fewer.
-    async fn attempt(&self, positions: &[u64]) -> Result<Option<Fitting>, Failure> {
-        let groups = self.index.claims(&self.index.model, positions).await?;
-        let call = match self.kind {
-            ClaimKind::Report if self.announcing => bindings::announce(&groups),
-            ClaimKind::Report => bindings::report(&groups),
-            _ => bindings::refund(&groups),
-        };
-        let (from, to) = (self.sender.key.address(), Some(self.model.facts.trainer));
-        let gas = self
-            .sender
-            .node
-            .estimate(from, to, U256::ZERO, call.clone());
-        let size = positions.len();
-        let gas = match gas.await {
-            Ok(gas) if gas <= TRANSACTION_GAS_LIMIT / 5 * 4 || size == 1 => Some(gas),
-            // The node goes by the time of its last block, which may be long ago on a quiet chain.
-            Err(NodeError::Reverted(Revert::Contract(Rejection::TooEarly {
-                earliest, ..
-            }))) if earliest <= self.now => {
-                if size > PER_UNTRIED {
-                    return Ok(None);
-                }
-                None
-            }
-            Err(error @ NodeError::Reverted(Revert::Contract(_))) => return Err(error.into()),
-            Err(error @ NodeError::InsufficientFunds { .. }) => {
-                return Err(self.sender.unpaid(U256::ZERO, error).await);
-            }
-            Err(error) if size == 1 || error.is_transient() => return Err(error.into()),
-            // Too many at once.
-            _ => return Ok(None),
-        };
-        Ok(Some(Fitting { size, call, gas }))
-    }
-
-    async fn send(&self, claims: Fitting) -> Result<NodeReceipt, Failure> {
-        let to = Some(self.model.facts.trainer);
-        if claims.gas.is_some() {
-            return self.sender.send(to, 0, claims.call).await;
-        }
-        let sender = &self.sender;
-        let sent = sender.send_with_gas(to, claims.call, TRANSACTION_GAS_LIMIT);
-        sent.await
-    }
-
-    fn note(&mut self, receipt: &NodeReceipt) {
-        let logs: Vec<_> = receipt.logs.iter().map(|log| log.log.clone()).collect();
-        for paid in events::paid(&logs) {
+    fn note(&mut self, claimed: &claims::Claimed) {
+        for paid in &claimed.paid {
             self.amount = self.amount.saturating_add(paid.amount);
             self.done.claims.push(Paid {
                 position: paid.position,
                 amount: paid.amount.to_string(),
             });
         }
-        let notice = self.model.waits().map_or(0, |waits| waits.report_notice);
-        for event in events::announced(&logs) {
-            let Announcement { earliest, until } = Announcement::new(event.time, notice);
-            self.done.next = Some(self.done.next.map_or(earliest, |next| next.min(earliest)));
+        for (position, Announcement { earliest, until }) in &claimed.announced {
+            let next = self.done.next.map_or(*earliest, |next| next.min(*earliest));
+            self.done.next = Some(next);
             self.done.announced.push(Announced {
-                position: event.position,
-                from: earliest,
-                until,
+                position: *position,
+                from: *earliest,
+                until: *until,
             });
         }
-        for skipped in events::claims_skipped(&logs) {
+        for skipped in &claimed.skipped {
             self.done.skipped.push(Skipped {
                 position: skipped.position,
                 reason: self.model.explain(&skipped.reason),
             });
         }
-        self.gas = self.gas.saturating_add(gas_cost(receipt));
-        self.done.transactions.push(receipt.transaction);
+        self.gas = self.gas.saturating_add(gas_cost(&claimed.receipt));
+        self.done.transactions.push(claimed.receipt.transaction);
     }
 }
 

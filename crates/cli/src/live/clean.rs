@@ -10,16 +10,17 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use cotrain_chain::anvil;
+use cotrain_client::{journal::Journal, lock::Lock};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::{
+    deploying::NOT_DONE,
     index,
-    journal::{Journal, NOT_DONE},
     place::{cache_directory, state_directory},
     show, up,
 };
-use crate::{failure::Failure, lock::Lock};
+use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -261,7 +262,8 @@ fn remove(left: &Left) -> Result<Option<String>, Failure> {
             Err(held) => return Ok(Some(held.words(path))),
         },
         (Kind::Journal, Some(path), _) => match Journal::remove(path) {
-            Ok(removed) => removed,
+            Ok(Some(removed)) => removed,
+            Ok(None) => return Ok(Some(NOT_DONE.to_owned())),
             Err(why) => return Ok(Some(why)),
         },
         (Kind::Weights, Some(path), _) => fs::remove_file(path),

@@ -2,35 +2,30 @@
 
 use std::collections::HashMap;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
 use clap::Args;
-use cotrain_bindings::{self as bindings, Revert, events};
-use cotrain_chain::{
-    TRANSACTION_GAS_LIMIT,
-    node::{NodeError, NodeReceipt},
+use cotrain_client::{
+    contribute::{self, Batch, Contributor, check_price},
+    send::gas_cost,
 };
 use cotrain_learning::text::escaped_list;
-use cotrain_protocol::{
-    Rejection,
-    sample::{Item, encode_batch},
-};
+use cotrain_protocol::sample::Item;
 use cotrain_report::format::{count, counted};
 use serde::Serialize;
 
 use super::{
+    acting::Acting,
     block_on,
+    chosen::{Chosen, LeftOut},
     connection::Session,
     data::Columns,
-    evaluate::labelled,
-    index::follow,
-    input::{Encoded, Input, Misfits},
+    errors::not_contributed,
+    index::{follow, own},
+    input::{Encoded, Input, Misfits, labelled},
     model::LiveModel,
-    relay,
-    send::{Acting, Sender, gas_cost},
-    show,
+    relay, show,
     spending::{self, Bill, Progress, Range, Target},
-    status::own,
     wei::{Wei, in_words},
 };
 use crate::failure::Failure;
@@ -117,41 +112,6 @@ struct Sent {
     gas_cost: String,
 }
 
-/// Examples of the data that are not contributed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct LeftOut {
-    /// Those of which the model knows nothing.
-    unknown: usize,
-    /// Those that the author has contributed to this model before.
-    contributed_before: usize,
-}
-
-/// The samples to contribute, and their places in the data.
-pub(crate) struct Chosen {
-    samples: Vec<(u16, Encoded)>,
-    /// The number of examples of the data before each sample; empty for a single one.
-    rows: Vec<usize>,
-    /// `--skip` and `--limit`, if the examples are limited.
-    window: Option<(usize, usize)>,
-    pub(crate) left_out: LeftOut,
-}
-
-impl Chosen {
-    /// Says how to contribute what comes after the first `done` samples.
-    pub(crate) fn go_on(&self, done: usize) -> String {
-        let Some(next) = self.rows.get(done) else {
-            return "run the same again".to_owned();
-        };
-        match self.window {
-            Some((skip, limit)) => format!(
-                "go on with the same and --skip {next} --limit {}",
-                (skip + limit).saturating_sub(*next)
-            ),
-            None => format!("go on with the same and --skip {next}"),
-        }
-    }
-}
-
 /// Contributes.
 pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     block_on(async {
@@ -191,13 +151,13 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
             let json = arguments.acting.json;
             return signing.contribute(url, &items, &chosen, json).await;
         }
+        let budget = arguments.acting.spending.budget();
+        let sender = arguments.acting.fees.sender(&session.node, &key, &budget);
         let sending = Sending {
             session: &session,
-            sender: Sender {
-                node: &session.node,
-                key: &key,
-                max_fee: arguments.acting.fees.max_fee,
-                budget: arguments.acting.spending.budget(),
+            contributor: Contributor {
+                sender: &sender,
+                facts: &model.facts,
             },
             model: &model,
             arguments,
@@ -261,22 +221,6 @@ async fn choose(
         )));
     }
     Ok(chosen)
-}
-
-impl Chosen {
-    /// Keeps some of the samples; returns how many are left out.
-    fn keep(&mut self, mut keep: impl FnMut(u16, &Encoded) -> bool) -> usize {
-        let before = self.samples.len();
-        let mut kept = Vec::with_capacity(before);
-        self.samples.retain(|(label, input)| {
-            let keeps = keep(*label, input);
-            kept.push(keeps);
-            keeps
-        });
-        let mut kept = kept.into_iter();
-        self.rows.retain(|_| kept.next().unwrap_or(true));
-        before - self.samples.len()
-    }
 }
 
 /// Leaves out what the author has contributed before, so that the same data contributed again pays for nothing twice:
@@ -368,28 +312,10 @@ fn single(arguments: &Contribute, model: &LiveModel) -> Result<(u16, Encoded), F
     Ok((model.label(label)?, input))
 }
 
-/// Samples that fit into one transaction, at the price of now.
-struct Fitting {
-    size: usize,
-    /// Wei for each.
-    price: u128,
-    batch: Vec<u8>,
-    /// Gas, if the node could estimate it.
-    gas: Option<u64>,
-}
-
-/// The outcome of trying a batch for its size.
-enum Estimate {
-    /// It does; its gas, if the node could say.
-    Fits(Option<u64>),
-    /// It does not, and it can be smaller.
-    TooLarge,
-}
-
 /// Contributing by transactions of the author's own.
 struct Sending<'a> {
     session: &'a Session,
-    sender: Sender<'a>,
+    contributor: Contributor<'a>,
     model: &'a LiveModel,
     arguments: &'a Contribute,
 }
@@ -410,7 +336,7 @@ impl Sending<'_> {
         let mut contributed = Contributed {
             chain_id: self.session.node.chain_id(),
             model: self.model.facts.trainer,
-            author: self.sender.key.address(),
+            author: self.contributor.sender.address(),
             contributions: 0,
             transactions: Vec::new(),
             left_out: chosen.left_out,
@@ -434,7 +360,7 @@ impl Sending<'_> {
     }
 
     /// Makes the bill; returns it and the most for each sample.
-    async fn bill(&self, count: u64, first: &Fitting) -> Result<(Bill, u128), Failure> {
+    async fn bill(&self, count: u64, first: &Batch) -> Result<(Bill, u128), Failure> {
         let arguments = self.arguments;
         let fees = self.session.node.fees().await?;
         let gas = first.gas.map(|gas| {
@@ -464,7 +390,7 @@ impl Sending<'_> {
             }
             most = most.min(room);
         }
-        check_price(first.price, most)?;
+        check_price(first.price, most).map_err(not_contributed)?;
         let each = Range {
             now: first.price,
             at_most: most,
@@ -472,7 +398,7 @@ impl Sending<'_> {
         let bill = Bill {
             action: format!("contribute {}", counted(count, "sample")),
             target: Target::new(self.session, Some(self.model)),
-            account: self.sender.key.address(),
+            account: self.contributor.sender.address(),
             count,
             each: Some(each),
             value: each.times(count),
@@ -486,24 +412,15 @@ impl Sending<'_> {
     async fn send_all(
         &self,
         items: &[Item<'_>],
-        first: Fitting,
+        first: Batch,
         most: u128,
         contributed: &mut Contributed,
     ) -> Result<(), Failure> {
         let (mut rest, mut next) = (items, first);
         loop {
-            check_price(next.price, most)?;
-            // What is sent above the price comes back.
-            let each = next.price.saturating_add(next.price / 4).min(most);
-            let value = each.saturating_mul(next.size as u128);
-            let call = bindings::contribute(&next.batch);
-            let sent = self
-                .sender
-                .send(Some(self.model.facts.trainer), value, call);
-            let receipt = sent.await?;
-            let deposit = contributed.add(&receipt, next.size as u64)?;
-            let paid = deposit.saturating_mul(next.size as u128);
-            self.sender.budget.spend(paid);
+            let sent = self.contributor.send(&next, most).await;
+            let sent = sent.map_err(not_contributed)?;
+            contributed.add(&sent, next.size as u64);
             rest = &rest[next.size..];
             if rest.is_empty() {
                 return Ok(());
@@ -518,94 +435,29 @@ impl Sending<'_> {
         }
     }
 
-    /// As many of the items as fit into one transaction, `size` at most.
-    async fn fit(&self, items: &[Item<'_>], size: usize) -> Result<Fitting, Failure> {
-        let mut size = size.min(items.len());
-        loop {
-            let price = self.model.price(&self.session.node, size as u64).await?;
-            let batch = encode_batch(&items[..size]).map_err(Failure::mistake)?;
-            if let Estimate::Fits(gas) = self.estimate(&batch, price, size).await? {
-                return Ok(Fitting {
-                    size,
-                    price,
-                    batch,
-                    gas,
-                });
-            }
-            size = size.div_ceil(2);
-            tracing::info!(size, "too many for one transaction");
-        }
+    /// Finds how many of the items fit into one transaction, `at_most` so many.
+    async fn fit(&self, items: &[Item<'_>], at_most: usize) -> Result<Batch, Failure> {
+        let fitting = self.contributor.fit(items, at_most).await;
+        Ok(fitting
+            .map_err(not_contributed)?
+            .context("there is nothing to contribute")?)
     }
-
-    /// Estimates the gas of a batch.
-    async fn estimate(&self, batch: &[u8], price: u128, size: usize) -> Result<Estimate, Failure> {
-        if batch.len() > MOST_BYTES && size > 1 {
-            return Ok(Estimate::TooLarge);
-        }
-        let from = self.sender.key.address();
-        let value = U256::from(price.saturating_mul(size as u128));
-        let call = bindings::contribute(batch);
-        let node = &self.session.node;
-        let to = Some(self.model.facts.trainer);
-        match node.estimate(from, to, value, call).await {
-            // A margin of a quarter is added to what it is now.
-            Ok(gas) if gas > TRANSACTION_GAS_LIMIT / 5 * 4 && size > 1 => Ok(Estimate::TooLarge),
-            Ok(gas) => Ok(Estimate::Fits(Some(gas))),
-            Err(error @ NodeError::InsufficientFunds { .. }) => {
-                Err(self.sender.unpaid(value, error).await)
-            }
-            // The price has risen since it was asked for.
-            Err(NodeError::Reverted(Revert::Contract(Rejection::DepositTooLow { .. }))) => {
-                Ok(Estimate::Fits(None))
-            }
-            Err(error @ NodeError::Reverted(Revert::Contract(_))) => Err(error.into()),
-            Err(error) if size == 1 || error.is_transient() => Err(error.into()),
-            // Nodes have many words for too much gas.
-            Err(error) => {
-                tracing::info!(%error, "cannot be estimated");
-                Ok(Estimate::TooLarge)
-            }
-        }
-    }
-}
-
-/// Calldata of so many bytes costs more than a transaction may use: 10 gas a byte at least.
-const MOST_BYTES: usize = 1_000_000;
-
-fn check_price(price: u128, most: u128) -> Result<(), Failure> {
-    if price <= most {
-        return Ok(());
-    }
-    Err(Failure::Mistake(anyhow!(
-        "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or \
-         allow more with --max-deposit or --max-total",
-        Wei(price),
-        Wei(most)
-    )))
 }
 
 impl Contributed {
-    /// Adds what a transaction contributed; returns what each sample deposited.
-    fn add(&mut self, receipt: &NodeReceipt, contributions: u64) -> Result<u128, Failure> {
-        let logs: Vec<_> = receipt
-            .logs
-            .iter()
-            .filter(|log| log.log.address == self.model)
-            .map(|log| log.log.clone())
-            .collect();
-        let event = events::contributed(&logs)
-            .with_context(|| format!("the model {} did not say what it took", self.model))?;
+    /// Adds a transaction.
+    fn add(&mut self, sent: &contribute::Contributed, contributions: u64) {
+        let receipt = &sent.receipt;
         self.contributions += contributions;
         self.transactions.push(Sent {
             transaction: receipt.transaction,
             block: receipt.block,
-            position: event.batch,
+            position: sent.position,
             contributions,
-            deposit: event.deposit.to_string(),
+            deposit: sent.deposit.to_string(),
             gas: receipt.gas_used,
             gas_cost: gas_cost(receipt).to_string(),
         });
-        Ok(event.deposit)
     }
 }
 

@@ -13,9 +13,9 @@ use url::Url;
 use super::{
     block_on,
     connection::{Connection, ModelArg},
+    errors::unanswered,
     key::KeyArgs,
     model::LiveModel,
-    relay::failure,
     show,
     spending::{Bill, ConsentArgs, Range, Target},
 };
@@ -75,8 +75,11 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let session = arguments.connection.open().await?;
         let key = arguments.key.key(session.node.chain_id())?;
         let model = LiveModel::find_trainer(&session, &arguments.model).await?;
-        let client = Client::new(&arguments.relay).map_err(failure)?;
-        let served = client.model(model.facts.trainer).await.map_err(failure)?;
+        let client = Client::new(&arguments.relay).map_err(unanswered)?;
+        let served = client
+            .model(model.facts.trainer)
+            .await
+            .map_err(unanswered)?;
         let keeper = served.keeper.map(|keeper| keeper.0).ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "the coordinator at {} claims for nobody; its host has to set keep.enabled",
@@ -117,7 +120,7 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let taken = client
             .delegate(model.facts.trainer, &delegation.into())
             .await;
-        taken.map_err(failure)?;
+        taken.map_err(unanswered)?;
         show(arguments.json, &done, || {
             format!("{keeper} claims for {} for {valid}\n", done.account)
         })

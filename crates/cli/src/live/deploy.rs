@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, anyhow};
 use clap::Args;
+use cotrain_client::{
+    deploy::{Deployed, Deployer, Done, Given, REGISTRY, Reported, reusable},
+    journal::Journal,
+};
 use cotrain_learning::text::escaped;
 use cotrain_protocol::parse_address;
 use cotrain_report::format::counted;
@@ -14,15 +18,14 @@ use super::{
     block_on,
     bounds::ShownBounds,
     connection::{Connection, Session},
-    journal::Journal,
+    deploying::{self, narrate, not_deployed},
+    fees::FeeArgs,
     key::KeyArgs,
     options::typed,
     place::{Place, state_directory},
     plan::{ModelOptions, Plan},
-    send::{FeeArgs, Sender},
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target, gas_cost_of_all},
-    steps::{Deployed, Done, Given, REGISTRY, Steps, reusable},
     wei::Wei,
 };
 use crate::{failure::Failure, output::Narrator};
@@ -122,7 +125,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         let dry_run = arguments.spending.consent.dry_run;
         // Another deployment's journal is told before anything is asked.
         let begun = if resumed {
-            Some(journal(&session, &plan, &given, genesis, &directory)?)
+            Some(open(&session, &plan, &given, genesis, &directory)?)
         } else {
             None
         };
@@ -135,7 +138,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         }
         let journal = match begun {
             Some(journal) => journal,
-            None => journal(&session, &plan, &given, genesis, &directory)?,
+            None => open(&session, &plan, &given, genesis, &directory)?,
         };
         if let Some(trainer) = journal.deployed() {
             narrator.say(format_args!(
@@ -144,21 +147,26 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         } else if resumed {
             narrator.say("going on with the deployment that the journal has");
         }
-        let sender = Sender {
-            node: &session.node,
-            key: &key,
-            max_fee: arguments.fees.max_fee,
-            budget: arguments.spending.budget(),
-        };
-        let mut steps = Steps::new(sender, journal, narrator);
-        let deployed = match steps.run(&plan, &given).await {
+        let budget = arguments.spending.budget();
+        let sender = arguments.fees.sender(&session.node, &key, &budget);
+        let report = |reported: Reported<'_>| narrate(narrator, reported);
+        let mut deployer = Deployer::new(sender, journal, &report);
+        let card = |block| Ok(plan.card(block)?);
+        let deployed = match deployer.run(&plan.blueprint(), &given, &card).await {
             Ok(deployed) => deployed,
-            Err(failure) => {
-                return Err(told(&session, &steps, failure, &directory, arguments.json)?);
+            Err(error) => {
+                let failure = not_deployed(error);
+                return Err(told(
+                    &session,
+                    &deployer,
+                    failure,
+                    &directory,
+                    arguments.json,
+                )?);
             }
         };
         // All is done and paid for: the addresses are told even if they cannot be noted.
-        let finished = steps.finish(&deployed);
+        let finished = deployer.finish(&deployed).map_err(deploying::unusable);
         let remembered = remember(&session, &deployed, genesis);
         if let Ok(path) = &remembered {
             narrator.say(format_args!(
@@ -176,7 +184,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             bounds: plan.classifier.parameters().bounds().map(Into::into),
         };
         show(arguments.json, &result, || {
-            text(&plan, &deployed, steps.cost)
+            text(&plan, &deployed, deployer.cost())
         })?;
         finished?;
         remembered.map(drop)
@@ -244,8 +252,8 @@ async fn registry(
     Ok((!code.is_empty()).then_some(remembered))
 }
 
-/// The journal of exactly this deployment.
-fn journal(
+/// Opens the journal of exactly this deployment.
+fn open(
     session: &Session,
     plan: &Plan,
     given: &Given,
@@ -266,7 +274,7 @@ fn journal(
         identity.insert(name.to_owned(), value);
     }
     let (options, _) = typed::<Deploy>("deploy");
-    Journal::open(directory, identity, options)
+    deploying::open(directory, identity, options)
 }
 
 /// Returns the hash of the chain's first block.
@@ -302,7 +310,7 @@ async fn bill(
         Some(begun) => done_before(session, begun).await?,
         None => Vec::new(),
     };
-    let reused = reusable(&session.node, plan, given).await?;
+    let reused = reusable(&session.node, &plan.blueprint(), given).await?;
     let reused: Vec<&str> = reused.iter().map(|part| part.name()).collect();
     let mut paid = [done.as_slice(), reused.as_slice()].concat();
     if given.registry.is_some() {
@@ -364,12 +372,12 @@ struct Part<'a> {
 /// Tells what is done of a deployment, and how to go on; the error with that in its words.
 fn told(
     session: &Session,
-    steps: &Steps<'_>,
+    deployer: &Deployer<'_>,
     failure: Failure,
     journal: &Path,
     json: bool,
 ) -> Result<Failure, Failure> {
-    let done = steps.done.len() as u64;
+    let done = deployer.done().len() as u64;
     if done == 0 {
         return Ok(failure);
     }
@@ -377,16 +385,16 @@ fn told(
         "run the same again: the journal in {} has what was signed, and nothing is done twice",
         journal.display()
     );
-    let progress = Progress::stopped(done, steps.of, &failure, go_on);
+    let progress = Progress::stopped(done, deployer.transactions(), &failure, go_on);
     let part = Part {
         chain_id: session.node.chain_id(),
-        steps: &steps.done,
-        cost: steps.cost.to_string(),
+        steps: deployer.done(),
+        cost: deployer.cost().to_string(),
         journal,
         progress,
     };
     show(json, &part, || {
-        format!("spent       {}, for gas\n", Wei(steps.cost))
+        format!("spent       {}, for gas\n", Wei(deployer.cost()))
     })?;
     Ok(part
         .progress

@@ -1,24 +1,20 @@
 //! `cotrain evaluate`: how good a model is.
 
-use std::path::PathBuf;
-
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings as bindings;
 use cotrain_chain::node::At;
-use cotrain_learning::data::load_more;
 use serde::Serialize;
 
 use super::{
     block_on,
     connection::{Connection, ModelArg, Session},
     data::Columns,
-    input::{Encoded, Misfits, encoder},
+    input::{Encoded, Misfits, labelled},
     model::LiveModel,
     show,
     spending::Target,
-    words,
 };
 use crate::failure::Failure;
 
@@ -73,37 +69,6 @@ struct Evaluated {
     misfits: Misfits,
 }
 
-/// Samples with their classes.
-pub(crate) type Labelled = Vec<(u16, Encoded)>;
-
-/// The samples of data, encoded as the model's card says. Data with other columns or classes than the
-/// model's is refused.
-pub(crate) fn labelled(
-    model: &LiveModel,
-    columns: &Columns,
-    data: &str,
-) -> Result<Labelled, Failure> {
-    let encoder = encoder(model)?;
-    let classes: Vec<String> = (0..model.facts.parameters.classes())
-        .map(|label| model.class(label))
-        .collect();
-    let source = columns.source(data, None)?;
-    let path = PathBuf::from(data);
-    let part = load_more(&source, &classes, encoder.columns()).map_err(Failure::mistake)?;
-    let sample = |(place, (example, &label)): (usize, (_, &u16))| {
-        let noted = encoder.encode_noting(example).map_err(|error| {
-            Failure::Mistake(anyhow!(
-                "example {} of {}: {error}",
-                place + 1,
-                path.display()
-            ))
-        })?;
-        Ok((label, noted.into()))
-    };
-    let examples = part.examples().zip(part.labels());
-    examples.enumerate().map(sample).collect()
-}
-
 /// Measures.
 pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
     block_on(async {
@@ -118,7 +83,7 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
         let correct = if arguments.on_chain {
             on_chain(&session, &model, block, &samples).await?
         } else {
-            let words = words::cached(&session, &model, block).await?;
+            let words = model.words(&session, block).await?;
             let twin = model.twin(&words)?;
             let mut correct = 0;
             for (number, (label, input)) in (1..).zip(&samples) {

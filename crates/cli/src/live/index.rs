@@ -8,18 +8,22 @@ use std::{
     sync::Arc,
 };
 
-use alloy_primitives::{B256, hex};
+use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, anyhow};
-use cotrain_indexer::{ChainStore, FollowError, HostedModel, Index, IndexError, ModelError};
+use cotrain_client::lock::{Lock, NoLock};
+use cotrain_indexer::{
+    ChainStore, FollowError, HostedModel, Index, IndexError, ModelError,
+    rows::{ContributionFilter, ContributionRow, Page},
+};
 
 use super::{connection::Session, model::LiveModel, place::cache_directory};
-use crate::{
-    failure::Failure,
-    lock::{Lock, NoLock},
-};
+use crate::failure::Failure;
 
 /// Processes that may follow the same model at a time, each with a file of its own.
 const AT_A_TIME: usize = 16;
+
+/// Rows read at once.
+const ROWS: u32 = 1_000;
 
 /// A model that is followed. Its file is this process's alone.
 pub(crate) struct Following {
@@ -150,6 +154,27 @@ async fn open(session: &Session, model: &LiveModel, path: &Path) -> Result<Index
         None,
     )
     .await
+}
+
+/// Returns all contributions of an author.
+pub(crate) async fn own(
+    index: &Following,
+    account: Address,
+) -> Result<Vec<ContributionRow>, Failure> {
+    let filter = ContributionFilter {
+        author: Some(account),
+        ..ContributionFilter::default()
+    };
+    let mut rows: Vec<ContributionRow> = Vec::new();
+    let mut page = Page::first(ROWS);
+    loop {
+        let some = index.contributions(&index.model, filter, page).await?;
+        let Some(last) = some.last() else {
+            return Ok(rows);
+        };
+        page.after = i64::try_from(last.contribution.position).ok();
+        rows.extend(some);
+    }
 }
 
 /// Returns the failure that a model is not followed, though it was to be.

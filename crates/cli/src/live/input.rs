@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use alloy_primitives::hex;
@@ -11,14 +11,14 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_learning::{
     Encoder,
-    data::{Example, TableFormat, read_columns, table_columns},
+    data::{Example, TableFormat, load_more, read_columns, table_columns},
     encode::{Noted, Sort},
     text::escaped,
 };
 use cotrain_protocol::sample::{Encoding, encode_sparse};
 use serde::Serialize;
 
-use super::{connection::Session, model::LiveModel};
+use super::{connection::Session, data::Columns, model::LiveModel};
 use crate::failure::Failure;
 
 /// One example, in one of the forms that it may have, or a file of many.
@@ -379,4 +379,35 @@ fn features(model: &LiveModel, list: &str) -> Result<Vec<u8>, Failure> {
     features.sort_unstable();
     features.dedup();
     Ok(encode_sparse(&features))
+}
+
+/// Samples with their classes.
+pub(crate) type Labelled = Vec<(u16, Encoded)>;
+
+/// Returns the samples of data, encoded as the model's card says. Data with other columns or classes than the
+/// model's is refused.
+pub(crate) fn labelled(
+    model: &LiveModel,
+    columns: &Columns,
+    data: &str,
+) -> Result<Labelled, Failure> {
+    let encoder = encoder(model)?;
+    let classes: Vec<String> = (0..model.facts.parameters.classes())
+        .map(|label| model.class(label))
+        .collect();
+    let source = columns.source(data, None)?;
+    let path = PathBuf::from(data);
+    let part = load_more(&source, &classes, encoder.columns()).map_err(Failure::mistake)?;
+    let sample = |(place, (example, &label)): (usize, (_, &u16))| {
+        let noted = encoder.encode_noting(example).map_err(|error| {
+            Failure::Mistake(anyhow!(
+                "example {} of {}: {error}",
+                place + 1,
+                path.display()
+            ))
+        })?;
+        Ok((label, noted.into()))
+    };
+    let examples = part.examples().zip(part.labels());
+    examples.enumerate().map(sample).collect()
 }

@@ -2,19 +2,23 @@
 
 use alloy_primitives::{Address, B256, U256};
 use anyhow::anyhow;
-use cotrain_bindings::{self as bindings, Entry, Revert};
-use cotrain_chain::node::{At, Node, NodeError};
-use cotrain_client::model::{ModelFacts, ReadError};
+use cotrain_bindings::{Entry, Revert};
+use cotrain_chain::node::{Node, NodeError};
+use cotrain_client::{
+    model::{ModelFacts, ReadError, Reader},
+    weights,
+};
 use cotrain_indexer::{
     card::{Card, Contradiction, explain_revert},
     registry::{self, RegistryError},
 };
 use cotrain_learning::text::{escaped, escaped_list};
-use cotrain_protocol::{
-    Rejection, classifier::Classifier, mechanism::Terms, parse_address, trainer::Waits,
-};
+use cotrain_protocol::{Rejection, classifier::Classifier, parse_address};
 
-use super::connection::{ModelArg, Session};
+use super::{
+    connection::{ModelArg, Session},
+    place::cache_directory,
+};
 use crate::failure::Failure;
 
 /// A model on the chain, with the words of its owner.
@@ -82,7 +86,7 @@ impl LiveModel {
         argument: &ModelArg,
     ) -> Result<Self, Failure> {
         let model = Self::find(session, argument).await?;
-        if model.waits().is_none() {
+        if model.facts.waits().is_none() {
             return Err(Failure::Mistake(anyhow!(
                 "{} is a {}, which has no deposits, refunds and reports; see `cotrain market`",
                 model.facts.trainer,
@@ -90,14 +94,6 @@ impl LiveModel {
             )));
         }
         Ok(model)
-    }
-
-    /// Returns the waits before claims; `None` if the mechanism has no claims.
-    pub(crate) fn waits(&self) -> Option<Waits> {
-        match self.facts.terms {
-            Terms::Trainer { waits, .. } => Some(waits),
-            Terms::Market(_) => None,
-        }
     }
 
     async fn named(session: &Session, name: &str) -> Result<Self, Failure> {
@@ -229,15 +225,36 @@ impl LiveModel {
         }
     }
 
-    /// Reads the whole model after a block.
-    pub(crate) async fn words(&self, node: &Node, block: B256) -> Result<Vec<U256>, Failure> {
-        let words = self.facts.words(node, Some(At::Hash(block))).await;
+    /// Returns the whole model after a block, from the cache if it is there.
+    pub(crate) async fn words(&self, session: &Session, block: B256) -> Result<Vec<U256>, Failure> {
+        let cache = weights::Cache::new(cache_directory()?.join("words"));
+        let words = cache.words(&session.node, &self.facts, block).await;
         words.map_err(unreadable)
+    }
+
+    /// Returns the whole model after a block, proved by the block's hash.
+    pub(crate) async fn proved_words(
+        &self,
+        session: &Session,
+        block: B256,
+    ) -> Result<Vec<U256>, Failure> {
+        Ok(weights::proved(&session.node, &self.facts, block).await?)
     }
 
     /// Its twin here.
     pub(crate) fn twin(&self, words: &[U256]) -> Result<Classifier, Failure> {
         Ok(Classifier::from_words(self.facts.parameters, words)?)
+    }
+
+    /// Asks the trainer for a number; `call` is the name of the function.
+    pub(crate) async fn ask(
+        &self,
+        node: &Node,
+        call: &'static str,
+        data: Vec<u8>,
+    ) -> Result<u128, Failure> {
+        let reader = Reader::new(node, self.facts.trainer, None);
+        reader.number(call, data).await.map_err(unreadable)
     }
 
     /// Returns the wei that each of `n` contributions in one transaction would deposit now.
@@ -256,19 +273,6 @@ pub(crate) fn unreadable(error: ReadError) -> Failure {
     }
 }
 
-/// An answer that is one number.
-pub(crate) async fn number(
-    node: &Node,
-    contract: Address,
-    call: Vec<u8>,
-    name: &'static str,
-) -> Result<u128, Failure> {
-    let answer = node.call(contract, call, None).await?;
-    Ok(bindings::read_number(&answer)
-        .and_then(|number| number.try_into().ok())
-        .ok_or_else(|| unexpected(name))?)
-}
-
 /// All models that a registry knows.
 pub(crate) async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Failure> {
     registry::entries(node, registry).await.map_err(classify)
@@ -280,8 +284,4 @@ fn classify(error: RegistryError) -> Failure {
         RegistryError::Node { .. } => Failure::Fault(error.into()),
         RegistryError::NoRegistry { .. } => Failure::Mistake(error.into()),
     }
-}
-
-fn unexpected(call: &'static str) -> anyhow::Error {
-    anyhow!(cotrain_chain::ChainError::UnexpectedAnswer { call })
 }

@@ -11,7 +11,7 @@ use super::{
     block_on,
     bounds::{ShownBounds, bounds_in_words, features_in_words},
     connection::{Connection, Session},
-    model::{LiveModel, entries, number},
+    model::{LiveModel, entries},
     show,
     spending::Target,
     wei::in_words,
@@ -98,11 +98,11 @@ pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
 async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
     let model = LiveModel::read(session, trainer).await?;
     let count = cotrain_bindings::state::contribution_count();
-    let contributions = number(&session.node, trainer, count, "contributionCount").await?;
+    let contributions = model.ask(&session.node, "contributionCount", count).await?;
     let price = model.price(&session.node, 1).await?;
     let description = model.card.as_ref().map(|card| card.description.clone());
     let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
-    let waits = model.waits();
+    let waits = model.facts.waits();
     Ok(Listed {
         chain_id: session.node.chain_id(),
         name: model.name(),

@@ -1,16 +1,18 @@
 //! `cotrain deposit` and `cotrain withdraw`: prepaid money, from which signed contributions are paid.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::{self as bindings, state};
+use cotrain_client::send::{Call, gas_cost};
 use cotrain_protocol::parse_address;
 use serde::Serialize;
 
 use super::{
+    acting::Acting,
     block_on,
-    model::{LiveModel, number},
-    send::{Acting, Sender, gas_cost},
+    errors::unsent,
+    model::LiveModel,
     show,
     spending::{Bill, Range, Target, gas_cost_of_all},
     wei::Wei,
@@ -143,31 +145,20 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         let key = common.key.key(node.chain_id())?;
         let model = LiveModel::find_trainer(&session, &common.model).await?;
         let balance = async |account| {
-            number(
-                node,
-                model.facts.trainer,
-                state::balance_of(account),
-                "balanceOf",
-            )
-            .await
+            model
+                .ask(node, "balanceOf", state::balance_of(account))
+                .await
         };
         let before = balance(key.address()).await?;
         let one = make(key.address(), before)?;
-        let sender = Sender {
-            node,
-            key: &key,
-            max_fee: common.fees.max_fee,
-            budget: common.spending.budget(),
+        let budget = common.spending.budget();
+        let sender = common.fees.sender(node, &key, &budget);
+        let call = Call {
+            to: Some(model.facts.trainer),
+            value: one.value,
+            data: one.call.into(),
         };
-        let to = Some(model.facts.trainer);
-        let value = U256::from(one.value);
-        let gas = match node
-            .estimate(key.address(), to, value, one.call.clone())
-            .await
-        {
-            Ok(gas) => gas,
-            Err(error) => return Err(sender.unpaid(value, error).await),
-        };
+        let gas = sender.estimate(&call).await.map_err(unsent)?;
         let bill = Bill {
             action: one.action,
             target: Target::new(&session, Some(&model)),
@@ -182,7 +173,7 @@ fn move_money(common: &Acting, make: Making<'_>) -> Result<(), Failure> {
         if !common.spending.agreed(&session, &bill, common.json)? {
             return Ok(());
         }
-        let receipt = sender.send(to, one.value, one.call).await?;
+        let receipt = sender.send(call).await.map_err(unsent)?;
         let after = balance(one.account).await.map_err(|failure| {
             // The money has moved all the same.
             let done = format!(

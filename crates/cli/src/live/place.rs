@@ -1,13 +1,13 @@
 //! What is remembered from one command to the next: the node, the registry and the model in use.
 
 use std::{
-    env, fs,
-    io::{self, Write},
+    env, fs, io,
     path::{Path, PathBuf},
 };
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
+use cotrain_client::files;
 use directories::ProjectDirs;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
@@ -110,18 +110,9 @@ fn directory(
     Ok(platform(&all))
 }
 
-/// Writes a file so that whatever happens there is the old one or the new one, whole. Only its owner
-/// may read it.
+/// Writes a file whole.
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let failed = || format!("cannot write {}", path.display());
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(directory).with_context(failed)?;
-    file.write_all(content).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    file.persist(path).with_context(failed)?;
-    // The new name is on the disk once its directory is. Some systems cannot open one.
-    if let Ok(directory) = fs::File::open(directory) {
-        let _ = directory.sync_all();
-    }
+    files::write_whole(path, content)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

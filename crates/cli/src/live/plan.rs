@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use alloy_primitives::{Address, Bytes, U256, keccak256};
+use alloy_primitives::{Address, U256, keccak256};
 use anyhow::{anyhow, bail};
 use clap::{
     Args,
@@ -11,7 +11,8 @@ use clap::{
 };
 use cotrain_bindings as bindings;
 use cotrain_chain::{Chain, Config, Embedded, Transaction};
-use cotrain_indexer::card::Card;
+use cotrain_client::deploy::{self, Blueprint};
+use cotrain_indexer::card::{Card, CardError};
 use cotrain_learning::{
     data::{self, Dataset, Example},
     encode::{self, Encoded, Limits},
@@ -27,7 +28,6 @@ use cotrain_protocol::{
 use super::{
     bounds::{bounds_in_words, features_in_words},
     data::Columns,
-    steps::{self, Part},
     wei::Wei,
     whole_seconds,
 };
@@ -403,12 +403,12 @@ impl Plan {
     }
 
     /// The card, once the block of the model's closing is known.
-    pub(crate) fn card(&self, from_block: u64) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn card(&self, from_block: u64) -> Result<Vec<u8>, CardError> {
         let card = Card {
             from_block,
             ..self.card.clone()
         };
-        card.to_bytes().map_err(Failure::mistake)
+        card.to_bytes()
     }
 
     /// All that another run must have in common with this one, in words: a name and a value each.
@@ -418,11 +418,12 @@ impl Plan {
             .iter()
             .flat_map(U256::to_be_bytes::<32>)
             .collect();
+        let card = self.card(0).map_err(Failure::mistake)?;
         let mut pairs = vec![
             ("owner", self.owner.to_string()),
             ("parameters", format!("{:?}", self.classifier.parameters())),
             ("words", keccak256(words).to_string()),
-            ("card", keccak256(self.card(0)?).to_string()),
+            ("card", keccak256(card).to_string()),
         ];
         pairs.extend(identity(&self.terms));
         let pairs = pairs.into_iter();
@@ -431,38 +432,37 @@ impl Plan {
             .collect())
     }
 
+    /// Returns the model that is deployed.
+    pub(crate) fn blueprint(&self) -> Blueprint {
+        Blueprint::new(self.terms, &self.classifier)
+    }
+
     /// Measures the gas that each step takes, by doing it here.
     pub(crate) fn gas(&self) -> Result<PlanGas, Failure> {
-        let chain = Embedded::new(Config {
+        let mut chain = Embedded::new(Config {
             start: 1,
             gas_price: 0,
         });
-        let mut measured = Measured {
-            chain,
-            owner: self.owner,
-            steps: Vec::new(),
-        };
-        let registry = measured.create(steps::REGISTRY, bindings::registry_code())?;
-        let [factory, trainer, classifier] = Part::ALL;
-        let factory = measured.create(factory.name(), factory.code(self))?;
-        let trainer = measured.create(trainer.name(), trainer.code(self))?;
-        let classifier = measured.create(classifier.name(), classifier.code(self))?;
-        let call = bindings::create_model(
-            trainer,
-            &self.terms,
-            classifier,
-            self.classifier.parameters(),
-        );
-        let output = measured.call(steps::MODEL, factory, call)?;
-        let (trainer, classifier) = bindings::created_model(&output)
-            .ok_or_else(|| anyhow!("the factory did not say what it created"))?;
-        for (name, call) in steps::writes(&self.words) {
-            measured.call(&name, classifier, call)?;
-        }
-        measured.call(steps::CLOSED, classifier, bindings::close(trainer))?;
-        let call = bindings::register(trainer, &self.card(u64::from(u32::MAX))?);
-        measured.call(steps::REGISTERED, registry, call)?;
-        Ok(PlanGas(measured.steps))
+        let mut steps = Vec::new();
+        let registry = Transaction::create(self.owner, bindings::registry_code());
+        let receipt = chain.send(registry)?;
+        steps.push((deploy::REGISTRY.to_owned(), receipt.gas_used));
+        let registry = receipt
+            .created
+            .ok_or_else(|| anyhow!("the registry was not created"))?;
+        let created = deploy::deploy_with(
+            &mut chain,
+            self.owner,
+            &self.blueprint(),
+            |name, receipt| {
+                steps.push((name.to_owned(), receipt.gas_used));
+            },
+        )?;
+        let card = self.card(u64::from(u32::MAX)).map_err(Failure::mistake)?;
+        let call = bindings::register(created.trainer, &card);
+        let receipt = chain.send(Transaction::call(self.owner, registry, call))?;
+        steps.push((deploy::REGISTERED.to_owned(), receipt.gas_used));
+        Ok(PlanGas(steps))
     }
 }
 
@@ -497,28 +497,6 @@ fn identity(terms: &Terms) -> Vec<(&'static str, String)> {
         ),
         ("report notice", format!("{report_notice} s")),
     ]
-}
-
-/// A chain of this process on which steps are measured.
-struct Measured {
-    chain: Embedded,
-    owner: Address,
-    steps: Vec<(String, u64)>,
-}
-
-impl Measured {
-    fn create(&mut self, name: &str, code: Bytes) -> Result<Address, Failure> {
-        let receipt = self.chain.send(Transaction::create(self.owner, code))?;
-        self.steps.push((name.to_owned(), receipt.gas_used));
-        let created = receipt.created;
-        Ok(created.ok_or_else(|| anyhow!("the {name} was not created"))?)
-    }
-
-    fn call(&mut self, name: &str, to: Address, call: Vec<u8>) -> Result<Bytes, Failure> {
-        let receipt = self.chain.send(Transaction::call(self.owner, to, call))?;
-        self.steps.push((name.to_owned(), receipt.gas_used));
-        Ok(receipt.output)
-    }
 }
 
 /// Returns the first example to measure on, as an option of `cotrain predict`, and its class; `None` if a

@@ -17,7 +17,6 @@ use super::{
     model::LiveModel,
     show,
     spending::{Progress, Target},
-    words,
 };
 use crate::failure::Failure;
 
@@ -60,7 +59,7 @@ pub(crate) struct Predict {
     #[arg(long)]
     verify: bool,
     /// The block after which the model is asked for [default: the latest]
-    #[arg(long, value_name = "HASH", value_parser = words::block_hash)]
+    #[arg(long, value_name = "HASH", value_parser = block_hash)]
     block_hash: Option<B256>,
     #[command(flatten)]
     model: ModelArg,
@@ -91,6 +90,13 @@ struct Prediction {
     known: Option<usize>,
     /// Numbers outside the model's range, which were moved to its bounds.
     clipped: usize,
+}
+
+/// Reads a block's hash from an argument.
+fn block_hash(text: &str) -> Result<B256, String> {
+    text.parse().map_err(|_| {
+        format!("`{text}` is no hash of a block; expected 0x and 64 hexadecimal digits")
+    })
 }
 
 /// Predicts.
@@ -133,7 +139,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
         let mut labels = Vec::with_capacity(samples.len());
         let mut stopped = None;
         let by = if arguments.verify {
-            let words = words::proved(&session, &model, block).await?;
+            let words = model.proved_words(&session, block).await?;
             session.narrator.say(format_args!(
                 "{} words of the model are proved by block {block}{}",
                 words.len(),
@@ -145,7 +151,7 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
             labels = local(&model, &words, &samples)?;
             "proved words"
         } else if arguments.local {
-            let words = words::cached(&session, &model, block).await?;
+            let words = model.words(&session, block).await?;
             labels = local(&model, &words, &samples)?;
             "words"
         } else {

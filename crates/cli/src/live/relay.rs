@@ -22,9 +22,10 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{
+    chosen::{Chosen, LeftOut},
     connection::Session,
-    contribute::{Chosen, LeftOut},
-    model::{LiveModel, number},
+    errors::unanswered,
+    model::LiveModel,
     show,
     spending::{Bill, Progress, Range, SpendingArgs, Target},
     wei::Wei,
@@ -35,7 +36,8 @@ use crate::failure::Failure;
 const BEHIND: Duration = Duration::from_secs(10);
 /// Longest message of a coordinator that is shown, in characters.
 const MAX_WORDS: usize = 1_000;
-/// Samples of one signed batch.
+/// Samples of one signed batch. Its transaction is the relayer's, which joins it with others and splits by gas; a batch
+/// itself cannot be split, so it is far below what one transaction holds.
 const PER_BATCH: usize = 50;
 /// How often one batch is signed with another nonce because its own went to somebody else: each signature is a right to
 /// spend, so there are few.
@@ -150,7 +152,7 @@ impl Signing<'_> {
         chosen: &Chosen,
         json: bool,
     ) -> Result<(), Failure> {
-        let client = Client::new(url).map_err(failure)?;
+        let client = Client::new(url).map_err(unanswered)?;
         let (trainer, author) = (self.model.facts.trainer, self.key.address());
         let relayer = self.relayer(&client).await?;
         let account = self.account(&client).await?;
@@ -242,9 +244,9 @@ impl Signing<'_> {
     /// Checks that no batch of the author waits with the coordinator: the chain does not tell of its samples yet.
     pub(crate) async fn check_nothing_waits(&self, url: &Url) -> Result<(), Failure> {
         let author = self.key.address();
-        let client = Client::new(url).map_err(failure)?;
+        let client = Client::new(url).map_err(unanswered)?;
         let account = client.account(self.model.facts.trainer, author).await;
-        let committed = account.map_err(failure)?.committed.0;
+        let committed = account.map_err(unanswered)?.committed.0;
         if committed == 0 {
             return Ok(());
         }
@@ -326,7 +328,7 @@ impl Signing<'_> {
         let model = client
             .model(self.model.facts.trainer)
             .await
-            .map_err(failure)?;
+            .map_err(unanswered)?;
         model.relayer.map(|relayer| relayer.0).ok_or_else(|| {
             Failure::Mistake(anyhow!(
                 "cannot sign: the coordinator at {} names no relayer for the model; use one that relays, or sign for \
@@ -369,7 +371,7 @@ impl Signing<'_> {
                 Err(ApiError::Unsure(error)) => return Err(unsure(*error, id, client)),
                 Err(error) => match error.next_nonce() {
                     Some(next) if next > nonce && left > 0 => next,
-                    _ => return Err(failure(error)),
+                    _ => return Err(unanswered(error)),
                 },
             };
             self.session.narrator.say(format_args!(
@@ -390,9 +392,12 @@ impl Signing<'_> {
         let (trainer, author) = (self.model.facts.trainer, self.key.address());
         let start = Instant::now();
         loop {
-            let account = client.account(trainer, author).await.map_err(failure)?;
+            let account = client.account(trainer, author).await.map_err(unanswered)?;
             let call = state::balance_of(author);
-            let balance = number(&self.session.node, trainer, call, "balanceOf").await?;
+            let balance = self
+                .model
+                .ask(&self.session.node, "balanceOf", call)
+                .await?;
             if account.balance.0 == balance || start.elapsed() > BEHIND {
                 return Ok(account);
             }
@@ -428,9 +433,12 @@ impl Signing<'_> {
         let Some(below) = nonce.checked_sub(AHEAD) else {
             return Ok(());
         };
-        let (trainer, author) = (self.model.facts.trainer, self.key.address());
+        let author = self.key.address();
         let call = state::nonce_used(author, below.min(LARGEST_NONCE));
-        let used = number(&self.session.node, trainer, call, "nonceUsed").await?;
+        let used = self
+            .model
+            .ask(&self.session.node, "nonceUsed", call)
+            .await?;
         if nonce <= LARGEST_NONCE && used == 1 {
             return Ok(());
         }
@@ -501,7 +509,7 @@ impl fmt::Display for Unsure {
 /// A coordinator may have taken a batch and not answered.
 fn unsure(error: ApiError, id: B256, client: &Client) -> Failure {
     let relay = client.shown();
-    Failure::Fault(anyhow!("{:#}", failure(error).error()).context(Unsure { id, relay }))
+    Failure::Fault(anyhow!("{:#}", unanswered(error).error()).context(Unsure { id, relay }))
 }
 
 /// Waits until a batch is part of the chain, or never will be.
@@ -512,7 +520,7 @@ pub(super) async fn follow(
     patience: Duration,
 ) -> Result<(), Failure> {
     let followed = client.follow(id, submission, patience).await;
-    followed.map_err(failure)?;
+    followed.map_err(unanswered)?;
     let id = submission.id.as_ref().map_or(id, |id| id.0);
     match &submission.status {
         Status::Included => Ok(()),
@@ -528,19 +536,5 @@ pub(super) async fn follow(
             "the batch {id} was not sent in time; is the coordinator's relayer running?"
         )
         .into()),
-    }
-}
-
-/// Says for a command with `--relay` why a request failed, and whose mistake that is.
-pub(super) fn failure(error: ApiError) -> Failure {
-    match error {
-        ApiError::Setup(error) | ApiError::Interrupted(error) => error.into(),
-        ApiError::Unreachable(error) => {
-            Failure::from(error).context("cannot reach the coordinator; is --relay its address?")
-        }
-        ApiError::Malformed { message } => Failure::Fault(anyhow!(message))
-            .context("the answer is not a coordinator's; is --relay its address?"),
-        error if error.is_mistake() => Failure::mistake(error),
-        error => error.into(),
     }
 }

@@ -4,7 +4,6 @@
 //! its [`Budget`] holds it to `--max-total` while it sends.
 
 use std::{
-    cell::Cell,
     fmt::Write as _,
     io::{self, BufRead, IsTerminal},
 };
@@ -14,13 +13,13 @@ use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_chain::node::Fees;
-use cotrain_client::fees;
+use cotrain_client::{budget::Budget, fees, gas};
 use cotrain_learning::text::escaped;
 use cotrain_report::format::count;
 use serde::{Serialize, Serializer};
 
 use super::{
-    connection::Session, key::DEVELOPMENT_CHAIN, model::LiveModel, send::FeeArgs, show, wei::Wei,
+    connection::Session, fees::FeeArgs, key::DEVELOPMENT_CHAIN, model::LiveModel, show, wei::Wei,
 };
 use crate::failure::Failure;
 
@@ -168,7 +167,7 @@ pub(crate) fn gas_cost_of_all(
     let now = fees.base.saturating_add(fees.priority).min(price);
     Range {
         now: u128::from(gas).saturating_mul(now),
-        at_most: (u128::from(gas) + u128::from(gas) / 4).saturating_mul(price),
+        at_most: u128::from(gas::with_margin(gas)).saturating_mul(price),
     }
 }
 
@@ -338,10 +337,7 @@ impl SpendingArgs {
 
     /// Returns the budget that `--max-total` sets.
     pub(crate) fn budget(&self) -> Budget {
-        Budget {
-            most: self.max_total.map(|Wei(most)| most),
-            spent: Cell::new(0),
-        }
+        Budget::new(self.max_total.map(|Wei(most)| most))
     }
 }
 
@@ -357,38 +353,6 @@ pub(crate) fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
     let mut answer = String::new();
     input.read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes" | "Yes"))
-}
-
-/// The limit of a command's spending, and the money spent so far.
-#[derive(Debug, Default)]
-pub(crate) struct Budget {
-    most: Option<u128>,
-    spent: Cell<u128>,
-}
-
-impl Budget {
-    /// Returns what is left, if there is a limit.
-    pub(crate) fn left(&self) -> Option<u128> {
-        self.most.map(|most| most.saturating_sub(self.spent.get()))
-    }
-
-    /// Checks that a transaction that costs at most `next` stays within the limit.
-    pub(crate) fn check(&self, next: u128) -> Result<(), Failure> {
-        match (self.left(), self.most) {
-            (Some(left), Some(most)) if next > left => Err(Failure::Mistake(anyhow!(
-                "the next transaction could cost {}, and {} of --max-total {} is left; allow more, or do less",
-                Wei(next),
-                Wei(left),
-                Wei(most)
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes off what was spent.
-    pub(crate) fn spend(&self, amount: u128) {
-        self.spent.set(self.spent.get().saturating_add(amount));
-    }
 }
 
 /// The part that a command of several transactions or requests has done; it belongs to the result.
@@ -537,26 +501,6 @@ mod tests {
         for no in ["n\n", "\n", "yeah\n", "no\ny\n", ""] {
             assert!(!says(no), "{no:?}");
         }
-    }
-
-    #[test]
-    fn a_budget_is_kept_to_the_wei() {
-        let budget = Budget {
-            most: Some(100),
-            spent: Cell::new(0),
-        };
-        budget.check(100).expect("all of it");
-        budget.spend(60);
-        budget.check(40).expect("the rest");
-        let told = budget.check(41).unwrap_err();
-        assert!(
-            told.error()
-                .to_string()
-                .contains("40 wei of --max-total 100 wei is left"),
-            "{:#}",
-            told.error()
-        );
-        Budget::default().check(u128::MAX).expect("no limit");
     }
 
     #[test]

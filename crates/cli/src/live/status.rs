@@ -1,13 +1,11 @@
 //! `cotrain status`: what an account has at stake, and what it can claim when.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use alloy_primitives::Address;
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_indexer::{
     Claimable,
-    rows::{ClaimKind, ContributionFilter, ContributionRow, Page, Settled},
+    rows::{ClaimKind, ContributionRow, Settled},
 };
 use cotrain_learning::text::escaped;
 use cotrain_protocol::parse_address;
@@ -17,17 +15,18 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::{Connection, ModelArg},
-    index::{Following, follow},
+    index::{Following, follow, own},
     key::KeyArgs,
     model::LiveModel,
     show,
     spending::Target,
+    time::when,
     wei::in_words,
 };
 use crate::failure::Failure;
 
-/// Rows read at once.
-const ROWS: u32 = 1_000;
+/// Claims looked for at once.
+const LOOKED_AT: u32 = 10_000;
 /// Contributions that are listed.
 const LISTED: usize = 20;
 
@@ -123,7 +122,7 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
 
 async fn look(index: &Following, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
     let view = index.model.account(account);
-    let claimable = index.claimable(&index.model, account, 10 * ROWS).await?;
+    let claimable = index.claimable(&index.model, account, LOOKED_AT).await?;
     let rows = own(index, account).await?;
     let claim_of = |row: &ContributionRow| {
         claimable.iter().find(|one| {
@@ -163,27 +162,6 @@ async fn look(index: &Following, model: &LiveModel, account: Address) -> Result<
             .map(|one| line(model, &one.row, Some(one)))
             .collect(),
     })
-}
-
-/// Returns all contributions of an author.
-pub(crate) async fn own(
-    index: &Following,
-    account: Address,
-) -> Result<Vec<ContributionRow>, Failure> {
-    let filter = ContributionFilter {
-        author: Some(account),
-        ..ContributionFilter::default()
-    };
-    let mut rows: Vec<ContributionRow> = Vec::new();
-    let mut page = Page::first(ROWS);
-    loop {
-        let some = index.contributions(&index.model, filter, page).await?;
-        let Some(last) = some.last() else {
-            return Ok(rows);
-        };
-        page.after = i64::try_from(last.contribution.position).ok();
-        rows.extend(some);
-    }
 }
 
 fn line(model: &LiveModel, row: &ContributionRow, claim: Option<&Claimable>) -> Line {
@@ -267,28 +245,5 @@ fn state(line: &Line, now: u64) -> String {
         }
         (false, Some(reason), _) => format!("{}; {}", line.settled, escaped(reason)),
         (false, None, _) => line.settled.to_owned(),
-    }
-}
-
-/// A time as people read it.
-pub(crate) fn when(seconds: u64) -> String {
-    /// The last second of the year 9999: those after it have no such form.
-    const LAST: u64 = 253_402_300_799;
-    if seconds > LAST {
-        return format!("{seconds} s after 1970");
-    }
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_time_has_words() {
-        assert_eq!(when(0), "1970-01-01T00:00:00Z");
-        assert_eq!(when(253_402_300_799), "9999-12-31T23:59:59Z");
-        assert_eq!(when(253_402_300_800), "253402300800 s after 1970");
-        assert_eq!(when(u64::MAX), format!("{} s after 1970", u64::MAX));
     }
 }

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::{
     block_on,
-    relay::{Submission, failure, follow},
+    errors::unanswered,
+    relay::{Submission, follow},
     show,
 };
 use crate::{failure::Failure, output::Narrator};
@@ -62,8 +63,8 @@ pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), Failure> {
     Narrator::start(false)?;
     block_on(async {
         let id = arguments.id;
-        let client = Client::new(&arguments.relay).map_err(failure)?;
-        let mut submission = client.submission(id).await.map_err(failure)?;
+        let client = Client::new(&arguments.relay).map_err(unanswered)?;
+        let mut submission = client.submission(id).await.map_err(unanswered)?;
         let waited = if arguments.wait {
             follow(&client, id, &mut submission, arguments.patience).await
         } else {

@@ -20,6 +20,10 @@ use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_chain::{anvil, keys::Key, node::Node};
+use cotrain_client::{
+    budget::Budget,
+    deploy::{Deployer, Given, Reported},
+};
 use cotrain_indexer::IndexError;
 use cotrain_relayer::{Queue, Rewound};
 use cotrain_server::{
@@ -37,16 +41,15 @@ use self::{
 };
 use super::{
     block_on,
-    journal::Journal,
+    deploying::{self, narrate, not_deployed},
+    fees::FeeArgs,
     options::{self, Options},
     place::Place,
     plan::{ModelOptions, Plan},
-    send::Sender,
     serve::classify,
     show,
-    spending::{Budget, says_yes},
-    status::when,
-    steps::{Given, Steps},
+    spending::says_yes,
+    time::when,
 };
 use crate::{failure::Failure, output::Narrator, stop::stopped};
 
@@ -573,15 +576,16 @@ impl Running<'_> {
         let journal = self.folder.path().join(format!("deploy-{genesis}"));
         let mut identity = plan.identity()?;
         identity.insert("chain".to_owned(), genesis);
-        let sender = Sender {
-            node,
-            key: &key,
-            max_fee: None,
-            budget: Budget::default(),
-        };
-        let journal = Journal::open(&journal, identity, self.kept.options.clone())?;
-        let mut steps = Steps::new(sender, journal, self.narrator);
-        let deployed = steps.run(&plan, &Given::default()).await?;
+        let budget = Budget::default();
+        let sender = FeeArgs::default().sender(node, &key, &budget);
+        let journal = deploying::open(&journal, identity, self.kept.options.clone())?;
+        let report = |reported: Reported<'_>| narrate(self.narrator, reported);
+        let mut deployer = Deployer::new(sender, journal, &report);
+        let card = |block| Ok(plan.card(block)?);
+        let deployed = deployer
+            .run(&plan.blueprint(), &Given::default(), &card)
+            .await
+            .map_err(not_deployed)?;
         let kept = self.kept.clone();
         let fresh = Fresh {
             accuracy: plan.report.accuracy_quantised,

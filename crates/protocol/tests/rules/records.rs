@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::VecDeque};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::{
-    record::{Claims, Contribution, MultiProof, Record, Tree, verify_multi},
+    record::{Claims, Contribution, MultiProof, Record, Tree, group_by_batch, verify_multi},
     sample::{Item, encode_batch, parse_batch},
 };
 use proptest::{
@@ -294,4 +294,27 @@ fn claims_are_rebuilt_from_events() {
     let claims = Claims::alone(alone.contributions()[0].clone());
     assert_eq!(alone.claims(&[7]), claims);
     assert!(claims.verify(alone.root()));
+}
+
+#[test]
+fn group_by_batch_keeps_the_order_within_each_batch() {
+    let groups = group_by_batch([(7, 9), (3, 4), (7, 8), (3, 3)]);
+    let groups: Vec<_> = groups.into_iter().collect();
+    assert_eq!(groups, [(3, vec![4, 3]), (7, vec![9, 8])]);
+    assert!(group_by_batch([]).is_empty());
+}
+
+#[test]
+fn from_contributions_gives_the_record_of_the_event() {
+    let item = |label| Item {
+        label,
+        sample: &[1, 2],
+    };
+    let (anna, ben) = (Address::with_last_byte(1), Address::with_last_byte(2));
+    let event = [(anna, vec![item(0), item(1)]), (ben, vec![item(1)])];
+    let record = Record::new(40, 7, 1_000, &event);
+    let stored = record.contributions().to_vec();
+    assert_eq!(Record::from_contributions(40, stored), record);
+    let empty = Record::from_contributions(40, Vec::new());
+    assert_eq!((empty.root(), empty.batch()), (B256::ZERO, 40));
 }

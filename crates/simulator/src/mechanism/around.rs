@@ -1,7 +1,8 @@
 //! Mechanisms that go around another one: what it does, and something more.
 
 use alloy_primitives::Address;
-use cotrain_chain::{Chain, DeploymentCost};
+use cotrain_chain::Chain;
+use cotrain_client::deploy::DeploymentCost;
 use cotrain_protocol::{classifier::Classifier, record::Contribution, sample::Item};
 
 use super::{

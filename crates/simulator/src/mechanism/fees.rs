@@ -2,7 +2,8 @@
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, fees as calls};
-use cotrain_chain::{Chain, ChainError, DeploymentCost, Transaction};
+use cotrain_chain::{Chain, Transaction};
+use cotrain_client::deploy::{DeploymentCost, deploy_fees};
 use cotrain_protocol::{fees, trainer::Trainer};
 
 use super::{
@@ -25,15 +26,8 @@ impl PredictionFees {
         price: u128,
         cost: &mut DeploymentCost,
     ) -> Result<Self, SimulateError> {
-        let code = calls::code(trainer, price);
-        let receipt = chain.send(Transaction::create(OWNER, code))?;
-        cost.transactions += 1;
-        cost.gas += receipt.gas_used;
-        let created = receipt.created.ok_or(ChainError::UnexpectedAnswer {
-            call: "the creation of PredictionFees",
-        })?;
         Ok(Self {
-            address: created,
+            address: deploy_fees(chain, OWNER, trainer, price, cost)?,
             twin: fees::PredictionFees::new(price).map_err(accepted("create"))?,
         })
     }

@@ -5,9 +5,8 @@ use std::{cmp::Ordering, ops::Range};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_bindings::{self as bindings, Revert, market as calls};
-use cotrain_chain::{
-    Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Receipt, Transaction, deploy,
-};
+use cotrain_chain::{Chain, ChainError, Receipt, Transaction};
+use cotrain_client::deploy::{Deployment, DeploymentCost, ModelConfig, deploy};
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
     Rejection,

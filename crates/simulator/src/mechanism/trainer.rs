@@ -8,9 +8,8 @@ use cotrain_bindings::{
     events::{self, Announced, Paid, RelayedBatch},
     state,
 };
-use cotrain_chain::{
-    Chain, ChainError, Deployment, DeploymentCost, ModelConfig, Receipt, Transaction, deploy,
-};
+use cotrain_chain::{Chain, ChainError, Receipt, Transaction};
+use cotrain_client::deploy::{Deployment, DeploymentCost, ModelConfig, deploy};
 use cotrain_protocol::{
     Rejection,
     classifier::Classifier,

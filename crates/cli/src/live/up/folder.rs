@@ -8,6 +8,7 @@ use std::{
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
+use cotrain_client::lock::{Lock, Use};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use url::Url;
@@ -18,7 +19,6 @@ use crate::{
         options::Options,
         place::{Place, cache_directory, write_whole},
     },
-    lock::{Lock, Use},
 };
 
 const KEPT: &str = "up.toml";

@@ -9,7 +9,7 @@ use std::{
 
 /// The right to use something, as long as this lives. It goes with the process, also where that is killed.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     file: File,
     /// The process that had the lock and did not end well.
     killed: Option<u32>,
@@ -17,7 +17,7 @@ pub(crate) struct Lock {
 
 /// Why there is no lock.
 #[derive(Debug)]
-pub(crate) enum NoLock {
+pub enum NoLock {
     /// Another process has it; with its number, where that is known.
     Taken(Option<u32>),
     /// The file cannot be locked.
@@ -26,7 +26,7 @@ pub(crate) enum NoLock {
 
 /// The use of a file that processes lock.
 #[derive(Debug)]
-pub(crate) enum Use {
+pub enum Use {
     /// Nobody uses it.
     Free,
     /// The process that used it last was killed.
@@ -43,7 +43,7 @@ impl From<io::Error> for NoLock {
 
 impl NoLock {
     /// Says who uses `what`, or why that cannot be found out.
-    pub(crate) fn words(&self, what: &Path) -> String {
+    pub fn words(&self, what: &Path) -> String {
         let what = what.display();
         match self {
             Self::Taken(Some(pid)) => format!("{what} is in use by process {pid}"),
@@ -55,7 +55,7 @@ impl NoLock {
 
 impl Lock {
     /// Locks a file, which is made if it is not there, and notes this process in it.
-    pub(crate) fn take(path: &Path) -> Result<Self, NoLock> {
+    pub fn take(path: &Path) -> Result<Self, NoLock> {
         loop {
             let mut file = OpenOptions::new()
                 .read(true)
@@ -88,7 +88,7 @@ impl Lock {
 
     /// Removes the file of the lock, and then gives the lock back. Only on Unix it is known that nobody locks a file that
     /// was removed; elsewhere the file stays.
-    pub(crate) fn remove(self, path: &Path) -> io::Result<()> {
+    pub fn remove(self, path: &Path) -> io::Result<()> {
         if cfg!(unix) {
             fs::remove_file(path)?;
         }
@@ -97,7 +97,7 @@ impl Lock {
     }
 
     /// Returns who uses the file of a lock, and leaves it as it is. A file that is not there is free.
-    pub(crate) fn look(path: &Path) -> Use {
+    pub fn look(path: &Path) -> Use {
         let mut file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Use::Free,
@@ -117,7 +117,7 @@ impl Lock {
     }
 
     /// Returns the process that had the lock before and was killed.
-    pub(crate) fn killed(&self) -> Option<u32> {
+    pub fn killed(&self) -> Option<u32> {
         self.killed
     }
 }

@@ -1,0 +1,28 @@
+//! Arguments of the commands that send transactions.
+
+use clap::Args;
+
+use super::{
+    connection::{Connection, ModelArg},
+    fees::FeeArgs,
+    key::KeyArgs,
+    spending::SpendingArgs,
+};
+
+/// Account, model and chain of a command, and the money that it may spend.
+#[derive(Debug, Args)]
+pub(crate) struct Acting {
+    #[command(flatten)]
+    pub(crate) model: ModelArg,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) fees: FeeArgs,
+    #[command(flatten)]
+    pub(crate) spending: SpendingArgs,
+    /// Print one JSON object to stdout
+    #[arg(long, help_heading = None::<&str>)]
+    pub(crate) json: bool,
+}

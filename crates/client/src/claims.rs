@@ -1,0 +1,200 @@
+//! Claims: how many go into one transaction, and what became of them.
+
+use std::error::Error;
+
+use cotrain_bindings::{
+    self as bindings, Revert,
+    events::{self, ClaimSkipped, Paid},
+};
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{NodeError, NodeReceipt},
+};
+use cotrain_protocol::{
+    Rejection,
+    record::Claims,
+    trainer::{Announcement, Delegation},
+};
+
+use crate::{
+    contribute::may_be_of_size,
+    gas,
+    model::ModelFacts,
+    send::{Call, SendError, Sender},
+    split::{Attempt, Split, split_to_fit},
+};
+
+/// Maximum number of claims in one transaction.
+const MAX_CLAIMS: usize = 100;
+/// Maximum number of claims in a transaction whose gas cannot be estimated.
+const MAX_UNTRIED: usize = 10;
+
+/// Act of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act<'a> {
+    /// Refund an author's own deposits.
+    Refund,
+    /// Announce reports that need a notice.
+    Announce,
+    /// Report others' contributions.
+    Report,
+    /// Report others' contributions for an account that has allowed it.
+    ReportFor(&'a Delegation),
+}
+
+impl Act<'_> {
+    /// Returns the calldata that does this to groups of claims.
+    #[must_use]
+    pub fn call(self, groups: &[Claims]) -> Vec<u8> {
+        match self {
+            Self::Refund => bindings::refund(groups),
+            Self::Announce => bindings::announce(groups),
+            Self::Report => bindings::report(groups),
+            Self::ReportFor(delegation) => bindings::report_for(delegation, groups),
+        }
+    }
+}
+
+/// Claimant of a model, by transactions of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// Account that claims and pays the gas.
+    pub sender: &'a Sender<'a>,
+    /// The model.
+    pub facts: &'a ModelFacts,
+    /// Time of the chain's next block, in Unix seconds.
+    pub now: u64,
+}
+
+/// Claims that fit into one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Number of claims, from the first one on.
+    pub size: usize,
+    /// Gas of the transaction, if the node could estimate it.
+    pub gas: Option<u64>,
+    call: Vec<u8>,
+}
+
+/// Outcome of claims that are part of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Payments.
+    pub paid: Vec<Paid>,
+    /// Position of each contribution that was announced, and the time of its report.
+    pub announced: Vec<(u64, Announcement)>,
+    /// Claims that the contract passed over.
+    pub skipped: Vec<ClaimSkipped>,
+    /// Receipt of the transaction.
+    pub receipt: NodeReceipt,
+}
+
+/// Why claims were not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// The proofs cannot be had.
+    #[error(transparent)]
+    Proofs(Box<dyn Error + Send + Sync>),
+    /// The transaction cannot be sent, or failed.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+impl Claimant<'_> {
+    /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none. `prove` gives
+    /// the groups of some positions with their proofs.
+    ///
+    /// # Errors
+    /// [`ClaimError`], also if not even the first claim fits.
+    pub async fn fit<E: Error + Send + Sync + 'static>(
+        &self,
+        act: Act<'_>,
+        positions: &[u64],
+        at_most: usize,
+        prove: impl AsyncFn(&[u64]) -> Result<Vec<Claims>, E>,
+    ) -> Result<Option<Batch>, ClaimError> {
+        let at_most = at_most.min(MAX_CLAIMS);
+        let split = split_to_fit(positions, at_most, async |some: &[u64]| {
+            let groups = prove(some).await;
+            let groups = groups.map_err(|error| ClaimError::Proofs(error.into()))?;
+            self.attempt(act, some.len(), &groups).await
+        });
+        match split.await? {
+            Split::Fits { transaction, .. } => Ok(Some(transaction)),
+            Split::Alone(error) => Err(error.into()),
+            Split::Nothing => Ok(None),
+        }
+    }
+
+    /// Tries `size` claims together.
+    async fn attempt(
+        &self,
+        act: Act<'_>,
+        size: usize,
+        groups: &[Claims],
+    ) -> Result<Attempt<Batch, SendError>, ClaimError> {
+        let batch = Batch {
+            size,
+            gas: None,
+            call: act.call(groups),
+        };
+        match self.sender.estimate(&self.call(&batch)).await {
+            Ok(gas) if gas::fits(gas) || size == 1 => Ok(Attempt::Fits(Batch {
+                gas: Some(gas),
+                ..batch
+            })),
+            Ok(gas) => Ok(Attempt::TooMany(SendError::TooMuchGas { gas })),
+            Err(error) if self.is_due(&error) && size <= MAX_UNTRIED => Ok(Attempt::Fits(batch)),
+            Err(error) if self.is_due(&error) || may_be_of_size(&error) => {
+                Ok(Attempt::TooMany(error))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns `true` if a claim is too early only for the node, which goes by the time of its last block: on a quiet
+    /// chain that may be long ago.
+    fn is_due(&self, error: &SendError) -> bool {
+        matches!(
+            error,
+            SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::TooEarly { earliest, .. })))
+                if *earliest <= self.now
+        )
+    }
+
+    /// Makes claims, and waits until they are part of the chain.
+    ///
+    /// # Errors
+    /// [`ClaimError::Send`].
+    pub async fn send(&self, batch: &Batch) -> Result<Claimed, ClaimError> {
+        let call = self.call(batch);
+        let receipt = match batch.gas {
+            Some(_) => self.sender.send(call).await?,
+            None => {
+                self.sender
+                    .send_with_gas(call, TRANSACTION_GAS_LIMIT)
+                    .await?
+            }
+        };
+        let logs: Vec<_> = receipt.logs.iter().map(|log| log.log.clone()).collect();
+        let notice = self.facts.waits().map_or(0, |waits| waits.report_notice);
+        let announced = events::announced(&logs).into_iter();
+        Ok(Claimed {
+            paid: events::paid(&logs),
+            announced: announced
+                .map(|event| (event.position, Announcement::new(event.time, notice)))
+                .collect(),
+            skipped: events::claims_skipped(&logs),
+            receipt,
+        })
+    }
+
+    fn call(&self, batch: &Batch) -> Call {
+        Call {
+            to: Some(self.facts.trainer),
+            value: 0,
+            data: batch.call.clone().into(),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The gas margin: the one home of how much more gas a transaction may use than it would use now.
+
+use cotrain_chain::TRANSACTION_GAS_LIMIT;
+
+/// Divisor of an estimate that gives its margin: a quarter.
+///
+/// The chain changes between estimate and inclusion: a slot that was cleared meanwhile costs more, and so does a lesson
+/// that the model would not have needed before. Unused gas is not paid, and a transaction that runs out of gas pays for
+/// all of it. A wide margin costs nothing but a few items less in a transaction near the limit, so the command line, the
+/// relayer and the keeper share one.
+const MARGIN_DIVISOR: u64 = 4;
+
+/// Returns an amount of gas with the margin. The result may exceed what a transaction may use.
+#[must_use]
+pub const fn with_margin(gas: u64) -> u64 {
+    gas.saturating_add(gas / MARGIN_DIVISOR)
+}
+
+/// Returns the gas limit of a transaction that would use `gas` now: with the margin, and at most the limit of a
+/// transaction.
+#[must_use]
+pub fn limit(gas: u64) -> u64 {
+    with_margin(gas).min(TRANSACTION_GAS_LIMIT)
+}
+
+/// Returns `true` if a transaction that would use `gas` now has room for the whole margin.
+#[must_use]
+pub const fn fits(gas: u64) -> bool {
+    with_margin(gas) <= TRANSACTION_GAS_LIMIT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_margin_adds_a_quarter() {
+        for (gas, with) in [
+            (0, 0),
+            (3, 3),
+            (4, 5),
+            (100_000, 125_000),
+            (u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(with_margin(gas), with, "{gas}");
+        }
+    }
+
+    #[test]
+    fn fits_is_true_up_to_four_fifths_of_the_limit() {
+        let largest = TRANSACTION_GAS_LIMIT / 5 * 4 + 1;
+        assert!(fits(largest) && !fits(largest + 1));
+        assert_eq!(limit(largest), TRANSACTION_GAS_LIMIT);
+        // A single item that has no room for the margin is sent with all gas that there is.
+        assert_eq!(limit(TRANSACTION_GAS_LIMIT), TRANSACTION_GAS_LIMIT);
+        assert_eq!(limit(1_000), 1_250);
+    }
+}

@@ -1,0 +1,418 @@
+//! Journal of a deployment: its signed transactions, written before anything is sent, so that a later run goes on where
+//! an earlier one ended.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cotrain_chain::keys::{Signed, Unsigned};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    files::write_whole,
+    lock::{Lock, NoLock},
+    send::{Outgoing, TxStore},
+};
+
+const FILE: &str = "deploy.json";
+const LOCK: &str = "lock";
+const FORMAT: &str = "cotrain-deploy/1";
+
+/// Facts by their names.
+pub type Facts = BTreeMap<String, String>;
+
+/// Journal of one deployment. Only one process has it at a time.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    written: Written,
+    /// No other process writes the journal while this is held.
+    _lock: Lock,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    format: String,
+    plan: Facts,
+    /// The options that it was begun with, for messages: the plan decides.
+    #[serde(default)]
+    options: Facts,
+    /// The trainer of the model, once all of it is done.
+    #[serde(default)]
+    deployed: Option<Address>,
+    steps: BTreeMap<String, Step>,
+}
+
+/// A transaction, by each form that it was signed in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Step {
+    nonce: u64,
+    gas_limit: u64,
+    max_fee: u128,
+    priority_fee: u128,
+    signed: Vec<Raw>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Raw {
+    hash: B256,
+    raw: Bytes,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Its directory cannot be made.
+    #[error("cannot make {directory}")]
+    NoDirectory {
+        /// The directory.
+        directory: PathBuf,
+        /// The failure.
+        source: io::Error,
+    },
+    /// Another process has it, or nobody can tell.
+    #[error("the journal of a deployment, {}", held.words(directory))]
+    Held {
+        /// Its directory.
+        directory: PathBuf,
+        /// Why there is no lock.
+        held: NoLock,
+    },
+    /// Its file cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The failure.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error("{path}: this is no journal of a deployment ({reason})")]
+    NoJournal {
+        /// The file.
+        path: PathBuf,
+        /// The failure of its parser.
+        reason: serde_json::Error,
+    },
+    /// The file has the format of another version.
+    #[error("{path}: its format is `{found}`, expected `{FORMAT}`")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format that it names.
+        found: String,
+    },
+    /// The journal is of another deployment.
+    #[error("{} is the journal of another deployment", begun.path.display())]
+    Another {
+        /// The deployment that the journal is of.
+        begun: Box<Begun>,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {path}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The failure.
+        source: io::Error,
+    },
+}
+
+/// Deployment that a journal is of.
+#[derive(Debug)]
+pub struct Begun {
+    /// The journal's file.
+    pub path: PathBuf,
+    /// The plan.
+    pub plan: Facts,
+    /// The options that it was begun with; empty in a journal of an earlier version.
+    pub options: Facts,
+    /// The trainer of the model, if all of it is done.
+    pub deployed: Option<Address>,
+}
+
+impl Journal {
+    /// Opens the journal in a directory, and begins one if there is none. `options` are kept for messages.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open(directory: &Path, plan: Facts, options: Facts) -> Result<Self, JournalError> {
+        fs::create_dir_all(directory).map_err(|source| JournalError::NoDirectory {
+            directory: directory.to_owned(),
+            source,
+        })?;
+        let lock = Lock::take(&directory.join(LOCK)).map_err(|held| JournalError::Held {
+            directory: directory.to_owned(),
+            held,
+        })?;
+        let path = directory.join(FILE);
+        let written = match fs::read(&path) {
+            Ok(text) => read(&path, &text, &plan)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Written {
+                format: FORMAT.to_owned(),
+                plan,
+                options,
+                deployed: None,
+                steps: BTreeMap::new(),
+            },
+            Err(source) => return Err(JournalError::Unreadable { path, source }),
+        };
+        Ok(Self {
+            path,
+            written,
+            _lock: lock,
+        })
+    }
+
+    /// Returns the model of a deployment that is done, or `None` if it is not.
+    ///
+    /// # Errors
+    /// The reason in words, if that cannot be told.
+    pub fn finished(directory: &Path) -> Result<Option<Address>, String> {
+        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        Self::finished_of(directory)
+    }
+
+    /// Removes the journal of a deployment that is done, and returns whether that worked; `None` if the deployment is
+    /// not done, so that the journal stays.
+    ///
+    /// # Errors
+    /// The reason in words, if it cannot be told whether the deployment is done.
+    pub fn remove(directory: &Path) -> Result<Option<io::Result<()>>, String> {
+        let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
+        let finished = Self::finished_of(directory)?;
+        Ok(finished.map(|_| fs::remove_dir_all(directory)))
+    }
+
+    /// Does the same as [`finished`](Self::finished), for a caller that has the lock.
+    fn finished_of(directory: &Path) -> Result<Option<Address>, String> {
+        let path = directory.join(FILE);
+        let text = fs::read(&path).map_err(|error| format!("cannot read its {FILE}: {error}"))?;
+        let written: Written = serde_json::from_slice(&text)
+            .map_err(|error| format!("its {FILE} is no journal: {error}"))?;
+        Ok(written.deployed)
+    }
+
+    /// Returns a fact of the plan that was begun in a directory, if one was.
+    #[must_use]
+    pub fn peek(directory: &Path, name: &str) -> Option<String> {
+        let text = fs::read(directory.join(FILE)).ok()?;
+        let written: Written = serde_json::from_slice(&text).ok()?;
+        written.plan.get(name).cloned()
+    }
+
+    /// Returns `true` if a step has been signed.
+    #[must_use]
+    pub fn has(&self, step: &str) -> bool {
+        self.written.steps.contains_key(step)
+    }
+
+    /// Returns the steps that have been signed, each with the hashes of its transaction.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = B256>)> {
+        let steps = self.written.steps.iter();
+        steps.map(|(name, step)| (name.as_str(), step.signed.iter().map(|signed| signed.hash)))
+    }
+
+    /// Returns the trainer of the model, if all of it was done before.
+    #[must_use]
+    pub fn deployed(&self) -> Option<Address> {
+        self.written.deployed
+    }
+
+    /// Notes that all of it is done.
+    ///
+    /// # Errors
+    /// [`JournalError::Unwritable`].
+    pub fn finish(&mut self, trainer: Address) -> Result<(), JournalError> {
+        self.written.deployed = Some(trainer);
+        self.write()
+    }
+
+    /// Returns the transaction of a step as it was signed before. Its call is not in the journal: the plan gives it.
+    #[must_use]
+    pub fn signed(
+        &self,
+        step: &str,
+        chain_id: u64,
+        to: Option<Address>,
+        data: &[u8],
+    ) -> Option<Outgoing> {
+        let step = self.written.steps.get(step)?;
+        let signed = step.signed.iter().map(|signed| Signed {
+            hash: signed.hash,
+            raw: signed.raw.clone(),
+        });
+        let unsigned = Unsigned {
+            chain_id,
+            nonce: step.nonce,
+            to,
+            value: U256::ZERO,
+            data: Bytes::copy_from_slice(data),
+            gas_limit: step.gas_limit,
+            max_fee: step.max_fee,
+            priority_fee: step.priority_fee,
+        };
+        Outgoing::new(unsigned, signed.collect())
+    }
+
+    fn keep(&mut self, step: &str, outgoing: &Outgoing) -> Result<(), JournalError> {
+        let signed = outgoing.signed().map(|signed| Raw {
+            hash: signed.hash,
+            raw: signed.raw.clone(),
+        });
+        let kept = Step {
+            nonce: outgoing.unsigned.nonce,
+            gas_limit: outgoing.unsigned.gas_limit,
+            max_fee: outgoing.unsigned.max_fee,
+            priority_fee: outgoing.unsigned.priority_fee,
+            signed: signed.collect(),
+        };
+        self.written.steps.insert(step.to_owned(), kept);
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), JournalError> {
+        let text = serde_json::to_vec_pretty(&self.written).map_err(io::Error::from);
+        let written = text.and_then(|text| write_whole(&self.path, &text));
+        written.map_err(|source| JournalError::Unwritable {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// Keeps the transactions of steps by their names. They are on the disk before they are sent.
+impl TxStore for Journal {
+    type Purpose = str;
+    type Id = String;
+    type Error = JournalError;
+
+    async fn insert(&mut self, step: &str, outgoing: &Outgoing) -> Result<String, JournalError> {
+        self.keep(step, outgoing)?;
+        Ok(step.to_owned())
+    }
+
+    async fn add_signature(
+        &mut self,
+        step: &String,
+        outgoing: &Outgoing,
+    ) -> Result<(), JournalError> {
+        self.keep(step, outgoing)
+    }
+}
+
+fn read(path: &Path, text: &[u8], plan: &Facts) -> Result<Written, JournalError> {
+    let written: Written =
+        serde_json::from_slice(text).map_err(|reason| JournalError::NoJournal {
+            path: path.to_owned(),
+            reason,
+        })?;
+    if written.format != FORMAT {
+        return Err(JournalError::Format {
+            path: path.to_owned(),
+            found: written.format,
+        });
+    }
+    if written.plan == *plan {
+        return Ok(written);
+    }
+    Err(JournalError::Another {
+        begun: Box::new(Begun {
+            path: path.to_owned(),
+            plan: written.plan,
+            options: written.options,
+            deployed: written.deployed,
+        }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(chain: &str) -> Facts {
+        [("chain".to_owned(), chain.to_owned())].into()
+    }
+
+    fn open(directory: &Path, chain: &str) -> Result<Journal, JournalError> {
+        Journal::open(directory, plan(chain), Facts::new())
+    }
+
+    fn outgoing() -> Outgoing {
+        let unsigned = Unsigned {
+            chain_id: 1,
+            nonce: 7,
+            to: Some(Address::with_last_byte(3)),
+            value: U256::ZERO,
+            data: Bytes::from_static(b"call"),
+            gas_limit: 100,
+            max_fee: 12,
+            priority_fee: 2,
+        };
+        let signed = [1, 2].map(|number| Signed {
+            hash: B256::with_last_byte(number),
+            raw: Bytes::copy_from_slice(&[number]),
+        });
+        Outgoing::new(unsigned, signed.into()).expect("signed")
+    }
+
+    #[tokio::test]
+    async fn a_journal_gives_back_what_an_earlier_run_signed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let outgoing = outgoing();
+        let mut journal = open(folder.path(), "1").expect("a new one");
+        assert!(!journal.has("model"));
+        let id = journal.insert("model", &outgoing).await.expect("kept");
+        assert_eq!(id, "model");
+        assert!(matches!(
+            open(folder.path(), "1"),
+            Err(JournalError::Held { .. })
+        ));
+        drop(journal);
+        let mut journal = open(folder.path(), "1").expect("the same");
+        let before = journal.signed("model", 1, outgoing.unsigned.to, b"call");
+        assert_eq!(before, Some(outgoing));
+        journal.finish(Address::with_last_byte(9)).expect("noted");
+        drop(journal);
+        let finished = Journal::finished(folder.path());
+        assert_eq!(finished, Ok(Some(Address::with_last_byte(9))));
+        assert!(matches!(
+            open(folder.path(), "2"),
+            Err(JournalError::Another { begun }) if begun.plan == plan("1") && begun.deployed.is_some()
+        ));
+    }
+
+    #[test]
+    fn a_journal_of_an_earlier_version_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Versions before this one noted neither options nor the model.
+        let text = r#"{"format": "cotrain-deploy/1", "plan": {"chain": "1"}, "steps": {"factory": {"nonce": 0,
+            "gas_limit": 5, "max_fee": 2, "priority_fee": 1, "signed": [{"hash":
+            "0x0000000000000000000000000000000000000000000000000000000000000001", "raw": "0x01"}]}}}"#;
+        fs::write(folder.path().join(FILE), text).expect("written");
+        let journal = open(folder.path(), "1").expect("read");
+        assert!(journal.has("factory") && journal.deployed().is_none());
+        let hashes: Vec<B256> = journal.steps().flat_map(|(_, hashes)| hashes).collect();
+        assert_eq!(hashes, [B256::with_last_byte(1)]);
+    }
+
+    #[test]
+    fn what_is_no_journal_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let told = |text: &str| {
+            fs::write(folder.path().join(FILE), text).expect("written");
+            open(folder.path(), "1").unwrap_err().to_string()
+        };
+        assert!(told("{}").contains("this is no journal of a deployment (missing field"));
+        let newer = r#"{"format": "cotrain-deploy/2", "plan": {}, "steps": {}}"#;
+        let told = told(newer);
+        assert!(
+            told.ends_with("its format is `cotrain-deploy/2`, expected `cotrain-deploy/1`"),
+            "{told}"
+        );
+    }
+}

@@ -1,0 +1,622 @@
+//! Sending transactions so that each becomes part of the chain at most once: stored before they are sent, sent again at
+//! rising fees, and known by every hash that they were signed with.
+//!
+//! [`Sender::deliver`] waits until a transaction is included, as a command does. A service that has other things to do
+//! calls [`Sender::sign`], [`start`], [`Sender::raise`] and [`included`] itself, over a [`TxStore`] of its own.
+
+use std::{convert::Infallible, error::Error, future::Future, iter, mem, time::Duration};
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    keys::{Key, Signed, Unsigned},
+    node::{Node, NodeError, NodeReceipt},
+};
+use cotrain_protocol::{Amount, GasPrice};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    budget::{Budget, OverBudget},
+    fees::{self, Next, Offer, TooDear},
+    gas,
+};
+
+/// Time that a transaction waits before it is sent again at a higher fee.
+const BUMP_AFTER: Duration = Duration::from_mins(1);
+/// First and longest pause between two requests for a receipt.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// Longest time that a node may lack the receipt of a transaction whose nonce is used.
+pub const LAG: Duration = Duration::from_secs(5);
+
+/// Transaction before it has a nonce, gas and fees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Contract that is called; `None`: `data` creates a contract.
+    pub to: Option<Address>,
+    /// Wei sent along.
+    pub value: u128,
+    /// Calldata, or the code that creates a contract.
+    pub data: Bytes,
+}
+
+/// Transaction on its way, with each signature that it was sent with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The transaction with the last offer.
+    pub unsigned: Unsigned,
+    /// Signatures of lower offers, in rising order.
+    pub earlier: Vec<Signed>,
+    /// Signature of the last offer.
+    pub last: Signed,
+}
+
+impl Outgoing {
+    /// Joins a transaction with its signatures, in the order of rising offers; `None` if it has none.
+    #[must_use]
+    pub fn new(unsigned: Unsigned, mut signed: Vec<Signed>) -> Option<Self> {
+        let last = signed.pop()?;
+        Some(Self {
+            unsigned,
+            earlier: signed,
+            last,
+        })
+    }
+
+    /// Returns all signatures in the order of rising offers.
+    pub fn signed(&self) -> impl DoubleEndedIterator<Item = &Signed> {
+        self.earlier.iter().chain(iter::once(&self.last))
+    }
+
+    /// Returns the hash that each signature gives the transaction.
+    pub fn hashes(&self) -> impl DoubleEndedIterator<Item = B256> {
+        self.signed().map(|signed| signed.hash)
+    }
+
+    /// Returns the offer of the last signature.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        Offer {
+            max_fee: self.unsigned.max_fee,
+            priority_fee: self.unsigned.priority_fee,
+        }
+    }
+}
+
+/// Store of signed transactions. Whatever is signed is stored before it is sent, so that a later process finds it.
+pub trait TxStore: Send {
+    /// Description of a transaction's purpose, which the store keeps beside it.
+    type Purpose: ?Sized + Sync;
+    /// Name of a stored transaction.
+    type Id: Send + Sync;
+    /// Failure of the store.
+    type Error: Error + Send + Sync + 'static;
+
+    /// Stores a transaction that was signed for the first time.
+    ///
+    /// # Errors
+    /// If it is not stored; it must not be sent then.
+    fn insert(
+        &mut self,
+        purpose: &Self::Purpose,
+        outgoing: &Outgoing,
+    ) -> impl Future<Output = Result<Self::Id, Self::Error>> + Send;
+
+    /// Stores the last signature of a transaction that was stored before with its earlier ones.
+    ///
+    /// # Errors
+    /// If it is not stored; it must not be sent then.
+    fn add_signature(
+        &mut self,
+        id: &Self::Id,
+        outgoing: &Outgoing,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Store of a command that sends one transaction and waits: if the command is killed, its user looks at the chain.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NotStored;
+
+impl TxStore for NotStored {
+    type Purpose = ();
+    type Id = ();
+    type Error = Infallible;
+
+    async fn insert(&mut self, (): &(), _: &Outgoing) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    async fn add_signature(&mut self, (): &(), _: &Outgoing) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// Account that sends transactions.
+#[derive(Debug)]
+pub struct Sender<'a> {
+    /// Node that takes them.
+    pub node: &'a Node,
+    /// Key of the account.
+    pub key: &'a Key,
+    /// Maximum price of a unit of gas, in wei; `None`: see [`fees::most`].
+    pub max_fee: Option<u128>,
+    /// Limit of spending; the gas of each delivered transaction is taken off it.
+    pub budget: &'a Budget,
+    /// Settings that let a transaction cost more, for the warning that it waits at its maximum.
+    pub settings: &'static str,
+}
+
+/// Result of raising an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Raised {
+    /// The transaction is signed and stored with this offer.
+    To(Offer),
+    /// The next offer would exceed what may be paid for a unit of gas, in wei, or the budget.
+    AtMaximum(u128),
+}
+
+/// Why a transaction is not part of the chain, as far as its sender knows.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The node failed, or refuses the transaction.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The maximum price does not pay the base fee.
+    #[error(transparent)]
+    TooDear(#[from] TooDear),
+    /// The transaction could cost more than the budget leaves.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
+    /// The account has less than the transaction needs.
+    #[error(transparent)]
+    TooPoor(#[from] TooPoor),
+    /// The transaction needs more gas than one may use.
+    #[error("the transaction would use {gas} gas, at most {TRANSACTION_GAS_LIMIT} are possible")]
+    TooMuchGas {
+        /// Gas that it would use.
+        gas: u64,
+    },
+    /// Another transaction has the nonce, so that this one can never be included.
+    #[error(
+        "another transaction of {account} took the nonce {nonce}; let nothing else send from this account meanwhile, and \
+         run the same again"
+    )]
+    NonceTaken {
+        /// Account that sends.
+        account: Address,
+        /// The nonce.
+        nonce: u64,
+        /// Answer of the node.
+        source: NodeError,
+    },
+    /// The transaction is included and did nothing.
+    #[error(
+        "the chain changed meanwhile; look at it and try again: the transaction {transaction} failed in block {block}, after \
+         {gas_used} gas"
+    )]
+    Failed {
+        /// Hash of the transaction.
+        transaction: B256,
+        /// Height of its block.
+        block: u64,
+        /// Gas used.
+        gas_used: u64,
+    },
+    /// The signed transaction could not be stored, and was not sent.
+    #[error(transparent)]
+    Store(Box<dyn Error + Send + Sync>),
+    /// Something failed after the node took the transaction.
+    #[error(
+        "the transaction {} was sent and may still become part of the chain; look for it before you send the same again",
+        hashes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    )]
+    MaybeIncluded {
+        /// Hash that each signature gives the transaction.
+        hashes: Vec<B256>,
+        /// The failure.
+        source: Box<SendError>,
+    },
+}
+
+/// An account has less than a transaction needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the account {account} has {} on chain {chain_id}, and this needs {}; send it money, or use another account",
+    wei(*has),
+    self.needs()
+)]
+pub struct TooPoor {
+    /// The account.
+    pub account: Address,
+    /// Id of the chain.
+    pub chain_id: u64,
+    /// Wei that the account has.
+    pub has: U256,
+    /// Wei that the transaction sends along.
+    pub value: U256,
+    /// Maximum wei for its gas; `None` if that is not known.
+    pub gas: Option<U256>,
+}
+
+impl TooPoor {
+    /// Describes the money that the transaction needs.
+    fn needs(&self) -> String {
+        match self.gas {
+            None => format!("{}, and gas besides", wei(self.value)),
+            Some(gas) if self.value.is_zero() => format!("up to {} for gas", wei(gas)),
+            Some(gas) => format!(
+                "up to {}: {}, and up to {} for gas",
+                wei(self.value.saturating_add(gas)),
+                wei(self.value),
+                wei(gas)
+            ),
+        }
+    }
+}
+
+fn wei(amount: U256) -> Amount {
+    Amount(amount.saturating_to())
+}
+
+impl Sender<'_> {
+    /// Returns the account that sends.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Sends a transaction and waits until it is included. A transaction that would fail is not sent.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send(&self, call: Call) -> Result<NodeReceipt, SendError> {
+        let mut outgoing = self.prepare(call).await?;
+        self.deliver(&mut NotStored, &(), &mut outgoing).await
+    }
+
+    /// Sends a transaction with this gas limit, without an estimate, and waits until it is included.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send_with_gas(
+        &self,
+        call: Call,
+        gas_limit: u64,
+    ) -> Result<NodeReceipt, SendError> {
+        let mut outgoing = self.sign_next(call, gas_limit).await?;
+        self.deliver(&mut NotStored, &(), &mut outgoing).await
+    }
+
+    /// Estimates the gas of a transaction.
+    ///
+    /// # Errors
+    /// [`SendError::TooPoor`] if the account cannot pay, or [`SendError::Node`].
+    pub async fn estimate(&self, call: &Call) -> Result<u64, SendError> {
+        let value = U256::from(call.value);
+        let data = call.data.to_vec();
+        let gas = self
+            .node
+            .estimate(self.address(), call.to, value, data)
+            .await;
+        match gas {
+            Ok(gas) => Ok(gas),
+            Err(error) => Err(self.explain_unpaid(value, error).await),
+        }
+    }
+
+    /// Estimates and signs the account's next transaction.
+    ///
+    /// # Errors
+    /// As [`estimate`](Self::estimate), if the transaction would fail or needs more gas than one may use, or if it costs
+    /// more than may be spent or is there.
+    pub async fn prepare(&self, call: Call) -> Result<Outgoing, SendError> {
+        let gas = self.estimate(&call).await?;
+        if gas > TRANSACTION_GAS_LIMIT {
+            return Err(SendError::TooMuchGas { gas });
+        }
+        self.sign_next(call, gas::limit(gas)).await
+    }
+
+    /// Signs the account's next transaction, after a check that the account can pay it.
+    async fn sign_next(&self, call: Call, gas_limit: u64) -> Result<Outgoing, SendError> {
+        let offer = self.first_offer(&call, gas_limit).await?;
+        let has = self.node.balance(self.address()).await?;
+        let value = U256::from(call.value);
+        let gas = U256::from(gas_limit).saturating_mul(U256::from(offer.max_fee));
+        if has < value.saturating_add(gas) {
+            return Err(self.too_poor(has, value, Some(gas)).into());
+        }
+        let nonce = self.node.nonce(self.address()).await?;
+        Ok(self.sign_at(call, gas_limit, nonce, offer))
+    }
+
+    /// Signs a transaction with a nonce, at the first offer.
+    ///
+    /// # Errors
+    /// [`SendError::TooDear`], [`SendError::OverBudget`] or [`SendError::Node`].
+    pub async fn sign(
+        &self,
+        call: Call,
+        gas_limit: u64,
+        nonce: u64,
+    ) -> Result<Outgoing, SendError> {
+        let offer = self.first_offer(&call, gas_limit).await?;
+        Ok(self.sign_at(call, gas_limit, nonce, offer))
+    }
+
+    /// Returns the first offer for a transaction, within the budget.
+    async fn first_offer(&self, call: &Call, gas_limit: u64) -> Result<Offer, SendError> {
+        let offer = fees::first(&self.node.fees().await?, self.max_fee)?;
+        self.budget
+            .check(most_cost(call.value, gas_limit, offer.max_fee))?;
+        Ok(offer)
+    }
+
+    fn sign_at(&self, call: Call, gas_limit: u64, nonce: u64, offer: Offer) -> Outgoing {
+        let unsigned = Unsigned {
+            chain_id: self.node.chain_id(),
+            nonce,
+            to: call.to,
+            value: U256::from(call.value),
+            data: call.data,
+            gas_limit,
+            max_fee: offer.max_fee,
+            priority_fee: offer.priority_fee,
+        };
+        let last = self.key.sign_transaction(&unsigned);
+        Outgoing {
+            unsigned,
+            earlier: Vec::new(),
+            last,
+        }
+    }
+
+    /// Signs a transaction that has waited for long at a higher offer, and stores the signature. It is not sent.
+    ///
+    /// # Errors
+    /// [`SendError::Node`] or [`SendError::Store`].
+    pub async fn raise<S: TxStore>(
+        &self,
+        store: &mut S,
+        id: &S::Id,
+        outgoing: &mut Outgoing,
+    ) -> Result<Raised, SendError> {
+        let fees = self.node.fees().await?;
+        let offer = match fees::next(outgoing.offer(), &fees, self.max_fee) {
+            Next::Raise(offer) => offer,
+            Next::AtMaximum(maximum) => return Ok(Raised::AtMaximum(maximum)),
+        };
+        let before = &outgoing.unsigned;
+        let cost = most_cost(
+            before.value.saturating_to(),
+            before.gas_limit,
+            offer.max_fee,
+        );
+        if self.budget.check(cost).is_err() {
+            return Ok(Raised::AtMaximum(before.max_fee));
+        }
+        outgoing.unsigned.max_fee = offer.max_fee;
+        outgoing.unsigned.priority_fee = offer.priority_fee;
+        let signed = self.key.sign_transaction(&outgoing.unsigned);
+        let before = mem::replace(&mut outgoing.last, signed);
+        outgoing.earlier.push(before);
+        let stored = store.add_signature(id, outgoing).await;
+        stored.map_err(|error| SendError::Store(error.into()))?;
+        Ok(Raised::To(offer))
+    }
+
+    /// Sends a signed and stored transaction until it is included, and raises its offer if that takes long.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn deliver<S: TxStore>(
+        &self,
+        store: &mut S,
+        id: &S::Id,
+        outgoing: &mut Outgoing,
+    ) -> Result<NodeReceipt, SendError> {
+        let mut sent = false;
+        match self.deliver_noting(store, id, outgoing, &mut sent).await {
+            Ok(receipt) => {
+                self.budget.spend(gas_cost(&receipt));
+                succeeded(receipt)
+            }
+            Err(error) if sent => Err(SendError::MaybeIncluded {
+                hashes: outgoing.hashes().collect(),
+                source: Box::new(error),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does the same as [`deliver`](Self::deliver), and sets `sent` once the node may have the transaction.
+    async fn deliver_noting<S: TxStore>(
+        &self,
+        store: &mut S,
+        id: &S::Id,
+        outgoing: &mut Outgoing,
+        sent: &mut bool,
+    ) -> Result<NodeReceipt, SendError> {
+        let mut at_maximum = false;
+        loop {
+            for signed in outgoing.signed() {
+                match self.node.broadcast(&signed.raw).await {
+                    Ok(()) | Err(NodeError::Underpriced) => *sent = true,
+                    Err(source @ NodeError::NonceTooLow) => {
+                        let receipt = wait_included(self.node, outgoing, LAG).await?;
+                        return receipt.ok_or(SendError::NonceTaken {
+                            account: self.address(),
+                            nonce: outgoing.unsigned.nonce,
+                            source,
+                        });
+                    }
+                    // It may have come through, and only the answer not.
+                    Err(error) if error.is_transient() => {
+                        *sent = true;
+                        tracing::warn!(%error, "sending goes on");
+                    }
+                    Err(error) => {
+                        return Err(self.explain_unpaid(outgoing.unsigned.value, error).await);
+                    }
+                }
+                tracing::info!(hash = %signed.hash, nonce = outgoing.unsigned.nonce, "sent");
+            }
+            if let Some(receipt) = wait_included(self.node, outgoing, BUMP_AFTER).await? {
+                return Ok(receipt);
+            }
+            match self.raise(store, id, outgoing).await? {
+                Raised::To(offer) => {
+                    tracing::info!(max_fee = offer.max_fee, "still waiting; offers more");
+                }
+                Raised::AtMaximum(_) if at_maximum => {}
+                Raised::AtMaximum(_) => {
+                    at_maximum = true;
+                    let hash = outgoing.last.hash;
+                    tracing::warn!(
+                        "the transaction {hash} still waits, and its fee is as high as it may be, {} for a unit of gas; \
+                         {} allow more",
+                        GasPrice(outgoing.unsigned.max_fee),
+                        self.settings
+                    );
+                }
+            }
+        }
+    }
+
+    /// Explains a node's error by the account's balance, if the account cannot pay.
+    async fn explain_unpaid(&self, value: U256, error: NodeError) -> SendError {
+        if !matches!(error, NodeError::InsufficientFunds { .. }) {
+            return error.into();
+        }
+        match self.node.balance(self.address()).await {
+            Ok(has) => self.too_poor(has, value, None).into(),
+            Err(_) => error.into(),
+        }
+    }
+
+    fn too_poor(&self, has: U256, value: U256, gas: Option<U256>) -> TooPoor {
+        TooPoor {
+            account: self.address(),
+            chain_id: self.node.chain_id(),
+            has,
+            value,
+            gas,
+        }
+    }
+}
+
+/// Stores a transaction that was signed for the first time. It is not sent.
+///
+/// # Errors
+/// [`SendError::Store`].
+pub async fn start<S: TxStore>(
+    store: &mut S,
+    purpose: &S::Purpose,
+    outgoing: &Outgoing,
+) -> Result<S::Id, SendError> {
+    let stored = store.insert(purpose, outgoing).await;
+    stored.map_err(|error| SendError::Store(error.into()))
+}
+
+/// Returns the receipt of a transaction, under any of its hashes; `None` if it is not included.
+///
+/// # Errors
+/// If the node does not answer.
+pub async fn included(node: &Node, outgoing: &Outgoing) -> Result<Option<NodeReceipt>, NodeError> {
+    // The last signature is the likeliest.
+    for hash in outgoing.hashes().rev() {
+        if let Some(receipt) = node.receipt(hash).await? {
+            return Ok(Some(receipt));
+        }
+    }
+    Ok(None)
+}
+
+/// Waits for the receipt of a transaction; `None` if it is not included in time.
+///
+/// # Errors
+/// If the node fails for a reason that does not pass.
+pub async fn wait_included(
+    node: &Node,
+    outgoing: &Outgoing,
+    patience: Duration,
+) -> Result<Option<NodeReceipt>, NodeError> {
+    let start = Instant::now();
+    let mut pause = PAUSES.0;
+    loop {
+        match included(node, outgoing).await {
+            Ok(Some(receipt)) => return Ok(Some(receipt)),
+            Ok(None) => {}
+            Err(error) if error.is_transient() => tracing::warn!(%error, "waiting goes on"),
+            Err(error) => return Err(error),
+        }
+        if start.elapsed() >= patience {
+            return Ok(None);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Returns the wei that a transaction cost its sender for gas.
+#[must_use]
+pub fn gas_cost(receipt: &NodeReceipt) -> u128 {
+    u128::from(receipt.gas_used).saturating_mul(receipt.gas_price)
+}
+
+/// Returns the most wei that a transaction takes from its sender.
+fn most_cost(value: u128, gas_limit: u64, max_fee: u128) -> u128 {
+    value.saturating_add(u128::from(gas_limit).saturating_mul(max_fee))
+}
+
+fn succeeded(receipt: NodeReceipt) -> Result<NodeReceipt, SendError> {
+    if receipt.success {
+        return Ok(receipt);
+    }
+    Err(SendError::Failed {
+        transaction: receipt.transaction,
+        block: receipt.block,
+        gas_used: receipt.gas_used,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_cannot_pay_is_told_what_it_needs() {
+        let poor = |value: u64, gas: Option<u64>| {
+            TooPoor {
+                account: Address::with_last_byte(7),
+                chain_id: 31_337,
+                has: U256::from(3),
+                value: U256::from(value),
+                gas: gas.map(U256::from),
+            }
+            .needs()
+        };
+        assert_eq!(poor(10, None), "10 wei, and gas besides");
+        assert_eq!(poor(0, Some(20)), "up to 20 wei for gas");
+        assert_eq!(
+            poor(10, Some(20)),
+            "up to 30 wei: 10 wei, and up to 20 wei for gas"
+        );
+    }
+
+    #[test]
+    fn a_transaction_that_was_sent_is_told_by_each_hash() {
+        let error = SendError::MaybeIncluded {
+            hashes: vec![B256::with_last_byte(1), B256::with_last_byte(2)],
+            source: Box::new(NodeError::NonceTooLow.into()),
+        };
+        let text = error.to_string();
+        let (one, two) = (B256::with_last_byte(1), B256::with_last_byte(2));
+        assert!(
+            text.starts_with(&format!(
+                "the transaction {one} or {two} was sent and may still"
+            )),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! Splitting: the one home of how many items go into one transaction.
+
+/// Result of an attempt with some items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt<T, R> {
+    /// They fit into one transaction, which is this.
+    Fits(T),
+    /// They do not, for this reason; fewer of them may.
+    TooMany(R),
+}
+
+/// Items that go into one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Split<T, R> {
+    /// The first `size` items fit into this transaction.
+    Fits {
+        /// Number of items, at least 1.
+        size: usize,
+        /// The transaction.
+        transaction: T,
+    },
+    /// Not even the first item fits alone, for this reason.
+    Alone(R),
+    /// There are no items.
+    Nothing,
+}
+
+/// Finds how many of `items`, from the first one on, fit into one transaction: `at_most` of them, or else half as many,
+/// and so on down to one.
+///
+/// Halving needs few attempts, and each one asks a node. `attempt` may count other reasons too, such as a transaction
+/// that costs more than it brings.
+///
+/// # Errors
+/// Those of `attempt` that no smaller number mends.
+pub async fn split_to_fit<I, T, R, E>(
+    items: &[I],
+    at_most: usize,
+    mut attempt: impl AsyncFnMut(&[I]) -> Result<Attempt<T, R>, E>,
+) -> Result<Split<T, R>, E> {
+    let mut size = at_most.max(1).min(items.len());
+    while size > 0 {
+        match attempt(&items[..size]).await? {
+            Attempt::Fits(transaction) => return Ok(Split::Fits { size, transaction }),
+            Attempt::TooMany(reason) if size == 1 => return Ok(Split::Alone(reason)),
+            Attempt::TooMany(_) => size = size.div_ceil(2),
+        }
+    }
+    Ok(Split::Nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::RefCell,
+        convert::Infallible,
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+
+    /// Runs a future that never waits.
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    /// Splits items whose sum may be 10, and returns the sizes that were tried.
+    fn split(items: &[u32], at_most: usize) -> (Split<u32, &'static str>, Vec<usize>) {
+        let tried = RefCell::new(Vec::new());
+        let split = now(split_to_fit(items, at_most, async |some: &[u32]| {
+            tried.borrow_mut().push(some.len());
+            let sum: u32 = some.iter().sum();
+            Ok::<_, Infallible>(match sum {
+                0..=10 => Attempt::Fits(sum),
+                _ => Attempt::TooMany("too much"),
+            })
+        }));
+        let Ok(split) = split;
+        (split, tried.into_inner())
+    }
+
+    fn fits(size: usize, transaction: u32) -> Split<u32, &'static str> {
+        Split::Fits { size, transaction }
+    }
+
+    #[test]
+    fn split_to_fit_takes_all_if_they_fit() {
+        assert_eq!(split(&[1; 10], 99), (fits(10, 10), vec![10]));
+        assert_eq!(split(&[1; 10], 4), (fits(4, 4), vec![4]));
+    }
+
+    #[test]
+    fn split_to_fit_halves_until_they_fit() {
+        assert_eq!(split(&[1; 41], 99), (fits(6, 6), vec![41, 21, 11, 6]));
+        assert_eq!(split(&[5, 6], 2), (fits(1, 5), vec![2, 1]));
+        // Odd numbers are rounded up, so that none is passed over.
+        assert_eq!(split(&[5, 5, 5], 3), (fits(2, 10), vec![3, 2]));
+    }
+
+    #[test]
+    fn split_to_fit_tells_of_an_item_that_is_too_big_alone() {
+        assert_eq!(
+            split(&[11, 1, 1], 3),
+            (Split::Alone("too much"), vec![3, 2, 1])
+        );
+        assert_eq!(split(&[11], 9), (Split::Alone("too much"), vec![1]));
+        // Big and small ones in turns: each small one goes with nothing that follows it.
+        assert_eq!(split(&[1, 11, 1, 11], 4), (fits(1, 1), vec![4, 2, 1]));
+    }
+
+    #[test]
+    fn split_to_fit_ends_with_no_items_and_tries_one_at_least() {
+        assert_eq!(split(&[], 5), (Split::Nothing, vec![]));
+        assert_eq!(split(&[7, 7], 0), (fits(1, 7), vec![1]));
+    }
+
+    #[test]
+    fn split_to_fit_stops_at_an_error() {
+        let tried = RefCell::new(0);
+        let failed = now(split_to_fit(&[1, 2, 3], 3, async |_: &[i32]| {
+            *tried.borrow_mut() += 1;
+            Err::<Attempt<(), ()>, _>("the node failed")
+        }));
+        assert_eq!((failed, tried.into_inner()), (Err("the node failed"), 1));
+    }
+}
