@@ -43,6 +43,16 @@ pub enum Act<'a> {
 }
 
 impl Act<'_> {
+    /// Returns the name of the act.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refund => "refund",
+            Self::Announce => "announce",
+            Self::Report | Self::ReportFor(_) => "report",
+        }
+    }
+
     /// Returns the calldata that does this to groups of claims.
     #[must_use]
     pub fn call(self, groups: &[Claims]) -> Vec<u8> {
@@ -115,10 +125,11 @@ impl Claimant<'_> {
         prove: impl AsyncFn(&[u64]) -> Result<Vec<Claims>, E>,
     ) -> Result<Option<Batch>, ClaimError> {
         let at_most = at_most.min(MAX_CLAIMS);
-        let split = split_to_fit(positions, at_most, async |some: &[u64]| {
-            let groups = prove(some).await;
+        let prove = &prove;
+        let split = split_to_fit(positions.len(), at_most, |size| async move {
+            let groups = prove(&positions[..size]).await;
             let groups = groups.map_err(|error| ClaimError::Proofs(error.into()))?;
-            self.attempt(act, some.len(), &groups).await
+            self.attempt(act, size, &groups).await
         });
         match split.await? {
             Split::Fits { transaction, .. } => Ok(Some(transaction)),

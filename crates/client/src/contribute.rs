@@ -104,9 +104,7 @@ impl Contributor<'_> {
         items: &[Item<'_>],
         at_most: usize,
     ) -> Result<Option<Batch>, ContributeError> {
-        let split = split_to_fit(items, at_most, async |some: &[Item<'_>]| {
-            self.attempt(some).await
-        });
+        let split = split_to_fit(items.len(), at_most, |size| self.attempt(&items[..size]));
         match split.await? {
             Split::Fits { transaction, .. } => Ok(Some(transaction)),
             Split::Alone(reason) => Err(reason.into()),

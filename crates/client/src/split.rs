@@ -1,5 +1,7 @@
 //! Splitting: the one home of how many items go into one transaction.
 
+use std::future::Future;
+
 /// Result of an attempt with some items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt<T, R> {
@@ -25,22 +27,25 @@ pub enum Split<T, R> {
     Nothing,
 }
 
-/// Finds how many of `items`, from the first one on, fit into one transaction: `at_most` of them, or else half as many,
-/// and so on down to one.
+/// Finds how many of a list's items, from the first one on, fit into one transaction: `at_most` of them, or else half as
+/// many, and so on down to one. `attempt` tries as many items as it is told.
 ///
 /// Halving needs few attempts, and each one asks a node. `attempt` may count other reasons too, such as a transaction
 /// that costs more than it brings.
 ///
 /// # Errors
 /// Those of `attempt` that no smaller number mends.
-pub async fn split_to_fit<I, T, R, E>(
-    items: &[I],
+pub async fn split_to_fit<T, R, E, F>(
+    items: usize,
     at_most: usize,
-    mut attempt: impl AsyncFnMut(&[I]) -> Result<Attempt<T, R>, E>,
-) -> Result<Split<T, R>, E> {
-    let mut size = at_most.max(1).min(items.len());
+    mut attempt: impl FnMut(usize) -> F,
+) -> Result<Split<T, R>, E>
+where
+    F: Future<Output = Result<Attempt<T, R>, E>>,
+{
+    let mut size = at_most.max(1).min(items);
     while size > 0 {
-        match attempt(&items[..size]).await? {
+        match attempt(size).await? {
             Attempt::Fits(transaction) => return Ok(Split::Fits { size, transaction }),
             Attempt::TooMany(reason) if size == 1 => return Ok(Split::Alone(reason)),
             Attempt::TooMany(_) => size = size.div_ceil(2),
@@ -54,7 +59,6 @@ mod tests {
     use std::{
         cell::RefCell,
         convert::Infallible,
-        future::Future,
         pin::pin,
         task::{Context, Poll, Waker},
     };
@@ -72,9 +76,9 @@ mod tests {
     /// Splits items whose sum may be 10, and returns the sizes that were tried.
     fn split(items: &[u32], at_most: usize) -> (Split<u32, &'static str>, Vec<usize>) {
         let tried = RefCell::new(Vec::new());
-        let split = now(split_to_fit(items, at_most, async |some: &[u32]| {
-            tried.borrow_mut().push(some.len());
-            let sum: u32 = some.iter().sum();
+        let split = now(split_to_fit(items.len(), at_most, async |size| {
+            tried.borrow_mut().push(size);
+            let sum: u32 = items[..size].iter().sum();
             Ok::<_, Infallible>(match sum {
                 0..=10 => Attempt::Fits(sum),
                 _ => Attempt::TooMany("too much"),
@@ -122,7 +126,7 @@ mod tests {
     #[test]
     fn split_to_fit_stops_at_an_error() {
         let tried = RefCell::new(0);
-        let failed = now(split_to_fit(&[1, 2, 3], 3, async |_: &[i32]| {
+        let failed = now(split_to_fit(3, 3, async |_| {
             *tried.borrow_mut() += 1;
             Err::<Attempt<(), ()>, _>("the node failed")
         }));

@@ -11,7 +11,7 @@ use std::{
 use alloy_primitives::{Address, Bytes};
 use cotrain_bindings::Revert;
 use cotrain_chain::node::{Block, Node};
-use cotrain_protocol::{Rejection, trainer::Trainer};
+use cotrain_protocol::{Rejection, record::group_by_batch, trainer::Trainer};
 use tokio::sync::watch;
 
 use crate::{
@@ -316,12 +316,13 @@ impl Index {
         model: &HostedModel,
         positions: &[u64],
     ) -> Result<Vec<cotrain_protocol::record::Claims>, StoreError> {
-        let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        let mut found = Vec::with_capacity(positions.len());
         for position in positions {
             if let Some(row) = self.0.store.contribution(model.id(), *position).await? {
-                batches.entry(row.batch).or_default().push(*position);
+                found.push((row.batch, *position));
             }
         }
+        let batches = group_by_batch(found);
         self.0.store.proved(model.id(), batches).await
     }
 

@@ -77,13 +77,12 @@ impl Record {
                 sample: item.sample.to_vec(),
             })
             .collect();
-        Self::from_contributions(batch, contributions)
+        Self::of(batch, contributions)
     }
 
-    /// Builds the record of one transaction from its contributions, in order of position. `batch` is the position of the
-    /// first.
+    /// Creates the record of a batch from all of its contributions, in order of position.
     #[must_use]
-    pub fn from_contributions(batch: u64, contributions: Vec<Contribution>) -> Self {
+    pub fn of(batch: u64, contributions: Vec<Contribution>) -> Self {
         let leaves: Vec<_> = contributions.iter().map(Contribution::leaf).collect();
         Self {
             batch,

@@ -1,17 +1,21 @@
 //! Claims for accounts that have asked for it, when that brings more than the gas costs.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use alloy_primitives::{Address, Bytes, U256};
-use cotrain_bindings as bindings;
-use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
+use alloy_primitives::{Address, U256};
+use cotrain_chain::node::Node;
+use cotrain_client::{
+    claims::Act,
+    gas,
+    split::{Attempt, Split, split_to_fit},
+};
 use cotrain_indexer::{
     HostedModel, StoreError,
     rows::{ContributionRow, Page},
     with_sources,
 };
 use cotrain_protocol::{
-    record::{Claims, Contribution},
+    record::{Contribution, group_by_batch},
     trainer::{Delegation, Trainer, is_contract},
 };
 
@@ -115,15 +119,8 @@ impl Keeper {
             });
             possible.collect()
         };
-        let claims = |claims: &[Claims]| bindings::announce(claims);
-        self.claim(
-            outbox,
-            "announce",
-            possible,
-            price.saturating_mul(2),
-            &claims,
-        )
-        .await
+        let price = price.saturating_mul(2);
+        self.claim(outbox, Act::Announce, possible, price).await
     }
 
     async fn refunds(
@@ -151,8 +148,7 @@ impl Keeper {
                 }
             }
         }
-        let claims = |claims: &[Claims]| bindings::refund(claims);
-        self.claim(outbox, "refund", possible, price, &claims).await
+        self.claim(outbox, Act::Refund, possible, price).await
     }
 
     /// Returns whether the trainer lets others push refunds to an account.
@@ -203,8 +199,7 @@ impl Keeper {
                 until: account.until,
                 signature: signature.clone(),
             };
-            let claims = |claims: &[Claims]| bindings::report_for(&delegation, claims);
-            self.claim(outbox, "report", possible, price, &claims)
+            self.claim(outbox, Act::ReportFor(&delegation), possible, price)
                 .await?;
         }
         Ok(())
@@ -214,10 +209,9 @@ impl Keeper {
     async fn claim(
         &self,
         outbox: &mut Outbox,
-        purpose: &'static str,
+        act: Act<'_>,
         mut possible: Vec<Possible>,
         price: u128,
-        call: &(dyn Fn(&[Claims]) -> Vec<u8> + Sync),
     ) -> Result<(), OutboxError> {
         possible.sort_by_key(|one| {
             let first = std::cmp::Reverse((one.urgent, one.gain));
@@ -226,43 +220,51 @@ impl Keeper {
         let most = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
         possible.truncate(most);
         let trainer = self.model.info().facts.trainer;
-        while !possible.is_empty() {
-            let gain: u128 = possible.iter().map(|one| one.gain).sum();
-            let data = call(&self.groups(&possible).await?);
+        let (sender, all) = (outbox.address(), &possible);
+        let split = split_to_fit(all.len(), all.len(), |size| async move {
+            let some = &all[..size];
+            let gain: u128 = some.iter().map(|one| one.gain).sum();
+            let positions = some
+                .iter()
+                .map(|one| (one.row.batch, one.row.contribution.position));
+            let batches = group_by_batch(positions);
+            let claims = self.store.chain().proved(self.model.id(), batches).await?;
+            let data = act.call(&claims);
             let estimate = self
                 .node
-                .estimate(outbox.address(), Some(trainer), U256::ZERO, data.clone())
+                .estimate(sender, Some(trainer), U256::ZERO, data.clone())
                 .await;
             match estimate {
-                Ok(gas)
-                    if gas + gas / 8 <= TRANSACTION_GAS_LIMIT
-                        && gain
-                            > price
-                                .saturating_mul(gas.into())
-                                .saturating_add(self.options.min_gain) =>
-                {
-                    let call = Call {
+                Ok(gas) if gas::fits(gas) && gain > self.least_gain(gas, price) => {
+                    tracing::info!(purpose = act.name(), claims = size, gain, "claiming");
+                    Ok(Attempt::Fits(Call {
                         model: self.model.id(),
-                        purpose,
+                        purpose: act.name(),
                         to: trainer,
-                        data: Bytes::from(data),
-                        gas_limit: gas + gas / 8,
-                    };
-                    tracing::info!(purpose, claims = possible.len(), gain, "claiming");
-                    outbox.send(call, &[]).await?;
-                    return Ok(());
+                        data: data.into(),
+                        gas_limit: gas::with_margin(gas),
+                    }))
                 }
                 // The half that brings less may cost more than it brings.
-                Ok(_) => {}
-                Err(error) if error.is_transient() => return Err(error.into()),
+                Ok(_) => Ok(Attempt::TooMany(())),
+                Err(error) if error.is_transient() => Err(OutboxError::from(error)),
                 Err(error) => {
-                    tracing::debug!(purpose, error = %with_sources(&error), "these claims fail together");
+                    tracing::debug!(purpose = act.name(), error = %with_sources(&error), "these claims fail together");
+                    Ok(Attempt::TooMany(()))
                 }
             }
-            let half = possible.len() / 2;
-            possible.truncate(half);
+        });
+        if let Split::Fits { transaction, .. } = split.await? {
+            outbox.send(transaction, &[]).await?;
         }
         Ok(())
+    }
+
+    /// Returns the gain in wei above which a transaction of so much gas is worth it.
+    fn least_gain(&self, gas: u64, price: u128) -> u128 {
+        price
+            .saturating_mul(gas.into())
+            .saturating_add(self.options.min_gain)
     }
 
     /// All that is open and was contributed until `due`.
@@ -285,17 +287,6 @@ impl Keeper {
             after = i64::try_from(last.contribution.position).ok();
             all.extend(rows);
         }
-    }
-
-    async fn groups(&self, possible: &[Possible]) -> Result<Vec<Claims>, StoreError> {
-        let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        for one in possible {
-            batches
-                .entry(one.row.batch)
-                .or_default()
-                .push(one.row.contribution.position);
-        }
-        self.store.chain().proved(self.model.id(), batches).await
     }
 }
 

@@ -6,18 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes};
 use cotrain_chain::{
-    keys::{Key, Unsigned},
+    keys::{Key, Signed},
     node::{Node, NodeError, NodeReceipt},
 };
-use cotrain_client::fees::{self, Next, Offer, TooDear};
+use cotrain_client::{
+    budget::Budget,
+    send::{self, Raised, SendError, Sender, included},
+};
 use cotrain_indexer::{Cursor, DEEP, ModelId, StoreError, with_sources};
 use cotrain_protocol::Amount;
 
 use crate::{
     clock,
-    store::{Attempt, NewTransaction, Outgoing, RelayStore},
+    store::{Pending, Purpose, RelayStore},
 };
 
 /// Longest time between two broadcasts of the same transaction: nodes forget what waits for long, or restart.
@@ -31,7 +34,7 @@ pub(crate) enum OutboxError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    TooDear(#[from] TooDear),
+    Send(#[from] SendError),
 }
 
 /// Maximum price of a unit of gas for each purpose, in wei; `None`: none is configured.
@@ -81,6 +84,8 @@ pub(crate) struct Outbox {
     bump_after: Duration,
     confirmations: u64,
     maxima: Maxima,
+    /// Without a limit: the relayer's options bound each transaction.
+    budget: Budget,
     /// By the id of the transaction.
     waiting: BTreeMap<i64, Waiting>,
 }
@@ -105,6 +110,7 @@ impl Outbox {
             bump_after,
             confirmations,
             maxima,
+            budget: Budget::default(),
             waiting: BTreeMap::new(),
         })
     }
@@ -121,27 +127,40 @@ impl Outbox {
         call: Call,
         submissions: &[B256],
     ) -> Result<B256, OutboxError> {
-        let (maximum, _) = self.maxima.of(call.purpose);
-        let offer = fees::first(&self.node.fees().await?, maximum)?;
         let nonce = self
             .next_nonce
             .max(self.node.nonce(self.key.address()).await?);
-        let new = NewTransaction {
+        let transaction = send::Call {
+            to: Some(call.to),
+            value: 0,
+            data: call.data,
+        };
+        let sender = self.sender(call.purpose);
+        let outgoing = sender.sign(transaction, call.gas_limit, nonce).await?;
+        let purpose = Purpose {
             model: call.model,
             purpose: call.purpose,
             sender: self.key.address(),
-            nonce,
-            to: call.to,
-            data: call.data,
-            gas_limit: call.gas_limit,
-            created: clock::now(),
+            submissions: submissions.to_vec(),
         };
-        let attempt = self.sign(&new.data, new.to, nonce, new.gas_limit, offer);
-        self.store.enqueue(&new, &attempt, submissions).await?;
+        send::start(&mut self.store, &purpose, &outgoing).await?;
         self.next_nonce = nonce + 1;
-        tracing::info!(hash = %attempt.hash, nonce, purpose = new.purpose, batches = submissions.len(), "sending");
-        self.broadcast(&attempt).await;
-        Ok(attempt.hash)
+        let hash = outgoing.last.hash;
+        tracing::info!(%hash, nonce, purpose = call.purpose, batches = submissions.len(), "sending");
+        self.broadcast(&outgoing.last).await;
+        Ok(hash)
+    }
+
+    /// Returns the sender of transactions for a purpose.
+    fn sender(&self, purpose: &str) -> Sender<'_> {
+        let (max_fee, settings) = self.maxima.of(purpose);
+        Sender {
+            node: &self.node,
+            key: &self.key,
+            max_fee,
+            budget: &self.budget,
+            settings,
+        }
     }
 
     /// Looks after all that is not final: sends again, bumps fees, notes what became of it. `read_until` says up to
@@ -150,7 +169,10 @@ impl Outbox {
         &mut self,
         read_until: impl Fn(ModelId) -> u64,
     ) -> Result<(), OutboxError> {
-        let outgoing = self.store.outgoing(self.key.address()).await?;
+        let outgoing = self
+            .store
+            .outgoing(self.node.chain_id(), self.key.address())
+            .await?;
         self.waiting.retain(|id, _| {
             outgoing
                 .iter()
@@ -163,11 +185,11 @@ impl Outbox {
         // Asked for before the receipts: a nonce that is used has one.
         let used = self.node.nonce(self.key.address()).await?;
         for one in outgoing {
-            let receipt = self.receipt(&one).await?;
+            let receipt = included(&self.node, &one.transaction).await?;
             match (receipt, one.block) {
                 (Some(receipt), known) => {
                     if known != Some(receipt.block) {
-                        self.included(&one, &receipt).await?;
+                        self.note_included(&one, &receipt).await?;
                     }
                     let block = Cursor {
                         block: receipt.block,
@@ -184,30 +206,20 @@ impl Outbox {
                     }
                 }
                 (None, Some(_)) => self.store.set_sent(one.id).await?,
-                (None, None) if used > one.nonce => {
+                (None, None) if used > one.transaction.unsigned.nonce => {
                     tracing::warn!(
-                        nonce = one.nonce,
+                        nonce = one.transaction.unsigned.nonce,
                         "another transaction used the nonce; what was in ours waits again"
                     );
                     self.store.set_replaced(one.id).await?;
                 }
-                (None, None) => self.send_again(&one).await?,
+                (None, None) => self.send_again(one).await?,
             }
         }
         Ok(())
     }
 
-    async fn receipt(&self, one: &Outgoing) -> Result<Option<NodeReceipt>, OutboxError> {
-        // The last attempt is the likeliest.
-        for attempt in one.attempts.iter().rev() {
-            if let Some(receipt) = self.node.receipt(attempt.hash).await? {
-                return Ok(Some(receipt));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn included(&self, one: &Outgoing, receipt: &NodeReceipt) -> Result<(), OutboxError> {
+    async fn note_included(&self, one: &Pending, receipt: &NodeReceipt) -> Result<(), OutboxError> {
         let NodeReceipt {
             block,
             gas_used,
@@ -229,54 +241,53 @@ impl Outbox {
             .await?)
     }
 
-    /// Sends the last attempt again, or a dearer one if that has waited for long.
-    async fn send_again(&mut self, one: &Outgoing) -> Result<(), OutboxError> {
-        let Some(last) = one.attempts.last() else {
-            return Ok(());
-        };
+    /// Sends the last signature again, or a dearer one if that has waited for long.
+    async fn send_again(&mut self, mut one: Pending) -> Result<(), OutboxError> {
         let known = self.waiting.get(&one.id).copied();
-        if clock::now() < last.sent + self.bump_after.as_secs() {
-            self.rebroadcast(one.id, last, known).await;
+        if clock::now() < one.sent + self.bump_after.as_secs() {
+            self.rebroadcast(&one, known).await;
             return Ok(());
         }
-        let before = Offer {
-            max_fee: last.max_fee,
-            priority_fee: last.priority_fee,
-        };
-        let (maximum, key) = self.maxima.of(&one.purpose);
-        let offer = match fees::next(before, &self.node.fees().await?, maximum) {
-            Next::Raise(offer) => offer,
-            Next::AtMaximum(maximum) => {
+        let mut store = self.store.clone();
+        let raised = self
+            .sender(&one.purpose)
+            .raise(&mut store, &one.id, &mut one.transaction)
+            .await?;
+        let last = &one.transaction.last;
+        let nonce = one.transaction.unsigned.nonce;
+        match raised {
+            Raised::To(offer) => {
+                tracing::info!(hash = %last.hash, nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee, "sending again at a higher fee");
+                self.broadcast(last).await;
+                self.note_broadcast(one.id, false);
+            }
+            Raised::AtMaximum(maximum) => {
                 if !known.is_some_and(|known| known.at_maximum) {
+                    let (offer, (_, key)) = (one.transaction.offer(), self.maxima.of(&one.purpose));
                     tracing::warn!(
-                        hash = %last.hash, nonce = one.nonce, max_fee = last.max_fee, priority_fee = last.priority_fee,
+                        hash = %last.hash, nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee,
                         maximum, "the transaction still waits, and its offer is as high as it may be; set `{key}` higher to offer more"
                     );
                 }
-                self.rebroadcast(one.id, last, known).await;
+                self.rebroadcast(&one, known).await;
                 if let Some(waiting) = self.waiting.get_mut(&one.id) {
                     waiting.at_maximum = true;
                 }
-                return Ok(());
             }
-        };
-        let attempt = self.sign(&one.data, one.to, one.nonce, one.gas_limit, offer);
-        tracing::info!(hash = %attempt.hash, nonce = one.nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee, "sending again at a higher fee");
-        self.store.add_attempt(one.id, &attempt).await?;
-        self.broadcast(&attempt).await;
-        self.note_broadcast(one.id, false);
+        }
         Ok(())
     }
 
-    /// Sends an attempt again as it is, unless that was done a moment ago.
-    async fn rebroadcast(&mut self, id: i64, attempt: &Attempt, known: Option<Waiting>) {
+    /// Sends the last signature again as it is, unless that was done a moment ago.
+    async fn rebroadcast(&mut self, one: &Pending, known: Option<Waiting>) {
         let pause = REBROADCAST.min(self.bump_after);
         if known.is_some_and(|known| known.broadcast.elapsed() < pause) {
             return;
         }
-        tracing::debug!(hash = %attempt.hash, "sending again");
-        self.broadcast(attempt).await;
-        self.note_broadcast(id, known.is_some_and(|known| known.at_maximum));
+        let last = &one.transaction.last;
+        tracing::debug!(hash = %last.hash, "sending again");
+        self.broadcast(last).await;
+        self.note_broadcast(one.id, known.is_some_and(|known| known.at_maximum));
     }
 
     fn note_broadcast(&mut self, id: i64, at_maximum: bool) {
@@ -291,42 +302,18 @@ impl Outbox {
     }
 
     /// What the node says matters little: the next look finds out what became of it.
-    async fn broadcast(&self, attempt: &Attempt) {
-        match self.node.broadcast(&attempt.raw).await {
+    async fn broadcast(&self, signed: &Signed) {
+        match self.node.broadcast(&signed.raw).await {
             Ok(()) | Err(NodeError::NonceTooLow) => {}
             Err(error @ NodeError::InsufficientFunds { .. }) => {
                 let account = self.key.address();
                 let has = self.node.balance(account).await.ok();
                 let has = has.map(|has| Amount(has.saturating_to()).to_string());
-                tracing::warn!(hash = %attempt.hash, %account, ?has, %error, "the relayer's account cannot pay; send it money");
+                tracing::warn!(hash = %signed.hash, %account, ?has, %error, "the relayer's account cannot pay; send it money");
             }
             Err(error) => {
-                tracing::warn!(hash = %attempt.hash, error = %with_sources(&error), "the node did not take the transaction; it will be sent again");
+                tracing::warn!(hash = %signed.hash, error = %with_sources(&error), "the node did not take the transaction; it will be sent again");
             }
-        }
-    }
-
-    fn sign(&self, data: &Bytes, to: Address, nonce: u64, gas_limit: u64, offer: Offer) -> Attempt {
-        let Offer {
-            max_fee,
-            priority_fee,
-        } = offer;
-        let signed = self.key.sign_transaction(&Unsigned {
-            chain_id: self.node.chain_id(),
-            nonce,
-            to: Some(to),
-            value: U256::ZERO,
-            data: data.clone(),
-            gas_limit,
-            max_fee,
-            priority_fee,
-        });
-        Attempt {
-            hash: signed.hash,
-            raw: signed.raw,
-            max_fee,
-            priority_fee,
-            sent: clock::now(),
         }
     }
 }

@@ -8,6 +8,10 @@ use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
     node::{Node, NodeError},
 };
+use cotrain_client::{
+    gas,
+    split::{Attempt, Split, split_to_fit},
+};
 use cotrain_indexer::{HostedModel, with_sources};
 use cotrain_protocol::{
     Amount,
@@ -86,29 +90,35 @@ impl Relay {
         if chosen.is_empty() {
             chosen = choose(&self.model, &waiting, self.options.max_batch, now);
         }
-        while !chosen.is_empty() {
-            let problem = match self.prepare(outbox.address(), &chosen).await {
-                Ok(Some(call)) => {
-                    let ids: Vec<_> = chosen.iter().map(|submission| submission.id).collect();
-                    outbox.send(call, &ids).await?;
-                    return Ok(());
+        // Perhaps it is only together that they fail.
+        let (sender, all) = (outbox.address(), &chosen);
+        let split = split_to_fit(all.len(), all.len(), |size| async move {
+            match self.prepare(sender, &all[..size]).await {
+                Ok(Some(call)) => Ok(Attempt::Fits(call)),
+                Ok(None) => Ok(Attempt::TooMany(
+                    "it needs more gas than a transaction may have".to_owned(),
+                )),
+                Err(error) if is_about_them(&error) => {
+                    let problem = with_sources(&error);
+                    tracing::debug!(problem, batches = size, "these fail together");
+                    Ok(Attempt::TooMany(problem))
                 }
-                Ok(None) => "it needs more gas than a transaction may have".to_owned(),
-                Err(error) if is_about_them(&error) => with_sources(&error),
                 // Not theirs: the node's, or that the relayer has no money.
-                Err(error) => return Err(error.into()),
-            };
-            // Perhaps it is only together that they fail: half of them, down to a single one.
-            if chosen.len() > 1 {
-                tracing::debug!(problem, batches = chosen.len(), "trying half");
-                chosen.truncate(chosen.len().div_ceil(2));
-                continue;
+                Err(error) => Err(error),
             }
-            let alone = chosen[0];
-            tracing::warn!(id = %alone.id, problem, "refusing");
-            let reason = format!("it cannot be relayed: {problem}");
-            self.refuse(&[(alone.id, reason)], &[alone]).await?;
-            return Ok(());
+        });
+        match split.await? {
+            Split::Fits { size, transaction } => {
+                let ids: Vec<_> = chosen[..size].iter().map(|one| one.id).collect();
+                outbox.send(transaction, &ids).await?;
+            }
+            Split::Alone(problem) => {
+                let alone = chosen[0];
+                tracing::warn!(id = %alone.id, problem, "refusing");
+                let reason = format!("it cannot be relayed: {problem}");
+                self.refuse(&[(alone.id, reason)], &[alone]).await?;
+            }
+            Split::Nothing => {}
         }
         Ok(())
     }
@@ -136,8 +146,8 @@ impl Relay {
             .iter()
             .filter(|batch| batch.signer(&domain) != Some(batch.author))
             .count() as u64;
-        // What is true when it is included may cost a little more than what is true now.
-        let gas_limit = covering_gas(gas + gas / 8, wallets, gas_per_batch);
+        // Also alone, a batch needs the whole margin: the relayer pays for what others signed.
+        let gas_limit = covering_gas(gas::with_margin(gas), wallets, gas_per_batch);
         Ok((gas_limit <= TRANSACTION_GAS_LIMIT).then(|| Call {
             model: self.model.id(),
             purpose: "relay",

@@ -7,7 +7,7 @@ mod submissions;
 mod tables;
 
 pub(crate) use self::{
-    outbox::{Attempt, NewTransaction, Outgoing},
+    outbox::{Pending, Purpose},
     submissions::{Inserted, NewSubmission},
     tables::RelayStore,
 };

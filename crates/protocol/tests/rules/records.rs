@@ -305,7 +305,7 @@ fn group_by_batch_keeps_the_order_within_each_batch() {
 }
 
 #[test]
-fn from_contributions_gives_the_record_of_the_event() {
+fn of_gives_the_record_of_the_event() {
     let item = |label| Item {
         label,
         sample: &[1, 2],
@@ -314,7 +314,7 @@ fn from_contributions_gives_the_record_of_the_event() {
     let event = [(anna, vec![item(0), item(1)]), (ben, vec![item(1)])];
     let record = Record::new(40, 7, 1_000, &event);
     let stored = record.contributions().to_vec();
-    assert_eq!(Record::from_contributions(40, stored), record);
-    let empty = Record::from_contributions(40, Vec::new());
+    assert_eq!(Record::of(40, stored), record);
+    let empty = Record::of(40, Vec::new());
     assert_eq!((empty.root(), empty.batch()), (B256::ZERO, 40));
 }

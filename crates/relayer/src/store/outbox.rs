@@ -1,6 +1,8 @@
 //! Transactions of ours: stored before they are sent, so that none is lost or made twice.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use cotrain_chain::keys::{Signed, Unsigned};
+use cotrain_client::send::{Outgoing, TxStore};
 use cotrain_indexer::{
     ModelId, StoreError,
     rows::Page,
@@ -9,7 +11,7 @@ use cotrain_indexer::{
 use sqlx::{Row, any::AnyRow};
 
 use super::tables::RelayStore;
-use crate::rows::TransactionRow;
+use crate::{clock, rows::TransactionRow};
 
 /// A transaction that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,21 +39,79 @@ pub(crate) struct Attempt {
     pub(crate) sent: u64,
 }
 
+/// Purpose of a transaction, with what else is stored beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Purpose {
+    pub(crate) model: ModelId,
+    /// `relay`, `refund`, `announce` or `report`.
+    pub(crate) purpose: &'static str,
+    /// The account that sends it.
+    pub(crate) sender: Address,
+    /// Ids of the signed batches in it.
+    pub(crate) submissions: Vec<B256>,
+}
+
 /// A transaction of which it is not certain yet that it stays part of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Outgoing {
+pub(crate) struct Pending {
     pub(crate) id: i64,
     pub(crate) model: ModelId,
     /// `relay`, `refund`, `announce` or `report`.
     pub(crate) purpose: String,
-    pub(crate) nonce: u64,
-    pub(crate) to: Address,
-    pub(crate) data: Bytes,
-    pub(crate) gas_limit: u64,
-    /// The block that it is in; none: it is not part of the chain, as far as is known.
+    /// The block that it is in; `None`: it is not part of the chain, as far as is known.
     pub(crate) block: Option<u64>,
-    /// In the order of rising fees; never empty.
-    pub(crate) attempts: Vec<Attempt>,
+    /// Time of the last signature, in Unix seconds.
+    pub(crate) sent: u64,
+    pub(crate) transaction: Outgoing,
+}
+
+/// Keeps transactions in the database, with the signed batches in them.
+impl TxStore for RelayStore {
+    type Purpose = Purpose;
+    type Id = i64;
+    type Error = StoreError;
+
+    async fn insert(&mut self, purpose: &Purpose, outgoing: &Outgoing) -> Result<i64, StoreError> {
+        let unsigned = &outgoing.unsigned;
+        let now = clock::now();
+        let new = NewTransaction {
+            model: purpose.model,
+            purpose: purpose.purpose,
+            sender: purpose.sender,
+            nonce: unsigned.nonce,
+            to: unsigned.to.unwrap_or_default(),
+            data: unsigned.data.clone(),
+            gas_limit: unsigned.gas_limit,
+            created: now,
+        };
+        let attempt = Attempt::last_of(outgoing, now);
+        self.enqueue(&new, &attempt, &purpose.submissions).await
+    }
+
+    async fn add_signature(&mut self, id: &i64, outgoing: &Outgoing) -> Result<(), StoreError> {
+        let attempt = Attempt::last_of(outgoing, clock::now());
+        self.add_attempt(*id, &attempt).await
+    }
+}
+
+impl Attempt {
+    /// Returns the last signature of a transaction, made at `sent` (Unix seconds).
+    fn last_of(outgoing: &Outgoing, sent: u64) -> Self {
+        Self {
+            hash: outgoing.last.hash,
+            raw: outgoing.last.raw.clone(),
+            max_fee: outgoing.unsigned.max_fee,
+            priority_fee: outgoing.unsigned.priority_fee,
+            sent,
+        }
+    }
+
+    fn into_signed(self) -> Signed {
+        Signed {
+            hash: self.hash,
+            raw: self.raw,
+        }
+    }
 }
 
 impl RelayStore {
@@ -111,8 +171,12 @@ impl RelayStore {
         rows.iter().map(read_attempt).collect()
     }
 
-    /// The sender's transactions that are not final, in the order of their nonces.
-    pub(crate) async fn outgoing(&self, sender: Address) -> Result<Vec<Outgoing>, StoreError> {
+    /// Returns the sender's transactions on a chain that are not final, in the order of their nonces.
+    pub(crate) async fn outgoing(
+        &self,
+        chain_id: u64,
+        sender: Address,
+    ) -> Result<Vec<Pending>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, model, nonce, target, data, gas_limit, state, block, purpose FROM transactions \
              WHERE sender = $1 AND state < 2 ORDER BY nonce, id",
@@ -124,16 +188,31 @@ impl RelayStore {
         for row in rows {
             let id = row.try_get(0)?;
             let data: Vec<u8> = row.try_get(4)?;
-            all.push(Outgoing {
+            let attempts = self.attempts(id).await?;
+            let malformed = StoreError::Malformed {
+                what: "a transaction without a signature",
+            };
+            let Some(last) = attempts.last().cloned() else {
+                return Err(malformed);
+            };
+            let unsigned = Unsigned {
+                chain_id,
+                nonce: number(&row, 2)?,
+                to: Some(address(&row, 3)?),
+                value: U256::ZERO,
+                data: data.into(),
+                gas_limit: number(&row, 5)?,
+                max_fee: last.max_fee,
+                priority_fee: last.priority_fee,
+            };
+            let signed = attempts.into_iter().map(Attempt::into_signed).collect();
+            all.push(Pending {
                 id,
                 model: ModelId(row.try_get(1)?),
                 purpose: row.try_get(8)?,
-                nonce: number(&row, 2)?,
-                to: address(&row, 3)?,
-                data: data.into(),
-                gas_limit: number(&row, 5)?,
                 block: number_option(&row, 7)?,
-                attempts: self.attempts(id).await?,
+                sent: last.sent,
+                transaction: Outgoing::new(unsigned, signed).ok_or(malformed)?,
             });
         }
         Ok(all)
