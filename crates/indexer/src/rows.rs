@@ -1,10 +1,7 @@
 //! What is stored and served, row by row. Money is in wei, time in Unix seconds.
 
 use alloy_primitives::{Address, B256};
-use cotrain_protocol::{
-    record::{Contribution, Record},
-    sample::Item,
-};
+use cotrain_protocol::record::Contribution;
 
 /// How far a contribution is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,29 +138,4 @@ pub struct ContributionFilter {
     pub label: Option<u16>,
     /// Of which something can still be claimed, or nothing.
     pub open: Option<bool>,
-}
-
-/// Returns the record of all contributions of one batch, from its rows.
-#[must_use]
-pub fn record(rows: &[ContributionRow]) -> Record {
-    let first = rows.first();
-    let added: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let one = &row.contribution;
-            (
-                one.author,
-                vec![Item {
-                    label: one.label,
-                    sample: &one.sample,
-                }],
-            )
-        })
-        .collect();
-    Record::new(
-        first.map_or(0, |row| row.batch),
-        first.map_or(0, |row| row.contribution.deposit),
-        first.map_or(0, |row| row.contribution.time),
-        &added,
-    )
 }

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use self::{
-    account::{LARGEST_NONCE, is_contract},
+    account::{LARGEST_NONCE, NONCE_WINDOW, is_contract},
     claim::Settled,
     delegation::Delegation,
     fact::{Added, Contradiction, Fact},

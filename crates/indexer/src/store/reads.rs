@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use alloy_primitives::{Address, Log as ChainLog};
 use cotrain_bindings::{Revert, events::TrainerEvent};
-use cotrain_protocol::record::Claims;
+use cotrain_protocol::record::{Claims, Record};
 use serde_json::{Value as Json, json};
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
@@ -15,9 +15,7 @@ use super::{
     sql::{address, hash, int, number, wei},
 };
 use crate::{
-    rows::{
-        AccuracyRow, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page, Settled, record,
-    },
+    rows::{AccuracyRow, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page, Settled},
     taken::ModelId,
 };
 
@@ -107,7 +105,9 @@ impl ChainStore {
     ) -> Result<Vec<Claims>, StoreError> {
         let mut groups = Vec::with_capacity(batches.len());
         for (batch, positions) in batches {
-            groups.push(record(&self.batch(model, batch).await?).claims(&positions));
+            let rows = self.batch(model, batch).await?.into_iter();
+            let record = Record::of(batch, rows.map(|row| row.contribution).collect());
+            groups.push(record.claims(&positions));
         }
         Ok(groups)
     }

@@ -11,6 +11,10 @@ const NONCE_BITS: u32 = 48;
 /// The largest nonce that a trainer takes.
 pub const LARGEST_NONCE: u64 = (1 << NONCE_BITS) - 1;
 
+/// Number of nonces, up to the highest used one, of which a trainer knows whether they are used. It takes those below for
+/// used ones.
+pub const NONCE_WINDOW: u64 = 64;
+
 /// How the code of an account begins that has a key and has delegated to other code (EIP-7702).
 const DELEGATION: [u8; 2] = [0xef, 0x01];
 
@@ -65,7 +69,7 @@ impl Nonces {
     /// Whether the nonce can no longer be used; nor can those that no contract holds, from 2^48 on.
     pub(super) fn is_used(self, nonce: u64) -> bool {
         match self.highest.checked_sub(nonce) {
-            Some(age) => age >= u64::BITS.into() || self.window >> age & 1 == 1,
+            Some(age) => age >= NONCE_WINDOW || self.window >> age & 1 == 1,
             None => nonce > LARGEST_NONCE,
         }
     }
