@@ -98,7 +98,7 @@ impl TestSamples {
 
     /// Returns the number of samples.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.0.len() as u64
     }
 }
@@ -133,7 +133,7 @@ mod tests {
             let data = load(&source, 0.5, 0).unwrap();
             TestSamples::new(&data, &encoder, &classes)
         };
-        assert_eq!(told("x,y,class\n1,2,a\n3,4,b\n").unwrap().len(), 2);
+        assert_eq!(told("x,y,class\n1,2,a\n3,4,b\n").unwrap().count(), 2);
         let columns = told("y,x,class\n1,2,a\n3,4,b\n").unwrap_err().to_string();
         assert!(
             columns.contains("has the columns y, x, but the model has x, y"),

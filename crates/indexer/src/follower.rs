@@ -624,7 +624,7 @@ impl<S: EventSource> Follower<S> {
             time: trainer.last_contribution_time(),
             contributions: trainer.contribution_count(),
             correct: evaluation.samples.correct(trainer.classifier()),
-            samples: evaluation.samples.len(),
+            samples: evaluation.samples.count(),
         })
     }
 
