@@ -29,13 +29,13 @@ pub enum Progress {
     },
 }
 
-/// Whether a signed batch was taken just now.
+/// Novelty of a signed batch that was submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handed {
-    /// It is new.
-    Now,
-    /// The same one was taken before: nothing is added.
-    Before,
+pub enum Novelty {
+    /// It is stored now, or waits again.
+    New,
+    /// The same one was stored before: nothing is added.
+    Known,
 }
 
 /// A signed batch that was handed in.

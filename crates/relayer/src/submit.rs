@@ -4,11 +4,10 @@ use crate::{
     clock,
     pending::Pending,
     relayer::{RelayTerms, Relayer, account_of},
-    rows::{DelegationRow, Handed, Progress, Submission},
+    rows::{DelegationRow, Novelty, Progress, Submission},
     store::{Inserted, NewSubmission},
 };
 use alloy_primitives::{Address, B256};
-use alloy_sol_types::Eip712Domain;
 use cotrain_bindings as bindings;
 use cotrain_chain::node::NodeError;
 use cotrain_indexer::{
@@ -18,18 +17,13 @@ use cotrain_indexer::{
 use cotrain_protocol::{
     Amount, Rejection,
     sample::parse_batch,
-    trainer::{Delegation, SignedBatch, domain, usual_signature},
+    signature::recover,
+    trainer::{Delegation, NONCE_WINDOW, SignedBatch, domain, usual_signature},
 };
-
-/// How far above the lowest unused nonce one may be: the contract forgets those that are further below.
-const NONCE_WINDOW: u64 = 64;
 
 /// Why a signed batch was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// There is no such model here.
-    #[error("the model {0} is not followed here; ask for the list of models")]
-    UnknownModel(Address),
     /// The contract would skip it.
     #[error(transparent)]
     Rejected(Rejection),
@@ -123,14 +117,11 @@ impl Relayer {
     /// [`SubmitError`].
     pub async fn submit(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         mut batch: SignedBatch,
-    ) -> Result<(Submission, Handed), SubmitError> {
+    ) -> Result<(Submission, Novelty), SubmitError> {
         let terms = self.terms().ok_or(SubmitError::NotServed("relay"))?;
-        let model = self
-            .index()
-            .model(trainer)
-            .ok_or(SubmitError::UnknownModel(trainer))?;
+        let trainer = model.info().facts.trainer;
         let domain = domain(self.index().chain_id(), trainer);
         let id = batch.signing_hash(&domain);
         batch.signature = usual_signature(batch.signature, id, batch.author);
@@ -146,20 +137,20 @@ impl Relayer {
             progress: Progress::Waiting,
         };
         if let Err(error) = check(
-            &model,
-            &self.pending(&model),
+            model,
+            &self.pending(model),
             &submission,
             terms,
             self.index().now(),
         ) {
             // What was handed in before may be part of the chain by now, and its nonce used.
             let known = self.submission(id).await?.ok_or(error)?;
-            return Ok((known, Handed::Before));
+            return Ok((known, Novelty::Known));
         }
         // Before anything is reserved in the author's name.
-        self.check_signature(&submission, &domain).await?;
+        self.check_signature(&submission).await?;
         loop {
-            match self.reserve_and_store(&model, &submission).await {
+            match self.reserve_and_store(model, &submission).await {
                 // The one that had the nonce is gone by now: it was refused, or not covered.
                 Err(SubmitError::Conflict { nonce, next, .. }) if next <= nonce => {}
                 outcome => return outcome,
@@ -172,7 +163,7 @@ impl Relayer {
         &self,
         model: &HostedModel,
         submission: &Submission,
-    ) -> Result<(Submission, Handed), SubmitError> {
+    ) -> Result<(Submission, Novelty), SubmitError> {
         let id = submission.id;
         let (author, nonce) = (submission.batch.author, submission.batch.nonce);
         let (store, pending) = (self.store(), self.pending(model));
@@ -197,7 +188,7 @@ impl Relayer {
             Inserted::New => {
                 metrics::counter!("cotrain_accepted_total").increment(1);
                 reservation.keep();
-                Ok((submission.clone(), Handed::Now))
+                Ok((submission.clone(), Novelty::New))
             }
             Inserted::Known => {
                 let known = self.submission(id).await?;
@@ -209,11 +200,11 @@ impl Relayer {
                     // What was wrong with it is not any more.
                     Progress::Refused { .. } if store.revive(id, clock::now()).await? => {
                         reservation.keep();
-                        return Ok((submission.clone(), Handed::Now));
+                        return Ok((submission.clone(), Novelty::New));
                     }
                     Progress::Included { .. } | Progress::Refused { .. } => {}
                 }
-                Ok((known, Handed::Before))
+                Ok((known, Novelty::Known))
             }
             Inserted::Conflict => {
                 drop(reservation);
@@ -249,14 +240,10 @@ impl Relayer {
         })
     }
 
-    /// By the author's key, or by what the author's code says (ERC-1271).
-    async fn check_signature(
-        &self,
-        submission: &Submission,
-        domain: &Eip712Domain,
-    ) -> Result<(), SubmitError> {
+    /// Checks that a batch is signed by the author's key, or that the author's code says so (ERC-1271).
+    async fn check_signature(&self, submission: &Submission) -> Result<(), SubmitError> {
         let batch = &submission.batch;
-        if batch.signer(domain) == Some(batch.author) {
+        if recover(&batch.signature, submission.id) == Some(batch.author) {
             return Ok(());
         }
         self.ask_wallet(batch.author, submission.id, &batch.signature)
@@ -287,16 +274,12 @@ impl Relayer {
     /// [`SubmitError`].
     pub async fn delegate(
         &self,
-        trainer: Address,
+        model: &HostedModel,
         mut delegation: Delegation,
     ) -> Result<DelegationRow, SubmitError> {
         let keeper = self
             .keeper()
             .ok_or(SubmitError::NotServed("claim for others"))?;
-        let model = self
-            .index()
-            .model(trainer)
-            .ok_or(SubmitError::UnknownModel(trainer))?;
         let (account, until, now) = (delegation.reporter, delegation.until, self.index().now());
         if now > until {
             let deadline = until;
@@ -323,10 +306,10 @@ impl Relayer {
                 caller,
             }));
         }
-        let domain = domain(self.index().chain_id(), trainer);
+        let domain = domain(self.index().chain_id(), model.info().facts.trainer);
         let hash = delegation.signing_hash(&domain);
         delegation.signature = usual_signature(delegation.signature, hash, account);
-        if delegation.signer(&domain) != Some(account) {
+        if recover(&delegation.signature, hash) != Some(account) {
             self.ask_wallet(account, hash, &delegation.signature)
                 .await?;
         }

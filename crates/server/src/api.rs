@@ -1,6 +1,6 @@
 //! The HTTP API: what the coordinator knows, and where signed batches come in.
 
-mod backend;
+mod app;
 pub(crate) mod connections;
 mod contributions;
 mod docs;
@@ -19,7 +19,7 @@ mod submissions;
 mod views;
 mod wording;
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -29,8 +29,6 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use cotrain_client::api::Account;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
     cors::{AllowOrigin, CorsLayer},
@@ -39,70 +37,20 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{kinds::Kind, problem::Problem};
-use crate::config::ApiSection;
-
-pub use self::backend::{Answer, Backend, Model, Unavailable};
+use self::app::App;
+use crate::{config::ApiSection, coordinator::Coordinator};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every handler has.
-#[derive(Clone)]
-struct App(Arc<Shared>);
-
-struct Shared {
-    backend: Box<dyn Backend>,
-    /// One for each request that is being worked on, streams apart.
-    requests: Semaphore,
-    /// One for each stream.
-    streams: Arc<Semaphore>,
-    timeout: Duration,
-    max_page: u32,
-    metrics: bool,
-    /// Ends the streams, which would keep the server from ending.
-    stop: CancellationToken,
-}
-
-impl Deref for App {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
-
-impl Shared {
-    /// The model of a trainer.
-    fn model(&self, trainer: &Account) -> Result<Arc<dyn Model>, Problem> {
-        self.backend.model(trainer.0).ok_or_else(|| {
-            let detail = format!("no model with the trainer {trainer} is followed here; /v1/models lists those that are");
-            Problem::new(&Kind::UNKNOWN_MODEL, detail).with("trainer", trainer.to_string())
-        })
-    }
-
-    /// Returns the time of the chain, in Unix seconds.
-    fn now(&self) -> u64 {
-        self.backend.now()
-    }
-}
-
-/// The HTTP API over a coordinator. Streams of events end at `stop`.
+/// Returns the HTTP API over a coordinator. Streams of events end at `stop`.
 ///
-/// Where the server knows its clients' addresses (`into_make_service_with_connect_info`), each of them has a rate of
+/// If the server knows its clients' addresses (`into_make_service_with_connect_info`), each of them has a rate of
 /// its own; otherwise they share one.
-pub fn router(coordinator: impl Backend, config: &ApiSection, stop: &CancellationToken) -> Router {
+pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &CancellationToken) -> Router {
     if config.metrics {
         observe::start();
     }
-    let app = App(Arc::new(Shared {
-        backend: Box::new(coordinator),
-        requests: Semaphore::new(config.concurrency),
-        streams: Arc::new(Semaphore::new(config.max_streams)),
-        timeout: config.timeout,
-        max_page: config.max_page,
-        metrics: config.metrics,
-        stop: stop.clone(),
-    }));
+    let app = App::new(coordinator, config, stop);
     let (timed, mut document) = timed().split_for_parts();
     let (streams, streamed) = OpenApiRouter::<App>::default()
         .routes(routes!(events::stream))

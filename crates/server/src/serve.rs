@@ -113,9 +113,6 @@ pub enum ServeError {
     /// The server failed.
     #[error("the HTTP server failed")]
     Http(#[source] std::io::Error),
-    /// What was sent cannot be looked after.
-    #[error("cannot take up the transactions that were sent before: {0}")]
-    Outbox(String),
 }
 
 impl From<FollowError> for ServeError {
@@ -180,14 +177,14 @@ pub async fn serve(
     index.note_now(index.node().now().await?);
     let relayer = Relayer::new(index, queue.clone(), relay, keeper);
     let coordinator = Coordinator::new(relayer);
-    let house = Arc::new(House {
+    let services = Arc::new(Services {
         config,
         coordinator: coordinator.clone(),
         key,
         passed_over: Mutex::default(),
     });
-    for trainer in house.wanted().await? {
-        house.add(trainer).await?;
+    for trainer in services.wanted().await? {
+        services.add(trainer).await?;
     }
 
     if let Some(account) = sender {
@@ -205,9 +202,9 @@ pub async fn serve(
     }
 
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let api = house.config.api.clone();
+    let api = services.config.api.clone();
     let router = api::router(coordinator.clone(), &api, &stop);
-    let running = tokio::spawn(house.run(stop.child_token()));
+    let running = tokio::spawn(services.run(stop.child_token()));
     ready(address);
     let told = async {
         stop.cancelled().await;
@@ -234,8 +231,8 @@ async fn end(mut services: JoinHandle<()>, deadline: time::Instant) {
     let _ = services.await;
 }
 
-/// What the services share.
-struct House {
+/// Services of a coordinator, and what they share.
+struct Services {
     config: Config,
     coordinator: Coordinator,
     key: Option<Key>,
@@ -243,7 +240,7 @@ struct House {
     passed_over: Mutex<BTreeSet<Address>>,
 }
 
-impl House {
+impl Services {
     /// The trainers that are to be followed.
     async fn wanted(&self) -> Result<Vec<Address>, RegistryError> {
         let mut wanted = self.config.models.clone();

@@ -111,24 +111,34 @@ impl Stage {
             report_notice: notice,
         };
         let terms = Terms::Trainer { incentive, waits };
-        let owner = self.owner.clone();
+        (self.trainer, self.classifier) = self.create_model(&parameters, &terms).await;
+    }
+
+    /// Creates a model of the owner's, with implementations and a factory of its own; returns its trainer and classifier.
+    /// It is not closed.
+    pub async fn create_model(
+        &self,
+        parameters: &Parameters,
+        terms: &Terms,
+    ) -> (Address, Address) {
+        let owner = &self.owner;
         let mut created = Vec::new();
         for code in [
             bindings::factory_code(),
             bindings::contract_code(terms.mechanism()),
             bindings::classifier_code(parameters.kind()),
         ] {
-            let receipt = self.send(&owner, None, 0, code.to_vec()).await;
+            let receipt = self.send(owner, None, 0, code.to_vec()).await;
             created.push(receipt.created.expect("a contract"));
         }
-        let call = bindings::create_model(created[1], &terms, created[2], &parameters);
-        let receipt = self.send(&owner, Some(created[0]), 0, call).await;
+        let call = bindings::create_model(created[1], terms, created[2], parameters);
+        let receipt = self.send(owner, Some(created[0]), 0, call).await;
         let model = receipt
             .logs
             .iter()
             .find_map(|log| bindings::events::model_created(&log.log));
         let model = model.expect("a model");
-        (self.trainer, self.classifier) = (model.trainer, model.classifier);
+        (model.trainer, model.classifier)
     }
 
     /// Sends a transaction, which has to succeed.

@@ -125,8 +125,7 @@ pub(crate) fn classify(error: ServeError) -> Failure {
         | ServeError::Store(_)
         | ServeError::Registry(_)
         | ServeError::Model(_)
-        | ServeError::Http(_)
-        | ServeError::Outbox(_) => Failure::Fault(error.into()),
+        | ServeError::Http(_) => Failure::Fault(error.into()),
         _ => Failure::Mistake(error.into()),
     }
 }

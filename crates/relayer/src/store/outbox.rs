@@ -493,7 +493,7 @@ mod tests {
         let chain = ChainStore::open(&folder.path().join("db").to_string_lossy())
             .await
             .expect("a store");
-        let mut writing = chain.write().await.expect("a transaction");
+        let mut model_writer = chain.write().await.expect("a transaction");
         let added = sqlx::query(
             "INSERT INTO models (chain_id, trainer, from_block, from_time, words, block, block_hash, rollbacks) \
              VALUES (1, $1, 0, 0, $2, 0, $3, 0) RETURNING id",
@@ -501,10 +501,10 @@ mod tests {
         .bind(Address::repeat_byte(1).to_vec())
         .bind(Vec::<u8>::new())
         .bind(B256::ZERO.to_vec())
-        .fetch_one(&mut *writing)
+        .fetch_one(&mut *model_writer)
         .await
         .expect("stored");
-        writing.commit().await.expect("stored");
+        model_writer.commit().await.expect("stored");
         let model = ModelId(added.try_get(0).expect("an id"));
         let store = RelayStore::new(chain);
         let (one, two) = (submission(0), submission(1));

@@ -1,13 +1,15 @@
 //! Contributions, what was claimed of them, and accounts.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use cotrain_client::api::{Account, AccountAnswer, Data};
+use cotrain_indexer::{HostedModel, rows::ContributionFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    App,
-    backend::{ContributionFilter, Unavailable},
+    app::App,
     extract::{InPath, InQuery, NoQuery, OfAccount, OfContribution, OfModel},
     kinds::Kind,
     page::{MOST, Rows, limit, page, rows},
@@ -50,7 +52,7 @@ pub(super) async fn list(
     InPath(path): InPath<OfModel>,
     InQuery(query): InQuery<Filter>,
 ) -> Result<Json<Rows<ContributionView>>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
+    let model = app.model(&path.trainer)?;
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let filter = ContributionFilter {
@@ -58,7 +60,7 @@ pub(super) async fn list(
         label: query.label,
         open: query.open,
     };
-    let found = app.backend.contributions(trainer, filter, page).await?;
+    let found = app.index().contributions(&model, filter, page).await?;
     let filters = [
         ("author", query.author.map(|author| author.to_string())),
         ("label", query.label.map(|label| label.to_string())),
@@ -84,8 +86,8 @@ pub(super) async fn one(
     InPath(path): InPath<OfContribution>,
     _query: NoQuery,
 ) -> Result<Json<ContributionView>, Problem> {
-    let trainer = model_of(&app, &path)?;
-    let found = app.backend.contribution(trainer, path.position).await?;
+    let model = model_of(&app, &path)?;
+    let found = app.index().contribution(&model, path.position).await?;
     found
         .map(|row| Json(row.into()))
         .ok_or_else(|| unknown(&path))
@@ -113,16 +115,16 @@ pub(super) async fn claims(
     InPath(path): InPath<OfContribution>,
     _query: NoQuery,
 ) -> Result<Json<Claims>, Problem> {
-    let trainer = model_of(&app, &path)?;
+    let model = model_of(&app, &path)?;
     if app
-        .backend
-        .contribution(trainer, path.position)
+        .index()
+        .contribution(&model, path.position)
         .await?
         .is_none()
     {
         return Err(unknown(&path));
     }
-    let found = app.backend.claims_of(trainer, path.position).await?;
+    let found = app.index().claims_of(&model, path.position).await?;
     let rows = found.into_iter().map(ClaimView::from).collect();
     Ok(Json(Claims { rows }))
 }
@@ -150,8 +152,8 @@ pub(super) async fn proof(
     InPath(path): InPath<OfContribution>,
     _query: NoQuery,
 ) -> Result<Json<Proof>, Problem> {
-    let trainer = model_of(&app, &path)?;
-    let found = app.backend.proof(trainer, path.position).await?;
+    let model = model_of(&app, &path)?;
+    let found = app.index().proof(&model, path.position).await?;
     let claims = found.ok_or_else(|| unknown(&path))?.into();
     Ok(Json(Proof {
         position: path.position,
@@ -173,10 +175,8 @@ pub(super) async fn account(
     InPath(path): InPath<OfAccount>,
     _query: NoQuery,
 ) -> Result<Json<AccountAnswer>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
-    let view = app.backend.account(trainer, path.address.0).await?;
-    // It was there a moment ago, and models stay.
-    let view = view.ok_or_else(|| Unavailable("the model is gone".to_owned()))?;
+    let model = app.model(&path.trainer)?;
+    let view = app.relayer().account(&model, path.address.0).await?;
     Ok(Json(AccountAnswer {
         address: path.address,
         balance: view.balance.into(),
@@ -218,18 +218,17 @@ pub(super) async fn claimable(
     InPath(path): InPath<OfAccount>,
     InQuery(query): InQuery<Limit>,
 ) -> Result<Json<ClaimableRows>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
+    let model = app.model(&path.trainer)?;
     let limit = limit(query.limit, app.max_page)?;
-    let found = app
-        .backend
-        .claimable(trainer, path.address.0, limit)
-        .await?;
-    let rows = found.into_iter().map(ClaimableView::from).collect();
+    let found = app.index().claimable(&model, path.address.0, limit).await?;
+    // Those of its own and those of others are as many each.
+    let found = found.into_iter().take(limit as usize);
+    let rows = found.map(ClaimableView::from).collect();
     Ok(Json(ClaimableRows { rows }))
 }
 
-/// The trainer, where it is known and the position one that can be.
-fn model_of(app: &App, path: &OfContribution) -> Result<alloy_primitives::Address, Problem> {
+/// Returns the model of a contribution, if it is known and the position one that can be.
+fn model_of(app: &App, path: &OfContribution) -> Result<Arc<HostedModel>, Problem> {
     if path.position > MOST {
         let detail = format!(
             "position is {}; a number from 0 to {MOST} is wanted",
@@ -237,7 +236,7 @@ fn model_of(app: &App, path: &OfContribution) -> Result<alloy_primitives::Addres
         );
         return Err(Problem::new(&Kind::INVALID_PATH, detail));
     }
-    Ok(app.model(&path.trainer)?.info().facts.trainer)
+    app.model(&path.trainer)
 }
 
 fn unknown(path: &OfContribution) -> Problem {

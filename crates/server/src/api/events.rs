@@ -13,14 +13,17 @@ use axum::{
     },
 };
 use cotrain_client::api::{Account, Hash};
+use cotrain_indexer::{
+    StoreError,
+    rows::{EventRow, Page},
+};
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    App,
-    backend::{EventRow, Page},
+    app::App,
     extract::InQuery,
     kinds::Kind,
     page::{Rows, bounded, limit, page, rows},
@@ -97,11 +100,26 @@ pub(super) async fn list(
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let trainer = query.trainer.as_ref().map(|trainer| trainer.0);
-    let found = app.backend.events(trainer, page).await?;
+    let found = events(&app, trainer, page).await?;
     let filters = [("trainer", query.trainer.map(|trainer| trainer.to_string()))];
     Ok(Json(rows(found, limit, "/v1/events", &filters, |row| {
         row.id.to_string()
     })))
+}
+
+/// Returns events of a model, or of all; none of a model that is not followed.
+async fn events(
+    app: &App,
+    trainer: Option<Address>,
+    page: Page,
+) -> Result<Vec<EventRow>, StoreError> {
+    let Some(trainer) = trainer else {
+        return app.index().events(None, page).await;
+    };
+    match app.index().model(trainer) {
+        Some(model) => app.index().events(Some(&model), page).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Which events are wanted as they happen.
@@ -183,7 +201,7 @@ fn follow(
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     // Before the stream is first asked: what happens from now on is told, however late that is.
-    let mut news = app.backend.watch_events();
+    let mut news = app.index().watch_events();
     let mut last = after.unwrap_or_else(|| *news.borrow());
     async_stream::stream! {
         let _permit = permit;
@@ -192,7 +210,7 @@ fn follow(
             news.borrow_and_update();
             loop {
                 let page = Page { after: Some(last), limit: AT_A_TIME };
-                let found = match app.backend.events(trainer, page).await {
+                let found = match events(&app, trainer, page).await {
                     Ok(found) => found,
                     Err(error) => {
                         tracing::error!(%error, "cannot read events for a stream");

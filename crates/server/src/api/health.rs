@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    App,
-    backend::Health,
+    app::App,
     extract::{InPath, NoQuery},
     kinds::Kind,
     observe,
     problem::Problem,
 };
+use crate::coordinator::Health;
 
 /// How many blocks a model may be behind the chain's head while the coordinator is ready.
 const MOST_BEHIND: u64 = 50;
@@ -73,7 +73,7 @@ pub(super) struct Standing {
     ),
 )]
 pub(super) async fn ready(State(app): State<App>, _query: NoQuery) -> Result<Json<Ready>, Problem> {
-    let health = app.backend.health().await;
+    let health = app.coordinator.health().await;
     let reasons = reasons(&health);
     if !reasons.is_empty() {
         return Err(Problem::new(&Kind::NOT_READY, reasons.join("; "))
@@ -131,7 +131,7 @@ fn reasons(health: &Health) -> Vec<String> {
 )]
 pub(super) async fn metrics(State(app): State<App>, _query: NoQuery) -> Result<Response, Problem> {
     let text = if app.metrics {
-        observe::render(&app.backend.health().await)
+        observe::render(&app.coordinator.health().await)
     } else {
         None
     };

@@ -20,7 +20,7 @@ use tower_governor::{
     GovernorError, GovernorLayer, governor::GovernorConfigBuilder, key_extractor::KeyExtractor,
 };
 
-use super::{App, kinds::Kind, problem::Problem};
+use super::{app::App, kinds::Kind, problem::Problem};
 use crate::config::ApiSection;
 
 /// After how many requests clients that have not come for long are forgotten.

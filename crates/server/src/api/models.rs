@@ -13,18 +13,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cotrain_client::api::{Account, Data, Hash, ModelView, Price};
+use cotrain_indexer::HostedModel;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    App,
-    backend::Model,
+    app::App,
     extract::{InPath, InQuery, NoQuery, OfModel},
+    kinds::Kind,
     page::{Paging, Rows, limit, page, rows},
     problem::Problem,
     views::{AccuracyPoint, model_view},
 };
-use crate::api::kinds::Kind;
 
 /// Which models are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,8 +50,7 @@ pub(super) async fn list(
     InQuery(query): InQuery<ModelPaging>,
 ) -> Result<Json<Rows<ModelView>>, Problem> {
     let limit = limit(query.limit, app.max_page)?;
-    let mut models = app.backend.models();
-    models.sort_by_key(|model| model.info().facts.trainer);
+    let mut models = app.index().models();
     models.retain(|model| {
         query
             .after
@@ -65,23 +64,23 @@ pub(super) async fn list(
         limit,
         "/v1/models",
         &[],
-        |model: &Arc<dyn Model>| Account(model.info().facts.trainer).to_string(),
+        |model: &Arc<HostedModel>| Account(model.info().facts.trainer).to_string(),
     );
     Ok(Json(Rows {
         rows: page
             .rows
             .into_iter()
-            .map(|Standing(model)| model_view(&*model, &*app.backend, now))
+            .map(|Standing(model)| model_view(&model, app.relayer(), now))
             .collect(),
         next: page.next,
     }))
 }
 
 /// A model whose view is still to be made.
-struct Standing(Arc<dyn Model>);
+struct Standing(Arc<HostedModel>);
 
-impl From<Arc<dyn Model>> for Standing {
-    fn from(model: Arc<dyn Model>) -> Self {
+impl From<Arc<HostedModel>> for Standing {
+    fn from(model: Arc<HostedModel>) -> Self {
         Self(model)
     }
 }
@@ -101,7 +100,7 @@ pub(super) async fn one(
     _query: NoQuery,
 ) -> Result<Json<ModelView>, Problem> {
     let model = app.model(&path.trainer)?;
-    Ok(Json(model_view(&*model, &*app.backend, app.now())))
+    Ok(Json(model_view(&model, app.relayer(), app.now())))
 }
 
 /// How good a model was, by the number of contributions that it had learned from, which `after` is too.
@@ -118,10 +117,10 @@ pub(super) async fn accuracy(
     InPath(path): InPath<OfModel>,
     InQuery(query): InQuery<Paging>,
 ) -> Result<Json<Rows<AccuracyPoint>>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
+    let model = app.model(&path.trainer)?;
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
-    let found = app.backend.accuracy(trainer, page).await?;
+    let found = app.index().accuracy(&model, page).await?;
     let here = format!("/v1/models/{}/accuracy", path.trainer);
     Ok(Json(rows(found, limit, &here, &[], |row| {
         row.contributions.to_string()

@@ -18,7 +18,7 @@ use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::{Instrument, field::Empty, info_span};
 
-use super::backend::Health;
+use crate::coordinator::Health;
 
 /// Seconds of requests, by method, route and status.
 const REQUESTS: &str = "cotrain_http_request_seconds";

@@ -1,10 +1,11 @@
 //! Answers in pages: each has the path of the next one.
 
+use cotrain_indexer::rows::Page;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{backend::Page, kinds::Kind, problem::Problem};
+use super::{kinds::Kind, problem::Problem};
 
 /// How many rows an answer has where nobody says.
 const USUAL: u32 = 100;

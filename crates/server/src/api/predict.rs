@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use axum::{Json, extract::State};
 use cotrain_client::api::{Data, Hash};
+use cotrain_indexer::{HostedModel, ModelInfo};
 use cotrain_learning::{
     data::Example,
     encode::{EncodeError, Encoder, Noted},
@@ -20,8 +21,7 @@ use serde::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{
-    App,
-    backend::{Model, ModelInfo},
+    app::App,
     extract::{InBody, InPath, NoQuery, OfModel},
     kinds::Kind,
     problem::Problem,
@@ -196,13 +196,13 @@ pub(super) async fn predict(
     let model = app.model(&path.trainer)?;
     let now = app.now();
     // Many inputs of a large model take long enough to keep others waiting.
-    tokio::task::spawn_blocking(move || answer(&*model, &inputs, now))
+    tokio::task::spawn_blocking(move || answer(&model, &inputs, now))
         .await
         .unwrap_or_else(|_| Err(Problem::new(&Kind::INTERNAL, "the prediction failed")))
         .map(Json)
 }
 
-fn answer(model: &dyn Model, inputs: &[Input], now: u64) -> Result<Predictions, Problem> {
+fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions, Problem> {
     let summary = model.summary(now);
     let info = model.info();
     let names = info.card.as_ref().map(|card| &card.classes);

@@ -14,13 +14,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use cotrain_client::api::{Account, Hash, NEXT_NONCE, PROBLEM_JSON, Wei};
+use cotrain_indexer::StoreError;
 use cotrain_protocol::Rejection;
+use cotrain_relayer::SubmitError;
 use serde_json::{Map, Value, json};
 
-use super::{
-    backend::{SubmitError, Unavailable},
-    kinds::Kind,
-};
+use super::kinds::Kind;
 
 /// Something that went wrong. [`render`] makes its body, where the path is known.
 #[derive(Debug, Clone)]
@@ -118,8 +117,9 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     answer
 }
 
-impl From<Unavailable> for Problem {
-    fn from(error: Unavailable) -> Self {
+impl From<StoreError> for Problem {
+    /// Logs the reason, which is not told to clients.
+    fn from(error: StoreError) -> Self {
         tracing::error!(%error, "cannot answer");
         Self::new(
             &Kind::UNAVAILABLE,
@@ -133,9 +133,6 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         let detail = error.to_string();
         match error {
-            SubmitError::UnknownModel(trainer) => {
-                Self::new(&Kind::UNKNOWN_MODEL, detail).with("trainer", text(&Account(trainer)))
-            }
             SubmitError::Rejected(rejection) => rejection.into(),
             SubmitError::Conflict {
                 author,
@@ -173,7 +170,7 @@ impl From<SubmitError> for Problem {
                     .retry_after(30)
             }
             SubmitError::NotServed(_) => Self::new(&Kind::NOT_SERVED, detail),
-            SubmitError::Store(error) => Unavailable(error.to_string()).into(),
+            SubmitError::Store(error) => error.into(),
             SubmitError::Node(error) => {
                 tracing::error!(%error, "cannot ask the node");
                 Self::new(
@@ -229,4 +226,22 @@ impl From<Rejection> for Problem {
 
 fn text(value: &impl Display) -> Value {
     json!(value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only while a batch is relayed is its price known, so no request gets this answer today.
+    #[test]
+    fn problem_from_price_too_high_keeps_both_amounts() {
+        let problem = Problem::from(Rejection::PriceTooHigh {
+            price: 5,
+            max_deposit: 0,
+        });
+        assert_eq!(problem.slug(), "price-too-high");
+        assert_eq!(problem.kind.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(problem.fields["price"], "5");
+        assert_eq!(problem.fields["maxDeposit"], "0");
+    }
 }

@@ -10,13 +10,13 @@ use axum::{
 use cotrain_client::api::{
     Account, DelegationBody, DelegationView, Hash, Relayer, SignedBatchBody, Status, SubmissionView,
 };
-use cotrain_protocol::trainer::SignedBatch;
+use cotrain_protocol::trainer::{Delegation, SignedBatch};
+use cotrain_relayer::rows::{DelegationRow, Novelty, Progress, Submission};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    App,
-    backend::{Delegation, DelegationRow, Handed, Progress, Submission},
+    app::App,
     extract::{InBody, InPath, InQuery, NoQuery, OfModel},
     kinds::Kind,
     observe,
@@ -161,12 +161,12 @@ async fn take(
     trainer: &Account,
     body: SignedBatchBody,
 ) -> Result<(StatusCode, Submission), Problem> {
-    let trainer = app.model(trainer)?.info().facts.trainer;
+    let model = app.model(trainer)?;
     let batch = signed_batch(body)?;
-    let (submission, handed) = app.backend.submit(trainer, batch).await?;
-    let status = match handed {
-        Handed::Now => StatusCode::ACCEPTED,
-        Handed::Before => StatusCode::OK,
+    let (submission, novelty) = app.relayer().submit(&model, batch).await?;
+    let status = match novelty {
+        Novelty::New => StatusCode::ACCEPTED,
+        Novelty::Known => StatusCode::OK,
     };
     Ok((status, submission))
 }
@@ -201,11 +201,11 @@ pub(super) async fn list(
     InPath(path): InPath<OfModel>,
     InQuery(query): InQuery<Authors>,
 ) -> Result<Json<Rows<SubmissionView>>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
+    let model = app.model(&path.trainer)?;
     let limit = limit(query.limit, app.max_page)?;
     let page = page(query.after, limit)?;
     let author = query.author.as_ref().map(|author| author.0);
-    let found = app.backend.submissions(trainer, author, page).await?;
+    let found = app.relayer().submissions(&model, author, page).await?;
     let found = found.into_iter();
     let found = found.map(|(row, submission)| Listed { row, submission });
     let filters = [("author", query.author.map(|author| author.to_string()))];
@@ -242,7 +242,7 @@ pub(super) async fn one(
     InPath(path): InPath<OfSubmission>,
     _query: NoQuery,
 ) -> Result<Json<SubmissionView>, Problem> {
-    let found = app.backend.submission(path.id.0).await?;
+    let found = app.relayer().submission(path.id.0).await?;
     found
         .map(|submission| Json(submission_view(submission)))
         .ok_or_else(|| {
@@ -277,7 +277,7 @@ pub(super) async fn delegate(
     _query: NoQuery,
     InBody(body): InBody<DelegationBody>,
 ) -> Result<Json<DelegationView>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
+    let model = app.model(&path.trainer)?;
     if body.until >> 40 != 0 {
         let detail = format!("until is {}; a number below 2^40 is wanted", body.until);
         return Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "until"));
@@ -289,7 +289,7 @@ pub(super) async fn delegate(
         until: body.until,
         signature: body.signature.0.to_vec(),
     };
-    let row = app.backend.delegate(trainer, delegation).await?;
+    let row = app.relayer().delegate(&model, delegation).await?;
     Ok(Json(delegation_view(row)))
 }
 
@@ -319,8 +319,8 @@ pub(super) async fn delegation(
     InPath(path): InPath<OfDelegation>,
     _query: NoQuery,
 ) -> Result<Json<DelegationView>, Problem> {
-    let trainer = app.model(&path.trainer)?.info().facts.trainer;
-    let found = app.backend.delegation(trainer, path.account.0).await?;
+    let model = app.model(&path.trainer)?;
+    let found = app.relayer().delegation(&model, path.account.0).await?;
     found.map(|row| Json(delegation_view(row))).ok_or_else(|| {
         let detail = format!("{} delegates nothing to the keeper here", path.account);
         Problem::new(&Kind::UNKNOWN_DELEGATION, detail)
@@ -338,7 +338,8 @@ pub(super) async fn transactions(
     InQuery(query): InQuery<Paging>,
 ) -> Result<Json<Rows<TransactionView>>, Problem> {
     let limit = limit(query.limit, app.max_page)?;
-    let found = app.backend.transactions(page(query.after, limit)?).await?;
+    let page = page(query.after, limit)?;
+    let found = app.relayer().transactions(page).await?;
     Ok(Json(rows(found, limit, "/v1/transactions", &[], |row| {
         row.id.to_string()
     })))

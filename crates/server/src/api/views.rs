@@ -3,17 +3,17 @@
 use cotrain_client::api::{
     self, Account, BoundsView, Data, EncodingView, Hash, IncentiveView, ModelView, WaitsView, Wei,
 };
+use cotrain_indexer::{
+    Claimable, HostedModel,
+    rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionRow, Settled},
+};
 use cotrain_protocol::{sample::Encoding, trainer::Incentive};
+use cotrain_relayer::{Relayer, rows::TransactionRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::backend::{
-    AccuracyRow, Backend, ClaimKind, ClaimRow, Claimable, ContributionRow, Model, Settled,
-    TransactionRow,
-};
-
 /// Returns a model as answers have it.
-pub(super) fn model_view(model: &dyn Model, backend: &dyn Backend, now: u64) -> ModelView {
+pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> ModelView {
     let (info, summary) = (model.info(), model.summary(now));
     let (card, waits) = (info.card.as_ref(), info.waits);
     ModelView {
@@ -59,9 +59,9 @@ pub(super) fn model_view(model: &dyn Model, backend: &dyn Backend, now: u64) -> 
         price: summary.price.into(),
         held: summary.held.into(),
         accuracy: summary.accuracy,
-        relayer: backend.relayer().map(Account),
-        relay_fee: backend.min_fee().map(Wei),
-        keeper: backend.keeper().map(Account),
+        relayer: relayer.terms().map(|terms| Account(terms.relayer)),
+        relay_fee: relayer.terms().map(|terms| Wei(terms.min_fee)),
+        keeper: relayer.keeper().map(Account),
     }
 }
 

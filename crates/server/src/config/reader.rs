@@ -10,9 +10,11 @@ use figment::{Figment, value::Value};
 use url::Url;
 
 use super::{
-    ApiSection, Config, ConfigError, EvaluateSection, KeySource, LogFormat, NodeSection, Password,
+    error::ConfigError,
     explain::{shown, source},
     keys::{self, KEYS},
+    sections::{ApiSection, Config, EvaluateSection, KeySource, LogFormat, NodeSection, Password},
+    sources::Sources,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -403,6 +405,15 @@ impl<'a> Reader<'a> {
             };
             self.wrong(key, wanted)
         })
+    }
+}
+
+impl Default for ApiSection {
+    /// Returns the defaults of all keys.
+    fn default() -> Self {
+        Reader::new(&Sources::default().defaults())
+            .api()
+            .expect("the defaults pass their own checks, as a test holds")
     }
 }
 

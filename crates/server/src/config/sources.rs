@@ -11,7 +11,7 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use super::{ConfigError, keys::KEYS};
+use super::{error::ConfigError, keys::KEYS};
 
 /// The file that is read where none is named, if it is in the working directory.
 pub const DEFAULT_FILE: &str = "cotrain.toml";

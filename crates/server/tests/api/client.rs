@@ -1,23 +1,44 @@
 //! Asks a router, in process.
 
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
     response::Response,
 };
-use cotrain_server::{api::router, config::ApiSection};
-use serde_json::Value;
+use cotrain_indexer::{HostedModel, Index, store::note};
+use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
+use cotrain_relayer::{Queue, RelayTerms, Relayer};
+use cotrain_server::{Coordinator, api::router, config::ApiSection};
+use cotrain_test_support::items;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row};
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::fake::Fake;
+use crate::world::World;
 
-/// A router over a fake coordinator.
+pub(crate) const RELAYER: Address = Address::repeat_byte(0x66);
+pub(crate) const KEEPER: Address = Address::repeat_byte(0x77);
+
+/// What a coordinator does for others, and its API.
+pub(crate) struct Setup {
+    pub(crate) api: ApiSection,
+    pub(crate) terms: Option<RelayTerms>,
+    pub(crate) keeper: Option<Address>,
+}
+
+/// A router over a coordinator with a database of its own, which follows the models of the world.
 pub(crate) struct Client {
-    pub(crate) fake: Fake,
+    pub(crate) world: Arc<World>,
+    pub(crate) coordinator: Coordinator,
     pub(crate) stop: CancellationToken,
     router: Router,
+    _folder: TempDir,
 }
 
 /// An answer, read to its end.
@@ -60,22 +81,152 @@ impl Answer {
 
 impl Client {
     /// Without a limit for each client.
-    pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
     }
 
-    pub(crate) fn with(configure: impl FnOnce(&mut ApiSection)) -> Self {
-        let mut config = ApiSection {
-            rate: 0,
-            ..ApiSection::default()
+    pub(crate) async fn with(configure: impl FnOnce(&mut ApiSection)) -> Self {
+        Self::set_up(|setup| configure(&mut setup.api)).await
+    }
+
+    pub(crate) async fn set_up(change: impl FnOnce(&mut Setup)) -> Self {
+        let mut setup = Setup {
+            api: ApiSection {
+                rate: 0,
+                ..ApiSection::default()
+            },
+            terms: Some(RelayTerms {
+                relayer: RELAYER,
+                min_fee: 2,
+                max_waiting: 1_000,
+            }),
+            keeper: Some(KEEPER),
         };
-        configure(&mut config);
-        let (fake, stop) = (Fake::new(), CancellationToken::new());
-        Self {
-            router: router(fake.clone(), &config, &stop),
-            fake,
-            stop,
+        change(&mut setup);
+        let world = World::shared().await;
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("api.sqlite");
+        let queue = Queue::open(&database.to_string_lossy()).await.unwrap();
+        let index = Index::new(world.node().await, queue.chain_store());
+        for (trainer, from_block) in world.models() {
+            let registry = Some(world.registry());
+            let added = index.add_model(registry, trainer, from_block, true).await;
+            added.unwrap();
         }
+        index.catch_up().await.unwrap();
+        let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
+        let coordinator = Coordinator::new(relayer);
+        let stop = CancellationToken::new();
+        Self {
+            router: router(coordinator.clone(), &setup.api, &stop),
+            world,
+            coordinator,
+            stop,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        self.coordinator.index()
+    }
+
+    /// A model as the coordinator has it.
+    pub(crate) fn model(&self, trainer: Address) -> Arc<HostedModel> {
+        self.index().model(trainer).unwrap()
+    }
+
+    /// Changes rows of the database.
+    pub(crate) async fn change(&self, statement: &str) {
+        let mut writing = self.index().store().write().await.unwrap();
+        let statement = sqlx::query(AssertSqlSafe(statement.to_owned()));
+        statement.execute(&mut *writing).await.unwrap();
+        writing.commit().await.unwrap();
+    }
+
+    /// The id of the last event.
+    pub(crate) async fn last_event(&self) -> i64 {
+        let row = sqlx::query("SELECT MAX(id) FROM events").fetch_one(self.index().store().pool());
+        row.await.unwrap().try_get(0).unwrap()
+    }
+
+    /// Adds an event and wakes those who wait for one; its id.
+    pub(crate) async fn happen(&self, trainer: Address, kind: &'static str) -> i64 {
+        self.happen_often(trainer, kind, 1).await
+    }
+
+    /// Adds events; the id of the last one.
+    pub(crate) async fn happen_often(
+        &self,
+        trainer: Address,
+        kind: &'static str,
+        times: usize,
+    ) -> i64 {
+        let model = self.model(trainer);
+        let mut writing = self.index().store().write().await.unwrap();
+        let detail = json!({"deposit": "5"});
+        for _ in 0..times {
+            let noted = note(&mut writing, model.id(), 20, kind, &detail);
+            noted.await.unwrap();
+        }
+        writing.commit().await.unwrap();
+        self.index().announce().await.unwrap();
+        self.last_event().await
+    }
+
+    /// A contribution of the author's to the model of texts, which anyone may relay.
+    pub(crate) fn batch(&self, nonce: u64) -> Value {
+        self.batch_with(nonce, |_| {})
+    }
+
+    /// The same, changed before it is signed.
+    pub(crate) fn batch_with(&self, nonce: u64, change: impl FnOnce(&mut SignedBatch)) -> Value {
+        self.signed(nonce, change).0
+    }
+
+    /// The same with its id.
+    pub(crate) fn signed(
+        &self,
+        nonce: u64,
+        change: impl FnOnce(&mut SignedBatch),
+    ) -> (Value, B256) {
+        let mut batch = SignedBatch {
+            author: self.world.author.address(),
+            relayer: Address::ZERO,
+            max_deposit: 5_000,
+            fee: 7,
+            nonce,
+            deadline: (1 << 40) - 1,
+            items: items(1, &[1]),
+            signature: Vec::new(),
+        };
+        change(&mut batch);
+        let hash = batch.signing_hash(&domain(self.index().chain_id(), self.world.texts));
+        let signature = self.world.author.sign_hash(&hash);
+        let mut body = json!({
+            "author": batch.author, "maxDeposit": batch.max_deposit.to_string(), "fee": batch.fee.to_string(),
+            "nonce": batch.nonce, "deadline": batch.deadline, "items": alloy_primitives::Bytes::from(batch.items),
+            "signature": alloy_primitives::Bytes::from(signature.to_vec()),
+        });
+        if !batch.relayer.is_zero() {
+            body["relayer"] = json!(batch.relayer);
+        }
+        (body, hash)
+    }
+
+    /// A delegation of the author's to a keeper for the model of texts.
+    pub(crate) fn delegation(&self, keeper: Address, until: u64) -> Value {
+        let author = &self.world.author;
+        let delegation = Delegation {
+            reporter: author.address(),
+            keeper,
+            until,
+            signature: Vec::new(),
+        };
+        let hash = delegation.signing_hash(&domain(self.index().chain_id(), self.world.texts));
+        json!({
+            "reporter": author.address(), "keeper": keeper, "until": until,
+            "signature": alloy_primitives::Bytes::from(author.sign_hash(&hash).to_vec()),
+        })
     }
 
     /// An answer whose body is still to be read.

@@ -23,7 +23,7 @@ async fn operations(client: &Client) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn every_path_is_documented_with_its_problems() {
-    let operations = operations(&Client::new()).await;
+    let operations = operations(&Client::new().await).await;
     let paths: Vec<_> = operations.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(
         paths,
@@ -87,7 +87,7 @@ async fn every_path_is_documented_with_its_problems() {
 
 #[tokio::test]
 async fn the_document_has_its_bounds_and_no_loose_ends() {
-    let client = Client::with(|config| config.max_page = 77);
+    let client = Client::with(|config| config.max_page = 77).await;
     let document = client.json("/openapi.json").await;
     let limit = document["paths"]["/v1/events"]["get"]["parameters"]
         .as_array()
@@ -112,7 +112,7 @@ async fn the_document_has_its_bounds_and_no_loose_ends() {
 
 #[tokio::test]
 async fn the_page_to_read_it_comes_from_here_alone() {
-    let client = Client::new();
+    let client = Client::new().await;
     let page = client.get("/docs/").await;
     assert!(page.header("content-type").starts_with("text/html"));
     let script = client.get("/docs/swagger-initializer.js").await;
@@ -167,7 +167,7 @@ async fn the_page_to_read_it_comes_from_here_alone() {
 
 #[tokio::test]
 async fn every_kind_of_problem_has_its_page_and_its_line() {
-    let client = Client::new();
+    let client = Client::new().await;
     let listed = include_str!("../../../../docs/api.md");
     let kinds: Vec<_> = listed
         .lines()

@@ -4,10 +4,7 @@ use axum::{body::Body, http::Request};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::{
-    client::Client,
-    fake::{RAW, TEXTS},
-};
+use crate::client::Client;
 
 /// Reads events off a stream, as they come.
 struct Reader {
@@ -58,58 +55,88 @@ impl Reader {
 
 #[tokio::test]
 async fn events_come_in_pages() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let (texts, raw) = (client.world.texts, client.world.raw);
+    let first = client.last_event().await + 1;
     for kind in ["contributed", "refunded", "rolled-back"] {
-        client.fake.happen(TEXTS, kind);
-        client.fake.happen(RAW, "accuracy");
+        client.happen(texts, kind).await;
+        client.happen(raw, "accuracy").await;
     }
     let page = client
-        .json(&format!("/v1/events?trainer={TEXTS}&after=1&limit=1"))
+        .json(&format!("/v1/events?trainer={texts}&after={first}&limit=1"))
         .await;
     assert_eq!(
         (&page["rows"][0]["id"], &page["rows"][0]["kind"]),
-        (&json!(3), &json!("refunded"))
+        (&json!(first + 2), &json!("refunded"))
     );
     assert_eq!(page["rows"][0]["detail"], json!({"deposit": "5"}));
     let next = page["next"].as_str().unwrap();
-    assert_eq!(next, format!("/v1/events?after=3&limit=1&trainer={TEXTS}"));
-    assert_eq!(client.json(next).await["rows"][0]["id"], 5);
+    let after = first + 2;
+    assert_eq!(
+        next,
+        format!("/v1/events?after={after}&limit=1&trainer={texts}")
+    );
+    assert_eq!(client.json(next).await["rows"][0]["id"], first + 4);
+    // What the chain says is told in the order of its logs.
+    let page = client.json(&format!("/v1/events?trainer={texts}")).await;
+    let kinds: Vec<_> = page["rows"].as_array().unwrap()[..8]
+        .iter()
+        .map(|row| row["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "deposited",
+            "contributed",
+            "contributed",
+            "contributed",
+            "contributed",
+            "relayed",
+            "refunded",
+            "announced"
+        ]
+    );
+    let author = client.world.author.address();
+    let unknown = client.json(&format!("/v1/events?trainer={author}")).await;
+    assert_eq!(unknown["rows"], json!([]));
 }
 
 #[tokio::test]
 async fn a_stream_tells_what_happens_from_now_on() {
-    let client = Client::new();
-    client.fake.happen(TEXTS, "contributed");
+    let client = Client::new().await;
+    let (texts, raw) = (client.world.texts, client.world.raw);
+    let before = client.happen(texts, "contributed").await;
     let mut all = Reader::open(&client, "", None).await;
-    let mut raw = Reader::open(&client, &format!("?trainer={RAW}"), None).await;
-    client.fake.happen(TEXTS, "refunded");
-    client.fake.happen(RAW, "reported");
+    let mut of_raw = Reader::open(&client, &format!("?trainer={raw}"), None).await;
+    client.happen(texts, "refunded").await;
+    client.happen(raw, "reported").await;
     let (kind, id, data) = all.next().await;
-    assert_eq!((kind.as_str(), id), ("refunded", 2));
+    assert_eq!((kind.as_str(), id), ("refunded", before + 1));
     assert_eq!(
         (&data["kind"], &data["trainer"]),
-        (&json!("refunded"), &json!(TEXTS.to_string()))
+        (&json!("refunded"), &json!(texts.to_string()))
     );
     assert_eq!(all.next().await.0, "reported");
-    assert_eq!(raw.next().await.1, 3);
-    client.fake.happen(RAW, "accuracy");
-    assert_eq!(raw.next().await.1, 4);
+    assert_eq!(of_raw.next().await.1, before + 2);
+    client.happen(raw, "accuracy").await;
+    assert_eq!(of_raw.next().await.1, before + 3);
 }
 
 #[tokio::test]
 async fn a_stream_goes_on_where_it_ended() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let before = client.last_event().await;
     // More than are read at a time.
-    for _ in 0..250 {
-        client.fake.happen(TEXTS, "contributed");
-    }
-    let mut stream = Reader::open(&client, "?after=0", None).await;
+    client
+        .happen_often(client.world.texts, "contributed", 250)
+        .await;
+    let mut stream = Reader::open(&client, &format!("?after={before}"), None).await;
     for id in 1..=250 {
-        assert_eq!(stream.next().await.1, id);
+        assert_eq!(stream.next().await.1, before + id);
     }
-    let mut resumed = Reader::open(&client, "?after=3", Some(248)).await;
-    assert_eq!(resumed.next().await.1, 249);
-    assert_eq!(resumed.next().await.1, 250);
+    let mut resumed = Reader::open(&client, "?after=3", Some(before + 248)).await;
+    assert_eq!(resumed.next().await.1, before + 249);
+    assert_eq!(resumed.next().await.1, before + 250);
     let wrong = client
         .get_with("/v1/events/stream", "last-event-id", "x")
         .await;
@@ -118,7 +145,7 @@ async fn a_stream_goes_on_where_it_ended() {
 
 #[tokio::test]
 async fn only_so_many_streams_are_open() {
-    let client = Client::with(|config| config.max_streams = 1);
+    let client = Client::with(|config| config.max_streams = 1).await;
     let open = Reader::open(&client, "", None).await;
     let refused = client.get("/v1/events/stream").await;
     assert_eq!(refused.problem(503), "overloaded");
@@ -129,11 +156,12 @@ async fn only_so_many_streams_are_open() {
 
 #[tokio::test]
 async fn streams_end_when_the_coordinator_stops() {
-    let client = Client::new();
-    let mut stream = Reader::open(&client, "?after=0", None).await;
-    client.fake.happen(TEXTS, "contributed");
+    let client = Client::new().await;
+    let before = client.last_event().await;
+    let mut stream = Reader::open(&client, &format!("?after={before}"), None).await;
+    client.happen(client.world.texts, "contributed").await;
     client.stop.cancel();
     // What is there is still told.
-    assert_eq!(stream.next().await.1, 1);
+    assert_eq!(stream.next().await.1, before + 1);
     assert!(stream.body.next().await.is_none());
 }

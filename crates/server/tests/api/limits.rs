@@ -1,15 +1,14 @@
 //! Limits, cross-origin requests, request ids and metrics.
 
-use std::{net::SocketAddr, sync::atomic::Ordering, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     body::Body,
     extract::ConnectInfo,
     http::{Request, request::Builder},
 };
-use serde_json::json;
 
-use crate::{client::Client, fake::RAW};
+use crate::{client::Client, world::USED};
 
 fn from(address: &str) -> Builder {
     let address: SocketAddr = address.parse().unwrap();
@@ -21,7 +20,8 @@ async fn each_client_may_only_ask_so_often() {
     let client = Client::with(|config| {
         config.rate = 1;
         config.burst = 2;
-    });
+    })
+    .await;
     let ask = |request: Builder| client.ask(request.body(Body::empty()).unwrap());
     for _ in 0..2 {
         assert_eq!(ask(from("1.1.1.1:1")).await.status, 200);
@@ -45,7 +45,8 @@ async fn a_proxy_names_the_client_where_it_is_trusted() {
         config.rate = 1;
         config.burst = 1;
         config.trust_forwarded_for = true;
-    });
+    })
+    .await;
     let ask = |forwarded: &str| {
         let request = from("1.1.1.1:1").header("x-forwarded-for", forwarded);
         client.ask(request.body(Body::empty()).unwrap())
@@ -58,22 +59,32 @@ async fn a_proxy_names_the_client_where_it_is_trusted() {
 #[tokio::test]
 async fn requests_end_in_time_and_are_only_so_many() {
     let client = Client::with(|config| {
-        config.timeout = Duration::from_millis(1);
+        config.timeout = Duration::from_millis(500);
         config.concurrency = 1;
-    });
-    client.fake.state().hangs.store(true, Ordering::Relaxed);
+    })
+    .await;
+    // Whoever has all connections lets others wait.
+    let pool = client.index().store().pool();
+    let mut all = Vec::new();
+    for _ in 0..pool.options().get_max_connections() {
+        all.push(pool.acquire().await.unwrap());
+    }
     let (slow, refused) = tokio::join!(client.get("/v1/transactions"), client.get("/v1/events"));
     assert_eq!(slow.problem(504), "timed-out");
     assert_eq!(refused.problem(503), "overloaded");
+    drop(all);
     assert_eq!(client.get("/v1/events").await.status, 200);
 }
 
 #[tokio::test]
 async fn pages_of_other_origins_are_let_in_by_name() {
     let origin = "https://example.org";
-    let closed = Client::new().get_with("/v1/models", "origin", origin).await;
+    let closed = Client::new()
+        .await
+        .get_with("/v1/models", "origin", origin)
+        .await;
     assert!(!closed.headers.contains_key("access-control-allow-origin"));
-    let client = Client::with(|config| config.cors = vec![origin.to_owned()]);
+    let client = Client::with(|config| config.cors = vec![origin.to_owned()]).await;
     let allowed = client.get_with("/v1/models", "origin", origin).await;
     assert_eq!(allowed.header("access-control-allow-origin"), origin);
     // Problems too, or a page could not read them.
@@ -83,7 +94,7 @@ async fn pages_of_other_origins_are_let_in_by_name() {
         .get_with("/v1/models", "origin", "https://evil.example")
         .await;
     assert!(!other.headers.contains_key("access-control-allow-origin"));
-    let preflight = Request::options(format!("/v1/models/{RAW}/submissions"))
+    let preflight = Request::options(format!("/v1/models/{}/submissions", client.world.raw))
         .header("origin", origin)
         .header("access-control-request-method", "POST")
         .header("access-control-request-headers", "content-type");
@@ -94,14 +105,14 @@ async fn pages_of_other_origins_are_let_in_by_name() {
             .header("access-control-allow-methods")
             .contains("POST")
     );
-    let any = Client::with(|config| config.cors = vec!["*".to_owned()]);
+    let any = Client::with(|config| config.cors = vec!["*".to_owned()]).await;
     let any = any.get_with("/v1/models", "origin", origin).await;
     assert_eq!(any.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]
 async fn requests_have_ids() {
-    let client = Client::new();
+    let client = Client::new().await;
     assert_eq!(
         client.get("/v1/models").await.header("x-request-id").len(),
         36
@@ -112,14 +123,14 @@ async fn requests_have_ids() {
 
 #[tokio::test]
 async fn metrics_count_requests_and_submissions() {
-    let client = Client::new();
-    client.get(&format!("/v1/models/{RAW}/price")).await;
-    let body = json!({
-        "author": RAW, "maxDeposit": "1", "fee": "1", "nonce": 1, "deadline": 2_000, "items": "0x00010000",
-        "signature": "0x01"
-    });
+    let client = Client::new().await;
+    let texts = client.world.texts;
+    client.get(&format!("/v1/models/{texts}/price")).await;
     client
-        .post(&format!("/v1/models/{RAW}/submissions"), body)
+        .post(
+            &format!("/v1/models/{texts}/submissions"),
+            client.batch(USED),
+        )
         .await
         .problem(409);
     let metrics = client.get("/metrics").await;
@@ -129,10 +140,10 @@ async fn metrics_count_requests_and_submissions() {
         r#"cotrain_http_request_seconds_bucket{method="GET",route="/v1/models/{trainer}/price",status="200",le="#,
         r#"cotrain_submissions_total{outcome="nonce-used"}"#,
         "cotrain_model_blocks_behind{trainer=",
-        "cotrain_head_block 20",
+        &format!("cotrain_head_block {}", client.world.head),
     ] {
         assert!(text.contains(wanted), "no {wanted} in\n{text}");
     }
-    let off = Client::with(|config| config.metrics = false);
+    let off = Client::with(|config| config.metrics = false).await;
     assert_eq!(off.get("/metrics").await.problem(404), "not-served");
 }

@@ -1,7 +1,7 @@
-//! The HTTP API, in process, over a coordinator that answers from memory.
+//! The HTTP API, in process, over a coordinator on a chain of its own.
 
 mod client;
-mod fake;
+mod world;
 
 mod document;
 mod events;

@@ -2,10 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    client::Client,
-    fake::{AUTHOR, RAW, TABLE, TEXTS},
-};
+use crate::client::Client;
 
 fn path(trainer: impl std::fmt::Display) -> String {
     format!("/v1/models/{trainer}/predict")
@@ -13,22 +10,23 @@ fn path(trainer: impl std::fmt::Display) -> String {
 
 #[tokio::test]
 async fn every_sort_of_input_is_predicted() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
     for (trainer, input, label, class, known, clipped) in [
         // Words by falling frequency, then alphabet: film, dull, great. The second one has weight 1.
         (
-            TEXTS,
+            texts,
             json!({"text": "A DULL one"}),
             1,
             Some("good"),
             Some(1),
             0,
         ),
-        (TEXTS, json!({"text": ""}), 0, Some("bad"), Some(0), 0),
-        (TEXTS, json!({"text": "xyzzy"}), 0, Some("bad"), Some(0), 0),
-        (TEXTS, json!({"features": [1]}), 1, Some("good"), Some(1), 0),
+        (texts, json!({"text": ""}), 0, Some("bad"), Some(0), 0),
+        (texts, json!({"text": "xyzzy"}), 0, Some("bad"), Some(0), 0),
+        (texts, json!({"features": [1]}), 1, Some("good"), Some(1), 0),
         (
-            TEXTS,
+            texts,
             json!({"sample": "0x0001"}),
             1,
             Some("good"),
@@ -38,7 +36,7 @@ async fn every_sort_of_input_is_predicted() {
         // The second column has weight 1, and its mean is 3.
         // Two deviations below and 6.5 above: the model learned from one at most.
         (
-            TABLE,
+            table,
             json!({"row": [0, 9.5]}),
             1,
             Some("small"),
@@ -46,7 +44,7 @@ async fn every_sort_of_input_is_predicted() {
             2,
         ),
         (
-            TABLE,
+            table,
             json!({"row": {"height": 1, "width": 0}}),
             0,
             Some("large"),
@@ -54,7 +52,7 @@ async fn every_sort_of_input_is_predicted() {
             2,
         ),
         (
-            TABLE,
+            table,
             json!({"features": [0, 5]}),
             1,
             Some("small"),
@@ -63,29 +61,30 @@ async fn every_sort_of_input_is_predicted() {
         ),
         // As the contract takes it, with the constant.
         (
-            TABLE,
+            table,
             json!({"features": [0, 5, 4096]}),
             1,
             Some("small"),
             None,
             0,
         ),
-        (RAW, json!({"features": [99, 1, 1]}), 1, None, Some(2), 0),
-        (RAW, json!({"sample": "0x"}), 0, None, Some(0), 0),
+        (raw, json!({"features": [99, 1, 1]}), 1, None, Some(2), 0),
+        (raw, json!({"sample": "0x"}), 0, None, Some(0), 0),
     ] {
         let answer = client.post(&path(trainer), &input).await;
         assert_eq!(answer.status, 200, "{input}: {}", answer.text());
         let wanted = json!([{"label": label, "class": class, "known": known, "clipped": clipped}]);
         assert_eq!(answer.json()["predictions"], wanted, "{input}");
-        assert_eq!(answer.json()["block"], 20);
+        assert_eq!(answer.json()["block"], client.world.head);
     }
 }
 
 #[tokio::test]
 async fn many_inputs_are_predicted_at_once() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let raw = client.world.raw;
     let inputs = json!([{"sample": "0x0001"}, {"features": []}]);
-    let answer = client.post(&path(RAW), inputs).await.json();
+    let answer = client.post(&path(raw), inputs).await.json();
     let labels: Vec<_> = answer["predictions"]
         .as_array()
         .unwrap()
@@ -94,11 +93,11 @@ async fn many_inputs_are_predicted_at_once() {
         .collect();
     assert_eq!(labels, [1, 0]);
     let inputs = Value::from(vec![json!({"features": []}); 1_000]);
-    assert_eq!(client.post(&path(RAW), &inputs).await.status, 200);
+    assert_eq!(client.post(&path(raw), &inputs).await.status, 200);
     for count in [0, 1_001] {
         let inputs = Value::from(vec![json!({"features": []}); count]);
         assert_eq!(
-            client.post(&path(RAW), &inputs).await.problem(422),
+            client.post(&path(raw), &inputs).await.problem(422),
             "invalid-request"
         );
     }
@@ -106,89 +105,93 @@ async fn many_inputs_are_predicted_at_once() {
 
 #[tokio::test]
 async fn what_cannot_be_predicted_says_why() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
     for (trainer, input, kind, detail) in [
         (
-            RAW,
+            raw,
             json!({"text": "good"}),
             "no-encoder",
             "send `features` or a `sample`",
         ),
         (
-            TEXTS,
+            texts,
             json!({"row": [1]}),
             "not-encodable",
             "text is wanted",
         ),
         (
-            TEXTS,
+            texts,
             json!({"row": {"a": 1}}),
             "not-encodable",
             "text is wanted",
         ),
         (
-            TABLE,
+            table,
             json!({"text": "good"}),
             "not-encodable",
             "a row of numbers is wanted",
         ),
-        (TABLE, json!({"row": [1]}), "not-encodable", "expected 2"),
+        (table, json!({"row": [1]}), "not-encodable", "expected 2"),
         (
-            TABLE,
+            table,
             json!({"row": {"width": 1}}),
             "not-encodable",
             "the row has no `height`",
         ),
         (
-            TABLE,
+            table,
             json!({"row": {"width": 1, "height": 2, "depth": 3}}),
             "not-encodable",
             "the row has `depth`",
         ),
         (
-            TABLE,
+            table,
             json!({"features": [0, 32768]}),
             "not-encodable",
             "-32768 to 32767",
         ),
         (
-            TABLE,
+            table,
             json!({"sample": "0x00"}),
             "sample-rejected",
             "1 bytes",
         ),
         (
-            RAW,
+            raw,
             json!({"features": [-1]}),
             "not-encodable",
             "`features[0]` is -1, expected the number of a feature of this model, 0 to 99",
         ),
         (
-            RAW,
+            raw,
             json!({"features": [100]}),
             "not-encodable",
             "`features[0]` is 100, expected the number of a feature of this model, 0 to 99",
         ),
         (
-            RAW,
+            raw,
             json!({"sample": "0x00020001"}),
             "sample-rejected",
             "comes after",
         ),
     ] {
-        let inputs = json!([{"features": vec![0; if trainer == TABLE { 2 } else { 1 }]}, input]);
+        let inputs = json!([{"features": vec![0; if trainer == table { 2 } else { 1 }]}, input]);
         let answer = client.post(&path(trainer), inputs).await;
         assert_eq!(answer.problem(422), kind, "{}", answer.text());
         assert_eq!(answer.json()["input"], 1);
         assert!(answer.text().contains(detail), "{input}: {}", answer.text());
     }
-    let unknown = client.post(&path(AUTHOR), json!({"text": ""})).await;
+    let unknown = client
+        .post(&path(client.world.author.address()), json!({"text": ""}))
+        .await;
     assert_eq!(unknown.problem(404), "unknown-model");
 }
 
 #[tokio::test]
 async fn what_is_no_input_is_refused() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let raw = client.world.raw;
     for body in [
         r#"{"text": "a", "sample": "0x"}"#,
         r#"{"texts": "a"}"#,
@@ -203,7 +206,7 @@ async fn what_is_no_input_is_refused() {
         "null",
     ] {
         assert_eq!(
-            client.post(&path(RAW), body).await.problem(422),
+            client.post(&path(raw), body).await.problem(422),
             "invalid-request",
             "{body}"
         );
@@ -230,14 +233,14 @@ async fn what_is_no_input_is_refused() {
             "the body: this is the number 5, expected an input such as",
         ),
     ] {
-        let answer = client.post(&path(RAW), body).await;
+        let answer = client.post(&path(raw), body).await;
         let told = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(told.starts_with(detail), "{body}: {told}");
         assert!(told.contains("/docs has the form and an example"), "{told}");
     }
     for body in ["", "{", r#"{"row": [1e999]}"#] {
         assert_eq!(
-            client.post(&path(RAW), body).await.problem(400),
+            client.post(&path(raw), body).await.problem(400),
             "invalid-body",
             "{body}"
         );

@@ -1,32 +1,32 @@
 //! What is read: models, contributions, accounts.
 
-use std::sync::atomic::Ordering;
-
 use axum::{body::Body, http::Request};
+use cotrain_chain::node::Block;
 use serde_json::json;
 
-use crate::{
-    client::Client,
-    fake::{AUTHOR, NOW, RAW, TABLE, TEXTS},
-};
+use crate::client::Client;
 
 #[tokio::test]
 async fn models_come_in_pages_by_trainer() {
-    let client = Client::new();
+    let client = Client::new().await;
+    let mut trainers = client.world.models().map(|(trainer, _)| trainer);
+    trainers.sort_unstable();
+    let [first, second, third] = trainers.map(|trainer| trainer.to_string());
     let page = client.json("/v1/models?limit=2").await;
-    assert_eq!(page["rows"][0]["trainer"], TEXTS.to_string());
-    assert_eq!(page["rows"][1]["trainer"], TABLE.to_string());
+    assert_eq!(page["rows"][0]["trainer"], first);
+    assert_eq!(page["rows"][1]["trainer"], second);
     let next = page["next"].as_str().unwrap();
-    assert_eq!(next, format!("/v1/models?after={TABLE}&limit=2"));
+    assert_eq!(next, format!("/v1/models?after={second}&limit=2"));
     let page = client.json(next).await;
-    assert_eq!(page["rows"][0]["trainer"], RAW.to_string());
+    assert_eq!(page["rows"][0]["trainer"], third);
     assert_eq!(page["next"], json!(null));
 }
 
 #[tokio::test]
 async fn a_model_tells_what_it_is_and_where_it_stands() {
-    let client = Client::new();
-    let model = client.json(&format!("/v1/models/{TEXTS}")).await;
+    let client = Client::new().await;
+    let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
+    let model = client.json(&format!("/v1/models/{texts}")).await;
     assert_eq!(model["name"], "Reviews");
     assert_eq!(model["classNames"], json!(["bad", "good"]));
     assert_eq!(
@@ -38,31 +38,33 @@ async fn a_model_tells_what_it_is_and_where_it_stands() {
         model["incentive"],
         json!({"kind": "deposit-refund-take", "costWeight": "1000000"})
     );
-    assert_eq!(model["held"], u128::MAX.to_string());
+    let held = client.index().node().balance(texts).await.unwrap();
+    assert_eq!(model["held"], held.to_string());
     assert_eq!(model["bounds"], json!(null));
-    let numbers = client.json(&format!("/v1/models/{TABLE}")).await;
+    let numbers = client.json(&format!("/v1/models/{table}")).await;
     assert_eq!(
         numbers["bounds"],
         json!({"maxNumber": 4_096, "maxSquaredLength": "50331648"})
     );
-    assert_eq!(model["block"], 20);
+    assert_eq!(model["block"], client.world.head);
     let raw = client
-        .json(&format!("/v1/models/{RAW}").to_lowercase())
+        .json(&format!("/v1/models/{raw}").to_lowercase())
         .await;
     assert_eq!(
         (&raw["name"], &raw["encodes"]),
         (&json!(null), &json!(false))
     );
-    let unknown = client.get(&format!("/v1/models/{AUTHOR}")).await;
+    let author = client.world.author.address();
+    let unknown = client.get(&format!("/v1/models/{author}")).await;
     assert_eq!(unknown.problem(404), "unknown-model");
-    assert_eq!(unknown.json()["trainer"], AUTHOR.to_string());
-    assert_eq!(unknown.json()["instance"], format!("/v1/models/{AUTHOR}"));
+    assert_eq!(unknown.json()["trainer"], author.to_string());
+    assert_eq!(unknown.json()["instance"], format!("/v1/models/{author}"));
 }
 
 #[tokio::test]
 async fn prices_are_of_as_many_as_are_asked_for() {
-    let client = Client::new();
-    let path = format!("/v1/models/{RAW}/price");
+    let client = Client::new().await;
+    let path = format!("/v1/models/{}/price", client.world.raw);
     let [one, many] = [
         client.json(&path).await,
         client.json(&format!("{path}?n=100")).await,
@@ -72,7 +74,8 @@ async fn prices_are_of_as_many_as_are_asked_for() {
     };
     assert_eq!((&one["n"], &many["n"]), (&json!(1), &json!(100)));
     assert_eq!(
-        one["time"], NOW,
+        one["time"],
+        client.index().now(),
         "the chain's time, not that of this machine"
     );
     // A hundredth of the time since the last one for each: ten times the deposit, but for rounding.
@@ -89,23 +92,21 @@ async fn prices_are_of_as_many_as_are_asked_for() {
 
 #[tokio::test]
 async fn weights_are_json_or_bytes_and_known_ones_are_not_sent_again() {
-    let client = Client::new();
-    let path = format!("/v1/models/{RAW}/weights");
+    let client = Client::new().await;
+    let path = format!("/v1/models/{}/weights", client.world.raw);
     let weights = client.get(&path).await;
     let words = weights.json()["words"].as_str().unwrap().to_owned();
     // 100 weights of 16 bits, 16 a word.
     assert_eq!(words.len(), 2 + 7 * 64);
-    assert_eq!(
-        weights.json()["blockHash"],
-        format!("0x{}", "bb".repeat(32))
-    );
+    let hash = client.world.head_hash;
+    assert_eq!(weights.json()["blockHash"], format!("{hash:?}"));
     let raw = client
         .get_with(&path, "accept", "application/octet-stream")
         .await;
     assert_eq!(raw.header("content-type"), "application/octet-stream");
     assert_eq!(
         (raw.header("x-block-number"), raw.body.len()),
-        ("20", 7 * 32)
+        (client.world.head.to_string().as_str(), 7 * 32)
     );
     assert_ne!(raw.header("etag"), weights.header("etag"));
     assert!(raw.header("vary").contains("accept"));
@@ -141,8 +142,9 @@ async fn weights_are_json_or_bytes_and_known_ones_are_not_sent_again() {
 
 #[tokio::test]
 async fn contributions_are_filtered_and_paged() {
-    let client = Client::new();
-    let path = format!("/v1/models/{TEXTS}/contributions");
+    let client = Client::new().await;
+    let (texts, author) = (client.world.texts, client.world.author.address());
+    let path = format!("/v1/models/{texts}/contributions");
     let positions = |page: &serde_json::Value| -> Vec<u64> {
         let rows = page["rows"].as_array().unwrap();
         rows.iter()
@@ -153,13 +155,13 @@ async fn contributions_are_filtered_and_paged() {
     assert_eq!(positions(&all), [0, 1, 2, 3, 4]);
     assert_eq!(all["next"], json!(null));
     let page = client
-        .json(&format!("{path}?author={AUTHOR}&label=0&limit=2"))
+        .json(&format!("{path}?author={author}&label=0&limit=2"))
         .await;
     assert_eq!(positions(&page), [0, 2]);
     let next = page["next"].as_str().unwrap();
     assert_eq!(
         next,
-        format!("{path}?after=2&limit=2&author={AUTHOR}&label=0")
+        format!("{path}?after=2&limit=2&author={author}&label=0")
     );
     assert_eq!(positions(&client.json(next).await), [4]);
     assert_eq!(
@@ -168,18 +170,21 @@ async fn contributions_are_filtered_and_paged() {
     );
 
     let one = client.json(&format!("{path}/0")).await;
-    assert_eq!(one["sample"], "0x00010002");
-    assert_eq!(one["deposit"], (5_u128 << 70).to_string());
+    assert_eq!(one["sample"], "0x0002");
+    assert_eq!(one["deposit"], client.world.deposit.to_string());
+    assert_eq!(one["taken"], one["deposit"]);
     assert_eq!(
         (&one["settled"], &one["submission"]),
         (&json!("refunded"), &json!(null))
     );
+    let relayed = client.json(&format!("{path}/4")).await;
+    assert!(relayed["submission"].is_string(), "{relayed}");
     let announced = client.json(&format!("{path}/3")).await["announced"].clone();
     assert_eq!(
         (&announced, &one["announced"]),
-        (&json!(90_000), &json!(null))
+        (&json!(client.world.announced), &json!(null))
     );
-    let model = client.json(&format!("/v1/models/{TEXTS}")).await;
+    let model = client.json(&format!("/v1/models/{texts}")).await;
     assert_eq!(model["waits"]["reportNotice"], 7_200);
     let claims = client.json(&format!("{path}/0/claims")).await;
     assert_eq!(claims["rows"][0]["kind"], "refund");
@@ -192,7 +197,7 @@ async fn contributions_are_filtered_and_paged() {
     );
     for path in ["5", "5/claims", "5/proof", "9007199254740991"] {
         let answer = client
-            .get(&format!("/v1/models/{TEXTS}/contributions/{path}"))
+            .get(&format!("/v1/models/{texts}/contributions/{path}"))
             .await;
         assert_eq!(answer.problem(404), "unknown-contribution");
     }
@@ -204,44 +209,92 @@ async fn contributions_are_filtered_and_paged() {
 
 #[tokio::test]
 async fn accounts_accuracy_and_transactions_are_told() {
-    let client = Client::new();
-    let account = client
-        .json(&format!("/v1/models/{TEXTS}/accounts/{AUTHOR}"))
-        .await;
+    let client = Client::new().await;
+    let (texts, author) = (client.world.texts, client.world.author.address());
+    let path = format!("/v1/models/{texts}/accounts/{author}");
+    let balance = client.world.balance.to_string();
     assert_eq!(
-        account,
+        client.json(&path).await,
         json!({
-            "address": AUTHOR.to_string(), "balance": (1_u128 << 95).to_string(), "committed": "4", "good": 1,
-            "nextNonce": 3
+            "address": author.to_string(), "balance": balance, "committed": "0", "good": 1, "nextNonce": 2
         })
     );
-    let claimable = client
-        .json(&format!(
-            "/v1/models/{TEXTS}/accounts/{AUTHOR}/claimable?limit=2"
-        ))
-        .await;
-    let rows = claimable["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 2);
+    // With what is pending.
+    let submissions = format!("/v1/models/{texts}/submissions");
+    let taken = client.post(&submissions, client.batch(5)).await;
+    assert_eq!(taken.status, 202, "{}", taken.text());
     assert_eq!(
-        (&rows[0]["kind"], &rows[0]["possible"]),
-        (&json!("report"), &json!(false))
+        client.json(&path).await,
+        json!({
+            "address": author.to_string(), "balance": balance, "committed": "5007", "good": 1, "nextNonce": 6
+        })
     );
-    assert_eq!(rows[0]["reason"], "you have no good contribution");
+    let claimable = client.json(&format!("{path}/claimable?limit=2")).await;
+    let rows = claimable["rows"].as_array().unwrap();
+    let shown: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                &row["contribution"]["position"],
+                &row["kind"],
+                &row["possible"],
+            )
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (&json!(1), &json!("report"), &json!(false)),
+            (&json!(2), &json!("refund"), &json!(true)),
+        ]
+    );
+    let reason = rows[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("announce"), "{reason}");
     assert_eq!(
         (&rows[0]["announce"], &rows[0]["until"]),
         (&json!(true), &json!(null))
     );
-    let path = format!("/v1/models/{TEXTS}/accuracy");
+    let claimable = client.json(&format!("{path}/claimable")).await;
+    let announced = &claimable["rows"][2];
+    assert_eq!(announced["contribution"]["position"], 3);
+    assert_eq!(announced["until"], client.world.announced + 2 * 7_200);
+
+    client
+        .change(&format!(
+            "INSERT INTO accuracy (model, contributions, block, time, correct, samples) SELECT id, column1, column1, \
+             1000 + column1, 70 + column1, 100 FROM models, (VALUES (10), (11), (12)) WHERE trainer = x'{texts:x}'"
+        ))
+        .await;
+    let path = format!("/v1/models/{texts}/accuracy");
     let page = client.json(&format!("{path}?after=10&limit=1")).await;
     assert_eq!(page["rows"][0]["correct"], 81);
     assert_eq!(page["next"], format!("{path}?after=11&limit=1"));
+
+    client
+        .change(&format!(
+            "INSERT INTO transactions (model, purpose, sender, nonce, target, data, gas_limit, created, state, block) \
+             SELECT id, 'relay', zeroblob(20), 0, trainer, zeroblob(4), 21000, 999, 1, 10 FROM models \
+             WHERE trainer = x'{texts:x}'"
+        ))
+        .await;
+    client
+        .change(
+            "INSERT INTO attempts (transaction_id, hash, raw, max_fee, priority_fee, sent) VALUES \
+             (1, zeroblob(32), x'', zeroblob(16), zeroblob(16), 999), \
+             (1, randomblob(32), x'', randomblob(16), zeroblob(16), 999)",
+        )
+        .await;
     let sent = client.json("/v1/transactions").await;
     assert_eq!(sent["rows"][0]["hashes"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&sent["rows"][0]["state"], &sent["rows"][0]["gasUsed"]),
+        (&json!("included"), &json!(null))
+    );
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_request_is_a_problem() {
-    let client = Client::with(|config| config.max_page = 5);
+    let client = Client::with(|config| config.max_page = 5).await;
     for (path, status, kind) in [
         ("/v2", 404, "not-found"),
         ("/v1/models/0x1", 400, "invalid-path"),
@@ -258,7 +311,7 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
     ] {
         assert_eq!(client.get(path).await.problem(status), kind, "{path}");
     }
-    let model = format!("/v1/models/{TEXTS}");
+    let model = format!("/v1/models/{}", client.world.texts);
     for (path, detail) in [
         (
             format!("{model}/contributions/abc"),
@@ -321,17 +374,19 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_told_without_its_reasons() {
-    let client = Client::new();
-    client.fake.state().away.store(true, Ordering::Relaxed);
+    let client = Client::new().await;
+    client.index().store().close().await;
     let answer = client.get("/v1/events").await;
     assert_eq!(answer.problem(503), "unavailable");
     assert_eq!(answer.header("retry-after"), "5");
-    assert!(!answer.text().contains("it is away"));
+    for reason in ["database", "pool", "closed"] {
+        assert!(!answer.text().contains(reason), "{}", answer.text());
+    }
 }
 
 #[tokio::test]
 async fn health_is_told_with_reasons() {
-    let client = Client::new();
+    let client = Client::new().await;
     assert_eq!(
         client.json("/health/live").await["version"],
         env!("CARGO_PKG_VERSION")
@@ -339,15 +394,30 @@ async fn health_is_told_with_reasons() {
     let ready = client.json("/health/ready").await;
     assert_eq!(
         (&ready["head"], &ready["models"][0]["behind"]),
-        (&json!(20), &json!(0))
+        (&json!(client.world.head), &json!(0))
     );
-    {
-        let mut health = client.fake.state().health.lock().unwrap();
-        health.index.node = false;
-        health.index.models[0].2 = 51;
-    }
+    assert_eq!(ready["models"].as_array().unwrap().len(), 3);
+    let index = client.index();
+    let head = index.node().head().await.unwrap();
+    index.note_head(Block {
+        number: head.number + 51,
+        ..head
+    });
+    index.note_silence();
+    index.note_trouble(client.world.raw, Some("it is torn".to_owned()));
     let answer = client.get("/health/ready").await;
     assert_eq!(answer.problem(503), "not-ready");
-    assert_eq!(answer.json()["reasons"].as_array().unwrap().len(), 2);
+    let reasons = answer.json()["reasons"].clone();
+    let raw = client.world.raw;
+    assert_eq!(reasons[0], "the node does not answer");
+    assert_eq!(
+        reasons[1],
+        format!("model {raw} cannot be vouched for: it is torn")
+    );
+    // Each of the three is too far behind.
+    assert_eq!(reasons.as_array().unwrap().len(), 5);
+    index.store().close().await;
+    let answer = client.get("/health/ready").await;
+    assert_eq!(answer.json()["reasons"][0], "the store does not answer");
     assert_eq!(client.get("/health/live").await.status, 200);
 }

@@ -1,71 +1,60 @@
 //! Signed batches and delegations.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use axum::{body::Body, http::Request};
-use cotrain_protocol::{
-    sample::{Item, encode_batch},
-    trainer::{SignedBatch, domain},
-};
+use cotrain_protocol::Amount;
+use cotrain_relayer::RelayTerms;
 use serde_json::{Value, json};
 
 use crate::{
-    client::Client,
-    fake::{AUTHOR, CHAIN, NO_ROOM, RAW, TEXTS},
+    client::{Client, KEEPER, RELAYER},
+    world::USED,
 };
 
-pub(crate) fn batch(nonce: u64) -> Value {
-    let items = encode_batch(&[Item {
-        label: 1,
-        sample: &[0, 1],
-    }])
-    .unwrap();
-    json!({
-        "author": AUTHOR, "maxDeposit": "5000", "fee": "7", "nonce": nonce, "deadline": 2_000,
-        "items": alloy_primitives::Bytes::from(items), "signature": "0x01"
-    })
-}
-
-/// `batch` for one relayer.
-fn named(nonce: u64, relayer: &Value) -> Value {
-    let mut batch = batch(nonce);
-    batch["relayer"] = relayer.clone();
-    batch
-}
-
-/// `batch` with another value for a key.
-fn with(name: &str, value: impl Into<Value>) -> Value {
-    let mut batch = batch(20);
+/// A batch with another value for a key, which its signature does not know.
+fn with(client: &Client, name: &str, value: impl Into<Value>) -> Value {
+    let mut batch = client.batch(20);
     batch[name] = value.into();
     batch
 }
 
-fn path() -> String {
-    format!("/v1/models/{TEXTS}/submissions")
+fn path(client: &Client) -> String {
+    format!("/v1/models/{}/submissions", client.world.texts)
+}
+
+/// Submits batches with the nonces 0 and 10 to 12, and lets the last three be refused, sent and included; their ids.
+async fn in_every_state(client: &Client) -> Vec<B256> {
+    let mut ids = Vec::new();
+    for nonce in [0, 10, 11, 12] {
+        let (body, id) = client.signed(nonce, |_| {});
+        let taken = client.post(&path(client), body).await;
+        assert_eq!(taken.status, 202, "{}", taken.text());
+        ids.push(id);
+    }
+    for change in [
+        "UPDATE submissions SET state = 3, reason = 'too late' WHERE nonce = 10",
+        "UPDATE submissions SET state = 1 WHERE nonce = 11",
+        "UPDATE submissions SET state = 2, transaction_hash = zeroblob(32), block = 11, position = 4 WHERE nonce = 12",
+    ] {
+        client.change(change).await;
+    }
+    ids
 }
 
 #[tokio::test]
 async fn a_batch_is_taken_once_and_followed() {
-    let client = Client::new();
-    let taken = client.post(&path(), batch(0)).await;
+    let client = Client::new().await;
+    let author = client.world.author.address();
+    let (body, id) = client.signed(0, |_| {});
+    let taken = client.post(&path(&client), &body).await;
     assert_eq!(taken.status, 202, "{}", taken.text());
     let submission = taken.json();
-    let signed = SignedBatch {
-        author: AUTHOR,
-        relayer: Address::ZERO,
-        max_deposit: 5_000,
-        fee: 7,
-        nonce: 0,
-        deadline: 2_000,
-        items: vec![0, 1, 0, 2, 0, 1],
-        signature: vec![1],
-    };
-    let id = signed.signing_hash(&domain(CHAIN, TEXTS));
     assert_eq!(submission["id"], format!("{id:?}"));
     assert_eq!(
         (&submission["status"], &submission["contributions"]),
         (&json!("waiting"), &json!(1))
     );
-    let again = client.post(&path(), batch(0)).await;
+    let again = client.post(&path(&client), &body).await;
     assert_eq!(
         (again.status.as_u16(), again.json()),
         (200, submission.clone())
@@ -78,19 +67,20 @@ async fn a_batch_is_taken_once_and_followed() {
         .await;
     assert_eq!(none.problem(404), "unknown-submission");
 
-    for (nonce, status) in [(10, "refused"), (11, "sent"), (12, "included")] {
-        assert_eq!(
-            client.post(&path(), batch(nonce)).await.json()["status"],
-            status
-        );
+    let client = Client::new().await;
+    let path = path(&client);
+    let ids = in_every_state(&client).await;
+    for (id, status) in ids.iter().zip(["waiting", "refused", "sent", "included"]) {
+        let one = client.json(&format!("/v1/submissions/{id:?}")).await;
+        assert_eq!(one["status"], status);
     }
     let page = client
-        .json(&format!("{}?author={AUTHOR}&limit=3", path()))
+        .json(&format!("{path}?author={author}&limit=3"))
         .await;
     assert_eq!(page["rows"][1]["reason"], "too late");
     assert_eq!(
         page["next"],
-        format!("{}?after=3&limit=3&author={AUTHOR}", path())
+        format!("{path}?after=3&limit=3&author={author}")
     );
     let page = client.json(page["next"].as_str().unwrap()).await;
     let row = &page["rows"][0];
@@ -98,23 +88,28 @@ async fn a_batch_is_taken_once_and_followed() {
     // Part of the chain, where all of it is public.
     assert_eq!(
         (&row["fee"], &row["items"], &row["deadline"]),
-        (&json!("7"), &json!("0x000100020001"), &json!(2_000))
+        (
+            &json!("7"),
+            &json!("0x000100020001"),
+            &json!((1_u64 << 40) - 1)
+        )
     );
-    let others = client.json(&format!("{}?author={RAW}", path())).await;
+    let others = client
+        .json(&format!("{path}?author={}", client.world.raw))
+        .await;
     assert_eq!(others, json!({"rows": [], "next": null}));
 }
 
 /// Until it is part of the chain, a batch could be copied, or sent by somebody else.
 #[tokio::test]
 async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
-    let client = Client::new();
-    for nonce in [0, 10, 11, 12] {
-        let taken = client.post(&path(), batch(nonce)).await;
-        let id = taken.json()["id"].as_str().unwrap().to_owned();
-        let one = client.json(&format!("/v1/submissions/{id}")).await;
-        let again = client.post(&path(), batch(nonce)).await;
-        for answer in [&taken.json(), &one, &again.json()] {
-            assert_eq!(answer["id"], id);
+    let client = Client::new().await;
+    let ids = in_every_state(&client).await;
+    for (nonce, id) in [0, 10, 11, 12].into_iter().zip(ids) {
+        let one = client.json(&format!("/v1/submissions/{id:?}")).await;
+        let again = client.post(&path(&client), client.batch(nonce)).await;
+        for answer in [&one, &again.json()] {
+            assert_eq!(answer["id"], format!("{id:?}"));
             let keys: Vec<_> = answer.as_object().unwrap().keys().collect();
             assert!(
                 !keys.iter().any(|key| key.contains("signature")),
@@ -128,7 +123,7 @@ async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
         }
     }
     // An id is a hash of the contents: a stranger who lists could find out by guessing what was signed.
-    let page = client.json(&path()).await;
+    let page = client.json(&path(&client)).await;
     let ids: Vec<_> = page["rows"]
         .as_array()
         .unwrap()
@@ -140,160 +135,222 @@ async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
 
 #[tokio::test]
 async fn a_batch_names_its_relayer() {
-    let client = Client::new();
-    let relayer = client.json(&format!("/v1/models/{TEXTS}")).await["relayer"].clone();
-    let free = client.post(&path(), batch(0)).await;
-    let zero = client.post(&path(), named(0, &json!(Address::ZERO))).await;
+    let client = Client::new().await;
+    let path = path(&client);
+    let model = format!("/v1/models/{}", client.world.texts);
+    assert_eq!(
+        client.json(&model).await["relayer"],
+        json!(RELAYER.to_string())
+    );
+    let free = client.post(&path, client.batch(0)).await;
+    let mut zero = client.batch(0);
+    zero["relayer"] = json!(Address::ZERO);
+    let zero = client.post(&path, zero).await;
     assert_eq!(
         (zero.status.as_u16(), zero.json()),
         (200, free.json()),
         "the same"
     );
-    let bound = client.post(&path(), named(20, &relayer)).await;
+    let bound = client.batch_with(20, |batch| batch.relayer = RELAYER);
+    let bound = client.post(&path, bound).await;
     assert_eq!(bound.status, 202, "{}", bound.text());
-    let other = client.post(&path(), named(21, &json!(AUTHOR))).await;
+    let author = client.world.author.address();
+    let other = client.batch_with(21, |batch| batch.relayer = author);
+    let other = client.post(&path, other).await;
     assert_eq!(other.problem(422), "other-relayer");
     let other = other.json();
     assert_eq!(
         (&other["relayer"], &other["expected"]),
-        (&json!(AUTHOR.to_string()), &relayer)
+        (&json!(author.to_string()), &json!(RELAYER.to_string()))
     );
-    let wrong = client.post(&path(), named(22, &json!(1))).await;
+    let wrong = client.post(&path, with(&client, "relayer", 1)).await;
     assert_eq!(wrong.problem(422), "invalid-request");
 }
 
 #[tokio::test]
 async fn a_refused_batch_says_why() {
-    let client = Client::new();
-    // One letter is in the other case.
-    let right = AUTHOR.to_string();
-    let last = right.as_bytes()[41] ^ 0x20;
-    let wrong = format!("{}{}", &right[..41], char::from(last));
+    let client = Client::new().await;
+    let path = path(&client);
+    let author = client.world.author.address();
+    let (first, first_id) = client.signed(2, |_| {});
+    assert_eq!(client.post(&path, first).await.status, 202);
+    let dear = 1_u128 << 95;
+    let with = |name, value: Value| with(&client, name, value);
     for (body, status, kind) in [
-        (batch(1), 409, "nonce-used"),
-        (batch(2), 409, "nonce-taken"),
-        (batch(3), 404, "not-served"),
-        (batch(4), 422, "balance-too-low"),
-        (batch(5), 409, "nonce-too-far"),
-        (batch(NO_ROOM), 503, "too-many-waiting"),
-        (with("deadline", 999), 422, "expired"),
-        (with("maxDeposit", "0"), 422, "price-too-high"),
-        (with("fee", "0"), 422, "fee-too-low"),
-        (with("signature", "0x"), 422, "invalid-signature"),
-        (with("items", "0x"), 422, "invalid-request"),
-        (with("items", "0x00"), 422, "invalid-request"),
+        (client.batch(USED), 409, "nonce-used"),
         (
-            with("maxDeposit", (1_u128 << 96).to_string()),
-            422,
-            "invalid-request",
+            client.batch_with(2, |batch| batch.fee += 1),
+            409,
+            "nonce-taken",
         ),
         (
-            with("fee", "340282366920938463463374607431768211456"),
+            client.batch_with(4, |batch| batch.max_deposit = dear),
             422,
-            "invalid-request",
+            "balance-too-low",
         ),
-        (with("fee", "-1"), 422, "invalid-request"),
-        (with("fee", "+1"), 422, "invalid-request"),
-        (with("fee", "01"), 422, "invalid-request"),
-        (with("fee", ""), 422, "invalid-request"),
-        (with("fee", 1), 422, "invalid-request"),
-        (with("nonce", 1_u64 << 48), 422, "invalid-request"),
-        (with("nonce", -1), 422, "invalid-request"),
-        (with("deadline", 1_u64 << 40), 422, "invalid-request"),
-        (with("author", "\0"), 422, "invalid-request"),
-        // A digit is in the wrong case; and nobody's address.
-        (with("author", wrong.as_str()), 422, "invalid-request"),
+        // One above the highest of 64.
+        (client.batch(2 + 64), 409, "nonce-too-far"),
         (
-            with("author", format!("0x{}", "0".repeat(40))),
+            client.batch_with(20, |batch| batch.deadline = 999),
             422,
-            "invalid-request",
+            "expired",
         ),
         (
-            with("signature", format!("0x{}", "00".repeat(65_536))),
+            client.batch_with(20, |batch| batch.fee = 1),
             422,
-            "invalid-request",
+            "fee-too-low",
         ),
-        (with("more", 1), 422, "invalid-request"),
+        (with("signature", json!("0x")), 422, "invalid-signature"),
+        // Another deposit than the signed one.
+        (with("maxDeposit", json!("1")), 422, "invalid-signature"),
+        // The model has three features.
+        (
+            with("items", json!("0x000100020003")),
+            422,
+            "sample-rejected",
+        ),
     ] {
-        let answer = client.post(&path(), &body).await;
+        let answer = client.post(&path, &body).await;
         assert_eq!(answer.problem(status), kind, "{}", answer.text());
     }
-    let answer = client.post(&path(), batch(4)).await.json();
+    // 5007 for the one that waits.
+    let required = 5_007 + dear + 7;
+    let balance = client.world.balance;
+    let body = client.batch_with(4, |batch| batch.max_deposit = dear);
+    let answer = client.post(&path, body).await.json();
     assert_eq!(
         (&answer["author"], &answer["required"], &answer["balance"]),
-        (&json!(AUTHOR.to_string()), &json!("9"), &json!("8"))
+        (
+            &json!(author.to_string()),
+            &json!(required.to_string()),
+            &json!(balance.to_string())
+        )
     );
     let told = format!(
-        "the account {AUTHOR} has 8 wei prepaid, and this with what waits needs 9 wei: 1 wei is missing; prepay it with \
-         `cotrain deposit`"
+        "the account {author} has {} prepaid, and this with what waits needs {}: {} is missing; prepay it with \
+         `cotrain deposit`",
+        Amount(balance),
+        Amount(required),
+        Amount(required - balance)
     );
     assert_eq!(answer["detail"], told);
+    let body = client.batch_with(2, |batch| batch.fee += 1);
+    let answer = client.post(&path, body).await.json();
+    assert_eq!(
+        (&answer["nonce"], &answer["author"]),
+        (&json!(2), &json!(author.to_string()))
+    );
+    assert_eq!(answer["other"], format!("{first_id:?}"));
+    assert_eq!(answer["nextNonce"], 3);
+}
+
+#[tokio::test]
+async fn a_malformed_batch_is_refused() {
+    let client = Client::new().await;
+    let path = path(&client);
+    // One letter is in the other case.
+    let right = client.world.author.address().to_string();
+    let last = right.rfind(|it: char| it.is_ascii_alphabetic()).unwrap();
+    let mut wrong = right.clone().into_bytes();
+    wrong[last] ^= 0x20;
+    let wrong = String::from_utf8(wrong).unwrap();
+    let with = |name, value: Value| with(&client, name, value);
+    for body in [
+        with("items", json!("0x")),
+        with("items", json!("0x00")),
+        with("maxDeposit", json!((1_u128 << 96).to_string())),
+        with("fee", json!("340282366920938463463374607431768211456")),
+        with("fee", json!("-1")),
+        with("fee", json!("+1")),
+        with("fee", json!("01")),
+        with("fee", json!("")),
+        with("fee", json!(1)),
+        with("nonce", json!(1_u64 << 48)),
+        with("nonce", json!(-1)),
+        with("deadline", json!(1_u64 << 40)),
+        with("author", json!("\0")),
+        // A digit is in the wrong case; and nobody's address.
+        with("author", json!(wrong)),
+        with("author", json!(format!("0x{}", "0".repeat(40)))),
+        with("signature", json!(format!("0x{}", "00".repeat(65_536)))),
+        with("more", json!(1)),
+    ] {
+        let answer = client.post(&path, &body).await;
+        assert_eq!(answer.problem(422), "invalid-request", "{}", answer.text());
+    }
     for path in [
         format!("/v1/models/{wrong}"),
-        format!("{}?author={wrong}", path()),
+        format!("{path}?author={wrong}"),
     ] {
         let told = client.get(&path).await;
         assert_eq!(told.status, 400, "{path}");
         assert!(told.text().contains("checksum"), "{}", told.text());
     }
-    let answer = client.post(&path(), batch(2)).await.json();
-    assert_eq!(
-        (&answer["nonce"], &answer["author"]),
-        (&json!(2), &json!(AUTHOR.to_string()))
-    );
-    assert_eq!(answer["other"], format!("0x{}", "08".repeat(32)));
-    let answer = client.post(&path(), batch(4)).await.json();
-    assert_eq!(
-        (&answer["required"], &answer["balance"]),
-        (&json!("9"), &json!("8"))
-    );
-    assert_eq!(
-        client
-            .post(&path(), batch(NO_ROOM))
-            .await
-            .header("retry-after"),
-        "30"
-    );
+}
+
+#[tokio::test]
+async fn who_relays_nothing_or_too_much_says_so() {
+    let client = Client::set_up(|setup| setup.terms = None).await;
+    let answer = client.post(&path(&client), client.batch(3)).await;
+    assert_eq!(answer.problem(404), "not-served");
+    let client = Client::set_up(|setup| {
+        setup.terms = Some(RelayTerms {
+            relayer: RELAYER,
+            min_fee: 0,
+            max_waiting: 1,
+        });
+    })
+    .await;
+    let free = client.batch_with(2, |batch| batch.fee = 0);
+    assert_eq!(client.post(&path(&client), free).await.status, 202);
+    let answer = client.post(&path(&client), client.batch(3)).await;
+    assert_eq!(answer.problem(503), "too-many-waiting");
+    assert_eq!(answer.header("retry-after"), "30");
 }
 
 #[tokio::test]
 async fn bodies_have_to_be_json_and_not_too_large() {
-    let client = Client::with(|config| config.max_body = 2_000);
-    let plain = Request::post(path())
-        .body(Body::from(batch(0).to_string()))
+    let client = Client::with(|config| config.max_body = 2_000).await;
+    let path = path(&client);
+    let plain = Request::post(&path)
+        .body(Body::from(client.batch(0).to_string()))
         .unwrap();
     assert_eq!(client.ask(plain).await.problem(415), "media-type");
-    let large = with("items", format!("0x{}", "00".repeat(2_000)));
-    assert_eq!(client.post(&path(), large).await.problem(413), "too-large");
-    assert_eq!(
-        client.post(&path(), "{]").await.problem(400),
-        "invalid-body"
-    );
+    let large = with(&client, "items", format!("0x{}", "00".repeat(2_000)));
+    assert_eq!(client.post(&path, large).await.problem(413), "too-large");
+    assert_eq!(client.post(&path, "{]").await.problem(400), "invalid-body");
 }
 
 #[tokio::test]
 async fn delegations_are_taken_and_told() {
-    let client = Client::new();
-    let path = format!("/v1/models/{TEXTS}/delegations");
-    let body = |keeper: &str, until: u64| json!({"reporter": AUTHOR, "keeper": keeper, "until": until, "signature": "0x01"});
-    let keeper = client.json(&format!("/v1/models/{TEXTS}")).await["keeper"].clone();
-    let keeper = keeper.as_str().unwrap();
-    let taken = client.post(&path, body(keeper, 5_000)).await;
+    let client = Client::new().await;
+    let (texts, author) = (client.world.texts, client.world.author.address());
+    let path = format!("/v1/models/{texts}/delegations");
+    let keeper = client.json(&format!("/v1/models/{texts}")).await["keeper"].clone();
+    assert_eq!(keeper, json!(KEEPER.to_string()));
+    let now = client.index().now();
+    let until = now + 5_000;
+    let taken = client.post(&path, client.delegation(KEEPER, until)).await;
     assert_eq!(taken.status, 200, "{}", taken.text());
     assert_eq!(
         taken.json(),
-        json!({"account": AUTHOR.to_string(), "until": 5_000, "received": 1_000})
+        json!({"account": author.to_string(), "until": until, "received": now})
     );
     assert_eq!(
-        client.json(&format!("{path}/{AUTHOR}")).await["until"],
-        5_000
+        client.json(&format!("{path}/{author}")).await["until"],
+        until
     );
     assert_eq!(
-        client.get(&format!("{path}/{RAW}")).await.problem(404),
+        client.get(&format!("{path}/{texts}")).await.problem(404),
         "unknown-delegation"
     );
-    let other = client.post(&path, body(&AUTHOR.to_string(), 5_000)).await;
-    assert_eq!(other.problem(404), "not-served");
-    let late = client.post(&path, body(keeper, 1 << 40)).await;
+    let other = client.post(&path, client.delegation(author, until)).await;
+    assert_eq!(other.problem(422), "invalid-signature");
+    let past = client.post(&path, client.delegation(KEEPER, now - 1)).await;
+    assert_eq!(past.problem(422), "expired");
+    let late = client.post(&path, client.delegation(KEEPER, 1 << 40)).await;
     assert_eq!(late.problem(422), "invalid-request");
+    let client = Client::set_up(|setup| setup.keeper = None).await;
+    let none = client.post(&path, client.delegation(KEEPER, until)).await;
+    assert_eq!(none.problem(404), "not-served");
 }

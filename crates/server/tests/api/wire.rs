@@ -5,13 +5,9 @@ use cotrain_client::api::{
     SubmissionView,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{
-    client::Client,
-    fake::{AUTHOR, RAW, TABLE, TEXTS},
-    submissions::batch,
-};
+use crate::client::{Client, KEEPER};
 
 /// Reads an answer as a type of the client, and checks that nothing of it is lost.
 fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
@@ -22,24 +18,25 @@ fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
 
 #[tokio::test]
 async fn the_client_reads_all_of_every_answer() {
-    let client = Client::new();
-    for trainer in [TEXTS, TABLE, RAW] {
+    let client = Client::new().await;
+    let (texts, author) = (client.world.texts, client.world.author.address());
+    for (trainer, _) in client.world.models() {
         let model: ModelView = read(&client.json(&format!("/v1/models/{trainer}")).await);
         assert_eq!(model.trainer.0, trainer);
         assert!(!matches!(model.encoding, EncodingView::Other(_)));
         assert!(matches!(model.incentive, Incentive::Known(_)));
     }
-    let price: Price = read(&client.json(&format!("/v1/models/{TEXTS}/price?n=4")).await);
+    let price: Price = read(&client.json(&format!("/v1/models/{texts}/price?n=4")).await);
     assert_eq!(price.total.0, price.each.0 * 4);
     let account: AccountAnswer = read(
         &client
-            .json(&format!("/v1/models/{TEXTS}/accounts/{AUTHOR}"))
+            .json(&format!("/v1/models/{texts}/accounts/{author}"))
             .await,
     );
-    assert_eq!(account.address.0, AUTHOR);
+    assert_eq!(account.address.0, author);
 
-    let submissions = format!("/v1/models/{TEXTS}/submissions");
-    let taken = client.post(&submissions, batch(0)).await;
+    let submissions = format!("/v1/models/{texts}/submissions");
+    let taken = client.post(&submissions, client.batch(0)).await;
     let submission: SubmissionView = read(&taken.json());
     assert_eq!(submission.status, Status::Waiting);
     let listed = client.json(&submissions).await;
@@ -48,14 +45,14 @@ async fn the_client_reads_all_of_every_answer() {
         assert!(!matches!(submission.status, Status::Other(_)));
     }
 
-    let keeper = client.json(&format!("/v1/models/{TEXTS}")).await["keeper"].clone();
-    let body = json!({"reporter": AUTHOR, "keeper": keeper, "until": 5_000, "signature": "0x01"});
-    let delegations = format!("/v1/models/{TEXTS}/delegations");
+    let body = client.delegation(KEEPER, client.index().now() + 1_000);
+    let delegations = format!("/v1/models/{texts}/delegations");
     let delegated = client.post(&delegations, body).await;
     let delegation: DelegationView = read(&delegated.json());
-    assert_eq!(delegation.account.0, AUTHOR);
+    assert_eq!(delegation.account.0, author);
 
-    let conflict = client.post(&submissions, batch(2)).await;
+    let other = client.batch_with(0, |batch| batch.fee += 1);
+    let conflict = client.post(&submissions, other).await;
     assert_eq!(conflict.problem(409), "nonce-taken");
     let problem = Problem::read(&conflict.body);
     assert_eq!(serde_json::to_value(&problem).unwrap(), conflict.json());

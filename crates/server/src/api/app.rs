@@ -1,0 +1,78 @@
+//! State that every handler has.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use cotrain_client::api::Account;
+use cotrain_indexer::{HostedModel, Index};
+use cotrain_relayer::Relayer;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{kinds::Kind, problem::Problem};
+use crate::{config::ApiSection, coordinator::Coordinator};
+
+/// A coordinator with the limits of its API; cheap to clone.
+#[derive(Clone)]
+pub(super) struct App(Arc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) coordinator: Coordinator,
+    /// One permit for each request that is being worked on, streams apart.
+    pub(super) requests: Semaphore,
+    /// One permit for each stream.
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) timeout: Duration,
+    pub(super) max_page: u32,
+    pub(super) metrics: bool,
+    /// Ends the streams, which would keep the server from ending.
+    pub(super) stop: CancellationToken,
+}
+
+impl App {
+    pub(super) fn new(
+        coordinator: Coordinator,
+        config: &ApiSection,
+        stop: &CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            coordinator,
+            requests: Semaphore::new(config.concurrency),
+            streams: Arc::new(Semaphore::new(config.max_streams)),
+            timeout: config.timeout,
+            max_page: config.max_page,
+            metrics: config.metrics,
+            stop: stop.clone(),
+        }))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Shared {
+    pub(super) fn index(&self) -> &Index {
+        self.coordinator.index()
+    }
+
+    pub(super) fn relayer(&self) -> &Relayer {
+        self.coordinator.relayer()
+    }
+
+    /// Returns the model of a trainer.
+    pub(super) fn model(&self, trainer: &Account) -> Result<Arc<HostedModel>, Problem> {
+        self.index().model(trainer.0).ok_or_else(|| {
+            let detail = format!("no model with the trainer {trainer} is followed here; /v1/models lists those that are");
+            Problem::new(&Kind::UNKNOWN_MODEL, detail).with("trainer", trainer.to_string())
+        })
+    }
+
+    /// Returns the time of the chain, in Unix seconds.
+    pub(super) fn now(&self) -> u64 {
+        self.index().now()
+    }
+}
