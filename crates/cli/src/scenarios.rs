@@ -7,11 +7,7 @@ use clap::{
     Arg, Args,
     builder::{PossibleValue, StringValueParser, TypedValueParser},
 };
-use cotrain_simulator::{
-    agent::Stance,
-    agents::Habits,
-    scenario::{Normal, Scenario, Strategy},
-};
+use cotrain_simulator::scenario::{Scenario, Strategy};
 use serde::Serialize;
 
 use crate::{failure::Failure, live::show};
@@ -79,22 +75,11 @@ pub(crate) fn run(arguments: &Scenarios) -> Result<(), Failure> {
 }
 
 fn kinds() -> Vec<Listing> {
-    // What an agent says of itself does not depend on its habits.
-    let any = Normal { mean: 1.0, sd: 0.0 };
-    let habits = Habits {
-        deposit: Some(any),
-        wait: any,
-    };
     let kind = |strategy: Strategy| {
-        let agent = strategy.agent(habits);
-        let profile = agent.profile();
+        let profile = strategy.profile();
         Listing {
-            kind: agent.kind(),
-            side: match agent.stance() {
-                Stance::Honest => "honest",
-                Stance::Neutral => "neutral",
-                Stance::Hostile => "hostile",
-            },
+            kind: profile.kind,
+            side: profile.stance.name(),
             goal: profile.goal,
             knowledge: profile.knowledge,
             budget: profile.budget,

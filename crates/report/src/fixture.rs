@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use cotrain_simulator::agent::Stance;
 use cotrain_simulator::run::{
     Accuracy, Action, AgentOutcome, Counts, DataSizes, End, Event, Gas, Relay, Run, SeriesRow,
-    Words,
+    Stance, Words,
 };
 
 const UNIT: u128 = 1_000_000_000_000_000_000;

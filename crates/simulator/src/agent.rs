@@ -1,112 +1,89 @@
-//! Agents: who takes part in an economy, with what goal, knowledge and budget.
+//! Agents: participants of an economy, each with a goal, knowledge and a budget.
 
-use alloy_primitives::{Address, keccak256};
-use cotrain_protocol::signature::Key;
+mod habits;
 
-use crate::{SimulateError, turn::Turn};
+use alloy_primitives::Address;
 
-/// One participant. It acts when it is its turn, through a [`Turn`], and may have more than one address.
+pub use self::habits::Habits;
+pub use crate::vocabulary::Stance;
+use crate::{SimulateError, context::AgentContext};
+
+/// One participant: a profile, habits, and what it does when it is its turn. It may have more than one
+/// address.
 ///
 /// The agents that come with cotrain are in [`crate::agents`]; how to write one: docs/extending.md.
 pub trait Agent {
-    /// What it is called in scenarios, such as `copycat`.
-    fn kind(&self) -> &'static str;
-
-    /// What it wants, knows and can spend.
+    /// Returns the description of its kind.
     fn profile(&self) -> Profile;
 
-    /// Whose success is the mechanism's success, and whose is not.
-    fn stance(&self) -> Stance;
+    /// Returns its pace and the deposits that it is willing to pay.
+    fn habits(&self) -> &Habits;
 
-    /// How many addresses it has; the money that it starts with is spread evenly over them.
+    /// Acts: it is its turn.
+    ///
+    /// # Errors
+    /// Returns the errors of what it does by `context`.
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError>;
+
+    /// Returns the number of its addresses. The money that it starts with is spread evenly over them.
     fn identities(&self) -> usize {
         1
     }
 
-    /// Seconds from now until its next turn; 0 is taken for 1.
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64;
+    /// Draws the seconds from now until its next turn; 0 is taken for 1.
+    fn wait(&mut self, context: &mut AgentContext<'_>) -> u64 {
+        self.habits().next_wait(context.chance())
+    }
 
-    /// The longest that it waits, for all practical purposes, in seconds: a run in which nothing happens for a
-    /// hundred times as long is over.
-    fn longest_wait(&self) -> u64;
-
-    /// Its turn.
-    ///
-    /// # Errors
-    /// Those of what it does by `turn`.
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError>;
-
-    /// Whether it might still contribute if it had this much wei, now or later. A run ends when nobody might
+    /// Returns `true` if it might still contribute with so much wei, now or later. A run ends if nobody might
     /// and everything is claimed.
-    fn may_contribute(&self, funds: u128) -> bool;
+    fn may_contribute(&self, funds: u128) -> bool {
+        !self.habits().is_broke(funds)
+    }
 
-    /// Whether it watches contributions on their way to the chain, to act before they are included.
+    /// Returns `true` if it watches contributions on their way to the chain, to act before they are included.
     fn watches(&self) -> bool {
         false
     }
 
-    /// Somebody else's contribution is on its way; what is done now comes before it. Asked only of those who
-    /// watch.
+    /// Reacts to somebody else's contribution on its way, before it is included. Only agents that watch are
+    /// called.
     ///
     /// # Errors
-    /// Those of what it does by `turn`.
-    fn sees(&mut self, _seen: &Seen<'_>, _turn: &mut Turn<'_>) -> Result<(), SimulateError> {
+    /// Returns the errors of what it does by `context`.
+    fn sees(
+        &mut self,
+        _seen: &Seen<'_>,
+        _context: &mut AgentContext<'_>,
+    ) -> Result<(), SimulateError> {
         Ok(())
     }
 }
 
-/// What an agent wants, knows and can spend, a sentence each.
+/// Description of a kind of agents: its name, its side, and a sentence each for goal, knowledge and budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
-    /// What it is after.
+    /// Name in scenarios, such as `copycat`.
+    pub kind: &'static str,
+    /// Side that it is on.
+    pub stance: Stance,
+    /// Aim of its actions.
     pub goal: &'static str,
-    /// What it knows that others need not.
+    /// Knowledge that others need not have.
     pub knowledge: &'static str,
-    /// What limits it.
+    /// Limits of its actions.
     pub budget: &'static str,
-}
-
-/// Whose success is the mechanism's success, and whose is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stance {
-    /// Tells the truth as far as it knows.
-    Honest,
-    /// Takes no side: it only buys.
-    Neutral,
-    /// Lies, or lives off those who tell the truth.
-    Hostile,
 }
 
 /// A contribution on its way to the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
-    /// Who sends it.
+    /// Sender.
     pub author: Address,
-    /// How many good contributions its author has.
+    /// Number of the sender's good contributions.
     pub author_good: u64,
-    /// Its label.
+    /// Label.
     pub label: u16,
-    /// Its sample.
+    /// Bytes of the sample.
     pub sample: &'a [u8],
-}
-
-/// Returns the key of identity number `number` of the agent `name` at this place in the scenario. The first one has
-/// the key that agents with a single one have.
-pub(crate) fn identity(place: usize, name: &str, number: usize) -> Key {
-    match number {
-        0 => key(&format!("cotrain agent {place} {name}")),
-        _ => key(&format!("cotrain agent {place} {name} {number}")),
-    }
-}
-
-/// The key that belongs to a text: its hash. A hash that is no key, of which there are hardly any, is
-/// hashed again.
-fn key(text: &str) -> Key {
-    let mut hash = keccak256(text);
-    loop {
-        if let Some(key) = Key::new(hash) {
-            return key;
-        }
-        hash = keccak256(hash);
-    }
 }

@@ -5,7 +5,6 @@ mod caller;
 mod copycat;
 mod flip_and_report;
 mod flipper;
-mod habits;
 mod honest;
 mod last_minute;
 mod lazy;
@@ -21,7 +20,6 @@ pub use self::{
     copycat::Copycat,
     flip_and_report::FlipAndReport,
     flipper::Flipper,
-    habits::Habits,
     honest::Honest,
     last_minute::LastMinute,
     lazy::Lazy,

@@ -9,7 +9,15 @@ use std::{
     thread::{Scope, ScopedJoinHandle},
 };
 
-use crate::Threads;
+/// Number of threads that a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// The caller's alone: for many runs side by side.
+    One,
+    /// A second one trains the baseline beside the run. After that it checks the signatures of what is relayed
+    /// while the chain executes it.
+    Two,
+}
 
 /// The second thread that a run may have: it does one piece of work at a time.
 #[derive(Debug, Clone)]

@@ -5,7 +5,14 @@ use std::f64::consts::TAU;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::scenario::Normal;
+/// A normal distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normal {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub sd: f64,
+}
 
 /// Random numbers of one agent. Each agent has a stream of its own, so that what one draws does not depend on
 /// what another does.

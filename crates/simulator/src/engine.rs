@@ -1,8 +1,9 @@
 //! The run itself: an event queue over simulated time.
 
-mod floor;
+mod alone;
 mod relaying;
-mod seat;
+mod state;
+mod world;
 
 use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize, path::PathBuf, time::Instant};
 
@@ -10,16 +11,20 @@ use cotrain_chain::Config;
 use cotrain_learning::accuracy;
 use cotrain_protocol::signature::Key;
 
-use self::{relaying::Relayer, seat::Seat};
+use self::{
+    relaying::Relayer,
+    state::{Actor, AgentState},
+};
 use crate::{
     agent::Agent,
+    beside::Threads,
     chance::Chance,
+    context::AgentContext,
     error::SimulateError,
     mechanism::{Claimed, Mechanism, Pending, RELAYER, Sent},
     prepared::Prepared,
     run::{Accuracy, Action, Counts, DataSizes, End, Event, Gas, Run, SeriesRow},
     scenario::{Scenario, UNIT},
-    turn::Turn,
 };
 
 /// The time at which every simulation begins: 2026-01-01, in Unix seconds.
@@ -37,16 +42,6 @@ pub struct Options {
     pub relay: Option<NonZeroUsize>,
     /// How many threads it may take.
     pub threads: Threads,
-}
-
-/// The threads of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Threads {
-    /// The caller's alone: for many runs side by side.
-    One,
-    /// A second one trains the baseline beside the run. After that it checks the signatures of what is relayed
-    /// while the chain executes it.
-    Two,
 }
 
 /// How far a run is.
@@ -73,19 +68,11 @@ pub fn beginning(scenario: &Scenario) -> Config {
     }
 }
 
-/// Somebody at the table while it is not their turn.
-pub(crate) struct Player {
-    pub(crate) agent: Box<dyn Agent>,
-    pub(crate) chance: Chance,
-}
-
 pub(crate) struct Engine<'a> {
     scenario: &'a Scenario,
     data: &'a Prepared,
     mechanism: Box<dyn Mechanism + 'a>,
-    /// None while it acts.
-    players: Vec<Option<Player>>,
-    seats: Vec<Seat>,
+    agents: Vec<AgentState>,
     /// Turns to come: the earliest first, at the same second the agent first in the scenario.
     turns: BinaryHeap<Reverse<(u64, usize)>>,
     /// Who sends what agents sign; none: they send it themselves.
@@ -124,19 +111,17 @@ impl<'a> Engine<'a> {
         options: &Options,
     ) -> Result<Self, SimulateError> {
         let mut mechanism = mechanism;
-        let mut players = Vec::with_capacity(participants.len());
-        let mut seats: Vec<Seat> = Vec::with_capacity(participants.len());
-        for (place, (name, start_balance, agent)) in participants.into_iter().enumerate() {
-            let seat = Seat::new(place, name, start_balance, agent.as_ref());
-            for (identity, wei) in seat.identities.iter().zip(seat.shares()) {
+        let mut agents: Vec<AgentState> = Vec::with_capacity(participants.len());
+        for (index, (name, start_balance, agent)) in participants.into_iter().enumerate() {
+            // A stream an agent: 1000 agents at the most.
+            let chance = Chance::new(options.seed, index as u64 + 1);
+            let state = AgentState::new(index, name, start_balance, Actor { agent, chance });
+            for (identity, wei) in state.identities.iter().zip(state.shares()) {
                 mechanism
                     .chain_mut()
                     .fund(identity.address(), wei.try_into().unwrap_or_default())?;
             }
-            // A stream a place: 1000 agents at the most.
-            let chance = Chance::new(options.seed, place as u64 + 1);
-            players.push(Some(Player { agent, chance }));
-            seats.push(seat);
+            agents.push(state);
         }
         let relayer = match options.relay {
             None => None,
@@ -146,16 +131,13 @@ impl<'a> Engine<'a> {
                         under: format!("the mechanism `{}`", mechanism.name()),
                     });
                 }
-                let watcher = players
-                    .iter()
-                    .flatten()
-                    .find(|player| player.agent.watches());
-                if let Some(Player { agent, .. }) = watcher {
+                let mut all = agents.iter().filter_map(AgentState::agent);
+                if let Some(agent) = all.find(|agent| agent.watches()) {
                     // Who would see what, and when, before a relayer sends it is not modelled.
                     return Err(SimulateError::NoRelaying {
                         under: format!(
                             "agents of kind `{}`, which watch what is sent,",
-                            agent.kind()
+                            agent.profile().kind
                         ),
                     });
                 }
@@ -163,7 +145,7 @@ impl<'a> Engine<'a> {
                 mechanism
                     .chain_mut()
                     .fund(RELAYER, u128::MAX.try_into().unwrap_or_default())?;
-                Some(Relayer::new(size, &seats))
+                Some(Relayer::new(size, &agents))
             }
         };
         let deployed = mechanism.deployment_cost();
@@ -171,8 +153,7 @@ impl<'a> Engine<'a> {
             scenario,
             data,
             mechanism,
-            players,
-            seats,
+            agents,
             turns: BinaryHeap::new(),
             relayer,
             dispatched: false,
@@ -198,31 +179,30 @@ impl<'a> Engine<'a> {
                 ..Gas::default()
             },
         };
-        for place in 0..engine.players.len() {
-            engine.schedule(place);
+        for agent in 0..engine.agents.len() {
+            engine.schedule(agent);
         }
         engine.evaluate(0)?;
         engine.next_evaluation = scenario.evaluate_every;
         Ok(engine)
     }
 
-    /// Takes an agent from its seat for as long as `act` takes, and gives it a turn.
-    fn with_player<T>(
+    /// Gives an agent a turn, unless it is in the middle of one: what `act` returns.
+    fn with_actor<T>(
         &mut self,
         agent: usize,
-        act: impl FnOnce(&mut dyn Agent, &mut Turn<'_>) -> T,
+        act: impl FnOnce(&mut dyn Agent, &mut AgentContext<'_>) -> T,
     ) -> Option<T> {
-        // Nobody acts in the middle of their own turn.
-        let mut player = self.players[agent].take()?;
-        let mut turn = Turn::new(self, &mut player.chance, agent);
-        let result = act(player.agent.as_mut(), &mut turn);
-        self.players[agent] = Some(player);
+        let mut actor = self.agents[agent].actor.take()?;
+        let mut context = AgentContext::new(self, &mut actor.chance, agent);
+        let result = act(actor.agent.as_mut(), &mut context);
+        self.agents[agent].actor = Some(actor);
         Some(result)
     }
 
     /// Plans an agent's next turn.
     fn schedule(&mut self, agent: usize) {
-        let wait = self.with_player(agent, |agent, turn| agent.wait(turn));
+        let wait = self.with_actor(agent, |agent, context| agent.wait(context));
         let wait = wait.unwrap_or_default().max(1);
         self.turns
             .push(Reverse((self.seconds.saturating_add(wait), agent)));
@@ -263,7 +243,7 @@ impl<'a> Engine<'a> {
             self.evaluate_before(seconds, progress)?;
             self.set_time(seconds)?;
             self.dispatched = false;
-            if let Some(result) = self.with_player(agent, |agent, turn| agent.act(turn)) {
+            if let Some(result) = self.with_actor(agent, |agent, context| agent.act(context)) {
                 result?;
             }
             self.dispatch(agent)?;
@@ -274,7 +254,7 @@ impl<'a> Engine<'a> {
         self.evaluate_before(seconds, progress)?;
         self.series.retain(|row| row.seconds < seconds.max(1));
         // What is still due is collected by those who are not out of money for gas.
-        for agent in 0..self.seats.len() {
+        for agent in 0..self.agents.len() {
             self.collect_dues(agent, 1)?;
         }
         if seconds > 0 {
@@ -341,8 +321,8 @@ impl<'a> Engine<'a> {
     /// claimed by anyone, and every agent has had a hundred turns to do so or to contribute, so it
     /// is money for gas or deposits that is missing.
     fn patience(&self) -> u64 {
-        let players = self.players.iter().flatten();
-        let slowest = players.map(|player| player.agent.longest_wait()).max();
+        let agents = self.agents.iter().filter_map(AgentState::agent);
+        let slowest = agents.map(|agent| agent.habits().longest_wait()).max();
         let slowest = slowest.unwrap_or_default();
         let wait = self.scenario.incentive.longest_wait();
         wait.saturating_add(slowest.saturating_mul(100))
@@ -353,10 +333,10 @@ impl<'a> Engine<'a> {
         if self.next_sample == self.data.train.len() || !self.mechanism.is_open() {
             return Ok(false);
         }
-        for agent in 0..self.seats.len() {
+        for agent in 0..self.agents.len() {
             let free = self.free_of_all(agent)?;
-            let player = self.players[agent].as_ref();
-            if player.is_some_and(|player| player.agent.may_contribute(free)) {
+            let agent = self.agents[agent].agent();
+            if agent.is_some_and(|agent| agent.may_contribute(free)) {
                 return Ok(true);
             }
         }
@@ -380,8 +360,8 @@ impl<'a> Engine<'a> {
             self.accuracy = accuracy(classifier, &self.data.test);
             self.evaluated = Some(classifier.version());
         }
-        let mut balances = Vec::with_capacity(self.seats.len());
-        for agent in 0..self.seats.len() {
+        let mut balances = Vec::with_capacity(self.agents.len());
+        for agent in 0..self.agents.len() {
             balances.push(self.balance(agent)?);
         }
         self.series.push(SeriesRow {
@@ -397,8 +377,8 @@ impl<'a> Engine<'a> {
     /// Wei that an agent holds or has prepaid, by all its identities.
     fn balance(&mut self, agent: usize) -> Result<u128, SimulateError> {
         let mut all = 0;
-        for identity in 0..self.seats[agent].identities.len() {
-            let account = self.seats[agent].identities[identity].address();
+        for identity in 0..self.agents[agent].identities.len() {
+            let account = self.agents[agent].identities[identity].address();
             all += self.wallet(account)? + self.mechanism.balance(account);
         }
         Ok(all)
@@ -429,10 +409,10 @@ impl<'a> Engine<'a> {
 
     fn record(&mut self, action: Action, agent: usize, of: &Pending, amount: u128, gas: u64) {
         let author = of.contribution().author;
-        if action == Action::Report && !self.seats[agent].has(author) {
+        if action == Action::Report && !self.agents[agent].has(author) {
             self.taken_from_others += amount;
         }
-        let outcome = &mut self.seats[agent].outcome;
+        let outcome = &mut self.agents[agent].outcome;
         let counters = match action {
             Action::Contribution => {
                 Some((&mut outcome.contributions, &mut self.counts.contributions))
@@ -469,7 +449,7 @@ impl<'a> Engine<'a> {
     /// Counts a transaction of an agent that is no contribution and no claim.
     fn other_transaction(&mut self, agent: usize, gas: u64) {
         self.counts.transactions += 1;
-        self.seats[agent].outcome.gas += gas;
+        self.agents[agent].outcome.gas += gas;
         self.gas.others += gas;
         self.gas.total += gas;
     }
@@ -494,12 +474,12 @@ impl<'a> Engine<'a> {
         accuracy: Accuracy,
         started: Instant,
     ) -> Result<Run, SimulateError> {
-        let all = self.seats.iter().flat_map(|seat| &seat.identities);
+        let all = self.agents.iter().flat_map(|agent| &agent.identities);
         let mut accounts: Vec<_> = all.map(Key::address).collect();
         accounts.push(RELAYER);
         self.mechanism.compare(&accounts)?;
-        for agent in 0..self.seats.len() {
-            self.seats[agent].outcome.end_balance = self.balance(agent)?;
+        for agent in 0..self.agents.len() {
+            self.agents[agent].outcome.end_balance = self.balance(agent)?;
         }
         let relay = self.relayer.map(Relayer::finish);
         let classifier = self.mechanism.classifier();
@@ -520,7 +500,7 @@ impl<'a> Engine<'a> {
                 classes: u64::from(classifier.classes()),
                 clamped: self.data.clamped as u64,
             },
-            agents: self.seats.into_iter().map(|seat| seat.outcome).collect(),
+            agents: self.agents.into_iter().map(|agent| agent.outcome).collect(),
             seconds: self.series.last().map_or(0, |row| row.seconds),
             end,
             series: self.series,

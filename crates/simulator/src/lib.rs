@@ -8,19 +8,22 @@ pub mod agent;
 pub mod agents;
 mod beside;
 pub mod chance;
+pub mod context;
 mod digest;
 mod engine;
 mod error;
 pub mod mechanism;
+mod money;
 mod prepared;
 pub mod run;
 pub mod scenario;
 mod simulation;
 pub mod sweep;
 pub mod tables;
-pub mod turn;
+pub mod vocabulary;
 
-pub use engine::{Options, Progress, Threads, beginning};
+pub use beside::Threads;
+pub use engine::{Options, Progress, beginning};
 pub use error::SimulateError;
 pub use simulation::{Simulation, simulate, simulate_on};
 

@@ -1,10 +1,10 @@
 //! Incentive mechanisms: what a contribution costs, what can be got out of it, and by which transactions.
 
-mod around;
 mod contract;
 mod fees;
 mod market;
 mod trainer;
+mod wrapper;
 
 use std::rc::Rc;
 
@@ -18,16 +18,16 @@ use cotrain_protocol::{
     trainer::SignedBatch,
 };
 
-pub use self::{around::Around, contract::OWNER};
+pub use self::{contract::OWNER, wrapper::MechanismLayer};
 pub(crate) use self::{
     contract::send,
     fees::PredictionFees,
-    market::{MarketMechanism, Offer},
+    market::MarketMechanism,
     trainer::{LARGEST_BALANCE, RELAYER, TrainerMechanism, encode},
 };
-use crate::{SimulateError, run::Action};
+use crate::{SimulateError, vocabulary::Action};
 
-pub use crate::run::{Fact, Words};
+pub use crate::vocabulary::{Fact, Words};
 
 /// A deployed model and the money around it. Whatever changes it is a transaction on its chain; what it
 /// says is computed free by the same rules beside the chain ([`cotrain_protocol`]).

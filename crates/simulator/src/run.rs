@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use cotrain_protocol::mechanism::Description;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Stance;
+pub use crate::vocabulary::{Action, Fact, Stance, Words};
 
 /// The outcome of one run of a scenario. Everything but [`Run::wall`] and [`Run::backend`] is a function
 /// of the scenario, its data and the seed.
@@ -59,39 +58,6 @@ pub struct Run {
     pub digest: String,
     /// Wall time from reading the data to the last event.
     pub wall: Duration,
-}
-
-/// Something that a mechanism says about how it ended, beyond what all have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// What it is, in words, with its unit, such as `bounty that was not paid, units`.
-    pub name: &'static str,
-    /// Its value, as a number.
-    pub value: String,
-}
-
-/// How a mechanism is told: pages and summaries say nothing about contributions and money that is not here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
-    /// What becomes of a contribution and its money, in sentences.
-    pub rules: &'static str,
-    /// Money that an agent has put in and may get back, such as `deposits`.
-    pub stakes: &'static str,
-    /// `true` if contributions teach the model at once, so that those that changed it can be counted.
-    pub learns_at_once: bool,
-    /// `true` if there are refunds, reports and late claims.
-    pub has_claims: bool,
-}
-
-impl From<&'static Description> for Words {
-    fn from(description: &'static Description) -> Self {
-        Self {
-            rules: description.rules,
-            stakes: description.stakes,
-            learns_at_once: description.learns_at_once,
-            has_claims: !description.claims.is_empty(),
-        }
-    }
 }
 
 /// Why a run ended.
@@ -191,35 +157,6 @@ pub struct SeriesRow {
     pub contributions: u64,
     /// Contributions of which something is still to be claimed.
     pub unclaimed: u64,
-}
-
-/// What an agent did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Sent a sample with a label and a deposit.
-    Contribution,
-    /// Took its deposit back.
-    Refund,
-    /// Took a share of another's deposit.
-    Report,
-    /// Took all that was left, long after.
-    LateClaim,
-    /// Announced that a contribution may be reported.
-    Announcement,
-}
-
-impl Action {
-    /// The name used in tables.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Contribution => "contribution",
-            Self::Refund => "refund",
-            Self::Report => "report",
-            Self::LateClaim => "late_claim",
-            Self::Announcement => "announcement",
-        }
-    }
 }
 
 /// One contribution, announcement or claim.

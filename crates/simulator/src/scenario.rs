@@ -5,25 +5,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cotrain_learning::{data::Source, encode::Limits, text::escaped};
+use cotrain_learning::{data::Source, encode::Limits};
 use cotrain_protocol::{classifier::Kind, market::Terms, trainer::Waits};
 use serde::Deserialize;
 use toml::Spanned;
 
 mod check;
+mod error;
 mod file;
 mod incentive;
+mod offer;
 pub mod settings;
 mod strategy;
 
-pub use self::strategy::Strategy;
-use crate::{
-    agents::{Habits, Target},
-    mechanism::Offer,
-};
-
-/// Wei in one unit of a scenario's money.
-pub const UNIT: u128 = 1_000_000_000_000_000_000;
+pub(crate) use self::offer::Offer;
+pub use self::{error::ScenarioError, strategy::Strategy};
+pub use crate::money::UNIT;
+use crate::{agent::Habits, agents::Target};
 
 /// Pairs of a scenario's name and the text of its file.
 macro_rules! embedded {
@@ -317,21 +315,6 @@ pub(crate) struct Participant {
     pub(crate) strategy: Strategy,
 }
 
-/// A normal distribution.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Normal {
-    /// Its mean.
-    pub mean: f64,
-    /// Its standard deviation.
-    pub sd: f64,
-}
-
-/// Wei in so many units, to the nearest millionth of a unit; none of a negative number.
-#[must_use]
-pub(crate) fn units(units: f64) -> u128 {
-    check::to_integer(units.max(0.0) * 1e6) * (UNIT / 1_000_000)
-}
-
 /// Returns the name of an embedded scenario that a text seems to mean.
 fn nearest(text: &str) -> Option<&'static str> {
     let likeness = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), name);
@@ -341,80 +324,4 @@ fn nearest(text: &str) -> Option<&'static str> {
         .filter(|(likeness, _)| *likeness > 0.85)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
-}
-
-fn mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
-}
-
-/// Why there is no scenario to run.
-#[derive(Debug, thiserror::Error)]
-pub enum ScenarioError {
-    /// Neither a name nor a file.
-    #[error(
-        "there is no scenario `{}`{}; known are {known}; for your own give the path of a .toml file",
-        escaped(name), mean(*nearest)
-    )]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// The known name that is most like it, if one is.
-        nearest: Option<&'static str>,
-        /// What there is.
-        known: String,
-    },
-    /// The scenario's data is not part of cotrain.
-    #[error("scenario `{name}` needs {files}: say with `--data DIR` in which folder they are")]
-    NoData {
-        /// The scenario.
-        name: String,
-        /// The files.
-        files: String,
-    },
-    /// The file cannot be read.
-    #[error("cannot read the scenario {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong kind.
-    #[error("{file}: {message}")]
-    Malformed {
-        /// The file.
-        file: String,
-        /// The parser's words, with the line.
-        message: String,
-    },
-    /// A value that cannot be.
-    #[error("{file}: `{key}` is {value}; {allowed}")]
-    Impossible {
-        /// The file.
-        file: String,
-        /// The key, with the tables it lies in.
-        key: String,
-        /// The value seen.
-        value: String,
-        /// What is allowed.
-        allowed: String,
-    },
-    /// A value that cannot be set, as nothing is where its path leads.
-    #[error("{file}: cannot set `{path}`: {reason}")]
-    Setting {
-        /// The file.
-        file: String,
-        /// The path.
-        path: String,
-        /// What is there instead.
-        reason: String,
-    },
-    /// Values that were set make no good scenario.
-    #[error("with {settings}")]
-    With {
-        /// All of them.
-        settings: String,
-        /// What is wrong.
-        source: Box<ScenarioError>,
-    },
 }

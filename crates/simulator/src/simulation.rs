@@ -45,7 +45,7 @@ pub fn simulate_on<C: Chain>(
 }
 
 /// Deploys a mechanism on a chain, with the initial model.
-type Founder<'s> = Box<
+type Deploy<'s> = Box<
     dyn for<'c> FnOnce(
             Box<dyn Chain + 'c>,
             Classifier,
@@ -53,8 +53,8 @@ type Founder<'s> = Box<
         + 's,
 >;
 
-/// Goes around a mechanism.
-type Around<'s> = Box<
+/// Puts a layer around a mechanism.
+type Layer<'s> = Box<
     dyn for<'m> FnOnce(Box<dyn Mechanism + 'm>) -> Result<Box<dyn Mechanism + 'm>, SimulateError>
         + 's,
 >;
@@ -64,8 +64,8 @@ pub struct Simulation<'s> {
     scenario: &'s Scenario,
     options: &'s Options,
     participants: Vec<(String, u128, Box<dyn Agent>)>,
-    mechanism: Option<Founder<'s>>,
-    around: Vec<Around<'s>>,
+    mechanism: Option<Deploy<'s>>,
+    layers: Vec<Layer<'s>>,
 }
 
 impl<'s> Simulation<'s> {
@@ -81,7 +81,7 @@ impl<'s> Simulation<'s> {
             options,
             participants: participants.collect(),
             mechanism: None,
-            around: Vec::new(),
+            layers: Vec::new(),
         }
     }
 
@@ -93,10 +93,10 @@ impl<'s> Simulation<'s> {
         self
     }
 
-    /// Another mechanism in place of the scenario's: `found` deploys it with the initial model, by
+    /// Another mechanism in place of the scenario's: `deploy` deploys it with the initial model, by
     /// [`OWNER`], who has all the money it needs.
     #[must_use]
-    pub fn with_mechanism<F>(mut self, found: F) -> Self
+    pub fn with_mechanism<F>(mut self, deploy: F) -> Self
     where
         F: for<'c> FnOnce(
                 Box<dyn Chain + 'c>,
@@ -104,20 +104,20 @@ impl<'s> Simulation<'s> {
             ) -> Result<Box<dyn Mechanism + 'c>, SimulateError>
             + 's,
     {
-        self.mechanism = Some(Box::new(found));
+        self.mechanism = Some(Box::new(deploy));
         self
     }
 
-    /// Goes around the mechanism, after it has been deployed.
+    /// Puts a layer around the mechanism, after it has been deployed.
     #[must_use]
-    pub fn around_mechanism<F>(mut self, around: F) -> Self
+    pub fn with_layer<F>(mut self, layer: F) -> Self
     where
         F: for<'m> FnOnce(
                 Box<dyn Mechanism + 'm>,
             ) -> Result<Box<dyn Mechanism + 'm>, SimulateError>
             + 's,
     {
-        self.around.push(Box::new(around));
+        self.layers.push(Box::new(layer));
         self
     }
 
@@ -145,11 +145,11 @@ impl<'s> Simulation<'s> {
             // Nobody counts the owner's money: enough for any gas price.
             chain.fund(OWNER, U256::from(u128::MAX))?;
             let mut mechanism = match self.mechanism {
-                Some(found) => found(chain, initial.classifier)?,
-                None => found(chain, scenario, &data, initial.classifier, second)?,
+                Some(deploy) => deploy(chain, initial.classifier)?,
+                None => deploy(chain, scenario, &data, initial.classifier, second)?,
             };
-            for around in self.around {
-                mechanism = around(mechanism)?;
+            for layer in self.layers {
+                mechanism = layer(mechanism)?;
             }
             let mut engine =
                 Engine::new(scenario, &data, mechanism, self.participants, self.options)?;
@@ -166,7 +166,7 @@ impl<'s> Simulation<'s> {
 }
 
 /// Deploys the scenario's mechanism with a trained model.
-fn found<'c>(
+fn deploy<'c>(
     chain: Box<dyn Chain + 'c>,
     scenario: &Scenario,
     data: &Prepared,
@@ -178,7 +178,7 @@ fn found<'c>(
             mechanism,
             waits,
             prediction_price,
-        } => Box::new(TrainerMechanism::found(
+        } => Box::new(TrainerMechanism::deploy(
             chain,
             mechanism,
             waits,
@@ -188,7 +188,7 @@ fn found<'c>(
         )?),
         Incentive::Market { terms, offer } => {
             let test = &data.test;
-            Box::new(MarketMechanism::found(
+            Box::new(MarketMechanism::deploy(
                 chain, terms, offer, classifier, test,
             )?)
         }

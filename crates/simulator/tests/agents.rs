@@ -1,10 +1,13 @@
 //! Each kind of agent does what it is there for.
 
+use std::collections::HashSet;
+
 use cotrain_simulator::{
     Options, Threads,
-    agents::Habits,
+    agent::Habits,
+    chance::Normal,
     run::{Action, AgentOutcome, Event, Run},
-    scenario::{Normal, Scenario, Strategy, UNIT},
+    scenario::{Scenario, Strategy, UNIT},
     simulate,
 };
 
@@ -347,12 +350,14 @@ fn every_kind_says_what_it_is() {
             sd: 1.0,
         },
     };
+    let mut kinds = HashSet::new();
     for strategy in Strategy::ALL {
-        let agent = strategy.agent(habits);
-        assert_eq!(agent.kind(), strategy.name());
-        let profile = agent.profile();
+        let profile = strategy.profile();
+        assert_eq!(strategy.agent(habits).profile(), profile);
+        assert_eq!(strategy.name(), profile.kind);
+        assert!(kinds.insert(profile.kind), "{} twice", profile.kind);
         for text in [profile.goal, profile.knowledge, profile.budget] {
-            assert!(text.len() > 4, "{}: {text:?}", agent.kind());
+            assert!(text.len() > 4, "{}: {text:?}", profile.kind);
         }
     }
 }

@@ -116,11 +116,7 @@ impl Stage {
 
     /// Creates a model of the owner's, with implementations and a factory of its own; returns its trainer and classifier.
     /// It is not closed.
-    pub async fn create_model(
-        &self,
-        parameters: &Parameters,
-        terms: &Terms,
-    ) -> (Address, Address) {
+    pub async fn create_model(&self, parameters: &Parameters, terms: &Terms) -> (Address, Address) {
         let owner = &self.owner;
         let mut created = Vec::new();
         for code in [

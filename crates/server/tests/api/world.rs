@@ -16,9 +16,9 @@ use cotrain_learning::{
 };
 use cotrain_protocol::{
     classifier::{Kind, Parameters},
+    mechanism::Terms,
     record::{Claims, Record},
     sample::parse_batch,
-    mechanism::Terms,
     trainer::{Incentive, SignedBatch, Waits, domain},
 };
 use cotrain_test_support::{Stage, items};

@@ -1,8 +1,7 @@
-use super::Habits;
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// Pays for predictions, and contributes nothing.
@@ -14,33 +13,28 @@ pub struct Caller {
     pub predictions: usize,
 }
 
+impl Caller {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "caller",
+        stance: Stance::Neutral,
+        goal: "predictions, for which it pays as the ancestor's simulation had it",
+        knowledge: "nothing; that predictions can be had free, it does not use",
+        budget: "its money and its pace",
+    };
+}
+
 impl Agent for Caller {
-    fn kind(&self) -> &'static str {
-        "caller"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "predictions, for which it pays as the ancestor's simulation had it",
-            knowledge: "nothing; that predictions can be had free, it does not use",
-            budget: "its money and its pace",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Neutral
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        turn.ask(0, self.predictions).map(|_| ())
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        context.ask(0, self.predictions).map(|_| ())
     }
 
     fn may_contribute(&self, _funds: u128) -> bool {

@@ -1,8 +1,7 @@
-use super::Habits;
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Seen, Stance},
-    turn::{Sample, Turn},
+    agent::{Agent, Habits, Profile, Seen, Stance},
+    context::{AgentContext, Sample},
 };
 
 /// Sends what others are about to send, just before them: their knowledge for its marks, and for them the higher
@@ -13,33 +12,28 @@ pub struct Copycat {
     pub habits: Habits,
 }
 
+impl Copycat {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "copycat",
+        stance: Stance::Hostile,
+        goal: "good marks, and with them shares of bad deposits, without knowing anything",
+        knowledge: "contributions on their way to the chain, and whose authors have good marks; no data, no labels",
+        budget: "its money; it pays for the first place, which is taken for free here",
+    };
+}
+
 impl Agent for Copycat {
-    fn kind(&self) -> &'static str {
-        "copycat"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "good marks, and with them shares of bad deposits, without knowing anything",
-            knowledge: "contributions on their way to the chain, and whose authors have good marks; no data, no labels",
-            budget: "its money; it pays for the first place, which is taken for free here",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        turn.claim_all()
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        context.claim_all()
     }
 
     /// Alone it has nothing to contribute.
@@ -51,12 +45,16 @@ impl Agent for Copycat {
         true
     }
 
-    fn sees(&mut self, seen: &Seen<'_>, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if seen.author_good == 0 || self.habits.is_broke(turn.funds(0)?) {
+    fn sees(
+        &mut self,
+        seen: &Seen<'_>,
+        context: &mut AgentContext<'_>,
+    ) -> Result<(), SimulateError> {
+        if seen.author_good == 0 || self.habits.is_broke(context.funds(0)?) {
             return Ok(());
         }
         let sample = Sample::copied(seen.sample);
-        self.habits.contribute(turn, 0, sample, seen.label)?;
+        self.habits.contribute(context, 0, sample, seen.label)?;
         Ok(())
     }
 }

@@ -2,12 +2,11 @@ use std::collections::BTreeSet;
 
 use cotrain_protocol::sample::encode_sparse;
 
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
+    agent::{Agent, Habits, Profile, Stance},
+    context::{AgentContext, Foreign, Piece, Sample},
     mechanism::{ClaimKind, ReportStage},
-    turn::{Foreign, Piece, Sample, Turn},
 };
 
 /// The address with the good marks, which reports.
@@ -27,8 +26,21 @@ pub struct FlipAndReport {
 }
 
 impl FlipAndReport {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "flip-and-report",
+        stance: Stance::Hostile,
+        goal: "shares of true contributions, by a model that is wrong for a second",
+        knowledge: "the true labels; all open contributions; that nobody can act between its own transactions",
+        budget: "its money, half of it at a second address; it contributes the truth, for the marks",
+    };
+
     /// Strikes at contributions of one label that are at one stage, if it expects a gain.
-    fn strike(turn: &mut Turn<'_>, targets: &[Foreign], flips: u128) -> Result<(), SimulateError> {
+    fn strike(
+        context: &mut AgentContext<'_>,
+        targets: &[Foreign],
+        flips: u128,
+    ) -> Result<(), SimulateError> {
         let Some(truth) = targets.first().map(|target| target.label) else {
             return Ok(());
         };
@@ -48,80 +60,60 @@ impl FlipAndReport {
         }
         let features: Vec<u16> = features.into_iter().collect();
         let sample = Sample::copied(&encode_sparse(&features));
-        let lie = flipped(truth, turn);
-        let (good, all) = turn.good(REPORTER);
-        let (price, all) = (turn.price(1), u128::from(all.max(1)));
+        let lie = context.flipped(truth);
+        let (good, all) = context.good(REPORTER);
+        let (price, all) = (context.price(1), u128::from(all.max(1)));
         // Its share of what it takes, against what others get of its lie.
         let gain = gain.saturating_mul(good.into()) / all;
         let loss = price.saturating_mul(all.saturating_sub(good.into())) / all;
-        if gain <= loss.saturating_mul(flips) || turn.predict(&sample) != truth {
+        if gain <= loss.saturating_mul(flips) || context.predict(&sample) != truth {
             return Ok(());
         }
         let piece = |label| Piece {
             sample: sample.clone(),
             label,
         };
-        if !turn.contribute(LIAR, &[piece(lie)], price)? {
+        if !context.contribute(LIAR, &[piece(lie)], price)? {
             return Ok(());
         }
-        turn.claim(REPORTER, &mut |found| {
+        context.claim(REPORTER, &mut |found| {
             chosen.contains(&found.position)
                 && matches!(found.kind, ClaimKind::Report | ClaimKind::Announcement)
         })?;
         // In the same second it is the dearest; true as it is, it comes back.
-        let price = turn.price(1);
-        turn.contribute(REPORTER, &[piece(truth)], price)?;
+        let price = context.price(1);
+        context.contribute(REPORTER, &[piece(truth)], price)?;
         Ok(())
     }
 }
 
 impl Agent for FlipAndReport {
-    fn kind(&self) -> &'static str {
-        "flip-and-report"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "shares of true contributions, by a model that is wrong for a second",
-            knowledge: "the true labels; all open contributions; that nobody can act between its own transactions",
-            budget: "its money, half of it at a second address; it contributes the truth, for the marks",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
     fn identities(&self) -> usize {
         2
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        turn.claim_all()?;
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        context.claim_all()?;
         for (stage, flips) in [(ReportStage::Report, 1), (ReportStage::Announce, 2)] {
-            for label in 0..turn.classes() {
-                let mut targets = turn.foreign();
+            for label in 0..context.classes() {
+                let mut targets = context.foreign();
                 targets.retain(|one| one.agrees && one.label == label && one.stage == stage);
-                Self::strike(turn, &targets, flips)?;
+                Self::strike(context, &targets, flips)?;
             }
         }
-        if let Some((sample, truth)) = turn.next_sample()
-            && self.may_contribute(turn.funds(REPORTER)?)
+        if let Some((sample, truth)) = context.next_sample()
+            && self.may_contribute(context.funds(REPORTER)?)
         {
-            self.habits.contribute(turn, REPORTER, sample, truth)?;
+            self.habits.contribute(context, REPORTER, sample, truth)?;
         }
         Ok(())
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
     }
 }

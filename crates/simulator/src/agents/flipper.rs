@@ -1,8 +1,7 @@
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// Sends every sample with a wrong label, always; claims what it can.
@@ -14,45 +13,36 @@ pub struct Flipper {
     pub mistakes: f64,
 }
 
+impl Flipper {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "flipper",
+        stance: Stance::Hostile,
+        goal: "a bad model, whatever it costs",
+        knowledge: "the true labels",
+        budget: "its money and its pace",
+    };
+}
+
 impl Agent for Flipper {
-    fn kind(&self) -> &'static str {
-        "flipper"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "a bad model, whatever it costs",
-            knowledge: "the true labels",
-            budget: "its money and its pace",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if let Some((sample, truth)) = turn.next_sample()
-            && self.may_contribute(turn.funds(0)?)
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if let Some((sample, truth)) = context.next_sample()
+            && self.may_contribute(context.funds(0)?)
         {
-            let mut label = flipped(truth, turn);
-            if self.mistakes > 0.0 && turn.chance().uniform() < self.mistakes {
-                label = flipped(label, turn);
+            let mut label = context.flipped(truth);
+            if self.mistakes > 0.0 && context.chance().uniform() < self.mistakes {
+                label = context.flipped(label);
             }
-            self.habits.contribute(turn, 0, sample, label)?;
+            self.habits.contribute(context, 0, sample, label)?;
         }
-        turn.claim_all()
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+        context.claim_all()
     }
 }

@@ -1,8 +1,7 @@
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// What is added to the accuracy to get the probability that it works: 0.85 is good enough for it to work
@@ -18,49 +17,40 @@ pub struct Honest {
     pub mistakes: f64,
 }
 
+impl Honest {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "honest",
+        stance: Stance::Honest,
+        goal: "a good model, and its deposits back",
+        knowledge: "the true labels, but for the mistakes it is given (a careless one makes many)",
+        budget: "its money and its pace; works with probability accuracy + 0.15",
+    };
+}
+
 impl Agent for Honest {
-    fn kind(&self) -> &'static str {
-        "honest"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "a good model, and its deposits back",
-            knowledge: "the true labels, but for the mistakes it is given (a careless one makes many)",
-            budget: "its money and its pace; works with probability accuracy + 0.15",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Honest
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if let Some((sample, truth)) = turn.next_sample()
-            && self.may_contribute(turn.funds(0)?)
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if let Some((sample, truth)) = context.next_sample()
+            && self.may_contribute(context.funds(0)?)
         {
-            let mistaken = self.mistakes > 0.0 && turn.chance().uniform() < self.mistakes;
+            let mistaken = self.mistakes > 0.0 && context.chance().uniform() < self.mistakes;
             let label = if mistaken {
-                flipped(truth, turn)
+                context.flipped(truth)
             } else {
                 truth
             };
-            if turn.chance().uniform() < turn.accuracy() + OPTIMISM {
-                self.habits.contribute(turn, 0, sample, label)?;
+            if context.chance().uniform() < context.accuracy() + OPTIMISM {
+                self.habits.contribute(context, 0, sample, label)?;
             }
         }
-        turn.claim_all()
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+        context.claim_all()
     }
 }

@@ -1,8 +1,7 @@
-use super::Habits;
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// Claims in the very second in which a claim becomes possible: the first share of each bad deposit, and all of
@@ -16,6 +15,15 @@ pub struct LastMinute {
 }
 
 impl LastMinute {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "last-minute",
+        stance: Stance::Hostile,
+        goal: "what others leave lying for a second: shares of bad deposits, and late claims",
+        knowledge: "the true labels; the edges of all waits",
+        budget: "its money and its pace; it contributes the truth now and then, for the marks",
+    };
+
     /// One that has not contributed yet.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
@@ -24,42 +32,26 @@ impl LastMinute {
 }
 
 impl Agent for LastMinute {
-    fn kind(&self) -> &'static str {
-        "last-minute"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "what others leave lying for a second: shares of bad deposits, and late claims",
-            knowledge: "the true labels; the edges of all waits",
-            budget: "its money and its pace; it contributes the truth now and then, for the marks",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.wait_or_edge(&mut self.next, turn)
+    fn wait(&mut self, context: &mut AgentContext<'_>) -> u64 {
+        self.habits.wait_or_edge(&mut self.next, context)
     }
 
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        turn.claim_all()?;
-        if turn.now() >= self.next
-            && let Some((sample, truth)) = turn.next_sample()
-            && self.may_contribute(turn.funds(0)?)
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        context.claim_all()?;
+        if context.now() >= self.next
+            && let Some((sample, truth)) = context.next_sample()
+            && self.may_contribute(context.funds(0)?)
         {
-            self.habits.contribute(turn, 0, sample, truth)?;
+            self.habits.contribute(context, 0, sample, truth)?;
         }
         Ok(())
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
     }
 }

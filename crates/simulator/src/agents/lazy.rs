@@ -1,8 +1,7 @@
-use super::Habits;
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// Sends what the model already says, and so hardly ever loses a deposit or teaches anything.
@@ -12,42 +11,33 @@ pub struct Lazy {
     pub habits: Habits,
 }
 
+impl Lazy {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "lazy",
+        stance: Stance::Hostile,
+        goal: "good marks for nothing, and with them shares of bad deposits",
+        knowledge: "what the model predicts; no labels",
+        budget: "its money and its pace",
+    };
+}
+
 impl Agent for Lazy {
-    fn kind(&self) -> &'static str {
-        "lazy"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "good marks for nothing, and with them shares of bad deposits",
-            knowledge: "what the model predicts; no labels",
-            budget: "its money and its pace",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if let Some((sample, _)) = turn.next_sample()
-            && self.may_contribute(turn.funds(0)?)
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if let Some((sample, _)) = context.next_sample()
+            && self.may_contribute(context.funds(0)?)
         {
-            let label = turn.predict(&sample);
-            self.habits.contribute(turn, 0, sample, label)?;
+            let label = context.predict(&sample);
+            self.habits.contribute(context, 0, sample, label)?;
         }
-        turn.claim_all()
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+        context.claim_all()
     }
 }

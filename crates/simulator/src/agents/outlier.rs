@@ -3,12 +3,11 @@ use cotrain_protocol::{
     sample::{Encoding, encode_dense16, encode_dense32, encode_sparse},
 };
 
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
+    agent::{Agent, Habits, Profile, Stance},
     chance::Chance,
-    turn::{Sample, Turn},
+    context::{AgentContext, Sample},
 };
 
 /// Sends the most extreme sample that the model learns from, as a class that the model does not predict for it: if one
@@ -23,6 +22,15 @@ pub struct Outlier {
 }
 
 impl Outlier {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "outlier",
+        stance: Stance::Hostile,
+        goal: "a model that one extreme sample after the other pulls off, with the deposits back",
+        knowledge: "the bounds of the samples that the model learns from; no data, no labels",
+        budget: "its money and its pace",
+    };
+
     /// Returns one that has not lied yet.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
@@ -30,59 +38,39 @@ impl Outlier {
     }
 
     /// Returns the sample and the label to send now.
-    fn lie(&mut self, turn: &mut Turn<'_>) -> (Sample, u16) {
-        let parameters = turn.parameters();
+    fn lie(&mut self, context: &mut AgentContext<'_>) -> (Sample, u16) {
+        let parameters = context.parameters();
         // The perceptrons learn from mistakes only, the others from everything.
         let from_mistakes = matches!(
             parameters.kind(),
             Kind::SparsePerceptron | Kind::DensePerceptron
         );
         let teaches =
-            |(sample, label): &&(Sample, u16)| !from_mistakes || turn.predict(sample) != *label;
+            |(sample, label): &&(Sample, u16)| !from_mistakes || context.predict(sample) != *label;
         if let Some(lie) = self.lie.as_ref().filter(teaches) {
             return lie.clone();
         }
-        let sample = Sample::made(&extreme(&parameters, turn.chance()));
-        let label = flipped(turn.predict(&sample), turn);
+        let sample = Sample::made(&extreme(&parameters, context.chance()));
+        let label = context.flipped(context.predict(&sample));
         self.lie.insert((sample, label)).clone()
     }
 }
 
 impl Agent for Outlier {
-    fn kind(&self) -> &'static str {
-        "outlier"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "a model that one extreme sample after the other pulls off, with the deposits back",
-            knowledge: "the bounds of the samples that the model learns from; no data, no labels",
-            budget: "its money and its pace",
+        Self::PROFILE
+    }
+
+    fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if self.may_contribute(context.funds(0)?) {
+            let (sample, label) = self.lie(context);
+            self.habits.contribute(context, 0, sample, label)?;
         }
-    }
-
-    fn stance(&self) -> Stance {
-        Stance::Hostile
-    }
-
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if self.may_contribute(turn.funds(0)?) {
-            let (sample, label) = self.lie(turn);
-            self.habits.contribute(turn, 0, sample, label)?;
-        }
-        turn.claim_all()
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+        context.claim_all()
     }
 }
 

@@ -1,10 +1,9 @@
 use std::collections::VecDeque;
 
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// Which samples a targeted poisoner lies about.
@@ -54,6 +53,15 @@ pub struct TargetedPoisoner {
 }
 
 impl TargetedPoisoner {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "targeted-poisoner",
+        stance: Stance::Hostile,
+        goal: "a model that is wrong about one class or region and right elsewhere, at little cost",
+        knowledge: "the true labels; what the model predicts for what it has sent",
+        budget: "its money and its patience: it lies only while its lies can be expected back",
+    };
+
     /// One that has not lied yet.
     #[must_use]
     pub fn new(habits: Habits, target: Target, agreement: f64) -> Self {
@@ -66,8 +74,8 @@ impl TargetedPoisoner {
     }
 
     /// Whether enough of its lies can be expected back.
-    fn dares(&mut self, turn: &mut Turn<'_>) -> bool {
-        for own in turn.own() {
+    fn dares(&mut self, context: &mut AgentContext<'_>) -> bool {
+        for own in context.own() {
             let known = |lie: &&mut Lie| lie.label == own.label && *lie.sample == *own.sample;
             if let Some(lie) = self.lies.iter_mut().find(known) {
                 lie.agreed = own.agrees;
@@ -93,46 +101,27 @@ impl TargetedPoisoner {
 }
 
 impl Agent for TargetedPoisoner {
-    fn kind(&self) -> &'static str {
-        "targeted-poisoner"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "a model that is wrong about one class or region and right elsewhere, at little cost",
-            knowledge: "the true labels; what the model predicts for what it has sent",
-            budget: "its money and its patience: it lies only while its lies can be expected back",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if self.may_contribute(turn.funds(0)?) {
-            let lie = self.dares(turn);
-            let found = turn.find_sample(|sample, truth| self.target.holds(sample, truth) == lie);
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if self.may_contribute(context.funds(0)?) {
+            let lie = self.dares(context);
+            let found =
+                context.find_sample(|sample, truth| self.target.holds(sample, truth) == lie);
             if let Some((sample, truth)) = found {
-                let label = if lie { flipped(truth, turn) } else { truth };
-                let bytes = turn.bytes(&sample).to_vec();
-                if self.habits.contribute(turn, 0, sample, label)? && lie {
+                let label = if lie { context.flipped(truth) } else { truth };
+                let bytes = context.bytes(&sample).to_vec();
+                if self.habits.contribute(context, 0, sample, label)? && lie {
                     self.remember(bytes, label);
                 }
             }
         }
-        turn.claim_all()
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+        context.claim_all()
     }
 }

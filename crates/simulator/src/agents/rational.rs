@@ -1,8 +1,7 @@
-use super::Habits;
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::{Sample, Turn},
+    agent::{Agent, Habits, Profile, Stance},
+    context::{AgentContext, Sample},
 };
 
 /// The probability that the model still predicts the same when the first wait is over: a guess.
@@ -24,60 +23,49 @@ pub struct Rational {
 }
 
 impl Rational {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "rational",
+        stance: Stance::Honest,
+        goal: "money",
+        knowledge: "the true labels; the model, what reports have brought and everybody's marks; what gas costs",
+        budget: "its money; it does nothing that it does not expect to gain from",
+    };
+
     /// Whether it expects a contribution to bring more than it costs.
-    fn expects_a_gain(turn: &Turn<'_>, sample: &Sample, truth: u16) -> bool {
-        let (_, all) = turn.good(0);
-        let mark = turn.taken() / (u128::from(all) + 1);
-        let gas = turn.usual_gas(true) + turn.usual_gas(false);
-        let gas = turn.gas_price().saturating_mul(gas.into());
-        let agrees = turn.predict(sample) == truth;
+    fn expects_a_gain(context: &AgentContext<'_>, sample: &Sample, truth: u16) -> bool {
+        let (_, all) = context.good(0);
+        let mark = context.taken() / (u128::from(all) + 1);
+        let gas = context.usual_gas(true) + context.usual_gas(false);
+        let gas = context.gas_price().saturating_mul(gas.into());
+        let agrees = context.predict(sample) == truth;
         let p = if agrees { STAYS } else { 1.0 - STAYS };
         // Money is estimated here, not counted.
         #[allow(clippy::cast_precision_loss)]
-        let (mark, price, gas) = (mark as f64, turn.price(1) as f64, gas as f64);
+        let (mark, price, gas) = (mark as f64, context.price(1) as f64, gas as f64);
         p * mark > (1.0 - p) * price + gas
     }
 }
 
 impl Agent for Rational {
-    fn kind(&self) -> &'static str {
-        "rational"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "money",
-            knowledge: "the true labels; the model, what reports have brought and everybody's marks; what gas costs",
-            budget: "its money; it does nothing that it does not expect to gain from",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Honest
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if let Some((sample, truth)) = turn.next_sample()
-            && self.may_contribute(turn.funds(0)?)
-            && Self::expects_a_gain(turn, &sample, truth)
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if let Some((sample, truth)) = context.next_sample()
+            && self.may_contribute(context.funds(0)?)
+            && Self::expects_a_gain(context, &sample, truth)
         {
-            self.habits.contribute(turn, 0, sample, truth)?;
+            self.habits.contribute(context, 0, sample, truth)?;
         }
-        let gas = turn
+        let gas = context
             .gas_price()
-            .saturating_mul(turn.usual_gas(false).into());
-        turn.claim(0, &mut |claim| claim.amount > gas)
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+            .saturating_mul(context.usual_gas(false).into());
+        context.claim(0, &mut |claim| claim.amount > gas)
     }
 }

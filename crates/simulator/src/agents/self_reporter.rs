@@ -1,8 +1,7 @@
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// The address that lies.
@@ -22,6 +21,15 @@ pub struct SelfReporter {
 }
 
 impl SelfReporter {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "self-reporter",
+        stance: Stance::Hostile,
+        goal: "a bad model, with the deposits of its lies back",
+        knowledge: "the true labels; the second at which its own lies can be reported",
+        budget: "its money, shared by two addresses; every second contribution is true, for the marks",
+    };
+
     /// One that begins with the truth.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
@@ -34,63 +42,47 @@ impl SelfReporter {
 }
 
 impl Agent for SelfReporter {
-    fn kind(&self) -> &'static str {
-        "self-reporter"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "a bad model, with the deposits of its lies back",
-            knowledge: "the true labels; the second at which its own lies can be reported",
-            budget: "its money, shared by two addresses; every second contribution is true, for the marks",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
     fn identities(&self) -> usize {
         2
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.wait_or_edge(&mut self.next, turn)
+    fn wait(&mut self, context: &mut AgentContext<'_>) -> u64 {
+        self.habits.wait_or_edge(&mut self.next, context)
     }
 
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
         // First its own lies, by whom they can be taken.
-        turn.claim(BACK, &mut |_| true)?;
-        turn.claim(FRONT, &mut |_| true)?;
-        if turn.now() < self.next {
+        context.claim(BACK, &mut |_| true)?;
+        context.claim(FRONT, &mut |_| true)?;
+        if context.now() < self.next {
             return Ok(());
         }
-        let (front, back) = (turn.funds(FRONT)?, turn.funds(BACK)?);
+        let (front, back) = (context.funds(FRONT)?, context.funds(BACK)?);
         // All that there is goes to whose turn it is, if it could not pay otherwise.
         if self.truth && self.habits.is_broke(back) {
-            turn.transfer(FRONT, BACK, front)?;
+            context.transfer(FRONT, BACK, front)?;
         } else if !self.truth && self.habits.is_broke(front) {
-            turn.transfer(BACK, FRONT, back)?;
+            context.transfer(BACK, FRONT, back)?;
         }
-        if let Some((sample, truth)) = turn.next_sample() {
+        if let Some((sample, truth)) = context.next_sample() {
             let (identity, label) = if self.truth {
                 (BACK, truth)
             } else {
-                (FRONT, flipped(truth, turn))
+                (FRONT, context.flipped(truth))
             };
-            if !self.habits.is_broke(turn.funds(identity)?) {
-                self.habits.contribute(turn, identity, sample, label)?;
+            if !self.habits.is_broke(context.funds(identity)?) {
+                self.habits.contribute(context, identity, sample, label)?;
             }
             self.truth = !self.truth;
         }
         Ok(())
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
     }
 }

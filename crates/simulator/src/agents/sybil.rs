@@ -1,8 +1,7 @@
-use super::{Habits, habits::flipped};
 use crate::{
     SimulateError,
-    agent::{Agent, Profile, Stance},
-    turn::Turn,
+    agent::{Agent, Habits, Profile, Stance},
+    context::AgentContext,
 };
 
 /// A liar with many addresses that share their money and report each other.
@@ -17,6 +16,15 @@ pub struct Sybil {
 }
 
 impl Sybil {
+    /// Description of this kind of agents.
+    pub const PROFILE: Profile = Profile {
+        kind: "sybil",
+        stance: Stance::Hostile,
+        goal: "a bad model, and its deposits back through other addresses of its own",
+        knowledge: "the true labels; which addresses are its own, which nobody else can tell",
+        budget: "its money, shared by all its addresses, and its pace",
+    };
+
     /// One with so many addresses, at least 1.
     #[must_use]
     pub fn new(habits: Habits, identities: usize) -> Self {
@@ -30,22 +38,22 @@ impl Sybil {
     /// Gives `identity` what it lacks of `wanted` wei, from the others, the richest first.
     fn top_up(
         &self,
-        turn: &mut Turn<'_>,
+        context: &mut AgentContext<'_>,
         identity: usize,
         wanted: u128,
     ) -> Result<(), SimulateError> {
-        let mut lacking = wanted.saturating_sub(turn.funds(identity)?);
+        let mut lacking = wanted.saturating_sub(context.funds(identity)?);
         if lacking == 0 {
             return Ok(());
         }
         let mut others = Vec::with_capacity(self.identities);
         for other in (0..self.identities).filter(|other| *other != identity) {
-            others.push((turn.funds(other)?, other));
+            others.push((context.funds(other)?, other));
         }
         others.sort_unstable_by(|one, other| other.cmp(one));
         for (funds, from) in others {
             let wei = funds.min(lacking);
-            if wei == 0 || !turn.transfer(from, identity, wei)? {
+            if wei == 0 || !context.transfer(from, identity, wei)? {
                 break;
             }
             lacking -= wei;
@@ -55,51 +63,31 @@ impl Sybil {
 }
 
 impl Agent for Sybil {
-    fn kind(&self) -> &'static str {
-        "sybil"
-    }
-
     fn profile(&self) -> Profile {
-        Profile {
-            goal: "a bad model, and its deposits back through other addresses of its own",
-            knowledge: "the true labels; which addresses are its own, which nobody else can tell",
-            budget: "its money, shared by all its addresses, and its pace",
-        }
+        Self::PROFILE
     }
 
-    fn stance(&self) -> Stance {
-        Stance::Hostile
+    fn habits(&self) -> &Habits {
+        &self.habits
     }
 
     fn identities(&self) -> usize {
         self.identities
     }
 
-    fn wait(&mut self, turn: &mut Turn<'_>) -> u64 {
-        self.habits.next_wait(turn.chance())
-    }
-
-    fn longest_wait(&self) -> u64 {
-        self.habits.longest_wait()
-    }
-
-    fn act(&mut self, turn: &mut Turn<'_>) -> Result<(), SimulateError> {
-        if let Some((sample, truth)) = turn.next_sample() {
+    fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
+        if let Some((sample, truth)) = context.next_sample() {
             let identity = self.next;
-            let most = turn.price(1);
+            let most = context.price(1);
             self.next = (self.next + 1) % self.identities;
             // Its habit may ask for more than the price; the price alone is not enough to be willing.
             let mean = self.habits.deposit.map_or(0.0, |deposit| deposit.mean);
-            self.top_up(turn, identity, most.max(crate::scenario::units(mean)))?;
-            if !self.habits.is_broke(turn.funds(identity)?) {
-                let label = flipped(truth, turn);
-                self.habits.contribute(turn, identity, sample, label)?;
+            self.top_up(context, identity, most.max(crate::money::units(mean)))?;
+            if !self.habits.is_broke(context.funds(identity)?) {
+                let label = context.flipped(truth);
+                self.habits.contribute(context, identity, sample, label)?;
             }
         }
-        turn.claim_all()
-    }
-
-    fn may_contribute(&self, funds: u128) -> bool {
-        !self.habits.is_broke(funds)
+        context.claim_all()
     }
 }

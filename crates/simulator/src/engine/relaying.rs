@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use alloy_primitives::Address;
 use cotrain_chain::TRANSACTION_GAS_LIMIT;
-use cotrain_protocol::{sample::Item, trainer::SignedBatch};
+use cotrain_protocol::trainer::SignedBatch;
 
-use super::{Engine, START, seat::Seat};
+use super::{Engine, START, state::AgentState};
 use crate::{
+    context::Piece,
     error::SimulateError,
     mechanism::{ClaimKind, LARGEST_BALANCE, Opportunity, Pending, Relaying, encode},
     run::Relay,
-    turn::{Origin, Piece},
 };
 
 /// The last second that a signed batch can name.
@@ -40,8 +40,8 @@ pub(super) struct Relayer {
 }
 
 impl Relayer {
-    pub(super) fn new(size: NonZeroUsize, seats: &[Seat]) -> Self {
-        let accounts = seats.iter().flat_map(|seat| &seat.identities);
+    pub(super) fn new(size: NonZeroUsize, agents: &[AgentState]) -> Self {
+        let accounts = agents.iter().flat_map(|agent| &agent.identities);
         Self {
             size,
             queue: Vec::new(),
@@ -136,8 +136,8 @@ impl Engine<'_> {
         if self.relayer.is_none() || std::mem::replace(&mut self.dispatched, true) {
             return Ok(());
         }
-        for identity in 0..self.seats[agent].identities.len() {
-            let account = self.seats[agent].identities[identity].address();
+        for identity in 0..self.agents[agent].identities.len() {
+            let account = self.agents[agent].identities[identity].address();
             self.prepay(agent, account)?;
         }
         self.relay(agent)
@@ -149,22 +149,18 @@ impl Engine<'_> {
         agent: usize,
         identity: usize,
         pieces: &[Piece],
-        most: u128,
+        max_deposit: u128,
     ) -> Result<bool, SimulateError> {
+        let author = self.account(agent, identity);
         let mut signed = false;
         for piece in pieces {
             let data = self.data;
-            let sample = match &piece.sample.0 {
-                Origin::Data(place) => data.train.get(*place).0,
-                Origin::Copy(bytes) => bytes,
-            };
-            let label = piece.label;
-            let items = encode(&[Item { label, sample }])?;
+            let items = encode(&[piece.item(&data.train)])?;
             let fee = self.fee(&items)?;
-            if most + fee > self.free(agent, identity)? {
+            if max_deposit + fee > self.free(author)? {
                 break;
             }
-            self.sign_one(agent, identity, items, most, fee);
+            self.sign_one(agent, identity, items, max_deposit, fee);
             self.take(std::slice::from_ref(piece));
             signed = true;
         }
@@ -179,7 +175,7 @@ impl Engine<'_> {
         max_deposit: u128,
         fee: u128,
     ) {
-        let signer = self.seats[agent].identity(identity);
+        let signer = self.agents[agent].identity(identity);
         let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
             return;
         };
@@ -317,9 +313,29 @@ impl Engine<'_> {
         relayer.figures.unsent += (before - relayer.queue.len()) as u64;
     }
 
-    /// All claims of a kind that an account can make now, that `wanted` holds for and that it can pay the gas
-    /// for, in as few transactions as they fit into.
-    pub(super) fn claim_together(
+    /// Makes all claims that `wanted` holds for, one kind after the other, after what the agent has signed is
+    /// handed to the relayer.
+    pub(super) fn claim_all_kinds(
+        &mut self,
+        agent: usize,
+        claimer: Address,
+        wanted: &mut dyn FnMut(&Opportunity) -> bool,
+    ) -> Result<(), SimulateError> {
+        self.dispatch(agent)?;
+        for kind in [
+            ClaimKind::Refund,
+            ClaimKind::Report,
+            ClaimKind::Late,
+            ClaimKind::Announcement,
+        ] {
+            self.claim_together(kind, agent, claimer, wanted)?;
+        }
+        Ok(())
+    }
+
+    /// Makes all claims of a kind that an account can make now, that `wanted` holds for and that it can pay the
+    /// gas for, in as few transactions as they fit into.
+    fn claim_together(
         &mut self,
         kind: ClaimKind,
         agent: usize,

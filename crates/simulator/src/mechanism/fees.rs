@@ -20,7 +20,7 @@ pub(crate) struct PredictionFees {
 
 impl PredictionFees {
     /// Deploys the contract.
-    pub(crate) fn found(
+    pub(crate) fn deploy(
         chain: &mut dyn Chain,
         trainer: Address,
         price: u128,

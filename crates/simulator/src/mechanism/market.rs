@@ -22,18 +22,7 @@ use super::{
     contract::{OWNER, accepted, refused, same, send},
     trainer::encode,
 };
-use crate::{SimulateError, scenario::UNIT};
-
-/// What a market is founded with, besides its terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Offer {
-    /// Wei.
-    pub(crate) bounty: u128,
-    /// Into how many parts the test set is divided.
-    pub(crate) parts: usize,
-    /// How many of the scenario's test samples are the market's test set, from the first one on.
-    pub(crate) test_samples: usize,
-}
+use crate::{SimulateError, money::UNIT, scenario::Offer};
 
 /// The figures of a settled market.
 struct Ended {
@@ -103,7 +92,7 @@ pub(crate) struct MarketMechanism<'c> {
 
 impl<'c> MarketMechanism<'c> {
     /// Deploys a market with the weights of `classifier`, commits to the test set, and opens it.
-    pub(crate) fn found(
+    pub(crate) fn deploy(
         mut chain: Box<dyn Chain + 'c>,
         terms: Terms,
         offer: Offer,
@@ -134,7 +123,7 @@ impl<'c> MarketMechanism<'c> {
             steps: 0,
         };
         market.open(offer.bounty)?;
-        // What it took to open belongs to the founding.
+        // What it took to open belongs to the deployment.
         let opening = std::mem::take(&mut market.upkeep);
         market.deployment.cost.transactions += opening.transactions;
         market.deployment.cost.gas += opening.gas;

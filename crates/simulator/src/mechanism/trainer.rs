@@ -24,7 +24,7 @@ use super::{
     Relaying, ReportStage, Sent, Words, claims_on,
     contract::{OWNER, accepted, refused, same, send},
 };
-use crate::{SimulateError, beside::Second, run::Action};
+use crate::{SimulateError, beside::Second, vocabulary::Action};
 
 /// The account that sends what others have signed. It takes no part in the economy.
 pub(crate) const RELAYER: Address = Address::repeat_byte(0x0b);
@@ -43,7 +43,7 @@ pub(crate) struct TrainerMechanism<'c> {
 
 impl<'c> TrainerMechanism<'c> {
     /// Deploys a model with the weights of `classifier`.
-    pub(crate) fn found(
+    pub(crate) fn deploy(
         mut chain: Box<dyn Chain + 'c>,
         incentive: Incentive,
         waits: Waits,
@@ -70,7 +70,7 @@ impl<'c> TrainerMechanism<'c> {
             None => None,
             Some(price) => {
                 let (trainer, cost) = (deployment.trainer, &mut deployment.cost);
-                let fees = PredictionFees::found(chain.as_mut(), trainer, price, cost)?;
+                let fees = PredictionFees::deploy(chain.as_mut(), trainer, price, cost)?;
                 Some(fees)
             }
         };

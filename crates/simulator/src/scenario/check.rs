@@ -10,10 +10,15 @@ use cotrain_learning::{
 use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
-    Data, Incentive, Model, Normal, Participant, Scenario, ScenarioError, Strategy, UNIT,
+    Data, Incentive, Model, Participant, Scenario, ScenarioError, Strategy,
     file::{AgentTable, DataTable, Duration, File, ModelTable, Number},
 };
-use crate::agents::{Habits, Target};
+use crate::{
+    agent::Habits,
+    agents::Target,
+    chance::Normal,
+    money::{UNIT, to_integer},
+};
 
 /// A scenario from its text, or the first thing wrong with it.
 pub(super) fn check(
@@ -473,11 +478,4 @@ impl Check<'_> {
             allowed: allowed.into(),
         })
     }
-}
-
-/// The nearest integer to a number already known to be at least 0 and below 2^64.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub(super) fn to_integer(value: f64) -> u128 {
-    // Truncation after adding a half rounds; the sign and the range are the caller's.
-    (value + 0.5) as u128
 }

@@ -6,11 +6,10 @@ use cotrain_protocol::{
 };
 
 use super::{
-    Incentive, ScenarioError,
+    Incentive, Offer, ScenarioError,
     check::Check,
     file::{Duration, IncentiveTable, Number},
 };
-use crate::mechanism::Offer;
 
 /// The largest deposit after an hour, in units: the contract's cost weight is below 2^80 wei, and
 /// this is 60 times that.

@@ -1,10 +1,10 @@
 //! The kinds of agents that a scenario can name.
 
 use crate::{
-    agent::Agent,
+    agent::{Agent, Habits, Profile},
     agents::{
-        Caller, Copycat, FlipAndReport, Flipper, Habits, Honest, LastMinute, Lazy, Outlier,
-        Rational, SelfReporter, Sybil, Takeover, Target, TargetedPoisoner,
+        Caller, Copycat, FlipAndReport, Flipper, Honest, LastMinute, Lazy, Outlier, Rational,
+        SelfReporter, Sybil, Takeover, Target, TargetedPoisoner,
     },
 };
 
@@ -125,23 +125,29 @@ impl Strategy {
         }
     }
 
-    /// What scenarios call it.
+    /// Returns the description of the kind.
+    #[must_use]
+    pub fn profile(self) -> Profile {
+        match self {
+            Self::Honest { .. } => Honest::PROFILE,
+            Self::Flipper { .. } => Flipper::PROFILE,
+            Self::Caller { .. } => Caller::PROFILE,
+            Self::Copycat => Copycat::PROFILE,
+            Self::Sybil { .. } => Sybil::PROFILE,
+            Self::Takeover { .. } => Takeover::PROFILE,
+            Self::TargetedPoisoner { .. } => TargetedPoisoner::PROFILE,
+            Self::Lazy => Lazy::PROFILE,
+            Self::SelfReporter => SelfReporter::PROFILE,
+            Self::LastMinute => LastMinute::PROFILE,
+            Self::Rational => Rational::PROFILE,
+            Self::FlipAndReport => FlipAndReport::PROFILE,
+            Self::Outlier => Outlier::PROFILE,
+        }
+    }
+
+    /// Returns the name in scenarios.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Honest { .. } => "honest",
-            Self::Flipper { .. } => "flipper",
-            Self::Caller { .. } => "caller",
-            Self::Copycat => "copycat",
-            Self::Sybil { .. } => "sybil",
-            Self::Takeover { .. } => "takeover",
-            Self::TargetedPoisoner { .. } => "targeted-poisoner",
-            Self::Lazy => "lazy",
-            Self::SelfReporter => "self-reporter",
-            Self::LastMinute => "last-minute",
-            Self::Rational => "rational",
-            Self::FlipAndReport => "flip-and-report",
-            Self::Outlier => "outlier",
-        }
+        self.profile().kind
     }
 }

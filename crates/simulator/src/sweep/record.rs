@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    agent::Stance,
-    run::{Accuracy, AgentOutcome, Counts, End, Run, percent},
-};
+use crate::run::{Accuracy, AgentOutcome, Counts, End, Run, Stance, percent};
 
 /// All that tables and reports need of one run. It is a function of the plan and the run's number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

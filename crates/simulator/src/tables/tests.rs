@@ -16,7 +16,7 @@ fn agent(name: &str, start_units: u128) -> AgentOutcome {
     AgentOutcome {
         name: name.to_owned(),
         kind: "honest",
-        stance: crate::agent::Stance::Honest,
+        stance: crate::run::Stance::Honest,
         start_balance: start_units * UNIT,
         end_balance: 0,
         contributions: 1,

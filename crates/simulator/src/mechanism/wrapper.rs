@@ -1,4 +1,4 @@
-//! Mechanisms that go around another one: what it does, and something more.
+//! Layers around a mechanism: all that it does, and something more.
 
 use alloy_primitives::Address;
 use cotrain_chain::Chain;
@@ -11,31 +11,31 @@ use super::{
 };
 use crate::SimulateError;
 
-/// A mechanism around another one, which it lets do everything and then adds something to.
+/// A layer around another mechanism, which it lets do everything and then adds something to.
 ///
-/// Whoever implements this has a [`Mechanism`].
-pub trait Around {
-    /// What it is called.
+/// Each layer is a [`Mechanism`] itself.
+pub trait MechanismLayer {
+    /// Returns its name.
     fn name(&self) -> &'static str;
 
-    /// The mechanism inside.
+    /// Returns the mechanism inside.
     fn inner(&self) -> &dyn Mechanism;
 
-    /// The same, to be changed.
+    /// Returns the mechanism inside, to be changed.
     fn inner_mut(&mut self) -> &mut dyn Mechanism;
 
-    /// Something was contributed, in one transaction.
+    /// Reacts to contributions that were made in one transaction.
     ///
     /// # Errors
-    /// Those of what it does then.
+    /// Returns the errors of what it does then.
     fn contributed(&mut self, _author: Address, _sent: &Sent) -> Result<(), SimulateError> {
         Ok(())
     }
 
-    /// Claims were paid, in one transaction.
+    /// Reacts to claims that were paid in one transaction.
     ///
     /// # Errors
-    /// Those of what it does then.
+    /// Returns the errors of what it does then.
     fn claimed(
         &mut self,
         _claimer: Address,
@@ -46,9 +46,9 @@ pub trait Around {
     }
 }
 
-impl<T: Around> Mechanism for T {
+impl<T: MechanismLayer> Mechanism for T {
     fn name(&self) -> &'static str {
-        Around::name(self)
+        MechanismLayer::name(self)
     }
 
     fn chain(&self) -> &dyn Chain {
@@ -181,7 +181,7 @@ impl<T: Around> Mechanism for T {
         self.inner_mut().compare(accounts)
     }
 
-    /// None: what is relayed would come past [`Around::contributed`].
+    /// Returns `None`: relayed contributions would bypass [`MechanismLayer::contributed`].
     fn relaying(&mut self) -> Option<&mut dyn Relaying> {
         None
     }

@@ -1,0 +1,82 @@
+//! Pace and willingness to pay, drawn from normal distributions.
+
+use crate::{
+    SimulateError,
+    chance::{Chance, Normal},
+    context::{AgentContext, Piece, Sample},
+    money::UNIT,
+};
+
+/// Pace of an agent and the deposits that it is willing to pay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Habits {
+    /// Deposit that it is willing to pay, in units; `None` if nothing is deposited.
+    pub deposit: Option<Normal>,
+    /// Seconds between two of its turns.
+    pub wait: Normal,
+}
+
+impl Habits {
+    /// Draws the seconds until the next turn, at least 1.
+    pub fn next_wait(&self, chance: &mut Chance) -> u64 {
+        whole(chance.at_least_one(self.wait))
+    }
+
+    /// Returns the seconds until `next`, the simulated second of the next contribution, or until other claims
+    /// become possible, if that is sooner. Once `next` has come, it is drawn anew.
+    pub(crate) fn wait_or_edge(&self, next: &mut u64, context: &mut AgentContext<'_>) -> u64 {
+        if *next <= context.now() {
+            *next = context.now() + self.next_wait(context.chance());
+        }
+        let wake = context.next_edge().map_or(*next, |edge| edge.min(*next));
+        wake - context.now()
+    }
+
+    /// Returns the longest wait, for all practical purposes, in seconds.
+    #[must_use]
+    pub fn longest_wait(&self) -> u64 {
+        let Normal { mean, sd } = self.wait;
+        whole(mean + 6.0 * sd)
+    }
+
+    /// Draws the maximum deposit of this time, in wei: whole units, at least 1; 0 if nothing is deposited.
+    pub fn next_deposit(&self, chance: &mut Chance) -> u128 {
+        let Some(deposit) = self.deposit else {
+            return 0;
+        };
+        u128::from(whole(chance.at_least_one(deposit))) * UNIT
+    }
+
+    /// Returns `true` if so much wei is too little ever to deposit again: less than four standard deviations
+    /// below the average deposit.
+    #[must_use]
+    pub fn is_broke(&self, funds: u128) -> bool {
+        let least = |Normal { mean, sd }| u128::from(whole(mean - 4.0 * sd)) * UNIT;
+        self.deposit.is_some_and(|deposit| funds < least(deposit))
+    }
+
+    /// Contributes one sample by one identity, unless that costs more than it is willing to pay or has.
+    ///
+    /// # Errors
+    /// Returns the errors of [`AgentContext::contribute`].
+    pub fn contribute(
+        &self,
+        context: &mut AgentContext<'_>,
+        identity: usize,
+        sample: Sample,
+        label: u16,
+    ) -> Result<bool, SimulateError> {
+        let most = self.next_deposit(context.chance());
+        if most > context.funds(identity)? {
+            return Ok(false);
+        }
+        context.contribute(identity, &[Piece { sample, label }], most)
+    }
+}
+
+/// Returns the whole part, at least 1. Scenarios hold nothing beyond 10^12 and six deviations more are as
+/// good as impossible, so the cast cannot lose anything; it would saturate.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(value: f64) -> u64 {
+    value.max(1.0) as u64
+}

@@ -1,0 +1,89 @@
+//! Words that agents, mechanisms and results share.
+
+use cotrain_protocol::mechanism::Description;
+
+/// Side of an agent: whether its success is the mechanism's success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stance {
+    /// Tells the truth as far as it knows.
+    Honest,
+    /// Takes no side: it only buys.
+    Neutral,
+    /// Lies, or lives off those who tell the truth.
+    Hostile,
+}
+
+impl Stance {
+    /// Returns the name used in listings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Honest => "honest",
+            Self::Neutral => "neutral",
+            Self::Hostile => "hostile",
+        }
+    }
+}
+
+/// Something that an agent did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Sent a sample with a label and a deposit.
+    Contribution,
+    /// Took its deposit back.
+    Refund,
+    /// Took a share of another's deposit.
+    Report,
+    /// Took all that was left, long after.
+    LateClaim,
+    /// Announced that a contribution may be reported.
+    Announcement,
+}
+
+impl Action {
+    /// Returns the name used in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contribution => "contribution",
+            Self::Refund => "refund",
+            Self::Report => "report",
+            Self::LateClaim => "late_claim",
+            Self::Announcement => "announcement",
+        }
+    }
+}
+
+/// Figure that a mechanism adds to those that all runs have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// Name in words, with its unit, such as `bounty that was not paid, units`.
+    pub name: &'static str,
+    /// Value, as a number.
+    pub value: String,
+}
+
+/// Words in which runs of a mechanism are told: pages and summaries say nothing about contributions and
+/// money that is not here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// Fate of a contribution and its money, in sentences.
+    pub rules: &'static str,
+    /// Money that an agent has put in and may get back, such as `deposits`.
+    pub stakes: &'static str,
+    /// `true` if contributions teach the model at once, so that those that changed it can be counted.
+    pub learns_at_once: bool,
+    /// `true` if there are refunds, reports and late claims.
+    pub has_claims: bool,
+}
+
+impl From<&'static Description> for Words {
+    fn from(description: &'static Description) -> Self {
+        Self {
+            rules: description.rules,
+            stakes: description.stakes,
+            learns_at_once: description.learns_at_once,
+            has_claims: !description.claims.is_empty(),
+        }
+    }
+}
