@@ -7,68 +7,71 @@ import {CallGas} from "./CallGas.sol";
 import {Claims, Group} from "./Claims.sol";
 
 /// @title ClassifierCalls
-/// @notice Calls of a classifier that may be anybody's: whatever it answers, no more than what is expected is
-/// copied.
+/// @notice Calls a classifier that anybody may have written, for trainers and markets. It copies no more of an answer than it
+/// expects, and no more of an error than `IClassifier` has.
+/// @dev A function that ends in `Within` gives the call a fixed amount of gas, and reverts if the call could get less. So the
+/// result does not depend on how much gas the caller has. The others give it all gas that is left.
+///
+/// Requests are written by hand, into memory that stays free: nothing may be allocated between writing one and calling with it.
 library ClassifierCalls {
-    /// @dev The most of an error that is passed on, in bytes: more than the longest of `IClassifier`.
+    /// @dev The longest error that is passed on, in bytes: more than the longest of `IClassifier`.
     uint256 private constant LONGEST_REASON = 256;
 
-    /// @dev Teaches the classifier, which may use all gas.
-    /// @return reason Why it failed; nothing where it did not.
+    /// @dev Teaches the classifier the items of a batch.
+    /// @return reason The classifier's error; empty if it learned.
     function tryLearn(address classifier, bytes calldata items) internal returns (bytes memory reason) {
-        (uint256 request, uint256 size) = _lesson(items);
+        (uint256 request, uint256 size) = _batchRequest(IClassifier.learn.selector, items);
         return _teach(classifier, request, size, gasleft());
     }
 
-    /// @dev The same with a fixed amount of gas. Reverts if the classifier could get less.
+    /// @dev As `tryLearn`, with a fixed amount of gas.
     function tryLearnWithin(address classifier, bytes calldata items, uint256 allowance)
         internal
         returns (bytes memory reason)
     {
-        (uint256 request, uint256 size) = _lesson(items);
+        (uint256 request, uint256 size) = _batchRequest(IClassifier.learn.selector, items);
         CallGas.requireFor(allowance);
         return _teach(classifier, request, size, allowance);
     }
 
-    /// @dev Encodes the call that teaches items, in memory that is free.
-    function _lesson(bytes calldata items) private pure returns (uint256 request, uint256 size) {
-        bytes4 selector = IClassifier.learn.selector;
-        assembly ("memory-safe") {
-            request := mload(0x40)
-            mstore(request, selector)
-            mstore(add(request, 0x04), 0x20) // where the bytes begin
-            mstore(add(request, 0x24), items.length)
-            calldatacopy(add(request, 0x44), items.offset, items.length)
-            // Zeros up to a whole word, as the encoding has it.
-            mstore(add(add(request, 0x44), items.length), 0)
-            size := add(0x44, and(add(items.length, 0x1f), not(0x1f)))
-        }
+    /// @dev Reverts with the classifier's error if it would not learn the items of a batch.
+    function check(address classifier, bytes calldata items) internal view {
+        (uint256 request, uint256 size) = _batchRequest(IClassifier.check.selector, items);
+        _ask(classifier, request, size, gasleft());
     }
 
-    function _teach(address classifier, uint256 request, uint256 size, uint256 allowance)
-        private
-        returns (bytes memory reason)
+    /// @dev As `check`, with a fixed amount of gas.
+    function checkWithin(address classifier, bytes calldata items, uint256 allowance) internal view {
+        (uint256 request, uint256 size) = _batchRequest(IClassifier.check.selector, items);
+        CallGas.requireFor(allowance);
+        _ask(classifier, request, size, allowance);
+    }
+
+    /// @dev Returns how many items of a batch the classifier predicts right.
+    /// @param items A well-formed batch of at least `skipped + n` items; the first `skipped` are left out.
+    function evaluate(address classifier, bytes memory items, uint256 skipped, uint256 n)
+        internal
+        view
+        returns (uint256)
     {
-        bool success;
-        assembly ("memory-safe") {
-            success := call(allowance, classifier, 0, request, size, 0, 0)
-            if iszero(success) {
-                let length := returndatasize()
-                if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
-                reason := request
-                mstore(reason, length)
-                returndatacopy(add(reason, 0x20), 0, length)
-                mstore(0x40, add(add(reason, 0x20), length))
-            }
-        }
-        if (!success && reason.length == 0) {
-            return abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
-        }
+        (uint256 request, uint256 size) = _evaluation(items, skipped, n);
+        return _count(classifier, request, size, n, gasleft());
     }
 
-    /// @dev The labels that the classifier predicts for the samples of a group. A static call changes nothing and
+    /// @dev As `evaluate`, of all `n` items of a batch, with a fixed amount of gas.
+    function evaluateWithin(address classifier, bytes memory items, uint256 n, uint256 allowance)
+        internal
+        view
+        returns (uint256)
+    {
+        (uint256 request, uint256 size) = _evaluation(items, 0, n);
+        CallGas.requireFor(allowance);
+        return _count(classifier, request, size, n, allowance);
+    }
+
+    /// @dev Returns the labels that the classifier predicts for the samples of a group. A static call changes nothing and
     /// moves no money, but the labels decide who gets the deposits: `IClassifier` says what a hostile classifier
-    /// can do. Written by hand to copy each sample once, and no more of the answer than the labels.
+    /// can do. Copies each sample once.
     function predict(address classifier, bytes calldata claims, Group memory group)
         internal
         view
@@ -108,20 +111,138 @@ library ClassifierCalls {
             // request.
             let expected := add(0x40, shl(5, n))
             answered := staticcall(gas(), classifier, request, sub(end, request), request, expected)
-            if iszero(answered) {
-                let length := returndatasize()
-                if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
-                if length {
-                    returndatacopy(request, 0, length)
-                    revert(request, length)
-                }
-            }
             labels := add(request, 0x20)
             mstore(0x40, add(request, expected))
+        }
+        if (!answered) _passOn();
+        assembly ("memory-safe") {
             // An account without code answers nothing.
-            answered := and(answered, iszero(lt(returndatasize(), expected)))
+            answered := iszero(lt(returndatasize(), add(0x40, shl(5, n))))
             answered := and(answered, and(eq(mload(request), 0x20), eq(mload(labels), n)))
         }
         if (!answered) revert IMechanismErrors.ClassifierFailed();
+    }
+
+    /// @dev Writes the call of a function that takes a batch.
+    function _batchRequest(bytes4 selector, bytes calldata items)
+        private
+        pure
+        returns (uint256 request, uint256 size)
+    {
+        assembly ("memory-safe") {
+            request := mload(0x40)
+            mstore(request, selector)
+            mstore(add(request, 0x04), 0x20) // where the bytes begin
+            mstore(add(request, 0x24), items.length)
+            calldatacopy(add(request, 0x44), items.offset, items.length)
+            // Zeros up to a whole word, as the encoding has it.
+            mstore(add(add(request, 0x44), items.length), 0)
+            size := add(0x44, and(add(items.length, 0x1f), not(0x1f)))
+        }
+    }
+
+    /// @dev Writes the call of `evaluate` for `n` items of a batch after those that are skipped. Copies each sample once.
+    function _evaluation(bytes memory items, uint256 skipped, uint256 n)
+        private
+        pure
+        returns (uint256 request, uint256 size)
+    {
+        bytes4 selector = IClassifier.evaluate.selector;
+        assembly ("memory-safe") {
+            let item := add(items, 0x20)
+            for {} skipped { skipped := sub(skipped, 1) } {
+                item := add(add(item, 4), and(shr(224, mload(item)), 0xffff))
+            }
+            request := mload(0x40)
+            let start := add(request, 0x04) // where the arguments begin
+            mstore(request, selector)
+            // The labels come first: their number is known.
+            let labels := add(start, 0x60)
+            let heads := add(add(labels, shl(5, n)), 0x20)
+            mstore(start, sub(sub(heads, 0x20), start)) // where the samples begin
+            mstore(add(start, 0x20), 0x40) // where the labels begin
+            mstore(add(start, 0x40), n)
+            mstore(sub(heads, 0x20), n)
+            let base := heads
+            let end := add(heads, shl(5, n))
+            for { let last := end } lt(heads, last) {} {
+                let header := shr(224, mload(item))
+                let length := and(header, 0xffff)
+                mstore(labels, shr(16, header))
+                labels := add(labels, 0x20)
+                mstore(heads, sub(end, base)) // where the sample begins
+                heads := add(heads, 0x20)
+                mstore(end, length)
+                end := add(end, 0x20)
+                mcopy(end, add(item, 4), length)
+                // Zeros up to a whole word, as the encoding has it.
+                mstore(add(end, length), 0)
+                end := add(end, and(add(length, 0x1f), not(0x1f)))
+                item := add(add(item, 4), length)
+            }
+            size := sub(end, request)
+        }
+    }
+
+    /// @dev Calls `learn`. Returns the classifier's error, or `ClassifierFailed` if it gives none.
+    function _teach(address classifier, uint256 request, uint256 size, uint256 allowance)
+        private
+        returns (bytes memory reason)
+    {
+        bool success;
+        assembly ("memory-safe") {
+            success := call(allowance, classifier, 0, request, size, 0, 0)
+            if iszero(success) {
+                let length := returndatasize()
+                if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
+                reason := request
+                mstore(reason, length)
+                returndatacopy(add(reason, 0x20), 0, length)
+                mstore(0x40, add(add(reason, 0x20), length))
+            }
+        }
+        if (!success && reason.length == 0) {
+            return abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
+        }
+    }
+
+    /// @dev Makes a static call and returns the number that the classifier answers, or the largest number if it answers less than
+    /// a word. Reverts with the classifier's error.
+    function _ask(address classifier, uint256 request, uint256 size, uint256 allowance)
+        private
+        view
+        returns (uint256 answer)
+    {
+        bool success;
+        assembly ("memory-safe") {
+            success := staticcall(allowance, classifier, request, size, 0x00, 0x20)
+            answer := or(mload(0x00), sub(0, lt(returndatasize(), 0x20)))
+        }
+        if (!success) _passOn();
+    }
+
+    /// @dev Calls `evaluate`. Returns how many of the `n` items the classifier says that it predicts right.
+    function _count(address classifier, uint256 request, uint256 size, uint256 n, uint256 allowance)
+        private
+        view
+        returns (uint256 correct)
+    {
+        correct = _ask(classifier, request, size, allowance);
+        // More than there are would be paid more than the bounty.
+        if (correct > n) revert IMechanismErrors.ClassifierFailed();
+    }
+
+    /// @dev Reverts with the error of the last call, or with `ClassifierFailed` if it gave none.
+    function _passOn() private pure {
+        assembly ("memory-safe") {
+            let length := returndatasize()
+            if gt(length, LONGEST_REASON) { length := LONGEST_REASON }
+            if length {
+                let reason := mload(0x40)
+                returndatacopy(reason, 0, length)
+                revert(reason, length)
+            }
+        }
+        revert IMechanismErrors.ClassifierFailed();
     }
 }

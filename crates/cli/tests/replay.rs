@@ -149,8 +149,8 @@ fn a_recorded_run_is_replayed_without_a_difference() {
 
     no difference
     transactions  126
-    gas           14,591,066
-    state         0x213910610c1bce42d05fb632515046e2c30ea76e11e184b43ec24f7097027d7a
+    gas           14,577,101
+    state         0xd4269f1d0ab9c6ca32d89300dc1f52ccb1007a4f3d0a465014d2509389fa74e3
     ");
 
     let json = folder
@@ -356,7 +356,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 6,391,709 gas without a difference; then
+    6 transactions, 6,378,044 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -379,7 +379,7 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    6 transactions, 6,391,709 gas without a difference; then
+    6 transactions, 6,378,044 gas without a difference; then
 
     step 10: transaction 7 at 2026-01-01T00:10:01Z
     from      0x9AEaA319E06484eb11a3a545ee5a1035D7b74546
@@ -421,13 +421,13 @@ fn a_difference_is_shown_with_its_transaction() {
     insta::assert_snapshot!(text(altered), @r"
     tiny, seed 1: recorded on embedded by cotrain 0.1.0, replayed on embedded
 
-    126 transactions, 14,591,066 gas without a difference; then
+    126 transactions, 14,577,101 gas without a difference; then
 
     the state after the last step
 
     state
-      recorded  0x203910610c1bce42d05fb632515046e2c30ea76e11e184b43ec24f7097027d7a
-      replayed  0x213910610c1bce42d05fb632515046e2c30ea76e11e184b43ec24f7097027d7a
+      recorded  0xd1269f1d0ab9c6ca32d89300dc1f52ccb1007a4f3d0a465014d2509389fa74e3
+      replayed  0xd4269f1d0ab9c6ca32d89300dc1f52ccb1007a4f3d0a465014d2509389fa74e3
     error: the state after the last step differs from what was recorded in altered.gz
     ");
 }

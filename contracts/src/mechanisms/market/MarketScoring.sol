@@ -7,7 +7,7 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {IPackedModel} from "../../interfaces/IPackedModel.sol";
 import {IPredictionMarket, Phase, Stage} from "../../interfaces/IPredictionMarket.sol";
 import {Batches} from "../../libraries/Batches.sol";
-import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
+import {ClassifierCalls} from "../../libraries/ClassifierCalls.sol";
 import {Memory} from "../../libraries/Memory.sol";
 import {ModelCopies} from "../../libraries/ModelCopies.sol";
 import {MarketState} from "./MarketState.sol";
@@ -118,9 +118,9 @@ abstract contract MarketScoring is MarketState {
             Record memory record = _record(records, offset, pass.cursor);
             if (!_accounts[record.author].removed) {
                 if (pass.taught && record.author != step.author && !_evaluate(step)) return;
-                if (!BoundedCalls.learnWithin(step.model, records[record.first:record.end], LESSON_GAS)) {
-                    emit LessonFailed(pass.cursor);
-                }
+                bytes memory reason =
+                    ClassifierCalls.tryLearnWithin(step.model, records[record.first:record.end], LESSON_GAS);
+                if (reason.length != 0) emit LessonFailed(pass.cursor);
                 step.author = record.author;
                 pass.taught = true;
             }
@@ -151,8 +151,9 @@ abstract contract MarketScoring is MarketState {
             uint256 end = first + one.samples;
             if (pass.evaluated < end) {
                 uint256 n = FixedPointMathLib.min(left, end - pass.evaluated);
-                uint256 right =
-                    BoundedCalls.evaluate(step.model, SSTORE2.read(one.pointer), pass.evaluated - first, n);
+                uint256 right = ClassifierCalls.evaluate(
+                    step.model, SSTORE2.read(one.pointer), pass.evaluated - first, n
+                );
                 Memory.giveBack(free);
                 // At most the number of samples.
                 pass.counted += uint32(right);

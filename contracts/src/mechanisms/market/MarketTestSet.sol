@@ -5,7 +5,7 @@ import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {IPredictionMarket, Phase} from "../../interfaces/IPredictionMarket.sol";
 import {Batches} from "../../libraries/Batches.sol";
-import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
+import {ClassifierCalls} from "../../libraries/ClassifierCalls.sol";
 import {ModelCopies} from "../../libraries/ModelCopies.sol";
 import {Payments} from "../../libraries/Payments.sol";
 import {MarketState} from "./MarketState.sol";
@@ -74,8 +74,8 @@ abstract contract MarketTestSet is MarketState {
         uint256 n = Batches.count(items);
 
         // By the model that the market begins with, as the models of all passes will be asked.
-        BoundedCalls.checkWithin(classifier(), items, REVEAL_GAS);
-        uint256 correct = BoundedCalls.evaluateWithin(classifier(), items, n, REVEAL_GAS);
+        ClassifierCalls.checkWithin(classifier(), items, REVEAL_GAS);
+        uint256 correct = ClassifierCalls.evaluateWithin(classifier(), items, n, REVEAL_GAS);
         uint256 revealed = _testSet.revealed + 1;
         _testSet.revealed = uint16(revealed);
         if (opens) {

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IPredictionMarket, Participant, Phase} from "../../interfaces/IPredictionMarket.sol";
 import {Batches} from "../../libraries/Batches.sol";
-import {BoundedCalls} from "../../libraries/BoundedCalls.sol";
+import {ClassifierCalls} from "../../libraries/ClassifierCalls.sol";
 import {CloneArguments} from "../../libraries/CloneArguments.sol";
 import {Payments} from "../../libraries/Payments.sol";
 import {MarketScoring} from "./MarketScoring.sol";
@@ -47,7 +47,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
 
         root[batch] = _rootOf(items, n, msg.sender, block.timestamp, batch);
         _enter(batch + n, n, required);
-        BoundedCalls.check(classifier(), items);
+        ClassifierCalls.check(classifier(), items);
         emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
         // What was sent is at least what is required.
         unchecked {
