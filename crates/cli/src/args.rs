@@ -42,6 +42,7 @@ pub(crate) enum Command {
     Predict(live::predict::Predict),
     Evaluate(live::evaluate::Evaluate),
     Contribute(Box<live::contribute::Contribute>),
+    Market(live::market::MarketCommand),
     Deposit(live::money::Deposit),
     Withdraw(live::money::Withdraw),
     Refund(live::claims::Refund),

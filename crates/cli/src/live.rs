@@ -17,6 +17,7 @@ pub(crate) mod fees;
 pub(crate) mod index;
 pub(crate) mod input;
 pub(crate) mod key;
+pub(crate) mod market;
 pub(crate) mod model;
 pub(crate) mod models;
 pub(crate) mod money;

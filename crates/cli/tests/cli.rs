@@ -125,6 +125,7 @@ fn help_teaches() {
       predict      Predict the class of a text, a row of numbers or a sample, free
       evaluate     Measure a model on labelled data, free
       contribute   Teach a model: send labelled samples, with a deposit for each
+      market       Sell improvements: a bounty for data that improves a model on a hidden test set
       deposit      Prepay: money that a model's contract keeps for your signed contributions
       withdraw     Withdraw prepaid or refunded money from a model's contract
       refund       Get deposits back, of your contributions that the model agrees with

@@ -343,15 +343,22 @@ impl MarketState {
     #[must_use]
     pub fn action(&self, now: u64, pace: &Pace) -> Option<Action> {
         if self.market.phase(now) == Phase::Committed {
-            let next = self.block?.number + 1;
-            let earliest = self.market.committed_block() + BLOCKS_BEFORE_DRAW;
+            // Nodes estimate gas as if in the latest block, so that one has to be late enough already.
+            let block = self.block?.number;
+            let earliest = self.earliest_draw();
             let latest = earliest - 1 + VISIBLE_BLOCKS;
-            let is_due = self.market.drawn_part().is_none() && (earliest..=latest).contains(&next);
+            let is_due = self.market.drawn_part().is_none() && (earliest..latest).contains(&block);
             return is_due.then_some(Action::Draw);
         }
         let limits = pace.limits();
         let step = self.market.next_step(now, &self.contributions, limits)?;
         Some(Action::Score(step))
+    }
+
+    /// Returns the height of the first block in which the draw succeeds, once there are commitments.
+    #[must_use]
+    pub fn earliest_draw(&self) -> u64 {
+        self.market.committed_block() + BLOCKS_BEFORE_DRAW
     }
 
     /// Returns the calldata of an action.

@@ -10,7 +10,7 @@ use cotrain_client::{
     send::gas_cost,
 };
 use cotrain_learning::text::escaped_list;
-use cotrain_protocol::sample::Item;
+use cotrain_protocol::sample::{Item, parse_batch};
 use cotrain_report::format::{count, counted};
 use serde::Serialize;
 
@@ -23,6 +23,7 @@ use super::{
     errors::not_contributed,
     index::{follow, own},
     input::{Encoded, Input, Misfits, labelled},
+    market::view::View,
     model::LiveModel,
     relay, show,
     spending::{self, Bill, Progress, Range, Target},
@@ -117,7 +118,15 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.acting.connection.open().await?;
         let key = arguments.acting.key.key(session.node.chain_id())?;
-        let model = LiveModel::find_trainer(&session, &arguments.acting.model).await?;
+        let model = LiveModel::find(&session, &arguments.acting.model).await?;
+        let description = model.facts.terms.mechanism().description();
+        if arguments.relay.relay.is_some() && !description.takes_signed_batches {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: {} is a {}, which takes no signed contributions; leave out --relay",
+                model.facts.trainer,
+                description.title
+            )));
+        }
         let relaying = arguments.relay.relay.as_ref().map(|url| {
             let signing = relay::Signing {
                 session: &session,
@@ -262,8 +271,20 @@ async fn contributed_before(
     model: &LiveModel,
     author: Address,
 ) -> Result<HashMap<(u16, Vec<u8>), usize>, Failure> {
-    let index = follow(session, model).await?;
     let mut before = HashMap::new();
+    if model.facts.waits().is_none() {
+        let view = View::of(session, model.clone()).await?;
+        for made in view.state.contributions() {
+            let items = parse_batch(&made.items).map_err(Failure::mistake)?;
+            for item in items.iter().filter(|_| made.author == author) {
+                *before
+                    .entry((item.label, item.sample.to_vec()))
+                    .or_insert(0) += 1;
+            }
+        }
+        return Ok(before);
+    }
+    let index = follow(session, model).await?;
     for row in own(&index, author).await? {
         let one = row.contribution;
         *before.entry((one.label, one.sample)).or_insert(0) += 1;

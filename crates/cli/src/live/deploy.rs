@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::{Address, B256, hex};
 use anyhow::{Context, anyhow};
 use clap::Args;
+use cotrain_chain::keys::Key;
 use cotrain_client::{
+    budget::Budget,
     deploy::{Deployed, Deployer, Done, Given, REGISTRY, Reported, reusable},
     journal::Journal,
 };
 use cotrain_learning::text::escaped;
-use cotrain_protocol::parse_address;
+use cotrain_protocol::{mechanism::Mechanism, parse_address};
 use cotrain_report::format::counted;
 use serde::Serialize;
 
@@ -21,7 +23,7 @@ use super::{
     deploying::{self, narrate, not_deployed},
     fees::FeeArgs,
     key::KeyArgs,
-    options::typed,
+    options::{Options, typed},
     place::{Place, state_directory},
     plan::{ModelOptions, Plan},
     show,
@@ -54,17 +56,24 @@ Exit status: 0 deployed, 2 a mistake in arguments or data, 1 anything else.";
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Deploy {
     #[command(flatten)]
-    pub(crate) model: ModelOptions,
+    model: ModelOptions,
     #[command(flatten)]
-    connection: Connection,
+    options: DeployOptions,
+}
+
+/// Chain, account and money of a deployment.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeployOptions {
     #[command(flatten)]
-    key: KeyArgs,
+    pub(crate) connection: Connection,
     #[command(flatten)]
-    fees: FeeArgs,
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) fees: FeeArgs,
     /// A factory of cotrain's that is on the chain [default: this release's, created if the chain lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     factory: Option<Address>,
-    /// The implementation of the incentive's trainer that is on the chain [default: this release's, created if
+    /// The implementation of the contract that holds the money that is on the chain [default: this release's, created if
     /// the chain lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     trainer_code: Option<Address>,
@@ -76,10 +85,10 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     journal: Option<PathBuf>,
     #[command(flatten)]
-    spending: SpendingArgs,
+    pub(crate) spending: SpendingArgs,
     /// Print one JSON object to stdout
     #[arg(long, help_heading = None::<&str>)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 #[derive(Serialize)]
@@ -99,100 +108,137 @@ struct Shown<'a> {
 /// Deploys a model.
 pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
     block_on(async {
-        let session = arguments.connection.open().await?;
-        let key = arguments.key.key(session.node.chain_id())?;
+        let options = &arguments.options;
+        let session = options.connection.open().await?;
+        let key = options.key.key(session.node.chain_id())?;
         let plan = Plan::make(&arguments.model, key.address())?;
-        let narrator = &session.narrator;
-        describe(&plan, narrator);
-        Place::check()?;
-        let genesis = genesis(&session).await?;
-        let directory = match &arguments.journal {
-            Some(directory) => directory.clone(),
-            None => state_directory()?.join(format!(
-                "deploy-{}-{}-{}",
-                session.node.chain_id(),
-                hex::encode(&genesis[..4]),
-                plain(&plan.name)?
-            )),
+        describe(&plan, &session.narrator);
+        let (typed, _) = typed::<Deploy>("deploy");
+        let budget = options.spending.budget();
+        let further = Further::default();
+        let placed = place(&session, &key, &plan, options, &budget, typed, &further).await?;
+        let Some(placed) = placed else {
+            return Ok(());
         };
-        let given = Given {
-            registry: registry(&session, arguments, &directory).await?,
-            factory: arguments.factory,
-            trainer: arguments.trainer_code,
-            classifier: arguments.classifier_code,
-        };
-        let resumed = Journal::peek(&directory, "owner").is_some();
-        let dry_run = arguments.spending.consent.dry_run;
-        // Another deployment's journal is told before anything is asked.
-        let begun = if resumed {
-            Some(open(&session, &plan, &given, genesis, &directory)?)
-        } else {
-            None
-        };
-        let finished = begun.as_ref().and_then(Journal::deployed).is_some();
-        if dry_run || !finished {
-            let bill = bill(&session, &plan, &given, begun.as_ref(), arguments).await?;
-            if !arguments.spending.agreed(&session, &bill, arguments.json)? {
-                return Ok(());
-            }
-        }
-        let journal = match begun {
-            Some(journal) => journal,
-            None => open(&session, &plan, &given, genesis, &directory)?,
-        };
-        if let Some(trainer) = journal.deployed() {
-            narrator.say(format_args!(
-                "this model is deployed already, at {trainer}; looking whether all of it is there"
-            ));
-        } else if resumed {
-            narrator.say("going on with the deployment that the journal has");
-        }
-        let budget = arguments.spending.budget();
-        let sender = arguments.fees.sender(&session.node, &key, &budget);
-        let report = |reported: Reported<'_>| narrate(narrator, reported);
-        let mut deployer = Deployer::new(sender, journal, &report);
-        let card = |block| Ok(plan.card(block)?);
-        let deployed = match deployer.run(&plan.blueprint(), &given, &card).await {
-            Ok(deployed) => deployed,
-            Err(error) => {
-                let failure = not_deployed(error);
-                return Err(told(
-                    &session,
-                    &deployer,
-                    failure,
-                    &directory,
-                    arguments.json,
-                )?);
-            }
-        };
-        // All is done and paid for: the addresses are told even if they cannot be noted.
-        let finished = deployer.finish(&deployed).map_err(deploying::unusable);
-        let remembered = remember(&session, &deployed, genesis);
-        if let Ok(path) = &remembered {
-            narrator.say(format_args!(
-                "{} remembers node, registry and model for the commands after this one",
-                path.display()
-            ));
-        }
         let result = Shown {
             name: &plan.name,
             chain_id: session.node.chain_id(),
-            deployed: &deployed,
+            deployed: &placed.deployed,
             accuracy: plan.report.accuracy_quantised,
             accuracy_float: plan.report.accuracy_float,
             trained_on: plan.trained_on,
             bounds: plan.classifier.parameters().bounds().map(Into::into),
         };
-        show(arguments.json, &result, || {
-            text(&plan, &deployed, deployer.cost())
+        show(options.json, &result, || {
+            text(&plan, &placed.deployed, placed.cost)
         })?;
-        finished?;
-        remembered.map(drop)
+        placed.noted
     })
 }
 
+/// Costs of a command beyond those of the deployment itself.
+#[derive(Debug, Default)]
+pub(crate) struct Further {
+    /// Money that is sent along, in wei.
+    pub(crate) value: u128,
+    /// Gas of further transactions.
+    pub(crate) gas: u64,
+    /// Further lines of the bill.
+    pub(crate) notes: Vec<(&'static str, String)>,
+}
+
+/// A deployment that is complete.
+pub(crate) struct Placed {
+    pub(crate) deployed: Deployed,
+    /// Wei that all the gas cost.
+    pub(crate) cost: u128,
+    /// `true` if the bill was shown and agreed to; `false` if all was deployed before.
+    pub(crate) billed: bool,
+    /// Whether the journal and the place for the commands after this one were written.
+    pub(crate) noted: Result<(), Failure>,
+}
+
+/// Puts a plan on the chain, or the part of it that is not done; `None` after a dry run.
+pub(crate) async fn place(
+    session: &Session,
+    key: &Key,
+    plan: &Plan,
+    options: &DeployOptions,
+    budget: &Budget,
+    typed: Options,
+    further: &Further,
+) -> Result<Option<Placed>, Failure> {
+    let narrator = &session.narrator;
+    Place::check()?;
+    let genesis = genesis(session).await?;
+    let directory = match &options.journal {
+        Some(directory) => directory.clone(),
+        None => state_directory()?.join(format!(
+            "deploy-{}-{}-{}",
+            session.node.chain_id(),
+            hex::encode(&genesis[..4]),
+            plain(&plan.name)?
+        )),
+    };
+    let given = Given {
+        registry: registry(session, options, &directory).await?,
+        factory: options.factory,
+        trainer: options.trainer_code,
+        classifier: options.classifier_code,
+    };
+    let resumed = Journal::peek(&directory, "owner").is_some();
+    let dry_run = options.spending.consent.dry_run;
+    let open = || open(session, plan, &given, genesis, &directory, typed.clone());
+    // Another deployment's journal is told before anything is asked.
+    let begun = if resumed { Some(open()?) } else { None };
+    let finished_before = begun.as_ref().and_then(Journal::deployed).is_some();
+    if dry_run || !finished_before {
+        let bill = bill(session, plan, &given, begun.as_ref(), options, further).await?;
+        if !options.spending.agreed(session, &bill, options.json)? {
+            return Ok(None);
+        }
+    }
+    let journal = match begun {
+        Some(journal) => journal,
+        None => open()?,
+    };
+    if let Some(trainer) = journal.deployed() {
+        narrator.say(format_args!(
+            "this model is deployed already, at {trainer}; looking whether all of it is there"
+        ));
+    } else if resumed {
+        narrator.say("going on with the deployment that the journal has");
+    }
+    let sender = options.fees.sender(&session.node, key, budget);
+    let report = |reported: Reported<'_>| narrate(narrator, reported);
+    let mut deployer = Deployer::new(sender, journal, &report);
+    let card = |block| Ok(plan.card(block)?);
+    let deployed = match deployer.run(&plan.blueprint(), &given, &card).await {
+        Ok(deployed) => deployed,
+        Err(error) => {
+            let failure = not_deployed(error);
+            return Err(told(session, &deployer, failure, &directory, options.json)?);
+        }
+    };
+    // All is done and paid for: the addresses are told even if they cannot be noted.
+    let finished = deployer.finish(&deployed).map_err(deploying::unusable);
+    let remembered = remember(session, &deployed, genesis);
+    if let Ok(path) = &remembered {
+        narrator.say(format_args!(
+            "{} remembers node, registry and model for the commands after this one",
+            path.display()
+        ));
+    }
+    Ok(Some(Placed {
+        cost: deployer.cost(),
+        billed: !finished_before,
+        deployed,
+        noted: finished.and(remembered.map(drop)),
+    }))
+}
+
 /// Says what was trained, and what is odd about the data.
-fn describe(plan: &Plan, narrator: &Narrator) {
+pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
     plan.warn(narrator);
     narrator.say(format_args!(
         "model: {}, {}, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
@@ -236,7 +282,7 @@ fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
 /// with, or the remembered one where it still is there.
 async fn registry(
     session: &Session,
-    arguments: &Deploy,
+    arguments: &DeployOptions,
     journal: &Path,
 ) -> Result<Option<Address>, Failure> {
     if arguments.connection.registry.is_some() {
@@ -259,6 +305,7 @@ fn open(
     given: &Given,
     genesis: B256,
     directory: &Path,
+    options: Options,
 ) -> Result<Journal, Failure> {
     let mut identity = plan.identity()?;
     let address =
@@ -273,7 +320,6 @@ fn open(
     ] {
         identity.insert(name.to_owned(), value);
     }
-    let (options, _) = typed::<Deploy>("deploy");
     deploying::open(directory, identity, options)
 }
 
@@ -304,7 +350,8 @@ async fn bill(
     plan: &Plan,
     given: &Given,
     begun: Option<&Journal>,
-    arguments: &Deploy,
+    arguments: &DeployOptions,
+    further: &Further,
 ) -> Result<Bill, Failure> {
     let done = match begun {
         Some(begun) => done_before(session, begun).await?,
@@ -317,8 +364,8 @@ async fn bill(
         paid.push(REGISTRY);
     }
     let steps = plan.gas()?;
-    let gas = steps.without(&paid);
-    let mut notes = Vec::new();
+    let gas = steps.without(&paid).saturating_add(further.gas);
+    let mut notes = further.notes.clone();
     // An earlier run created some of them.
     let reused: Vec<&str> = reused.into_iter().filter(|it| !done.contains(it)).collect();
     if !reused.is_empty() {
@@ -341,12 +388,19 @@ async fn bill(
         ));
     }
     Ok(Bill {
-        action: format!("deploy the model {}", escaped(&plan.name)),
+        action: format!(
+            "deploy the {} {}",
+            match plan.terms.mechanism() {
+                Mechanism::PredictionMarket => "market",
+                _ => "model",
+            },
+            escaped(&plan.name)
+        ),
         target: Target::new(session, None),
         account: plan.owner,
         count: 1,
         each: None,
-        value: Range::exactly(0),
+        value: Range::exactly(further.value),
         gas: Some(gas),
         gas_cost: gas_cost_of_all(
             gas,

@@ -110,12 +110,12 @@ mod tests {
         let model = read(&some).expect("read");
         assert!(model.points);
         assert_eq!(model.refund_wait.as_secs(), 5);
-        assert_eq!(model.name, "--odd = name");
+        assert_eq!(model.initial.name, "--odd = name");
         assert!(read(&options(&[("--no-such", "1")])).is_none());
         // Any text may be a name.
         for name in ["true", "false"] {
             let model = read(&options(&[("--name", name), ("--points", "false")])).expect("read");
-            assert_eq!((model.name.as_str(), model.points), (name, false));
+            assert_eq!((model.initial.name.as_str(), model.points), (name, false));
         }
     }
 

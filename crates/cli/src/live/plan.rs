@@ -15,7 +15,7 @@ use cotrain_client::deploy::{self, Blueprint};
 use cotrain_indexer::card::{Card, CardError};
 use cotrain_learning::{
     data::{self, Dataset, Example},
-    encode::{self, Encoded, Limits},
+    encode::{self, Encoded, Limits, Samples},
     text::{self, MAX_DESCRIPTION, escaped},
     train::{self, Quantisation},
 };
@@ -33,9 +33,9 @@ use super::{
 };
 use crate::{failure::Failure, output::Narrator};
 
-/// The model to deploy.
+/// Initial model, and the data that it is trained and measured on.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct ModelOptions {
+pub(crate) struct InitialOptions {
     /// What to train and measure the initial model on: `movie-reviews`, which comes with cotrain, or a
     /// file that ends in .csv, .tsv or .libsvm
     #[arg(
@@ -121,6 +121,13 @@ pub(crate) struct ModelOptions {
         help_heading = "Model"
     )]
     pub(crate) description: String,
+}
+
+/// Model to deploy, with its incentive.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ModelOptions {
+    #[command(flatten)]
+    pub(crate) initial: InitialOptions,
     /// What deposits are in proportion to: each contribution deposits this times 3600 divided by the
     /// square root of the seconds since the last one
     #[arg(
@@ -171,6 +178,27 @@ pub(crate) struct ModelOptions {
         help_heading = "Incentive"
     )]
     pub(crate) report_notice: Duration,
+}
+
+impl ModelOptions {
+    /// Returns the terms of the incentive, within their bounds.
+    fn terms(&self) -> Result<Terms, Failure> {
+        let incentive = if self.points {
+            Incentive::Points
+        } else {
+            Incentive::DepositRefundTake {
+                cost_weight: self.cost_weight.0,
+            }
+        };
+        let waits = Waits {
+            refund: self.refund_wait.as_secs(),
+            owner_claim: self.owner_claim_wait.as_secs(),
+            any_address_claim: self.any_address_claim_wait.as_secs(),
+            report_notice: self.report_notice.as_secs(),
+        };
+        check(&incentive, &waits).map_err(Failure::Mistake)?;
+        Ok(Terms::Trainer { incentive, waits })
+    }
 }
 
 /// How much of the training data the initial model sees.
@@ -309,26 +337,22 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Reads the data and trains the initial model.
+    /// Reads the data and trains the initial model, with deposits and claims.
     pub(crate) fn make(options: &ModelOptions, owner: Address) -> Result<Self, Failure> {
-        let incentive = if options.points {
-            Incentive::Points
-        } else {
-            Incentive::DepositRefundTake {
-                cost_weight: options.cost_weight.0,
-            }
-        };
-        let waits = Waits {
-            refund: options.refund_wait.as_secs(),
-            owner_claim: options.owner_claim_wait.as_secs(),
-            any_address_claim: options.any_address_claim_wait.as_secs(),
-            report_notice: options.report_notice.as_secs(),
-        };
+        let terms = options.terms()?;
+        let (plan, _) = Self::with_terms(&options.initial, terms, owner)?;
+        Ok(plan)
+    }
+
+    /// Reads the data and trains the initial model. Returns beside it the samples that it is measured on.
+    pub(crate) fn with_terms(
+        options: &InitialOptions,
+        terms: Terms,
+        owner: Address,
+    ) -> Result<(Self, Samples), Failure> {
         text::check_name("--name", &options.name).map_err(Failure::mistake)?;
         text::check("--description", &options.description, MAX_DESCRIPTION)
             .map_err(Failure::mistake)?;
-        check(&incentive, &waits).map_err(Failure::Mistake)?;
-
         let source = options
             .columns
             .source(&options.data, options.test.as_deref())?;
@@ -366,10 +390,10 @@ impl Plan {
         let samples = encoded.train.take(0..trained_on);
         let trained =
             train::train(learner, &samples, &settings, &encoded.test).map_err(Failure::mistake)?;
-        Ok(Self {
+        let plan = Self {
             name: options.name.clone(),
             owner,
-            terms: Terms::Trainer { incentive, waits },
+            terms,
             words: trained.classifier.words(),
             classifier: trained.classifier,
             report: trained.report,
@@ -378,7 +402,8 @@ impl Plan {
             example: example(&dataset),
             clamped: encoded.clamped,
             card,
-        })
+        };
+        Ok((plan, encoded.test))
     }
 
     /// Warns of columns that a model should not learn from.
@@ -555,7 +580,7 @@ fn reserve(classes: &mut Vec<String>, reserved: &[String]) -> Result<(), Failure
 }
 
 /// Checks that no feature to reserve is the column of the classes.
-fn check_reserved(dataset: &Dataset, options: &ModelOptions) -> Result<(), Failure> {
+fn check_reserved(dataset: &Dataset, options: &InitialOptions) -> Result<(), Failure> {
     let label = &options.columns.label_column;
     let is_label = |name: &String| !dataset.columns.is_empty() && name.trim() == label;
     if options.reserve_features.iter().any(is_label) {

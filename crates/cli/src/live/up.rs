@@ -598,7 +598,7 @@ impl Running<'_> {
     /// set aside. The coordinator sets the same part aside for the default seed alone, and takes no test data of its
     /// own. Of a model from last time, nobody knows whether it learned from this data.
     fn evaluated(&self) -> Result<Vec<(&'static str, String)>, Failure> {
-        let model = &self.model;
+        let model = &self.model.initial;
         if self.fresh.is_none() || model.test.is_some() || model.seed != 1 {
             return Ok(Vec::new());
         }
@@ -694,7 +694,7 @@ fn tell(
     let program = program();
     let api: Url = format!("http://{address}/").parse()?;
     let relay = api.as_str().trim_end_matches('/');
-    let text = model.data == "movie-reviews";
+    let text = model.initial.data == "movie-reviews";
     let found = fresh.and_then(|fresh| fresh.example.clone());
     let (example, class) = match found {
         _ if text => (
@@ -709,7 +709,7 @@ fn tell(
         api: api.clone(),
         registry: place.registry.unwrap_or_default(),
         model: place.model.unwrap_or_default(),
-        name: model.name.clone(),
+        name: model.initial.name.clone(),
         accuracy,
         try_: vec![
             format!("{program} predict {example}"),

@@ -1,0 +1,115 @@
+//! `cotrain market collect`: stakes, winnings and the provider's rest.
+
+use alloy_primitives::{Address, B256};
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_bindings::market as calls;
+use cotrain_client::send::{Call, gas_cost};
+use serde::Serialize;
+
+use super::view::{Costs, View};
+use crate::{
+    failure::Failure,
+    live::{acting::Acting, block_on, errors::unsent, show, wei::Wei},
+};
+
+/// Collect what is yours: a participant's balance or stakes, and the provider's rest
+#[derive(Debug, Args)]
+pub(crate) struct Collect {
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(Serialize)]
+struct Collected {
+    chain_id: u64,
+    market: Address,
+    account: Address,
+    /// Wei that a participant got, as text.
+    amount: String,
+    /// Wei that the provider got back, as text.
+    remainder: String,
+    transactions: Vec<B256>,
+    gas_cost: String,
+}
+
+/// Collects.
+pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
+    block_on(async {
+        let acting = &arguments.acting;
+        let session = acting.connection.open().await?;
+        let key = acting.key.key(session.node.chain_id())?;
+        let view = View::find(&session, &acting.model).await?;
+        let (account, market) = (key.address(), view.market());
+        let amount = market.collectable(account, view.now);
+        let remainder = if account == market.owner() {
+            market.remainder(view.now)
+        } else {
+            0
+        };
+        let due = [
+            (amount, calls::collect()),
+            (remainder, calls::collect_remainder()),
+        ];
+        let due: Vec<_> = due.into_iter().filter(|(amount, _)| *amount > 0).collect();
+        if due.is_empty() {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: the market {} is {}, and {account} has nothing to collect; next, {}",
+                view.address(),
+                view.phase(),
+                view.next()
+            )));
+        }
+        let budget = acting.spending.budget();
+        let sender = acting.fees.sender(&session.node, &key, &budget);
+        let mut gas = 0_u64;
+        let mut ready = Vec::new();
+        for (_, data) in due {
+            let call = Call {
+                to: Some(view.address()),
+                value: 0,
+                data: data.into(),
+            };
+            gas = gas.saturating_add(sender.estimate(&call).await.map_err(unsent)?);
+            ready.push(call);
+        }
+        let all = Wei(amount.saturating_add(remainder));
+        let costs = Costs {
+            action: format!("collect {all}"),
+            value: 0,
+            gas,
+            notes: vec![("brings", all.to_string())],
+        };
+        let paying = (&acting.fees, &acting.spending);
+        let bill = view.bill(&session, account, paying, costs).await?;
+        if !acting.spending.agreed(&session, &bill, acting.json)? {
+            return Ok(());
+        }
+        let (mut transactions, mut cost) = (Vec::new(), 0_u128);
+        for call in ready {
+            let receipt = sender.send(call).await.map_err(|error| {
+                let failure = unsent(error);
+                if transactions.is_empty() {
+                    failure
+                } else {
+                    failure
+                        .context("your balance is collected, the rest is not; run the same again")
+                }
+            })?;
+            transactions.push(receipt.transaction);
+            cost = cost.saturating_add(gas_cost(&receipt));
+        }
+        let collected = Collected {
+            chain_id: session.node.chain_id(),
+            market: view.address(),
+            account,
+            amount: amount.to_string(),
+            remainder: remainder.to_string(),
+            transactions,
+            gas_cost: cost.to_string(),
+        };
+        show(acting.json, &collected, || {
+            format!("collected  {all}\ngas        {}\n", Wei(cost))
+        })
+    })
+}

@@ -1,0 +1,247 @@
+//! `cotrain market score`: the draw, and the scoring step by step.
+
+use alloy_primitives::{Address, B256};
+use anyhow::anyhow;
+use clap::Args;
+use cotrain_bindings::Revert;
+use cotrain_chain::node::{NodeError, NodeReceipt};
+use cotrain_client::{
+    market::Action,
+    send::{Call, SendError, Sender, gas_cost},
+};
+use cotrain_protocol::{
+    Rejection,
+    market::{Pace, Phase},
+};
+use serde::Serialize;
+
+use super::view::{Costs, View};
+use crate::{
+    failure::Failure,
+    live::{
+        acting::Acting, block_on, connection::Session, errors::unsent, show, spending::Progress,
+        wei::Wei,
+    },
+};
+
+/// Do what anyone may do for a market to go on: draw the part to test with, or have the contributions scored
+///
+/// Each step is a transaction; they go on until the market is settled. Whoever runs this pays the gas. It can be
+/// interrupted at any moment, and anyone can go on.
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    #[command(flatten)]
+    acting: Acting,
+}
+
+#[derive(Serialize)]
+struct Scored {
+    chain_id: u64,
+    market: Address,
+    steps: usize,
+    transactions: Vec<B256>,
+    phase: String,
+    next: String,
+    pass: u64,
+    samples: u64,
+    correct: u64,
+    /// Wei, as text.
+    gas_cost: String,
+    #[serde(flatten)]
+    progress: Progress,
+}
+
+/// Does all steps that are due.
+pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
+    block_on(async {
+        let acting = &arguments.acting;
+        let session = acting.connection.open().await?;
+        let key = acting.key.key(session.node.chain_id())?;
+        let view = View::find(&session, &acting.model).await?;
+        let budget = acting.spending.budget();
+        let mut driver = Driver {
+            session: &session,
+            sender: &acting.fees.sender(&session.node, &key, &budget),
+            view,
+            pace: Pace::default(),
+            transactions: Vec::new(),
+            cost: 0,
+        };
+        let Some(first) = driver.prepare().await? else {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: the market {} is {}, and there is nothing to draw or score; next, {}",
+                driver.view.address(),
+                driver.view.phase(),
+                driver.view.next()
+            )));
+        };
+        let costs = Costs {
+            action: match first.action {
+                Action::Draw => "draw the part to test with".to_owned(),
+                Action::Score(_) => "score the contributions".to_owned(),
+            },
+            value: 0,
+            gas: first.gas,
+            notes: match first.action {
+                Action::Draw => Vec::new(),
+                Action::Score(_) => vec![(
+                    "steps",
+                    format!(
+                        "gas is that of the first step; further ones follow, of about {} gas each at most, until the \
+                         market is settled; --max-total stops them, and anyone can go on",
+                        Pace::GAS_PER_STEP
+                    ),
+                )],
+            },
+        };
+        let paying = (&acting.fees, &acting.spending);
+        let bill = driver
+            .view
+            .bill(&session, key.address(), paying, costs)
+            .await?;
+        if !acting.spending.agreed(&session, &bill, acting.json)? {
+            return Ok(());
+        }
+        let stopped = driver.all(first).await.err();
+        let steps = driver.transactions.len();
+        let progress = match &stopped {
+            Some(_) if steps == 0 => Progress::default(),
+            Some(failure) => {
+                let again =
+                    "run the same again, or let somebody else: the scoring goes on".to_owned();
+                Progress::stopped(steps as u64, steps as u64 + 1, failure, again)
+            }
+            None => Progress::whole(steps as u64),
+        };
+        let (view, market) = (&driver.view, driver.view.market());
+        let scored = Scored {
+            chain_id: session.node.chain_id(),
+            market: view.address(),
+            steps,
+            transactions: driver.transactions.clone(),
+            phase: view.phase().to_string(),
+            next: view.next(),
+            pass: market.progress().pass,
+            samples: market.samples(),
+            correct: market.progress().correct,
+            gas_cost: driver.cost.to_string(),
+            progress,
+        };
+        match stopped {
+            Some(failure) if steps == 0 => return Err(failure),
+            _ => show(acting.json, &scored, || text(&scored, driver.cost))?,
+        }
+        match stopped {
+            Some(failure) => Err(scored.progress.explain(failure, "steps are done")),
+            None => Ok(()),
+        }
+    })
+}
+
+fn text(scored: &Scored, cost: u128) -> String {
+    let right = if scored.samples > 0 {
+        format!(
+            "right      {} of {} test samples, after pass {}\n",
+            scored.correct, scored.samples, scored.pass
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "steps      {}\nphase      {}\n{right}next       {}\ngas        {}\n",
+        scored.steps,
+        scored.phase,
+        scored.next,
+        Wei(cost)
+    )
+}
+
+/// A step that is ready to be sent.
+struct Ready {
+    action: Action,
+    call: Call,
+    gas: u64,
+}
+
+/// Account that drives a market.
+struct Driver<'a> {
+    session: &'a Session,
+    sender: &'a Sender<'a>,
+    view: View,
+    pace: Pace,
+    transactions: Vec<B256>,
+    cost: u128,
+}
+
+impl Driver<'_> {
+    /// Finds the next step that fits a transaction; `None` if there is none now.
+    async fn prepare(&mut self) -> Result<Option<Ready>, Failure> {
+        loop {
+            let Some(action) = self.view.state.action(self.view.now, &self.pace) else {
+                return Ok(None);
+            };
+            let call = Call {
+                to: Some(self.view.address()),
+                value: 0,
+                data: self.view.state.call(&action).into(),
+            };
+            let error = match self.sender.estimate(&call).await {
+                Ok(gas) if cotrain_client::gas::fits(gas) => {
+                    return Ok(Some(Ready { action, call, gas }));
+                }
+                Ok(gas) => SendError::TooMuchGas { gas },
+                Err(error) => error,
+            };
+            if !is_too_large(&error) || !self.view.state.shrink(&mut self.pace, &action) {
+                return Err(unsent(error));
+            }
+        }
+    }
+
+    /// Sends steps until none is due.
+    async fn all(&mut self, first: Ready) -> Result<(), Failure> {
+        let mut next = Some(first);
+        while let Some(ready) = next {
+            let receipt = self.sender.send(ready.call).await.map_err(unsent)?;
+            self.note(&receipt);
+            self.view.update(self.session).await?;
+            let phase = self.view.phase();
+            if let Action::Score(_) = ready.action {
+                self.session.narrator.say(format_args!(
+                    "pass {}, {}: {} gas",
+                    self.view.market().progress().pass,
+                    if phase == Phase::Scoring {
+                        self.view.market().progress().stage.to_string()
+                    } else {
+                        phase.to_string()
+                    },
+                    receipt.gas_used
+                ));
+            }
+            next = self.prepare().await?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, receipt: &NodeReceipt) {
+        let samples = self.view.state.evaluated(&receipt.logs);
+        self.pace.used(receipt.gas_used, samples);
+        self.transactions.push(receipt.transaction);
+        self.cost = self.cost.saturating_add(gas_cost(receipt));
+    }
+}
+
+/// Returns `true` if a smaller step may succeed.
+fn is_too_large(error: &SendError) -> bool {
+    match error {
+        SendError::TooMuchGas { .. } => true,
+        SendError::Node(NodeError::Reverted(revert)) => matches!(
+            revert,
+            Revert::GasTooLow { .. } | Revert::Contract(Rejection::ClassifierFailed)
+        ),
+        SendError::Node(NodeError::InsufficientFunds { .. }) => false,
+        // Nodes have many words for a call that runs out of gas.
+        SendError::Node(error) => !error.is_transient(),
+        _ => false,
+    }
+}

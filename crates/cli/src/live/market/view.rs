@@ -1,0 +1,179 @@
+//! A market as its events make it, for the commands about it.
+
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::Address;
+use anyhow::anyhow;
+use cotrain_client::market::{MarketError, MarketState, TestSet, TestSetError};
+use cotrain_protocol::market::{Market, Phase};
+
+use crate::{
+    failure::Failure,
+    live::{
+        connection::{ModelArg, Session},
+        fees::FeeArgs,
+        model::LiveModel,
+        place::state_directory,
+        spending::{Bill, Range, SpendingArgs, Target, gas_cost_of_all},
+        time::when,
+        wei::Wei,
+    },
+};
+
+/// A market at the latest block.
+pub(crate) struct View {
+    pub(super) model: LiveModel,
+    pub(crate) state: MarketState,
+    /// Time of the chain's next block, in Unix seconds.
+    pub(super) now: u64,
+}
+
+impl View {
+    /// Finds a market and reads it.
+    pub(super) async fn find(session: &Session, argument: &ModelArg) -> Result<Self, Failure> {
+        let model = LiveModel::find(session, argument).await?;
+        Self::of(session, model).await
+    }
+
+    /// Reads a market.
+    pub(crate) async fn of(session: &Session, model: LiveModel) -> Result<Self, Failure> {
+        // Without a card nobody says when it began; the first block is never too late.
+        let from = model.card.as_ref().map_or(0, |card| card.from_block);
+        let state = MarketState::read(&session.node, &model.facts, from).await;
+        Ok(Self {
+            state: state.map_err(unfollowed)?,
+            now: session.node.now().await?,
+            model,
+        })
+    }
+
+    /// Reads on to the latest block.
+    pub(super) async fn update(&mut self, session: &Session) -> Result<(), Failure> {
+        self.state.update(&session.node).await.map_err(unfollowed)?;
+        self.now = session.node.now().await?;
+        Ok(())
+    }
+
+    pub(super) fn market(&self) -> &Market {
+        self.state.market()
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.model.facts.trainer
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.market().phase(self.now)
+    }
+
+    /// Makes the bill of transactions about the market.
+    pub(super) async fn bill(
+        &self,
+        session: &Session,
+        account: Address,
+        (fees, spending): (&FeeArgs, &SpendingArgs),
+        costs: Costs,
+    ) -> Result<Bill, Failure> {
+        let now = session.node.fees().await?;
+        Ok(Bill {
+            action: costs.action,
+            target: Target::new(session, Some(&self.model)),
+            account,
+            count: 1,
+            each: None,
+            value: Range::exactly(costs.value),
+            gas: Some(costs.gas),
+            gas_cost: gas_cost_of_all(costs.gas, &now, fees, spending),
+            notes: costs.notes,
+        })
+    }
+
+    /// Says what has to happen next, and until when.
+    pub(super) fn next(&self) -> String {
+        let market = self.market();
+        let terms = market.terms();
+        let until = |from: Option<u64>, wait: u64| when(from.unwrap_or_default() + wait);
+        match self.phase() {
+            Phase::Created => {
+                "the provider commits to a test set and locks the bounty (`cotrain market create` again)"
+                    .to_owned()
+            }
+            Phase::Committed => {
+                let latest = when(market.committed_time() + terms.reveal_wait);
+                let part = match market.drawn_part() {
+                    None => "anyone draws the part to test with (`cotrain market score`), and the provider reveals it"
+                        .to_owned(),
+                    Some(part) => format!("the provider reveals part {part}"),
+                };
+                format!("{part}, until {latest} (`cotrain market reveal`)")
+            }
+            Phase::Open => format!(
+                "anyone contributes, for {} each, until {} or {} contributions (`cotrain market contribute`)",
+                Wei(terms.stake),
+                until(market.closing_time(), 0),
+                terms.most_contributions
+            ),
+            Phase::Revealing => format!(
+                "the provider reveals the other parts, until {} (`cotrain market reveal`)",
+                until(market.closing_time(), terms.reveal_wait)
+            ),
+            Phase::Scoring => format!(
+                "anyone drives the scoring, until {} (`cotrain market score`)",
+                until(market.scoring_time(), terms.scoring_wait)
+            ),
+            Phase::Settled => {
+                "participants collect their balances, the provider the rest (`cotrain market collect`)".to_owned()
+            }
+            Phase::Failed | Phase::Forfeited => {
+                "participants get their stakes back (`cotrain market collect`)".to_owned()
+            }
+        }
+    }
+
+    /// Returns the file of the provider's test set.
+    pub(super) fn test_set_file(&self, named: Option<&Path>) -> Result<PathBuf, Failure> {
+        if let Some(path) = named {
+            return Ok(path.to_owned());
+        }
+        let (chain, market) = (self.model.facts.chain_id, self.address());
+        Ok(state_directory()?.join(format!("market-{chain}-{market}.json")))
+    }
+
+    /// Reads the provider's test set, which has to be this market's.
+    pub(super) fn test_set(&self, named: Option<&Path>) -> Result<TestSet, Failure> {
+        let path = self.test_set_file(named)?;
+        let set = TestSet::load(&path).map_err(unusable)?;
+        if set.commitments() == self.market().commitments() {
+            return Ok(set);
+        }
+        Err(Failure::Mistake(anyhow!(
+            "{} is not the test set that the market {} is committed to; name the right file with --test-set",
+            path.display(),
+            self.address()
+        )))
+    }
+}
+
+/// Costs of what a command does.
+pub(super) struct Costs {
+    /// Action in words, such as `draw the part to test with`.
+    pub(super) action: String,
+    /// Money that is sent along, in wei.
+    pub(super) value: u128,
+    pub(super) gas: u64,
+    /// Further lines of the bill.
+    pub(super) notes: Vec<(&'static str, String)>,
+}
+
+/// Says why a market cannot be followed, and whose mistake that is.
+pub(super) fn unfollowed(error: MarketError) -> Failure {
+    if error.is_transient() {
+        return Failure::Fault(error.into());
+    }
+    Failure::mistake(error)
+}
+
+/// Says why a test set cannot be used, and whose mistake that is.
+pub(super) fn unusable(error: TestSetError) -> Failure {
+    Failure::mistake(error)
+}
