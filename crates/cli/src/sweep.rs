@@ -4,7 +4,6 @@ mod args;
 mod folder;
 mod journal;
 mod shard;
-mod written;
 
 use std::{
     num::NonZeroUsize,
@@ -13,18 +12,28 @@ use std::{
 };
 
 use anyhow::{Error, anyhow};
+use cotrain_report::{
+    format::counted,
+    sweep::{Runs, Written},
+};
 use cotrain_simulator::{
     scenario::Scenario,
     sweep::{self, Plan, Work},
 };
+use serde::Serialize;
 
 pub(crate) use self::args::Sweep;
 use self::{
     args::{Merge, Report, Run, Task},
     folder::Folder,
+    journal::Index,
     shard::Shard,
 };
-use crate::{failure::Failure, output::Narrator, stop::end_on_signal};
+use crate::{
+    failure::Failure,
+    output::{self, Narrator},
+    stop::end_on_signal,
+};
 
 /// The name of the journal that merging writes.
 const MERGED: &str = "merged.jsonl";
@@ -48,7 +57,28 @@ fn report(path: &Path, json: bool) -> Result<(), Failure> {
             path.display()
         )));
     }
-    written::write(&folder, &index)?.show(json)
+    show(&write(&folder, &index)?, json)
+}
+
+/// Writes tables, page and figures of the runs that are there.
+fn write(folder: &Folder, index: &Index) -> Result<Written, Failure> {
+    let runs = Runs {
+        plan: &folder.plan,
+        agents: &index.agents,
+        longest: index.longest,
+        count: index.len(),
+        records: index.records(),
+    };
+    cotrain_report::sweep::write(&folder.path, runs)
+}
+
+/// Prints the figures of a sweep.
+fn show(written: &Written, json: bool) -> Result<(), Failure> {
+    let Written { summary, page, .. } = written;
+    if json {
+        return output::print_json(&(serde_json::to_string_pretty(summary)? + "\n"));
+    }
+    output::print(&format!("{}\npage: {}\n", summary.text(), page.display()))
 }
 
 fn all(arguments: &Run) -> Result<(), Failure> {
@@ -115,18 +145,14 @@ fn all(arguments: &Run) -> Result<(), Failure> {
             "part {}/{} is done; once all are, join them: cotrain sweep merge OUT PART...",
             shard.number, shard.of
         ));
-        return written::show_part(
-            &folder,
-            shard,
-            before.len() + work.runs.len(),
-            arguments.json,
-        );
+        let runs = before.len() + work.runs.len();
+        return show_part(&folder, shard, runs, arguments.json);
     }
-    let written = written::write(&folder, &folder.index()?)?;
+    let written = write(&folder, &folder.index()?)?;
     for path in &written.files {
         narrator.say(format_args!("wrote {}", path.display()));
     }
-    written.show(arguments.json)
+    show(&written, arguments.json)
 }
 
 fn cores() -> NonZeroUsize {
@@ -157,7 +183,7 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
         .chain(&parts)
         .map(Folder::journals)
         .collect();
-    let all = journal::Index::of(&folder.plan, &directories)?;
+    let all = Index::of(&folder.plan, &directories)?;
     let there = folder.index()?;
     if all.len() > there.len() {
         let mut journal = folder.journal_named(MERGED)?;
@@ -179,7 +205,34 @@ fn merge(arguments: &Merge) -> Result<(), Failure> {
             folder.path.display()
         )));
     }
-    written::write(&folder, &folder.index()?)?.show(arguments.json)
+    show(&write(&folder, &folder.index()?)?, arguments.json)
+}
+
+/// Work that a part has done.
+#[derive(Serialize)]
+struct PartDone {
+    part: String,
+    runs: usize,
+    of: u64,
+}
+
+/// Prints that a part is done.
+fn show_part(folder: &Folder, shard: Shard, runs: usize, json: bool) -> Result<(), Failure> {
+    let part = PartDone {
+        part: format!("{}/{}", shard.number, shard.of),
+        runs,
+        of: folder.plan.runs(),
+    };
+    if json {
+        return output::print_json(&(serde_json::to_string_pretty(&part)? + "\n"));
+    }
+    output::print(&format!(
+        "part {}: {} of the {} of the sweep, in {}\n",
+        part.part,
+        part.runs,
+        counted(part.of, "run"),
+        folder.path.display()
+    ))
 }
 
 /// Ascending numbers in few words; none of none.

@@ -1,8 +1,8 @@
-//! Errors of rendering.
+//! Errors of rendering and writing.
 
-use std::error::Error;
+use std::{error::Error, io, path::PathBuf};
 
-/// Reason why results cannot be rendered.
+/// Reason why results cannot be rendered or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -15,4 +15,12 @@ pub enum ReportError {
     /// A number does not fit the tables.
     #[error("cannot write the tables")]
     Tables(#[source] Box<dyn Error + Send + Sync>),
+    /// A file cannot be written.
+    #[error("cannot write to {}", folder.display())]
+    Write {
+        /// Folder of the file.
+        folder: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
 }

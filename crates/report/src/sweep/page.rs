@@ -33,7 +33,7 @@ const CHARTED: usize = 12;
 ///
 /// # Errors
 /// Returns an error if the template fails.
-pub fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<String, ReportError> {
+pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<String, ReportError> {
     let style = [STYLE, OWN_STYLE].concat();
     let agents = analysis.agents.iter().map(|agent| agent.name.as_str());
     let axes: Vec<_> = plan.axes().iter().map(Axis::to_string).collect();

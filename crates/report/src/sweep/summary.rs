@@ -61,8 +61,7 @@ struct BreakingFigures {
 
 impl Summary {
     /// Returns the figures. `runs` is the number of runs that are done.
-    #[must_use]
-    pub fn of(plan: &Plan, analysis: &Analysis, runs: usize) -> Self {
+    pub(super) fn of(plan: &Plan, analysis: &Analysis, runs: usize) -> Self {
         let breaking = analysis.studies.iter().flat_map(BreakingFigures::of);
         Self {
             scenario: plan.scenario().name().to_owned(),
