@@ -124,6 +124,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "cotrain-bindings",
             "cotrain-chain",
+            "cotrain-client",
             "cotrain-indexer",
             "cotrain-protocol",
             "reqwest",

@@ -13,7 +13,8 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions},
 };
-use cotrain_indexer::{ModelInfo, registry};
+use cotrain_client::registry;
+use cotrain_indexer::ModelInfo;
 use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
 

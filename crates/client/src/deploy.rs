@@ -7,7 +7,7 @@ mod embedded;
 mod node;
 
 pub use embedded::{Deployment, DeploymentCost, ModelConfig, deploy, deploy_fees, deploy_with};
-pub use node::{DeployError, Deployed, Deployer, Done, Given, Reported, WriteCard, reusable};
+pub use node::{DeployError, Deployed, Deployer, Done, Given, Reported, reusable};
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use cotrain_bindings::{self as bindings, events};

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod budget;
+pub mod card;
 pub mod claims;
 pub mod contribute;
 pub mod deploy;
@@ -15,6 +16,7 @@ pub mod journal;
 pub mod lock;
 pub mod market;
 pub mod model;
+pub mod registry;
 pub mod send;
 pub mod source;
 pub mod split;

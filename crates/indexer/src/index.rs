@@ -11,15 +11,17 @@ use std::{
 use alloy_primitives::{Address, Bytes};
 use cotrain_bindings::Revert;
 use cotrain_chain::node::{Block, Node};
+use cotrain_client::{
+    card::{Card, explain, explain_revert},
+    registry::{self, RegistryError},
+};
 use cotrain_protocol::{Rejection, record::group_by_batch, trainer::Trainer};
 use tokio::sync::watch;
 
 use crate::{
-    card::{Card, explain, explain_revert},
     follower::{Follower, IndexError},
     info::{ModelError, ModelInfo},
     model::HostedModel,
-    registry::{self, RegistryError},
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page},
     store::{ChainStore, StoreError},
 };

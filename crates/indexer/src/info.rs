@@ -3,7 +3,10 @@
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
-use cotrain_client::model::{ModelFacts, ReadError, Reader};
+use cotrain_client::{
+    card::{Card, Contradiction},
+    model::{ModelFacts, ReadError, Reader},
+};
 use cotrain_protocol::{
     Rejection,
     mechanism::{Mechanism, Terms},
@@ -11,7 +14,6 @@ use cotrain_protocol::{
 };
 
 use crate::{
-    card::{Card, Contradiction},
     store::StoreError,
     taken::{Beginning, Cursor, TakeError},
 };

@@ -5,7 +5,6 @@
 //! state in memory, which the logs make, and from the rows of the [`ChainStore`]. Another service whose tables follow
 //! the chain is a [`Projection`](store::Projection) of that store.
 
-pub mod card;
 mod error;
 mod evaluation;
 mod evidence;
@@ -13,7 +12,6 @@ mod follower;
 mod index;
 mod info;
 mod model;
-pub mod registry;
 mod rewind;
 pub mod rows;
 mod state;

@@ -12,11 +12,10 @@ use cotrain_chain::{
     keys::{self, Key, KeyError},
     node::{Node, NodeError, NodeOptions},
 };
+use cotrain_client::registry::{self, RegistryError};
 use cotrain_indexer::{
     Evaluation, EvaluationError, FollowError, Follower, HostedModel, Index, ModelError, Step,
-    StoreError, TestSamples,
-    registry::{self, RegistryError},
-    with_sources,
+    StoreError, TestSamples, with_sources,
 };
 use cotrain_learning::data::{DataError, TEST_SHARE, load};
 use cotrain_protocol::Amount;

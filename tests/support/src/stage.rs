@@ -9,9 +9,10 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions, NodeReceipt},
 };
+use cotrain_client::deploy::{Blueprint, Next, Sequence};
 use cotrain_indexer::{ChainStore, Index};
 use cotrain_protocol::{
-    classifier::Parameters,
+    classifier::{Classifier, Parameters},
     mechanism::Terms,
     record::Claims,
     sample::{Item, encode_batch, encode_sparse},
@@ -118,23 +119,27 @@ impl Stage {
     /// It is not closed.
     pub async fn create_model(&self, parameters: &Parameters, terms: &Terms) -> (Address, Address) {
         let owner = &self.owner;
-        let mut created = Vec::new();
-        for code in [
-            bindings::factory_code(),
-            bindings::contract_code(terms.mechanism()),
-            bindings::classifier_code(parameters.kind()),
-        ] {
-            let receipt = self.send(owner, None, 0, code.to_vec()).await;
-            created.push(receipt.created.expect("a contract"));
+        let model = Classifier::new(*parameters).expect("parameters within their bounds");
+        let blueprint = Blueprint::new(*terms, &model);
+        let mut sequence = Sequence::new(&blueprint);
+        loop {
+            if let Some(created) = sequence.created() {
+                return (created.trainer, created.classifier);
+            }
+            match sequence.next() {
+                Next::Part(part) => {
+                    let code = blueprint.code(part).to_vec();
+                    let receipt = self.send(owner, None, 0, code).await;
+                    sequence.provide(receipt.created.expect("a contract"));
+                }
+                Next::Call(step) => {
+                    let receipt = self.send(owner, Some(step.to), 0, step.data).await;
+                    let logs = receipt.logs.iter().map(|log| &log.log);
+                    sequence.sent(logs).expect("a model");
+                }
+                Next::Nothing(_) => unreachable!("a model is created before it is complete"),
+            }
         }
-        let call = bindings::create_model(created[1], terms, created[2], parameters);
-        let receipt = self.send(owner, Some(created[0]), 0, call).await;
-        let model = receipt
-            .logs
-            .iter()
-            .find_map(|log| bindings::events::model_created(&log.log));
-        let model = model.expect("a model");
-        (model.trainer, model.classifier)
     }
 
     /// Sends a transaction, which has to succeed.

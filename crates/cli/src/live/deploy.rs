@@ -212,8 +212,7 @@ pub(crate) async fn place(
     let sender = options.fees.sender(&session.node, key, budget);
     let report = |reported: Reported<'_>| narrate(narrator, reported);
     let mut deployer = Deployer::new(sender, journal, &report);
-    let card = |block| Ok(plan.card(block)?);
-    let deployed = match deployer.run(&plan.blueprint(), &given, &card).await {
+    let deployed = match deployer.run(&plan.blueprint(), &given, &plan.card).await {
         Ok(deployed) => deployed,
         Err(error) => {
             let failure = not_deployed(error);

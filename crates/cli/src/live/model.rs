@@ -5,12 +5,10 @@ use anyhow::anyhow;
 use cotrain_bindings::{Entry, Revert};
 use cotrain_chain::node::{Node, NodeError};
 use cotrain_client::{
-    model::{ModelFacts, ReadError, Reader},
-    weights,
-};
-use cotrain_indexer::{
     card::{Card, Contradiction, explain_revert},
+    model::{ModelFacts, ReadError, Reader},
     registry::{self, RegistryError},
+    weights,
 };
 use cotrain_learning::text::{escaped, escaped_list};
 use cotrain_protocol::{Rejection, classifier::Classifier, parse_address};

@@ -11,8 +11,10 @@ use clap::{
 };
 use cotrain_bindings as bindings;
 use cotrain_chain::{Chain, Config, Embedded, Transaction};
-use cotrain_client::deploy::{self, Blueprint};
-use cotrain_indexer::card::{Card, CardError};
+use cotrain_client::{
+    card::Card,
+    deploy::{self, Blueprint},
+};
 use cotrain_learning::{
     data::{self, Dataset, Example},
     encode::{self, Encoded, Limits, Samples},
@@ -332,8 +334,8 @@ pub(crate) struct Plan {
     pub(crate) example: Option<(String, String)>,
     /// Numbers of the data that were moved to the bounds.
     pub(crate) clamped: usize,
-    /// Its block is not known yet.
-    card: Card,
+    /// The card, without the block of the closing.
+    pub(crate) card: Card,
 }
 
 impl Plan {
@@ -427,15 +429,6 @@ impl Plan {
         bounds_in_words(self.classifier.parameters(), self.card.encoder.as_ref())
     }
 
-    /// The card, once the block of the model's closing is known.
-    pub(crate) fn card(&self, from_block: u64) -> Result<Vec<u8>, CardError> {
-        let card = Card {
-            from_block,
-            ..self.card.clone()
-        };
-        card.to_bytes()
-    }
-
     /// All that another run must have in common with this one, in words: a name and a value each.
     pub(crate) fn identity(&self) -> Result<BTreeMap<String, String>, Failure> {
         let words: Vec<u8> = self
@@ -443,7 +436,8 @@ impl Plan {
             .iter()
             .flat_map(U256::to_be_bytes::<32>)
             .collect();
-        let card = self.card(0).map_err(Failure::mistake)?;
+        let card = self.card.closed_in(0).to_bytes();
+        let card = card.map_err(Failure::mistake)?;
         let mut pairs = vec![
             ("owner", self.owner.to_string()),
             ("parameters", format!("{:?}", self.classifier.parameters())),
@@ -483,7 +477,8 @@ impl Plan {
                 steps.push((name.to_owned(), receipt.gas_used));
             },
         )?;
-        let card = self.card(u64::from(u32::MAX)).map_err(Failure::mistake)?;
+        let card = self.card.closed_in(u64::from(u32::MAX)).to_bytes();
+        let card = card.map_err(Failure::mistake)?;
         let call = bindings::register(created.trainer, &card);
         let receipt = chain.send(Transaction::call(self.owner, registry, call))?;
         steps.push((deploy::REGISTERED.to_owned(), receipt.gas_used));

@@ -581,9 +581,8 @@ impl Running<'_> {
         let journal = deploying::open(&journal, identity, self.kept.options.clone())?;
         let report = |reported: Reported<'_>| narrate(self.narrator, reported);
         let mut deployer = Deployer::new(sender, journal, &report);
-        let card = |block| Ok(plan.card(block)?);
         let deployed = deployer
-            .run(&plan.blueprint(), &Given::default(), &card)
+            .run(&plan.blueprint(), &Given::default(), &plan.card)
             .await
             .map_err(not_deployed)?;
         let kept = self.kept.clone();

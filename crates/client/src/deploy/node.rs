@@ -1,6 +1,6 @@
 //! Deploying a model through a node, resumable: each transaction is done at most once.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes};
 use cotrain_bindings as bindings;
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{Blueprint, CLOSED, Created, Next, Part, REGISTERED, REGISTRY, Sequence, Silent, Step};
 use crate::{
+    card::{Card, CardError},
     journal::{Journal, JournalError},
     model::{ReadError, Reader, code_of},
     send::{Call, LAG, Outgoing, SendError, Sender, gas_cost, start, wait_included},
@@ -180,7 +181,7 @@ pub enum DeployError {
     },
     /// The model's card cannot be registered.
     #[error(transparent)]
-    Card(Box<dyn Error + Send + Sync>),
+    Card(#[from] CardError),
 }
 
 /// Finds the codes that a deployment need not pay for: those that are named, or that the chain has where the CREATE2
@@ -209,9 +210,6 @@ pub async fn reusable(
 async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
     Ok(!node.code(address).await?.is_empty())
 }
-
-/// Writes a model's card, given the block of the model's closing.
-pub type WriteCard<'a> = &'a (dyn Fn(u64) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> + Sync);
 
 /// Deployment on its way.
 pub struct Deployer<'a> {
@@ -270,7 +268,8 @@ impl<'a> Deployer<'a> {
         self.journal.finish(deployed.trainer)
     }
 
-    /// Deploys a model, or the part of it that is not done, and registers it with its card.
+    /// Deploys a model, or the part of it that is not done, and registers it with its card, in which the block of its
+    /// closing is filled in.
     ///
     /// # Errors
     /// [`DeployError`]. The journal has all that was signed, so that a later run goes on.
@@ -278,7 +277,7 @@ impl<'a> Deployer<'a> {
         &mut self,
         blueprint: &Blueprint,
         given: &Given,
-        card: WriteCard<'_>,
+        card: &Card,
     ) -> Result<Deployed, DeployError> {
         self.of = self.count(blueprint, given).await?;
         let registry = match given.registry {
@@ -313,7 +312,7 @@ impl<'a> Deployer<'a> {
                 Next::Nothing(created) => break created,
             }
         };
-        let card = card(block).map_err(DeployError::Card)?;
+        let card = card.closed_in(block).to_bytes()?;
         let call = bindings::register(created.trainer, &card);
         self.step(REGISTERED, Some(registry), call).await?;
         let part = |part| sequence.part(part).unwrap_or_default();

@@ -9,7 +9,7 @@ use cotrain_chain::{
     keys::Key,
     node::{Node, NodeOptions},
 };
-use cotrain_indexer::card::Card;
+use cotrain_client::card::Card;
 use cotrain_learning::{
     data::{Source, TableFormat, load},
     encode::{Encoder, encode},

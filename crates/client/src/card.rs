@@ -149,6 +149,15 @@ struct Format {
 }
 
 impl Card {
+    /// Returns the card of a model that was closed in a block.
+    #[must_use]
+    pub fn closed_in(&self, block: u64) -> Self {
+        Self {
+            from_block: block,
+            ..self.clone()
+        }
+    }
+
     /// Checks that everything in the card can be registered: names that people can see, of lengths that
     /// they can read.
     ///
