@@ -1,4 +1,4 @@
-//! What a host publishes of a model beside its weights.
+//! The card of a model: what its owner publishes beside the weights.
 
 use std::io::{Read, Write};
 
@@ -16,6 +16,8 @@ use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::model::ModelFacts;
+
 /// The first and so far only form of a card.
 const FORMAT: &str = "cotrain-card/1";
 
@@ -27,13 +29,13 @@ const MOST_BYTES: u64 = 16 << 20;
 /// `"format": "cotrain-card/1"`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Card {
-    /// What people call the model.
+    /// Name for people.
     pub name: String,
-    /// What it is for, in a sentence or a few.
+    /// Purpose, in one or a few sentences.
     pub description: String,
     /// The name of each class, by its number.
     pub classes: Vec<String>,
-    /// How text, rows or numbers become samples; none: samples are sent raw.
+    /// Encoder that makes samples of text, rows or numbers; `None`: samples are sent raw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<Encoder>,
     /// The block in which the model was closed: its events are read from there on.
@@ -100,7 +102,14 @@ fn bounds_in_words(bounds: Option<Bounds>) -> String {
     )
 }
 
-/// Why bytes are no card, or a card cannot be written.
+/// Returns `true` if a model is verified: both contracts run this release's code, the classifier obeys this trainer alone,
+/// and the card says of samples what the contract does.
+#[must_use]
+pub fn verified(facts: &ModelFacts, contradiction: Option<&Contradiction>) -> bool {
+    facts.own_code && facts.closed && contradiction.is_none()
+}
+
+/// Failure to read or write a card.
 #[derive(Debug, Error)]
 pub enum CardError {
     /// The bytes cannot be unpacked.
@@ -109,7 +118,7 @@ pub enum CardError {
     /// More than anyone needs.
     #[error("the card has more than {MOST_BYTES} bytes when it is inflated; keep fewer features")]
     TooLarge,
-    /// What is in it is none of ours.
+    /// The bytes have another format.
     #[error(
         "the card's format is `{}`, `{FORMAT}` is wanted; is there a newer cotrain?",
         escaped(found)
@@ -246,7 +255,7 @@ impl Card {
     /// Reads a card that anyone may have written.
     ///
     /// # Errors
-    /// Where the bytes cannot be inflated, are too many then, or are no card of this format.
+    /// If the bytes cannot be inflated, are too many then, or are no card of this format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CardError> {
         let mut json = Vec::new();
         ZlibDecoder::new(bytes)

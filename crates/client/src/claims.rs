@@ -99,7 +99,7 @@ pub struct Claimed {
     pub receipt: NodeReceipt,
 }
 
-/// Why claims were not made.
+/// Failure to make claims.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
@@ -112,8 +112,8 @@ pub enum ClaimError {
 }
 
 impl Claimant<'_> {
-    /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none. `prove` gives
-    /// the groups of some positions with their proofs.
+    /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none. `prove`
+    /// returns the groups of some positions with their proofs.
     ///
     /// # Errors
     /// [`ClaimError`], also if not even the first claim fits.

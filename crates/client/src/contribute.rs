@@ -50,7 +50,7 @@ pub struct Contributed {
     pub receipt: NodeReceipt,
 }
 
-/// Why samples were not contributed.
+/// Failure to contribute samples.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContributeError {

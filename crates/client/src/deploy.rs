@@ -1,7 +1,8 @@
 //! Deploying a model: the one list of its transactions, for every kind of chain.
 //!
-//! [`Sequence`] says which transaction comes next, and knows no chain. [`deploy`] runs it on a [`Chain`](cotrain_chain::Chain),
-//! where one call is one block; [`Deployer`] runs it on a node, where it is interrupted and resumed.
+//! [`Sequence`] says which transaction comes next, and knows no chain. [`deploy()`] runs it on a
+//! [`Chain`](cotrain_chain::Chain), one block a transaction. [`Deployer`] runs it through a node, where it may be
+//! interrupted and resumed.
 
 mod embedded;
 mod node;

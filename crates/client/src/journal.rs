@@ -62,7 +62,7 @@ struct Raw {
     raw: Bytes,
 }
 
-/// Why a journal cannot be used.
+/// Failure to use a journal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
@@ -79,7 +79,7 @@ pub enum JournalError {
     Held {
         /// Its directory.
         directory: PathBuf,
-        /// Why there is no lock.
+        /// State of its lock.
         held: NoLock,
     },
     /// Its file cannot be read.

@@ -15,7 +15,7 @@ pub struct Lock {
     killed: Option<u32>,
 }
 
-/// Why there is no lock.
+/// Failure to take a lock.
 #[derive(Debug)]
 pub enum NoLock {
     /// Another process has it; with its number, where that is known.

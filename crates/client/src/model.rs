@@ -35,7 +35,7 @@ pub struct ModelFacts {
     pub closed: bool,
 }
 
-/// Why a model cannot be read.
+/// Failure to read a model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {

@@ -1,4 +1,4 @@
-//! Which models a registry knows, and what their owners say of them.
+//! Reading a registry: the models that it knows, and their cards.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const WAITS: [Duration; 4] = [
 /// Entries that are read in one call.
 const ENTRIES_PER_CALL: u64 = 500;
 
-/// Why a registry cannot be read.
+/// Failure to read a registry.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// The node failed.
@@ -27,7 +27,7 @@ pub enum RegistryError {
     Node {
         /// The registry.
         registry: Address,
-        /// Why.
+        /// Failure of the node.
         source: NodeError,
     },
     /// There is something else, or nothing.
@@ -37,12 +37,12 @@ pub enum RegistryError {
     NoRegistry {
         /// The address.
         registry: Address,
-        /// What was asked.
+        /// Call that gave no such answer.
         call: &'static str,
     },
 }
 
-/// All models of a registry, in the order in which they became known.
+/// Returns all models of a registry, in the order in which they became known.
 ///
 /// # Errors
 /// [`RegistryError`].
@@ -63,7 +63,7 @@ pub async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>, Regis
     }
 }
 
-/// The card of a model; none where it is not registered, or its card is not one.
+/// Returns the card of a model; `None` if it is not registered, or its card is not one.
 ///
 /// # Errors
 /// [`RegistryError`].

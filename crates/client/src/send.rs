@@ -154,7 +154,7 @@ pub enum Raised {
     AtMaximum(u128),
 }
 
-/// Why a transaction is not part of the chain, as far as its sender knows.
+/// Failure to make a transaction part of the chain, as far as its sender knows.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -307,8 +307,8 @@ impl Sender<'_> {
     /// Estimates and signs the account's next transaction.
     ///
     /// # Errors
-    /// As [`estimate`](Self::estimate), if the transaction would fail or needs more gas than one may use, or if it costs
-    /// more than may be spent or is there.
+    /// [`SendError`], if the transaction would fail, needs more gas than one may use, or costs more than may be spent or
+    /// is there.
     pub async fn prepare(&self, call: Call) -> Result<Outgoing, SendError> {
         let gas = self.estimate(&call).await?;
         if gas > TRANSACTION_GAS_LIMIT {

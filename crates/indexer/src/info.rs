@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_client::{
-    card::{Card, Contradiction},
+    card::{self, Card, Contradiction},
     model::{ModelFacts, ReadError, Reader},
 };
 use cotrain_protocol::{
@@ -173,11 +173,10 @@ impl ModelInfo {
         })
     }
 
-    /// Returns whether the model runs this release's code and its card says of samples what the contract does. That its
-    /// classifier obeys this trainer alone is known of every model that is followed.
+    /// Returns `true` if the model is verified ([`card::verified`]).
     #[must_use]
     pub fn verified(&self) -> bool {
-        self.facts.own_code && self.contradiction.is_none()
+        card::verified(&self.facts, self.contradiction.as_ref())
     }
 
     /// Returns the error of a node that did not give events from a block on.

@@ -74,7 +74,7 @@ pub struct ChainAccount {
 impl HostedModel {
     /// A model with its state as it is stored; where it is new, from the chain.
     pub(crate) async fn load(
-        info: ModelInfo,
+        mut info: ModelInfo,
         node: &Node,
         store: &ChainStore,
     ) -> Result<Self, ModelError> {
@@ -85,6 +85,8 @@ impl HostedModel {
             store.add_model(chain_id, trainer, from, &beginning).await?;
             known = store.model(chain_id, trainer).await?;
         }
+        // Its beginning proves it, though a node that lagged may have said otherwise when the facts were read.
+        info.facts.closed = true;
         let (id, cursor, _) = known.ok_or(StoreError::Malformed {
             what: "no model that was just added",
         })?;

@@ -20,13 +20,13 @@ use cotrain_protocol::Amount;
 
 use crate::{
     clock,
-    store::{Pending, Purpose, RelayStore},
+    store::{InFlight, Purpose, RelayStore},
 };
 
 /// Longest time between two broadcasts of the same transaction: nodes forget what waits for long, or restart.
 const REBROADCAST: Duration = Duration::from_secs(5);
 
-/// Why a transaction was not sent.
+/// Failure to send a transaction.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutboxError {
     #[error("the node failed")]
@@ -63,7 +63,7 @@ struct Waiting {
     at_maximum: bool,
 }
 
-/// What is to be called.
+/// Call of a contract, with its purpose.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) model: ModelId,
@@ -115,7 +115,7 @@ impl Outbox {
         })
     }
 
-    /// Who sends.
+    /// Returns the account that sends.
     pub(crate) fn address(&self) -> Address {
         self.key.address()
     }
@@ -219,7 +219,11 @@ impl Outbox {
         Ok(())
     }
 
-    async fn note_included(&self, one: &Pending, receipt: &NodeReceipt) -> Result<(), OutboxError> {
+    async fn note_included(
+        &self,
+        one: &InFlight,
+        receipt: &NodeReceipt,
+    ) -> Result<(), OutboxError> {
         let NodeReceipt {
             block,
             gas_used,
@@ -242,7 +246,7 @@ impl Outbox {
     }
 
     /// Sends the last signature again, or a dearer one if that has waited for long.
-    async fn send_again(&mut self, mut one: Pending) -> Result<(), OutboxError> {
+    async fn send_again(&mut self, mut one: InFlight) -> Result<(), OutboxError> {
         let known = self.waiting.get(&one.id).copied();
         if clock::now() < one.sent + self.bump_after.as_secs() {
             self.rebroadcast(&one, known).await;
@@ -279,7 +283,7 @@ impl Outbox {
     }
 
     /// Sends the last signature again as it is, unless that was done a moment ago.
-    async fn rebroadcast(&mut self, one: &Pending, known: Option<Waiting>) {
+    async fn rebroadcast(&mut self, one: &InFlight, known: Option<Waiting>) {
         let pause = REBROADCAST.min(self.bump_after);
         if known.is_some_and(|known| known.broadcast.elapsed() < pause) {
             return;
@@ -301,7 +305,7 @@ impl Outbox {
         );
     }
 
-    /// What the node says matters little: the next look finds out what became of it.
+    /// Gives a transaction to the node. Its answer is only logged: the next look finds out what became of it.
     async fn broadcast(&self, signed: &Signed) {
         match self.node.broadcast(&signed.raw).await {
             Ok(()) | Err(NodeError::NonceTooLow) => {}

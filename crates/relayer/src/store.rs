@@ -7,7 +7,7 @@ mod submissions;
 mod tables;
 
 pub(crate) use self::{
-    outbox::{Pending, Purpose},
+    outbox::{InFlight, Purpose},
     submissions::{Inserted, NewSubmission},
     tables::RelayStore,
 };

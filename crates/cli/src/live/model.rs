@@ -5,7 +5,7 @@ use anyhow::anyhow;
 use cotrain_bindings::{Entry, Revert};
 use cotrain_chain::node::{Node, NodeError};
 use cotrain_client::{
-    card::{Card, Contradiction, explain_revert},
+    card::{Card, Contradiction, explain_revert, verified},
     model::{ModelFacts, ReadError, Reader},
     registry::{self, RegistryError},
     weights,
@@ -156,7 +156,7 @@ impl LiveModel {
         let checked = card.as_ref().map(|it| it.check_against(&facts.parameters));
         let contradiction = checked.and_then(Result::err);
         Ok(Self {
-            verified: facts.own_code && facts.closed && contradiction.is_none(),
+            verified: verified(&facts, contradiction.as_ref()),
             facts,
             contradiction,
             card,

@@ -128,7 +128,7 @@ impl Deployment {
     /// Reads another model of the same size, free: such as that of a market's pass.
     ///
     /// # Errors
-    /// As [`words`](Self::words).
+    /// Those of [`words`](Self::words).
     pub fn words_of<C: Chain + ?Sized>(
         &self,
         chain: &mut C,

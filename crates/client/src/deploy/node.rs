@@ -98,7 +98,7 @@ pub enum Reported<'a> {
     },
 }
 
-/// Why a deployment did not come to its end.
+/// Failure to end a deployment.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployError {

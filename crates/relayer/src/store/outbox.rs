@@ -53,7 +53,7 @@ pub(crate) struct Purpose {
 
 /// A transaction of which it is not certain yet that it stays part of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pending {
+pub(crate) struct InFlight {
     pub(crate) id: i64,
     pub(crate) model: ModelId,
     /// `relay`, `refund`, `announce` or `report`.
@@ -176,7 +176,7 @@ impl RelayStore {
         &self,
         chain_id: u64,
         sender: Address,
-    ) -> Result<Vec<Pending>, StoreError> {
+    ) -> Result<Vec<InFlight>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, model, nonce, target, data, gas_limit, state, block, purpose FROM transactions \
              WHERE sender = $1 AND state < 2 ORDER BY nonce, id",
@@ -206,7 +206,7 @@ impl RelayStore {
                 priority_fee: last.priority_fee,
             };
             let signed = attempts.into_iter().map(Attempt::into_signed).collect();
-            all.push(Pending {
+            all.push(InFlight {
                 id,
                 model: ModelId(row.try_get(1)?),
                 purpose: row.try_get(8)?,
