@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use alloy_primitives::Address;
 use cotrain_learning::data::{Source, TableFormat};
 use cotrain_server::config::{
     ApiSection, Config, KeySource, LogFormat, Password, Setting, Sources,
@@ -35,7 +36,7 @@ fn of_text(text: &str) -> Result<Config, String> {
 #[test]
 fn the_example_is_the_defaults() {
     let defaults = Config::load(&Sources::default()).unwrap();
-    assert_eq!(of_text(&Config::example()).unwrap(), defaults);
+    assert_eq!(of_text(Config::example()).unwrap(), defaults);
     assert_eq!(defaults.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(defaults.log, LogFormat::Text);
     assert_eq!(defaults.node.timeout, Duration::from_secs(10));
@@ -120,7 +121,7 @@ fn secrets_are_not_shown() {
     let error = Config::load(&sources).unwrap_err().to_string();
     assert_eq!(
         error,
-        "`node.url` is \"***\" (flag --node); a URL of http or https is wanted"
+        "`node.url` is \"***\" (flag --node), expected a URL of http or https"
     );
 }
 
@@ -204,6 +205,20 @@ fn lists_are_read_from_files_and_variables() {
         .with_variables(variables(&[("COTRAIN_MODELS", &format!("{one}, {other}"))]));
     assert_eq!(Config::load(&sources).unwrap().models, config.models);
     assert_eq!(config.models.len(), 2);
+    // Each list is told with the source that it is of, whatever it replaces.
+    let (_directory, path) = file(&format!("models = [\"{one}\"]\n[api]\ncors = [\"*\"]"));
+    let sources = Sources::default()
+        .with_file(&path)
+        .with_variables(variables(&[("COTRAIN_MODELS", &format!("[\"{other}\"]"))]));
+    let figment = sources.figment().unwrap();
+    assert_eq!(
+        Config::extract(&figment).unwrap().models,
+        [other.parse::<Address>().unwrap()]
+    );
+    let settings = Config::explain(&figment);
+    let source = |key: &str| &settings.iter().find(|one| one.key == key).unwrap().source;
+    assert_eq!(source("models"), "environment COTRAIN_MODELS");
+    assert_eq!(source("api.cors"), &format!("file {}", path.display()));
 }
 
 /// As every command that reads data: an ending that says nothing is refused, not taken for libsvm.
@@ -238,8 +253,8 @@ fn the_ending_of_data_says_how_they_are_written() {
         assert_eq!(
             told,
             format!(
-                "`evaluate.data` is \"{name}\" (file cotrain.toml); `movie-reviews`, or a file that ends in .csv, \
-                 .tsv or .libsvm (and .gz, where it is packed), is wanted"
+                "`evaluate.data` is \"{name}\" (file cotrain.toml), expected `movie-reviews`, or a file that ends \
+                 in .csv, .tsv or .libsvm (and .gz, where it is packed)"
             )
         );
     }
@@ -259,16 +274,16 @@ fn each_mistake_names_value_source_and_what_is_wanted() {
         ),
         (
             "[relay]\nmax_batch = 0",
-            "`relay.max_batch` is 0 (file cotrain.toml); a whole number from 1 to 10000 is wanted",
+            "`relay.max_batch` is 0 (file cotrain.toml), expected a whole number from 1 to 10000",
         ),
         (
             "[node]\ntimeout = \"10\"",
-            "`node.timeout` is \"10\" (file cotrain.toml); a duration with its unit, such as \"30 s\", from 1ms \
-             to 1h is wanted",
+            "`node.timeout` is \"10\" (file cotrain.toml), expected a duration with its unit, such as \"30 s\", \
+             from 1ms to 1h",
         ),
         (
             "listen = \"localhost\"",
-            "`listen` is \"localhost\" (file cotrain.toml); an IP address with a port",
+            "`listen` is \"localhost\" (file cotrain.toml), expected an IP address with a port",
         ),
         (
             "listen = { ip = 1 }",
@@ -277,21 +292,21 @@ fn each_mistake_names_value_source_and_what_is_wanted() {
         ("relay = 1", "`relay` (file cotrain.toml) is no key"),
         (
             "log = \"loud\"",
-            "`log` is \"loud\" (file cotrain.toml); \"text\" or \"json\" is wanted",
+            "`log` is \"loud\" (file cotrain.toml), expected \"text\" or \"json\"",
         ),
         (
             "registry = \"0x1\"",
-            "`registry` is \"0x1\" (file cotrain.toml); an address",
+            "`registry` is \"0x1\" (file cotrain.toml), expected an address",
         ),
         (
             "[api]\ncors = [\"example.org\"]",
-            "`api.cors` is [\"example.org\"] (file cotrain.toml); ",
+            "`api.cors` is [\"example.org\"] (file cotrain.toml), expected a list of origins",
         ),
         ("[api]\ncors = [\"https://example.org/\"]", "`api.cors` is "),
         ("[node]\nurl = \"ftp://node\"", "`node.url` is "),
         (
             "[api]\nmetrics = 1",
-            "`api.metrics` is 1 (file cotrain.toml); true or false is wanted",
+            "`api.metrics` is 1 (file cotrain.toml), expected true or false",
         ),
         ("a = ", "`cotrain.toml` is no TOML: "),
     ] {
@@ -308,7 +323,9 @@ fn each_mistake_names_value_source_and_what_is_wanted() {
         Sources::default().with_variables(variables(&[("COTRAIN_KEEP__INTERVAL", "soon")]));
     let error = Config::load(&sources).unwrap_err().to_string();
     assert!(
-        error.starts_with("`keep.interval` is \"soon\" (environment COTRAIN_KEEP__INTERVAL); "),
+        error.starts_with(
+            "`keep.interval` is \"soon\" (environment COTRAIN_KEEP__INTERVAL), expected a duration"
+        ),
         "{error}"
     );
 }

@@ -141,7 +141,7 @@ struct Setting {
 /// Shows a configuration.
 pub(crate) fn config(arguments: &ConfigCommand) -> Result<(), Failure> {
     if arguments.example {
-        return output::print(&Config::example());
+        return output::print(Config::example());
     }
     let figment = arguments
         .from

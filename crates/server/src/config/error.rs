@@ -1,10 +1,10 @@
-//! Why a configuration is not taken.
+//! Reasons why a configuration is not taken.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Why a configuration is not taken.
+/// Reason why a configuration is not taken.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -12,7 +12,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         fault: io::Error,
     },
@@ -21,7 +21,7 @@ pub enum ConfigError {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where, and why.
+        /// Line and cause.
         fault: String,
     },
     /// A key that means nothing.
@@ -29,7 +29,7 @@ pub enum ConfigError {
     UnknownKey {
         /// Section and name.
         key: String,
-        /// Where it comes from.
+        /// Its source.
         source_name: String,
         /// The known key that is spelled most like it.
         nearest: &'static str,
@@ -37,23 +37,23 @@ pub enum ConfigError {
         allowed: String,
     },
     /// A value that its key does not take.
-    #[error("`{key}` is {value} ({source_name}); {wanted} is wanted")]
+    #[error("`{key}` is {value} ({source_name}), expected {expected}")]
     Value {
         /// Section and name.
-        key: &'static str,
+        key: String,
         /// The value, without what is secret of it.
         value: String,
-        /// Where it comes from.
+        /// Its source.
         source_name: String,
-        /// What the key takes.
-        wanted: String,
+        /// Values that the key takes.
+        expected: String,
     },
     /// Keys that do not go together, or one that another needs.
     #[error("{found}; {wanted}")]
     Together {
-        /// What is set.
+        /// Settings that contradict each other.
         found: String,
-        /// What to set.
+        /// Settings that would fit.
         wanted: &'static str,
     },
 }

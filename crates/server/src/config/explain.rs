@@ -1,51 +1,75 @@
-//! What holds, and where it comes from.
+//! Values as they hold, with their sources.
 
-use figment::{
-    Figment,
+use figment2::{
+    Figment, Metadata,
     value::{Num, Value},
 };
 use url::Url;
 
-use super::keys::{KEYS, Key, Secret};
+use super::keys::KEYS;
 
-/// One key of a configuration as it holds.
+/// Part of a value that is hidden when it is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secret {
+    None,
+    /// The password in a URL.
+    Password,
+    /// Everything of a URL that may let its reader in: user, password, path and query.
+    Access,
+}
+
+/// Returns what is hidden of the value of a key.
+fn secret(path: &str) -> Secret {
+    match path {
+        "database" => Secret::Password,
+        "node.url" => Secret::Access,
+        _ => Secret::None,
+    }
+}
+
+/// Key of a configuration as it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Section and name, such as `relay.max_batch`.
     pub key: &'static str,
-    /// As it would be written in the file, without what is secret; none where it is not set.
+    /// Value as it would be written in the file, without what is secret; `None` if it is not set.
     pub value: Option<String>,
     /// `default`, `file cotrain.toml`, `environment COTRAIN_LISTEN` or `flag --listen`.
     pub source: String,
-    /// What the key means.
+    /// Meaning of the key.
     pub doc: &'static str,
 }
 
 pub(super) fn explain(figment: &Figment) -> Vec<Setting> {
     KEYS.iter()
         .map(|key| Setting {
-            key: key.path,
+            key: &key.path,
             value: figment
-                .find_value(key.path)
+                .find_value(&key.path)
                 .ok()
-                .map(|value| shown(key, &value)),
-            source: source(figment, key.path),
-            doc: key.doc,
+                .map(|value| shown(&key.path, &value)),
+            source: source(figment, &key.path),
+            doc: &key.doc,
         })
         .collect()
 }
 
-/// Where the value of a key comes from.
+/// Returns the source of the value of a key.
 pub(super) fn source(figment: &Figment, path: &str) -> String {
-    figment.find_metadata(path).map_or_else(
+    source_name(figment.find_metadata(path))
+}
+
+/// Returns the name of a source.
+pub(super) fn source_name(metadata: Option<&Metadata>) -> String {
+    metadata.map_or_else(
         || "default".to_owned(),
         |metadata| metadata.name.to_string(),
     )
 }
 
-/// A value as a file has it, without what is secret of it.
-pub(super) fn shown(key: &Key, value: &Value) -> String {
-    match (key.secret, value.as_str()) {
+/// Returns a value as a file has it, without what is secret of it.
+pub(super) fn shown(path: &str, value: &Value) -> String {
+    match (secret(path), value.as_str()) {
         (Secret::None, _) => toml(value),
         (_, None) => "***".to_owned(),
         (secret, Some(text)) => toml(&Value::from(masked(secret, text))),
@@ -105,7 +129,7 @@ fn masked(secret: Secret, text: &str) -> String {
     url.to_string()
 }
 
-/// As TOML.
+/// Returns a value as TOML.
 fn toml(value: &Value) -> String {
     match value {
         Value::String(_, text) => toml::Value::from(text.as_str()).to_string(),

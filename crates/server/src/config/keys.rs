@@ -1,345 +1,80 @@
-//! Every key of the configuration, once: what it means, its default, and what is hidden of it when it is shown.
+//! Every key of the configuration: its meaning and its default, as `default.toml` has them.
 
-/// What is hidden of a value when it is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Secret {
-    /// Nothing.
-    None,
-    /// The password in a URL.
-    Password,
-    /// Everything of a URL that may let its reader in: user, password, path and query.
-    Access,
-}
+use std::sync::LazyLock;
 
-/// One key.
-#[derive(Debug, Clone, Copy)]
+/// Configuration that sets every key to its default and explains it; keys without a default are commented out.
+pub(super) const DEFAULTS: &str = include_str!("default.toml");
+
+/// Key of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     /// Section and name with a point between, or the name alone.
-    pub(super) path: &'static str,
-    /// What it means, with the unit.
-    pub(super) doc: &'static str,
-    /// What holds where nobody says, as TOML; none where that is "not at all".
-    pub(super) default: Option<&'static str>,
-    /// For the example file, of a key without a default.
-    pub(super) example: &'static str,
-    pub(super) secret: Secret,
+    pub(super) path: String,
+    /// Meaning, with the unit.
+    pub(super) doc: String,
 }
 
-const fn key(path: &'static str, default: &'static str, doc: &'static str) -> Key {
-    Key {
-        path,
-        doc,
-        default: Some(default),
-        example: default,
-        secret: Secret::None,
+/// Every key, in the order of the file.
+pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| read(DEFAULTS));
+
+/// Returns the keys of a file: each line that sets one, or would without its `#`. The comment before it is its meaning.
+fn read(text: &str) -> Vec<Key> {
+    let (mut keys, mut section, mut doc) = (Vec::new(), String::new(), Vec::new());
+    for line in text.lines() {
+        let comment = line.strip_prefix("# ");
+        let name = comment.unwrap_or(line).split_once(" = ");
+        let is_name = |name: &str| name.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
+        if let Some((name, _)) = name.filter(|(name, _)| is_name(name)) {
+            keys.push(Key {
+                path: format!("{section}{name}"),
+                doc: std::mem::take(&mut doc).join(" "),
+            });
+        } else if let Some(comment) = comment {
+            doc.push(comment);
+        } else {
+            doc.clear();
+            if let Some(name) = line.strip_prefix('[') {
+                section = format!("{}.", name.trim_end_matches(']'));
+            }
+        }
     }
+    keys
 }
 
-/// A key that says something only where it is set.
-const fn optional(path: &'static str, example: &'static str, doc: &'static str) -> Key {
-    Key {
-        path,
-        doc,
-        default: None,
-        example,
-        secret: Secret::None,
-    }
+/// Returns `true` if there is a key of that path.
+pub(super) fn is_key(path: &str) -> bool {
+    KEYS.iter().any(|key| key.path == path)
 }
 
-const fn secret(key: Key, secret: Secret) -> Key {
-    Key { secret, ..key }
+/// Returns the section of a path; `None` if it is a name alone.
+pub(super) fn section(path: &str) -> Option<&str> {
+    path.split_once('.').map(|(section, _)| section)
 }
 
-/// What each section is about, in the order of the example file. Keys without a section come first.
-pub(super) const SECTIONS: &[(&str, &str)] = &[
-    ("node", "The node of the chain."),
-    (
-        "key",
-        "The key that sends transactions: a keystore with its password, or a variable, or one of a development \
-         chain's. Never the key itself.",
-    ),
-    ("relay", "Sending what contributors sign."),
-    ("keep", "Claiming for authors and reporters."),
-    ("evaluate", "Measuring how good the models are."),
-    ("api", "The HTTP API."),
-];
-
-/// Every key, by section.
-pub(super) const KEYS: &[Key] = &[
-    key(
-        "listen",
-        r#""127.0.0.1:8080""#,
-        "IP address and port that the HTTP API listens at; port 0 takes a free one.",
-    ),
-    key(
-        "log",
-        r#""text""#,
-        "How logs are written to stderr: `text` or `json`.",
-    ),
-    secret(
-        key(
-            "database",
-            r#""cotrain.sqlite""#,
-            "Where everything is stored: a path of an SQLite file, or a URL that begins with postgres://.",
-        ),
-        Secret::Password,
-    ),
-    optional(
-        "registry",
-        r#""0x5FbDB2315678afecb367f032d93F642f64180aa3""#,
-        "Address of a registry: every model that is registered there is followed.",
-    ),
-    key(
-        "models",
-        "[]",
-        "Addresses of trainers that are followed besides those of the registry.",
-    ),
-    optional(
-        "from_block",
-        "0",
-        "Number of the block from which events are read; left out, that in which each model was closed.",
-    ),
-    secret(
-        key(
-            "node.url",
-            r#""http://127.0.0.1:8545""#,
-            "URL of the node's JSON-RPC, http or https.",
-        ),
-        Secret::Access,
-    ),
-    key(
-        "node.timeout",
-        r#""10 s""#,
-        "How long one request may take.",
-    ),
-    key(
-        "node.retries",
-        "5",
-        "How often a request that failed on the way is sent again, 0 to 100.",
-    ),
-    key(
-        "node.poll",
-        r#""2 s""#,
-        "How often the node is asked for new blocks.",
-    ),
-    optional(
-        "key.keystore",
-        r#""relayer.json""#,
-        "Path of an encrypted keystore (Web3 Secret Storage).",
-    ),
-    optional(
-        "key.password_file",
-        r#""/run/secrets/relayer""#,
-        "Path of a file whose first line is the keystore's password.",
-    ),
-    optional(
-        "key.password_env",
-        r#""RELAYER_PASSWORD""#,
-        "Name of the environment variable that holds the keystore's password.",
-    ),
-    optional(
-        "key.key_env",
-        r#""RELAYER_KEY""#,
-        "Name of the environment variable that holds the private key, 32 bytes in hexadecimal.",
-    ),
-    optional(
-        "key.development",
-        "0",
-        "Number of a development chain's account, 0 to 9; only for chain 31337.",
-    ),
-    key(
-        "relay.enabled",
-        "false",
-        "Whether signed batches are accepted and sent.",
-    ),
-    key(
-        "relay.max_batch",
-        "100",
-        "The most contributions that one transaction relays, 1 to 10000.",
-    ),
-    key(
-        "relay.max_age",
-        r#""30 s""#,
-        "How long the first of some contributions waits for others to share a transaction with.",
-    ),
-    key(
-        "relay.min_fee",
-        "0",
-        "The least fee, in wei for each contribution of a batch, for which a batch is accepted.",
-    ),
-    optional(
-        "relay.max_gas_price",
-        r#""50 gwei""#,
-        "Maximum price of a unit of gas, in wei: above it nothing is relayed, and no transaction offers more. Left out: any price, and at most four times what the chain asks for if a transaction waits for long.",
-    ),
-    key(
-        "relay.max_waiting",
-        "100000",
-        "How many signed batches may wait at a time; further ones are refused.",
-    ),
-    key(
-        "relay.bump_after",
-        r#""30 s""#,
-        "After how long a transaction that is in no block is sent again with a higher fee.",
-    ),
-    key(
-        "relay.confirmations",
-        "12",
-        "After how many further blocks a transaction is taken for final, 0 to 10000.",
-    ),
-    key(
-        "keep.enabled",
-        "false",
-        "Whether refunds are pushed for authors, and reports made for those who delegate them.",
-    ),
-    key(
-        "keep.interval",
-        r#""60 s""#,
-        "How often claims are looked for.",
-    ),
-    optional(
-        "keep.max_gas_price",
-        r#""50 gwei""#,
-        "Maximum price of a unit of gas, in wei: above it nothing is claimed, and no transaction offers more. Left out: any price, and at most four times what the chain asks for if a transaction waits for long.",
-    ),
-    key(
-        "keep.max_claims",
-        "100",
-        "The most claims of one transaction, 1 to 10000.",
-    ),
-    key(
-        "keep.min_gain",
-        "0",
-        "How many wei the claims of a transaction must bring above its gas.",
-    ),
-    optional(
-        "evaluate.data",
-        r#""movie-reviews""#,
-        "What models are measured on: `movie-reviews`, or a file that ends in .csv or .tsv (tables with a header) \
-         or in .libsvm, and .gz, where it is packed; left out, nothing is measured.",
-    ),
-    key(
-        "evaluate.label",
-        r#""label""#,
-        "The column of a table that has the class.",
-    ),
-    optional(
-        "evaluate.text",
-        r#""text""#,
-        "The column of a table that has the text; left out, every other column is a number.",
-    ),
-    key(
-        "evaluate.every",
-        "100",
-        "After how many further contributions a model is measured again.",
-    ),
-    key(
-        "api.cors",
-        "[]",
-        "Origins whose web pages may use the API, such as \"https://example.org\"; \"*\" for any.",
-    ),
-    key(
-        "api.max_body",
-        "1048576",
-        "The most bytes of a request's body, 1024 to 268435456.",
-    ),
-    key(
-        "api.timeout",
-        r#""10 s""#,
-        "How long a request may take; streams of events may take longer.",
-    ),
-    key(
-        "api.header_timeout",
-        r#""10 s""#,
-        "How long a client may take to send a request's headers; then its connection is closed.",
-    ),
-    key(
-        "api.idle_timeout",
-        r#""60 s""#,
-        "How long a connection may stay open without a request, or with an answer that its client does not read.",
-    ),
-    key(
-        "api.max_connections",
-        "800",
-        "How many connections may be open at a time, 1 to 1000000; further ones are refused. Keep it below the limit \
-         of open files (`ulimit -n`, often 1024).",
-    ),
-    key(
-        "api.shutdown_timeout",
-        r#""10 s""#,
-        "How long requests may take once the coordinator is told to end; then their connections are closed.",
-    ),
-    key(
-        "api.rate",
-        "50",
-        "How many requests a second each client may make over time, 0 to 1000000; 0 for any number.",
-    ),
-    key(
-        "api.burst",
-        "200",
-        "How many requests each client may make at once, 1 to 1000000.",
-    ),
-    key(
-        "api.concurrency",
-        "512",
-        "How many requests are worked on at a time, 1 to 1000000.",
-    ),
-    key(
-        "api.max_streams",
-        "1024",
-        "How many streams of events may be open at a time, 1 to 1000000.",
-    ),
-    key(
-        "api.max_page",
-        "1000",
-        "The most rows of an answer, 1 to 10000.",
-    ),
-    key(
-        "api.metrics",
-        "true",
-        "Whether /metrics is served, for Prometheus.",
-    ),
-    key(
-        "api.trust_forwarded_for",
-        "false",
-        "Whether the last address of X-Forwarded-For is the client's: only behind a proxy that sets it.",
-    ),
-];
-
-/// The key of that path.
-pub(super) fn find(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path)
-}
-
-/// The known key that is spelled most like `path`.
+/// Returns the known key that is spelled most like `path`.
 pub(super) fn nearest(path: &str) -> &'static str {
+    let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     KEYS.iter()
-        .map(|key| key.path)
+        .map(|key| key.path.as_str())
         .min_by_key(|known| {
             // A name in the wrong section, or without one, is nearer than any misspelling.
-            let same = name(known) == name(path);
-            (!same, distance(known, path))
+            (name(known) != name(path), strsim::levenshtein(known, path))
         })
         .unwrap_or_default()
 }
 
-fn name(path: &str) -> &str {
-    path.rsplit('.').next().unwrap_or(path)
-}
-
-/// How many characters have to be added, left out or changed (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (line, a) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (at, b) in other.chars().enumerate() {
-            let changed = diagonal + usize::from(a != b);
-            diagonal = row[at + 1];
-            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
-        }
+/// Returns the keys of the section that `path` is in, in words; those without a section and the sections, if it is in
+/// none.
+pub(super) fn allowed(path: &str) -> String {
+    let of = section(path).filter(|of| KEYS.iter().any(|key| section(&key.path) == Some(of)));
+    let keys = KEYS.iter().filter(|key| section(&key.path) == of);
+    let mut names: Vec<_> = keys.map(|key| format!("`{}`", key.path)).collect();
+    if of.is_none() {
+        let mut sections: Vec<_> = KEYS.iter().filter_map(|key| section(&key.path)).collect();
+        sections.dedup();
+        names.extend(sections.iter().map(|section| format!("[{section}]")));
     }
-    row.last().copied().unwrap_or_default()
+    names.join(", ")
 }
 
 #[cfg(test)]
@@ -347,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_key_is_found() {
+    fn nearest_finds_slips_and_wrong_sections() {
         assert_eq!(nearest("relay.max_bach"), "relay.max_batch");
         assert_eq!(nearest("max_batch"), "relay.max_batch");
         assert_eq!(nearest("listne"), "listen");
@@ -355,14 +90,29 @@ mod tests {
     }
 
     #[test]
-    fn every_section_is_described() {
-        for key in KEYS {
-            if let Some((section, _)) = key.path.split_once('.') {
-                assert!(
-                    SECTIONS.iter().any(|(known, _)| *known == section),
-                    "say in SECTIONS what {section} is about"
-                );
-            }
+    fn read_finds_keys_that_are_commented_out_and_their_meaning() {
+        let text = "# A file. It = nothing.\n\n# One of\n# two lines.\none = 1\n\n# About.\n[part]\n\n# Two.\n# two = [2]\n";
+        let key = |path: &str, doc: &str| Key {
+            path: path.to_owned(),
+            doc: doc.to_owned(),
+        };
+        assert_eq!(
+            read(text),
+            [key("one", "One of two lines."), key("part.two", "Two.")]
+        );
+        assert_eq!(KEYS.len(), 46);
+        for key in &*KEYS {
+            assert!(key.doc.ends_with('.'), "{key:?}");
         }
+    }
+
+    #[test]
+    fn allowed_names_a_section_or_what_has_none() {
+        assert!(allowed("keep.x").starts_with("`keep.enabled`, `keep.interval`, "));
+        let without = allowed("x.y");
+        assert!(without.starts_with("`listen`, `log`, "), "{without}");
+        assert!(
+            without.ends_with("`from_block`, [node], [key], [relay], [keep], [evaluate], [api]")
+        );
     }
 }

@@ -1,18 +1,24 @@
-//! A coordinator's set-up, checked.
+//! Configuration of a coordinator, checked: each key with its form and its bounds.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
 use cotrain_learning::data::Source;
 use cotrain_relayer::{KeepOptions, RelayOptions};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
-/// How a coordinator is set up, checked. Every key is explained in [`Config::example`].
+use super::forms;
+
+/// An hour, in milliseconds.
+const HOUR: u64 = 60 * 60 * 1_000;
+
+/// Configuration of a coordinator, checked. [`Config::example`] explains every key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where the HTTP API listens.
+    /// Address at which the HTTP API listens.
     pub listen: SocketAddr,
-    /// How logs are written.
+    /// Format of logs.
     pub log: LogFormat,
     /// A path of an `SQLite` file, or a URL that begins with `postgres://` or `postgresql://`.
     pub database: String,
@@ -26,17 +32,17 @@ pub struct Config {
     pub node: NodeSection,
     /// The key that sends transactions.
     pub key: Option<KeySource>,
-    /// Relaying, where it is enabled.
+    /// Relaying; `None` if it is not enabled.
     pub relay: Option<RelayOptions>,
-    /// Claiming, where it is enabled.
+    /// Claiming; `None` if it is not enabled.
     pub keep: Option<KeepOptions>,
-    /// Measuring, where there is something to measure on.
+    /// Measuring; `None` if there is nothing to measure on.
     pub evaluate: Option<EvaluateSection>,
     /// The HTTP API.
     pub api: ApiSection,
 }
 
-/// How logs are written.
+/// Format of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -45,27 +51,38 @@ pub enum LogFormat {
     Json,
 }
 
-/// The node of the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl<'de> Deserialize<'de> for LogFormat {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        forms::one_of(from, &[("text", Self::Text), ("json", Self::Json)])
+    }
+}
+
+/// Node of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NodeSection {
-    /// Its JSON-RPC, http or https.
+    /// URL of its JSON-RPC, http or https.
+    #[serde(deserialize_with = "forms::http_url")]
     pub url: Url,
-    /// How long one request may take.
+    /// Longest time of one request.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub timeout: Duration,
-    /// How often a request that failed on the way is sent again.
+    /// Number of times that a request that failed on the way is sent again.
+    #[serde(deserialize_with = "forms::whole::<_, _, 0, 100>")]
     pub retries: u32,
-    /// How often it is asked for new blocks.
+    /// Interval at which it is asked for new blocks.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub poll: Duration,
 }
 
-/// Where the key that sends transactions comes from.
+/// Source of the key that sends transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// An encrypted file.
     Keystore {
         /// The file.
         path: PathBuf,
-        /// What decrypts it.
+        /// Password that decrypts it.
         password: Password,
     },
     /// The environment variable of this name holds it.
@@ -74,7 +91,7 @@ pub enum KeySource {
     Development(u32),
 }
 
-/// Where a password comes from.
+/// Source of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
     /// The first line of this file.
@@ -86,41 +103,56 @@ pub enum Password {
 /// Measuring how good models are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluateSection {
-    /// What they are measured on.
+    /// Data that they are measured on.
     pub data: Source,
-    /// After how many further contributions again.
+    /// Number of further contributions after which they are measured again.
     pub every: u64,
 }
 
-/// The HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ApiSection {
     /// Origins whose pages may use it; `*` for any.
+    #[serde(deserialize_with = "forms::origins")]
     pub cors: Vec<String>,
-    /// The most bytes of a body.
+    /// Maximum number of bytes of a body.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1_024, 268_435_456>")]
     pub max_body: usize,
-    /// How long a request may take, streams apart.
+    /// Longest time of a request, streams apart.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub timeout: Duration,
-    /// The longest time that a client may take to send a request's headers.
+    /// Longest time that a client may take to send a request's headers.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub header_timeout: Duration,
-    /// The longest time that a connection may be open without a request, or an answer unread.
+    /// Longest time that a connection may be open without a request, or an answer unread.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub idle_timeout: Duration,
-    /// Connections at a time.
+    /// Maximum number of connections at a time.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub max_connections: usize,
-    /// The longest time that requests may take once the coordinator is told to end.
+    /// Longest time that requests may take once the coordinator is told to end.
+    #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub shutdown_timeout: Duration,
     /// Requests a second of each client; 0 for any number.
+    #[serde(deserialize_with = "forms::whole::<_, _, 0, 1_000_000>")]
     pub rate: u32,
     /// Requests of a client at once.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub burst: u32,
     /// Requests at a time.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub concurrency: usize,
     /// Streams of events at a time.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub max_streams: usize,
-    /// The most rows of an answer.
+    /// Maximum number of rows of an answer.
+    #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
     pub max_page: u32,
     /// Whether `/metrics` is served.
+    #[serde(deserialize_with = "forms::flag")]
     pub metrics: bool,
     /// Whether the last address of `X-Forwarded-For` is the client's.
+    #[serde(deserialize_with = "forms::flag")]
     pub trust_forwarded_for: bool,
 }

@@ -1,25 +1,28 @@
-//! Where a configuration comes from, merged with figment so that each value knows its source.
+//! Sources of a configuration, merged with figment so that each value knows its source.
 
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
 };
 
-use figment::{
+use figment2::{
     Error, Figment, Metadata, Profile, Provider,
     util::nest,
     value::{Dict, Map, Value},
 };
 
-use super::{error::ConfigError, keys::KEYS};
+use super::{
+    error::ConfigError,
+    keys::{DEFAULTS, is_key},
+};
 
 /// The file that is read where none is named, if it is in the working directory.
 pub const DEFAULT_FILE: &str = "cotrain.toml";
 
-/// What names of environment variables begin with. Two underscores part section and name.
+/// Prefix of environment variables. Two underscores part section and name.
 const PREFIX: &str = "COTRAIN_";
 
-/// Where a configuration comes from: defaults, then a file, then environment variables, then flags.
+/// Sources of a configuration: defaults, then a file, then environment variables, then flags.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     file: Option<PathBuf>,
@@ -74,53 +77,50 @@ impl Sources {
         self
     }
 
-    /// All of it, merged.
+    /// Returns all of it, merged.
     ///
     /// # Errors
-    /// Where the file cannot be read or is no TOML.
+    /// If the file cannot be read or is no TOML.
     pub fn figment(&self) -> Result<Figment, ConfigError> {
-        let mut figment = self.defaults();
-        if let Some(path) = &self.file {
-            figment = figment.merge(read(path)?);
+        let file = self.file.as_deref().map(read).transpose()?;
+        let all = self.joined(file.clone(), |_| true);
+        // A variable that holds a password or key may be named as ours are.
+        let named: Vec<_> = ["key.password_env", "key.key_env"]
+            .iter()
+            .filter_map(|key| all.extract_inner::<String>(key).ok())
+            .collect();
+        Ok(self.joined(file, |name| {
+            is_key(&key_of(name)) || !named.iter().any(|secret| secret == name)
+        }))
+    }
+
+    /// Joins all layers, with those variables that `is_ours` lets in. What comes first wins: merged in the other order, a list
+    /// would keep the source of the one that it replaces.
+    fn joined(&self, file: Option<Layer>, is_ours: impl Fn(&str) -> bool) -> Figment {
+        let mut figment = Figment::new();
+        for (flag, key, value) in self.flags.iter().rev() {
+            figment = figment.join(Layer::one(format!("flag {flag}"), key, value));
         }
         // Sorted, so that what is said of two mistakes does not depend on the environment's order.
         let mut variables = self.variables.clone();
         variables.sort();
-        for (name, value) in variables {
-            let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
-            figment = figment.merge(Layer::one(format!("environment {name}"), &key, &value));
+        for (name, value) in variables.iter().rev().filter(|(name, _)| is_ours(name)) {
+            let layer = Layer::one(format!("environment {name}"), &key_of(name), value);
+            figment = figment.join(layer);
         }
-        for (flag, key, value) in &self.flags {
-            figment = figment.merge(Layer::one(format!("flag {flag}"), key, value));
-        }
-        Ok(figment)
+        let files = file.into_iter();
+        files.fold(figment, Figment::join).join(Self::defaults())
     }
 
-    /// What holds where nobody says.
-    #[allow(clippy::unused_self, reason = "a method, as `figment` is")]
-    pub(super) fn defaults(&self) -> Figment {
-        let defaults = KEYS
-            .iter()
-            .filter_map(|key| Some((key.path, key.default?)))
-            .map(|(path, default)| {
-                let table: toml::Table = format!("value = {default}")
-                    .parse()
-                    .expect("every default is TOML, as a test holds");
-                (
-                    path,
-                    Value::serialize(&table["value"]).expect("TOML is plain data"),
-                )
-            });
-        defaults.fold(Figment::new(), |figment, (path, value)| {
-            figment.merge(Layer {
-                name: "default".to_owned(),
-                values: nest(path, value).into_dict().unwrap_or_default(),
-            })
-        })
+    /// Returns the defaults of all keys.
+    pub(super) fn defaults() -> Figment {
+        let table = DEFAULTS.parse().expect("it is TOML, as a test holds");
+        let layer = Layer::of("default".to_owned(), &table);
+        Figment::from(layer.expect("TOML is plain data"))
     }
 }
 
-/// What a file says.
+/// Reads a file.
 fn read(path: &Path) -> Result<Layer, ConfigError> {
     let syntax = |fault: String| ConfigError::Syntax {
         path: path.to_owned(),
@@ -136,20 +136,32 @@ fn read(path: &Path) -> Result<Layer, ConfigError> {
     let table: toml::Table = text
         .parse()
         .map_err(|fault: toml::de::Error| syntax(fault.to_string()))?;
-    let values = Value::serialize(&table).map_err(|fault| syntax(fault.to_string()))?;
-    Ok(Layer {
-        name: format!("file {}", path.display()),
-        values: values.into_dict().unwrap_or_default(),
-    })
+    Layer::of(format!("file {}", path.display()), &table).map_err(|fault| syntax(fault.to_string()))
+}
+
+/// Returns the key that a variable sets.
+fn key_of(variable: &str) -> String {
+    let name = variable.strip_prefix(PREFIX).unwrap_or(variable);
+    name.to_lowercase().replace("__", ".")
 }
 
 /// Values of one source, whose name says which.
+#[derive(Clone)]
 struct Layer {
     name: String,
     values: Dict,
 }
 
 impl Layer {
+    /// Creates a layer of all values of a file.
+    fn of(name: String, table: &toml::Table) -> Result<Self, Error> {
+        let values = Value::serialize(table)?.into_dict();
+        Ok(Self {
+            name,
+            values: values.unwrap_or_default(),
+        })
+    }
+
     /// One value, as it is written in an environment variable.
     fn one(name: String, key: &str, value: &str) -> Self {
         let value: Value = value.parse().unwrap_or_else(|never| match never {});
