@@ -5,6 +5,8 @@
 //! transactions. Every transaction is stored before it is sent, and sent again at rising fees until its nonce is used.
 
 mod clock;
+#[cfg(test)]
+mod fixtures;
 mod keep;
 mod outbox;
 mod pending;

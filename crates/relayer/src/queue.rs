@@ -23,7 +23,7 @@ pub struct Queue {
     pending: Arc<Mutex<HashMap<ModelId, Arc<Pending>>>>,
 }
 
-/// What was taken back of one model.
+/// Blocks and transactions of one model that were taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rewound {
     /// Address of the model's trainer.
@@ -141,5 +141,142 @@ impl Projection for Queue {
 
     fn on_loaded(&self, model: ModelId) -> Done<'_> {
         Box::pin(self.load(model))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{B256, Bytes};
+    use cotrain_indexer::{Inclusion, Skip};
+
+    use super::*;
+    use crate::{
+        fixtures::{followed, submission},
+        rows::{Progress, Submission},
+        store::{Attempt, NewSubmission, NewTransaction},
+    };
+
+    /// Calls a method of a projection within a transaction, as the index does.
+    macro_rules! within {
+        ($queue:ident . $method:ident ( $($argument:expr),* )) => {{
+            let mut writing = $queue.store.chain().write().await.expect("a transaction");
+            $queue.$method(&mut writing, $($argument),*).await.expect("applied");
+            writing.commit().await.expect("stored");
+        }};
+    }
+
+    async fn progress(queue: &Queue, one: &Submission) -> Option<Progress> {
+        let found = queue.store.submission(one.id).await.expect("read");
+        found.map(|found| found.progress)
+    }
+
+    fn inclusion(one: &Submission, id: B256) -> Inclusion {
+        Inclusion {
+            id,
+            author: one.batch.author,
+            nonce: one.batch.nonce,
+            transaction: B256::repeat_byte(9),
+            block: 7,
+            position: 4,
+        }
+    }
+
+    #[tokio::test]
+    async fn queue_follows_inclusions_skips_and_rollbacks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("db");
+        let queue = Queue::open(&database.to_string_lossy()).await;
+        let queue = queue.expect("a queue");
+        let model = followed(queue.store.chain()).await;
+        let all = [0, 1, 2, 3].map(submission);
+        let new = all.clone().map(|submission| NewSubmission {
+            model,
+            submission,
+            balance: 1_000,
+        });
+        queue.store.insert_submissions(&new).await.expect("stored");
+        queue.on_loaded(model).await.expect("loaded");
+        assert_eq!(queue.pending(model).len(), 4);
+        let [included, crowded_out, skipped, held_up] = &all;
+        // Two of them are in a transaction of ours.
+        let transaction = NewTransaction {
+            model,
+            purpose: "relay",
+            sender: included.batch.relayer,
+            nonce: 0,
+            to: included.trainer,
+            data: Bytes::new(),
+            gas_limit: 21_000,
+            created: 0,
+        };
+        let attempt = Attempt {
+            hash: B256::repeat_byte(8),
+            raw: Bytes::new(),
+            max_fee: 2,
+            priority_fee: 1,
+            sent: 0,
+        };
+        let ids = [skipped.id, held_up.id];
+        let sent = queue.store.enqueue(&transaction, &attempt, &ids).await;
+        sent.expect("stored");
+        let skip = |one: &Submission, passes, transaction| Skip {
+            author: one.batch.author,
+            nonce: one.batch.nonce,
+            transaction,
+            reason: "no money".to_owned(),
+            passes,
+        };
+        let taken = Taken {
+            blocks: vec![(7, B256::repeat_byte(7))],
+            inclusions: vec![
+                inclusion(included, included.id),
+                inclusion(crowded_out, B256::repeat_byte(0xee)),
+            ],
+            // Anybody can have anything skipped: only our transaction counts.
+            skips: vec![
+                skip(skipped, false, B256::repeat_byte(5)),
+                skip(skipped, false, attempt.hash),
+                skip(held_up, true, attempt.hash),
+            ],
+            ..Taken::default()
+        };
+        within!(queue.take(model, &taken));
+        queue.on_taken(model, &taken);
+        let expected = Progress::Included {
+            transaction: B256::repeat_byte(9),
+            block: 7,
+            position: 4,
+        };
+        assert_eq!(progress(&queue, included).await, Some(expected));
+        let refused = progress(&queue, crowded_out).await;
+        assert!(
+            matches!(&refused, Some(Progress::Refused { reason }) if reason.contains("nonce 1 was used")),
+            "{refused:?}"
+        );
+        let reason = "no money".to_owned();
+        let refused = Some(Progress::Refused { reason });
+        assert_eq!(progress(&queue, skipped).await, refused);
+        assert_eq!(progress(&queue, held_up).await, Some(Progress::Waiting));
+        // What was refused is forgotten when memory is loaded the next time.
+        assert_eq!(queue.pending(model).len(), 2);
+        queue.on_loaded(model).await.expect("loaded");
+        assert_eq!(queue.pending(model).len(), 1);
+
+        let fork = Cursor {
+            block: 6,
+            hash: B256::ZERO,
+        };
+        within!(queue.roll_back(model, fork));
+        assert_eq!(progress(&queue, included).await, Some(Progress::Waiting));
+        assert_eq!(progress(&queue, skipped).await, refused);
+        queue.on_loaded(model).await.expect("loaded");
+        assert_eq!(queue.pending(model).len(), 2);
+
+        within!(queue.forget(model));
+        for one in &all {
+            assert_eq!(progress(&queue, one).await, None);
+        }
+        let sender = included.batch.relayer;
+        assert_eq!(queue.store.outgoing(sender).await.expect("read"), []);
     }
 }

@@ -247,7 +247,7 @@ async fn opening(database: &Path) -> Option<File> {
 /// The right to write and send, as long as [`Leadership::holds`].
 #[derive(Debug)]
 pub struct Leadership {
-    /// Whose session has the lock; none where nobody else can have it.
+    /// Session that has the lock of `PostgreSQL`.
     connection: Option<sqlx::AnyConnection>,
     /// Locked beside the file of `SQLite`, as long as it is open.
     _lock: Option<File>,
@@ -281,4 +281,113 @@ pub fn without_password(database: &str) -> String {
         let _ = url.set_password(Some("***"));
     }
     url.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use alloy_primitives::{Address, B256};
+
+    use super::*;
+    use crate::taken::Beginning;
+
+    /// Notes its calls, and fails if it is told to.
+    #[derive(Debug, Default)]
+    struct Notes {
+        fails: AtomicBool,
+        calls: Mutex<Vec<&'static str>>,
+    }
+
+    impl Notes {
+        fn note(&self, call: &'static str) -> Done<'_> {
+            self.calls.lock().expect("whole").push(call);
+            let fails = self.fails.load(Ordering::Relaxed);
+            Box::pin(async move {
+                if fails {
+                    return Err(StoreError::Malformed { what: "a test" });
+                }
+                Ok(())
+            })
+        }
+
+        fn calls(&self) -> Vec<&'static str> {
+            std::mem::take(&mut self.calls.lock().expect("whole"))
+        }
+    }
+
+    impl Projection for Notes {
+        fn take<'a>(&'a self, _: &'a mut Writing, _: ModelId, _: &'a Taken) -> Done<'a> {
+            self.note("take")
+        }
+
+        fn roll_back<'a>(&'a self, _: &'a mut Writing, _: ModelId, _: Cursor) -> Done<'a> {
+            self.note("roll back")
+        }
+
+        fn forget<'a>(&'a self, _: &'a mut Writing, _: ModelId) -> Done<'a> {
+            self.note("forget")
+        }
+
+        fn on_taken(&self, _: ModelId, _: &Taken) {
+            self.calls.lock().expect("whole").push("on taken");
+        }
+
+        fn on_loaded(&self, _: ModelId) -> Done<'_> {
+            self.note("on loaded")
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_projection_refuses_is_not_stored() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("db");
+        let store = ChainStore::open(&database.to_string_lossy()).await;
+        let notes = Arc::new(Notes::default());
+        let store = store.expect("a store").with_projection(notes.clone());
+        let at = |block| Cursor {
+            block,
+            hash: B256::with_last_byte(u8::try_from(block).expect("small")),
+        };
+        let beginning = Beginning {
+            base: None,
+            words: Vec::new(),
+            time: 0,
+        };
+        let trainer = Address::repeat_byte(1);
+        let added = store.add_model(1, trainer, at(1), &beginning).await;
+        added.expect("stored");
+        let known = async || store.model(1, trainer).await.expect("read");
+        let (model, _, _) = known().await.expect("a model");
+        let cursor = async || known().await.map(|(_, cursor, _)| cursor);
+        let blocks = |blocks: &[u64]| Taken {
+            blocks: blocks.iter().map(|it| (*it, at(*it).hash)).collect(),
+            ..Taken::default()
+        };
+        store.take(model, &blocks(&[1, 2])).await.expect("stored");
+        assert_eq!(notes.calls(), ["take", "on taken"]);
+        assert_eq!(cursor().await, Some(at(2)));
+
+        notes.fails.store(true, Ordering::Relaxed);
+        let refused = store.take(model, &blocks(&[3])).await;
+        refused.expect_err("refused");
+        assert_eq!(notes.calls(), ["take"]);
+        store.roll_back(model, at(1)).await.expect_err("refused");
+        assert_eq!(notes.calls(), ["roll back"]);
+        store.forget_model(model).await.expect_err("refused");
+        assert_eq!(notes.calls(), ["forget"]);
+        assert_eq!(cursor().await, Some(at(2)));
+        let known = store.known_blocks(model).await.expect("read");
+        assert_eq!(known, [at(2), at(1)]);
+
+        notes.fails.store(false, Ordering::Relaxed);
+        store.roll_back(model, at(1)).await.expect("taken back");
+        assert_eq!(cursor().await, Some(at(1)));
+        store.forget_model(model).await.expect("forgotten");
+        assert_eq!(cursor().await, None);
+        assert_eq!(notes.calls(), ["roll back", "forget"]);
+    }
 }

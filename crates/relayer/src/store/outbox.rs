@@ -424,34 +424,13 @@ fn read_attempt(row: &AnyRow) -> Result<Attempt, StoreError> {
 #[cfg(test)]
 mod tests {
     use cotrain_indexer::ChainStore;
-    use cotrain_protocol::trainer::SignedBatch;
 
     use super::*;
     use crate::{
-        rows::{Progress, Submission},
+        fixtures::{followed, submission},
+        rows::Progress,
         store::NewSubmission,
     };
-
-    fn submission(nonce: u64) -> Submission {
-        let id = B256::with_last_byte(u8::try_from(nonce).expect("small") + 1);
-        Submission {
-            id,
-            trainer: Address::repeat_byte(1),
-            batch: SignedBatch {
-                author: Address::repeat_byte(2),
-                relayer: Address::repeat_byte(3),
-                max_deposit: 5,
-                fee: 0,
-                nonce,
-                deadline: 100,
-                items: vec![1],
-                signature: vec![2],
-            },
-            contributions: 1,
-            received: 0,
-            progress: Progress::Waiting,
-        }
-    }
 
     /// Sends these in a transaction of their own, which fails.
     async fn fail(store: &RelayStore, model: ModelId, nonce: u64, ids: &[B256]) {
@@ -493,19 +472,7 @@ mod tests {
         let chain = ChainStore::open(&folder.path().join("db").to_string_lossy())
             .await
             .expect("a store");
-        let mut model_writer = chain.write().await.expect("a transaction");
-        let added = sqlx::query(
-            "INSERT INTO models (chain_id, trainer, from_block, from_time, words, block, block_hash, rollbacks) \
-             VALUES (1, $1, 0, 0, $2, 0, $3, 0) RETURNING id",
-        )
-        .bind(Address::repeat_byte(1).to_vec())
-        .bind(Vec::<u8>::new())
-        .bind(B256::ZERO.to_vec())
-        .fetch_one(&mut *model_writer)
-        .await
-        .expect("stored");
-        model_writer.commit().await.expect("stored");
-        let model = ModelId(added.try_get(0).expect("an id"));
+        let model = followed(&chain).await;
         let store = RelayStore::new(chain);
         let (one, two) = (submission(0), submission(1));
         let both = [one.clone(), two.clone()].map(|submission| NewSubmission {
