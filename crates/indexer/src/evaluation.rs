@@ -1,4 +1,4 @@
-//! What the accuracy of a model is measured on.
+//! Test data that the accuracy of a model is measured on.
 
 use std::sync::Arc;
 

@@ -47,7 +47,7 @@ const DOUBT_WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::
 /// contract.
 const SURPLUS_READINGS: u32 = 5;
 
-/// Why a model cannot be followed any further.
+/// Reason why a model cannot be followed any further.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// The node failed.
@@ -56,7 +56,7 @@ pub enum IndexError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was stored cannot be made a state again.
+    /// Stored logs make no state.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The node's answers contradict each other, and did not cease to.
@@ -69,12 +69,12 @@ pub enum IndexError {
         /// The contradiction.
         reason: String,
     },
-    /// Not even the first block is the one that is known.
+    /// The first stored block is not on the node's chain: it serves another chain.
     #[error(
         "block {block} of the node is not the one in which the model {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one"
     )]
     OtherChain {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
         /// The first block.
         block: u64,
@@ -82,7 +82,7 @@ pub enum IndexError {
 }
 
 impl IndexError {
-    /// Whether it may go away by itself.
+    /// Returns `true` if it may go away by itself.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -394,7 +394,7 @@ impl<S: EventSource> Follower<S> {
         self.reload().await
     }
 
-    /// Whether a block of the node is at a height where another one is known.
+    /// Returns `true` if a block of the node is at a height where another one is known.
     async fn contradicts(&self, head: &Block) -> Result<bool, IndexError> {
         let known = self.store.known_blocks(self.model.id()).await?;
         let known = known.iter().find(|known| known.block <= head.number);

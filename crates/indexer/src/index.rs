@@ -32,17 +32,17 @@ const MOST_REGISTERED_WORDS: usize = 1 << 16;
 /// A claim that an address can make, or may later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimable {
-    /// What is claimed.
+    /// Contribution that is claimed.
     pub row: ContributionRow,
-    /// How.
+    /// Kind of the claim.
     pub kind: ClaimKind,
-    /// From when on, in Unix seconds.
+    /// First second in which it may succeed, in Unix seconds.
     pub from: u64,
     /// Whether it would succeed now.
     pub possible: bool,
-    /// What it would bring, or could, in wei.
+    /// Sum that it would bring now, or could later, in wei.
     pub amount: u128,
-    /// Why not, in words.
+    /// Reason why it would not succeed, in words.
     pub reason: Option<String>,
     /// `true` if it is a report that has to be announced first, and can be now.
     pub announce: bool,
@@ -65,7 +65,7 @@ pub struct Health {
     pub stopped: Vec<(Address, String)>,
 }
 
-/// What is known of the chain and of those that follow models, for [`Health`].
+/// State of node and followers, for [`Health`].
 #[derive(Debug, Default)]
 struct HealthState {
     node: AtomicBool,
@@ -503,7 +503,7 @@ pub enum FollowError {
     Store(#[from] StoreError),
 }
 
-/// `at_best`: what it may bring, where it brings nothing now.
+/// Returns a claim; `at_best` is the sum that it may bring if it brings nothing now.
 fn claim(
     row: ContributionRow,
     kind: ClaimKind,
@@ -524,7 +524,7 @@ fn claim(
     }
 }
 
-/// Writes into rows when they were last announced.
+/// Notes in rows when they were last announced.
 fn mark_announced(rows: &mut [ContributionRow], trainer: &Trainer) {
     for row in rows {
         row.announced = trainer.announced(row.contribution.position);

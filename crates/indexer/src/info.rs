@@ -35,15 +35,15 @@ pub struct ModelInfo {
     pub from_block: u64,
 }
 
-/// Why a model cannot be followed.
+/// Reason why a model cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The node failed.
     #[error("cannot read the model {trainer} from the node")]
     Node {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
-        /// Why.
+        /// Cause.
         source: NodeError,
     },
     /// The database failed.
@@ -79,7 +79,7 @@ pub enum ModelError {
         "the model {trainer} was not closed in block {block}; wait until its owner has closed it, or name a later block to begin with"
     )]
     Open {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
         /// In which block.
         block: u64,
@@ -89,11 +89,11 @@ pub enum ModelError {
         "the model {trainer} has {contributions} contributions in block {block} already, so its first weights cannot be read; name the block in which it was closed, if that is another one"
     )]
     Late {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
         /// The block to begin with.
         block: u64,
-        /// What came before it.
+        /// Number of contributions before it.
         contributions: u64,
     },
     /// Nobody says where to begin.
@@ -101,7 +101,7 @@ pub enum ModelError {
         "nobody says in which block the model {trainer} was closed: its card does not, or it is not registered; set `from_block`"
     )]
     NoBeginning {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
     },
     /// It is registered, and nobody here has asked for it.
@@ -109,7 +109,7 @@ pub enum ModelError {
         "the model {trainer} is registered and passed over: {reason}; name it in `models` to follow it all the same"
     )]
     PassedOver {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
         /// The fact that speaks against it.
         reason: String,
@@ -117,12 +117,12 @@ pub enum ModelError {
     /// The weights are not of the model's form.
     #[error("the weights of the model {trainer} do not fit its parameters")]
     Weights {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
-        /// Why.
+        /// Cause.
         source: Rejection,
     },
-    /// What happened does not follow from what is known.
+    /// A log contradicts what is known.
     #[error(transparent)]
     Take(#[from] TakeError),
 }

@@ -121,13 +121,13 @@ impl HostedModel {
         Ok(model)
     }
 
-    /// What is fixed.
+    /// Returns the facts that never change.
     #[must_use]
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }
 
-    /// The model now; `now` in Unix seconds.
+    /// Returns the model as it is now; `now` in Unix seconds.
     #[must_use]
     pub fn summary(&self, now: u64) -> Summary {
         let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +145,7 @@ impl HostedModel {
         }
     }
 
-    /// What each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
+    /// Returns what each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
     #[must_use]
     pub fn price(&self, n: u64, now: u64) -> u128 {
         self.state().trainer().price(n, now)
@@ -172,12 +172,12 @@ impl HostedModel {
     /// Predicts the label of a sample, by the twin of the contract.
     ///
     /// # Errors
-    /// Where the sample is malformed.
+    /// If the sample is malformed.
     pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
         self.state().trainer().classifier().predict(sample)
     }
 
-    /// The weights, and number and hash of the block that they are of.
+    /// Returns the weights, and number and hash of the block that they are of.
     #[must_use]
     pub fn words(&self) -> (u64, B256, Vec<U256>) {
         let state = self.state();
@@ -344,7 +344,7 @@ fn replay(state: &mut State, logs: Vec<(i64, Log)>) -> Result<(), TakeError> {
     Ok(())
 }
 
-/// Of the samples, those that were predicted right.
+/// Returns the share of samples that were predicted right.
 // Counts of samples are far below 2^52.
 #[expect(
     clippy::cast_precision_loss,
@@ -354,7 +354,7 @@ pub(crate) fn share(row: &AccuracyRow) -> f64 {
     row.correct as f64 / row.samples.max(1) as f64
 }
 
-/// How long before its closing a model is created, at most, in blocks.
+/// Maximum number of blocks between the creation of a model and its closing.
 const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
 
 /// Reads what happened until the model was closed, that block included: money and nonces, which do not wait for it.

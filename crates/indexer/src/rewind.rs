@@ -14,7 +14,7 @@ use crate::{
 pub enum SetBack {
     /// The chain has everything that the database has.
     Unchanged,
-    /// What came after this block was taken back.
+    /// Everything after this block was taken back.
     To(u64),
     /// The model is not on the chain any more, and forgotten.
     Forgotten,
@@ -55,7 +55,7 @@ impl ChainStore {
     /// with.
     ///
     /// # Errors
-    /// Where the database or the node fails.
+    /// If the database or the node fails.
     pub async fn beginnings(&self, node: &Node) -> Result<Vec<(u64, B256)>, IndexError> {
         let mut all = Vec::new();
         for model in self.followed(node.chain_id()).await? {

@@ -1,9 +1,9 @@
-//! What is stored and served, row by row. Money is in wei, time in Unix seconds.
+//! Rows of the index. Money is in wei, time in Unix seconds.
 
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::record::Contribution;
 
-/// How far a contribution is settled.
+/// Settlement of a contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// Nobody has claimed anything.
@@ -19,7 +19,7 @@ pub enum Settled {
 }
 
 impl Settled {
-    /// Whether something can still be claimed.
+    /// Returns `true` if something can still be claimed.
     #[must_use]
     pub fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::Reported)
@@ -39,35 +39,35 @@ pub struct ContributionRow {
     pub transaction: B256,
     /// The id of the signed batch that it came in, where it was relayed.
     pub submission: Option<B256>,
-    /// How far it is settled.
+    /// Its settlement.
     pub settled: Settled,
-    /// What is gone from the deposit.
+    /// Sum gone from the deposit, in wei.
     pub taken: u128,
-    /// When it was last announced, as far as the model's newest state says; `None` if never.
+    /// Time of its last announcement, as far as the model's newest state says; `None` if never.
     pub announced: Option<u64>,
 }
 
-/// Which claim was made.
+/// Kind of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimKind {
     /// By the author, or for the author.
     Refund,
-    /// Of a share, by somebody else.
+    /// A share, by another account.
     Report,
-    /// Of all that was left, by the owner or anyone.
+    /// All that was left, by the owner or anyone.
     LateClaim,
 }
 
 /// A claim that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRow {
-    /// Of the contribution.
+    /// Position of the contribution.
     pub position: u64,
-    /// Which.
+    /// Kind of the claim.
     pub kind: ClaimKind,
-    /// Who got the money.
+    /// Account that got the money.
     pub account: Address,
-    /// How much.
+    /// Sum, in wei.
     pub amount: u128,
     /// Its block's number.
     pub block: u64,
@@ -75,14 +75,14 @@ pub struct ClaimRow {
     pub transaction: B256,
 }
 
-/// How good a model was after so many contributions.
+/// Accuracy of a model after a number of contributions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccuracyRow {
     /// The block of the last of these contributions.
     pub block: u64,
     /// The time of the last of these contributions, or of the beginning.
     pub time: u64,
-    /// How many contributions it had learned from.
+    /// Number of contributions that it had learned from.
     pub contributions: u64,
     /// Samples of the test data that it predicted right.
     pub correct: u64,
@@ -95,7 +95,7 @@ pub struct AccuracyRow {
 pub struct EventRow {
     /// In the order in which the changes became known.
     pub id: i64,
-    /// Of which model.
+    /// Trainer of the model.
     pub trainer: Address,
     /// One of `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
     /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `refused`.
@@ -104,9 +104,9 @@ pub struct EventRow {
     pub block: u64,
     /// Its transaction's hash, where it is the chain's.
     pub transaction: Option<B256>,
-    /// Whose it is, where it is one account's.
+    /// Account that it concerns, if it is one.
     pub account: Option<Address>,
-    /// Of which contribution, or of the first one.
+    /// Position of the contribution that it concerns, or of the first one.
     pub position: Option<u64>,
     /// The rest, by the kind.
     pub detail: serde_json::Value,
@@ -129,13 +129,13 @@ impl Page {
     }
 }
 
-/// Which contributions are wanted; all where nothing is said.
+/// Selection of contributions; all by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContributionFilter {
-    /// Of this author.
+    /// Only this author's.
     pub author: Option<Address>,
     /// With this label.
     pub label: Option<u16>,
-    /// Of which something can still be claimed, or nothing.
+    /// Only those of which something (true) or nothing (false) can still be claimed.
     pub open: Option<bool>,
 }

@@ -21,7 +21,7 @@ use crate::{
     taken::{Beginning, Claim, Cursor, Inclusion, Log, Skip, TakeError, Taken},
 };
 
-/// What is left of a contribution.
+/// Rest of a contribution's deposit.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     deposit: u128,
@@ -46,7 +46,7 @@ impl State {
     /// Begins a state with nothing in it but weights.
     ///
     /// # Errors
-    /// Where the weights are not those of such a model.
+    /// If the weights are not those of such a model.
     pub(crate) fn new(
         info: &ModelInfo,
         beginning: &Beginning,
@@ -320,7 +320,7 @@ impl State {
     }
 }
 
-/// What its author signed, but for the signature, which events do not have.
+/// Returns what its author signed, but for the signature, which events do not have.
 fn signed(batch: &RelayedBatch) -> SignedBatch {
     SignedBatch {
         author: batch.author,
@@ -334,7 +334,7 @@ fn signed(batch: &RelayedBatch) -> SignedBatch {
     }
 }
 
-/// Whether a reason to skip a signed batch may pass with time: the price falls, a balance may rise.
+/// Returns `true` if a reason to skip a signed batch may pass with time: the price falls, a balance may rise.
 fn passes(reason: &Revert) -> bool {
     matches!(
         reason,

@@ -1,4 +1,4 @@
-//! What was handed in and is neither part of the chain nor refused: whose money and nonces it needs.
+//! Signed batches that are neither part of the chain nor refused: the money and nonces that they need.
 
 use std::{
     collections::HashMap,
@@ -11,15 +11,15 @@ use cotrain_indexer::{ModelId, StoreError};
 
 use crate::{rows::Submission, store::RelayStore};
 
-/// Of one model; a copy in memory of what the store has, so that a check costs no question to it.
+/// Pending batches of one model: a copy in memory of what the database has, so that a check needs no query.
 #[derive(Debug, Default)]
 pub(crate) struct Pending(Mutex<HashMap<Address, HashMap<u64, Waiter>>>);
 
-/// One that waits.
+/// A pending batch.
 #[derive(Debug, Clone, Copy)]
 struct Waiter {
     id: B256,
-    /// What it may cost at most, in wei.
+    /// Maximum cost, in wei.
     most: u128,
     contributions: u32,
     /// In Unix seconds.
@@ -42,24 +42,24 @@ impl Waiter {
     }
 }
 
-/// What waits of all authors together.
+/// Pending batches of all authors together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Urgency {
     pub(crate) contributions: u64,
-    /// When the first of them was handed in, in Unix seconds.
+    /// Time at which the first of them was submitted, in Unix seconds.
     pub(crate) oldest: u64,
     pub(crate) earliest_deadline: u64,
 }
 
-/// What waits of one author.
+/// Pending batches of one author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Waiting {
     pub(crate) highest_nonce: Option<u64>,
-    /// What all may cost at most, in wei.
+    /// Maximum cost of all of them, in wei.
     pub(crate) committed: u128,
 }
 
-/// The most that a signed batch may cost its author, in wei.
+/// Returns the maximum cost of a signed batch to its author, in wei.
 pub(crate) fn most(submission: &Submission) -> u128 {
     let batch = &submission.batch;
     batch
@@ -149,7 +149,7 @@ impl Pending {
         }
     }
 
-    /// What waits of an author.
+    /// Returns what is pending of an author.
     pub(crate) fn of(&self, author: Address) -> Waiting {
         let all = self.lock();
         let mut waiting = Waiting::default();
@@ -160,12 +160,12 @@ impl Pending {
         waiting
     }
 
-    /// How many wait.
+    /// Returns the number of pending batches.
     pub(crate) fn len(&self) -> usize {
         self.lock().values().map(HashMap::len).sum()
     }
 
-    /// How much waits, and how long it has; none where nothing does.
+    /// Returns how many contributions are pending, and since when; `None` if none are.
     pub(crate) fn urgency(&self) -> Option<Urgency> {
         let all = self.lock();
         let waiters = all.values().flat_map(HashMap::values);

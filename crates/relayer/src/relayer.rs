@@ -1,4 +1,4 @@
-//! What is pending for the models of an index, and what the relayer has sent.
+//! Pending batches of the models of an index, and transactions that were sent.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::trainer::SignedBatch;
 
-/// Where a signed batch is on its way.
+/// Progress of a signed batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Stored; it will be sent.
@@ -19,7 +19,7 @@ pub enum Progress {
         transaction: B256,
         /// By its number.
         block: u64,
-        /// Of its first contribution; the others follow it.
+        /// Position of its first contribution; the others follow it.
         position: u64,
     },
     /// It will not be part of the chain, unless somebody else relays it.
@@ -38,20 +38,20 @@ pub enum Novelty {
     Known,
 }
 
-/// A signed batch that was handed in.
+/// A signed batch that was submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The hash that its author signed.
     pub id: B256,
     /// For which model.
     pub trainer: Address,
-    /// What was handed in.
+    /// The batch as it was signed.
     pub batch: SignedBatch,
-    /// How many contributions it has.
+    /// Number of its contributions.
     pub contributions: u32,
-    /// When it was handed in.
+    /// Time at which it was submitted, in Unix seconds.
     pub received: u64,
-    /// Where it is.
+    /// Its progress.
     pub progress: Progress,
 }
 
@@ -64,29 +64,29 @@ pub struct TransactionRow {
     pub purpose: String,
     /// For which model.
     pub trainer: Address,
-    /// Who sends it.
+    /// Account that sends it.
     pub from: Address,
-    /// Of the sender.
+    /// Nonce of the sender.
     pub nonce: u64,
-    /// Of every attempt, at rising fees.
+    /// Hashes of all attempts, at rising fees.
     pub hashes: Vec<B256>,
     /// `sent`, `included`, `final` or `replaced`.
     pub state: &'static str,
     /// The number of its block.
     pub block: Option<u64>,
-    /// What it used.
+    /// Gas that it used.
     pub gas_used: Option<u64>,
-    /// When it was made.
+    /// Time at which it was made, in Unix seconds.
     pub created: u64,
 }
 
 /// An account that asks the keeper to report for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DelegationRow {
-    /// Whose.
+    /// The account.
     pub account: Address,
     /// The last second in which the keeper may.
     pub until: u64,
-    /// When it was handed in.
+    /// Time at which it was submitted, in Unix seconds.
     pub received: u64,
 }

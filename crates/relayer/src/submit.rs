@@ -1,4 +1,4 @@
-//! What contributors hand in: signed batches, checked and stored before they are answered for, and delegations.
+//! Submitting: signed batches, checked and stored before they are answered for, and delegations.
 
 use crate::{
     clock,
@@ -21,7 +21,7 @@ use cotrain_protocol::{
     trainer::{Delegation, NONCE_WINDOW, SignedBatch, domain, usual_signature},
 };
 
-/// Why a signed batch was not taken.
+/// Reason why a signed batch or a delegation was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// The contract would skip it.
@@ -32,9 +32,9 @@ pub enum SubmitError {
         "{author} has another signed batch with the nonce {nonce} waiting, {other}; sign it anew with the nonce {next}"
     )]
     Conflict {
-        /// Whose.
+        /// Account that signed both.
         author: Address,
-        /// Of both.
+        /// Nonce of both.
         nonce: u64,
         /// The other one's id.
         other: B256,
@@ -68,11 +68,11 @@ pub enum SubmitError {
         Amount(*wanted)
     )]
     FeeTooLow {
-        /// What it offers.
+        /// Fee that it offers, in wei.
         fee: u128,
-        /// What is wanted for all of it.
+        /// Minimum fee for all of it, in wei.
         wanted: u128,
-        /// How many contributions it has.
+        /// Number of its contributions.
         contributions: u32,
     },
     /// The relayer is not keeping up.
@@ -289,7 +289,8 @@ impl Relayer {
         if delegation.keeper != keeper {
             return Err(SubmitError::Rejected(invalid));
         }
-        // Delegations cost nothing, and each is looked after: only of those who have something here.
+        // A delegation is free to submit but costs the keeper work, so it is accepted only from accounts with a balance
+        // or a contribution.
         let has = model.account(account);
         let own = ContributionFilter {
             author: Some(account),
@@ -325,7 +326,7 @@ impl Relayer {
     }
 }
 
-/// All that can be checked without waiting, but for what others in the author's name have reserved.
+/// Runs every check that needs no I/O, except against reservations of concurrent submissions.
 fn check(
     model: &HostedModel,
     pending: &Pending,
@@ -385,7 +386,7 @@ fn check(
     Ok(())
 }
 
-/// An author's nonce and money, as long as a signed batch is being stored: given back where that comes to nothing.
+/// Reserves an author's nonce and money while a batch is being stored; dropping it releases them unless `keep` was called.
 struct Reservation<'a> {
     pending: &'a Pending,
     author: Address,

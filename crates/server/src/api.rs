@@ -83,7 +83,7 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
         .layer(SetRequestIdLayer::new(X_REQUEST_ID, MakeRequestUuid))
 }
 
-/// What is bounded in time.
+/// Returns the routes that are bounded in time.
 fn timed() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(models::list))
@@ -106,7 +106,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(events::list))
 }
 
-/// What is not limited for each client: those who run it ask for it, often.
+/// Returns the routes that are not limited for each client: those who run the coordinator ask often.
 fn unlimited() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(health::live))
@@ -115,7 +115,7 @@ fn unlimited() -> OpenApiRouter<App> {
         .routes(routes!(health::problem))
 }
 
-/// Which web pages may use the API; none unless they are named.
+/// Returns the layer that lets web pages use the API; none unless they are named.
 fn cors(origins: &[String]) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])

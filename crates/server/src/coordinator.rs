@@ -1,4 +1,4 @@
-//! What is served: an index, a relayer over it, and whether this process leads.
+//! The coordinator: an index, a relayer over it, and whether this process leads.
 
 use std::sync::{
     Arc,

@@ -33,16 +33,16 @@ use crate::{
     coordinator::Coordinator,
 };
 
-/// How often a registry is asked for new models, and who leads is looked at.
+/// Interval at which a registry is asked for new models, and leadership is checked.
 const SELDOM: Duration = Duration::from_secs(5);
 
 /// The shortest and the longest wait after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// Whose chain id it is that development keys are good for.
+/// Chain id of development chains; development keys are accepted only there.
 const DEVELOPMENT_CHAIN: u64 = 31_337;
 
-/// Why the coordinator stops.
+/// Reason why the coordinator stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The node cannot be reached at the start.
@@ -82,7 +82,7 @@ pub enum ServeError {
     /// Relaying and claiming send transactions.
     #[error("`{section}` needs a key that sends transactions; set `key`")]
     NoKey {
-        /// Which section.
+        /// The section.
         section: &'static str,
     },
     /// There is nothing to follow.
@@ -94,9 +94,9 @@ pub enum ServeError {
     /// The test data are not of the model's kind.
     #[error("the data of `evaluate` do not fit the model {trainer}")]
     Encode {
-        /// Of the model.
+        /// Trainer of the model.
         trainer: Address,
-        /// Why.
+        /// Cause.
         source: Box<EvaluationError>,
     },
     /// The address is taken, or not ours.
@@ -104,9 +104,9 @@ pub enum ServeError {
         "cannot listen on {address}: another program does, or the address is not this machine's; stop it, or set `listen`"
     )]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// The server failed.
@@ -240,7 +240,7 @@ struct Services {
 }
 
 impl Services {
-    /// The trainers that are to be followed.
+    /// Returns the trainers that are to be followed.
     async fn wanted(&self) -> Result<Vec<Address>, RegistryError> {
         let mut wanted = self.config.models.clone();
         if let Some(registry) = self.config.registry {
@@ -466,7 +466,7 @@ impl Services {
         while services.join_next().await.is_some() {}
     }
 
-    /// What the model is measured on, if anything; its card has to say how examples become samples.
+    /// Returns what the model is measured on, if anything; its card has to say how examples become samples.
     fn evaluation(&self, model: &HostedModel) -> Result<Option<Evaluation>, ServeError> {
         let Some(section) = &self.config.evaluate else {
             return Ok(None);

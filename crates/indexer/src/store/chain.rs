@@ -1,4 +1,4 @@
-//! What the chain says, as far as it was taken; and how it is taken back.
+//! Facts of the chain: storing them, and taking them back.
 
 use alloy_primitives::{Address, B256, LogData, U256};
 use cotrain_protocol::record::Contribution;
@@ -19,7 +19,7 @@ fn bytes_of(words: &[U256]) -> Vec<u8> {
     words.iter().flat_map(U256::to_be_bytes::<32>).collect()
 }
 
-/// Where another branch leaves ours further back than this, everything is read again.
+/// Number of blocks whose hashes are kept. If another branch leaves ours further back, everything is read again.
 const RECENT_BLOCKS: u64 = 256;
 
 impl ChainStore {
@@ -415,7 +415,7 @@ async fn settle(
     Ok(())
 }
 
-/// What the claims that are left say of a contribution.
+/// Returns the settlement of a contribution by the claims that are left.
 async fn settled_by_claims(
     writing: &mut Writing,
     model: ModelId,

@@ -1,4 +1,4 @@
-//! What is served.
+//! Rows of the index, as they are asked for.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -173,7 +173,7 @@ impl ChainStore {
             .collect()
     }
 
-    /// How good the model was, after the number of contributions that the page names.
+    /// Returns accuracies of a model, after the number of contributions that the page names.
     pub(crate) async fn accuracy(
         &self,
         model: ModelId,

@@ -1,4 +1,4 @@
-//! What is taken back where a chain was set back to an earlier state.
+//! Followed models, and forgetting one that a chain has lost.
 
 use alloy_primitives::Address;
 use sqlx::Row;

@@ -1,4 +1,4 @@
-//! What the index learns about signed batches and transactions, applied to their rows within its transactions.
+//! Changes to signed batches and transactions by what the index learns, within its transactions.
 
 use cotrain_indexer::{
     Cursor, Inclusion, ModelId, Skip, StoreError, Taken,

@@ -1,4 +1,4 @@
-//! Signed batches that were handed in, and delegations.
+//! Signed batches that were submitted, and delegations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 use super::tables::RelayStore;
 use crate::rows::{DelegationRow, Progress, Submission};
 
-/// What became of handing a batch in.
+/// Outcome of storing a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inserted {
     /// It is stored now.
@@ -28,7 +28,7 @@ pub(crate) enum Inserted {
     Conflict,
     /// Together with what waits it may cost more than its author has.
     Uncovered {
-        /// What all of it may cost, in wei.
+        /// Maximum cost of all of it, in wei.
         required: u128,
     },
 }
@@ -38,11 +38,11 @@ pub(crate) enum Inserted {
 pub(crate) struct NewSubmission {
     pub(crate) model: ModelId,
     pub(crate) submission: Submission,
-    /// What its author has prepaid, in wei.
+    /// Prepaid balance of its author, in wei.
     pub(crate) balance: u128,
 }
 
-/// What waits or is on its way. The first condition lets the index of nonces be used, which has it.
+/// Condition of batches that wait or are on their way. Its first half lets the index of nonces be used, which has it.
 const UNFINISHED: &str = "s.state < 3 AND s.state < 2";
 
 /// "cots", and the model: the lock of those who add to a model's submissions, in `PostgreSQL`.
@@ -145,7 +145,7 @@ impl RelayStore {
         Ok(outcomes)
     }
 
-    /// What became of a batch.
+    /// Returns a batch with its progress.
     pub(crate) async fn submission(&self, id: B256) -> Result<Option<Submission>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model WHERE s.id = $1"
@@ -215,7 +215,7 @@ impl RelayStore {
             .collect()
     }
 
-    /// Of a model, in the order in which they were handed in.
+    /// Returns batches of a model, in the order in which they were submitted.
     pub(crate) async fn submissions(
         &self,
         model: ModelId,
@@ -423,7 +423,7 @@ impl RelayStore {
             .collect()
     }
 
-    /// What one account allows the keeper.
+    /// Returns what one account allows the keeper.
     pub(crate) async fn delegation(
         &self,
         model: ModelId,

@@ -25,7 +25,7 @@ use crate::world::World;
 pub(crate) const RELAYER: Address = Address::repeat_byte(0x66);
 pub(crate) const KEEPER: Address = Address::repeat_byte(0x77);
 
-/// What a coordinator does for others, and its API.
+/// Services of a coordinator, and its API.
 pub(crate) struct Setup {
     pub(crate) api: ApiSection,
     pub(crate) terms: Option<RelayTerms>,
@@ -80,7 +80,7 @@ impl Answer {
 }
 
 impl Client {
-    /// Without a limit for each client.
+    /// Creates a client without a limit on its requests.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -130,7 +130,7 @@ impl Client {
         self.coordinator.index()
     }
 
-    /// A model as the coordinator has it.
+    /// Returns a model as the coordinator has it.
     pub(crate) fn model(&self, trainer: Address) -> Arc<HostedModel> {
         self.index().model(trainer).unwrap()
     }
@@ -143,18 +143,18 @@ impl Client {
         writing.commit().await.unwrap();
     }
 
-    /// The id of the last event.
+    /// Returns the id of the last event.
     pub(crate) async fn last_event(&self) -> i64 {
         let row = sqlx::query("SELECT MAX(id) FROM events").fetch_one(self.index().store().pool());
         row.await.unwrap().try_get(0).unwrap()
     }
 
-    /// Adds an event and wakes those who wait for one; its id.
+    /// Adds an event and wakes those who wait for one; returns its id.
     pub(crate) async fn happen(&self, trainer: Address, kind: &'static str) -> i64 {
         self.happen_often(trainer, kind, 1).await
     }
 
-    /// Adds events; the id of the last one.
+    /// Adds events; returns the id of the last one.
     pub(crate) async fn happen_often(
         &self,
         trainer: Address,
@@ -173,17 +173,17 @@ impl Client {
         self.last_event().await
     }
 
-    /// A contribution of the author's to the model of texts, which anyone may relay.
+    /// Returns a contribution of the author's to the model of texts, which anyone may relay.
     pub(crate) fn batch(&self, nonce: u64) -> Value {
         self.batch_with(nonce, |_| {})
     }
 
-    /// The same, changed before it is signed.
+    /// Returns the same, changed before it is signed.
     pub(crate) fn batch_with(&self, nonce: u64, change: impl FnOnce(&mut SignedBatch)) -> Value {
         self.signed(nonce, change).0
     }
 
-    /// The same with its id.
+    /// Returns the same with its id.
     pub(crate) fn signed(
         &self,
         nonce: u64,
@@ -213,7 +213,7 @@ impl Client {
         (body, hash)
     }
 
-    /// A delegation of the author's to a keeper for the model of texts.
+    /// Returns a delegation of the author's to a keeper for the model of texts.
     pub(crate) fn delegation(&self, keeper: Address, until: u64) -> Value {
         let author = &self.world.author;
         let delegation = Delegation {
@@ -229,7 +229,7 @@ impl Client {
         })
     }
 
-    /// An answer whose body is still to be read.
+    /// Returns an answer whose body is still to be read.
     pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
@@ -253,7 +253,7 @@ impl Client {
         self.ask(request.body(Body::empty()).unwrap()).await
     }
 
-    /// What an answer of status 200 has.
+    /// Returns the body of an answer of status 200.
     #[track_caller]
     pub(crate) fn json(&self, path: &str) -> impl Future<Output = Value> {
         let path = path.to_owned();

@@ -1,4 +1,4 @@
-//! What happened, in pages and as it happens.
+//! Events, in pages and as they happen.
 
 use axum::{body::Body, http::Request};
 use futures_util::StreamExt;

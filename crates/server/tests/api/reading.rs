@@ -1,4 +1,4 @@
-//! What is read: models, contributions, accounts.
+//! Reading: models, contributions, accounts.
 
 use axum::{body::Body, http::Request};
 use cotrain_chain::node::Block;

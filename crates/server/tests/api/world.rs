@@ -82,7 +82,7 @@ impl World {
         self.registry
     }
 
-    /// The models, each with the block to begin with if no card names it.
+    /// Returns the models, each with the block to begin with if no card names it.
     pub(crate) fn models(&self) -> [(Address, Option<u64>); 3] {
         [
             (self.texts, None),
