@@ -277,6 +277,6 @@ mod tests {
             assert_eq!(progress(&queue, one).await, None);
         }
         let sender = included.batch.relayer;
-        assert_eq!(queue.store.outgoing(sender).await.expect("read"), []);
+        assert_eq!(queue.store.outgoing(1, sender).await.expect("read"), []);
     }
 }

@@ -6,6 +6,8 @@ mod rewinding;
 mod submissions;
 mod tables;
 
+#[cfg(test)]
+pub(crate) use self::outbox::{Attempt, NewTransaction};
 pub(crate) use self::{
     outbox::{InFlight, Purpose},
     submissions::{Inserted, NewSubmission},

@@ -124,8 +124,8 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
         from_block: given.from_block,
         node: given.node,
         key: key(given.key)?,
-        relay: relay(given.relay),
-        keep: keep(given.keep),
+        relay: relay(&given.relay),
+        keep: keep(&given.keep),
         evaluate: evaluate(figment, given.evaluate)?,
         api: given.api,
     };
@@ -218,7 +218,7 @@ fn key(given: KeyGiven) -> Result<Option<KeySource>, ConfigError> {
     }
 }
 
-fn relay(given: RelayGiven) -> Option<RelayOptions> {
+fn relay(given: &RelayGiven) -> Option<RelayOptions> {
     given.enabled.then_some(RelayOptions {
         max_batch: given.max_batch,
         max_age: given.max_age,
@@ -230,7 +230,7 @@ fn relay(given: RelayGiven) -> Option<RelayOptions> {
     })
 }
 
-fn keep(given: KeepGiven) -> Option<KeepOptions> {
+fn keep(given: &KeepGiven) -> Option<KeepOptions> {
     given.enabled.then_some(KeepOptions {
         interval: given.interval,
         max_gas_price: given.max_gas_price,

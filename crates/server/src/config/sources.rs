@@ -136,7 +136,7 @@ fn read(path: &Path) -> Result<Layer, ConfigError> {
     let table: toml::Table = text
         .parse()
         .map_err(|fault: toml::de::Error| syntax(fault.to_string()))?;
-    Layer::of(format!("file {}", path.display()), &table).map_err(|fault| syntax(fault.to_string()))
+    Layer::of(format!("file {}", path.display()), &table).map_err(syntax)
 }
 
 /// Returns the key that a variable sets.
@@ -154,8 +154,9 @@ struct Layer {
 
 impl Layer {
     /// Creates a layer of all values of a file.
-    fn of(name: String, table: &toml::Table) -> Result<Self, Error> {
-        let values = Value::serialize(table)?.into_dict();
+    fn of(name: String, table: &toml::Table) -> Result<Self, String> {
+        let values = Value::serialize(table).map_err(|fault| fault.to_string())?;
+        let values = values.into_dict();
         Ok(Self {
             name,
             values: values.unwrap_or_default(),
