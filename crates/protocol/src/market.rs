@@ -9,12 +9,13 @@ mod contributing;
 mod driving;
 mod fact;
 mod part;
+mod phase;
 mod revealing;
 mod scoring;
 mod settling;
 mod terms;
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256};
 
@@ -29,48 +30,12 @@ pub use self::{
     driving::{Limits, Pace, Step},
     fact::Fact,
     part::{MOST_BYTES, commitment},
+    phase::{Phase, Stage},
     revealing::Revealed,
     scoring::{Run, Scored},
     settling::{Change, PassSettled, Settled},
     terms::Terms,
 };
-
-/// What a market is doing. Time alone may bring it to those from [`Revealing`](Self::Revealing) to
-/// [`Failed`](Self::Failed).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// The owner may commit to a test set and lock the bounty.
-    Created,
-    /// A part of the test set is to be drawn and revealed.
-    Committed,
-    /// Anyone may contribute.
-    Open,
-    /// The other parts are to be revealed.
-    Revealing,
-    /// Anyone may drive the scoring.
-    Scoring,
-    /// Participants collect their balances, the owner what they do not need.
-    Settled,
-    /// The owner's part was not done in time: participants collect their stakes, and anyone may burn the bounty.
-    Failed,
-    /// The bounty is burned, because the drawn part was not revealed in time or the market failed: participants, if
-    /// there are any, collect their stakes.
-    Forfeited,
-}
-
-/// What has to be done next of a pass of scoring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Stage {
-    /// [`Market::restart`]: a new model gets the words that the market began with.
-    #[default]
-    Copying,
-    /// [`Market::score`]: the contributions are taught and what they changed is measured.
-    Teaching,
-    /// [`Market::settle`]: how much of the bounty the participants can afford to play for.
-    Finding,
-    /// [`Market::settle`]: the participants are paid, or pay.
-    Paying,
-}
 
 /// What a market keeps of a participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -447,33 +412,5 @@ impl Market {
         } else {
             Err(Rejection::WrongStage { stage, required })
         }
-    }
-}
-
-impl fmt::Display for Phase {
-    /// In words.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Created => "created",
-            Self::Committed => "committed",
-            Self::Open => "open",
-            Self::Revealing => "revealing",
-            Self::Scoring => "scoring",
-            Self::Settled => "settled",
-            Self::Failed => "failed",
-            Self::Forfeited => "forfeited",
-        })
-    }
-}
-
-impl fmt::Display for Stage {
-    /// In words.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Copying => "copying",
-            Self::Teaching => "teaching",
-            Self::Finding => "finding",
-            Self::Paying => "paying",
-        })
     }
 }

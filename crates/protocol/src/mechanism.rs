@@ -7,11 +7,15 @@
 mod deposit_refund_take;
 mod points;
 mod prediction_market;
+mod term;
 mod terms;
 
 use std::{fmt, str::FromStr};
 
-pub use self::terms::{Term, Terms, Unit};
+pub use self::{
+    term::{Term, Unit},
+    terms::Terms,
+};
 
 pub(crate) use self::{
     deposit_refund_take::{COST_WEIGHT_BITS, WAIT_BITS},

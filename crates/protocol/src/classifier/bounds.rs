@@ -1,6 +1,5 @@
 //! The bounds of the samples that models of numbers learn from.
 
-use super::parameters::within;
 use crate::{Rejection, sample::Encoding};
 
 /// The largest numbers that a model of numbers learns from, in the fixed-point integers of its samples.
@@ -105,4 +104,21 @@ fn squared_length(encoding: Encoding, sample: &[u8]) -> u128 {
         .numbers(sample)
         .map(|number| u128::from(number.unsigned_abs()).pow(2))
         .sum()
+}
+
+/// Checks that a parameter is from `least` to `most`.
+pub(super) fn within(
+    name: &'static str,
+    value: u32,
+    least: u32,
+    most: u32,
+) -> Result<(), Rejection> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(Rejection::InvalidParameter {
+            name,
+            value: value.into(),
+        })
+    }
 }

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use alloy_primitives::{I256, U256};
 use thiserror::Error;
 
-use super::{bounds::Bounds, lanes::Lane};
+use super::{
+    bounds::{Bounds, within},
+    lanes::Lane,
+};
 use crate::{Rejection, sample::Encoding};
 
 /// A sparse index has 2 bytes.
@@ -344,20 +347,4 @@ impl Parameters {
 /// Returns the most counts that a prediction may read in each class.
 fn most_read(classes: u16) -> u32 {
     MOST_SPARSE_READS / u32::from(classes).max(1)
-}
-
-pub(super) fn within(
-    name: &'static str,
-    value: u32,
-    least: u32,
-    most: u32,
-) -> Result<(), Rejection> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(Rejection::InvalidParameter {
-            name,
-            value: value.into(),
-        })
-    }
 }

@@ -7,48 +7,6 @@ use crate::{
     trainer::{Incentive, Waits},
 };
 
-/// Unit of a term.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Money.
-    Wei,
-    /// Time.
-    Seconds,
-    /// A plain number.
-    Count,
-}
-
-/// One number that a contract is created with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Term {
-    /// Name of the contract's getter, and of the number in its errors.
-    pub name: &'static str,
-    /// Unit of the number.
-    pub unit: Unit,
-    /// Smallest number.
-    pub least: u128,
-    /// Largest number of bits.
-    pub bits: u32,
-    /// Meaning for people: a noun phrase.
-    pub meaning: &'static str,
-}
-
-impl Term {
-    /// Checks the bounds of a value.
-    ///
-    /// # Errors
-    /// [`Rejection::InvalidParameter`].
-    pub fn validate(&self, value: u128) -> Result<(), Rejection> {
-        if value < self.least || value.checked_shr(self.bits).unwrap_or(0) != 0 {
-            return Err(Rejection::InvalidParameter {
-                name: self.name,
-                value,
-            });
-        }
-        Ok(())
-    }
-}
-
 /// Terms of one contract, of any mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Terms {
@@ -164,6 +122,7 @@ impl From<&Market> for Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mechanism::Unit;
 
     #[test]
     fn terms_values_are_read_back() {
@@ -208,20 +167,6 @@ mod tests {
                 wide[index] = u128::MAX;
                 assert_eq!(Terms::from_values(mechanism, &wide), None);
             }
-        }
-    }
-
-    #[test]
-    fn term_validate_bounds() {
-        let term = Term {
-            name: "stake",
-            unit: Unit::Wei,
-            least: 1,
-            bits: 8,
-            meaning: "a stake",
-        };
-        for (value, fits) in [(0, false), (1, true), (255, true), (256, false)] {
-            assert_eq!(term.validate(value).is_ok(), fits, "{value}");
         }
     }
 
