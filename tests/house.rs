@@ -216,53 +216,12 @@ fn only_the_server_links_the_schemas_of_the_api() {
     assert!(!client.features.contains_key("default"));
 }
 
-/// Circles that are still there: a crate and the files of the circle. Take out what is opened; add nothing.
-const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
-    ("cotrain", &["live/contribute.rs", "live/relay.rs"]),
-    (
-        "cotrain",
-        &[
-            "live/journal.rs",
-            "live/options.rs",
-            "live/plan.rs",
-            "live/steps.rs",
-        ],
-    ),
-    ("cotrain", &["live/send.rs", "live/spending.rs"]),
-    (
-        "cotrain-coordinator",
-        &["evidence.rs", "model.rs", "state.rs", "store/chain.rs"],
-    ),
-    // `rejection` needs `market::Phase`, which needs nothing.
-    (
-        "cotrain-protocol",
-        &[
-            "classifier.rs",
-            "classifier/bounds.rs",
-            "classifier/classes.rs",
-            "classifier/dense_nearest_centroid.rs",
-            "classifier/dense_perceptron.rs",
-            "classifier/hosted.rs",
-            "classifier/naive_bayes.rs",
-            "classifier/parameters.rs",
-            "classifier/sparse_nearest_centroid.rs",
-            "classifier/sparse_perceptron.rs",
-            "market.rs",
-            "market/part.rs",
-            "market/terms.rs",
-            "rejection.rs",
-            "sample.rs",
-        ],
-    ),
-];
-
 #[test]
 fn files_of_a_crate_import_each_other_in_no_circle() {
     let metadata = MetadataCommand::new()
         .no_deps()
         .exec()
         .expect("cargo metadata");
-    let mut found = Vec::new();
     let mut checked = 0;
     for package in &metadata.packages {
         let roots = package
@@ -271,30 +230,20 @@ fn files_of_a_crate_import_each_other_in_no_circle() {
             .filter(|target| target.is_lib() || target.is_bin());
         for root in roots {
             checked += 1;
-            for (files, words) in circles::of(root.src_path.as_std_path()) {
-                let package = package.name.to_string();
-                let known = KNOWN_CIRCLES
-                    .iter()
-                    .any(|(of, known)| *of == package && files.iter().eq(known.iter()));
-                assert!(
-                    known,
-                    "a circle in `{package}`, {} files; move what both sides need into a file of its own:\n{}\n{files:?}",
-                    files.len(),
-                    words.join("\n")
-                );
-                found.push((package, files));
-            }
+            let found = circles::of(root.src_path.as_std_path());
+            let told: Vec<_> = found
+                .iter()
+                .map(|(files, words)| format!("{files:?}:\n{}", words.join("\n")))
+                .collect();
+            assert!(
+                found.is_empty(),
+                "files of `{}` import each other in a circle; move what both sides need into a file of its own:\n{}",
+                package.name,
+                told.join("\n\n")
+            );
         }
     }
     assert!(checked >= 9, "only {checked} crates were read");
-    for (package, files) in KNOWN_CIRCLES {
-        assert!(
-            found
-                .iter()
-                .any(|(of, there)| of == package && there.iter().eq(files.iter())),
-            "the circle of {files:?} in `{package}` is gone or smaller: take it from KNOWN_CIRCLES, or name its rest"
-        );
-    }
 }
 
 /// Returns the circles of a crate with these files.
