@@ -128,8 +128,10 @@ async fn node_and_process_deploy_by_one_list_of_transactions() {
             start: 1,
             gas_price: 0,
         });
-        deploy_with(&mut chain, owner, &blueprint, |name, _| here.push(name.to_owned()))
-            .expect("deployed");
+        deploy_with(&mut chain, owner, &blueprint, |name, _| {
+            here.push(name.to_owned())
+        })
+        .expect("deployed");
 
         let (deployed, steps) = deploy_in_pieces(&node, &blueprint, &given).await;
         // The chain has what the first deployment created; a registry is beside the list.
@@ -151,7 +153,10 @@ async fn node_and_process_deploy_by_one_list_of_transactions() {
             .await
             .expect("a model");
         assert!(facts.own_code && facts.closed);
-        assert_eq!((facts.terms, facts.classifier), (terms, deployed.classifier));
+        assert_eq!(
+            (facts.terms, facts.classifier),
+            (terms, deployed.classifier)
+        );
         let words = facts.words(&node, None).await.expect("words");
         assert_eq!(words, blueprint.words());
         given.registry = Some(deployed.registry);

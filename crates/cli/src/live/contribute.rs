@@ -380,6 +380,22 @@ impl Sending<'_> {
             .explain(failure, "samples are contributed"))
     }
 
+    /// Returns the most that each sample may deposit by default: prices of trainers rise, stakes of markets do not.
+    fn may_rise_to(&self, price: u128) -> u128 {
+        if self
+            .model
+            .facts
+            .terms
+            .mechanism()
+            .description()
+            .learns_at_once
+        {
+            price.saturating_mul(2)
+        } else {
+            price
+        }
+    }
+
     /// Makes the bill; returns it and the most for each sample.
     async fn bill(&self, count: u64, first: &Batch) -> Result<(Bill, u128), Failure> {
         let arguments = self.arguments;
@@ -394,7 +410,7 @@ impl Sending<'_> {
         });
         let mut most = arguments
             .max_deposit
-            .map_or(first.price.saturating_mul(2), |Wei(most)| most);
+            .map_or_else(|| self.may_rise_to(first.price), |Wei(most)| most);
         if let Some(Wei(total)) = arguments.acting.spending.max_total {
             // Prices may rise: none is paid that would bring all of it above the total.
             let room = total.saturating_sub(gas_cost.at_most) / u128::from(count.max(1));

@@ -146,6 +146,32 @@ impl Create {
         }
         Ok(terms)
     }
+
+    /// Returns the costs beyond those of the deployment: the bounty, and the gas of the opening.
+    fn further(&self, gas: u64) -> Further {
+        Further {
+            value: self.bounty.0,
+            gas,
+            notes: vec![
+                (
+                    "test set",
+                    format!(
+                        "{} in {} parts; who does not reveal them in time loses the bounty",
+                        counted(self.test_samples as u64, "sample"),
+                        self.parts
+                    ),
+                ),
+                (
+                    "open",
+                    format!(
+                        "for {}, or until {} contributions",
+                        humantime::format_duration(self.open_for),
+                        self.max_contributions
+                    ),
+                ),
+            ],
+        }
+    }
 }
 
 /// Options of the terms, in the order of the contract.
@@ -171,28 +197,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         let items = first(&test, arguments.test_samples)?;
         TestSet::check(&items, arguments.parts).map_err(unusable)?;
         let gas = rehearse(&plan, &items, arguments.parts)?;
-        let further = Further {
-            value: arguments.bounty.0,
-            gas,
-            notes: vec![
-                (
-                    "test set",
-                    format!(
-                        "{} in {} parts; who does not reveal them in time loses the bounty",
-                        counted(items.len() as u64, "sample"),
-                        arguments.parts
-                    ),
-                ),
-                (
-                    "open",
-                    format!(
-                        "for {}, or until {} contributions",
-                        humantime::format_duration(arguments.open_for),
-                        arguments.max_contributions
-                    ),
-                ),
-            ],
-        };
+        let further = arguments.further(gas);
         let named: Options = OPTIONS
             .iter()
             .zip(any.values())
@@ -215,7 +220,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             set,
             transactions: Vec::new(),
         };
-        if !placed.billed && opening.view.phase() == Phase::Created {
+        if !placed.billed && opening.is_left() {
             let bill = opening.bill(arguments, gas).await?;
             if !options.spending.agreed(&session, &bill, options.json)? {
                 return Ok(());
@@ -351,11 +356,25 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    /// Returns `true` if the market is not open yet.
+    fn is_left(&self) -> bool {
+        matches!(self.view.phase(), Phase::Created | Phase::Committed)
+    }
+
     /// Makes the bill of what is left to do of a market that an earlier run has deployed.
     async fn bill(&self, arguments: &Create, gas: u64) -> Result<Bill, Failure> {
+        let is_locked = self.view.phase() != Phase::Created;
         let costs = Costs {
-            action: format!("lock the bounty of the market {}", self.view.address()),
-            value: arguments.bounty.0,
+            action: format!(
+                "{} the market {}",
+                if is_locked {
+                    "open"
+                } else {
+                    "lock the bounty of"
+                },
+                self.view.address()
+            ),
+            value: if is_locked { 0 } else { arguments.bounty.0 },
             gas,
             notes: Vec::new(),
         };

@@ -1,0 +1,268 @@
+//! `cotrain market`, against anvil.
+
+mod common;
+
+use std::{
+    process::Stdio,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use common::{Place, block_on};
+use cotrain_chain::{
+    anvil::AnvilConfig,
+    keys::Key,
+    node::{Node, NodeOptions},
+};
+use serde_json::{Value, json};
+
+const CREATE: [&str; 22] = [
+    "market",
+    "create",
+    "--dev",
+    "0",
+    "--yes",
+    "--json",
+    "--name",
+    "bets",
+    "--features",
+    "300",
+    "--bounty",
+    "1ether",
+    "--stake",
+    "0.01ether",
+    "--open-for",
+    "1h",
+    "--parts",
+    "3",
+    "--test-samples",
+    "30",
+    "--max-passes",
+    "3",
+];
+
+const ETHER: u128 = 1_000_000_000_000_000_000;
+
+/// Moves the chain's time on, and makes a block.
+fn wait(place: &Place, seconds: u64) {
+    for (method, params) in [
+        ("evm_increaseTime", json!([seconds])),
+        ("evm_mine", json!([])),
+    ] {
+        let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        block_on(async {
+            let client = reqwest::Client::new();
+            let sent = client.post(place.rpc().clone()).json(&asked).send().await;
+            let answer: Value = sent.expect("an answer").json().await.expect("JSON");
+            assert!(answer.get("error").is_none(), "{answer}");
+        });
+    }
+}
+
+fn shown(place: &Place) -> Value {
+    place.json(&["market", "show", "--json"])
+}
+
+fn contribute(place: &Place, dev: &str, skip: &str) -> Value {
+    place.json(&[
+        "market",
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--skip",
+        skip,
+        "--limit",
+        "4",
+        "--dev",
+        dev,
+        "--json",
+    ])
+}
+
+fn wei(value: &Value) -> u128 {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("wei")
+}
+
+#[test]
+fn market_runs_from_its_creation_to_the_last_payment() {
+    let place = Place::new(&AnvilConfig::default());
+    let created: Value = place.json(&CREATE);
+    assert_eq!(created["phase"], "open", "{created}");
+    assert_eq!(created["opening"].as_array().map(Vec::len), Some(3));
+    // Once more changes nothing.
+    let again: Value = place.json(&CREATE);
+    assert_eq!(again["market"], created["market"]);
+    assert_eq!(again["opening"], json!([]));
+
+    for (dev, skip) in [("1", "300"), ("2", "600")] {
+        let contributed = contribute(&place, dev, skip);
+        assert_eq!(contributed["contributions"], 4, "{contributed}");
+        let deposit = wei(&contributed["transactions"][0]["deposit"]);
+        assert_eq!(deposit, ETHER / 100);
+    }
+    let twice = [
+        "market",
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--skip",
+        "300",
+    ];
+    let told = place.mistake(&[&twice[..], &["--limit", "4", "--dev", "1"]].concat());
+    assert!(told.contains("4 were contributed before"), "{told}");
+    // What costs money says so first, and what is not due does nothing.
+    let bill: Value = place.json(&[
+        "market",
+        "contribute",
+        "--text",
+        "dull",
+        "--label",
+        "negative",
+        "--dev",
+        "1",
+        "--dry-run",
+        "--json",
+    ]);
+    assert_eq!(
+        wei(&bill["value"]["at_most"]),
+        ETHER / 100,
+        "a stake is fixed"
+    );
+    for (command, why) in [
+        ("reveal", "no part is to be revealed now"),
+        ("score", "there is nothing to draw or score"),
+        ("collect", "has nothing to collect"),
+    ] {
+        let told = place.mistake(&["market", command, "--dev", "0"]);
+        assert!(told.contains("is open") && told.contains(why), "{told}");
+    }
+    let told = place.mistake(&[
+        "contribute",
+        "--text",
+        "dull",
+        "--label",
+        "negative",
+        "--dev",
+        "1",
+        "--relay",
+        "http://127.0.0.1:1",
+    ]);
+    assert!(told.contains("takes no signed contributions"), "{told}");
+    let told = place.mistake(&["refund", "--dev", "1"]);
+    assert!(told.contains("see `cotrain market`"), "{told}");
+
+    wait(&place, 3_601);
+    assert_eq!(shown(&place)["phase"], "revealing");
+    // Another file is not the test set.
+    let told = place.mistake(&[
+        "market",
+        "reveal",
+        "--dev",
+        "0",
+        "--test-set",
+        "nothing.json",
+    ]);
+    assert!(told.contains("cannot read the test set"), "{told}");
+    place.put(
+        "other.json",
+        &json!({ "chain_id": 31_337, "market": created["market"], "parts": [] }).to_string(),
+    );
+    let told = place.mistake(&["market", "reveal", "--dev", "0", "--test-set", "other.json"]);
+    assert!(told.contains("is not the test set"), "{told}");
+    let revealed: Value = place.json(&["market", "reveal", "--dev", "0", "--json"]);
+    assert_eq!(revealed["phase"], "scoring", "{revealed}");
+    assert_eq!(revealed["parts"].as_array().map(Vec::len), Some(2));
+
+    // A limit stops the scoring, and anyone goes on.
+    let limited = ["market", "score", "--dev", "5", "--max-total", "1gwei"];
+    let told = place.mistake(&limited);
+    assert!(told.contains("--max-total"), "{told}");
+    let scored: Value = place.json(&["market", "score", "--dev", "5", "--json"]);
+    assert_eq!(scored["phase"], "settled", "{scored}");
+    let settled = shown(&place);
+    assert_eq!(settled["samples"], 20);
+    assert_eq!(settled["model"].as_str().map(str::len), Some(42));
+
+    let mut paid = 0;
+    for dev in ["1", "2", "0"] {
+        let collected: Value = place.json(&["market", "collect", "--dev", dev, "--json"]);
+        paid += wei(&collected["amount"]) + wei(&collected["remainder"]);
+        let told = place.mistake(&["market", "collect", "--dev", dev]);
+        assert!(told.contains("has nothing to collect"), "{told}");
+    }
+    assert_eq!(paid, ETHER + 8 * ETHER / 100, "all money is paid out");
+}
+
+#[test]
+fn market_create_survives_being_killed_anywhere() {
+    let place = Place::new(&AnvilConfig::default());
+    let node = block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node");
+    let nonce = || block_on(node.nonce(Key::development(0).address())).expect("a nonce");
+    let mut kills = 0;
+    for seen in 0..11 {
+        let mut child = place
+            .command(&CREATE)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let start = Instant::now();
+        while nonce() < seen && child.try_wait().expect("a child").is_none() {
+            assert!(start.elapsed() < Duration::from_mins(1), "stuck at {seen}");
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(seen * 7 % 40));
+        child.kill().expect("killed");
+        kills += u32::from(child.wait().expect("a status").code().is_none());
+    }
+    assert!(kills >= 4, "only {kills} of 11 were killed in time");
+    let created: Value = place.json(&CREATE);
+    assert_eq!(created["phase"], "open", "{created}");
+    let listed: Value = place.json(&["models", "--json"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed[0]["incentive"], "prediction-market");
+    assert_eq!(wei(&shown(&place)["bounty"]), ETHER);
+}
+
+#[test]
+fn market_fails_if_the_provider_does_not_reveal() {
+    let place = Place::new(&AnvilConfig::default());
+    let _: Value = place.json(&CREATE);
+    contribute(&place, "1", "0");
+    wait(&place, 3_601 + 86_401);
+    assert_eq!(shown(&place)["phase"], "failed");
+    let told = place.mistake(&["market", "reveal", "--dev", "0"]);
+    assert!(told.contains("is failed"), "{told}");
+    let collected: Value = place.json(&["market", "collect", "--dev", "1", "--json"]);
+    assert_eq!(wei(&collected["amount"]), 4 * ETHER / 100, "the stakes");
+    let told = place.mistake(&["market", "collect", "--dev", "0"]);
+    assert!(told.contains("has nothing to collect"), "{told}");
+}
+
+#[test]
+fn market_create_names_the_option_that_is_outside_its_bounds() {
+    let place = Place::new(&AnvilConfig::default());
+    for (option, value, why) in [
+        ("--stake", "0", "--stake is 0; expected 1 to 2^96 - 1"),
+        (
+            "--max-passes",
+            "65536",
+            "--max-passes is 65536; expected 1 to 2^16 - 1",
+        ),
+        ("--bounty", "0", "--bounty is 0"),
+        ("--parts", "1", "1 parts; expected 2 to 256"),
+        ("--test-samples", "100000", "--test-samples is 100000"),
+        ("--test-samples", "1500", "make more parts"),
+    ] {
+        let mut arguments = CREATE.to_vec();
+        match arguments.iter().position(|argument| *argument == option) {
+            Some(index) => arguments[index + 1] = value,
+            None => arguments.extend([option, value]),
+        }
+        let told = place.mistake(&arguments);
+        assert!(told.contains(why), "{option} {value}: {told}");
+    }
+}
