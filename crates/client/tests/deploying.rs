@@ -107,6 +107,11 @@ async fn deploy_in_pieces(
             }
         };
         if let Some(deployed) = deployed {
+            while let Ok(step) = told.try_recv() {
+                if seen.insert(step.clone()) {
+                    order.push(step);
+                }
+            }
             return (deployed, order);
         }
     }
