@@ -64,17 +64,8 @@ pub enum ContributeError {
     #[error(transparent)]
     Send(#[from] SendError),
     /// Each sample deposits more than is allowed.
-    #[error(
-        "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or allow more",
-        Amount(*price),
-        Amount(*most)
-    )]
-    Price {
-        /// Deposit of each sample, in wei.
-        price: u128,
-        /// Maximum deposit of each, in wei.
-        most: u128,
-    },
+    #[error(transparent)]
+    Price(#[from] PriceTooHigh),
     /// The transaction has no event of its contributions.
     #[error("the model {model} did not say what it took")]
     Silent {
@@ -83,15 +74,29 @@ pub enum ContributeError {
     },
 }
 
+/// Each sample deposits more than is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or allow more",
+    Amount(*price),
+    Amount(*most)
+)]
+pub struct PriceTooHigh {
+    /// Deposit of each sample, in wei.
+    pub price: u128,
+    /// Maximum deposit of each, in wei.
+    pub most: u128,
+}
+
 /// Checks that a price is allowed.
 ///
 /// # Errors
-/// [`ContributeError::Price`].
-pub fn check_price(price: u128, most: u128) -> Result<(), ContributeError> {
+/// [`PriceTooHigh`].
+pub fn check_price(price: u128, most: u128) -> Result<(), PriceTooHigh> {
     if price <= most {
         return Ok(());
     }
-    Err(ContributeError::Price { price, most })
+    Err(PriceTooHigh { price, most })
 }
 
 impl Contributor<'_> {

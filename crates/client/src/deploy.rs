@@ -194,9 +194,8 @@ impl<'a> Sequence<'a> {
     /// Returns the next act.
     #[must_use]
     pub fn next(&self) -> Next {
-        let [factory, trainer, classifier] = match *self.parts.as_slice() {
-            [factory, trainer, classifier] => [factory, trainer, classifier],
-            _ => return Next::Part(Part::ALL[self.parts.len()]),
+        let [factory, trainer, classifier] = *self.parts.as_slice() else {
+            return Next::Part(Part::ALL[self.parts.len()]);
         };
         match (self.created, self.rest.last()) {
             (None, _) => Next::Call(Step {

@@ -43,6 +43,7 @@ impl From<io::Error> for NoLock {
 
 impl NoLock {
     /// Says who uses `what`, or why that cannot be found out.
+    #[must_use]
     pub fn words(&self, what: &Path) -> String {
         let what = what.display();
         match self {
@@ -55,6 +56,9 @@ impl NoLock {
 
 impl Lock {
     /// Locks a file, which is made if it is not there, and notes this process in it.
+    ///
+    /// # Errors
+    /// [`NoLock`].
     pub fn take(path: &Path) -> Result<Self, NoLock> {
         loop {
             let mut file = OpenOptions::new()
@@ -88,6 +92,9 @@ impl Lock {
 
     /// Removes the file of the lock, and then gives the lock back. Only on Unix it is known that nobody locks a file that
     /// was removed; elsewhere the file stays.
+    ///
+    /// # Errors
+    /// If the file cannot be removed; the lock is given back all the same.
     pub fn remove(self, path: &Path) -> io::Result<()> {
         if cfg!(unix) {
             fs::remove_file(path)?;
@@ -97,6 +104,7 @@ impl Lock {
     }
 
     /// Returns who uses the file of a lock, and leaves it as it is. A file that is not there is free.
+    #[must_use]
     pub fn look(path: &Path) -> Use {
         let mut file = match File::open(path) {
             Ok(file) => file,
@@ -117,6 +125,7 @@ impl Lock {
     }
 
     /// Returns the process that had the lock before and was killed.
+    #[must_use]
     pub fn killed(&self) -> Option<u32> {
         self.killed
     }

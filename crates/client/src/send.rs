@@ -169,7 +169,7 @@ pub enum SendError {
     OverBudget(#[from] OverBudget),
     /// The account has less than the transaction needs.
     #[error(transparent)]
-    TooPoor(#[from] TooPoor),
+    TooPoor(#[from] Box<TooPoor>),
     /// The transaction needs more gas than one may use.
     #[error("the transaction would use {gas} gas, at most {TRANSACTION_GAS_LIMIT} are possible")]
     TooMuchGas {
@@ -494,14 +494,14 @@ impl Sender<'_> {
         }
     }
 
-    fn too_poor(&self, has: U256, value: U256, gas: Option<U256>) -> TooPoor {
-        TooPoor {
+    fn too_poor(&self, has: U256, value: U256, gas: Option<U256>) -> Box<TooPoor> {
+        Box::new(TooPoor {
             account: self.address(),
             chain_id: self.node.chain_id(),
             has,
             value,
             gas,
-        }
+        })
     }
 }
 

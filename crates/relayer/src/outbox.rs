@@ -139,7 +139,7 @@ impl Outbox {
         let outgoing = sender.sign(transaction, call.gas_limit, nonce).await?;
         let purpose = Purpose {
             model: call.model,
-            purpose: call.purpose,
+            name: call.purpose,
             sender: self.key.address(),
             submissions: submissions.to_vec(),
         };

@@ -427,7 +427,7 @@ impl Sending<'_> {
             }
             most = most.min(room);
         }
-        check_price(first.price, most).map_err(not_contributed)?;
+        check_price(first.price, most).map_err(|error| not_contributed(error.into()))?;
         let each = Range {
             now: first.price,
             at_most: most,

@@ -2,7 +2,10 @@
 
 use anyhow::anyhow;
 use cotrain_client::{
-    api::ApiError, claims::ClaimError, contribute::ContributeError, send::SendError,
+    api::ApiError,
+    claims::ClaimError,
+    contribute::{ContributeError, PriceTooHigh},
+    send::SendError,
 };
 use cotrain_protocol::GasPrice;
 
@@ -24,7 +27,7 @@ pub(crate) fn unsent(error: SendError) -> Failure {
             Wei(over.left),
             Wei(over.limit)
         )),
-        SendError::TooPoor(poor) => Failure::mistake(poor),
+        SendError::TooPoor(poor) => Failure::mistake(*poor),
         SendError::MaybeIncluded { .. } => {
             let words = error.to_string();
             match error {
@@ -42,7 +45,7 @@ pub(crate) fn not_contributed(error: ContributeError) -> Failure {
         ContributeError::Send(error) => unsent(error),
         ContributeError::Read(error) => unreadable(error),
         ContributeError::Samples(_) => Failure::mistake(error),
-        ContributeError::Price { price, most } => Failure::Mistake(anyhow!(
+        ContributeError::Price(PriceTooHigh { price, most }) => Failure::Mistake(anyhow!(
             "each sample would deposit {} now, at most {} is allowed; wait a while, contribute fewer at once, or \
              allow more with --max-deposit or --max-total",
             Wei(price),

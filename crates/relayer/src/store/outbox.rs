@@ -44,7 +44,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Purpose {
     pub(crate) model: ModelId,
     /// `relay`, `refund`, `announce` or `report`.
-    pub(crate) purpose: &'static str,
+    pub(crate) name: &'static str,
     /// The account that sends it.
     pub(crate) sender: Address,
     /// Ids of the signed batches in it.
@@ -76,7 +76,7 @@ impl TxStore for RelayStore {
         let now = clock::now();
         let new = NewTransaction {
             model: purpose.model,
-            purpose: purpose.purpose,
+            purpose: purpose.name,
             sender: purpose.sender,
             nonce: unsigned.nonce,
             to: unsigned.to.unwrap_or_default(),
