@@ -3,6 +3,8 @@
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::record::Contribution;
 
+pub use cotrain_protocol::mechanism::ClaimKind;
+
 /// Settlement of a contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
@@ -45,17 +47,6 @@ pub struct ContributionRow {
     pub taken: u128,
     /// Time of its last announcement, as far as the model's newest state says; `None` if never.
     pub announced: Option<u64>,
-}
-
-/// Kind of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClaimKind {
-    /// By the author, or for the author.
-    Refund,
-    /// A share, by another account.
-    Report,
-    /// All that was left, by the owner or anyone.
-    LateClaim,
 }
 
 /// A claim that succeeded.

@@ -130,9 +130,7 @@ impl State {
             }),
             TrainerEvent::Refunded(paid) => self.claimed(ClaimKind::Refund, &paid, log, taken),
             TrainerEvent::Reported(paid) => self.claimed(ClaimKind::Report, &paid, log, taken),
-            TrainerEvent::ClaimedLate(paid) => {
-                self.claimed(ClaimKind::LateClaim, &paid, log, taken)
-            }
+            TrainerEvent::ClaimedLate(paid) => self.claimed(ClaimKind::Late, &paid, log, taken),
             TrainerEvent::Skipped(e) => {
                 taken.skips.push(Skip {
                     author: e.author,
@@ -286,7 +284,7 @@ impl State {
                 },
                 Settled::Refunded,
             ),
-            ClaimKind::LateClaim => (Fact::ClaimedLate { position, amount }, Settled::ClaimedLate),
+            ClaimKind::Late => (Fact::ClaimedLate { position, amount }, Settled::ClaimedLate),
             ClaimKind::Report => {
                 let fact = Fact::Reported {
                     position,

@@ -491,7 +491,7 @@ fn kind_code(kind: ClaimKind) -> i64 {
     match kind {
         ClaimKind::Refund => 0,
         ClaimKind::Report => 1,
-        ClaimKind::LateClaim => 2,
+        ClaimKind::Late => 2,
     }
 }
 
@@ -499,7 +499,7 @@ pub(super) fn read_kind(code: i64) -> Result<ClaimKind, StoreError> {
     Ok(match code {
         0 => ClaimKind::Refund,
         1 => ClaimKind::Report,
-        2 => ClaimKind::LateClaim,
+        2 => ClaimKind::Late,
         _ => return Err(StoreError::Malformed { what: "a claim" }),
     })
 }

@@ -142,7 +142,7 @@ impl From<ClaimKind> for ClaimKindView {
         match kind {
             ClaimKind::Refund => Self::Refund,
             ClaimKind::Report => Self::Report,
-            ClaimKind::LateClaim => Self::LateClaim,
+            ClaimKind::Late => Self::LateClaim,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use alloy_primitives::Address;
 use cotrain_chain::TRANSACTION_GAS_LIMIT;
-use cotrain_protocol::trainer::SignedBatch;
+use cotrain_protocol::trainer::{NONCE_WINDOW, SignedBatch};
 
 use super::{Engine, START, state::AgentState};
 use crate::{
@@ -17,8 +17,6 @@ use crate::{
 
 /// The last second that a signed batch can name.
 const LAST_DEADLINE: u64 = (1 << 40) - 1;
-/// A nonce that is so much below the highest used one can never be used.
-const NONCE_WINDOW: u64 = 64;
 
 /// A contribution that waits to be relayed.
 struct Signed {
