@@ -128,7 +128,7 @@ impl<'a> Engine<'a> {
             Some(size) => {
                 if mechanism.relaying().is_none() {
                     return Err(SimulateError::NoRelaying {
-                        under: format!("the mechanism `{}`", mechanism.name()),
+                        under: format!("the mechanism `{}`", mechanism.title()),
                     });
                 }
                 let mut all = agents.iter().filter_map(AgentState::agent);
@@ -490,7 +490,7 @@ impl<'a> Engine<'a> {
             seed,
             backend: self.mechanism.chain().name(),
             model: classifier.kind().to_string(),
-            incentive: self.mechanism.name(),
+            incentive: self.mechanism.title(),
             accuracy,
             data: DataSizes {
                 initial: self.data.initial as u64,

@@ -35,7 +35,7 @@ pub use crate::vocabulary::{Fact, Words};
 /// A mechanism of one's own implements this, or goes around another one: docs/extending.md.
 pub trait Mechanism {
     /// What it is called, such as `deposit, refund, take`.
-    fn name(&self) -> &'static str;
+    fn title(&self) -> &'static str;
 
     /// The chain that it is on.
     fn chain(&self) -> &dyn Chain;

@@ -252,7 +252,7 @@ impl<'c> MarketMechanism<'c> {
 }
 
 impl Mechanism for MarketMechanism<'_> {
-    fn name(&self) -> &'static str {
+    fn title(&self) -> &'static str {
         Kind::PredictionMarket.description().title
     }
 

@@ -146,7 +146,7 @@ impl<'c> TrainerMechanism<'c> {
 }
 
 impl Mechanism for TrainerMechanism<'_> {
-    fn name(&self) -> &'static str {
+    fn title(&self) -> &'static str {
         self.description().title
     }
 

@@ -16,7 +16,7 @@ use crate::SimulateError;
 /// Each layer is a [`Mechanism`] itself.
 pub trait MechanismLayer {
     /// Returns its name.
-    fn name(&self) -> &'static str;
+    fn title(&self) -> &'static str;
 
     /// Returns the mechanism inside.
     fn inner(&self) -> &dyn Mechanism;
@@ -47,8 +47,8 @@ pub trait MechanismLayer {
 }
 
 impl<T: MechanismLayer> Mechanism for T {
-    fn name(&self) -> &'static str {
-        MechanismLayer::name(self)
+    fn title(&self) -> &'static str {
+        MechanismLayer::title(self)
     }
 
     fn chain(&self) -> &dyn Chain {
