@@ -92,8 +92,8 @@ async fn deploy_in_pieces(
             settings: "none",
         };
         let journal = Journal::open(folder.path(), Facts::new(), Facts::new()).expect("a journal");
-        let mut deployer = Deployer::new(sender, journal, &report);
-        let mut run = Box::pin(deployer.run(blueprint, given, &card));
+        let mut steps = Deployer::new(sender, journal, &report);
+        let mut run = Box::pin(steps.run(blueprint, given, &card));
         let deployed = loop {
             tokio::select! {
                 biased;
@@ -134,7 +134,7 @@ async fn node_and_process_deploy_by_one_list_of_transactions() {
             gas_price: 0,
         });
         deploy_with(&mut chain, owner, &blueprint, |name, _| {
-            here.push(name.to_owned())
+            here.push(name.to_owned());
         })
         .expect("deployed");
 

@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
         let (typed, _) = typed::<Deploy>("deploy");
         let budget = options.spending.budget();
         let further = Further::default();
-        let placed = place(&session, &key, &plan, options, &budget, typed, &further).await?;
+        let placed = place(&session, &key, &plan, options, &budget, &typed, &further).await?;
         let Some(placed) = placed else {
             return Ok(());
         };
@@ -165,7 +165,7 @@ pub(crate) async fn place(
     plan: &Plan,
     options: &DeployOptions,
     budget: &Budget,
-    typed: Options,
+    typed: &Options,
     further: &Further,
 ) -> Result<Option<Placed>, Failure> {
     let narrator = &session.narrator;
@@ -188,7 +188,7 @@ pub(crate) async fn place(
     };
     let resumed = Journal::peek(&directory, "owner").is_some();
     let dry_run = options.spending.consent.dry_run;
-    let open = || open(session, plan, &given, genesis, &directory, typed.clone());
+    let open = || open(session, plan, &given, genesis, &directory, typed);
     // Another deployment's journal is told before anything is asked.
     let begun = if resumed { Some(open()?) } else { None };
     let finished_before = begun.as_ref().and_then(Journal::deployed).is_some();
@@ -211,16 +211,16 @@ pub(crate) async fn place(
     }
     let sender = options.fees.sender(&session.node, key, budget);
     let report = |reported: Reported<'_>| narrate(narrator, reported);
-    let mut deployer = Deployer::new(sender, journal, &report);
-    let deployed = match deployer.run(&plan.blueprint(), &given, &plan.card).await {
+    let mut steps = Deployer::new(sender, journal, &report);
+    let deployed = match steps.run(&plan.blueprint(), &given, &plan.card).await {
         Ok(deployed) => deployed,
         Err(error) => {
             let failure = not_deployed(error);
-            return Err(told(session, &deployer, failure, &directory, options.json)?);
+            return Err(told(session, &steps, failure, &directory, options.json)?);
         }
     };
     // All is done and paid for: the addresses are told even if they cannot be noted.
-    let finished = deployer.finish(&deployed).map_err(deploying::unusable);
+    let finished = steps.finish(&deployed).map_err(deploying::unusable);
     let remembered = remember(session, &deployed, genesis);
     if let Ok(path) = &remembered {
         narrator.say(format_args!(
@@ -229,7 +229,7 @@ pub(crate) async fn place(
         ));
     }
     Ok(Some(Placed {
-        cost: deployer.cost(),
+        cost: steps.cost(),
         billed: !finished_before,
         deployed,
         noted: finished.and(remembered.map(drop)),
@@ -304,7 +304,7 @@ fn open(
     given: &Given,
     genesis: B256,
     directory: &Path,
-    options: Options,
+    options: &Options,
 ) -> Result<Journal, Failure> {
     let mut identity = plan.identity()?;
     let address =
@@ -319,7 +319,7 @@ fn open(
     ] {
         identity.insert(name.to_owned(), value);
     }
-    deploying::open(directory, identity, options)
+    deploying::open(directory, &identity, options)
 }
 
 /// Returns the hash of the chain's first block.
@@ -425,12 +425,12 @@ struct Part<'a> {
 /// Tells what is done of a deployment, and how to go on; the error with that in its words.
 fn told(
     session: &Session,
-    deployer: &Deployer<'_>,
+    steps: &Deployer<'_>,
     failure: Failure,
     journal: &Path,
     json: bool,
 ) -> Result<Failure, Failure> {
-    let done = deployer.done().len() as u64;
+    let done = steps.done().len() as u64;
     if done == 0 {
         return Ok(failure);
     }
@@ -438,16 +438,16 @@ fn told(
         "run the same again: the journal in {} has what was signed, and nothing is done twice",
         journal.display()
     );
-    let progress = Progress::stopped(done, deployer.transactions(), &failure, go_on);
+    let progress = Progress::stopped(done, steps.transactions(), &failure, go_on);
     let part = Part {
         chain_id: session.node.chain_id(),
-        steps: deployer.done(),
-        cost: deployer.cost().to_string(),
+        steps: steps.done(),
+        cost: steps.cost().to_string(),
         journal,
         progress,
     };
     show(json, &part, || {
-        format!("spent       {}, for gas\n", Wei(deployer.cost()))
+        format!("spent       {}, for gas\n", Wei(steps.cost()))
     })?;
     Ok(part
         .progress

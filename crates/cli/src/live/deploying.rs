@@ -30,9 +30,9 @@ const TOLD: [(&str, &str); 6] = [
 ];
 
 /// Opens the journal of exactly this deployment.
-pub(crate) fn open(directory: &Path, plan: Facts, options: Options) -> Result<Journal, Failure> {
+pub(crate) fn open(directory: &Path, plan: &Facts, options: &Options) -> Result<Journal, Failure> {
     Journal::open(directory, plan.clone(), options.clone()).map_err(|error| match error {
-        JournalError::Another { begun } => Failure::Mistake(another(&begun, &plan, &options)),
+        JournalError::Another { begun } => Failure::Mistake(another(&begun, plan, options)),
         error => unusable(error),
     })
 }

@@ -210,7 +210,7 @@ async fn work(arguments: &Up, narrator: &Narrator, folder: &Folder) -> Result<()
     };
     let mut died = VecDeque::new();
     loop {
-        match running.until_it_ends(&mut chain).await? {
+        match Box::pin(running.until_it_ends(&mut chain)).await? {
             Ending::Told => {
                 chain.anvil.stop()?;
                 return Ok(());
@@ -578,10 +578,10 @@ impl Running<'_> {
         identity.insert("chain".to_owned(), genesis);
         let budget = Budget::default();
         let sender = FeeArgs::default().sender(node, &key, &budget);
-        let journal = deploying::open(&journal, identity, self.kept.options.clone())?;
+        let journal = deploying::open(&journal, &identity, &self.kept.options)?;
         let report = |reported: Reported<'_>| narrate(self.narrator, reported);
-        let mut deployer = Deployer::new(sender, journal, &report);
-        let deployed = deployer
+        let mut steps = Deployer::new(sender, journal, &report);
+        let deployed = steps
             .run(&plan.blueprint(), &Given::default(), &plan.card)
             .await
             .map_err(not_deployed)?;

@@ -204,7 +204,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             .map(|(name, value)| ((*name).to_owned(), value.to_string()))
             .collect();
         let budget = options.spending.budget();
-        let placed = place(&session, &key, &plan, options, &budget, named, &further).await?;
+        let placed = place(&session, &key, &plan, options, &budget, &named, &further).await?;
         let Some(placed) = placed else {
             return Ok(());
         };
