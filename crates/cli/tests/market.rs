@@ -16,7 +16,7 @@ use cotrain_chain::{
 };
 use serde_json::{Value, json};
 
-const CREATE: [&str; 22] = [
+const CREATE: [&str; 24] = [
     "market",
     "create",
     "--dev",
@@ -39,24 +39,22 @@ const CREATE: [&str; 22] = [
     "30",
     "--max-passes",
     "3",
+    "--max-contributions",
+    "2000",
 ];
 
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
-/// Moves the chain's time on, and makes a block.
+/// Moves the chain's time on. No block is made: the latest one is of the time before.
 fn wait(place: &Place, seconds: u64) {
-    for (method, params) in [
-        ("evm_increaseTime", json!([seconds])),
-        ("evm_mine", json!([])),
-    ] {
-        let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        block_on(async {
-            let client = reqwest::Client::new();
-            let sent = client.post(place.rpc().clone()).json(&asked).send().await;
-            let answer: Value = sent.expect("an answer").json().await.expect("JSON");
-            assert!(answer.get("error").is_none(), "{answer}");
-        });
-    }
+    let asked =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [seconds] });
+    block_on(async {
+        let client = reqwest::Client::new();
+        let sent = client.post(place.rpc().clone()).json(&asked).send().await;
+        let answer: Value = sent.expect("an answer").json().await.expect("JSON");
+        assert!(answer.get("error").is_none(), "{answer}");
+    });
 }
 
 fn shown(place: &Place) -> Value {
@@ -86,23 +84,35 @@ fn wei(value: &Value) -> u128 {
         .expect("wei")
 }
 
-#[test]
-fn market_runs_from_its_creation_to_the_last_payment() {
-    let place = Place::new(&AnvilConfig::default());
-    let created: Value = place.json(&CREATE);
-    assert_eq!(created["phase"], "open", "{created}");
-    assert_eq!(created["opening"].as_array().map(Vec::len), Some(3));
-    // Once more changes nothing.
-    let again: Value = place.json(&CREATE);
-    assert_eq!(again["market"], created["market"]);
-    assert_eq!(again["opening"], json!([]));
+/// Contributes more bytes than a batch may have, which go in several; returns the number of samples.
+fn contribute_many(place: &Place) -> u128 {
+    let many: Value = place.json(&[
+        "market",
+        "contribute",
+        "--data",
+        "movie-reviews",
+        "--skip",
+        "1000",
+        "--limit",
+        "1400",
+        "--again",
+        "--dev",
+        "3",
+        "--yes",
+        "--json",
+    ]);
+    let made = many["contributions"].as_u64().expect("a number");
+    assert!(made > 1_300, "{many}");
+    assert!(
+        many["transactions"]
+            .as_array()
+            .is_some_and(|sent| sent.len() > 1)
+    );
+    made.into()
+}
 
-    for (dev, skip) in [("1", "300"), ("2", "600")] {
-        let contributed = contribute(&place, dev, skip);
-        assert_eq!(contributed["contributions"], 4, "{contributed}");
-        let deposit = wei(&contributed["transactions"][0]["deposit"]);
-        assert_eq!(deposit, ETHER / 100);
-    }
+/// What is not due does nothing, and what costs money says so first.
+fn refuse_while_open(place: &Place) {
     let twice = [
         "market",
         "contribute",
@@ -113,7 +123,6 @@ fn market_runs_from_its_creation_to_the_last_payment() {
     ];
     let told = place.mistake(&[&twice[..], &["--limit", "4", "--dev", "1"]].concat());
     assert!(told.contains("4 were contributed before"), "{told}");
-    // What costs money says so first, and what is not due does nothing.
     let bill: Value = place.json(&[
         "market",
         "contribute",
@@ -153,6 +162,31 @@ fn market_runs_from_its_creation_to_the_last_payment() {
     assert!(told.contains("takes no signed contributions"), "{told}");
     let told = place.mistake(&["refund", "--dev", "1"]);
     assert!(told.contains("see `cotrain market`"), "{told}");
+}
+
+#[test]
+fn market_runs_from_its_creation_to_the_last_payment() {
+    let place = Place::new(&AnvilConfig::default());
+    let created: Value = place.json(&CREATE);
+    assert_eq!(created["phase"], "open", "{created}");
+    assert_eq!(created["opening"].as_array().map(Vec::len), Some(3));
+    // Once more changes nothing, and a lost test set is made again.
+    let file = created["test_set"].as_str().expect("a path");
+    let kept = std::fs::read(file).expect("the test set");
+    std::fs::remove_file(file).expect("removed");
+    let again: Value = place.json(&CREATE);
+    assert_eq!(std::fs::read(file).expect("the test set"), kept);
+    assert_eq!(again["market"], created["market"]);
+    assert_eq!(again["opening"], json!([]));
+
+    for (dev, skip) in [("1", "300"), ("2", "600")] {
+        let contributed = contribute(&place, dev, skip);
+        assert_eq!(contributed["contributions"], 4, "{contributed}");
+        let deposit = wei(&contributed["transactions"][0]["deposit"]);
+        assert_eq!(deposit, ETHER / 100);
+    }
+    let many = contribute_many(&place);
+    refuse_while_open(&place);
 
     wait(&place, 3_601);
     assert_eq!(shown(&place)["phase"], "revealing");
@@ -187,13 +221,17 @@ fn market_runs_from_its_creation_to_the_last_payment() {
     assert_eq!(settled["model"].as_str().map(str::len), Some(42));
 
     let mut paid = 0;
-    for dev in ["1", "2", "0"] {
+    for dev in ["1", "2", "3", "0"] {
         let collected: Value = place.json(&["market", "collect", "--dev", dev, "--json"]);
         paid += wei(&collected["amount"]) + wei(&collected["remainder"]);
         let told = place.mistake(&["market", "collect", "--dev", dev]);
         assert!(told.contains("has nothing to collect"), "{told}");
     }
-    assert_eq!(paid, ETHER + 8 * ETHER / 100, "all money is paid out");
+    assert_eq!(
+        paid,
+        ETHER + (8 + many) * ETHER / 100,
+        "all money is paid out"
+    );
 }
 
 #[test]

@@ -148,6 +148,15 @@ impl Contributor<'_> {
             Err(SendError::Node(NodeError::Reverted(Revert::Contract(
                 Rejection::DepositTooLow { .. },
             )))) => Ok(Attempt::Fits(batch)),
+            // What a market takes at once is bounded.
+            Err(
+                error @ SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::TooLong {
+                    ..
+                }))),
+            ) => {
+                tracing::info!(size, "too long for one batch");
+                Ok(Attempt::TooMany(error))
+            }
             Err(error) if may_be_of_size(&error) => {
                 tracing::info!(size, %error, "cannot be estimated");
                 Ok(Attempt::TooMany(error))

@@ -346,7 +346,7 @@ impl MarketState {
             // Nodes estimate gas as if in the latest block, so that one has to be late enough already.
             let block = self.block?.number;
             let earliest = self.earliest_draw();
-            let latest = earliest - 1 + VISIBLE_BLOCKS;
+            let latest = self.latest_draw();
             let is_due = self.market.drawn_part().is_none() && (earliest..latest).contains(&block);
             return is_due.then_some(Action::Draw);
         }
@@ -359,6 +359,13 @@ impl MarketState {
     #[must_use]
     pub fn earliest_draw(&self) -> u64 {
         self.market.committed_block() + BLOCKS_BEFORE_DRAW
+    }
+
+    /// Returns the height of the last block in which the draw succeeds, once there are commitments: contracts see the hashes
+    /// of 256 blocks.
+    #[must_use]
+    pub fn latest_draw(&self) -> u64 {
+        self.earliest_draw() - 1 + VISIBLE_BLOCKS
     }
 
     /// Returns the calldata of an action.

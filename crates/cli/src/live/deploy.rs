@@ -173,8 +173,13 @@ pub(crate) async fn place(
     let genesis = genesis(session).await?;
     let directory = match &options.journal {
         Some(directory) => directory.clone(),
+        // What is named `deploy` is removed by `clean` once it is done; a market is not done when it is deployed.
         None => state_directory()?.join(format!(
-            "deploy-{}-{}-{}",
+            "{}-{}-{}-{}",
+            match plan.terms.mechanism() {
+                Mechanism::PredictionMarket => "market",
+                _ => "deploy",
+            },
             session.node.chain_id(),
             hex::encode(&genesis[..4]),
             plain(&plan.name)?

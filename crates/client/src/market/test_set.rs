@@ -1,6 +1,6 @@
 //! The provider's test set: parts that are committed to by hashes and revealed later.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{fs, path::Path};
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cotrain_chain::keys::Key;
@@ -10,6 +10,8 @@ use cotrain_protocol::{
     sample::{Item, encode_batch},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::files::write_whole;
 
 /// Smallest and largest number of parts.
 const PARTS: (usize, usize) = (2, 256);
@@ -76,6 +78,15 @@ pub enum TestSetError {
         path: String,
         /// Failure of the file system.
         source: std::io::Error,
+    },
+    /// The file that is to be written holds something else.
+    #[error(
+        "{path} holds another test set, or something else, and was left alone; go on with the options that it was made \
+         with, or name another file with --test-set"
+    )]
+    Occupied {
+        /// The file.
+        path: String,
     },
     /// The file holds something else.
     #[error(
@@ -164,24 +175,31 @@ impl TestSet {
         self.parts.is_empty()
     }
 
-    /// Writes the test set to a new file that only its owner can read. It is on the disk when this returns.
+    /// Writes the test set to a file that only its owner can read; it is on the disk when this returns. A file that holds
+    /// something else is left alone.
     ///
     /// # Errors
-    /// [`TestSetError::File`].
+    /// [`TestSetError::Occupied`] or [`TestSetError::File`].
     pub fn save(&self, path: &Path) -> Result<(), TestSetError> {
+        if path.exists() {
+            return match Self::load(path) {
+                Ok(there) if there == *self => Ok(()),
+                _ => Err(TestSetError::Occupied {
+                    path: path.display().to_string(),
+                }),
+            };
+        }
         let failed = |source| TestSetError::File {
             verb: "write",
             path: path.display().to_string(),
             source,
         };
-        let folder = path.parent().unwrap_or(Path::new("."));
+        // A name alone is of the folder that the program runs in.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
-        file.write_all(&text).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        write_whole(&folder.join(path.file_name().unwrap_or_default()), &text).map_err(failed)
     }
 
     /// Reads a test set from a file.
@@ -247,6 +265,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("below/test-set.json");
         set.save(&path).expect("saved");
+        assert_eq!(TestSet::load(&path).expect("loaded"), set);
+        set.save(&path).expect("the same again");
+        let other = TestSet::new(&key, 1, market, &items(&samples), 3).expect("another");
+        let told = other.save(&path).unwrap_err();
+        assert!(matches!(told, TestSetError::Occupied { .. }), "{told}");
         assert_eq!(TestSet::load(&path).expect("loaded"), set);
         fs::write(&path, "{}").expect("written");
         let malformed = TestSet::load(&path).unwrap_err();

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
                 value: 0,
                 data: data.into(),
             };
-            gas = gas.saturating_add(sender.estimate(&call).await.map_err(unsent)?);
+            gas = gas.saturating_add(view.gas_of(&sender, &call).await.map_err(unsent)?);
             ready.push(call);
         }
         let all = Wei(amount.saturating_add(remainder));
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
         }
         let (mut transactions, mut cost) = (Vec::new(), 0_u128);
         for call in ready {
-            let receipt = sender.send(call).await.map_err(|error| {
+            let receipt = view.send(&sender, call).await.map_err(|error| {
                 let failure = unsent(error);
                 if transactions.is_empty() {
                     failure

@@ -48,6 +48,8 @@ use crate::{
 
 /// Gas within which a contract has a part checked, and evaluated: 5,000,000 each, of which a part may use so much.
 const GAS_PER_PART: u64 = 4_500_000;
+/// Shortest time to reveal on a chain with money.
+const SHORTEST_REVEAL_WAIT: Duration = Duration::from_mins(30);
 /// Pause between two looks for a new block.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Time without a block after which one is made, on a development chain whose node makes none by itself.
@@ -56,8 +58,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Create a market: deploy its model, commit to a test set, lock the bounty, and open it
 ///
 /// The model is trained here as `cotrain deploy` does it. A part of the test data becomes the hidden test
-/// set, whose file you need later: who loses it loses the bounty. It can be interrupted at any moment, and
-/// goes on when it is called again with the same options.
+/// set, whose file you need later: who loses it loses the bounty. Take data for it that nobody else has, with
+/// --test: whoever knows the test set wins the bounty. If it is interrupted, call it again soon with the same
+/// options, and it goes on: once the bounty is locked, the market has to be opened within 256 blocks, and
+/// within --reveal-wait, or the bounty is lost.
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     /// What is locked for those who improve the model, such as 1ether; what they do not win comes back
@@ -147,6 +151,25 @@ impl Create {
         Ok(terms)
     }
 
+    /// Checks what would lose the bounty on a chain with money.
+    fn check_for_money(&self) -> Result<(), Failure> {
+        if self.reveal_wait < SHORTEST_REVEAL_WAIT {
+            return Err(Failure::Mistake(anyhow!(
+                "--reveal-wait is {}; expected at least {}: the drawn part is revealed some blocks after the bounty is \
+                 locked, and later where fees rise",
+                humantime::format_duration(self.reveal_wait),
+                humantime::format_duration(SHORTEST_REVEAL_WAIT)
+            )));
+        }
+        if self.initial.test.is_none() && self.initial.data == "movie-reviews" {
+            return Err(Failure::Mistake(anyhow!(
+                "the test set would be of data that comes with cotrain, and whoever knows it wins the bounty; name data \
+                 with --test that nobody else has"
+            )));
+        }
+        Ok(())
+    }
+
     /// Returns the costs beyond those of the deployment: the bounty, and the gas of the opening.
     fn further(&self, gas: u64) -> Further {
         Further {
@@ -156,7 +179,8 @@ impl Create {
                 (
                     "test set",
                     format!(
-                        "{} in {} parts; who does not reveal them in time loses the bounty",
+                        "{} in {} parts, of data that nobody else should have; who does not reveal them in time loses \
+                         the bounty",
                         counted(self.test_samples as u64, "sample"),
                         self.parts
                     ),
@@ -191,6 +215,9 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         let session = options.connection.open().await?;
         let key = options.key.key(session.node.chain_id())?;
         let terms = arguments.terms()?;
+        if session.node.chain_id() != DEVELOPMENT_CHAIN {
+            arguments.check_for_money()?;
+        }
         let any = mechanism::Terms::Market(terms);
         let (plan, test) = Plan::with_terms(&arguments.initial, any, key.address())?;
         describe(&plan, &session.narrator);
@@ -209,7 +236,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             return Ok(());
         };
         let model = LiveModel::read(&session, placed.deployed.trainer).await?;
-        let view = View::of(&session, model).await?;
+        let view = View::since(&session, model, placed.deployed.block).await?;
         let (chain, market) = (session.node.chain_id(), view.address());
         let set = TestSet::new(&key, chain, market, &items, arguments.parts).map_err(unusable)?;
         let mut opening = Opening {
@@ -229,7 +256,8 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         let opened = opening.open(&budget, arguments.bounty.0).await;
         opened.map_err(|failure| {
             failure.context(format!(
-                "the market is at {market}, and not open yet; run the same again, and it goes on"
+                "the market is at {market}, and not open yet; once the bounty is locked, the part is drawn within 256 \
+                 blocks and revealed within --reveal-wait, or the bounty is lost: run the same again soon, and it goes on"
             ))
         })?;
         let (view, file) = (&opening.view, opening.file.as_path());
@@ -387,7 +415,19 @@ impl Opening<'_> {
 
     /// Commits, draws and reveals: whatever of it is not done.
     async fn open(&mut self, budget: &Budget, bounty: u128) -> Result<(), Failure> {
+        // A file that was lost is made again of the same data, options and key.
+        let is_ours =
+            |opening: &Self| opening.set.commitments() == opening.view.market().commitments();
+        if is_ours(self) {
+            self.set.save(&self.file).map_err(unusable)?;
+        }
         loop {
+            if let Some(lost) = self.view.lost() {
+                return Err(Failure::Mistake(anyhow!(
+                    "the market {} is lost; {lost}",
+                    self.view.address()
+                )));
+            }
             match (self.view.phase(), self.view.market().drawn_part()) {
                 (Phase::Created, _) => {
                     // Before anything depends on it.
@@ -401,7 +441,11 @@ impl Opening<'_> {
                     self.send("draw", 0, calls::draw()).await?;
                 }
                 (Phase::Committed, Some(part)) => {
-                    let set = self.view.test_set(Some(&self.file))?;
+                    let set = if is_ours(self) {
+                        self.set.clone()
+                    } else {
+                        self.view.test_set(Some(&self.file))?
+                    };
                     let (salt, items) = set.part(part).context("a part of the test set")?;
                     self.send("reveal", 0, calls::reveal(part as u64, salt, items))
                         .await?;

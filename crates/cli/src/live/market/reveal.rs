@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
         let sender = acting.fees.sender(&session.node, &key, &budget);
         let mut gas = 0_u64;
         for call in &calls {
-            gas = gas.saturating_add(sender.estimate(call).await.map_err(unsent)?);
+            gas = gas.saturating_add(view.gas_of(&sender, call).await.map_err(unsent)?);
         }
         let costs = Costs {
             action: format!(
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
         let of = due.len() as u64;
         let (mut transactions, mut cost, mut stopped) = (Vec::new(), 0_u128, None);
         for call in calls {
-            match sender.send(call).await.map_err(unsent) {
+            match view.send(&sender, call).await.map_err(unsent) {
                 Ok(receipt) => {
                     transactions.push(receipt.transaction);
                     cost = cost.saturating_add(gas_cost(&receipt));

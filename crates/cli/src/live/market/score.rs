@@ -4,8 +4,12 @@ use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::Revert;
-use cotrain_chain::node::{NodeError, NodeReceipt};
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{NodeError, NodeReceipt},
+};
 use cotrain_client::{
+    gas,
     market::Action,
     send::{Call, SendError, Sender, gas_cost},
 };
@@ -19,8 +23,8 @@ use super::view::{Costs, View};
 use crate::{
     failure::Failure,
     live::{
-        acting::Acting, block_on, connection::Session, errors::unsent, show, spending::Progress,
-        wei::Wei,
+        acting::Acting, block_on, connection::Session, errors::unsent, key::DEVELOPMENT_CHAIN,
+        show, spending::Progress, wei::Wei,
     },
 };
 
@@ -75,10 +79,21 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
                 driver.view.next()
             )));
         };
+        if let Action::Score(_) = first.action
+            && acting.spending.max_total.is_none()
+            && session.node.chain_id() != DEVELOPMENT_CHAIN
+        {
+            return Err(Failure::Mistake(anyhow!(
+                "nothing was sent: how many steps the scoring takes is not known before; say with --max-total what all of \
+                 them may cost, such as 0.05ether"
+            )));
+        }
         let costs = Costs {
             action: match first.action {
                 Action::Draw => "draw the part to test with".to_owned(),
-                Action::Score(_) => "score the contributions".to_owned(),
+                Action::Score(_) => {
+                    "score the contributions: the first of several steps".to_owned()
+                }
             },
             value: 0,
             gas: first.gas,
@@ -185,8 +200,8 @@ impl Driver<'_> {
                 value: 0,
                 data: self.view.state.call(&action).into(),
             };
-            let error = match self.sender.estimate(&call).await {
-                Ok(gas) if cotrain_client::gas::fits(gas) => {
+            let error = match self.view.gas_of(self.sender, &call).await {
+                Ok(gas) if gas::fits(gas) || gas == TRANSACTION_GAS_LIMIT => {
                     return Ok(Some(Ready { action, call, gas }));
                 }
                 Ok(gas) => SendError::TooMuchGas { gas },
@@ -202,7 +217,11 @@ impl Driver<'_> {
     async fn all(&mut self, first: Ready) -> Result<(), Failure> {
         let mut next = Some(first);
         while let Some(ready) = next {
-            let receipt = self.sender.send(ready.call).await.map_err(unsent)?;
+            let receipt = self
+                .view
+                .send(self.sender, ready.call)
+                .await
+                .map_err(unsent)?;
             self.note(&receipt);
             self.view.update(self.session).await?;
             let phase = self.view.phase();

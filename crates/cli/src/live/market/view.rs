@@ -4,8 +4,19 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use anyhow::anyhow;
-use cotrain_client::market::{MarketError, MarketState, TestSet, TestSetError};
-use cotrain_protocol::market::{Market, Phase};
+use cotrain_bindings::Revert;
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{NodeError, NodeReceipt},
+};
+use cotrain_client::{
+    market::{MarketError, MarketState, TestSet, TestSetError},
+    send::{Call, SendError, Sender},
+};
+use cotrain_protocol::{
+    Rejection,
+    market::{Market, Phase},
+};
 
 use crate::{
     failure::Failure,
@@ -39,12 +50,60 @@ impl View {
     pub(crate) async fn of(session: &Session, model: LiveModel) -> Result<Self, Failure> {
         // Without a card nobody says when it began; the first block is never too late.
         let from = model.card.as_ref().map_or(0, |card| card.from_block);
+        Self::since(session, model, from).await
+    }
+
+    /// Reads a market that was closed in a block.
+    pub(super) async fn since(
+        session: &Session,
+        model: LiveModel,
+        from: u64,
+    ) -> Result<Self, Failure> {
         let state = MarketState::read(&session.node, &model.facts, from).await;
         Ok(Self {
             state: state.map_err(unfollowed)?,
             now: session.node.now().await?,
             model,
         })
+    }
+
+    /// Estimates the gas of a call.
+    ///
+    /// Nodes estimate as if in their latest block, which on a quiet chain is of an earlier phase than the next one. If the
+    /// call is due in the next one alone, all gas that a transaction may use is the estimate.
+    pub(super) async fn gas_of(&self, sender: &Sender<'_>, call: &Call) -> Result<u64, SendError> {
+        match sender.estimate(call).await {
+            Err(error) if self.is_due_by_time(&error) => Ok(TRANSACTION_GAS_LIMIT),
+            estimated => estimated,
+        }
+    }
+
+    /// Sends a call, also one that is due in the next block alone.
+    pub(super) async fn send(
+        &self,
+        sender: &Sender<'_>,
+        call: Call,
+    ) -> Result<NodeReceipt, SendError> {
+        match sender.estimate(&call).await {
+            Err(error) if self.is_due_by_time(&error) => {
+                sender.send_with_gas(call, TRANSACTION_GAS_LIMIT).await
+            }
+            _ => sender.send(call).await,
+        }
+    }
+
+    /// Returns `true` if a call was refused for the phase of the latest block, and time alone brings another one with the
+    /// next block. What is called is what is due then.
+    fn is_due_by_time(&self, error: &SendError) -> bool {
+        let SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::WrongPhase {
+            phase,
+            ..
+        }))) = error
+        else {
+            return false;
+        };
+        let then = self.state.block().map_or(0, |block| block.time);
+        self.market().phase(then) == *phase && self.phase() != *phase
     }
 
     /// Reads on to the latest block.
@@ -88,6 +147,30 @@ impl View {
         })
     }
 
+    /// Returns why a market that is committed to can never open, if it cannot: its bounty can only be burned.
+    pub(super) fn lost(&self) -> Option<String> {
+        let market = self.market();
+        if self.phase() != Phase::Committed {
+            return None;
+        }
+        let block = self.state.block().map_or(0, |block| block.number);
+        if market.drawn_part().is_none() && block >= self.state.latest_draw() {
+            return Some(format!(
+                "nothing: the part had to be drawn until block {}, so the market never opens, and its bounty can only be \
+                 burned",
+                self.state.latest_draw()
+            ));
+        }
+        let latest = market.committed_time() + market.terms().reveal_wait;
+        (self.now > latest).then(|| {
+            format!(
+                "nothing: the drawn part had to be revealed until {}, so the market never opens, and its bounty can only \
+                 be burned",
+                when(latest)
+            )
+        })
+    }
+
     /// Says what has to happen next, and until when.
     pub(super) fn next(&self) -> String {
         let market = self.market();
@@ -100,9 +183,15 @@ impl View {
             }
             Phase::Committed => {
                 let latest = when(market.committed_time() + terms.reveal_wait);
+                if let Some(lost) = self.lost() {
+                    return lost;
+                }
                 let part = match market.drawn_part() {
-                    None => "anyone draws the part to test with (`cotrain market score`), and the provider reveals it"
-                        .to_owned(),
+                    None => format!(
+                        "anyone draws the part to test with, until block {} (`cotrain market score`), and the provider \
+                         reveals it",
+                        self.state.latest_draw()
+                    ),
                     Some(part) => format!("the provider reveals part {part}"),
                 };
                 format!("{part}, until {latest} (`cotrain market reveal`)")
