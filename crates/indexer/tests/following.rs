@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use cotrain_bindings as bindings;
-use cotrain_chain::keys::Key;
+use alloy_primitives::{Address, B256};
+use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS};
+use cotrain_chain::{
+    keys::Key,
+    node::{Block, Node, NodeError, NodeLog},
+};
+use cotrain_client::source::EventSource;
 use cotrain_indexer::{
-    HostedModel, Index,
+    ChainStore, Follower, HostedModel, Index,
     rows::{ClaimKind, ContributionFilter, Page, Settled},
 };
 use cotrain_protocol::trainer::domain;
@@ -276,4 +281,104 @@ async fn money_that_came_before_the_model_was_closed_is_known() {
     assert_same(&stage, &follower, &[&anna, &ben]).await;
     let model = follower.model(stage.trainer).expect("a model");
     assert_eq!(model.account(ben.address()).next_nonce, 10);
+}
+
+/// A source of events that is no node: all blocks and events, as a log that peers replicate has them.
+struct Recording {
+    blocks: Vec<Block>,
+    logs: Vec<NodeLog>,
+}
+
+impl Recording {
+    async fn of(stage: &Stage) -> Self {
+        let head = stage.node.head().await.expect("a head").number;
+        let mut blocks = Vec::new();
+        for number in 0..=head {
+            let block = stage.node.block(number).await.expect("an answer");
+            blocks.push(block.expect("a block"));
+        }
+        let contracts = [stage.trainer];
+        let logs = stage
+            .node
+            .logs(0, head, &contracts, &TRAINER_TOPICS)
+            .await
+            .expect("logs");
+        Self { blocks, logs }
+    }
+
+    fn filter(&self, of: impl Fn(&NodeLog) -> bool, contracts: &[Address]) -> Vec<NodeLog> {
+        let logs = self.logs.iter();
+        logs.filter(|log| of(log) && contracts.contains(&log.log.address))
+            .cloned()
+            .collect()
+    }
+}
+
+impl EventSource for Recording {
+    async fn head(&self) -> Result<Block, NodeError> {
+        Ok(*self.blocks.last().expect("a block"))
+    }
+
+    async fn block(&self, number: u64) -> Result<Option<Block>, NodeError> {
+        Ok(self.blocks.iter().find(|it| it.number == number).copied())
+    }
+
+    async fn logs_from(
+        &self,
+        from: u64,
+        to: u64,
+        contracts: &[Address],
+        _: &[B256],
+    ) -> Result<(Vec<NodeLog>, u64), NodeError> {
+        let logs = self.filter(|log| (from..=to).contains(&log.block), contracts);
+        Ok((logs, to))
+    }
+
+    async fn logs_of(
+        &self,
+        block: B256,
+        contracts: &[Address],
+        _: &[B256],
+    ) -> Result<Vec<NodeLog>, NodeError> {
+        Ok(self.filter(|log| log.block_hash == block, contracts))
+    }
+
+    fn narrow_logs(&self, _: u64) {}
+
+    fn contracts(&self) -> Option<&Node> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn follower_reads_a_source_that_is_no_node() {
+    let stage = Stage::new().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    // Begun before anything happens, and never told of a block by the node.
+    let path = stage.path("recorded.db").display().to_string();
+    let store = ChainStore::open(&path).await.expect("a store");
+    let index = Index::new(stage.node.clone(), store.clone());
+    let model = index
+        .add_model(None, stage.trainer, Some(stage.from_block), true)
+        .await
+        .expect("a model");
+
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    stage.deposit(&ben, 10_u128.pow(17)).await;
+    stage.contribute(&ben, 0, &[1, 3]).await;
+    // Far enough back for a range, and some blocks near the head.
+    stage.mine(70).await;
+    stage.contribute(&anna, 0, &[2]).await;
+    let recording = Recording::of(&stage).await;
+    let head = recording.head().await.expect("a head");
+    let mut follower = Follower::new(recording, store, model.clone(), None);
+    assert_eq!(follower.catch_up().await.expect("followed"), head);
+
+    let known = stage.follow("node.db").await;
+    let known = followed(&stage, &known);
+    assert_eq!(model.words(), known.words());
+    assert_eq!(model.summary(0), known.summary(0));
+    assert_eq!(model.summary(0).contributions, 3);
+    assert_eq!(model.account(ben.address()), known.account(ben.address()));
+    assert_eq!(model.trouble(), None, "its events are their own evidence");
 }
