@@ -307,10 +307,9 @@ pub mod state {
     use alloy_sol_types::SolCall;
 
     use crate::contracts::DepositRefundTake::{
-        announcedCall, anyAddressClaimWaitCall, balanceOfCall, classifierCall,
-        contributionCountCall, costWeightCall, goodCall, lastContributionTimeCall, nonceUsedCall,
-        ownerCall, ownerClaimWaitCall, priceCall, refundWaitCall, reportNoticeCall, reportedCall,
-        rootCall, settlementCall, totalGoodCall,
+        announcedCall, balanceOfCall, classifierCall, contributionCountCall, goodCall,
+        lastContributionTimeCall, nonceUsedCall, ownerCall, priceCall, reportedCall, rootCall,
+        settlementCall, totalGoodCall,
     };
 
     /// The model that is trained: read by [`read_address`](super::read_address).
@@ -325,30 +324,6 @@ pub mod state {
         ownerCall {}.abi_encode()
     }
 
-    /// How long refunds and reports wait, in seconds.
-    #[must_use]
-    pub fn refund_wait() -> Vec<u8> {
-        refundWaitCall {}.abi_encode()
-    }
-
-    /// How long the owner's late claims wait, in seconds.
-    #[must_use]
-    pub fn owner_claim_wait() -> Vec<u8> {
-        ownerClaimWaitCall {}.abi_encode()
-    }
-
-    /// How long anyone's late claims wait, in seconds.
-    #[must_use]
-    pub fn any_address_claim_wait() -> Vec<u8> {
-        anyAddressClaimWaitCall {}.abi_encode()
-    }
-
-    /// Returns the calldata that asks for the notice before a report, in seconds.
-    #[must_use]
-    pub fn report_notice() -> Vec<u8> {
-        reportNoticeCall {}.abi_encode()
-    }
-
     /// Returns the calldata that asks when the contribution at `position` was last announced, in Unix seconds; the answer is
     /// 0 if never.
     #[must_use]
@@ -357,13 +332,6 @@ pub mod state {
             position: U256::from(position),
         }
         .abi_encode()
-    }
-
-    /// What deposits are in proportion to, in wei; only
-    /// [`Mechanism::DepositRefundTake`](cotrain_protocol::mechanism::Mechanism::DepositRefundTake) has it.
-    #[must_use]
-    pub fn cost_weight() -> Vec<u8> {
-        costWeightCall {}.abi_encode()
     }
 
     /// Wei that each of `n` contributions in one transaction deposits now.

@@ -111,7 +111,7 @@ fn contribute_many(place: &Place) -> u128 {
     made.into()
 }
 
-/// What is not due does nothing, and what costs money says so first.
+/// Tries calls that are not due, which do nothing, and a bill, which comes before anything that costs.
 fn refuse_while_open(place: &Place) {
     let twice = [
         "market",

@@ -48,7 +48,7 @@ pub enum Action {
     Score(Step),
 }
 
-/// Why a market cannot be followed.
+/// Failure to follow a market.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MarketError {

@@ -39,19 +39,24 @@ pub enum Stage {
     Paying,
 }
 
+impl Phase {
+    /// Names of all phases, in their order.
+    pub const NAMES: [&'static str; 8] = [
+        "created",
+        "committed",
+        "open",
+        "revealing",
+        "scoring",
+        "settled",
+        "failed",
+        "forfeited",
+    ];
+}
+
 impl fmt::Display for Phase {
     /// In words.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Created => "created",
-            Self::Committed => "committed",
-            Self::Open => "open",
-            Self::Revealing => "revealing",
-            Self::Scoring => "scoring",
-            Self::Settled => "settled",
-            Self::Failed => "failed",
-            Self::Forfeited => "forfeited",
-        })
+        formatter.pad(Self::NAMES[*self as usize])
     }
 }
 

@@ -2,6 +2,7 @@
 //! (2011).
 
 use super::{Description, Term, Unit};
+use crate::market::Phase;
 
 pub(super) const DESCRIPTION: Description = Description {
     name: "prediction-market",
@@ -13,16 +14,7 @@ pub(super) const DESCRIPTION: Description = Description {
             of the bounty.",
     stakes: "stakes",
     terms: &TERMS,
-    phases: &[
-        "created",
-        "committed",
-        "open",
-        "revealing",
-        "scoring",
-        "settled",
-        "failed",
-        "forfeited",
-    ],
+    phases: &Phase::NAMES,
     claims: &[],
     learns_at_once: false,
     takes_signed_batches: false,

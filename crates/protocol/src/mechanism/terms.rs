@@ -2,8 +2,7 @@
 
 use super::Mechanism;
 use crate::{
-    Rejection,
-    market::{self, Market},
+    market,
     trainer::{Incentive, Waits},
 };
 
@@ -87,35 +86,6 @@ impl Terms {
             report_notice: seconds(3)?,
         };
         Some(Self::Trainer { incentive, waits })
-    }
-
-    /// Checks the bounds, as the contract does when it is created.
-    ///
-    /// # Errors
-    /// [`Rejection::InvalidParameter`].
-    pub fn validate(&self) -> Result<(), Rejection> {
-        match self {
-            Self::Trainer { incentive, waits } => {
-                waits.validate()?;
-                incentive.validate()
-            }
-            Self::Market(terms) => terms.validate(),
-        }
-    }
-
-    /// Returns the deposit of each of `n` contributions in one transaction, `elapsed` seconds after the last one, in wei.
-    #[must_use]
-    pub fn price(&self, n: u64, elapsed: u64) -> u128 {
-        match self {
-            Self::Trainer { incentive, .. } => incentive.price(n, elapsed),
-            Self::Market(terms) => terms.stake,
-        }
-    }
-}
-
-impl From<&Market> for Terms {
-    fn from(market: &Market) -> Self {
-        Self::Market(market.terms())
     }
 }
 

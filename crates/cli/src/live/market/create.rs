@@ -19,7 +19,7 @@ use cotrain_client::{
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
     market::{self, Phase},
-    mechanism,
+    mechanism::{self, Unit},
     sample::{Item, parse_batch},
 };
 use cotrain_report::format::counted;
@@ -64,25 +64,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// within --reveal-wait, or the bounty is lost.
 #[derive(Debug, Args)]
 pub(crate) struct Create {
-    /// What is locked for those who improve the model, such as 1ether; what they do not win comes back
+    /// Money locked for those who improve the model, such as 1ether; the part that they do not win comes back
     #[arg(long, value_name = "WEI")]
     bounty: Wei,
-    /// What each contribution stakes
+    /// Stake of each contribution
     #[arg(long, value_name = "WEI", default_value = "0.01ether")]
     stake: Wei,
-    /// How long anyone may contribute
+    /// Time for contributions, from the opening on
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = whole_seconds)]
     open_for: Duration,
-    /// How long you have to reveal: the drawn part from now on, the others after the closing
+    /// Time for you to reveal: the drawn part from the commitments on, the others from the closing on
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = whole_seconds)]
     reveal_wait: Duration,
-    /// How long the scoring may take
+    /// Time for the scoring, from the last reveal on
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = whole_seconds)]
     scoring_wait: Duration,
-    /// With how many contributions the market closes early
+    /// Number of contributions with which the market closes early
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     max_contributions: u64,
-    /// After how many passes of scoring the market is settled at the latest
+    /// Number of passes of scoring after which the market is settled at the latest
     #[arg(long, value_name = "N", default_value_t = 10)]
     max_passes: u64,
     /// Parts of the test set: one is drawn and shown to contributors, all others are scored on
@@ -91,7 +91,7 @@ pub(crate) struct Create {
     /// Samples of the test set, from the first one of the test data on
     #[arg(long, value_name = "N", default_value_t = 200)]
     test_samples: usize,
-    /// Where to keep the test set [default: `market-CHAIN-ADDR.json` in the state directory]
+    /// File for the test set [default: `market-CHAIN-ADDR.json` in the state directory]
     #[arg(long, value_name = "FILE")]
     test_set: Option<PathBuf>,
     #[command(flatten)]
@@ -134,9 +134,14 @@ impl Create {
         for ((term, value), option) in description.terms.iter().zip(values).zip(OPTIONS) {
             if term.validate(value).is_err() {
                 return Err(Failure::Mistake(anyhow!(
-                    "{option} is {value}; expected {} to 2^{} - 1: the {}",
+                    "{option} is {value}; expected {} to 2^{} - 1{}: the {}",
                     term.least,
                     term.bits,
+                    match term.unit {
+                        Unit::Wei => " wei",
+                        Unit::Seconds => " s",
+                        Unit::Count => "",
+                    },
                     term.meaning
                 )));
             }
