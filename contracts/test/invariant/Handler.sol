@@ -246,26 +246,30 @@ abstract contract Handler is Books {
 
     // The end.
 
-    /// @dev Tries what chance has not brought yet, from where chance has led: all of it must be possible still.
-    function makeUp() external {
-        for (uint256 i; i < 40; ++i) {
-            uint256 seed = random(i, 0);
-            relent(seed);
-            deposit(seed, seed >> 8, 1e20);
-            // All that there is may be settled by now.
-            if (contributions == 0 || reportsFor == 0) contribute(seed, 3, seed, 0);
-            if (relayed == 0 || !enoughSkips()) relay(seed, 12, seed);
-            if (refunds == pushes || pushes == 0) refund(seed, seed);
-            if (NOTICE != 0 && announcements == 0) announce(seed, seed);
-            if (reports == 0) report(seed, seed);
-            if (reportsFor == 0) reportFor(seed >> 3, seed, seed);
-            if (lateClaims == 0) claimLate(seed, seed);
-            if (claimsOfManyBatches == 0 || skippedClaims == 0) refund(seed >> 1, seed >> 1);
-            if (withdrawals == 0) withdraw(seed, seed >> 8, 8);
-            if (cancellations == 0) cancel(seed, 0);
-            if (retries == 0) retry(seed, seed);
-            if (wrongProofs == 0) claimWrongly(seed, seed, seed >> 3);
-        }
+    /// @dev Tries once what chance has not brought yet, from where chance has led: all of it must be possible still.
+    function makeUp(uint256 attempt) external {
+        uint256 seed = random(attempt, 0);
+        relent(seed);
+        deposit(seed, seed >> 8, 1e20);
+        // All contributions may be settled by now, and each claim needs one that is open.
+        if (contributions == 0 || lacksClaims()) contribute(seed, 3, seed, 0);
+        if (relayed == 0 || !enoughSkips()) relay(seed, 12, seed);
+        if (refunds == pushes || pushes == 0) refund(seed, seed);
+        if (NOTICE != 0 && announcements == 0) announce(seed, seed);
+        if (reports == 0) report(seed, seed);
+        if (reportsFor == 0) reportFor(seed >> 3, seed, seed);
+        if (lateClaims == 0) claimLate(seed, seed);
+        if (claimsOfManyBatches == 0 || skippedClaims == 0) refund(seed >> 1, seed >> 1);
+        if (withdrawals == 0) withdraw(seed, seed >> 8, 8);
+        if (cancellations == 0) cancel(seed, 0);
+        if (retries == 0) retry(seed, seed);
+        if (wrongProofs == 0) claimWrongly(seed, seed, seed >> 3);
+    }
+
+    /// @dev Returns whether a claim of some kind has never succeeded.
+    function lacksClaims() private view returns (bool) {
+        return pushes == 0 || refunds == pushes || reports == 0 || reportsFor == 0 || lateClaims == 0
+            || (NOTICE != 0 && announcements == 0);
     }
 
     /// @dev A run in which nothing succeeds proves nothing.
