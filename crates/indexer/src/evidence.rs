@@ -3,17 +3,59 @@
 //! A node may leave events out, for instance if it lags behind another one that answered before. What the contract
 //! itself says of the same block shows it.
 
+use std::fmt;
+
 use alloy_primitives::{Address, Log as ChainLog, U256};
 use cotrain_bindings::{self as bindings, events::TrainerEvent, state as getters};
 use cotrain_chain::node::{At, Node, NodeError, NodeLog};
+use cotrain_client::market::Counters;
 use cotrain_protocol::{Amount, sample::parse_batch, trainer::Trainer};
 use futures_util::future::try_join3;
 
 use crate::taken::Cursor;
 
+/// Counters that events make, and a contract has.
+pub trait Evidence: fmt::Debug + Send + Sync + Sized {
+    /// Reads the counters of a contract, after a block or now.
+    ///
+    /// # Errors
+    /// If the node fails.
+    fn read_at(
+        node: &Node,
+        contract: Address,
+        at: Option<At>,
+    ) -> impl Future<Output = Result<Self, NodeError>> + Send;
+
+    /// Compares the counters that events make with those of the contract after the same block.
+    fn against(&self, contract: &Self) -> Verdict;
+
+    /// Reads the counters of a contract after a block; `None` if the node has no state for it.
+    ///
+    /// # Errors
+    /// If the node does not answer, or does not have the block.
+    fn read(
+        node: &Node,
+        contract: Address,
+        block: Cursor,
+    ) -> impl Future<Output = Result<Option<Self>, NodeError>> + Send {
+        async move {
+            match Self::read_at(node, contract, Some(At::Hash(block.hash))).await {
+                Err(error) if error.is_state_gone() => {}
+                read => return read.map(Some),
+            }
+            // A node that keeps only its latest state answers for that, if no block comes meanwhile.
+            if node.head().await?.hash != block.hash {
+                return Ok(None);
+            }
+            let counters = Self::read_at(node, contract, None).await?;
+            Ok((node.head().await?.hash == block.hash).then_some(counters))
+        }
+    }
+}
+
 /// Counters of a trainer after a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Totals {
+pub struct Totals {
     /// Contributions.
     pub(crate) contributions: u64,
     /// Contributions that were refunded.
@@ -24,7 +66,7 @@ pub(crate) struct Totals {
 
 /// Result of a comparison of events with the contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// They fit.
     Fits,
     /// The contract has this much more wei than its events account for: somebody forced it upon the contract, or an
@@ -92,28 +134,9 @@ impl Totals {
     fn spend(&mut self, wei: u128) {
         self.money = self.money.saturating_sub(U256::from(wei));
     }
+}
 
-    /// Reads the totals that the contract has after a block; `None` if the node has no state for it.
-    ///
-    /// # Errors
-    /// If the node does not answer, or does not have the block.
-    pub(crate) async fn read(
-        node: &Node,
-        trainer: Address,
-        block: Cursor,
-    ) -> Result<Option<Self>, NodeError> {
-        match Self::read_at(node, trainer, Some(At::Hash(block.hash))).await {
-            Err(error) if error.is_state_gone() => {}
-            read => return read.map(Some),
-        }
-        // A node that keeps only its latest state answers for that, if no block comes meanwhile.
-        if node.head().await?.hash != block.hash {
-            return Ok(None);
-        }
-        let totals = Self::read_at(node, trainer, None).await?;
-        Ok((node.head().await?.hash == block.hash).then_some(totals))
-    }
-
+impl Evidence for Totals {
     async fn read_at(node: &Node, trainer: Address, at: Option<At>) -> Result<Self, NodeError> {
         let number = async |call: Vec<u8>| {
             let answer = node.call(trainer, call, at).await?;
@@ -137,8 +160,7 @@ impl Totals {
         })
     }
 
-    /// Holds totals of events against those of the contract after the same block.
-    pub(crate) fn against(&self, contract: &Self) -> Verdict {
+    fn against(&self, contract: &Self) -> Verdict {
         for (what, events, contract) in [
             ("contributions", self.contributions, contract.contributions),
             ("refunded contributions", self.good, contract.good),
@@ -157,6 +179,22 @@ impl Totals {
             )),
             Some(U256::ZERO) => Verdict::Fits,
             Some(surplus) => Verdict::Surplus(surplus),
+        }
+    }
+}
+
+impl Evidence for Counters {
+    async fn read_at(node: &Node, market: Address, at: Option<At>) -> Result<Self, NodeError> {
+        Self::read(node, market, at).await
+    }
+
+    fn against(&self, contract: &Self) -> Verdict {
+        if let Some(reason) = self.difference(contract) {
+            return Verdict::Differs(reason);
+        }
+        match contract.money.saturating_sub(self.money) {
+            U256::ZERO => Verdict::Fits,
+            surplus => Verdict::Surplus(surplus),
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, U256};
-use cotrain_bindings::events::TRAINER_TOPICS;
 use cotrain_chain::node::{Block, NodeError, NodeLog};
 use cotrain_client::source::EventSource;
 use cotrain_protocol::Amount;
@@ -12,9 +11,10 @@ use futures_util::future::try_join_all;
 
 use crate::{
     evaluation::Evaluation,
-    evidence::{Totals, Verdict},
+    evidence::{Evidence as _, Verdict},
     info::ModelError,
-    model::{HostedModel, Standing, share},
+    ledger::Ledger,
+    model::{Hosted, Standing, share},
     rows::AccuracyRow,
     store::{ChainStore, StoreError},
     taken::{Cursor, Log, TakeError, Taken},
@@ -131,10 +131,10 @@ pub enum Step {
 
 /// Follower of one model, over a source of events.
 #[derive(Debug)]
-pub struct Follower<S> {
+pub struct Follower<S, L> {
     source: S,
     store: ChainStore,
-    model: Arc<HostedModel>,
+    model: Arc<Hosted<L>>,
     evaluation: Option<Evaluation>,
     /// Whether memory and store may differ: something failed between the two.
     torn: bool,
@@ -151,13 +151,13 @@ pub struct Follower<S> {
     suspected: (U256, u32),
 }
 
-impl<S: EventSource> Follower<S> {
+impl<S: EventSource, L: Ledger> Follower<S, L> {
     /// Creates a follower, which measures the model by `evaluation`.
     #[must_use]
     pub fn new(
         source: S,
         store: ChainStore,
-        model: Arc<HostedModel>,
+        model: Arc<Hosted<L>>,
         evaluation: Option<Evaluation>,
     ) -> Self {
         let checked = (model.standing() == Standing::Fits).then(|| model.state().cursor);
@@ -298,11 +298,11 @@ impl<S: EventSource> Follower<S> {
             self.model.info().facts.trainer,
             self.model.info().facts.own_code,
         );
-        let events = Totals::of(self.model.state().trainer()).with(logs);
+        let events = self.model.state().ledger().totals(logs);
         let Some(node) = self.source.contracts() else {
             return Ok(self.fits(end));
         };
-        let Some(contract) = Totals::read(node, trainer, end).await? else {
+        let Some(contract) = L::Totals::read(node, trainer, end).await? else {
             self.model.set_standing(Standing::Unchecked);
             return Ok(None);
         };
@@ -454,7 +454,7 @@ impl<S: EventSource> Follower<S> {
         let from = cursor.block + 1;
         let logs = self
             .source
-            .logs_from(from, last, &[trainer], &TRAINER_TOPICS)
+            .logs_from(from, last, &[trainer], L::TOPICS)
             .await;
         let (logs, to) = logs.map_err(|source| self.no_history(from, source))?;
         let Some(end) = self.source.block(to).await? else {
@@ -494,7 +494,7 @@ impl<S: EventSource> Follower<S> {
         let addresses = [trainer];
         let logs = blocks
             .iter()
-            .map(|(_, hash)| self.source.logs_of(*hash, &addresses, &TRAINER_TOPICS));
+            .map(|(_, hash)| self.source.logs_of(*hash, &addresses, L::TOPICS));
         let logs = match try_join_all(logs).await {
             Err(source) => return Err(self.no_history(cursor.block + 1, source)),
             Ok(logs) => logs.concat(),
@@ -588,10 +588,10 @@ impl<S: EventSource> Follower<S> {
             {
                 taken
                     .accuracy
-                    .extend(self.measure(state.trainer(), state.cursor.block));
+                    .extend(self.measure(state.ledger(), state.cursor.block));
             }
             for log in logs {
-                let before = state.trainer().contribution_count();
+                let before = state.ledger().contribution_count();
                 let block = log.block;
                 if let Err(error) = state.take(Log::from(log), &mut taken) {
                     // Said before anybody can read what is half taken.
@@ -599,10 +599,10 @@ impl<S: EventSource> Follower<S> {
                         .set_standing(Standing::Doubtful(error.to_string()));
                     return Err(TakeFailure::Contradiction(error));
                 }
-                let after = state.trainer().contribution_count();
+                let after = state.ledger().contribution_count();
                 let every = self.evaluation.as_ref().map_or(u64::MAX, |e| e.every);
                 if measures && after / every != before / every {
-                    taken.accuracy.extend(self.measure(state.trainer(), block));
+                    taken.accuracy.extend(self.measure(state.ledger(), block));
                 }
             }
             state.cursor = Cursor { block, hash };
@@ -613,17 +613,13 @@ impl<S: EventSource> Follower<S> {
         Ok(())
     }
 
-    fn measure(
-        &self,
-        trainer: &cotrain_protocol::trainer::Trainer,
-        block: u64,
-    ) -> Option<AccuracyRow> {
-        let evaluation = self.evaluation.as_ref()?;
+    fn measure(&self, ledger: &L, block: u64) -> Option<AccuracyRow> {
+        let (evaluation, classifier) = (self.evaluation.as_ref()?, ledger.classifier()?);
         Some(AccuracyRow {
             block,
-            time: trainer.last_contribution_time(),
-            contributions: trainer.contribution_count(),
-            correct: evaluation.samples.correct(trainer.classifier()),
+            time: ledger.last_contribution_time(),
+            contributions: ledger.contribution_count(),
+            correct: evaluation.samples.correct(classifier),
             samples: evaluation.samples.count(),
         })
     }

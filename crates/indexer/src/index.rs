@@ -15,15 +15,17 @@ use cotrain_client::{
     card::{Card, explain, explain_revert},
     registry::{self, RegistryError},
 };
-use cotrain_protocol::{Rejection, record::group_by_batch, trainer::Trainer};
+use cotrain_protocol::{Rejection, mechanism::Terms, record::group_by_batch, trainer::Trainer};
 use tokio::sync::watch;
 
 use crate::{
     follower::{Follower, IndexError},
     info::{ModelError, ModelInfo},
-    model::HostedModel,
+    ledger::Ledger,
+    model::{Hosted, HostedMarket, HostedModel},
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page},
     store::{ChainStore, StoreError},
+    taken::ModelId,
 };
 
 /// The largest model that is followed because it is registered, in words of 32 bytes.
@@ -50,6 +52,15 @@ pub struct Claimable {
     pub until: Option<u64>,
 }
 
+/// A contract that is followed from now on.
+#[derive(Debug, Clone)]
+pub enum Hosting {
+    /// A model with deposits and claims.
+    Model(Arc<HostedModel>),
+    /// A prediction market.
+    Market(Arc<HostedMarket>),
+}
+
 /// Condition of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
@@ -59,7 +70,7 @@ pub struct Health {
     pub node: bool,
     /// Number of the chain's last block, as far as is known.
     pub head: Option<u64>,
-    /// Trainer of each model, the last block that was read of it, and the number of blocks after that.
+    /// Address of each model and market, the last block that was read of it, and the number of blocks after that.
     pub models: Vec<(Address, u64, u64)>,
     /// Models that cannot be followed now, or of which the events read do not fit the contract, and why.
     pub stopped: Vec<(Address, String)>,
@@ -81,6 +92,7 @@ struct Inner {
     node: Node,
     store: ChainStore,
     models: RwLock<BTreeMap<Address, Arc<HostedModel>>>,
+    markets: RwLock<BTreeMap<Address, Arc<HostedMarket>>>,
     events: watch::Sender<i64>,
     health: HealthState,
 }
@@ -97,6 +109,7 @@ impl Index {
             node,
             store,
             models: RwLock::default(),
+            markets: RwLock::default(),
             events: watch::Sender::new(0),
             health: HealthState::default(),
         }))
@@ -168,7 +181,7 @@ impl Index {
 
     /// Returns `true` if a model cannot be followed now, or what is known of it may be wrong.
     #[must_use]
-    pub fn is_stopped(&self, model: &HostedModel) -> bool {
+    pub fn is_stopped<L: Ledger>(&self, model: &Hosted<L>) -> bool {
         let stopped = &self.0.health.stopped;
         let stopped = stopped.read().unwrap_or_else(PoisonError::into_inner);
         stopped.contains_key(&model.info().facts.trainer) || model.trouble().is_some()
@@ -181,11 +194,29 @@ impl Index {
         self.0.health.now.load(Ordering::Relaxed)
     }
 
-    /// Begins to follow a model; if nobody has named it, only one that runs this release's code and is not too
-    /// large: anybody can register anything.
+    /// Begins to follow a model or a market; if nobody has named it, only one that runs this release's code and is not
+    /// too large: anybody can register anything.
     ///
     /// # Errors
-    /// If the model cannot be read, or is passed over.
+    /// If it cannot be read, or is passed over.
+    pub async fn add(
+        &self,
+        registry: Option<Address>,
+        contract: Address,
+        from_block: Option<u64>,
+        named: bool,
+    ) -> Result<Hosting, FollowError> {
+        let info = self.info(registry, contract, from_block, named).await?;
+        Ok(match info.facts.terms {
+            Terms::Trainer { .. } => Hosting::Model(self.host(info, &self.0.models).await?),
+            Terms::Market(_) => Hosting::Market(self.host(info, &self.0.markets).await?),
+        })
+    }
+
+    /// Begins to follow a model as [`add`](Self::add) does, and nothing else.
+    ///
+    /// # Errors
+    /// If it is no model with deposits and claims, cannot be read, or is passed over.
     pub async fn add_model(
         &self,
         registry: Option<Address>,
@@ -193,6 +224,18 @@ impl Index {
         from_block: Option<u64>,
         named: bool,
     ) -> Result<Arc<HostedModel>, FollowError> {
+        let info = self.info(registry, trainer, from_block, named).await?;
+        Ok(self.host(info, &self.0.models).await?)
+    }
+
+    /// Reads what is fixed of a model or a market that is to be followed.
+    async fn info(
+        &self,
+        registry: Option<Address>,
+        trainer: Address,
+        from_block: Option<u64>,
+        named: bool,
+    ) -> Result<ModelInfo, FollowError> {
         let card = match registry {
             Some(registry) => registry::card(&self.0.node, registry, trainer).await?,
             None => None,
@@ -208,17 +251,23 @@ impl Index {
         } else {
             None
         };
-        if let Some(reason) = reason.filter(|_| !named) {
-            return Err(ModelError::PassedOver { trainer, reason }.into());
+        match reason.filter(|_| !named) {
+            Some(reason) => Err(ModelError::PassedOver { trainer, reason }.into()),
+            None => Ok(info),
         }
-        let model = Arc::new(HostedModel::load(info, &self.0.node, &self.0.store).await?);
-        let mut models = self
-            .0
-            .models
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        models.insert(trainer, model.clone());
-        Ok(model)
+    }
+
+    /// Loads what is known of a contract, and puts it among those that are followed.
+    async fn host<L: Ledger>(
+        &self,
+        info: ModelInfo,
+        all: &RwLock<BTreeMap<Address, Arc<Hosted<L>>>>,
+    ) -> Result<Arc<Hosted<L>>, ModelError> {
+        let contract = info.facts.trainer;
+        let hosted = Arc::new(Hosted::load(info, &self.0.node, &self.0.store).await?);
+        let mut all = all.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(contract, hosted.clone());
+        Ok(hosted)
     }
 
     /// Tells those who watch that there may be new events.
@@ -267,6 +316,29 @@ impl Index {
         models.get(&trainer).cloned()
     }
 
+    /// Returns all markets, in order of their addresses.
+    #[must_use]
+    pub fn markets(&self) -> Vec<Arc<HostedMarket>> {
+        let markets = &self.0.markets;
+        let markets = markets.read().unwrap_or_else(PoisonError::into_inner);
+        markets.values().cloned().collect()
+    }
+
+    /// Returns the market at an address, if it is followed.
+    #[must_use]
+    pub fn market(&self, address: Address) -> Option<Arc<HostedMarket>> {
+        let markets = &self.0.markets;
+        let markets = markets.read().unwrap_or_else(PoisonError::into_inner);
+        markets.get(&address).cloned()
+    }
+
+    /// Returns the number in the database of the model or the market at an address, if it is followed.
+    #[must_use]
+    pub fn id_of(&self, contract: Address) -> Option<ModelId> {
+        let model = self.model(contract).map(|model| model.id());
+        model.or_else(|| self.market(contract).map(|market| market.id()))
+    }
+
     /// Returns contributions in order of position.
     ///
     /// # Errors
@@ -280,6 +352,20 @@ impl Index {
         let mut rows = self.0.store.contributions(model.id(), filter, page).await?;
         mark_announced(&mut rows, model.state().trainer());
         Ok(rows)
+    }
+
+    /// Returns contributions to a market in order of position.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn market_contributions(
+        &self,
+        market: &HostedMarket,
+        filter: ContributionFilter,
+        page: Page,
+    ) -> Result<Vec<ContributionRow>, StoreError> {
+        let rows = self.0.store.contributions(market.id(), filter, page);
+        rows.await
     }
 
     /// Returns one contribution.
@@ -365,7 +451,7 @@ impl Index {
         let trainer = state.trainer();
         mark_announced(&mut own, trainer);
         mark_announced(&mut all, trainer);
-        let wait = model.info().waits.refund;
+        let wait = trainer.waits().refund;
         let mut claimable = Vec::new();
         for row in own {
             let predicted = trainer.classifier().predict(&row.contribution.sample);
@@ -428,13 +514,13 @@ impl Index {
         self.0.store.accuracy(model.id(), page).await
     }
 
-    /// Returns changes in the order in which they became known, of one model or all.
+    /// Returns changes in the order in which they became known, of one model or market, or all.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn events(
         &self,
-        model: Option<&HostedModel>,
+        model: Option<ModelId>,
         page: Page,
     ) -> Result<Vec<EventRow>, StoreError> {
         let explain = |trainer, reason: &Revert| {
@@ -442,7 +528,6 @@ impl Index {
             let card = model.as_ref().and_then(|model| model.info().card.as_ref());
             explain_revert(reason, card)
         };
-        let model = model.map(HostedModel::id);
         self.0.store.events(model, page, explain).await
     }
 
@@ -460,27 +545,31 @@ impl Index {
             0 => None,
             head => Some(head),
         };
-        let models = self.models();
-        let models = models.iter().map(|model| {
-            let cursor = model.state().cursor.block;
-            let behind = head.unwrap_or(cursor).saturating_sub(cursor);
-            (model.info().facts.trainer, cursor, behind)
-        });
+        let mut models = Vec::new();
         let mut stopped = state
             .stopped
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        for model in self.models() {
-            if let Some(trouble) = model.trouble() {
-                stopped.entry(model.info().facts.trainer).or_insert(trouble);
+        let mut note = |contract: Address, block: u64, trouble: Option<String>| {
+            models.push((contract, block, head.unwrap_or(block).saturating_sub(block)));
+            if let Some(trouble) = trouble {
+                stopped.entry(contract).or_insert(trouble);
             }
+        };
+        for model in self.models() {
+            let block = model.state().cursor().block;
+            note(model.info().facts.trainer, block, model.trouble());
+        }
+        for market in self.markets() {
+            let block = market.state().cursor().block;
+            note(market.info().facts.trainer, block, market.trouble());
         }
         Health {
             store,
             node: state.node.load(Ordering::Relaxed),
             head,
-            models: models.collect(),
+            models,
             stopped: stopped.into_iter().collect(),
         }
     }

@@ -5,13 +5,10 @@ use cotrain_bindings::{self as bindings, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_client::{
     card::{self, Card, Contradiction},
+    market::MarketError,
     model::{ModelFacts, ReadError, Reader},
 };
-use cotrain_protocol::{
-    Rejection,
-    mechanism::{Mechanism, Terms},
-    trainer::{Incentive, Waits},
-};
+use cotrain_protocol::{Rejection, mechanism::Mechanism};
 
 use crate::{
     store::StoreError,
@@ -23,10 +20,6 @@ use crate::{
 pub struct ModelInfo {
     /// Facts that the contracts fix.
     pub facts: ModelFacts,
-    /// Rules of payment.
-    pub incentive: Incentive,
-    /// Waits before claims.
-    pub waits: Waits,
     /// The fact of the card that differs from the contract's, if one does.
     pub contradiction: Option<Contradiction>,
     /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
@@ -122,6 +115,9 @@ pub enum ModelError {
         /// Cause.
         source: Rejection,
     },
+    /// The market cannot be followed.
+    #[error(transparent)]
+    Market(#[from] MarketError),
     /// A log contradicts what is known.
     #[error(transparent)]
     Take(#[from] TakeError),
@@ -150,10 +146,6 @@ impl ModelInfo {
         let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
         let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
         let facts = ModelFacts::read(node, trainer).await?;
-        let Terms::Trainer { incentive, waits } = facts.terms else {
-            let mechanism = facts.terms.mechanism();
-            return Err(ModelError::NoTrainer { trainer, mechanism });
-        };
         let checked = card
             .as_ref()
             .map(|card| card.check_against(&facts.parameters));
@@ -165,8 +157,6 @@ impl ModelInfo {
         }
         Ok(Self {
             facts,
-            incentive,
-            waits,
             contradiction,
             card,
             from_block,
@@ -177,6 +167,14 @@ impl ModelInfo {
     #[must_use]
     pub fn verified(&self) -> bool {
         card::verified(&self.facts, self.contradiction.as_ref())
+    }
+
+    /// Returns the error of a contract that is asked for what only models with deposits and claims have.
+    pub(crate) fn no_trainer(&self) -> ModelError {
+        ModelError::NoTrainer {
+            trainer: self.facts.trainer,
+            mechanism: self.facts.terms.mechanism(),
+        }
     }
 
     /// Returns the error of a node that did not give events from a block on.
@@ -193,6 +191,18 @@ impl ModelInfo {
         }
     }
 
+    /// Returns the block in which the model was closed.
+    ///
+    /// # Errors
+    /// [`ModelError::Open`] if the chain does not have it yet, or if the node fails.
+    pub(crate) async fn first_block(&self, node: &Node) -> Result<Cursor, ModelError> {
+        let (trainer, block) = (self.facts.trainer, self.from_block);
+        let first = node.block(block).await;
+        let first = first.map_err(|source| self.no_history(block, source))?;
+        let hash = first.ok_or(ModelError::Open { trainer, block })?.hash;
+        Ok(Cursor { block, hash })
+    }
+
     /// Reads the weights with which a finished model begins: those of the block in which it was closed or, if the
     /// node has no state so old, those of now.
     ///
@@ -200,13 +210,7 @@ impl ModelInfo {
     /// [`ModelError::Open`], [`ModelError::Late`], or if the node fails.
     pub(crate) async fn beginning(&self, node: &Node) -> Result<(Cursor, Beginning), ModelError> {
         let (trainer, block) = (self.facts.trainer, self.from_block);
-        let first = node.block(block).await;
-        let first = first.map_err(|source| self.no_history(block, source))?;
-        let first = first.ok_or(ModelError::Open { trainer, block })?;
-        let from = Cursor {
-            block,
-            hash: first.hash,
-        };
+        let from = self.first_block(node).await?;
         let read = self.state_at(node, from).await;
         let (contributions, time, words) = match read {
             Err(ModelError::Node { source, .. }) if source.is_state_gone() => {
@@ -267,25 +271,35 @@ impl ModelInfo {
         }
     }
 
+    /// Reads whether the model's initialization is closed, at a block or now.
+    ///
+    /// # Errors
+    /// If the node fails.
+    pub(crate) async fn is_closed(&self, node: &Node, at: Option<At>) -> Result<bool, ModelError> {
+        let (trainer, classifier) = (self.facts.trainer, self.facts.classifier);
+        match node.call(classifier, bindings::describe(), at).await {
+            Ok(answer) => {
+                let found = bindings::read_description(&answer).and_then(|found| found.trainer);
+                Ok(found == Some(trainer))
+            }
+            Err(NodeError::Reverted { .. }) => Ok(false),
+            Err(source) => Err(ModelError::Node { trainer, source }),
+        }
+    }
+
     /// Reads contributions, time of the last one and weights after a block.
     async fn state_at(
         &self,
         node: &Node,
         block: Cursor,
     ) -> Result<(u64, u64, Vec<U256>), ModelError> {
-        let (trainer, classifier) = (self.facts.trainer, self.facts.classifier);
-        let failed = |source| ModelError::Node { trainer, source };
+        let trainer = self.facts.trainer;
         let at = Some(At::Hash(block.hash));
         let open = ModelError::Open {
             trainer,
             block: block.block,
         };
-        let closed = match node.call(classifier, bindings::describe(), at).await {
-            Ok(answer) => bindings::read_description(&answer).and_then(|found| found.trainer),
-            Err(NodeError::Reverted { .. }) => None,
-            Err(source) => return Err(failed(source)),
-        };
-        if closed != Some(trainer) {
+        if !self.is_closed(node, at).await? {
             return Err(open);
         }
         let reader = Reader::new(node, trainer, at);

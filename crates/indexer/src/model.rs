@@ -3,26 +3,36 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use alloy_primitives::{Address, B256, U256};
-use cotrain_bindings::events::TRAINER_TOPICS;
 use cotrain_chain::node::{Node, NodeError};
-use cotrain_protocol::Rejection;
+use cotrain_client::market::MarketLedger;
+use cotrain_protocol::{
+    Rejection,
+    trainer::{Incentive, Waits},
+};
 
 use crate::{
-    evidence::{Totals, Verdict},
+    evidence::{Evidence as _, Verdict},
     info::{ModelError, ModelInfo},
+    ledger::{Ledger, TrainerLedger},
     rows::AccuracyRow,
     state::State,
     store::{ChainStore, StoreError},
     taken::{Cursor, Log, ModelId, TakeError, Taken},
 };
 
-/// A model that is followed.
+/// A model with deposits and claims that is followed.
+pub type HostedModel = Hosted<TrainerLedger>;
+
+/// A prediction market that is followed.
+pub type HostedMarket = Hosted<MarketLedger>;
+
+/// A contract that is followed, with the ledger of its mechanism.
 #[derive(Debug)]
-pub struct HostedModel {
+pub struct Hosted<L> {
     info: ModelInfo,
     id: ModelId,
     /// The follower writes, everyone else reads; never held across a wait.
-    state: RwLock<State>,
+    state: RwLock<State<L>>,
     /// The last measured accuracy.
     accuracy: RwLock<Option<f64>>,
     standing: RwLock<Standing>,
@@ -71,7 +81,7 @@ pub struct ChainAccount {
     pub next_nonce: u64,
 }
 
-impl HostedModel {
+impl<L: Ledger> Hosted<L> {
     /// A model with its state as it is stored; where it is new, from the chain.
     pub(crate) async fn load(
         mut info: ModelInfo,
@@ -81,7 +91,7 @@ impl HostedModel {
         let (chain_id, trainer) = (info.facts.chain_id, info.facts.trainer);
         let mut known = store.model(chain_id, trainer).await?;
         if known.is_none() {
-            let (from, beginning) = info.beginning(node).await?;
+            let (from, beginning) = L::begin(&info, node).await?;
             store.add_model(chain_id, trainer, from, &beginning).await?;
             known = store.model(chain_id, trainer).await?;
         }
@@ -91,7 +101,7 @@ impl HostedModel {
             what: "no model that was just added",
         })?;
         if store.known_blocks(id).await?.is_empty() {
-            let early = early(&info, node, store, id, cursor).await?;
+            let early = early::<L>(&info, node, store, id, cursor).await?;
             if let Err(error) = store.take(id, &early).await
                 // Another process that began at the same time may have been first; it took all of it.
                 && store.known_blocks(id).await?.is_empty()
@@ -127,73 +137,18 @@ impl HostedModel {
         &self.info
     }
 
-    /// Returns the model as it is now; `now` in Unix seconds.
-    #[must_use]
-    pub fn summary(&self, now: u64) -> Summary {
-        let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
-        let state = self.state();
-        let trainer = state.trainer();
-        Summary {
-            block: state.cursor.block,
-            block_hash: state.cursor.hash,
-            contributions: trainer.contribution_count(),
-            total_good: trainer.total_good(),
-            last_contribution_time: trainer.last_contribution_time(),
-            price: trainer.price(1, now),
-            held: trainer.held(),
-            accuracy,
-        }
-    }
-
-    /// Returns what each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
-    #[must_use]
-    pub fn price(&self, n: u64, now: u64) -> u128 {
-        self.state().trainer().price(n, now)
-    }
-
-    /// Returns the account of an address; one that was never used has nothing.
-    #[must_use]
-    pub fn account(&self, address: Address) -> ChainAccount {
-        let state = self.state();
-        let trainer = state.trainer();
-        ChainAccount {
-            balance: trainer.balance(address),
-            good: trainer.good(address),
-            next_nonce: trainer.next_nonce(address),
-        }
-    }
-
     /// Returns the number of the model in its database.
     #[must_use]
     pub fn id(&self) -> ModelId {
         self.id
     }
 
-    /// Predicts the label of a sample, by the twin of the contract.
-    ///
-    /// # Errors
-    /// If the sample is malformed.
-    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
-        self.state().trainer().classifier().predict(sample)
-    }
-
-    /// Returns the weights, and number and hash of the block that they are of.
-    #[must_use]
-    pub fn words(&self) -> (u64, B256, Vec<U256>) {
-        let state = self.state();
-        (
-            state.cursor.block,
-            state.cursor.hash,
-            state.trainer().classifier().words(),
-        )
-    }
-
     /// Returns the state in memory, locked for reading: the follower waits meanwhile.
-    pub fn state(&self) -> RwLockReadGuard<'_, State> {
+    pub fn state(&self) -> RwLockReadGuard<'_, State<L>> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+    pub(crate) fn state_mut(&self) -> RwLockWriteGuard<'_, State<L>> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -240,9 +195,9 @@ impl HostedModel {
     pub async fn compare(&self, node: &Node) -> Result<(), NodeError> {
         let (cursor, events) = {
             let state = self.state();
-            (state.cursor, Totals::of(state.trainer()))
+            (state.cursor, state.ledger().totals(&[]))
         };
-        let contract = Totals::read(node, self.info.facts.trainer, cursor).await?;
+        let contract = L::Totals::read(node, self.info.facts.trainer, cursor).await?;
         self.set_standing(match contract.map(|contract| events.against(&contract)) {
             None => Standing::Unchecked,
             // Who follows the chain has found out about a surplus before it was stored.
@@ -310,15 +265,14 @@ impl HostedModel {
         info: &ModelInfo,
         id: ModelId,
         store: &ChainStore,
-    ) -> Result<State, ModelError> {
+    ) -> Result<State<L>, ModelError> {
         const LOGS_AT_A_TIME: u32 = 5_000;
         let trainer = info.facts.trainer;
         loop {
             let known = store.model(info.facts.chain_id, trainer).await?;
             let (_, cursor, rollbacks) = known.ok_or(StoreError::Malformed { what: "no model" })?;
             let beginning = store.beginning(id).await?;
-            let state = State::new(info, &beginning, cursor);
-            let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+            let mut state = State::new(info, &beginning, cursor)?;
             state.rollbacks = rollbacks;
             loop {
                 let logs = store.logs(id, state.last_log, LOGS_AT_A_TIME).await?;
@@ -335,7 +289,76 @@ impl HostedModel {
     }
 }
 
-fn replay(state: &mut State, logs: Vec<(i64, Log)>) -> Result<(), TakeError> {
+impl HostedModel {
+    /// Returns the model as it is now; `now` in Unix seconds.
+    #[must_use]
+    pub fn summary(&self, now: u64) -> Summary {
+        let accuracy = *self.accuracy.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
+        let trainer = state.trainer();
+        Summary {
+            block: state.cursor.block,
+            block_hash: state.cursor.hash,
+            contributions: trainer.contribution_count(),
+            total_good: trainer.total_good(),
+            last_contribution_time: trainer.last_contribution_time(),
+            price: trainer.price(1, now),
+            held: trainer.held(),
+            accuracy,
+        }
+    }
+
+    /// Returns what each of `n` contributions in one transaction deposits, in wei; `now` in Unix seconds.
+    #[must_use]
+    pub fn price(&self, n: u64, now: u64) -> u128 {
+        self.state().trainer().price(n, now)
+    }
+
+    /// Returns the account of an address; one that was never used has nothing.
+    #[must_use]
+    pub fn account(&self, address: Address) -> ChainAccount {
+        let state = self.state();
+        let trainer = state.trainer();
+        ChainAccount {
+            balance: trainer.balance(address),
+            good: trainer.good(address),
+            next_nonce: trainer.next_nonce(address),
+        }
+    }
+
+    /// Returns the rules of payment.
+    #[must_use]
+    pub fn incentive(&self) -> Incentive {
+        self.state().trainer().incentive()
+    }
+
+    /// Returns the waits before claims.
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        self.state().trainer().waits()
+    }
+
+    /// Predicts the label of a sample, by the twin of the contract.
+    ///
+    /// # Errors
+    /// If the sample is malformed.
+    pub fn predict(&self, sample: &[u8]) -> Result<u16, Rejection> {
+        self.state().trainer().classifier().predict(sample)
+    }
+
+    /// Returns the weights, and number and hash of the block that they are of.
+    #[must_use]
+    pub fn words(&self) -> (u64, B256, Vec<U256>) {
+        let state = self.state();
+        (
+            state.cursor.block,
+            state.cursor.hash,
+            state.trainer().classifier().words(),
+        )
+    }
+}
+
+fn replay<L: Ledger>(state: &mut State<L>, logs: Vec<(i64, Log)>) -> Result<(), TakeError> {
     let mut taken = Taken::default();
     for (id, log) in logs {
         state.take(log, &mut taken)?;
@@ -358,7 +381,7 @@ pub(crate) fn share(row: &AccuracyRow) -> f64 {
 const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
 
 /// Reads what happened until the model was closed, that block included: money and nonces, which do not wait for it.
-async fn early(
+async fn early<L: Ledger>(
     info: &ModelInfo,
     node: &Node,
     store: &ChainStore,
@@ -370,10 +393,10 @@ async fn early(
     let trainer = info.facts.trainer;
     let mut tries = 1;
     loop {
-        let (state, taken) = read_early(info, node, store, id, cursor).await?;
-        let contract = Totals::read(node, trainer, cursor).await;
+        let (state, taken) = read_early::<L>(info, node, store, id, cursor).await?;
+        let contract = L::Totals::read(node, trainer, cursor).await;
         let contract = contract.map_err(|source| ModelError::Node { trainer, source })?;
-        let events = Totals::of(state.trainer());
+        let events = state.ledger().totals(&[]);
         match contract.map_or(Verdict::Fits, |contract| events.against(&contract)) {
             Verdict::Fits => return Ok(taken),
             // Money that somebody forced upon the contract stays; a missing event does not.
@@ -389,22 +412,21 @@ async fn early(
     }
 }
 
-async fn read_early(
+async fn read_early<L: Ledger>(
     info: &ModelInfo,
     node: &Node,
     store: &ChainStore,
     id: ModelId,
     cursor: Cursor,
-) -> Result<(State, Taken), ModelError> {
+) -> Result<(State<L>, Taken), ModelError> {
     let trainer = info.facts.trainer;
     let beginning = store.beginning(id).await?;
-    let state = State::new(info, &beginning, cursor);
-    let mut state = state.map_err(|source| ModelError::Weights { trainer, source })?;
+    let mut state = State::new(info, &beginning, cursor)?;
     let mut taken = Taken::default();
     let mut from = cursor.block.saturating_sub(BLOCKS_BEFORE_CLOSING);
     while from <= cursor.block {
         let (logs, to) = node
-            .logs_from(from, cursor.block, &[trainer], &TRAINER_TOPICS)
+            .logs_from(from, cursor.block, &[trainer], L::TOPICS)
             .await
             .map_err(|source| info.no_history(from, source))?;
         for log in logs {

@@ -89,7 +89,8 @@ pub struct EventRow {
     /// Trainer of the model.
     pub trainer: Address,
     /// One of `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
-    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `refused`.
+    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `refused`; or, of a market,
+    /// [`Fact::kind`](cotrain_protocol::market::Fact::kind).
     pub kind: String,
     /// The block that it is of.
     pub block: u64,

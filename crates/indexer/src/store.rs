@@ -7,6 +7,7 @@
 mod chain;
 mod database;
 mod error;
+mod events;
 mod reads;
 mod rewinding;
 pub mod sql;

@@ -19,14 +19,15 @@ pub struct Cursor {
     pub hash: B256,
 }
 
-/// Weights with which a model begins.
+/// Beginning of a model, before its first event.
 #[derive(Debug, Clone)]
-pub(crate) struct Beginning {
+pub struct Beginning {
     /// Block after which the weights are those of `words`; `None` if it is that in which the model was closed.
-    pub(crate) base: Option<Cursor>,
-    pub(crate) words: Vec<U256>,
+    pub base: Option<Cursor>,
+    /// Weights, as the contract stores them; none if the events do not make the weights.
+    pub words: Vec<U256>,
     /// Time that prices count from before the first contribution, in Unix seconds.
-    pub(crate) time: u64,
+    pub time: u64,
 }
 
 /// Log of a trainer, with its index in its block.

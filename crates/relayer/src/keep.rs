@@ -74,14 +74,14 @@ impl Keeper {
         if self.options.max_gas_price.is_some_and(|most| price > most) {
             return Ok(());
         }
-        let due = now.saturating_sub(self.model.info().waits.refund);
+        let due = now.saturating_sub(self.model.waits().refund);
         if !self.store.is_on_its_way(self.model.id(), "refund").await? {
             self.refunds(outbox, &accounts, (due, now), price).await?;
         }
         if !self.store.is_on_its_way(self.model.id(), "report").await? {
             self.reports(outbox, &accounts, (due, now), price).await?;
         }
-        if self.model.info().waits.report_notice != 0
+        if self.model.waits().report_notice != 0
             && !self
                 .store
                 .is_on_its_way(self.model.id(), "announce")

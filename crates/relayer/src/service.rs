@@ -80,10 +80,14 @@ impl Sending {
         let mut reconciled = kept;
         while !stop.is_cancelled() {
             let models = index.models();
+            let markets = index.markets();
             outbox
                 .tend(|id| {
                     let model = models.iter().find(|model| model.id() == id);
-                    model.map_or(0, |model| model.state().cursor().block)
+                    let market = markets.iter().find(|market| market.id() == id);
+                    let model = model.map(|model| model.state().cursor());
+                    let cursor = model.or_else(|| market.map(|market| market.state().cursor()));
+                    cursor.map_or(0, |cursor| cursor.block)
                 })
                 .await?;
             // One model's trouble is not the others'.

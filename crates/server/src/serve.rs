@@ -14,8 +14,8 @@ use cotrain_chain::{
 };
 use cotrain_client::registry::{self, RegistryError};
 use cotrain_indexer::{
-    Evaluation, EvaluationError, FollowError, Follower, HostedModel, Index, ModelError, Step,
-    StoreError, TestSamples, with_sources,
+    ChainStore, Evaluation, EvaluationError, FollowError, Follower, Hosted, HostedModel, Hosting,
+    Index, Ledger, ModelError, Step, StoreError, TestSamples, with_sources,
 };
 use cotrain_learning::data::{DataError, TEST_SHARE, load};
 use cotrain_protocol::Amount;
@@ -252,16 +252,16 @@ impl Services {
         Ok(wanted)
     }
 
-    async fn add(&self, trainer: Address) -> Result<Option<Arc<HostedModel>>, FollowError> {
+    async fn add(&self, trainer: Address) -> Result<Option<Hosting>, FollowError> {
         let config = &self.config;
         let named = config.models.contains(&trainer);
         let (registry, from_block) = (config.registry, config.from_block);
-        let model = self
+        let added = self
             .coordinator
             .index()
-            .add_model(registry, trainer, from_block, named);
-        match model.await {
-            Ok(model) => Ok(Some(model)),
+            .add(registry, trainer, from_block, named);
+        match added.await {
+            Ok(hosting) => Ok(Some(hosting)),
             // Only what the configuration names has to work.
             Err(FollowError::Model(error)) if !named => {
                 tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
@@ -308,9 +308,10 @@ impl Services {
                     leadership.resign().await;
                     // What was followed here was not noted as read from the store.
                     for model in self.coordinator.index().models() {
-                        if let Err(error) = model.reload(store).await {
-                            tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
-                        }
+                        reload(&model, store).await;
+                    }
+                    for market in self.coordinator.index().markets() {
+                        reload(&market, store).await;
                     }
                 }
                 Ok(None) => self.read_along(&stop).await,
@@ -337,17 +338,10 @@ impl Services {
     /// Takes over what the leader has stored.
     async fn read_along(&self, stop: &CancellationToken) {
         for model in self.coordinator.index().models() {
-            if stop.is_cancelled() {
-                return;
-            }
-            let before = model.state().cursor();
-            if let Err(error) = model.refresh(self.coordinator.index().store()).await {
-                tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
-            } else if (before != model.state().cursor() || model.trouble().is_some())
-                && let Err(error) = model.compare(self.coordinator.index().node()).await
-            {
-                tracing::debug!(error = %with_sources(&error), "cannot hold what the leader stores against the contract");
-            }
+            self.read_one(&model, stop).await;
+        }
+        for market in self.coordinator.index().markets() {
+            self.read_one(&market, stop).await;
         }
         if let Ok(head) = self.coordinator.index().node().head().await {
             self.coordinator.index().note_head(head);
@@ -356,16 +350,29 @@ impl Services {
         self.coordinator.relayer().reconcile().await;
     }
 
+    /// Takes over what the leader has stored of a model or a market.
+    async fn read_one<L: Ledger>(&self, model: &Hosted<L>, stop: &CancellationToken) {
+        if stop.is_cancelled() {
+            return;
+        }
+        let before = model.state().cursor();
+        if let Err(error) = model.refresh(self.coordinator.index().store()).await {
+            tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
+        } else if (before != model.state().cursor() || model.trouble().is_some())
+            && let Err(error) = model.compare(self.coordinator.index().node()).await
+        {
+            tracing::debug!(error = %with_sources(&error), "cannot hold what the leader stores against the contract");
+        }
+    }
+
     /// Starts all services.
     async fn lead(self: &Arc<Self>, term: &CancellationToken) -> JoinSet<()> {
         let mut services = JoinSet::new();
-        for model in self.coordinator.index().models() {
-            // Somebody else may have led before.
-            if let Err(error) = model.reload(self.coordinator.index().store()).await {
-                tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
-            }
-            model.set_unchecked();
-            services.spawn(self.clone().follow(model, term.clone()));
+        let index = self.coordinator.index();
+        let models = index.models().into_iter().map(Hosting::Model);
+        let markets = index.markets().into_iter().map(Hosting::Market);
+        for hosting in models.chain(markets) {
+            self.start_following(&mut services, hosting, term).await;
         }
         if let Some(key) = self.key.clone() {
             let sending = Sending {
@@ -383,16 +390,41 @@ impl Services {
         services
     }
 
-    /// Follows one model until `term` ends.
-    async fn follow(self: Arc<Self>, model: Arc<HostedModel>, term: CancellationToken) {
-        let trainer = model.info().facts.trainer;
-        let evaluation = match self.evaluation(&model) {
-            Ok(evaluation) => evaluation,
-            Err(error) => {
-                tracing::warn!(%trainer, error = %with_sources(&error), "accuracy is not measured");
-                None
+    /// Starts to follow a model or a market until `term` ends. Somebody else may have led before.
+    async fn start_following(
+        self: &Arc<Self>,
+        services: &mut JoinSet<()>,
+        hosting: Hosting,
+        term: &CancellationToken,
+    ) {
+        let (store, term) = (self.coordinator.index().store(), term.clone());
+        match hosting {
+            Hosting::Model(model) => {
+                reload(&model, store).await;
+                model.set_unchecked();
+                let evaluation = self.evaluation(&model).unwrap_or_else(|error| {
+                    let trainer = model.info().facts.trainer;
+                    tracing::warn!(%trainer, error = %with_sources(&error), "accuracy is not measured");
+                    None
+                });
+                services.spawn(self.clone().follow(model, evaluation, term));
             }
-        };
+            Hosting::Market(market) => {
+                reload(&market, store).await;
+                market.set_unchecked();
+                services.spawn(self.clone().follow(market, None, term));
+            }
+        }
+    }
+
+    /// Follows one model or market until `term` ends.
+    async fn follow<L: Ledger>(
+        self: Arc<Self>,
+        model: Arc<Hosted<L>>,
+        evaluation: Option<Evaluation>,
+        term: CancellationToken,
+    ) {
+        let trainer = model.info().facts.trainer;
         let (node, store) = (
             self.coordinator.index().node().clone(),
             self.coordinator.index().store().clone(),
@@ -452,14 +484,14 @@ impl Services {
                 }
             };
             for trainer in wanted {
-                if self.coordinator.index().model(trainer).is_some()
+                if self.coordinator.index().id_of(trainer).is_some()
                     || self.passed_over().contains(&trainer)
                 {
                     continue;
                 }
-                if let Ok(Some(model)) = self.add(trainer).await {
+                if let Ok(Some(hosting)) = self.add(trainer).await {
                     tracing::info!(%trainer, "following a new model");
-                    services.spawn(self.clone().follow(model, term.clone()));
+                    self.start_following(&mut services, hosting, &term).await;
                 }
             }
         }
@@ -487,6 +519,13 @@ impl Services {
             samples: Arc::new(samples),
             every: section.every.max(1),
         }))
+    }
+}
+
+/// Takes over what the store has of a model or a market; a failure is logged.
+async fn reload<L: Ledger>(model: &Hosted<L>, store: &ChainStore) {
+    if let Err(error) = model.reload(store).await {
+        tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
     }
 }
 

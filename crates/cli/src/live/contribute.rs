@@ -274,7 +274,7 @@ async fn contributed_before(
     let mut before = HashMap::new();
     if model.facts.waits().is_none() {
         let view = View::of(session, model.clone()).await?;
-        for made in view.state.contributions() {
+        for made in view.state.ledger().contributions() {
             let items = parse_batch(&made.items).map_err(Failure::mistake)?;
             for item in items.iter().filter(|_| made.author == author) {
                 *before

@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
         let mut show = arguments.all;
         loop {
             loop {
-                let events = index.events(Some(&index.model), page).await?;
+                let events = index.events(Some(index.model.id()), page).await?;
                 let Some(last) = events.last() else { break };
                 page.after = Some(last.id);
                 if show {

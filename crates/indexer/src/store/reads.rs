@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use alloy_primitives::{Address, Log as ChainLog};
-use cotrain_bindings::{Revert, events::TrainerEvent};
+use alloy_primitives::Address;
+use cotrain_bindings::Revert;
 use cotrain_protocol::record::{Claims, Record};
-use serde_json::{Value as Json, json};
-use sqlx::{AssertSqlSafe, Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{
-    chain::{read_contribution, read_kind, read_log, settled_code},
+    chain::{read_contribution, read_kind, settled_code},
     database::ChainStore,
     error::StoreError,
+    events::read_event,
     sql::{address, hash, int, number, wei},
 };
 use crate::{
@@ -252,104 +252,5 @@ impl ChainStore {
             .fetch_one(&self.pool)
             .await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.unwrap_or_default())
-    }
-}
-
-fn read_event(
-    row: &AnyRow,
-    explain: impl Fn(Address, &Revert) -> String,
-) -> Result<EventRow, StoreError> {
-    let (id, trainer) = (row.try_get(0)?, address(row, 1)?);
-    let kind: Option<String> = row.try_get(2)?;
-    if let Some(kind) = kind {
-        let detail: Option<String> = row.try_get(3)?;
-        let detail = serde_json::from_str(detail.as_deref().unwrap_or("{}"))
-            .map_err(|_| StoreError::Malformed { what: "an event" })?;
-        return Ok(EventRow {
-            id,
-            trainer,
-            kind,
-            block: number(row, 4)?,
-            transaction: None,
-            account: None,
-            position: None,
-            detail,
-        });
-    }
-    let log = read_log(row, 4)?;
-    let chain = ChainLog {
-        address: trainer,
-        data: log.data,
-    };
-    let event = TrainerEvent::decode(&chain).ok_or(StoreError::Malformed {
-        what: "a log of no trainer",
-    })?;
-    let (kind, account, position, detail) = describe(&event, |reason| explain(trainer, reason));
-    Ok(EventRow {
-        id,
-        trainer,
-        kind: kind.to_owned(),
-        block: log.block,
-        transaction: Some(log.transaction),
-        account,
-        position,
-        detail,
-    })
-}
-
-/// An event in words: its kind, whose it is, of which contribution, and the rest.
-fn describe(
-    event: &TrainerEvent,
-    explain: impl Fn(&Revert) -> String,
-) -> (&'static str, Option<Address>, Option<u64>, Json) {
-    let wei = |amount: u128| json!({ "amount": amount.to_string() });
-    match event {
-        TrainerEvent::Contributed(e) => {
-            let detail =
-                json!({ "deposit": e.deposit.to_string(), "time": e.time, "items": e.items });
-            ("contributed", Some(e.author), Some(e.batch), detail)
-        }
-        TrainerEvent::Relayed(e) => {
-            let batches: Vec<_> = e
-                .batches
-                .iter()
-                .map(|b| json!({ "author": b.author, "nonce": b.nonce, "fee": b.fee.to_string(), "items": b.items }))
-                .collect();
-            let detail =
-                json!({ "deposit": e.deposit.to_string(), "time": e.time, "batches": batches });
-            ("relayed", Some(e.relayer), Some(e.batch), detail)
-        }
-        TrainerEvent::Skipped(e) => {
-            let detail = json!({ "nonce": e.nonce, "reason": explain(&e.reason) });
-            ("skipped", Some(e.author), None, detail)
-        }
-        TrainerEvent::ClaimSkipped(e) => (
-            "claim-skipped",
-            None,
-            Some(e.position),
-            json!({ "reason": explain(&e.reason) }),
-        ),
-        TrainerEvent::Announced(e) => (
-            "announced",
-            Some(e.announcer),
-            Some(e.position),
-            json!({ "time": e.time }),
-        ),
-        TrainerEvent::Refunded(e) => ("refunded", Some(e.to), Some(e.position), wei(e.amount)),
-        TrainerEvent::Reported(e) => ("reported", Some(e.to), Some(e.position), wei(e.amount)),
-        TrainerEvent::ClaimedLate(e) => {
-            ("claimed-late", Some(e.to), Some(e.position), wei(e.amount))
-        }
-        TrainerEvent::Deposited(e) => ("deposited", Some(e.account), None, wei(e.amount)),
-        TrainerEvent::Withdrawn(e) => {
-            let detail = json!({ "amount": e.amount.to_string(), "to": e.to });
-            ("withdrawn", Some(e.account), None, detail)
-        }
-        TrainerEvent::NoncesCancelled(e) => (
-            "nonces-cancelled",
-            Some(e.account),
-            None,
-            json!({ "last": e.last }),
-        ),
     }
 }

@@ -141,6 +141,31 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Returns the name of the event, in the words of the API.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Committed { .. } => "committed",
+            Self::Drawn { .. } => "drawn",
+            Self::Revealed { .. } => "revealed",
+            Self::Contributed { .. } => "contributed",
+            Self::Restarted { .. } => "restarted",
+            Self::Copied { .. } => "copied",
+            Self::LessonFailed { .. } => "lesson-failed",
+            Self::Scored(_) => "scored",
+            Self::Advanced { .. } => "advanced",
+            Self::BalanceChanged { .. } => "balance-changed",
+            Self::Removed { .. } => "removed",
+            Self::SettlementAdvanced { .. } => "settlement-advanced",
+            Self::PassSettled(_) => "pass-settled",
+            Self::Collected { .. } => "collected",
+            Self::RemainderCollected { .. } => "remainder-collected",
+            Self::Forfeited { .. } => "forfeited",
+        }
+    }
+}
+
 impl Market {
     /// Returns a market as its contract was created, to be followed by its facts ([`apply`](Self::apply)).
     ///

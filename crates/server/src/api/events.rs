@@ -116,8 +116,8 @@ async fn events(
     let Some(trainer) = trainer else {
         return app.index().events(None, page).await;
     };
-    match app.index().model(trainer) {
-        Some(model) => app.index().events(Some(&model), page).await,
+    match app.index().id_of(trainer) {
+        Some(id) => app.index().events(Some(id), page).await,
         None => Ok(Vec::new()),
     }
 }

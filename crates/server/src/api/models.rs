@@ -163,7 +163,7 @@ pub(super) async fn price(
     let summary = model.summary(time);
     let elapsed = time.saturating_sub(summary.last_contribution_time);
     // Below 2^92 each, as the cost weight is below 2^80.
-    let each = model.info().incentive.price(n, elapsed);
+    let each = model.incentive().price(n, elapsed);
     Ok(Json(Price {
         n,
         each: each.into(),

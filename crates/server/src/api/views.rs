@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 /// Returns a model as answers have it.
 pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> ModelView {
     let (info, summary) = (model.info(), model.summary(now));
-    let (card, waits) = (info.card.as_ref(), info.waits);
+    let (card, waits) = (info.card.as_ref(), model.waits());
     ModelView {
         chain_id: info.facts.chain_id,
         trainer: info.facts.trainer.into(),
@@ -38,7 +38,7 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
             max_number: bounds.max_number,
             max_squared_length: bounds.max_squared_length.to_string(),
         }),
-        incentive: api::Incentive::Known(match info.incentive {
+        incentive: api::Incentive::Known(match model.incentive() {
             Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
                 cost_weight: cost_weight.into(),
             },

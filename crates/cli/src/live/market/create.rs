@@ -479,7 +479,7 @@ impl Opening<'_> {
 
     /// Waits for the first block in which the draw succeeds: nodes estimate gas as if in their latest one.
     async fn wait_for_draw(&mut self) -> Result<(), Failure> {
-        let earliest = self.view.state.earliest_draw();
+        let earliest = self.view.state.ledger().earliest_draw();
         let node = &self.session.node;
         let start = Instant::now();
         while node.head().await?.number < earliest {

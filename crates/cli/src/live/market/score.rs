@@ -3,20 +3,13 @@
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_bindings::Revert;
-use cotrain_chain::{
-    TRANSACTION_GAS_LIMIT,
-    node::{NodeError, NodeReceipt},
-};
+use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
 use cotrain_client::{
     gas,
-    market::Action,
+    market::{self, Action},
     send::{Call, SendError, Sender, gas_cost},
 };
-use cotrain_protocol::{
-    Rejection,
-    market::{Pace, Phase},
-};
+use cotrain_protocol::market::{Pace, Phase};
 use serde::Serialize;
 
 use super::view::{Costs, View};
@@ -198,7 +191,7 @@ impl Driver<'_> {
             let call = Call {
                 to: Some(self.view.address()),
                 value: 0,
-                data: self.view.state.call(&action).into(),
+                data: self.view.state.ledger().call(&action).into(),
             };
             let error = match self.view.gas_of(self.sender, &call).await {
                 Ok(gas) if gas::fits(gas) || gas == TRANSACTION_GAS_LIMIT => {
@@ -207,7 +200,7 @@ impl Driver<'_> {
                 Ok(gas) => SendError::TooMuchGas { gas },
                 Err(error) => error,
             };
-            if !is_too_large(&error) || !self.view.state.shrink(&mut self.pace, &action) {
+            if !is_too_large(&error) || !self.view.state.ledger().shrink(&mut self.pace, &action) {
                 return Err(unsent(error));
             }
         }
@@ -243,7 +236,7 @@ impl Driver<'_> {
     }
 
     fn note(&mut self, receipt: &NodeReceipt) {
-        let samples = self.view.state.evaluated(&receipt.logs);
+        let samples = self.view.state.ledger().evaluated(&receipt.logs);
         self.pace.used(receipt.gas_used, samples);
         self.transactions.push(receipt.transaction);
         self.cost = self.cost.saturating_add(gas_cost(receipt));
@@ -254,13 +247,7 @@ impl Driver<'_> {
 fn is_too_large(error: &SendError) -> bool {
     match error {
         SendError::TooMuchGas { .. } => true,
-        SendError::Node(NodeError::Reverted(revert)) => matches!(
-            revert,
-            Revert::GasTooLow { .. } | Revert::Contract(Rejection::ClassifierFailed)
-        ),
-        SendError::Node(NodeError::InsufficientFunds { .. }) => false,
-        // Nodes have many words for a call that runs out of gas.
-        SendError::Node(error) => !error.is_transient(),
+        SendError::Node(error) => market::is_too_large(error),
         _ => false,
     }
 }

@@ -116,7 +116,7 @@ fn shown(view: &View) -> Shown {
         name: view.model.name(),
         owner: facts.owner,
         classifier: facts.classifier,
-        model: view.state.model(),
+        model: view.state.ledger().model(),
         verified: view.model.verified,
         block: view.state.block().map(|block| block.number),
         phase: view.phase().to_string(),

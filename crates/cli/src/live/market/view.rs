@@ -4,19 +4,12 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use anyhow::anyhow;
-use cotrain_bindings::Revert;
-use cotrain_chain::{
-    TRANSACTION_GAS_LIMIT,
-    node::{NodeError, NodeReceipt},
-};
+use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
 use cotrain_client::{
     market::{MarketError, MarketState, TestSet, TestSetError},
     send::{Call, SendError, Sender},
 };
-use cotrain_protocol::{
-    Rejection,
-    market::{Market, Phase},
-};
+use cotrain_protocol::market::{Market, Phase};
 
 use crate::{
     failure::Failure,
@@ -92,18 +85,13 @@ impl View {
         }
     }
 
-    /// Returns `true` if a call was refused for the phase of the latest block, and time alone brings another one with the
-    /// next block. What is called is what is due then.
+    /// Returns `true` if a call was refused for the phase of the latest block alone.
     fn is_due_by_time(&self, error: &SendError) -> bool {
-        let SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::WrongPhase {
-            phase,
-            ..
-        }))) = error
-        else {
+        let SendError::Node(error) = error else {
             return false;
         };
-        let then = self.state.block().map_or(0, |block| block.time);
-        self.market().phase(then) == *phase && self.phase() != *phase
+        let latest = self.state.block().map_or(0, |block| block.time);
+        self.state.ledger().is_due_by_time(error, latest, self.now)
     }
 
     /// Reads on to the latest block.
@@ -154,11 +142,11 @@ impl View {
             return None;
         }
         let block = self.state.block().map_or(0, |block| block.number);
-        if market.drawn_part().is_none() && block >= self.state.latest_draw() {
+        if market.drawn_part().is_none() && block >= self.state.ledger().latest_draw() {
             return Some(format!(
                 "nothing: the part had to be drawn until block {}, so the market never opens, and its bounty can only be \
                  burned",
-                self.state.latest_draw()
+                self.state.ledger().latest_draw()
             ));
         }
         let latest = market.committed_time() + market.terms().reveal_wait;
@@ -190,7 +178,7 @@ impl View {
                     None => format!(
                         "anyone draws the part to test with, until block {} (`cotrain market score`), and the provider \
                          reveals it",
-                        self.state.latest_draw()
+                        self.state.ledger().latest_draw()
                     ),
                     Some(part) => format!("the provider reveals part {part}"),
                 };
