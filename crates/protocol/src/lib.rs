@@ -45,6 +45,7 @@ pub mod fees;
 pub mod market;
 pub mod mechanism;
 mod money;
+pub mod payload;
 pub mod record;
 mod rejection;
 pub mod sample;

@@ -14,6 +14,7 @@ mod market;
 mod market_economy;
 mod naive_bayes;
 mod parameters;
+mod payloads;
 mod perceptrons;
 mod price;
 mod records;
