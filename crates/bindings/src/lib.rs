@@ -24,7 +24,7 @@ pub use code::{
     DEPLOYER, classifier_code, contract_code, deploy_call, deployed_at, factory_code,
     implementation_of, is_deployer, known_classifier, known_mechanism, registry_code,
 };
-pub use model::{Description, describe, read_description};
+pub use model::{Description, DescriptionError, describe, read_description};
 pub use registry::{
     Entry, read_registry_entries, read_registry_entry, register, registry_count, registry_entries,
     registry_entry,

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, I256};
 use alloy_sol_types::{SolCall, SolValue};
 use cotrain_protocol::{
     classifier::{Bounds, Kind, Parameters},
+    payload::PayloadVersion,
     sample::Encoding,
 };
 
@@ -33,26 +34,46 @@ pub struct Description {
     pub words: usize,
 }
 
+/// The answer of any classifier to [`describe`].
+type Answer = <describeCall as SolCall>::Return;
+
 /// `describe` of a classifier.
 #[must_use]
 pub fn describe() -> Vec<u8> {
     describeCall {}.abi_encode()
 }
 
-/// The answer to [`describe`]; none also where it is no learner of ours.
-#[must_use]
-pub fn read_description(output: &[u8]) -> Option<Description> {
-    let description = describeCall::abi_decode_returns(output).ok()?;
+/// Reason why an answer to [`describe`] is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DescriptionError {
+    /// It is not the description of a learner of this release.
+    NoLearner,
+    /// No learner of this release reads payloads of the version with this number.
+    Payload(u8),
+}
+
+/// Reads the answer to [`describe`].
+///
+/// # Errors
+/// [`DescriptionError`].
+pub fn read_description(output: &[u8]) -> Result<Description, DescriptionError> {
+    let description =
+        describeCall::abi_decode_returns(output).map_err(|_| DescriptionError::NoLearner)?;
+    let number = description.encoding;
+    // Checked before the name, which says nothing of a later release's learner.
+    let Ok(PayloadVersion::Inline(encoding)) = PayloadVersion::try_from(number) else {
+        return Err(DescriptionError::Payload(number));
+    };
+    known_learner(&description, encoding).ok_or(DescriptionError::NoLearner)
+}
+
+/// Returns the description of a learner of this release; `None` if it is of another one, or of another encoding.
+fn known_learner(description: &Answer, encoding: Encoding) -> Option<Description> {
     let kind = Kind::ALL
         .into_iter()
-        .find(|kind| kind.to_string() == description.kind)?;
-    let encoding = match kind.encoding() {
-        Encoding::Sparse => 0,
-        Encoding::Dense16 => 1,
-        Encoding::Dense32 => 2,
-    };
+        .find(|kind| kind.to_string() == description.kind && kind.encoding() == encoding)?;
     let trainer = description.trainer;
-    (description.encoding == encoding).then_some(Description {
+    Some(Description {
         kind,
         classes: description.classes.try_into().ok()?,
         features: description.features.try_into().ok()?,
@@ -133,4 +154,67 @@ fn read_bounds(number: &[u8], length: &[u8]) -> Option<Bounds> {
 
 fn read_signed(output: &[u8]) -> Option<i64> {
     I256::abi_decode(output).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::U256;
+
+    use super::*;
+
+    /// Returns the answer of a classifier of this name whose encoding has this number.
+    fn answer(kind: &str, encoding: u8) -> Vec<u8> {
+        let description = Answer {
+            kind: kind.to_owned(),
+            encoding,
+            classes: U256::from(2),
+            features: U256::from(7),
+            owner: Address::with_last_byte(1),
+            trainer: Address::ZERO,
+            words: U256::from(3),
+        };
+        describeCall::abi_encode_returns(&description)
+    }
+
+    #[test]
+    fn read_description_takes_each_learner_with_its_own_encoding_only() {
+        for kind in Kind::ALL {
+            for version in PayloadVersion::ALL {
+                let read = read_description(&answer(&kind.to_string(), version.number()));
+                let expected = match version {
+                    PayloadVersion::Inline(encoding) if encoding == kind.encoding() => {
+                        Ok(Description {
+                            kind,
+                            classes: 2,
+                            features: 7,
+                            owner: Address::with_last_byte(1),
+                            trainer: None,
+                            words: 3,
+                        })
+                    }
+                    PayloadVersion::Inline(_) => Err(DescriptionError::NoLearner),
+                    PayloadVersion::Commitment => Err(DescriptionError::Payload(3)),
+                };
+                assert_eq!(read, expected, "{kind}, {version}");
+            }
+        }
+    }
+
+    #[test]
+    fn read_description_tells_unread_payloads_from_unknown_learners() {
+        for number in 0..=u8::MAX {
+            let expected = if number < 3 {
+                DescriptionError::NoLearner
+            } else {
+                DescriptionError::Payload(number)
+            };
+            let read = read_description(&answer("of a later release", number));
+            assert_eq!(read, Err(expected));
+        }
+        let answer = answer("of a later release", 3);
+        for length in [0, 1, 32, answer.len() - 33] {
+            let read = read_description(&answer[..length]);
+            assert_eq!(read, Err(DescriptionError::NoLearner), "{length} bytes");
+        }
+    }
 }

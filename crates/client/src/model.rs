@@ -1,12 +1,13 @@
 //! A model as its contracts have it.
 
 use alloy_primitives::{Address, Bytes, U256};
-use cotrain_bindings::{self as bindings, state};
+use cotrain_bindings::{self as bindings, DescriptionError, state};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_protocol::{
     Rejection,
     classifier::Parameters,
     mechanism::{Mechanism, Terms},
+    payload::PayloadVersion,
     trainer::Waits,
 };
 
@@ -59,6 +60,18 @@ pub enum ReadError {
         /// Call that gave no answer of its form.
         call: &'static str,
     },
+    /// The classifier reads contributions of a version that no learner of this release reads.
+    #[error(
+        "cannot use the model {trainer}: its classifier takes payloads of version {}, expected one of {}; use a release that reads version {number}, or another model",
+        named(*number),
+        versions_read()
+    )]
+    Payload {
+        /// Trainer of the model.
+        trainer: Address,
+        /// Number of the version, as the classifier describes itself.
+        number: u8,
+    },
     /// The learner's parameters are outside their bounds, so that its predictions are not defined.
     #[error(
         "the model {trainer} has parameters that this version does not take; use another model"
@@ -83,8 +96,10 @@ impl ModelFacts {
         let answer = ask
             .fact("describe", classifier, bindings::describe())
             .await?;
-        let description =
-            bindings::read_description(&answer).ok_or_else(|| ask.no_model("describe"))?;
+        let description = bindings::read_description(&answer).map_err(|error| match error {
+            DescriptionError::NoLearner => ask.no_model("describe"),
+            DescriptionError::Payload(number) => ReadError::Payload { trainer, number },
+        })?;
         let mut answers = Vec::new();
         for getter in description.getters() {
             answers.push(
@@ -318,13 +333,118 @@ async fn implementation(node: &Node, clone: Address) -> Result<Option<Bytes>, No
     }
 }
 
+/// Returns the number of a payload version, with its name if this release knows it.
+fn named(number: u8) -> String {
+    match PayloadVersion::try_from(number) {
+        Ok(version) => format!("{number} ({version})"),
+        Err(_) => number.to_string(),
+    }
+}
+
+/// Returns the payload versions that learners of this release read.
+fn versions_read() -> String {
+    let read = PayloadVersion::ALL
+        .into_iter()
+        .filter(|version| matches!(version, PayloadVersion::Inline(_)));
+    let read: Vec<_> = read.map(|version| named(version.number())).collect();
+    read.join(", ")
+}
+
 fn is_revert(error: &NodeError) -> bool {
     matches!(error, NodeError::Reverted { .. })
 }
 
 #[cfg(test)]
 mod tests {
+    use cotrain_chain::{
+        anvil::{Anvil, AnvilConfig},
+        keys::Key,
+        node::NodeOptions,
+    };
+
     use super::*;
+    use crate::{
+        budget::Budget,
+        send::{Call, Sender},
+    };
+
+    /// Deploys a contract that answers every call with these bytes.
+    async fn answering(node: &Node, answer: &[u8]) -> Address {
+        let two = |number: usize| u16::try_from(number).expect("short").to_be_bytes();
+        // CODECOPY of the answer to memory 0, and RETURN.
+        let code = |length: usize, data: &[u8]| {
+            let [high, low] = two(length);
+            let copy = [0x61, high, low, 0x60, 0x0c, 0x5f, 0x39];
+            let end = [0x61, high, low, 0x5f, 0xf3];
+            [&copy[..], &end, data].concat()
+        };
+        let runtime = code(answer.len(), answer);
+        let sender = Sender {
+            node,
+            key: &Key::development(0),
+            max_fee: None,
+            budget: &Budget::default(),
+            settings: "none",
+        };
+        let create = Call {
+            to: None,
+            value: 0,
+            data: code(runtime.len(), &runtime).into(),
+        };
+        let receipt = sender.send(create).await.expect("a contract");
+        receipt.created.expect("an address")
+    }
+
+    /// Returns what a classifier answers to `describe` whose encoding has this number.
+    fn description(kind: &str, encoding: u64) -> Vec<u8> {
+        let numbers = [0x20, 0xe0, encoding, 2, 7, 1, 1, 3, kind.len() as u64];
+        let words = numbers.map(|number| U256::from(number).to_be_bytes::<32>());
+        let mut bytes = words.as_flattened().to_vec();
+        bytes.extend(kind.bytes());
+        bytes.resize(bytes.len().next_multiple_of(32), 0);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn read_names_a_payload_version_that_no_learner_reads() {
+        let anvil =
+            Anvil::spawn(&AnvilConfig::default()).expect("anvil: scripts/setup installs it");
+        let node = Node::connect(anvil.url(), NodeOptions::default());
+        let node = node.await.expect("a node");
+        let (mut trainers, mut errors) = (Vec::new(), Vec::new());
+        for (kind, encoding) in [
+            ("federated softmax", 3),
+            ("naive Bayes", 9),
+            ("federated softmax", 0),
+            ("naive Bayes", 1),
+        ] {
+            let classifier = answering(&node, &description(kind, encoding)).await;
+            let trainer = answering(&node, classifier.into_word().as_slice()).await;
+            let error = ModelFacts::read(&node, trainer)
+                .await
+                .expect_err("no learner");
+            trainers.push(trainer);
+            errors.push(error.to_string());
+        }
+        let told = |trainer: Address, version: &str| {
+            format!(
+                "cannot use the model {trainer}: its classifier takes payloads of version {version}, expected one of 0 (sparse), 1 (dense16), 2 (dense32); use a release that reads version {}, or another model",
+                &version[..1]
+            )
+        };
+        let no_model = |trainer: Address| {
+            format!(
+                "{trainer} is no trainer of a model that this version knows: `describe` gave no answer of its form; check the address and the chain, 31337"
+            )
+        };
+        let expected = [
+            told(trainers[0], "3 (commitment)"),
+            told(trainers[1], "9"),
+            no_model(trainers[2]),
+            no_model(trainers[3]),
+        ];
+        assert_eq!(errors, expected);
+    }
 
     #[test]
     fn word_calls_read_each_word_once() {

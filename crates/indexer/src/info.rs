@@ -279,8 +279,8 @@ impl ModelInfo {
         let (trainer, classifier) = (self.facts.trainer, self.facts.classifier);
         match node.call(classifier, bindings::describe(), at).await {
             Ok(answer) => {
-                let found = bindings::read_description(&answer).and_then(|found| found.trainer);
-                Ok(found == Some(trainer))
+                let found = bindings::read_description(&answer);
+                Ok(found.is_ok_and(|found| found.trainer == Some(trainer)))
             }
             Err(NodeError::Reverted { .. }) => Ok(false),
             Err(source) => Err(ModelError::Node { trainer, source }),
