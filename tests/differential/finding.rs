@@ -25,14 +25,14 @@ use crate::{
 };
 
 /// A chain with a factory and a registry.
-struct Host {
-    chain: Embedded,
-    factory: Address,
-    registry: Address,
+pub(crate) struct Host {
+    pub(crate) chain: Embedded,
+    pub(crate) factory: Address,
+    pub(crate) registry: Address,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let chain = Embedded::new(Config {
             start: START,
             gas_price: 0,
@@ -48,7 +48,7 @@ impl Host {
     }
 
     /// A contract's address, and the code that it runs.
-    fn create(&mut self, code: Bytes) -> (Address, Bytes) {
+    pub(crate) fn create(&mut self, code: Bytes) -> (Address, Bytes) {
         let receipt = self
             .chain
             .send(Transaction::create(OWNER, code))
@@ -71,7 +71,12 @@ impl Host {
         self.chain.call(call).expect("code").output
     }
 
-    fn send(&mut self, from: Address, to: Address, call: Vec<u8>) -> Result<Receipt, ChainError> {
+    pub(crate) fn send(
+        &mut self,
+        from: Address,
+        to: Address,
+        call: Vec<u8>,
+    ) -> Result<Receipt, ChainError> {
         self.chain.send(Transaction::call(from, to, call))
     }
 
@@ -80,7 +85,7 @@ impl Host {
         self.chain.call(call).expect("an answer").output
     }
 
-    fn number(&mut self, of: Address, call: Vec<u8>) -> U256 {
+    pub(crate) fn number(&mut self, of: Address, call: Vec<u8>) -> U256 {
         bindings::read_number(&self.ask(of, call)).expect("a number")
     }
 

@@ -15,6 +15,7 @@ mod finding;
 mod initialization;
 mod market;
 mod pair;
+mod payloads;
 mod people;
 mod random;
 mod reading;
