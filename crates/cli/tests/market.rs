@@ -3,7 +3,8 @@
 mod common;
 
 use std::{
-    process::Stdio,
+    net::TcpListener,
+    process::{Child, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -303,4 +304,123 @@ fn market_create_names_the_option_that_is_outside_its_bounds() {
         let told = place.mistake(&arguments);
         assert!(told.contains(why), "{option} {value}: {told}");
     }
+}
+
+/// A coordinator, which is killed at the end.
+struct Serving(Child);
+
+impl Serving {
+    fn start(place: &Place, config: &str) -> Self {
+        place.put("cotrain.toml", config);
+        let mut command = place.command(&["serve", "--config", "cotrain.toml"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Self(child.expect("the program starts"))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().expect("killed");
+        self.0.wait().expect("gone");
+    }
+}
+
+fn get(url: &str) -> Option<Value> {
+    block_on(async {
+        let answer = reqwest::get(url).await.ok()?;
+        answer.error_for_status().ok()?.json().await.ok()
+    })
+}
+
+#[test]
+fn serve_drives_the_markets_that_it_names_within_their_cost() {
+    let place = Place::new(&AnvilConfig::default());
+    let created: Value = place.json(&CREATE);
+    contribute(&place, "1", "300");
+    contribute(&place, "2", "600");
+    contribute_many(&place);
+    wait(&place, 3_601);
+    let _: Value = place.json(&["market", "reveal", "--dev", "0", "--json"]);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let config = |max_cost: &str| {
+        format!(
+            "listen = \"{address}\"\ndatabase = \"market.sqlite\"\nregistry = {}\nmodels = [{}]\n\
+             [node]\nurl = \"{}\"\npoll = \"50 ms\"\n[key]\ndevelopment = 5\n\
+             [score]\nenabled = true\nmax_cost = \"{max_cost}\"\n",
+            created["registry"],
+            created["market"],
+            place.rpc()
+        )
+    };
+    let sent = || {
+        let page = get(&format!("http://{address}/v1/transactions?limit=1000"));
+        page.and_then(|page| page["rows"].as_array().cloned())
+    };
+
+    // A gwei pays for no step.
+    let serving = Serving::start(&place, &config("1 gwei"));
+    let start = Instant::now();
+    while get(&format!("http://{address}/health/ready")).is_none() {
+        assert!(start.elapsed() < Duration::from_mins(1), "it is not ready");
+        sleep(Duration::from_millis(50));
+    }
+    sleep(Duration::from_secs(3));
+    assert_eq!(sent(), Some(Vec::new()));
+    drop(serving);
+
+    // It goes on where it was killed, and sends each step once.
+    let mut steps = 0;
+    let start = Instant::now();
+    while steps < 3 {
+        let _serving = Serving::start(&place, &config("5 ether"));
+        let before = steps;
+        while steps == before && shown(&place)["phase"] == "scoring" {
+            assert!(start.elapsed() < Duration::from_mins(2), "no step is sent");
+            sleep(Duration::from_millis(50));
+            steps = sent().map_or(steps, |sent| sent.len());
+        }
+    }
+    let _serving = Serving::start(&place, &config("5 ether"));
+    while shown(&place)["phase"] == "scoring" {
+        assert!(
+            start.elapsed() < Duration::from_mins(3),
+            "it is not settled"
+        );
+        sleep(Duration::from_millis(200));
+    }
+    let settled = shown(&place);
+    assert_eq!(settled["phase"], "settled", "{settled}");
+    let followed = || get(&format!("http://{address}/v1/events?limit=1000")).expect("events");
+    let told = |kind: &str| {
+        let events = followed();
+        let rows = events["rows"].as_array().expect("rows").clone();
+        rows.into_iter().filter(|row| row["kind"] == kind).count() as u64
+    };
+    while told("pass-settled") < settled["pass"].as_u64().expect("a pass") {
+        assert!(start.elapsed() < Duration::from_mins(3), "it is not read");
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(told("committed"), 1);
+    assert_eq!(told("revealed"), 3);
+    let sent = sent().expect("transactions");
+    assert!(sent.len() > 3, "{sent:?}");
+    assert!(sent.iter().all(|one| one["purpose"] == "score"), "{sent:?}");
+    assert!(
+        sent.iter()
+            .all(|one| one["gasUsed"].as_u64() < Some(16_777_216))
+    );
+    let failed = {
+        let node = block_on(Node::connect(place.rpc(), NodeOptions::default())).expect("a node");
+        let failed = sent.iter().filter(|one| {
+            let hash = one["hashes"][0].as_str().expect("a hash");
+            let receipt = block_on(node.receipt(hash.parse().expect("a hash")));
+            !receipt
+                .expect("an answer")
+                .is_some_and(|receipt| receipt.success)
+        });
+        failed.count()
+    };
+    assert_eq!(failed, 0, "a step that is sent succeeds");
 }

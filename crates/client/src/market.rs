@@ -7,14 +7,14 @@ mod test_set;
 
 use cotrain_bindings::market::events;
 use cotrain_chain::node::{At, Block, NodeError, NodeLog};
-use cotrain_protocol::market::{Market, Pace};
+use cotrain_protocol::market::Market;
 
 use crate::{model::ModelFacts, source::EventSource};
 
 pub use self::{
     counters::Counters,
     error::MarketError,
-    ledger::{Action, MarketLedger, is_too_large},
+    ledger::{Action, MarketLedger, Ready},
     test_set::{TestSet, TestSetError},
 };
 
@@ -189,11 +189,5 @@ impl MarketState {
     #[must_use]
     pub fn block(&self) -> Option<Block> {
         self.block
-    }
-
-    /// Returns what anyone may do next so that the market goes on; see [`MarketLedger::action`].
-    #[must_use]
-    pub fn action(&self, now: u64, pace: &Pace) -> Option<Action> {
-        self.ledger.action(now, self.block?.number, pace)
     }
 }

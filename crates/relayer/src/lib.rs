@@ -1,4 +1,4 @@
-//! Takes signed batches, relays them, and claims for accounts that have asked for it.
+//! Takes signed batches, relays them, claims for accounts that have asked for it, and drives markets.
 //!
 //! A signed batch is *waiting* once it is stored, *sent* while a transaction with it is under way, and *included* or
 //! *refused* in the end. What the chain says decides: the [`Queue`] follows the index of its database, in the same
@@ -14,6 +14,7 @@ mod queue;
 mod relay;
 mod relayer;
 pub mod rows;
+mod score;
 mod service;
 mod store;
 mod submit;
@@ -23,5 +24,6 @@ pub use keep::KeepOptions;
 pub use queue::{Queue, Rewound};
 pub use relay::RelayOptions;
 pub use relayer::{AccountView, RelayTerms, Relayer};
+pub use score::ScoreOptions;
 pub use service::Sending;
 pub use submit::SubmitError;

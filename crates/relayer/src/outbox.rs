@@ -26,6 +26,9 @@ use crate::{
 /// Longest time between two broadcasts of the same transaction: nodes forget what waits for long, or restart.
 const REBROADCAST: Duration = Duration::from_secs(5);
 
+/// Purpose of the steps of markets.
+pub(crate) const SCORE: &str = "score";
+
 /// Failure to send a transaction.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutboxError {
@@ -37,21 +40,32 @@ pub(crate) enum OutboxError {
     Send(#[from] SendError),
 }
 
-/// Maximum price of a unit of gas for each purpose, in wei; `None`: none is configured.
+/// Limits of the transactions for each purpose; `None`: none is configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Maxima {
+pub(crate) struct Limits {
+    /// Maximum price of a unit of gas, in wei.
     pub(crate) relay: Option<u128>,
+    /// Maximum price of a unit of gas, in wei.
     pub(crate) keep: Option<u128>,
+    /// Maximum price of a unit of gas, in wei.
+    pub(crate) score: Option<u128>,
+    /// Maximum cost of all steps of one market, in wei.
+    pub(crate) score_cost: Option<u128>,
 }
 
-impl Maxima {
-    /// Returns the maximum, and the key of the configuration that sets it.
-    fn of(&self, purpose: &str) -> (Option<u128>, &'static str) {
-        if purpose == "relay" {
-            (self.relay, "relay.max_gas_price")
-        } else {
-            (self.keep, "keep.max_gas_price")
+impl Limits {
+    /// Returns the maximum price of a unit of gas, and the key of the configuration that sets it.
+    fn price_of(&self, purpose: &str) -> (Option<u128>, &'static str) {
+        match purpose {
+            "relay" => (self.relay, "relay.max_gas_price"),
+            SCORE => (self.score, "score.max_gas_price"),
+            _ => (self.keep, "keep.max_gas_price"),
         }
+    }
+
+    /// Returns the maximum cost of all transactions of a model together.
+    fn cost_of(&self, purpose: &str) -> Option<u128> {
+        self.score_cost.filter(|_| purpose == SCORE)
     }
 }
 
@@ -67,7 +81,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce` or `report`.
+    /// `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) purpose: &'static str,
     pub(crate) to: Address,
     pub(crate) data: Bytes,
@@ -83,9 +97,7 @@ pub(crate) struct Outbox {
     next_nonce: u64,
     bump_after: Duration,
     confirmations: u64,
-    maxima: Maxima,
-    /// Without a limit: the relayer's options bound each transaction.
-    budget: Budget,
+    limits: Limits,
     /// By the id of the transaction.
     waiting: BTreeMap<i64, Waiting>,
 }
@@ -98,7 +110,7 @@ impl Outbox {
         key: Key,
         bump_after: Duration,
         confirmations: u64,
-        maxima: Maxima,
+        limits: Limits,
     ) -> Result<Self, OutboxError> {
         let stored = store.next_nonce(node.chain_id(), key.address()).await?;
         let next_nonce = stored.max(node.nonce(key.address()).await?);
@@ -109,8 +121,7 @@ impl Outbox {
             next_nonce,
             bump_after,
             confirmations,
-            maxima,
-            budget: Budget::default(),
+            limits,
             waiting: BTreeMap::new(),
         })
     }
@@ -135,7 +146,8 @@ impl Outbox {
             value: 0,
             data: call.data,
         };
-        let sender = self.sender(call.purpose);
+        let budget = self.budget(call.model, call.purpose, None).await?;
+        let sender = self.sender(call.purpose, &budget);
         let outgoing = sender.sign(transaction, call.gas_limit, nonce).await?;
         let purpose = Purpose {
             model: call.model,
@@ -151,14 +163,29 @@ impl Outbox {
         Ok(hash)
     }
 
+    /// Returns what a transaction for a purpose may cost, next to the others for the same model.
+    async fn budget(
+        &self,
+        model: ModelId,
+        purpose: &str,
+        transaction: Option<i64>,
+    ) -> Result<Budget, StoreError> {
+        let Some(limit) = self.limits.cost_of(purpose) else {
+            return Ok(Budget::default());
+        };
+        let budget = Budget::new(Some(limit));
+        budget.spend(self.store.cost(model, purpose, transaction).await?);
+        Ok(budget)
+    }
+
     /// Returns the sender of transactions for a purpose.
-    fn sender(&self, purpose: &str) -> Sender<'_> {
-        let (max_fee, settings) = self.maxima.of(purpose);
+    fn sender<'a>(&'a self, purpose: &str, budget: &'a Budget) -> Sender<'a> {
+        let (max_fee, settings) = self.limits.price_of(purpose);
         Sender {
             node: &self.node,
             key: &self.key,
             max_fee,
-            budget: &self.budget,
+            budget,
             settings,
         }
     }
@@ -253,8 +280,9 @@ impl Outbox {
             return Ok(());
         }
         let mut store = self.store.clone();
+        let budget = self.budget(one.model, &one.purpose, Some(one.id)).await?;
         let raised = self
-            .sender(&one.purpose)
+            .sender(&one.purpose, &budget)
             .raise(&mut store, &one.id, &mut one.transaction)
             .await?;
         let last = &one.transaction.last;
@@ -267,7 +295,8 @@ impl Outbox {
             }
             Raised::AtMaximum(maximum) => {
                 if !known.is_some_and(|known| known.at_maximum) {
-                    let (offer, (_, key)) = (one.transaction.offer(), self.maxima.of(&one.purpose));
+                    let (offer, (_, key)) =
+                        (one.transaction.offer(), self.limits.price_of(&one.purpose));
                     tracing::warn!(
                         hash = %last.hash, nonce, max_fee = offer.max_fee, priority_fee = offer.priority_fee,
                         maximum, "the transaction still waits, and its offer is as high as it may be; set `{key}` higher to offer more"

@@ -60,7 +60,7 @@ pub struct Submission {
 pub struct TransactionRow {
     /// In the order in which they were made.
     pub id: i64,
-    /// `relay`, `refund`, `announce` or `report`.
+    /// `relay`, `refund`, `announce`, `report` or `score`.
     pub purpose: String,
     /// For which model.
     pub trainer: Address,

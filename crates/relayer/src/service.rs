@@ -1,17 +1,18 @@
-//! The service that sends: what is pending, and what can be claimed, for all models with one key.
+//! The service that sends: what is pending, what can be claimed, and what markets need, with one key.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cotrain_chain::keys::Key;
-use cotrain_indexer::{HostedModel, with_sources};
+use cotrain_indexer::{HostedMarket, HostedModel, with_sources};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     keep::{KeepOptions, Keeper},
-    outbox::{Maxima, Outbox, OutboxError},
+    outbox::{Limits, Outbox, OutboxError},
     relay::{Relay, RelayOptions},
     relayer::Relayer,
+    score::{ScoreOptions, Scorer, Steps},
 };
 
 /// Polling interval of the queues of relay and keeper.
@@ -40,6 +41,8 @@ pub struct Sending {
     pub relay: Option<RelayOptions>,
     /// Options of claiming; `None` if nothing is claimed.
     pub keep: Option<KeepOptions>,
+    /// Options of driving markets; `None` if none is driven.
+    pub score: Option<ScoreOptions>,
 }
 
 impl Sending {
@@ -63,9 +66,11 @@ impl Sending {
                 (relay.bump_after, relay.confirmations)
             });
         let (index, store) = (self.relayer.index(), self.relayer.store());
-        let maxima = Maxima {
+        let limits = Limits {
             relay: self.relay.as_ref().and_then(|relay| relay.max_gas_price),
             keep: self.keep.as_ref().and_then(|keep| keep.max_gas_price),
+            score: self.score.as_ref().and_then(|score| score.max_gas_price),
+            score_cost: self.score.as_ref().map(|score| score.max_cost),
         };
         let outbox = Outbox::open(
             index.node().clone(),
@@ -73,9 +78,10 @@ impl Sending {
             self.key.clone(),
             bump_after,
             confirmations,
-            maxima,
+            limits,
         );
         let mut outbox = outbox.await?;
+        let mut steps = BTreeMap::new();
         let mut kept = time::Instant::now();
         let mut reconciled = kept;
         while !stop.is_cancelled() {
@@ -118,6 +124,12 @@ impl Sending {
                     }
                 }
             }
+            for market in &markets {
+                let steps: &mut Steps = steps.entry(market.id()).or_default();
+                if let Err(error) = self.score(market, &mut outbox, steps).await {
+                    tracing::warn!(market = %market.info().facts.trainer, error = %with_sources(&error), "cannot drive the market now");
+                }
+            }
             if reconciled.elapsed() >= RECONCILE {
                 reconciled = time::Instant::now();
                 self.relayer.reconcile().await;
@@ -146,6 +158,29 @@ impl Sending {
             options,
         };
         relay.run(outbox).await
+    }
+
+    async fn score(
+        &self,
+        market: &Arc<HostedMarket>,
+        outbox: &mut Outbox,
+        steps: &mut Steps,
+    ) -> Result<(), OutboxError> {
+        let Some(options) = self.score.clone() else {
+            return Ok(());
+        };
+        let index = self.relayer.index();
+        let is_named = options.markets.contains(&market.info().facts.trainer);
+        if !is_named || index.is_stopped(market) {
+            return Ok(());
+        }
+        let scorer = Scorer {
+            node: index.node().clone(),
+            store: self.relayer.store().clone(),
+            market: market.clone(),
+            options,
+        };
+        scorer.run(outbox, steps).await
     }
 }
 

@@ -79,7 +79,7 @@ pub enum ServeError {
         /// The chain's id.
         found: u64,
     },
-    /// Relaying and claiming send transactions.
+    /// Relaying, claiming and driving markets send transactions.
     #[error("`{section}` needs a key that sends transactions; set `key`")]
     NoKey {
         /// The section.
@@ -149,12 +149,7 @@ pub async fn serve(
         .as_ref()
         .map(|source| read_key(source, node.chain_id()))
         .transpose()?;
-    let section = if config.relay.is_some() {
-        "relay"
-    } else {
-        "keep"
-    };
-    if key.is_none() && (config.relay.is_some() || config.keep.is_some()) {
+    if let Some(section) = config.sends().filter(|_| key.is_none()) {
         return Err(ServeError::NoKey { section });
     }
     if config.registry.is_none() && config.models.is_empty() {
@@ -196,6 +191,7 @@ pub async fn serve(
             has = %Amount(has.saturating_to()),
             relay = relay.is_some(),
             keep = keeper.is_some(),
+            score = services.config.score.is_some(),
             "paying gas from this account"
         );
     }
@@ -380,6 +376,7 @@ impl Services {
                 key,
                 relay: self.config.relay.clone(),
                 keep: self.config.keep.clone(),
+                score: self.config.score.clone(),
             };
             let term = term.clone();
             services.spawn(async move { sending.run(&term).await });

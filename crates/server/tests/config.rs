@@ -44,6 +44,7 @@ fn the_example_is_the_defaults() {
         (defaults.relay, defaults.keep, defaults.evaluate),
         (None, None, None)
     );
+    assert_eq!(defaults.score, None);
     assert_eq!(defaults.api, ApiSection::default());
 }
 
@@ -183,6 +184,30 @@ fn keys_come_from_one_place() {
     let error = of_text("[keep]\nenabled = true").unwrap_err();
     assert!(
         error.starts_with("`keep.enabled` is true, but there is no key"),
+        "{error}"
+    );
+}
+
+#[test]
+fn score_drives_the_markets_that_are_named() {
+    let market = "0x00000000000000000000000000000000000000aa";
+    let on = "[key]\ndevelopment = 0\n[score]\nenabled = true\nmax_cost = \"1 gwei\"";
+    let config = of_text(&format!("models = [\"{market}\"]\n{on}")).expect("valid");
+    let score = config.score.expect("enabled");
+    assert_eq!(
+        score.markets,
+        [market.parse::<Address>().expect("an address")]
+    );
+    assert_eq!((score.max_cost, score.max_gas_price), (1_000_000_000, None));
+
+    let error = of_text(on).unwrap_err();
+    assert!(
+        error.contains("`score.enabled` is true, but no market is named"),
+        "{error}"
+    );
+    let error = of_text(&format!("models = [\"{market}\"]\n[score]\nenabled = true")).unwrap_err();
+    assert!(
+        error.starts_with("`score.enabled` is true, but there is no key"),
         "{error}"
     );
 }

@@ -11,7 +11,10 @@ use std::{
     process::{Command, Output},
 };
 
-use cotrain_chain::anvil::{Anvil, AnvilConfig};
+use cotrain_chain::{
+    anvil::{Anvil, AnvilConfig},
+    node::choose_cryptography,
+};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use url::Url;
@@ -24,6 +27,8 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(config: &AnvilConfig) -> Self {
+        // For the HTTP clients of tests that run alone.
+        choose_cryptography();
         Self {
             folder: tempfile::tempdir().expect("a folder"),
             anvil: Anvil::spawn(config).expect("anvil"),

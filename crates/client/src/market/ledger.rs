@@ -1,11 +1,14 @@
 //! A market as its events make it, and what is due next.
 
-use alloy_primitives::{Address, Log, U256};
+use alloy_primitives::{Address, Bytes, Log, U256};
 use cotrain_bindings::{
     Revert,
     market::{self as calls, events},
 };
-use cotrain_chain::node::{NodeError, NodeLog};
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{Block, NodeError, NodeLog},
+};
 use cotrain_protocol::{
     Rejection,
     market::{Contributions, Fact, Market, Pace, Phase, Step},
@@ -14,7 +17,7 @@ use cotrain_protocol::{
 };
 
 use super::{counters::Counters, error::MarketError};
-use crate::model::ModelFacts;
+use crate::{gas, model::ModelFacts, send::SendError};
 
 /// Blocks after the commitments' own that the draw waits for: it takes the hash of the first of them.
 const BLOCKS_BEFORE_DRAW: u64 = 2;
@@ -37,6 +40,17 @@ pub enum Action {
     Draw,
     /// Do a step of the scoring.
     Score(Step),
+}
+
+/// Action that fits a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The action.
+    pub action: Action,
+    /// Its calldata.
+    pub data: Bytes,
+    /// Gas that it would use now, or all that a transaction may use if it is due in the next block alone.
+    pub gas: u64,
 }
 
 impl MarketLedger {
@@ -177,7 +191,7 @@ impl MarketLedger {
     /// Makes the next step smaller than an action that did not fit a transaction. Returns `false` if there is no smaller
     /// one.
     #[must_use]
-    pub fn shrink(&self, pace: &mut Pace, action: &Action) -> bool {
+    fn shrink(&self, pace: &mut Pace, action: &Action) -> bool {
         match action {
             Action::Score(Step::Score { records, samples }) => {
                 pace.shrink(&self.market, records.len(), *samples)
@@ -202,6 +216,41 @@ impl MarketLedger {
         evaluated
     }
 
+    /// Finds the action that is due and fits a transaction; `None` if none is due. `estimate` returns the gas that a call
+    /// of the market would use after `block`, the latest one; `now` is the time of the next block, in Unix seconds.
+    ///
+    /// # Errors
+    /// The failure of the estimate, if no smaller step may succeed; [`SendError::TooMuchGas`].
+    pub async fn prepare<F>(
+        &self,
+        block: &Block,
+        now: u64,
+        pace: &mut Pace,
+        estimate: impl Fn(Bytes) -> F,
+    ) -> Result<Option<Ready>, SendError>
+    where
+        F: Future<Output = Result<u64, SendError>>,
+    {
+        loop {
+            let Some(action) = self.action(now, block.number, pace) else {
+                return Ok(None);
+            };
+            let data = Bytes::from(self.call(&action));
+            let error = match estimate(data.clone()).await {
+                Ok(gas) if gas::fits(gas) => return Ok(Some(Ready { action, data, gas })),
+                Ok(gas) => SendError::TooMuchGas { gas },
+                Err(SendError::Node(error)) if self.is_due_by_time(&error, block.time, now) => {
+                    let gas = TRANSACTION_GAS_LIMIT;
+                    return Ok(Some(Ready { action, data, gas }));
+                }
+                Err(error) => error,
+            };
+            if !is_too_large(&error) || !self.shrink(pace, &action) {
+                return Err(error);
+            }
+        }
+    }
+
     /// Returns `true` if a call was refused for the phase of the latest block, whose time is `latest`, and time alone
     /// brings another one with the next block, whose time is `now`: what is due then is called all the same.
     #[must_use]
@@ -215,15 +264,16 @@ impl MarketLedger {
 }
 
 /// Returns `true` if a smaller step may succeed where this one failed.
-#[must_use]
-pub fn is_too_large(error: &NodeError) -> bool {
+fn is_too_large(error: &SendError) -> bool {
     match error {
-        NodeError::Reverted(revert) => matches!(
+        SendError::TooMuchGas { .. } => true,
+        SendError::Node(NodeError::Reverted(revert)) => matches!(
             revert,
             Revert::GasTooLow { .. } | Revert::Contract(Rejection::ClassifierFailed)
         ),
-        NodeError::InsufficientFunds { .. } => false,
+        SendError::Node(NodeError::InsufficientFunds { .. }) => false,
         // Nodes have many words for a call that runs out of gas.
-        error => !error.is_transient(),
+        SendError::Node(error) => !error.is_transient(),
+        _ => false,
     }
 }

@@ -17,7 +17,7 @@ use crate::{clock, rows::TransactionRow};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NewTransaction {
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce` or `report`.
+    /// `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) purpose: &'static str,
     pub(crate) sender: Address,
     pub(crate) nonce: u64,
@@ -43,7 +43,7 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purpose {
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce` or `report`.
+    /// `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) name: &'static str,
     /// The account that sends it.
     pub(crate) sender: Address,
@@ -56,7 +56,7 @@ pub(crate) struct Purpose {
 pub(crate) struct InFlight {
     pub(crate) id: i64,
     pub(crate) model: ModelId,
-    /// `relay`, `refund`, `announce` or `report`.
+    /// `relay`, `refund`, `announce`, `report` or `score`.
     pub(crate) purpose: String,
     /// The block that it is in; `None`: it is not part of the chain, as far as is known.
     pub(crate) block: Option<u64>,
@@ -249,6 +249,52 @@ impl RelayStore {
         .fetch_optional(self.chain.pool())
         .await?;
         Ok(row.is_some())
+    }
+
+    /// Returns whether a transaction of this purpose is on its way for a model, or in a block after `read`, the last one
+    /// whose logs were read.
+    pub(crate) async fn is_unread(
+        &self,
+        model: ModelId,
+        purpose: &'static str,
+        read: u64,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM transactions WHERE model = $1 AND purpose = $2 \
+             AND (state = 0 OR (state IN (1, 2) AND block > $3)) LIMIT 1",
+        )
+        .bind(model.0)
+        .bind(purpose)
+        .bind(int(read))
+        .fetch_optional(self.chain.pool())
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// Returns the most that the transactions of a purpose have cost for a model or may yet cost, in wei, but for the one
+    /// with the id `except`: the gas that they used or may use, at the highest price that each offered.
+    pub(crate) async fn cost(
+        &self,
+        model: ModelId,
+        purpose: &str,
+        except: Option<i64>,
+    ) -> Result<u128, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, COALESCE(gas_used, gas_limit) FROM transactions \
+             WHERE model = $1 AND purpose = $2 AND state < 3 AND id <> $3",
+        )
+        .bind(model.0)
+        .bind(purpose)
+        .bind(except.unwrap_or(-1))
+        .fetch_all(self.chain.pool())
+        .await?;
+        let mut cost = 0_u128;
+        for row in rows {
+            let attempts = self.attempts(row.try_get(0)?).await?;
+            let price = attempts.last().map_or(0, |attempt| attempt.max_fee);
+            cost = cost.saturating_add(price.saturating_mul(number(&row, 1)?.into()));
+        }
+        Ok(cost)
     }
 
     /// A transaction became part of the chain. Where it failed there, what was in it waits again, to be sent one by

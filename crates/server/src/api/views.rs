@@ -241,7 +241,7 @@ impl From<AccuracyRow> for AccuracyPoint {
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransactionView {
     id: i64,
-    /// `relay`, `refund`, `announce` or `report`.
+    /// `relay`, `refund`, `announce`, `report` or `score`.
     purpose: String,
     trainer: Account,
     from: Account,

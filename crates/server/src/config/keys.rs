@@ -100,7 +100,7 @@ mod tests {
             read(text),
             [key("one", "One of two lines."), key("part.two", "Two.")]
         );
-        assert_eq!(KEYS.len(), 46);
+        assert_eq!(KEYS.len(), 49);
         for key in &*KEYS {
             assert!(key.doc.ends_with('.'), "{key:?}");
         }
@@ -112,7 +112,9 @@ mod tests {
         let without = allowed("x.y");
         assert!(without.starts_with("`listen`, `log`, "), "{without}");
         assert!(
-            without.ends_with("`from_block`, [node], [key], [relay], [keep], [evaluate], [api]")
+            without.ends_with(
+                "`from_block`, [node], [key], [relay], [keep], [score], [evaluate], [api]"
+            )
         );
     }
 }

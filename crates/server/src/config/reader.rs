@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
 use cotrain_learning::data::Source;
-use cotrain_relayer::{KeepOptions, RelayOptions};
+use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions};
 use figment2::{Figment, value::Value};
 use serde::Deserialize;
 
@@ -43,6 +43,7 @@ struct Given {
     key: KeyGiven,
     relay: RelayGiven,
     keep: KeepGiven,
+    score: ScoreGiven,
     evaluate: EvaluateGiven,
     api: ApiSection,
 }
@@ -100,6 +101,17 @@ struct KeepGiven {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ScoreGiven {
+    #[serde(deserialize_with = "forms::flag")]
+    enabled: bool,
+    #[serde(default, deserialize_with = "forms::wei_if_set")]
+    max_gas_price: Option<u128>,
+    #[serde(deserialize_with = "forms::wei")]
+    max_cost: u128,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct EvaluateGiven {
     #[serde(default, deserialize_with = "forms::text_if_set")]
     data: Option<String>,
@@ -115,6 +127,7 @@ struct EvaluateGiven {
 pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
     refuse_unknown_keys(figment)?;
     let given: Given = extract(figment, None)?;
+    let score = score(&given.score, &given.models)?;
     let config = Config {
         listen: given.listen,
         log: given.log,
@@ -126,15 +139,11 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
         key: key(given.key)?,
         relay: relay(&given.relay),
         keep: keep(&given.keep),
+        score,
         evaluate: evaluate(figment, given.evaluate)?,
         api: given.api,
     };
-    if config.key.is_none() && (config.relay.is_some() || config.keep.is_some()) {
-        let section = if config.relay.is_some() {
-            "relay"
-        } else {
-            "keep"
-        };
+    if let Some(section) = config.sends().filter(|_| config.key.is_none()) {
         return Err(ConfigError::Together {
             found: format!(
                 "`{section}.enabled` is true, but there is no key to sign transactions with"
@@ -237,6 +246,20 @@ fn keep(given: &KeepGiven) -> Option<KeepOptions> {
         max_claims: given.max_claims,
         min_gain: given.min_gain,
     })
+}
+
+fn score(given: &ScoreGiven, models: &[Address]) -> Result<Option<ScoreOptions>, ConfigError> {
+    if given.enabled && models.is_empty() {
+        return Err(ConfigError::Together {
+            found: "`score.enabled` is true, but no market is named".to_owned(),
+            wanted: "name the markets to drive in `models`",
+        });
+    }
+    Ok(given.enabled.then(|| ScoreOptions {
+        markets: models.to_vec(),
+        max_gas_price: given.max_gas_price,
+        max_cost: given.max_cost,
+    }))
 }
 
 fn evaluate(

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
 use cotrain_learning::data::Source;
-use cotrain_relayer::{KeepOptions, RelayOptions};
+use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub relay: Option<RelayOptions>,
     /// Claiming; `None` if it is not enabled.
     pub keep: Option<KeepOptions>,
+    /// Driving of markets; `None` if it is not enabled.
+    pub score: Option<ScoreOptions>,
     /// Measuring; `None` if there is nothing to measure on.
     pub evaluate: Option<EvaluateSection>,
     /// The HTTP API.
@@ -49,6 +51,19 @@ pub enum LogFormat {
     Text,
     /// An object a line.
     Json,
+}
+
+impl Config {
+    /// Returns the name of a section that is enabled and sends transactions, if one is.
+    pub(crate) fn sends(&self) -> Option<&'static str> {
+        let sections = [
+            ("relay", self.relay.is_some()),
+            ("keep", self.keep.is_some()),
+            ("score", self.score.is_some()),
+        ];
+        let enabled = sections.into_iter().find(|(_, enabled)| *enabled);
+        enabled.map(|(section, _)| section)
+    }
 }
 
 impl<'de> Deserialize<'de> for LogFormat {

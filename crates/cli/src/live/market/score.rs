@@ -1,13 +1,12 @@
 //! `cotrain market score`: the draw, and the scoring step by step.
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
+use cotrain_chain::node::NodeReceipt;
 use cotrain_client::{
-    gas,
-    market::{self, Action},
-    send::{Call, SendError, Sender, gas_cost},
+    market::{Action, Ready},
+    send::{Call, Sender, gas_cost},
 };
 use cotrain_protocol::market::{Pace, Phase};
 use serde::Serialize;
@@ -164,13 +163,6 @@ fn text(scored: &Scored, cost: u128) -> String {
     )
 }
 
-/// A step that is ready to be sent.
-struct Ready {
-    action: Action,
-    call: Call,
-    gas: u64,
-}
-
 /// Account that drives a market.
 struct Driver<'a> {
     session: &'a Session,
@@ -184,26 +176,16 @@ struct Driver<'a> {
 impl Driver<'_> {
     /// Finds the next step that fits a transaction; `None` if there is none now.
     async fn prepare(&mut self) -> Result<Option<Ready>, Failure> {
-        loop {
-            let Some(action) = self.view.state.action(self.view.now, &self.pace) else {
-                return Ok(None);
-            };
-            let call = Call {
-                to: Some(self.view.address()),
-                value: 0,
-                data: self.view.state.ledger().call(&action).into(),
-            };
-            let error = match self.view.gas_of(self.sender, &call).await {
-                Ok(gas) if gas::fits(gas) || gas == TRANSACTION_GAS_LIMIT => {
-                    return Ok(Some(Ready { action, call, gas }));
-                }
-                Ok(gas) => SendError::TooMuchGas { gas },
-                Err(error) => error,
-            };
-            if !is_too_large(&error) || !self.view.state.ledger().shrink(&mut self.pace, &action) {
-                return Err(unsent(error));
-            }
-        }
+        let (view, sender, market) = (&self.view, self.sender, self.view.address());
+        let Some(block) = view.state.block() else {
+            return Ok(None);
+        };
+        let estimate = |data| async move { sender.estimate(&call(market, data)).await };
+        let ready = view
+            .state
+            .ledger()
+            .prepare(&block, view.now, &mut self.pace, estimate);
+        ready.await.map_err(unsent)
     }
 
     /// Sends steps until none is due.
@@ -212,7 +194,7 @@ impl Driver<'_> {
         while let Some(ready) = next {
             let receipt = self
                 .view
-                .send(self.sender, ready.call)
+                .send(self.sender, call(self.view.address(), ready.data))
                 .await
                 .map_err(unsent)?;
             self.note(&receipt);
@@ -243,11 +225,11 @@ impl Driver<'_> {
     }
 }
 
-/// Returns `true` if a smaller step may succeed.
-fn is_too_large(error: &SendError) -> bool {
-    match error {
-        SendError::TooMuchGas { .. } => true,
-        SendError::Node(error) => market::is_too_large(error),
-        _ => false,
+/// Returns the call of a market.
+fn call(market: Address, data: Bytes) -> Call {
+    Call {
+        to: Some(market),
+        value: 0,
+        data,
     }
 }
