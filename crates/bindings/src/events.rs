@@ -370,15 +370,6 @@ pub fn withdrawn(log: &Log) -> Option<Withdrawn> {
     }
 }
 
-/// A `NoncesCancelled`.
-#[must_use]
-pub fn nonces_cancelled(log: &Log) -> Option<NoncesCancelled> {
-    match TrainerEvent::decode(log) {
-        Some(TrainerEvent::NoncesCancelled(event)) => Some(event),
-        _ => None,
-    }
-}
-
 /// A `ModelCreated`.
 #[must_use]
 pub fn model_created(log: &Log) -> Option<ModelCreated> {

@@ -134,7 +134,7 @@ fn help_teaches() {
       submission   Ask a coordinator what became of a signed batch
       status       Show an account's contributions: what can be claimed when, what may be earned or lost
       watch        Show contributions and claims of a model as they come
-      serve        Serve models over HTTP: follow them, relay what contributors sign, claim for them
+      serve        Serve models and markets over HTTP: follow them, relay, claim and drive
       config       Check a coordinator's configuration, and show what holds and where it comes from
       key          Make a key, or show whose it is
       clean        Remove caches, finished journals and processes that earlier commands left behind

@@ -1,8 +1,8 @@
 //! Incentive mechanisms, each described once: its terms, phases, claims and words.
 //!
-//! Bindings, client, indexer, simulator and pages read these descriptions. A new mechanism brings a module with its
-//! `DESCRIPTION` and one line in [`Mechanism::description`]; what its contract does is in a module of its rules, such as
-//! [`market`](crate::market).
+//! Bindings, client, indexer and simulator read these descriptions. A new mechanism brings a module with its
+//! `DESCRIPTION`, a variant of [`Mechanism`] and one of [`Terms`]; what its contract does is in a module of its rules, such
+//! as [`market`](crate::market).
 
 mod deposit_refund_take;
 mod points;

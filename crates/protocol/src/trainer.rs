@@ -260,11 +260,6 @@ impl Trainer {
         &self.model
     }
 
-    /// The model with its owner and trainer, as its owner can change it.
-    pub fn model_mut(&mut self) -> &mut Hosted {
-        &mut self.model
-    }
-
     /// What the contract holds, in wei: what is left of all deposits, and all balances.
     #[must_use]
     pub fn held(&self) -> u128 {

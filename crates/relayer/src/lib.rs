@@ -25,5 +25,5 @@ pub use queue::{Queue, Rewound};
 pub use relay::RelayOptions;
 pub use relayer::{AccountView, RelayTerms, Relayer};
 pub use score::ScoreOptions;
-pub use service::Sending;
+pub use service::{SendOptions, Sending};
 pub use submit::SubmitError;

@@ -42,10 +42,6 @@ pub struct RelayOptions {
     pub max_gas_price: Option<u128>,
     /// Maximum number of pending signed batches.
     pub max_waiting: u64,
-    /// Time after which a transaction is sent again with a higher fee.
-    pub bump_after: Duration,
-    /// Number of further blocks after which a transaction is final.
-    pub confirmations: u64,
 }
 
 /// Relays for one model.

@@ -21,14 +21,17 @@ const TICK: Duration = Duration::from_millis(200);
 /// Interval at which memory is made what the database has.
 const RECONCILE: Duration = Duration::from_secs(5);
 
-/// Time after which a transaction is sent again with a higher fee, if nothing is relayed.
-const BUMP_AFTER: Duration = Duration::from_secs(30);
-
-/// Number of further blocks after which a transaction is final, if nothing is relayed.
-const CONFIRMATIONS: u64 = 12;
-
 /// Shortest and longest wait after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Options of all that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendOptions {
+    /// Time after which a transaction is sent again with a higher fee.
+    pub bump_after: Duration,
+    /// Number of further blocks after which a transaction is final.
+    pub confirmations: u64,
+}
 
 /// Sender of transactions for all models of a relayer.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Sending {
     pub relayer: Relayer,
     /// Key that signs the transactions.
     pub key: Key,
+    /// Options of all that is sent.
+    pub send: SendOptions,
     /// Options of relaying; `None` if nothing is relayed.
     pub relay: Option<RelayOptions>,
     /// Options of claiming; `None` if nothing is claimed.
@@ -59,12 +64,6 @@ impl Sending {
     }
 
     async fn run_while_it_works(&self, stop: &CancellationToken) -> Result<(), OutboxError> {
-        let (bump_after, confirmations) = self
-            .relay
-            .as_ref()
-            .map_or((BUMP_AFTER, CONFIRMATIONS), |relay| {
-                (relay.bump_after, relay.confirmations)
-            });
         let (index, store) = (self.relayer.index(), self.relayer.store());
         let limits = Limits {
             relay: self.relay.as_ref().and_then(|relay| relay.max_gas_price),
@@ -76,8 +75,8 @@ impl Sending {
             index.node().clone(),
             store.clone(),
             self.key.clone(),
-            bump_after,
-            confirmations,
+            self.send.bump_after,
+            self.send.confirmations,
             limits,
         );
         let mut outbox = outbox.await?;

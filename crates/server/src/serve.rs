@@ -374,6 +374,7 @@ impl Services {
             let sending = Sending {
                 relayer: self.coordinator.relayer().clone(),
                 key,
+                send: self.config.send,
                 relay: self.config.relay.clone(),
                 keep: self.config.keep.clone(),
                 score: self.config.score.clone(),

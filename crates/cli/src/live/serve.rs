@@ -33,7 +33,7 @@ Examples:
 It ends on Ctrl-C and SIGTERM, once the requests that have begun are answered, at the latest after
 api.shutdown_timeout. A second signal ends it at once.";
 
-/// Serve models over HTTP: follow them, relay what contributors sign, claim for them
+/// Serve models and markets over HTTP: follow them, relay, claim and drive
 ///
 /// Everything is set in a file, by environment variables, or by --set; what comes later in this
 /// list wins.

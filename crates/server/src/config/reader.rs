@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
 use cotrain_learning::data::Source;
-use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions};
+use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions, SendOptions};
 use figment2::{Figment, value::Value};
 use serde::Deserialize;
 
@@ -137,6 +137,10 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
         from_block: given.from_block,
         node: given.node,
         key: key(given.key)?,
+        send: SendOptions {
+            bump_after: given.relay.bump_after,
+            confirmations: given.relay.confirmations,
+        },
         relay: relay(&given.relay),
         keep: keep(&given.keep),
         score,
@@ -234,8 +238,6 @@ fn relay(given: &RelayGiven) -> Option<RelayOptions> {
         min_fee: given.min_fee,
         max_gas_price: given.max_gas_price,
         max_waiting: given.max_waiting,
-        bump_after: given.bump_after,
-        confirmations: given.confirmations,
     })
 }
 

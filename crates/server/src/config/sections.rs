@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use alloy_primitives::Address;
 use cotrain_learning::data::Source;
-use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions};
+use cotrain_relayer::{KeepOptions, RelayOptions, ScoreOptions, SendOptions};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
@@ -32,6 +32,8 @@ pub struct Config {
     pub node: NodeSection,
     /// The key that sends transactions.
     pub key: Option<KeySource>,
+    /// Sending, for whatever purpose.
+    pub send: SendOptions,
     /// Relaying; `None` if it is not enabled.
     pub relay: Option<RelayOptions>,
     /// Claiming; `None` if it is not enabled.

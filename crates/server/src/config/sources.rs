@@ -1,7 +1,7 @@
 //! Sources of a configuration, merged with figment so that each value knows its source.
 
 use std::{
-    env, fs, io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -31,21 +31,6 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The environment variables of this process, and [`DEFAULT_FILE`] where it is in the working directory.
-    /// A variable whose name or value is no Unicode is passed over.
-    #[must_use]
-    pub fn from_environment() -> Self {
-        let variables = env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let default = PathBuf::from(DEFAULT_FILE);
-        Self {
-            file: default.exists().then_some(default),
-            ..Self::default()
-        }
-        .with_variables(variables)
-    }
-
     /// With this file, which has to be there, instead of the default one.
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
