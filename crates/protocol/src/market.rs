@@ -236,11 +236,15 @@ impl Market {
         if self.settled || self.contribution_count == 0 {
             return Phase::Settled;
         }
-        let (latest, phase) = match self.scoring_time {
-            None => (closing + self.terms.reveal_wait, Phase::Revealing),
-            Some(begun) => (begun + self.terms.scoring_wait, Phase::Scoring),
+        let (latest, phase) = match self.scoring_deadline() {
+            None => (self.reveal_deadline(), Phase::Revealing),
+            latest => (latest, Phase::Scoring),
         };
-        if now > latest { Phase::Failed } else { phase }
+        if latest.is_some_and(|latest| now > latest) {
+            Phase::Failed
+        } else {
+            phase
+        }
     }
 
     /// How far the scoring has come.
@@ -367,6 +371,24 @@ impl Market {
     #[must_use]
     pub fn scoring_time(&self) -> Option<u64> {
         self.scoring_time
+    }
+
+    /// Returns the last second in which the drawn part can be revealed or, once the market has opened, the others;
+    /// `None` before the commitments.
+    #[must_use]
+    pub fn reveal_deadline(&self) -> Option<u64> {
+        let from = match self.closing_time {
+            None if self.committed.commitments.is_empty() => return None,
+            None => self.committed.time,
+            Some(closing) => closing,
+        };
+        Some(from + self.terms.reveal_wait)
+    }
+
+    /// Returns the last second of the scoring; `None` before the last part is revealed.
+    #[must_use]
+    pub fn scoring_deadline(&self) -> Option<u64> {
+        Some(self.scoring_time? + self.terms.scoring_wait)
     }
 
     /// How many contributions have been made.

@@ -180,7 +180,7 @@ impl Market {
     pub fn forfeit(&mut self, now: u64) -> Result<u128, Rejection> {
         if self.phase(now) != Phase::Failed {
             self.require_phase(now, Phase::Committed)?;
-            let earliest = self.committed.time + self.terms.reveal_wait + 1;
+            let earliest = self.reveal_deadline().map_or(0, |latest| latest + 1);
             if now < earliest {
                 return Err(Rejection::TooEarly { now, earliest });
             }
@@ -198,11 +198,10 @@ impl Market {
                 drawn: drawn as u64,
             });
         }
-        let latest = self.committed.time + self.terms.reveal_wait;
-        if now > latest {
-            return Err(Rejection::TooLate { now, latest });
+        match self.reveal_deadline() {
+            Some(latest) if now > latest => Err(Rejection::TooLate { now, latest }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn require_owner(&self, caller: Address) -> Result<(), Rejection> {

@@ -658,6 +658,31 @@ fn the_last_contribution_closes_the_market() {
 }
 
 #[test]
+fn deadlines_are_the_last_seconds_of_reveals_and_scoring() {
+    let deadlines = |market: &Market| (market.reveal_deadline(), market.scoring_deadline());
+    let market = created(TERMS);
+    assert_eq!(deadlines(&market), (None, None));
+    let mut market = committed(TERMS, BOUNTY);
+    let latest = START + 50;
+    assert_eq!(deadlines(&market), (Some(latest), None));
+    let hash = hash_that_draws(&market, 0);
+    assert_eq!(market.draw(START, BLOCK + 2, hash), Ok(0));
+    let now = latest + 1;
+    assert_eq!(
+        reveal(&mut market, now, 0),
+        Err(Rejection::TooLate { now, latest })
+    );
+    reveal(&mut market, latest, 0).expect("in time");
+    let latest = latest + 1_000 + 50;
+    assert_eq!(deadlines(&market), (Some(latest), None));
+    let Scoring { market, .. } = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD)]);
+    let latest = SCORING + 500;
+    assert_eq!(deadlines(&market), (Some(CLOSED + 50), Some(latest)));
+    assert_eq!(market.phase(latest), Phase::Scoring);
+    assert_eq!(market.phase(latest + 1), Phase::Failed);
+}
+
+#[test]
 fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
     let mut market = created(TERMS);
     let mut commit = |caller, value, commitments: &[B256]| {

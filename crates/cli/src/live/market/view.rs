@@ -149,7 +149,7 @@ impl View {
                 self.state.ledger().latest_draw()
             ));
         }
-        let latest = market.committed_time() + market.terms().reveal_wait;
+        let latest = market.reveal_deadline()?;
         (self.now > latest).then(|| {
             format!(
                 "nothing: the drawn part had to be revealed until {}, so the market never opens, and its bounty can only \
@@ -163,14 +163,15 @@ impl View {
     pub(super) fn next(&self) -> String {
         let market = self.market();
         let terms = market.terms();
-        let until = |from: Option<u64>, wait: u64| when(from.unwrap_or_default() + wait);
+        // Each phase has the deadline that it names.
+        let until = |deadline: Option<u64>| when(deadline.unwrap_or_default());
         match self.phase() {
             Phase::Created => {
                 "the provider commits to a test set and locks the bounty (`cotrain market create` again)"
                     .to_owned()
             }
             Phase::Committed => {
-                let latest = when(market.committed_time() + terms.reveal_wait);
+                let latest = until(market.reveal_deadline());
                 if let Some(lost) = self.lost() {
                     return lost;
                 }
@@ -187,16 +188,16 @@ impl View {
             Phase::Open => format!(
                 "anyone contributes, for {} each, until {} or {} contributions (`cotrain market contribute`)",
                 Wei(terms.stake),
-                until(market.closing_time(), 0),
+                until(market.closing_time()),
                 terms.most_contributions
             ),
             Phase::Revealing => format!(
                 "the provider reveals the other parts, until {} (`cotrain market reveal`)",
-                until(market.closing_time(), terms.reveal_wait)
+                until(market.reveal_deadline())
             ),
             Phase::Scoring => format!(
                 "anyone drives the scoring, until {} (`cotrain market score`)",
-                until(market.scoring_time(), terms.scoring_wait)
+                until(market.scoring_deadline())
             ),
             Phase::Settled => {
                 "participants collect their balances, the provider the rest (`cotrain market collect`)".to_owned()
