@@ -136,18 +136,27 @@ impl Index {
         Ok(index)
     }
 
-    /// Follows all models up to the chain's head.
+    /// Follows all models and markets up to the chain's head.
     ///
     /// # Errors
-    /// If a model cannot be followed.
+    /// If one of them cannot be followed.
     pub async fn catch_up(&self) -> Result<(), FollowError> {
         for model in self.models() {
-            let (node, store) = (self.0.node.clone(), self.0.store.clone());
-            let head = Follower::new(node, store, model, None).catch_up().await?;
-            self.note_head(head);
-            self.note_now(self.0.node.now_after(&head).await);
+            self.follow(model).await?;
+        }
+        for market in self.markets() {
+            self.follow(market).await?;
         }
         self.announce().await?;
+        Ok(())
+    }
+
+    /// Follows one contract up to the chain's head.
+    async fn follow<L: Ledger>(&self, hosted: Arc<Hosted<L>>) -> Result<(), FollowError> {
+        let (node, store) = (self.0.node.clone(), self.0.store.clone());
+        let head = Follower::new(node, store, hosted, None).catch_up().await?;
+        self.note_head(head);
+        self.note_now(self.0.node.now_after(&head).await);
         Ok(())
     }
 

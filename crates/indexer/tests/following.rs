@@ -1,20 +1,26 @@
 //! What a follower has is what the contract has, whatever the chain does.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use alloy_primitives::{Address, B256};
-use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS};
+use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS, market::events as market_events};
 use cotrain_chain::{
     keys::Key,
     node::{Block, Node, NodeError, NodeLog},
 };
 use cotrain_client::source::EventSource;
 use cotrain_indexer::{
-    ChainStore, Follower, HostedModel, Index,
+    ChainStore, Follower, HostedMarket, HostedModel, Index, Step,
     rows::{ClaimKind, ContributionFilter, Page, Settled},
 };
-use cotrain_protocol::trainer::domain;
-use cotrain_test_support::{Postgres, Stage, assert_same};
+use cotrain_protocol::{
+    market::{Fact, Phase},
+    trainer::domain,
+};
+use cotrain_test_support::{MarketStage, Postgres, Stage, assert_same};
 
 /// Returns the stage's model, as an index has it.
 fn followed(stage: &Stage, index: &Index) -> Arc<HostedModel> {
@@ -381,4 +387,153 @@ async fn follower_reads_a_source_that_is_no_node() {
     assert_eq!(model.summary(0).contributions, 3);
     assert_eq!(model.account(ben.address()), known.account(ben.address()));
     assert_eq!(model.trouble(), None, "its events are their own evidence");
+}
+
+/// Opens an index over a database of the stage, and begins to follow the market.
+async fn market_index(stage: &MarketStage, database: &str) -> (Index, Arc<HostedMarket>) {
+    let path = stage.stage.path(database).display().to_string();
+    let store = ChainStore::open(&path).await.expect("a store");
+    let index = Index::new(stage.stage.node.clone(), store);
+    let market = stage.host(&index).await;
+    (index, market)
+}
+
+/// Checks that a followed market is what its events make without an index.
+async fn assert_same_market(stage: &MarketStage, followed: &HostedMarket) {
+    let read = stage.read().await;
+    let known = followed.state();
+    assert_eq!(known.ledger().market(), read.market());
+    assert_eq!(
+        known.ledger().contributions(),
+        read.ledger().contributions()
+    );
+    assert_eq!(known.ledger().model(), read.ledger().model());
+    assert_eq!(Some(known.cursor().block), read.block().map(|it| it.number));
+}
+
+#[tokio::test]
+async fn market_is_the_same_after_a_restart_between_any_two_steps() {
+    let stage = MarketStage::new().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    let (index, market) = market_index(&stage, "market.db").await;
+    stage.commit().await;
+    stage.open().await;
+    stage.contribute(&anna, 1, &[1]).await;
+    stage.contribute(&ben, 1, &[2]).await;
+    stage.close().await;
+    stage.reveal_rest().await;
+    loop {
+        index.catch_up().await.expect("followed");
+        assert_same_market(&stage, &market).await;
+        // From the store alone: nothing is followed before the comparison.
+        let (_, again) = market_index(&stage, "market.db").await;
+        assert_same_market(&stage, &again).await;
+        let ledger = market.state().ledger().clone();
+        if !stage.score(&anna, &ledger).await {
+            break;
+        }
+    }
+    let now = index.now();
+    assert_eq!(market.state().ledger().market().phase(now), Phase::Settled);
+    // Another database, from nothing, comes to the same rows.
+    let (anew, other) = market_index(&stage, "anew.db").await;
+    anew.catch_up().await.expect("followed");
+    assert_same_market(&stage, &other).await;
+    let (filter, page) = (ContributionFilter::default(), Page::first(10));
+    let rows = index.market_contributions(&market, filter, page).await;
+    let rows = rows.expect("rows");
+    assert_eq!(rows.len(), 2);
+    let found = anew.market_contributions(&other, filter, page).await;
+    assert_eq!(found.expect("rows"), rows);
+}
+
+/// A node that may leave out the events of contributions.
+struct Forgetful<'a> {
+    node: &'a Node,
+    forgets: &'a AtomicBool,
+}
+
+impl Forgetful<'_> {
+    fn known(&self, mut logs: Vec<NodeLog>) -> Vec<NodeLog> {
+        let is_contribution = |log: &NodeLog| {
+            matches!(
+                market_events::decode(&log.log),
+                Some(Fact::Contributed { .. })
+            )
+        };
+        logs.retain(|log| !(self.forgets.load(Ordering::Relaxed) && is_contribution(log)));
+        logs
+    }
+}
+
+impl EventSource for Forgetful<'_> {
+    async fn head(&self) -> Result<Block, NodeError> {
+        self.node.head().await
+    }
+
+    async fn block(&self, number: u64) -> Result<Option<Block>, NodeError> {
+        self.node.block(number).await
+    }
+
+    async fn logs_from(
+        &self,
+        from: u64,
+        to: u64,
+        contracts: &[Address],
+        topics: &[B256],
+    ) -> Result<(Vec<NodeLog>, u64), NodeError> {
+        let (logs, to) = self.node.logs_from(from, to, contracts, topics).await?;
+        Ok((self.known(logs), to))
+    }
+
+    async fn logs_of(
+        &self,
+        block: B256,
+        contracts: &[Address],
+        topics: &[B256],
+    ) -> Result<Vec<NodeLog>, NodeError> {
+        let logs = self.node.logs_of(block, contracts, topics).await?;
+        Ok(self.known(logs))
+    }
+
+    fn narrow_logs(&self, blocks: u64) {
+        self.node.narrow_logs(blocks);
+    }
+
+    fn contracts(&self) -> Option<&Node> {
+        Some(self.node)
+    }
+}
+
+#[tokio::test]
+async fn node_that_leaves_out_an_event_of_a_market_is_doubted() {
+    let stage = MarketStage::new().await;
+    let anna = Key::development(1);
+    let (index, market) = market_index(&stage, "market.db").await;
+    stage.commit().await;
+    stage.open().await;
+    index.catch_up().await.expect("followed");
+    let before = market.state().cursor();
+    stage.contribute(&anna, 1, &[1]).await;
+
+    let forgets = AtomicBool::new(true);
+    let source = Forgetful {
+        node: &stage.stage.node,
+        forgets: &forgets,
+    };
+    let mut follower = Follower::new(source, index.store().clone(), market.clone(), None);
+    for _ in 0..2 {
+        let (step, _) = follower.step().await.expect("an answer");
+        assert_eq!(step, Step::Doubted);
+        assert_eq!(market.state().cursor(), before, "nothing was taken");
+        assert_eq!(market.state().ledger().market().contribution_count(), 0);
+    }
+    // It is told soon, and no later than the node mends.
+    follower.step().await.expect("an answer");
+    let trouble = market.trouble().expect("trouble");
+    assert!(trouble.contains("1 contributions"), "{trouble}");
+    forgets.store(false, Ordering::Relaxed);
+    follower.catch_up().await.expect("followed");
+    assert_eq!(market.trouble(), None);
+    assert_same_market(&stage, &market).await;
 }

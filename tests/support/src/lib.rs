@@ -5,10 +5,12 @@
 // Said once, above.
 #![allow(clippy::missing_panics_doc)]
 
+mod market;
 mod postgres;
 mod proxy;
 mod stage;
 
+pub use market::MarketStage;
 pub use postgres::Postgres;
 pub use proxy::{Fault, FaultyProxy};
 pub use stage::{Stage, assert_same, items};
