@@ -8,6 +8,7 @@
 
 mod accounts;
 mod client;
+mod markets;
 mod models;
 mod problem;
 mod submissions;
@@ -16,6 +17,7 @@ mod text;
 pub use self::{
     accounts::{AccountAnswer, DelegationBody, DelegationView},
     client::{ApiError, Client, MAX_ANSWER, POLL_INTERVAL, Submitted},
+    markets::{MarketAction, MarketPhase, MarketStage, MarketTermsView, MarketView},
     models::{BoundsView, EncodingView, Incentive, IncentiveView, ModelView, Price, WaitsView},
     problem::{NEXT_NONCE, PROBLEM_JSON, Problem},
     submissions::{SignedBatchBody, Status, SubmissionView},

@@ -10,6 +10,7 @@ mod extract;
 mod health;
 mod kinds;
 mod limits;
+mod markets;
 mod models;
 mod observe;
 mod page;
@@ -103,6 +104,10 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(submissions::delegate))
         .routes(routes!(submissions::delegation))
         .routes(routes!(submissions::transactions))
+        .routes(routes!(markets::list))
+        .routes(routes!(markets::one))
+        .routes(routes!(markets::contributions))
+        .routes(routes!(markets::participants))
         .routes(routes!(events::list))
 }
 

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{
     accounts::{AccountAnswer, DelegationBody, DelegationView},
+    markets::MarketView,
     models::{ModelView, Price},
     problem::Problem,
     submissions::{SignedBatchBody, SubmissionView},
@@ -162,6 +163,14 @@ impl Client {
     /// [`ApiError`].
     pub async fn model(&self, trainer: Address) -> Result<ModelView, ApiError> {
         self.get(&of_model(trainer, "")).await
+    }
+
+    /// Returns the prediction market at an address.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn market(&self, market: Address) -> Result<MarketView, ApiError> {
+        self.get(&format!("/v1/markets/{}", Account(market))).await
     }
 
     /// Returns the price of `n` contributions in one transaction now.

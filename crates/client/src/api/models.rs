@@ -5,6 +5,7 @@
     reason = "a doc comment is text of the API's document, where some names say everything"
 )]
 
+use cotrain_protocol::{classifier::Bounds, sample::Encoding};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
@@ -81,6 +82,15 @@ pub struct BoundsView {
     pub max_squared_length: String,
 }
 
+impl From<Bounds> for BoundsView {
+    fn from(bounds: Bounds) -> Self {
+        Self {
+            max_number: bounds.max_number,
+            max_squared_length: bounds.max_squared_length.to_string(),
+        }
+    }
+}
+
 choice!(
     EncodingView,
     "How the bytes of samples are read.",
@@ -88,6 +98,16 @@ choice!(
     Dense16 = "dense16",
     Dense32 = "dense32",
 );
+
+impl From<Encoding> for EncodingView {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Sparse => Self::Sparse,
+            Encoding::Dense16 => Self::Dense16,
+            Encoding::Dense32 => Self::Dense32,
+        }
+    }
+}
 
 /// Who pays whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use std::{error::Error, fmt::Debug, time::Duration};
 use alloy_primitives::{Address, B256};
 use cotrain_client::api::{
     Account, AccountAnswer, ApiError, Client, Data, DelegationBody, DelegationView, EncodingView,
-    Hash, Incentive, IncentiveView, MAX_ANSWER, ModelView, POLL_INTERVAL, Price, Problem,
-    SignedBatchBody, Status, SubmissionView, Submitted, Wei,
+    Hash, Incentive, IncentiveView, MAX_ANSWER, MarketAction, MarketPhase, MarketStage, ModelView,
+    POLL_INTERVAL, Price, Problem, SignedBatchBody, Status, SubmissionView, Submitted, Wei,
 };
 use cotrain_protocol::trainer::{Delegation, SignedBatch};
 use serde::{Serialize, de::DeserializeOwned};
@@ -35,6 +35,22 @@ fn model() -> Value {
         "block": 2, "blockHash": ID_TEXT, "contributions": 5, "good": 4, "lastContributionTime": 6,
         "price": "340282366920938463463374607431768211455", "held": "0", "accuracy": 0.5,
         "relayer": AUTHOR_TEXT, "relayFee": "3", "keeper": null,
+    })
+}
+
+fn market() -> Value {
+    json!({
+        "chainId": 31337, "market": TRAINER_TEXT, "classifier": TRAINER_TEXT, "owner": AUTHOR_TEXT,
+        "verified": true, "name": null, "description": null, "classNames": [], "encodes": false,
+        "learner": "sparse-perceptron", "encoding": "sparse", "classes": 2, "features": 1000, "bounds": null,
+        "terms": {
+            "stake": "340282366920938463463374607431768211455", "participation": 1, "revealWait": 2, "scoringWait": 3,
+            "mostContributions": 4, "mostPasses": 5,
+        },
+        "fromBlock": 1, "block": 2, "blockHash": ID_TEXT, "phase": "scoring", "action": "score", "drawUntil": 258,
+        "revealUntil": 6, "closesAt": 7, "scoringUntil": null, "bounty": "8", "remainingBounty": "9", "held": "10",
+        "remainder": "0", "contributions": 11, "participants": 12, "parts": 3, "drawnPart": 0, "revealedParts": 2,
+        "pass": 1, "stage": "teaching", "samples": 13, "correctBefore": 14, "correct": 15, "model": null,
     })
 }
 
@@ -157,6 +173,33 @@ async fn every_answer_is_read_and_written_as_it_came() {
         format!("GET /v1/submissions/{ID_TEXT}"),
     ];
     assert_eq!(server.asked(), paths);
+}
+
+#[tokio::test]
+async fn market_is_read_and_written_as_it_came() {
+    let mut newer = market();
+    newer["phase"] = json!("paused");
+    newer["action"] = json!("resume");
+    let server = Server::new([Answer::json(200, &market()), Answer::json(200, &newer)]);
+    let client = server.client();
+    let known = client.market(TRAINER).await.expect("a market");
+    assert_eq!(known.terms.stake.0, u128::MAX);
+    assert_eq!(
+        (&known.phase, &known.stage),
+        (&MarketPhase::Scoring, &MarketStage::Teaching)
+    );
+    assert_eq!(
+        (&known.action, known.scoring_until),
+        (&Some(MarketAction::Score), None)
+    );
+    let other = client.market(TRAINER).await.expect("a market");
+    assert_eq!(other.phase, MarketPhase::Other("paused".to_owned()));
+    let written = [known, other].map(|it| serde_json::to_value(it).expect("JSON"));
+    assert_eq!(written, [market(), newer]);
+    assert_eq!(
+        server.asked(),
+        [1, 2].map(|_| format!("GET /v1/markets/{TRAINER_TEXT}"))
+    );
 }
 
 #[tokio::test]

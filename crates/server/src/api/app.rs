@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use cotrain_client::api::Account;
-use cotrain_indexer::{HostedModel, Index};
+use cotrain_indexer::{HostedMarket, HostedModel, Index};
 use cotrain_relayer::Relayer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -66,8 +66,24 @@ impl Shared {
     /// Returns the model of a trainer.
     pub(super) fn model(&self, trainer: &Account) -> Result<Arc<HostedModel>, Problem> {
         self.index().model(trainer.0).ok_or_else(|| {
-            let detail = format!("no model with the trainer {trainer} is followed here; /v1/models lists those that are");
+            let detail = if self.index().market(trainer.0).is_some() {
+                format!("{trainer} is a prediction market, not a model with deposits and claims; ask for /v1/markets/{trainer}")
+            } else {
+                format!("no model with the trainer {trainer} is followed here; /v1/models lists those that are")
+            };
             Problem::new(&Kind::UNKNOWN_MODEL, detail).with("trainer", trainer.to_string())
+        })
+    }
+
+    /// Returns the market at an address.
+    pub(super) fn market(&self, market: &Account) -> Result<Arc<HostedMarket>, Problem> {
+        self.index().market(market.0).ok_or_else(|| {
+            let detail = if self.index().model(market.0).is_some() {
+                format!("{market} is a model with deposits and claims, not a prediction market; ask for /v1/models/{market}")
+            } else {
+                format!("no market at {market} is followed here; /v1/markets lists those that are")
+            };
+            Problem::new(&Kind::UNKNOWN_MARKET, detail).with("market", market.to_string())
         })
     }
 

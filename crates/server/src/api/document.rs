@@ -18,13 +18,14 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
     info(
         title = "cotrain coordinator",
         description = "Models on a chain that anyone trains: what they are and say, what was contributed and claimed, \
-                       and a relay for signed contributions. Wei are decimal strings, bytes and hashes 0x and \
+                       and a relay for signed contributions; and prediction markets for data. Wei are decimal strings, bytes and hashes 0x and \
                        hexadecimal digits, times Unix seconds. Everything that goes wrong is a problem (RFC 9457).",
         license(name = "MIT", identifier = "MIT"),
     ),
     components(schemas(Problem)),
     tags(
         (name = "models", description = "Models and what they say."),
+        (name = "markets", description = "Prediction markets: phase, money, contributions and participants."),
         (name = "contributions", description = "What was contributed, and claimed of it."),
         (name = "accounts", description = "Balances, claims and delegations."),
         (name = "submissions", description = "Signed batches on their way to the chain."),

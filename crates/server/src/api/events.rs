@@ -41,9 +41,13 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub(super) struct EventView {
     /// Above that of every event before.
     id: i64,
+    /// Trainer of the model, or the market.
     trainer: Account,
     /// `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
-    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `submitted` or `refused`; there may be more.
+    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `submitted` or `refused`. Of a market
+    /// `committed`, `drawn`, `revealed`, `contributed`, `restarted`, `copied`, `lesson-failed`, `scored`, `advanced`,
+    /// `balance-changed`, `removed`, `settlement-advanced`, `pass-settled`, `collected`, `remainder-collected`,
+    /// `forfeited` or `rolled-back`. There may be more.
     kind: String,
     block: u64,
     transaction: Option<Hash>,
@@ -76,7 +80,7 @@ impl From<EventRow> for EventView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
-    /// Only this model's.
+    /// Only those of the model or market with this address.
     #[param(inline)]
     trainer: Option<Account>,
     /// Those after the one with this id.
@@ -127,7 +131,7 @@ async fn events(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Streamed {
-    /// Only this model's.
+    /// Only those of the model or market with this address.
     #[param(inline)]
     trainer: Option<Account>,
     /// Those after the one with this id; without it, those from now on.

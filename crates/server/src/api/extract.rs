@@ -132,6 +132,15 @@ pub(super) struct OfModel {
     pub(super) trainer: Account,
 }
 
+/// A prediction market by its address.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct OfMarket {
+    /// Address of the market.
+    #[param(inline)]
+    pub(super) market: Account,
+}
+
 /// A contribution of a model.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]

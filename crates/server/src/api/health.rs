@@ -49,6 +49,7 @@ pub(super) struct Ready {
     leader: bool,
     /// The newest block of the chain.
     head: Option<u64>,
+    /// Models and markets that are followed.
     models: Vec<Standing>,
 }
 
@@ -56,6 +57,7 @@ pub(super) struct Ready {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Standing {
+    /// Trainer of the model, or the market.
     trainer: Account,
     /// The newest block that has been read for it.
     block: u64,

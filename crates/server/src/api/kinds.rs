@@ -58,7 +58,9 @@ kinds! {
     NOT_FOUND, "not-found", NOT_FOUND, "There is nothing here",
         "No such path. /docs lists those that there are.";
     UNKNOWN_MODEL, "unknown-model", NOT_FOUND, "The model is unknown",
-        "This coordinator does not follow a model with that trainer. /v1/models lists those that it does.";
+        "This coordinator does not follow a model with that trainer. /v1/models lists those that it does; prediction markets are under /v1/markets.";
+    UNKNOWN_MARKET, "unknown-market", NOT_FOUND, "The market is unknown",
+        "This coordinator does not follow a prediction market at that address. /v1/markets lists those that it does.";
     UNKNOWN_CONTRIBUTION, "unknown-contribution", NOT_FOUND, "The contribution is unknown",
         "The model has no contribution at that position, or it has not been read from the chain yet.";
     UNKNOWN_SUBMISSION, "unknown-submission", NOT_FOUND, "The submission is unknown",

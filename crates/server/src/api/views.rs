@@ -1,13 +1,11 @@
 //! Models and contributions as answers have them.
 
-use cotrain_client::api::{
-    self, Account, BoundsView, Data, EncodingView, Hash, IncentiveView, ModelView, WaitsView, Wei,
-};
+use cotrain_client::api::{self, Account, Data, Hash, IncentiveView, ModelView, WaitsView, Wei};
 use cotrain_indexer::{
     Claimable, HostedModel,
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionRow, Settled},
 };
-use cotrain_protocol::{sample::Encoding, trainer::Incentive};
+use cotrain_protocol::trainer::Incentive;
 use cotrain_relayer::{Relayer, rows::TransactionRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -27,17 +25,10 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
         class_names: card.map(|card| card.classes.clone()).unwrap_or_default(),
         encodes: card.is_some_and(|card| card.encoder.is_some()),
         learner: info.facts.parameters.kind().name().to_owned(),
-        encoding: match info.facts.parameters.encoding() {
-            Encoding::Sparse => EncodingView::Sparse,
-            Encoding::Dense16 => EncodingView::Dense16,
-            Encoding::Dense32 => EncodingView::Dense32,
-        },
+        encoding: info.facts.parameters.encoding().into(),
         classes: info.facts.parameters.classes(),
         features: info.facts.parameters.features(),
-        bounds: info.facts.parameters.bounds().map(|bounds| BoundsView {
-            max_number: bounds.max_number,
-            max_squared_length: bounds.max_squared_length.to_string(),
-        }),
+        bounds: info.facts.parameters.bounds().map(Into::into),
         incentive: api::Incentive::Known(match model.incentive() {
             Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
                 cost_weight: cost_weight.into(),

@@ -1,6 +1,6 @@
 //! Asks a router, in process.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use alloy_primitives::{Address, B256};
 use axum::{
@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
     response::Response,
 };
+use cotrain_chain::node::Node;
 use cotrain_indexer::{HostedModel, Index, store::note};
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use cotrain_relayer::{Queue, RelayTerms, Relayer};
@@ -32,13 +33,26 @@ pub(crate) struct Setup {
     pub(crate) keeper: Option<Address>,
 }
 
-/// A router over a coordinator with a database of its own, which follows the models of the world.
-pub(crate) struct Client {
-    pub(crate) world: Arc<World>,
+/// A router over a coordinator with a database of its own.
+pub(crate) struct Api {
     pub(crate) coordinator: Coordinator,
     pub(crate) stop: CancellationToken,
     router: Router,
     _folder: TempDir,
+}
+
+/// The API over the models of the world.
+pub(crate) struct Client {
+    pub(crate) world: Arc<World>,
+    api: Api,
+}
+
+impl Deref for Client {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
 }
 
 /// An answer, read to its end.
@@ -79,6 +93,99 @@ impl Answer {
     }
 }
 
+impl Setup {
+    /// A relayer, a keeper, and no limit on requests.
+    pub(crate) fn new() -> Self {
+        Self {
+            api: ApiSection {
+                rate: 0,
+                ..ApiSection::default()
+            },
+            terms: Some(RelayTerms {
+                relayer: RELAYER,
+                min_fee: 2,
+                max_waiting: 1_000,
+            }),
+            keeper: Some(KEEPER),
+        }
+    }
+}
+
+impl Api {
+    /// Creates the API over contracts, each with the block to begin with if no card names it.
+    pub(crate) async fn over(
+        node: Node,
+        registry: Option<Address>,
+        contracts: &[(Address, Option<u64>)],
+        setup: Setup,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("api.sqlite");
+        let queue = Queue::open(&database.to_string_lossy()).await.unwrap();
+        let index = Index::new(node, queue.chain_store());
+        for (contract, from_block) in contracts {
+            let added = index.add(registry, *contract, *from_block, true).await;
+            added.unwrap();
+        }
+        index.catch_up().await.unwrap();
+        let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
+        let coordinator = Coordinator::new(relayer);
+        let stop = CancellationToken::new();
+        Self {
+            router: router(coordinator.clone(), &setup.api, &stop),
+            coordinator,
+            stop,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        self.coordinator.index()
+    }
+
+    /// Returns an answer whose body is still to be read.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.send(request).await.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Request::get(path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, name: &str, value: &str) -> Answer {
+        let request = Request::get(path).header(name, value);
+        self.ask(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Returns the body of an answer of status 200.
+    #[track_caller]
+    pub(crate) fn json(&self, path: &str) -> impl Future<Output = Value> {
+        let path = path.to_owned();
+        async move {
+            let answer = self.get(&path).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            assert_eq!(answer.header("content-type"), "application/json");
+            answer.json()
+        }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl ToString) -> Answer {
+        let request = Request::post(path).header("content-type", "application/json");
+        self.ask(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+}
+
 impl Client {
     /// Creates a client without a limit on its requests.
     pub(crate) async fn new() -> Self {
@@ -90,44 +197,14 @@ impl Client {
     }
 
     pub(crate) async fn set_up(change: impl FnOnce(&mut Setup)) -> Self {
-        let mut setup = Setup {
-            api: ApiSection {
-                rate: 0,
-                ..ApiSection::default()
-            },
-            terms: Some(RelayTerms {
-                relayer: RELAYER,
-                min_fee: 2,
-                max_waiting: 1_000,
-            }),
-            keeper: Some(KEEPER),
-        };
+        let mut setup = Setup::new();
         change(&mut setup);
         let world = World::shared().await;
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("api.sqlite");
-        let queue = Queue::open(&database.to_string_lossy()).await.unwrap();
-        let index = Index::new(world.node().await, queue.chain_store());
-        for (trainer, from_block) in world.models() {
-            let registry = Some(world.registry());
-            let added = index.add_model(registry, trainer, from_block, true).await;
-            added.unwrap();
-        }
-        index.catch_up().await.unwrap();
-        let relayer = Relayer::new(index, queue, setup.terms, setup.keeper);
-        let coordinator = Coordinator::new(relayer);
-        let stop = CancellationToken::new();
+        let (node, registry) = (world.node().await, Some(world.registry()));
         Self {
-            router: router(coordinator.clone(), &setup.api, &stop),
+            api: Api::over(node, registry, &world.models(), setup).await,
             world,
-            coordinator,
-            stop,
-            _folder: folder,
         }
-    }
-
-    pub(crate) fn index(&self) -> &Index {
-        self.coordinator.index()
     }
 
     /// Returns a model as the coordinator has it.
@@ -227,47 +304,5 @@ impl Client {
             "reporter": author.address(), "keeper": keeper, "until": until,
             "signature": alloy_primitives::Bytes::from(author.sign_hash(&hash).to_vec()),
         })
-    }
-
-    /// Returns an answer whose body is still to be read.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
-        self.router.clone().oneshot(request).await.unwrap()
-    }
-
-    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.send(request).await.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: to_bytes(body, usize::MAX).await.unwrap().to_vec(),
-        }
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(Request::get(path).body(Body::empty()).unwrap())
-            .await
-    }
-
-    pub(crate) async fn get_with(&self, path: &str, name: &str, value: &str) -> Answer {
-        let request = Request::get(path).header(name, value);
-        self.ask(request.body(Body::empty()).unwrap()).await
-    }
-
-    /// Returns the body of an answer of status 200.
-    #[track_caller]
-    pub(crate) fn json(&self, path: &str) -> impl Future<Output = Value> {
-        let path = path.to_owned();
-        async move {
-            let answer = self.get(&path).await;
-            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-            assert_eq!(answer.header("content-type"), "application/json");
-            answer.json()
-        }
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: impl ToString) -> Answer {
-        let request = Request::post(path).header("content-type", "application/json");
-        self.ask(request.body(Body::from(body.to_string())).unwrap())
-            .await
     }
 }

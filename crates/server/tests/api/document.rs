@@ -34,6 +34,10 @@ async fn every_path_is_documented_with_its_problems() {
             "GET /problems/{kind}",
             "GET /v1/events",
             "GET /v1/events/stream",
+            "GET /v1/markets",
+            "GET /v1/markets/{market}",
+            "GET /v1/markets/{market}/contributions",
+            "GET /v1/markets/{market}/participants",
             "GET /v1/models",
             "GET /v1/models/{trainer}",
             "GET /v1/models/{trainer}/accounts/{address}",
@@ -61,7 +65,7 @@ async fn every_path_is_documented_with_its_problems() {
         if path.contains("/v1/") {
             wanted.extend(["429", "503"]);
         }
-        if path.contains("{trainer}") {
+        if path.contains("{trainer}") || path.contains("{market}") {
             wanted.extend(["404", "504"]);
         }
         if path.starts_with("POST") {

@@ -6,6 +6,7 @@ mod world;
 mod document;
 mod events;
 mod limits;
+mod markets;
 mod predictions;
 mod reading;
 mod submissions;

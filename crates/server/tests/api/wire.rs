@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::client::{Client, KEEPER};
 
 /// Reads an answer as a type of the client, and checks that nothing of it is lost.
-fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
+pub(crate) fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
     let read = T::deserialize(answer).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), *answer);
     read
