@@ -33,6 +33,7 @@ pub trait Evidence: fmt::Debug + Send + Sync + Sized {
     ///
     /// # Errors
     /// If the node does not answer, or does not have the block.
+    #[must_use]
     fn read(
         node: &Node,
         contract: Address,

@@ -54,11 +54,11 @@ pub enum ModelError {
         /// Block in which the model was closed.
         from_block: u64,
         /// The node's refusal.
-        source: NodeError,
+        source: Box<NodeError>,
     },
     /// It cannot be read, and not because of the node.
     #[error(transparent)]
-    Read(ReadError),
+    Read(Box<ReadError>),
     /// It is of a mechanism without deposits and claims.
     #[error("{trainer} is a {}; expected a model with deposits and claims", mechanism.description().title)]
     NoTrainer {
@@ -117,7 +117,7 @@ pub enum ModelError {
     },
     /// The market cannot be followed.
     #[error(transparent)]
-    Market(#[from] MarketError),
+    Market(Box<MarketError>),
     /// A log contradicts what is known.
     #[error(transparent)]
     Take(#[from] TakeError),
@@ -127,8 +127,14 @@ impl From<ReadError> for ModelError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Node { trainer, source } => Self::Node { trainer, source },
-            other => Self::Read(other),
+            other => Self::Read(Box::new(other)),
         }
+    }
+}
+
+impl From<MarketError> for ModelError {
+    fn from(error: MarketError) -> Self {
+        Self::Market(Box::new(error))
     }
 }
 
@@ -185,7 +191,7 @@ impl ModelInfo {
                 trainer,
                 block,
                 from_block: self.from_block,
-                source,
+                source: Box::new(source),
             },
             source => ModelError::Node { trainer, source },
         }

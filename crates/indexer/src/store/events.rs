@@ -41,16 +41,14 @@ pub(super) fn read_event(
         address: trainer,
         data: log.data,
     };
-    let told = match TrainerEvent::decode(&chain) {
-        Some(event) => of_trainer(&event, |reason| explain(trainer, reason)),
-        None => {
-            let fact = events::decode(&chain);
-            of_market(fact.ok_or(StoreError::Malformed {
-                what: "a log of no model",
-            })?)
-        }
+    let (kind, account, position, detail) = if let Some(event) = TrainerEvent::decode(&chain) {
+        of_trainer(&event, |reason| explain(trainer, reason))
+    } else {
+        let fact = events::decode(&chain);
+        of_market(fact.ok_or(StoreError::Malformed {
+            what: "a log of no model",
+        })?)
     };
-    let (kind, account, position, detail) = told;
     Ok(EventRow {
         id,
         trainer,
