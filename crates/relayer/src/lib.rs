@@ -18,6 +18,7 @@ mod score;
 mod service;
 mod store;
 mod submit;
+pub mod wait;
 mod writer;
 
 pub use keep::KeepOptions;

@@ -13,6 +13,7 @@ use crate::{
     relay::{Relay, RelayOptions},
     relayer::Relayer,
     score::{ScoreOptions, Scorer, Steps},
+    wait::{Backoff, pause},
 };
 
 /// Polling interval of the queues of relay and keeper.
@@ -21,8 +22,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// Interval at which memory is made what the database has.
 const RECONCILE: Duration = Duration::from_secs(5);
 
-/// Shortest and longest wait after a failure.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// Time without a failure after which the next one is the first again.
+const LONG_ENOUGH: Duration = Duration::from_mins(1);
 
 /// Options of all that is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +54,16 @@ pub struct Sending {
 impl Sending {
     /// Sends until `stop`. What fails is logged, and tried again.
     pub async fn run(&self, stop: &CancellationToken) {
-        let mut backoff = BACKOFF.0;
+        let mut backoff = Backoff::default();
         while !stop.is_cancelled() {
+            let begun = time::Instant::now();
             if let Err(error) = self.run_while_it_works(stop).await {
-                tracing::warn!(error = %with_sources(&error), wait = ?backoff, "cannot send now");
-                pause(backoff, stop).await;
-                backoff = (2 * backoff).min(BACKOFF.1);
+                if begun.elapsed() > LONG_ENOUGH {
+                    backoff.succeeded();
+                }
+                let wait = backoff.failed();
+                tracing::warn!(error = %with_sources(&error), ?wait, "cannot send now");
+                pause(wait, stop).await;
             }
         }
     }
@@ -181,9 +186,4 @@ impl Sending {
         };
         scorer.run(outbox, steps).await
     }
-}
-
-/// Waits, unless it is time to stop.
-async fn pause(duration: Duration, stop: &CancellationToken) {
-    let _ = time::timeout(duration, stop.cancelled()).await;
 }

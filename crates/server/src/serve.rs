@@ -19,7 +19,10 @@ use cotrain_indexer::{
 };
 use cotrain_learning::data::{DataError, TEST_SHARE, load};
 use cotrain_protocol::Amount;
-use cotrain_relayer::{Queue, RelayTerms, Relayer, Sending};
+use cotrain_relayer::{
+    Queue, RelayTerms, Relayer, Sending,
+    wait::{Backoff, pause},
+};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
@@ -35,9 +38,6 @@ use crate::{
 
 /// Interval at which a registry is asked for new models, and leadership is checked.
 const SELDOM: Duration = Duration::from_secs(5);
-
-/// The shortest and the longest wait after a failure.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// Chain id of development chains; development keys are accepted only there.
 const DEVELOPMENT_CHAIN: u64 = 31_337;
@@ -428,21 +428,19 @@ impl Services {
             self.coordinator.index().store().clone(),
         );
         let mut follower = Follower::new(node, store, model, evaluation);
-        let mut backoff = BACKOFF.0;
-        let first_doubt = self.config.node.poll.min(BACKOFF.0);
-        let mut doubt = first_doubt;
+        let mut backoff = Backoff::default();
+        let mut doubt = Backoff::at_most_from(self.config.node.poll);
         while !term.is_cancelled() {
             match follower.step().await {
                 Ok((step, head)) => {
                     self.coordinator.index().note_head(head);
                     self.coordinator.index().note_trouble(trainer, None);
                     if step == Step::Doubted {
-                        pause(doubt, &term).await;
-                        doubt = (2 * doubt).min(BACKOFF.1);
+                        pause(doubt.failed(), &term).await;
                         continue;
                     }
-                    doubt = first_doubt;
-                    backoff = BACKOFF.0;
+                    doubt.succeeded();
+                    backoff.succeeded();
                     if step == Step::AtHead {
                         pause(self.config.node.poll, &term).await;
                     } else if let Err(error) = self.coordinator.index().announce().await {
@@ -454,16 +452,17 @@ impl Services {
                     if error.is_silence() {
                         self.coordinator.index().note_silence();
                     }
-                    if error.is_transient() {
-                        tracing::warn!(%trainer, error = why, wait = ?backoff, "cannot follow now");
+                    let wait = if error.is_transient() {
+                        let wait = backoff.failed();
+                        tracing::warn!(%trainer, error = why, ?wait, "cannot follow now");
+                        wait
                     } else {
                         // A node of the right chain may be put in its place.
-                        backoff = BACKOFF.1;
                         tracing::error!(%trainer, error = why, "cannot follow this model");
-                    }
+                        backoff.failed_for_long()
+                    };
                     self.coordinator.index().note_trouble(trainer, Some(why));
-                    pause(backoff, &term).await;
-                    backoff = (2 * backoff).min(BACKOFF.1);
+                    pause(wait, &term).await;
                 }
             }
         }
@@ -553,11 +552,6 @@ fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
         return Err(ServeError::KnownKey { found: chain_id });
     }
     Ok(key)
-}
-
-/// Waits, unless it is time to stop.
-async fn pause(duration: Duration, stop: &CancellationToken) {
-    let _ = time::timeout(duration, stop.cancelled()).await;
 }
 
 #[cfg(test)]

@@ -1,0 +1,91 @@
+//! Waits of services: between attempts that fail, and until they are told to stop.
+
+use std::time::Duration;
+
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+/// First wait, unless another one is named.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// Longest wait.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Waits between attempts that fail in a row: each is twice as long as the one before, up to 30 seconds.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    first: Duration,
+    next: Duration,
+}
+
+impl Default for Backoff {
+    /// Begins with half a second.
+    fn default() -> Self {
+        Self::up_from(FIRST)
+    }
+}
+
+impl Backoff {
+    /// Begins with `first` if that is shorter than half a second, and with that otherwise.
+    #[must_use]
+    pub fn at_most_from(first: Duration) -> Self {
+        Self::up_from(first.min(FIRST))
+    }
+
+    fn up_from(first: Duration) -> Self {
+        Self { first, next: first }
+    }
+
+    /// Returns the wait after a failure.
+    pub fn failed(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = (2 * wait).min(LONGEST);
+        wait
+    }
+
+    /// Returns the wait after a failure that will not pass soon: the longest one.
+    pub fn failed_for_long(&mut self) -> Duration {
+        self.next = LONGEST;
+        LONGEST
+    }
+
+    /// Begins anew, after a success.
+    pub fn succeeded(&mut self) {
+        self.next = self.first;
+    }
+}
+
+/// Waits, unless it is time to stop.
+pub async fn pause(duration: Duration, stop: &CancellationToken) {
+    let _ = time::timeout(duration, stop.cancelled()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_the_longest_wait_and_begins_anew() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<_> = (0..8).map(|_| backoff.failed().as_millis()).collect();
+        assert_eq!(
+            waits,
+            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
+        );
+        backoff.succeeded();
+        assert_eq!(backoff.failed(), FIRST);
+        assert_eq!(backoff.failed_for_long(), LONGEST);
+        assert_eq!(backoff.failed(), LONGEST);
+        let quick = Duration::from_millis(100);
+        assert_eq!(Backoff::at_most_from(quick).failed(), quick);
+        assert_eq!(Backoff::at_most_from(LONGEST).failed(), FIRST);
+    }
+
+    #[tokio::test]
+    async fn pause_ends_when_told_to_stop() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let paused = time::timeout(Duration::from_secs(10), pause(LONGEST, &stop));
+        paused.await.expect("it ends at once");
+    }
+}
