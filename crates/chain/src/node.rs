@@ -577,6 +577,40 @@ impl Node {
         .await
     }
 
+    /// Returns the gas that a transaction would need in the block that the node is building, whose time is
+    /// [`now`](Self::now): on a quiet chain the latest block may be long past. Nodes that do not estimate in it answer as
+    /// [`estimate`](Self::estimate) does.
+    ///
+    /// # Errors
+    /// As [`Node::call`].
+    pub async fn estimate_next(
+        &self,
+        from: Address,
+        to: Option<Address>,
+        value: U256,
+        data: Vec<u8>,
+    ) -> Result<u64, NodeError> {
+        let request = request(from, to, value, data.clone());
+        let estimated = self.ask("eth_estimateGas", || {
+            self.provider
+                .estimate_gas(request.clone())
+                .block(BlockId::pending())
+        });
+        match estimated.await {
+            Ok(gas) => Ok(gas),
+            // Asking the same node for another block would change nothing.
+            Err(
+                error @ (NodeError::Reverted(_)
+                | NodeError::InsufficientFunds { .. }
+                | NodeError::Unreachable { .. }
+                | NodeError::TimedOut { .. }
+                | NodeError::RateLimited { .. }
+                | NodeError::Denied { .. }),
+            ) => Err(error),
+            Err(_) => self.estimate(from, to, value, data).await,
+        }
+    }
+
     /// The code of a contract; empty where there is none.
     ///
     /// # Errors

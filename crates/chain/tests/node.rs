@@ -5,6 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use alloy_provider::{Provider, RootProvider};
 use alloy_rpc_types_eth::EIP1186AccountProofResponse;
+use alloy_transport::TransportError;
 use cotrain_bindings::Revert;
 use cotrain_chain::{
     anvil::{Anvil, AnvilConfig},
@@ -197,6 +198,36 @@ async fn a_revert_is_decoded() {
     );
 }
 
+/// Code that creates an empty contract from this second on, and reverts before.
+fn from_second(second: u64) -> Vec<u8> {
+    let second = u32::try_from(second).expect("a second of this century");
+    hex::decode(format!("63{second:08x}421015600e575f5ffd5b00")).expect("digits")
+}
+
+#[tokio::test]
+async fn an_estimate_in_the_next_block_goes_by_its_time() {
+    let fixture = Fixture::start(&AnvilConfig::default()).await;
+    let (node, from) = (&fixture.node, fixture.key.address());
+    let latest = node.head().await.expect("a head");
+    let provider: RootProvider = RootProvider::new_http(node.url().clone());
+    let moved: Result<i64, TransportError> = provider
+        .raw_request("evm_increaseTime".into(), (3_600,))
+        .await;
+    assert_eq!(moved.expect("anvil moves its time"), 3_600);
+    assert_eq!(node.head().await.expect("a head"), latest, "no block came");
+    let now = node.now().await.expect("a time");
+    assert!(now >= latest.time + 3_600);
+
+    let early = node.estimate(from, None, U256::ZERO, from_second(now));
+    let early = early.await.expect_err("the latest block is earlier");
+    assert!(matches!(early, NodeError::Reverted(_)), "{early:?}");
+    let gas = node.estimate_next(from, None, U256::ZERO, from_second(now));
+    assert!(gas.await.expect("it is due") > 21_000);
+    let later = node.estimate_next(from, None, U256::ZERO, from_second(now + 900));
+    let later = later.await.expect_err("the next block is earlier");
+    assert!(matches!(later, NodeError::Reverted(_)), "{later:?}");
+}
+
 #[tokio::test]
 async fn storage_is_proved_and_nothing_false_is() {
     let chain = Fixture::start(&AnvilConfig::default()).await;
@@ -315,7 +346,7 @@ async fn transactions_that_cannot_be_taken_are_told_apart() {
     );
 }
 
-type TransactionResult = Result<String, alloy_transport::TransportError>;
+type TransactionResult = Result<String, TransportError>;
 
 /// Compiles where requests can be made in any task.
 #[test]
