@@ -64,6 +64,19 @@ pub fn first(fees: &Fees, maximum: Option<u128>) -> Result<Offer, TooDear> {
     })
 }
 
+/// Returns the price of a unit of gas now, in wei: base fee and tip.
+#[must_use]
+pub const fn price(fees: &Fees) -> u128 {
+    fees.base.saturating_add(fees.priority)
+}
+
+/// Returns `true` if a unit of gas costs more now than `maximum`, in wei; `None` is no maximum. A service that has time
+/// waits then.
+#[must_use]
+pub fn is_too_dear(fees: &Fees, maximum: Option<u128>) -> bool {
+    maximum.is_some_and(|maximum| price(fees) > maximum)
+}
+
 /// Returns the most that an offer rises to while its transaction waits, in wei a unit of gas: `maximum`, or four times
 /// what the chain asks for.
 #[must_use]
@@ -181,6 +194,18 @@ mod tests {
             dear.unwrap_err().to_string(),
             "a unit of gas costs 10 gwei now, and at most 9 gwei may be paid; allow more, or wait"
         );
+    }
+
+    #[test]
+    fn is_too_dear_counts_base_fee_and_tip() {
+        let now = fees(10, 3);
+        assert_eq!(price(&now), 13);
+        assert!(!is_too_dear(&now, None) && !is_too_dear(&now, Some(13)));
+        assert!(is_too_dear(&now, Some(12)) && is_too_dear(&now, Some(10)));
+        // No node makes the sum overflow.
+        let mad = fees(u128::MAX, 1);
+        assert_eq!(price(&mad), u128::MAX);
+        assert!(is_too_dear(&mad, Some(u128::MAX - 1)) && !is_too_dear(&mad, None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, U256};
 use cotrain_chain::node::Node;
 use cotrain_client::{
     claims::Act,
-    gas,
+    fees, gas,
     split::{Attempt, Split, split_to_fit},
 };
 use cotrain_indexer::{
@@ -70,10 +70,10 @@ impl Keeper {
             return Ok(());
         }
         let fees = self.node.fees().await?;
-        let price = fees.base + fees.priority;
-        if self.options.max_gas_price.is_some_and(|most| price > most) {
+        if fees::is_too_dear(&fees, self.options.max_gas_price) {
             return Ok(());
         }
+        let price = fees::price(&fees);
         let due = now.saturating_sub(self.model.waits().refund);
         if !self.store.is_on_its_way(self.model.id(), "refund").await? {
             self.refunds(outbox, &accounts, (due, now), price).await?;

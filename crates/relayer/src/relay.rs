@@ -9,7 +9,7 @@ use cotrain_chain::{
     node::{Node, NodeError},
 };
 use cotrain_client::{
-    gas,
+    fees, gas,
     split::{Attempt, Split, split_to_fit},
 };
 use cotrain_indexer::{HostedModel, with_sources};
@@ -69,11 +69,7 @@ impl Relay {
         let expired = self.queue.store().expired(id, now, limit).await?;
         self.refuse_hopeless(expired, now, outbox.address()).await?;
         let fees = self.node.fees().await?;
-        if self
-            .options
-            .max_gas_price
-            .is_some_and(|most| fees.base + fees.priority > most)
-        {
+        if fees::is_too_dear(&fees, self.options.max_gas_price) {
             tracing::debug!(base = fees.base, "gas is too dear to relay");
             return Ok(());
         }

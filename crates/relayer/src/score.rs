@@ -7,7 +7,7 @@ use std::{
 
 use alloy_primitives::{Address, Bytes, U256};
 use cotrain_chain::node::Node;
-use cotrain_client::{gas, market::Action, send::SendError};
+use cotrain_client::{fees, gas, market::Action, send::SendError};
 use cotrain_indexer::{DEEP, HostedMarket};
 use cotrain_protocol::market::{Pace, Step};
 
@@ -70,8 +70,7 @@ impl Scorer {
             return Ok(());
         }
         let fees = self.node.fees().await?;
-        let price = fees.base.saturating_add(fees.priority);
-        if self.options.max_gas_price.is_some_and(|most| price > most) {
+        if fees::is_too_dear(&fees, self.options.max_gas_price) {
             return Ok(());
         }
         let now = self.node.now().await?;

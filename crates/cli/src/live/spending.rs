@@ -164,7 +164,7 @@ pub(crate) fn gas_cost_of_all(
     } else {
         most
     };
-    let now = fees.base.saturating_add(fees.priority).min(price);
+    let now = fees::price(fees).min(price);
     Range {
         now: u128::from(gas).saturating_mul(now),
         at_most: u128::from(gas::with_margin(gas)).saturating_mul(price),
