@@ -12,6 +12,12 @@ use std::{
 use alloy_primitives::{Address, hex, keccak256};
 use cotrain_bindings::{self as bindings, events};
 use cotrain_chain::keys::Key;
+use cotrain_client::{
+    budget::Budget,
+    claims::{Act, Claimant},
+    gas,
+    send::Sender,
+};
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use cotrain_test_support::{Fault, FaultyProxy, Postgres, Stage};
 use serde_json::{Value, json};
@@ -53,6 +59,13 @@ impl Server {
             url: format!("http://{address}"),
             child: None,
         }
+    }
+
+    /// Lets it claim for those who ask.
+    fn keep(&self) {
+        let config = fs::read_to_string(&self.config).expect("read");
+        let keep = "[keep]\nenabled = true\ninterval = \"1 s\"\n";
+        fs::write(&self.config, format!("{config}{keep}")).expect("written");
     }
 
     fn start(&mut self) {
@@ -376,6 +389,36 @@ async fn a_keeper_announces_what_it_will_report() {
     claims_for_those_who_ask(3_600).await;
 }
 
+/// Returns what lets the keeper with the development key 5 report for an account.
+fn delegation(stage: &Stage, reporter: &Key) -> Delegation {
+    let mut delegation = Delegation {
+        reporter: reporter.address(),
+        keeper: Key::development(5).address(),
+        until: (1 << 40) - 1,
+        signature: Vec::new(),
+    };
+    let hash = delegation.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
+    delegation.signature = by_hardware(reporter.sign_hash(&hash).to_vec());
+    delegation
+}
+
+/// Hands a delegation in; returns the status of the answer.
+async fn hand_in_delegation(
+    stage: &Stage,
+    server: &Server,
+    client: &reqwest::Client,
+    delegation: &Delegation,
+) -> u16 {
+    let url = format!("{}/v1/models/{}/delegations", server.url, stage.trainer);
+    let body = json!({
+        "reporter": delegation.reporter,
+        "keeper": delegation.keeper,
+        "until": delegation.until,
+        "signature": hex::encode_prefixed(&delegation.signature),
+    });
+    hand_in(client, &url, &body.to_string()).await.0
+}
+
 /// A keeper claims all that is Anna's, on a model with a notice before reports, in seconds.
 async fn claims_for_those_who_ask(notice: u64) {
     let stage = Stage::with_notice(notice).await;
@@ -388,37 +431,20 @@ async fn claims_for_those_who_ask(notice: u64) {
     stage.contribute(&cleo, 1, &[1, 2, 6]).await;
     let database = stage.path("keeper.sqlite").display().to_string();
     let mut server = Server::new(&stage, "keeper", &database, 5);
-    let config = fs::read_to_string(&server.config).expect("read");
-    let keep = "[keep]\nenabled = true\ninterval = \"1 s\"\n";
-    fs::write(&server.config, format!("{config}{keep}")).expect("written");
+    server.keep();
     server.start();
     let client = reqwest::Client::new();
     server.ready(&client).await;
 
-    let mut delegation = Delegation {
-        reporter: anna.address(),
-        keeper: Key::development(5).address(),
-        until: (1 << 40) - 1,
-        signature: Vec::new(),
-    };
-    let hash = delegation.signing_hash(&domain(stage.node.chain_id(), stage.trainer));
-    delegation.signature = by_hardware(anna.sign_hash(&hash).to_vec());
-    let delegations = format!("{}/v1/models/{}/delegations", server.url, stage.trainer);
-    let ask = async |delegation: &Delegation| {
-        let body = json!({
-            "reporter": delegation.reporter,
-            "keeper": delegation.keeper,
-            "until": delegation.until,
-            "signature": hex::encode_prefixed(&delegation.signature),
-        });
-        hand_in(&client, &delegations, &body.to_string()).await
-    };
+    let delegation = delegation(&stage, &anna);
     let forged = Delegation {
         reporter: ben.address(),
         ..delegation.clone()
     };
-    assert_eq!(ask(&forged).await.0, 422, "Anna's signature is not Ben's");
-    assert_eq!(ask(&delegation).await.0, 200);
+    let told = hand_in_delegation(&stage, &server, &client, &forged).await;
+    assert_eq!(told, 422, "Anna's signature is not Ben's");
+    let told = hand_in_delegation(&stage, &server, &client, &delegation).await;
+    assert_eq!(told, 200);
 
     stage.wait(86_401).await;
     let contributions = format!("{}/v1/models/{}/contributions", server.url, stage.trainer);
@@ -475,6 +501,88 @@ async fn claims_for_those_who_ask(notice: u64) {
         .await;
     assert_eq!(balance, deposits, "all of it is Anna's now, to withdraw");
     assert!(server.stop());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_keeper_and_a_command_claim_the_same_on_a_quiet_chain() {
+    // All are due in the next block alone; or one of them before it, so that an estimate in the latest block succeeds
+    // with too little gas.
+    for one_is_older in [false, true] {
+        let stage = Stage::new().await;
+        let anna = Key::development(1);
+        stage.contribute(&anna, 1, &[1, 2, 3]).await;
+        if one_is_older {
+            stage.wait(43_200).await;
+        }
+        stage.contribute(&anna, 1, &[1, 2, 3, 4]).await;
+        stage.contribute(&anna, 1, &[1, 2, 5]).await;
+        let database = stage.path("quiet.sqlite").display().to_string();
+        let mut server = Server::new(&stage, "quiet", &database, 5);
+        server.keep();
+        server.start();
+        let client = reqwest::Client::new();
+        server.ready(&client).await;
+        let delegation = delegation(&stage, &anna);
+        let told = hand_in_delegation(&stage, &server, &client, &delegation).await;
+        assert_eq!(told, 200);
+        assert!(server.stop());
+
+        if one_is_older {
+            stage.wait(43_300).await;
+        }
+        // No block comes with it.
+        stage.anvil("evm_increaseTime", json!([86_401])).await;
+        let head = stage.node.head().await.expect("a head");
+        // As `cotrain refund` finds them and their gas.
+        let index = stage.follow("command.sqlite").await;
+        index.catch_up().await.expect("followed");
+        let model = index.model(stage.trainer).expect("a model");
+        let claimable = index.claimable(&model, anna.address(), 10).await;
+        let possible = claimable.expect("claims").into_iter();
+        let possible: Vec<_> = possible
+            .filter(|one| one.possible)
+            .map(|one| one.row.contribution.position)
+            .collect();
+        let budget = Budget::default();
+        let claimant = Claimant {
+            sender: &Sender {
+                node: &stage.node,
+                key: &anna,
+                max_fee: None,
+                budget: &budget,
+                settings: "none",
+            },
+            facts: &model.info().facts,
+            now: stage.node.now().await.expect("a time"),
+        };
+        let prove = async |some: &[u64]| index.claims(&model, some).await;
+        let batch = claimant.fit(Act::Refund, &possible, 10, prove).await;
+        let batch = batch.expect("an estimate").expect("claims");
+        assert_eq!((possible.as_slice(), batch.size), (&[0, 1, 2][..], 3));
+        assert!(
+            batch.gas.is_some_and(gas::fits),
+            "it is estimated: {:?}",
+            batch.gas
+        );
+        assert_eq!(stage.node.head().await.expect("a head"), head);
+
+        server.start();
+        let claimed = head.number + 1;
+        let mut refunded = Vec::new();
+        for _ in 0..600 {
+            if stage.node.head().await.expect("a head").number >= claimed {
+                let (node, trainer) = (&stage.node, [stage.trainer]);
+                let logs = node.logs(claimed, claimed, &trainer, &[]).await;
+                let logs: Vec<_> = logs.expect("logs").into_iter().map(|log| log.log).collect();
+                refunded = events::paid(&logs);
+                break;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        let positions: Vec<_> = refunded.iter().map(|paid| paid.position).collect();
+        assert_eq!(positions, possible, "one transaction refunds all");
+        assert!(server.stop());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,21 +3,17 @@
 use std::error::Error;
 
 use cotrain_bindings::{
-    self as bindings, Revert,
+    self as bindings,
     events::{self, ClaimSkipped, Paid},
 };
-use cotrain_chain::{
-    TRANSACTION_GAS_LIMIT,
-    node::{NodeError, NodeReceipt},
-};
+use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
 use cotrain_protocol::{
-    Rejection,
     record::Claims,
     trainer::{Announcement, Delegation},
 };
 
 use crate::{
-    contribute::may_be_of_size,
+    estimate::{self, Misfit},
     gas,
     model::ModelFacts,
     send::{Call, SendError, Sender},
@@ -111,6 +107,26 @@ pub enum ClaimError {
     Send(#[from] SendError),
 }
 
+/// Judges an estimate of `size` claims in the chain's next block, whose time is `now`, in Unix seconds; returns the gas
+/// that they would use. Command line and keeper go by it.
+///
+/// Nodes that estimate only in their latest block cannot tell the gas of claims that are due in the next one.
+///
+/// # Errors
+/// [`Misfit::NotYet`] if the claims are so few that they certainly fit a transaction with all gas that one may use, or
+/// another [`Misfit`].
+pub fn judge(size: usize, estimate: Result<u64, SendError>, now: u64) -> Result<u64, Misfit> {
+    let judged = if size == 1 {
+        estimate::judge_smallest(estimate, Some(now))
+    } else {
+        estimate::judge(estimate, Some(now))
+    };
+    match judged {
+        Err(Misfit::NotYet(error)) if size > MAX_UNTRIED => Err(Misfit::TooLarge(error)),
+        judged => judged,
+    }
+}
+
 impl Claimant<'_> {
     /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none. `prove`
     /// returns the groups of some positions with their proofs.
@@ -150,28 +166,16 @@ impl Claimant<'_> {
             gas: None,
             call: act.call(groups),
         };
-        match self.sender.estimate(&self.call(&batch)).await {
-            Ok(gas) if gas::fits(gas) || size == 1 => Ok(Attempt::Fits(Batch {
+        let estimate = self.sender.estimate_next(&self.call(&batch)).await;
+        match judge(size, estimate, self.now) {
+            Ok(gas) => Ok(Attempt::Fits(Batch {
                 gas: Some(gas),
                 ..batch
             })),
-            Ok(gas) => Ok(Attempt::TooMany(SendError::TooMuchGas { gas })),
-            Err(error) if self.is_due(&error) && size <= MAX_UNTRIED => Ok(Attempt::Fits(batch)),
-            Err(error) if self.is_due(&error) || may_be_of_size(&error) => {
-                Ok(Attempt::TooMany(error))
-            }
-            Err(error) => Err(error.into()),
+            Err(Misfit::NotYet(_)) => Ok(Attempt::Fits(batch)),
+            Err(Misfit::TooLarge(error) | Misfit::Unclear(error)) => Ok(Attempt::TooMany(*error)),
+            Err(Misfit::Refused(error) | Misfit::Failed(error)) => Err((*error).into()),
         }
-    }
-
-    /// Returns `true` if a claim is too early only for the node, which goes by the time of its last block: on a quiet
-    /// chain that may be long ago.
-    fn is_due(&self, error: &SendError) -> bool {
-        matches!(
-            error,
-            SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::TooEarly { earliest, .. })))
-                if *earliest <= self.now
-        )
     }
 
     /// Makes claims, and waits until they are part of the chain.
@@ -180,14 +184,9 @@ impl Claimant<'_> {
     /// [`ClaimError::Send`].
     pub async fn send(&self, batch: &Batch) -> Result<Claimed, ClaimError> {
         let call = self.call(batch);
-        let receipt = match batch.gas {
-            Some(_) => self.sender.send(call).await?,
-            None => {
-                self.sender
-                    .send_with_gas(call, TRANSACTION_GAS_LIMIT)
-                    .await?
-            }
-        };
+        // Not estimated again: in the node's latest block the claims may be too early.
+        let gas_limit = batch.gas.map_or(TRANSACTION_GAS_LIMIT, gas::limit);
+        let receipt = self.sender.send_with_gas(call, gas_limit).await?;
         let logs: Vec<_> = receipt.logs.iter().map(|log| log.log.clone()).collect();
         let notice = self.facts.waits().map_or(0, |waits| waits.report_notice);
         let announced = events::announced(&logs).into_iter();
@@ -207,5 +206,42 @@ impl Claimant<'_> {
             value: 0,
             data: batch.call.clone().into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_bindings::Revert;
+    use cotrain_chain::node::NodeError;
+    use cotrain_protocol::Rejection;
+
+    use super::*;
+
+    #[test]
+    fn judge_lets_few_claims_go_that_are_due_in_the_next_block() {
+        let judge_early = |size, earliest| {
+            let early = Rejection::TooEarly { now: 5, earliest };
+            let early = NodeError::Reverted(Revert::Contract(early));
+            judge(size, Err(early.into()), 100)
+        };
+        for size in [1, MAX_UNTRIED] {
+            let judged = judge_early(size, 100);
+            assert!(matches!(judged, Err(Misfit::NotYet(_))), "{judged:?}");
+        }
+        let judged = judge_early(MAX_UNTRIED + 1, 100);
+        assert!(matches!(judged, Err(Misfit::TooLarge(_))), "{judged:?}");
+        for size in [1, MAX_UNTRIED + 1] {
+            let judged = judge_early(size, 101);
+            assert!(matches!(judged, Err(Misfit::Refused(_))), "{judged:?}");
+        }
+    }
+
+    #[test]
+    fn judge_lets_one_claim_go_without_the_whole_margin() {
+        let gas = TRANSACTION_GAS_LIMIT;
+        let judged = judge(1, Ok(gas), 100);
+        assert!(matches!(judged, Ok(found) if found == gas), "{judged:?}");
+        let judged = judge(2, Ok(gas), 100);
+        assert!(matches!(judged, Err(Misfit::TooLarge(_))), "{judged:?}");
     }
 }

@@ -9,7 +9,7 @@ use cotrain_protocol::{
 };
 
 use crate::{
-    gas,
+    estimate::{Misfit, judge, judge_smallest},
     model::{ModelFacts, ReadError},
     send::{Call, SendError, Sender},
     split::{Attempt, Split, split_to_fit},
@@ -135,33 +135,22 @@ impl Contributor<'_> {
             return Ok(Attempt::TooMany(SendError::TooMuchGas { gas: u64::MAX }));
         }
         let call = self.call(&batch, price);
-        match self.sender.estimate(&call).await {
-            Ok(gas) if gas::fits(gas) || size == 1 => {
+        let estimate = self.sender.estimate(&call).await;
+        let judge = if size == 1 { judge_smallest } else { judge };
+        match judge(estimate, None) {
+            Ok(gas) => {
                 batch.gas = Some(gas);
                 Ok(Attempt::Fits(batch))
             }
-            Ok(gas) => {
-                tracing::info!(size, gas, "too many for one transaction");
-                Ok(Attempt::TooMany(SendError::TooMuchGas { gas }))
+            Err(Misfit::TooLarge(error) | Misfit::Unclear(error)) => {
+                tracing::info!(size, %error, "too many for one transaction");
+                Ok(Attempt::TooMany(*error))
             }
             // The price has risen since it was asked for.
-            Err(SendError::Node(NodeError::Reverted(Revert::Contract(
-                Rejection::DepositTooLow { .. },
-            )))) => Ok(Attempt::Fits(batch)),
-            // What a market takes at once is bounded.
-            Err(
-                error @ SendError::Node(NodeError::Reverted(Revert::Contract(Rejection::TooLong {
-                    ..
-                }))),
-            ) => {
-                tracing::info!(size, "too long for one batch");
-                Ok(Attempt::TooMany(error))
+            Err(Misfit::Refused(error)) if is_of_price(&error) => Ok(Attempt::Fits(batch)),
+            Err(Misfit::NotYet(error) | Misfit::Refused(error) | Misfit::Failed(error)) => {
+                Err((*error).into())
             }
-            Err(error) if may_be_of_size(&error) => {
-                tracing::info!(size, %error, "cannot be estimated");
-                Ok(Attempt::TooMany(error))
-            }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -196,36 +185,12 @@ impl Contributor<'_> {
     }
 }
 
-/// Returns `true` if an estimate may have failed because the transaction is too large: nodes have many words for that.
-pub(crate) fn may_be_of_size(error: &SendError) -> bool {
-    match error {
-        SendError::Node(
-            NodeError::Reverted(Revert::Contract(_)) | NodeError::InsufficientFunds { .. },
-        ) => false,
-        SendError::Node(error) => !error.is_transient(),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_errors_without_a_reason_of_the_contract_may_be_of_size() {
-        let too_low = Revert::Contract(Rejection::EmptyBatch);
-        assert!(!may_be_of_size(&NodeError::Reverted(too_low).into()));
-        let other = NodeError::Other {
-            method: "eth_estimateGas",
-            code: -32_000,
-            message: "out of gas".to_owned(),
-        };
-        assert!(may_be_of_size(&other.into()));
-        let busy = NodeError::Unavailable {
-            method: "eth_estimateGas",
-            message: "busy".to_owned(),
-        };
-        assert!(!may_be_of_size(&busy.into()));
-        assert!(!may_be_of_size(&SendError::TooMuchGas { gas: 1 }));
-    }
+/// Returns `true` if the deposits are below the price.
+fn is_of_price(error: &SendError) -> bool {
+    matches!(
+        error,
+        SendError::Node(NodeError::Reverted(Revert::Contract(
+            Rejection::DepositTooLow { .. }
+        )))
+    )
 }

@@ -292,12 +292,26 @@ impl Sender<'_> {
     /// # Errors
     /// [`SendError::TooPoor`] if the account cannot pay, or [`SendError::Node`].
     pub async fn estimate(&self, call: &Call) -> Result<u64, SendError> {
-        let value = U256::from(call.value);
-        let data = call.data.to_vec();
-        let gas = self
-            .node
-            .estimate(self.address(), call.to, value, data)
-            .await;
+        let (value, data) = (U256::from(call.value), call.data.to_vec());
+        let node = self.node;
+        let gas = node.estimate(self.address(), call.to, value, data).await;
+        self.explain(value, gas).await
+    }
+
+    /// Estimates the gas of a transaction in the next block: see [`Node::estimate_next`].
+    ///
+    /// # Errors
+    /// As [`estimate`](Self::estimate).
+    pub async fn estimate_next(&self, call: &Call) -> Result<u64, SendError> {
+        let (value, data) = (U256::from(call.value), call.data.to_vec());
+        let node = self.node;
+        let gas = node.estimate_next(self.address(), call.to, value, data);
+        let gas = gas.await;
+        self.explain(value, gas).await
+    }
+
+    /// Explains the failure of an estimate by the account's balance, if the account cannot pay.
+    async fn explain(&self, value: U256, gas: Result<u64, NodeError>) -> Result<u64, SendError> {
         match gas {
             Ok(gas) => Ok(gas),
             Err(error) => Err(self.explain_unpaid(value, error).await),

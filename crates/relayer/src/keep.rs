@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, U256};
-use cotrain_chain::node::Node;
+use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::Node};
 use cotrain_client::{
-    claims::Act,
+    claims::{self, Act},
+    estimate::Misfit,
     fees, gas,
+    send::SendError,
     split::{Attempt, Split, split_to_fit},
 };
 use cotrain_indexer::{
@@ -16,7 +18,7 @@ use cotrain_indexer::{
 };
 use cotrain_protocol::{
     record::{Contribution, group_by_batch},
-    trainer::{Delegation, Trainer, is_contract},
+    trainer::{Delegation, Trainer, domain, is_contract},
 };
 
 use crate::{
@@ -120,7 +122,8 @@ impl Keeper {
             possible.collect()
         };
         let price = price.saturating_mul(2);
-        self.claim(outbox, Act::Announce, possible, price).await
+        let when = (now, price);
+        self.claim(outbox, Act::Announce, possible, when).await
     }
 
     async fn refunds(
@@ -148,7 +151,8 @@ impl Keeper {
                 }
             }
         }
-        self.claim(outbox, Act::Refund, possible, price).await
+        let when = (now, price);
+        self.claim(outbox, Act::Refund, possible, when).await
     }
 
     /// Returns whether the trainer lets others push refunds to an account.
@@ -199,19 +203,21 @@ impl Keeper {
                 until: account.until,
                 signature: signature.clone(),
             };
-            self.claim(outbox, Act::ReportFor(&delegation), possible, price)
+            let when = (now, price);
+            self.claim(outbox, Act::ReportFor(&delegation), possible, when)
                 .await?;
         }
         Ok(())
     }
 
     /// Sends the claims that are urgent or bring most, as many as fit, if together they bring more than their gas costs.
+    /// All are due at `now`, the time of the next block, by the keeper's own state.
     async fn claim(
         &self,
         outbox: &mut Outbox,
         act: Act<'_>,
         mut possible: Vec<Possible>,
-        price: u128,
+        (now, price): (u64, u128),
     ) -> Result<(), OutboxError> {
         possible.sort_by_key(|one| {
             let first = std::cmp::Reverse((one.urgent, one.gain));
@@ -219,7 +225,15 @@ impl Keeper {
         });
         let most = usize::try_from(self.options.max_claims).unwrap_or(usize::MAX);
         possible.truncate(most);
-        let trainer = self.model.info().facts.trainer;
+        let facts = &self.model.info().facts;
+        let trainer = facts.trainer;
+        // A wallet's code may use more gas when it is included than the claims are worth.
+        let may_go_untried = match act {
+            Act::ReportFor(delegation) => {
+                delegation.signer(&domain(facts.chain_id, trainer)) == Some(delegation.reporter)
+            }
+            Act::Refund | Act::Announce | Act::Report => true,
+        };
         let (sender, all) = (outbox.address(), &possible);
         let split = split_to_fit(all.len(), all.len(), |size| async move {
             let some = &all[..size];
@@ -230,29 +244,25 @@ impl Keeper {
             let batches = group_by_batch(positions);
             let claims = self.store.chain().proved(self.model.id(), batches).await?;
             let data = act.call(&claims);
-            let estimate = self
-                .node
-                .estimate(sender, Some(trainer), U256::ZERO, data.clone())
-                .await;
-            match estimate {
-                Ok(gas) if gas::fits(gas) && gain > self.least_gain(gas, price) => {
-                    tracing::info!(purpose = act.name(), claims = size, gain, "claiming");
-                    Ok(Attempt::Fits(Call {
-                        model: self.model.id(),
-                        purpose: act.name(),
-                        to: trainer,
-                        data: data.into(),
-                        gas_limit: gas::with_margin(gas),
-                    }))
-                }
+            let (node, value) = (&self.node, U256::ZERO);
+            let estimate = node.estimate_next(sender, Some(trainer), value, data.clone());
+            let judged = claims::judge(size, estimate.await.map_err(SendError::Node), now);
+            let gas = gas_of(judged, may_go_untried).map_err(|error| *error)?;
+            let Some(gas) = gas else {
+                return Ok(Attempt::TooMany(()));
+            };
+            if gain <= self.least_gain(gas, price) {
                 // The half that brings less may cost more than it brings.
-                Ok(_) => Ok(Attempt::TooMany(())),
-                Err(error) if error.is_transient() => Err(OutboxError::from(error)),
-                Err(error) => {
-                    tracing::debug!(purpose = act.name(), error = %with_sources(&error), "these claims fail together");
-                    Ok(Attempt::TooMany(()))
-                }
+                return Ok(Attempt::TooMany(()));
             }
+            tracing::info!(purpose = act.name(), claims = size, gain, "claiming");
+            Ok::<_, OutboxError>(Attempt::Fits(Call {
+                model: self.model.id(),
+                purpose: act.name(),
+                to: trainer,
+                data: data.into(),
+                gas_limit: gas::limit(gas),
+            }))
         });
         if let Split::Fits { transaction, .. } = split.await? {
             outbox.send(transaction, &[]).await?;
@@ -286,6 +296,29 @@ impl Keeper {
             };
             after = i64::try_from(last.contribution.position).ok();
             all.extend(rows);
+        }
+    }
+}
+
+/// Returns the gas that claims would use; `None` if they have to wait, or if fewer may succeed: one that the contract
+/// refuses holds up no other.
+///
+/// If the node cannot tell, and the claims may go untried, it is all that a transaction may use: the keeper's own state
+/// says that they are due in the next block.
+///
+/// # Errors
+/// A failure that no smaller number mends: a fault of the node, or that the keeper has no money.
+fn gas_of(
+    judged: Result<u64, Misfit>,
+    may_go_untried: bool,
+) -> Result<Option<u64>, Box<SendError>> {
+    match judged {
+        Ok(gas) => Ok(Some(gas)),
+        Err(Misfit::NotYet(_)) if may_go_untried => Ok(Some(TRANSACTION_GAS_LIMIT)),
+        Err(Misfit::Failed(error)) => Err(error),
+        Err(misfit) => {
+            tracing::debug!(error = %with_sources(&misfit), "these claims fail together");
+            Ok(None)
         }
     }
 }
@@ -329,7 +362,10 @@ fn worth_reporting(
 
 #[cfg(test)]
 mod tests {
+    use cotrain_bindings::Revert;
+    use cotrain_chain::node::NodeError;
     use cotrain_protocol::{
+        Rejection,
         classifier::{Classifier, Parameters},
         record::Record,
         sample::{Item, encode_batch, encode_sparse, parse_batch},
@@ -445,5 +481,28 @@ mod tests {
         assert_eq!(ask(&[anna, ben], 0), None, "half a wei");
         assert_eq!(ask(&[anna], 1), None, "the model agrees");
         assert_eq!(ask(&[ben], 0), None, "no share");
+    }
+
+    #[test]
+    fn gas_of_is_all_gas_only_for_what_is_due_in_the_next_block() {
+        let ask = |error: NodeError| gas_of(claims::judge(2, Err(error.into()), 100), true);
+        let contract = |rejection| NodeError::Reverted(Revert::Contract(rejection));
+        let early = |earliest| contract(Rejection::TooEarly { now: 5, earliest });
+        assert!(matches!(
+            gas_of(claims::judge(2, Ok(50_000), 100), true),
+            Ok(Some(50_000))
+        ));
+        assert!(matches!(ask(early(100)), Ok(Some(TRANSACTION_GAS_LIMIT))));
+        assert!(matches!(ask(early(101)), Ok(None)));
+        let waiting = gas_of(claims::judge(2, Err(early(100).into()), 100), false);
+        assert!(matches!(waiting, Ok(None)), "{waiting:?}");
+        let refused = Rejection::NothingLeft { position: 1 };
+        assert!(matches!(ask(contract(refused)), Ok(None)));
+        assert!(matches!(
+            ask(contract(Rejection::ClassifierFailed)),
+            Ok(None)
+        ));
+        let message = "words".to_owned();
+        assert!(ask(NodeError::InsufficientFunds { message }).is_err());
     }
 }

@@ -9,7 +9,9 @@ use cotrain_chain::{
     node::{Node, NodeError},
 };
 use cotrain_client::{
+    estimate::Misfit,
     fees, gas,
+    send::SendError,
     split::{Attempt, Split, split_to_fit},
 };
 use cotrain_indexer::{HostedModel, with_sources};
@@ -86,17 +88,16 @@ impl Relay {
         let (sender, all) = (outbox.address(), &chosen);
         let split = split_to_fit(all.len(), all.len(), |size| async move {
             match self.prepare(sender, &all[..size]).await {
-                Ok(Some(call)) => Ok(Attempt::Fits(call)),
+                Ok(Some(call)) => Ok::<_, OutboxError>(Attempt::Fits(call)),
                 Ok(None) => Ok(Attempt::TooMany(
                     "it needs more gas than a transaction may have".to_owned(),
                 )),
-                Err(error) if is_about_them(&error) => {
-                    let problem = with_sources(&error);
+                Err(error) => {
+                    let problem =
+                        theirs(Misfit::new(error.into(), None), size).map_err(|error| *error)?;
                     tracing::debug!(problem, batches = size, "these fail together");
                     Ok(Attempt::TooMany(problem))
                 }
-                // Not theirs: the node's, or that the relayer has no money.
-                Err(error) => Err(error),
             }
         });
         match split.await? {
@@ -266,13 +267,16 @@ impl Relay {
     }
 }
 
-/// Whether a failure to prepare a transaction is of what is in it.
-fn is_about_them(error: &NodeError) -> bool {
-    match error {
-        NodeError::Reverted { .. } => true,
-        // Such as that so much may not be used. All else is the node's affair.
-        NodeError::Other { message, .. } => message.to_lowercase().contains("gas"),
-        _ => false,
+/// Returns the problem if fewer than these `size` signed batches may be relayed, or a single one never.
+///
+/// # Errors
+/// The failure that is not theirs: a fault of the node, or that the relayer has no money. What somebody has signed waits
+/// then. Words of the node that are not understood are theirs only while fewer can be tried.
+fn theirs(misfit: Misfit, size: usize) -> Result<String, Box<SendError>> {
+    match misfit {
+        Misfit::TooLarge(error) | Misfit::Refused(error) => Ok(with_sources(&error)),
+        Misfit::Unclear(error) if size > 1 => Ok(with_sources(&error)),
+        Misfit::Unclear(error) | Misfit::NotYet(error) | Misfit::Failed(error) => Err(error),
     }
 }
 
@@ -316,4 +320,61 @@ fn choose<'a>(
         chosen.pop();
     }
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_bindings::Revert;
+    use cotrain_protocol::Rejection;
+
+    use super::*;
+
+    /// Returns whether batches are refused, or tried in smaller number, for an error.
+    fn is_theirs(error: NodeError, size: usize) -> bool {
+        theirs(Misfit::new(error.into(), None), size).is_ok()
+    }
+
+    fn says(message: &str) -> NodeError {
+        NodeError::Other {
+            method: "eth_estimateGas",
+            code: -32_000,
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn theirs_is_nothing_that_the_node_or_the_relayer_lacks() {
+        let contract = |rejection| NodeError::Reverted(Revert::Contract(rejection));
+        for size in [1, 2] {
+            assert!(is_theirs(contract(Rejection::EmptyBatch), size));
+            assert!(is_theirs(contract(Rejection::ClassifierFailed), size));
+            assert!(is_theirs(says("gas required exceeds allowance"), size));
+            let (method, message) = ("eth_estimateGas", "words".to_owned());
+            let poor = message.clone();
+            assert!(!is_theirs(
+                NodeError::InsufficientFunds { message: poor },
+                size
+            ));
+            let lost = message.clone();
+            assert!(!is_theirs(
+                NodeError::StateGone {
+                    method,
+                    message: lost
+                },
+                size
+            ));
+            assert!(!is_theirs(NodeError::Unavailable { method, message }, size));
+            // What is early is sent later.
+            let early = Rejection::TooEarly {
+                now: 1,
+                earliest: 2,
+            };
+            let misfit = Misfit::new(contract(early).into(), Some(2));
+            assert!(theirs(misfit, size).is_err());
+        }
+        // Words that are not understood are no reason to refuse what somebody has signed.
+        assert!(
+            is_theirs(says("execution aborted"), 2) && !is_theirs(says("execution aborted"), 1)
+        );
+    }
 }

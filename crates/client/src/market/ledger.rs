@@ -17,7 +17,11 @@ use cotrain_protocol::{
 };
 
 use super::{counters::Counters, error::MarketError};
-use crate::{gas, model::ModelFacts, send::SendError};
+use crate::{
+    estimate::{Misfit, judge},
+    model::ModelFacts,
+    send::SendError,
+};
 
 /// Blocks after the commitments' own that the draw waits for: it takes the hash of the first of them.
 const BLOCKS_BEFORE_DRAW: u64 = 2;
@@ -236,17 +240,20 @@ impl MarketLedger {
                 return Ok(None);
             };
             let data = Bytes::from(self.call(&action));
-            let error = match estimate(data.clone()).await {
-                Ok(gas) if gas::fits(gas) => return Ok(Some(Ready { action, data, gas })),
-                Ok(gas) => SendError::TooMuchGas { gas },
-                Err(SendError::Node(error)) if self.is_due_by_time(&error, block.time, now) => {
+            let error = match judge(estimate(data.clone()).await, None) {
+                Ok(gas) => return Ok(Some(Ready { action, data, gas })),
+                Err(Misfit::Refused(error)) if matches!(&*error, SendError::Node(error) if self.is_due_by_time(error, block.time, now)) =>
+                {
                     let gas = TRANSACTION_GAS_LIMIT;
                     return Ok(Some(Ready { action, data, gas }));
                 }
-                Err(error) => error,
+                Err(Misfit::TooLarge(error) | Misfit::Unclear(error)) => error,
+                Err(Misfit::NotYet(error) | Misfit::Refused(error) | Misfit::Failed(error)) => {
+                    return Err(*error);
+                }
             };
-            if !is_too_large(&error) || !self.shrink(pace, &action) {
-                return Err(error);
+            if !self.shrink(pace, &action) {
+                return Err(*error);
             }
         }
     }
@@ -260,20 +267,5 @@ impl MarketLedger {
             return false;
         };
         self.market.phase(latest) == *phase && self.market.phase(now) != *phase
-    }
-}
-
-/// Returns `true` if a smaller step may succeed where this one failed.
-fn is_too_large(error: &SendError) -> bool {
-    match error {
-        SendError::TooMuchGas { .. } => true,
-        SendError::Node(NodeError::Reverted(revert)) => matches!(
-            revert,
-            Revert::GasTooLow { .. } | Revert::Contract(Rejection::ClassifierFailed)
-        ),
-        SendError::Node(NodeError::InsufficientFunds { .. }) => false,
-        // Nodes have many words for a call that runs out of gas.
-        SendError::Node(error) => !error.is_transient(),
-        _ => false,
     }
 }
