@@ -6,6 +6,7 @@
 
 mod collecting;
 mod contributing;
+mod deadlines;
 mod driving;
 mod fact;
 mod part;
@@ -27,6 +28,7 @@ use crate::{
 
 pub use self::{
     contributing::{Contributed, Contributions},
+    deadlines::Lost,
     driving::{Limits, Pace, Step},
     fact::Fact,
     part::{MOST_BYTES, commitment},

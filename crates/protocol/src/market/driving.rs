@@ -63,6 +63,9 @@ impl Pace {
     /// Gas that a step is to use: about half of what a transaction may (EIP-7825), since before a lesson a step has to
     /// have left what any lesson may use.
     pub const GAS_PER_STEP: u64 = 7_000_000;
+    /// Gas that the estimate of a step is to be, for those who go by estimates: it includes what a lesson may use, and leaves
+    /// room for a quarter more within a transaction.
+    pub const ESTIMATE_PER_STEP: u64 = 12_000_000;
 
     /// Begins with steps that are small enough for every model.
     #[must_use]
@@ -85,7 +88,7 @@ impl Pace {
         }
     }
 
-    /// Notes the gas of a step that evaluated `samples` samples.
+    /// Notes the gas of a step that evaluates `samples` samples.
     pub fn used(&mut self, gas: u64, samples: u64) {
         if let Some(each) = gas.checked_div(samples) {
             self.samples = (self.gas_per_step / each.max(1)).clamp(1, MAX_SAMPLES_PER_STEP);
@@ -139,6 +142,24 @@ impl Market {
             }
             Stage::Finding | Stage::Paying => Some(Step::Settle { most: limits.looks }),
         }
+    }
+
+    /// Returns the number of samples that a step evaluates, given all contributions in order, one record a transaction.
+    #[must_use]
+    pub fn evaluates(&self, step: &Step, all: &[Contributions]) -> u64 {
+        let Step::Score { records, samples } = step else {
+            return 0;
+        };
+        let records = all.get(records.clone()).unwrap_or_default();
+        let plan = self.plan(records, *samples, |_, _| Ok(()));
+        let evaluated = plan
+            .unwrap_or_default()
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Evaluate(samples) => samples,
+                Piece::Skip | Piece::Teach(_) => 0,
+            });
+        evaluated.sum()
     }
 
     /// The place after the last record that a plan needs: what is taught or skipped, and what shows that a run is over.

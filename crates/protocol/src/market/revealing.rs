@@ -13,8 +13,6 @@ use crate::{Rejection, sample::parse_batch};
 const BOUNTY_BITS: u32 = 96;
 const LEAST_PARTS: usize = 2;
 const MOST_PARTS: usize = 256;
-/// How many blocks back contracts see the hashes of.
-const HASHES: u64 = 256;
 
 /// A part that was revealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,17 +82,16 @@ impl Market {
         if let Some(part) = self.drawn {
             return Err(Rejection::AlreadyDrawn { part: part as u64 });
         }
-        let by = self.committed.block + 1;
-        if block <= by {
+        if let Some(earliest) = self.earliest_draw().filter(|earliest| block < *earliest) {
             return Err(Rejection::TooEarlyToDraw {
                 number: block,
-                earliest: by + 1,
+                earliest,
             });
         }
-        if block > by + HASHES {
+        if let Some(latest) = self.latest_draw().filter(|latest| block > *latest) {
             return Err(Rejection::TooLateToDraw {
                 number: block,
-                latest: by + HASHES,
+                latest,
             });
         }
         let part = self.lot(hash).ok_or(Rejection::NotDrawn)?;

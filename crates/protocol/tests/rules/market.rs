@@ -4,8 +4,8 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::{
     Rejection,
     market::{
-        Change, Contributions, Limits, MOST_BYTES, Market, PassSettled, Phase, Run, Settled, Stage,
-        Step, Terms, commitment,
+        Change, Contributions, Limits, Lost, MOST_BYTES, Market, PassSettled, Phase, Run, Settled,
+        Stage, Step, Terms, commitment,
     },
 };
 
@@ -378,20 +378,25 @@ fn small_steps_say_what_they_need() {
     };
     let mut steps = Vec::new();
     while let Some(step) = market.next_step(SCORING, records, limits) {
-        match step.clone() {
-            Step::Restart { words } => market.restart(SCORING, words).expect("copied"),
+        let evaluates = market.evaluates(&step, records);
+        let evaluated = match step.clone() {
+            Step::Restart { words } => {
+                market.restart(SCORING, words).expect("copied");
+                0
+            }
             Step::Score {
                 records: at,
                 samples,
             } => {
-                market
-                    .score(SCORING, &records[at], samples)
-                    .expect("scored");
+                let scored = market.score(SCORING, &records[at], samples);
+                scored.expect("scored").samples
             }
             Step::Settle { most } => {
                 market.settle(SCORING, most).expect("settled");
+                0
             }
-        }
+        };
+        assert_eq!(evaluates, evaluated, "{step:?}");
         steps.push(step);
     }
     let (restart, settle) = (Step::Restart { words: 1 }, Step::Settle { most: 3 });
@@ -680,6 +685,146 @@ fn deadlines_are_the_last_seconds_of_reveals_and_scoring() {
     assert_eq!(deadlines(&market), (Some(CLOSED + 50), Some(latest)));
     assert_eq!(market.phase(latest), Phase::Scoring);
     assert_eq!(market.phase(latest + 1), Phase::Failed);
+}
+
+#[test]
+fn deadline_is_the_last_second_of_each_phase_that_time_ends() {
+    let mut contributed = opened(TERMS, BOUNTY);
+    contributed
+        .contribute(ann(), START + 20, 100, &items(&[GOOD]))
+        .expect("accepted");
+    let full = {
+        let terms = Terms {
+            most_contributions: 1,
+            ..TERMS
+        };
+        let mut market = opened(terms, BOUNTY);
+        market
+            .contribute(ann(), START + 20, 100, &items(&[GOOD]))
+            .expect("accepted");
+        market
+    };
+    let mut late = contributed.clone();
+    reveal(&mut late, CLOSED, 2).expect("revealed");
+    let scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD)]).market;
+    let mut forfeited = committed(TERMS, BOUNTY);
+    assert_eq!(forfeited.forfeit(START + 51), Ok(BOUNTY));
+    let settled = opened(TERMS, BOUNTY);
+    let empty = created(TERMS);
+    for (market, now, phase, deadline, after) in [
+        (&empty, START, Phase::Created, None, Phase::Created),
+        (
+            &settled,
+            CLOSED - 1,
+            Phase::Open,
+            Some(CLOSED - 1),
+            Phase::Settled,
+        ),
+        (&settled, CLOSED, Phase::Settled, None, Phase::Settled),
+        (
+            &contributed,
+            START + 20,
+            Phase::Open,
+            Some(CLOSED - 1),
+            Phase::Revealing,
+        ),
+        (
+            &contributed,
+            CLOSED,
+            Phase::Revealing,
+            Some(CLOSED + 50),
+            Phase::Failed,
+        ),
+        (
+            &full,
+            START + 20,
+            Phase::Revealing,
+            Some(START + 70),
+            Phase::Failed,
+        ),
+        (
+            &late,
+            CLOSED + 50,
+            Phase::Revealing,
+            Some(CLOSED + 50),
+            Phase::Failed,
+        ),
+        (
+            &scoring,
+            SCORING,
+            Phase::Scoring,
+            Some(SCORING + 500),
+            Phase::Failed,
+        ),
+        (&scoring, SCORING + 501, Phase::Failed, None, Phase::Failed),
+        (
+            &forfeited,
+            START + 51,
+            Phase::Forfeited,
+            None,
+            Phase::Forfeited,
+        ),
+    ] {
+        assert_eq!(market.phase(now), phase);
+        assert_eq!(market.deadline(now), deadline, "{phase}");
+        let last = deadline.unwrap_or(now);
+        assert_eq!(market.phase(last), phase, "{phase}");
+        assert_eq!(market.phase(last + 1), after, "{phase}");
+    }
+    // Nothing ends this phase but the owner, or whoever burns the bounty.
+    let market = committed(TERMS, BOUNTY);
+    assert_eq!(market.deadline(START), Some(START + 50));
+    assert_eq!(market.phase(START + 51), Phase::Committed);
+}
+
+#[test]
+fn a_committed_market_is_lost_after_the_last_draw_and_the_last_reveal() {
+    let market = created(TERMS);
+    assert_eq!((market.earliest_draw(), market.latest_draw()), (None, None));
+    assert_eq!(market.lost(u64::MAX, u64::MAX), None);
+    let mut market = committed(TERMS, BOUNTY);
+    let (earliest, latest) = (BLOCK + 2, BLOCK + 257);
+    assert_eq!(
+        (market.earliest_draw(), market.latest_draw()),
+        (Some(earliest), Some(latest))
+    );
+    let late = START + 50;
+    let (not_drawn, not_revealed) = (
+        Lost::NotDrawn { latest },
+        Lost::NotRevealed { latest: late },
+    );
+    for (now, block, lost) in [
+        (START, BLOCK + 1, None),
+        (late, latest, None),
+        (late, latest + 1, Some(not_drawn)),
+        (late + 1, latest, Some(not_revealed)),
+        (late + 1, latest + 1, Some(not_drawn)),
+    ] {
+        assert_eq!(market.lost(now, block), lost, "{now}, {block}");
+    }
+    // The draw itself knows no time.
+    let hash = hash_that_draws(&market, 0);
+    let at = |block| market.clone().draw(late + 1, block, hash);
+    let number = earliest - 1;
+    assert_eq!(
+        at(number),
+        Err(Rejection::TooEarlyToDraw { number, earliest })
+    );
+    let number = latest + 1;
+    assert_eq!(at(number), Err(Rejection::TooLateToDraw { number, latest }));
+    assert_eq!(at(earliest), Ok(0));
+    assert_eq!(market.draw(late, latest, hash), Ok(0));
+    assert_eq!(market.lost(late, latest + 1), None);
+    assert_eq!(market.lost(late + 1, latest + 1), Some(not_revealed));
+    assert_eq!(
+        reveal(&mut market, late + 1, 0),
+        Err(Rejection::TooLate {
+            now: late + 1,
+            latest: late
+        })
+    );
+    reveal(&mut market, late, 0).expect("in time");
+    assert_eq!(market.lost(u64::MAX, u64::MAX), None);
 }
 
 #[test]
