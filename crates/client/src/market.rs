@@ -3,6 +3,7 @@
 mod counters;
 mod error;
 mod ledger;
+mod opening;
 mod test_set;
 
 use cotrain_bindings::market::events;
@@ -15,6 +16,7 @@ pub use self::{
     counters::Counters,
     error::MarketError,
     ledger::{Action, MarketLedger, Ready},
+    opening::{Opened, Opener, OpeningError, OpeningGas, OpeningStep, RehearsalError, rehearse},
     test_set::{TestSet, TestSetError},
 };
 

@@ -274,6 +274,15 @@ impl Sender<'_> {
         self.deliver(&mut NotStored, &(), &mut outgoing).await
     }
 
+    /// Sends a transaction that was estimated at `gas`, and waits until it is included.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send_estimated(&self, call: Call, gas: u64) -> Result<NodeReceipt, SendError> {
+        let mut outgoing = self.sign_estimated(call, gas).await?;
+        self.deliver(&mut NotStored, &(), &mut outgoing).await
+    }
+
     /// Sends a transaction with this gas limit, without an estimate, and waits until it is included.
     ///
     /// # Errors
@@ -325,6 +334,11 @@ impl Sender<'_> {
     /// is there.
     pub async fn prepare(&self, call: Call) -> Result<Outgoing, SendError> {
         let gas = self.estimate(&call).await?;
+        self.sign_estimated(call, gas).await
+    }
+
+    /// Signs the account's next transaction, which was estimated at `gas`.
+    async fn sign_estimated(&self, call: Call, gas: u64) -> Result<Outgoing, SendError> {
         if gas > TRANSACTION_GAS_LIMIT {
             return Err(SendError::TooMuchGas { gas });
         }

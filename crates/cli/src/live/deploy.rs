@@ -158,6 +158,88 @@ pub(crate) struct Placed {
     pub(crate) noted: Result<(), Failure>,
 }
 
+/// Journal of a deployment, and the contracts that it uses.
+struct Site {
+    genesis: B256,
+    directory: PathBuf,
+    given: Given,
+}
+
+impl Site {
+    /// Finds the journal that the options name, and the contracts that are there.
+    async fn find(
+        session: &Session,
+        plan: &Plan,
+        options: &DeployOptions,
+    ) -> Result<Self, Failure> {
+        Place::check()?;
+        let genesis = genesis(session).await?;
+        let directory = match &options.journal {
+            Some(directory) => directory.clone(),
+            // What is named `deploy` is removed by `clean` once it is done; a market is not done when it is deployed.
+            None => state_directory()?.join(format!(
+                "{}-{}-{}-{}",
+                match plan.terms.mechanism() {
+                    Mechanism::PredictionMarket => "market",
+                    _ => "deploy",
+                },
+                session.node.chain_id(),
+                hex::encode(&genesis[..4]),
+                plain(&plan.name)?
+            )),
+        };
+        let given = Given {
+            registry: registry(session, options, &directory).await?,
+            factory: options.factory,
+            trainer: options.trainer_code,
+            classifier: options.classifier_code,
+        };
+        Ok(Self {
+            genesis,
+            directory,
+            given,
+        })
+    }
+
+    /// Returns `true` if a deployment was begun.
+    fn is_begun(&self) -> bool {
+        Journal::peek(&self.directory, "owner").is_some()
+    }
+
+    /// Opens the journal of exactly this deployment.
+    fn open(&self, session: &Session, plan: &Plan, options: &Options) -> Result<Journal, Failure> {
+        let mut identity = plan.identity()?;
+        let address = |address: Option<Address>| {
+            address.map_or_else(|| "new".to_owned(), |it| it.to_string())
+        };
+        let chain = format!("{}, first block {}", session.node.chain_id(), self.genesis);
+        for (name, value) in [
+            ("chain", chain),
+            ("registry", address(self.given.registry)),
+            ("factory", address(self.given.factory)),
+            ("trainer code", address(self.given.trainer)),
+            ("classifier code", address(self.given.classifier)),
+        ] {
+            identity.insert(name.to_owned(), value);
+        }
+        deploying::open(&self.directory, &identity, options)
+    }
+}
+
+/// Returns the contract that holds the money, if an earlier run has done all of the deployment.
+pub(crate) async fn deployed_before(
+    session: &Session,
+    plan: &Plan,
+    options: &DeployOptions,
+    typed: &Options,
+) -> Result<Option<Address>, Failure> {
+    let site = Site::find(session, plan, options).await?;
+    if !site.is_begun() {
+        return Ok(None);
+    }
+    Ok(site.open(session, plan, typed)?.deployed())
+}
+
 /// Puts a plan on the chain, or the part of it that is not done; `None` after a dry run.
 pub(crate) async fn place(
     session: &Session,
@@ -169,36 +251,15 @@ pub(crate) async fn place(
     further: &Further,
 ) -> Result<Option<Placed>, Failure> {
     let narrator = &session.narrator;
-    Place::check()?;
-    let genesis = genesis(session).await?;
-    let directory = match &options.journal {
-        Some(directory) => directory.clone(),
-        // What is named `deploy` is removed by `clean` once it is done; a market is not done when it is deployed.
-        None => state_directory()?.join(format!(
-            "{}-{}-{}-{}",
-            match plan.terms.mechanism() {
-                Mechanism::PredictionMarket => "market",
-                _ => "deploy",
-            },
-            session.node.chain_id(),
-            hex::encode(&genesis[..4]),
-            plain(&plan.name)?
-        )),
-    };
-    let given = Given {
-        registry: registry(session, options, &directory).await?,
-        factory: options.factory,
-        trainer: options.trainer_code,
-        classifier: options.classifier_code,
-    };
-    let resumed = Journal::peek(&directory, "owner").is_some();
+    let site = Site::find(session, plan, options).await?;
+    let resumed = site.is_begun();
     let dry_run = options.spending.consent.dry_run;
-    let open = || open(session, plan, &given, genesis, &directory, typed);
+    let open = || site.open(session, plan, typed);
     // Another deployment's journal is told before anything is asked.
     let begun = if resumed { Some(open()?) } else { None };
     let finished_before = begun.as_ref().and_then(Journal::deployed).is_some();
     if dry_run || !finished_before {
-        let bill = bill(session, plan, &given, begun.as_ref(), options, further).await?;
+        let bill = bill(session, plan, &site.given, begun.as_ref(), options, further).await?;
         if !options.spending.agreed(session, &bill, options.json)? {
             return Ok(None);
         }
@@ -217,16 +278,18 @@ pub(crate) async fn place(
     let sender = options.fees.sender(&session.node, key, budget);
     let report = |reported: Reported<'_>| narrate(narrator, reported);
     let mut steps = Deployer::new(sender, journal, &report);
-    let deployed = match steps.run(&plan.blueprint(), &given, &plan.card).await {
+    let run = steps.run(&plan.blueprint(), &site.given, &plan.card).await;
+    let deployed = match run {
         Ok(deployed) => deployed,
         Err(error) => {
             let failure = not_deployed(error);
-            return Err(told(session, &steps, failure, &directory, options.json)?);
+            let told = told(session, &steps, failure, &site.directory, options.json)?;
+            return Err(told);
         }
     };
     // All is done and paid for: the addresses are told even if they cannot be noted.
     let finished = steps.finish(&deployed).map_err(deploying::unusable);
-    let remembered = remember(session, &deployed, genesis);
+    let remembered = remember(session, &deployed, site.genesis);
     if let Ok(path) = &remembered {
         narrator.say(format_args!(
             "{} remembers node, registry and model for the commands after this one",
@@ -300,31 +363,6 @@ async fn registry(
     };
     let code = session.node.code(remembered).await?;
     Ok((!code.is_empty()).then_some(remembered))
-}
-
-/// Opens the journal of exactly this deployment.
-fn open(
-    session: &Session,
-    plan: &Plan,
-    given: &Given,
-    genesis: B256,
-    directory: &Path,
-    options: &Options,
-) -> Result<Journal, Failure> {
-    let mut identity = plan.identity()?;
-    let address =
-        |address: Option<Address>| address.map_or_else(|| "new".to_owned(), |it| it.to_string());
-    let chain = format!("{}, first block {genesis}", session.node.chain_id());
-    for (name, value) in [
-        ("chain", chain),
-        ("registry", address(given.registry)),
-        ("factory", address(given.factory)),
-        ("trainer code", address(given.trainer)),
-        ("classifier code", address(given.classifier)),
-    ] {
-        identity.insert(name.to_owned(), value);
-    }
-    deploying::open(directory, &identity, options)
 }
 
 /// Returns the hash of the chain's first block.

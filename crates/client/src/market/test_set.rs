@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, Bytes, keccak256};
 use cotrain_chain::keys::Key;
 use cotrain_protocol::{
     Rejection,
-    market::{MOST_BYTES, commitment},
+    market::{MOST_BYTES, Market, commitment},
     sample::{Item, encode_batch},
 };
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,16 @@ pub enum TestSetError {
         /// The file.
         path: String,
     },
+    /// The file holds the test set of another market.
+    #[error(
+        "{path} is not the test set that the market {market} is committed to; name the right file with --test-set"
+    )]
+    Other {
+        /// The file.
+        path: String,
+        /// Contract of the market.
+        market: Address,
+    },
     /// The file holds something else.
     #[error(
         "{path} holds no test set of a market: {reason}; name the file that `cotrain market create` wrote"
@@ -163,6 +173,11 @@ impl TestSet {
         Some((part.salt, &part.items))
     }
 
+    /// Returns salt and items of each part, in order.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = (B256, &[u8])> {
+        self.parts.iter().map(|part| (part.salt, &part.items[..]))
+    }
+
     /// Returns the number of parts.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -216,6 +231,21 @@ impl TestSet {
         serde_json::from_slice(&text).map_err(|error| TestSetError::Malformed {
             path: shown,
             reason: error.to_string(),
+        })
+    }
+
+    /// Reads the test set that a market is committed to from a file.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load), and [`TestSetError::Other`].
+    pub fn load_of(path: &Path, market: &Market) -> Result<Self, TestSetError> {
+        let set = Self::load(path)?;
+        if set.commitments() == market.commitments() {
+            return Ok(set);
+        }
+        Err(TestSetError::Other {
+            path: path.display().to_string(),
+            market: market.address(),
         })
     }
 }

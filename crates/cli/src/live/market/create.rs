@@ -5,34 +5,29 @@ use std::{
     time::Duration,
 };
 
-use alloy_primitives::{Address, B256, U256};
-use anyhow::{Context, anyhow};
+use alloy_primitives::{Address, B256};
+use anyhow::anyhow;
 use clap::Args;
-use cotrain_bindings::{self as bindings, market as calls};
-use cotrain_chain::{Chain, Config, Embedded, Transaction};
 use cotrain_client::{
-    budget::Budget,
-    deploy::{Deployed, ModelConfig, deploy},
-    market::TestSet,
-    send::{Call, Sender, gas_cost},
+    deploy::{Deployed, ModelConfig},
+    market::{Opener, OpeningError, OpeningGas, OpeningStep, RehearsalError, TestSet, rehearse},
 };
 use cotrain_learning::encode::Samples;
 use cotrain_protocol::{
-    market::{self, Phase},
+    market::{self, Lost},
     mechanism::{self, Unit},
-    sample::{Item, parse_batch},
+    sample::Item,
 };
 use cotrain_report::format::counted;
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
 
-use super::view::{Costs, View, unusable};
+use super::view::{Costs, View, lost_in_words, unfollowed, unusable};
 use crate::{
     failure::Failure,
     live::{
         block_on,
         connection::Session,
-        deploy::{DeployOptions, Further, describe, place},
+        deploy::{DeployOptions, Further, deployed_before, describe, place},
         errors::unsent,
         key::DEVELOPMENT_CHAIN,
         model::LiveModel,
@@ -46,15 +41,8 @@ use crate::{
     },
 };
 
-/// Gas within which a contract has a part checked, and evaluated: 5,000,000 each, of which a part may use so much.
-const GAS_PER_PART: u64 = 4_500_000;
 /// Shortest time to reveal on a chain with money.
 const SHORTEST_REVEAL_WAIT: Duration = Duration::from_mins(30);
-/// Pause between two looks for a new block.
-const PAUSE: Duration = Duration::from_millis(500);
-/// Time without a block after which one is made, on a development chain whose node makes none by itself.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// Create a market: deploy its model, commit to a test set, lock the bounty, and open it
 ///
 /// The model is trained here as `cotrain deploy` does it. A part of the test data becomes the hidden test
@@ -228,44 +216,72 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         describe(&plan, &session.narrator);
         let items = first(&test, arguments.test_samples)?;
         TestSet::check(&items, arguments.parts).map_err(unusable)?;
-        let gas = rehearse(&plan, &items, arguments.parts)?;
-        let further = arguments.further(gas);
+        let config = ModelConfig {
+            owner: plan.owner,
+            terms: any,
+        };
+        let gas = rehearse(&config, &plan.classifier, &items, arguments.parts);
+        let gas = gas.map_err(not_rehearsed)?;
         let named: Options = OPTIONS
             .iter()
             .zip(any.values())
             .map(|(name, value)| ((*name).to_owned(), value.to_string()))
             .collect();
+        if options.spending.consent.dry_run
+            && let Some(market) = deployed_before(&session, &plan, options, &named).await?
+        {
+            let view = View::of(&session, read(&session, market).await?).await?;
+            if let Some(lost) = view.lost() {
+                return Err(never_opens(market, lost));
+            }
+            let bill = bill_of_rest(&session, key.address(), &view, arguments, &gas).await?;
+            options.spending.agreed(&session, &bill, options.json)?;
+            return Ok(());
+        }
+        let further = arguments.further(gas.left(Some(OpeningStep::Commit)));
         let budget = options.spending.budget();
         let placed = place(&session, &key, &plan, options, &budget, &named, &further).await?;
         let Some(placed) = placed else {
             return Ok(());
         };
-        let model = LiveModel::read(&session, placed.deployed.trainer).await?;
-        let view = View::since(&session, model, placed.deployed.block).await?;
+        let model = read(&session, placed.deployed.trainer).await?;
+        let mut view = View::since(&session, model, placed.deployed.block).await?;
         let (chain, market) = (session.node.chain_id(), view.address());
         let set = TestSet::new(&key, chain, market, &items, arguments.parts).map_err(unusable)?;
-        let mut opening = Opening {
-            session: &session,
+        let opener = Opener {
             sender: &options.fees.sender(&session.node, &key, &budget),
-            file: view.test_set_file(arguments.test_set.as_deref())?,
-            view,
+            bounty: arguments.bounty.0,
             set,
-            transactions: Vec::new(),
+            file: view.test_set_file(arguments.test_set.as_deref())?,
+            // Such a node makes a block of each transaction, and none without one.
+            makes_blocks: chain == DEVELOPMENT_CHAIN,
         };
-        if !placed.billed && opening.is_left() {
-            let bill = opening.bill(arguments, gas).await?;
+        if !placed.billed && OpeningStep::next(view.market(), view.now).is_some() {
+            let bill = bill_of_rest(&session, key.address(), &view, arguments, &gas).await?;
             if !options.spending.agreed(&session, &bill, options.json)? {
                 return Ok(());
             }
         }
-        let opened = opening.open(&budget, arguments.bounty.0).await;
+        let mut opening = Vec::new();
+        let opened = opener.open(&mut view.state, |done| {
+            session.narrator.say(format_args!(
+                "{}: block {}, {} gas, {}",
+                done.step.name(),
+                done.block,
+                done.gas,
+                Wei(done.cost)
+            ));
+            opening.push(done.transaction);
+        });
+        let opened = opened.await.map_err(not_opened);
         opened.map_err(|failure| {
             failure.context(format!(
                 "the market is at {market}, and not open yet; once the bounty is locked, the part is drawn within 256 \
                  blocks and revealed within --reveal-wait, or the bounty is lost: run the same again soon, and it goes on"
             ))
         })?;
-        let (view, file) = (&opening.view, opening.file.as_path());
+        view.update(&session).await?;
+        let file = opener.file.as_path();
         let created = Created {
             name: &plan.name,
             chain_id: chain,
@@ -279,7 +295,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             drawn_part: view.market().drawn_part(),
             closes: view.market().closing_time(),
             test_set: file,
-            opening: opening.transactions.clone(),
+            opening,
         };
         show(options.json, &created, || {
             format!(
@@ -319,182 +335,67 @@ fn first(test: &Samples, count: usize) -> Result<Vec<Item<'_>>, Failure> {
     Ok(items.collect())
 }
 
-/// Commits, draws and reveals on a chain in this process, and returns the gas of it. No part may need more gas than the
-/// contract gives it: the bounty would be lost.
-fn rehearse(plan: &Plan, items: &[Item<'_>], parts: usize) -> Result<u64, Failure> {
-    let mut chain = Embedded::new(Config {
-        start: 1,
-        gas_price: 0,
-    });
-    let owner = plan.owner;
-    chain.fund(owner, U256::ONE)?;
-    let config = ModelConfig {
-        owner,
-        terms: plan.terms,
+/// Makes the bill of what is left to do of a market that an earlier run has deployed.
+async fn bill_of_rest(
+    session: &Session,
+    account: Address,
+    view: &View,
+    arguments: &Create,
+    gas: &OpeningGas,
+) -> Result<Bill, Failure> {
+    let (next, market) = (OpeningStep::next(view.market(), view.now), view.address());
+    let costs = Costs {
+        action: match next {
+            Some(OpeningStep::Commit) => format!("lock the bounty of the market {market}"),
+            Some(OpeningStep::Draw | OpeningStep::Reveal) => format!("open the market {market}"),
+            None => format!("nothing: the market {market} is {}", view.phase()),
+        },
+        value: match next {
+            Some(OpeningStep::Commit) => arguments.bounty.0,
+            _ => 0,
+        },
+        gas: gas.left(next),
+        notes: Vec::new(),
     };
-    let deployment = deploy(&mut chain, &config, &plan.classifier)?;
-    let key = cotrain_chain::keys::Key::development(0);
-    let set = TestSet::new(&key, chain.chain_id(), deployment.trainer, items, parts);
-    let set = set.map_err(unusable)?;
-    for part in 0..set.len() {
-        let (_, batch) = set.part(part).context("a part of the test set")?;
-        let items = parse_batch(batch).map_err(Failure::mistake)?;
-        let (samples, labels): (Vec<_>, Vec<_>) =
-            items.iter().map(|item| (item.sample, item.label)).unzip();
-        for call in [
-            bindings::check(batch),
-            bindings::evaluate(&samples, &labels),
-        ] {
-            let call = Transaction::call(owner, deployment.classifier, call);
-            let gas = chain.call(call)?.gas_used;
-            if gas > GAS_PER_PART {
-                return Err(Failure::Mistake(anyhow!(
-                    "nothing was sent: part {part} of the test set would need {gas} gas to be revealed, and at most \
-                     {GAS_PER_PART} are safe; make more parts with --parts, or take fewer samples with --test-samples"
-                )));
-            }
-        }
-    }
-    let mut send = |value: u64, call: Vec<u8>| -> Result<u64, Failure> {
-        let call = Transaction::call(owner, deployment.trainer, call);
-        Ok(chain.send(call.with_value(U256::from(value)))?.gas_used)
-    };
-    let mut gas = send(1, calls::commit(&set.commitments()))?;
-    // The draw takes the hash of the block after the commitments.
-    send(0, bindings::state::owner())?;
-    gas += send(0, calls::draw())?;
-    let answer = chain.call(Transaction::call(
-        owner,
-        deployment.trainer,
-        calls::state::drawn_part(),
-    ))?;
-    let drawn = calls::read_drawn_part(&answer.output)
-        .flatten()
-        .context("no part was drawn")?;
-    let (salt, items) = set
-        .part(usize::try_from(drawn).unwrap_or(usize::MAX))
-        .context("a part of the test set")?;
-    let call = Transaction::call(owner, deployment.trainer, calls::reveal(drawn, salt, items));
-    Ok(gas + chain.send(call)?.gas_used)
+    let options = &arguments.options;
+    let paying = (&options.fees, &options.spending);
+    view.bill(session, account, paying, costs).await
 }
 
-/// A market on its way from its deployment to its opening.
-struct Opening<'a> {
-    session: &'a Session,
-    sender: &'a Sender<'a>,
-    view: View,
-    set: TestSet,
-    file: PathBuf,
-    transactions: Vec<B256>,
+/// Reads a market that an earlier run, or this one, has deployed.
+async fn read(session: &Session, market: Address) -> Result<LiveModel, Failure> {
+    let mut model = LiveModel::read(session, market).await?;
+    "deployed before, as the journal says".clone_into(&mut model.origin);
+    Ok(model)
 }
 
-impl Opening<'_> {
-    /// Returns `true` if the market is not open yet.
-    fn is_left(&self) -> bool {
-        matches!(self.view.phase(), Phase::Created | Phase::Committed)
+/// Says why an opening cannot be rehearsed, and whose mistake that is.
+fn not_rehearsed(error: RehearsalError) -> Failure {
+    match error {
+        RehearsalError::TestSet(error) => unusable(error),
+        RehearsalError::TooDear { part, gas, most } => Failure::Mistake(anyhow!(
+            "nothing was sent: part {part} of the test set would need {gas} gas to be revealed, and at most {most} are \
+             safe; make more parts with --parts, or take fewer samples with --test-samples"
+        )),
+        RehearsalError::Part(error) => Failure::mistake(error),
+        error => error.into(),
     }
+}
 
-    /// Makes the bill of what is left to do of a market that an earlier run has deployed.
-    async fn bill(&self, arguments: &Create, gas: u64) -> Result<Bill, Failure> {
-        let is_locked = self.view.phase() != Phase::Created;
-        let costs = Costs {
-            action: format!(
-                "{} the market {}",
-                if is_locked {
-                    "open"
-                } else {
-                    "lock the bounty of"
-                },
-                self.view.address()
-            ),
-            value: if is_locked { 0 } else { arguments.bounty.0 },
-            gas,
-            notes: Vec::new(),
-        };
-        let options = &arguments.options;
-        let paying = (&options.fees, &options.spending);
-        self.view
-            .bill(self.session, self.sender.address(), paying, costs)
-            .await
+/// Says why a market is not open, and whose mistake that is.
+fn not_opened(error: OpeningError) -> Failure {
+    match error {
+        OpeningError::Node(error) => error.into(),
+        OpeningError::Send(error) => unsent(error),
+        OpeningError::Market(error) => unfollowed(error),
+        OpeningError::TestSet(error) => unusable(error),
+        OpeningError::Lost { market, lost } => never_opens(market, lost),
+        error => error.into(),
     }
+}
 
-    /// Commits, draws and reveals: whatever of it is not done.
-    async fn open(&mut self, budget: &Budget, bounty: u128) -> Result<(), Failure> {
-        // A file that was lost is made again of the same data, options and key.
-        let is_ours =
-            |opening: &Self| opening.set.commitments() == opening.view.market().commitments();
-        if is_ours(self) {
-            self.set.save(&self.file).map_err(unusable)?;
-        }
-        loop {
-            if let Some(lost) = self.view.lost() {
-                return Err(Failure::Mistake(anyhow!(
-                    "the market {} is lost; {lost}",
-                    self.view.address()
-                )));
-            }
-            match (self.view.phase(), self.view.market().drawn_part()) {
-                (Phase::Created, _) => {
-                    // Before anything depends on it.
-                    self.set.save(&self.file).map_err(unusable)?;
-                    self.send("commit", bounty, calls::commit(&self.set.commitments()))
-                        .await?;
-                    budget.spend(bounty);
-                }
-                (Phase::Committed, None) => {
-                    self.wait_for_draw().await?;
-                    self.send("draw", 0, calls::draw()).await?;
-                }
-                (Phase::Committed, Some(part)) => {
-                    let set = if is_ours(self) {
-                        self.set.clone()
-                    } else {
-                        self.view.test_set(Some(&self.file))?
-                    };
-                    let (salt, items) = set.part(part).context("a part of the test set")?;
-                    self.send("reveal", 0, calls::reveal(part as u64, salt, items))
-                        .await?;
-                }
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    async fn send(&mut self, step: &str, value: u128, data: Vec<u8>) -> Result<(), Failure> {
-        let call = Call {
-            to: Some(self.view.address()),
-            value,
-            data: data.into(),
-        };
-        let receipt = self.sender.send(call).await.map_err(unsent)?;
-        self.session.narrator.say(format_args!(
-            "{step}: block {}, {} gas, {}",
-            receipt.block,
-            receipt.gas_used,
-            Wei(gas_cost(&receipt))
-        ));
-        self.transactions.push(receipt.transaction);
-        self.view.update(self.session).await
-    }
-
-    /// Waits for the first block in which the draw succeeds: nodes estimate gas as if in their latest one.
-    async fn wait_for_draw(&mut self) -> Result<(), Failure> {
-        let earliest = self.view.state.ledger().earliest_draw();
-        let node = &self.session.node;
-        let start = Instant::now();
-        while node.head().await?.number < earliest {
-            if node.chain_id() == DEVELOPMENT_CHAIN && start.elapsed() > PATIENCE {
-                // Such a node makes a block of each transaction, and none without one.
-                let nothing = Call {
-                    to: Some(self.sender.address()),
-                    value: 0,
-                    data: Vec::new().into(),
-                };
-                self.sender.send(nothing).await.map_err(unsent)?;
-            } else {
-                sleep(PAUSE).await;
-            }
-        }
-        Ok(())
-    }
+/// Says that a market can never open.
+fn never_opens(market: Address, lost: Lost) -> Failure {
+    let lost = lost_in_words(lost);
+    Failure::Mistake(anyhow!("the market {market} is lost; {lost}"))
 }

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use anyhow::anyhow;
 use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
 use cotrain_client::{
     market::{MarketError, MarketState, TestSet, TestSetError},
     send::{Call, SendError, Sender},
 };
-use cotrain_protocol::market::{Market, Phase};
+use cotrain_protocol::market::{Lost, Market, Phase};
 
 use crate::{
     failure::Failure,
@@ -71,18 +70,14 @@ impl View {
         }
     }
 
-    /// Sends a call, also one that is due in the next block alone.
+    /// Estimates and sends a call, also one that is due in the next block alone.
     pub(super) async fn send(
         &self,
         sender: &Sender<'_>,
         call: Call,
     ) -> Result<NodeReceipt, SendError> {
-        match sender.estimate(&call).await {
-            Err(error) if self.is_due_by_time(&error) => {
-                sender.send_with_gas(call, TRANSACTION_GAS_LIMIT).await
-            }
-            _ => sender.send(call).await,
-        }
+        let gas = self.gas_of(sender, &call).await?;
+        sender.send_estimated(call, gas).await
     }
 
     /// Returns `true` if a call was refused for the phase of the latest block alone.
@@ -94,11 +89,11 @@ impl View {
         self.state.ledger().is_due_by_time(error, latest, self.now)
     }
 
-    /// Reads on to the latest block.
-    pub(super) async fn update(&mut self, session: &Session) -> Result<(), Failure> {
-        self.state.update(&session.node).await.map_err(unfollowed)?;
+    /// Reads on to the latest block, and returns `true` if there was a new one.
+    pub(super) async fn update(&mut self, session: &Session) -> Result<bool, Failure> {
+        let is_new = self.state.update(&session.node).await.map_err(unfollowed)?;
         self.now = session.node.now().await?;
-        Ok(())
+        Ok(is_new)
     }
 
     pub(super) fn market(&self) -> &Market {
@@ -135,69 +130,47 @@ impl View {
         })
     }
 
-    /// Returns why a market that is committed to can never open, if it cannot: its bounty can only be burned.
-    pub(super) fn lost(&self) -> Option<String> {
-        let market = self.market();
-        if self.phase() != Phase::Committed {
-            return None;
-        }
+    /// Returns why the market can never open, if it cannot.
+    pub(super) fn lost(&self) -> Option<Lost> {
         let block = self.state.block().map_or(0, |block| block.number);
-        if market.drawn_part().is_none() && block >= self.state.ledger().latest_draw() {
-            return Some(format!(
-                "nothing: the part had to be drawn until block {}, so the market never opens, and its bounty can only be \
-                 burned",
-                self.state.ledger().latest_draw()
-            ));
-        }
-        let latest = market.reveal_deadline()?;
-        (self.now > latest).then(|| {
-            format!(
-                "nothing: the drawn part had to be revealed until {}, so the market never opens, and its bounty can only \
-                 be burned",
-                when(latest)
-            )
-        })
+        self.market().lost(self.now, block + 1)
     }
 
     /// Says what has to happen next, and until when.
     pub(super) fn next(&self) -> String {
         let market = self.market();
-        let terms = market.terms();
-        // Each phase has the deadline that it names.
-        let until = |deadline: Option<u64>| when(deadline.unwrap_or_default());
+        // Each phase that time ends has a deadline.
+        let until = when(market.deadline(self.now).unwrap_or_default());
         match self.phase() {
             Phase::Created => {
                 "the provider commits to a test set and locks the bounty (`cotrain market create` again)"
                     .to_owned()
             }
             Phase::Committed => {
-                let latest = until(market.reveal_deadline());
                 if let Some(lost) = self.lost() {
-                    return lost;
+                    return lost_in_words(lost);
                 }
                 let part = match market.drawn_part() {
                     None => format!(
                         "anyone draws the part to test with, until block {} (`cotrain market score`), and the provider \
                          reveals it",
-                        self.state.ledger().latest_draw()
+                        market.latest_draw().unwrap_or_default()
                     ),
                     Some(part) => format!("the provider reveals part {part}"),
                 };
-                format!("{part}, until {latest} (`cotrain market reveal`)")
+                format!("{part}, until {until} (`cotrain market reveal`)")
             }
             Phase::Open => format!(
                 "anyone contributes, for {} each, until {} or {} contributions (`cotrain market contribute`)",
-                Wei(terms.stake),
-                until(market.closing_time()),
-                terms.most_contributions
+                Wei(market.stake()),
+                when(market.closing_time().unwrap_or_default()),
+                market.terms().most_contributions
             ),
             Phase::Revealing => format!(
-                "the provider reveals the other parts, until {} (`cotrain market reveal`)",
-                until(market.reveal_deadline())
+                "the provider reveals the other parts, until {until} (`cotrain market reveal`)"
             ),
             Phase::Scoring => format!(
-                "anyone drives the scoring, until {} (`cotrain market score`)",
-                until(market.scoring_deadline())
+                "anyone drives the scoring, until {until} (`cotrain market score`)"
             ),
             Phase::Settled => {
                 "participants collect their balances, the provider the rest (`cotrain market collect`)".to_owned()
@@ -220,15 +193,7 @@ impl View {
     /// Reads the provider's test set, which has to be this market's.
     pub(super) fn test_set(&self, named: Option<&Path>) -> Result<TestSet, Failure> {
         let path = self.test_set_file(named)?;
-        let set = TestSet::load(&path).map_err(unusable)?;
-        if set.commitments() == self.market().commitments() {
-            return Ok(set);
-        }
-        Err(Failure::Mistake(anyhow!(
-            "{} is not the test set that the market {} is committed to; name the right file with --test-set",
-            path.display(),
-            self.address()
-        )))
+        TestSet::load_of(&path, self.market()).map_err(unusable)
     }
 }
 
@@ -241,6 +206,21 @@ pub(super) struct Costs {
     pub(super) gas: u64,
     /// Further lines of the bill.
     pub(super) notes: Vec<(&'static str, String)>,
+}
+
+/// Says why a market can never open.
+pub(super) fn lost_in_words(lost: Lost) -> String {
+    match lost {
+        Lost::NotDrawn { latest } => format!(
+            "nothing: the part had to be drawn until block {latest}, so the market never opens, and its bounty can only be \
+             burned"
+        ),
+        Lost::NotRevealed { latest } => format!(
+            "nothing: the drawn part had to be revealed until {}, so the market never opens, and its bounty can only be \
+             burned",
+            when(latest)
+        ),
+    }
 }
 
 /// Says why a market cannot be followed, and whose mistake that is.
