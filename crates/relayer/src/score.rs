@@ -7,9 +7,9 @@ use std::{
 
 use alloy_primitives::{Address, Bytes, U256};
 use cotrain_chain::node::Node;
-use cotrain_client::{fees, gas, market::Action, send::SendError};
+use cotrain_client::{fees, gas, send::SendError};
 use cotrain_indexer::{DEEP, HostedMarket};
-use cotrain_protocol::market::{Pace, Step};
+use cotrain_protocol::market::Pace;
 
 use crate::{
     outbox::{Call, Outbox, OutboxError, SCORE},
@@ -31,13 +31,23 @@ pub struct ScoreOptions {
 }
 
 /// Progress of the steps of one market, within this process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Steps {
     pace: Pace,
     /// Time of the last look at the market.
     looked: Option<Instant>,
     /// `true` if it was said that the market may not cost more.
     exhausted: bool,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self {
+            pace: Pace::new(Pace::ESTIMATE_PER_STEP),
+            looked: None,
+            exhausted: false,
+        }
+    }
 }
 
 /// Steps for one market.
@@ -90,7 +100,7 @@ impl Scorer {
             model: id,
             purpose: SCORE,
             to: market,
-            data: ready.data,
+            data: ready.data.clone(),
             gas_limit: gas::limit(ready.gas),
         };
         match outbox.send(call, &[]).await {
@@ -104,11 +114,7 @@ impl Scorer {
             sent => sent?,
         };
         steps.exhausted = false;
-        if let Action::Score(Step::Score { samples, .. }) = ready.action {
-            // A step that evaluates fewer samples seems dearer a sample, and the next one is smaller: it still fits.
-            let evaluated = samples.min(ledger.market().samples());
-            steps.pace.used(ready.gas, evaluated);
-        }
+        ledger.note(&mut steps.pace, &ready);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use cotrain_bindings::{
 };
 use cotrain_chain::{
     TRANSACTION_GAS_LIMIT,
-    node::{Block, NodeError, NodeLog},
+    node::{Block, NodeError},
 };
 use cotrain_protocol::{
     Rejection,
@@ -22,11 +22,6 @@ use crate::{
     model::ModelFacts,
     send::SendError,
 };
-
-/// Blocks after the commitments' own that the draw waits for: it takes the hash of the first of them.
-const BLOCKS_BEFORE_DRAW: u64 = 2;
-/// Blocks whose hashes a contract can see.
-const VISIBLE_BLOCKS: u64 = 256;
 
 /// A market after some of its events, with all contributions in it.
 #[derive(Debug, Clone)]
@@ -155,27 +150,15 @@ impl MarketLedger {
     pub fn action(&self, now: u64, block: u64, pace: &Pace) -> Option<Action> {
         if self.market.phase(now) == Phase::Committed {
             // Nodes estimate gas as if in the latest block, so that one has to be late enough already.
-            let earliest = self.earliest_draw();
-            let latest = self.latest_draw();
-            let is_due = self.market.drawn_part().is_none() && (earliest..latest).contains(&block);
+            let earliest = self.market.earliest_draw();
+            let is_due = self.market.drawn_part().is_none()
+                && earliest.is_some_and(|earliest| block >= earliest)
+                && self.market.lost(now, block + 1).is_none();
             return is_due.then_some(Action::Draw);
         }
         let limits = pace.limits();
         let step = self.market.next_step(now, &self.contributions, limits)?;
         Some(Action::Score(step))
-    }
-
-    /// Returns the height of the first block in which the draw succeeds, once there are commitments.
-    #[must_use]
-    pub fn earliest_draw(&self) -> u64 {
-        self.market.committed_block() + BLOCKS_BEFORE_DRAW
-    }
-
-    /// Returns the height of the last block in which the draw succeeds, once there are commitments: contracts see the hashes
-    /// of 256 blocks.
-    #[must_use]
-    pub fn latest_draw(&self) -> u64 {
-        self.earliest_draw() - 1 + VISIBLE_BLOCKS
     }
 
     /// Returns the calldata of an action.
@@ -204,20 +187,17 @@ impl MarketLedger {
         }
     }
 
-    /// Returns the number of samples that a call of `score` evaluated, from its events; the state is that before it.
-    #[must_use]
-    pub fn evaluated(&self, logs: &[NodeLog]) -> u64 {
-        let mut evaluated = 0;
-        for log in logs.iter().filter(|log| log.log.address == self.address) {
-            match events::decode(&log.log) {
-                Some(Fact::Scored(_)) => evaluated += self.market.samples(),
-                Some(Fact::Advanced { evaluated: now, .. }) => {
-                    evaluated = (evaluated + now).saturating_sub(self.market.progress().evaluated);
-                }
-                _ => {}
-            }
+    /// Notes the estimate of a step that was sent in the pace of those that follow. The ledger is that of before the step.
+    ///
+    /// Such an estimate includes what the last lesson may use: see [`Pace::ESTIMATE_PER_STEP`]. What is due in the next
+    /// block alone has no estimate and teaches nothing.
+    pub fn note(&self, pace: &mut Pace, ready: &Ready) {
+        let Action::Score(step) = &ready.action else {
+            return;
+        };
+        if ready.gas < TRANSACTION_GAS_LIMIT {
+            pace.used(ready.gas, self.market.evaluates(step, &self.contributions));
         }
-        evaluated
     }
 
     /// Finds the action that is due and fits a transaction; `None` if none is due. `estimate` returns the gas that a call
@@ -267,5 +247,183 @@ impl MarketLedger {
             return false;
         };
         self.market.phase(latest) == *phase && self.market.phase(now) != *phase
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{B256, keccak256};
+    use cotrain_protocol::{
+        classifier::Parameters,
+        market::{self, commitment},
+        sample::{Item, encode_batch},
+    };
+
+    use super::*;
+
+    const TERMS: market::Terms = market::Terms {
+        stake: 10,
+        participation: 1_000,
+        reveal_wait: 50,
+        scoring_wait: 500,
+        most_contributions: 10,
+        most_passes: 8,
+    };
+    const START: u64 = 10_000;
+    const BLOCK: u64 = 77;
+    /// Last block of the draw.
+    const LATEST: u64 = BLOCK + 257;
+
+    fn ledger(facts: &[Fact]) -> MarketLedger {
+        let parameters = Parameters::SparsePerceptron {
+            features: 20,
+            learning_rate: 1,
+            intercept: 0,
+        };
+        let (owner, address) = (Address::with_last_byte(1), Address::with_last_byte(2));
+        let classifier = Address::with_last_byte(3);
+        let followed = Market::followed(owner, address, classifier, TERMS, parameters);
+        let mut ledger = MarketLedger {
+            address,
+            market: followed.expect("a market"),
+            contributions: Vec::new(),
+            model: None,
+        };
+        for fact in facts {
+            ledger.market.apply(fact).expect("a fact");
+        }
+        ledger
+    }
+
+    /// Returns the items of each part and of each contribution: ten samples.
+    fn items() -> Vec<u8> {
+        let sample = [0, 7];
+        let item = Item {
+            label: 1,
+            sample: &sample,
+        };
+        encode_batch(&[item; 10]).expect("a batch")
+    }
+
+    fn committed() -> Fact {
+        let commitments = (0..2).map(|part| commitment(part, B256::ZERO, &items()));
+        Fact::Committed {
+            bounty: 1_000,
+            number: BLOCK,
+            time: START,
+            commitments: commitments.collect(),
+        }
+    }
+
+    /// Returns a draw, and the part that it draws.
+    fn drawn() -> (Fact, u64) {
+        let block_hash = keccak256("a block");
+        let draw = |part| Fact::Drawn { part, block_hash };
+        let market = ledger(&[committed()]).market;
+        let part = (0..2).find(|part| market.clone().apply(&draw(*part)).is_ok());
+        let part = part.expect("a part is drawn");
+        (draw(part), part)
+    }
+
+    fn revealed(part: u64, time: u64) -> Fact {
+        Fact::Revealed {
+            part,
+            time,
+            correct: 4,
+            salt: B256::ZERO,
+            items: items().into(),
+        }
+    }
+
+    /// Returns a market in which two authors' contributions are being scored, on ten samples, and the time.
+    fn scoring() -> (MarketLedger, u64) {
+        let (draw, part) = drawn();
+        let opened = START + 10;
+        let now = opened + TERMS.participation;
+        let mut ledger = ledger(&[committed(), draw, revealed(part, opened)]);
+        for (batch, author) in [(0, 8), (1, 9)] {
+            let author = Address::with_last_byte(author);
+            let item = Item {
+                label: 1,
+                sample: &[0, 3],
+            };
+            let items = encode_batch(&[item]).expect("a batch");
+            let fact = Fact::Contributed {
+                batch,
+                author,
+                deposit: TERMS.stake,
+                time: opened,
+                items: items.clone().into(),
+            };
+            ledger.market.apply(&fact).expect("a contribution");
+            ledger.contributions.push(Contributions {
+                author,
+                time: opened,
+                items,
+            });
+        }
+        let copied = Fact::Copied {
+            pass: 1,
+            copied: 2,
+            size: 2,
+        };
+        for fact in [revealed(1 - part, now), copied] {
+            ledger.market.apply(&fact).expect("a fact");
+        }
+        (ledger, now)
+    }
+
+    #[test]
+    fn action_is_a_draw_only_if_the_market_can_still_open() {
+        let draws = |ledger: &MarketLedger, now, block| {
+            let action = ledger.action(now, block, &Pace::default());
+            assert!(matches!(action, None | Some(Action::Draw)), "{action:?}");
+            action.is_some()
+        };
+        let late = START + TERMS.reveal_wait;
+        let committed_only = ledger(&[committed()]);
+        for (now, block, expected) in [
+            (START + 1, BLOCK + 1, false),
+            (START + 1, BLOCK + 2, true),
+            (late, LATEST - 1, true),
+            // The next block is too late.
+            (late, LATEST, false),
+            (late + 1, BLOCK + 2, false),
+        ] {
+            let found = draws(&committed_only, now, block);
+            assert_eq!(found, expected, "{now}, {block}");
+        }
+        assert!(!draws(&ledger(&[]), START, BLOCK + 2));
+        assert!(!draws(
+            &ledger(&[committed(), drawn().0]),
+            START + 1,
+            BLOCK + 2
+        ));
+    }
+
+    #[test]
+    fn note_learns_from_the_estimates_of_steps_that_evaluate() {
+        let (ledger, now) = scoring();
+        let began = Pace::new(Pace::ESTIMATE_PER_STEP);
+        let action = ledger.action(now, BLOCK + 9, &began).expect("a step");
+        assert!(matches!(action, Action::Score(Step::Score { .. })));
+        let after = |action: &Action, gas| {
+            let mut pace = began;
+            let ready = Ready {
+                action: action.clone(),
+                data: Bytes::new(),
+                gas,
+            };
+            ledger.note(&mut pace, &ready);
+            pace.limits().samples
+        };
+        // Each of two authors is evaluated on ten samples.
+        assert_eq!(after(&action, 6_000_000), 40);
+        assert_eq!(after(&action, 12_000_000), 20);
+        let unchanged = began.limits().samples;
+        assert_eq!(after(&action, TRANSACTION_GAS_LIMIT), unchanged);
+        let restart = Action::Score(Step::Restart { words: 1 });
+        assert_eq!(after(&restart, 6_000_000), unchanged);
+        assert_eq!(after(&Action::Draw, 6_000_000), unchanged);
     }
 }

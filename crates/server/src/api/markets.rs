@@ -280,7 +280,7 @@ fn market_view(hosted: &Arc<HostedMarket>, now: u64) -> MarketView {
         block_hash: cursor.hash.into(),
         phase: market.phase(now).into(),
         action: action.map(Into::into),
-        draw_until: (parts > 0).then(|| ledger.latest_draw()),
+        draw_until: market.latest_draw(),
         reveal_until: market.reveal_deadline(),
         closes_at: market.closing_time(),
         scoring_until: market.scoring_deadline(),

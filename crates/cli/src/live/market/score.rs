@@ -3,7 +3,6 @@
 use alloy_primitives::{Address, B256, Bytes};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_chain::node::NodeReceipt;
 use cotrain_client::{
     market::{Action, Ready},
     send::{Call, Sender, gas_cost},
@@ -59,7 +58,7 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
             session: &session,
             sender: &acting.fees.sender(&session.node, &key, &budget),
             view,
-            pace: Pace::default(),
+            pace: Pace::new(Pace::ESTIMATE_PER_STEP),
             transactions: Vec::new(),
             cost: 0,
         };
@@ -96,7 +95,7 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
                     format!(
                         "gas is that of the first step; further ones follow, of about {} gas each at most, until the \
                          market is settled; --max-total stops them, and anyone can go on",
-                        Pace::GAS_PER_STEP
+                        Pace::ESTIMATE_PER_STEP
                     ),
                 )],
             },
@@ -109,7 +108,13 @@ pub(crate) fn run(arguments: &Score) -> Result<(), Failure> {
         if !acting.spending.agreed(&session, &bill, acting.json)? {
             return Ok(());
         }
-        let stopped = driver.all(first).await.err();
+        // Somebody else may have done the step while the user was asked.
+        let next = if driver.view.update(&session).await? {
+            driver.prepare().await?
+        } else {
+            Some(first)
+        };
+        let stopped = driver.all(next).await.err();
         let steps = driver.transactions.len();
         let progress = match &stopped {
             Some(_) if steps == 0 => Progress::default(),
@@ -189,15 +194,14 @@ impl Driver<'_> {
     }
 
     /// Sends steps until none is due.
-    async fn all(&mut self, first: Ready) -> Result<(), Failure> {
-        let mut next = Some(first);
+    async fn all(&mut self, mut next: Option<Ready>) -> Result<(), Failure> {
         while let Some(ready) = next {
-            let receipt = self
-                .view
-                .send(self.sender, call(self.view.address(), ready.data))
-                .await
-                .map_err(unsent)?;
-            self.note(&receipt);
+            let call = call(self.view.address(), ready.data.clone());
+            let receipt = self.sender.send_estimated(call, ready.gas).await;
+            let receipt = receipt.map_err(unsent)?;
+            self.view.state.ledger().note(&mut self.pace, &ready);
+            self.transactions.push(receipt.transaction);
+            self.cost = self.cost.saturating_add(gas_cost(&receipt));
             self.view.update(self.session).await?;
             let phase = self.view.phase();
             if let Action::Score(_) = ready.action {
@@ -215,13 +219,6 @@ impl Driver<'_> {
             next = self.prepare().await?;
         }
         Ok(())
-    }
-
-    fn note(&mut self, receipt: &NodeReceipt) {
-        let samples = self.view.state.ledger().evaluated(&receipt.logs);
-        self.pace.used(receipt.gas_used, samples);
-        self.transactions.push(receipt.transaction);
-        self.cost = self.cost.saturating_add(gas_cost(receipt));
     }
 }
 
