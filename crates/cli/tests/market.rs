@@ -9,11 +9,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy_primitives::{Address, B256};
 use common::{Place, block_on};
+use cotrain_bindings::market as calls;
 use cotrain_chain::{
     anvil::AnvilConfig,
     keys::Key,
     node::{Node, NodeOptions},
+};
+use cotrain_client::{
+    budget::Budget,
+    send::{Call, Sender},
 };
 use serde_json::{Value, json};
 
@@ -48,8 +54,17 @@ const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// Moves the chain's time on. No block is made: the latest one is of the time before.
 fn wait(place: &Place, seconds: u64) {
-    let asked =
-        json!({ "jsonrpc": "2.0", "id": 1, "method": "evm_increaseTime", "params": [seconds] });
+    ask(place, "evm_increaseTime", seconds);
+}
+
+/// Makes blocks.
+fn mine(place: &Place, blocks: u64) {
+    ask(place, "anvil_mine", blocks);
+}
+
+/// Calls a method of the chain, which has to succeed.
+fn ask(place: &Place, method: &str, parameter: u64) {
+    let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": [parameter] });
     block_on(async {
         let client = reqwest::Client::new();
         let sent = client.post(place.rpc().clone()).json(&asked).send().await;
@@ -83,6 +98,43 @@ fn wei(value: &Value) -> u128 {
         .as_str()
         .and_then(|text| text.parse().ok())
         .expect("wei")
+}
+
+fn address(value: &Value) -> Address {
+    let address = value.as_str().and_then(|text| text.parse().ok());
+    address.expect("an address")
+}
+
+fn most(range: &Value) -> u128 {
+    wei(&range["at_most"])
+}
+
+/// Returns the bill of what is left of creating the market.
+fn dry_run(place: &Place) -> Value {
+    let bill: Value = place.json(&[&CREATE[..], &["--dry-run"]].concat());
+    assert_eq!(bill["dry_run"], true, "{bill}");
+    bill
+}
+
+/// Commits to a test set that nobody has, as the provider.
+fn commit(place: &Place, market: Address) {
+    block_on(async {
+        let node = Node::connect(place.rpc(), NodeOptions::default()).await;
+        let (budget, key) = (Budget::default(), Key::development(0));
+        let sender = Sender {
+            node: &node.expect("a node"),
+            key: &key,
+            max_fee: None,
+            budget: &budget,
+            settings: "none",
+        };
+        let commit = Call {
+            to: Some(market),
+            value: ETHER,
+            data: calls::commit(&[B256::ZERO; 3]).into(),
+        };
+        sender.send(commit).await.expect("committed");
+    });
 }
 
 /// Contributes more bytes than a batch may have, which go in several; returns the number of samples.
@@ -179,6 +231,14 @@ fn market_runs_from_its_creation_to_the_last_payment() {
     assert_eq!(std::fs::read(file).expect("the test set"), kept);
     assert_eq!(again["market"], created["market"]);
     assert_eq!(again["opening"], json!([]));
+    let left = dry_run(&place);
+    let nothing = format!(
+        "nothing: the market {} is open",
+        address(&created["market"])
+    );
+    assert_eq!(left["action"], nothing);
+    assert_eq!(left["gas"], 0);
+    assert_eq!(most(&left["total"]), 0);
 
     for (dev, skip) in [("1", "300"), ("2", "600")] {
         let contributed = contribute(&place, dev, skip);
@@ -264,6 +324,54 @@ fn market_create_survives_being_killed_anywhere() {
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(listed[0]["incentive"], "prediction-market");
     assert_eq!(wei(&shown(&place)["bounty"]), ETHER);
+}
+
+#[test]
+fn dry_run_of_create_says_what_is_left_to_do_and_to_pay() {
+    let place = Place::new(&AnvilConfig::default());
+    let whole = dry_run(&place);
+    assert_eq!(most(&whole["value"]), ETHER);
+    // The market is deployed, and no bounty is locked before the test set is safe.
+    place.put("other.json", "{}");
+    let told = place.mistake(&[&CREATE[..], &["--test-set", "other.json"]].concat());
+    assert!(told.contains("was left alone"), "{told}");
+    let found = shown(&place);
+    let market = address(&found["market"]);
+    assert_eq!(found["phase"], "created");
+    let left = dry_run(&place);
+    assert_eq!(
+        left["action"],
+        format!("lock the bounty of the market {market}")
+    );
+    assert_eq!(most(&left["value"]), ETHER);
+    let gas = |bill: &Value| bill["gas"].as_u64().expect("gas");
+    assert!(gas(&left) > 0 && gas(&left) < gas(&whole), "{left}");
+    // Nothing was sent.
+    assert_eq!(shown(&place)["phase"], "created");
+
+    commit(&place, market);
+    let rest = dry_run(&place);
+    assert_eq!(rest["action"], format!("open the market {market}"));
+    assert_eq!(most(&rest["value"]), 0, "the bounty is locked");
+    assert!(gas(&rest) > 0 && gas(&rest) < gas(&left), "{rest}");
+
+    // A draw is due until it can help nobody.
+    mine(&place, 2);
+    let score = ["market", "score", "--dev", "1", "--dry-run", "--json"];
+    let draw: Value = place.json(&score);
+    assert_eq!(draw["action"], "draw the part to test with");
+    wait(&place, 86_401);
+    mine(&place, 1);
+    let told = place.mistake(&score);
+    assert!(
+        told.contains("there is nothing to draw or score") && told.contains("can only be burned"),
+        "{told}"
+    );
+    let told = place.mistake(&[&CREATE[..], &["--dry-run"]].concat());
+    assert!(
+        told.contains(&format!("the market {market} is lost")),
+        "{told}"
+    );
 }
 
 #[test]
