@@ -1,6 +1,6 @@
 //! Opening a market: its provider commits to the test set and locks the bounty, a part is drawn, and the provider reveals it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{borrow::Cow, path::PathBuf, time::Duration};
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_bindings::{self as bindings, market as calls};
@@ -271,7 +271,15 @@ impl Opener<'_> {
                     self.wait_for_draw(market).await?;
                     (0, calls::draw())
                 }
-                OpeningStep::Reveal => (0, self.reveal(state)?),
+                OpeningStep::Reveal => {
+                    let set = self.committed_set(state)?;
+                    let part = market.drawn_part().unwrap_or_default();
+                    let (salt, items) = set.part(part).ok_or(OpeningError::NoPart {
+                        market: market.address(),
+                        part,
+                    })?;
+                    (0, calls::reveal(part as u64, salt, items))
+                }
             };
             let call = Call {
                 to: Some(market.address()),
@@ -296,22 +304,12 @@ impl Opener<'_> {
         self.set.commitments() == state.market().commitments()
     }
 
-    /// Returns the call that reveals the drawn part, of the test set that was made or that of the file.
-    fn reveal(&self, state: &MarketState) -> Result<Vec<u8>, OpeningError> {
-        let market = state.market();
-        let kept;
-        let set = if self.is_committed(state) {
-            &self.set
-        } else {
-            kept = TestSet::load_of(&self.file, market)?;
-            &kept
-        };
-        let part = market.drawn_part().unwrap_or_default();
-        let (salt, items) = set.part(part).ok_or(OpeningError::NoPart {
-            market: market.address(),
-            part,
-        })?;
-        Ok(calls::reveal(part as u64, salt, items))
+    /// Returns the test set that the market is committed to: the one that was made, or that of the file.
+    fn committed_set(&self, state: &MarketState) -> Result<Cow<'_, TestSet>, TestSetError> {
+        if self.is_committed(state) {
+            return Ok(Cow::Borrowed(&self.set));
+        }
+        TestSet::load_of(&self.file, state.market()).map(Cow::Owned)
     }
 
     /// Waits for the first block in which the draw succeeds: nodes estimate gas as if in their latest one.

@@ -174,6 +174,7 @@ impl TestSet {
     }
 
     /// Returns salt and items of each part, in order.
+    #[must_use]
     pub fn parts(&self) -> impl ExactSizeIterator<Item = (B256, &[u8])> {
         self.parts.iter().map(|part| (part.salt, &part.items[..]))
     }

@@ -378,7 +378,7 @@ fn small_steps_say_what_they_need() {
     };
     let mut steps = Vec::new();
     while let Some(step) = market.next_step(SCORING, records, limits) {
-        let evaluates = market.evaluates(&step, records);
+        let expected = market.evaluates(&step, records);
         let evaluated = match step.clone() {
             Step::Restart { words } => {
                 market.restart(SCORING, words).expect("copied");
@@ -396,7 +396,7 @@ fn small_steps_say_what_they_need() {
                 0
             }
         };
-        assert_eq!(evaluates, evaluated, "{step:?}");
+        assert_eq!(evaluated, expected, "{step:?}");
         steps.push(step);
     }
     let (restart, settle) = (Step::Restart { words: 1 }, Step::Settle { most: 3 });

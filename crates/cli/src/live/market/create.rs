@@ -8,6 +8,7 @@ use std::{
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
+use cotrain_chain::keys::Key;
 use cotrain_client::{
     deploy::{Deployed, ModelConfig},
     market::{Opener, OpeningError, OpeningGas, OpeningStep, RehearsalError, TestSet, rehearse},
@@ -230,13 +231,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         if options.spending.consent.dry_run
             && let Some(market) = deployed_before(&session, &plan, options, &named).await?
         {
-            let view = View::of(&session, read(&session, market).await?).await?;
-            if let Some(lost) = view.lost() {
-                return Err(never_opens(market, lost));
-            }
-            let bill = bill_of_rest(&session, key.address(), &view, arguments, &gas).await?;
-            options.spending.agreed(&session, &bill, options.json)?;
-            return Ok(());
+            return tell_rest(&session, &key, market, arguments, &gas).await;
         }
         let further = arguments.further(gas.left(Some(OpeningStep::Commit)));
         let budget = options.spending.budget();
@@ -263,7 +258,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             }
         }
         let mut opening = Vec::new();
-        let opened = opener.open(&mut view.state, |done| {
+        let done = opener.open(&mut view.state, |done| {
             session.narrator.say(format_args!(
                 "{}: block {}, {} gas, {}",
                 done.step.name(),
@@ -273,15 +268,13 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             ));
             opening.push(done.transaction);
         });
-        let opened = opened.await.map_err(not_opened);
-        opened.map_err(|failure| {
+        done.await.map_err(not_opened).map_err(|failure| {
             failure.context(format!(
                 "the market is at {market}, and not open yet; once the bounty is locked, the part is drawn within 256 \
                  blocks and revealed within --reveal-wait, or the bounty is lost: run the same again soon, and it goes on"
             ))
         })?;
         view.update(&session).await?;
-        let file = opener.file.as_path();
         let created = Created {
             name: &plan.name,
             chain_id: chain,
@@ -294,30 +287,51 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             stake: terms.stake.to_string(),
             drawn_part: view.market().drawn_part(),
             closes: view.market().closing_time(),
-            test_set: file,
+            test_set: opener.file.as_path(),
             opening,
         };
-        show(options.json, &created, || {
-            format!(
-                "market      {market}, in the registry {} as `{}`\n\
-                 phase       {}\n\
-                 closing     {}\n\
-                 bounty      {}\n\
-                 test set    {}: keep it secret, and do not lose it\n\
-                 next        {}\n",
-                placed.deployed.registry,
-                plan.name,
-                created.phase,
-                created
-                    .closes
-                    .map_or_else(|| "not open yet".to_owned(), when),
-                Wei(view.market().bounty()),
-                file.display(),
-                created.next,
-            )
-        })?;
+        show(options.json, &created, || text(&created, &view))?;
         placed.noted
     })
+}
+
+fn text(created: &Created<'_>, view: &View) -> String {
+    format!(
+        "market      {}, in the registry {} as `{}`\n\
+         phase       {}\n\
+         closing     {}\n\
+         bounty      {}\n\
+         test set    {}: keep it secret, and do not lose it\n\
+         next        {}\n",
+        created.market,
+        created.deployed.registry,
+        created.name,
+        created.phase,
+        created
+            .closes
+            .map_or_else(|| "not open yet".to_owned(), when),
+        Wei(view.market().bounty()),
+        created.test_set.display(),
+        created.next,
+    )
+}
+
+/// Tells what is left to do and to pay of a market that an earlier run has deployed, for a dry run.
+async fn tell_rest(
+    session: &Session,
+    key: &Key,
+    market: Address,
+    arguments: &Create,
+    gas: &OpeningGas,
+) -> Result<(), Failure> {
+    let view = View::of(session, read(session, market).await?).await?;
+    if let Some(lost) = view.lost() {
+        return Err(never_opens(market, lost));
+    }
+    let options = &arguments.options;
+    let bill = bill_of_rest(session, key.address(), &view, arguments, gas).await?;
+    options.spending.agreed(session, &bill, options.json)?;
+    Ok(())
 }
 
 /// Returns the first samples of the test data.
