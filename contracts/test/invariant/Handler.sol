@@ -269,7 +269,7 @@ abstract contract Handler is Books {
     /// @dev Returns whether a claim of some kind has never succeeded.
     function lacksClaims() private view returns (bool) {
         return pushes == 0 || refunds == pushes || reports == 0 || reportsFor == 0 || lateClaims == 0
-            || (NOTICE != 0 && announcements == 0);
+            || claimsOfManyBatches == 0 || skippedClaims == 0 || (NOTICE != 0 && announcements == 0);
     }
 
     /// @dev A run in which nothing succeeds proves nothing.

@@ -478,10 +478,11 @@ fn serve_drives_the_markets_that_it_names_within_their_cost() {
     assert_eq!(sent(), Some(Vec::new()));
     drop(serving);
 
-    // It goes on where it was killed, and sends each step once.
+    // It goes on where it was killed.
     let mut steps = 0;
     let start = Instant::now();
     while steps < 3 {
+        assert!(start.elapsed() < Duration::from_mins(2), "{steps} steps");
         let _serving = Serving::start(&place, &config("5 ether"));
         let before = steps;
         while steps == before && shown(&place)["phase"] == "scoring" {

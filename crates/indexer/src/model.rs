@@ -393,7 +393,15 @@ async fn early<L: Ledger>(
     let trainer = info.facts.trainer;
     let mut tries = 1;
     loop {
-        let (state, taken) = read_early::<L>(info, node, store, id, cursor).await?;
+        let (state, taken) = match read_early::<L>(info, node, store, id, cursor).await {
+            // An event before it may have been left out.
+            Err(ModelError::Take(error)) if tries < TRIES => {
+                tracing::debug!(%trainer, %error, "the node's events contradict each other; asking again");
+                tries += 1;
+                continue;
+            }
+            read => read?,
+        };
         let contract = L::Totals::read(node, trainer, cursor).await;
         let contract = contract.map_err(|source| ModelError::Node { trainer, source })?;
         let events = state.ledger().totals(&[]);

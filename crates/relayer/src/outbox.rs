@@ -13,7 +13,8 @@ use cotrain_chain::{
 };
 use cotrain_client::{
     budget::Budget,
-    send::{self, Raised, SendError, Sender, included},
+    fees,
+    send::{self, LAG, Raised, SendError, Sender, included},
 };
 use cotrain_indexer::{Cursor, DEEP, ModelId, StoreError, with_sources};
 use cotrain_protocol::Amount;
@@ -58,7 +59,7 @@ impl Limits {
     fn price_of(&self, purpose: &str) -> (Option<u128>, &'static str) {
         match purpose {
             "relay" => (self.relay, "relay.max_gas_price"),
-            SCORE => (self.score, "score.max_gas_price"),
+            SCORE => (self.score, "score.max_gas_price` and `score.max_cost"),
             _ => (self.keep, "keep.max_gas_price"),
         }
     }
@@ -100,6 +101,8 @@ pub(crate) struct Outbox {
     limits: Limits,
     /// By the id of the transaction.
     waiting: BTreeMap<i64, Waiting>,
+    /// Time since which a transaction has no receipt although its nonce is used, by its id.
+    missing: BTreeMap<i64, Instant>,
 }
 
 impl Outbox {
@@ -123,6 +126,7 @@ impl Outbox {
             confirmations,
             limits,
             waiting: BTreeMap::new(),
+            missing: BTreeMap::new(),
         })
     }
 
@@ -147,6 +151,13 @@ impl Outbox {
             data: call.data,
         };
         let budget = self.budget(call.model, call.purpose, None).await?;
+        if self.limits.cost_of(call.purpose).is_some() {
+            // All that it may offer later has to be there: one that may not be bumped holds up those behind it.
+            let (maximum, _) = self.limits.price_of(call.purpose);
+            let most = fees::most(&self.node.fees().await?, maximum);
+            let checked = budget.check(most.saturating_mul(call.gas_limit.into()));
+            checked.map_err(SendError::from)?;
+        }
         let sender = self.sender(call.purpose, &budget);
         let outgoing = sender.sign(transaction, call.gas_limit, nonce).await?;
         let purpose = Purpose {
@@ -215,6 +226,7 @@ impl Outbox {
             let receipt = included(&self.node, &one.transaction).await?;
             match (receipt, one.block) {
                 (Some(receipt), known) => {
+                    self.missing.remove(&one.id);
                     if known != Some(receipt.block) {
                         self.note_included(&one, &receipt).await?;
                     }
@@ -234,6 +246,12 @@ impl Outbox {
                 }
                 (None, Some(_)) => self.store.set_sent(one.id).await?,
                 (None, None) if used > one.transaction.unsigned.nonce => {
+                    // One node behind an address may know the nonce before another one has the receipt.
+                    let missing = self.missing.entry(one.id).or_insert_with(Instant::now);
+                    if missing.elapsed() < LAG {
+                        continue;
+                    }
+                    self.missing.remove(&one.id);
                     tracing::warn!(
                         nonce = one.transaction.unsigned.nonce,
                         "another transaction used the nonce; what was in ours waits again"
@@ -276,6 +294,11 @@ impl Outbox {
     async fn send_again(&mut self, mut one: InFlight) -> Result<(), OutboxError> {
         let known = self.waiting.get(&one.id).copied();
         if clock::now() < one.sent + self.bump_after.as_secs() {
+            self.rebroadcast(&one, known).await;
+            return Ok(());
+        }
+        if one.purpose == SCORE && self.limits.score_cost.is_none() {
+            // Nobody says any more what it may cost.
             self.rebroadcast(&one, known).await;
             return Ok(());
         }

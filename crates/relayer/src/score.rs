@@ -9,15 +9,19 @@ use alloy_primitives::{Address, Bytes, U256};
 use cotrain_chain::node::Node;
 use cotrain_client::{fees, gas, send::SendError};
 use cotrain_indexer::{DEEP, HostedMarket};
-use cotrain_protocol::market::Pace;
+use cotrain_protocol::market::{Pace, Progress};
 
 use crate::{
     outbox::{Call, Outbox, OutboxError, SCORE},
     store::RelayStore,
+    wait::Backoff,
 };
 
-/// Shortest time between two looks at a market without a step in between.
+/// Time between two looks at a market.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Time between two looks at a market that may not cost more.
+const EXHAUSTED_PAUSE: Duration = Duration::from_mins(1);
 
 /// Options of driving markets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +38,11 @@ pub struct ScoreOptions {
 #[derive(Debug)]
 pub(crate) struct Steps {
     pace: Pace,
-    /// Time of the last look at the market.
-    looked: Option<Instant>,
+    /// Earliest time of the next look at the market.
+    next_look: Instant,
+    /// State before the last step: one that leaves it as it was has failed on the chain.
+    before: Option<(Progress, Option<usize>)>,
+    failures: Backoff,
     /// `true` if it was said that the market may not cost more.
     exhausted: bool,
 }
@@ -44,9 +51,17 @@ impl Default for Steps {
     fn default() -> Self {
         Self {
             pace: Pace::new(Pace::ESTIMATE_PER_STEP),
-            looked: None,
+            next_look: Instant::now(),
+            before: None,
+            failures: Backoff::default(),
             exhausted: false,
         }
+    }
+}
+
+impl Steps {
+    fn wait(&mut self, wait: Duration) {
+        self.next_look = Instant::now() + wait;
     }
 }
 
@@ -60,28 +75,81 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
-    /// Sends the next step, if one is due and the step before was read from the chain.
+    /// Sends the next step, if one is due and the step before was read from the chain. `now` is the time of the chain's next
+    /// block, in Unix seconds, as far as it is known.
     pub(crate) async fn run(
         &self,
         outbox: &mut Outbox,
         steps: &mut Steps,
+        now: u64,
     ) -> Result<(), OutboxError> {
-        if steps.looked.is_some_and(|looked| looked.elapsed() < PAUSE) {
+        if Instant::now() < steps.next_look {
             return Ok(());
         }
-        steps.looked = Some(Instant::now());
-        let (id, read) = (self.market.id(), self.market.state().cursor());
-        if self.store.is_unread(id, SCORE, read.block).await? {
+        steps.wait(PAUSE);
+        let (cursor, state) = {
+            let state = self.market.state();
+            let (ledger, block) = (state.ledger(), state.cursor().block);
+            // Most of the time nothing is due, and nobody need be asked.
+            if ledger.action(now, block, &steps.pace).is_none() {
+                return Ok(());
+            }
+            let market = ledger.market();
+            (block, (market.progress(), market.drawn_part()))
+        };
+        if self
+            .store
+            .is_unread(self.market.id(), SCORE, cursor)
+            .await?
+        {
             return Ok(());
         }
+        let market = self.market.info().facts.trainer;
+        if steps.before.take().is_some_and(|before| before == state) {
+            let wait = steps.failures.failed();
+            tracing::warn!(%market, ?wait, "a step failed on the chain, or was undone");
+            steps.wait(wait);
+            return Ok(());
+        }
+        let sent = self.send(outbox, steps, cursor).await;
+        match &sent {
+            Ok(false) => {}
+            Ok(true) => {
+                steps.failures.succeeded();
+                steps.exhausted = false;
+                steps.before = Some(state);
+            }
+            Err(OutboxError::Send(SendError::OverBudget(error))) => {
+                if !steps.exhausted {
+                    tracing::warn!(%market, %error, "the market is not driven any further; set `score.max_cost` higher, or `score.max_gas_price` lower");
+                    steps.exhausted = true;
+                }
+                steps.wait(EXHAUSTED_PAUSE);
+                return Ok(());
+            }
+            Err(_) => {
+                let wait = steps.failures.failed();
+                steps.wait(wait);
+            }
+        }
+        sent.map(|_| ())
+    }
+
+    /// Sends the next step, and returns `true`; `false` if none is due after all, or gas is too dear.
+    async fn send(
+        &self,
+        outbox: &mut Outbox,
+        steps: &mut Steps,
+        read: u64,
+    ) -> Result<bool, OutboxError> {
         let head = self.node.head().await?;
         // What is due in a state that is long past is not due any more.
-        if head.number > read.block.saturating_add(DEEP) {
-            return Ok(());
+        if head.number > read.saturating_add(DEEP) {
+            return Ok(false);
         }
         let fees = self.node.fees().await?;
         if fees::is_too_dear(&fees, self.options.max_gas_price) {
-            return Ok(());
+            return Ok(false);
         }
         let now = self.node.now().await?;
         let (node, sender) = (&self.node, outbox.address());
@@ -94,27 +162,17 @@ impl Scorer {
         let ledger = self.market.state().ledger().clone();
         let ready = ledger.prepare(&head, now, &mut steps.pace, estimate).await;
         let Some(ready) = ready? else {
-            return Ok(());
+            return Ok(false);
         };
         let call = Call {
-            model: id,
+            model: self.market.id(),
             purpose: SCORE,
             to: market,
             data: ready.data.clone(),
             gas_limit: gas::limit(ready.gas),
         };
-        match outbox.send(call, &[]).await {
-            Err(OutboxError::Send(SendError::OverBudget(error))) => {
-                if !steps.exhausted {
-                    tracing::warn!(%market, %error, "the market is not driven any further; set `score.max_cost` higher");
-                    steps.exhausted = true;
-                }
-                return Ok(());
-            }
-            sent => sent?,
-        };
-        steps.exhausted = false;
+        outbox.send(call, &[]).await?;
         ledger.note(&mut steps.pace, &ready);
-        Ok(())
+        Ok(true)
     }
 }

@@ -174,8 +174,10 @@ impl Sending {
             return Ok(());
         };
         let index = self.relayer.index();
-        let is_named = options.markets.contains(&market.info().facts.trainer);
-        if !is_named || index.is_stopped(market) {
+        let facts = &market.info().facts;
+        // Foreign code may tell anything in its events, and burn the gas.
+        let is_driven = facts.own_code && options.markets.contains(&facts.trainer);
+        if !is_driven || index.is_stopped(market) {
             return Ok(());
         }
         let scorer = Scorer {
@@ -184,6 +186,6 @@ impl Sending {
             market: market.clone(),
             options,
         };
-        scorer.run(outbox, steps).await
+        scorer.run(outbox, steps, index.now()).await
     }
 }

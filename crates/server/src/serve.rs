@@ -181,6 +181,22 @@ pub async fn serve(
         services.add(trainer).await?;
     }
 
+    if let Some(score) = &services.config.score {
+        let index = coordinator.index();
+        let markets = score.markets.iter();
+        let markets: Vec<_> = markets.filter_map(|market| index.market(*market)).collect();
+        if markets.is_empty() {
+            tracing::warn!(
+                "`score.enabled` is true, and none of `models` is a prediction market: nothing is driven"
+            );
+        }
+        for market in markets
+            .iter()
+            .filter(|market| !market.info().facts.own_code)
+        {
+            tracing::warn!(market = %market.info().facts.trainer, "the market is not driven: its code is not of this release");
+        }
+    }
     if let Some(account) = sender {
         let node = coordinator.index().node();
         let has = node.balance(account).await?;
@@ -261,10 +277,14 @@ impl Services {
             // Only what the configuration names has to work.
             Err(FollowError::Model(error)) if !named => {
                 tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
-                if !matches!(
-                    error,
-                    ModelError::Node { .. } | ModelError::History { .. } | ModelError::Store(_)
-                ) {
+                let may_pass = match &error {
+                    // All answers of the node contradict the contract: the card may name a wrong block.
+                    ModelError::Node { source, .. } => {
+                        !matches!(source, NodeError::Contradictory { .. })
+                    }
+                    error => matches!(error, ModelError::History { .. } | ModelError::Store(_)),
+                };
+                if !may_pass {
                     self.passed_over().insert(trainer);
                 }
                 Ok(None)

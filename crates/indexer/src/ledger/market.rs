@@ -11,6 +11,7 @@ use cotrain_protocol::{
 
 use super::Ledger;
 use crate::{
+    evidence::Evidence,
     info::{ModelError, ModelInfo},
     rows::{ContributionRow, Settled},
     taken::{Beginning, Cursor, Log, Taken},
@@ -37,6 +38,20 @@ impl Ledger for MarketLedger {
             return Err(ModelError::Open {
                 trainer: info.facts.trainer,
                 block: first.block,
+            });
+        }
+        // Whoever registers a market names the block; what came long before it would be missing.
+        let market = info.facts.trainer;
+        let counters = <Counters as Evidence>::read(node, market, first).await;
+        let counters = counters.map_err(|source| ModelError::Node {
+            trainer: market,
+            source,
+        })?;
+        if let Some(Counters { contributions, .. }) = counters.filter(|it| it.contributions > 0) {
+            return Err(ModelError::Late {
+                trainer: market,
+                block: first.block,
+                contributions,
             });
         }
         let beginning = Beginning {

@@ -272,7 +272,8 @@ impl RelayStore {
     }
 
     /// Returns the most that the transactions of a purpose have cost for a model or may yet cost, in wei, but for the one
-    /// with the id `except`: the gas that they used or may use, at the highest price that each offered.
+    /// with the id `except`: the gas that they used or may use, at the highest price that each offered. One that was
+    /// replaced counts, too: the node may only have lost its receipt.
     pub(crate) async fn cost(
         &self,
         model: ModelId,
@@ -281,7 +282,7 @@ impl RelayStore {
     ) -> Result<u128, StoreError> {
         let rows = sqlx::query(
             "SELECT id, COALESCE(gas_used, gas_limit) FROM transactions \
-             WHERE model = $1 AND purpose = $2 AND state < 3 AND id <> $3",
+             WHERE model = $1 AND purpose = $2 AND id <> $3",
         )
         .bind(model.0)
         .bind(purpose)
@@ -552,5 +553,72 @@ mod tests {
             waiting.iter().map(|one| one.id).collect::<Vec<_>>(),
             [one.id]
         );
+    }
+
+    #[tokio::test]
+    async fn cost_counts_what_each_transaction_may_cost_and_is_unread_until_its_block_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db");
+        let chain = ChainStore::open(&path.to_string_lossy()).await;
+        let chain = chain.expect("a store");
+        let model = followed(&chain).await;
+        let store = RelayStore::new(chain);
+        let cost = async |except| store.cost(model, "score", except).await.expect("read");
+        let is_unread = async |read| {
+            let unread = store.is_unread(model, "score", read).await;
+            unread.expect("read")
+        };
+        let attempt = |number: u8, max_fee| Attempt {
+            hash: B256::repeat_byte(number),
+            raw: Bytes::new(),
+            max_fee,
+            priority_fee: 1,
+            sent: 0,
+        };
+        let send = async |purpose, nonce: u8| {
+            let new = NewTransaction {
+                model,
+                purpose,
+                sender: Address::repeat_byte(3),
+                nonce: nonce.into(),
+                to: Address::repeat_byte(1),
+                data: Bytes::new(),
+                gas_limit: 1_000,
+                created: 0,
+            };
+            let sent = store.enqueue(&new, &attempt(nonce, 2), &[]).await;
+            sent.expect("stored")
+        };
+        assert_eq!((cost(None).await, is_unread(0).await), (0, false));
+
+        send("report", 1).await;
+        let one = send("score", 2).await;
+        assert_eq!((cost(None).await, cost(Some(one)).await), (2_000, 0));
+        assert!(is_unread(100).await);
+        // A higher offer counts in place of the one before.
+        store
+            .add_attempt(one, &attempt(12, 5))
+            .await
+            .expect("stored");
+        assert_eq!(cost(None).await, 5_000);
+
+        // Included, it costs the gas that it used, also if it failed.
+        store
+            .set_included(one, 7, 300, false)
+            .await
+            .expect("stored");
+        assert_eq!(cost(None).await, 1_500);
+        assert_eq!((is_unread(6).await, is_unread(7).await), (true, false));
+        store.set_final(one).await.expect("stored");
+        assert_eq!((cost(None).await, is_unread(6).await), (1_500, true));
+
+        let two = send("score", 3).await;
+        assert_eq!((cost(None).await, cost(Some(two)).await), (3_500, 1_500));
+        // Another branch may not have it.
+        store.set_included(two, 8, 400, true).await.expect("stored");
+        store.set_sent(two).await.expect("stored");
+        assert_eq!((cost(None).await, is_unread(8).await), (3_500, true));
+        store.set_replaced(two).await.expect("stored");
+        assert_eq!((cost(None).await, is_unread(8).await), (3_500, false));
     }
 }
