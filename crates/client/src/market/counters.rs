@@ -1,4 +1,4 @@
-//! What a market's contract counts, against what its events make.
+//! Counters of a market's contract, held against its events.
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{

@@ -115,7 +115,7 @@ impl Ledger for MarketLedger {
         }
         let mut after = self.clone();
         for log in logs {
-            // What does not follow is found again, and told, when it is taken.
+            // A log that does not follow is found again, and told, when it is taken.
             if after.take(&log.log).is_err() {
                 break;
             }

@@ -76,7 +76,7 @@ impl Ledger for TrainerLedger {
         info.beginning(node).await
     }
 
-    /// Logs of later versions of the trainer are passed over.
+    /// Takes a log over; logs of later versions of the trainer are passed over.
     fn take_log(
         &mut self,
         log: &Log,
