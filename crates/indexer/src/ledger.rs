@@ -17,8 +17,8 @@ use crate::{
 
 pub use self::trainer::TrainerLedger;
 
-/// Everything that the events of one contract make. Each mechanism with rules of its own has one; the follower, the
-/// store and the services know nothing else of mechanisms.
+/// Everything that the events of one contract make. Each mechanism with rules of its own has one; the follower and the
+/// loading of models know nothing else of mechanisms.
 pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// Counters that the contract has, too.
     type Totals: Evidence;

@@ -258,7 +258,10 @@ impl Outbox {
                     );
                     self.store.set_replaced(one.id).await?;
                 }
-                (None, None) => self.send_again(one).await?,
+                (None, None) => {
+                    self.missing.remove(&one.id);
+                    self.send_again(one).await?;
+                }
             }
         }
         Ok(())

@@ -105,17 +105,21 @@ impl Scorer {
             return Ok(());
         }
         let market = self.market.info().facts.trainer;
-        if steps.before.take().is_some_and(|before| before == state) {
-            let wait = steps.failures.failed();
-            tracing::warn!(%market, ?wait, "a step failed on the chain, or was undone");
-            steps.wait(wait);
-            return Ok(());
+        match steps.before.take() {
+            Some(before) if before == state => {
+                let wait = steps.failures.failed();
+                tracing::warn!(%market, ?wait, "a step failed on the chain, or was undone");
+                steps.wait(wait);
+                return Ok(());
+            }
+            // That it was sent proves nothing: it may fail there each time.
+            Some(_) => steps.failures.succeeded(),
+            None => {}
         }
         let sent = self.send(outbox, steps, cursor).await;
         match &sent {
             Ok(false) => {}
             Ok(true) => {
-                steps.failures.succeeded();
                 steps.exhausted = false;
                 steps.before = Some(state);
             }
