@@ -42,40 +42,12 @@ interface IClassifier is IErrors {
     /// @param item The item's place in the batch or array, from 0.
     error LabelOutOfRange(uint256 item, uint256 label, uint256 classes);
 
-    /// @notice Thrown when a sparse sample is not made of whole indices.
-    /// @param length The sample's length in bytes.
-    error OddSampleLength(uint256 item, uint256 length);
-
-    /// @notice Thrown when a dense sample does not have one number a feature.
-    /// @param length The sample's length in bytes.
-    /// @param expected The length that it should have, in bytes.
-    error WrongSampleLength(uint256 item, uint256 length, uint256 expected);
-
-    /// @notice Thrown when an index of a sparse sample is not above the one before it.
-    /// @param place The index's place in the sample, from 0.
-    error FeatureNotIncreasing(uint256 item, uint256 place, uint256 feature, uint256 previous);
-
-    /// @notice Thrown when the last and largest index of a sparse sample is not one of the model's features.
-    /// @param place The index's place in the sample, from 0.
-    error FeatureOutOfRange(uint256 item, uint256 place, uint256 feature, uint256 features);
-
     /// @notice Thrown when more features of a sparse sample are present than a model with so many classes takes.
     /// @dev A prediction reads the count of each present feature in every class. With more of them a refund or a
     /// report could need more gas than a transaction may have, and the deposit would wait for a late claim.
     /// @param present The number of present features.
     /// @param most The most that may be present.
     error TooManyFeatures(uint256 item, uint256 present, uint256 most);
-
-    /// @notice Thrown when a number of a dense sample is larger than the model learns from.
-    /// @param feature The first feature whose number is out of bounds, from 0.
-    /// @param number The number.
-    /// @param most The largest absolute number that the model learns from.
-    error NumberTooLarge(uint256 item, uint256 feature, int256 number, uint256 most);
-
-    /// @notice Thrown when a dense sample is longer than the model learns from.
-    /// @param squaredLength The sum of the squares of the sample's numbers.
-    /// @param most The largest such sum that the model learns from.
-    error SquaredLengthTooLarge(uint256 item, uint256 squaredLength, uint256 most);
 
     /// @notice Thrown when the number of samples is not the number of labels.
     error LengthsDiffer(uint256 samples, uint256 labels);

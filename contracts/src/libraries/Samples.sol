@@ -1,32 +1,58 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IClassifier} from "../interfaces/IClassifier.sol";
-
 /// @title Samples
 /// @notice Checks the encodings of samples and reads sparse ones.
 library Samples {
+    /// @notice Thrown when a sparse sample is not made of whole indices.
+    /// @param length The sample's length in bytes.
+    error OddSampleLength(uint256 item, uint256 length);
+
+    /// @notice Thrown when a dense sample does not have one number a feature.
+    /// @param length The sample's length in bytes.
+    /// @param expected The length that it should have, in bytes.
+    error WrongSampleLength(uint256 item, uint256 length, uint256 expected);
+
+    /// @notice Thrown when an index of a sparse sample is not above the one before it.
+    /// @param index The position in the sample, from 0.
+    error FeatureNotIncreasing(uint256 item, uint256 index, uint256 feature, uint256 previous);
+
+    /// @notice Thrown when the last and largest index of a sparse sample is not one of the model's features.
+    /// @param index The position in the sample, from 0.
+    error FeatureOutOfRange(uint256 item, uint256 index, uint256 feature, uint256 features);
+
+    /// @notice Thrown when a number of a dense sample is larger than the model learns from.
+    /// @param feature The first feature whose number is out of bounds, from 0.
+    /// @param number The number.
+    /// @param maximum The largest absolute number that the model learns from.
+    error NumberTooLarge(uint256 item, uint256 feature, int256 number, uint256 maximum);
+
+    /// @notice Thrown when a dense sample is longer than the model learns from.
+    /// @param squaredLength The sum of the squares of the sample's numbers.
+    /// @param maximum The largest such sum that the model learns from.
+    error SquaredLengthTooLarge(uint256 item, uint256 squaredLength, uint256 maximum);
+
     /// @dev The highest bit of each 16-bit lane.
     uint256 private constant HIGHEST = 0x8000800080008000800080008000800080008000800080008000800080008000;
 
     /// @dev Reverts unless the indices are whole, strictly increasing and below `features`.
     function requireSparse(uint256 item, bytes calldata sample, uint256 features) internal pure {
         uint256 length = sample.length;
-        if (length % 2 != 0) revert IClassifier.OddSampleLength(item, length);
+        if (length % 2 != 0) revert OddSampleLength(item, length);
         if (length == 0) return;
         if (!increasing(sample)) revertNotIncreasing(item, sample);
         // The length is at least 2.
         unchecked {
             uint256 last = length / 2 - 1;
             uint256 feature = indexAt(sample, last);
-            if (feature >= features) revert IClassifier.FeatureOutOfRange(item, last, feature, features);
+            if (feature >= features) revert FeatureOutOfRange(item, last, feature, features);
         }
     }
 
     /// @dev Reverts unless the sample has `expected` bytes.
     function requireDense(uint256 item, bytes calldata sample, uint256 expected) internal pure {
         if (sample.length != expected) {
-            revert IClassifier.WrongSampleLength(item, sample.length, expected);
+            revert WrongSampleLength(item, sample.length, expected);
         }
     }
 
@@ -68,7 +94,7 @@ library Samples {
             }
             if (over != 0) revertNumberTooLarge(item, sample, width, maxNumber);
             if (squaredLength > maxSquaredLength) {
-                revert IClassifier.SquaredLengthTooLarge(item, squaredLength, maxSquaredLength);
+                revert SquaredLengthTooLarge(item, squaredLength, maxSquaredLength);
             }
         }
     }
@@ -149,9 +175,7 @@ library Samples {
         unchecked {
             uint256 place = 1;
             while (indexAt(sample, place) > indexAt(sample, place - 1)) ++place;
-            revert IClassifier.FeatureNotIncreasing(
-                item, place, indexAt(sample, place), indexAt(sample, place - 1)
-            );
+            revert FeatureNotIncreasing(item, place, indexAt(sample, place), indexAt(sample, place - 1));
         }
     }
 
@@ -171,7 +195,7 @@ library Samples {
                     )
                 }
                 if (uint256(value < 0 ? -value : value) > maxNumber) {
-                    revert IClassifier.NumberTooLarge(item, feature, value, maxNumber);
+                    revert NumberTooLarge(item, feature, value, maxNumber);
                 }
             }
         }

@@ -9,6 +9,7 @@ import {ICollaborativeTrainer} from "../../src/interfaces/ICollaborativeTrainer.
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IMechanismErrors} from "../../src/interfaces/IMechanismErrors.sol";
 import {CallGas} from "../../src/libraries/CallGas.sol";
+import {Samples} from "../../src/libraries/Samples.sol";
 import {SignedBatches} from "../../src/libraries/SignedBatches.sol";
 import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
@@ -631,7 +632,7 @@ contract RelayTest is ModelTest {
         SignedBatch memory bad = signed(trainer, KEY, 0, bytes.concat(one(0), one(9)));
         requireSkipped(bad, 4, abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 1, 9, 2));
         bad = signed(trainer, KEY, 0, Encode.item(0, hex"00"));
-        requireSkipped(bad, 3, abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 0, 1));
+        requireSkipped(bad, 3, abi.encodeWithSelector(Samples.OddSampleLength.selector, 0, 1));
     }
 
     function test_relay_skipsIfModelIsOpen() external {

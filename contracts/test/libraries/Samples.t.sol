@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {Batches} from "../../src/libraries/Batches.sol";
 import {Samples} from "../../src/libraries/Samples.sol";
@@ -10,22 +9,22 @@ import {Test} from "../base/Test.sol";
 
 contract SamplesTest is Test {
     function test_requireSparse_failsIfLengthIsOdd() external {
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 7, 3));
+        vm.expectRevert(abi.encodeWithSelector(Samples.OddSampleLength.selector, 7, 3));
         this.requireSparse(7, hex"000102", 10);
     }
 
     function test_requireSparse_failsIfNotIncreasingBeforeOutOfRange() external {
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 2, 4, 4));
+        vm.expectRevert(abi.encodeWithSelector(Samples.FeatureNotIncreasing.selector, 0, 2, 4, 4));
         this.requireSparse(0, hex"0001000400040003ffff", 10);
     }
 
     function test_requireSparse_failsIfLastIsOutOfRange() external {
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 3, 2, 11, 10));
+        vm.expectRevert(abi.encodeWithSelector(Samples.FeatureOutOfRange.selector, 3, 2, 11, 10));
         this.requireSparse(3, hex"0001000a000b", 10);
     }
 
     function test_requireDense_failsIfLengthIsWrong() external {
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 2, 3, 4));
+        vm.expectRevert(abi.encodeWithSelector(Samples.WrongSampleLength.selector, 2, 3, 4));
         this.requireDense(2, hex"000102", 4);
         this.requireDense(2, hex"00010203", 4);
     }
@@ -40,7 +39,7 @@ contract SamplesTest is Test {
     function test_requireSparse_comparesHighestBits() external {
         this.requireSparse(0, hex"80008001", 65_536);
         this.requireSparse(0, hex"7fff8000", 65_536);
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 1, 1, 0x8000));
+        vm.expectRevert(abi.encodeWithSelector(Samples.FeatureNotIncreasing.selector, 0, 1, 1, 0x8000));
         this.requireSparse(0, hex"80000001", 65_536);
     }
 
@@ -54,7 +53,7 @@ contract SamplesTest is Test {
             indices[place] = indices[place - 1];
             vm.expectRevert(
                 abi.encodeWithSelector(
-                    IClassifier.FeatureNotIncreasing.selector, 0, place, indices[place], indices[place - 1]
+                    Samples.FeatureNotIncreasing.selector, 0, place, indices[place], indices[place - 1]
                 )
             );
             this.requireSparse(0, Encode.sparse(indices), 65_536);
@@ -201,7 +200,7 @@ contract SamplesTest is Test {
         pure
         returns (bytes memory)
     {
-        return abi.encodeWithSelector(IClassifier.NumberTooLarge.selector, place, feature, number, most);
+        return abi.encodeWithSelector(Samples.NumberTooLarge.selector, place, feature, number, most);
     }
 
     function lengthTooLarge(uint256 place, uint256 squaredLength, uint256 most)
@@ -209,7 +208,7 @@ contract SamplesTest is Test {
         pure
         returns (bytes memory)
     {
-        return abi.encodeWithSelector(IClassifier.SquaredLengthTooLarge.selector, place, squaredLength, most);
+        return abi.encodeWithSelector(Samples.SquaredLengthTooLarge.selector, place, squaredLength, most);
     }
 
     /// @dev Checks the first `length` bytes.

@@ -5,6 +5,7 @@ import {Description, Encoding, IClassifier} from "../../src/interfaces/IClassifi
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IOwned} from "../../src/interfaces/IOwned.sol";
 import {IPackedModel} from "../../src/interfaces/IPackedModel.sol";
+import {Samples} from "../../src/libraries/Samples.sol";
 import {Classifier} from "../../src/models/Classifier.sol";
 import {SparsePerceptron} from "../../src/models/SparsePerceptron.sol";
 import {Encode} from "../base/Encode.sol";
@@ -78,9 +79,8 @@ contract ClassifierTest is ModelTest {
     function boundsHold(Classifier classifier, bytes memory good, bytes memory large, bytes memory long)
         private
     {
-        bytes memory tooLarge =
-            abi.encodeWithSelector(IClassifier.NumberTooLarge.selector, 1, 0, int256(-5), 4);
-        bytes memory tooLong = abi.encodeWithSelector(IClassifier.SquaredLengthTooLarge.selector, 1, 32, 25);
+        bytes memory tooLarge = abi.encodeWithSelector(Samples.NumberTooLarge.selector, 1, 0, int256(-5), 4);
+        bytes memory tooLong = abi.encodeWithSelector(Samples.SquaredLengthTooLarge.selector, 1, 32, 25);
         refusesBoth(classifier, bytes.concat(Encode.item(1, good), Encode.item(1, large)), tooLarge);
         refusesBoth(classifier, bytes.concat(Encode.item(1, good), Encode.item(1, long)), tooLong);
         assertEq(predict(classifier, large) + predict(classifier, long), 0, "predictions");
@@ -157,17 +157,17 @@ contract ClassifierTest is ModelTest {
         refuses(
             classifier,
             bytes.concat(good, good, Encode.item(0, hex"000000")),
-            abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 2, 3)
+            abi.encodeWithSelector(Samples.OddSampleLength.selector, 2, 3)
         );
         refuses(
             classifier,
             Encode.item(0, hex"00030002"),
-            abi.encodeWithSelector(IClassifier.FeatureNotIncreasing.selector, 0, 1, 2, 3)
+            abi.encodeWithSelector(Samples.FeatureNotIncreasing.selector, 0, 1, 2, 3)
         );
         refuses(
             classifier,
             Encode.item(0, hex"00030028"),
-            abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 0, 1, 40, 40)
+            abi.encodeWithSelector(Samples.FeatureOutOfRange.selector, 0, 1, 40, 40)
         );
         classifier.check(bytes.concat(good, Encode.item(0, hex"00030027")));
     }
@@ -194,7 +194,7 @@ contract ClassifierTest is ModelTest {
             refuses(
                 classifier,
                 Encode.item(0, firstFeatures(1709)),
-                abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 0, 1708, 1708, 1708)
+                abi.encodeWithSelector(Samples.FeatureOutOfRange.selector, 0, 1708, 1708, 1708)
             );
         }
     }
@@ -230,7 +230,7 @@ contract ClassifierTest is ModelTest {
         Classifier classifier = open();
         bytes[] memory samples = new bytes[](2);
         samples[1] = hex"00";
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.OddSampleLength.selector, 1, 1));
+        vm.expectRevert(abi.encodeWithSelector(Samples.OddSampleLength.selector, 1, 1));
         classifier.predict(samples);
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-import {IClassifier} from "../../src/interfaces/IClassifier.sol";
+import {Samples} from "../../src/libraries/Samples.sol";
 import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
@@ -54,9 +54,9 @@ contract PerceptronsTest is ModelTest {
     function test_learn_failsIfDenseLengthIsWrong() external {
         (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 65_536, int256(0))));
         closeForMe(classifier);
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 1, 4, 6));
+        vm.expectRevert(abi.encodeWithSelector(Samples.WrongSampleLength.selector, 1, 4, 6));
         classifier.learn(bytes.concat(Encode.item(1, hex"000100020003"), Encode.item(1, hex"00010002")));
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.WrongSampleLength.selector, 0, 8, 6));
+        vm.expectRevert(abi.encodeWithSelector(Samples.WrongSampleLength.selector, 0, 8, 6));
         classifier.predict(Encode.one(hex"0001000200030004"));
     }
 

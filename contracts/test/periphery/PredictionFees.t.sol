@@ -2,10 +2,10 @@
 pragma solidity ^0.8.30;
 
 import {IAccounts} from "../../src/interfaces/IAccounts.sol";
-import {IClassifier} from "../../src/interfaces/IClassifier.sol";
 import {IErrors} from "../../src/interfaces/IErrors.sol";
 import {IPredictionFees} from "../../src/interfaces/IPredictionFees.sol";
 import {Payments} from "../../src/libraries/Payments.sol";
+import {Samples} from "../../src/libraries/Samples.sol";
 import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {Classifier} from "../../src/models/Classifier.sol";
 import {PredictionFees} from "../../src/periphery/PredictionFees.sol";
@@ -57,7 +57,7 @@ contract PredictionFeesTest is ModelTest {
         vm.expectRevert(abi.encodeWithSelector(IPredictionFees.PaymentTooLow.selector, 300, 299));
         fees.predict{value: 299}(samples);
         samples[2] = hex"0008";
-        vm.expectRevert(abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 2, 0, 8, 8));
+        vm.expectRevert(abi.encodeWithSelector(Samples.FeatureOutOfRange.selector, 2, 0, 8, 8));
         fees.predict{value: 300}(samples);
         vm.expectRevert(abi.encodeWithSelector(IPredictionFees.NoSamples.selector));
         fees.predict(new bytes[](0));

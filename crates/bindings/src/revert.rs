@@ -278,13 +278,13 @@ fn understand(error: Error) -> Option<Revert> {
         },
         Error::FeatureNotIncreasing(e) => Rejection::FeatureNotIncreasing {
             item: e.item.try_into().ok()?,
-            at: e.place.try_into().ok()?,
+            at: e.index.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             previous: e.previous.try_into().ok()?,
         },
         Error::FeatureOutOfRange(e) => Rejection::FeatureOutOfRange {
             item: e.item.try_into().ok()?,
-            at: e.place.try_into().ok()?,
+            at: e.index.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             features: e.features.try_into().ok()?,
         },
@@ -297,12 +297,12 @@ fn understand(error: Error) -> Option<Revert> {
             item: e.item.try_into().ok()?,
             feature: e.feature.try_into().ok()?,
             number: e.number.try_into().ok()?,
-            most: e.most.try_into().ok()?,
+            most: e.maximum.try_into().ok()?,
         },
         Error::SquaredLengthTooLarge(e) => Rejection::SquaredLengthTooLarge {
             item: e.item.try_into().ok()?,
             squared_length: e.squaredLength.try_into().ok()?,
-            most: e.most.try_into().ok()?,
+            most: e.maximum.try_into().ok()?,
         },
         Error::NotOwner(e) => Rejection::NotOwner {
             caller: e.caller,

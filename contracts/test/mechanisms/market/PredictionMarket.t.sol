@@ -6,6 +6,7 @@ import {IErrors} from "../../../src/interfaces/IErrors.sol";
 import {IMechanismErrors} from "../../../src/interfaces/IMechanismErrors.sol";
 import {IPredictionMarket, Participant, Phase} from "../../../src/interfaces/IPredictionMarket.sol";
 import {Payments} from "../../../src/libraries/Payments.sol";
+import {Samples} from "../../../src/libraries/Samples.sol";
 import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 import {ReentrantWallet, RefusingWallet} from "../../base/Receivers.sol";
@@ -80,7 +81,7 @@ contract PredictionMarketTest is MarketTest {
         requireRefused(hex"00010002", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
         requireRefused(
             Encode.item(1, hex"0010"),
-            abi.encodeWithSelector(IClassifier.FeatureOutOfRange.selector, 0, 0, 16, 16)
+            abi.encodeWithSelector(Samples.FeatureOutOfRange.selector, 0, 0, 16, 16)
         );
         requireRefused(
             Encode.item(2, ""), abi.encodeWithSelector(IClassifier.LabelOutOfRange.selector, 0, 2, 2)
