@@ -1,6 +1,9 @@
 //! Sends transactions so that each becomes part of the chain once: stored before they are sent, sent again at rising
 //! fees until they are included, watched until they are too deep to be taken back.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},

@@ -34,6 +34,9 @@ pub struct ScoreOptions {
     pub max_cost: u128,
 }
 
+/// State of a market that each step changes: its progress, and the index of the drawn part.
+type StepState = (Progress, Option<usize>);
+
 /// Progress of the steps of one market, within this process.
 #[derive(Debug)]
 pub(crate) struct Steps {
@@ -41,7 +44,7 @@ pub(crate) struct Steps {
     /// Earliest time of the next look at the market.
     next_look: Instant,
     /// State before the last step: one that leaves it as it was has failed on the chain.
-    before: Option<(Progress, Option<usize>)>,
+    before: Option<StepState>,
     failures: Backoff,
     /// `true` if it was said that the market may not cost more.
     exhausted: bool,
@@ -62,6 +65,17 @@ impl Default for Steps {
 impl Steps {
     fn wait(&mut self, wait: Duration) {
         self.next_look = Instant::now() + wait;
+    }
+
+    /// Returns how long to wait if the last step left the market in the state `now`, in which it found it: that step failed
+    /// on the chain. Only a step that changes the state ends the growth of the waits, since one that fails is sent, too.
+    fn failed_wait(&mut self, now: &StepState) -> Option<Duration> {
+        let before = self.before.take()?;
+        if before == *now {
+            return Some(self.failures.failed());
+        }
+        self.failures.succeeded();
+        None
     }
 }
 
@@ -105,16 +119,10 @@ impl Scorer {
             return Ok(());
         }
         let market = self.market.info().facts.trainer;
-        match steps.before.take() {
-            Some(before) if before == state => {
-                let wait = steps.failures.failed();
-                tracing::warn!(%market, ?wait, "a step failed on the chain, or was undone");
-                steps.wait(wait);
-                return Ok(());
-            }
-            // That it was sent proves nothing: it may fail there each time.
-            Some(_) => steps.failures.succeeded(),
-            None => {}
+        if let Some(wait) = steps.failed_wait(&state) {
+            tracing::warn!(%market, ?wait, "a step failed on the chain, or was undone");
+            steps.wait(wait);
+            return Ok(());
         }
         let sent = self.send(outbox, steps, cursor).await;
         match &sent {
@@ -178,5 +186,30 @@ impl Scorer {
         outbox.send(call, &[]).await?;
         ledger.note(&mut steps.pace, &ready);
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_wait_grows_until_a_step_changes_the_market() {
+        let mut steps = Steps::default();
+        let begun = (Progress::default(), None);
+        let drawn = (Progress::default(), Some(2));
+        assert_eq!(steps.failed_wait(&begun), None, "no step was sent");
+        let mut failed = || {
+            steps.before = Some(begun);
+            let wait = steps.failed_wait(&begun).expect("it failed");
+            // A look without a step before it says nothing.
+            assert_eq!(steps.failed_wait(&begun), None);
+            wait.as_millis()
+        };
+        assert_eq!([failed(), failed(), failed()], [500, 1_000, 2_000]);
+        steps.before = Some(begun);
+        assert_eq!(steps.failed_wait(&drawn), None, "it was drawn");
+        steps.before = Some(drawn);
+        assert_eq!(steps.failed_wait(&drawn), Some(Duration::from_millis(500)));
     }
 }
