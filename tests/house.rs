@@ -1,7 +1,10 @@
-//! The rules of the house: which crate may use which, and that files of a crate do not import each other in circles.
+//! The rules of the house: which crate may use which, that files of a crate do not import each other in circles, and
+//! which crates of others we take.
 
 #[path = "house/circles.rs"]
 mod circles;
+#[path = "house/supply.rs"]
+mod supply;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
