@@ -1,22 +1,22 @@
-//! Line charts of text: points of Braille, eight a character. Lines are told apart by dashes, by
-//! labels at their ends, and by colours where there are any.
+//! Line charts of text, drawn with Braille points, eight a character. Dashes, labels at the ends
+//! and, if available, colors tell lines apart.
 
 use std::cmp::Ordering;
 
 use console::{Color, measure_text_width, style};
 
-/// A line over time.
+/// Line over time.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    /// What stands at its end.
+    /// Text at the line's end.
     pub(crate) label: String,
-    /// Its values, as many as the chart has times.
+    /// Values, one for each day of the chart.
     pub(crate) values: Vec<f64>,
     pub(crate) dash: Dash,
     pub(crate) color: Color,
 }
 
-/// How a line is broken.
+/// Dash pattern of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dash {
     Solid,
@@ -25,7 +25,7 @@ pub(crate) enum Dash {
 }
 
 impl Dash {
-    /// Whether the point that lies so many points to the right is drawn.
+    /// Returns `true` if the point in column `x` is drawn.
     fn draws(self, x: usize) -> bool {
         match self {
             Self::Solid => true,
@@ -35,28 +35,28 @@ impl Dash {
     }
 }
 
-/// Lines over common times.
+/// Lines over the same days.
 #[derive(Debug)]
 pub(crate) struct Chart<'a> {
-    /// What stands above.
+    /// Text above the plot.
     pub(crate) title: &'a str,
     /// Days, ascending.
     pub(crate) days: &'a [f64],
     pub(crate) lines: Vec<Line>,
-    /// The most rows of the plot itself, about.
+    /// Approximate maximum number of rows of the plot itself.
     pub(crate) height: usize,
 }
 
-/// Points a character.
+/// Points of a character: columns, then rows.
 const ACROSS: usize = 2;
 const DOWN: usize = 4;
-/// The point of a character that its tick stands for.
+/// Row of a character's point that stands for its tick.
 const MIDDLE: usize = 2;
-/// The narrowest plot that still shows something.
+/// Width of the narrowest useful plot, in characters.
 const NARROWEST: usize = 16;
 
 impl Chart<'_> {
-    /// The chart, `width` characters wide.
+    /// Returns the lines of the chart, `width` characters wide.
     pub(crate) fn draw(&self, width: usize, colors: bool) -> Vec<String> {
         let values = || {
             self.lines
@@ -129,7 +129,7 @@ impl Chart<'_> {
         }
     }
 
-    /// The value of a line on a day, between two of its values where need be.
+    /// Returns the value of a line on a day, interpolated between two of its values.
     fn value_at(&self, line: &Line, day: f64) -> f64 {
         let after = self
             .days
@@ -144,8 +144,9 @@ impl Chart<'_> {
         line.values[before] + share * (line.values[after] - line.values[before])
     }
 
-    /// For each row the line whose label stands there: the row it ends in, or one near by where
-    /// others end there too. From above to below the labels are in the order of the values.
+    /// Returns for each row the index of the line whose label stands there. It is the row in which
+    /// the line ends, or one nearby if others end there, too. The labels are in the order of the
+    /// values, from top to bottom.
     fn ends(&self, scale: &Scale, height: usize) -> Vec<Option<usize>> {
         let last = |line: &Line| line.values.last().copied().unwrap_or(scale.low);
         let mut order: Vec<_> = (0..self.lines.len()).collect();
@@ -204,7 +205,7 @@ struct Tick {
 }
 
 impl Scale {
-    /// From the lowest of the values to the highest, with about so many ticks.
+    /// Returns the range from the lowest to the highest value, with about `ticks` ticks.
     fn exactly(values: impl Iterator<Item = f64>, ticks: usize) -> Self {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
@@ -223,7 +224,7 @@ impl Scale {
         }
     }
 
-    /// The same, widened to the next ticks.
+    /// Returns the same range, widened to the next ticks.
     fn around(values: impl Iterator<Item = f64>, ticks: usize) -> Self {
         let Self { low, high, step } = Self::exactly(values, ticks);
         Self {
@@ -233,25 +234,25 @@ impl Scale {
         }
     }
 
-    /// Where `value` lies: 0 is low, 1 is high.
+    /// Returns the relative position of `value`: 0 is low, 1 is high.
     fn share(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 
-    /// The rows that give every tick a row of its own, all as far apart: at most `most` where
-    /// they fit.
+    /// Returns the number of rows so that ticks have rows of their own at equal distances. It is at
+    /// most `most` if they fit.
     fn rows(&self, most: usize) -> usize {
         let steps = round((self.high - self.low) / self.step, 100).max(1);
         steps * (most.saturating_sub(1) / steps).max(1) + 1
     }
 
-    /// The point that stands for `value`, counted from above, where there are `height` rows.
+    /// Returns the point of `value`, counted from the top, in a plot of `height` rows.
     fn point(&self, value: f64, height: usize) -> usize {
         let span = (height - 1) * DOWN;
         MIDDLE + span - round(self.share(value) * ratio(span, 1), span)
     }
 
-    /// The row that this point lies in.
+    /// Returns the row of that point.
     fn row(&self, value: f64, height: usize) -> usize {
         self.point(value, height) / DOWN
     }
@@ -274,16 +275,16 @@ impl Scale {
     }
 }
 
-/// `part / whole` of small counts.
+/// Returns `part / whole` for small counts.
 #[allow(clippy::cast_precision_loss)]
 fn ratio(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The nearest whole number from 0 to `most`.
+/// Rounds to the nearest integer from 0 to `most`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn round(value: f64, most: usize) -> usize {
-    // A cast of a float saturates; what is not a number becomes 0.
+    // A cast of a float saturates, and turns NaN into 0.
     (value.round() as usize).min(most)
 }
 
@@ -295,7 +296,7 @@ fn shortened(label: &str, width: usize) -> String {
     console::truncate_str(label, width, "…").into_owned()
 }
 
-/// Characters of Braille.
+/// Grid of Braille characters.
 struct Canvas {
     across: usize,
     down: usize,
@@ -312,9 +313,10 @@ impl Canvas {
         }
     }
 
-    /// Draws a point, counted from the upper left one.
+    /// Draws a point, counted from the upper left.
     fn set(&mut self, x: usize, y: usize, owner: usize) {
-        // The bits of Unicode: down the left column, down the right, the last row at the end.
+        // Unicode numbers the points down the left column, then down the right one, the last row at
+        // the end.
         const BITS: [[u8; ACROSS]; DOWN] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
         let cell = &mut self.cells[y / DOWN * self.across + x / ACROSS];
         if cell.0 == 0 {

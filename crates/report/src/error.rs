@@ -9,7 +9,7 @@ pub enum ReportError {
     /// The template of a page failed.
     #[error("cannot render the page")]
     Page(#[from] minijinja::Error),
-    /// The figures have no form in JSON.
+    /// The figures cannot be expressed in JSON.
     #[error("cannot write the summary")]
     Summary(#[from] serde_json::Error),
     /// A number does not fit the tables.

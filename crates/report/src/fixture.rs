@@ -1,4 +1,4 @@
-//! A run made up for tests: eight days of one honest and one hostile agent.
+//! Invented run for tests: eight days of one honest and one hostile agent.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use cotrain_simulator::run::{
 const UNIT: u128 = 1_000_000_000_000_000_000;
 const HALF_A_DAY: u64 = 43_200;
 
-/// The run.
+/// Returns the run, with a deposit mechanism and without a relayer.
 pub(crate) fn run() -> Run {
     Run {
         scenario: "made-up".to_owned(),
@@ -79,7 +79,7 @@ pub(crate) fn run() -> Run {
     }
 }
 
-/// The same for a prediction market.
+/// Returns the same run for a prediction market.
 pub(crate) fn market() -> Run {
     Run {
         incentive: "prediction market",
@@ -99,7 +99,7 @@ pub(crate) fn market() -> Run {
     }
 }
 
-/// The same with 20 contributions a transaction.
+/// Returns the same run with up to 20 contributions per transaction.
 pub(crate) fn relayed() -> Run {
     Run {
         relay: Some(Relay {

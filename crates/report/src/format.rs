@@ -25,7 +25,7 @@ pub fn counted(number: u64, noun: &str) -> String {
     )
 }
 
-/// Returns the lines of a table: the first two columns to the left, numbers to the right.
+/// Returns the lines of a table. The first two columns are aligned left, numbers right.
 #[must_use]
 pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {
@@ -50,7 +50,7 @@ pub fn aligned<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// Returns a word as a POSIX shell reads it.
+/// Returns a word, quoted for a POSIX shell.
 #[must_use]
 pub fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./~=:,+@%".contains(letter);

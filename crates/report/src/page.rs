@@ -13,14 +13,14 @@ pub(crate) const PLOT_SCRIPT: &str = concat!(
     include_str!("../assets/plot.js")
 );
 
-/// How lines of agents are drawn. Good agents have filled shapes and long dashes or none, bad ones
-/// hollow shapes and short dashes; the numbers are points on and off. The style sheet has as many
-/// colors a side as there are shapes.
+/// Shapes and dashes of agents' lines. Good agents have filled shapes, and solid lines or long
+/// dashes. Bad agents have hollow shapes and short dashes. A dash pattern lists the points drawn
+/// and left out, in turn. The style sheet has one color a side for each shape.
 const SHAPES: [&str; 4] = ["circle", "square", "diamond", "triangle"];
 const GOOD_DASHES: [&[u8]; 3] = [&[], &[18, 4], &[18, 4, 3, 4]];
 const BAD_DASHES: [&[u8]; 3] = [&[7, 4], &[2, 3], &[7, 3, 2, 3]];
 
-/// Renders a page. Every value is escaped unless the template says otherwise.
+/// Renders a page. It escapes every value unless the template says otherwise.
 pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, ReportError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -30,15 +30,16 @@ pub(crate) fn render(template: &str, page: &impl Serialize) -> Result<String, Re
 /// Color, dashes and shape of an agent's line.
 #[derive(Debug, Serialize, PartialEq, Eq, Hash)]
 pub(crate) struct LineStyle {
-    /// A variable of the style sheet.
+    /// Name of a variable of the style sheet.
     color: String,
     dash: &'static [u8],
     shape: &'static str,
 }
 
 impl LineStyle {
-    /// Returns the style of the agent at `index` among those of its side. Every fourth has the same color;
-    /// shapes shift and dashes change with every four, so that 48 a side differ.
+    /// Returns the style of the agent at `index` among those of its side. Colors repeat after four
+    /// agents. Every four agents the shapes shift and the dashes change, so that 48 styles a side
+    /// differ.
     pub(crate) fn of(good: bool, index: usize) -> Self {
         let kinds = SHAPES.len();
         let (color, round) = (index % kinds, index / kinds);
@@ -68,7 +69,7 @@ mod tests {
             .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
             .collect();
         assert_eq!(styles.len(), 96);
-        // Without colours too, for 12 a side.
+        // The first 12 of each side differ without colors, too.
         let plain: HashSet<_> = (0..12)
             .flat_map(|index| [true, false].map(|good| LineStyle::of(good, index)))
             .map(|style| (style.dash, style.shape))

@@ -1,6 +1,6 @@
-//! Directory of results. Every file is written under another name and then moved to its own,
-//! `summary.json` last: no file is ever half-written, and results with a summary are complete.
-//! The directory itself stays in its place: it may be a mount point, the target of a link or the
+//! Directory of results. Each file is written under another name and then moved to its own,
+//! `summary.json` last. So no file is ever half-written, and results with a summary are complete.
+//! The directory itself is never replaced: it may be a mount point, the target of a link or the
 //! working directory of a shell.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
-/// Names of the files that every run has, in the order in which they are written.
+/// Names of the files of every run, in the order in which they are written.
 pub const FILES: [&str; 7] = [
     SCENARIO,
     "series.csv",
@@ -59,7 +59,7 @@ pub enum ResultsError {
     },
 }
 
-/// Seed and relaying of a run. Runs of one scenario and one identity have the same results.
+/// Seed and relaying of a run. Runs with the same scenario and identity have the same results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Identity {
     seed: u64,
@@ -72,7 +72,7 @@ struct Relay {
 }
 
 impl Identity {
-    /// Returns the identity of a run. `relay` is the number of contributions a transaction.
+    /// Returns the identity of a run. `relay` is the number of contributions per transaction.
     #[must_use]
     pub fn new(seed: u64, relay: Option<NonZeroUsize>) -> Self {
         Self {
@@ -96,13 +96,13 @@ impl fmt::Display for Identity {
 #[derive(Debug)]
 pub struct Results {
     directory: PathBuf,
-    /// Directories that were created for it, the deepest first.
+    /// Directories that were created on its path, the deepest first.
     made: Vec<PathBuf>,
 }
 
 impl Results {
-    /// Checks before a run that its results can go to `directory`, which is named after scenario,
-    /// seed and relaying: results of an earlier run in it are replaced.
+    /// Checks before a run that its results can go to `directory`. The caller has named it after
+    /// scenario, seed and relaying, so results of an earlier run in it are replaced.
     ///
     /// # Errors
     /// Returns an error if the directory cannot be written, or holds anything else.
@@ -110,9 +110,9 @@ impl Results {
         Self::prepare_unless(directory, foreign(directory).map(Result::err))
     }
 
-    /// Checks before a run that its results can go to `directory`, which the user has named.
-    /// Results in it are replaced if their scenario has the text `scenario` and they are `of` the
-    /// same identity.
+    /// Checks before a run that its results can go to `directory`, which the user has named. It may
+    /// hold results whose scenario has the text `scenario` and whose identity is `of`. The run
+    /// replaces them.
     ///
     /// # Errors
     /// Returns an error if the directory cannot be written, or holds anything else.
@@ -141,14 +141,14 @@ impl Results {
             directory: directory.to_owned(),
             made: made.map(Path::to_owned).collect(),
         };
-        // Only to write there proves that it can be done.
+        // Only a write proves that the directory is writable.
         fs::create_dir_all(directory)
             .and_then(|()| unfinished(directory).map(drop))
             .map_err(unusable)?;
         Ok(results)
     }
 
-    /// Creates a file to record the run in. It vanishes unless [`Results::write`] takes it.
+    /// Creates a file for the run's recording. It vanishes unless [`Results::write`] takes it.
     ///
     /// # Errors
     /// Returns an error if no file can be created.
@@ -156,8 +156,8 @@ impl Results {
         unfinished(&self.directory)
     }
 
-    /// Writes the files and the recording, in place of those of the same names. Removes what an
-    /// interrupted run left behind, and an earlier run's recording if this run has none.
+    /// Writes the files and the recording over those of the same names. Removes incomplete files of
+    /// an interrupted run. Removes an earlier run's recording if this run has none.
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
@@ -173,7 +173,7 @@ impl Results {
             Ok((self.directory.join(name), file))
         };
         let staged: Vec<_> = files.iter().map(stage).collect::<io::Result<_>>()?;
-        // From here to the last file, old and new ones may stand together: a summary would hide it.
+        // From here to the last file, old and new files may coexist. A summary would hide that.
         let place = self.directory.join(RECORDING);
         if_there(fs::remove_file(self.directory.join(SUMMARY)))?;
         match recording {
@@ -200,8 +200,8 @@ impl Results {
 }
 
 impl Drop for Results {
-    /// Takes away the directories that were made for a run that failed. A directory that holds
-    /// something is not removed by this.
+    /// Removes the directories that were created for a failed run. A directory that holds something
+    /// stays.
     fn drop(&mut self) {
         for directory in &self.made {
             let _ = fs::remove_dir(directory);
@@ -216,19 +216,21 @@ impl Drop for Results {
 pub fn unfinished(directory: &Path) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new();
     file.prefix(UNFINISHED.0).suffix(UNFINISHED.1);
-    // A temporary file is its owner's alone. Results are as open as any other file of the user's.
+    // A temporary file is private to its owner. Results get the usual permissions of the user's
+    // files.
     #[cfg(unix)]
     file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     file.tempfile_in(directory)
 }
 
-/// Returns `true` if a file of this name is an incomplete one.
+/// Returns `true` if this name is that of an incomplete file.
 #[must_use]
 pub fn is_unfinished(name: &str) -> bool {
     name.starts_with(UNFINISHED.0) && name.ends_with(UNFINISHED.1)
 }
 
-/// Whether `directory` is empty, or what is in it that no run has put there.
+/// Returns whether `directory` is empty of results, or the name of an entry that no run has
+/// written.
 fn foreign(directory: &Path) -> io::Result<Result<bool, String>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ok(true)),
@@ -248,10 +250,10 @@ fn foreign(directory: &Path) -> io::Result<Result<bool, String>> {
     Ok(Ok(empty))
 }
 
-/// What is in `directory` that this run may not replace, if there is anything.
+/// Describes anything in `directory` that this run may not replace; `None` if there is nothing.
 ///
-/// Results without a summary are of a run that was interrupted while it wrote them, and need no
-/// care.
+/// Results without a summary belong to a run that was interrupted while it wrote them. They may be
+/// replaced.
 fn obstacle(directory: &Path, scenario: &str, of: Identity) -> io::Result<Option<String>> {
     match foreign(directory)? {
         Ok(true) => return Ok(None),
@@ -400,7 +402,7 @@ mod tests {
         put(above.path(), "file", "");
         mistake(&above.path().join("file"));
         mistake(&above.path().join("file/below"));
-        // The first directory can be made, the one in it has too long a name.
+        // The first directory can be created, but the name of the one inside is too long.
         mistake(&above.path().join("new").join("x".repeat(300)));
         assert_eq!(names(above.path()), ["file"]);
     }
@@ -440,7 +442,7 @@ mod tests {
             .write(&files("new"), None)
             .expect("written");
         assert!(!left.exists());
-        // Interrupted before the summary, the results of whatever seed are incomplete.
+        // Without a summary the results are incomplete, so their seed does not matter.
         fs::remove_file(out.path().join(SUMMARY)).expect("removed");
         prepared(out.path())
             .write(&files("again"), None)
@@ -481,7 +483,7 @@ mod tests {
         let out = above.path().join("locked");
         fs::create_dir(&out).expect("made");
         fs::set_permissions(&out, fs::Permissions::from_mode(0o555)).expect("locked");
-        // Nothing is locked to root.
+        // Root may write everywhere.
         if unfinished(&out).is_err() {
             insta::assert_snapshot!(mistake(&out).split(" at ").next().unwrap_or_default(), @"cannot put results into OUT: Permission denied (os error 13)");
             mistake(&out.join("below"));

@@ -13,8 +13,8 @@ pub use self::{
 };
 use crate::{error::ReportError, results::FILES};
 
-/// Returns the files of a run with their names, in the order of [`FILES`]. `scenario` is the text of its
-/// scenario, and `command` gives the same run again.
+/// Returns the files of a run with their names, in the order of [`FILES`]. `scenario` is the text
+/// of its scenario. `command` is the command that repeats the run.
 ///
 /// # Errors
 /// Returns an error if a number does not fit the tables, or a page cannot be rendered.

@@ -1,4 +1,4 @@
-//! `report.html` of a run: one file with everything in it, for a browser.
+//! `report.html` of a run: one self-contained file for a browser.
 
 use cotrain_simulator::{
     run::{AgentOutcome, Run, SeriesRow, percent},
@@ -18,20 +18,20 @@ use crate::{
 
 const TEMPLATE: &str = include_str!("../../assets/report.html");
 const SCRIPT: &str = include_str!("../../assets/report.js");
-/// The most points of a line in a chart, and the most rows of the table below it. All of them are
-/// in the series.
+/// Maximum number of points of a line in a chart, and of rows of the table below it. The series has
+/// them all.
 const POINTS: usize = 2_000;
 const ROWS: usize = 60;
 
-/// The percentage of its start below which an agent counts as ruined.
+/// Percentage of the start balance below which an agent counts as ruined.
 const RUINED: u128 = 1;
 
-/// Renders the page. `command` gives the same run again.
+/// Renders the page. `command` is the command that repeats the run.
 pub(super) fn html(run: &Run, command: &str) -> Result<String, ReportError> {
     render(TEMPLATE, &Page::of(run, command))
 }
 
-/// What the template shows.
+/// Values for the template.
 #[derive(Serialize)]
 struct Page<'a> {
     style: &'a str,
@@ -56,15 +56,15 @@ struct Page<'a> {
     /// Whether the table leaves rows out.
     thinned: bool,
     relaying: Option<Vec<String>>,
-    /// What else agents did and the mechanism says.
+    /// Other actions of agents, and figures of the mechanism.
     besides: Vec<String>,
-    /// What becomes of a contribution and its money.
+    /// Fate of a contribution and its money.
     rules: &'a str,
-    /// Money that is out.
+    /// Word for money at stake, such as `deposits`.
     stakes: &'a str,
     /// Whether there are refunds, reports and late claims.
     has_claims: bool,
-    /// How it ended and why; may be empty.
+    /// How the mechanism ended and why; may be empty.
     outcome: &'a str,
     chart: Chart<'a>,
 }
@@ -105,7 +105,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// A figure to see at a glance.
+/// Figure to see at a glance.
 #[derive(Serialize)]
 struct Figure {
     name: &'static str,
@@ -178,7 +178,7 @@ fn figures(run: &Run) -> Vec<Figure> {
     figures
 }
 
-/// What else agents did and the mechanism says, a line each.
+/// Returns other actions of agents and figures of the mechanism, one per line.
 fn besides(run: &Run) -> Vec<String> {
     let facts = run.facts.iter();
     let facts = facts.map(|fact| format!("{}: {}", fact.name, fact.value));
@@ -258,14 +258,14 @@ impl<'a> Agent<'a> {
     }
 }
 
-/// An agent that lost nearly everything, and when.
+/// Agent that lost nearly everything, and the day of its ruin.
 #[derive(Serialize)]
 struct Ruin<'a> {
     name: &'a str,
     day: String,
 }
 
-/// Those who end below [`RUINED`] percent, with the day from which they stay there.
+/// Returns the agents that end below [`RUINED`] percent, with the day from which they stay there.
 fn ruins<'a>(run: &'a Run) -> Vec<Ruin<'a>> {
     let to_ruin = |(place, agent): (usize, &'a AgentOutcome)| {
         let ruined = |row: &&SeriesRow| row.balances[place] * 100 < agent.start_balance * RUINED;
@@ -278,7 +278,7 @@ fn ruins<'a>(run: &'a Run) -> Vec<Ruin<'a>> {
     run.agents.iter().enumerate().filter_map(to_ruin).collect()
 }
 
-/// A moment, in words.
+/// Row for a moment, formatted.
 #[derive(Serialize)]
 struct Row {
     day: String,
@@ -302,7 +302,7 @@ impl Row {
     }
 }
 
-/// What the charts draw; accuracies and balances in percent.
+/// Data of the charts. Accuracies and balances are in percent.
 #[derive(Serialize)]
 struct Chart<'a> {
     days: Vec<f64>,
@@ -347,7 +347,7 @@ fn balances(run: &Run, row: &SeriesRow) -> impl Iterator<Item = f64> {
     pairs.map(|(agent, &held)| percent(held, agent.start_balance))
 }
 
-/// At most about so many rows, evenly, the first and the last among them.
+/// Returns about `most` rows at most, evenly spaced, with the first and the last.
 fn thinned(rows: &[SeriesRow], most: usize) -> impl Iterator<Item = &SeriesRow> {
     let step = rows.len().div_ceil(most).max(1);
     let last = rows.len().saturating_sub(1);
@@ -370,7 +370,7 @@ mod tests {
         html(run, COMMAND).expect("a page")
     }
 
-    /// The text between the first `from` and the next `to`.
+    /// Returns the text between the first `from` and the next `to`.
     fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
         text.split_once(from)
             .and_then(|(_, rest)| rest.split_once(to))

@@ -25,7 +25,7 @@ pub(crate) fn early_end(run: &Run) -> Option<String> {
     Some(format!("{why}: {left} {are} unclaimed."))
 }
 
-/// Says what agents did besides contributing and claiming, in a line each.
+/// Describes other actions of agents, one line each.
 pub(crate) fn aside(run: &Run) -> Vec<String> {
     let agents = run.agents.iter().flat_map(|agent| {
         let units =
@@ -47,7 +47,7 @@ pub(crate) fn aside(run: &Run) -> Vec<String> {
     agents.collect()
 }
 
-/// Says what relaying did and saved, line by line.
+/// Describes the transactions and the savings of relaying, line by line.
 pub(crate) fn relaying(run: &Run, relay: Relay) -> Vec<String> {
     let compared = |things: &str, number: u64, transactions: u64, together: u64, alone: u64| {
         format!(
@@ -93,7 +93,7 @@ pub(crate) fn relaying(run: &Run, relay: Relay) -> Vec<String> {
     lines
 }
 
-/// Says how many numbers the encoding changed; `None` if it changed none.
+/// Describes the number of values that the encoding changed; `None` if it changed none.
 pub(crate) fn clamped(run: &Run) -> Option<String> {
     let clamped = run.data.clamped;
     (clamped > 0).then(|| format!("{} numbers out of bounds, moved to them", count(clamped)))

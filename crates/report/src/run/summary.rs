@@ -6,7 +6,7 @@ use cotrain_simulator::{
 };
 use serde::{Serialize, Serializer};
 
-/// Figures of a run, as `--json` prints them; with details, as `summary.json` has them.
+/// Figures of a run. `--json` prints them; `summary.json` holds them with details.
 #[derive(Debug, Serialize)]
 pub struct Summary<'a> {
     scenario: &'a str,
@@ -14,7 +14,7 @@ pub struct Summary<'a> {
     backend: &'a str,
     contributions: u64,
     refunds: u64,
-    /// Shares taken by reporting, and late claims.
+    /// Shares taken by reports, plus late claims.
     reports: u64,
     transactions: u64,
     gas: Gas,
@@ -36,10 +36,10 @@ struct Gas {
     per_contribution: u64,
 }
 
-/// What relaying did and saved.
+/// Figures of relaying and its savings.
 #[derive(Debug, Serialize)]
 struct Relay {
-    /// Contributions a transaction, as wanted with `--relay`.
+    /// Contributions per transaction, as set with `--relay`.
     size: u64,
     /// Contributions that were signed and never sent.
     unsent: u64,
@@ -50,14 +50,14 @@ struct Relay {
     claims: Compared,
     /// Gas of prepaying.
     prepaying: u64,
-    /// Gas saved by all this, prepaying taken off.
+    /// Gas saved by relaying, after subtracting prepaying.
     saved: i64,
     saved_percent: f64,
-    /// What the relayer got; a decimal number in a string.
+    /// Fees of the relayer, in wei; a decimal number in a string.
     fees_wei: String,
 }
 
-/// Gas, with others in a transaction and alone in one.
+/// Gas in shared transactions, and in a transaction for each.
 #[derive(Debug, Serialize)]
 struct Compared {
     together: u64,
@@ -138,7 +138,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Returns the figures and everything else worth keeping.
+    /// Returns the figures with all details.
     #[must_use]
     pub fn with_details(run: &'a Run) -> Self {
         Self {
@@ -148,32 +148,32 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// A difference of accuracies without what the subtraction of floats adds to it.
+/// Rounds a difference of accuracies, to remove the error of subtracting floats.
 fn rounded(difference: f64) -> f64 {
     (difference * 1e9).round() / 1e9
 }
 
-/// Contributions of which something was still to be claimed at the end.
+/// Returns the number of contributions that had something left to claim at the end.
 pub(crate) fn unclaimed(run: &Run) -> u64 {
     run.series.last().map_or(0, |row| row.unclaimed)
 }
 
-/// Gas of a contribution on average, to the nearest; 0 where there is none.
+/// Returns the average gas of a contribution, rounded to the nearest; 0 if there is none.
 pub(crate) fn gas_per_contribution(run: &Run) -> u64 {
     each(run.gas.contributions, run.counts.contributions)
 }
 
-/// The mean, to the nearest; 0 of none.
+/// Returns the mean, rounded to the nearest; 0 if `count` is 0.
 pub(crate) fn each(gas: u64, count: u64) -> u64 {
     (gas + count / 2).checked_div(count).unwrap_or(0)
 }
 
-/// Refunds, reports and late claims.
+/// Returns the number of refunds, reports and late claims together.
 pub(crate) fn claims(run: &Run) -> u64 {
     run.counts.refunds + run.counts.reports + run.counts.late_claims
 }
 
-/// Agents as an object, in the order of the scenario.
+/// Serializes agents as an object, in the order of the scenario.
 fn by_name<S: Serializer>(agents: &&[AgentOutcome], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(
         agents
@@ -182,32 +182,32 @@ fn by_name<S: Serializer>(agents: &&[AgentOutcome], serializer: S) -> Result<S::
     )
 }
 
-/// Everything else of a run worth keeping. Amounts of money are decimal numbers in strings, as
-/// they exceed what a JSON reader keeps exactly.
+/// Details of a run. Amounts of money are decimal numbers in strings, since they exceed the exact
+/// range of JSON readers.
 #[derive(Debug, Serialize)]
 struct Details<'a> {
     description: &'a str,
     model: &'a str,
     incentive: &'a str,
-    /// Why the run ended.
+    /// Reason why the run ended.
     end: &'static str,
     unclaimed: u64,
     data: Data,
     accuracy: AccuracyDetails,
-    /// What becomes of a contribution and its money, in sentences.
+    /// Fate of a contribution and its money, in sentences.
     rules: &'a str,
-    /// How the mechanism ended and why, in sentences; not there if there is nothing to say.
+    /// How the mechanism ended and why, in sentences; left out if there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'a str>,
-    /// Contributions that taught the model something; not there if they are not learned at once.
+    /// Contributions that changed the model; left out if the model does not learn at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<u64>,
     refunds: u64,
-    /// Shares taken by reporting, without late claims.
+    /// Shares taken by reports, without late claims.
     reports_alone: u64,
     late_claims: u64,
     gas: GasDetails,
-    /// What the mechanism says beyond what all have.
+    /// Figures that only this mechanism has.
     facts: Vec<FactDetails<'a>>,
     agents: Vec<AgentDetails<'a>>,
     unit_wei: String,
@@ -221,7 +221,7 @@ struct Data {
     test_samples: u64,
     features: u64,
     classes: u64,
-    /// Numbers beyond the bounds of the dense encoding, moved to them.
+    /// Numbers that the dense encoding moved to its bounds.
     clamped: u64,
 }
 
@@ -244,7 +244,7 @@ struct GasDetails {
 #[derive(Debug, Serialize)]
 struct FactDetails<'a> {
     name: &'a str,
-    /// A number, as text like all that may be large.
+    /// A number, as text like everything that may be large.
     value: &'a str,
 }
 

@@ -112,7 +112,7 @@ fn accuracy(run: &Run) -> Vec<String> {
     ]
 }
 
-/// A line for each agent, with the columns that the mechanism has.
+/// Returns a line for each agent, with the columns of the mechanism.
 fn agents(run: &Run) -> Vec<String> {
     let agents = &run.agents;
     if !run.words.has_claims {

@@ -32,12 +32,12 @@ const FILES: [&str; 6] = [
     "summary.json",
 ];
 
-/// Runs of a sweep that are done.
+/// Finished runs of a sweep.
 #[derive(Debug)]
 pub struct Runs<'a, I> {
-    /// The sweep that they belong to.
+    /// Sweep of these runs.
     pub plan: &'a Plan,
-    /// Names of all agents, in the order in which runs have them.
+    /// Names of all agents, in the order of the runs.
     pub agents: &'a [String],
     /// Simulated duration of the longest run, in seconds.
     pub longest: u64,
@@ -58,10 +58,11 @@ pub struct Written {
     pub summary: Summary,
 }
 
-/// Writes tables, page and figures of runs into a folder. Each file takes its place once it is complete.
+/// Writes tables, page and figures of runs into a folder. Each file gets its name once it is
+/// complete.
 ///
 /// # Errors
-/// Returns the error of a record that cannot be read, and an error if a file cannot be rendered or written.
+/// Returns the error of an unreadable record, and an error if a file cannot be rendered or written.
 pub fn write<E, I>(folder: &Path, runs: Runs<'_, I>) -> Result<Written, E>
 where
     E: From<ReportError>,
@@ -121,7 +122,7 @@ where
     })
 }
 
-/// Removes what a process that was killed has left half-written.
+/// Removes the incomplete files of a process that was killed.
 fn tidy(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

@@ -5,23 +5,23 @@ use std::time::Duration;
 use cotrain_simulator::sweep::statistics::{Band, Breaking, Breaks, Estimate, Study};
 use indicatif::HumanFloatCount;
 
-/// What breaks: people's money, or the model.
+/// Names of the two failures: honest people lose money, or the model falls.
 pub(super) const HONEST: &str = "honest people lose";
 pub(super) const MODEL: &str = "the model falls";
 
-/// A median and its band.
+/// Formats a median and its band.
 pub(super) fn band(band: Option<Band>, unit: &str) -> String {
     band.map_or("–".to_owned(), |Band { low, median, high }| {
         format!("{median:.1}{unit} ({low:.1} to {high:.1})")
     })
 }
 
-/// An estimate and its interval.
+/// Formats an estimate and its interval.
 pub(super) fn estimate(Estimate { value, low, high }: Estimate, unit: &str) -> String {
     format!("{value:.1}{unit} ({low:.1} to {high:.1})")
 }
 
-/// A value of a setting: four digits at least, a duration to the minute.
+/// Formats a value of a setting with at least four digits, a duration to the minute.
 pub(super) fn setting(value: f64, is_duration: bool) -> String {
     if is_duration {
         let seconds = (value * 86_400.0).round().max(0.0);
@@ -50,7 +50,7 @@ pub(super) fn setting(value: f64, is_duration: bool) -> String {
     }
 }
 
-/// The first and the last value that was tried.
+/// Returns the first and the last value that was tried.
 pub(super) fn range(study: &Study) -> (f64, f64) {
     let value = |tried: Option<&cotrain_simulator::sweep::statistics::Tried>| {
         tried.map_or(f64::NAN, |it| it.value)
@@ -58,7 +58,7 @@ pub(super) fn range(study: &Study) -> (f64, f64) {
     (value(study.tried.first()), value(study.tried.last()))
 }
 
-/// Where it breaks.
+/// Describes at which value the failure begins or ends, with its interval.
 pub(super) fn breaking(study: &Study, is_duration: bool) -> String {
     let (from, to) = range(study);
     let told = |value| setting(value, is_duration);
@@ -147,7 +147,7 @@ mod tests {
         );
         assert_eq!(all(&[110.0; 3]), "nowhere: not reached up to 3");
         assert_eq!(all(&[90.0; 3]), "everywhere: at 1 already");
-        // Of three runs two are below: many resamples have fewer.
+        // Two of three runs are below the limit: in many resamples, fewer are.
         let samples = [(1.0, vec![110.0; 3]), (2.0, vec![90.0, 90.0, 110.0])];
         assert_eq!(
             breaking(&study(&samples, 100.0), true),

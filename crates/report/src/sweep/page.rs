@@ -1,4 +1,4 @@
-//! `report.html` of a sweep: one file with everything in it, for a browser.
+//! `report.html` of a sweep: one self-contained file for a browser.
 
 use cotrain_simulator::{
     scenario::Scenario,
@@ -22,11 +22,11 @@ const TEMPLATE: &str = include_str!("../../assets/sweep.html");
 const SCRIPT: &str = include_str!("../../assets/sweep.js");
 const OWN_STYLE: &str = include_str!("../../assets/sweep.css");
 
-/// The most rows of a point in a table over time.
+/// Maximum number of rows for each point in a table over time.
 const ROWS: usize = 24;
-/// The most dots of a chart. All runs are in the table of runs.
+/// Maximum number of dots in a chart. The table of runs lists all runs.
 const DOTS: usize = 4_000;
-/// The most breaking points that are drawn; the others are told and listed.
+/// Maximum number of charts of breaking points. The page describes and lists the others.
 const CHARTED: usize = 12;
 
 /// Renders the page of a sweep. `runs` is the number of runs that are done.
@@ -75,7 +75,7 @@ pub(super) fn html(plan: &Plan, analysis: &Analysis, runs: usize) -> Result<Stri
     )
 }
 
-/// What the template shows.
+/// Values for the template.
 #[derive(Serialize)]
 struct Page<'a> {
     style: &'a str,
@@ -106,7 +106,7 @@ struct Page<'a> {
     chart: Chart<'a>,
 }
 
-/// Returns what there is to say of runs that ended with money in contributions.
+/// Returns a note on the runs that ended with money in contributions; `None` if there are none.
 fn unsettled(analysis: &Analysis) -> Option<String> {
     let runs: usize = analysis.points.iter().map(|point| point.unsettled).sum();
     (runs > 0).then(|| {
@@ -118,10 +118,10 @@ fn unsettled(analysis: &Analysis) -> Option<String> {
     })
 }
 
-/// The command that gives the same sweep again.
+/// Returns the command that repeats the sweep.
 fn command(plan: &Plan) -> String {
     let scenario = plan.scenario();
-    // A file may lie in a folder of the same name: what is embedded has the same text.
+    // A file may lie in a folder of the same name. The embedded scenario has the same text.
     let embedded = Scenario::embedded()
         .iter()
         .any(|(name, text)| *name == scenario.name() && *text == scenario.text());
@@ -158,7 +158,7 @@ impl<'a> BreakingRow<'a> {
     }
 }
 
-/// A point at the end of its runs.
+/// Row for a point at the end of its runs.
 #[derive(Serialize)]
 struct PointRow<'a> {
     label: &'a str,
@@ -194,7 +194,7 @@ fn name(point: &Point) -> &str {
     }
 }
 
-/// A point at a moment.
+/// Row for a point at one moment.
 #[derive(Serialize)]
 struct Row<'a> {
     label: &'a str,
@@ -202,7 +202,8 @@ struct Row<'a> {
     cells: Vec<String>,
 }
 
-/// The moments that a table shows: evenly, the first and the last among them.
+/// Returns the indices of the moments that a table shows: evenly spaced, with the first and the
+/// last.
 fn moments(point: &Point) -> impl Iterator<Item = usize> {
     let all = point.timeline.days.len();
     let step = all.div_ceil(ROWS).max(1);
@@ -237,7 +238,7 @@ fn balance_rows(point: &Point) -> impl Iterator<Item = Row<'_>> {
     })
 }
 
-/// The table of a breaking point.
+/// Table of a breaking point.
 #[derive(Serialize)]
 struct StudyRows<'a> {
     axis: &'a str,
@@ -289,12 +290,12 @@ fn percent(Estimate { value, low, high }: Estimate) -> Estimate {
     }
 }
 
-/// What the charts draw; accuracies, balances and shares in percent.
+/// Data of the charts. Accuracies, balances and shares are in percent.
 #[derive(Serialize)]
 struct Chart<'a> {
     agents: Vec<ChartAgent<'a>>,
     points: Vec<ChartPoint<'a>>,
-    /// Share of hostile money and final accuracy, of runs.
+    /// Shares of hostile money and final accuracies, one entry for each run.
     runs: (Vec<f64>, Vec<f64>),
     studies: Vec<ChartStudy>,
 }
@@ -313,11 +314,11 @@ struct ChartPoint<'a> {
     days: Vec<f64>,
     accuracy: Line,
     balances: Vec<Line>,
-    /// Of each agent at the end: low, median, high.
+    /// Final balances of each agent: low, median, high.
     finals: Vec<Option<[f64; 3]>>,
 }
 
-/// A median, and what lies around it.
+/// Medians and the band around them.
 #[derive(Serialize)]
 struct Line {
     low: Vec<f64>,
@@ -349,7 +350,7 @@ fn of_estimate(Estimate { value, low, high }: Estimate) -> [f64; 3] {
     [low, value, high]
 }
 
-/// To a thousandth: a chart shows less, and the page stays small.
+/// Rounds to a thousandth. A chart shows less, and the page stays small.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
@@ -362,7 +363,8 @@ struct ChartStudy {
     loses: Option<Line>,
     gain: Line,
     falls: Line,
-    /// The value and the ends of its interval, where they are among the values.
+    /// The value and the ends of its interval; `None` if the value is outside those that were
+    /// tried.
     honest_breaks: Option<[f64; 3]>,
     gain_breaks: Option<[f64; 3]>,
 }
@@ -373,7 +375,7 @@ impl ChartStudy {
         let shares =
             |it: &Study| Line::of(it.tried.iter().map(|it| of_estimate(percent(it.below))));
         let breaks = |it: &Study| match it.point.breaking {
-            // What is infinite is `null` in JSON.
+            // JSON turns an infinite number into `null`.
             Breaking::At { value, .. } => Some([value, it.point.low, it.point.high]),
             _ => None,
         };

@@ -13,11 +13,11 @@ use serde::{Serialize, Serializer};
 use super::format::{HONEST, MODEL, band, breaking, range};
 use crate::format::{aligned, count, counted};
 
-/// Figures of a sweep, as `--json` prints them and `summary.json` holds them.
+/// Figures of a sweep. `--json` prints them, and `summary.json` holds them.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     scenario: String,
-    /// Runs that are done, of so many.
+    /// Number of finished runs; `of` is the number of all runs.
     runs: usize,
     of: u64,
     points: Vec<PointFigures>,
@@ -26,12 +26,12 @@ pub struct Summary {
 
 #[derive(Debug, Serialize)]
 struct PointFigures {
-    /// The settings that are varied and their values, in order.
+    /// Varied settings and their values, in order.
     #[serde(serialize_with = "as_object")]
     settings: Vec<(String, toml::Value)>,
     runs: usize,
     hostile_share_percent: f64,
-    /// Of these and the following: the median, and what 90 % of the runs lie between.
+    /// This and the following figures: the median, and the interval that holds 90 % of the runs.
     accuracy_final_percent: Band,
     accuracy_gain_points: Band,
     honest_percent: Option<Band>,
@@ -48,14 +48,14 @@ struct BreakingFigures {
     /// `above` or `below` the value; `everywhere` or `nowhere` between `from` and `to`.
     breaks: &'static str,
     value: Option<f64>,
-    /// The ends of the 90 % interval; none where they lie beyond the values that were tried.
+    /// The ends of the 90 % interval; `None` if an end lies beyond the values that were tried.
     low: Option<f64>,
     high: Option<f64>,
     from: f64,
     to: f64,
-    /// How often the medians cross the limit; more than once means that `value` is not all.
+    /// Number of times that the medians cross the limit. If there are several, `value` is only one.
     crossings: usize,
-    /// All of it in words.
+    /// The whole result in words.
     told: String,
 }
 
