@@ -8,49 +8,49 @@ pub use self::habits::Habits;
 pub use crate::vocabulary::Stance;
 use crate::{SimulateError, context::AgentContext};
 
-/// One participant: a profile, habits, and what it does when it is its turn. It may have more than one
-/// address.
+/// Participant of an economy: a profile, habits, and the actions of its turns. It may have several
+/// addresses.
 ///
-/// The agents that come with cotrain are in [`crate::agents`]; how to write one: docs/extending.md.
+/// [`crate::agents`] has the agents of cotrain; docs/extending.md explains how to write one.
 pub trait Agent {
-    /// Returns the description of its kind.
+    /// Returns the description of the agent's kind.
     fn profile(&self) -> Profile;
 
-    /// Returns its pace and the deposits that it is willing to pay.
+    /// Returns the agent's pace and the deposits that it is willing to pay.
     fn habits(&self) -> &Habits;
 
-    /// Acts: it is its turn.
+    /// Performs the agent's turn.
     ///
     /// # Errors
-    /// Returns the errors of what it does by `context`.
+    /// Returns the errors of its actions on `context`.
     fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError>;
 
-    /// Returns the number of its addresses. The money that it starts with is spread evenly over them.
+    /// Returns the number of addresses. The engine spreads the start balance evenly over them.
     fn identities(&self) -> usize {
         1
     }
 
-    /// Draws the seconds from now until its next turn; 0 is taken for 1.
+    /// Draws the number of seconds from now until the next turn; the engine turns 0 into 1.
     fn wait(&mut self, context: &mut AgentContext<'_>) -> u64 {
         self.habits().next_wait(context.chance())
     }
 
-    /// Returns `true` if it might still contribute with so much wei, now or later. A run ends if nobody might
-    /// and everything is claimed.
+    /// Returns `true` if the agent might still contribute with `funds` wei, now or later. A run
+    /// ends if no agent might and everything is claimed.
     fn may_contribute(&self, funds: u128) -> bool {
         !self.habits().is_broke(funds)
     }
 
-    /// Returns `true` if it watches contributions on their way to the chain, to act before they are included.
+    /// Returns `true` if the agent watches pending contributions, to act before they are included.
     fn watches(&self) -> bool {
         false
     }
 
-    /// Reacts to somebody else's contribution on its way, before it is included. Only agents that watch are
-    /// called.
+    /// Reacts to somebody else's contribution before it is included. The engine calls only agents
+    /// that watch.
     ///
     /// # Errors
-    /// Returns the errors of what it does by `context`.
+    /// Returns the errors of its actions on `context`.
     fn sees(
         &mut self,
         _seen: &Seen<'_>,
@@ -60,29 +60,30 @@ pub trait Agent {
     }
 }
 
-/// Description of a kind of agents: its name, its side, and a sentence each for goal, knowledge and budget.
+/// Description of a kind of agents: its name, its side, and a sentence each on goal, knowledge and
+/// budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
     /// Name in scenarios, such as `copycat`.
     pub kind: &'static str,
-    /// Side that it is on.
+    /// Side of the agents.
     pub stance: Stance,
-    /// Aim of its actions.
+    /// Aim of their actions.
     pub goal: &'static str,
     /// Knowledge that others need not have.
     pub knowledge: &'static str,
-    /// Limits of its actions.
+    /// Limits of their actions.
     pub budget: &'static str,
 }
 
-/// A contribution on its way to the chain.
+/// Contribution on its way to the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
-    /// Sender.
+    /// Address that sends it.
     pub author: Address,
-    /// Number of the sender's good contributions.
+    /// Number of the author's good contributions.
     pub author_good: u64,
-    /// Label.
+    /// Label of the contribution.
     pub label: u16,
     /// Bytes of the sample.
     pub sample: &'a [u8],

@@ -1,5 +1,5 @@
-//! The agents that come with cotrain: the honest, the careless and the hostile of 0xDeCA10B's simulation, and
-//! those who know the mechanism.
+//! Agents that come with cotrain: the honest, the careless and the hostile ones of 0xDeCA10B's
+//! simulation, and others that exploit the mechanism's rules.
 
 mod caller;
 mod copycat;

@@ -9,20 +9,20 @@ use std::{
     thread::{Scope, ScopedJoinHandle},
 };
 
-/// Number of threads that a run may take.
+/// Number of threads that a run may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
-    /// The caller's alone: for many runs side by side.
+    /// Only the caller's thread, for many runs side by side.
     One,
-    /// A second one trains the baseline beside the run. After that it checks the signatures of what is relayed
-    /// while the chain executes it.
+    /// A second thread, which trains the baseline during the run. Then it checks the signatures of
+    /// relayed contributions while the chain executes them.
     Two,
 }
 
-/// The second thread that a run may have: it does one piece of work at a time.
+/// Second thread that a run may have. It does one piece of work at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Second {
-    /// Whether it is at work, or there is none.
+    /// Whether the thread is at work, or does not exist.
     busy: Arc<AtomicBool>,
 }
 
@@ -33,7 +33,8 @@ impl Second {
         }
     }
 
-    /// Begins `work` on the second thread if that is free. Else it is done when its result is asked for.
+    /// Begins `work` on the second thread if it is free. Otherwise the work runs when its result is
+    /// needed.
     pub(crate) fn begin<'scope, T, F>(
         &self,
         scope: &'scope Scope<'scope, '_>,
@@ -55,14 +56,14 @@ impl Second {
     }
 }
 
-/// A piece of work that is done beside the run, or later.
+/// Work that runs beside the run, or later.
 pub(crate) enum Beside<'scope, T, F> {
     Begun(ScopedJoinHandle<'scope, T>),
     Later(F),
 }
 
 impl<T, F: FnOnce() -> T> Beside<'_, T, F> {
-    /// Returns what came of the work, once it is done.
+    /// Returns the result of the work, once it is done.
     pub(crate) fn finish(self) -> T {
         match self {
             Self::Begun(thread) => thread

@@ -1,4 +1,4 @@
-//! What an agent sees and can do when it is its turn.
+//! Views and actions of an agent in its turn.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::{
 
 /// Number of samples that a choosy agent looks ahead.
 const AHEAD: usize = 64;
-/// Gas taken for what a transaction uses before there was one.
+/// Assumed gas of a transaction before there was one of its kind.
 pub(crate) const ROUGH_GAS: u64 = 150_000;
 
 /// A sample to contribute.
@@ -25,27 +25,27 @@ pub struct Sample(pub(crate) Origin);
 /// Origin of a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The scenario's data, at this index: each is contributed once.
+    /// Index into the scenario's data. Each of these samples is contributed at most once.
     Data(usize),
     /// Bytes of somebody else's contribution, or of the agent's invention.
     Copy(Rc<[u8]>),
 }
 
 impl Sample {
-    /// Returns a sample of the same bytes as somebody else's contribution, which takes nothing of the scenario's
-    /// data.
+    /// Returns a sample with the bytes of somebody else's contribution. It uses up none of the
+    /// scenario's data.
     #[must_use]
     pub fn copied(bytes: &[u8]) -> Self {
         Self(Origin::Copy(bytes.into()))
     }
 
-    /// Returns a sample of the agent's own making, which takes nothing of the scenario's data.
+    /// Returns a sample of the agent's own making. It uses up none of the scenario's data.
     #[must_use]
     pub fn made(bytes: &[u8]) -> Self {
         Self(Origin::Copy(bytes.into()))
     }
 
-    /// Returns the sample's bytes; those of the scenario are in `data`.
+    /// Returns the sample's bytes. `data` holds the scenario's samples.
     pub(crate) fn bytes<'s>(&'s self, data: &'s Samples) -> &'s [u8] {
         match &self.0 {
             Origin::Data(index) => data.get(*index).0,
@@ -54,7 +54,7 @@ impl Sample {
     }
 }
 
-/// A labelled sample to contribute.
+/// Labeled sample to contribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// The sample.
@@ -64,7 +64,7 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Returns the item of a batch; samples of the scenario are in `data`.
+    /// Returns the item for a batch. `data` holds the scenario's samples.
     pub(crate) fn item<'s>(&'s self, data: &'s Samples) -> Item<'s> {
         Item {
             label: self.label,
@@ -73,41 +73,41 @@ impl Piece {
     }
 }
 
-/// The agent's own contribution of which something is left.
+/// The agent's own contribution that has something left to claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
-    /// The simulated second in which it was made.
+    /// Simulated second of the contribution.
     pub seconds: u64,
-    /// Its label.
+    /// Label of the contribution.
     pub label: u16,
-    /// Its sample's bytes.
+    /// Bytes of the sample.
     pub sample: Vec<u8>,
     /// `true` if the model predicts its label now.
     pub agrees: bool,
 }
 
-/// Somebody else's contribution whose first wait is over and of which something is left.
+/// Somebody else's contribution whose first wait is over and that has something left to claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
-    /// Its position among all contributions, from 0.
+    /// Position among all contributions, from 0.
     pub position: u64,
-    /// Its label.
+    /// Label of the contribution.
     pub label: u16,
-    /// Its sample's bytes.
+    /// Bytes of the sample.
     pub sample: Vec<u8>,
-    /// Its deposit, in wei.
+    /// Deposit of the contribution, in wei.
     pub deposit: u128,
     /// `true` if the model predicts its label now.
     pub agrees: bool,
-    /// The next step towards a report of it.
+    /// Next step towards a report.
     pub stage: ReportStage,
 }
 
-/// One agent's turn: what it sees and can do. Whatever changes anything is a transaction on the chain (or signed
-/// for a relayer); what is only read is free.
+/// An agent's turn: its views and its actions. Every change is a transaction on the chain, or
+/// signed for a relayer. Reading is free.
 ///
-/// `identity` is one of the agent's addresses, from 0; there is no other way to name one, so that an agent
-/// cannot act for others. One that it does not have is taken for its last.
+/// `identity` is the index of one of the agent's addresses, from 0. An agent cannot name other
+/// addresses, so it cannot act for others. An index beyond the last stands for the last.
 pub struct AgentContext<'a> {
     world: &'a mut dyn World,
     chance: &'a mut Chance,
@@ -138,13 +138,13 @@ impl<'a> AgentContext<'a> {
         self.view().seconds
     }
 
-    /// Returns the number of the model's classes; labels run from 0 to one below.
+    /// Returns the number of the model's classes. Labels run from 0 to that number minus 1.
     #[must_use]
     pub fn classes(&self) -> u16 {
         self.view().classes
     }
 
-    /// Returns the label that a liar sends for a sample of this one: the next class.
+    /// Returns the label that a liar sends instead of `label`: the next class.
     #[must_use]
     pub fn flipped(&self, label: u16) -> u16 {
         (label + 1) % self.classes()
@@ -156,32 +156,32 @@ impl<'a> AgentContext<'a> {
         *self.view().mechanism.classifier().parameters()
     }
 
-    /// Returns the accuracy that was last measured, in [0, 1].
+    /// Returns the accuracy at the latest evaluation, in [0, 1].
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.view().accuracy
     }
 
-    /// Returns `true` if the mechanism takes contributions now.
+    /// Returns `true` if the mechanism accepts contributions now.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.view().mechanism.is_open()
     }
 
-    /// Returns the wei that each of `n` contributions in one transaction deposits now.
+    /// Returns the price of each of `n` contributions in one transaction now, in wei.
     #[must_use]
     pub fn price(&self, n: usize) -> u128 {
         self.view().mechanism.price(n)
     }
 
-    /// Returns the wei that a unit of gas costs.
+    /// Returns the price of a unit of gas, in wei.
     #[must_use]
     pub fn gas_price(&self) -> u128 {
         self.view().mechanism.chain().gas_price()
     }
 
-    /// Returns the gas that a contribution (`true`) or a claim (`false`) has used on average so far in this run,
-    /// of all agents; a rough figure before there were any.
+    /// Returns the average gas of a contribution (`true`) or a claim (`false`) so far in this run,
+    /// over all agents. Before the first one, returns a rough figure.
     #[must_use]
     pub fn usual_gas(&self, contribution: bool) -> u64 {
         let View { counts, gas, .. } = self.view();
@@ -209,7 +209,7 @@ impl<'a> AgentContext<'a> {
         self.world.funds(account)
     }
 
-    /// Returns the numbers of good contributions of an identity, and of all accounts.
+    /// Returns the number of good contributions of an identity, and that of all accounts.
     #[must_use]
     pub fn good(&self, identity: usize) -> (u64, u64) {
         let view = self.view();
@@ -217,8 +217,8 @@ impl<'a> AgentContext<'a> {
         (good, view.mechanism.total_good())
     }
 
-    /// Returns the next sample of the data that nobody has contributed, with its true label; `None` if there is
-    /// no more.
+    /// Returns the next sample of the data that nobody has contributed, with its true label; `None`
+    /// if none is left.
     #[must_use]
     pub fn next_sample(&self) -> Option<(Sample, u16)> {
         self.next_samples(1).pop()
@@ -234,8 +234,8 @@ impl<'a> AgentContext<'a> {
             .collect()
     }
 
-    /// Returns the first of the next 64 samples for which `wanted` holds, given the sample's bytes and its true
-    /// label.
+    /// Returns the first of the next 64 samples that `wanted` accepts. `wanted` gets the sample's
+    /// bytes and its true label.
     pub fn find_sample(&self, mut wanted: impl FnMut(&[u8], u16) -> bool) -> Option<(Sample, u16)> {
         let view = self.view();
         let mut upcoming = view.upcoming().take(AHEAD);
@@ -249,22 +249,24 @@ impl<'a> AgentContext<'a> {
         sample.bytes(self.view().data)
     }
 
-    /// Returns the label that the model predicts for a sample now.
+    /// Returns the model's current prediction for a sample.
     #[must_use]
     pub fn predict(&self, sample: &Sample) -> u16 {
         let View {
             mechanism, data, ..
         } = self.view();
-        // Samples of the data and of contributions are well formed, so the fallback is never taken.
+        // Samples of the data and of contributions are well formed, so the fallback is never used.
         let predicted = mechanism.classifier().predict(sample.bytes(data));
         predicted.unwrap_or_default()
     }
 
-    /// Contributes in one transaction, if each deposit is at most `max_deposit` wei, the identity can pay, and
-    /// the mechanism is open. Returns `true` if it was sent (or signed, if a relayer sends).
+    /// Contributes in one transaction, if the mechanism is open, each deposit is at most
+    /// `max_deposit` wei, and the identity can pay. Returns `true` if the contribution was sent, or
+    /// signed for a relayer.
     ///
     /// # Errors
-    /// Returns an error if the chain refuses what the rules allow, or computes something else than they do.
+    /// Returns an error if the chain refuses what the rules allow, or diverges from the reference
+    /// model.
     pub fn contribute(
         &mut self,
         identity: usize,
@@ -275,11 +277,11 @@ impl<'a> AgentContext<'a> {
             .contribute(self.agent, identity, pieces, max_deposit)
     }
 
-    /// Claims everything that an identity can get out of deposits now, that `wanted` holds for, and that it can
-    /// pay the gas for.
+    /// Makes all claims of an identity that are possible now, that `wanted` accepts, and whose gas
+    /// it can pay.
     ///
     /// # Errors
-    /// As [`AgentContext::contribute`].
+    /// Returns the errors of [`AgentContext::contribute`].
     pub fn claim(
         &mut self,
         identity: usize,
@@ -288,10 +290,10 @@ impl<'a> AgentContext<'a> {
         self.world.claim(self.agent, identity, wanted)
     }
 
-    /// Claims all that can be claimed now by any identity.
+    /// Makes all possible claims of all identities.
     ///
     /// # Errors
-    /// As [`AgentContext::contribute`].
+    /// Returns the errors of [`AgentContext::contribute`].
     pub fn claim_all(&mut self) -> Result<(), SimulateError> {
         for identity in 0..self.identities() {
             self.claim(identity, &mut |_| true)?;
@@ -299,24 +301,24 @@ impl<'a> AgentContext<'a> {
         Ok(())
     }
 
-    /// Returns the agent's contributions of which something is left, oldest first.
+    /// Returns the agent's contributions that have something left to claim, oldest first.
     pub fn own(&mut self) -> Vec<Own> {
         self.world.own(self.agent)
     }
 
-    /// Returns others' contributions that can be refunded or reported as far as their time goes, oldest first.
+    /// Returns others' contributions whose first wait is over, oldest first.
     pub fn foreign(&mut self) -> Vec<Foreign> {
         self.world.foreign(self.agent)
     }
 
-    /// Returns the wei that all agents have taken so far of others' deposits, by reports.
+    /// Returns the wei that reports of all agents have taken of others' deposits so far.
     #[must_use]
     pub fn taken(&self) -> u128 {
         self.view().taken_from_others
     }
 
-    /// Returns the next simulated second, after this one, at which other claims become possible; `None` if
-    /// nothing is pending.
+    /// Returns the next simulated second, after this one, at which other claims become possible;
+    /// `None` if nothing is pending.
     #[must_use]
     pub fn next_edge(&self) -> Option<u64> {
         let View {
@@ -334,7 +336,7 @@ impl<'a> AgentContext<'a> {
         let kinds = pending
             .first()
             .map_or(0, |first| mechanism.edges(first.contribution()).len());
-        // Contributions are in order of time, and so are their edges of a kind.
+        // Contributions are in order of time, and so are their edges of each kind.
         (0..kinds)
             .filter_map(|which| {
                 let past = |pending: &Pending| edge(pending, which).is_none_or(|edge| edge <= now);
@@ -345,7 +347,7 @@ impl<'a> AgentContext<'a> {
             .map(|edge| edge - start)
     }
 
-    /// Moves money between two identities of the agent. Returns `true` if it could.
+    /// Moves money between two identities of the agent. Returns `true` if that was possible.
     ///
     /// # Errors
     /// Returns an error if the chain fails.
@@ -353,20 +355,21 @@ impl<'a> AgentContext<'a> {
         self.world.transfer(self.agent, (from, to), wei)
     }
 
-    /// Pays for the predictions of `n` samples of the test data, from an index on that is left to chance.
-    /// Returns `None` if the identity cannot pay, or nobody is paid for predictions.
+    /// Pays for the predictions of `n` samples of the test data, from a random index on. Returns
+    /// `None` if the identity cannot pay, or if predictions have no price.
     ///
     /// # Errors
-    /// As [`AgentContext::contribute`].
+    /// Returns the errors of [`AgentContext::contribute`].
     pub fn ask(&mut self, identity: usize, n: usize) -> Result<Option<Asked>, SimulateError> {
         let chance = self.chance.uniform();
         self.world.ask(self.agent, identity, n, chance)
     }
 
-    /// Collects what is due to an identity apart from claims: its share of what was paid for predictions, say.
+    /// Collects the money due to an identity apart from claims, such as its share of paid
+    /// predictions.
     ///
     /// # Errors
-    /// As [`AgentContext::contribute`].
+    /// Returns the errors of [`AgentContext::contribute`].
     pub fn collect(&mut self, identity: usize) -> Result<Option<Collected>, SimulateError> {
         self.world.collect(self.agent, identity)
     }
@@ -379,13 +382,13 @@ impl<'a> AgentContext<'a> {
     }
 }
 
-/// The engine, as agents' turns see it: one view of all that is free, and what takes more than reading.
+/// The engine as agents see it in their turns: one view of everything free, and all actions.
 /// `agent` is an index into the scenario's agents.
 pub(crate) trait World {
-    /// Returns all that an agent can read for free.
+    /// Returns the view of everything that an agent can read for free.
     fn view(&self, agent: usize) -> View<'_>;
 
-    /// Returns the wei that an account can still deposit. The chain is asked, which takes `&mut`.
+    /// Returns the wei that an account can still deposit. This asks the chain, which takes `&mut`.
     fn funds(&mut self, account: Address) -> Result<u128, SimulateError>;
 
     fn contribute(
@@ -403,7 +406,8 @@ pub(crate) trait World {
         wanted: &mut dyn FnMut(&Opportunity) -> bool,
     ) -> Result<(), SimulateError>;
 
-    /// Returns the agent's contributions of which something is left. Predictions are kept, which takes `&mut`.
+    /// Returns the agent's contributions that have something left to claim. It caches predictions,
+    /// which takes `&mut`.
     fn own(&mut self, agent: usize) -> Vec<Own>;
 
     /// Returns others' contributions whose first wait is over.
@@ -417,7 +421,7 @@ pub(crate) trait World {
         wei: u128,
     ) -> Result<bool, SimulateError>;
 
-    /// Pays for predictions; `chance`, in [0, 1), decides the first sample.
+    /// Pays for predictions. `chance`, in [0, 1), selects the first sample.
     fn ask(
         &mut self,
         agent: usize,
@@ -433,34 +437,34 @@ pub(crate) trait World {
     ) -> Result<Option<Collected>, SimulateError>;
 }
 
-/// The economy at one moment, as one agent can read it for free.
+/// View of the economy at one moment, as far as one agent can read it for free.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) mechanism: &'a dyn Mechanism,
-    /// The data to contribute.
+    /// Training data, from which agents contribute.
     pub(crate) data: &'a Samples,
     pub(crate) classes: u16,
     /// Index of the first sample that may still be contributed.
     pub(crate) next_sample: usize,
     /// For each sample, `true` if it has been contributed.
     pub(crate) taken: &'a [bool],
-    /// Contributions of which something is left, oldest first.
+    /// Contributions that have something left to claim, oldest first.
     pub(crate) pending: &'a [Pending],
-    /// The agent's own, at least one.
+    /// Keys of the agent, at least one.
     pub(crate) identities: &'a [Key],
-    /// Unix seconds of the start.
+    /// Start of the simulation, in Unix seconds.
     pub(crate) start: u64,
-    /// Simulated seconds since then.
+    /// Simulated seconds since the start.
     pub(crate) seconds: u64,
     pub(crate) accuracy: f64,
     pub(crate) counts: Counts,
     pub(crate) gas: Gas,
-    /// Wei that was taken of others' deposits by reports.
+    /// Wei that reports took of others' deposits.
     pub(crate) taken_from_others: u128,
 }
 
 impl<'a> View<'a> {
-    /// Returns the address of an identity; of the last one if there are not so many.
+    /// Returns the address of an identity, or that of the last one if there are fewer.
     fn account(&self, identity: usize) -> Address {
         self.identities[identity.min(self.identities.len() - 1)].address()
     }

@@ -1,11 +1,11 @@
-//! The digest that tells whether two runs are the same.
+//! Digest that tells whether two runs are the same.
 
 use alloy_primitives::{B256, hex};
 use sha3::{Digest, Sha3_256};
 
 use crate::{run::Run, tables};
 
-/// SHA3-256 of the tables of a run, as CSV, and of the chain's final state, in lower-case
+/// Returns the SHA3-256 of a run's tables, as CSV, and of the chain's final state, in lower-case
 /// hexadecimal.
 pub(crate) fn digest(run: &Run, state: B256) -> String {
     let mut hasher = Sha3_256::new();

@@ -1,4 +1,4 @@
-//! The run itself: an event queue over simulated time.
+//! Execution of a run: an event queue over simulated time.
 
 mod alone;
 mod relaying;
@@ -27,39 +27,40 @@ use crate::{
     scenario::{Scenario, UNIT},
 };
 
-/// The time at which every simulation begins: 2026-01-01, in Unix seconds.
+/// Start of every simulation: 2026-01-01, in Unix seconds.
 pub(crate) const START: u64 = 1_767_225_600;
 
-/// What a run needs besides its scenario.
+/// Parameters of a run besides its scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The seed of everything random.
+    /// Seed of everything random.
     pub seed: u64,
-    /// Where the scenario's data files are; none: where the scenario says.
+    /// Folder of the scenario's data files; `None` if the scenario's own paths apply.
     pub data_dir: Option<PathBuf>,
-    /// How many signed contributions are collected and then relayed in one transaction; claims are
-    /// made together too. None: each contribution and each claim is a transaction of its own.
+    /// Number of signed contributions that the relayer collects and sends in one transaction.
+    /// Claims are grouped, too. `None` if each contribution and each claim is a transaction of its
+    /// own.
     pub relay: Option<NonZeroUsize>,
-    /// How many threads it may take.
+    /// Number of threads that the run may use.
     pub threads: Threads,
 }
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     /// Contributions so far.
     pub contributions: u64,
-    /// Contributions there is data for.
+    /// Number of contributions that the data allows.
     pub of: u64,
     /// Simulated seconds so far.
     pub seconds: u64,
-    /// Contributions of which something is still to be claimed.
+    /// Contributions that still have something to claim.
     pub unclaimed: u64,
-    /// The accuracy last measured.
+    /// Accuracy at the latest evaluation, in [0, 1].
     pub accuracy: f64,
 }
 
-/// How the chain begins that `scenario` runs on.
+/// Returns the initial configuration of the chain that `scenario` runs on.
 #[must_use]
 pub fn beginning(scenario: &Scenario) -> Config {
     Config {
@@ -73,27 +74,29 @@ pub(crate) struct Engine<'a> {
     data: &'a Prepared,
     mechanism: Box<dyn Mechanism + 'a>,
     agents: Vec<AgentState>,
-    /// Turns to come: the earliest first, at the same second the agent first in the scenario.
+    /// Turns to come, the earliest first. In the same second they follow the scenario's order of
+    /// agents.
     turns: BinaryHeap<Reverse<(u64, usize)>>,
-    /// Who sends what agents sign; none: they send it themselves.
+    /// Relayer of the agents' signed contributions; `None` if agents send their own transactions.
     relayer: Option<Relayer>,
-    /// Whether what was signed in this turn has been handed to the relayer.
+    /// Whether this turn's signed contributions have been passed to the relayer.
     dispatched: bool,
-    /// Whether a contribution on its way is being looked at: what comes before it is looked at by nobody.
+    /// Whether watching agents are looking at a contribution now. Nobody sees the contributions
+    /// that they send before it.
     looked_at: bool,
-    /// Contributions of which something is left, oldest first.
+    /// Contributions that have something left to claim, oldest first.
     pending: Vec<Pending>,
-    /// The first sample that may still be contributed, and those after it that have been.
+    /// Index of the first sample that may still be contributed; `taken` flags contributed samples.
     next_sample: usize,
     taken: Vec<bool>,
-    /// Wei that was taken of others' deposits by reports.
+    /// Wei that reports took of others' deposits.
     taken_from_others: u128,
     /// Simulated seconds.
     seconds: u64,
-    /// The second in which the mechanism last did something by itself.
+    /// Second of the mechanism's latest own action.
     last_advance: u64,
     accuracy: f64,
-    /// The version of the model that `accuracy` is of.
+    /// Version of the model that `accuracy` belongs to.
     evaluated: Option<u64>,
     next_evaluation: u64,
     series: Vec<SeriesRow>,
@@ -113,7 +116,7 @@ impl<'a> Engine<'a> {
         let mut mechanism = mechanism;
         let mut agents: Vec<AgentState> = Vec::with_capacity(participants.len());
         for (index, (name, start_balance, agent)) in participants.into_iter().enumerate() {
-            // A stream an agent: 1000 agents at the most.
+            // Each agent has a stream of its own; there are at most 1000 agents.
             let chance = Chance::new(options.seed, index as u64 + 1);
             let state = AgentState::new(index, name, start_balance, Actor { agent, chance });
             for (identity, wei) in state.identities.iter().zip(state.shares()) {
@@ -133,7 +136,8 @@ impl<'a> Engine<'a> {
                 }
                 let mut all = agents.iter().filter_map(AgentState::agent);
                 if let Some(agent) = all.find(|agent| agent.watches()) {
-                    // Who would see what, and when, before a relayer sends it is not modelled.
+                    // Watching agents are not modeled with a relayer: the model does not say when
+                    // they would see a contribution.
                     return Err(SimulateError::NoRelaying {
                         under: format!(
                             "agents of kind `{}`, which watch what is sent,",
@@ -141,7 +145,7 @@ impl<'a> Engine<'a> {
                         ),
                     });
                 }
-                // Enough for any gas, and for trying contributions.
+                // The balance covers any gas, and dry runs of contributions.
                 mechanism
                     .chain_mut()
                     .fund(RELAYER, u128::MAX.try_into().unwrap_or_default())?;
@@ -187,7 +191,8 @@ impl<'a> Engine<'a> {
         Ok(engine)
     }
 
-    /// Gives an agent a turn, unless it is in the middle of one: what `act` returns.
+    /// Gives an agent a turn and returns the result of `act`. Returns `None` if the agent is
+    /// already acting.
     fn with_actor<T>(
         &mut self,
         agent: usize,
@@ -208,14 +213,14 @@ impl<'a> Engine<'a> {
             .push(Reverse((self.seconds.saturating_add(wait), agent)));
     }
 
-    /// Turn after turn until there is nothing left to contribute and nothing left to claim.
+    /// Runs turn after turn until nothing is left to contribute or to claim.
     pub(crate) fn run(
         &mut self,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<End, SimulateError> {
         let patience = self.patience();
         let (end, seconds) = loop {
-            // Every agent always has a turn to come, and there is at least one agent.
+            // There is at least one agent, and every agent always has a turn to come.
             let Some(Reverse((seconds, agent))) = self.turns.pop() else {
                 break (End::Settled, self.last_event());
             };
@@ -253,7 +258,7 @@ impl<'a> Engine<'a> {
         };
         self.evaluate_before(seconds, progress)?;
         self.series.retain(|row| row.seconds < seconds.max(1));
-        // What is still due is collected by those who are not out of money for gas.
+        // Agents that can pay the gas collect the rest of what is due to them.
         for agent in 0..self.agents.len() {
             self.collect_dues(agent, 1)?;
         }
@@ -269,7 +274,7 @@ impl<'a> Engine<'a> {
         Ok(self.mechanism.chain_mut().set_time(START + seconds)?)
     }
 
-    /// Lets the mechanism do what is due and nobody's turn.
+    /// Lets the mechanism perform its due actions that belong to no agent's turn.
     fn advance(
         &mut self,
         seconds: u64,
@@ -286,7 +291,7 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// The evaluations due before `seconds`.
+    /// Performs the evaluations due before `seconds`.
     fn evaluate_before(
         &mut self,
         seconds: u64,
@@ -300,26 +305,26 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// The second of the last event, or 0.
+    /// Returns the second of the last event; 0 if there was none.
     fn last_event(&self) -> u64 {
         let last = self.events.last().map_or(0, |event| event.seconds);
         last.max(self.last_advance)
     }
 
-    /// The second in which something was last done or signed, or 0.
+    /// Returns the second of the last action or signature; 0 if there was none.
     fn last_sign_of_life(&self) -> u64 {
         let signed = self.relayer.as_ref().map_or(0, Relayer::last_signed);
         self.last_event().max(signed)
     }
 
-    /// Contributions that are signed and wait to be relayed.
+    /// Returns the number of signed contributions that the relayer has not sent yet.
     fn unsent(&self) -> usize {
         self.relayer.as_ref().map_or(0, Relayer::unsent)
     }
 
-    /// How many seconds may pass without anything happening. By then everything could have been
-    /// claimed by anyone, and every agent has had a hundred turns to do so or to contribute, so it
-    /// is money for gas or deposits that is missing.
+    /// Returns the number of seconds that may pass without any action. By then anyone could have
+    /// claimed everything, and every agent has had a hundred turns. So agents lack the money for
+    /// gas or deposits.
     fn patience(&self) -> u64 {
         let agents = self.agents.iter().filter_map(AgentState::agent);
         let slowest = agents.map(|agent| agent.habits().longest_wait()).max();
@@ -328,7 +333,7 @@ impl<'a> Engine<'a> {
         wait.saturating_add(slowest.saturating_mul(100))
     }
 
-    /// Whether there is data left and an agent that can pay for contributing it.
+    /// Returns `true` if data is left and an agent can pay for contributing it.
     fn work_is_left(&mut self) -> Result<bool, SimulateError> {
         if self.next_sample == self.data.train.len() || !self.mechanism.is_open() {
             return Ok(false);
@@ -355,7 +360,7 @@ impl<'a> Engine<'a> {
 
     fn evaluate(&mut self, seconds: u64) -> Result<(), SimulateError> {
         let classifier = self.mechanism.classifier();
-        // A model that has not changed is as good as it was.
+        // The accuracy of an unchanged model is known.
         if self.evaluated != Some(classifier.version()) {
             self.accuracy = accuracy(classifier, &self.data.test);
             self.evaluated = Some(classifier.version());
@@ -374,7 +379,7 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Wei that an agent holds or has prepaid, by all its identities.
+    /// Returns the wei that all identities of an agent hold or have prepaid.
     fn balance(&mut self, agent: usize) -> Result<u128, SimulateError> {
         let mut all = 0;
         for identity in 0..self.agents[agent].identities.len() {
@@ -384,7 +389,7 @@ impl<'a> Engine<'a> {
         Ok(all)
     }
 
-    /// Records what one transaction contributed: the agents, in order.
+    /// Records the contributions of one transaction. `agents` names their agents in order.
     fn contributed(&mut self, agents: &[usize], sent: Sent) {
         self.counts.changed += sent.changed as u64;
         self.counts.transactions += 1;
@@ -393,12 +398,12 @@ impl<'a> Engine<'a> {
             let deposit = pending.contribution().deposit;
             self.record(Action::Contribution, *agent, pending, deposit, gas);
         }
-        // A mechanism may keep nothing that could be claimed.
+        // Some mechanisms leave nothing to claim.
         let open = |pending: &Pending| !self.mechanism.is_settled(pending);
         self.pending.extend(sent.pending.into_iter().filter(open));
     }
 
-    /// Records what one transaction claimed.
+    /// Records the claims of one transaction.
     fn claimed(&mut self, action: Action, agent: usize, of: &[&Pending], paid: Claimed) {
         self.counts.transactions += 1;
         let parts = parts(paid.gas, of.len());
@@ -420,7 +425,7 @@ impl<'a> Engine<'a> {
             Action::Refund => Some((&mut outcome.refunds, &mut self.counts.refunds)),
             Action::Report => Some((&mut outcome.reports, &mut self.counts.reports)),
             Action::LateClaim => Some((&mut outcome.late_claims, &mut self.counts.late_claims)),
-            // A step of a report, which is counted when it is made; the events have it.
+            // A report is counted when it is made; only the events list its announcement.
             Action::Announcement => None,
         };
         if let Some((own, all)) = counters {
@@ -437,7 +442,7 @@ impl<'a> Engine<'a> {
         self.events.push(Event {
             seconds: self.seconds,
             action,
-            // At most 1000 agents, by the check of the scenario.
+            // The scenario's check allows at most 1000 agents.
             agent: u16::try_from(agent).unwrap_or(u16::MAX),
             position: of.contribution().position,
             label: of.contribution().label,
@@ -446,7 +451,7 @@ impl<'a> Engine<'a> {
         });
     }
 
-    /// Counts a transaction of an agent that is no contribution and no claim.
+    /// Counts an agent's transaction that is neither a contribution nor a claim.
     fn other_transaction(&mut self, agent: usize, gas: u64) {
         self.counts.transactions += 1;
         self.agents[agent].outcome.gas += gas;
@@ -454,7 +459,7 @@ impl<'a> Engine<'a> {
         self.gas.total += gas;
     }
 
-    /// What is known of the accuracy from the run alone.
+    /// Returns the accuracies that follow from the run alone.
     pub(crate) fn accuracies(&self) -> Accuracy {
         let accuracies = self.series.iter().map(|row| row.accuracy);
         Accuracy {
@@ -466,7 +471,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Holds the chain against the rules once more and sums the run up.
+    /// Compares the chain with the reference model once more, and sums the run up.
     pub(crate) fn finish(
         mut self,
         seed: u64,
@@ -521,7 +526,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// Gas in equal parts; what does not divide is the first one's.
+/// Splits gas into equal parts. The first part gets the remainder.
 fn parts(gas: u64, of: usize) -> impl Iterator<Item = u64> {
     let of = of as u64;
     let (part, rest) = (gas / of.max(1), gas % of.max(1));

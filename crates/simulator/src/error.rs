@@ -3,10 +3,10 @@ use cotrain_learning::{data::DataError, encode::EncodeError, train::TrainError};
 
 use crate::scenario::ScenarioError;
 
-/// Why a simulation did not come to its end.
+/// Reason why a simulation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
-    /// The scenario cannot be.
+    /// The scenario is invalid.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// The data cannot be read.
@@ -14,7 +14,7 @@ pub enum SimulateError {
     Data {
         /// The scenario's file.
         file: String,
-        /// Why.
+        /// Cause of the failure.
         source: Box<DataError>,
     },
     /// The data does not fit the model.
@@ -22,7 +22,7 @@ pub enum SimulateError {
     Encode {
         /// The scenario's file.
         file: String,
-        /// Why.
+        /// Cause of the failure.
         source: EncodeError,
     },
     /// The model cannot be trained.
@@ -30,30 +30,30 @@ pub enum SimulateError {
     Train {
         /// The scenario's file.
         file: String,
-        /// Why.
+        /// Cause of the failure.
         source: TrainError,
     },
-    /// No sample for the initial model, or none left to contribute.
+    /// The initial model gets no sample, or none is left to contribute.
     #[error(
         "{file}: `data.initial_share` gives {initial} of {samples} training samples to the initial model; at least one is wanted, and one must be left to contribute"
     )]
     NothingToDo {
         /// The scenario's file.
         file: String,
-        /// Training samples.
+        /// Number of training samples.
         samples: usize,
-        /// Those for the initial model.
+        /// Number of samples for the initial model.
         initial: usize,
     },
-    /// A sample needs more gas than one transaction may use, or is longer than a batch can say.
+    /// A sample needs more gas than one transaction may use, or is longer than a batch can encode.
     #[error(
         "a sample of {bytes} bytes is more than one transaction can teach; keep fewer features with `data.features`"
     )]
     SampleTooLarge {
-        /// Its length.
+        /// Length of the sample, in bytes.
         bytes: usize,
     },
-    /// Signed contributions cannot be relayed with this mechanism or these agents.
+    /// This mechanism or these agents do not work with a relayer.
     #[error("with {under} there is no relaying: leave out `--relay`")]
     NoRelaying {
         /// The mechanism, or the kind of agents.
@@ -62,22 +62,22 @@ pub enum SimulateError {
     /// The chain refused what the rules allow.
     #[error("the chain refused what the rules allow")]
     Chain(#[from] ChainError),
-    /// The chain computed something else than the rules. This is a fault of cotrain.
+    /// The chain diverged from the reference model. This is a fault of cotrain.
     #[error(
         "`{call}`: the chain says {chain}, the rules say {rules}; please report this with the scenario and the seed"
     )]
     Diverged {
-        /// What was done.
+        /// Call that diverged.
         call: &'static str,
-        /// What the chain says.
+        /// Result of the chain.
         chain: String,
-        /// What the rules say.
+        /// Result of the reference model.
         rules: String,
     },
 }
 
 impl SimulateError {
-    /// Whether the user can mend it: the scenario or its data.
+    /// Returns `true` if the user can fix the cause, in the scenario or its data.
     #[must_use]
     pub fn is_users_mistake(&self) -> bool {
         !matches!(self, Self::Chain(_) | Self::Diverged { .. })

@@ -1,8 +1,9 @@
 //! Economies of contributors over simulated time: scenario, agents, event queue, recorder.
 //!
-//! A [`scenario::Scenario`] says who contributes what to which model under which incentives;
-//! [`simulate`] runs it and leaves a [`run::Run`]; [`sweep::run`] runs it with many seeds and settings. Every contribution, refund, report and late claim
-//! is made by a transaction that runs the deployed bytecode, alone or with others.
+//! A [`scenario::Scenario`] says who contributes what to which model under which incentives.
+//! [`simulate`] runs it and returns a [`run::Run`]; [`sweep::run`] runs it with many seeds and
+//! settings. Every contribution, refund, report and late claim is made by a transaction that runs
+//! the deployed bytecode, alone or with others.
 
 pub mod agent;
 pub mod agents;
@@ -27,7 +28,7 @@ pub use engine::{Options, Progress, beginning};
 pub use error::SimulateError;
 pub use simulation::{Simulation, simulate, simulate_on};
 
-/// The code of the page, compiled and run.
+/// Compiles and runs the code of the page.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/extending.md")]
 struct Extending;

@@ -1,4 +1,4 @@
-//! The data of a run, ready to be learned from and contributed.
+//! Data of a run, encoded for learning and contributing.
 
 use std::path::Path;
 
@@ -10,20 +10,20 @@ use cotrain_learning::{
 
 use crate::{error::SimulateError, scenario::Scenario};
 
-/// The data, encoded, and divided into what the initial model sees, what is contributed and what
-/// the accuracy is measured on.
+/// Encoded data in two parts: training samples, for the initial model and contributions, and test
+/// samples for the accuracy.
 pub(crate) struct Prepared {
     pub(crate) train: Samples,
     pub(crate) test: Samples,
-    /// The first so many of `train` train the initial model.
+    /// Number of samples at the start of `train` that train the initial model.
     pub(crate) initial: usize,
     pub(crate) classes: u16,
-    /// Numbers that the encoding moved to its bounds.
+    /// Number of values that the encoding moved to its bounds.
     pub(crate) clamped: usize,
 }
 
 impl Prepared {
-    /// Reads the scenario's data, from `folder` where it is given.
+    /// Reads the scenario's data, from `folder` if it is given.
     pub(crate) fn load(
         scenario: &Scenario,
         seed: u64,
@@ -74,7 +74,7 @@ impl Prepared {
         })
     }
 
-    /// The scenario's learner, trained on the first `samples` of the training part.
+    /// Trains the scenario's learner on the first `samples` of the training part.
     pub(crate) fn train(
         &self,
         scenario: &Scenario,
@@ -95,13 +95,13 @@ impl Prepared {
     }
 }
 
-/// That share of `of`, rounded down.
+/// Returns `share` times `of`, rounded down.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss
 )]
 fn share(of: usize, share: f64) -> usize {
-    // Sets of data are far below 2^52 and the share is in [0, 1].
+    // Data sets are far below 2^52 samples, and the share is in [0, 1].
     (of as f64 * share) as usize
 }

@@ -1,8 +1,8 @@
 //! Parameter sweeps: one scenario, a grid of settings and many seeds.
 //!
-//! A [`Plan`] numbers its runs, and a run is a function of the plan and its number: which thread,
-//! process or machine does it, and in which order, makes no difference to its [`Record`]. [`run`]
-//! does those that are wanted, [`tables`] and [`analysis`] sum up what was done.
+//! A [`Plan`] numbers its runs. A run is a function of the plan and its number. So its [`Record`]
+//! does not depend on the thread, process or machine, nor on the order of runs. [`run`] executes
+//! the requested runs; [`tables`] and [`analysis`] sum them up.
 
 pub mod analysis;
 mod plan;
@@ -27,41 +27,42 @@ pub use seeds::{Seeds, SeedsError};
 
 use crate::{Options, Threads, error::SimulateError, simulate};
 
-/// What a sweep needs besides its plan. None of it changes what comes out.
+/// Workload of one process besides the plan. Nothing here changes the results.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// The numbers of the runs to do.
+    /// Numbers of the runs to execute.
     pub runs: Vec<u64>,
-    /// How many runs go on at once, each on a thread of its own.
+    /// Maximum number of concurrent runs, each on a thread of its own.
     pub jobs: NonZeroUsize,
-    /// Where the scenario's data files are; none: where the scenario says.
+    /// Folder of the scenario's data files; `None` if the scenario's own paths apply.
     pub data_dir: Option<PathBuf>,
 }
 
-/// A run that did not come to its end.
+/// Run that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("run {run} of the sweep ({what})")]
 pub struct RunFailed {
-    /// Its number.
+    /// Number of the run.
     pub run: u64,
-    /// Its settings and its seed.
+    /// Settings and seed of the run.
     pub what: String,
-    /// Why.
+    /// Cause of the failure.
     pub source: Box<SimulateError>,
 }
 
-/// Does the runs of `work`. Each that comes to its end, or fails, is given to `finished` on the
-/// caller's thread, in whatever order they end. Once `finished` returns an error no more are begun.
+/// Executes the runs of `work`. Passes each finished or failed run to `finished` on the caller's
+/// thread, in the order in which they end. Starts no more runs once `finished` returns an error.
 ///
 /// # Errors
-/// The error of `finished`.
+/// Returns the error of `finished`.
 pub fn run<E>(
     plan: &Plan,
     work: &Work,
     finished: &mut dyn FnMut(Result<Record, RunFailed>) -> Result<(), E>,
 ) -> Result<(), E> {
     let next = AtomicUsize::new(0);
-    // Without room: a worker whose record nobody has taken waits, so that records cannot pile up.
+    // The channel has no buffer: a worker waits until its record is taken, so records cannot pile
+    // up.
     let (sender, receiver) = mpsc::sync_channel(0);
     thread::scope(|scope| {
         for _ in 0..work.jobs.get().min(work.runs.len()) {
@@ -69,19 +70,19 @@ pub fn run<E>(
             scope.spawn(move || {
                 while let Some(run) = work.runs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if sender.send(one(plan, work, *run)).is_err() {
-                        // Nobody listens any more.
+                        // The receiver is gone.
                         break;
                     }
                 }
             });
         }
         drop(sender);
-        // Where this returns early, it drops the receiver, and each worker ends with its run.
+        // An early return here drops the receiver, and each worker ends after its current run.
         receiver.into_iter().try_for_each(finished)
     })
 }
 
-/// Run number `run` of the plan, alone on this thread.
+/// Executes run number `run` of the plan on this thread.
 fn one(plan: &Plan, work: &Work, run: u64) -> Result<Record, RunFailed> {
     let point = plan.point_of(run);
     let seed = plan.seed_of(run);

@@ -1,21 +1,21 @@
 //! Tables of a run, as CSV and Parquet.
 //!
-//! Two tables, the same in both formats, for the same [`Run`] the same bytes on every machine:
+//! Two tables, the same in both formats. The same [`Run`] gives the same bytes on every machine:
 //!
-//! - **series**: a row an evaluation of the model. `seconds`, `day` (seconds in days), `accuracy`
-//!   (in [0, 1]), `contributions` and `unclaimed` (so far), and for each agent a column
-//!   `balance_percent_<agent>`: what it holds in percent of its start. The table is wide because
-//!   what was observed is the economy at one moment, and a row holds all of it: it plots as it is,
-//!   and nothing is repeated. The prefix keeps an agent named `day` apart from the day, and lets
-//!   one line melt the table (`starts_with("balance_percent_")`).
-//! - **events**: a row a contribution or claim. `seconds`, `action`, `agent` (its name), `position`
-//!   (which contribution), `label`, `amount_wei` (paid in by a contribution, out by everything else) and
-//!   `gas` (of a transaction that did several things, each has an equal part; what does not divide
-//!   is the first one's, so that the sum is exact).
+//! - **series**: one row per evaluation of the model. `seconds`, `day` (seconds in days),
+//! `accuracy` (in [0, 1]), `contributions` and `unclaimed` (so far), and for each agent a column
+//! `balance_percent_<agent>`: its balance in percent of its start. The table is wide because a row
+//! holds the whole economy at one moment. It can be plotted as it is, and repeats nothing. The
+//! prefix keeps an agent named `day` apart from the day, and lets one line melt the table
+//! (`starts_with("balance_percent_")`).
+//! - **events**: one row per contribution or claim. `seconds`, `action`, `agent` (its name),
+//! `position` (of the contribution), `label`, `amount_wei` (paid in by a contribution, out by
+//! everything else) and `gas`. The gas of a transaction with several events is split equally. The
+//! first event gets the remainder, so that the sum is exact.
 //!
 //! In CSV `amount_wei` is a decimal number of any length: read it as text or as a big integer. In
-//! Parquet it is a `decimal(38, 0)`. Whole numbers in Parquet are signed, so that differences of
-//! two rows mean what they say.
+//! Parquet it is a `decimal(38, 0)`. Whole numbers in Parquet are signed, so that the difference of
+//! two rows cannot underflow.
 
 use parquet::errors::ParquetError;
 
@@ -24,35 +24,35 @@ use column::{Column, Csv, Parquet, Values};
 
 pub(crate) mod column;
 
-/// The series as CSV.
+/// Returns the series as CSV.
 #[must_use]
 pub fn series_csv(run: &Run) -> Vec<u8> {
     csv(&series(run))
 }
 
-/// The events as CSV.
+/// Returns the events as CSV.
 #[must_use]
 pub fn events_csv(run: &Run) -> Vec<u8> {
     csv(&events(run))
 }
 
-/// The series as Parquet.
+/// Returns the series as Parquet.
 ///
 /// # Errors
-/// Where a count exceeds `i64::MAX`.
+/// Returns an error if a count exceeds `i64::MAX`.
 pub fn series_parquet(run: &Run) -> Result<Vec<u8>, ParquetError> {
     parquet("series", &series(run))
 }
 
-/// The events as Parquet.
+/// Returns the events as Parquet.
 ///
 /// # Errors
-/// Where an amount has more than 38 digits, or a count exceeds `i64::MAX`.
+/// Returns an error if an amount has more than 38 digits, or a count exceeds `i64::MAX`.
 pub fn events_parquet(run: &Run) -> Result<Vec<u8>, ParquetError> {
     parquet("events", &events(run))
 }
 
-/// Seconds in days.
+/// Converts seconds to days.
 #[must_use]
 pub fn days(seconds: u64) -> f64 {
     // Seconds of a simulation are far below 2^53.

@@ -1,15 +1,15 @@
-//! Words that agents, mechanisms and results share.
+//! Words common to agents, mechanisms and results.
 
 use cotrain_protocol::mechanism::Description;
 
-/// Side of an agent: whether its success is the mechanism's success.
+/// Side of an agent, which tells whether its success is the mechanism's success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stance {
     /// Tells the truth as far as it knows.
     Honest,
     /// Takes no side: it only buys.
     Neutral,
-    /// Lies, or lives off those who tell the truth.
+    /// Lies, or exploits those who tell the truth.
     Hostile,
 }
 
@@ -25,18 +25,18 @@ impl Stance {
     }
 }
 
-/// Something that an agent did.
+/// Kind of an agent's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Sent a sample with a label and a deposit.
+    /// Contribution of a labeled sample with a deposit.
     Contribution,
-    /// Took its deposit back.
+    /// Return of the agent's own deposit.
     Refund,
-    /// Took a share of another's deposit.
+    /// Share taken of another agent's deposit.
     Report,
-    /// Took all that was left, long after.
+    /// Late claim of all that was left of a deposit.
     LateClaim,
-    /// Announced that a contribution may be reported.
+    /// Notice that a contribution may be reported.
     Announcement,
 }
 
@@ -54,7 +54,7 @@ impl Action {
     }
 }
 
-/// Figure that a mechanism adds to those that all runs have.
+/// Figure that a mechanism adds to those of all runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     /// Name in words, with its unit, such as `bounty that was not paid, units`.
@@ -63,15 +63,16 @@ pub struct Fact {
     pub value: String,
 }
 
-/// Words in which runs of a mechanism are told: pages and summaries say nothing about contributions and
-/// money that is not here.
+/// Words for describing runs of a mechanism. Pages and summaries say nothing else about
+/// contributions and money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Words {
     /// Fate of a contribution and its money, in sentences.
     pub rules: &'static str,
     /// Money that an agent has put in and may get back, such as `deposits`.
     pub stakes: &'static str,
-    /// `true` if contributions teach the model at once, so that those that changed it can be counted.
+    /// `true` if contributions teach the model at once, so that those that changed it can be
+    /// counted.
     pub learns_at_once: bool,
     /// `true` if there are refunds, reports and late claims.
     pub has_claims: bool,

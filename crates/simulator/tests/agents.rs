@@ -1,4 +1,4 @@
-//! Each kind of agent does what it is there for.
+//! Each kind of agent achieves its purpose.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use cotrain_simulator::{
 
 const DAY: u64 = 86_400;
 
-/// A run of an embedded scenario, cut off after some days, with lines of it replaced.
+/// Returns a run of an embedded scenario, limited to some days, with some lines replaced.
 fn run(name: &str, days: u64, replaced: &[(&str, &str)]) -> Run {
     let scenario = Scenario::find(name).expect("a scenario");
     let mut text = scenario
@@ -40,7 +40,7 @@ fn outcome<'a>(run: &'a Run, name: &str) -> &'a AgentOutcome {
         .expect("an agent of that name")
 }
 
-/// What an agent did.
+/// Returns the events of an agent.
 fn events<'a>(run: &'a Run, name: &'a str) -> impl Iterator<Item = &'a Event> {
     let of = move |event: &&Event| run.agents[usize::from(event.agent)].name == name;
     run.events.iter().filter(of)
@@ -52,13 +52,13 @@ fn contributions<'a>(run: &'a Run, name: &'a str) -> Vec<&'a Event> {
         .collect()
 }
 
-/// To a thousandth.
+/// Converts wei to units, to a thousandth.
 fn units(wei: u128) -> f64 {
     let thousandths = u32::try_from(wei * 1_000 / UNIT).expect("less than 4 million units");
     f64::from(thousandths) / 1_000.0
 }
 
-/// When the contribution at a position was made.
+/// Returns the second of the contribution at a position.
 fn made(run: &Run, position: u64) -> u64 {
     let mut all = run.events.iter();
     let made = all.find(|event| event.action == Action::Contribution && event.position == position);
@@ -71,7 +71,8 @@ fn a_copycat_comes_first() {
     let copies = contributions(&run, "Copycat");
     assert!(copies.len() > 10, "{}", copies.len());
     for copy in copies {
-        // The one that was copied comes in the same second with the same label, if at all: the price has risen.
+        // The copied contribution follows in the same second with the same label, unless the price
+        // has risen too much.
         let next = contributions(&run, "Good")
             .into_iter()
             .find(|event| event.seconds == copy.seconds);
@@ -94,8 +95,8 @@ fn sybils_share_money_and_report_each_other() {
     );
     let sybil = outcome(&run, "Sybil");
     assert!(sybil.contributions > 50, "{}", sybil.contributions);
-    // By other addresses of its own: nobody but Good and Sybil is there, and some of what Sybil reports are lies
-    // of its own.
+    // Other addresses of Sybil report its lies: only Good and Sybil take part, and some of Sybil's
+    // reports are on its own lies.
     let own: Vec<_> = contributions(&run, "Sybil")
         .iter()
         .map(|event| event.position)
@@ -130,7 +131,7 @@ fn a_poisoner_waits_until_it_is_agreed_with() {
         run
     };
     let (patient, reckless) = (with("agreement = 1.0"), with("agreement = 0.0"));
-    // Who lies only when all that it has sent is agreed with does less harm.
+    // An agent that lies only while the model agrees with all its lies does less harm.
     let (patient, reckless) = (patient.accuracy.last, reckless.accuracy.last);
     assert!(patient > reckless + 0.005, "{patient} {reckless}");
 }
@@ -156,7 +157,7 @@ fn an_outlier_is_held_by_the_bounds() {
     // The model comes to agree with the outlier, and its deposits come back.
     let it = outcome(&unbounded, "Outlier");
     assert!(it.refunds > 5, "{}", it.refunds);
-    // Sent again, the same sample teaches a centroid the same again.
+    // Repeating the same sample teaches a centroid again.
     let labels: Vec<_> = contributions(&unbounded, "Outlier")
         .iter()
         .map(|event| event.label)
@@ -167,7 +168,7 @@ fn an_outlier_is_held_by_the_bounds() {
 #[test]
 fn the_lazy_hardly_ever_lose() {
     let run = run("lazy", 6, &[]);
-    // In thousandths.
+    // The share is in thousandths.
     let kept = |name| {
         let it = outcome(&run, name);
         assert!(it.contributions > 50, "{name}");
@@ -197,7 +198,7 @@ fn self_reporters_take_their_own_lies_in_the_first_second() {
         .iter()
         .filter(|event| event.seconds == made(&run, event.position) + DAY)
         .count();
-    // The first ones wait for the first good mark, others for the model to change its mind.
+    // The first reports wait for the first good mark, others until the model changes its mind.
     assert!(
         at_once * 2 > reports.len(),
         "{at_once} of {}",
@@ -300,7 +301,7 @@ fn what_callers_pay_is_shared_by_good_contributions() {
     assert!(caller.predictions > 100);
     assert_eq!(caller.paid, u128::from(caller.predictions) * UNIT / 2);
     assert_eq!(caller.end_balance, caller.start_balance - caller.paid);
-    // In proportion to marks, and no more than was paid.
+    // Shares follow the marks, and do not exceed what was paid.
     assert!(good.collected > 5 * bad.collected);
     assert!(good.collected + bad.collected <= caller.paid);
     assert!(good.collected + bad.collected > caller.paid / 2);
@@ -322,7 +323,7 @@ fn a_market_pays_the_honest_out_of_the_bounty() {
     let end: u128 = run.agents.iter().map(|agent| agent.end_balance).sum();
     let bounty = 100_000 * UNIT;
     assert!(end <= start + bounty);
-    // What is not paid goes back to the provider, and nothing stays in the contract.
+    // The unpaid part goes back to the provider, and nothing stays in the contract.
     let fact = |name: &str| {
         let mut facts = run.facts.iter();
         let fact = facts.find(|fact| fact.name == name).expect("a fact");
@@ -332,7 +333,7 @@ fn a_market_pays_the_honest_out_of_the_bounty() {
     let paid = units(end) - units(start);
     assert!((back + paid - 100_000.0).abs() < 0.01, "{back} {paid}");
     assert!(fact("passes of the scoring") >= 1.0);
-    // All that is paid is collected.
+    // Agents collect everything that is paid.
     let collected: u128 = run.agents.iter().map(|agent| agent.collected).sum();
     let staked = u128::from(run.counts.contributions) * UNIT;
     assert_eq!(start - staked + collected, end);

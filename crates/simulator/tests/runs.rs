@@ -1,4 +1,4 @@
-//! Whole runs: reproducible to the bit, and no money made or lost.
+//! Whole runs are reproducible to the bit, and no money appears or vanishes.
 
 use std::{error::Error, fmt::Write, num::NonZeroUsize};
 
@@ -9,7 +9,7 @@ use cotrain_simulator::{
     simulate,
 };
 
-/// A short economy over the last tenth of the embedded data.
+/// Returns a short economy over the last tenth of the embedded data.
 fn scenario(model: &str, incentive: &str, more: &str) -> Scenario {
     let (good_deposit, bad_deposit) = if incentive == POINTS {
         ("", "")
@@ -77,7 +77,7 @@ fn run_with(scenario: &Scenario, seed: u64, relay: Option<NonZeroUsize>) -> Run 
     simulate(scenario, &options, &mut |_| {}).expect("a run")
 }
 
-/// What the contributions of a run were: time aside, agents with labels, in order.
+/// Returns agent and label of each contribution of a run, in order, without times.
 fn contributed(run: &Run) -> Vec<(u16, u16)> {
     run.events
         .iter()
@@ -102,8 +102,8 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     assert_eq!(first.events, second.events);
     assert_eq!(first.digest, second.digest);
     assert_ne!(first.digest, other.digest);
-    // The same on every machine: a change here is a change of the rules, the contracts' bytecode
-    // or the simulator, and belongs in the commit that makes it.
+    // The digest is the same on every machine. It changes with the rules, the contracts' bytecode
+    // or the simulator; update it in the same commit.
     assert_eq!(
         first.digest,
         "af7fe8ffb62fe4961797dfb1e254e3e5ff0bad7d677269045e5ec60ae8546af1"
@@ -189,7 +189,7 @@ fn agents_pay_for_gas() {
 
 #[test]
 fn a_run_ends_where_nobody_can_pay_for_gas() {
-    // A contribution costs some 10 units at this price, a claim as much: in the end nobody can pay.
+    // At this price a contribution or a claim costs some 10 units, so in the end nobody can pay.
     let scenario = scenario(
         "sparse-perceptron",
         DEPOSITS,
@@ -208,8 +208,8 @@ fn a_run_ends_at_its_limit() {
     assert_eq!((run.end, run.seconds), (End::Limit, 36 * 3_600));
 }
 
-/// The good agent works as the accuracy was at the start, so that it works at the same turns however the
-/// model comes along.
+/// The good agent's pace follows the accuracy at the last evaluation. With one evaluation it works
+/// at the same turns, however the model develops.
 const ONE_EVALUATION: &str = "[run]\nevaluate_every = \"1000 days\"";
 
 #[test]
@@ -220,7 +220,7 @@ fn a_relayed_run_is_the_same_every_time() {
     assert_eq!(first.events, second.events);
     assert_eq!(first.relay, second.relay);
     assert_eq!(first.digest, second.digest);
-    // As above.
+    // See the digest above.
     assert_eq!(
         first.digest,
         "6fe80238ce21f81dac9c86d4e1aa70a1c5c7b48aef344eace0a6979acaedf6b1"
@@ -270,7 +270,7 @@ fn relaying_makes_and_loses_no_money_and_saves_gas() {
     }
 }
 
-/// With `--relay 1` nothing is saved on contributions: the signature costs, and so does prepaying.
+/// With `--relay 1` contributions save nothing: signatures and prepaying cost gas.
 #[test]
 fn one_contribution_a_relay_works_too() {
     let run = relayed(&scenario("sparse-perceptron", DEPOSITS, ""), 1, 1);
@@ -294,7 +294,7 @@ fn the_relayer_is_paid_for_its_gas() {
     assert_eq!(start(&run) - end(&run), own_gas + relay.fees);
     let cost = u128::from(run.gas.contributions) * gas_price;
     let share = cotrain_simulator::run::percent(relay.fees, cost);
-    // The estimate for the first relay is about three times what it costs, the others are near.
+    // The estimate for the first relay is about three times its cost; the others are close.
     assert!((95.0..120.0).contains(&share), "{share} % of the cost");
 }
 
@@ -332,7 +332,8 @@ fn relaying_under_points_pays_nothing() {
     assert_eq!(start(&run), end(&run));
 }
 
-/// Three classes told apart by two numbers, three agents, in a table of one's own.
+/// Three agents contribute data from a user's own table, with three classes that two numbers tell
+/// apart.
 #[test]
 fn ones_own_table_goes_through_an_economy() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -369,7 +370,7 @@ fn ones_own_table_goes_through_an_economy() {
     }
 }
 
-/// What is said of an economy over 40 samples, all with the same present features.
+/// Returns the error of an economy over 40 samples that all have the same features.
 fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let present: Vec<_> = indices.map(|index| format!(" {index}:1")).collect();
@@ -405,11 +406,12 @@ fn refusal(model: &str, indices: impl Iterator<Item = u32>) -> String {
 #[test]
 fn samples_too_large_for_a_transaction_are_the_users_mistake() {
     insta::assert_snapshot!(refusal("naive-bayes", 1..=3_000), @"a sample of 6000 bytes is more than one transaction can teach; keep fewer features with `data.features`");
-    // A weight in each of 4,000 words: to read them fits a transaction, to write them does not.
+    // Each of 4,000 words holds a weight. Reading them all fits a transaction, writing them does
+    // not.
     insta::assert_snapshot!(refusal("sparse-perceptron", (1..=4_000).map(|word| word * 16)), @"a sample of 8000 bytes is more than one transaction can teach; keep fewer features with `data.features`");
 }
 
-/// What docs/scenarios.md tells a newcomer to write.
+/// Runs the example scenario that docs/scenarios.md gives newcomers.
 #[test]
 fn the_example_of_the_documentation_runs() {
     let page = include_str!("../../../docs/scenarios.md");

@@ -1,4 +1,4 @@
-//! Sweeps: what runs leave does not depend on who does them, and tables hold all of it.
+//! Sweeps: results do not depend on how the runs are executed, and tables hold all of them.
 
 use std::num::NonZeroUsize;
 
@@ -61,7 +61,7 @@ fn plan(text: &str, sets: &[&str]) -> Plan {
     .expect("a plan")
 }
 
-/// The records of all runs, sorted.
+/// Returns the records of all runs, sorted.
 fn records(plan: &Plan, jobs: usize) -> Vec<Record> {
     let work = Work {
         runs: (0..plan.runs()).collect(),
@@ -106,7 +106,7 @@ fn a_run_of_a_sweep_is_the_run_alone() {
     let shares = records
         .iter()
         .map(|it| it.percent.hostile_share.to_string());
-    // 500 of 1,500 and 1,500.5 of 2,500.5, cut to 6 decimals.
+    // 500 of 1,500, and 1,500.5 of 2,500.5, cut to 6 decimals.
     assert_eq!(
         shares.collect::<Vec<_>>(),
         ["33.333333", "33.333333", "60.007998", "60.007998"]
@@ -151,7 +151,7 @@ fn an_error_of_the_listener_ends_a_sweep() {
 
 #[test]
 fn a_run_that_fails_is_named() {
-    // Of 100 samples of training, none for the initial model.
+    // The initial model gets none of the 100 training samples.
     let plan = plan(SCENARIO, &["data.initial_share=0.0001"]);
     let work = Work {
         runs: vec![1],
@@ -192,7 +192,8 @@ fn tables_hold_settings_as_what_they_are_and_nothing_where_there_is_nothing() {
     );
     let last = lines.last().expect("rows");
     assert!(last.starts_with("7,2,120,0.5,1h,"), "{last}");
-    // No hostile agent: no money of theirs; and no agent of that name.
+    // Without hostile agents, cells for their money are empty, as are those of an agent that the
+    // run lacks.
     let cells: Vec<_> = last.split(',').collect();
     assert_eq!(
         (cells[17], cells[19], cells[22], cells[23]),

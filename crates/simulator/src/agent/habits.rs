@@ -17,13 +17,13 @@ pub struct Habits {
 }
 
 impl Habits {
-    /// Draws the seconds until the next turn, at least 1.
+    /// Draws the number of seconds until the next turn, at least 1.
     pub fn next_wait(&self, chance: &mut Chance) -> u64 {
         whole(chance.at_least_one(self.wait))
     }
 
-    /// Returns the seconds until `next`, the simulated second of the next contribution, or until other claims
-    /// become possible, if that is sooner. Once `next` has come, it is drawn anew.
+    /// Returns the number of seconds until `next`, the simulated second of the next contribution.
+    /// Returns fewer if other claims become possible sooner. Draws `next` anew once it has come.
     pub(crate) fn wait_or_edge(&self, next: &mut u64, context: &mut AgentContext<'_>) -> u64 {
         if *next <= context.now() {
             *next = context.now() + self.next_wait(context.chance());
@@ -32,14 +32,15 @@ impl Habits {
         wake - context.now()
     }
 
-    /// Returns the longest wait, for all practical purposes, in seconds.
+    /// Returns the longest wait in seconds, for all practical purposes.
     #[must_use]
     pub fn longest_wait(&self) -> u64 {
         let Normal { mean, sd } = self.wait;
         whole(mean + 6.0 * sd)
     }
 
-    /// Draws the maximum deposit of this time, in wei: whole units, at least 1; 0 if nothing is deposited.
+    /// Draws the maximum deposit of this turn, in wei: whole units, at least 1. Returns 0 if
+    /// nothing is deposited.
     pub fn next_deposit(&self, chance: &mut Chance) -> u128 {
         let Some(deposit) = self.deposit else {
             return 0;
@@ -47,15 +48,15 @@ impl Habits {
         u128::from(whole(chance.at_least_one(deposit))) * UNIT
     }
 
-    /// Returns `true` if so much wei is too little ever to deposit again: less than four standard deviations
-    /// below the average deposit.
+    /// Returns `true` if `funds` wei are too little ever to deposit again: less than the average
+    /// deposit minus four standard deviations.
     #[must_use]
     pub fn is_broke(&self, funds: u128) -> bool {
         let least = |Normal { mean, sd }| u128::from(whole(mean - 4.0 * sd)) * UNIT;
         self.deposit.is_some_and(|deposit| funds < least(deposit))
     }
 
-    /// Contributes one sample by one identity, unless that costs more than it is willing to pay or has.
+    /// Contributes one sample from one identity, unless the price exceeds its money or its limit.
     ///
     /// # Errors
     /// Returns the errors of [`AgentContext::contribute`].
@@ -74,8 +75,8 @@ impl Habits {
     }
 }
 
-/// Returns the whole part, at least 1. Scenarios hold nothing beyond 10^12 and six deviations more are as
-/// good as impossible, so the cast cannot lose anything; it would saturate.
+/// Returns the whole part, at least 1. The cast loses nothing: scenarios allow at most 10^12, and
+/// more than six deviations beyond are as good as impossible. It would saturate.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(value: f64) -> u64 {
     value.max(1.0) as u64

@@ -7,9 +7,9 @@ use crate::{
 /// Pays for predictions, and contributes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
-    /// How often it asks.
+    /// Pace of its turns.
     pub habits: Habits,
-    /// Predictions that it pays for at a time.
+    /// Number of predictions per payment.
     pub predictions: usize,
 }
 

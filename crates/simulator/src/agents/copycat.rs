@@ -4,11 +4,11 @@ use crate::{
     context::{AgentContext, Sample},
 };
 
-/// Sends what others are about to send, just before them: their knowledge for its marks, and for them the higher
-/// price of coming second.
+/// Sends copies of others' contributions just before they are included. It earns good marks with
+/// their knowledge, and they pay the higher price of coming second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Copycat {
-    /// How often it claims and how much it deposits.
+    /// Pace of its claims, and deposits that it is willing to pay.
     pub habits: Habits,
 }
 
@@ -36,7 +36,7 @@ impl Agent for Copycat {
         context.claim_all()
     }
 
-    /// Alone it has nothing to contribute.
+    /// It contributes only copies.
     fn may_contribute(&self, _funds: u128) -> bool {
         false
     }

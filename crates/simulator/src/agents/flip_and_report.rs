@@ -9,19 +9,20 @@ use crate::{
     mechanism::{ClaimKind, ReportStage},
 };
 
-/// The address with the good marks, which reports.
+/// Index of the address with the good marks, which reports.
 const REPORTER: usize = 0;
-/// The address that lies.
+/// Index of the address that lies.
 const LIAR: usize = 1;
-/// The most features that a lie has: fewer than a prediction can read.
+/// Maximum number of features in a lie: fewer than a prediction can read.
 const MOST_FEATURES: usize = 500;
 
-/// Turns the model for a moment: in one second, before anybody else can act, it sends one lie made of the features of
-/// others' contributions, reports (or announces) those that the model disagrees with by then, and takes the lie back by
-/// the truth.
+/// Turns the model for a moment, in one second, before anybody else can act. It sends one lie made
+/// of the features of others' contributions. Then it reports (or announces) those that the model
+/// now disagrees with. At last it sends the truth, to undo the lie.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlipAndReport {
-    /// How often it acts and how much it deposits for the contributions that earn its marks.
+    /// Pace of its turns, and deposits that it is willing to pay for the contributions that earn
+    /// its marks.
     pub habits: Habits,
 }
 
@@ -35,7 +36,7 @@ impl FlipAndReport {
         budget: "its money, half of it at a second address; it contributes the truth, for the marks",
     };
 
-    /// Strikes at contributions of one label that are at one stage, if it expects a gain.
+    /// Attacks contributions of one label and one stage, if it expects a gain.
     fn strike(
         context: &mut AgentContext<'_>,
         targets: &[Foreign],
@@ -63,7 +64,7 @@ impl FlipAndReport {
         let lie = context.flipped(truth);
         let (good, all) = context.good(REPORTER);
         let (price, all) = (context.price(1), u128::from(all.max(1)));
-        // Its share of what it takes, against what others get of its lie.
+        // Compares its share of the targets' deposits with the others' share of its lie.
         let gain = gain.saturating_mul(good.into()) / all;
         let loss = price.saturating_mul(all.saturating_sub(good.into())) / all;
         if gain <= loss.saturating_mul(flips) || context.predict(&sample) != truth {
@@ -80,7 +81,8 @@ impl FlipAndReport {
             chosen.contains(&found.position)
                 && matches!(found.kind, ClaimKind::Report | ClaimKind::Announcement)
         })?;
-        // In the same second it is the dearest; true as it is, it comes back.
+        // The second contribution in a second is the most expensive. It is true, so its deposit
+        // comes back.
         let price = context.price(1);
         context.contribute(REPORTER, &[piece(truth)], price)?;
         Ok(())

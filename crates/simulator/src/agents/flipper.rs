@@ -4,12 +4,12 @@ use crate::{
     context::AgentContext,
 };
 
-/// Sends every sample with a wrong label, always; claims what it can.
+/// Sends every sample with a wrong label, and claims everything that it can.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flipper {
-    /// How often it acts and how much it deposits.
+    /// Pace of its turns, and deposits that it is willing to pay.
     pub habits: Habits,
-    /// The probability that it flips a label twice.
+    /// Probability of a mistake: a label flipped twice.
     pub mistakes: f64,
 }
 

@@ -4,16 +4,17 @@ use crate::{
     context::AgentContext,
 };
 
-/// What is added to the accuracy to get the probability that it works: 0.85 is good enough for it to work
-/// always (0xDeCA10B's simulator).
+/// Bonus that turns the accuracy into the probability that it works. At an accuracy of 0.85 it
+/// always works, as in 0xDeCA10B's simulator.
 const OPTIMISM: f64 = 0.15;
 
-/// Tells the truth, but for mistakes, and works the more the better the model is; claims what it can.
+/// Tells the truth except for mistakes, and claims everything that it can. It works the more, the
+/// better the model is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Honest {
-    /// How often it acts and how much it deposits.
+    /// Pace of its turns, and deposits that it is willing to pay.
     pub habits: Habits,
-    /// The probability of an honest mistake.
+    /// Probability of an honest mistake.
     pub mistakes: f64,
 }
 

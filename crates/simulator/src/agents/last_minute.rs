@@ -4,13 +4,13 @@ use crate::{
     context::AgentContext,
 };
 
-/// Claims in the very second in which a claim becomes possible: the first share of each bad deposit, and all of
-/// what its owner has not fetched when the wait for anyone is over.
+/// Claims in the very second in which a claim becomes possible. It takes the first share of each
+/// bad deposit, and every deposit that its owner has not fetched before late claims begin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastMinute {
-    /// How often it contributes and how much it deposits.
+    /// Pace of its contributions, and deposits that it is willing to pay.
     pub habits: Habits,
-    /// The simulated second of its next contribution.
+    /// Simulated second of its next contribution.
     next: u64,
 }
 
@@ -24,7 +24,7 @@ impl LastMinute {
         budget: "its money and its pace; it contributes the truth now and then, for the marks",
     };
 
-    /// One that has not contributed yet.
+    /// Returns an agent that has not contributed yet.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
         Self { habits, next: 0 }

@@ -4,10 +4,10 @@ use crate::{
     context::AgentContext,
 };
 
-/// Sends what the model already says, and so hardly ever loses a deposit or teaches anything.
+/// Sends the label that the model predicts. So it hardly ever loses a deposit or teaches anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lazy {
-    /// How often it acts and how much it deposits.
+    /// Pace of its turns, and deposits that it is willing to pay.
     pub habits: Habits,
 }
 

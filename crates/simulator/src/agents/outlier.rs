@@ -10,13 +10,13 @@ use crate::{
     context::{AgentContext, Sample},
 };
 
-/// Sends the most extreme sample that the model learns from, as a class that the model does not predict for it: if one
-/// lesson is enough, the model agrees afterwards and the deposit comes back.
+/// Sends the most extreme sample that the model learns from, with a class that the model does not
+/// predict for it. If one lesson is enough, the model agrees afterwards and the deposit comes back.
 ///
-/// It stays with one sample as long as that teaches the model something, and then takes another one.
+/// It repeats one sample while that teaches the model something, and then takes another one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outlier {
-    /// How often it acts and how much it deposits.
+    /// Pace of its turns, and deposits that it is willing to pay.
     pub habits: Habits,
     lie: Option<(Sample, u16)>,
 }
@@ -31,7 +31,7 @@ impl Outlier {
         budget: "its money and its pace",
     };
 
-    /// Returns one that has not lied yet.
+    /// Returns an agent that has not lied yet.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
         Self { habits, lie: None }
@@ -40,7 +40,7 @@ impl Outlier {
     /// Returns the sample and the label to send now.
     fn lie(&mut self, context: &mut AgentContext<'_>) -> (Sample, u16) {
         let parameters = context.parameters();
-        // The perceptrons learn from mistakes only, the others from everything.
+        // The perceptrons learn from mistakes only, the other models from every sample.
         let from_mistakes = matches!(
             parameters.kind(),
             Kind::SparsePerceptron | Kind::DensePerceptron
@@ -74,8 +74,8 @@ impl Agent for Outlier {
     }
 }
 
-/// Returns a sample at the bounds: dense, every number as large as the length allows, with signs at random; sparse, as
-/// many features as may be present, spread over all.
+/// Returns a sample at the bounds. A dense one has numbers as large as the length allows, with
+/// random signs. A sparse one has the maximum number of features, spread over all.
 fn extreme(parameters: &Parameters, chance: &mut Chance) -> Vec<u8> {
     let features = parameters.features();
     let Some(bounds) = parameters.bounds() else {
@@ -83,7 +83,7 @@ fn extreme(parameters: &Parameters, chance: &mut Chance) -> Vec<u8> {
         let spread = |place| u16::try_from(place * u64::from(features) / most).unwrap_or(u16::MAX);
         return encode_sparse(&(0..most).map(spread).collect::<Vec<_>>());
     };
-    // A length of less than 1 a number has room for whole numbers in some of them only.
+    // If the length allows less than 1 per number, only some of the numbers can be whole and not 0.
     let each = (bounds.max_squared_length / u128::from(features)).isqrt();
     let (each, numbers) = match i64::try_from(each) {
         Ok(each @ 1..) => (each.min(bounds.max_number.into()), features),
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// Whatever the bounds, the sample is accepted; and there is none much longer.
+    /// The model accepts the sample whatever the bounds are. Hardly any longer sample is accepted.
     #[test]
     fn extreme_is_accepted_and_at_the_bounds() {
         let mut chance = Chance::new(1, 1);

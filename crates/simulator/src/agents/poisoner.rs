@@ -6,17 +6,17 @@ use crate::{
     context::AgentContext,
 };
 
-/// Which samples a targeted poisoner lies about.
+/// Samples that a targeted poisoner lies about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// Those whose true label is this one.
+    /// Samples with this true label.
     Class(u16),
-    /// Those in which this feature is present, of a sparse encoding.
+    /// Samples of a sparse encoding that contain this feature.
     Feature(u16),
 }
 
 impl Target {
-    /// Whether a sample is one of them.
+    /// Returns `true` if a sample belongs to the target.
     fn holds(self, sample: &[u8], truth: u16) -> bool {
         match self {
             Self::Class(class) => truth == class,
@@ -27,10 +27,10 @@ impl Target {
     }
 }
 
-/// How many of its latest lies it goes by.
+/// Number of its latest lies that it considers.
 const REMEMBERED: usize = 20;
 
-/// A lie that was sent, and whether the model agreed with it when it was last looked at.
+/// Lie that was sent, and the model's latest agreement with it.
 #[derive(Debug, Clone, PartialEq)]
 struct Lie {
     sample: Vec<u8>,
@@ -38,16 +38,16 @@ struct Lie {
     agreed: bool,
 }
 
-/// Lies about one class or one region only, and no faster than the model comes to agree; in between it tells
-/// the truth about the rest, for good marks.
+/// Lies about one class or one region only, and no faster than the model comes to agree. In between
+/// it tells the truth about the rest, for good marks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetedPoisoner {
-    /// How often it acts and how much it deposits.
+    /// Pace of its turns, and deposits that it is willing to pay.
     pub habits: Habits,
-    /// What it lies about.
+    /// Samples that it lies about.
     pub target: Target,
-    /// It lies while the model agrees with at least this share of its last 20 lies, in [0, 1]; one that is
-    /// settled counts as the model last saw it.
+    /// Minimum share of its last 20 lies that the model must agree with before it lies again, in
+    /// [0, 1]. A settled lie keeps the model's last answer.
     pub agreement: f64,
     lies: VecDeque<Lie>,
 }
@@ -62,7 +62,7 @@ impl TargetedPoisoner {
         budget: "its money and its patience: it lies only while its lies can be expected back",
     };
 
-    /// One that has not lied yet.
+    /// Returns an agent that has not lied yet.
     #[must_use]
     pub fn new(habits: Habits, target: Target, agreement: f64) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl TargetedPoisoner {
         }
     }
 
-    /// Whether enough of its lies can be expected back.
+    /// Returns `true` if the model agrees with enough of its lies.
     fn dares(&mut self, context: &mut AgentContext<'_>) -> bool {
         for own in context.own() {
             let known = |lie: &&mut Lie| lie.label == own.label && *lie.sample == *own.sample;
@@ -82,7 +82,7 @@ impl TargetedPoisoner {
             }
         }
         let agreed = self.lies.iter().filter(|lie| lie.agreed).count();
-        // At most 20.
+        // Both counts are at most 20.
         #[allow(clippy::cast_precision_loss)]
         let (agreed, of) = (agreed as f64, self.lies.len() as f64);
         agreed >= self.agreement * of

@@ -4,21 +4,22 @@ use crate::{
     context::{AgentContext, Sample},
 };
 
-/// The probability that the model still predicts the same when the first wait is over: a guess.
+/// Guessed probability that the model's prediction stays the same until the first wait is over.
 const STAYS: f64 = 0.95;
 
-/// Tells the truth where that pays: contributes, refunds and reports only when it expects a gain after gas.
+/// Tells the truth if that pays: contributes, refunds and reports only if it expects a gain after
+/// gas.
 ///
-/// What it expects of a contribution, in wei, where `p` is the probability that the model will agree, 0.95 if it
-/// agrees now and 0.05 if not:
+/// It expects this gain from a contribution, in wei. `p` is the probability that the model will
+/// agree: 0.95 if it agrees now, else 0.05.
 ///
 /// `p * mark - (1 - p) * price - gas price * (gas of a contribution + gas of a claim)`
 ///
-/// `mark`, the worth of one more good mark, is what a mark has brought on average so far: all that was taken
-/// of others' deposits, by the good marks of all.
+/// `mark` is the worth of one more good mark, taken from the average so far: all that reports took
+/// of others' deposits, divided by the good marks of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rational {
-    /// How often it looks and how much it deposits at most.
+    /// Pace of its turns, and maximum deposits.
     pub habits: Habits,
 }
 
@@ -32,7 +33,7 @@ impl Rational {
         budget: "its money; it does nothing that it does not expect to gain from",
     };
 
-    /// Whether it expects a contribution to bring more than it costs.
+    /// Returns `true` if it expects a contribution to bring more than it costs.
     fn expects_a_gain(context: &AgentContext<'_>, sample: &Sample, truth: u16) -> bool {
         let (_, all) = context.good(0);
         let mark = context.taken() / (u128::from(all) + 1);
@@ -40,7 +41,7 @@ impl Rational {
         let gas = context.gas_price().saturating_mul(gas.into());
         let agrees = context.predict(sample) == truth;
         let p = if agrees { STAYS } else { 1.0 - STAYS };
-        // Money is estimated here, not counted.
+        // An estimate of money may be inexact.
         #[allow(clippy::cast_precision_loss)]
         let (mark, price, gas) = (mark as f64, context.price(1) as f64, gas as f64);
         p * mark > (1.0 - p) * price + gas

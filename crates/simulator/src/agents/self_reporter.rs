@@ -4,19 +4,20 @@ use crate::{
     context::AgentContext,
 };
 
-/// The address that lies.
+/// Index of the address that lies.
 const FRONT: usize = 0;
-/// The address that tells the truth, for good marks, and reports the other one's lies.
+/// Index of the address that tells the truth for good marks, and reports the other one's lies.
 const BACK: usize = 1;
 
-/// Lies by one address and gets the deposits back by reporting them from another one, before others do.
+/// Lies from one address and reports the lies from another one before others do, to recover the
+/// deposits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelfReporter {
-    /// How often it contributes and how much it deposits.
+    /// Pace of its contributions, and deposits that it is willing to pay.
     pub habits: Habits,
-    /// The simulated second of its next contribution; in between it wakes up to claim.
+    /// Simulated second of its next contribution. It wakes up earlier to claim.
     next: u64,
-    /// Whether the truth is next.
+    /// `true` if its next contribution is true.
     truth: bool,
 }
 
@@ -30,7 +31,7 @@ impl SelfReporter {
         budget: "its money, shared by two addresses; every second contribution is true, for the marks",
     };
 
-    /// One that begins with the truth.
+    /// Returns an agent whose first contribution is true.
     #[must_use]
     pub fn new(habits: Habits) -> Self {
         Self {
@@ -59,14 +60,14 @@ impl Agent for SelfReporter {
     }
 
     fn act(&mut self, context: &mut AgentContext<'_>) -> Result<(), SimulateError> {
-        // First its own lies, by whom they can be taken.
+        // It claims its own lies first, from either address.
         context.claim(BACK, &mut |_| true)?;
         context.claim(FRONT, &mut |_| true)?;
         if context.now() < self.next {
             return Ok(());
         }
         let (front, back) = (context.funds(FRONT)?, context.funds(BACK)?);
-        // All that there is goes to whose turn it is, if it could not pay otherwise.
+        // If the address whose turn it is could not pay, it gets all the money of the other one.
         if self.truth && self.habits.is_broke(back) {
             context.transfer(FRONT, BACK, front)?;
         } else if !self.truth && self.habits.is_broke(front) {

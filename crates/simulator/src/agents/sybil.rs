@@ -4,14 +4,14 @@ use crate::{
     context::AgentContext,
 };
 
-/// A liar with many addresses that share their money and report each other.
+/// Liar with many addresses that share their money and report each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sybil {
-    /// How often it acts and how much it deposits.
+    /// Pace of its turns, and deposits that it is willing to pay.
     pub habits: Habits,
-    /// How many addresses it has.
+    /// Number of its addresses.
     pub identities: usize,
-    /// Whose turn it is to contribute.
+    /// Index of the address that contributes next.
     next: usize,
 }
 
@@ -25,7 +25,7 @@ impl Sybil {
         budget: "its money, shared by all its addresses, and its pace",
     };
 
-    /// One with so many addresses, at least 1.
+    /// Returns an agent with `identities` addresses, at least 1.
     #[must_use]
     pub fn new(habits: Habits, identities: usize) -> Self {
         Self {
@@ -35,7 +35,8 @@ impl Sybil {
         }
     }
 
-    /// Gives `identity` what it lacks of `wanted` wei, from the others, the richest first.
+    /// Tops the balance of `identity` up to `wanted` wei from the other addresses, the richest
+    /// first.
     fn top_up(
         &self,
         context: &mut AgentContext<'_>,
@@ -80,7 +81,8 @@ impl Agent for Sybil {
             let identity = self.next;
             let most = context.price(1);
             self.next = (self.next + 1) % self.identities;
-            // Its habit may ask for more than the price; the price alone is not enough to be willing.
+            // Its habit may demand more than the price: with the price alone, it would count as
+            // broke.
             let mean = self.habits.deposit.map_or(0.0, |deposit| deposit.mean);
             self.top_up(context, identity, most.max(crate::money::units(mean)))?;
             if !self.habits.is_broke(context.funds(identity)?) {

@@ -4,13 +4,13 @@ use crate::{
     context::{AgentContext, Piece},
 };
 
-/// Buys so much of the data, many lies in a transaction, that the model turns; then the lies are refunded and
-/// the honest are reported.
+/// Buys so much of the data that the model turns, with many lies per transaction. Then it refunds
+/// its lies and reports the honest contributions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Takeover {
-    /// How often it acts and how much it deposits for each contribution.
+    /// Pace of its turns, and deposits that it is willing to pay for each contribution.
     pub habits: Habits,
-    /// Contributions in one transaction.
+    /// Contributions per transaction.
     pub batch: usize,
 }
 
@@ -44,7 +44,7 @@ impl Agent for Takeover {
             })
             .collect();
         let most = self.habits.next_deposit(context.chance());
-        // As many as it can pay for: the fewer, the cheaper each.
+        // It sends as many as it can pay for. Fewer contributions cost less each.
         let mut n = pieces.len();
         let funds = context.funds(0)?;
         while n > 0

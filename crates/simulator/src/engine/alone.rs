@@ -1,4 +1,5 @@
-//! Turns without a relayer: each contribution and each claim is a transaction of the agent's own.
+//! Turns without a relayer: the agent sends each contribution and each claim in its own
+//! transaction.
 
 use alloy_primitives::Address;
 
@@ -11,8 +12,8 @@ use crate::{
 };
 
 impl Engine<'_> {
-    /// Sends contributions in one transaction, unless they have become too dear by then. Returns `true` if they
-    /// were sent.
+    /// Sends contributions in one transaction, unless their price has risen too much by then.
+    /// Returns `true` if they were sent.
     pub(super) fn contribute_alone(
         &mut self,
         agent: usize,
@@ -29,7 +30,7 @@ impl Engine<'_> {
         let price = self.mechanism.price(pieces.len());
         let all = price.saturating_mul(pieces.len() as u128);
         if price > max_deposit || all > self.free(author)? || !self.mechanism.is_open() {
-            // Whoever came before has made it too dear; sent all the same, it would fail.
+            // An earlier transaction has raised the price above the maximum, so sending would fail.
             self.agents[agent].outcome.outbid += 1;
             return Ok(false);
         }
@@ -43,7 +44,8 @@ impl Engine<'_> {
         Ok(true)
     }
 
-    /// Shows contributions on their way to those who watch; what they do comes before them.
+    /// Shows pending contributions to the watching agents, whose reactions are included before
+    /// them.
     fn show(&mut self, author: Address, pieces: &[Piece]) -> Result<(), SimulateError> {
         if self.looked_at {
             return Ok(());
@@ -71,7 +73,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Claims one after the other, oldest first, each by a transaction of its own.
+    /// Claims one contribution after the other, oldest first, each in its own transaction.
     pub(super) fn claim_alone(
         &mut self,
         agent: usize,
@@ -82,7 +84,7 @@ impl Engine<'_> {
         let mut done = Vec::new();
         for (place, contribution) in pending.iter_mut().enumerate() {
             if !self.is_claimable(contribution) {
-                // Later ones are younger.
+                // The rest is younger.
                 break;
             }
             let Some(found) = self.mechanism.opportunity(claimer, contribution) else {
@@ -93,7 +95,7 @@ impl Engine<'_> {
             }
             let contribution = &*contribution;
             let Some(paid) = self.mechanism.claim(claimer, found.kind, &[contribution])? else {
-                // No money for gas: perhaps at its next turn.
+                // The agent lacks the money for gas, and may try at its next turn.
                 break;
             };
             done.push(place);

@@ -1,5 +1,5 @@
-//! Turns with a relayer: agents sign contributions and prepay for them, the relayer sends many in one
-//! transaction, and each agent makes its claims together.
+//! Turns with a relayer. Agents sign contributions and prepay for them. The relayer sends many in
+//! one transaction, and each agent groups its claims.
 
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
@@ -15,23 +15,23 @@ use crate::{
     run::Relay,
 };
 
-/// The last second that a signed batch can name.
+/// Latest deadline of a signed batch, in Unix seconds.
 const LAST_DEADLINE: u64 = (1 << 40) - 1;
 
-/// A contribution that waits to be relayed.
+/// Signed contribution that the relayer has not sent yet.
 struct Signed {
     agent: usize,
     batch: SignedBatch,
 }
 
-/// Who sends what agents sign, and what became of it so far.
+/// Relayer of signed contributions, with its figures so far.
 pub(super) struct Relayer {
     size: NonZeroUsize,
-    /// In the order in which they were signed.
+    /// Signed contributions, in the order of signing.
     queue: Vec<Signed>,
-    /// The next one of each account.
+    /// Next nonce of each account.
     nonces: BTreeMap<Address, u64>,
-    /// What a contribution used on average when some were last relayed.
+    /// Average gas of a contribution in the latest relay; `None` before the first.
     gas_each: Option<u64>,
     last_signed: u64,
     figures: Relay,
@@ -53,17 +53,18 @@ impl Relayer {
         }
     }
 
-    /// The second in which something was last signed.
+    /// Returns the second of the latest signature.
     pub(super) fn last_signed(&self) -> u64 {
         self.last_signed
     }
 
-    /// How many wait.
+    /// Returns the number of signed contributions in the queue.
     pub(super) fn unsent(&self) -> usize {
         self.queue.len()
     }
 
-    /// Wei that what waits of an account's would cost now, were all that waits relayed.
+    /// Returns the wei that the account's queued batches would cost now, if the whole queue were
+    /// relayed.
     pub(super) fn committed(&self, account: Address, relaying: &dyn Relaying) -> u128 {
         let price = relaying.price(self.queue.len());
         self.of(account)
@@ -71,23 +72,24 @@ impl Relayer {
             .sum()
     }
 
-    /// What waits of an account's, in the order of signing.
+    /// Returns the account's queued batches, in the order of signing.
     fn of(&self, account: Address) -> impl DoubleEndedIterator<Item = &SignedBatch> {
         let all = self.queue.iter().map(|signed| &signed.batch);
         all.filter(move |batch| batch.author == account)
     }
 
-    /// The places of those in the queue that the contract would accept now if they were relayed together.
+    /// Returns the indices of the queued batches that the contract would accept now, if relayed
+    /// together.
     ///
-    /// The price rises with their number: starting from all, those that it is too high for are left
-    /// out until all that are left accept it.
+    /// The price rises with their number. So this starts from the whole queue and drops those that
+    /// the contract would refuse, until it would accept all that are left.
     fn acceptable(&self, relaying: &dyn Relaying) -> Vec<usize> {
         let mut chosen = vec![true; self.queue.len()];
         loop {
             let places = places(&chosen);
             let price = relaying.price(places.len());
             let mut balances: BTreeMap<Address, u128> = BTreeMap::new();
-            // The lowest nonce of each author that is left out, which has to stay usable.
+            // The lowest nonce that each author leaves unused must stay inside the window.
             let mut left_out: BTreeMap<Address, u64> = BTreeMap::new();
             for (Signed { batch, .. }, chosen) in self.queue.iter().zip(&mut chosen) {
                 let author = batch.author;
@@ -111,7 +113,7 @@ impl Relayer {
         }
     }
 
-    /// The figures at the end of the run.
+    /// Returns the figures at the end of the run.
     pub(super) fn finish(self) -> Relay {
         Relay {
             unsent: self.figures.unsent + self.queue.len() as u64,
@@ -128,8 +130,8 @@ fn places(chosen: &[bool]) -> Vec<usize> {
 }
 
 impl Engine<'_> {
-    /// Hands what the agent has signed to the relayer, once a turn: the agent prepays for it, and the relayer
-    /// sends what it has, if that is enough.
+    /// Prepays for the agent's signed contributions, and lets the relayer send its queue if that is
+    /// long enough. Acts once a turn.
     pub(super) fn dispatch(&mut self, agent: usize) -> Result<(), SimulateError> {
         if self.relayer.is_none() || std::mem::replace(&mut self.dispatched, true) {
             return Ok(());
@@ -141,7 +143,7 @@ impl Engine<'_> {
         self.relay(agent)
     }
 
-    /// The agent signs contributions for the relayer, each by itself, as long as it can pay for them.
+    /// Signs contributions for the relayer, each as its own batch, as long as the agent can pay.
     pub(super) fn sign(
         &mut self,
         agent: usize,
@@ -184,7 +186,7 @@ impl Engine<'_> {
             max_deposit,
             fee,
             nonce: *nonce,
-            // As long as the run may last.
+            // The batch stays valid until the scenario's limit.
             deadline: START.saturating_add(self.scenario.limit).min(LAST_DEADLINE),
             items,
             signature: Vec::new(),
@@ -195,8 +197,8 @@ impl Engine<'_> {
         relayer.queue.push(Signed { agent, batch });
     }
 
-    /// What the relayer wants for a contribution: what one cost on average when some were last relayed; as
-    /// long as none were, what this one would cost alone.
+    /// Returns the relayer's fee for a contribution, in wei. It is the average cost in the latest
+    /// relay. Before the first relay, it is the cost of this contribution alone.
     fn fee(&mut self, items: &[u8]) -> Result<u128, SimulateError> {
         let gas_price = self.mechanism.chain().gas_price();
         if gas_price == 0 {
@@ -211,8 +213,8 @@ impl Engine<'_> {
         Ok(gas_price * u128::from(gas))
     }
 
-    /// The agent prepays for as many contributions like its last one as are relayed together, if what it has
-    /// signed is not covered. Where gas costs something, half of its money stays in its wallet.
+    /// Prepays for one relay of contributions like the account's last one, if its signed ones are
+    /// not covered. If gas has a price, half of the account's money stays in its wallet.
     fn prepay(&mut self, agent: usize, account: Address) -> Result<(), SimulateError> {
         let wallet = self.wallet(account)?;
         let gas_price = self.mechanism.chain().gas_price();
@@ -236,7 +238,7 @@ impl Engine<'_> {
             .min(spare)
             .min(LARGEST_BALANCE - prepaid);
         if amount == 0 || prepaid + amount < relaying.price(1) + fee {
-            // It would not be enough for one.
+            // The amount would not cover a single contribution.
             return Ok(());
         }
         if let Some(gas) = relaying.prepay(account, amount)? {
@@ -247,8 +249,8 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Relays what the contract accepts now of what waits, if that is enough, or nobody signs any more.
-    /// What is left waits for the next time.
+    /// Relays the queued batches that the contract accepts now. Waits until the queue is long
+    /// enough or no more contributions are to come. The rest stays in the queue.
     fn relay(&mut self, agent: usize) -> Result<(), SimulateError> {
         let last = !self.work_is_left()?;
         let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
@@ -268,7 +270,7 @@ impl Engine<'_> {
             .iter()
             .map(|place| relayer.queue[*place].batch.clone())
             .collect();
-        // Going by the last time, and then by trying.
+        // The latest relay bounds the number. The mechanism then tries how many fit.
         let most = relayer.gas_each.map(|gas| TRANSACTION_GAS_LIMIT / gas);
         let most = most.and_then(|most| usize::try_from(most).ok());
         let most = most.map_or(batches.len(), |most| most.clamp(1, batches.len()));
@@ -276,7 +278,7 @@ impl Engine<'_> {
         for batch in &batches[..most] {
             alone.push(relaying.contribution_alone(&batch.items)?);
         }
-        // No lesson uses more than its whole contribution does alone.
+        // No lesson uses more gas than its whole contribution alone.
         let gas_per_batch = alone.iter().copied().max().unwrap_or_default();
         let (n, sent) = relaying.relay(&batches[..most], gas_per_batch)?;
         let batches = &batches[..n];
@@ -295,7 +297,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Drops what waits of the agent's and is held up by nothing but its money, now that there is none to
+    /// Drops the agent's queued batches that only its lack of money holds up. No more money is to
     /// come.
     fn give_up(&mut self, agent: usize) {
         let (Some(relayer), Some(relaying)) = (&mut self.relayer, self.mechanism.relaying()) else {
@@ -311,8 +313,8 @@ impl Engine<'_> {
         relayer.figures.unsent += (before - relayer.queue.len()) as u64;
     }
 
-    /// Makes all claims that `wanted` holds for, one kind after the other, after what the agent has signed is
-    /// handed to the relayer.
+    /// Dispatches the agent's signed contributions, then makes all claims that `wanted` accepts,
+    /// one kind after the other.
     pub(super) fn claim_all_kinds(
         &mut self,
         agent: usize,
@@ -331,8 +333,8 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Makes all claims of a kind that an account can make now, that `wanted` holds for and that it can pay the
-    /// gas for, in as few transactions as they fit into.
+    /// Makes all claims of one kind that `wanted` accepts, in as few transactions as possible.
+    /// Skips those that the account cannot make or pay the gas for.
     fn claim_together(
         &mut self,
         kind: ClaimKind,
@@ -344,7 +346,7 @@ impl Engine<'_> {
         let mut chosen = vec![false; pending.len()];
         for (one, chosen) in pending.iter_mut().zip(&mut chosen) {
             if !self.is_claimable(one) {
-                // Later ones are younger.
+                // The rest is younger.
                 break;
             }
             let found = self.mechanism.opportunity(claimer, one);
@@ -371,7 +373,7 @@ impl Engine<'_> {
             gas.push(self.mechanism.claim_gas(claimer, kind, claim)?);
             let price = self.mechanism.chain().gas_price();
             if gas.len() == 1 && self.wallet(claimer)? < price.saturating_mul(gas[0].into()) {
-                // Nor has it money for any other: perhaps at its next turn.
+                // The agent cannot pay for any other claim either, and may try at its next turn.
                 return Ok(());
             }
         }
@@ -381,7 +383,7 @@ impl Engine<'_> {
             let paid = loop {
                 match self.mechanism.claim(claimer, kind, &claims[..n])? {
                     Some(paid) => break paid,
-                    // No money for gas: perhaps at its next turn.
+                    // The agent lacks the money for gas, and may try at its next turn.
                     None if n == 1 => return Ok(()),
                     None => n /= 2,
                 }
@@ -399,7 +401,8 @@ impl Engine<'_> {
     }
 }
 
-/// How many claims that use this gas alone go into one transaction, at least one: together they use less.
+/// Returns the number of claims that fit into one transaction, at least 1. `alone` lists the gas of
+/// each alone; together they use less.
 fn fitting(alone: &[u64]) -> usize {
     let mut rest = TRANSACTION_GAS_LIMIT;
     alone

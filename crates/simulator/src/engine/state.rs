@@ -12,7 +12,7 @@ pub(super) struct AgentState {
     pub(super) outcome: AgentOutcome,
     /// Simulated second from which it registers its good contributions again.
     pub(super) next_registration: u64,
-    /// `None` while it acts.
+    /// The agent and its random numbers; `None` while it acts.
     pub(super) actor: Option<Actor>,
 }
 
@@ -52,33 +52,33 @@ impl AgentState {
         }
     }
 
-    /// Returns the shares of the start balance, spread evenly over the identities; what does not divide is the
-    /// first one's.
+    /// Returns the shares of the start balance, one for each identity. They are equal, and the
+    /// first one gets the remainder.
     pub(super) fn shares(&self) -> impl Iterator<Item = u128> {
         let (all, of) = (self.outcome.start_balance, self.identities.len() as u128);
         let (share, rest) = (all / of, all % of);
         (0..of).map(move |number| if number == 0 { share + rest } else { share })
     }
 
-    /// Returns `true` if an account is one of its identities.
+    /// Returns `true` if `account` is one of the agent's identities.
     pub(super) fn has(&self, account: Address) -> bool {
         let mut all = self.identities.iter();
         all.any(|identity| identity.address() == account)
     }
 
-    /// Returns an identity; the last one if there are not so many.
+    /// Returns identity `number`, or the last one if there are fewer.
     pub(super) fn identity(&self, number: usize) -> &Key {
         &self.identities[number.min(self.identities.len() - 1)]
     }
 
-    /// Returns the agent, unless it acts.
+    /// Returns the agent; `None` while it acts.
     pub(super) fn agent(&self) -> Option<&dyn Agent> {
         self.actor.as_ref().map(|actor| actor.agent.as_ref())
     }
 }
 
-/// Returns the key of identity number `number` of the agent `name` at this index in the scenario. The first one
-/// has the key that agents with a single one have.
+/// Returns the key of identity `number` of the agent `name` at `index` in the scenario. The first
+/// identity has the same key as an agent with only one.
 fn identity(index: usize, name: &str, number: usize) -> Key {
     match number {
         0 => key(&format!("cotrain agent {index} {name}")),
@@ -86,8 +86,8 @@ fn identity(index: usize, name: &str, number: usize) -> Key {
     }
 }
 
-/// Returns the key that belongs to a text: its hash. A hash that is no key, of which there are hardly any, is
-/// hashed again.
+/// Derives a key from a text by hashing it. A hash that is no valid key is hashed again; hardly any
+/// is.
 fn key(text: &str) -> Key {
     let mut hash = keccak256(text);
     loop {

@@ -1,4 +1,4 @@
-//! The engine as agents' turns see it, and what they make it do.
+//! The engine as agents see it in their turns, and the actions that they cause.
 
 use alloy_primitives::{Address, U256};
 use cotrain_chain::Transaction;
@@ -16,14 +16,14 @@ impl Engine<'_> {
         self.agents[agent].identity(identity).address()
     }
 
-    /// Returns the wei that `account` holds, without what it has prepaid.
+    /// Returns the wei that `account` holds, without prepaid money.
     pub(super) fn wallet(&mut self, account: Address) -> Result<u128, SimulateError> {
-        // All the money there is was given out as u128; only the owner's may exceed it.
+        // All money was distributed as u128. Only the owner's balance may exceed it.
         let balance = self.mechanism.chain_mut().balance(account)?;
         Ok(balance.saturating_to())
     }
 
-    /// Returns the wei that an agent can still deposit by all its identities together.
+    /// Returns the wei that all identities of an agent together can still deposit.
     pub(super) fn free_of_all(&mut self, agent: usize) -> Result<u128, SimulateError> {
         let mut all = 0;
         for identity in 0..self.agents[agent].identities.len() {
@@ -32,8 +32,8 @@ impl Engine<'_> {
         Ok(all)
     }
 
-    /// Returns the wei that an account can still deposit: its own, without what it will pay for what is signed
-    /// and not yet sent.
+    /// Returns the wei that an account can still deposit. The cost of its signed but unsent
+    /// contributions is subtracted.
     pub(super) fn free(&mut self, account: Address) -> Result<u128, SimulateError> {
         let balance = self.wallet(account)? + self.mechanism.balance(account);
         let committed = match (&self.relayer, self.mechanism.relaying()) {
@@ -43,7 +43,7 @@ impl Engine<'_> {
         Ok(balance.saturating_sub(committed))
     }
 
-    /// Notes that these have been contributed, and moves on to the first sample that has not been.
+    /// Marks the pieces' samples as contributed, and advances to the first one that is not.
     pub(super) fn take(&mut self, pieces: &[Piece]) {
         for piece in pieces {
             if let Origin::Data(place) = piece.sample.0 {
@@ -55,7 +55,7 @@ impl Engine<'_> {
         }
     }
 
-    /// Returns `true` if the first wait is over.
+    /// Returns `true` if the contribution's first wait is over.
     pub(super) fn is_claimable(&self, pending: &Pending) -> bool {
         let edges = self.mechanism.edges(pending.contribution());
         edges
@@ -63,7 +63,8 @@ impl Engine<'_> {
             .is_some_and(|edge| START + self.seconds >= *edge)
     }
 
-    /// Keeps what is pending but for what was settled by claims on those at `claimed`, in ascending order.
+    /// Restores the pending contributions without those that claims have settled. `claimed` lists
+    /// the claimed indices, in ascending order.
     pub(super) fn keep(&mut self, mut pending: Vec<Pending>, claimed: &[usize]) {
         for place in claimed.iter().rev() {
             if self.mechanism.is_settled(&pending[*place]) {
@@ -73,7 +74,7 @@ impl Engine<'_> {
         self.pending = pending;
     }
 
-    /// Makes an agent's good contributions count for what is paid for predictions, once a day.
+    /// Registers an agent's good contributions for shares of paid predictions, once a day.
     pub(super) fn register(&mut self, agent: usize) -> Result<(), SimulateError> {
         const EVERY: u64 = 86_400;
         if self.mechanism.prediction_price().is_none()
@@ -90,8 +91,8 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Collects what is due to an agent's identities, if it is at least `least` and more than twice what
-    /// collecting costs.
+    /// Collects the money due to an agent's identities. Skips amounts below `least`, and those not
+    /// more than twice the gas cost.
     pub(super) fn collect_dues(&mut self, agent: usize, least: u128) -> Result<(), SimulateError> {
         let gas = u128::from(ROUGH_GAS) * self.mechanism.chain().gas_price();
         for identity in 0..self.agents[agent].identities.len() {
@@ -177,7 +178,7 @@ impl World for Engine<'_> {
     }
 
     fn foreign(&mut self, agent: usize) -> Vec<Foreign> {
-        // Later ones are younger.
+        // The rest is younger.
         let n = self
             .pending
             .partition_point(|pending| self.is_claimable(pending));
@@ -233,7 +234,7 @@ impl World for Engine<'_> {
         if test.is_empty() || price.saturating_mul(n as u128) > self.wallet(caller)? {
             return Ok(None);
         }
-        // Below the number of samples, since the chance is below 1.
+        // The product is below the number of samples, since the chance is below 1.
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! What a sweep shows: how each point of the grid went, and where the mechanism breaks.
+//! Analysis of a sweep: outcomes of each point of the grid, and breaking points of the mechanism.
 
 use std::collections::BTreeMap;
 
@@ -11,102 +11,105 @@ use crate::{
     tables::days,
 };
 
-/// The name under which the share of hostile money is studied, as in the tables.
+/// Name of the share of hostile money as an axis, the same as in the tables.
 pub const HOSTILE_SHARE: &str = "hostile_share_percent";
 
-/// Honest people lose where they hold less than this many percent of their start.
+/// Percentage of their start below which honest people count as losing.
 pub const HONEST_LIMIT: f64 = 100.0;
 
-/// The model falls where its accuracy gains less than this many points.
+/// Gain of accuracy, in percentage points, below which the model counts as falling.
 pub const GAIN_LIMIT: f64 = 0.0;
 
-/// The fewest values of a setting between which a breaking point is looked for.
+/// Minimum number of values of a setting for a search for a breaking point.
 const FEWEST_VALUES: usize = 3;
 
-/// The most moments of a point, and about the most numbers of all points.
+/// Maximum and minimum number of moments of a point, and approximate maximum of numbers in all
+/// points.
 const MOMENTS: usize = 120;
 const FEWEST_MOMENTS: usize = 20;
 const NUMBERS: usize = 400_000;
 
-/// What a sweep shows.
+/// Analysis of all runs of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
-    /// The names of all agents.
+    /// Names and sides of all agents.
     pub agents: Vec<Agent>,
-    /// The points that have runs, in order.
+    /// Points that have runs, in order.
     pub points: Vec<Point>,
-    /// The breaking points of each setting and of the share of hostile money, at each combination
-    /// of the other settings.
+    /// Breaking points of each setting and of the share of hostile money, for each combination of
+    /// the other settings.
     pub studies: Vec<AxisStudy>,
     /// Share of hostile money and final accuracy of every run, both in percent, in order.
     pub runs: Vec<(f64, f64)>,
 }
 
-/// An agent of some of the runs.
+/// Agent that takes part in some of the runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
-    /// Its name.
+    /// Name of the agent.
     pub name: String,
-    /// Whether it is honest, in the first run that it is in.
+    /// Whether it is not hostile, by the first run that has it.
     pub good: bool,
 }
 
-/// A point of the grid.
+/// Point of the grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Its number in the plan.
+    /// Number of the point in the plan.
     pub number: u64,
-    /// Its settings in a line; empty where nothing is varied.
+    /// Settings in a line; empty if nothing is varied.
     pub label: String,
-    /// How many of its runs there are.
+    /// Number of runs at this point.
     pub runs: usize,
-    /// How many of them ended with something in deposits, so that it is not known who holds what.
+    /// Number of runs that ended with money in deposits, so that the final balances are unknown.
     pub unsettled: usize,
-    /// What hostile agents start with, in percent of what all do.
+    /// Money of hostile agents at the start, in percent of all honest and hostile money.
     pub hostile_share: f64,
-    /// The final accuracy, in percent.
+    /// Final accuracy, in percent.
     pub accuracy: Band,
-    /// The final accuracy less that at the start, in points of a percent.
+    /// Final minus initial accuracy, in percentage points.
     pub gain: Band,
-    /// What honest agents hold at the end, in percent of their start.
+    /// Final balance of honest agents, in percent of their start; `None` if unknown in all runs.
     pub honest: Option<Band>,
-    /// The same of hostile agents.
+    /// Final balance of hostile agents, in percent of their start; `None` if unknown in all runs.
     pub hostile: Option<Band>,
-    /// The same of each of [`Analysis::agents`].
+    /// Final balances of [`Analysis::agents`], in percent of their start; `None` if no run has the
+    /// agent.
     pub agents: Vec<Option<Band>>,
-    /// How it went over time.
+    /// Medians and bands over time.
     pub timeline: Timeline,
 }
 
-/// A point of the grid over time. A run that is over counts with what it came to until the longest
-/// run of the sweep ends, so that all points share their moments.
+/// Point of the grid over time. A finished run keeps its last values until the longest run of the
+/// sweep ends. So all points share their moments.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Timeline {
-    /// Moments, evenly from the start to the end of the longest run of the sweep.
+    /// Moments in days, evenly spaced from the start to the end of the longest run of the sweep.
     pub days: Vec<f64>,
-    /// The accuracy at each, in percent.
+    /// Accuracy at each moment, in percent.
     pub accuracy: Vec<Band>,
-    /// For each of [`Analysis::agents`] what it holds at each moment, in percent of its start;
-    /// nothing where the runs do not have it.
+    /// Balances of [`Analysis::agents`] at each moment, in percent of their start; empty if no run
+    /// has the agent.
     pub balances: Vec<Vec<Band>>,
 }
 
-/// Breaking points along a setting, all others being what they are.
+/// Breaking points along one setting, with all others fixed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AxisStudy {
-    /// The setting's path, or [`HOSTILE_SHARE`].
+    /// Path of the setting, or [`HOSTILE_SHARE`].
     pub axis: String,
-    /// Whether its values are durations, counted in days.
+    /// Whether the values are durations, in days.
     pub is_duration: bool,
-    /// The other settings in a line; empty where nothing else is varied.
+    /// Other settings in a line; empty if nothing else is varied.
     pub others: String,
-    /// What honest agents hold at the end, in percent of their start; none where there are none.
+    /// Final balance of honest agents, in percent of their start; `None` if there are no honest
+    /// agents.
     pub honest: Option<Study>,
-    /// What the accuracy gained, in points of a percent.
+    /// Gain of accuracy, in percentage points.
     pub gain: Study,
 }
 
-/// The figures of one run.
+/// Figures of one run.
 struct Figures {
     point: u64,
     hostile_share: f64,
@@ -115,24 +118,23 @@ struct Figures {
     honest: Option<f64>,
 }
 
-/// Takes a sweep's records, run by run, and sums them up. It holds the series of the runs of one
-/// point at a time.
+/// Sums up a sweep's records, run by run. It holds the series of one point's runs at a time.
 pub struct Analyst<'a> {
     plan: &'a Plan,
     agents: Vec<String>,
     good: Vec<Option<bool>>,
-    /// Moments at which series are looked at, in seconds.
+    /// Moments at which it samples the series, in seconds.
     moments: Vec<f64>,
     figures: Vec<Figures>,
     points: Vec<Point>,
     current: Vec<Sampled>,
 }
 
-/// A run at the moments of its point.
+/// Run sampled at the moments of its point.
 struct Sampled {
     point: u64,
     accuracy: Vec<f64>,
-    /// Of each agent; nothing of one that the run does not have.
+    /// Balances of each agent; `None` if the run does not have it.
     balances: Vec<Option<Vec<f64>>>,
     honest: Option<f64>,
     hostile: Option<f64>,
@@ -140,8 +142,8 @@ struct Sampled {
 }
 
 impl<'a> Analyst<'a> {
-    /// `agents` are the names of all agents of all records, `longest` is how long the longest run
-    /// is, in seconds.
+    /// Creates an analyst. `agents` are the names of all agents of all records. `longest` is the
+    /// duration of the longest run, in seconds.
     #[must_use]
     pub fn new(plan: &'a Plan, agents: &[String], longest: u64) -> Self {
         let lines = place(plan.points()).saturating_mul(1 + agents.len());
@@ -157,7 +159,7 @@ impl<'a> Analyst<'a> {
         }
     }
 
-    /// Takes a run: one with a higher number than those before.
+    /// Adds a run. Its number must be higher than those before.
     pub fn add(&mut self, record: &Record) {
         let point = self.plan.point_of(record.run);
         if self.current.first().is_some_and(|run| run.point != point) {
@@ -180,7 +182,7 @@ impl<'a> Analyst<'a> {
         self.current.push(sampled);
     }
 
-    /// What all the runs show.
+    /// Returns the analysis of all runs.
     #[must_use]
     pub fn finish(mut self) -> Analysis {
         self.close();
@@ -202,7 +204,7 @@ impl<'a> Analyst<'a> {
 
     fn sample(&self, point: u64, record: &Record) -> Sampled {
         let series = &record.series;
-        // For each moment the last evaluation that is not after it.
+        // Each moment takes the last evaluation that is not after it.
         #[allow(clippy::cast_precision_loss)]
         let rows: Vec<_> = self
             .moments
@@ -227,7 +229,7 @@ impl<'a> Analyst<'a> {
         }
     }
 
-    /// Sums the runs of the current point up, and lets go of them.
+    /// Sums up the runs of the current point, and drops them.
     fn close(&mut self) {
         let runs = std::mem::take(&mut self.current);
         let Some(first) = runs.first() else {
@@ -257,7 +259,7 @@ impl<'a> Analyst<'a> {
             gain: of(|run| run.gain),
             honest: money(|run| run.honest),
             hostile: money(|run| run.hostile),
-            // At the last moment every run is over.
+            // At the last moment every run has ended.
             agents: balances.iter().map(|it| it.last().copied()).collect(),
             timeline: Timeline {
                 days: self.moments.iter().map(|it| it * days(1)).collect(),
@@ -268,10 +270,10 @@ impl<'a> Analyst<'a> {
     }
 }
 
-/// Returns `count` moments, evenly from 0 to `longest`, in seconds.
+/// Returns `count` moments in seconds, evenly spaced from 0 to `longest`.
 #[allow(clippy::cast_precision_loss)]
 fn moments(longest: u64, count: usize) -> Vec<f64> {
-    // Seconds and places are far below 2^53.
+    // Seconds and indices are far below 2^53.
     let last = (count - 1) as f64;
     let moment = |place| longest as f64 * place as f64 / last;
     (0..count).map(moment).collect()
@@ -282,13 +284,13 @@ fn place(point: u64) -> usize {
     usize::try_from(point).unwrap_or(usize::MAX)
 }
 
-/// Runs by point, and the values that an axis has at each.
+/// Values of one axis at each point, and the other axes.
 struct Along<'a> {
     axis: &'a str,
     is_duration: bool,
-    /// The value at each point; none where it is no number.
+    /// Value at each point; `None` if it is no number.
     values: Vec<Option<f64>>,
-    /// Which of the settings are not this one.
+    /// Indices of the other settings.
     others: Vec<usize>,
 }
 
@@ -333,7 +335,8 @@ fn studies(plan: &Plan, figures: &[Figures]) -> Vec<AxisStudy> {
     found
 }
 
-/// Whether the share of hostile money differs between points that differ in this setting alone.
+/// Returns `true` if the share of hostile money differs between points that differ in this setting
+/// alone.
 fn moves(plan: &Plan, shares: &[Option<f64>], axis: usize) -> bool {
     let mut seen: BTreeMap<Vec<usize>, f64> = BTreeMap::new();
     (0..plan.points()).any(|point| {
@@ -347,7 +350,7 @@ fn moves(plan: &Plan, shares: &[Option<f64>], axis: usize) -> bool {
     })
 }
 
-/// A study for each combination of the other settings.
+/// Returns a study for each combination of the other settings.
 fn along(plan: &Plan, figures: &[Figures], along: &Along<'_>) -> Vec<AxisStudy> {
     let mut groups: BTreeMap<Vec<usize>, Vec<(f64, &Figures)>> = BTreeMap::new();
     for run in figures {
@@ -359,7 +362,7 @@ fn along(plan: &Plan, figures: &[Figures], along: &Along<'_>) -> Vec<AxisStudy> 
         groups.entry(others).or_default().push((value, run));
     }
     let study = |(others, mut runs): (Vec<usize>, Vec<(f64, &Figures)>)| {
-        // Stable: runs of one value stay in their order.
+        // The sort is stable: runs of one value keep their order.
         runs.sort_by(|one, other| one.0.total_cmp(&other.0));
         let honest = samples(&runs, |run| run.honest);
         let gain = samples(&runs, |run| Some(run.gain));
@@ -374,7 +377,7 @@ fn along(plan: &Plan, figures: &[Figures], along: &Along<'_>) -> Vec<AxisStudy> 
     groups.into_iter().filter_map(study).collect()
 }
 
-/// What the runs of each value came to; `runs` are sorted by value.
+/// Groups the runs' figures by value. `runs` must be sorted by value.
 fn samples(runs: &[(f64, &Figures)], figure: fn(&Figures) -> Option<f64>) -> Vec<(f64, Vec<f64>)> {
     let same = runs.chunk_by(|one, next| one.0.total_cmp(&next.0).is_eq());
     let sample = |same: &[(f64, &Figures)]| {
@@ -416,7 +419,7 @@ mod tests {
         .expect("a plan")
     }
 
-    /// A run in which honest people end with `honest` percent.
+    /// Returns a run in which honest people end with `honest` percent.
     fn record(run: u64, hostile_share: f64, honest: f64, last: f64) -> Record {
         let agent = |name: &str, good, balance_percent| AgentRecord {
             name: name.to_owned(),
@@ -481,7 +484,7 @@ mod tests {
         let time = &point.timeline;
         assert_eq!((time.days.len(), time.days[0]), (MOMENTS, 0.0));
         assert!((time.days[MOMENTS - 1] - 3.0).abs() < 1e-12);
-        // After a day and a half only the first run is over, with 60 %.
+        // After a day and a half only the first run has ended, with 60 %.
         let half = &time.accuracy[MOMENTS / 2 - 1];
         assert!(
             (half.median - 50.0).abs() < 1e-9 && half.high > 58.0,
@@ -503,7 +506,7 @@ mod tests {
         let [short, long] = [0, 1].map(|point| &analysis.points[point].timeline);
         assert_eq!(short.days, long.days);
         assert!((short.days[MOMENTS - 1] - 30.0).abs() < 1e-12);
-        // Its last run is over after three days of thirty.
+        // The last run of this point ends after three of thirty days.
         let over = short.days.partition_point(|day| *day < 3.0);
         assert!(over < MOMENTS / 9, "{over}");
         for moment in over..MOMENTS {
@@ -522,7 +525,8 @@ mod tests {
             "incentive.refund_wait=1h,1day",
             "agents.Bad.start_balance=1000,2000,4000",
         ]);
-        // Honest people lose 20 % a step; with the longer wait they begin higher.
+        // Each step of the setting costs honest people 20 %. With the longer wait they begin
+        // higher.
         let records: Vec<_> = (0..plan.runs())
             .map(|run| {
                 let places = plan.places(plan.point_of(run));
@@ -549,8 +553,8 @@ mod tests {
                 format!("{} {value:.1} ({})", study.axis, study.others)
             })
             .collect();
-        // 110 to 90 between the first two values: half way. 105 to 85 between the last two: a
-        // quarter of the way.
+        // 110 to 90 between the first two values crosses half way; 105 to 85 between the last two,
+        // after a quarter.
         assert_eq!(
             found,
             [

@@ -1,4 +1,4 @@
-//! What a sweep is to do.
+//! Plan of a sweep.
 
 use std::num::NonZeroUsize;
 
@@ -12,12 +12,12 @@ use crate::scenario::{
     settings::{Axis, Setting, shown},
 };
 
-/// The most runs of a sweep.
+/// Maximum number of runs of a sweep.
 pub const LARGEST: u64 = 1_000_000;
 
-/// A scenario, the values that some of its settings take in turn, and seeds.
+/// Scenario with the values that some settings take in turn, and seeds.
 ///
-/// The points of the grid are numbered like the figures of an odometer: the last setting changes
+/// The points of the grid are numbered like the digits of an odometer: the last setting changes
 /// first. The runs go through all seeds at the first point, then through all at the second, and so
 /// on.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,24 +29,24 @@ pub struct Plan {
     points: u64,
 }
 
-/// Why a sweep cannot be.
+/// Reason why a plan is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// A point of the grid is no good scenario.
+    /// A point of the grid is no valid scenario.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
-    /// A setting twice.
+    /// A setting occurs twice.
     #[error("`{0}` is set twice; name all its values at once: --set {0}=VALUE,VALUE")]
     Twice(String),
-    /// More runs than can be.
+    /// The plan has more runs than [`LARGEST`].
     #[error(
         "that would be {} of the grid with {} each; at most {LARGEST} runs are possible",
         counted(*points, "point"), counted(*seeds, "seed")
     )]
     TooMany {
-        /// Points of the grid.
+        /// Number of points of the grid.
         points: u64,
-        /// Seeds.
+        /// Number of seeds.
         seeds: u64,
     },
 }
@@ -56,11 +56,11 @@ fn counted(number: u64, noun: &str) -> String {
 }
 
 impl Plan {
-    /// A plan, each of whose points has been checked.
+    /// Creates a plan, and checks each of its points.
     ///
     /// # Errors
-    /// Where a setting is named twice, a point makes no good scenario, or there are more than
-    /// [`LARGEST`] runs.
+    /// Returns an error if a setting occurs twice, a point is no valid scenario, or there are more
+    /// than [`LARGEST`] runs.
     pub fn new(
         scenario: Scenario,
         axes: Vec<Axis>,
@@ -91,55 +91,56 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The scenario before anything is set.
+    /// Returns the scenario before any setting is applied.
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
 
-    /// The settings that are varied, and their values.
+    /// Returns the varied settings with their values.
     #[must_use]
     pub fn axes(&self) -> &[Axis] {
         &self.axes
     }
 
-    /// The seeds of each point.
+    /// Returns the seeds of each point.
     #[must_use]
     pub fn seeds(&self) -> &Seeds {
         &self.seeds
     }
 
-    /// How many signed contributions are relayed in one transaction; none: each is sent by itself.
+    /// Returns the number of signed contributions per relay; `None` if each agent sends its own
+    /// transactions.
     #[must_use]
     pub fn relay(&self) -> Option<NonZeroUsize> {
         self.relay
     }
 
-    /// How many points the grid has: at least 1.
+    /// Returns the number of points of the grid, at least 1.
     #[must_use]
     pub fn points(&self) -> u64 {
         self.points
     }
 
-    /// How many runs there are.
+    /// Returns the number of runs.
     #[must_use]
     pub fn runs(&self) -> u64 {
         self.points * self.seeds.count()
     }
 
-    /// The point of a run.
+    /// Returns the number of a run's point.
     #[must_use]
     pub fn point_of(&self, run: u64) -> u64 {
         run / self.seeds.count()
     }
 
-    /// The seed of a run.
+    /// Returns the seed of a run.
     #[must_use]
     pub fn seed_of(&self, run: u64) -> u64 {
         self.seeds.get(run)
     }
 
-    /// For each setting, which of its values a point has.
+    /// Returns for each setting the index of the value that a point has.
     #[must_use]
     pub fn places(&self, point: u64) -> Vec<usize> {
         let mut left = point;
@@ -151,7 +152,7 @@ impl Plan {
                 let length = axis.values.len() as u64;
                 let place = left % length;
                 left /= length;
-                // Below the length of a vector.
+                // The index is below the length of a vector.
                 usize::try_from(place).unwrap_or(usize::MAX)
             })
             .collect();
@@ -159,14 +160,14 @@ impl Plan {
         places
     }
 
-    /// The values of a point, one a setting.
+    /// Returns the values of a point, one for each setting.
     #[must_use]
     pub fn values(&self, point: u64) -> Vec<&Value> {
         let pairs = self.axes.iter().zip(self.places(point));
         pairs.map(|(axis, place)| &axis.values[place]).collect()
     }
 
-    /// The settings of a point.
+    /// Returns the settings of a point.
     #[must_use]
     pub fn settings(&self, point: u64) -> Vec<Setting> {
         let pairs = self.axes.iter().zip(self.values(point));
@@ -178,7 +179,7 @@ impl Plan {
             .collect()
     }
 
-    /// The settings of a point in a line; empty where nothing is varied.
+    /// Returns the settings of a point in a line; empty if nothing is varied.
     #[must_use]
     pub fn label(&self, point: u64) -> String {
         let pairs = self.axes.iter().zip(self.values(point));
@@ -186,22 +187,22 @@ impl Plan {
         settings.collect::<Vec<_>>().join(", ")
     }
 
-    /// The scenario at a point.
+    /// Returns the scenario at a point.
     ///
     /// # Errors
-    /// Not once the plan has been made.
+    /// Returns no error for a plan from [`Plan::new`], which has checked every point.
     pub fn scenario_at(&self, point: u64) -> Result<Scenario, ScenarioError> {
         self.scenario.with(&self.settings(point))
     }
 
-    /// SHA3-256, in lower-case hexadecimal, of all that decides what comes out of the sweep: the
-    /// scenario and the names of its data files, the grid, the seeds, relaying, and this version
-    /// of cotrain. The content of data files is not looked at.
+    /// Returns the SHA3-256, in lower-case hexadecimal, of everything that decides the sweep's
+    /// results. This is the scenario and the names of its data files, the grid, the seeds,
+    /// relaying, and this version of cotrain. The content of data files is not included.
     #[must_use]
     pub fn identity(&self) -> String {
         let mut hasher = Sha3_256::new();
         let mut add = |text: &str| {
-            // With its length, so that no two lists of texts are one text.
+            // The length makes different lists of texts hash differently.
             hasher.update((text.len() as u64).to_be_bytes());
             hasher.update(text);
         };
@@ -280,7 +281,7 @@ mod tests {
             refusal(&["data.features=100,200"], "1..600000"),
             "that would be 2 points of the grid with 600000 seeds each; at most 1000000 runs are possible"
         );
-        // The second point of two.
+        // The refusal names the second of two points.
         assert_eq!(
             refusal(&["data.features=100,0"], "1"),
             "with data.features = 0"

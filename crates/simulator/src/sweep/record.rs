@@ -1,78 +1,79 @@
-//! What is kept of a run.
+//! Record of a run for tables and analysis.
 
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Accuracy, AgentOutcome, Counts, End, Run, Stance, percent};
 
-/// All that tables and reports need of one run. It is a function of the plan and the run's number.
+/// Everything that tables and reports need of one run. It is a function of the plan and the run's
+/// number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The run's number in its plan.
+    /// Number of the run in its plan.
     pub run: u64,
-    /// Its seed.
+    /// Seed of the run.
     pub seed: u64,
-    /// Why it ended.
+    /// Reason why the run ended.
     pub end: End,
-    /// Simulated seconds.
+    /// Simulated seconds until the end.
     pub seconds: u64,
     /// Accuracies on the test data, in [0, 1].
     pub accuracy: Accuracy,
-    /// How often each thing was done.
+    /// Numbers of contributions, claims and transactions.
     pub counts: Counts,
     /// Gas of all transactions.
     pub gas: u64,
-    /// Money.
+    /// Shares of money of the honest and the hostile.
     pub percent: Percentages,
-    /// The agents, in the scenario's order.
+    /// Agents, in the scenario's order.
     pub agents: Vec<AgentRecord>,
-    /// The economy over time.
+    /// Evaluations over time.
     pub series: Series,
-    /// The digest of the run.
+    /// Digest of the run.
     pub digest: String,
 }
 
 /// Money of all honest and all hostile agents together, in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentages {
-    /// What hostile agents start with, in percent of what they and the honest do.
+    /// Money of hostile agents at the start, in percent of all honest and hostile money.
     pub hostile_share: f64,
-    /// What honest agents hold at the end, in percent of their start; none where there are none, or
-    /// where something was still in deposits then: it may be theirs.
+    /// Final balance of honest agents, in percent of their start. `None` if there are none, or if
+    /// deposits still held money at the end, which may be theirs.
     pub honest: Option<f64>,
     /// The same of hostile agents.
     pub hostile: Option<f64>,
 }
 
-/// One agent at the end.
+/// One agent at the end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AgentRecord {
-    /// Its name.
+    /// Name of the agent.
     pub name: String,
     /// Whether it is not hostile.
     pub good: bool,
-    /// What it holds, in percent of its start.
+    /// Final balance, in percent of its start.
     pub balance_percent: f64,
-    /// Its contributions.
+    /// Number of its contributions.
     pub contributions: u64,
 }
 
-/// The evaluations of a run, in order of time: a value each in every list.
+/// Evaluations of a run, in order of time. Each list has one value per evaluation.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Series {
     /// Simulated seconds since the start.
     pub seconds: Vec<u64>,
-    /// Share of the test samples that the model predicts right.
+    /// Share of the test samples that the model predicts correctly, in [0, 1].
     pub accuracy: Vec<f64>,
     /// Contributions so far.
     pub contributions: Vec<u64>,
-    /// Contributions of which something is still to be claimed.
+    /// Contributions that still have something to claim.
     pub unclaimed: Vec<u64>,
-    /// For each agent what it holds, in percent of its start.
+    /// Balances of each agent, in percent of its start.
     pub balances_percent: Vec<Vec<f64>>,
 }
 
 impl Record {
-    /// What is kept of run number `number`.
+    /// Returns the record of run `number`.
     pub(super) fn of(number: u64, run: &Run) -> Self {
         let agents = run.agents.iter().map(|agent| AgentRecord {
             name: agent.name.clone(),

@@ -1,30 +1,30 @@
-//! The seeds of a sweep.
+//! Seeds of a sweep.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Seeds, in ranges, in the order in which they were named; each once.
+/// Ranges of seeds, in the order given. Each seed occurs once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Seeds(Vec<(u64, u64)>);
 
-/// Why a text names no seeds.
+/// Reason why a text is no list of seeds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SeedsError {
-    /// Neither a number nor a range.
+    /// The text is neither a number nor a range.
     #[error("`{0}` is no seed; write 7, 1..200 (both included), or several with commas: 1..50,77")]
     Form(String),
-    /// The end of a range before its beginning.
+    /// The end of a range lies before its beginning.
     #[error("`{0}` ends before it begins")]
     Backwards(String),
-    /// One seed twice.
+    /// A seed occurs twice.
     #[error("`{0}` has seeds that were named before; name each once")]
     Twice(String),
 }
 
 impl Seeds {
-    /// How many there are, `u64::MAX` at the most.
+    /// Returns the number of seeds, at most `u64::MAX`.
     #[must_use]
     pub fn count(&self) -> u64 {
         let lengths = self
@@ -34,12 +34,12 @@ impl Seeds {
         lengths.fold(0, u64::saturating_add)
     }
 
-    /// Returns `true` if all of the others are among these.
+    /// Returns `true` if `self` contains all seeds of `others`.
     #[must_use]
     pub fn include(&self, others: &Self) -> bool {
         let mut mine = self.0.clone();
         mine.sort_unstable();
-        // Ranges that meet are one.
+        // Adjacent ranges become one.
         let mut joined: Vec<(u64, u64)> = Vec::new();
         for (first, last) in mine {
             match joined.last_mut() {
@@ -54,7 +54,7 @@ impl Seeds {
         })
     }
 
-    /// The seed at a place; the places begin again after the last.
+    /// Returns the seed at an index. Indices beyond the last start over.
     #[must_use]
     pub fn get(&self, place: u64) -> u64 {
         let mut left = place % self.count();
@@ -71,7 +71,7 @@ impl Seeds {
 impl FromStr for Seeds {
     type Err = SeedsError;
 
-    /// Reads `7`, `1..200` (both included) or several of them with commas between.
+    /// Parses `7`, `1..200` (both included), or several of them with commas between.
     fn from_str(text: &str) -> Result<Self, SeedsError> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for part in text.split(',').map(str::trim) {

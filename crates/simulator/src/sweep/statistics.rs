@@ -4,20 +4,20 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// How often a bootstrap draws anew.
+/// Number of resamples of a bootstrap.
 pub const RESAMPLES: usize = 1_000;
 
-/// The share of an interval or band that lies within it, in percent.
+/// Share of values within an interval or band, in percent.
 pub const CONFIDENCE_PERCENT: u32 = 90;
 
-/// The seed of every bootstrap: the same sweep gives the same intervals.
+/// Seed of every bootstrap, so that the same sweep gives the same intervals.
 const SEED: u64 = 1;
 
 const LOW: f64 = 0.05;
 const HIGH: f64 = 0.95;
 
-/// The `share` quantile of values that are sorted, between two of them by linear interpolation
-/// (type 7 of Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996). None of no values.
+/// Returns the `share` quantile of sorted values, by linear interpolation (type 7 of Hyndman and
+/// Fan, "Sample Quantiles in Statistical Packages", 1996). Returns `None` if there are no values.
 #[must_use]
 pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let (below, rest) = place(sorted.len(), share)?;
@@ -28,19 +28,19 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     }
 }
 
-/// Where a quantile lies: behind which value, and which part of the way to the next.
+/// Returns the index of the value below a quantile, and the fraction of the way to the next value.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss
 )]
 fn place(count: usize, share: f64) -> Option<(usize, f64)> {
-    // Counts are far below 2^52 and the share is in [0, 1].
+    // Counts are far below 2^52, and the share is in [0, 1].
     let place = count.checked_sub(1)? as f64 * share;
     Some((place.floor() as usize, place.fract()))
 }
 
-/// A median and the 5 % and 95 % quantiles around it.
+/// Median with the 5 % and 95 % quantiles.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Band {
     /// The 5 % quantile.
@@ -52,7 +52,7 @@ pub struct Band {
 }
 
 impl Band {
-    /// The band that 90 % of the values lie in. None of no values.
+    /// Returns the band that holds 90 % of the values; `None` if there are no values.
     #[must_use]
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
@@ -64,21 +64,21 @@ impl Band {
     }
 }
 
-/// What was found, and the interval that 90 % of the resamples lie in.
+/// Estimate with the interval that holds 90 % of the resamples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// Of the runs themselves.
+    /// Estimate from the runs themselves.
     pub value: f64,
-    /// The 5 % quantile of the resamples; for a breaking point perhaps below all values
-    /// (`f64::NEG_INFINITY`).
+    /// The 5 % quantile of the resamples. For a breaking point it may be `f64::NEG_INFINITY`, below
+    /// all values.
     pub low: f64,
-    /// The 95 % quantile; for a breaking point perhaps beyond all values (`f64::INFINITY`).
+    /// The 95 % quantile. For a breaking point it may be `f64::INFINITY`, beyond all values.
     pub high: f64,
 }
 
 impl Estimate {
-    /// The percentile interval. Its ends are resamples, the outer ones of the two that a quantile
-    /// lies between: between a number and infinity there is nothing.
+    /// Returns the percentile interval. Its ends are resamples: of the two around a quantile, the
+    /// outer one. There is no interpolation between a number and infinity.
     fn of(value: f64, mut resamples: Vec<f64>) -> Self {
         resamples.sort_unstable_by(f64::total_cmp);
         let at = |share, outwards: usize| {
@@ -94,38 +94,37 @@ impl Estimate {
     }
 }
 
-/// On which side of a breaking point it is bad.
+/// Side of a breaking point on which the median is below the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breaks {
-    /// At larger values.
+    /// Larger values break.
     Above,
-    /// At smaller values.
+    /// Smaller values break.
     Below,
 }
 
-/// Where a median crosses its limit.
+/// Crossing of a median with its limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Breaking {
-    /// It is below the limit nowhere.
+    /// The median is below the limit at no value.
     Nowhere,
-    /// It is below the limit at all values.
+    /// The median is below the limit at all values.
     Everywhere,
-    /// It is below the limit on one side.
+    /// The median is below the limit on one side.
     At {
-        /// The side.
+        /// Side on which it is below.
         side: Breaks,
-        /// The value at which the median crosses the limit, by linear interpolation between two
-        /// values that were tried: the smallest such value.
+        /// Smallest value at which the median crosses the limit, interpolated linearly between two
+        /// tried values.
         value: f64,
-        /// How often the median crosses the limit in all; more than once means that one point does
-        /// not tell the whole story.
+        /// Number of crossings. If there are several, one value does not tell the whole story.
         crossings: usize,
     },
 }
 
 impl Breaking {
-    /// Where the line through `points` (value tried, ascending, and median) crosses `limit`. A
-    /// median at the limit is not below it.
+    /// Finds the crossing of `limit` with the line through `points` (tried value, ascending, and
+    /// median). A median at the limit is not below it.
     #[must_use]
     pub fn of(points: &[(f64, f64)], limit: f64) -> Self {
         let crossings: Vec<_> = points
@@ -149,9 +148,9 @@ impl Breaking {
         }
     }
 
-    /// As a number, for an interval: that of the first crossing, where it is one to `side`. Where
-    /// it is none, it is as if that crossing were beyond all values that were tried, or below them:
-    /// it is the first of them that tells.
+    /// Returns the first crossing as a number for an interval, if it breaks to `side`. Otherwise
+    /// returns an infinity, as if that crossing were beyond all tried values, or below them. The
+    /// first value decides which.
     fn number(self, side: Breaks) -> f64 {
         let begins_below = match self {
             Self::At {
@@ -168,43 +167,43 @@ impl Breaking {
     }
 }
 
-/// A breaking point and its interval.
+/// Breaking point with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BreakingPoint {
-    /// Where the medians of the runs cross.
+    /// Crossing of the runs' medians.
     pub breaking: Breaking,
-    /// The interval of the crossing, its ends perhaps infinite: beyond, or below, all values that were
-    /// tried. Where nothing crosses, that of a crossing to larger values.
+    /// Lower end of the crossing's interval; infinite if beyond, or below, all tried values. If
+    /// nothing crosses, the interval is that of a crossing to larger values.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
-/// One value that was tried, and what its runs came to.
+/// Tried value with the outcomes of its runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tried {
-    /// The value.
+    /// Value of the setting.
     pub value: f64,
-    /// How many runs.
+    /// Number of runs.
     pub runs: usize,
-    /// Their median.
+    /// Median of the runs.
     pub median: Estimate,
-    /// The share of them below the limit, in [0, 1].
+    /// Share of runs below the limit, in [0, 1].
     pub below: Estimate,
 }
 
-/// The values that were tried, and the breaking point among them.
+/// Tried values with their breaking point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Study {
-    /// The values, ascending.
+    /// Tried values, ascending.
     pub tried: Vec<Tried>,
-    /// The breaking point.
+    /// Breaking point among them.
     pub point: BreakingPoint,
 }
 
-/// Studies where what runs came to falls below `limit`. `samples` are the values that were tried,
-/// ascending, each with what its runs came to (at least one). The bootstrap draws, [`RESAMPLES`]
-/// times, as many runs of each value as there are, with replacement.
+/// Finds where the runs' outcomes fall below `limit`. `samples` are the tried values, ascending,
+/// each with the outcomes of its runs (at least one). The bootstrap resamples the n runs of each
+/// value with replacement, n at a time, [`RESAMPLES`] times.
 #[must_use]
 pub fn study(samples: &[(f64, Vec<f64>)], limit: f64) -> Study {
     let mut chance = ChaCha8Rng::seed_from_u64(SEED);
@@ -251,9 +250,9 @@ pub fn study(samples: &[(f64, Vec<f64>)], limit: f64) -> Study {
     }
 }
 
-/// A place below `count`, which is at least 1.
+/// Draws an index below `count`, which is at least 1.
 fn draw(chance: &mut ChaCha8Rng, count: usize) -> usize {
-    // Of a width that does not depend on the machine's.
+    // The drawn type has the same width on every machine.
     let place = chance.random_range(0..count as u64);
     usize::try_from(place).unwrap_or_default()
 }
@@ -265,7 +264,7 @@ fn share_below(values: &[f64], limit: f64) -> f64 {
     below as f64 / values.len().max(1) as f64
 }
 
-/// The median; of no values, not a number. Sorts the values, in part.
+/// Returns the median, or NaN if there are no values. Sorts the values in part.
 fn median(values: &mut [f64]) -> f64 {
     let half = values.len() / 2;
     if values.is_empty() {
@@ -284,12 +283,13 @@ fn median(values: &mut [f64]) -> f64 {
 mod tests {
     use super::*;
 
-    // Every figure is exact in binary, or computed in the same order by hand.
+    // Every figure is exact in binary, or computed by hand in the same order.
     #[allow(clippy::float_cmp)]
     #[test]
     fn quantiles_are_those_of_type_7() {
         let sorted = [1.0, 2.0, 4.0, 8.0, 16.0];
-        // (5 - 1) * share: behind the first value (place 0), 0.2 of the way to the second; and so on.
+        // (5 - 1) * share = 0.2: after the first value (index 0), 0.2 of the way to the second; and
+        // so on.
         let of = |share| quantile(&sorted, share).expect("values");
         assert_eq!([of(0.0), of(0.25), of(0.5), of(1.0)], [1.0, 2.0, 4.0, 16.0]);
         assert_eq!(of(0.05), 1.0 + 0.2 * 1.0);
@@ -326,7 +326,7 @@ mod tests {
             value,
             crossings,
         };
-        // From 120 at 10 down to 60 at 40: a third of the way to 100.
+        // From 120 at 10 down to 60 at 40, the line crosses 100 after a third of the way.
         let falls = [(0.0, 150.0), (10.0, 120.0), (40.0, 60.0)];
         assert_eq!(Breaking::of(&falls, 100.0), at(Breaks::Above, 20.0, 1));
         let rises = [(1.0, 80.0), (2.0, 90.0), (4.0, 110.0)];
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(Breaking::of(&both, 100.0), at(Breaks::Above, 1.5, 2));
         assert_eq!(Breaking::of(&rises, 50.0), Breaking::Nowhere);
         assert_eq!(Breaking::of(&rises, 200.0), Breaking::Everywhere);
-        // At the limit is not below it.
+        // A value at the limit is not below it.
         let touches = [(1.0, 100.0), (2.0, 100.0), (3.0, 80.0)];
         assert_eq!(Breaking::of(&touches, 100.0), at(Breaks::Above, 2.0, 1));
     }
@@ -352,9 +352,9 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_median_holds_what_chance_can_do() {
-        // Eleven runs, 90 to 110: the median of a resample is one of them, and lies at or below 95
-        // in fewer than 1 of 20 resamples (binomial: at least 6 of 11 draws among 6 of 11 values
-        // has probability 0.62, among 4 of 11 values 0.14, among 3 of 11 values 0.04).
+        // Eleven runs, 90 to 110: the median of a resample is one of them. It lies at or below 95
+        // in fewer than 1 of 20 resamples. (At least 6 of 11 draws fall among 6 of 11 values with
+        // probability 0.62, among 4 values with 0.14, among 3 values with 0.04.)
         let runs: Vec<_> = (0..11).map(|run| 90.0 + 2.0 * f64::from(run)).collect();
         let once = study(&[(1.0, runs.clone())], 100.0);
         let Estimate { value, low, high } = once.tried[0].median;
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_point_that_may_lie_beyond_the_values_says_so() {
-        // At the last value 6 of 11 runs are below the limit: many resamples do not cross.
+        // At the last value 6 of 11 runs are below the limit, so many resamples do not cross.
         let mut last = vec![90.0; 6];
         last.extend([110.0; 5]);
         let study = study(&[(1.0, vec![110.0; 11]), (2.0, last)], 100.0);

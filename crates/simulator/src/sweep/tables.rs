@@ -1,20 +1,21 @@
 //! Tables of a sweep, as CSV and Parquet.
 //!
-//! Two tables, the same in both formats, sorted by the run's number: for the same plan the same
-//! bytes, however many threads, processes or machines did the runs, and in whatever order.
+//! Two tables, the same in both formats, sorted by the run's number. The same plan gives the same
+//! bytes, however many threads, processes or machines executed the runs, in whatever order.
 //!
-//! - **runs**: a row a run. `run` (its number) and `seed`; a column for each setting that is varied,
-//!   named by its path; `accuracy_initial`, `accuracy_lowest`, `accuracy_final`, `accuracy_baseline`
-//!   (in [0, 1]); `days` (simulated) and `end` (`settled`, `stuck` or `limit`); `contributions`,
-//!   `refunds`, `reports`, `late_claims`, `transactions`, `gas`; `hostile_share_percent` (what hostile
-//!   agents start with, in percent of what they and the honest do), `honest_percent` and `hostile_percent` (what all
-//!   honest and all hostile agents hold at the end, in percent of their start; nothing where there are
-//!   none); for each agent `balance_percent_<agent>` and `contributions_<agent>`; `digest`.
-//! - **series**: a row a run and evaluation of the model: `run`, and the columns of
-//!   [a run's own series](crate::tables).
+//! - **runs**: one row per run. `run` (its number) and `seed`; a column for each varied setting,
+//! named by its path; `accuracy_initial`, `accuracy_lowest`, `accuracy_final`, `accuracy_baseline`
+//! (in [0, 1]); `days` (simulated) and `end` (`settled`, `stuck` or `limit`); `contributions`,
+//! `refunds`, `reports`, `late_claims`, `transactions`, `gas`; `hostile_share_percent` (money of
+//! hostile agents at the start, in percent of all honest and hostile money); `honest_percent` and
+//! `hostile_percent` (final money of all honest and of all hostile agents, in percent of their
+//! start; empty if there are none); for each agent `balance_percent_<agent>` and
+//! `contributions_<agent>`; `digest`.
+//! - **series**: one row per run and evaluation of the model: `run`, and the columns of [a run's
+//! own series](crate::tables).
 //!
-//! A setting whose values are all whole numbers from 0 is a column of whole numbers, one whose values
-//! are all numbers is one of real numbers, any other one of text.
+//! A setting whose values are all whole numbers from 0 gives a column of whole numbers. If all
+//! values are numbers, the column has real numbers; otherwise it has text.
 
 use std::io::{self, Write};
 
@@ -30,21 +31,21 @@ use crate::{
     },
 };
 
-/// Cells after which rows are written: what is held in memory is about this many numbers.
+/// Number of cells after which rows are written. It bounds the numbers held in memory.
 const CELLS: usize = 500_000;
 
-/// Why a table was not written.
+/// Reason why a table was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
-    /// To write failed.
+    /// Writing failed.
     #[error("cannot write a table")]
     Write(#[from] io::Error),
-    /// Parquet cannot hold it, or to write it failed.
+    /// Parquet cannot hold a value, or writing it failed.
     #[error("cannot write a table in Parquet")]
     Parquet(#[from] ParquetError),
 }
 
-/// Where the tables go.
+/// Outputs of the four tables.
 #[derive(Debug)]
 pub struct Targets<W> {
     /// The runs as CSV.
@@ -57,7 +58,7 @@ pub struct Targets<W> {
     pub series_parquet: W,
 }
 
-/// The tables of a sweep, written as its records come: in order of the run's number.
+/// Writer of a sweep's tables. Records must come in order of the run's number.
 pub struct Tables<'a, W: Write + Send> {
     header: Header<'a>,
     runs: (Csv<W>, Parquet<W>),
@@ -67,17 +68,17 @@ pub struct Tables<'a, W: Write + Send> {
 }
 
 impl<'a, W: Write + Send> Tables<'a, W> {
-    /// Tables without rows. `agents` are the names of all agents of all records.
+    /// Creates tables without rows. `agents` are the names of all agents of all records.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// Returns an error if the tables cannot be written.
     pub fn new(
         plan: &'a Plan,
         agents: &'a [String],
         targets: Targets<W>,
     ) -> Result<Self, TablesError> {
         let header = Header::new(plan, agents);
-        // Without rows, for the names.
+        // Without rows, these hold the column names.
         let (runs, series) = (header.runs(&[]), header.series(&[]));
         let mut runs_csv = Csv::new(targets.runs_csv);
         let mut series_csv = Csv::new(targets.series_csv);
@@ -95,10 +96,10 @@ impl<'a, W: Write + Send> Tables<'a, W> {
         })
     }
 
-    /// Appends a run: one with a higher number than those before.
+    /// Appends a run. Its number must be higher than those before.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// Returns an error if the run cannot be written.
     pub fn add(&mut self, record: Record) -> Result<(), TablesError> {
         self.cells += record.series.seconds.len() * (6 + self.header.agents.len());
         self.waiting.push(record);
@@ -108,10 +109,10 @@ impl<'a, W: Write + Send> Tables<'a, W> {
         Ok(())
     }
 
-    /// Writes what is left, and gives the targets back.
+    /// Writes the remaining rows, and returns the targets.
     ///
     /// # Errors
-    /// Where that fails.
+    /// Returns an error if that fails.
     pub fn finish(mut self) -> Result<Targets<W>, TablesError> {
         if !self.waiting.is_empty() {
             self.write()?;
@@ -139,14 +140,14 @@ impl<'a, W: Write + Send> Tables<'a, W> {
     }
 }
 
-/// What the columns are, whatever the rows.
+/// Names and types of the columns.
 struct Header<'a> {
     plan: &'a Plan,
     agents: &'a [String],
     settings: Vec<Kind>,
 }
 
-/// What the values of a setting are, in the order of its axis.
+/// Values of a setting, in the order of its axis.
 enum Kind {
     Whole(Vec<u64>),
     Real(Vec<f64>),
@@ -172,7 +173,7 @@ impl Kind {
         Self::Text(values.iter().map(shown).collect())
     }
 
-    /// The column of rows that have these of the values.
+    /// Returns the column of rows whose values have these indices.
     fn column(&self, places: impl Iterator<Item = usize>) -> Values<'_> {
         match self {
             Self::Whole(values) => Values::Whole(places.map(|place| values[place]).collect()),

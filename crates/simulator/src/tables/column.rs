@@ -1,4 +1,4 @@
-//! Columns, and writing them as CSV and Parquet, all at once or some rows after others.
+//! Columns, and writers of CSV and Parquet that append rows in one or several steps.
 
 use std::{
     io::{self, Write},
@@ -16,7 +16,7 @@ use parquet::{
     schema::types::{Type, TypePtr},
 };
 
-/// Digits of the widest decimal that readers of Parquet agree on, and the bytes it takes.
+/// Digits of the widest decimal that all readers of Parquet support, and its length in bytes.
 const DECIMAL_DIGITS: u32 = 38;
 const DECIMAL_BYTES: i32 = 16;
 
@@ -30,7 +30,7 @@ pub(crate) struct Column<'a> {
 pub(crate) enum Values<'a> {
     Whole(Vec<u64>),
     Real(Vec<f64>),
-    /// Whole numbers and real ones that some rows have none of.
+    /// Whole numbers and real numbers that some rows lack.
     MaybeWhole(Vec<Option<u64>>),
     MaybeReal(Vec<Option<f64>>),
     Text(Vec<&'a str>),
@@ -46,7 +46,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// A table as CSV.
+/// Writer of a table in CSV.
 pub(crate) struct Csv<W: Write> {
     writer: csv::Writer<W>,
     headed: bool,
@@ -60,7 +60,7 @@ impl<W: Write> Csv<W> {
         }
     }
 
-    /// Appends rows. The columns are the same each time, and of equal length.
+    /// Appends rows. Each call must pass the same columns, all of one length.
     pub(crate) fn write(&mut self, columns: &[Column<'_>]) -> io::Result<()> {
         if !self.headed {
             self.writer
@@ -82,14 +82,14 @@ impl<W: Write> Csv<W> {
     }
 }
 
-/// A table as Parquet.
+/// Writer of a table in Parquet.
 pub(crate) struct Parquet<W: Write + Send>(SerializedFileWriter<W>);
 
 impl<W: Write + Send> Parquet<W> {
-    /// A table of that name with columns such as those given, as yet without rows.
+    /// Creates a table of that name without rows. It has the same columns as `columns`.
     pub(crate) fn new(to: W, name: &str, columns: &[Column<'_>]) -> Result<Self, ParquetError> {
         let properties = WriterProperties::builder()
-            // The default names the version of the library.
+            // The default would name the library's version.
             .set_created_by("cotrain".to_owned())
             .set_compression(Compression::SNAPPY)
             .build();
@@ -101,7 +101,7 @@ impl<W: Write + Send> Parquet<W> {
         )?))
     }
 
-    /// Appends rows: a row group. The columns are the same each time, and of equal length.
+    /// Appends rows as a row group. Each call must pass the same columns, all of one length.
     pub(crate) fn write(&mut self, columns: &[Column<'_>]) -> Result<(), ParquetError> {
         let mut rows = self.0.next_row_group()?;
         for column in columns {
@@ -142,8 +142,8 @@ impl Values<'_> {
         }
     }
 
-    /// One value as text; a real number as the shortest that reads back as the same, one that is
-    /// not there as nothing.
+    /// Returns one value as text. A real number gets the shortest text that parses to the same
+    /// number. A missing value is an empty text.
     fn text(&self, row: usize) -> String {
         match self {
             Self::Whole(values) => values[row].to_string(),
@@ -222,7 +222,7 @@ impl Values<'_> {
     }
 }
 
-/// A decimal of 38 digits as Parquet stores it: big endian, two's complement.
+/// Encodes a decimal of 38 digits for Parquet: big endian, two's complement.
 fn decimal(value: u128) -> Result<Vec<u8>, ParquetError> {
     if value >= 10_u128.pow(DECIMAL_DIGITS) {
         return Err(ParquetError::General(format!(
@@ -232,8 +232,7 @@ fn decimal(value: u128) -> Result<Vec<u8>, ParquetError> {
     Ok(value.to_be_bytes().to_vec())
 }
 
-/// Values that some rows have none of: those that are there, and for each row whether it is one of
-/// them.
+/// Writes values that some rows lack: the present ones, and for each row a flag for presence.
 fn write_some<T: DataType>(
     writer: &mut SerializedColumnWriter<'_>,
     values: &[Option<T::T>],

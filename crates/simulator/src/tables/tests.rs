@@ -31,7 +31,7 @@ fn agent(name: &str, start_units: u128) -> AgentOutcome {
     }
 }
 
-/// Two agents, the names of both awkward, over a day and a half.
+/// Returns a run of a day and a half with two agents, whose names need escaping.
 fn run() -> Run {
     let row = |seconds, accuracy, balances: [u128; 2], contributions, unclaimed| SeriesRow {
         seconds,
