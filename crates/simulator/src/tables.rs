@@ -3,15 +3,15 @@
 //! Two tables, the same in both formats. The same [`Run`] gives the same bytes on every machine:
 //!
 //! - **series**: one row per evaluation of the model. `seconds`, `day` (seconds in days),
-//! `accuracy` (in [0, 1]), `contributions` and `unclaimed` (so far), and for each agent a column
-//! `balance_percent_<agent>`: its balance in percent of its start. The table is wide because a row
-//! holds the whole economy at one moment. It can be plotted as it is, and repeats nothing. The
-//! prefix keeps an agent named `day` apart from the day, and lets one line melt the table
-//! (`starts_with("balance_percent_")`).
+//!   `accuracy` (in [0, 1]), `contributions` and `unclaimed` (so far), and for each agent a column
+//!   `balance_percent_<agent>`: its balance in percent of its start. The table is wide because a
+//!   row holds the whole economy at one moment. It can be plotted as it is, and repeats nothing.
+//!   The prefix keeps an agent named `day` apart from the day, and lets one line melt the table
+//!   (`starts_with("balance_percent_")`).
 //! - **events**: one row per contribution or claim. `seconds`, `action`, `agent` (its name),
-//! `position` (of the contribution), `label`, `amount_wei` (paid in by a contribution, out by
-//! everything else) and `gas`. The gas of a transaction with several events is split equally. The
-//! first event gets the remainder, so that the sum is exact.
+//!   `position` (of the contribution), `label`, `amount_wei` (paid in by a contribution, out by
+//!   everything else) and `gas`. The gas of a transaction with several events is split equally. The
+//!   first event gets the remainder, so that the sum is exact.
 //!
 //! In CSV `amount_wei` is a decimal number of any length: read it as text or as a big integer. In
 //! Parquet it is a `decimal(38, 0)`. Whole numbers in Parquet are signed, so that the difference of

@@ -4,15 +4,15 @@
 //! bytes, however many threads, processes or machines executed the runs, in whatever order.
 //!
 //! - **runs**: one row per run. `run` (its number) and `seed`; a column for each varied setting,
-//! named by its path; `accuracy_initial`, `accuracy_lowest`, `accuracy_final`, `accuracy_baseline`
-//! (in [0, 1]); `days` (simulated) and `end` (`settled`, `stuck` or `limit`); `contributions`,
-//! `refunds`, `reports`, `late_claims`, `transactions`, `gas`; `hostile_share_percent` (money of
-//! hostile agents at the start, in percent of all honest and hostile money); `honest_percent` and
-//! `hostile_percent` (final money of all honest and of all hostile agents, in percent of their
-//! start; empty if there are none); for each agent `balance_percent_<agent>` and
-//! `contributions_<agent>`; `digest`.
+//!   named by its path; `accuracy_initial`, `accuracy_lowest`, `accuracy_final`,
+//!   `accuracy_baseline` (in [0, 1]); `days` (simulated) and `end` (`settled`, `stuck` or `limit`);
+//!   `contributions`, `refunds`, `reports`, `late_claims`, `transactions`, `gas`;
+//!   `hostile_share_percent` (money of hostile agents at the start, in percent of all honest and
+//!   hostile money); `honest_percent` and `hostile_percent` (final money of all honest and of all
+//!   hostile agents, in percent of their start; empty if there are none); for each agent
+//!   `balance_percent_<agent>` and `contributions_<agent>`; `digest`.
 //! - **series**: one row per run and evaluation of the model: `run`, and the columns of [a run's
-//! own series](crate::tables).
+//!   own series](crate::tables).
 //!
 //! A setting whose values are all whole numbers from 0 gives a column of whole numbers. If all
 //! values are numbers, the column has real numbers; otherwise it has text.
