@@ -1,5 +1,5 @@
-//! Prints what each learner reaches and how long the steps take: on the embedded reviews, or on
-//! libsvm data given as `TRAIN TEST`.
+//! Prints the accuracy of each learner and the duration of each step. The data is the embedded
+//! reviews, or libsvm files given as `TRAIN TEST`.
 #![allow(clippy::print_stdout, reason = "an example's result")]
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! From raw examples to the bytes that a contract takes.
+//! Encoding of raw examples to the bytes that a contract takes.
 
 mod encoder;
 mod error;
@@ -21,65 +21,70 @@ pub(crate) use samples::{Layout, Row};
 
 use crate::data::{Dataset, Example, MAX_CLASSES, Part};
 
-/// How many words a text model knows where nobody says.
+/// Default number of words that a text model knows.
 const DEFAULT_WORDS: usize = 2_000;
 
 /// Choices of how a data set is encoded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// The number of words or indices to keep: the most frequent ones; `None`: 2,000 words, all indices.
+    /// Number of words or indices to keep, the most frequent ones. `None` keeps 2,000 words, or all
+    /// indices.
     pub features: Option<usize>,
-    /// The limits of the numbers that a dense model learns from.
+    /// Limits of the numbers that a dense model learns from.
     pub limits: Limits,
-    /// `true` if a dense perceptron gets no constant number in its samples, so that its intercept stays as it is trained.
+    /// `true` if samples of a dense perceptron get no constant number, so that its intercept stays
+    /// as trained.
     pub fixed_intercept: bool,
-    /// Words, columns of 0 and 1, or indices from 1 that have no examples yet: the last features of a sparse model.
+    /// Words, columns of 0 and 1, or indices from 1 that have no examples yet. They become the last
+    /// features of a sparse model.
     pub reserved: Vec<String>,
 }
 
 /// A data set as samples.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// What models learn from, in the order of the data set.
+    /// Samples for training, in the order of the data set.
     pub train: Samples,
-    /// What they are measured on, in the order of the data set.
+    /// Samples for measuring the accuracy, in the order of the data set.
     pub test: Samples,
-    /// Encodes further examples the same way.
+    /// Encoder of further examples.
     pub encoder: Encoder,
-    /// The name of each class, by its number.
+    /// Name of each class, by its number.
     pub classes: Vec<String>,
-    /// How many numbers, training and test together, were too far from the mean for the bounds of the dense encoding and
-    /// moved to them.
+    /// Numbers that lay outside the bounds of the dense encoding and were moved to them, in
+    /// training and test samples together.
     pub clamped: usize,
 }
 
 /// Encodes a data set for classifiers of `kind`.
 ///
-/// What an encoder knows, it learns from the training part alone:
-/// - text: which words are features. These are the `features` (2,000 where none is given) words
-///   that the most examples have, numbered by falling frequency; equal ones in the order of the
-///   words. A word is at least two letters, digits or underscores, in lower case; its value is 1.
-/// - libsvm: which indices are features. Where `features` is given, they are chosen and numbered
-///   as words are; otherwise all indices up to the largest keep their order.
-/// - tables: every column is a feature, and `features` may only say how many these are.
+/// The encoder depends on the training part alone:
+/// - text: it chooses the words that are features. These are the `features` (by default 2,000)
+///   words that occur in the most examples, numbered by falling frequency; ties are in the order of
+///   the words. A word is at least two letters, digits or underscores, in lower case; its value is
+///   1.
+/// - libsvm: it chooses the indices that are features. If `features` is given, they are chosen and
+///   numbered like words; otherwise all indices up to the largest keep their order.
+/// - tables: every column is a feature, and `features` may only equal their number.
 ///
-/// Fewer words or indices than `features` make fewer features. What is no feature is left out
-/// of a sample, as a model has no place for it.
+/// There are fewer features if there are fewer words or indices than `features`. Anything that is
+/// no feature is left out of a sample, as the model has no weight for it.
 ///
-/// The sparse encoding keeps which features are 1, and takes no values but 0 and 1. The dense
-/// encodings subtract a feature's mean and divide by its standard deviation (by 1 where that is 0);
-/// one standard deviation is then 4,096 in 16 bits and 65,536 in 32 bits. Their bounds are the largest number and the
-/// largest squared length of the training samples, or what the limits of [`encode_with`] say; numbers beyond are moved to
-/// them.
+/// The sparse encoding lists the features that are 1, and accepts no values but 0 and 1. The dense
+/// encodings subtract a feature's mean and divide by its standard deviation (by 1 if that is 0).
+/// One standard deviation is then 4,096 in 16 bits and 65,536 in 32 bits. The bounds are the
+/// largest number and the largest squared length of the training samples, or the limits of
+/// [`encode_with`]. Numbers beyond are moved to the bounds.
 ///
-/// The samples of a dense perceptron end with one more number, a constant, unless [`Options::fixed_intercept`] is set. On
-/// chain the intercept never changes, and the weight of the constant stands in for it: it moves by the same rate as the
-/// intercept in training. A nearest centroid would gain nothing from a constant, as it adds the same to each distance.
+/// The samples of a dense perceptron end with one more number, a constant, unless
+/// [`Options::fixed_intercept`] is set. The contract's intercept never changes, and the weight of
+/// the constant stands in for it: it moves at the same rate as the intercept in training. A nearest
+/// centroid would gain nothing from a constant, as it adds the same to each distance.
 ///
 /// # Errors
-/// Where `kind` is binary and there are more classes; there are no features, more than `kind` can
-/// have, or not as many as a table has columns; or `kind` is sparse and a feature has another value
-/// than 0 and 1.
+/// Returns an error if `kind` is binary and there are more classes. Returns an error if there are
+/// no features, more than `kind` can have, or not as many as a table has columns. Returns an error
+/// if `kind` is sparse and a feature has another value than 0 and 1.
 pub fn encode(
     dataset: &Dataset,
     kind: Kind,
@@ -92,11 +97,11 @@ pub fn encode(
     encode_with(dataset, kind, &options)
 }
 
-/// Encodes a data set as [`encode`] does, with further choices.
+/// Encodes a data set like [`encode`], with further options.
 ///
 /// # Errors
-/// Those of [`encode`]; if a limit is no number above 0, `kind` has no numbers to limit or no intercept that it learns, or a
-/// feature cannot be reserved.
+/// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, `kind` has
+/// no numbers to limit or no intercept that it learns, or a feature cannot be reserved.
 pub fn encode_with(
     dataset: &Dataset,
     kind: Kind,
@@ -116,7 +121,7 @@ pub fn encode_with(
     let samples = train.iter().map(|(sample, _)| sample);
     if let Some(around) = Bounds::around(kind.encoding(), samples) {
         encoder.settle(around, options);
-        // Anew, within the bounds that are known now and with the constant.
+        // The samples are encoded again, with the final bounds and the constant.
         (train, train_clamped) = encode_part(&encoder, &dataset.train, classes)?;
     }
     let (test, test_clamped) = encode_part(&encoder, &dataset.test, classes)?;
@@ -129,18 +134,18 @@ pub fn encode_with(
     })
 }
 
-/// Returns the kind of classifier that takes a data set whatever its classes are: naive Bayes for texts
-/// and for numbers that are 0 or 1, the dense nearest centroid for other numbers.
+/// Returns the kind of classifier that fits a data set of any classes: naive Bayes for texts and
+/// for numbers that are 0 or 1, the dense nearest centroid for other numbers.
 #[must_use]
 pub fn suited(dataset: &Dataset) -> Kind {
     let parts = [&dataset.train, &dataset.test];
     let mut examples = parts.into_iter().flat_map(Part::examples);
-    // Data that says 0 or 1 says it exactly.
+    // Data that contains 0 or 1 represents it exactly.
     #[allow(clippy::float_cmp)]
     let numbers = examples.any(|example| match example {
         Example::Text(_) => false,
         Example::Numbers(values) => values.iter().any(|&value| value != 0.0 && value != 1.0),
-        // All are 1 if there are none.
+        // Without values, all are 1.
         Example::Indexed { values, .. } => {
             values.is_some_and(|values| values.iter().any(|&value| value != 1.0))
         }
@@ -152,7 +157,7 @@ pub fn suited(dataset: &Dataset) -> Kind {
     }
 }
 
-/// Returns how many features the contracts of a kind can have (`docs/spec.md`).
+/// Returns the maximum number of features of a kind's contracts (`docs/spec.md`).
 fn max_features(kind: Kind) -> usize {
     match kind.encoding() {
         Encoding::Sparse => 65_536,
@@ -160,7 +165,7 @@ fn max_features(kind: Kind) -> usize {
     }
 }
 
-/// How many classes the contracts of a kind can have (`docs/spec.md`).
+/// Returns the maximum number of classes of a kind's contracts (`docs/spec.md`).
 pub(crate) fn most_classes(kind: Kind) -> usize {
     match kind {
         Kind::SparsePerceptron | Kind::DensePerceptron => 2,
@@ -168,7 +173,7 @@ pub(crate) fn most_classes(kind: Kind) -> usize {
     }
 }
 
-/// The samples of a part, and how many numbers were clamped.
+/// Returns the samples of a part, and the number of values that were clamped.
 fn encode_part(
     encoder: &Encoder,
     part: &Part,

@@ -1,8 +1,8 @@
-//! Text that strangers wrote: how it is shown, and which names may be registered.
+//! Text from strangers: safe display, and rules for names that may be registered.
 //!
-//! Anyone may register a model, so a name, a class or a column may hold anything: codes that clear a
-//! terminal, marks that reverse the order of letters, or a whole book. [`escaped`] is for each such
-//! text in a message; [`escaped_lines`] and [`escaped_json`] are for everything that goes out.
+//! Anyone may register a model. So a name, a class or a column may contain anything: codes that
+//! clear a terminal, marks that reverse the order of letters, or a whole book. [`escaped`] is for
+//! each such text in a message; [`escaped_lines`] and [`escaped_json`] are for all output.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -20,63 +20,63 @@ pub const MAX_NAME: usize = 200;
 /// Longest description of a model that may be registered, in characters.
 pub const MAX_DESCRIPTION: usize = 4_000;
 
-/// Why a text cannot be registered.
+/// Reason why a text cannot be registered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TextError {
     /// The text is empty.
     #[error("{what} is empty; give it at least one letter")]
     Empty {
-        /// The text's role, such as "the name".
+        /// Role of the text, such as "the name".
         what: String,
     },
     /// The text is too long.
     #[error("{what} has {length} characters, expected at most {max}; shorten it")]
     TooLong {
-        /// The text's role.
+        /// Role of the text.
         what: String,
-        /// Its length, in characters.
+        /// Length of the text, in characters.
         length: usize,
-        /// The longest that is allowed.
+        /// Maximum length, in characters.
         max: usize,
     },
-    /// The text has a character that cannot be seen, or that moves what stands around it.
+    /// The text has a character that is invisible or changes the text around it.
     #[error(
         "{what} is `{shown}`: character {position} is U+{code:04X}, which is invisible or changes the \
          text around it; leave it out"
     )]
     Invisible {
-        /// The text's role.
+        /// Role of the text.
         what: String,
-        /// The text, escaped.
+        /// Escaped text.
         shown: String,
-        /// The character's position, from 1.
+        /// Position of the character, from 1.
         position: usize,
-        /// The character's code point.
+        /// Code point of the character.
         code: u32,
     },
 }
 
-/// A text of a stranger, for a message: what cannot be seen is escaped, and what is longer than a
-/// bound is cut.
+/// Display of a stranger's text in a message. It escapes invisible characters, and cuts the text at
+/// a maximum length.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a> {
     text: &'a str,
     max: usize,
 }
 
-/// Shows a text of a stranger within one line, in at most [`MAX_SHOWN`] characters of it.
+/// Shows a stranger's text in one line, with at most [`MAX_SHOWN`] of its characters.
 #[must_use]
 pub fn escaped(text: &str) -> Escaped<'_> {
     escaped_to(text, MAX_SHOWN)
 }
 
-/// Shows at most `max` characters of a text of a stranger, within one line.
+/// Shows at most `max` characters of a stranger's text, in one line.
 #[must_use]
 pub fn escaped_to(text: &str, max: usize) -> Escaped<'_> {
     Escaped { text, max }
 }
 
-/// Shows a list of texts of strangers, separated by commas: the first twenty.
+/// Shows the first twenty of a list of strangers' texts, separated by commas.
 #[must_use]
 pub fn escaped_list<T: AsRef<str>>(texts: &[T]) -> String {
     const SHOWN: usize = 20;
@@ -109,7 +109,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Escapes what cannot be seen in a text of several lines, whose line breaks stay.
+/// Escapes invisible characters in a text of several lines, and keeps its line breaks.
 #[must_use]
 pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     replaced(text, |letter, previous| {
@@ -117,8 +117,8 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Escapes the control characters that JSON allows within a string: the deletion mark and those from
-/// U+0080 to U+009F, which some terminals obey. The JSON means the same after that.
+/// Escapes the control characters that JSON allows within a string. These are the deletion mark and
+/// U+0080 to U+009F, which some terminals obey. The meaning of the JSON stays the same.
 #[must_use]
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(is_json_control) {
@@ -135,16 +135,16 @@ pub fn escaped_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-// Outside its strings JSON has only line breaks and tabs of these.
+// Outside its strings, JSON contains only line breaks and tabs of these.
 fn is_json_control(letter: char) -> bool {
     letter.is_control() && !matches!(letter, '\n' | '\t' | '\r')
 }
 
-/// Checks that a text may be registered under its role `what`: every character can be seen, and it
-/// has at most `max` of them.
+/// Checks that a text may be registered under its role `what`: all its characters are visible, and
+/// there are at most `max`.
 ///
 /// # Errors
-/// [`TextError::TooLong`] or [`TextError::Invisible`].
+/// Returns [`TextError::TooLong`] or [`TextError::Invisible`].
 pub fn check(what: &str, text: &str, max: usize) -> Result<(), TextError> {
     let length = text.chars().count();
     if length > max {
@@ -166,10 +166,11 @@ pub fn check(what: &str, text: &str, max: usize) -> Result<(), TextError> {
     Ok(())
 }
 
-/// Checks that a name may be registered: as [`check`], with [`MAX_NAME`], and it is not blank.
+/// Checks that a name may be registered: it passes [`check`] with [`MAX_NAME`], and it is not
+/// blank.
 ///
 /// # Errors
-/// [`TextError`].
+/// Returns any [`TextError`].
 pub fn check_name(what: &str, name: &str) -> Result<(), TextError> {
     if name.trim().is_empty() {
         return Err(TextError::Empty {
@@ -202,9 +203,10 @@ fn replaced(text: &str, keep: impl Fn(char, char) -> bool) -> Cow<'_, str> {
     Cow::Owned(replaced)
 }
 
-/// Returns `true` if a letter shows as itself: it is no control or format character (among these are
-/// all that change the direction of text), no line break, and not invisible. Joiners and variation
-/// selectors are kept after a letter beyond ASCII: Persian, Indic scripts and emoji need them.
+/// Returns `true` if a letter shows as itself. Control and format characters, line breaks and
+/// invisible characters do not; the format characters include all that change the direction of
+/// text. Joiners and variation selectors count as visible after a letter beyond ASCII: Persian,
+/// Indic scripts and emoji need them.
 fn is_visible(letter: char, previous: char) -> bool {
     if letter.is_ascii() {
         return !letter.is_ascii_control();
@@ -230,7 +232,7 @@ fn is_ignorable(letter: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Every sort of character that a screen must not get: C0, DEL, C1, marks of direction, and
+    /// Every kind of character that must not reach a screen: C0, DEL, C1, marks of direction, and
     /// invisible ones.
     const INVISIBLE: &[char] = &[
         '\0',
@@ -310,7 +312,7 @@ mod tests {
             assert_eq!(escaped_lines(text), text);
             check("the class", text, MAX_NAME).expect("can be registered");
         }
-        // Two joiners in a row, or one after a mark of direction, hide nothing.
+        // Two joiners in a row, or one after a mark of direction, are escaped, too.
         assert_eq!(
             escaped("م\u{202e}\u{200d}").to_string(),
             "م\\u{202e}\\u{200d}"

@@ -1,4 +1,4 @@
-//! Initial training in floats, and rounding to the numbers of the contracts.
+//! Initial training in floats, and rounding to the contracts' numbers.
 
 mod bayes;
 mod centroid;
@@ -13,12 +13,12 @@ use thiserror::Error;
 
 use crate::encode::{Row, Samples, most_classes};
 
-/// How to train.
+/// Options of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// Seeds the order of the samples in each of the perceptron's epochs.
+    /// Seed of the order of samples in each epoch of a perceptron.
     pub seed: u64,
-    /// What naive Bayes adds to every count; 1.
+    /// Smoothing that naive Bayes adds to every count; 1 by default.
     pub smoothing: f64,
 }
 
@@ -34,88 +34,87 @@ impl Default for Options {
 /// A trained model.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The model as a contract has it.
+    /// Model as deployed on chain.
     pub classifier: Classifier,
-    /// How often the perceptron went through the samples; 1 for the others.
+    /// Number of the perceptron's passes over the samples; 1 for other kinds.
     pub epochs: u32,
-    /// What rounding cost.
+    /// Loss by rounding.
     pub report: Quantisation,
 }
 
-/// What rounding from floats to the numbers of the contract cost.
+/// Loss by rounding from floats to the contract's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantisation {
-    /// The share of the test samples that the model in floats gets right.
+    /// Share of the test samples that the model in floats predicts correctly, in [0, 1].
     pub accuracy_float: f64,
-    /// The share of the test samples that the contract's model gets right.
+    /// Share of the test samples that the contract's model predicts correctly, in [0, 1].
     pub accuracy_quantised: f64,
-    /// The contract's number that stands for 1: of weights, sums or counts.
+    /// Number of the contract that stands for 1, in weights, sums or counts.
     pub scale: f64,
-    /// The largest difference between a weight, intercept or smoothing of the model in floats and
-    /// what the contract has, in the units of the former. Sums are always exact, and so are counts
-    /// up to 65,535; with larger ones, all are divided by the power of two that `scale` tells, and
-    /// rounded.
+    /// Largest rounding error of a weight, intercept or smoothing, in the units of the model in
+    /// floats. Sums are always exact, and so are counts up to 65,535. If a count is larger, all are
+    /// divided by the power of two that `scale` gives, and rounded.
     pub max_abs_error: f64,
 }
 
-/// Why a model cannot be trained.
+/// Reason why a model cannot be trained.
 #[derive(Debug, Error)]
 pub enum TrainError {
-    /// Nothing to learn from.
+    /// There are no samples to learn from.
     #[error("there are no samples to learn from, at least one of each of two classes is wanted")]
     NoSamples,
-    /// Only one class to learn from.
+    /// All samples to learn from have one class.
     #[error(
         "the samples to learn from, {samples} in number, have no class but number {class}, at least two classes are wanted; shuffle the data or learn from more of it"
     )]
     OneClass {
-        /// How many samples there are.
+        /// Number of samples.
         samples: usize,
-        /// The number of their class.
+        /// Number of their class.
         class: u16,
     },
-    /// A binary classifier and more than two classes.
+    /// The classifier is binary, but the samples have more classes.
     #[error(
         "the samples have {classes} classes, but a {kind} is binary; use the learner {}",
         many_classes(*kind).name()
     )]
     NotBinary {
-        /// The classifier.
+        /// Kind of the classifier.
         kind: Kind,
-        /// How many classes the samples have.
+        /// Number of classes of the samples.
         classes: usize,
     },
-    /// Samples that were encoded for another classifier.
+    /// The samples were encoded for another classifier.
     #[error(
         "the samples are {}, but a {kind} takes {}; encode them for it",
         in_words(*found),
         in_words(*wanted)
     )]
     WrongEncoding {
-        /// The classifier.
+        /// Kind of the classifier.
         kind: Kind,
-        /// How the samples are encoded.
+        /// Encoding of the samples.
         found: Encoding,
-        /// What the classifier takes.
+        /// Encoding that the classifier takes.
         wanted: Encoding,
     },
-    /// Test samples that were not encoded together with the training samples.
+    /// The test samples were not encoded together with the training samples.
     #[error(
         "the test samples are encoded otherwise than the training samples; encode both together"
     )]
     LayoutsDiffer,
-    /// A smoothing that the contract cannot have.
+    /// The smoothing is outside the range of the contract.
     #[error("the smoothing is {value}, a number from 1/256 to 16777215 is wanted")]
     Smoothing {
-        /// The smoothing.
+        /// Smoothing that was given.
         value: f64,
     },
-    /// The contract's model refused what it was given.
+    /// The contract's model refused a sample or its parameters.
     #[error("the model refused a sample or its parameters")]
     Rejected(#[from] Rejection),
 }
 
-/// What messages call the samples of an encoding.
+/// Returns the words for samples of an encoding in messages.
 fn in_words(encoding: Encoding) -> &'static str {
     match encoding {
         Encoding::Sparse => "sparse",
@@ -124,7 +123,8 @@ fn in_words(encoding: Encoding) -> &'static str {
     }
 }
 
-/// Returns the kind of classifier that takes the same samples as a binary one, and any number of classes.
+/// Returns a kind of classifier that takes the same samples as a binary one, and any number of
+/// classes.
 fn many_classes(kind: Kind) -> Kind {
     match kind.encoding() {
         Encoding::Dense16 | Encoding::Dense32 => Kind::DenseNearestCentroid,
@@ -132,17 +132,17 @@ fn many_classes(kind: Kind) -> Kind {
     }
 }
 
-/// Trains a classifier of `kind` on `samples` in floats and rounds it.
+/// Trains a classifier of `kind` on `samples` in floats, and rounds it.
 ///
-/// The perceptrons take samples in a new order each epoch, at a rate that falls as scikit-learn's
-/// `optimal` does, until the training loss stops to fall or the epochs are spent, and then have the
-/// weights of the last epoch; their `learning_rate` on chain is the rate where training ended.
-/// Naive Bayes and the centroids go through the samples once. `test` has no part in that: it is
-/// only for the report.
+/// The perceptrons take samples in a new order each epoch. Their rate falls like scikit-learn's
+/// `optimal`. They stop when the training loss no longer falls or the maximum of epochs is reached,
+/// and keep the weights of the last epoch. Their `learning_rate` on chain is the final rate of
+/// training. Naive Bayes and the centroids go through the samples once. `test` does not influence
+/// training; it is only for the report.
 ///
 /// # Errors
-/// Where `samples` is empty or of one class, `kind` does not take these samples, `test` is encoded
-/// otherwise, or an option is out of range.
+/// Returns an error if `samples` is empty or of one class, `kind` does not take these samples,
+/// `test` has another encoding, or an option is out of range.
 pub fn train(
     kind: Kind,
     samples: &Samples,
@@ -177,7 +177,8 @@ pub fn train(
     })
 }
 
-/// How many samples the contract's model gets right; one that it refuses is not right.
+/// Returns the number of samples that the contract's model predicts correctly. A refused sample
+/// counts as wrong.
 #[must_use]
 pub fn correct(classifier: &Classifier, samples: &Samples) -> usize {
     samples
@@ -186,18 +187,19 @@ pub fn correct(classifier: &Classifier, samples: &Samples) -> usize {
         .count()
 }
 
-/// The share of the samples that the contract's model gets right; 0 where there are none.
+/// Returns the share of the samples that the contract's model predicts correctly, in [0, 1]; 0 if
+/// there are none.
 #[must_use]
 pub fn accuracy(classifier: &Classifier, samples: &Samples) -> f64 {
     share(correct(classifier, samples), samples.len())
 }
 
-/// A model in floats.
+/// Model in floats.
 trait Floats {
     fn predict(&self, row: &Row<'_>) -> u16;
 }
 
-/// A model in floats and as a contract has it.
+/// Model in floats and as deployed on chain.
 struct Learned {
     floats: Box<dyn Floats>,
     classifier: Classifier,
@@ -236,7 +238,7 @@ fn check(kind: Kind, samples: &Samples, test: &Samples) -> Result<(), TrainError
     Ok(())
 }
 
-/// A model that learns by adding up: what the contract's own rule makes of the samples.
+/// Trains a model whose learning only adds up, by the contract's own rule.
 fn learned_by_contract(
     parameters: Parameters,
     samples: &Samples,
@@ -250,13 +252,13 @@ fn learned_by_contract(
     Ok(classifier)
 }
 
-/// Lanes of 16 bits as the contract stores them: 16 a word, the first one the least significant.
+/// Packs lanes of 16 bits like the contract: 16 in a word, the first one least significant.
 fn packed(lanes: impl Iterator<Item = [u8; 2]>) -> Vec<U256> {
     let bytes: Vec<u8> = lanes.flatten().collect();
     bytes.chunks(32).map(U256::from_le_slice).collect()
 }
 
-// Counts of samples are far below 2^52.
+// Numbers of samples are far below 2^52.
 #[allow(clippy::cast_precision_loss)]
 fn share(part: usize, all: usize) -> f64 {
     part as f64 / all.max(1) as f64

@@ -1,4 +1,5 @@
-//! The bounds of what dense models learn from: where they come from, what is clipped, and what an outlier can do.
+//! Bounds of samples that dense models learn from: their origin, clipping, and the power of an
+//! outlier.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 const DENSE: [Kind; 2] = [Kind::DensePerceptron, Kind::DenseNearestCentroid];
 
-/// A table whose rows are training data, and others that are test data.
+/// Returns a table with the given training and test rows.
 fn table(train: &str, test: &str) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     let path = |name, rows: &str| {
@@ -53,7 +54,7 @@ fn numbers_of(encoded: &Encoded, kind: Kind, row: &[f64]) -> (Vec<i32>, usize) {
 
 #[test]
 fn encode_takes_bounds_from_the_training_part() {
-    // Both columns: mean 0 and deviation 1.
+    // Both columns have mean 0 and deviation 1.
     let train = "class,x,y\n0,-1,-1\n1,1,1\n0,-1,1\n1,1,-1\n";
     let dataset = table(train, "class,x,y\n0,3,0\n1,0,0.5\n");
     // The perceptron's samples end with a constant.
@@ -74,7 +75,7 @@ fn encode_takes_bounds_from_the_training_part() {
         assert_eq!(encoded.encoder.bounds(), Some(bounds));
         let model = train_all(kind, &encoded);
         assert_eq!(model.parameters().bounds(), Some(bounds));
-        // The 3 of the test part.
+        // Only the 3 of the test part was clamped.
         assert_eq!(encoded.clamped, 1);
         assert_eq!(
             numbers_of(&encoded, kind, &[1.0, -1.0]),
@@ -84,7 +85,7 @@ fn encode_takes_bounds_from_the_training_part() {
             numbers_of(&encoded, kind, &[-1.5, 0.5]),
             ends_with_constant(vec![-one, one / 2], 1)
         );
-        // As an encoder that was written and read, too.
+        // An encoder that was written and read has the same bounds.
         let text = serde_json::to_string(&encoded.encoder).unwrap();
         let again: cotrain_learning::Encoder = serde_json::from_str(&text).unwrap();
         assert_eq!(again.bounds(), Some(bounds));
@@ -96,7 +97,7 @@ fn encode_within_limits_and_margins() {
     let train = "class,x,y\n0,-1,-1\n1,1,1\n0,-1,1\n1,1,-1\n";
     let dataset = table(train, train);
     let kind = Kind::DensePerceptron;
-    // Without the square of the constant, which is one deviation or the largest number.
+    // The length excludes the square of the constant, which is one deviation or the largest number.
     let bounds = |limits: Limits| {
         let encoded = encode_within(&dataset, kind, &limits).unwrap();
         let bounds = encoded.encoder.bounds().unwrap();
@@ -115,7 +116,7 @@ fn encode_within_limits_and_margins() {
         length,
         margin,
     };
-    // Four rows of two numbers, in each part.
+    // Each part has four rows of two numbers.
     assert_eq!(bounds(limits(Some(0.5), None, 1.0)), (2_048, 2 << 22, 16));
     assert_eq!(bounds(limits(Some(2.0), None, 1.0)), (8_192, 2 << 24, 0));
     assert_eq!(
@@ -124,7 +125,7 @@ fn encode_within_limits_and_margins() {
     );
     assert_eq!(bounds(limits(None, None, 1.5)), (6_144, 75_497_472, 0));
     assert_eq!(bounds(limits(None, None, 0.5)), (2_048, 2 << 22, 16));
-    // As far as the encoding goes.
+    // The encoding's own range is the limit.
     let widest = Bounds::widest(Encoding::Dense16, 2).unwrap();
     assert_eq!(
         bounds(limits(None, None, 1e9)),
@@ -161,7 +162,8 @@ fn train_all(kind: Kind, encoded: &Encoded) -> Classifier {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the row, the sample is one that the model learns from; what is within is not touched.
+    /// Every row gives a sample that the model learns from, and values within the bounds stay the
+    /// same.
     #[test]
     fn encode_gives_what_the_model_learns_from(
         rows in prop::collection::vec(prop::collection::vec(-1e6..1e6_f64, 3), 4..10),
@@ -179,7 +181,8 @@ proptest! {
             let bounds = encoded.encoder.bounds().unwrap();
             let (sample, clamped) = encoded.encoder.encode_counting(Example::Numbers(&row)).unwrap();
             prop_assert_eq!(bounds.check(kind.encoding(), 0, &sample), Ok(()));
-            // So it is for the rows that it was learned from, whatever the margin, and the constant is never moved.
+            // The same holds for the training rows, whatever the margin, and the constant never
+            // changes.
             let constant = encoded.encoder.constant().map(i32::from);
             let train = encoded.train.iter().map(|(sample, _)| sample);
             for sample in train.chain([&sample[..]]) {
@@ -189,7 +192,7 @@ proptest! {
                 }
             }
             prop_assert!(clamped <= 3);
-            // With its default bounds, the model learns from all of its training rows as they are.
+            // With default bounds, the model learns from all training rows without clamping.
             let whole = encode(&dataset, kind, None).unwrap();
             let model = train_all(kind, &whole);
             for row in &rows {
@@ -201,13 +204,14 @@ proptest! {
     }
 }
 
-/// 400 rows of two classes in four columns, the means of the first two two deviations apart, as many to test on.
+/// Returns 400 rows of two classes in four columns, and as many to test on. In the first two
+/// columns, the classes' means are some deviations apart.
 fn two_classes() -> Dataset {
     let mut chance = ChaCha8Rng::seed_from_u64(7);
     let mut rows = || {
         let mut text = "class,a,b,c,d\n".to_owned();
         for row in 0..400 {
-            // Sums of twelve are normal enough.
+            // A sum of twelve uniform numbers is close enough to normal.
             let mut normal = || (0..12).map(|_| chance.random::<f64>()).sum::<f64>() - 6.0;
             let class = row % 2;
             let mean = if class == 0 { -1.6 } else { 1.6 };
@@ -219,13 +223,14 @@ fn two_classes() -> Dataset {
     table(&rows(), &rows())
 }
 
-/// Of the samples that the bounds allow, those with the largest numbers, whatever their signs.
+/// Returns the samples with the largest numbers that the bounds allow, with all combinations of
+/// signs.
 fn extremes(kind: Kind, bounds: Bounds) -> Vec<Vec<u8>> {
     let count = if kind == Kind::DensePerceptron { 5 } else { 4 };
     let each = (bounds.max_squared_length / count).isqrt();
     let number = i32::try_from(bounds.max_number).unwrap_or(i32::MAX);
     let each = i32::try_from(each).unwrap_or(i32::MAX).min(number);
-    // The last number is the constant only for those who keep to the encoder.
+    // The encoder ends samples with the constant, but an attacker may send any last number.
     (0..1 << count)
         .map(|signs| {
             let numbers = (0..count).map(|bit| if signs >> bit & 1 == 0 { each } else { -each });
@@ -240,7 +245,8 @@ fn extremes(kind: Kind, bounds: Bounds) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The accuracy after the worst of these samples, each tried alone as each class that is not predicted.
+/// Returns the lowest accuracy after one of these samples, each tried alone with the class that is
+/// not predicted.
 fn after_the_worst(model: &Classifier, samples: &[Vec<u8>], encoded: &Encoded) -> f64 {
     let after = samples.iter().map(|sample| {
         let label = 1 - model.predict(sample).unwrap();
@@ -251,7 +257,7 @@ fn after_the_worst(model: &Classifier, samples: &[Vec<u8>], encoded: &Encoded) -
     after.fold(1.0, f64::min)
 }
 
-/// What ruined a model in a trial, by one accepted contribution whose deposit came back.
+/// Repeats a trial in which one accepted contribution ruined a model, and its deposit came back.
 #[test]
 fn one_outlier_cannot_ruin_a_dense_model() {
     let dataset = two_classes();

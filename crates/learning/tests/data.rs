@@ -1,4 +1,4 @@
-//! Reading data sets: what is read, and what every kind of mistake is told.
+//! Reading data sets: accepted forms, and the message for each kind of mistake.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,7 +14,7 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-/// A folder with `train` and, where given, `test`.
+/// Folder with `train` and perhaps `test`.
 struct Files {
     folder: TempDir,
     test: bool,
@@ -73,7 +73,7 @@ impl Files {
         load(&source(self.path("train"), test), 0.5, 7)
     }
 
-    /// What the mistake is told, with file names alone in place of paths.
+    /// Returns the message of a mistake, with file names in place of paths.
     fn told(&self, result: Result<Dataset, DataError>) -> String {
         let folder = format!("{}/", self.folder.path().display());
         result.unwrap_err().to_string().replace(&folder, "")
@@ -299,8 +299,8 @@ fn every_malformed_line_of_a_table_is_told() {
     );
 }
 
-/// Lines are counted as editors do, whatever ends them and whatever stands before: a mark of the byte
-/// order, blank lines, quoted line breaks, gzip.
+/// Lines are counted as in editors, for any kind of line break. Byte order marks, blank lines,
+/// quoted line breaks and gzip make no difference.
 #[test]
 fn lines_are_counted_as_editors_count_them() {
     let plain = "\n\nx,class\n\"1\",a\n\n2,\"b\nc\"\nno,b\n3,a\n\n\nnot,a\n";
@@ -327,7 +327,7 @@ fn lines_are_counted_as_editors_count_them() {
             );
         }
     }
-    // The class of a line, and a header that is malformed.
+    // The class of a line, and a malformed header.
     let files = Files::with_test("x,class\r\n1,a\r\n2,b\r\n", "x,class\r\n1,c\r\n");
     assert_eq!(
         files.told(files.csv(None)),
@@ -388,7 +388,7 @@ fn names_and_values_of_files_are_shown_escaped() {
             "{told:?}"
         );
     }
-    // A header of any width is told in a bounded message.
+    // The message about a header is bounded, however wide the header is.
     let wide: Vec<String> = (0..5_000).map(|column| format!("c{column}")).collect();
     let files = Files::new(format!("{}\n", wide.join(",")));
     let told = files.told(files.csv(None));

@@ -1,4 +1,4 @@
-//! Encoding examples as samples.
+//! Tests of encoding examples as samples.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use cotrain_learning::encode::{EncodeError, Encoded, Options, Samples, encode, e
 use cotrain_protocol::classifier::Kind;
 use proptest::prelude::*;
 
-/// A data set with the same lines for training and test.
+/// Returns a data set with the same lines for training and test.
 fn csv(lines: &str, text: Option<&str>) -> Dataset {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("train");
@@ -55,7 +55,7 @@ fn names(encoded: &Encoded) -> Vec<String> {
         .collect()
 }
 
-/// Why a data set cannot be encoded, with file names alone in place of paths.
+/// Returns the error of encoding a data set, with file names in place of paths.
 fn told(dataset: &Dataset, kind: Kind, features: Option<usize>) -> String {
     let told = encode(dataset, kind, features).unwrap_err().to_string();
     let (before, rest) = told.split_once("`/").unwrap();
@@ -100,7 +100,7 @@ fn words_are_numbered_by_falling_frequency() {
 #[test]
 fn words_can_be_dense() {
     let encoded = encode(&csv(TEXTS, Some("text")), Kind::DensePerceptron, Some(1)).unwrap();
-    // Two of three texts have the word: mean 2/3, deviation sqrt(2)/3.
+    // Two of three texts contain the word, so the mean is 2/3 and the deviation sqrt(2)/3.
     let (with, without) = (2_896, -5_793);
     let constant = 4_096;
     assert_eq!(
@@ -155,7 +155,7 @@ fn tables_are_standardised() {
 
 #[test]
 fn numbers_far_off_are_clamped_and_counted() {
-    // One of 100 rows is off: 9.9 standard deviations above the mean.
+    // One of 100 rows is 9.9 standard deviations above the mean.
     let rows = "0,0\n1,0\n0,0\n".repeat(33);
     let dataset = csv(&format!("class,x\n{rows}1,1\n"), None);
     let encoded = encode(&dataset, Kind::DensePerceptron, None).unwrap();
@@ -165,7 +165,7 @@ fn numbers_far_off_are_clamped_and_counted() {
     );
     assert_eq!(numbers16(encoded.train.get(99).0), [i16::MAX, 4_096]);
     let sample = encoded.encoder.encode(Example::Numbers(&[-1e100])).unwrap();
-    // The training part's largest number bounds both sides.
+    // The largest number of the training part bounds both sides.
     assert_eq!(numbers16(&sample), [-i16::MAX, 4_096]);
     assert_eq!(
         encode(&dataset, Kind::DenseNearestCentroid, None)
@@ -237,7 +237,7 @@ fn a_sparse_kind_takes_zeros_and_ones_as_presence() {
     }
 }
 
-/// Each message names one learner: following it works, for every kind and sort of data.
+/// Each message names one learner. Using it works for every kind and sort of data.
 #[test]
 fn the_learner_that_a_refusal_names_takes_the_data() {
     let datasets = [
@@ -303,7 +303,7 @@ fn a_sparse_kind_refuses_other_numbers() {
     }
 }
 
-/// Examples that were shuffled are still told by their line.
+/// Errors name the original line of examples that were shuffled.
 #[test]
 fn the_line_is_that_of_the_file() {
     let lines = "0 1:1\n1 2:1\n".repeat(50) + "1 1:7\n";
@@ -360,7 +360,7 @@ proptest! {
         let table = csv("class,x,y\n0,1,-1e100\n1,3,1e100\n", None);
         let encoder = encode(&table, Kind::DensePerceptron, None).unwrap().encoder;
         match encoder.encode(Example::Numbers(&numbers)) {
-            // Two columns and the constant.
+            // Two columns and the constant take 6 bytes.
             Ok(sample) => prop_assert_eq!(sample.len(), 6),
             Err(EncodeError::WrongWidth { found, .. }) => prop_assert_eq!(found, numbers.len()),
             Err(EncodeError::OutOfRange { value, .. }) => prop_assert!(value.is_nan() || value.abs() > 1e100),
@@ -383,8 +383,8 @@ fn what_a_sample_does_not_hold_is_counted() {
         (noted.known, noted.clamped)
     };
     let texts = csv("class,text\n0,good film\n1,bad film\n", Some("text"));
-    // A dense sample without the words of every text is longer than all that the bounds were taken from: its three
-    // numbers are scaled down.
+    // A dense sample without the words of every text exceeds the length of all training samples, so
+    // its three numbers are scaled down.
     for (kind, scaled) in [(Kind::NaiveBayes, 0), (Kind::DenseNearestCentroid, 3)] {
         let encoded = encode(&texts, kind, None).unwrap();
         assert_eq!(noted(&encoded, Example::Text("a good, good film")), (2, 0));
@@ -396,7 +396,7 @@ fn what_a_sample_does_not_hold_is_counted() {
     let sparse = encode(&presence, Kind::NaiveBayes, None).unwrap();
     assert_eq!(noted(&sparse, Example::Numbers(&[0.0, 1.0])), (1, 0));
     assert_eq!(noted(&sparse, Example::Numbers(&[0.0, 0.0])), (0, 0));
-    // In a dense row a 0 is a value as any other.
+    // In a dense row, 0 is a value like any other.
     let dense = encode(&presence, Kind::DensePerceptron, None).unwrap();
     assert_eq!(noted(&dense, Example::Numbers(&[0.0, 0.0])), (2, 0));
     assert_eq!(noted(&dense, Example::Numbers(&[1e50, 0.5])), (2, 1));
@@ -430,7 +430,7 @@ fn a_dense_perceptron_alone_has_a_constant_unless_its_intercept_is_fixed() {
         let encoder = encode(&dataset, kind, None).unwrap().encoder;
         let wanted = (kind == Kind::DensePerceptron).then_some(4_096);
         assert_eq!(encoder.constant(), wanted, "{kind}");
-        // Nobody is asked for it or sees it.
+        // Callers never see the constant.
         assert_eq!(encoder.features(), 1);
         assert_eq!(encoder.name(1), None);
         let columns = encoder.columns().unwrap();
@@ -457,7 +457,7 @@ fn a_dense_perceptron_alone_has_a_constant_unless_its_intercept_is_fixed() {
             );
         }
     }
-    // 4,096 columns have room beside no constant.
+    // 4,096 columns fit if there is no constant.
     let wide = libsvm("0 1:1\n1 4096:1\n");
     assert!(encode(&wide, Kind::DensePerceptron, None).is_err());
     let encoded = encode_with(&wide, Kind::DensePerceptron, &fixed()).unwrap();
@@ -485,7 +485,7 @@ fn reserved_features_come_after_the_others() {
         assert_eq!(encoded.encoder.reserved(), 3);
         let text = Example::Text("A good Scam");
         assert_eq!(numbers16(&encoded.encoder.encode(text).unwrap()), [1, 2]);
-        // `bad` is in the data, beyond the two most frequent words.
+        // `bad` is in the data, but not among the two most frequent words.
         assert_eq!(numbers16(encoded.train.get(0).0), [0, 3]);
     }
 
@@ -499,7 +499,7 @@ fn reserved_features_come_after_the_others() {
             .map(|it| numbers16(&it))
     };
     assert_eq!(sample(&[1.0, 0.0, 0.0, 1.0]).unwrap(), [0, 3]);
-    // Rows may leave all of them out.
+    // Rows may leave out all reserved columns.
     assert_eq!(sample(&[1.0, 1.0]).unwrap(), [0, 1]);
     let told = sample(&[1.0, 1.0, 1.0]).unwrap_err().to_string();
     assert!(

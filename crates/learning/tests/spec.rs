@@ -1,4 +1,4 @@
-//! Encoders that are written down and read again.
+//! Encoders that are written and read again.
 
 use std::fmt::Write;
 use std::fs;
@@ -41,7 +41,7 @@ fn read(value: Value) -> Result<Encoder, String> {
     serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
-/// The same encoder, by way of JSON text.
+/// Returns the same encoder after writing it to JSON text and reading it.
 fn again(encoder: &Encoder) -> Encoder {
     let text = serde_json::to_string(encoder).unwrap();
     let read: Encoder = serde_json::from_str(&text).unwrap();
@@ -227,7 +227,7 @@ fn constants_and_reserved_features_are_checked() {
     );
 }
 
-/// Cards from before there were constants and reserved features.
+/// Cards from before constants and reserved features existed.
 #[test]
 fn old_encoders_encode_the_same_bytes() {
     let old = json!({
@@ -241,7 +241,7 @@ fn old_encoders_encode_the_same_bytes() {
     assert_eq!(serde_json::to_value(&encoder).unwrap(), old);
     for (row, sample) in [
         ([2.0, -1.0], [0x10, 0, 0xf8, 0]),
-        // Clipped to the largest number, and then to the largest length.
+        // The row is clipped to the largest number, and then to the largest length.
         ([9.0, 0.0], [0x20, 0, 0, 0]),
         ([9.0, 9.0], [0x16, 0xa0, 0x16, 0xa0]),
     ] {

@@ -1,4 +1,4 @@
-//! Training and quantising.
+//! Training and quantizing.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,8 +17,8 @@ fn reviews(kind: Kind, features: usize) -> (Encoded, Trained) {
     (encoded, trained)
 }
 
-/// What scikit-learn's learners reach on such a split, within the noise of one: two standard
-/// errors of 2,075 samples, and what the last steps of a perceptron happen to do.
+/// Checks the accuracy that scikit-learn's learners reach on such a split. The noise is two
+/// standard errors of 2,075 samples, plus the effect of a perceptron's last steps.
 #[test]
 fn learners_reach_what_is_known_of_the_reviews() {
     for (kind, features, known, noise) in [
@@ -48,7 +48,7 @@ fn learners_reach_what_is_known_of_the_reviews() {
     }
 }
 
-/// Counted independently, by the same rule for words, over several splits.
+/// The number was counted independently, by the same rule for words, over several splits.
 #[test]
 fn the_reviews_have_13_of_2000_words_each() {
     let (encoded, _) = reviews(Kind::NaiveBayes, 2_000);
@@ -76,13 +76,13 @@ fn a_seed_decides_to_the_bit() {
     };
     assert_eq!(words(1), words(1));
     assert_ne!(words(1), words(2));
-    // The same on every machine.
+    // The sum is the same on every machine.
     let sum = words(1).into_iter().fold(U256::ZERO, U256::wrapping_add);
     let known = "189ff53e21d13e9208961315a96d16ec42c31be7ea4223c917372a86ba291efe";
     assert_eq!(format!("{sum:x}"), known);
 }
 
-/// Two blobs along each of `classes` axes, in a fixed order.
+/// Returns two blobs along each of `classes` axes, in a fixed order.
 fn table(classes: usize) -> Dataset {
     let mut state = 1_u32;
     let mut noise = || {

@@ -8,35 +8,35 @@ use super::spec::{Parts, Spec, SpecError};
 use super::{EncodeError, Layout, Options, max_features};
 use crate::data::{Dataset, Example, ModelColumns, in_bounds};
 
-/// Encodes examples as the training data was encoded.
+/// Encoder of examples, the same as for the training data.
 ///
-/// What is written by serde and read again encodes everything to the same bytes, where the format
-/// keeps numbers to the bit. On reading, everything is checked that learning guarantees.
+/// An encoder written by serde and read again encodes everything to the same bytes, if the format
+/// keeps numbers to the bit. Reading checks everything that learning guarantees.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Spec", into = "Spec")]
 pub struct Encoder {
     names: Names,
-    /// The last so many features had no examples.
+    /// Number of features, the last ones, that had no examples.
     reserved: usize,
     lookup: Lookup,
     kind: Kind,
     form: Form,
 }
 
-/// A sample of an example, and how much of the example is in it.
+/// Sample of an example, with figures on what it holds of the example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
-    /// The bytes that a contract takes.
+    /// Bytes that a contract takes.
     pub sample: Vec<u8>,
-    /// Features of the example that the encoder knows: words, indices with a value, columns. With 0 of
-    /// them the model's answer is its prior, and learning from the sample teaches it nothing of the
-    /// example.
+    /// Number of features of the example that the encoder knows: words, indices with a value,
+    /// columns. If it is 0, the model's answer is its prior, and the sample teaches the model
+    /// nothing about the example.
     pub known: usize,
-    /// Numbers that lay outside the range of the encoding and were moved to its bounds.
+    /// Number of values that lay outside the range of the encoding and were moved to its bounds.
     pub clamped: usize,
 }
 
-/// What sort of example an encoder takes.
+/// Sort of example that an encoder takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// [`Example::Text`].
@@ -47,11 +47,11 @@ pub enum Sort {
     Indexed,
 }
 
-/// The encoding, with what it takes beside the features.
+/// Encoding with its parameters besides the features.
 #[derive(Clone, Debug)]
 enum Form {
     Sparse,
-    /// With the number that every sample ends with, if the model learns its intercept.
+    /// Scaling, bounds, and the number that ends every sample if the model learns its intercept.
     Dense16(Scaling, Bounds, Option<u16>),
     Dense32(Scaling, Bounds),
 }
@@ -90,7 +90,7 @@ impl TryFrom<Spec> for Encoder {
                 Form::Dense16(scaling, bounds, constant)
             }
             (Encoding::Dense32, Some((scaling, bounds))) => Form::Dense32(scaling, bounds),
-            // The others have neither, as has been checked.
+            // The other kinds have neither, which the check ensures.
             _ => Form::Sparse,
         };
         Ok(Self {
@@ -138,7 +138,7 @@ impl Encoder {
         let form = match (kind.encoding(), options.limits.widest(kind, features)?) {
             (Encoding::Dense16, Some(bounds)) => Form::Dense16(scaling()?, bounds, None),
             (Encoding::Dense32, Some(bounds)) => Form::Dense32(scaling()?, bounds),
-            // The others have no numbers.
+            // The other kinds have no numbers.
             _ => Form::Sparse,
         };
         Ok(Self {
@@ -150,11 +150,12 @@ impl Encoder {
         })
     }
 
-    /// Narrows the bounds to those that the options leave once the bounds `around` the training samples are known, and
-    /// adds the constant of a dense perceptron within them; a sparse encoder has neither.
+    /// Narrows the bounds to those that the options leave, given the bounds `around` the training
+    /// samples. Adds the constant of a dense perceptron within them. A sparse encoder has neither.
     ///
-    /// The constant is one standard deviation, so that its weight moves by the rate as the intercept in training does, or
-    /// the largest number if that is less. What it adds to the length of each sample is added to the largest length.
+    /// The constant is one standard deviation, or the largest number if that is less. With one
+    /// standard deviation, its weight moves at the same rate as the intercept in training. The
+    /// constant adds to the length of each sample, so the maximum length grows by the same.
     pub(super) fn settle(&mut self, around: Bounds, options: &Options) {
         let (kind, features) = (self.kind, self.names.len());
         let narrowed = |bounds| options.limits.narrowed(kind, bounds, around, features);
@@ -172,32 +173,35 @@ impl Encoder {
         }
     }
 
-    /// The classifiers that the samples are for.
+    /// Returns the kind of classifiers that the samples are for.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Returns the number of features that examples have: words, columns or indices, without the constant of a dense
-    /// perceptron.
+    /// Returns the number of an example's features: words, columns or indices, without the constant
+    /// of a dense perceptron.
     #[must_use]
     pub fn features(&self) -> usize {
         self.names.len()
     }
 
-    /// Returns the number of features of the model: those that examples have, and the constant if there is one.
+    /// Returns the number of the model's features: those of examples, and the constant if there is
+    /// one.
     #[must_use]
     pub fn model_features(&self) -> usize {
         self.names.len() + usize::from(self.constant().is_some())
     }
 
-    /// Returns the number of features that had no examples when the model was created: the last ones.
+    /// Returns the number of features, the last ones, that had no examples when the model was
+    /// created.
     #[must_use]
     pub fn reserved(&self) -> usize {
         self.reserved
     }
 
-    /// Returns the number that every sample ends with, through which a dense perceptron learns its intercept.
+    /// Returns the number that ends every sample, through which a dense perceptron learns its
+    /// intercept; `None` if there is no such number.
     #[must_use]
     pub fn constant(&self) -> Option<u16> {
         match self.form {
@@ -206,8 +210,8 @@ impl Encoder {
         }
     }
 
-    /// Returns the bounds of the samples that the model learns from, to which numbers are moved; none for sparse
-    /// encodings.
+    /// Returns the bounds of the samples that the model learns from. The encoder moves numbers to
+    /// them. Returns `None` for sparse encodings.
     #[must_use]
     pub fn bounds(&self) -> Option<Bounds> {
         match self.form {
@@ -216,14 +220,14 @@ impl Encoder {
         }
     }
 
-    /// Returns the number of a dense sample that stands for one standard deviation of a feature; none for sparse
-    /// encodings.
+    /// Returns the number that stands for one standard deviation of a feature in a dense sample;
+    /// `None` for sparse encodings.
     #[must_use]
     pub fn scale(&self) -> Option<f64> {
         self.bounds().map(|_| scale(self.kind))
     }
 
-    /// What sort of example it takes.
+    /// Returns the sort of example that it takes.
     #[must_use]
     pub fn takes(&self) -> Sort {
         match self.names {
@@ -233,30 +237,32 @@ impl Encoder {
         }
     }
 
-    /// What a feature is: a word, the name of a column, or an index from 1.
+    /// Returns the name of a feature: a word, the name of a column, or an index from 1. Returns
+    /// `None` if there is no such feature.
     #[must_use]
     pub fn name(&self, feature: usize) -> Option<String> {
         self.names.get(feature)
     }
 
-    /// A sample of an example.
+    /// Encodes an example as a sample.
     ///
     /// # Errors
-    /// Where the example is not of the sort that the encoder learned from, has another number of
-    /// numbers, or a number that is beyond 1e100 either way or none; or where the encoding is sparse
-    /// and a number neither 0 nor 1.
+    /// Returns an error if the example is of another sort than those that the encoder learned from,
+    /// or has a wrong number of values. Returns an error if a number is not a number or is beyond
+    /// 1e100 either way. Returns an error if the encoding is sparse and a number is neither 0 nor
+    /// 1.
     pub fn encode(&self, example: Example<'_>) -> Result<Vec<u8>, EncodeError> {
         self.encode_counting(example).map(|(sample, _)| sample)
     }
 
-    /// Encodes an example, and counts what the sample does not hold.
+    /// Encodes an example, with figures on what the sample holds of it.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode).
+    /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_noting(&self, example: Example<'_>) -> Result<Noted, EncodeError> {
         let (sample, clamped) = self.encode_counting(example)?;
         let known = match (&self.form, self.columns()) {
-            // In a dense row a 0 is a value as any other.
+            // In a dense row, 0 is a value like any other.
             (Form::Dense16(..) | Form::Dense32(..), Some(columns)) => columns.names.len(),
             _ => self.lookup.features(example)?.len(),
         };
@@ -267,7 +273,8 @@ impl Encoder {
         })
     }
 
-    /// Returns the columns of the model's tables; `None` if it did not learn from a table of numbers.
+    /// Returns the columns of the model's tables; `None` if it did not learn from a table of
+    /// numbers.
     #[must_use]
     pub fn columns(&self) -> Option<ModelColumns<'_>> {
         match &self.names {
@@ -290,11 +297,12 @@ impl Encoder {
         }
     }
 
-    /// Returns a sample of an example, and how many of its numbers were clamped: moved to the largest number that the
-    /// model learns from, or, where the sample was longer than the longest then, scaled down with all its others.
+    /// Encodes an example, and returns the sample with the number of values that were clamped. A
+    /// clamped value was moved to the largest number that the model learns from. If the sample was
+    /// still too long, all its values were scaled down, too.
     ///
     /// # Errors
-    /// Those of [`encode`](Self::encode).
+    /// Returns the errors of [`encode`](Self::encode).
     pub fn encode_counting(&self, example: Example<'_>) -> Result<(Vec<u8>, usize), EncodeError> {
         let features = self.lookup.features(example)?;
         for &(feature, value) in &features {
@@ -322,7 +330,7 @@ impl Encoder {
                 let values = scaling.apply(&features);
                 let values = values.iter().map(|value| value * SCALE_16);
                 let constant = constant.and_then(|number| i16::try_from(number).ok());
-                // The constant stays as it is, whatever the other numbers are.
+                // The constant keeps its value, whatever the other numbers are.
                 let square = u128::from(constant.unwrap_or(0).unsigned_abs()).pow(2);
                 let bounds = Bounds {
                     max_squared_length: bounds.max_squared_length.saturating_sub(square),
@@ -342,13 +350,14 @@ impl Encoder {
     }
 }
 
-// Data that says 1 says it exactly.
+// Data that contains 1 represents it exactly.
 #[allow(clippy::float_cmp)]
 fn is_one(value: f64) -> bool {
     value == 1.0
 }
 
-/// Returns the number that stands for 1 in the samples of a kind, a standard deviation in dense ones.
+/// Returns the number that stands for 1 in samples of a kind; in dense ones, that is a standard
+/// deviation.
 pub(super) fn scale(kind: Kind) -> f64 {
     match kind.encoding() {
         Encoding::Sparse => 1.0,
@@ -357,15 +366,15 @@ pub(super) fn scale(kind: Kind) -> f64 {
     }
 }
 
-/// One standard deviation in 16 bits, of which eight fit into them.
+/// One standard deviation in 16 bits, whose range covers eight of them.
 const ONE_16: u16 = 4_096;
 const SCALE_16: f64 = 4_096.0;
-/// 32,768 standard deviations fit into 32 bits.
+/// One standard deviation in 32 bits, whose range covers 32,768 of them.
 const SCALE_32: f64 = 65_536.0;
 
-/// Returns numbers rounded and moved within the bounds, and how many of them had to be moved.
+/// Rounds numbers and moves them within the bounds. Returns them with the number of moved ones.
 ///
-/// Too long a sample keeps its direction but for rounding, which is towards 0.
+/// A sample that is too long keeps its direction, except for rounding towards 0.
 fn clamped<T: Bounded + TryFrom<i64>>(
     values: impl Iterator<Item = f64>,
     bounds: &Bounds,
@@ -383,8 +392,9 @@ fn clamped<T: Bounded + TryFrom<i64>>(
         .map(|number| u128::from(number.unsigned_abs()).pow(2))
         .sum();
     if square > bounds.max_squared_length {
-        // Times the largest length, over this one rounded up: their squares' ratio is no larger than that of the squared
-        // lengths. Below 2^38 each, so that no product wraps.
+        // Multiplies by the maximum length and divides by this one rounded up. The squared ratio is
+        // no larger than that of the squared lengths. Each factor is below 2^38, so that no product
+        // wraps.
         let largest = bounds.max_squared_length.isqrt().cast_signed();
         let length = (square - 1).isqrt().cast_signed() + 1;
         for (number, moved) in numbers.iter_mut().zip(&mut moved) {
@@ -400,11 +410,11 @@ fn clamped<T: Bounded + TryFrom<i64>>(
     (numbers, moved.into_iter().filter(|moved| *moved).count())
 }
 
-/// A number of a dense encoding.
+/// Number of a dense encoding.
 trait Bounded {
-    /// The largest; the smallest is one larger in size.
+    /// Largest number; the smallest is one larger in size.
     const LARGEST: i64;
-    /// 0.
+    /// Zero.
     const NONE: Self;
 }
 
@@ -418,13 +428,14 @@ impl Bounded for i32 {
     const NONE: Self = 0;
 }
 
-/// Returns a whole number as an integer of at most `most` either way. A cast of a float saturates, and `most` is at most 2^31.
+/// Converts a whole number to an integer of at most `most` either way. A cast of a float saturates,
+/// and `most` is at most 2^31.
 #[allow(clippy::cast_possible_truncation)]
 fn within(whole: f64, most: i64) -> i64 {
     (whole as i64).clamp(-most, most)
 }
 
-// Integers of 32 bits are floats exactly, and whole numbers are compared.
+// Floats represent integers of 32 bits exactly, and the comparison is of whole numbers.
 #[allow(clippy::cast_precision_loss, clippy::float_cmp)]
 fn differs(number: i64, whole: f64) -> bool {
     number as f64 != whole

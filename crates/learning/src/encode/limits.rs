@@ -3,15 +3,16 @@ use cotrain_protocol::classifier::{Bounds, Kind};
 use super::EncodeError;
 use super::encoder::scale;
 
-/// The limits of the numbers that a dense model learns from.
+/// Limits of the numbers that a dense model learns from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// The largest number either way, in standard deviations from a feature's mean.
+    /// Maximum size of a number, in standard deviations from a feature's mean.
     pub number: Option<f64>,
-    /// The largest length of a sample, the root of the sum of its numbers' squares, in standard deviations.
+    /// Maximum length of a sample (root of the sum of its numbers' squares), in standard
+    /// deviations.
     pub length: Option<f64>,
-    /// A limit that is not given is so many times what the training samples have: 1, so that one contribution changes no
-    /// more than a row of the training data could.
+    /// Factor for limits that are not given: they are the training samples' maximum times this
+    /// margin. With 1, one contribution changes no more than a row of the training data could.
     pub margin: f64,
 }
 
@@ -26,7 +27,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns the bounds that the limits leave for the numbers of examples before the training samples are known; none for sparse kinds.
+    /// Returns the bounds that the limits leave before the training samples are known; `None` for
+    /// sparse kinds.
     pub(super) fn widest(
         &self,
         kind: Kind,
@@ -65,8 +67,8 @@ impl Limits {
         }))
     }
 
-    /// Returns the bounds once those around the training samples are known: what is not limited is theirs, times the
-    /// margin.
+    /// Returns the final bounds. If a limit is not given, its bound is that of the training
+    /// samples, `around`, times the margin.
     pub(super) fn narrowed(
         &self,
         kind: Kind,
@@ -82,7 +84,8 @@ impl Limits {
         };
         let max_squared_length = match self.length {
             Some(_) => set.max_squared_length,
-            // Exactly theirs without a margin: floats would round it.
+            // With a margin of 1 the bound is exactly that of the training samples; floats would
+            // round it.
             None if self.margin.total_cmp(&1.0).is_eq() => around.max_squared_length,
             None => whole_square(root(around.max_squared_length) * self.margin),
         };
@@ -93,19 +96,19 @@ impl Limits {
     }
 }
 
-/// Returns the root, to 53 bits.
+/// Returns the square root, to 53 bits.
 #[allow(clippy::cast_precision_loss)]
 fn root(square: u128) -> f64 {
     (square as f64).sqrt()
 }
 
-/// Returns the nearest whole number, and at least 1. A cast of a float saturates.
+/// Rounds to the nearest whole number, at least 1. A cast of a float saturates.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole(value: f64) -> u32 {
     (value.round() as u32).max(1)
 }
 
-/// Returns the square, rounded down, and at least 1.
+/// Returns the square, rounded down, at least 1.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn whole_square(value: f64) -> u128 {
     ((value * value) as u128).max(1)

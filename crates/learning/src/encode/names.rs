@@ -8,7 +8,7 @@ use super::{DEFAULT_WORDS, EncodeError, ReserveFault, text};
 use crate::data::{Dataset, Example, MAX_INDEX, Part};
 use crate::text::{escaped, escaped_list};
 
-/// Which words, columns or indices are features, in the order of the feature numbers.
+/// Words, columns or indices that are features, in the order of the feature numbers.
 #[derive(Clone, Debug)]
 pub(super) enum Names {
     Words(Vec<String>),
@@ -18,7 +18,7 @@ pub(super) enum Names {
 }
 
 impl Names {
-    /// Chooses features by the training part.
+    /// Chooses features from the training part.
     pub(super) fn learn(dataset: &Dataset, features: Option<usize>) -> Result<Self, EncodeError> {
         match (dataset.train.examples().next(), features) {
             (None, _) => Err(EncodeError::NoFeatures {
@@ -47,7 +47,7 @@ impl Names {
         }
     }
 
-    /// Adds features without examples, after the others.
+    /// Adds features without examples after the others.
     pub(super) fn reserve(&mut self, kind: Kind, reserved: &[String]) -> Result<(), EncodeError> {
         for name in reserved {
             let name = name.trim();
@@ -96,7 +96,7 @@ impl Names {
         }
     }
 
-    /// The word, the column's name, or the index from 1.
+    /// Returns the word, the column's name, or the index from 1.
     pub(super) fn get(&self, feature: usize) -> Option<String> {
         match self {
             Self::Words(names) | Self::Columns(names) => names.get(feature).cloned(),
@@ -104,7 +104,7 @@ impl Names {
         }
     }
 
-    /// What messages call a feature.
+    /// Returns the description of a feature in messages.
     pub(super) fn describe(&self, feature: u16) -> String {
         let sort = match self {
             Self::Words(_) => "word",
@@ -124,18 +124,19 @@ fn add<T: PartialEq>(names: &mut Vec<T>, name: T) -> Result<(), ReserveFault> {
     Ok(())
 }
 
-/// From words, columns or indices to feature numbers.
+/// Map from words, columns or indices to feature numbers.
 #[derive(Clone, Debug)]
 pub(super) enum Lookup {
     Words(HashMap<String, u16>),
-    /// The last so many of the columns may be left out of a row, and are 0 then.
+    /// Names of columns, and the number of the last ones that a row may leave out. These are 0
+    /// then.
     Columns(Vec<String>, usize),
-    /// By index from 0; none for an index that is no feature.
+    /// Feature numbers by index from 0; `None` for an index that is no feature.
     Indices(Vec<Option<u16>>),
 }
 
 impl Lookup {
-    /// The inverse of at most 65,536 `names`, of which the last `reserved` had no examples.
+    /// Inverts at most 65,536 `names`. The last `reserved` of them had no examples.
     pub(super) fn new(names: &Names, reserved: usize) -> Self {
         match names {
             Names::Words(words) => Self::Words(words.iter().cloned().zip(0..=u16::MAX).collect()),
@@ -151,7 +152,7 @@ impl Lookup {
         }
     }
 
-    /// An example's features that are not 0, with their values, by increasing number.
+    /// Returns an example's features that are not 0 with their values, by increasing number.
     pub(super) fn features(&self, example: Example<'_>) -> Result<Vec<(u16, f64)>, EncodeError> {
         let mut features: Vec<(u16, f64)> = match (self, example) {
             (Self::Words(numbers), Example::Text(text)) => text::words(&text.to_lowercase())
@@ -211,7 +212,7 @@ fn sort(example: Example<'_>) -> &'static str {
     }
 }
 
-/// How many examples have each word.
+/// Counts the examples that contain each word.
 fn word_counts(part: &Part) -> HashMap<String, u32> {
     let mut counts = HashMap::new();
     for example in part.examples() {
@@ -230,7 +231,7 @@ fn word_counts(part: &Part) -> HashMap<String, u32> {
     counts
 }
 
-/// How many examples have each index, from 0 to the largest.
+/// Counts the examples that contain each index, from 0 to the largest.
 fn index_counts(part: &Part) -> Vec<u32> {
     let mut counts = Vec::new();
     for example in part.examples() {
@@ -246,7 +247,7 @@ fn index_counts(part: &Part) -> Vec<u32> {
     counts
 }
 
-/// The `wanted` most frequent names by falling frequency, equal ones by themselves.
+/// Returns the `wanted` most frequent names, by falling frequency; ties are in the names' order.
 fn most_frequent<T: Ord>(counts: impl IntoIterator<Item = (T, u32)>, wanted: usize) -> Vec<T> {
     let mut counts: Vec<(T, u32)> = counts.into_iter().collect();
     counts.sort_unstable_by(|(a, a_count), (b, b_count)| {

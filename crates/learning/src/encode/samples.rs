@@ -3,37 +3,38 @@ use std::ops::Range;
 use cotrain_protocol::{classifier::Bounds, sample::Encoding};
 use ndarray::{Array1, ArrayView1, ArrayViewMut1};
 
-/// What the samples of one data set have in common.
+/// Properties common to all samples of a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Layout {
-    /// How features become bytes.
+    /// Encoding of features as bytes.
     pub(crate) encoding: Encoding,
-    /// How many features there are.
+    /// Number of features.
     pub(crate) features: usize,
-    /// How many classes there are.
+    /// Number of classes.
     pub(crate) classes: usize,
-    /// The number that stands for 1 in a sample: 1 in sparse ones; in dense ones a standard
+    /// Number that stands for 1 in a sample. It is 1 in sparse samples. In dense ones a standard
     /// deviation of a feature is 4,096 (16 bits) or 65,536 (32 bits).
     pub(crate) scale: f64,
-    /// What the model may learn from; none in sparse ones.
+    /// Bounds of the samples that the model learns from; `None` for sparse ones.
     pub(crate) bounds: Option<Bounds>,
-    /// The number that the last feature has in every sample, through which the model learns its intercept.
+    /// Value of the last feature in every sample, through which the model learns its intercept;
+    /// `None` if there is no such feature.
     pub(crate) constant: Option<u16>,
 }
 
 impl Layout {
-    /// Returns the value of the constant as learners in floats see it.
+    /// Returns the constant's value for learners in floats.
     pub(crate) fn constant_value(&self) -> Option<f64> {
         self.constant.map(|number| f64::from(number) / self.scale)
     }
 }
 
-/// Encoded samples with their labels, in one run of bytes.
+/// Encoded samples with their labels, in one sequence of bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     layout: Layout,
     bytes: Vec<u8>,
-    /// Where each sample ends in `bytes`.
+    /// Offset of each sample's end in `bytes`.
     ends: Vec<usize>,
     labels: Vec<u16>,
 }
@@ -48,48 +49,48 @@ impl Samples {
         }
     }
 
-    /// What they have in common.
+    /// Returns the properties common to all samples.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// How many samples there are.
+    /// Returns the number of samples.
     #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no samples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// A sample and its label.
+    /// Returns a sample and its label.
     ///
     /// # Panics
-    /// Where `index` is not below the length.
+    /// Panics if `index` is not below the length.
     #[must_use]
     pub fn get(&self, index: usize) -> (&[u8], u16) {
         let range = self.start(index)..self.ends[index];
         (&self.bytes[range], self.labels[index])
     }
 
-    /// The labels in order.
+    /// Returns the labels, in order.
     pub(crate) fn labels(&self) -> &[u16] {
         &self.labels
     }
 
-    /// The samples with their labels in order.
+    /// Returns the samples with their labels, in order.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], u16)> + Clone {
         (0..self.len()).map(|index| self.get(index))
     }
 
-    /// A copy of the samples in `range`.
+    /// Returns a copy of the samples in `range`.
     ///
     /// # Panics
-    /// Where `range` ends beyond the length.
+    /// Panics if `range` ends beyond the length.
     #[must_use]
     pub fn take(&self, range: Range<usize>) -> Self {
         let (first, last) = (self.start(range.start), self.start(range.end));
@@ -110,7 +111,7 @@ impl Samples {
         self.labels.push(label);
     }
 
-    /// A sample as learners in floats see it.
+    /// Returns a sample for learners in floats.
     pub(crate) fn row(&self, index: usize) -> Row<'_> {
         let (sample, _) = self.get(index);
         let scale = self.layout.scale;
@@ -129,7 +130,7 @@ impl Samples {
         }
     }
 
-    /// How many samples each class has.
+    /// Returns the number of samples in each class.
     pub(crate) fn class_counts(&self) -> Array1<f64> {
         let mut counts = Array1::zeros(self.layout.classes);
         for &label in &self.labels {
@@ -138,22 +139,23 @@ impl Samples {
         counts
     }
 
-    /// Where a sample starts in `bytes`; the end of all for the sample after the last.
+    /// Returns the offset of a sample's start in `bytes`; the end of all bytes for the index after
+    /// the last.
     fn start(&self, index: usize) -> usize {
         index.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 }
 
-/// A sample as learners in floats see it.
+/// Sample for learners in floats.
 pub(crate) enum Row<'a> {
-    /// The numbers of the features with value 1, as `u16` big-endian; the others are 0.
+    /// Numbers of the features with value 1, as `u16` big-endian; the others are 0.
     Present(&'a [u8]),
-    /// The value of each feature.
+    /// Value of each feature.
     Values(Array1<f64>),
 }
 
 impl Row<'_> {
-    /// The numbers of the present features of a sparse sample; none of a dense one.
+    /// Returns the numbers of the present features of a sparse sample; none for a dense one.
     pub(crate) fn present(&self) -> impl Iterator<Item = usize> {
         let sample = match self {
             Self::Present(sample) => sample,
@@ -162,7 +164,7 @@ impl Row<'_> {
         numbers(sample).map(|bytes| usize::from(u16::from_be_bytes(bytes)))
     }
 
-    /// The sum of `weights`, times the values of their features, in a fixed order.
+    /// Returns the sum of `weights` times their features' values, added in a fixed order.
     pub(crate) fn dot(&self, weights: &ArrayView1<'_, f64>) -> f64 {
         match self {
             Self::Present(_) => self.present().map(|feature| weights[feature]).sum(),
@@ -170,7 +172,7 @@ impl Row<'_> {
         }
     }
 
-    /// Adds `amount` times the values of the features to `sums`.
+    /// Adds `amount` times the features' values to `sums`.
     pub(crate) fn add_to(&self, mut sums: ArrayViewMut1<'_, f64>, amount: f64) {
         match self {
             Self::Present(_) => self.present().for_each(|feature| sums[feature] += amount),

@@ -4,17 +4,18 @@ use super::EncodeError;
 use super::names::Lookup;
 use crate::data::Part;
 
-/// How the dense encodings make numbers of about one unit from values of any size.
+/// Standardization of the dense encodings, which turns values of any size into numbers of about one
+/// unit.
 #[derive(Clone, Debug)]
 pub(super) struct Scaling {
-    /// A feature's mean over the training part.
+    /// Mean of each feature in the training part.
     pub(super) mean: Array1<f64>,
-    /// A feature's standard deviation there (of the population), 1 where that is 0.
+    /// Standard deviation of each feature there (of the population), or 1 if that is 0.
     pub(super) deviation: Array1<f64>,
 }
 
 impl Scaling {
-    /// Learns from the training part, in two passes and in its order.
+    /// Computes means and deviations of the training part, in two passes in its order.
     pub(super) fn learn(
         part: &Part,
         lookup: &Lookup,
@@ -40,13 +41,13 @@ impl Scaling {
         Ok(Self { mean, deviation })
     }
 
-    /// The values of all features in standard deviations from the mean.
+    /// Returns the values of all features, in standard deviations from the mean.
     pub(super) fn apply(&self, features: &[(u16, f64)]) -> Array1<f64> {
         (dense(features, self.mean.len()) - &self.mean) / &self.deviation
     }
 }
 
-/// The values of all features, 0 for those that are not given.
+/// Returns the values of all features; 0 for those that are not given.
 fn dense(features: &[(u16, f64)], width: usize) -> Array1<f64> {
     let mut row = Array1::zeros(width);
     for &(feature, value) in features {

@@ -1,4 +1,4 @@
-//! The encoder in a form that can be written down, published and read again.
+//! Serialized form of an encoder, which can be published and read again.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -14,59 +14,60 @@ use super::{max_features, text};
 use crate::data::MAX_INDEX;
 use crate::text::escaped;
 
-/// What an encoder is written as.
+/// Serialized form of an encoder.
 ///
-/// Numbers have to survive the format to the bit: of JSON, that takes `serde_json`'s feature
+/// The format must keep numbers to the bit. For JSON, this takes `serde_json`'s feature
 /// `float_roundtrip`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
-    /// The classifier's name, such as `sparse-perceptron`.
+    /// Name of the classifier, such as `sparse-perceptron`.
     classifier: String,
     features: Features,
-    /// The last so many features had no examples when the model was created; rows of a table may leave all of them out.
+    /// Number of features, the last ones, that had no examples when the model was created. Rows of
+    /// a table may leave all of them out.
     #[serde(default, skip_serializing_if = "is_zero")]
     reserved: usize,
-    /// Dense encodings only.
+    /// Standardization; only dense encodings have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scaling: Option<Standardisation>,
-    /// Dense encodings only; the widest where they are not given.
+    /// Bounds, only in dense encodings; the widest if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bounds: Option<Written>,
-    /// Dense perceptrons only: the number that every sample ends with, after those of the features. They learn their
-    /// intercept through it; it stays fixed if this is not given.
+    /// Number that ends every sample, after those of the features; only for dense perceptrons. They
+    /// learn their intercept through it. The intercept stays fixed if this is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     constant: Option<u32>,
 }
 
-// Serde hands over a reference.
+// Serde passes a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// The bounds of the samples that the model learns from.
+/// Bounds of the samples that the model learns from.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Written {
     largest_number: u32,
-    /// In decimal digits: more than what JSON's readers keep of a number.
+    /// Decimal digits, since the number exceeds the exact range of JSON readers.
     largest_squared_length: String,
 }
 
-/// What the features are, in the order of their numbers.
+/// Names of the features, in the order of their numbers.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Features {
     Words(Vec<String>),
     Columns(Vec<String>),
-    /// From 1, as libsvm counts.
+    /// Indices from 1, as libsvm counts.
     Indices(Vec<u32>),
-    /// All from 1 to this one, in order.
+    /// All indices from 1 to this one, in order.
     IndicesUpTo(u32),
 }
 
-/// A number for each feature.
+/// Mean and standard deviation of each feature.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Standardisation {
@@ -74,19 +75,19 @@ struct Standardisation {
     deviation: Vec<f64>,
 }
 
-/// What a checked specification is made of.
+/// Contents of a checked specification.
 pub(super) struct Parts {
     pub(super) kind: Kind,
     pub(super) names: Names,
     pub(super) reserved: usize,
     pub(super) scaling: Option<Scaling>,
-    /// Where there is a scaling.
+    /// Bounds of dense encodings; `Some` if there is a scaling.
     pub(super) bounds: Option<Bounds>,
-    /// Dense perceptrons only.
+    /// Constant of dense perceptrons.
     pub(super) constant: Option<u16>,
 }
 
-/// Why a specification is no encoder's.
+/// Reason why a specification describes no valid encoder.
 #[derive(Debug, PartialEq, Error)]
 pub(super) enum SpecError {
     #[error("{0}")]
@@ -168,7 +169,7 @@ fn wants(given: bool) -> &'static str {
 }
 
 impl Spec {
-    /// Writes what [`check`](Self::check) reads.
+    /// Returns the specification that [`check`](Self::check) turns back into `parts`.
     pub(super) fn new(parts: Parts) -> Self {
         let features = match parts.names {
             Names::Words(words) => Features::Words(words),
@@ -194,7 +195,7 @@ impl Spec {
         }
     }
 
-    /// Everything is checked that learning guarantees.
+    /// Checks everything that an encoder learned from data guarantees.
     pub(super) fn check(self) -> Result<Parts, SpecError> {
         let kind: Kind = self.classifier.parse()?;
         let constants = usize::from(self.constant.is_some());
@@ -243,7 +244,7 @@ impl Features {
         match self {
             Self::Words(names) | Self::Columns(names) => names.len(),
             Self::Indices(indices) => indices.len(),
-            // Widened: there are no machines of 16 bits here.
+            // The index is widened: no supported machine has 16 bits.
             Self::IndicesUpTo(last) => *last as usize,
         }
     }
@@ -282,7 +283,7 @@ impl Features {
     }
 }
 
-/// Checks that a constant is within the bounds and leaves the other numbers some length.
+/// Checks that a constant is within the bounds and leaves some length to the other numbers.
 fn check_constant(constant: u32, bounds: Bounds) -> Result<u16, SpecError> {
     let most = bounds.max_number.min(i16::MAX.unsigned_abs().into());
     let length = bounds.max_squared_length;
@@ -299,7 +300,7 @@ fn widest(kind: Kind, features: usize) -> Option<Bounds> {
     Bounds::widest(kind.encoding(), count(features))
 }
 
-/// At most 65,536, as has been checked.
+/// Converts a number of features, which is at most 65,536 after the check.
 fn count(features: usize) -> u32 {
     u32::try_from(features).unwrap_or(u32::MAX)
 }
@@ -355,7 +356,7 @@ impl Standardisation {
     }
 }
 
-/// That no name is given twice.
+/// Checks that no name occurs twice.
 fn once<T: Hash + Eq + ToString>(names: &[T]) -> Result<(), SpecError> {
     let mut seen = HashSet::new();
     for (feature, name) in names.iter().enumerate() {

@@ -1,5 +1,5 @@
-/// The words of a text: every longest run of at least two letters, digits or underscores, in
-/// lower case. This is the rule `\b\w\w+\b` of scikit-learn's `CountVectorizer`.
+/// Returns the words of a text: every longest run of at least two letters, digits or underscores.
+/// The rule is `\b\w\w+\b` of scikit-learn's `CountVectorizer`, for a text in lower case.
 pub(super) fn words(lower_case: &str) -> impl Iterator<Item = &str> {
     lower_case
         .split(|c: char| !(c.is_alphanumeric() || c == '_'))

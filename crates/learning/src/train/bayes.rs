@@ -8,10 +8,10 @@ use super::counts::Counts;
 use super::{Floats, Learned, Options, TrainError};
 use crate::encode::{Row, Samples};
 
-/// The contract's smoothing that stands for 1.
+/// Smoothing of the contract that stands for 1.
 const SMOOTHING_SCALE: f64 = 256.0;
 
-// A smoothing within its bounds fits; so does the number of features and classes.
+// A smoothing within its bounds fits, as do the numbers of features and classes.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, TrainError> {
     let whole = (options.smoothing * SMOOTHING_SCALE).round();
@@ -21,7 +21,7 @@ pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, Tra
         });
     }
     let counts = Counts::new(samples);
-    // It is added to counts, and divided as they are.
+    // The smoothing is added to counts, so it is divided like them.
     let smoothing_scale = SMOOTHING_SCALE * counts.scale();
     let smoothing = (options.smoothing * smoothing_scale).round().max(1.0);
     let layout = samples.layout();
@@ -39,11 +39,11 @@ pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, Tra
     })
 }
 
-/// Naive Bayes in floats, without logarithms: their last bits differ between machines.
+/// Naive Bayes in floats, without logarithms, whose last bits differ between machines.
 struct NaiveBayes {
-    /// Each class's share of the samples.
+    /// Share of each class in the samples.
     shares: Array1<f64>,
-    /// The probability of a feature in a class: classes × features.
+    /// Probability of each feature in each class: classes × features.
     probabilities: Array2<f64>,
 }
 
@@ -67,8 +67,8 @@ impl NaiveBayes {
         }
     }
 
-    /// A class's share times the probabilities of the present features, as the negated exponent
-    /// of `2^512` and a mantissa from `2^-512` to 1.
+    /// Returns a class's share times the probabilities of the present features. The result is the
+    /// negated exponent of `2^512`, and a mantissa from `2^-512` to 1.
     fn likelihood(&self, class: usize, row: &Row<'_>) -> (u32, f64) {
         let step = f64::from_bits((1023 + 512) << 52);
         let (mut shifts, mut mantissa) = (0, self.shares[class]);

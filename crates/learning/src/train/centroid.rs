@@ -1,4 +1,4 @@
-//! The nearest centroid by Euclidean distance.
+//! Nearest centroid by Euclidean distance.
 
 use cotrain_protocol::classifier::{Classifier, Parameters};
 use ndarray::Array2;
@@ -7,7 +7,7 @@ use super::counts::Counts;
 use super::{Floats, Learned, TrainError, learned_by_contract};
 use crate::encode::{Row, Samples};
 
-// The number of features and classes fits.
+// The numbers of features and classes fit.
 #[allow(clippy::cast_possible_truncation)]
 pub(super) fn learn(samples: &Samples) -> Result<Learned, TrainError> {
     let layout = samples.layout();
@@ -34,11 +34,11 @@ pub(super) fn learn(samples: &Samples) -> Result<Learned, TrainError> {
     })
 }
 
-/// The centroids in floats.
+/// Centroids in floats.
 struct NearestCentroid {
-    /// The mean of each class's samples: classes × features.
+    /// Mean of each class's samples: classes × features.
     means: Array2<f64>,
-    /// The squared length of each mean; none for a class without samples.
+    /// Squared length of each mean; `None` for a class without samples.
     squares: Vec<Option<f64>>,
 }
 
@@ -64,8 +64,8 @@ impl NearestCentroid {
 }
 
 impl Floats for NearestCentroid {
-    /// The squared distance `|x - m|^2` less `|x|^2`, which is the same for all, is
-    /// `|m|^2 - 2 x m`.
+    /// Predicts the class with the smallest `|m|^2 - 2 x m`. This is the squared distance `|x -
+    /// m|^2` less `|x|^2`, which is the same for all classes.
     fn predict(&self, row: &Row<'_>) -> u16 {
         let mut nearest = (0, f64::INFINITY);
         for ((class, mean), square) in (0..).zip(self.means.rows()).zip(&self.squares) {

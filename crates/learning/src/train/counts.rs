@@ -1,4 +1,4 @@
-//! How often each feature is present in each class, as the contracts count it.
+//! Frequency of each feature in each class, as the contracts count it.
 
 use alloy_primitives::U256;
 use ndarray::Array2;
@@ -6,18 +6,18 @@ use ndarray::Array2;
 use super::packed;
 use crate::encode::Samples;
 
-/// The counts of all samples.
+/// Counts of all samples.
 ///
-/// On the chain a count has 16 bits and stops at 65,535. One that stopped here would say that a
-/// frequent feature is rare, so where there are larger ones, everything that is counted (features
-/// and samples) is divided by the smallest power of two with which all counts fit, and rounded.
-/// Shares and means stay what they are, and the frequent features can still be learned.
+/// On the chain a count has 16 bits and stops at 65,535. If it stopped during training, a frequent
+/// feature would look rare. So if a count is larger, all counts of features and samples are divided
+/// by one power of two, and rounded. It is the smallest power with which all counts fit. Shares and
+/// means stay the same, and the model can still learn the frequent features.
 pub(super) struct Counts {
-    /// Classes × features.
+    /// Counts of features: classes × features.
     features: Array2<u64>,
-    /// How many samples each class has.
+    /// Number of samples in each class.
     samples: Vec<u64>,
-    /// All numbers are divided by two to this power.
+    /// Exponent of the power of two by which all counts are divided.
     pub(super) shift: u32,
 }
 
@@ -43,12 +43,13 @@ impl Counts {
         counts
     }
 
-    /// What stands for 1.
+    /// Returns the number that stands for 1.
     pub(super) fn scale(&self) -> f64 {
         0.5_f64.powi(self.shift.cast_signed())
     }
 
-    /// The words of the model; `total` is what a count adds to its class's total.
+    /// Returns the words of the model. `total` maps a count to its addend in the total of its
+    /// class.
     pub(super) fn words(&self, total: impl Fn(u128) -> u128) -> Vec<U256> {
         let (mut headers, mut lanes) = (Vec::new(), Vec::new());
         for (&samples, counts) in self.samples.iter().zip(self.features.rows()) {
@@ -57,7 +58,7 @@ impl Counts {
                 .map(|&count| u16::try_from(self.divided(count)).unwrap_or(u16::MAX))
                 .collect();
             let total: u128 = counts.iter().map(|&count| total(count.into())).sum();
-            // A class that has samples keeps one.
+            // A class that has samples keeps at least one.
             let samples = self.divided(samples).max(samples.min(1));
             headers.push(U256::from(samples.min(u32::MAX.into())) | U256::from(total) << 32_usize);
             lanes.extend(packed(counts.iter().map(|count| count.to_le_bytes())));
@@ -66,7 +67,7 @@ impl Counts {
         headers
     }
 
-    /// Divided and rounded, a half up.
+    /// Divides a count by the power of two, rounding halves up.
     fn divided(&self, count: u64) -> u64 {
         (count + (1 << self.shift >> 1)) >> self.shift
     }
@@ -87,7 +88,7 @@ mod tests {
         smoothing: 256,
     };
 
-    /// Each sample so many times.
+    /// Returns each sample repeated by its number.
     fn samples(items: &[(usize, &[u16], u16)]) -> Samples {
         let mut samples = Samples::new(Layout {
             encoding: Encoding::Sparse,
@@ -126,7 +127,7 @@ mod tests {
         let counts = Counts::new(&samples);
         assert_eq!((counts.shift, counts.scale()), (2, 0.25));
         let words = counts.words(|count| count);
-        // 3 quarters are 1, 7 quarters are 2.
+        // 3 quarters round to 1, and 7 quarters to 2.
         let known = [
             (100_000 << 32) + 50_000,
             0,

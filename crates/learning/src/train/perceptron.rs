@@ -1,13 +1,13 @@
-//! The perceptron (Rosenblatt 1958) with a falling rate, as scikit-learn's `SGDClassifier` trains
-//! it with `loss="perceptron"`, `learning_rate="optimal"` and no penalty.
+//! Perceptron (Rosenblatt 1958) with a falling rate. Training follows scikit-learn's
+//! `SGDClassifier` with `loss="perceptron"`, `learning_rate="optimal"` and no penalty.
 //!
 //! # Training
 //!
-//! A sample with values `x` has the score `b + sum(w x)`. Where its sign is not the label's, or it
-//! is 0, step `t` (counted over all samples seen, from 0) moves `w` by `r x` and `b` by `r`,
-//! towards the label, with `r = 1 / (a (t + 1000))` and `a = 0.0001`. An early model thus learns
-//! fast, and a late one is not thrown over by a single sample: with one label in seven wrong, a
-//! constant rate of 1 takes a model of reviews from .77 to .59.
+//! A sample with values `x` has the score `b + sum(w x)`. If the score is 0 or its sign differs
+//! from the label's, step `t` moves `w` by `r x` and `b` by `r` towards the label. Here `r = 1 / (a
+//! (t + 1000))` and `a = 0.0001`; `t` counts all samples seen, from 0. So an early model learns
+//! fast, and a single sample cannot overthrow a late one. With one label in seven wrong, a constant
+//! rate of 1 takes a model of reviews from .77 to .59.
 //!
 //! # From floats to the contract
 //!
@@ -18,23 +18,24 @@
 //! I + sum(W q) = I + k s sum(w x),   so   I = round(k s b)
 //! ```
 //!
-//! It goes on learning at the rate `r` where training ended, so its step must be `k r x`. Sparse,
-//! the step is `learningRate`; dense, it is `learningRate q / 65536`. With `u = 1` (sparse) or
-//! `u = 65536 / s` (dense),
+//! It continues to learn at the rate `r` where training ended, so its step must be `k r x`. Sparse,
+//! the step is `learningRate`; dense, it is `learningRate q / 65536`. With `u = 1` (sparse) or `u =
+//! 65536 / s` (dense),
 //!
 //! ```text
 //! learningRate = u r k
 //! ```
 //!
-//! The intercept of the contract never changes. Samples of dense perceptrons end with a constant `c`
-//! ([`Layout::constant`]), whose weight takes the place of `b` in training: it moves by `r c / s`, and
-//! the score by that times `c / s`. With `c = s`, which is the rule, the score moves by `r` as it does
-//! with `b`. What training ends with becomes `I`, to the last digit, and the weight of the constant
-//! begins at 0, so that all 16 bits of it are there for learning on chain, which moves it likewise.
+//! The contract's intercept never changes. Samples of dense perceptrons end with a constant `c`
+//! ([`Layout::constant`]), whose weight takes the place of `b` in training. A step moves the weight
+//! by `r c / s`, and the score by that times `c / s`. Usually `c = s`; then the score moves by `r`,
+//! as it does with `b`. The trained value becomes `I`, to the last digit, and the weight of the
+//! constant starts at 0 on chain. So all 16 bits of it are available for learning on chain, which
+//! moves it in the same way.
 //!
-//! `k` is the largest that makes `learningRate` whole and keeps the weights, and a single step,
-//! within 8,191: a quarter of what 16 bits hold, as headroom for learning on chain. Where a
-//! step would then be below one unit of the weights, because training ended with a small rate,
+//! `k` is the largest scale for which `learningRate` is whole, and the weights and a single step
+//! are within 8,191. That is a quarter of the range of 16 bits, as headroom for learning on chain.
+//! If training ended with a small rate, a step could be below one unit of the weights. Then
 //! `learningRate` is `u`, a step is one unit, and the contract learns faster than training did.
 
 use cotrain_protocol::classifier::{Classifier, Parameters};
@@ -47,21 +48,20 @@ use rand_chacha::ChaCha8Rng;
 use super::{Floats, Learned, Options, TrainError, packed};
 use crate::encode::{Layout, Row, Samples};
 
-/// Training goes through the samples at most this many times: for 25,000 of them with 100 present
-/// features, it then takes a fraction of a second.
+/// Maximum number of epochs. 25,000 samples with 100 present features take a fraction of a second.
 const MAX_EPOCHS: u32 = 50;
 
-/// Training stops after this many epochs in a row without improvement, as scikit-learn's.
+/// Number of epochs in a row without improvement after which training stops, as in scikit-learn.
 const PATIENCE: u32 = 5;
 
-/// An epoch is an improvement where the mean loss falls this much below the lowest so far, as in
+/// Minimum decrease of the mean loss below the lowest so far that counts as an improvement, as in
 /// scikit-learn.
 const TOLERANCE: f64 = 1e-3;
 
-/// The largest weight after training.
+/// Largest weight after training.
 const LARGEST_WEIGHT: f64 = 8_191.0;
 
-/// The contract's learning rate of dense samples that stands for 1.
+/// Learning rate of the contract that stands for 1 in dense samples.
 const DENSE_RATE_SCALE: f64 = 65_536.0;
 
 pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, TrainError> {
@@ -76,16 +76,16 @@ pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, Tra
     })
 }
 
-/// A perceptron in floats.
+/// Perceptron in floats.
 struct Perceptron {
     weights: Array1<f64>,
     intercept: f64,
-    /// How many samples it has seen.
+    /// Number of samples seen.
     steps: f64,
 }
 
 impl Perceptron {
-    /// The weights after the last epoch, and how many there were.
+    /// Trains a perceptron, and returns it after the last epoch with the number of epochs.
     // Counts of samples are far below 2^52.
     #[allow(clippy::cast_precision_loss)]
     fn fit(samples: &Samples, seed: u64) -> (Self, u32) {
@@ -114,7 +114,7 @@ impl Perceptron {
         (model, epochs)
     }
 
-    /// Learns from each sample once; the sum of the losses before each step.
+    /// Learns from each sample once. Returns the sum of the losses before each step.
     fn epoch(&mut self, samples: &Samples, order: &[usize]) -> f64 {
         let mut loss = 0.0;
         let learns_intercept = samples.layout().constant.is_none();
@@ -139,13 +139,13 @@ impl Perceptron {
         self.intercept + row.dot(&self.weights.view())
     }
 
-    /// The rate of the next step.
+    /// Returns the rate of the next step.
     fn rate(&self) -> f64 {
         1e4 / (self.steps + 1e3)
     }
 
-    /// The contract's learning rate and the scale of its weights, as the module's head derives
-    /// them.
+    /// Returns the contract's learning rate and the scale of its weights, as derived in the
+    /// module's documentation.
     fn steps_on_chain(&self, layout: &Layout) -> (f64, f64) {
         let (unit, largest_value) = match layout.encoding {
             Encoding::Sparse => (1.0, 1.0),
@@ -167,9 +167,9 @@ impl Perceptron {
         )
     }
 
-    /// The contract's model, the scale of its weights, and the largest error of a weight or the
-    /// intercept.
-    // `round` and `floor` leave whole numbers; a cast of one beyond the bounds saturates.
+    /// Returns the contract's model, the scale of its weights, and the largest error of a weight or
+    /// the intercept.
+    // `round` and `floor` return whole numbers. A cast of one beyond the bounds saturates.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
@@ -218,14 +218,14 @@ mod tests {
 
     const FEATURES: u16 = 20;
 
-    /// Encodings, and whether samples end with a constant.
+    /// Encodings, and `true` if samples end with a constant.
     const FORMS: [(Encoding, bool); 3] = [
         (Encoding::Sparse, false),
         (Encoding::Dense16, false),
         (Encoding::Dense16, true),
     ];
 
-    /// Samples at random, a fifth of them against the rule that features below 10 mean class 1.
+    /// Returns random samples. One fifth contradicts the rule that features below 10 mean class 1.
     fn samples((encoding, constant): (Encoding, bool)) -> Samples {
         let scale = if encoding == Encoding::Sparse {
             1.0
@@ -280,8 +280,8 @@ mod tests {
             .collect()
     }
 
-    /// The contract's weights are those in floats, to half a unit, and stay so over one step on
-    /// each sample that both get wrong.
+    /// The contract's weights equal those in floats to half a unit. They still do after one step on
+    /// each sample that both predict wrongly.
     #[test]
     fn the_contract_goes_on_as_training_would() {
         for form in FORMS {
@@ -340,8 +340,8 @@ mod tests {
         }
     }
 
-    /// Without a constant the contract's intercept is the trained one for ever; with one, lessons of samples that are
-    /// otherwise 0 move the score by as much as a step of training moves its intercept.
+    /// Without a constant the contract's intercept stays as trained. With one, lessons of otherwise
+    /// zero samples move the score by as much as a training step moves its intercept.
     // The intercept is far below 2^52.
     #[allow(clippy::cast_precision_loss)]
     #[test]
