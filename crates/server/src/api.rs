@@ -1,4 +1,4 @@
-//! The HTTP API: what the coordinator knows, and where signed batches come in.
+//! HTTP API: reads the coordinator's data, and takes signed batches.
 
 mod app;
 pub(crate) mod connections;
@@ -45,8 +45,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Returns the HTTP API over a coordinator. Streams of events end at `stop`.
 ///
-/// If the server knows its clients' addresses (`into_make_service_with_connect_info`), each of them has a rate of
-/// its own; otherwise they share one.
+/// Each client has a rate of its own if the server knows its address
+/// (`into_make_service_with_connect_info`). Otherwise all clients share one rate.
 pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &CancellationToken) -> Router {
     if config.metrics {
         observe::start();
@@ -84,7 +84,7 @@ pub fn router(coordinator: Coordinator, config: &ApiSection, stop: &Cancellation
         .layer(SetRequestIdLayer::new(X_REQUEST_ID, MakeRequestUuid))
 }
 
-/// Returns the routes that are bounded in time.
+/// Returns the routes with a time limit.
 fn timed() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::Document::openapi())
         .routes(routes!(models::list))
@@ -111,7 +111,7 @@ fn timed() -> OpenApiRouter<App> {
         .routes(routes!(events::list))
 }
 
-/// Returns the routes that are not limited for each client: those who run the coordinator ask often.
+/// Returns the routes without a limit per client, since operators poll them often.
 fn unlimited() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(health::live))
@@ -120,7 +120,7 @@ fn unlimited() -> OpenApiRouter<App> {
         .routes(routes!(health::problem))
 }
 
-/// Returns the layer that lets web pages use the API; none unless they are named.
+/// Returns the layer that lets web pages of the named origins use the API.
 fn cors(origins: &[String]) -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])

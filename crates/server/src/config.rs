@@ -1,4 +1,5 @@
-//! Configuration of a coordinator: from a file, then environment variables, then flags; what comes later wins.
+//! Configuration of a coordinator from a file, then environment variables, then flags. Later
+//! sources win.
 
 mod error;
 mod explain;
@@ -18,30 +19,32 @@ pub use self::{
 };
 
 impl Config {
-    /// Reads the configuration of these sources.
+    /// Reads the configuration from these sources.
     ///
     /// # Errors
-    /// If the file cannot be read or is no TOML, a key is unknown, or a value is not what its key takes.
+    /// Returns an error if the file cannot be read or is no TOML, a key is unknown, or a key does
+    /// not accept its value.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         Self::extract(&sources.figment()?)
     }
 
-    /// Reads the configuration of what [`Sources::figment`] has merged.
+    /// Reads the configuration from the result of [`Sources::figment`].
     ///
     /// # Errors
-    /// If a key is unknown or a value is not what its key takes.
+    /// Returns an error if a key is unknown or does not accept its value.
     pub fn extract(figment: &Figment) -> Result<Self, ConfigError> {
         reader::read(figment)
     }
 
-    /// Returns every key with its value and its source, in the order of [`Config::example`]. What is
-    /// secret of a value is replaced by `***`.
+    /// Returns every key with its value and its source, in the order of [`Config::example`].
+    /// Replaces secret parts of values by `***`.
     #[must_use]
     pub fn explain(figment: &Figment) -> Vec<Setting> {
         explain::explain(figment)
     }
 
-    /// Returns a file that sets every key to its default, and explains it. Keys without a default are commented out.
+    /// Returns a file that sets every key to its default and explains it. Keys without a default
+    /// are commented out.
     #[must_use]
     pub fn example() -> &'static str {
         keys::DEFAULTS

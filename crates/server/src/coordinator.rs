@@ -1,4 +1,4 @@
-//! The coordinator: an index, a relayer over it, and whether this process leads.
+//! Coordinator: an index with a relayer, and the flag for the leading process.
 
 use std::sync::{
     Arc,
@@ -11,13 +11,13 @@ use cotrain_relayer::Relayer;
 /// Condition of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Whether it is the one that indexes and sends.
+    /// Whether this process indexes and sends.
     pub leader: bool,
     /// Condition of its index.
     pub index: cotrain_indexer::Health,
 }
 
-/// Models that are followed, and what contributors submit for them; cheap to clone.
+/// Index of models and relayer of their contributors' submissions; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Coordinator {
     relayer: Relayer,
@@ -46,12 +46,12 @@ impl Coordinator {
         &self.relayer
     }
 
-    /// Notes whether this process leads.
+    /// Records whether this process leads.
     pub(crate) fn set_leader(&self, leads: bool) {
         self.leads.store(leads, Ordering::Relaxed);
     }
 
-    /// Returns the condition of all of it.
+    /// Returns the condition of the coordinator and its index.
     pub async fn health(&self) -> Health {
         Health {
             leader: self.leads.load(Ordering::Relaxed),

@@ -1,4 +1,4 @@
-//! The coordinator: its configuration, its services, and the HTTP API over indexer and relayer.
+//! Coordinator: its configuration, its services, and the HTTP API over indexer and relayer.
 
 pub mod api;
 pub mod config;

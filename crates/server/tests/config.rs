@@ -1,4 +1,4 @@
-//! How a configuration is put together, and what is said where it is wrong.
+//! Sources of a configuration, and messages about mistakes.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -9,7 +9,7 @@ use cotrain_server::config::{
 };
 use tempfile::TempDir;
 
-/// A file with this text, and its directory, which has to be kept.
+/// Creates a file with this text. Returns its directory too, which must be kept.
 fn file(text: &str) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cotrain.toml");
@@ -60,7 +60,7 @@ fn the_example_sets_every_key_when_its_comments_are_taken_away() {
             set.unwrap_or(line).to_owned()
         })
         .collect();
-    // Every key at once means three keys to sign with, which is what is complained about last.
+    // Setting all keys names three keys for signing, which is the last mistake that is reported.
     let error = of_text(&lines.join("\n")).unwrap_err();
     assert!(error.contains("there is more than one key"), "{error}");
 }
@@ -230,7 +230,7 @@ fn lists_are_read_from_files_and_variables() {
         .with_variables(variables(&[("COTRAIN_MODELS", &format!("{one}, {other}"))]));
     assert_eq!(Config::load(&sources).unwrap().models, config.models);
     assert_eq!(config.models.len(), 2);
-    // Each list is told with the source that it is of, whatever it replaces.
+    // Each list keeps its own source, whatever it replaces.
     let (_directory, path) = file(&format!("models = [\"{one}\"]\n[api]\ncors = [\"*\"]"));
     let sources = Sources::default()
         .with_file(&path)
@@ -246,7 +246,8 @@ fn lists_are_read_from_files_and_variables() {
     assert_eq!(source("api.cors"), &format!("file {}", path.display()));
 }
 
-/// As every command that reads data: an ending that says nothing is refused, not taken for libsvm.
+/// The coordinator refuses an ambiguous file extension and does not assume libsvm, like every
+/// command that reads data.
 #[test]
 fn the_ending_of_data_says_how_they_are_written() {
     let data = |name: &str| {
@@ -357,7 +358,7 @@ fn each_mistake_names_value_source_and_what_is_wanted() {
 
 #[test]
 fn addresses_with_a_wrong_digit_are_refused() {
-    // The right one ends with C8.
+    // The correct address ends with C8.
     let wrong = "0x70997970C51812dc3A010C7d01b50e0d17dc79c8";
     let zero = format!("0x{}", "0".repeat(40));
     for (address, told) in [(wrong, "EIP-55"), (&zero, "zero")] {

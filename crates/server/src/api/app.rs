@@ -1,4 +1,4 @@
-//! State that every handler has.
+//! State common to all handlers.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -11,20 +11,20 @@ use tokio_util::sync::CancellationToken;
 use super::{kinds::Kind, problem::Problem};
 use crate::{config::ApiSection, coordinator::Coordinator};
 
-/// A coordinator with the limits of its API; cheap to clone.
+/// Coordinator with the limits of its API; cheap to clone.
 #[derive(Clone)]
 pub(super) struct App(Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) coordinator: Coordinator,
-    /// One permit for each request that is being worked on, streams apart.
+    /// Permits for running requests, except for streams.
     pub(super) requests: Semaphore,
-    /// One permit for each stream.
+    /// Permits for streams.
     pub(super) streams: Arc<Semaphore>,
     pub(super) timeout: Duration,
     pub(super) max_page: u32,
     pub(super) metrics: bool,
-    /// Ends the streams, which would keep the server from ending.
+    /// Signal to end the streams, which would otherwise keep the server running.
     pub(super) stop: CancellationToken,
 }
 

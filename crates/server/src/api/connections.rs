@@ -1,4 +1,4 @@
-//! The connections of the HTTP API: how many there may be, how long each may wait, and how all of them end.
+//! Connections of the HTTP API: their number, their timeouts, and their shutdown.
 
 use std::{
     convert::Infallible,
@@ -36,20 +36,21 @@ use tokio_util::sync::CancellationToken;
 use super::kinds::Kind;
 use crate::config::ApiSection;
 
-/// How often a connection's deadline is looked at while others set it.
+/// Interval at which a connection's deadline is checked, since its reads and writes move it.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Connections above the limit that are told so at a time; further ones are closed without a word.
+/// Maximum number of connections above the limit that get a refusal at a time. Further ones are
+/// closed silently.
 const REFUSALS: usize = 64;
 
-/// How long a client may take to read that it is refused.
+/// Maximum time that a client may take to read its refusal.
 const REFUSAL: Duration = Duration::from_secs(1);
 
-/// How long nothing is accepted after the system refused to: it has no more file descriptors.
+/// Pause in accepting after the system refused, since it has no more file descriptors.
 const EXHAUSTED: Duration = Duration::from_secs(1);
 
-/// Serves connections until `stop`. Then those that wait end at once, and requests that are being answered within
-/// `api.shutdown_timeout`.
+/// Serves connections until `stop`. Then waiting connections end at once, and running requests get
+/// `api.shutdown_timeout` to finish.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -78,7 +79,7 @@ pub(crate) async fn serve(
                 continue;
             }
         };
-        // Answers are small: none waits for more to send together.
+        // Answers are small and must not wait for more data.
         let _ = stream.set_nodelay(true);
         if let Ok(permit) = permits.clone().try_acquire_owned() {
             let (router, stop) = (router.clone(), stop.clone());
@@ -105,14 +106,14 @@ pub(crate) async fn serve(
     }
 }
 
-/// How long a connection may wait for its client.
+/// Maximum times that a connection may wait for its client.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     header: Duration,
     idle: Duration,
 }
 
-/// Returns whether only one connection failed, before it was accepted.
+/// Returns `true` if only one connection failed, before it was accepted.
 fn is_the_clients(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -122,7 +123,7 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-/// Says that there are too many connections.
+/// Tells a client that too many connections are open.
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     let kind = &Kind::OVERLOADED;
     let document = kind.document("too many connections are open; try again later");
@@ -134,13 +135,13 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;
-    // Closed with something unread, it would be reset, and the answer lost.
+    // A close with unread data would reset the connection, and lose the answer.
     let mut unread = [0; 1_024];
     while stream.read(&mut unread).await? > 0 {}
     Ok(())
 }
 
-/// Serves one connection, until either side ends it or its client lets it wait for too long.
+/// Serves one connection until either side ends it, or the client exceeds a timeout.
 async fn attend(
     stream: TcpStream,
     peer: SocketAddr,
@@ -167,7 +168,7 @@ async fn attend(
         }
     });
     let connection = http1::Builder::new()
-        // Ours tell a header that is late from a connection that is idle.
+        // Our own timeouts distinguish a late header from an idle connection.
         .header_read_timeout(None::<Duration>)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
@@ -181,7 +182,7 @@ async fn attend(
         let next = now + TICK;
         let wake = deadline.map_or(next, |deadline| deadline.min(next));
         tokio::select! {
-            // What the client did wrong is its own affair.
+            // Faults of the client are not the server's concern.
             _ = connection.as_mut() => return,
             () = stop.cancelled(), if !told => {
                 told = true;
@@ -195,26 +196,26 @@ async fn attend(
     }
 }
 
-/// Who waits for whom on a connection.
+/// Activity of a connection, which tells whether the server or the client must act next.
 #[derive(Debug)]
 struct Activity(Mutex<State>);
 
 #[derive(Debug, Clone, Copy)]
 struct State {
     phase: Phase,
-    /// The beginning of the phase.
+    /// Start of the phase.
     since: Instant,
-    /// The time from which on the client has read nothing of what is to be written.
+    /// Time since which the client has not read pending output; `None` if nothing is blocked.
     unread: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Part of a request's header is there, or not even that on a new connection.
+    /// The request's header is incomplete, or a new connection has sent nothing yet.
     Header,
-    /// A request is being read or answered.
+    /// The server is reading or answering a request.
     Working,
-    /// All requests are answered.
+    /// The server has answered all requests.
     Idle,
 }
 
@@ -237,14 +238,14 @@ impl Activity {
         state.since = Instant::now();
     }
 
-    /// Notes that the client sent something.
+    /// Records that the client sent something.
     fn read(&self) {
         if self.lock().phase == Phase::Idle {
             self.enter(Phase::Header);
         }
     }
 
-    /// Notes whether the client took what was written.
+    /// Records whether the client accepted the output.
     fn wrote(&self, blocked: bool) {
         let mut state = self.lock();
         if !blocked {
@@ -258,7 +259,7 @@ impl Activity {
         self.lock().phase == Phase::Header
     }
 
-    /// Returns the time until which the client has to do something; none while it waits for us.
+    /// Returns the deadline for the client's next action; `None` while the server is working.
     fn deadline(&self, limits: Limits) -> Option<Instant> {
         let state = *self.lock();
         let phase = match state.phase {
@@ -271,7 +272,7 @@ impl Activity {
     }
 }
 
-/// A request that is being answered, until this is dropped.
+/// Running request; it ends when this is dropped.
 #[derive(Debug)]
 struct Working(Arc<Activity>);
 
@@ -288,7 +289,7 @@ impl Drop for Working {
     }
 }
 
-/// A response's body. The request is answered once all of it is on its way.
+/// Body of a response. The request counts as answered once the whole body is sent.
 #[derive(Debug)]
 struct Answer {
     body: Body,
@@ -315,7 +316,7 @@ impl HttpBody for Answer {
     }
 }
 
-/// A connection's stream, whose reads and writes are noted.
+/// Stream of a connection that records reads and writes.
 #[derive(Debug)]
 struct Watched {
     stream: TcpStream,
@@ -378,7 +379,7 @@ mod tests {
 
     use super::*;
 
-    /// A server with these limits: a page, and one that takes for ever.
+    /// Server with the given limits. It has a page, and one that never answers.
     struct Server {
         address: SocketAddr,
         stop: CancellationToken,
@@ -416,7 +417,7 @@ mod tests {
             stream
         }
 
-        /// Returns how long it takes to stop.
+        /// Stops the server, and returns how long that takes.
         async fn stop(self) -> Duration {
             let start = Instant::now();
             self.stop.cancel();
@@ -425,11 +426,11 @@ mod tests {
         }
     }
 
-    /// Returns what comes until the other side closes, and how long that takes.
+    /// Reads until the other side closes. Returns the text and the time that this takes.
     async fn rest(mut stream: TcpStream) -> (String, Duration) {
         let start = Instant::now();
         let mut all = Vec::new();
-        // A reset is an end, too.
+        // A reset also ends the connection.
         let _ = stream.read_to_end(&mut all).await;
         (String::from_utf8_lossy(&all).into_owned(), start.elapsed())
     }
@@ -478,7 +479,7 @@ mod tests {
         let server = server(|_| {}).await;
         let mut stream = server.send(WHOLE).await;
         time::sleep(Duration::from_secs(1)).await;
-        // Later than the header timeout: only the idle one counts between requests.
+        // This is later than the header timeout: between requests, only the idle timeout counts.
         stream.write_all(WHOLE.as_bytes()).await.expect("sent");
         let (answers, took) = rest(stream).await;
         assert_eq!(answers.matches("here").count(), 2, "{answers}");

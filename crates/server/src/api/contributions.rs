@@ -1,4 +1,4 @@
-//! Contributions, what was claimed of them, and accounts.
+//! Contributions with their claims, and accounts.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{
     views::{ClaimView, ClaimableView, ContributionView},
 };
 
-/// Which contributions are wanted.
+/// Selection of contributions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -186,7 +186,7 @@ pub(super) async fn account(
     }))
 }
 
-/// How many are wanted.
+/// Size of an answer.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -221,13 +221,14 @@ pub(super) async fn claimable(
     let model = app.model(&path.trainer)?;
     let limit = limit(query.limit, app.max_page)?;
     let found = app.index().claimable(&model, path.address.0, limit).await?;
-    // Those of its own and those of others are as many each.
+    // The index returns up to `limit` of the account's own contributions, and up to `limit` of
+    // others.
     let found = found.into_iter().take(limit as usize);
     let rows = found.map(ClaimableView::from).collect();
     Ok(Json(ClaimableRows { rows }))
 }
 
-/// Returns the model of a contribution, if it is known and the position one that can be.
+/// Returns the model of a contribution, if the model is known and the position is in range.
 fn model_of(app: &App, path: &OfContribution) -> Result<Arc<HostedModel>, Problem> {
     if path.position > MOST {
         let detail = format!(

@@ -1,4 +1,4 @@
-//! The page to read and try the API, at `/docs/`, to which `/` leads too.
+//! Page at `/docs/` for reading and trying the API; `/` redirects there.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use axum::{
 };
 use utoipa_swagger_ui::Config;
 
-/// The page itself: the library's own has another name, no width for small screens, and a bar that asks
-/// for the address of some other API.
+/// The page itself. It replaces the library's own page: that has another name, no width for small
+/// screens, and a bar for the address of another API.
 const PAGE: &str = include_str!("page.html");
 
-/// The page and its files; `document` is the path of the `OpenAPI` document.
+/// Returns the routes of the page and its files. `document` is the path of the `OpenAPI` document.
 pub(super) fn router(document: &'static str) -> Router {
     let config = Config::new([document])
         .validator_url("none")

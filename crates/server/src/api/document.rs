@@ -1,4 +1,4 @@
-//! The `OpenAPI` document: what the code says, and what holds for every path.
+//! `OpenAPI` document: the parts that the code generates, and additions for all paths.
 
 use utoipa::{
     OpenApi,
@@ -12,7 +12,7 @@ use utoipa::{
 
 use cotrain_client::api::{PROBLEM_JSON, Problem};
 
-/// What the document says of the whole.
+/// General part of the document.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -37,12 +37,12 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
 )]
 pub(super) struct Document;
 
-/// Adds to every operation the problems that any of its kind can meet.
+/// Adds to every operation the problems that all operations of its kind share.
 pub(super) fn complete(document: &mut utoipa::openapi::OpenApi, max_page: u32) {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
             bound(operation, max_page);
-            // Pages show a summary as it is, and only the description as Markdown.
+            // Pages show a summary verbatim; only the description is Markdown.
             if let Some(summary) = &mut operation.summary {
                 *summary = summary.replace('`', "");
             }
@@ -51,12 +51,12 @@ pub(super) fn complete(document: &mut utoipa::openapi::OpenApi, max_page: u32) {
     }
 }
 
-/// Those of the methods that are used.
+/// Returns the operations of the methods in use.
 pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post].into_iter().flatten()
 }
 
-/// Parameters are left out or have a value, but are never null; and pages have a bound.
+/// Marks parameters as optional but never null, and bounds the size of pages.
 fn bound(operation: &mut Operation, max_page: u32) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else {
@@ -147,7 +147,7 @@ fn problem(about: &str, retry: bool) -> Response {
     response.header("Retry-After", header.build()).build()
 }
 
-/// The schema of a choice between objects, none of which may have anything more.
+/// Returns the schema of a choice between objects that allow no further keys.
 pub(super) fn strict(schema: RefOr<Schema>) -> RefOr<Schema> {
     match schema {
         RefOr::T(Schema::OneOf(mut choice)) => {
@@ -163,7 +163,7 @@ pub(super) fn strict(schema: RefOr<Schema>) -> RefOr<Schema> {
     }
 }
 
-/// The schema of any value.
+/// Returns the schema of any value.
 pub(super) fn anything() -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(SchemaType::AnyValue)

@@ -1,4 +1,4 @@
-//! What happened: in pages, and as it happens.
+//! Events, in pages and as a stream.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -30,9 +30,9 @@ use super::{
     problem::Problem,
 };
 
-/// How many events a stream reads at a time.
+/// Number of events that a stream reads at a time.
 const AT_A_TIME: u32 = 100;
-/// How often a stream without events says that it is still there.
+/// Interval of a quiet stream's heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Something that happened.
@@ -75,7 +75,7 @@ impl From<EventRow> for EventView {
     }
 }
 
-/// Which events are wanted.
+/// Selection of events.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -111,7 +111,8 @@ pub(super) async fn list(
     })))
 }
 
-/// Returns events of a model, or of all; none of a model that is not followed.
+/// Returns events of a model or market, or all events. Returns no events if the model is not
+/// followed.
 async fn events(
     app: &App,
     trainer: Option<Address>,
@@ -126,7 +127,7 @@ async fn events(
     }
 }
 
-/// Which events are wanted as they happen.
+/// Selection of events for a stream.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -139,7 +140,7 @@ pub(super) struct Streamed {
     after: Option<u64>,
 }
 
-/// Where a stream goes on.
+/// Header by which a stream resumes.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(
@@ -196,21 +197,21 @@ pub(super) async fn stream(
     Ok(Sse::new(events).keep_alive(alive).into_response())
 }
 
-/// Events after the one with that id, or from now on. It ends where the store fails or the coordinator stops: the
-/// client then connects again and names the last event that it saw.
+/// Streams the events after the id `after`, or from now on. The stream ends if the store fails or
+/// the coordinator stops. The client then reconnects with the id of the last event that it saw.
 fn follow(
     app: App,
     trainer: Option<Address>,
     after: Option<i64>,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    // Before the stream is first asked: what happens from now on is told, however late that is.
+    // The position is taken before the first poll, so the stream misses no event from now on.
     let mut news = app.index().watch_events();
     let mut last = after.unwrap_or_else(|| *news.borrow());
     async_stream::stream! {
         let _permit = permit;
         loop {
-            // Marked before reading: what comes meanwhile wakes again.
+            // Marking comes before reading, so that events in between wake the stream again.
             news.borrow_and_update();
             loop {
                 let page = Page { after: Some(last), limit: AT_A_TIME };
@@ -241,7 +242,7 @@ fn follow(
 }
 
 fn event(row: EventRow) -> Event {
-    // A line break would end the field; no kind has one.
+    // A line break would end the field; no kind contains one.
     let kind = row.kind.replace(['\r', '\n'], " ");
     let event = Event::default().event(kind).id(row.id.to_string());
     let data = serde_json::to_string(&EventView::from(row)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What handlers take from a request; what is wrong with it becomes a problem.
+//! Extractors of handlers. They turn faults of a request into problems.
 
 use axum::{
     body::Bytes,
@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::{kinds::Kind, problem::Problem, wording};
 
-/// What the path has.
+/// Parameters of the path.
 pub(super) struct InPath<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<T> {
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InPath<
     }
 }
 
-/// What the query has.
+/// Parameters of the query.
 pub(super) struct InQuery<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InQuery<T> {
@@ -48,7 +48,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for InQuery
     }
 }
 
-/// No query at all.
+/// Proof that the query is empty.
 pub(super) struct NoQuery;
 
 impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
@@ -64,7 +64,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     }
 }
 
-/// What the body has.
+/// JSON of the body.
 pub(super) struct InBody<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for InBody<T> {
@@ -96,14 +96,15 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequest<S> for InBody<T> {
     }
 }
 
-/// Returns `true` for `application/json` and what ends with `+json`, with parameters or without.
+/// Returns `true` for `application/json` and types that end with `+json`, with or without
+/// parameters.
 fn is_json(content: &str) -> bool {
     let name = content.split(';').next().unwrap_or_default().trim();
     let name = name.to_ascii_lowercase();
     name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
 }
 
-/// Reads the JSON of a body, with the place of what is wrong in it.
+/// Reads the JSON of a body. An error names the path of the faulty value.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {

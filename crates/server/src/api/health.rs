@@ -1,4 +1,4 @@
-//! How the coordinator is, for those who run it; and what problems mean.
+//! Health of the coordinator for its operators, and explanations of problems.
 
 use axum::{
     Json,
@@ -19,7 +19,8 @@ use super::{
 };
 use crate::coordinator::Health;
 
-/// How many blocks a model may be behind the chain's head while the coordinator is ready.
+/// Maximum number of blocks that a model may lag behind the chain's head while the coordinator is
+/// ready.
 const MOST_BEHIND: u64 = 50;
 
 /// The process is there.

@@ -1,22 +1,22 @@
-//! The kinds of problems, each with the page at `/problems/{kind}`.
+//! Kinds of problems, each with a page at `/problems/{kind}`.
 
 use axum::http::StatusCode;
 use cotrain_client::api::Problem;
 
-/// A kind of problem.
+/// Kind of problem.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// In `/problems/{slug}`, which is its type.
+    /// Last part of its type, `/problems/{slug}`.
     pub(super) slug: &'static str,
     pub(super) status: StatusCode,
-    /// The same for every occurrence.
+    /// Title, the same for every occurrence.
     pub(super) title: &'static str,
-    /// What it means, and what to do.
+    /// Meaning of the problem, and advice.
     pub(super) about: &'static str,
 }
 
 impl Kind {
-    /// Returns the document of a problem of this kind, without its path and further fields.
+    /// Returns the document of a problem of this kind. The path and further fields are left out.
     pub(super) fn document(&self, detail: &str) -> Problem {
         Problem {
             kind: Some(format!("/problems/{}", self.slug)),
@@ -38,7 +38,7 @@ macro_rules! kinds {
                 about: $about,
             };)*
 
-            /// Every kind.
+            /// All kinds.
             pub(super) const ALL: &'static [Self] = &[$(Self::$name),*];
         }
     };

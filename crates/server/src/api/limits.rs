@@ -1,4 +1,4 @@
-//! What one client, and all together, may ask for.
+//! Limits on the requests of one client, and of all clients together.
 
 use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -23,10 +23,10 @@ use tower_governor::{
 use super::{app::App, kinds::Kind, problem::Problem};
 use crate::config::ApiSection;
 
-/// After how many requests clients that have not come for long are forgotten.
+/// Number of requests after which inactive clients are forgotten.
 const FORGET: u64 = 1_024;
 
-/// Who asks: the address that the connection is from, or that the proxy before it names.
+/// Key of a client: the connection's address, or the one that the proxy names.
 #[derive(Debug, Clone, Copy)]
 struct Client {
     trust_forwarded_for: bool,
@@ -44,7 +44,7 @@ impl KeyExtractor for Client {
             let info = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
             Some(info.0.ip())
         };
-        // Without a connection, as in tests, all are one client.
+        // Without a connection, as in tests, all requests belong to one client.
         Ok(network(
             forwarded
                 .or_else(peer)
@@ -53,13 +53,15 @@ impl KeyExtractor for Client {
     }
 }
 
-/// What the proxy added: only the last address is its own word, those before it are the client's.
+/// Returns the address that the proxy added. Only the last address is the proxy's own; earlier ones
+/// come from the client.
 fn last_forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all("x-forwarded-for").iter().next_back()?;
     last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
 }
 
-/// Of an IPv6 address the first 64 bits: the rest is its holder's to choose.
+/// Returns the first 64 bits of an IPv6 address, since its holder chooses the rest. Returns an IPv4
+/// address unchanged.
 fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
@@ -70,7 +72,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Lets each client make only so many requests. Without a rate, any number.
+/// Limits the rate of each client's requests. Without a configured rate, there is no limit.
 pub(super) fn per_client(router: Router, config: &ApiSection) -> Router {
     let client = Client {
         trust_forwarded_for: config.trust_forwarded_for,
@@ -107,7 +109,7 @@ pub(super) fn per_client(router: Router, config: &ApiSection) -> Router {
         }))
 }
 
-/// Lets only so many requests be worked on at a time, and each only for so long.
+/// Limits the number of concurrent requests and the duration of each.
 pub(super) async fn at_a_time(State(app): State<App>, request: Request, next: Next) -> Response {
     let Ok(_permit) = app.requests.try_acquire() else {
         return Problem::new(

@@ -47,7 +47,7 @@ pub(super) async fn list(
     if let Some(after) = &query.after {
         markets.retain(|market| market.info().facts.trainer > after.0);
     }
-    // One more than fit tells that there is a next page.
+    // One row more than fits tells that there is a next page.
     markets.truncate(limit as usize + 1);
     let now = app.now();
     let shown = markets.iter().map(|market| market_view(market, now));
@@ -216,7 +216,7 @@ pub(super) async fn participants(
     )))
 }
 
-/// Returns up to `limit` participants, from the index `first` on; `now` in Unix seconds.
+/// Returns up to `limit` participants, from the index `first` on. `now` is in Unix seconds.
 fn participant_views(
     market: &HostedMarket,
     first: usize,
@@ -248,11 +248,11 @@ fn participant_views(
     views.collect()
 }
 
-/// Returns a market as answers have it; `now` in Unix seconds.
+/// Returns the view of a market for answers. `now` is in Unix seconds.
 fn market_view(hosted: &Arc<HostedMarket>, now: u64) -> MarketView {
     let info = hosted.info();
     let (facts, card) = (&info.facts, info.card.as_ref());
-    // One lock: everything is of the same block.
+    // One lock ensures that everything is from the same block.
     let state = hosted.state();
     let (ledger, cursor) = (state.ledger(), state.cursor());
     let market = ledger.market();

@@ -1,4 +1,4 @@
-//! Models: what they are, how good they were, and their weights.
+//! Models: facts, accuracy over time, and weights.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use super::{
     views::{AccuracyPoint, model_view},
 };
 
-/// Which models are wanted.
+/// Selection of models.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -76,7 +76,7 @@ pub(super) async fn list(
     }))
 }
 
-/// A model whose view is still to be made.
+/// Model whose view is not built yet.
 struct Standing(Arc<HostedModel>);
 
 impl From<Arc<HostedModel>> for Standing {
@@ -127,7 +127,7 @@ pub(super) async fn accuracy(
     })))
 }
 
-/// How many contributions are to be made at once.
+/// Number of contributions to price.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -162,7 +162,7 @@ pub(super) async fn price(
     let time = app.now();
     let summary = model.summary(time);
     let elapsed = time.saturating_sub(summary.last_contribution_time);
-    // Below 2^92 each, as the cost weight is below 2^80.
+    // Each is below 2^92, as the cost weight is below 2^80.
     let each = model.incentive().price(n, elapsed);
     Ok(Json(Price {
         n,
@@ -184,7 +184,7 @@ pub(super) struct Weights {
     words: Data,
 }
 
-/// The headers that say which form is wanted, and which one is known.
+/// Headers for the form of the answer, and for the version that the client has.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(
@@ -256,7 +256,7 @@ pub(super) async fn weights(
     })
 }
 
-/// Whether a client would rather have bytes than JSON.
+/// Returns `true` if a client prefers bytes to JSON.
 fn wants_bytes(headers: &HeaderMap) -> bool {
     let accepted: Vec<&str> = headers
         .get_all(ACCEPT)

@@ -1,4 +1,4 @@
-//! What is told of each request: a span, a line of the log, and metrics.
+//! Records of each request: a span, a line of the log, and metrics.
 
 use std::{
     sync::{
@@ -20,18 +20,19 @@ use tracing::{Instrument, field::Empty, info_span};
 
 use crate::coordinator::Health;
 
-/// Seconds of requests, by method, route and status.
+/// Histogram of request times in seconds, by method, route and status.
 const REQUESTS: &str = "cotrain_http_request_seconds";
-/// Signed batches, by what became of them.
+/// Counter of signed batches, by outcome.
 const SUBMISSIONS: &str = "cotrain_submissions_total";
 
-/// Upper bounds, in seconds, of what is counted together.
+/// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
-/// After how many requests what has been recorded is folded, so that it does not grow where nobody reads it.
+/// Number of requests after which recorded values are compacted. Without that, they would grow if
+/// nobody reads them.
 const UPKEEP: u64 = 1_024;
 
-/// The process's recorder, unless somebody else has installed one.
+/// Returns the recorder of this process; `None` if another one is installed.
 fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     RECORDER
@@ -45,14 +46,14 @@ fn recorder() -> Option<&'static PrometheusHandle> {
         .as_ref()
 }
 
-/// Starts recording, once in a process.
+/// Starts recording, once per process.
 pub(super) fn start() {
     recorder();
     metrics::describe_histogram!(REQUESTS, metrics::Unit::Seconds, "Time of HTTP requests.");
     metrics::describe_counter!(SUBMISSIONS, "Signed batches, by what became of them.");
 }
 
-/// What has been recorded, as Prometheus reads it; none where somebody else records.
+/// Returns the recorded values in Prometheus' text format; `None` if another recorder is installed.
 pub(super) fn render(health: &Health) -> Option<String> {
     let recorder = recorder()?;
     gauge!("cotrain_leader").set(if health.leader { 1.0 } else { 0.0 });
@@ -68,18 +69,19 @@ pub(super) fn render(health: &Health) -> Option<String> {
     Some(recorder.render())
 }
 
-/// Blocks and counts stay far below 2^53.
+/// Converts a block number or count, which stays far below 2^53.
 #[allow(clippy::cast_precision_loss)]
 fn float(number: u64) -> f64 {
     number as f64
 }
 
-/// Counts a signed batch: `accepted`, `known`, or the kind of problem for which it was refused.
+/// Counts a signed batch. `outcome` is `accepted`, `known`, or the kind of problem for which it was
+/// refused.
 pub(super) fn submission(outcome: &'static str) {
     counter!(SUBMISSIONS, "outcome" => outcome).increment(1);
 }
 
-/// Tells of a request.
+/// Records a request.
 pub(super) async fn observe(request: Request, next: Next) -> Response {
     static SEEN: AtomicU64 = AtomicU64::new(1);
     if SEEN.fetch_add(1, Ordering::Relaxed).is_multiple_of(UPKEEP)
@@ -119,7 +121,7 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     response
 }
 
-/// Methods are anybody's to invent; labels must not be.
+/// Returns a fixed label for a method. Clients can invent methods, and must not create labels.
 fn method_name(method: &axum::http::Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

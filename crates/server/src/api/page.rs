@@ -1,4 +1,4 @@
-//! Answers in pages: each has the path of the next one.
+//! Answers in pages, each with the path of the next one.
 
 use cotrain_indexer::rows::Page;
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{kinds::Kind, problem::Problem};
 
-/// How many rows an answer has where nobody says.
+/// Default number of rows in an answer.
 const USUAL: u32 = 100;
 
-/// Positions and ids that every client can hold (2^53 - 1).
+/// Maximum position or id: the largest integer that every client can hold (2^53 - 1).
 pub(super) const MOST: u64 = 9_007_199_254_740_991;
 
-/// Which page is wanted.
+/// Selection of a page.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -26,7 +26,7 @@ pub(super) struct Paging {
     pub(super) limit: Option<u32>,
 }
 
-/// How many rows are wanted, where at most `most` may be.
+/// Returns the number of rows for a request; an error if it is not from 1 to `most`.
 pub(super) fn limit(limit: Option<u32>, most: u32) -> Result<u32, Problem> {
     match limit {
         None => Ok(USUAL.min(most)),
@@ -38,7 +38,7 @@ pub(super) fn limit(limit: Option<u32>, most: u32) -> Result<u32, Problem> {
     }
 }
 
-/// A checked position or id.
+/// Returns a position or id if it is at most [`MOST`].
 pub(super) fn bounded(name: &str, value: u64) -> Result<u64, Problem> {
     if value <= MOST {
         return Ok(value);
@@ -49,7 +49,8 @@ pub(super) fn bounded(name: &str, value: u64) -> Result<u64, Problem> {
     ))
 }
 
-/// One row more than is wanted: it tells whether there is a next page.
+/// Returns the page to read. It has one row more than `limit`, which tells whether there is a next
+/// page.
 pub(super) fn page(after: Option<u64>, limit: u32) -> Result<Page, Problem> {
     let after = after.map(|after| bounded("after", after)).transpose()?;
     Ok(Page {
@@ -68,7 +69,8 @@ pub(super) struct Rows<T> {
     pub(super) next: Option<String>,
 }
 
-/// The first `limit` of `rows`, and the path of the next page with the same filters where there are more.
+/// Returns the first `limit` of `rows`. If there are more, adds the path of the next page with the
+/// same filters.
 pub(super) fn rows<R, T: From<R>>(
     mut rows: Vec<R>,
     limit: u32,

@@ -1,4 +1,4 @@
-//! Predictions.
+//! Predictions of models for one or more inputs.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -27,7 +27,7 @@ use super::{
     problem::Problem,
 };
 
-/// The most inputs of a request.
+/// Maximum number of inputs in a request.
 const MOST: usize = 1_000;
 
 /// One input.
@@ -195,7 +195,7 @@ pub(super) async fn predict(
     let Inputs(inputs) = body;
     let model = app.model(&path.trainer)?;
     let now = app.now();
-    // Many inputs of a large model take long enough to keep others waiting.
+    // Many inputs of a large model take long enough to delay other requests.
     tokio::task::spawn_blocking(move || answer(&model, &inputs, now))
         .await
         .unwrap_or_else(|_| Err(Problem::new(&Kind::INTERNAL, "the prediction failed")))
@@ -231,7 +231,7 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
     })
 }
 
-/// An input as a sample, and what the model makes of it.
+/// Input as a sample, with figures on its encoding.
 struct Encoded {
     sample: Vec<u8>,
     known: Option<usize>,
@@ -249,7 +249,7 @@ impl From<Noted> for Encoded {
 }
 
 impl Encoded {
-    /// A sample that was given as such.
+    /// Returns a sample that the client gave as such.
     fn raw(encoding: Encoding, sample: Vec<u8>) -> Self {
         Self {
             known: (encoding == Encoding::Sparse).then_some(sample.len() / 2),
@@ -259,7 +259,7 @@ impl Encoded {
     }
 }
 
-/// An input as a sample.
+/// Encodes an input as a sample.
 fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
     let encoder = || {
         info.card
@@ -320,7 +320,7 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
                     .map_err(|_| outside((at, value), "a value from -32768 to 32767"))
             });
             let mut values = values.collect::<Result<Vec<_>, _>>()?;
-            // The constant is no number of the input: whoever leaves it out means it.
+            // The constant is no part of the input, so it is added if the client leaves it out.
             let encoder = info.card.as_ref().and_then(|card| card.encoder.as_ref());
             let features = info.facts.parameters.features() as usize;
             if let Some(encoder) = encoder.filter(|_| values.len() + 1 == features) {
@@ -332,10 +332,10 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// A row whose numbers have names: those of columns, or indices from 1.
+/// Encodes a row whose numbers have names: those of columns, or indices from 1.
 fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encoded, Problem> {
     let names: Vec<String> = (0..).map_while(|feature| encoder.name(feature)).collect();
-    // A column that had no examples is 0 where a row does not name it.
+    // A reserved column is 0 if a row does not name it.
     let needed = names.len() - encoder.reserved();
     let missing = names[..needed]
         .iter()
@@ -369,7 +369,8 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encode
             &Kind::NOT_ENCODABLE,
             "a name of the row is no index; indices from 1 are wanted",
         )),
-        // Neither by columns nor by index: either a name is wrong, or the model did not learn from rows at all.
+        // Neither columns nor indices fit. Either a name is wrong, or the model did not learn from
+        // rows.
         Err(error @ EncodeError::WrongSort { .. }) => {
             if encoder.encode(Example::Text("")).is_ok() {
                 return Err(not_encodable(error));

@@ -1,4 +1,4 @@
-//! What goes wrong, as RFC 9457 has it.
+//! Problems in the form of RFC 9457.
 
 use std::fmt::Display;
 
@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 
 use super::kinds::Kind;
 
-/// Something that went wrong. [`render`] makes its body, where the path is known.
+/// Failure of a request. [`render`] creates its body, as it knows the path.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     kind: &'static Kind,
     detail: String,
     fields: Map<String, Value>,
-    /// In seconds.
+    /// Wait before a new attempt, in seconds.
     retry_after: Option<u64>,
 }
 
@@ -41,24 +41,24 @@ impl Problem {
         }
     }
 
-    /// With a further field.
+    /// Adds a further field.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.to_owned(), value.into());
         self
     }
 
-    /// With the seconds after which to try again.
+    /// Adds the number of seconds to wait before a new attempt.
     pub(super) fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// What its type ends with.
+    /// Returns the last part of the problem's type.
     pub(super) fn slug(&self) -> &'static str {
         self.kind.slug
     }
 
-    /// What axum or a layer answers without saying more.
+    /// Returns the problem for a bare status from axum or a layer.
     fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::new(
@@ -77,7 +77,7 @@ impl Problem {
         }
     }
 
-    /// The answer, about what was asked for at `path`.
+    /// Returns the answer for a request of `path`.
     fn answer(&self, path: &str, mut headers: axum::http::HeaderMap) -> Response {
         let mut document = self.kind.document(&self.detail);
         document.instance = Some(path.to_owned());
@@ -100,7 +100,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Makes a problem of every answer that says that something went wrong.
+/// Turns every answer with an error status into a problem.
 pub(super) async fn render(request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
@@ -112,13 +112,13 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     };
     let headers = std::mem::take(response.headers_mut());
     let mut answer = problem.answer(&path, headers);
-    // For the metrics and the log.
+    // The metrics and the log read this.
     answer.extensions_mut().insert(problem.kind.slug);
     answer
 }
 
 impl From<StoreError> for Problem {
-    /// Logs the reason, which is not told to clients.
+    /// Logs the reason, which clients must not see.
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "cannot answer");
         Self::new(
@@ -184,7 +184,7 @@ impl From<SubmitError> for Problem {
 }
 
 impl From<Rejection> for Problem {
-    /// Those that have a kind of their own keep their values.
+    /// Rejections with a kind of their own keep their values.
     fn from(rejection: Rejection) -> Self {
         let detail = rejection.to_string();
         let of = |kind| Self::new(kind, &detail);
@@ -232,7 +232,7 @@ fn text(value: &impl Display) -> Value {
 mod tests {
     use super::*;
 
-    /// Only while a batch is relayed is its price known, so no request gets this answer today.
+    /// The price of a batch is known only during a relay, so no request gets this answer today.
     #[test]
     fn problem_from_price_too_high_keeps_both_amounts() {
         let problem = Problem::from(Rejection::PriceTooHigh {

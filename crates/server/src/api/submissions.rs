@@ -1,4 +1,4 @@
-//! Signed batches, delegations, and what the coordinator sent.
+//! Signed batches, delegations, and transactions of the coordinator.
 
 use alloy_primitives::{Address, Bytes};
 use axum::{
@@ -25,7 +25,7 @@ use super::{
     views::TransactionView,
 };
 
-/// Returns a batch as the contract knows it, if its numbers fit.
+/// Returns a batch in the contract's form, if its numbers fit.
 fn signed_batch(body: SignedBatchBody) -> Result<SignedBatch, Problem> {
     for (name, value, bits) in [
         ("maxDeposit", body.max_deposit.0, 96),
@@ -62,7 +62,7 @@ fn signature_fits(signature: &Bytes) -> Result<(), Problem> {
     Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "signature"))
 }
 
-/// Returns a submission as its author may see it, who knows its id.
+/// Returns the view of a submission for its author, who knows its id.
 fn submission_view(submission: Submission) -> SubmissionView {
     let batch = submission.batch;
     let is_public = matches!(submission.progress, Progress::Included { .. });
@@ -102,9 +102,10 @@ fn submission_view(submission: Submission) -> SubmissionView {
     }
 }
 
-/// Row of a list, which strangers read: an id is a hash of the contents, and lets them be guessed.
+/// Row of a public list. It leaves the id out: the id is a hash of the contents, so strangers could
+/// confirm guesses.
 struct Listed {
-    /// Number that pages go by.
+    /// Number by which pages continue.
     row: i64,
     submission: Submission,
 }
@@ -171,7 +172,7 @@ async fn take(
     Ok((status, submission))
 }
 
-/// Whose submissions are wanted.
+/// Selection of submissions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

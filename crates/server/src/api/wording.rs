@@ -1,14 +1,14 @@
-//! What is wrong with a request, in words for those who sent it: the value seen, the value expected and the
-//! next step. The libraries that read paths, queries and JSON speak of types of this program.
+//! Faults of a request, in words for its sender: the value seen, the value expected and the next
+//! step. The libraries that read paths, queries and JSON would name types of this program.
 
 use axum::extract::path::ErrorKind;
 use cotrain_learning::text::escaped;
 use url::form_urlencoded;
 
-/// Longest value that a message shows, in characters.
+/// Maximum length of a value in a message, in characters.
 const MAX_VALUE: usize = 80;
 
-/// Explains what is wrong with a part of a path.
+/// Explains a fault in a part of a path.
 pub(super) fn path(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::ParseErrorAtKey {
@@ -21,7 +21,7 @@ pub(super) fn path(kind: &ErrorKind) -> String {
             shown(value),
             expected(expected_type)
         ),
-        // Ours, which have the value already.
+        // Messages of our own types contain the value already.
         ErrorKind::DeserializeError { key, message, .. } => {
             format!("`{}`: {}", escaped(key), escaped(message))
         }
@@ -33,7 +33,7 @@ pub(super) fn path(kind: &ErrorKind) -> String {
     }
 }
 
-/// Explains what is wrong with a query; `message` is the reader's, which begins with the key.
+/// Explains a fault in a query. `message` comes from the reader and begins with the key.
 pub(super) fn query(query: &str, message: &str) -> String {
     let message = message
         .strip_prefix("Failed to deserialize query string: ")
@@ -50,7 +50,7 @@ pub(super) fn query(query: &str, message: &str) -> String {
         }
         "number too large to fit in target type" => "expected a smaller whole number",
         "provided string was not `true` or `false`" => "expected true or false",
-        // Ours, which have the value already, or serde's, which name the key.
+        // Messages of our own types contain the value already, and serde's name the key.
         fault => {
             let fault = in_words(fault);
             if key.is_empty() || fault.starts_with('`') {
@@ -65,8 +65,8 @@ pub(super) fn query(query: &str, message: &str) -> String {
     }
 }
 
-/// Explains what is wrong with the JSON of a body at `place`, the path of the value within it, where it was
-/// read as far as its form goes.
+/// Explains a fault in the JSON of a body. `place` is the path of the value, as far as the reader
+/// got.
 pub(super) fn json(place: &str, message: &str) -> String {
     let (fault, line) = match message.rsplit_once(" at line ") {
         Some((fault, line)) => (fault, Some(line)),
@@ -89,7 +89,7 @@ fn with_next_step(fault: &str) -> String {
     format!("{fault}; /docs has the keys and values that this path takes")
 }
 
-/// Rewrites a message of serde's.
+/// Rewrites a message from serde.
 fn in_words(message: &str) -> String {
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("{field} is missing");
@@ -125,7 +125,7 @@ fn in_words(message: &str) -> String {
     escaped(message).to_string()
 }
 
-/// Names a value that serde found, such as "string \"x\"" or "integer `5`".
+/// Describes a value that serde found, such as "string \"x\"" or "integer `5`".
 fn seen(found: &str) -> String {
     for (sort, name) in [
         ("string ", "the text "),
@@ -146,7 +146,7 @@ fn seen(found: &str) -> String {
     }
 }
 
-/// Names what serde or axum expects, such as `u64`.
+/// Describes the type that serde or axum expects, such as `u64`.
 fn expected(wanted: &str) -> String {
     match wanted {
         "u8" => "a whole number from 0 to 255",
@@ -166,7 +166,7 @@ fn expected(wanted: &str) -> String {
     .to_owned()
 }
 
-/// Quotes the beginning of a value that was sent.
+/// Quotes the beginning of a received value.
 fn shown(value: &str) -> String {
     format!("`{}`", shortened(value))
 }

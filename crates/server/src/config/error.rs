@@ -1,16 +1,16 @@
-//! Reasons why a configuration is not taken.
+//! Reasons to reject a configuration.
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-/// Reason why a configuration is not taken.
+/// Reason to reject a configuration.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read `{}`: {fault}; name another file with --config", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Cause.
         #[source]
@@ -19,41 +19,41 @@ pub enum ConfigError {
     /// The file is no TOML.
     #[error("`{}` is no TOML: {fault}", path.display())]
     Syntax {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Line and cause.
+        /// Line and cause of the fault.
         fault: String,
     },
-    /// A key that means nothing.
+    /// A key is unknown.
     #[error("`{key}` ({source_name}) is no key; did you mean `{nearest}`? Allowed are {allowed}")]
     UnknownKey {
-        /// Section and name.
+        /// Section and name of the key.
         key: String,
-        /// Its source.
+        /// Source that sets the key.
         source_name: String,
-        /// The known key that is spelled most like it.
+        /// Known key with the closest spelling.
         nearest: &'static str,
-        /// The keys of its section, or those without a section and the sections.
+        /// Keys of the section, or the sections and the keys without one.
         allowed: String,
     },
-    /// A value that its key does not take.
+    /// A key does not accept its value.
     #[error("`{key}` is {value} ({source_name}), expected {expected}")]
     Value {
-        /// Section and name.
+        /// Section and name of the key.
         key: String,
-        /// The value, without what is secret of it.
+        /// Value without secrets.
         value: String,
-        /// Its source.
+        /// Source of the value.
         source_name: String,
-        /// Values that the key takes.
+        /// Values that the key accepts.
         expected: String,
     },
-    /// Keys that do not go together, or one that another needs.
+    /// Keys contradict each other, or one lacks another that it needs.
     #[error("{found}; {wanted}")]
     Together {
-        /// Settings that contradict each other.
+        /// Settings that are in conflict.
         found: String,
-        /// Settings that would fit.
+        /// Settings that would be valid.
         wanted: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! Values as they hold, with their sources.
+//! Values in force, with their sources.
 
 use figment2::{
     Figment, Metadata,
@@ -8,17 +8,17 @@ use url::Url;
 
 use super::keys::KEYS;
 
-/// Part of a value that is hidden when it is shown.
+/// Part of a value that is hidden in output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Secret {
     None,
     /// The password in a URL.
     Password,
-    /// Everything of a URL that may let its reader in: user, password, path and query.
+    /// Everything in a URL that may give access: user, password, path and query.
     Access,
 }
 
-/// Returns what is hidden of the value of a key.
+/// Returns the hidden part of a key's value.
 fn secret(path: &str) -> Secret {
     match path {
         "database" => Secret::Password,
@@ -27,14 +27,14 @@ fn secret(path: &str) -> Secret {
     }
 }
 
-/// Key of a configuration as it holds.
+/// Key of a configuration with its value in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Section and name, such as `relay.max_batch`.
     pub key: &'static str,
-    /// Value as it would be written in the file, without what is secret; `None` if it is not set.
+    /// Value as the file would have it, without secrets; `None` if it is not set.
     pub value: Option<String>,
-    /// `default`, `file cotrain.toml`, `environment COTRAIN_LISTEN` or `flag --listen`.
+    /// Source: `default`, `file cotrain.toml`, `environment COTRAIN_LISTEN` or `flag --listen`.
     pub source: String,
     /// Meaning of the key.
     pub doc: &'static str,
@@ -67,7 +67,7 @@ pub(super) fn source_name(metadata: Option<&Metadata>) -> String {
     )
 }
 
-/// Returns a value as a file has it, without what is secret of it.
+/// Returns a value as the file would have it, without secrets.
 pub(super) fn shown(path: &str, value: &Value) -> String {
     match (secret(path), value.as_str()) {
         (Secret::None, _) => toml(value),
@@ -76,8 +76,9 @@ pub(super) fn shown(path: &str, value: &Value) -> String {
     }
 }
 
-/// Returns `true` for what can only be a host that `http://` is missing before: `localhost`, a name or IP address with
-/// dots, or a name with a port; all of it in lower case. A name alone may as well be a key or a password.
+/// Returns `true` if a text can only be a host that lacks `http://`. That is `localhost`, a name or
+/// IP address with dots, or a name with a port, all in lower case. A name alone might be a key or a
+/// password.
 fn is_host(text: &str) -> bool {
     let (name, port) = match text.rsplit_once(':') {
         Some((name, port)) => (name, Some(port)),
@@ -99,12 +100,12 @@ fn masked(secret: Secret, text: &str) -> String {
         return text.to_owned();
     }
     let Ok(mut url) = Url::parse(text) else {
-        // A path has no password; but whatever else is no URL may be one with a slip in it.
+        // A path has no password. Any other text that is no URL may be one with a typo.
         let path = secret == Secret::Password && !text.contains("://") && !text.contains('@');
         let host = secret == Secret::Access && is_host(text);
         return if path || host { text } else { "***" }.to_owned();
     };
-    // A name before a colon is read as a scheme, and what follows it may be a password.
+    // The parser takes a name before a colon for a scheme, and the rest may be a password.
     let hidden = match secret {
         Secret::Access => !is_host(text),
         Secret::None | Secret::Password => text.contains('@'),

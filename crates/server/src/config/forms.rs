@@ -1,5 +1,5 @@
-//! Forms of values: how each is written, and what it must be. Each takes what a file and what a variable can have, and
-//! says in an error what it expects.
+//! Forms of values. Each reads both the notation of files and that of variables, and its error says
+//! what it expects.
 
 use std::{fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
@@ -16,8 +16,8 @@ const TEXT: &str = "a text that is not empty";
 const TEXTS: &str = "a list of texts";
 const WEI: &str = "a whole number of wei, or one with a unit such as \"0.01 ether\" or \"5 gwei\"";
 
-/// Returns a text that is not empty; a number, which is what a variable with digits alone is taken for, as it was
-/// written.
+/// Returns a text that is not empty. A variable of digits alone is parsed as a number, which
+/// becomes a text again.
 fn words(value: Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text).filter(|text| !text.trim().is_empty()),
@@ -25,13 +25,13 @@ fn words(value: Value) -> Option<String> {
     }
 }
 
-/// Returns a whole number that is not negative, however its source keeps it.
+/// Returns a whole number that is not negative, for any integer type of its source.
 fn unsigned(value: &Value) -> Option<u128> {
     let signed = || u128::try_from(value.to_i128()?).ok();
     value.to_u128().or_else(signed)
 }
 
-/// Reads a value, or says what is expected.
+/// Reads a value; the error says what is expected.
 fn form<'de, D: Deserializer<'de>, T>(
     from: D,
     read: impl FnOnce(Value) -> Option<T>,
@@ -61,7 +61,7 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error>
     form(from, |value| value.to_bool(), "true or false")
 }
 
-/// Reads one of some words.
+/// Reads one of the given words.
 pub(super) fn one_of<'de, D: Deserializer<'de>, T: Copy>(
     from: D,
     all: &[(&str, T)],
@@ -130,7 +130,7 @@ fn between<T: fmt::Display>(what: &str, range: &RangeInclusive<T>) -> String {
     format!("{what} from {} to {}", range.start(), range.end())
 }
 
-/// Reads an amount in wei: a number, or with a unit.
+/// Reads an amount in wei: a number, with or without a unit.
 pub(super) fn wei<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
     form(from, |value| amount(&words(value)?), WEI)
 }
@@ -141,7 +141,7 @@ pub(super) fn wei_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u1
 
 fn amount(text: &str) -> Option<u128> {
     let (number, unit) = text.split_once(' ').unwrap_or((text, "wei"));
-    // `parse_units` would take signs and exponents, and the number of decimals for a unit.
+    // `parse_units` accepts signs and exponents, and a number of decimals as a unit.
     let plain = number.starts_with(|one: char| one.is_ascii_digit())
         && number.chars().all(|one| one.is_ascii_digit() || one == '.');
     if !plain || unit.contains(|one: char| one.is_ascii_digit()) {
@@ -158,7 +158,7 @@ fn amount(text: &str) -> Option<u128> {
     u128::try_from(amount.get_absolute()).ok()
 }
 
-/// Reads a list of texts; one text, as in a variable, is parted at its commas.
+/// Reads a list of texts. A single text, as in a variable, is split at its commas.
 fn list(value: Value) -> Option<Vec<String>> {
     match value {
         Value::String(_, text) => {
@@ -189,7 +189,7 @@ pub(super) fn address_if_set<'de, D: Deserializer<'de>>(
     address(&text(from)?).map(Some).map_err(D::Error::custom)
 }
 
-/// Reads addresses; each counts once.
+/// Reads addresses, without duplicates.
 pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Address>, D::Error> {
     let list = form(from, list, TEXTS)?;
     let addresses: Result<Vec<_>, _> = list.iter().map(|text| address(text)).collect();
@@ -199,7 +199,7 @@ pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Addres
     Ok(addresses)
 }
 
-/// Returns an address, or what is expected in place of the text.
+/// Returns an address, or the expected form as the error.
 fn address(text: &str) -> Result<Address, &'static str> {
     parse_address(text).map_err(|error| match error {
         AddressError::Checksum { .. } => {

@@ -1,23 +1,25 @@
-//! Every key of the configuration: its meaning and its default, as `default.toml` has them.
+//! Keys of the configuration, with meanings and defaults from `default.toml`.
 
 use std::sync::LazyLock;
 
-/// Configuration that sets every key to its default and explains it; keys without a default are commented out.
+/// Configuration that sets every key to its default and explains it. Keys without a default are
+/// commented out.
 pub(super) const DEFAULTS: &str = include_str!("default.toml");
 
 /// Key of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
-    /// Section and name with a point between, or the name alone.
+    /// Section and name, joined by a dot, or the name alone.
     pub(super) path: String,
     /// Meaning, with the unit.
     pub(super) doc: String,
 }
 
-/// Every key, in the order of the file.
+/// All keys, in the order of the file.
 pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| read(DEFAULTS));
 
-/// Returns the keys of a file: each line that sets one, or would without its `#`. The comment before it is its meaning.
+/// Returns the keys of a file. Each line that sets a key, even behind `#`, gives one; the comment
+/// before it is its meaning.
 fn read(text: &str) -> Vec<Key> {
     let (mut keys, mut section, mut doc) = (Vec::new(), String::new(), Vec::new());
     for line in text.lines() {
@@ -41,30 +43,30 @@ fn read(text: &str) -> Vec<Key> {
     keys
 }
 
-/// Returns `true` if there is a key of that path.
+/// Returns `true` if `path` is a known key.
 pub(super) fn is_key(path: &str) -> bool {
     KEYS.iter().any(|key| key.path == path)
 }
 
-/// Returns the section of a path; `None` if it is a name alone.
+/// Returns the section of a path; `None` for a name alone.
 pub(super) fn section(path: &str) -> Option<&str> {
     path.split_once('.').map(|(section, _)| section)
 }
 
-/// Returns the known key that is spelled most like `path`.
+/// Returns the known key whose spelling is closest to `path`.
 pub(super) fn nearest(path: &str) -> &'static str {
     let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     KEYS.iter()
         .map(|key| key.path.as_str())
         .min_by_key(|known| {
-            // A name in the wrong section, or without one, is nearer than any misspelling.
+            // A name in the wrong section, or without one, is closer than any misspelling.
             (name(known) != name(path), strsim::levenshtein(known, path))
         })
         .unwrap_or_default()
 }
 
-/// Returns the keys of the section that `path` is in, in words; those without a section and the sections, if it is in
-/// none.
+/// Lists the keys of the section of `path`, in words. If `path` has no section, lists the keys
+/// without one and the sections.
 pub(super) fn allowed(path: &str) -> String {
     let of = section(path).filter(|of| KEYS.iter().any(|key| section(&key.path) == Some(of)));
     let keys = KEYS.iter().filter(|key| section(&key.path) == of);

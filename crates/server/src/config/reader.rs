@@ -1,4 +1,4 @@
-//! From merged values to a checked configuration.
+//! Conversion of merged values to a checked configuration.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -20,7 +20,7 @@ use super::{
 const SECOND: u64 = 1_000;
 const DAY: u64 = 24 * 60 * 60 * SECOND;
 
-/// Keys as `default.toml` has them, each of its form.
+/// Values in the structure of `default.toml`, each parsed by its form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Given {
@@ -159,14 +159,14 @@ pub(super) fn read(figment: &Figment) -> Result<Config, ConfigError> {
 }
 
 impl Default for ApiSection {
-    /// Returns the defaults of all keys of the section.
+    /// Returns the default of each key in the section.
     fn default() -> Self {
         extract(&Sources::defaults(), Some("api"))
             .expect("the defaults pass their own checks, as a test holds")
     }
 }
 
-/// Reads all values, or those of a section.
+/// Reads all values, or those of one section.
 fn extract<'de, T: Deserialize<'de>>(
     figment: &Figment,
     section: Option<&str>,
@@ -175,14 +175,14 @@ fn extract<'de, T: Deserialize<'de>>(
         Some(section) => figment.extract_inner(section),
         None => figment.extract(),
     };
-    // A form says what it expects; whatever else serde has to say begins with the same word.
+    // A form's error says what it expects. Serde's other errors begin with the same word.
     extracted.map_err(|error| {
         let expected = error.kind.to_string();
         wrong(figment, &error.path.join("."), &expected)
     })
 }
 
-/// Returns the error of a value that its key does not take.
+/// Returns the error for a value that its key does not accept.
 fn wrong(figment: &Figment, path: &str, expected: &str) -> ConfigError {
     let value = figment.find_value(path).ok();
     ConfigError::Value {
@@ -284,10 +284,10 @@ fn evaluate(
     }))
 }
 
-/// Refuses keys that mean nothing, with the one that may be meant.
+/// Rejects unknown keys, and suggests the nearest known one.
 fn refuse_unknown_keys(figment: &Figment) -> Result<(), ConfigError> {
     let mut leaves = Vec::new();
-    // The empty path is that of everything.
+    // The empty path selects everything.
     if let Ok(values) = figment.find_value("") {
         flatten("", &values, &mut leaves);
     }

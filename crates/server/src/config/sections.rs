@@ -1,4 +1,4 @@
-//! Configuration of a coordinator, checked: each key with its form and its bounds.
+//! Checked configuration of a coordinator: each key has its form and its bounds.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -10,53 +10,53 @@ use url::Url;
 
 use super::forms;
 
-/// An hour, in milliseconds.
+/// One hour, in milliseconds.
 const HOUR: u64 = 60 * 60 * 1_000;
 
-/// Configuration of a coordinator, checked. [`Config::example`] explains every key.
+/// Checked configuration of a coordinator. [`Config::example`] explains every key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Address at which the HTTP API listens.
     pub listen: SocketAddr,
     /// Format of logs.
     pub log: LogFormat,
-    /// A path of an `SQLite` file, or a URL that begins with `postgres://` or `postgresql://`.
+    /// Path of an `SQLite` file, or a URL that begins with `postgres://` or `postgresql://`.
     pub database: String,
-    /// A registry whose models are followed.
+    /// Registry whose models the coordinator follows.
     pub registry: Option<Address>,
-    /// Trainers that are followed besides.
+    /// Further trainers that the coordinator follows.
     pub models: Vec<Address>,
-    /// The block from which events are read, in place of the one that each model's card names.
+    /// Block from which events are read, instead of the one that each model's card names.
     pub from_block: Option<u64>,
     /// The node of the chain.
     pub node: NodeSection,
-    /// The key that sends transactions.
+    /// Source of the key that signs transactions.
     pub key: Option<KeySource>,
-    /// Sending, for whatever purpose.
+    /// Options for sending all transactions.
     pub send: SendOptions,
-    /// Relaying; `None` if it is not enabled.
+    /// Options of relaying; `None` if it is disabled.
     pub relay: Option<RelayOptions>,
-    /// Claiming; `None` if it is not enabled.
+    /// Options of claiming; `None` if it is disabled.
     pub keep: Option<KeepOptions>,
-    /// Driving of markets; `None` if it is not enabled.
+    /// Options of driving markets; `None` if it is disabled.
     pub score: Option<ScoreOptions>,
-    /// Measuring; `None` if there is nothing to measure on.
+    /// Options of measuring models; `None` if there is no data to measure with.
     pub evaluate: Option<EvaluateSection>,
-    /// The HTTP API.
+    /// Options of the HTTP API.
     pub api: ApiSection,
 }
 
 /// Format of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl Config {
-    /// Returns the name of a section that is enabled and sends transactions, if one is.
+    /// Returns the name of an enabled section that sends transactions; `None` if there is none.
     pub(crate) fn sends(&self) -> Option<&'static str> {
         let sections = [
             ("relay", self.relay.is_some()),
@@ -78,98 +78,99 @@ impl<'de> Deserialize<'de> for LogFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeSection {
-    /// URL of its JSON-RPC, http or https.
+    /// URL of the node's JSON-RPC, http or https.
     #[serde(deserialize_with = "forms::http_url")]
     pub url: Url,
-    /// Longest time of one request.
+    /// Maximum duration of one request.
     #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub timeout: Duration,
-    /// Number of times that a request that failed on the way is sent again.
+    /// Maximum number of retries of a request that failed in transport.
     #[serde(deserialize_with = "forms::whole::<_, _, 0, 100>")]
     pub retries: u32,
-    /// Interval at which it is asked for new blocks.
+    /// Polling interval for new blocks.
     #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub poll: Duration,
 }
 
-/// Source of the key that sends transactions.
+/// Source of the key that signs transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
-    /// An encrypted file.
+    /// Key in an encrypted file.
     Keystore {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Password that decrypts it.
+        /// Password that decrypts the file.
         password: Password,
     },
-    /// The environment variable of this name holds it.
+    /// Key in the environment variable of this name.
     Variable(String),
-    /// The account of a development chain with this number; only for chain 31337, which is checked where the chain is known.
+    /// Development account of this number. It is accepted only on chain 31337, which is checked
+    /// once the chain is known.
     Development(u32),
 }
 
 /// Source of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Password {
-    /// The first line of this file.
+    /// First line of this file.
     File(PathBuf),
-    /// The environment variable of this name.
+    /// Environment variable of this name.
     Variable(String),
 }
 
-/// Measuring how good models are.
+/// Options of measuring the models' accuracy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluateSection {
-    /// Data that they are measured on.
+    /// Data to measure with.
     pub data: Source,
-    /// Number of further contributions after which they are measured again.
+    /// Number of further contributions after which a model is measured again.
     pub every: u64,
 }
 
-/// HTTP API.
+/// Options of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiSection {
-    /// Origins whose pages may use it; `*` for any.
+    /// Origins whose pages may use the API; `*` for any.
     #[serde(deserialize_with = "forms::origins")]
     pub cors: Vec<String>,
-    /// Maximum number of bytes of a body.
+    /// Maximum size of a body, in bytes.
     #[serde(deserialize_with = "forms::whole::<_, _, 1_024, 268_435_456>")]
     pub max_body: usize,
-    /// Longest time of a request, streams apart.
+    /// Maximum duration of a request, except for streams.
     #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub timeout: Duration,
-    /// Longest time that a client may take to send a request's headers.
+    /// Maximum time that a client may take to send a request's headers.
     #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub header_timeout: Duration,
-    /// Longest time that a connection may be open without a request, or an answer unread.
+    /// Maximum time that a connection may be open without a request, or an answer unread.
     #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub idle_timeout: Duration,
-    /// Maximum number of connections at a time.
+    /// Maximum number of concurrent connections.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub max_connections: usize,
-    /// Longest time that requests may take once the coordinator is told to end.
+    /// Maximum duration of running requests once the coordinator is told to stop.
     #[serde(deserialize_with = "forms::duration::<_, 1, HOUR>")]
     pub shutdown_timeout: Duration,
-    /// Requests a second of each client; 0 for any number.
+    /// Maximum number of requests per second for each client; 0 for no limit.
     #[serde(deserialize_with = "forms::whole::<_, _, 0, 1_000_000>")]
     pub rate: u32,
-    /// Requests of a client at once.
+    /// Maximum number of requests in a burst of one client.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub burst: u32,
-    /// Requests at a time.
+    /// Maximum number of concurrent requests.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub concurrency: usize,
-    /// Streams of events at a time.
+    /// Maximum number of concurrent streams of events.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 1_000_000>")]
     pub max_streams: usize,
-    /// Maximum number of rows of an answer.
+    /// Maximum number of rows in an answer.
     #[serde(deserialize_with = "forms::whole::<_, _, 1, 10_000>")]
     pub max_page: u32,
-    /// Whether `/metrics` is served.
+    /// Whether the API serves `/metrics`.
     #[serde(deserialize_with = "forms::flag")]
     pub metrics: bool,
-    /// Whether the last address of `X-Forwarded-For` is the client's.
+    /// Whether the last address of `X-Forwarded-For` is taken as the client's.
     #[serde(deserialize_with = "forms::flag")]
     pub trust_forwarded_for: bool,
 }

@@ -1,4 +1,4 @@
-//! Sources of a configuration, merged with figment so that each value knows its source.
+//! Sources of a configuration. Figment merges them, so that each value knows its source.
 
 use std::{
     fs, io,
@@ -16,10 +16,10 @@ use super::{
     keys::{DEFAULTS, is_key},
 };
 
-/// The file that is read where none is named, if it is in the working directory.
+/// Default file; it is read if it is in the working directory and no other file is named.
 pub const DEFAULT_FILE: &str = "cotrain.toml";
 
-/// Prefix of environment variables. Two underscores part section and name.
+/// Prefix of environment variables. Two underscores separate section and name.
 const PREFIX: &str = "COTRAIN_";
 
 /// Sources of a configuration: defaults, then a file, then environment variables, then flags.
@@ -31,14 +31,14 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// With this file, which has to be there, instead of the default one.
+    /// Adds a file that must exist, in place of the default one.
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// With these environment variables besides; only names that begin with `COTRAIN_` matter.
+    /// Adds environment variables. Only names that begin with `COTRAIN_` matter.
     #[must_use]
     pub fn with_variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.variables.extend(
@@ -49,8 +49,8 @@ impl Sources {
         self
     }
 
-    /// With a value that a flag gives: `key` such as `node.url`, the flag's own name such as `--node`, and
-    /// the value as it would be in an environment variable.
+    /// Adds the value of a flag. `key` is a name such as `node.url`, and `flag` one such as
+    /// `--node`. The value has the form of an environment variable.
     #[must_use]
     pub fn with_flag(
         mut self,
@@ -62,14 +62,14 @@ impl Sources {
         self
     }
 
-    /// Returns all of it, merged.
+    /// Returns all sources, merged.
     ///
     /// # Errors
-    /// If the file cannot be read or is no TOML.
+    /// Returns an error if the file cannot be read or is no TOML.
     pub fn figment(&self) -> Result<Figment, ConfigError> {
         let file = self.file.as_deref().map(read).transpose()?;
         let all = self.joined(file.clone(), |_| true);
-        // A variable that holds a password or key may be named as ours are.
+        // A variable that holds a password or key may have a name with our prefix.
         let named: Vec<_> = ["key.password_env", "key.key_env"]
             .iter()
             .filter_map(|key| all.extract_inner::<String>(key).ok())
@@ -79,14 +79,15 @@ impl Sources {
         }))
     }
 
-    /// Joins all layers, with those variables that `is_ours` lets in. What comes first wins: merged in the other order, a list
-    /// would keep the source of the one that it replaces.
+    /// Joins all layers, with the variables that `is_ours` accepts. The first layer wins. In the
+    /// other order, Figment's merge would keep the source of a list that another one replaces.
     fn joined(&self, file: Option<Layer>, is_ours: impl Fn(&str) -> bool) -> Figment {
         let mut figment = Figment::new();
         for (flag, key, value) in self.flags.iter().rev() {
             figment = figment.join(Layer::one(format!("flag {flag}"), key, value));
         }
-        // Sorted, so that what is said of two mistakes does not depend on the environment's order.
+        // The order is fixed, so that errors about two mistakes do not depend on the environment's
+        // order.
         let mut variables = self.variables.clone();
         variables.sort();
         for (name, value) in variables.iter().rev().filter(|(name, _)| is_ours(name)) {
@@ -105,7 +106,7 @@ impl Sources {
     }
 }
 
-/// Reads a file.
+/// Reads the layer of a file.
 fn read(path: &Path) -> Result<Layer, ConfigError> {
     let syntax = |fault: String| ConfigError::Syntax {
         path: path.to_owned(),
@@ -124,13 +125,13 @@ fn read(path: &Path) -> Result<Layer, ConfigError> {
     Layer::of(format!("file {}", path.display()), &table).map_err(syntax)
 }
 
-/// Returns the key that a variable sets.
+/// Returns the key that an environment variable sets.
 fn key_of(variable: &str) -> String {
     let name = variable.strip_prefix(PREFIX).unwrap_or(variable);
     name.to_lowercase().replace("__", ".")
 }
 
-/// Values of one source, whose name says which.
+/// Values of one source, with its name.
 #[derive(Clone)]
 struct Layer {
     name: String,
@@ -138,7 +139,7 @@ struct Layer {
 }
 
 impl Layer {
-    /// Creates a layer of all values of a file.
+    /// Creates a layer from all values of a file.
     fn of(name: String, table: &toml::Table) -> Result<Self, String> {
         let values = Value::serialize(table).map_err(|fault| fault.to_string())?;
         let values = values.into_dict();
@@ -148,10 +149,10 @@ impl Layer {
         })
     }
 
-    /// One value, as it is written in an environment variable.
+    /// Creates a layer of one value, in the form of an environment variable.
     fn one(name: String, key: &str, value: &str) -> Self {
         let value: Value = value.parse().unwrap_or_else(|never| match never {});
-        // A name that is not even of a key's form is kept whole, to be refused with its own name.
+        // A malformed name is kept whole, so that the error shows it unchanged.
         let key = key.trim_matches('.');
         let values = nest(key, value).into_dict();
         Self {

@@ -1,4 +1,4 @@
-//! Asks a router, in process.
+//! Client of a router, in process.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -26,14 +26,14 @@ use crate::world::World;
 pub(crate) const RELAYER: Address = Address::repeat_byte(0x66);
 pub(crate) const KEEPER: Address = Address::repeat_byte(0x77);
 
-/// Services of a coordinator, and its API.
+/// Configuration of a coordinator's services and API.
 pub(crate) struct Setup {
     pub(crate) api: ApiSection,
     pub(crate) terms: Option<RelayTerms>,
     pub(crate) keeper: Option<Address>,
 }
 
-/// A router over a coordinator with a database of its own.
+/// Router over a coordinator with a database of its own.
 pub(crate) struct Api {
     pub(crate) coordinator: Coordinator,
     pub(crate) stop: CancellationToken,
@@ -41,7 +41,7 @@ pub(crate) struct Api {
     _folder: TempDir,
 }
 
-/// The API over the models of the world.
+/// API over the models of the world.
 pub(crate) struct Client {
     pub(crate) world: Arc<World>,
     api: Api,
@@ -55,7 +55,7 @@ impl Deref for Client {
     }
 }
 
-/// An answer, read to its end.
+/// Answer with its whole body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -79,7 +79,7 @@ impl Answer {
             .unwrap()
     }
 
-    /// Checks that this is a problem, and gives its kind.
+    /// Checks that this is a problem of status `status`, and returns its kind.
     #[track_caller]
     pub(crate) fn problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.text());
@@ -94,7 +94,7 @@ impl Answer {
 }
 
 impl Setup {
-    /// A relayer, a keeper, and no limit on requests.
+    /// Returns a setup with a relayer and a keeper, and without a limit on requests.
     pub(crate) fn new() -> Self {
         Self {
             api: ApiSection {
@@ -112,7 +112,7 @@ impl Setup {
 }
 
 impl Api {
-    /// Creates the API over contracts, each with the block to begin with if no card names it.
+    /// Creates the API over contracts, each with the start block if no card names it.
     pub(crate) async fn over(
         node: Node,
         registry: Option<Address>,
@@ -143,7 +143,7 @@ impl Api {
         self.coordinator.index()
     }
 
-    /// Returns an answer whose body is still to be read.
+    /// Returns an answer whose body is not read yet.
     pub(crate) async fn send(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
@@ -187,7 +187,7 @@ impl Api {
 }
 
 impl Client {
-    /// Creates a client without a limit on its requests.
+    /// Creates a client without a limit on requests.
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -207,7 +207,7 @@ impl Client {
         }
     }
 
-    /// Returns a model as the coordinator has it.
+    /// Returns a model from the coordinator's index.
     pub(crate) fn model(&self, trainer: Address) -> Arc<HostedModel> {
         self.index().model(trainer).unwrap()
     }
@@ -226,12 +226,12 @@ impl Client {
         row.await.unwrap().try_get(0).unwrap()
     }
 
-    /// Adds an event and wakes those who wait for one; returns its id.
+    /// Adds an event and wakes the waiting streams. Returns its id.
     pub(crate) async fn happen(&self, trainer: Address, kind: &'static str) -> i64 {
         self.happen_often(trainer, kind, 1).await
     }
 
-    /// Adds events; returns the id of the last one.
+    /// Adds events, and returns the id of the last one.
     pub(crate) async fn happen_often(
         &self,
         trainer: Address,
@@ -250,17 +250,17 @@ impl Client {
         self.last_event().await
     }
 
-    /// Returns a contribution of the author's to the model of texts, which anyone may relay.
+    /// Returns the author's contribution to the text model, which anyone may relay.
     pub(crate) fn batch(&self, nonce: u64) -> Value {
         self.batch_with(nonce, |_| {})
     }
 
-    /// Returns the same, changed before it is signed.
+    /// Returns such a contribution, changed before it is signed.
     pub(crate) fn batch_with(&self, nonce: u64, change: impl FnOnce(&mut SignedBatch)) -> Value {
         self.signed(nonce, change).0
     }
 
-    /// Returns the same with its id.
+    /// Returns such a contribution with its id.
     pub(crate) fn signed(
         &self,
         nonce: u64,
@@ -290,7 +290,7 @@ impl Client {
         (body, hash)
     }
 
-    /// Returns a delegation of the author's to a keeper for the model of texts.
+    /// Returns the author's delegation to a keeper, for the text model.
     pub(crate) fn delegation(&self, keeper: Address, until: u64) -> Value {
         let author = &self.world.author;
         let delegation = Delegation {

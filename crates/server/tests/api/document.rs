@@ -1,4 +1,4 @@
-//! The document and the pages that are made of it.
+//! The document, and the pages that it generates.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 
-/// Every operation, as `GET /path` with what the document says of it.
+/// Returns every operation, as `GET /path` with its part of the document.
 async fn operations(client: &Client) -> Vec<(String, Value)> {
     let document = client.json("/openapi.json").await;
     let mut operations = Vec::new();
@@ -134,7 +134,7 @@ async fn the_page_to_read_it_comes_from_here_alone() {
     let page = page.text();
     assert!(page.contains("<title>cotrain API</title>"), "{page}");
     assert!(page.contains(r#"<meta name="viewport""#), "{page}");
-    // Everything that the page names is there.
+    // Every file that the page names exists.
     for file in [
         "swagger-ui.css",
         "swagger-ui-bundle.js",
@@ -147,7 +147,7 @@ async fn the_page_to_read_it_comes_from_here_alone() {
             "{file}"
         );
     }
-    // Without the bar that asks for the address of another API.
+    // The layout lacks the bar for the address of another API.
     assert!(script.text().contains("BaseLayout"), "{}", script.text());
     let document = client.json("/openapi.json").await;
     let summaries: Vec<String> = document["paths"]

@@ -1,4 +1,4 @@
-//! Events, in pages and as they happen.
+//! Events, in pages and as a stream.
 
 use axum::{body::Body, http::Request};
 use futures_util::StreamExt;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 
-/// Reads events off a stream, as they come.
+/// Reader of a stream's events.
 struct Reader {
     body: axum::body::BodyDataStream,
     read: String,
@@ -27,7 +27,7 @@ impl Reader {
         }
     }
 
-    /// The next event: kind, id and data.
+    /// Returns the next event: kind, id and data.
     async fn next(&mut self) -> (String, i64, Value) {
         while !self.read.contains("\n\n") {
             let bytes = self.body.next().await.unwrap().unwrap();
@@ -77,7 +77,7 @@ async fn events_come_in_pages() {
         format!("/v1/events?after={after}&limit=1&trainer={texts}")
     );
     assert_eq!(client.json(next).await["rows"][0]["id"], first + 4);
-    // What the chain says is told in the order of its logs.
+    // Events of the chain are in the order of its logs.
     let page = client.json(&format!("/v1/events?trainer={texts}")).await;
     let kinds: Vec<_> = page["rows"].as_array().unwrap()[..8]
         .iter()
@@ -126,7 +126,7 @@ async fn a_stream_tells_what_happens_from_now_on() {
 async fn a_stream_goes_on_where_it_ended() {
     let client = Client::new().await;
     let before = client.last_event().await;
-    // More than are read at a time.
+    // This is more than the stream reads at a time.
     client
         .happen_often(client.world.texts, "contributed", 250)
         .await;
@@ -161,7 +161,7 @@ async fn streams_end_when_the_coordinator_stops() {
     let mut stream = Reader::open(&client, &format!("?after={before}"), None).await;
     client.happen(client.world.texts, "contributed").await;
     client.stop.cancel();
-    // What is there is still told.
+    // The stream still delivers the events that exist.
     assert_eq!(stream.next().await.1, before + 1);
     assert!(stream.body.next().await.is_none());
 }

@@ -29,7 +29,7 @@ async fn each_client_may_only_ask_so_often() {
     let refused = ask(from("1.1.1.1:2")).await;
     assert_eq!(refused.problem(429), "rate-limited");
     assert!((1..=2).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
-    // Who names another client is not believed, and another client is not refused.
+    // The server ignores a client's claim to be another one, and does not refuse other clients.
     let spoofed = ask(from("1.1.1.1:1").header("x-forwarded-for", "9.9.9.9")).await;
     assert_eq!(spoofed.status, 429);
     assert_eq!(ask(from("2.2.2.2:1")).await.status, 200);
@@ -63,7 +63,7 @@ async fn requests_end_in_time_and_are_only_so_many() {
         config.concurrency = 1;
     })
     .await;
-    // Whoever has all connections lets others wait.
+    // Holding all connections makes other requests wait.
     let pool = client.index().store().pool();
     let mut all = Vec::new();
     for _ in 0..pool.options().get_max_connections() {
@@ -87,7 +87,7 @@ async fn pages_of_other_origins_are_let_in_by_name() {
     let client = Client::with(|config| config.cors = vec![origin.to_owned()]).await;
     let allowed = client.get_with("/v1/models", "origin", origin).await;
     assert_eq!(allowed.header("access-control-allow-origin"), origin);
-    // Problems too, or a page could not read them.
+    // Problems need the header too, or a page could not read them.
     let problem = client.get_with("/nowhere", "origin", origin).await;
     assert_eq!(problem.header("access-control-allow-origin"), origin);
     let other = client

@@ -1,4 +1,4 @@
-//! The HTTP API, in process, over a coordinator on a chain of its own.
+//! Tests of the HTTP API, in process, over a coordinator on a chain of its own.
 
 mod client;
 mod world;

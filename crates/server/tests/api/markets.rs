@@ -19,7 +19,7 @@ use crate::{
 const STAKE: u128 = MarketStage::TERMS.stake;
 const BOUNTY: u128 = MarketStage::BOUNTY;
 
-/// A market, and the API over it and a model.
+/// Market, and the API over it and a model.
 struct Place {
     stage: MarketStage,
     api: Api,
@@ -47,14 +47,15 @@ impl Place {
         hosted.unwrap()
     }
 
-    /// Returns a number that the contract has.
+    /// Returns a number that the contract stores.
     async fn number(&self, call: Vec<u8>) -> u128 {
         let node = self.api.index().node();
         let answer = node.call(self.stage.market, call, None).await.unwrap();
         bindings::read_number(&answer).unwrap().to()
     }
 
-    /// Follows the chain, and returns the market as the API tells it, which has to be what the contract says.
+    /// Catches up with the chain, and returns the API's view of the market. Checks that it equals
+    /// the contract's state.
     async fn told(&self) -> MarketView {
         self.api.index().catch_up().await.unwrap();
         let view: MarketView = read(&self.api.json(&self.path).await);
@@ -124,7 +125,7 @@ impl Place {
     }
 }
 
-/// Returns phase and action of a market.
+/// Returns the phase and the action of a market.
 fn standing(view: &MarketView) -> (MarketPhase, Option<MarketAction>) {
     (view.phase.clone(), view.action.clone())
 }
@@ -141,7 +142,7 @@ async fn market_is_told_from_its_creation_to_the_last_payment() {
     let [anna, ben] = [1, 2].map(Key::development);
 
     market_is_told_until_it_opens(&place).await;
-    // Feature 1 is of class 1, and feature 2 is not.
+    // Feature 1 belongs to class 1, and feature 2 does not.
     stage.contribute(&anna, 1, &[1]).await;
     stage.contribute(&ben, 1, &[2]).await;
     let contributed = place.told().await;
@@ -211,7 +212,8 @@ async fn market_is_told_until_it_opens(place: &Place) {
     assert_eq!(standing(&committed), (MarketPhase::Committed, None));
     assert_eq!((committed.bounty.0, committed.held.0), (BOUNTY, BOUNTY));
     assert_eq!((committed.parts, committed.drawn_part), (3, None));
-    // Contracts see the hashes of 256 blocks, and the draw takes that of the block after the commitments.
+    // Contracts see the hashes of the last 256 blocks. The draw uses that of the block after the
+    // commitments.
     assert_eq!(
         deadlines(&committed),
         (Some(block + 257), Some(reveal_until), None, None)
@@ -351,7 +353,7 @@ async fn market_on_another_branch_is_told_anew() {
     assert_eq!((after.held, after.phase), (before.held, before.phase));
     assert_ne!(after.block_hash, before.block_hash);
     assert!(place.events().await.contains(&"rolled-back".to_owned()));
-    // Back to before the opening.
+    // The chain returns to before the opening.
     stage.stage.reorganise(3).await;
     assert_eq!(place.told().await.phase, MarketPhase::Committed);
 }

@@ -13,7 +13,8 @@ async fn every_sort_of_input_is_predicted() {
     let client = Client::new().await;
     let (texts, table, raw) = (client.world.texts, client.world.table, client.world.raw);
     for (trainer, input, label, class, known, clipped) in [
-        // Words by falling frequency, then alphabet: film, dull, great. The second one has weight 1.
+        // Words are ordered by falling frequency, then alphabetically: film, dull, great. The
+        // second one has weight 1.
         (
             texts,
             json!({"text": "A DULL one"}),
@@ -33,8 +34,8 @@ async fn every_sort_of_input_is_predicted() {
             Some(1),
             0,
         ),
-        // The second column has weight 1, and its mean is 3.
-        // Two deviations below and 6.5 above: the model learned from one at most.
+        // The second column has weight 1, and its mean is 3. The values are two deviations below
+        // and 6.5 above their means. The model learned from one at most.
         (
             table,
             json!({"row": [0, 9.5]}),
@@ -59,7 +60,7 @@ async fn every_sort_of_input_is_predicted() {
             None,
             0,
         ),
-        // As the contract takes it, with the constant.
+        // The features are in the contract's form, with the constant.
         (
             table,
             json!({"features": [0, 5, 4096]}),

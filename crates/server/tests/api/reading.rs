@@ -1,4 +1,4 @@
-//! Reading: models, contributions, accounts.
+//! Reading of models, contributions and accounts.
 
 use axum::{body::Body, http::Request};
 use cotrain_chain::node::Block;
@@ -78,7 +78,8 @@ async fn prices_are_of_as_many_as_are_asked_for() {
         client.index().now(),
         "the chain's time, not that of this machine"
     );
-    // A hundredth of the time since the last one for each: ten times the deposit, but for rounding.
+    // For each, a hundredth of the time has passed since the previous one. So the deposit is ten
+    // times as high, except for rounding.
     assert!(wei(&many, "each") > 9 * wei(&one, "each"));
     assert_eq!(wei(&many, "total"), 100 * wei(&many, "each"));
     for n in ["0", "1000001", "-1", "", "1e3"] {
@@ -96,7 +97,7 @@ async fn weights_are_json_or_bytes_and_known_ones_are_not_sent_again() {
     let path = format!("/v1/models/{}/weights", client.world.raw);
     let weights = client.get(&path).await;
     let words = weights.json()["words"].as_str().unwrap().to_owned();
-    // 100 weights of 16 bits, 16 a word.
+    // There are 100 weights of 16 bits, 16 in a word.
     assert_eq!(words.len(), 2 + 7 * 64);
     let hash = client.world.head_hash;
     assert_eq!(weights.json()["blockHash"], format!("{hash:?}"));
@@ -219,7 +220,7 @@ async fn accounts_accuracy_and_transactions_are_told() {
             "address": author.to_string(), "balance": balance, "committed": "0", "good": 1, "nextNonce": 2
         })
     );
-    // With what is pending.
+    // A pending batch changes the account's figures.
     let submissions = format!("/v1/models/{texts}/submissions");
     let taken = client.post(&submissions, client.batch(5)).await;
     assert_eq!(taken.status, 202, "{}", taken.text());
@@ -362,7 +363,7 @@ async fn what_is_wrong_with_a_request_is_a_problem() {
     let put = client.ask(put).await;
     assert_eq!(put.problem(405), "method-not-allowed");
     assert_eq!(put.header("allow"), "GET,HEAD");
-    // Those who may be more than they are asked get as many as they may.
+    // Without a limit, a page has the maximum number of rows if that is below the default.
     assert_eq!(
         client.json(&format!("{model}/contributions")).await["rows"]
             .as_array()
@@ -414,7 +415,7 @@ async fn health_is_told_with_reasons() {
         reasons[1],
         format!("model {raw} cannot be vouched for: it is torn")
     );
-    // Each of the three is too far behind.
+    // Each of the three models is too far behind.
     assert_eq!(reasons.as_array().unwrap().len(), 5);
     index.store().close().await;
     let answer = client.get("/health/ready").await;

@@ -11,7 +11,7 @@ use crate::{
     world::USED,
 };
 
-/// A batch with another value for a key, which its signature does not know.
+/// Returns a batch with one value changed after signing.
 fn with(client: &Client, name: &str, value: impl Into<Value>) -> Value {
     let mut batch = client.batch(20);
     batch[name] = value.into();
@@ -22,7 +22,8 @@ fn path(client: &Client) -> String {
     format!("/v1/models/{}/submissions", client.world.texts)
 }
 
-/// Submits batches with the nonces 0 and 10 to 12, and lets the last three be refused, sent and included; their ids.
+/// Submits batches with the nonces 0 and 10 to 12. Then refuses, sends and includes the last three,
+/// in this order. Returns all ids.
 async fn in_every_state(client: &Client) -> Vec<B256> {
     let mut ids = Vec::new();
     for nonce in [0, 10, 11, 12] {
@@ -85,7 +86,7 @@ async fn a_batch_is_taken_once_and_followed() {
     let page = client.json(page["next"].as_str().unwrap()).await;
     let row = &page["rows"][0];
     assert_eq!((&row["position"], &row["block"]), (&json!(4), &json!(11)));
-    // Part of the chain, where all of it is public.
+    // Everything in an included batch is public on the chain.
     assert_eq!(
         (&row["fee"], &row["items"], &row["deadline"]),
         (
@@ -100,7 +101,7 @@ async fn a_batch_is_taken_once_and_followed() {
     assert_eq!(others, json!({"rows": [], "next": null}));
 }
 
-/// Until it is part of the chain, a batch could be copied, or sent by somebody else.
+/// Before its inclusion, a batch could be copied, or sent by somebody else.
 #[tokio::test]
 async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
     let client = Client::new().await;
@@ -122,7 +123,7 @@ async fn submission_tells_nothing_that_was_signed_before_it_is_included() {
             assert_eq!(items, nonce == 12, "{answer}");
         }
     }
-    // An id is a hash of the contents: a stranger who lists could find out by guessing what was signed.
+    // An id is a hash of the contents, so a list with ids would let strangers confirm guesses.
     let page = client.json(&path(&client)).await;
     let ids: Vec<_> = page["rows"]
         .as_array()
@@ -188,7 +189,7 @@ async fn a_refused_batch_says_why() {
             422,
             "balance-too-low",
         ),
-        // One above the highest of 64.
+        // The window has 64 nonces, and this one is just above it.
         (client.batch(2 + 64), 409, "nonce-too-far"),
         (
             client.batch_with(20, |batch| batch.deadline = 999),
@@ -201,7 +202,7 @@ async fn a_refused_batch_says_why() {
             "fee-too-low",
         ),
         (with("signature", json!("0x")), 422, "invalid-signature"),
-        // Another deposit than the signed one.
+        // The deposit differs from the signed one.
         (with("maxDeposit", json!("1")), 422, "invalid-signature"),
         // The model has three features.
         (
@@ -213,7 +214,7 @@ async fn a_refused_batch_says_why() {
         let answer = client.post(&path, &body).await;
         assert_eq!(answer.problem(status), kind, "{}", answer.text());
     }
-    // 5007 for the one that waits.
+    // The pending batch needs 5007.
     let required = 5_007 + dear + 7;
     let balance = client.world.balance;
     let body = client.batch_with(4, |batch| batch.max_deposit = dear);
@@ -248,7 +249,7 @@ async fn a_refused_batch_says_why() {
 async fn a_malformed_batch_is_refused() {
     let client = Client::new().await;
     let path = path(&client);
-    // One letter is in the other case.
+    // One letter gets the wrong case.
     let right = client.world.author.address().to_string();
     let last = right.rfind(|it: char| it.is_ascii_alphabetic()).unwrap();
     let mut wrong = right.clone().into_bytes();
@@ -269,7 +270,7 @@ async fn a_malformed_batch_is_refused() {
         with("nonce", json!(-1)),
         with("deadline", json!(1_u64 << 40)),
         with("author", json!("\0")),
-        // A digit is in the wrong case; and nobody's address.
+        // The first address has a letter in the wrong case; the second is the zero address.
         with("author", json!(wrong)),
         with("author", json!(format!("0x{}", "0".repeat(40)))),
         with("signature", json!(format!("0x{}", "00".repeat(65_536)))),

@@ -1,4 +1,4 @@
-//! Answers as the client of the API reads them.
+//! Answers as types of the API's client.
 
 use cotrain_client::api::{
     AccountAnswer, DelegationView, EncodingView, Incentive, ModelView, Price, Problem, Status,
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::client::{Client, KEEPER};
 
-/// Reads an answer as a type of the client, and checks that nothing of it is lost.
+/// Reads an answer as a type of the client, and checks that the type keeps all of it.
 pub(crate) fn read<T: DeserializeOwned + Serialize>(answer: &Value) -> T {
     let read = T::deserialize(answer).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), *answer);

@@ -1,4 +1,4 @@
-//! A chain with three models on it, which the tests of this program share.
+//! Chain with three models, which the tests of this program share.
 
 use std::sync::{Arc, Weak};
 
@@ -24,27 +24,27 @@ use cotrain_protocol::{
 use cotrain_test_support::{Stage, items};
 use tokio::sync::Mutex;
 
-/// Time of the first block, in Unix seconds: not that of this machine.
+/// Time of the first block, in Unix seconds. It differs from this machine's.
 const START: u64 = 4_000_000_000;
 
-/// Money that the author has prepaid in the trainer of the texts, in wei.
+/// Money that the author has prepaid in the trainer of the text model, in wei.
 const PREPAID: u128 = 1 << 60;
 
-/// Nonce of the author's that is used.
+/// Nonce of the author that is used already.
 pub(crate) const USED: u64 = 1;
 
-/// The chain; it is there as long as a test has it.
+/// Shared chain; it exists as long as a test holds it.
 pub(crate) struct World {
     stage: Stage,
     registry: Address,
-    /// Trainer of a model of texts.
+    /// Trainer of a model for texts.
     pub(crate) texts: Address,
-    /// Trainer of a model of a table.
+    /// Trainer of a model for a table.
     pub(crate) table: Address,
-    /// Trainer of a model without a card, and the block in which it was closed.
+    /// Trainer of a model without a card, and the block of its closing.
     pub(crate) raw: Address,
     raw_closed: u64,
-    /// Account with three contributions to the model of texts, of which one is refunded.
+    /// Account with three contributions to the text model, one of them refunded.
     pub(crate) author: Key,
     /// Money that the author has prepaid, in wei.
     pub(crate) balance: u128,
@@ -60,7 +60,7 @@ pub(crate) struct World {
 static SHARED: Mutex<Weak<World>> = Mutex::const_new(Weak::new());
 
 impl World {
-    /// Returns the world that other tests have, too; a new one if none has.
+    /// Returns the world of the running tests, or a new one if there is none.
     pub(crate) async fn shared() -> Arc<Self> {
         let mut shared = SHARED.lock().await;
         if let Some(world) = shared.upgrade() {
@@ -71,7 +71,7 @@ impl World {
         world
     }
 
-    /// Connects to the chain: connections are of the runtime of one test.
+    /// Connects to the chain. Connections belong to the runtime of one test.
     pub(crate) async fn node(&self) -> Node {
         let url = self.stage.anvil.url();
         let node = Node::connect(url, NodeOptions::default()).await;
@@ -82,7 +82,7 @@ impl World {
         self.registry
     }
 
-    /// Returns the models, each with the block to begin with if no card names it.
+    /// Returns the models, each with the start block if no card names it.
     pub(crate) fn models(&self) -> [(Address, Option<u64>); 3] {
         [
             (self.texts, None),
@@ -111,7 +111,7 @@ impl World {
         let texts = encoder(Kind::SparsePerceptron, texts, Some("text"));
         let table = "label,width,height\nsmall,1,2\nlarge,3,4\n";
         let table = encoder(Kind::DensePerceptron, table, None);
-        // Two columns, and the constant that nobody is asked for.
+        // The model has two columns, and the constant that callers never see.
         let dense = Parameters::DensePerceptron {
             features: 3,
             learning_rate: 1,
@@ -161,7 +161,7 @@ impl World {
     }
 }
 
-/// Returns the encoder that a table makes, and its classes.
+/// Returns the encoder and the classes of a table.
 fn encoder(kind: Kind, table: &str, text: Option<&str>) -> (Encoder, Vec<String>) {
     let directory = tempfile::tempdir().unwrap();
     let train = directory.path().join("train.csv");
@@ -177,7 +177,8 @@ fn encoder(kind: Kind, table: &str, text: Option<&str>) -> (Encoder, Vec<String>
     (encoded.encoder, encoded.classes)
 }
 
-/// Deploys a model and closes it; returns its trainer and the block of the closing. The weight of feature 1 is 1.
+/// Deploys and closes a model in which the weight of feature 1 is 1. Returns its trainer and the
+/// block of the closing.
 async fn model(stage: &Stage, parameters: Parameters) -> (Address, u64) {
     let incentive = Incentive::DepositRefundTake {
         cost_weight: 1_000_000,
@@ -198,9 +199,10 @@ async fn model(stage: &Stage, parameters: Parameters) -> (Address, u64) {
     (trainer, closed.block)
 }
 
-/// Lets two accounts contribute, in turn, that feature 2 is of class 0 and of class 1. The weights are those of before
-/// then. The last contribution is relayed. A day later the author of class 0 has the first one refunded, and announces
-/// a report of the last but one. Returns the records, and the time of the announcement.
+/// Makes two accounts contribute in turn: feature 2 as class 0, and as class 1. The resulting
+/// weights equal the initial ones. The last contribution is relayed. A day later, the author of
+/// class 0 refunds the first contribution and announces a report of the last but one. Returns the
+/// records, and the time of the announcement.
 async fn live(stage: &Stage, trainer: Address, author: &Key, other: &Key) -> (Vec<Record>, u64) {
     let deposit = bindings::deposit_to(author.address());
     stage.send(author, Some(trainer), PREPAID, deposit).await;
