@@ -100,8 +100,9 @@ pub fn encode(
 /// Encodes a data set like [`encode`], with further options.
 ///
 /// # Errors
-/// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, `kind` has
-/// no numbers to limit or no intercept that it learns, or a feature cannot be reserved.
+/// Returns the errors of [`encode`]. Returns an error if a limit is no number above 0, or a feature
+/// cannot be reserved. Returns an error if options limit numbers or fix an intercept, and `kind`
+/// has no numbers or does not learn its intercept.
 pub fn encode_with(
     dataset: &Dataset,
     kind: Kind,

@@ -141,8 +141,8 @@ fn many_classes(kind: Kind) -> Kind {
 /// training; it is only for the report.
 ///
 /// # Errors
-/// Returns an error if `samples` is empty or of one class, `kind` does not take these samples,
-/// `test` has another encoding, or an option is out of range.
+/// Returns an error if `samples` is empty or of one class, or `kind` does not take these samples.
+/// Returns an error if `test` has another encoding, or an option is out of range.
 pub fn train(
     kind: Kind,
     samples: &Samples,

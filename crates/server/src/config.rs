@@ -22,8 +22,8 @@ impl Config {
     /// Reads the configuration from these sources.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read or is no TOML, a key is unknown, or a key does
-    /// not accept its value.
+    /// Returns an error if the file cannot be read or is no TOML. Returns an error if a key is
+    /// unknown or does not accept its value.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         Self::extract(&sources.figment()?)
     }

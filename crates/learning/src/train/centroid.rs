@@ -64,8 +64,8 @@ impl NearestCentroid {
 }
 
 impl Floats for NearestCentroid {
-    /// Predicts the class with the smallest `|m|^2 - 2 x m`. This is the squared distance `|x -
-    /// m|^2` less `|x|^2`, which is the same for all classes.
+    /// Predicts the class with the smallest `|m|^2 - 2 x m`. This is the squared distance
+    /// `|x - m|^2` less `|x|^2`, which is the same for all classes.
     fn predict(&self, row: &Row<'_>) -> u16 {
         let mut nearest = (0, f64::INFINITY);
         for ((class, mean), square) in (0..).zip(self.means.rows()).zip(&self.squares) {

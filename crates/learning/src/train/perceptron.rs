@@ -4,10 +4,10 @@
 //! # Training
 //!
 //! A sample with values `x` has the score `b + sum(w x)`. If the score is 0 or its sign differs
-//! from the label's, step `t` moves `w` by `r x` and `b` by `r` towards the label. Here `r = 1 / (a
-//! (t + 1000))` and `a = 0.0001`; `t` counts all samples seen, from 0. So an early model learns
-//! fast, and a single sample cannot overthrow a late one. With one label in seven wrong, a constant
-//! rate of 1 takes a model of reviews from .77 to .59.
+//! from the label's, step `t` moves `w` by `r x` and `b` by `r` towards the label. Here
+//! `r = 1 / (a (t + 1000))` and `a = 0.0001`; `t` counts all samples seen, from 0. So an early
+//! model learns fast, and a single sample cannot overthrow a late one. With one label in seven
+//! wrong, a constant rate of 1 takes a model of reviews from .77 to .59.
 //!
 //! # From floats to the contract
 //!
@@ -19,8 +19,8 @@
 //! ```
 //!
 //! It continues to learn at the rate `r` where training ended, so its step must be `k r x`. Sparse,
-//! the step is `learningRate`; dense, it is `learningRate q / 65536`. With `u = 1` (sparse) or `u =
-//! 65536 / s` (dense),
+//! the step is `learningRate`; dense, it is `learningRate q / 65536`. With `u = 1` (sparse) or
+//! `u = 65536 / s` (dense),
 //!
 //! ```text
 //! learningRate = u r k

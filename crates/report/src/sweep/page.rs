@@ -363,8 +363,8 @@ struct ChartStudy {
     loses: Option<Line>,
     gain: Line,
     falls: Line,
-    /// The value and the ends of its interval; `None` if the value is outside those that were
-    /// tried.
+    /// The value and the ends of its interval, which may be infinite; `None` if the medians do not
+    /// cross the limit.
     honest_breaks: Option<[f64; 3]>,
     gain_breaks: Option<[f64; 3]>,
 }
