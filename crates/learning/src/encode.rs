@@ -61,8 +61,8 @@ pub struct Encoded {
 /// The encoder depends on the training part alone:
 /// - text: it chooses the words that are features. These are the `features` (by default 2,000)
 ///   words that occur in the most examples, numbered by falling frequency; ties are in the order of
-///   the words. A word is at least two letters, digits or underscores, in lower case; its value is
-///   1.
+///   the words. A word is at least two letters, digits or underscores, in lower case, and has the
+///   value 1.
 /// - libsvm: it chooses the indices that are features. If `features` is given, they are chosen and
 ///   numbered like words; otherwise all indices up to the largest keep their order.
 /// - tables: every column is a feature, and `features` may only equal their number.

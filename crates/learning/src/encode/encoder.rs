@@ -249,8 +249,7 @@ impl Encoder {
     /// # Errors
     /// Returns an error if the example is of another sort than those that the encoder learned from,
     /// or has a wrong number of values. Returns an error if a number is not a number or is beyond
-    /// 1e100 either way. Returns an error if the encoding is sparse and a number is neither 0 nor
-    /// 1.
+    /// 1e100 either way. Returns an error if the encoding is sparse and a number is not 0 or 1.
     pub fn encode(&self, example: Example<'_>) -> Result<Vec<u8>, EncodeError> {
         self.encode_counting(example).map(|(sample, _)| sample)
     }
