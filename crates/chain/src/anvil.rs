@@ -18,6 +18,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::keys::DEVELOPMENT_CHAIN;
+
 /// The environment variable that names the binary.
 const VARIABLE: &str = "COTRAIN_ANVIL";
 /// What anvil writes before the address that it listens on.
@@ -139,7 +141,7 @@ impl Default for AnvilConfig {
             state: None,
             load: None,
             block_time: None,
-            chain_id: 31_337,
+            chain_id: DEVELOPMENT_CHAIN,
             accounts: 10,
             hardfork: "osaka".to_owned(),
             timestamp: None,

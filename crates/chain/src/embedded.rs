@@ -13,7 +13,7 @@ use revm::{
 
 use crate::{
     Chain, ChainError, FEES, HASHES, Receipt, TRANSACTION_GAS_LIMIT, Transaction,
-    digest::StateDigest,
+    digest::StateDigest, keys::DEVELOPMENT_CHAIN,
 };
 
 type Evm = MainnetEvm<MainnetContext<EmptyDB>>;
@@ -72,7 +72,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// The chain id of development chains.
-    pub const CHAIN_ID: u64 = 31_337;
+    pub const CHAIN_ID: u64 = DEVELOPMENT_CHAIN;
 
     /// An empty chain by the rules of Osaka.
     #[must_use]

@@ -20,6 +20,9 @@ use alloy_signer_local::PrivateKeySigner;
 
 use keystore::Fault;
 
+/// Chain id of the development chains, those of anvil and hardhat, whose accounts' keys everybody knows.
+pub const DEVELOPMENT_CHAIN: u64 = 31_337;
+
 /// The secrets of the accounts that anvil and hardhat give money to. Everybody knows them.
 const DEVELOPMENT: [B256; 10] = [
     b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
@@ -168,6 +171,13 @@ impl Key {
     #[must_use]
     pub fn is_development(&self) -> bool {
         DEVELOPMENT.contains(&self.signer.to_bytes())
+    }
+
+    /// Returns `true` if everybody knows the key and the chain is no development chain: others would take what is sent
+    /// there.
+    #[must_use]
+    pub fn is_exposed_on(&self, chain_id: u64) -> bool {
+        self.is_development() && chain_id != DEVELOPMENT_CHAIN
     }
 
     /// Opens an encrypted key file (JSON, Web3 secret storage). A warning is logged of everything unusual
@@ -394,6 +404,8 @@ mod tests {
         let key = Key::from_hex("0000000000000000000000000000000100000000000000000000000000000000");
         assert!(!key.expect("a key").is_development());
         assert!((0..10).all(|index| Key::development(index).is_development()));
+        assert!(Key::development(0).is_exposed_on(1));
+        assert!(!Key::development(0).is_exposed_on(DEVELOPMENT_CHAIN));
     }
 
     #[test]
@@ -457,7 +469,7 @@ mod tests {
     fn a_signed_transaction_is_as_it_was_wanted() {
         let key = Key::development(4);
         let unsigned = Unsigned {
-            chain_id: 31_337,
+            chain_id: DEVELOPMENT_CHAIN,
             nonce: 7,
             to: None,
             value: U256::from(5),

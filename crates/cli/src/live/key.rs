@@ -9,6 +9,7 @@ use std::{
 use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
+pub(crate) use cotrain_chain::keys::DEVELOPMENT_CHAIN;
 use cotrain_chain::keys::{self, Key};
 use serde::Serialize;
 
@@ -17,8 +18,6 @@ use crate::{failure::Failure, output::Narrator};
 
 /// Holds the key itself, for programs.
 const VARIABLE: &str = "COTRAIN_KEY";
-/// The chain id of anvil and hardhat, whose accounts' keys everybody knows.
-pub(crate) const DEVELOPMENT_CHAIN: u64 = 31_337;
 const DEVELOPMENT_ACCOUNTS: i64 = 10;
 
 /// Whose key signs. There is no argument for a key itself: everyone on the machine sees arguments.
@@ -56,27 +55,26 @@ impl KeyArgs {
     pub(crate) fn optional(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
         let key = self.named(chain_id)?;
         match key {
-            Some(key) if key.is_development() && chain_id != DEVELOPMENT_CHAIN => {
-                Err(Failure::Mistake(anyhow!(
-                    "the key is one of anvil's and hardhat's accounts, which everybody knows, and this \
+            Some(key) if key.is_exposed_on(chain_id) => Err(Failure::Mistake(anyhow!(
+                "the key is one of anvil's and hardhat's accounts, which everybody knows, and this \
                      node's chain id is {chain_id}, not {DEVELOPMENT_CHAIN}: others would take what you send \
                      there; make one with `cotrain key new`"
-                )))
-            }
+            ))),
             key => Ok(key),
         }
     }
 
     fn named(&self, chain_id: u64) -> Result<Option<Key>, Failure> {
         if let Some(index) = self.dev {
-            if chain_id != DEVELOPMENT_CHAIN {
+            let key = Key::development(index);
+            if key.is_exposed_on(chain_id) {
                 return Err(Failure::Mistake(anyhow!(
                     "--dev is for development chains, whose id is {DEVELOPMENT_CHAIN}, and this node's is \
                      {chain_id}: everybody knows these keys, and would take what you send there; use \
                      --keystore"
                 )));
             }
-            return Ok(Some(Key::development(index)));
+            return Ok(Some(key));
         }
         if let Some(path) = &self.keystore {
             let password = password(self.password_file.as_deref(), false)?;
