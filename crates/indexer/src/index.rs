@@ -13,17 +13,19 @@ use cotrain_bindings::Revert;
 use cotrain_chain::node::{Block, Node};
 use cotrain_client::{
     card::{Card, explain, explain_revert},
-    registry::{self, RegistryError},
+    registry::RegistryError,
 };
-use cotrain_protocol::{Rejection, mechanism::Terms, record::group_by_batch, trainer::Trainer};
+use cotrain_protocol::{Rejection, record::group_by_batch};
 use tokio::sync::watch;
 
 use crate::{
-    follower::{Follower, IndexError},
+    contract::{self, HostedContract},
+    follower::IndexError,
     info::{ModelError, ModelInfo},
     ledger::Ledger,
     model::{Hosted, HostedMarket, HostedModel},
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page},
+    source::ContractSource,
     store::{ChainStore, StoreError},
     taken::ModelId,
 };
@@ -50,15 +52,6 @@ pub struct Claimable {
     pub announce: bool,
     /// The last second of a report for which the contribution is announced, in Unix seconds.
     pub until: Option<u64>,
-}
-
-/// A contract that is followed from now on.
-#[derive(Debug, Clone)]
-pub enum Hosting {
-    /// A model with deposits and claims.
-    Model(Arc<HostedModel>),
-    /// A prediction market.
-    Market(Arc<HostedMarket>),
 }
 
 /// Condition of an index.
@@ -88,28 +81,40 @@ struct HealthState {
 }
 
 #[derive(Debug)]
-struct Inner {
-    node: Node,
+struct Inner<S> {
+    source: S,
     store: ChainStore,
-    models: RwLock<BTreeMap<Address, Arc<HostedModel>>>,
-    markets: RwLock<BTreeMap<Address, Arc<HostedMarket>>>,
+    contracts: RwLock<BTreeMap<Address, Arc<dyn HostedContract<S>>>>,
     events: watch::Sender<i64>,
     health: HealthState,
 }
 
-/// Models that are followed, over a database and a node; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Index(Arc<Inner>);
+/// Contracts that are followed, over a database and a source of events; cheap to clone.
+#[derive(Debug)]
+pub struct Index<S = Node>(Arc<Inner<S>>);
+
+impl<S> Clone for Index<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
 impl Index {
-    /// Creates an index with no model yet.
+    /// Returns the node that the index asks.
     #[must_use]
-    pub fn new(node: Node, store: ChainStore) -> Self {
+    pub fn node(&self) -> &Node {
+        &self.0.source
+    }
+}
+
+impl<S: ContractSource> Index<S> {
+    /// Creates an index with no contract yet.
+    #[must_use]
+    pub fn new(source: S, store: ChainStore) -> Self {
         Self(Arc::new(Inner {
-            node,
+            source,
             store,
-            models: RwLock::default(),
-            markets: RwLock::default(),
+            contracts: RwLock::default(),
             events: watch::Sender::new(0),
             health: HealthState::default(),
         }))
@@ -120,13 +125,13 @@ impl Index {
     /// # Errors
     /// If a model cannot be read, or followed.
     pub async fn open(
-        node: Node,
+        source: S,
         store: ChainStore,
         registry: Option<Address>,
         trainers: &[Address],
         from_block: Option<u64>,
     ) -> Result<Self, FollowError> {
-        let index = Self::new(node, store);
+        let index = Self::new(source, store);
         for trainer in trainers {
             index
                 .add_model(registry, *trainer, from_block, true)
@@ -136,27 +141,18 @@ impl Index {
         Ok(index)
     }
 
-    /// Follows all models and markets up to the chain's head.
+    /// Follows all contracts up to the chain's head.
     ///
     /// # Errors
     /// If one of them cannot be followed.
     pub async fn catch_up(&self) -> Result<(), FollowError> {
-        for model in self.models() {
-            self.follow(model).await?;
-        }
-        for market in self.markets() {
-            self.follow(market).await?;
+        for contract in self.contracts() {
+            let (source, store) = (self.0.source.clone(), self.0.store.clone());
+            let head = contract.follower(source, store, None).catch_up().await?;
+            self.note_head(head);
+            self.note_now(self.0.source.now_after(&head).await);
         }
         self.announce().await?;
-        Ok(())
-    }
-
-    /// Follows one contract up to the chain's head.
-    async fn follow<L: Ledger>(&self, hosted: Arc<Hosted<L>>) -> Result<(), FollowError> {
-        let (node, store) = (self.0.node.clone(), self.0.store.clone());
-        let head = Follower::new(node, store, hosted, None).catch_up().await?;
-        self.note_head(head);
-        self.note_now(self.0.node.now_after(&head).await);
         Ok(())
     }
 
@@ -203,8 +199,8 @@ impl Index {
         self.0.health.now.load(Ordering::Relaxed)
     }
 
-    /// Begins to follow a model or a market; if nobody has named it, only one that runs this release's code and is not
-    /// too large: anybody can register anything.
+    /// Begins to follow a contract of any mechanism; if nobody has named it, only one that runs this release's code and
+    /// is not too large: anybody can register anything.
     ///
     /// # Errors
     /// If it cannot be read, or is passed over.
@@ -214,12 +210,11 @@ impl Index {
         contract: Address,
         from_block: Option<u64>,
         named: bool,
-    ) -> Result<Hosting, FollowError> {
+    ) -> Result<Arc<dyn HostedContract<S>>, FollowError> {
         let info = self.info(registry, contract, from_block, named).await?;
-        Ok(match info.facts.terms {
-            Terms::Trainer { .. } => Hosting::Model(self.host(info, &self.0.models).await?),
-            Terms::Market(_) => Hosting::Market(self.host(info, &self.0.markets).await?),
-        })
+        let hosted = contract::load(info, &self.0.source, &self.0.store).await?;
+        self.insert(hosted.clone());
+        Ok(hosted)
     }
 
     /// Begins to follow a model as [`add`](Self::add) does, and nothing else.
@@ -234,22 +229,21 @@ impl Index {
         named: bool,
     ) -> Result<Arc<HostedModel>, FollowError> {
         let info = self.info(registry, trainer, from_block, named).await?;
-        Ok(self.host(info, &self.0.models).await?)
+        let model = Hosted::load(info, &self.0.source, &self.0.store).await?;
+        let model = Arc::new(model);
+        self.insert(model.clone());
+        Ok(model)
     }
 
-    /// Reads what is fixed of a model or a market that is to be followed.
+    /// Reads what is fixed of a contract that is to be followed.
     async fn info(
         &self,
         registry: Option<Address>,
-        trainer: Address,
+        contract: Address,
         from_block: Option<u64>,
         named: bool,
     ) -> Result<ModelInfo, FollowError> {
-        let card = match registry {
-            Some(registry) => registry::card(&self.0.node, registry, trainer).await?,
-            None => None,
-        };
-        let info = ModelInfo::read(&self.0.node, trainer, card, from_block).await?;
+        let info = self.0.source.info(registry, contract, from_block).await?;
         let words = info.facts.parameters.word_count();
         let reason = if !info.facts.own_code {
             Some("its code is not of this release".to_owned())
@@ -261,22 +255,21 @@ impl Index {
             None
         };
         match reason.filter(|_| !named) {
-            Some(reason) => Err(ModelError::PassedOver { trainer, reason }.into()),
+            Some(reason) => Err(ModelError::PassedOver {
+                trainer: contract,
+                reason,
+            }
+            .into()),
             None => Ok(info),
         }
     }
 
-    /// Loads what is known of a contract, and puts it among those that are followed.
-    async fn host<L: Ledger>(
-        &self,
-        info: ModelInfo,
-        all: &RwLock<BTreeMap<Address, Arc<Hosted<L>>>>,
-    ) -> Result<Arc<Hosted<L>>, ModelError> {
-        let contract = info.facts.trainer;
-        let hosted = Arc::new(Hosted::load(info, &self.0.node, &self.0.store).await?);
-        let mut all = all.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(contract, hosted.clone());
-        Ok(hosted)
+    /// Puts a contract among those that are followed.
+    fn insert(&self, hosted: Arc<dyn HostedContract<S>>) {
+        let address = hosted.info().facts.trainer;
+        let contracts = self.0.contracts.write();
+        let mut contracts = contracts.unwrap_or_else(PoisonError::into_inner);
+        contracts.insert(address, hosted);
     }
 
     /// Tells those who watch that there may be new events.
@@ -293,12 +286,6 @@ impl Index {
         Ok(())
     }
 
-    /// Returns the node that the index asks.
-    #[must_use]
-    pub fn node(&self) -> &Node {
-        &self.0.node
-    }
-
     /// Returns the database of the index.
     #[must_use]
     pub fn store(&self) -> &ChainStore {
@@ -308,73 +295,82 @@ impl Index {
     /// Returns the id of the chain.
     #[must_use]
     pub fn chain_id(&self) -> u64 {
-        self.0.node.chain_id()
+        self.0.source.chain_id()
     }
 
-    /// Returns all models, in order of their trainers' addresses.
+    /// Returns all contracts that are followed, in order of their addresses.
+    #[must_use]
+    pub fn contracts(&self) -> Vec<Arc<dyn HostedContract<S>>> {
+        let contracts = self.0.contracts.read();
+        let contracts = contracts.unwrap_or_else(PoisonError::into_inner);
+        contracts.values().cloned().collect()
+    }
+
+    /// Returns the contract at an address, if it is followed.
+    #[must_use]
+    pub fn contract(&self, address: Address) -> Option<Arc<dyn HostedContract<S>>> {
+        let contracts = self.0.contracts.read();
+        let contracts = contracts.unwrap_or_else(PoisonError::into_inner);
+        contracts.get(&address).cloned()
+    }
+
+    /// Returns all contracts with a ledger of this type, in order of their addresses.
+    #[must_use]
+    pub fn all_hosted<L: Ledger>(&self) -> Vec<Arc<Hosted<L>>> {
+        let contracts = self.contracts().into_iter();
+        contracts.filter_map(typed).collect()
+    }
+
+    /// Returns the contract at an address, if it is followed and has a ledger of this type.
+    #[must_use]
+    pub fn hosted<L: Ledger>(&self, address: Address) -> Option<Arc<Hosted<L>>> {
+        self.contract(address).and_then(typed)
+    }
+
+    /// Returns all models with deposits and claims, in order of their trainers' addresses.
     #[must_use]
     pub fn models(&self) -> Vec<Arc<HostedModel>> {
-        let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
-        models.values().cloned().collect()
+        self.all_hosted()
     }
 
     /// Returns the model of a trainer, if it is followed.
     #[must_use]
     pub fn model(&self, trainer: Address) -> Option<Arc<HostedModel>> {
-        let models = self.0.models.read().unwrap_or_else(PoisonError::into_inner);
-        models.get(&trainer).cloned()
+        self.hosted(trainer)
     }
 
     /// Returns all markets, in order of their addresses.
     #[must_use]
     pub fn markets(&self) -> Vec<Arc<HostedMarket>> {
-        let markets = &self.0.markets;
-        let markets = markets.read().unwrap_or_else(PoisonError::into_inner);
-        markets.values().cloned().collect()
+        self.all_hosted()
     }
 
     /// Returns the market at an address, if it is followed.
     #[must_use]
     pub fn market(&self, address: Address) -> Option<Arc<HostedMarket>> {
-        let markets = &self.0.markets;
-        let markets = markets.read().unwrap_or_else(PoisonError::into_inner);
-        markets.get(&address).cloned()
+        self.hosted(address)
     }
 
-    /// Returns the number in the database of the model or the market at an address, if it is followed.
+    /// Returns the number in the database of the contract at an address, if it is followed.
     #[must_use]
     pub fn id_of(&self, contract: Address) -> Option<ModelId> {
-        let model = self.model(contract).map(|model| model.id());
-        model.or_else(|| self.market(contract).map(|market| market.id()))
+        self.contract(contract).map(|contract| contract.id())
     }
 
-    /// Returns contributions in order of position.
+    /// Returns contributions to a model or a market in order of position.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn contributions(
+    pub async fn contributions<L: Ledger>(
         &self,
-        model: &HostedModel,
+        contract: &Hosted<L>,
         filter: ContributionFilter,
         page: Page,
     ) -> Result<Vec<ContributionRow>, StoreError> {
-        let mut rows = self.0.store.contributions(model.id(), filter, page).await?;
-        mark_announced(&mut rows, model.state().trainer());
+        let rows = self.0.store.contributions(contract.id(), filter, page);
+        let mut rows = rows.await?;
+        contract.state().ledger().complete(&mut rows);
         Ok(rows)
-    }
-
-    /// Returns contributions to a market in order of position.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn market_contributions(
-        &self,
-        market: &HostedMarket,
-        filter: ContributionFilter,
-        page: Page,
-    ) -> Result<Vec<ContributionRow>, StoreError> {
-        let rows = self.0.store.contributions(market.id(), filter, page);
-        rows.await
     }
 
     /// Returns one contribution.
@@ -387,7 +383,7 @@ impl Index {
         position: u64,
     ) -> Result<Option<ContributionRow>, StoreError> {
         let mut row = self.0.store.contribution(model.id(), position).await?;
-        mark_announced(row.as_mut_slice(), model.state().trainer());
+        model.state().ledger().complete(row.as_mut_slice());
         Ok(row)
     }
 
@@ -458,8 +454,8 @@ impl Index {
         let mut all = self.0.store.open_until(model.id(), now, None, page).await?;
         let state = model.state();
         let trainer = state.trainer();
-        mark_announced(&mut own, trainer);
-        mark_announced(&mut all, trainer);
+        state.ledger().complete(&mut own);
+        state.ledger().complete(&mut all);
         let wait = trainer.waits().refund;
         let mut claimable = Vec::new();
         for row in own {
@@ -560,19 +556,12 @@ impl Index {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let mut note = |contract: Address, block: u64, trouble: Option<String>| {
-            models.push((contract, block, head.unwrap_or(block).saturating_sub(block)));
-            if let Some(trouble) = trouble {
-                stopped.entry(contract).or_insert(trouble);
+        for contract in self.contracts() {
+            let (address, block) = (contract.info().facts.trainer, contract.cursor().block);
+            models.push((address, block, head.unwrap_or(block).saturating_sub(block)));
+            if let Some(trouble) = contract.trouble() {
+                stopped.entry(address).or_insert(trouble);
             }
-        };
-        for model in self.models() {
-            let block = model.state().cursor().block;
-            note(model.info().facts.trainer, block, model.trouble());
-        }
-        for market in self.markets() {
-            let block = market.state().cursor().block;
-            note(market.info().facts.trainer, block, market.trouble());
         }
         Health {
             store,
@@ -601,6 +590,11 @@ pub enum FollowError {
     Store(#[from] StoreError),
 }
 
+/// Returns a contract as one with a ledger of this type, if it has one.
+fn typed<S, L: Ledger>(contract: Arc<dyn HostedContract<S>>) -> Option<Arc<Hosted<L>>> {
+    contract.into_any().downcast().ok()
+}
+
 /// Returns a claim; `at_best` is the sum that it may bring if it brings nothing now.
 fn claim(
     row: ContributionRow,
@@ -619,12 +613,5 @@ fn claim(
         reason: outcome.err().map(|reason| explain(&reason, card)),
         announce: false,
         until: None,
-    }
-}
-
-/// Notes in rows when they were last announced.
-fn mark_announced(rows: &mut [ContributionRow], trainer: &Trainer) {
-    for row in rows {
-        row.announced = trainer.announced(row.contribution.position);
     }
 }

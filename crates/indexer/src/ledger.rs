@@ -12,6 +12,7 @@ use cotrain_protocol::{classifier::Classifier, trainer::Contradiction};
 use crate::{
     evidence::Evidence,
     info::{ModelError, ModelInfo},
+    rows::ContributionRow,
     taken::{Beginning, Cursor, Log, Taken},
 };
 
@@ -32,7 +33,7 @@ pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
     /// If the contract is of another mechanism, or the weights are not of the model's form.
     fn at_beginning(info: &ModelInfo, beginning: &Beginning) -> Result<Self, ModelError>;
 
-    /// Reads the block to begin with, and the ledger's beginning after it.
+    /// Reads from a node the block to begin with, and the ledger's beginning after it.
     ///
     /// # Errors
     /// If the model is not finished in that block, or the node fails.
@@ -58,6 +59,11 @@ pub trait Ledger: Clone + fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Returns the counters after these logs, too.
     fn totals(&self, logs: &[NodeLog]) -> Self::Totals;
+
+    /// Adds to rows of the database what the ledger alone knows of them; by default nothing.
+    fn complete(&self, rows: &mut [ContributionRow]) {
+        let _ = rows;
+    }
 
     /// Returns the number of contributions.
     fn contribution_count(&self) -> u64;

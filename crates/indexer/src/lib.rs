@@ -6,6 +6,7 @@
 //! state in memory, which the logs make, and from the rows of the [`ChainStore`]. Another service whose tables follow
 //! the chain is a [`Projection`](store::Projection) of that store.
 
+mod contract;
 mod error;
 mod evaluation;
 mod evidence;
@@ -16,19 +17,22 @@ mod ledger;
 mod model;
 mod rewind;
 pub mod rows;
+mod source;
 mod state;
 pub mod store;
 mod taken;
 
+pub use contract::{Following, HostedContract};
 pub use error::with_sources;
 pub use evaluation::{Evaluation, EvaluationError, TestSamples};
 pub use evidence::{Evidence, Verdict};
 pub use follower::{DEEP, Follower, IndexError, Step};
-pub use index::{Claimable, FollowError, Health, Hosting, Index};
+pub use index::{Claimable, FollowError, Health, Index};
 pub use info::{ModelError, ModelInfo};
 pub use ledger::{Ledger, TrainerLedger};
 pub use model::{ChainAccount, Hosted, HostedMarket, HostedModel, Summary};
 pub use rewind::SetBack;
+pub use source::ContractSource;
 pub use state::State;
 pub use store::{ChainStore, StoreError, without_password};
 pub use taken::{Beginning, Claim, Cursor, Inclusion, Log, ModelId, Skip, TakeError, Taken};

@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_chain::node::{Node, NodeError};
-use cotrain_client::market::MarketLedger;
+use cotrain_client::{market::MarketLedger, source::EventSource};
 use cotrain_protocol::{
     Rejection,
     trainer::{Incentive, Waits},
@@ -15,6 +15,7 @@ use crate::{
     info::{ModelError, ModelInfo},
     ledger::{Ledger, TrainerLedger},
     rows::AccuracyRow,
+    source::ContractSource,
     state::State,
     store::{ChainStore, StoreError},
     taken::{Cursor, Log, ModelId, TakeError, Taken},
@@ -82,16 +83,16 @@ pub struct ChainAccount {
 }
 
 impl<L: Ledger> Hosted<L> {
-    /// A model with its state as it is stored; where it is new, from the chain.
-    pub(crate) async fn load(
+    /// Loads a contract with its state as it is stored; if it is new, from the source.
+    pub(crate) async fn load<S: ContractSource>(
         mut info: ModelInfo,
-        node: &Node,
+        source: &S,
         store: &ChainStore,
     ) -> Result<Self, ModelError> {
         let (chain_id, trainer) = (info.facts.chain_id, info.facts.trainer);
         let mut known = store.model(chain_id, trainer).await?;
         if known.is_none() {
-            let (from, beginning) = L::begin(&info, node).await?;
+            let (from, beginning) = source.beginning::<L>(&info).await?;
             store.add_model(chain_id, trainer, from, &beginning).await?;
             known = store.model(chain_id, trainer).await?;
         }
@@ -101,7 +102,7 @@ impl<L: Ledger> Hosted<L> {
             what: "no model that was just added",
         })?;
         if store.known_blocks(id).await?.is_empty() {
-            let early = early::<L>(&info, node, store, id, cursor).await?;
+            let early = early::<L, S>(&info, source, store, id, cursor).await?;
             if let Err(error) = store.take(id, &early).await
                 // Another process that began at the same time may have been first; it took all of it.
                 && store.known_blocks(id).await?.is_empty()
@@ -191,8 +192,12 @@ impl<L: Ledger> Hosted<L> {
     /// Compares what is known with the contract, for those that read what somebody else has stored.
     ///
     /// # Errors
-    /// If the node does not answer, or does not have the block.
-    pub async fn compare(&self, node: &Node) -> Result<(), NodeError> {
+    /// If the source does not answer, or does not have the block.
+    pub async fn compare<S: EventSource>(&self, source: &S) -> Result<(), NodeError> {
+        let Some(node) = source.contracts() else {
+            self.set_standing(Standing::Fits);
+            return Ok(());
+        };
         let (cursor, events) = {
             let state = self.state();
             (state.cursor, state.ledger().totals(&[]))
@@ -381,9 +386,9 @@ pub(crate) fn share(row: &AccuracyRow) -> f64 {
 const BLOCKS_BEFORE_CLOSING: u64 = 100_000;
 
 /// Reads what happened until the model was closed, that block included: money and nonces, which do not wait for it.
-async fn early<L: Ledger>(
+async fn early<L: Ledger, S: EventSource>(
     info: &ModelInfo,
-    node: &Node,
+    source: &S,
     store: &ChainStore,
     id: ModelId,
     cursor: Cursor,
@@ -393,7 +398,7 @@ async fn early<L: Ledger>(
     let trainer = info.facts.trainer;
     let mut tries = 1;
     loop {
-        let (state, taken) = match read_early::<L>(info, node, store, id, cursor).await {
+        let (state, taken) = match read_early::<L, S>(info, source, store, id, cursor).await {
             // An event before it may have been left out.
             Err(ModelError::Take(error)) if tries < TRIES => {
                 tracing::debug!(%trainer, %error, "the node's events contradict each other; asking again");
@@ -401,6 +406,9 @@ async fn early<L: Ledger>(
                 continue;
             }
             read => read?,
+        };
+        let Some(node) = source.contracts() else {
+            return Ok(taken);
         };
         let contract = L::Totals::read(node, trainer, cursor).await;
         let contract = contract.map_err(|source| ModelError::Node { trainer, source })?;
@@ -420,9 +428,9 @@ async fn early<L: Ledger>(
     }
 }
 
-async fn read_early<L: Ledger>(
+async fn read_early<L: Ledger, S: EventSource>(
     info: &ModelInfo,
-    node: &Node,
+    source: &S,
     store: &ChainStore,
     id: ModelId,
     cursor: Cursor,
@@ -433,7 +441,7 @@ async fn read_early<L: Ledger>(
     let mut taken = Taken::default();
     let mut from = cursor.block.saturating_sub(BLOCKS_BEFORE_CLOSING);
     while from <= cursor.block {
-        let (logs, to) = node
+        let (logs, to) = source
             .logs_from(from, cursor.block, &[trainer], L::TOPICS)
             .await
             .map_err(|source| info.no_history(from, source))?;

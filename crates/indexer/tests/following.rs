@@ -440,10 +440,10 @@ async fn market_is_the_same_after_a_restart_between_any_two_steps() {
     anew.catch_up().await.expect("followed");
     assert_same_market(&stage, &other).await;
     let (filter, page) = (ContributionFilter::default(), Page::first(10));
-    let rows = index.market_contributions(&market, filter, page).await;
+    let rows = index.contributions(&market, filter, page).await;
     let rows = rows.expect("rows");
     assert_eq!(rows.len(), 2);
-    let found = anew.market_contributions(&other, filter, page).await;
+    let found = anew.contributions(&other, filter, page).await;
     assert_eq!(found.expect("rows"), rows);
 }
 

@@ -9,13 +9,13 @@ use std::{
 
 use alloy_primitives::Address;
 use cotrain_chain::{
-    keys::{self, Key, KeyError},
+    keys::{self, DEVELOPMENT_CHAIN, Key, KeyError},
     node::{Node, NodeError, NodeOptions},
 };
 use cotrain_client::registry::{self, RegistryError};
 use cotrain_indexer::{
-    ChainStore, Evaluation, EvaluationError, FollowError, Follower, Hosted, HostedModel, Hosting,
-    Index, Ledger, ModelError, Step, StoreError, TestSamples, with_sources,
+    ChainStore, Evaluation, EvaluationError, FollowError, HostedContract, Index, ModelError,
+    ModelInfo, Step, StoreError, TestSamples, with_sources,
 };
 use cotrain_learning::data::{DataError, TEST_SHARE, load};
 use cotrain_protocol::Amount;
@@ -38,9 +38,6 @@ use crate::{
 
 /// Interval at which a registry is asked for new models, and leadership is checked.
 const SELDOM: Duration = Duration::from_secs(5);
-
-/// Chain id of development chains; development keys are accepted only there.
-const DEVELOPMENT_CHAIN: u64 = 31_337;
 
 /// Reason why the coordinator stops.
 #[derive(Debug, thiserror::Error)]
@@ -264,7 +261,7 @@ impl Services {
         Ok(wanted)
     }
 
-    async fn add(&self, trainer: Address) -> Result<Option<Hosting>, FollowError> {
+    async fn add(&self, trainer: Address) -> Result<Option<Arc<dyn HostedContract>>, FollowError> {
         let config = &self.config;
         let named = config.models.contains(&trainer);
         let (registry, from_block) = (config.registry, config.from_block);
@@ -273,7 +270,7 @@ impl Services {
             .index()
             .add(registry, trainer, from_block, named);
         match added.await {
-            Ok(hosting) => Ok(Some(hosting)),
+            Ok(contract) => Ok(Some(contract)),
             // Only what the configuration names has to work.
             Err(FollowError::Model(error)) if !named => {
                 tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
@@ -323,11 +320,8 @@ impl Services {
                     self.coordinator.set_leader(false);
                     leadership.resign().await;
                     // What was followed here was not noted as read from the store.
-                    for model in self.coordinator.index().models() {
-                        reload(&model, store).await;
-                    }
-                    for market in self.coordinator.index().markets() {
-                        reload(&market, store).await;
+                    for contract in self.coordinator.index().contracts() {
+                        reload(&*contract, store).await;
                     }
                 }
                 Ok(None) => self.read_along(&stop).await,
@@ -353,11 +347,8 @@ impl Services {
 
     /// Takes over what the leader has stored.
     async fn read_along(&self, stop: &CancellationToken) {
-        for model in self.coordinator.index().models() {
-            self.read_one(&model, stop).await;
-        }
-        for market in self.coordinator.index().markets() {
-            self.read_one(&market, stop).await;
+        for contract in self.coordinator.index().contracts() {
+            self.read_one(&*contract, stop).await;
         }
         if let Ok(head) = self.coordinator.index().node().head().await {
             self.coordinator.index().note_head(head);
@@ -366,16 +357,16 @@ impl Services {
         self.coordinator.relayer().reconcile().await;
     }
 
-    /// Takes over what the leader has stored of a model or a market.
-    async fn read_one<L: Ledger>(&self, model: &Hosted<L>, stop: &CancellationToken) {
+    /// Takes over what the leader has stored of a contract.
+    async fn read_one(&self, contract: &dyn HostedContract, stop: &CancellationToken) {
         if stop.is_cancelled() {
             return;
         }
-        let before = model.state().cursor();
-        if let Err(error) = model.refresh(self.coordinator.index().store()).await {
+        let before = contract.cursor();
+        if let Err(error) = contract.refresh(self.coordinator.index().store()).await {
             tracing::warn!(error = %with_sources(&error), "cannot read what the leader stores");
-        } else if (before != model.state().cursor() || model.trouble().is_some())
-            && let Err(error) = model.compare(self.coordinator.index().node()).await
+        } else if (before != contract.cursor() || contract.trouble().is_some())
+            && let Err(error) = contract.compare(self.coordinator.index().node()).await
         {
             tracing::debug!(error = %with_sources(&error), "cannot hold what the leader stores against the contract");
         }
@@ -385,10 +376,8 @@ impl Services {
     async fn lead(self: &Arc<Self>, term: &CancellationToken) -> JoinSet<()> {
         let mut services = JoinSet::new();
         let index = self.coordinator.index();
-        let models = index.models().into_iter().map(Hosting::Model);
-        let markets = index.markets().into_iter().map(Hosting::Market);
-        for hosting in models.chain(markets) {
-            self.start_following(&mut services, hosting, term).await;
+        for contract in index.contracts() {
+            self.start_following(&mut services, contract, term).await;
         }
         if let Some(key) = self.key.clone() {
             let sending = Sending {
@@ -408,46 +397,37 @@ impl Services {
         services
     }
 
-    /// Starts to follow a model or a market until `term` ends. Somebody else may have led before.
+    /// Starts to follow a contract until `term` ends. Somebody else may have led before.
     async fn start_following(
         self: &Arc<Self>,
         services: &mut JoinSet<()>,
-        hosting: Hosting,
+        contract: Arc<dyn HostedContract>,
         term: &CancellationToken,
     ) {
         let (store, term) = (self.coordinator.index().store(), term.clone());
-        match hosting {
-            Hosting::Model(model) => {
-                reload(&model, store).await;
-                model.set_unchecked();
-                let evaluation = self.evaluation(&model).unwrap_or_else(|error| {
-                    let trainer = model.info().facts.trainer;
-                    tracing::warn!(%trainer, error = %with_sources(&error), "accuracy is not measured");
-                    None
-                });
-                services.spawn(self.clone().follow(model, evaluation, term));
-            }
-            Hosting::Market(market) => {
-                reload(&market, store).await;
-                market.set_unchecked();
-                services.spawn(self.clone().follow(market, None, term));
-            }
-        }
+        reload(&*contract, store).await;
+        contract.set_unchecked();
+        let evaluation = self.evaluation(contract.info()).unwrap_or_else(|error| {
+            let trainer = contract.info().facts.trainer;
+            tracing::warn!(%trainer, error = %with_sources(&error), "accuracy is not measured");
+            None
+        });
+        services.spawn(self.clone().follow(contract, evaluation, term));
     }
 
-    /// Follows one model or market until `term` ends.
-    async fn follow<L: Ledger>(
+    /// Follows one contract until `term` ends.
+    async fn follow(
         self: Arc<Self>,
-        model: Arc<Hosted<L>>,
+        contract: Arc<dyn HostedContract>,
         evaluation: Option<Evaluation>,
         term: CancellationToken,
     ) {
-        let trainer = model.info().facts.trainer;
+        let trainer = contract.info().facts.trainer;
         let (node, store) = (
             self.coordinator.index().node().clone(),
             self.coordinator.index().store().clone(),
         );
-        let mut follower = Follower::new(node, store, model, evaluation);
+        let mut follower = contract.follower(node, store, evaluation);
         let mut backoff = Backoff::default();
         let mut doubt = Backoff::at_most_from(self.config.node.poll);
         while !term.is_cancelled() {
@@ -506,9 +486,9 @@ impl Services {
                 {
                     continue;
                 }
-                if let Ok(Some(hosting)) = self.add(trainer).await {
+                if let Ok(Some(contract)) = self.add(trainer).await {
                     tracing::info!(%trainer, "following a new model");
-                    self.start_following(&mut services, hosting, &term).await;
+                    self.start_following(&mut services, contract, &term).await;
                 }
             }
         }
@@ -516,15 +496,19 @@ impl Services {
     }
 
     /// Returns what the model is measured on, if anything; its card has to say how examples become samples.
-    fn evaluation(&self, model: &HostedModel) -> Result<Option<Evaluation>, ServeError> {
+    fn evaluation(&self, info: &ModelInfo) -> Result<Option<Evaluation>, ServeError> {
+        // Other events do not make the weights that are to be measured.
+        if !info.facts.terms.mechanism().description().learns_at_once {
+            return Ok(None);
+        }
         let Some(section) = &self.config.evaluate else {
             return Ok(None);
         };
-        let card = model.info().card.as_ref();
+        let card = info.card.as_ref();
         let Some(encoder) = card.and_then(|card| card.encoder.as_ref()) else {
             return Ok(None);
         };
-        let trainer = model.info().facts.trainer;
+        let trainer = info.facts.trainer;
         let classes = card.map_or(&[][..], |card| &card.classes);
         let data = load(&section.data, TEST_SHARE, TEST_SEED)?;
         let samples =
@@ -539,9 +523,9 @@ impl Services {
     }
 }
 
-/// Takes over what the store has of a model or a market; a failure is logged.
-async fn reload<L: Ledger>(model: &Hosted<L>, store: &ChainStore) {
-    if let Err(error) = model.reload(store).await {
+/// Takes over what the store has of a contract; a failure is logged.
+async fn reload(contract: &dyn HostedContract, store: &ChainStore) {
+    if let Err(error) = contract.reload(store).await {
         tracing::error!(error = %with_sources(&error), "cannot take over what is stored");
     }
 }
@@ -553,8 +537,7 @@ fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
     let variable =
         |name: &String| std::env::var(name).map_err(|_| ServeError::NoVariable(name.clone()));
     let key = match source {
-        KeySource::Development(index) if chain_id == DEVELOPMENT_CHAIN => Key::development(*index),
-        KeySource::Development(_) => return Err(ServeError::DevelopmentKey { found: chain_id }),
+        KeySource::Development(index) => Key::development(*index),
         KeySource::Variable(name) => Key::from_hex(&variable(name)?)?,
         KeySource::Keystore { path, password } => {
             let password = match password {
@@ -568,10 +551,13 @@ fn read_key(source: &KeySource, chain_id: u64) -> Result<Key, ServeError> {
             Key::from_keystore(path, &password)?
         }
     };
-    if key.is_development() && chain_id != DEVELOPMENT_CHAIN {
-        return Err(ServeError::KnownKey { found: chain_id });
+    match source {
+        _ if !key.is_exposed_on(chain_id) => Ok(key),
+        KeySource::Development(_) => Err(ServeError::DevelopmentKey { found: chain_id }),
+        KeySource::Variable(_) | KeySource::Keystore { .. } => {
+            Err(ServeError::KnownKey { found: chain_id })
+        }
     }
-    Ok(key)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use cotrain_client::{
     market::{MarketLedger, MarketState, TestSet},
     model::ModelFacts,
 };
-use cotrain_indexer::{HostedMarket, Hosting, Index};
+use cotrain_indexer::{HostedMarket, Index};
 use cotrain_protocol::{
     classifier::Parameters,
     market::{Pace, Terms},
@@ -136,13 +136,9 @@ impl MarketStage {
 
     /// Begins to follow the market with an index.
     pub async fn host(&self, index: &Index) -> Arc<HostedMarket> {
-        let hosting = index
-            .add(None, self.market, Some(self.from_block), true)
-            .await;
-        match hosting.expect("followed") {
-            Hosting::Market(market) => market,
-            Hosting::Model(_) => panic!("{} is a market", self.market),
-        }
+        let added = index.add(None, self.market, Some(self.from_block), true);
+        added.await.expect("followed");
+        index.market(self.market).expect("a market")
     }
 }
 

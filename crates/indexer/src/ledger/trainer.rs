@@ -102,6 +102,13 @@ impl Ledger for TrainerLedger {
         Totals::of(&self.trainer).with(logs)
     }
 
+    /// Notes when contributions were last announced.
+    fn complete(&self, rows: &mut [ContributionRow]) {
+        for row in rows {
+            row.announced = self.trainer.announced(row.contribution.position);
+        }
+    }
+
     fn contribution_count(&self) -> u64 {
         self.trainer.contribution_count()
     }

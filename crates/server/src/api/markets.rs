@@ -154,7 +154,7 @@ pub(super) async fn contributions(
         label: query.label,
         open: None,
     };
-    let found = app.index().market_contributions(&market, filter, page);
+    let found = app.index().contributions(&market, filter, page);
     let found = found.await?;
     let filters = [
         ("author", query.author.map(|author| author.to_string())),

@@ -1,0 +1,78 @@
+//! Sources that tell how contracts begin, beside their events.
+
+use std::{fmt, future::Future};
+
+use alloy_primitives::Address;
+use cotrain_chain::node::{Block, Node};
+use cotrain_client::{registry, source::EventSource};
+
+use crate::{
+    index::FollowError,
+    info::{ModelError, ModelInfo},
+    ledger::Ledger,
+    taken::{Beginning, Cursor},
+};
+
+/// A source of events that also tells how contracts begin: everything that an index reads. A node reads it from the
+/// contracts.
+pub trait ContractSource: EventSource + Clone + fmt::Debug + 'static {
+    /// Returns the id of the chain.
+    fn chain_id(&self) -> u64;
+
+    /// Returns the time of the block after `head`, in Unix seconds, as far as the source tells; by default that of `head`.
+    fn now_after(&self, head: &Block) -> impl Future<Output = u64> + Send {
+        let time = head.time;
+        async move { time }
+    }
+
+    /// Reads what is fixed of a contract, and the words of its owner in the registry. `from_block` is the block in
+    /// which it was closed; `None` if the source has to tell.
+    ///
+    /// # Errors
+    /// If the source does not know the contract, or fails.
+    fn info(
+        &self,
+        registry: Option<Address>,
+        contract: Address,
+        from_block: Option<u64>,
+    ) -> impl Future<Output = Result<ModelInfo, FollowError>> + Send;
+
+    /// Reads the block to begin with, and the beginning of the ledger after it.
+    ///
+    /// # Errors
+    /// If the contract is not finished in that block, or the source fails.
+    fn beginning<L: Ledger>(
+        &self,
+        info: &ModelInfo,
+    ) -> impl Future<Output = Result<(Cursor, Beginning), ModelError>> + Send;
+}
+
+impl ContractSource for Node {
+    fn chain_id(&self) -> u64 {
+        Self::chain_id(self)
+    }
+
+    async fn now_after(&self, head: &Block) -> u64 {
+        Self::now_after(self, head).await
+    }
+
+    async fn info(
+        &self,
+        registry: Option<Address>,
+        contract: Address,
+        from_block: Option<u64>,
+    ) -> Result<ModelInfo, FollowError> {
+        let card = match registry {
+            Some(registry) => registry::card(self, registry, contract).await?,
+            None => None,
+        };
+        Ok(ModelInfo::read(self, contract, card, from_block).await?)
+    }
+
+    async fn beginning<L: Ledger>(
+        &self,
+        info: &ModelInfo,
+    ) -> Result<(Cursor, Beginning), ModelError> {
+        L::begin(info, self).await
+    }
+}
