@@ -286,6 +286,12 @@ impl<S: ContractSource> Index<S> {
         Ok(())
     }
 
+    /// Returns the source that the index reads.
+    #[must_use]
+    pub fn source(&self) -> &S {
+        &self.0.source
+    }
+
     /// Returns the database of the index.
     #[must_use]
     pub fn store(&self) -> &ChainStore {

@@ -6,14 +6,15 @@ use std::sync::{
 };
 
 use alloy_primitives::{Address, B256};
-use cotrain_bindings::{self as bindings, events::TRAINER_TOPICS, market::events as market_events};
+use cotrain_bindings::{self as bindings, market::events as market_events};
 use cotrain_chain::{
     keys::Key,
     node::{Block, Node, NodeError, NodeLog},
 };
-use cotrain_client::source::EventSource;
+use cotrain_client::{market::MarketLedger, source::EventSource};
 use cotrain_indexer::{
-    ChainStore, Follower, HostedMarket, HostedModel, Index, Step,
+    Beginning, ChainStore, ContractSource, Cursor, FollowError, Follower, HostedMarket,
+    HostedModel, Index, Ledger, ModelError, ModelInfo, Step, TrainerLedger,
     rows::{ClaimKind, ContributionFilter, Page, Settled},
 };
 use cotrain_protocol::{
@@ -289,34 +290,54 @@ async fn money_that_came_before_the_model_was_closed_is_known() {
     assert_eq!(model.account(ben.address()).next_nonce, 10);
 }
 
-/// A source of events that is no node: all blocks and events, as a log that peers replicate has them.
+/// A source that is no node: all blocks and events, and how each contract began, as a log that peers replicate has them.
+#[derive(Debug, Clone)]
 struct Recording {
+    chain_id: u64,
     blocks: Vec<Block>,
     logs: Vec<NodeLog>,
+    beginnings: Vec<(ModelInfo, Cursor, Beginning)>,
 }
 
 impl Recording {
-    async fn of(stage: &Stage) -> Self {
-        let head = stage.node.head().await.expect("a head").number;
+    /// Records all that a node has, and how a contract with ledger `L` began.
+    async fn of<L: Ledger>(node: &Node, contract: Address, from_block: u64) -> Self {
+        let head = node.head().await.expect("a head").number;
         let mut blocks = Vec::new();
         for number in 0..=head {
-            let block = stage.node.block(number).await.expect("an answer");
+            let block = node.block(number).await.expect("an answer");
             blocks.push(block.expect("a block"));
         }
-        let contracts = [stage.trainer];
-        let logs = stage
-            .node
-            .logs(0, head, &contracts, &TRAINER_TOPICS)
-            .await
-            .expect("logs");
-        Self { blocks, logs }
+        let info = node.info(None, contract, Some(from_block)).await;
+        let info = info.expect("facts");
+        let (from, beginning) = node.beginning::<L>(&info).await.expect("a beginning");
+        Self {
+            chain_id: node.chain_id(),
+            blocks,
+            logs: node.logs(0, head, &[], &[]).await.expect("logs"),
+            beginnings: vec![(info, from, beginning)],
+        }
     }
 
-    fn filter(&self, of: impl Fn(&NodeLog) -> bool, contracts: &[Address]) -> Vec<NodeLog> {
-        let logs = self.logs.iter();
-        logs.filter(|log| of(log) && contracts.contains(&log.log.address))
-            .cloned()
-            .collect()
+    fn filter(
+        &self,
+        of: impl Fn(&NodeLog) -> bool,
+        contracts: &[Address],
+        topics: &[B256],
+    ) -> Vec<NodeLog> {
+        let is_wanted = |log: &&NodeLog| {
+            let topic = log.log.topics().first();
+            of(log)
+                && contracts.contains(&log.log.address)
+                && topic.is_some_and(|topic| topics.contains(topic))
+        };
+        self.logs.iter().filter(is_wanted).cloned().collect()
+    }
+
+    fn beginning_of(&self, contract: Address) -> &(ModelInfo, Cursor, Beginning) {
+        let mut all = self.beginnings.iter();
+        let found = all.find(|(info, ..)| info.facts.trainer == contract);
+        found.expect("a contract of the recording")
     }
 }
 
@@ -334,19 +355,19 @@ impl EventSource for Recording {
         from: u64,
         to: u64,
         contracts: &[Address],
-        _: &[B256],
+        topics: &[B256],
     ) -> Result<(Vec<NodeLog>, u64), NodeError> {
-        let logs = self.filter(|log| (from..=to).contains(&log.block), contracts);
-        Ok((logs, to))
+        let is_there = |log: &NodeLog| (from..=to).contains(&log.block);
+        Ok((self.filter(is_there, contracts, topics), to))
     }
 
     async fn logs_of(
         &self,
         block: B256,
         contracts: &[Address],
-        _: &[B256],
+        topics: &[B256],
     ) -> Result<Vec<NodeLog>, NodeError> {
-        Ok(self.filter(|log| log.block_hash == block, contracts))
+        Ok(self.filter(|log| log.block_hash == block, contracts, topics))
     }
 
     fn narrow_logs(&self, _: u64) {}
@@ -356,37 +377,111 @@ impl EventSource for Recording {
     }
 }
 
-#[tokio::test]
-async fn follower_reads_a_source_that_is_no_node() {
-    let stage = Stage::new().await;
-    let [anna, ben] = [1, 2].map(Key::development);
-    // Begun before anything happens, and never told of a block by the node.
-    let path = stage.path("recorded.db").display().to_string();
-    let store = ChainStore::open(&path).await.expect("a store");
-    let index = Index::new(stage.node.clone(), store.clone());
-    let model = index
-        .add_model(None, stage.trainer, Some(stage.from_block), true)
-        .await
-        .expect("a model");
+impl ContractSource for Recording {
+    fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
 
-    stage.contribute(&anna, 1, &[1, 2, 3]).await;
+    async fn info(
+        &self,
+        _: Option<Address>,
+        contract: Address,
+        _: Option<u64>,
+    ) -> Result<ModelInfo, FollowError> {
+        Ok(self.beginning_of(contract).0.clone())
+    }
+
+    async fn beginning<L: Ledger>(
+        &self,
+        info: &ModelInfo,
+    ) -> Result<(Cursor, Beginning), ModelError> {
+        let (_, from, beginning) = self.beginning_of(info.facts.trainer);
+        Ok((*from, beginning.clone()))
+    }
+}
+
+/// Checks that no contract of an index is in doubt: events of a source without a node are their own evidence.
+async fn assert_trusted(index: &Index<Recording>) {
+    let health = index.health().await;
+    assert_eq!(health.stopped, []);
+    assert!(health.models.iter().all(|(_, _, behind)| *behind == 0));
+    for contract in index.contracts() {
+        contract.set_unchecked();
+        let source = index.source();
+        contract.compare(source).await.expect("an answer");
+        assert_eq!(contract.trouble(), None);
+    }
+}
+
+#[tokio::test]
+async fn index_follows_a_model_over_a_source_that_is_no_node() {
+    let stage = Stage::before_closing().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    // Before the model is closed.
     stage.deposit(&ben, 10_u128.pow(17)).await;
+    let stage = stage.close().await;
+    stage.contribute(&anna, 1, &[1, 2, 3]).await;
     stage.contribute(&ben, 0, &[1, 3]).await;
     // Far enough back for a range, and some blocks near the head.
     stage.mine(70).await;
     stage.contribute(&anna, 0, &[2]).await;
-    let recording = Recording::of(&stage).await;
+    let node = &stage.node;
+    let recording = Recording::of::<TrainerLedger>(node, stage.trainer, stage.from_block).await;
     let head = recording.head().await.expect("a head");
-    let mut follower = Follower::new(recording, store, model.clone(), None);
-    assert_eq!(follower.catch_up().await.expect("followed"), head);
+    let path = stage.path("recorded.db").display().to_string();
+    let store = ChainStore::open(&path).await.expect("a store");
+    let index = Index::open(recording, store, None, &[stage.trainer], None).await;
+    let index = index.expect("followed");
+    let model = index.model(stage.trainer).expect("a model");
+    assert_eq!(model.summary(0).block_hash, head.hash);
+    assert_eq!(index.now(), head.time);
+    assert!(index.market(stage.trainer).is_none(), "it is a model");
 
-    let known = stage.follow("node.db").await;
-    let known = followed(&stage, &known);
+    let by_node = stage.follow("node.db").await;
+    let known = followed(&stage, &by_node);
     assert_eq!(model.words(), known.words());
     assert_eq!(model.summary(0), known.summary(0));
     assert_eq!(model.summary(0).contributions, 3);
     assert_eq!(model.account(ben.address()), known.account(ben.address()));
-    assert_eq!(model.trouble(), None, "its events are their own evidence");
+    let (filter, page) = (ContributionFilter::default(), Page::first(10));
+    let rows = index.contributions(&model, filter, page).await;
+    let rows = rows.expect("rows");
+    assert_eq!(rows.len(), 3);
+    let found = by_node.contributions(&known, filter, page).await;
+    assert_eq!(found.expect("rows"), rows);
+    assert_trusted(&index).await;
+}
+
+#[tokio::test]
+async fn index_follows_a_market_over_a_source_that_is_no_node() {
+    let stage = MarketStage::new().await;
+    let [anna, ben] = [1, 2].map(Key::development);
+    let (by_node, market) = market_index(&stage, "node.db").await;
+    stage.commit().await;
+    stage.open().await;
+    stage.contribute(&anna, 1, &[1]).await;
+    stage.contribute(&ben, 1, &[2]).await;
+    by_node.catch_up().await.expect("followed");
+    let node = &stage.stage.node;
+    let recording = Recording::of::<MarketLedger>(node, stage.market, stage.from_block).await;
+    let path = stage.stage.path("recorded.db").display().to_string();
+    let store = ChainStore::open(&path).await.expect("a store");
+    let index = Index::new(recording, store);
+    index
+        .add(None, stage.market, None, true)
+        .await
+        .expect("added");
+    index.catch_up().await.expect("followed");
+    let recorded = index.market(stage.market).expect("a market");
+    assert_same_market(&stage, &recorded).await;
+    assert!(index.model(stage.market).is_none(), "it is a market");
+    let (filter, page) = (ContributionFilter::default(), Page::first(10));
+    let rows = index.contributions(&recorded, filter, page).await;
+    let rows = rows.expect("rows");
+    assert_eq!(rows.len(), 2);
+    let found = by_node.contributions(&market, filter, page).await;
+    assert_eq!(found.expect("rows"), rows);
+    assert_trusted(&index).await;
 }
 
 /// Opens an index over a database of the stage, and begins to follow the market.
