@@ -55,6 +55,8 @@ pub struct Description {
     pub rules: &'static str,
     /// Word for the money that contributions carry, in the plural.
     pub stakes: &'static str,
+    /// `true` if contributions carry money, and `false` if they cost no more than gas.
+    pub carries_money: bool,
     /// Terms that the contract is created with, in its order.
     pub terms: &'static [Term],
     /// Names of the phases that a contract passes through; empty if it is always open.

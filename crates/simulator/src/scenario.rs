@@ -6,7 +6,7 @@ use std::{
 };
 
 use cotrain_learning::{data::Source, encode::Limits};
-use cotrain_protocol::{classifier::Kind, market::Terms, trainer::Waits};
+use cotrain_protocol::classifier::Kind;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -14,11 +14,12 @@ mod check;
 mod error;
 mod file;
 mod incentive;
-mod offer;
+mod payment;
 pub mod settings;
 mod strategy;
+mod values;
 
-pub(crate) use self::offer::Offer;
+pub(crate) use self::payment::{Incentive, Offer};
 pub use self::{error::ScenarioError, strategy::Strategy};
 pub use crate::money::UNIT;
 use crate::{agent::Habits, agents::Target};
@@ -267,42 +268,6 @@ pub(crate) struct Model {
     pub(crate) limits: Limits,
     /// Whether a dense perceptron keeps the intercept that it is created with.
     pub(crate) fixed_intercept: bool,
-}
-
-/// The incentive mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Incentive {
-    /// One that extends `CollaborativeTrainer`.
-    Trainer {
-        mechanism: cotrain_protocol::trainer::Incentive,
-        waits: Waits,
-        /// Wei that a prediction costs, where contributors are paid for them.
-        prediction_price: Option<u128>,
-    },
-    /// A prediction market.
-    Market { terms: Terms, offer: Offer },
-}
-
-impl Incentive {
-    /// Seconds after which nothing has to wait any more.
-    pub(crate) fn longest_wait(&self) -> u64 {
-        match self {
-            Self::Trainer { waits, .. } => waits.any_address_claim,
-            Self::Market { terms, .. } => terms.participation + terms.reveal_wait,
-        }
-    }
-
-    /// Whether contributions deposit something.
-    pub(crate) fn takes_deposits(&self) -> bool {
-        use cotrain_protocol::trainer::Incentive::Points;
-        !matches!(
-            self,
-            Self::Trainer {
-                mechanism: Points,
-                ..
-            }
-        )
-    }
 }
 
 /// One participant.

@@ -203,6 +203,102 @@ fn impossible_values_are_named_with_what_is_allowed() {
     "#);
 }
 
+const MARKET: &str = r#"
+[data]
+source = "movie-reviews"
+initial_share = 0.5
+
+[model]
+kind = "sparse-perceptron"
+
+[incentive]
+kind = "prediction-market"
+bounty = 1000
+stake = 5
+participation = "2 days"
+parts = 4
+
+[[agents]]
+name = "Good"
+kind = "honest"
+start_balance = 100
+deposit = { mean = 50, sd = 10 }
+wait = { mean = "10m", sd = "1s" }
+"#;
+
+#[test]
+fn impossible_terms_of_a_market_are_named_with_what_is_allowed() {
+    parse(MARKET).expect("a scenario");
+    let all = [
+        ("bounty = 1000\n", ""),
+        ("stake = 5\n", ""),
+        ("stake = 5", "stake = 0"),
+        ("stake = 5", "stake = 5\nrefund_wait = \"1 day\""),
+        ("participation = \"2 days\"\n", ""),
+        ("\"2 days\"", "\"200 years\""),
+        ("\"2 days\"", "\"0s\""),
+        ("parts = 4", "parts = 1"),
+        ("parts = 4", "parts = 4\ntest_samples = 3"),
+        ("parts = 4", "most_passes = 0"),
+        ("parts = 4", "most_passes = 65536"),
+        ("kind = \"honest\"", "kind = \"rational\""),
+        ("kind = \"prediction-market\"\n", ""),
+        ("parts = 4", "parts = 4\nparts = 5"),
+        ("parts = 4", "parts = \"4\""),
+        ("parts = 4", "cost_weight = 4"),
+    ];
+    let said = all.map(|(from, to)| {
+        assert!(MARKET.contains(from), "`{from}` is not in the scenario");
+        let error = parse(&MARKET.replace(from, to)).expect_err("a refusal");
+        error.to_string()
+    });
+    assert_snapshot!(said.join("\n"), @r#"
+    mine.toml: `incentive.bounty` is missing; say how many units it is
+    mine.toml: `incentive.stake` is missing; say how many units it is
+    mine.toml: `incentive.stake` is 0; a number from 0.000001 to 1000000000 is wanted
+    mine.toml: `incentive.refund_wait` is set; `prediction-market` has no such key: leave it out
+    mine.toml: `incentive.participation` is missing; say how long, such as "1 day"
+    mine.toml: `incentive.participation` is "200 years"; expected 1 s to less than 2^32 s
+    mine.toml: `incentive.participation` is "0s"; a duration from 1 s to 1000000000000 s is wanted
+    mine.toml: `incentive.parts` is 1; expected a number from 2 to 256
+    mine.toml: `incentive.test_samples` is 3; expected a number from 4 to 1000000
+    mine.toml: `incentive.most_passes` is 0; expected a number from 1 to less than 2^16
+    mine.toml: `incentive.most_passes` is 65536; expected a number from 1 to less than 2^16
+    mine.toml: `agents[0].kind` is `rational`; under prediction-market there are no claims and no good marks; expected one of honest, flipper, caller, sybil, takeover, lazy
+    mine.toml: TOML parse error at line 9, column 1
+      |
+    9 | [incentive]
+      | ^^^^^^^^^^^
+    missing field `kind`
+    mine.toml: TOML parse error at line 15, column 1
+       |
+    15 | parts = 5
+       | ^^^^^
+    duplicate key
+    mine.toml: TOML parse error at line 14, column 9
+       |
+    14 | parts = "4"
+       |         ^^^
+    invalid type: string "4", expected usize
+    mine.toml: TOML parse error at line 14, column 1
+       |
+    14 | cost_weight = 4
+       | ^^^^^^^^^^^
+    unknown field `cost_weight`, expected one of `kind`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`, `report_notice`, `deposit_after_one_hour`, `prediction_price`, `stake`, `participation`, `reveal_wait`, `scoring_wait`, `most_contributions`, `most_passes`, `bounty`, `parts`, `test_samples`
+    "#);
+}
+
+#[test]
+fn report_notice_may_be_zero_and_fits_between_the_waits() {
+    let notice = |wait: &str| {
+        let with = format!("report_notice = \"{wait}\"\nrefund_wait");
+        parse(&GOOD.replace("refund_wait", &with))
+    };
+    notice("0s").expect("none is the same as zero");
+    notice("4 days").expect("it fits");
+    assert_snapshot!(notice("5 days").expect_err("a refusal"), @"mine.toml: `incentive.report_notice` is 432000 s; expected refund_wait (86400 s) and twice the report_notice together at most owner_claim_wait (777600 s)");
+}
+
 #[test]
 fn a_scenarios_text_can_be_run_again_from_any_place() {
     let text = "# Mine.\n[data]\nsource = \"csv\" # a table\ntest = 'it\"s.csv'\ntrain = \"sub/train.csv\"\n\

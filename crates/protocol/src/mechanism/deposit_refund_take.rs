@@ -8,6 +8,7 @@ pub(super) const DESCRIPTION: Description = Description {
     rules: "A contribution carries a deposit. Its sender gets it back once the model agrees with the label; if \
             the model does not, others who were right before report it and take a share.",
     stakes: "deposits",
+    carries_money: true,
     terms: &[
         REFUND_WAIT,
         OWNER_CLAIM_WAIT,

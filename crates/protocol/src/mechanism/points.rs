@@ -11,6 +11,7 @@ pub(super) const DESCRIPTION: Description = Description {
     rules: "A contribution costs no deposit. It counts as good, a point for its sender, once the model agrees \
             with the label. Nobody is paid.",
     stakes: "deposits",
+    carries_money: false,
     terms: &[
         REFUND_WAIT,
         OWNER_CLAIM_WAIT,

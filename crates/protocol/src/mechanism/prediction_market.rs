@@ -13,6 +13,7 @@ pub(super) const DESCRIPTION: Description = Description {
             of the bounty; who makes it worse loses stakes to the provider, who also gets back what is left \
             of the bounty.",
     stakes: "stakes",
+    carries_money: true,
     terms: &TERMS,
     phases: &Phase::NAMES,
     claims: &[],

@@ -11,7 +11,8 @@ use cotrain_protocol::{classifier::Kind, sample::Encoding};
 
 use super::{
     Data, Incentive, Model, Participant, Scenario, ScenarioError, Strategy,
-    file::{AgentTable, DataTable, Duration, File, ModelTable, Number},
+    file::{AgentTable, DataTable, File, ModelTable},
+    values::{Duration, Number},
 };
 use crate::{
     agent::Habits,
@@ -265,18 +266,28 @@ impl Check<'_> {
             return self.impossible(key("name"), format!("{name:?}"), allowed);
         }
         let strategy = self.strategy(agent, table, kind)?;
-        if matches!(incentive, Incentive::Market { .. }) && !strategy.suits_markets() {
+        let mechanism = incentive.description();
+        if mechanism.claims.is_empty() && !strategy.lives_without_claims() {
             let value = format!("`{}`", table.kind);
-            let allowed = "in a prediction market there are no claims and no good marks: honest, flipper, caller, sybil, takeover and lazy agents have something to do";
+            let others = Strategy::ALL.into_iter();
+            let others: Vec<_> = others
+                .filter(|it| it.lives_without_claims())
+                .map(Strategy::name)
+                .collect();
+            let allowed = format!(
+                "under {} there are no claims and no good marks; expected one of {}",
+                mechanism.name,
+                others.join(", ")
+            );
             return self.impossible(key("kind"), value, allowed);
         }
         let start_balance = self.units(&key("start_balance"), table.start_balance)?;
         let deposits = if matches!(strategy, Strategy::Caller { .. }) {
-            Err("it contributes nothing")
-        } else if incentive.takes_deposits() {
+            Err("it contributes nothing".to_owned())
+        } else if mechanism.carries_money {
             Ok(())
         } else {
-            Err("under points nothing is deposited")
+            Err(format!("under {} nothing is deposited", mechanism.name))
         };
         let deposit = match (&table.deposit, deposits) {
             (None, Err(_)) => None,

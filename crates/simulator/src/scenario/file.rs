@@ -1,8 +1,13 @@
 //! The form of a scenario's file.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
+
+use super::{
+    incentive::IncentiveTable,
+    values::{Duration, Number},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,62 +47,6 @@ pub(super) struct ModelTable {
     pub(super) max_length: Option<Number>,
     pub(super) bounds_margin: Option<Number>,
     pub(super) fixed_intercept: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IncentiveTable {
-    pub(super) kind: String,
-    pub(super) deposit_after_one_hour: Option<Number>,
-    pub(super) refund_wait: Option<Duration>,
-    pub(super) owner_claim_wait: Option<Duration>,
-    pub(super) any_address_claim_wait: Option<Duration>,
-    pub(super) report_notice: Option<Duration>,
-    pub(super) prediction_price: Option<Number>,
-    pub(super) bounty: Option<Number>,
-    pub(super) stake: Option<Number>,
-    pub(super) parts: Option<usize>,
-    pub(super) test_samples: Option<usize>,
-    pub(super) participation: Option<Duration>,
-    pub(super) reveal_wait: Option<Duration>,
-    pub(super) scoring_wait: Option<Duration>,
-    pub(super) most_contributions: Option<usize>,
-    pub(super) most_passes: Option<usize>,
-}
-
-impl IncentiveTable {
-    /// The keys that are given and that belong to trainers.
-    pub(super) fn trainer_keys(&self) -> Vec<&'static str> {
-        given([
-            (
-                "deposit_after_one_hour",
-                self.deposit_after_one_hour.is_some(),
-            ),
-            ("refund_wait", self.refund_wait.is_some()),
-            ("owner_claim_wait", self.owner_claim_wait.is_some()),
-            (
-                "any_address_claim_wait",
-                self.any_address_claim_wait.is_some(),
-            ),
-            ("report_notice", self.report_notice.is_some()),
-            ("prediction_price", self.prediction_price.is_some()),
-        ])
-    }
-
-    /// The keys that are given and that belong to prediction markets.
-    pub(super) fn market_keys(&self) -> Vec<&'static str> {
-        given([
-            ("bounty", self.bounty.is_some()),
-            ("stake", self.stake.is_some()),
-            ("parts", self.parts.is_some()),
-            ("test_samples", self.test_samples.is_some()),
-            ("participation", self.participation.is_some()),
-            ("reveal_wait", self.reveal_wait.is_some()),
-            ("scoring_wait", self.scoring_wait.is_some()),
-            ("most_contributions", self.most_contributions.is_some()),
-            ("most_passes", self.most_passes.is_some()),
-        ])
-    }
 }
 
 /// The names of those that are given.
@@ -165,64 +114,4 @@ pub(super) struct DepositTable {
 pub(super) struct WaitTable {
     pub(super) mean: Duration,
     pub(super) sd: Duration,
-}
-
-/// A number, whole or not.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Number(pub(super) f64);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Number;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number")
-            }
-
-            // Beyond 2^53 a number is rounded; every bound below is far smaller or checked again.
-            #[allow(clippy::cast_precision_loss)]
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Number, E> {
-                Ok(Number(value as f64))
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Number, E> {
-                Ok(Number(value))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-/// A duration as it was written, with its unit.
-pub(super) struct Duration {
-    pub(super) seconds: f64,
-    pub(super) text: String,
-}
-
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Duration;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration in quotes, with its unit, such as \"600s\", \"1h 30m\" or \"9 days\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-                let duration = humantime::parse_duration(text).map_err(|reason| {
-                    E::custom(format!(
-                        "`{text}` is not a duration ({reason}); write one with its unit, such as \"600s\", \"1h 30m\" or \"9 days\""
-                    ))
-                })?;
-                Ok(Duration {
-                    seconds: duration.as_secs_f64(),
-                    text: text.to_owned(),
-                })
-            }
-        }
-        deserializer.deserialize_any(Visitor)
-    }
 }

@@ -1,185 +1,190 @@
-//! The checks of a scenario's incentives.
+//! The section of a scenario that says how contributors are paid: a mechanism, its terms and what only simulations have.
+//!
+//! Keys, units and bounds of the terms are those of the mechanism's description. What a file has beside them is in the
+//! [`Section`] of each mechanism, which is in a file of its own.
 
-use cotrain_protocol::{
-    market::Terms,
-    trainer::{Incentive as Mechanism, Waits},
-};
+use cotrain_protocol::mechanism::{Mechanism, Term, Terms, Unit};
 
-use super::{
-    Incentive, Offer, ScenarioError,
-    check::Check,
-    file::{Duration, IncentiveTable, Number},
-};
+use self::table::Given;
+pub(super) use self::table::IncentiveTable;
+use super::{Incentive, ScenarioError, check::Check};
 
-/// The largest deposit after an hour, in units: the contract's cost weight is below 2^80 wei, and
-/// this is 60 times that.
-const LARGEST_HOURLY_DEPOSIT: f64 = 7.2e7;
-/// What a market has where its scenario says nothing.
-const PARTS: usize = 10;
-const TEST_SAMPLES: usize = 1_000;
-const PASSES: usize = 100;
-const CONTRIBUTIONS: usize = 1_000_000;
+mod market;
+mod table;
+mod trainer;
+
+/// What a scenario's file says of a mechanism other than its terms one by one.
+struct Section {
+    /// Keys beside those of the terms.
+    own: &'static [(&'static str, Unit)],
+    /// Names of the terms that have no key: the own keys say them.
+    hidden: &'static [&'static str],
+    /// Finds the value of a term whose key is not given; `None` if the file has to say it.
+    preset: fn(&Check<'_>, &IncentiveTable, &Term) -> Result<Option<u128>, ScenarioError>,
+    /// Checks how the terms fit each other, and reads what the simulation needs beside them.
+    finish: fn(&Check<'_>, &IncentiveTable, Terms) -> Result<Incentive, ScenarioError>,
+}
+
+/// Returns the section of a mechanism: the list that a new one has to be put in.
+fn section(mechanism: Mechanism) -> &'static Section {
+    match mechanism {
+        Mechanism::DepositRefundTake | Mechanism::Points => &trainer::SECTION,
+        Mechanism::PredictionMarket => &market::SECTION,
+    }
+}
+
+/// Returns the keys of a mechanism's section and their units, those of the terms first.
+fn keys(mechanism: Mechanism) -> Vec<(String, Unit)> {
+    let section = section(mechanism);
+    let terms = mechanism.description().terms.iter();
+    let terms = terms.filter(|term| !section.hidden.contains(&term.name));
+    let own = section.own.iter();
+    terms
+        .map(|term| (key_of(term), term.unit))
+        .chain(own.map(|(key, unit)| ((*key).to_owned(), *unit)))
+        .collect()
+}
+
+/// Returns the key of a term: its name in small letters, with underscores.
+fn key_of(term: &Term) -> String {
+    let mut key = String::new();
+    for letter in term.name.chars() {
+        if letter.is_ascii_uppercase() {
+            key.push('_');
+        }
+        key.push(letter.to_ascii_lowercase());
+    }
+    key
+}
 
 impl Check<'_> {
     pub(super) fn incentive(&self, table: &IncentiveTable) -> Result<Incentive, ScenarioError> {
-        match table.kind.as_str() {
-            "prediction-market" => {
-                self.none_of(table, &table.trainer_keys())?;
-                self.market(table)
-            }
-            "deposit-refund-take" | "points" => {
-                self.none_of(table, &table.market_keys())?;
-                self.trainer(table)
-            }
-            other => {
-                let allowed = "known are deposit-refund-take, points, prediction-market";
-                self.impossible("incentive.kind", format!("`{other}`"), allowed)
-            }
+        let Ok(mechanism) = table.kind.parse::<Mechanism>() else {
+            let known = Mechanism::ALL.map(Mechanism::name).join(", ");
+            let value = format!("`{}`", table.kind);
+            return self.impossible("incentive.kind", value, format!("known are {known}"));
+        };
+        let keys = keys(mechanism);
+        let mut given = table.given.iter();
+        if let Some((key, _)) = given.find(|(given, _)| !keys.iter().any(|(key, _)| key == given)) {
+            let allowed = format!("`{}` has no such key: leave it out", table.kind);
+            return self.impossible(format!("incentive.{key}"), "set", allowed);
+        }
+        let section = section(mechanism);
+        let mut values = Vec::new();
+        for term in mechanism.description().terms {
+            values.push(self.term(section, table, term)?);
+        }
+        match Terms::from_values(mechanism, &values) {
+            Some(terms) => (section.finish)(self, table, terms),
+            // The description's bounds are those of the types.
+            None => self.impossible(
+                "incentive",
+                format!("{values:?}"),
+                "expected the terms of the mechanism's contract",
+            ),
         }
     }
 
-    fn none_of(&self, table: &IncentiveTable, keys: &[&str]) -> Result<(), ScenarioError> {
-        match keys.first() {
-            None => Ok(()),
-            Some(key) => {
-                let allowed = format!("`{}` has no such key: leave it out", table.kind);
-                self.impossible(format!("incentive.{key}"), "set", allowed)
+    /// Reads a term, or takes its preset, and checks its bounds.
+    fn term(
+        &self,
+        section: &Section,
+        table: &IncentiveTable,
+        term: &Term,
+    ) -> Result<u128, ScenarioError> {
+        let name = key_of(term);
+        let key = format!("incentive.{name}");
+        let given = table.get(&name);
+        let preset = || (section.preset)(self, table, term);
+        let value = match given {
+            None => preset()?,
+            Some(Given::Money(units)) => Some(self.units(&key, *units)?),
+            // Zero is written for what is zero if it is left out.
+            Some(Given::Duration(wait)) if wait.seconds == 0.0 && preset()? == Some(0) => Some(0),
+            Some(Given::Duration(wait)) => Some(self.seconds(&key, wait)?.into()),
+            Some(Given::Count(count)) => Some(*count as u128),
+        };
+        let Some(value) = value else {
+            return self.impossible(key, "missing", missing(term.unit));
+        };
+        if term.validate(value).is_err() {
+            let shown = match given {
+                Some(Given::Duration(wait)) => format!("{:?}", wait.text),
+                _ => value.to_string(),
+            };
+            let (least, bits) = (term.least, term.bits);
+            let allowed = match term.unit {
+                Unit::Seconds => format!("expected {least} s to less than 2^{bits} s"),
+                Unit::Wei => format!("expected {least} wei to less than 2^{bits} wei"),
+                Unit::Count => format!("expected a number from {least} to less than 2^{bits}"),
+            };
+            return self.impossible(key, shown, allowed);
+        }
+        Ok(value)
+    }
+
+    /// Reads a whole number from `least` to `most`, or takes the one that is meant if none is given.
+    fn whole(
+        &self,
+        table: &IncentiveTable,
+        name: &str,
+        otherwise: usize,
+        (least, most): (usize, usize),
+    ) -> Result<usize, ScenarioError> {
+        match table.get(name) {
+            Some(Given::Count(given)) if (least..=most).contains(given) => Ok(*given),
+            Some(Given::Count(given)) => {
+                let allowed = format!("expected a number from {least} to {most}");
+                self.impossible(format!("incentive.{name}"), given, allowed)
             }
+            _ => Ok(otherwise),
         }
     }
 
-    fn trainer(&self, table: &IncentiveTable) -> Result<Incentive, ScenarioError> {
-        let key = "incentive.deposit_after_one_hour";
-        let mechanism = match (table.kind.as_str(), table.deposit_after_one_hour) {
-            ("points", None) => Mechanism::Points,
-            ("points", Some(units)) => {
-                let allowed = "under points nothing is deposited: leave it out";
-                return self.impossible(key, units.0, allowed);
-            }
-            (_, Some(units)) => {
-                self.within(key, units.0, 0.000_001, LARGEST_HOURLY_DEPOSIT)?;
-                // The deposit after a pause of an hour is 60 times the cost weight.
-                Mechanism::DepositRefundTake {
-                    cost_weight: self.units(key, units)? / 60,
+    /// Reads a sum of money in wei; `None` if it is not given.
+    fn money(&self, table: &IncentiveTable, name: &str) -> Result<Option<u128>, ScenarioError> {
+        match table.get(name) {
+            Some(Given::Money(units)) => self.units(&format!("incentive.{name}"), *units).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Returns the advice for a value that is not given.
+fn missing(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Wei => "say how many units it is",
+        Unit::Seconds => "say how long, such as \"1 day\"",
+        Unit::Count => "say how many",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_has_one_unit_in_all_sections() {
+        for one in Mechanism::ALL {
+            for (key, unit) in keys(one) {
+                for other in Mechanism::ALL {
+                    let found = keys(other).into_iter().find(|(found, _)| *found == key);
+                    assert!(found.is_none_or(|(_, found)| found == unit), "{key}");
                 }
             }
-            (_, None) => {
-                let allowed = "say what a contribution deposits after an hour without one";
-                return self.impossible(key, "missing", allowed);
-            }
-        };
-        let refund = self.wait("refund_wait", table.refund_wait.as_ref())?;
-        let any_address_claim = self.wait(
-            "any_address_claim_wait",
-            table.any_address_claim_wait.as_ref(),
-        )?;
-        let key = "incentive.owner_claim_wait";
-        let owner_claim = match &table.owner_claim_wait {
-            Some(wait) => self.seconds(key, wait)?,
-            None => any_address_claim,
-        };
-        if any_address_claim >= 1 << 40 || refund > owner_claim || owner_claim > any_address_claim {
-            return self.impossible(
-                key,
-                format!("{owner_claim} s"),
-                format!(
-                    "refund_wait ({refund} s) <= owner_claim_wait <= any_address_claim_wait ({any_address_claim} s) < 2^40 s is wanted"
-                ),
-            );
         }
-        let key = "incentive.report_notice";
-        let report_notice = match &table.report_notice {
-            Some(wait) if wait.seconds > 0.0 => self.seconds(key, wait)?,
-            _ => 0,
-        };
-        if report_notice > (owner_claim - refund) / 2 {
-            return self.impossible(
-                key,
-                format!("{report_notice} s"),
-                format!(
-                    "expected refund_wait ({refund} s) and twice the report_notice together at most owner_claim_wait ({owner_claim} s)"
-                ),
-            );
-        }
-        let prediction_price = match table.prediction_price {
-            None => None,
-            Some(price) => Some(self.units("incentive.prediction_price", price)?),
-        };
-        Ok(Incentive::Trainer {
-            mechanism,
-            waits: Waits {
-                refund,
-                owner_claim,
-                any_address_claim,
-                report_notice,
-            },
-            prediction_price,
-        })
     }
 
-    fn market(&self, table: &IncentiveTable) -> Result<Incentive, ScenarioError> {
-        let money = |key: &str, units: Option<Number>| match units {
-            Some(units) => self.units(&format!("incentive.{key}"), units),
-            None => self.impossible(
-                format!("incentive.{key}"),
-                "missing",
-                "say how many units it is",
-            ),
-        };
-        let count = |key: &str, given: Option<usize>, otherwise: usize, least, most| {
-            let given = given.unwrap_or(otherwise);
-            if (least..=most).contains(&given) {
-                return Ok(given);
+    #[test]
+    fn keys_are_the_terms_but_for_the_hidden_ones() {
+        for mechanism in Mechanism::ALL {
+            let (section, terms) = (section(mechanism), mechanism.description().terms);
+            let keys = keys(mechanism);
+            for term in terms {
+                let is_key = keys.iter().any(|(key, _)| *key == key_of(term));
+                assert_ne!(is_key, section.hidden.contains(&term.name), "{}", term.name);
             }
-            let allowed = format!("a number from {least} to {most} is wanted");
-            self.impossible(format!("incentive.{key}"), given, allowed)
-        };
-        let short = |key: &str, wait: Option<&Duration>, otherwise: u64| match wait {
-            None => Ok(otherwise),
-            Some(wait) if wait.seconds < 4_294_967_296.0 => {
-                self.seconds(&format!("incentive.{key}"), wait)
-            }
-            Some(wait) => self.impossible(
-                format!("incentive.{key}"),
-                format!("{:?}", wait.text),
-                "less than 2^32 s is wanted",
-            ),
-        };
-        let day = 86_400;
-        let terms = Terms {
-            stake: money("stake", table.stake)?,
-            participation: match &table.participation {
-                wait @ Some(_) => short("participation", wait.as_ref(), day)?,
-                None => self.wait("participation", None)?,
-            },
-            reveal_wait: short("reveal_wait", table.reveal_wait.as_ref(), day)?,
-            scoring_wait: short("scoring_wait", table.scoring_wait.as_ref(), 7 * day)?,
-            most_contributions: count(
-                "most_contributions",
-                table.most_contributions,
-                CONTRIBUTIONS,
-                1,
-                CONTRIBUTIONS,
-            )? as u64,
-            most_passes: count("most_passes", table.most_passes, PASSES, 1, 65_535)? as u64,
-        };
-        let parts = count("parts", table.parts, PARTS, 2, 256)?;
-        let offer = Offer {
-            bounty: money("bounty", table.bounty)?,
-            parts,
-            test_samples: match table.test_samples {
-                None => TEST_SAMPLES,
-                given => count("test_samples", given, 0, parts, 1_000_000)?,
-            },
-        };
-        Ok(Incentive::Market { terms, offer })
-    }
-
-    fn wait(&self, key: &str, wait: Option<&Duration>) -> Result<u64, ScenarioError> {
-        let key = format!("incentive.{key}");
-        match wait {
-            Some(wait) => self.seconds(&key, wait),
-            None => self.impossible(key, "missing", "say how long, such as \"1 day\""),
         }
     }
 }

@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_set_is_answered_with_what_can() {
-        assert_snapshot!(refusal(&["incentive.refund_wai=1h"]), @r#"with incentive.refund_wai = "1h": scenarios/movie-reviews.toml: unknown field `refund_wai`, expected one of `kind`, `deposit_after_one_hour`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`, `report_notice`, `prediction_price`, `bounty`, `stake`, `parts`, `test_samples`, `participation`, `reveal_wait`, `scoring_wait`, `most_contributions`, `most_passes`"#);
+        assert_snapshot!(refusal(&["incentive.refund_wai=1h"]), @r#"with incentive.refund_wai = "1h": scenarios/movie-reviews.toml: unknown field `refund_wai`, expected one of `kind`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`, `report_notice`, `deposit_after_one_hour`, `prediction_price`, `stake`, `participation`, `reveal_wait`, `scoring_wait`, `most_contributions`, `most_passes`, `bounty`, `parts`, `test_samples`"#);
         assert_snapshot!(refusal(&["incentives.refund_wait=1h"]), @r#"with incentives.refund_wait = "1h": scenarios/movie-reviews.toml: unknown field `incentives`, expected one of `description`, `data`, `model`, `incentive`, `chain`, `run`, `agents`"#);
         assert_snapshot!(refusal(&["incentive.refund_wait.max=1h"]), @r#"scenarios/movie-reviews.toml: cannot set `incentive.refund_wait.max`: `incentive.refund_wait` is "1 day", which holds nothing further"#);
         assert_snapshot!(refusal(&["agents.Bat.start_balance=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bat.start_balance`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");

@@ -107,7 +107,7 @@ impl Strategy {
 
     /// Whether it has something to do where there are no claims and no good marks.
     #[must_use]
-    pub fn suits_markets(self) -> bool {
+    pub fn lives_without_claims(self) -> bool {
         match self {
             Self::Honest { .. }
             | Self::Flipper { .. }

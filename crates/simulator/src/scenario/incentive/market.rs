@@ -1,12 +1,65 @@
-//! Offer of a prediction market's provider.
+//! What scenarios say of prediction markets.
 
-/// Bounty and test set of a prediction market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Offer {
-    /// Reward for improving the model, in wei.
-    pub(crate) bounty: u128,
-    /// Number of parts that the test set is divided into.
-    pub(crate) parts: usize,
-    /// Number of the scenario's test samples in the market's test set, from the first one on.
-    pub(crate) test_samples: usize,
+use cotrain_protocol::mechanism::{Term, Terms, Unit};
+
+use super::{IncentiveTable, Section, missing};
+use crate::scenario::{Incentive, Offer, ScenarioError, check::Check};
+
+/// Numbers of parts that a test set may have, and the one that it has if none is given.
+const PARTS: (usize, usize) = (2, 256);
+const USUAL_PARTS: usize = 10;
+
+/// The largest number of samples in a test set, and the one that it has if none is given.
+const MOST_TEST_SAMPLES: usize = 1_000_000;
+const USUAL_TEST_SAMPLES: usize = 1_000;
+
+const DAY: u128 = 86_400;
+
+pub(super) const SECTION: Section = Section {
+    own: &[
+        ("bounty", Unit::Wei),
+        ("parts", Unit::Count),
+        ("test_samples", Unit::Count),
+    ],
+    hidden: &[],
+    preset,
+    finish,
+};
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other mechanisms' presets depend on what the file says"
+)]
+fn preset(_: &Check<'_>, _: &IncentiveTable, term: &Term) -> Result<Option<u128>, ScenarioError> {
+    Ok(match term.name {
+        "revealWait" => Some(DAY),
+        "scoringWait" => Some(7 * DAY),
+        "mostContributions" => Some(1_000_000),
+        "mostPasses" => Some(100),
+        _ => None,
+    })
+}
+
+fn finish(
+    check: &Check<'_>,
+    table: &IncentiveTable,
+    terms: Terms,
+) -> Result<Incentive, ScenarioError> {
+    let Terms::Market(terms) = terms else {
+        return check.impossible("incentive.kind", &table.kind, "expected a market's");
+    };
+    let parts = check.whole(table, "parts", USUAL_PARTS, PARTS)?;
+    let Some(bounty) = check.money(table, "bounty")? else {
+        return check.impossible("incentive.bounty", "missing", missing(Unit::Wei));
+    };
+    let samples = (parts, MOST_TEST_SAMPLES);
+    let test_samples = check.whole(table, "test_samples", USUAL_TEST_SAMPLES, samples)?;
+    Ok(Incentive::Market {
+        terms,
+        offer: Offer {
+            bounty,
+            parts,
+            test_samples,
+        },
+    })
 }

@@ -1,0 +1,65 @@
+//! Numbers and durations as a scenario's file has them.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// A number, whole or not.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Number(pub(super) f64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Number;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+
+            // Beyond 2^53 a number is rounded; every bound below is far smaller or checked again.
+            #[allow(clippy::cast_precision_loss)]
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Number, E> {
+                Ok(Number(value as f64))
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Number, E> {
+                Ok(Number(value))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A duration as it was written, with its unit.
+pub(super) struct Duration {
+    pub(super) seconds: f64,
+    pub(super) text: String,
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration in quotes, with its unit, such as \"600s\", \"1h 30m\" or \"9 days\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+                let duration = humantime::parse_duration(text).map_err(|reason| {
+                    E::custom(format!(
+                        "`{text}` is not a duration ({reason}); write one with its unit, such as \"600s\", \"1h 30m\" or \"9 days\""
+                    ))
+                })?;
+                Ok(Duration {
+                    seconds: duration.as_secs_f64(),
+                    text: text.to_owned(),
+                })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
