@@ -25,7 +25,7 @@ use crate::{
     ledger::Ledger,
     model::{Hosted, HostedMarket, HostedModel},
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionFilter, ContributionRow, EventRow, Page},
-    source::ContractSource,
+    source::{ContractSource, InfoError},
     store::{ChainStore, StoreError},
     taken::ModelId,
 };
@@ -599,6 +599,15 @@ pub enum FollowError {
 /// Returns a contract as one with a ledger of this type, if it has one.
 fn typed<S, L: Ledger>(contract: Arc<dyn HostedContract<S>>) -> Option<Arc<Hosted<L>>> {
     contract.into_any().downcast().ok()
+}
+
+impl From<InfoError> for FollowError {
+    fn from(error: InfoError) -> Self {
+        match error {
+            InfoError::Registry(error) => Self::Registry(error),
+            InfoError::Model(error) => Self::Model(error),
+        }
+    }
 }
 
 /// Returns a claim; `at_best` is the sum that it may bring if it brings nothing now.

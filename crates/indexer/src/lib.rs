@@ -32,7 +32,7 @@ pub use info::{ModelError, ModelInfo};
 pub use ledger::{Ledger, TrainerLedger};
 pub use model::{ChainAccount, Hosted, HostedMarket, HostedModel, Summary};
 pub use rewind::SetBack;
-pub use source::ContractSource;
+pub use source::{ContractSource, InfoError};
 pub use state::State;
 pub use store::{ChainStore, StoreError, without_password};
 pub use taken::{Beginning, Claim, Cursor, Inclusion, Log, ModelId, Skip, TakeError, Taken};

@@ -4,14 +4,27 @@ use std::{fmt, future::Future};
 
 use alloy_primitives::Address;
 use cotrain_chain::node::{Block, Node};
-use cotrain_client::{registry, source::EventSource};
+use cotrain_client::{
+    registry::{self, RegistryError},
+    source::EventSource,
+};
 
 use crate::{
-    index::FollowError,
     info::{ModelError, ModelInfo},
     ledger::Ledger,
     taken::{Beginning, Cursor},
 };
+
+/// Reason why a source does not tell what is fixed of a contract.
+#[derive(Debug, thiserror::Error)]
+pub enum InfoError {
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The contract cannot be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
 
 /// A source of events that also tells how contracts begin: everything that an index reads. A node reads it from the
 /// contracts.
@@ -35,7 +48,7 @@ pub trait ContractSource: EventSource + Clone + fmt::Debug + 'static {
         registry: Option<Address>,
         contract: Address,
         from_block: Option<u64>,
-    ) -> impl Future<Output = Result<ModelInfo, FollowError>> + Send;
+    ) -> impl Future<Output = Result<ModelInfo, InfoError>> + Send;
 
     /// Reads the block to begin with, and the beginning of the ledger after it.
     ///
@@ -61,7 +74,7 @@ impl ContractSource for Node {
         registry: Option<Address>,
         contract: Address,
         from_block: Option<u64>,
-    ) -> Result<ModelInfo, FollowError> {
+    ) -> Result<ModelInfo, InfoError> {
         let card = match registry {
             Some(registry) => registry::card(self, registry, contract).await?,
             None => None,

@@ -13,8 +13,8 @@ use cotrain_chain::{
 };
 use cotrain_client::{market::MarketLedger, source::EventSource};
 use cotrain_indexer::{
-    Beginning, ChainStore, ContractSource, Cursor, FollowError, Follower, HostedMarket,
-    HostedModel, Index, Ledger, ModelError, ModelInfo, Step, TrainerLedger,
+    Beginning, ChainStore, ContractSource, Cursor, Follower, HostedMarket, HostedModel, Index,
+    InfoError, Ledger, ModelError, ModelInfo, Step, TrainerLedger,
     rows::{ClaimKind, ContributionFilter, Page, Settled},
 };
 use cotrain_protocol::{
@@ -387,7 +387,7 @@ impl ContractSource for Recording {
         _: Option<Address>,
         contract: Address,
         _: Option<u64>,
-    ) -> Result<ModelInfo, FollowError> {
+    ) -> Result<ModelInfo, InfoError> {
         Ok(self.beginning_of(contract).0.clone())
     }
 
