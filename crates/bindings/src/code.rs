@@ -67,7 +67,7 @@ pub fn contract_code(mechanism: Mechanism) -> Bytes {
     artifact(mechanism).0.clone()
 }
 
-/// Returns the code that creates an implementation, and the code that runs.
+/// Returns the code that creates an implementation, and the code that runs: the list that a new mechanism has to be put in.
 const fn artifact(mechanism: Mechanism) -> (&'static Bytes, &'static Bytes) {
     match mechanism {
         Mechanism::DepositRefundTake => (
@@ -82,15 +82,32 @@ const fn artifact(mechanism: Mechanism) -> (&'static Bytes, &'static Bytes) {
     }
 }
 
-/// Creates the implementation of a classifier.
+/// Returns the code that creates the implementation of a classifier.
 #[must_use]
 pub fn classifier_code(kind: Kind) -> Bytes {
+    classifier_artifact(kind).0.clone()
+}
+
+/// Returns the code that creates a classifier's implementation, and the code that runs.
+const fn classifier_artifact(kind: Kind) -> (&'static Bytes, &'static Bytes) {
     match kind {
-        Kind::SparsePerceptron => SparsePerceptron::BYTECODE.clone(),
-        Kind::DensePerceptron => DensePerceptron::BYTECODE.clone(),
-        Kind::NaiveBayes => NaiveBayes::BYTECODE.clone(),
-        Kind::SparseNearestCentroid => SparseNearestCentroid::BYTECODE.clone(),
-        Kind::DenseNearestCentroid => DenseNearestCentroid::BYTECODE.clone(),
+        Kind::SparsePerceptron => (
+            &SparsePerceptron::BYTECODE,
+            &SparsePerceptron::DEPLOYED_BYTECODE,
+        ),
+        Kind::DensePerceptron => (
+            &DensePerceptron::BYTECODE,
+            &DensePerceptron::DEPLOYED_BYTECODE,
+        ),
+        Kind::NaiveBayes => (&NaiveBayes::BYTECODE, &NaiveBayes::DEPLOYED_BYTECODE),
+        Kind::SparseNearestCentroid => (
+            &SparseNearestCentroid::BYTECODE,
+            &SparseNearestCentroid::DEPLOYED_BYTECODE,
+        ),
+        Kind::DenseNearestCentroid => (
+            &DenseNearestCentroid::BYTECODE,
+            &DenseNearestCentroid::DEPLOYED_BYTECODE,
+        ),
     }
 }
 
@@ -112,19 +129,11 @@ pub fn known_mechanism(runtime_code: &[u8]) -> Option<Mechanism> {
     })
 }
 
-/// Which of our implementations of a classifier runs this code; none where it is not one, byte for byte.
+/// Returns the learner whose implementation of this release runs this code, byte for byte.
 #[must_use]
 pub fn known_classifier(runtime_code: &[u8]) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| {
-        let ours = match kind {
-            Kind::SparsePerceptron => &SparsePerceptron::DEPLOYED_BYTECODE,
-            Kind::DensePerceptron => &DensePerceptron::DEPLOYED_BYTECODE,
-            Kind::NaiveBayes => &NaiveBayes::DEPLOYED_BYTECODE,
-            Kind::SparseNearestCentroid => &SparseNearestCentroid::DEPLOYED_BYTECODE,
-            Kind::DenseNearestCentroid => &DenseNearestCentroid::DEPLOYED_BYTECODE,
-        };
-        ours == runtime_code
-    })
+    let mut kinds = Kind::ALL.into_iter();
+    kinds.find(|kind| classifier_artifact(*kind).1 == runtime_code)
 }
 
 /// Returns whether the code is that of an artifact with the immutables that a constructor computes.

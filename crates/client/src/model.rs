@@ -135,10 +135,7 @@ impl ModelFacts {
     /// Returns the waits before claims; `None` if the mechanism has no claims.
     #[must_use]
     pub fn waits(&self) -> Option<Waits> {
-        match self.terms {
-            Terms::Trainer { waits, .. } => Some(waits),
-            Terms::Market(_) => None,
-        }
+        self.terms.waits()
     }
 
     /// Returns the deposit of each of `n` contributions that one transaction made now, in wei.

@@ -61,20 +61,24 @@ pub enum IndexError {
     Model(#[from] ModelError),
     /// The node's answers contradict each other, and did not cease to.
     #[error(
-        "the node's answers about the model {trainer} contradict each other: {reason}; try again, or use another node"
+        "the node's answers about the {word} {trainer} contradict each other: {reason}; try again, or use another node"
     )]
     Doubtful {
-        /// Trainer of the model.
+        /// Word for the contract.
+        word: &'static str,
+        /// Address of the contract.
         trainer: Address,
         /// The contradiction.
         reason: String,
     },
     /// The first stored block is not on the node's chain: it serves another chain.
     #[error(
-        "block {block} of the node is not the one in which the model {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one"
+        "block {block} of the node is not the one in which the {word} {trainer} was closed: it is another chain, or was begun anew; use the database of this chain, or an empty one"
     )]
     OtherChain {
-        /// Trainer of the model.
+        /// Word for the contract.
+        word: &'static str,
+        /// Address of the contract.
         trainer: Address,
         /// The first block.
         block: u64,
@@ -189,6 +193,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
                 Step::Advanced | Step::RolledBack => wait = DOUBT_WAITS.0,
                 Step::Doubted if self.doubts >= DOUBTS_TO_GIVE_UP => {
                     return Err(IndexError::Doubtful {
+                        word: self.model.info().word(),
                         trainer: self.model.info().facts.trainer,
                         reason: self.doubt.clone(),
                     });
@@ -443,6 +448,7 @@ impl<S: EventSource, L: Ledger> Follower<S, L> {
             wait *= 2;
         }
         Err(IndexError::OtherChain {
+            word: info.word(),
             trainer: info.facts.trainer,
             block: info.from_block,
         })

@@ -63,10 +63,23 @@ pub struct Health {
     pub node: bool,
     /// Number of the chain's last block, as far as is known.
     pub head: Option<u64>,
-    /// Address of each model and market, the last block that was read of it, and the number of blocks after that.
-    pub models: Vec<(Address, u64, u64)>,
-    /// Models that cannot be followed now, or of which the events read do not fit the contract, and why.
-    pub stopped: Vec<(Address, String)>,
+    /// Condition of each contract, in order of their addresses.
+    pub contracts: Vec<ContractHealth>,
+}
+
+/// Condition of a contract that is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractHealth {
+    /// Its address.
+    pub address: Address,
+    /// Word for contracts of its mechanism.
+    pub word: &'static str,
+    /// Number of the last block that was read of it.
+    pub block: u64,
+    /// Number of the chain's blocks after that.
+    pub behind: u64,
+    /// Reason why it cannot be followed now, or why what was read of it may be wrong.
+    pub trouble: Option<String>,
 }
 
 /// State of node and followers, for [`Health`].
@@ -556,25 +569,24 @@ impl<S: ContractSource> Index<S> {
             0 => None,
             head => Some(head),
         };
-        let mut models = Vec::new();
-        let mut stopped = state
-            .stopped
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        for contract in self.contracts() {
-            let (address, block) = (contract.info().facts.trainer, contract.cursor().block);
-            models.push((address, block, head.unwrap_or(block).saturating_sub(block)));
-            if let Some(trouble) = contract.trouble() {
-                stopped.entry(address).or_insert(trouble);
+        let stopped = state.stopped.read();
+        let stopped = stopped.unwrap_or_else(PoisonError::into_inner);
+        let contracts = self.contracts().into_iter().map(|contract| {
+            let (facts, block) = (&contract.info().facts, contract.cursor().block);
+            let told = stopped.get(&facts.trainer).cloned();
+            ContractHealth {
+                address: facts.trainer,
+                word: contract.info().word(),
+                block,
+                behind: head.unwrap_or(block).saturating_sub(block),
+                trouble: told.or_else(|| contract.trouble()),
             }
-        }
+        });
         Health {
             store,
             node: state.node.load(Ordering::Relaxed),
             head,
-            models,
-            stopped: stopped.into_iter().collect(),
+            contracts: contracts.collect(),
         }
     }
 }

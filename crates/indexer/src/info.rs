@@ -175,6 +175,12 @@ impl ModelInfo {
         card::verified(&self.facts, self.contradiction.as_ref())
     }
 
+    /// Returns the word for contracts of the mechanism.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        self.facts.terms.mechanism().description().word
+    }
+
     /// Returns the error of a contract that is asked for what only models with deposits and claims have.
     pub(crate) fn no_trainer(&self) -> ModelError {
         ModelError::NoTrainer {

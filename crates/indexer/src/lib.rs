@@ -27,7 +27,7 @@ pub use error::with_sources;
 pub use evaluation::{Evaluation, EvaluationError, TestSamples};
 pub use evidence::{Evidence, Verdict};
 pub use follower::{DEEP, Follower, IndexError, Step};
-pub use index::{Claimable, FollowError, Health, Index};
+pub use index::{Claimable, ContractHealth, FollowError, Health, Index};
 pub use info::{ModelError, ModelInfo};
 pub use ledger::{Ledger, TrainerLedger};
 pub use model::{ChainAccount, Hosted, HostedMarket, HostedModel, Summary};

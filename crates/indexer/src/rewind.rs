@@ -43,6 +43,7 @@ impl ChainStore {
         }
         if model.from_block <= head {
             return Err(IndexError::OtherChain {
+                word: "model",
                 trainer: model.trainer,
                 block: model.from_block,
             });

@@ -19,7 +19,7 @@ pub use self::{
 
 pub(crate) use self::{
     deposit_refund_take::{COST_WEIGHT_BITS, WAIT_BITS},
-    prediction_market::TERMS as MARKET_TERMS,
+    prediction_market::{PHASES as MARKET_PHASES, TERMS as MARKET_TERMS},
 };
 
 /// An incentive mechanism of this release.
@@ -51,6 +51,8 @@ pub struct Description {
     pub name: &'static str,
     /// Name for people.
     pub title: &'static str,
+    /// Word for one contract of it, with its model.
+    pub word: &'static str,
     /// Rules for people, in a few sentences.
     pub rules: &'static str,
     /// Word for the money that contributions carry, in the plural.
@@ -59,7 +61,7 @@ pub struct Description {
     pub carries_money: bool,
     /// Terms that the contract is created with, in its order.
     pub terms: &'static [Term],
-    /// Names of the phases that a contract passes through; empty if it is always open.
+    /// Names of the phases that a contract passes through, as people and the API read them; empty if it is always open.
     pub phases: &'static [&'static str],
     /// Claims that exist on single contributions.
     pub claims: &'static [ClaimKind],
@@ -103,10 +105,15 @@ impl fmt::Display for Mechanism {
 
 /// A name that no mechanism has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "there is no mechanism `{0}`; expected one of deposit-refund-take, points, prediction-market"
-)]
-pub struct UnknownMechanism(String);
+#[error("there is no mechanism `{name}`; expected one of {}", known_names())]
+pub struct UnknownMechanism {
+    name: String,
+}
+
+/// Returns the names of all mechanisms, with commas between them.
+fn known_names() -> String {
+    Mechanism::ALL.map(Mechanism::name).join(", ")
+}
 
 impl FromStr for Mechanism {
     type Err = UnknownMechanism;
@@ -115,6 +122,8 @@ impl FromStr for Mechanism {
         Self::ALL
             .into_iter()
             .find(|mechanism| mechanism.name() == name)
-            .ok_or_else(|| UnknownMechanism(name.to_owned()))
+            .ok_or_else(|| UnknownMechanism {
+                name: name.to_owned(),
+            })
     }
 }

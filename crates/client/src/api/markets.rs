@@ -247,10 +247,11 @@ mod tests {
             Phase::Failed,
             Phase::Forfeited,
         ];
-        assert_eq!(phases.len(), Phase::NAMES.len());
-        for phase in phases {
-            assert_eq!(MarketPhase::from(phase).as_str(), phase.to_string());
-        }
+        let named = Mechanism::PredictionMarket.description().phases;
+        let shown = phases.map(MarketPhase::from);
+        let shown: Vec<_> = shown.iter().map(MarketPhase::as_str).collect();
+        assert_eq!(shown, named);
+        assert_eq!(phases.map(|phase| phase.to_string())[..], *named);
         for stage in [
             Stage::Copying,
             Stage::Teaching,

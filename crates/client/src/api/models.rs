@@ -5,7 +5,12 @@
     reason = "a doc comment is text of the API's document, where some names say everything"
 )]
 
-use cotrain_protocol::{classifier::Bounds, sample::Encoding};
+use cotrain_protocol::{
+    classifier::Bounds,
+    mechanism::Mechanism,
+    sample::Encoding,
+    trainer::{self, Waits},
+};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
@@ -128,6 +133,24 @@ pub enum IncentiveView {
     Points,
 }
 
+impl IncentiveView {
+    /// Mechanisms that models of this release have.
+    const KINDS: [Mechanism; 2] = [Mechanism::DepositRefundTake, Mechanism::Points];
+}
+
+impl From<trainer::Incentive> for Incentive {
+    fn from(incentive: trainer::Incentive) -> Self {
+        Self::Known(match incentive {
+            trainer::Incentive::DepositRefundTake { cost_weight } => {
+                IncentiveView::DepositRefundTake {
+                    cost_weight: cost_weight.into(),
+                }
+            }
+            trainer::Incentive::Points => IncentiveView::Points,
+        })
+    }
+}
+
 /// Mechanism of a model: one of this release, or a newer server's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -142,9 +165,11 @@ impl<'de> Deserialize<'de> for Incentive {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fields = Map::deserialize(deserializer)?;
         match fields.get("kind").and_then(Value::as_str) {
-            Some("deposit-refund-take" | "points") => serde_json::from_value(Value::Object(fields))
-                .map(Self::Known)
-                .map_err(D::Error::custom),
+            Some(kind) if IncentiveView::KINDS.iter().any(|it| it.name() == kind) => {
+                serde_json::from_value(Value::Object(fields))
+                    .map(Self::Known)
+                    .map_err(D::Error::custom)
+            }
             Some(_) => Ok(Self::Other(fields)),
             None => Err(D::Error::missing_field("kind")),
         }
@@ -166,6 +191,17 @@ pub struct WaitsView {
     pub report_notice: u64,
 }
 
+impl From<Waits> for WaitsView {
+    fn from(waits: Waits) -> Self {
+        Self {
+            refund: waits.refund,
+            owner_claim: waits.owner_claim,
+            any_address_claim: waits.any_address_claim,
+            report_notice: waits.report_notice,
+        }
+    }
+}
+
 /// What contributions cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -181,4 +217,36 @@ pub struct Price {
     pub time: u64,
     /// The block that it is reckoned from.
     pub block: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_protocol::mechanism::Terms;
+
+    use super::*;
+
+    #[test]
+    fn incentive_has_the_name_and_the_terms_of_the_mechanism() {
+        let seen = Mechanism::ALL.into_iter().filter_map(|mechanism| {
+            let terms = mechanism.description().terms;
+            let values: Vec<_> = (1..=terms.len() as u128).collect();
+            let Some(Terms::Trainer { incentive, .. }) = Terms::from_values(mechanism, &values)
+            else {
+                return None;
+            };
+            let view = Incentive::from(incentive);
+            let json = serde_json::to_value(&view).expect("JSON");
+            assert_eq!(json["kind"], mechanism.name());
+            // The waits are beside it.
+            for (term, value) in terms.iter().zip(values).skip(4) {
+                assert_eq!(json[term.name], value.to_string(), "{}", term.name);
+            }
+            let fields = json.as_object().map(Map::len);
+            assert_eq!(fields, Some(1 + terms.len() - 4));
+            let read: Incentive = serde_json::from_value(json).expect("an incentive");
+            assert_eq!(read, view);
+            Some(mechanism)
+        });
+        assert_eq!(seen.collect::<Vec<_>>(), IncentiveView::KINDS);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::mechanism::MARKET_PHASES;
+
 /// Phase of a market. Time alone may bring it to those from [`Revealing`](Self::Revealing) to
 /// [`Failed`](Self::Failed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,24 +41,10 @@ pub enum Stage {
     Paying,
 }
 
-impl Phase {
-    /// Names of all phases, in their order.
-    pub const NAMES: [&'static str; 8] = [
-        "created",
-        "committed",
-        "open",
-        "revealing",
-        "scoring",
-        "settled",
-        "failed",
-        "forfeited",
-    ];
-}
-
 impl fmt::Display for Phase {
-    /// In words.
+    /// Writes the name that the mechanism's description has.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(Self::NAMES[*self as usize])
+        formatter.pad(MARKET_PHASES[*self as usize])
     }
 }
 

@@ -5,6 +5,7 @@ use super::{ClaimKind, Description, Term, Unit};
 pub(super) const DESCRIPTION: Description = Description {
     name: "deposit-refund-take",
     title: "deposit, refund, take",
+    word: "model",
     rules: "A contribution carries a deposit. Its sender gets it back once the model agrees with the label; if \
             the model does not, others who were right before report it and take a share.",
     stakes: "deposits",

@@ -8,6 +8,7 @@ use super::{
 pub(super) const DESCRIPTION: Description = Description {
     name: "points",
     title: "points",
+    word: "model",
     rules: "A contribution costs no deposit. It counts as good, a point for its sender, once the model agrees \
             with the label. Nobody is paid.",
     stakes: "deposits",

@@ -2,11 +2,11 @@
 //! (2011).
 
 use super::{Description, Term, Unit};
-use crate::market::Phase;
 
 pub(super) const DESCRIPTION: Description = Description {
     name: "prediction-market",
     title: "prediction market",
+    word: "prediction market",
     rules: "A contribution carries a stake, and the model learns it only once the market has closed. Then the \
             contributions are taught one author after the other, and each author is scored by how many more \
             samples of the hidden test set the model gets right with them. Who improves the model is paid out \
@@ -15,11 +15,23 @@ pub(super) const DESCRIPTION: Description = Description {
     stakes: "stakes",
     carries_money: true,
     terms: &TERMS,
-    phases: &Phase::NAMES,
+    phases: &PHASES,
     claims: &[],
     learns_at_once: false,
     takes_signed_batches: false,
 };
+
+/// Names of the phases, in the order of [`Phase`](crate::market::Phase).
+pub(crate) const PHASES: [&str; 8] = [
+    "created",
+    "committed",
+    "open",
+    "revealing",
+    "scoring",
+    "settled",
+    "failed",
+    "forfeited",
+];
 
 pub(crate) const TERMS: [Term; 6] = [
     Term {

@@ -37,6 +37,15 @@ impl Terms {
         }
     }
 
+    /// Returns the waits before claims; `None` if the mechanism has no claims on single contributions.
+    #[must_use]
+    pub const fn waits(&self) -> Option<Waits> {
+        match *self {
+            Self::Trainer { waits, .. } => Some(waits),
+            Self::Market(_) => None,
+        }
+    }
+
     /// Returns the numbers in the order of the mechanism's [`terms`](super::Description::terms), which is the contract's.
     #[must_use]
     pub fn values(&self) -> Vec<u128> {
@@ -123,6 +132,8 @@ mod tests {
         ];
         for (terms, mechanism) in all.into_iter().zip(Mechanism::ALL) {
             assert_eq!(terms.mechanism(), mechanism);
+            let has_claims = !mechanism.description().claims.is_empty();
+            assert_eq!(terms.waits().is_some(), has_claims);
             let values = terms.values();
             assert_eq!(values, (1..=values.len() as u128).collect::<Vec<_>>());
             assert_eq!(values.len(), mechanism.description().terms.len());

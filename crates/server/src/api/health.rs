@@ -88,12 +88,12 @@ pub(super) async fn ready(State(app): State<App>, _query: NoQuery) -> Result<Jso
         head: health.index.head,
         models: health
             .index
-            .models
+            .contracts
             .into_iter()
-            .map(|(trainer, block, behind)| Standing {
-                trainer: trainer.into(),
-                block,
-                behind,
+            .map(|contract| Standing {
+                trainer: contract.address.into(),
+                block: contract.block,
+                behind: contract.behind,
             })
             .collect(),
     }))
@@ -110,14 +110,19 @@ fn reasons(health: &Health) -> Vec<String> {
     if health.index.head.is_none() {
         reasons.push("no block of the chain has been seen yet".to_owned());
     }
-    for (trainer, why) in &health.index.stopped {
-        reasons.push(format!("model {trainer} cannot be vouched for: {why}"));
+    let contracts = &health.index.contracts;
+    for contract in contracts {
+        if let Some(why) = &contract.trouble {
+            let (word, address) = (contract.word, contract.address);
+            reasons.push(format!("{word} {address} cannot be vouched for: {why}"));
+        }
     }
-    for (trainer, _, behind) in &health.index.models {
-        if *behind > MOST_BEHIND {
-            let trainer = Account(*trainer);
+    for contract in contracts {
+        let (word, behind) = (contract.word, contract.behind);
+        if behind > MOST_BEHIND {
+            let address = Account(contract.address);
             reasons.push(format!(
-                "model {trainer} is {behind} blocks behind; at most {MOST_BEHIND} is wanted"
+                "{word} {address} is {behind} blocks behind; at most {MOST_BEHIND} is wanted"
             ));
         }
     }

@@ -60,10 +60,10 @@ pub(super) fn render(health: &Health) -> Option<String> {
     gauge!("cotrain_node_up").set(if health.index.node { 1.0 } else { 0.0 });
     gauge!("cotrain_store_up").set(if health.index.store { 1.0 } else { 0.0 });
     gauge!("cotrain_head_block").set(float(health.index.head.unwrap_or_default()));
-    for (trainer, block, behind) in &health.index.models {
-        let trainer = Account(*trainer).to_string();
-        gauge!("cotrain_model_block", "trainer" => trainer.clone()).set(float(*block));
-        gauge!("cotrain_model_blocks_behind", "trainer" => trainer).set(float(*behind));
+    for contract in &health.index.contracts {
+        let trainer = Account(contract.address).to_string();
+        gauge!("cotrain_model_block", "trainer" => trainer.clone()).set(float(contract.block));
+        gauge!("cotrain_model_blocks_behind", "trainer" => trainer).set(float(contract.behind));
     }
     recorder.run_upkeep();
     Some(recorder.render())

@@ -1,11 +1,10 @@
 //! Models and contributions as answers have them.
 
-use cotrain_client::api::{self, Account, Data, Hash, IncentiveView, ModelView, WaitsView, Wei};
+use cotrain_client::api::{Account, Data, Hash, ModelView, Wei};
 use cotrain_indexer::{
     Claimable, HostedModel,
     rows::{AccuracyRow, ClaimKind, ClaimRow, ContributionRow, Settled},
 };
-use cotrain_protocol::trainer::Incentive;
 use cotrain_relayer::{Relayer, rows::TransactionRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +12,7 @@ use utoipa::ToSchema;
 /// Returns a model as answers have it.
 pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> ModelView {
     let (info, summary) = (model.info(), model.summary(now));
-    let (card, waits) = (info.card.as_ref(), model.waits());
+    let card = info.card.as_ref();
     ModelView {
         chain_id: info.facts.chain_id,
         trainer: info.facts.trainer.into(),
@@ -29,18 +28,8 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
         classes: info.facts.parameters.classes(),
         features: info.facts.parameters.features(),
         bounds: info.facts.parameters.bounds().map(Into::into),
-        incentive: api::Incentive::Known(match model.incentive() {
-            Incentive::DepositRefundTake { cost_weight } => IncentiveView::DepositRefundTake {
-                cost_weight: cost_weight.into(),
-            },
-            Incentive::Points => IncentiveView::Points,
-        }),
-        waits: WaitsView {
-            refund: waits.refund,
-            owner_claim: waits.owner_claim,
-            any_address_claim: waits.any_address_claim,
-            report_notice: waits.report_notice,
-        },
+        incentive: model.incentive().into(),
+        waits: model.waits().into(),
         from_block: info.from_block,
         block: summary.block,
         block_hash: summary.block_hash.into(),
