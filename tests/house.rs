@@ -3,6 +3,8 @@
 
 #[path = "house/circles.rs"]
 mod circles;
+#[path = "house/mechanisms.rs"]
+mod mechanisms;
 #[path = "house/supply.rs"]
 mod supply;
 
@@ -247,6 +249,48 @@ fn files_of_a_crate_import_each_other_in_no_circle() {
         }
     }
     assert!(checked >= 9, "only {checked} crates were read");
+}
+
+#[test]
+fn only_listed_files_name_a_mechanism() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let found = mechanisms::naming(&root);
+    let shared = mechanisms::SHARED.iter().map(|file| (*file).to_owned());
+    // Its variants are those of `Self`.
+    let listed: Vec<_> = shared
+        .filter(|file| file != "crates/protocol/src/mechanism.rs")
+        .collect();
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        listed,
+        "files that name a mechanism; read its description instead, or put the file in the list of tests/house/mechanisms.rs and docs/extending.md"
+    );
+    let told = fs::read_to_string(root.join("docs/extending.md")).expect("the page");
+    for file in mechanisms::SHARED {
+        let link = format!("](../{file})");
+        assert!(
+            told.contains(&link),
+            "docs/extending.md does not name {file}"
+        );
+    }
+}
+
+#[test]
+fn names_of_mechanisms_are_found_in_code_alone() {
+    for (text, expected) in [
+        ("let it = Mechanism::Points;", true),
+        ("AnyTerms::Market(_) => 1,", true),
+        ("matches!(it, Incentive::DepositRefundTake { .. })", true),
+        ("for it in Mechanism::ALL {", false),
+        ("Terms::MarketLike", false),
+        ("    // Mechanism::Points", false),
+        (
+            "fn one() {}\n\n#[cfg(test)]\nmod tests {\n    Mechanism::Points;",
+            false,
+        ),
+    ] {
+        assert_eq!(mechanisms::names_one(text), expected, "{text}");
+    }
 }
 
 /// Returns the circles of a crate with these files.

@@ -2,10 +2,12 @@
 //! from what was saved last. For the follower alone that would look like a node that lags.
 
 use alloy_primitives::B256;
-use cotrain_chain::node::{Node, NodeError};
+use cotrain_chain::node::NodeError;
+use cotrain_client::source::EventSource;
 
 use crate::{
     follower::IndexError,
+    source::ContractSource,
     store::{ChainStore, Followed},
 };
 
@@ -21,29 +23,29 @@ pub enum SetBack {
 }
 
 impl ChainStore {
-    /// Makes the database know no more of a model than the node's chain, whose latest block is `head`. Nothing else may
+    /// Makes the database know no more of a contract than the source's chain, whose latest block is `head`. Nothing else may
     /// use the database meanwhile.
     ///
     /// # Errors
     /// [`IndexError::OtherChain`] if a model is not on the chain although the chain is long enough to have it.
-    pub async fn set_back(
+    pub async fn set_back<S: EventSource>(
         &self,
-        node: &Node,
+        source: &S,
         head: u64,
         model: &Followed,
     ) -> Result<SetBack, IndexError> {
-        if has(node, head, model.cursor.block, model.cursor.hash).await? {
+        if has(source, head, model.cursor.block, model.cursor.hash).await? {
             return Ok(SetBack::Unchanged);
         }
         for known in self.known_blocks(model.id).await? {
-            if has(node, head, known.block, known.hash).await? {
+            if has(source, head, known.block, known.hash).await? {
                 self.roll_back(model.id, known).await?;
                 return Ok(SetBack::To(known.block));
             }
         }
         if model.from_block <= head {
             return Err(IndexError::OtherChain {
-                word: "model",
+                word: "contract",
                 trainer: model.trainer,
                 block: model.from_block,
             });
@@ -56,11 +58,14 @@ impl ChainStore {
     /// with.
     ///
     /// # Errors
-    /// If the database or the node fails.
-    pub async fn beginnings(&self, node: &Node) -> Result<Vec<(u64, B256)>, IndexError> {
+    /// If the database or the source fails.
+    pub async fn beginnings<S: ContractSource>(
+        &self,
+        source: &S,
+    ) -> Result<Vec<(u64, B256)>, IndexError> {
         let mut all = Vec::new();
-        for model in self.followed(node.chain_id()).await? {
-            if let Some(block) = node.block(model.from_block).await? {
+        for model in self.followed(source.chain_id()).await? {
+            if let Some(block) = source.block(model.from_block).await? {
                 all.push((block.number, block.hash));
             }
         }
@@ -69,10 +74,18 @@ impl ChainStore {
 }
 
 /// Returns whether a block is on the chain.
-async fn has(node: &Node, head: u64, number: u64, hash: B256) -> Result<bool, NodeError> {
+async fn has<S: EventSource>(
+    source: &S,
+    head: u64,
+    number: u64,
+    hash: B256,
+) -> Result<bool, NodeError> {
     // Some nodes fail where they are asked for what is to come.
     if number > head {
         return Ok(false);
     }
-    Ok(node.block(number).await?.is_some_and(|it| it.hash == hash))
+    Ok(source
+        .block(number)
+        .await?
+        .is_some_and(|it| it.hash == hash))
 }

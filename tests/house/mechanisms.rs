@@ -1,0 +1,95 @@
+//! Files that name a mechanism of this release: those of its own, and one list.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Files that every new mechanism touches, beside those of its own: docs/extending.md explains them.
+pub(crate) const SHARED: &[&str] = &[
+    "crates/bindings/src/code.rs",
+    "crates/client/src/api/models.rs",
+    "crates/indexer/src/contract.rs",
+    "crates/protocol/src/mechanism.rs",
+    "crates/protocol/src/mechanism/terms.rs",
+    "crates/simulator/src/scenario/incentive.rs",
+    "crates/simulator/src/scenario/payment.rs",
+    "crates/simulator/src/simulation.rs",
+];
+
+/// Folders and files of the mechanisms that there are, by parts of their paths. The command line is among them: its
+/// commands are those of one mechanism each, or of a trainer.
+const OWN: &[&str] = &[
+    "/cli/",
+    "/market/",
+    "/market.rs",
+    "/trainer/",
+    "/trainer.rs",
+];
+
+/// Names of enums, with those of their variants that stand for one mechanism.
+const VARIANTS: &[(&str, &[&str])] = &[
+    (
+        "Mechanism",
+        &["DepositRefundTake", "Points", "PredictionMarket"],
+    ),
+    ("Terms", &["Trainer", "Market"]),
+    (
+        "Incentive",
+        &["DepositRefundTake", "Points", "Trainer", "Market"],
+    ),
+];
+
+/// Returns the files under a repository's `crates`, from its root on, that name a mechanism and are of none alone.
+pub(crate) fn naming(root: &Path) -> BTreeSet<String> {
+    let mut files = Vec::new();
+    collect(&root.join("crates"), &mut files);
+    let is_shared = |path: &PathBuf| {
+        let path = path.strip_prefix(root).expect("a file of the repository");
+        let path = path.to_string_lossy().into_owned();
+        let is_code = path.contains("/src/") && !OWN.iter().any(|own| path.contains(own));
+        is_code.then_some(path)
+    };
+    let mut found = BTreeSet::new();
+    for file in &files {
+        let Some(path) = is_shared(file) else {
+            continue;
+        };
+        let text = fs::read_to_string(file).expect("a file of code");
+        if names_one(&text) {
+            found.insert(path);
+        }
+    }
+    found
+}
+
+/// Returns `true` if code names a mechanism, other than in comments and tests of its own.
+pub(crate) fn names_one(text: &str) -> bool {
+    let code = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .any(|line| {
+            VARIANTS.iter().any(|(name, variants)| {
+                let name = format!("{name}::");
+                line.split(&name).skip(1).any(|rest| {
+                    let end = rest.find(|letter: char| !letter.is_alphanumeric());
+                    variants.contains(&&rest[..end.unwrap_or(rest.len())])
+                })
+            })
+        })
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            files.push(path);
+        }
+    }
+}
