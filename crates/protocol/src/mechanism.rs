@@ -5,6 +5,7 @@
 //! as [`market`](crate::market).
 
 mod deposit_refund_take;
+mod phases;
 mod points;
 mod prediction_market;
 mod term;
@@ -19,7 +20,8 @@ pub use self::{
 
 pub(crate) use self::{
     deposit_refund_take::{COST_WEIGHT_BITS, WAIT_BITS},
-    prediction_market::{PHASES as MARKET_PHASES, TERMS as MARKET_TERMS},
+    phases::MARKET_PHASES,
+    prediction_market::TERMS as MARKET_TERMS,
 };
 
 /// An incentive mechanism of this release.

@@ -1,7 +1,7 @@
 //! The prediction market of Abernethy and Frongillo, "A Collaborative Mechanism for Crowdsourcing Prediction Problems"
 //! (2011).
 
-use super::{Description, Term, Unit};
+use super::{Description, MARKET_PHASES, Term, Unit};
 
 pub(super) const DESCRIPTION: Description = Description {
     name: "prediction-market",
@@ -15,23 +15,11 @@ pub(super) const DESCRIPTION: Description = Description {
     stakes: "stakes",
     carries_money: true,
     terms: &TERMS,
-    phases: &PHASES,
+    phases: &MARKET_PHASES,
     claims: &[],
     learns_at_once: false,
     takes_signed_batches: false,
 };
-
-/// Names of the phases, in the order of [`Phase`](crate::market::Phase).
-pub(crate) const PHASES: [&str; 8] = [
-    "created",
-    "committed",
-    "open",
-    "revealing",
-    "scoring",
-    "settled",
-    "failed",
-    "forfeited",
-];
 
 pub(crate) const TERMS: [Term; 6] = [
     Term {
