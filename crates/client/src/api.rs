@@ -16,7 +16,7 @@ mod text;
 
 pub use self::{
     accounts::{AccountAnswer, DelegationBody, DelegationView},
-    client::{ApiError, Client, MAX_ANSWER, POLL_INTERVAL, Submitted},
+    client::{ApiError, Client, MAX_ANSWER, MAX_WORDS, POLL_INTERVAL, Submitted},
     markets::{MarketAction, MarketPhase, MarketStage, MarketTermsView, MarketView},
     models::{BoundsView, EncodingView, Incentive, IncentiveView, ModelView, Price, WaitsView},
     problem::{NEXT_NONCE, PROBLEM_JSON, Problem},

@@ -82,6 +82,16 @@ pub struct Batch {
     call: Vec<u8>,
 }
 
+impl Batch {
+    /// Returns the gas of `count` claims in transactions such as this one. If the node could not estimate this one's, it may
+    /// use all gas that a transaction may.
+    #[must_use]
+    pub fn gas_of_all(&self, count: u64) -> u64 {
+        let gas = self.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
+        gas::of_all(gas, self.size, count)
+    }
+}
+
 /// Outcome of claims that are part of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
@@ -198,6 +208,27 @@ impl Claimant<'_> {
             skipped: events::claims_skipped(&logs),
             receipt,
         })
+    }
+
+    /// Makes claims in as few transactions as hold them. `prove` is that of [`fit`](Self::fit). `claimed` is told of each
+    /// transaction that is part of the chain, and of the number of claims in it, also before an error.
+    ///
+    /// # Errors
+    /// [`ClaimError`].
+    pub async fn send_all<E: Error + Send + Sync + 'static>(
+        &self,
+        act: Act<'_>,
+        positions: &[u64],
+        prove: impl AsyncFn(&[u64]) -> Result<Vec<Claims>, E>,
+        mut claimed: impl FnMut(Claimed, usize),
+    ) -> Result<(), ClaimError> {
+        let (mut rest, mut size) = (positions, positions.len());
+        while let Some(batch) = self.fit(act, rest, size, &prove).await? {
+            size = batch.size;
+            claimed(self.send(&batch).await?, size);
+            rest = rest.get(size..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     fn call(&self, batch: &Batch) -> Call {

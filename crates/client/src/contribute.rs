@@ -1,15 +1,19 @@
 //! Contributing: how many samples go into one transaction, and what they deposit.
 
+use std::collections::HashMap;
+
 use alloy_primitives::Address;
 use cotrain_bindings::{self as bindings, Revert, events};
 use cotrain_chain::node::{NodeError, NodeReceipt};
 use cotrain_protocol::{
     Amount, Rejection,
+    mechanism::Mechanism,
     sample::{Item, encode_batch},
 };
 
 use crate::{
     estimate::{Misfit, judge, judge_smallest},
+    gas,
     model::{ModelFacts, ReadError},
     send::{Call, SendError, Sender},
     split::{Attempt, Split, split_to_fit},
@@ -39,9 +43,19 @@ pub struct Batch {
     items: Vec<u8>,
 }
 
+impl Batch {
+    /// Returns the gas of `count` samples in transactions such as this one, if the node could estimate this one's.
+    #[must_use]
+    pub fn gas_of_all(&self, count: u64) -> Option<u64> {
+        self.gas.map(|gas| gas::of_all(gas, self.size, count))
+    }
+}
+
 /// Contributions that are part of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributed {
+    /// Number of contributions.
+    pub size: usize,
     /// Position of the first contribution; the others follow it.
     pub position: u64,
     /// Deposit of each contribution, in wei.
@@ -66,6 +80,9 @@ pub enum ContributeError {
     /// Each sample deposits more than is allowed.
     #[error(transparent)]
     Price(#[from] PriceTooHigh),
+    /// All samples together cost more than is allowed.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     /// The transaction has no event of its contributions.
     #[error("the model {model} did not say what it took")]
     Silent {
@@ -97,6 +114,82 @@ pub fn check_price(price: u128, most: u128) -> Result<(), PriceTooHigh> {
         return Ok(());
     }
     Err(PriceTooHigh { price, most })
+}
+
+/// Samples cost more than is allowed for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} samples deposit {} now, and gas costs up to {}, which is more than {}; contribute fewer, wait until the price falls, or allow more",
+    Amount(*deposits),
+    Amount(*gas_cost),
+    Amount(*limit)
+)]
+pub struct OverLimit {
+    /// Number of samples.
+    pub count: u64,
+    /// Deposits of all samples at the price of now, in wei.
+    pub deposits: u128,
+    /// Maximum cost of all gas, in wei.
+    pub gas_cost: u128,
+    /// Maximum cost of deposits and gas, in wei.
+    pub limit: u128,
+}
+
+/// Returns the maximum deposit of each sample that an author agrees to who does not name one, in wei. A price that every
+/// contribution raises may double until the transaction is included; a price that is fixed stays.
+#[must_use]
+pub fn default_max_deposit(mechanism: Mechanism, price: u128) -> u128 {
+    if mechanism.description().learns_at_once {
+        price.saturating_mul(2)
+    } else {
+        price
+    }
+}
+
+/// Lowers the maximum deposit of each of `count` samples until all deposits and gas together are at most `limit` wei.
+///
+/// # Errors
+/// [`OverLimit`] if the limit is too low at the price of now, but `most` is not.
+pub fn most_within(
+    limit: u128,
+    most: u128,
+    price: u128,
+    count: u64,
+    gas_cost: u128,
+) -> Result<u128, OverLimit> {
+    let room = limit.saturating_sub(gas_cost) / u128::from(count.max(1));
+    if price <= most && room < price {
+        return Err(OverLimit {
+            count,
+            deposits: price.saturating_mul(count.into()),
+            gas_cost,
+            limit,
+        });
+    }
+    Ok(most.min(room))
+}
+
+/// Samples that an author has contributed, each with the number of its contributions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Samples(HashMap<(u16, Vec<u8>), usize>);
+
+impl Samples {
+    /// Adds a contribution of a sample.
+    pub fn add(&mut self, label: u16, sample: Vec<u8>) {
+        *self.0.entry((label, sample)).or_insert(0) += 1;
+    }
+
+    /// Takes out a contribution of a sample; returns `false` if there is none left. Each contribution stands for one example,
+    /// so that data which has a sample twice is contributed twice.
+    pub fn take(&mut self, label: u16, sample: &[u8]) -> bool {
+        match self.0.get_mut(&(label, sample.to_vec())) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Contributor<'_> {
@@ -170,10 +263,32 @@ impl Contributor<'_> {
         let paid = event.deposit.saturating_mul(batch.size as u128);
         self.sender.budget.spend(paid);
         Ok(Contributed {
+            size: batch.size,
             position: event.batch,
             deposit: event.deposit,
             receipt,
         })
+    }
+
+    /// Contributes samples in as few transactions as hold them, the first of which is `first`. Each sample deposits at most
+    /// `most` wei. `included` is told of each transaction that is part of the chain, also before an error.
+    ///
+    /// # Errors
+    /// [`ContributeError`].
+    pub async fn send_all(
+        &self,
+        items: &[Item<'_>],
+        first: Batch,
+        most: u128,
+        mut included: impl FnMut(Contributed),
+    ) -> Result<(), ContributeError> {
+        let (mut rest, mut next) = (items, Some(first));
+        while let Some(batch) = next {
+            included(self.send(&batch, most).await?);
+            rest = rest.get(batch.size..).unwrap_or_default();
+            next = self.fit(rest, batch.size).await?;
+        }
+        Ok(())
     }
 
     fn call(&self, batch: &Batch, each: u128) -> Call {
@@ -193,4 +308,47 @@ fn is_of_price(error: &SendError) -> bool {
             Rejection::DepositTooLow { .. }
         )))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_take_each_contribution_once() {
+        let mut samples = Samples::default();
+        for (label, sample) in [(0, [1]), (0, [1]), (1, [1])] {
+            samples.add(label, sample.to_vec());
+        }
+        assert!(samples.take(0, &[1]) && samples.take(0, &[1]));
+        assert!(!samples.take(0, &[1]));
+        assert!(samples.take(1, &[1]) && !samples.take(1, &[1]));
+        assert!(!samples.take(0, &[]) && !samples.take(2, &[1]));
+    }
+
+    #[test]
+    fn default_max_deposit_is_more_only_if_prices_rise() {
+        for mechanism in Mechanism::ALL {
+            let expected = match mechanism {
+                Mechanism::PredictionMarket => 5,
+                Mechanism::DepositRefundTake | Mechanism::Points => 10,
+            };
+            assert_eq!(default_max_deposit(mechanism, 5), expected, "{mechanism}");
+        }
+    }
+
+    #[test]
+    fn most_within_keeps_all_deposits_and_gas_below_the_limit() {
+        // 3 samples of 10 to 20 wei each, and gas of 5.
+        let within = |limit| most_within(limit, 20, 10, 3, 5);
+        assert_eq!(within(65), Ok(20));
+        assert_eq!(within(64), Ok(19));
+        assert_eq!(within(35), Ok(10));
+        let over = within(34).expect_err("too little");
+        assert_eq!((over.deposits, over.gas_cost, over.limit), (30, 5, 34));
+        within(0).expect_err("less than the gas");
+        // A price that is too high anyhow is told as such by whoever checks it.
+        assert_eq!(most_within(34, 9, 10, 3, 5), Ok(9));
+        assert_eq!(most_within(34, 20, 10, 0, 5), Ok(20));
+    }
 }

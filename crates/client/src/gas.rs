@@ -29,6 +29,13 @@ pub const fn fits(gas: u64) -> bool {
     with_margin(gas) <= TRANSACTION_GAS_LIMIT
 }
 
+/// Returns the gas of `count` items, if `size` of them in one transaction use `gas`.
+#[must_use]
+pub fn of_all(gas: u64, size: usize, count: u64) -> u64 {
+    let all = u128::from(gas) * u128::from(count) / size.max(1) as u128;
+    u64::try_from(all).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +61,13 @@ mod tests {
         // A single item that has no room for the margin is sent with all gas that there is.
         assert_eq!(limit(TRANSACTION_GAS_LIMIT), TRANSACTION_GAS_LIMIT);
         assert_eq!(limit(1_000), 1_250);
+    }
+
+    #[test]
+    fn of_all_goes_by_the_share_of_one_transaction() {
+        assert_eq!(of_all(900, 3, 3), 900);
+        assert_eq!(of_all(900, 3, 7), 2_100);
+        assert_eq!(of_all(900, 0, 2), 1_800);
+        assert_eq!(of_all(u64::MAX, 1, u64::MAX), u64::MAX);
     }
 }

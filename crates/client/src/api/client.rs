@@ -29,8 +29,8 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// Largest body that is read from a coordinator, in bytes: far above any batch that fits a transaction.
 pub const MAX_ANSWER: usize = 8 << 20;
 
-/// Longest message that is kept of a coordinator's answer, in characters.
-const MAX_WORDS: usize = 1_000;
+/// Longest message of a coordinator that is kept or shown, in characters.
+pub const MAX_WORDS: usize = 1_000;
 
 /// Failure of a request to a coordinator.
 #[derive(Debug, Error)]

@@ -13,11 +13,13 @@ use cotrain_protocol::{
     Rejection,
     market::{Contributions, Fact, Market, Pace, Phase, Step},
     mechanism::Terms,
+    sample::parse_batch,
     trainer::Contradiction,
 };
 
 use super::{counters::Counters, error::MarketError};
 use crate::{
+    contribute::Samples,
     estimate::{Misfit, judge},
     model::ModelFacts,
     send::SendError,
@@ -128,6 +130,20 @@ impl MarketLedger {
             contributions: self.market.contribution_count(),
             money: U256::from(self.market.held()),
         }
+    }
+
+    /// Counts the samples that an author has contributed.
+    ///
+    /// # Errors
+    /// If items of the author are malformed; a contract of this release takes none.
+    pub fn samples_of(&self, author: Address) -> Result<Samples, Rejection> {
+        let mut samples = Samples::default();
+        for made in self.contributions.iter().filter(|it| it.author == author) {
+            for item in parse_batch(&made.items)? {
+                samples.add(item.label, item.sample.to_vec());
+            }
+        }
+        Ok(samples)
     }
 
     /// Returns all contributions in order, one record a transaction.
@@ -371,6 +387,15 @@ mod tests {
             ledger.market.apply(&fact).expect("a fact");
         }
         (ledger, now)
+    }
+
+    #[test]
+    fn samples_of_counts_those_of_one_author() {
+        let (ledger, _) = scoring();
+        let mut samples = ledger.samples_of(Address::with_last_byte(8)).expect("read");
+        assert!(samples.take(1, &[0, 3]) && !samples.take(1, &[0, 3]));
+        let others = ledger.samples_of(Address::with_last_byte(7));
+        assert_eq!(others.expect("read"), Samples::default());
     }
 
     #[test]
