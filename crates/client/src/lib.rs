@@ -18,6 +18,7 @@ pub mod lock;
 pub mod market;
 pub mod model;
 pub mod registry;
+pub mod relay;
 pub mod send;
 pub mod source;
 pub mod split;

@@ -14,6 +14,7 @@ mod follower;
 mod index;
 mod info;
 mod ledger;
+pub mod local;
 mod model;
 mod rewind;
 pub mod rows;

@@ -5,12 +5,11 @@ use std::path::Path;
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_chain::TRANSACTION_GAS_LIMIT;
 use cotrain_client::{
     claims::{self, Act, Batch, Claimant},
     send::gas_cost,
 };
-use cotrain_indexer::{Claimable, rows::ClaimKind};
+use cotrain_indexer::{Claimable, local::LocalIndex, rows::ClaimKind};
 use cotrain_learning::text::escaped;
 use cotrain_protocol::trainer::Announcement;
 use cotrain_report::format::counted;
@@ -21,7 +20,7 @@ use super::{
     block_on,
     connection::Session,
     errors::not_claimed,
-    index::{Following, follow},
+    following::follow,
     model::LiveModel,
     show,
     spending::{Bill, Progress, Range, Target, gas_cost_of_all},
@@ -144,7 +143,7 @@ fn run(positions: &[u64], acting: &Acting, kind: ClaimKind) -> Result<(), Failur
         let index = follow(&session, &model).await?;
         let account = key.address();
         let now = session.node.now().await?;
-        let mut claimable = index.claimable(&index.model, account, MOST).await?;
+        let mut claimable = index.claimable(index.followed(), account, MOST).await?;
         claimable.retain(|one| one.kind == kind);
         let (positions, to_announce) = choose(&claimable, positions)?;
         let expected = claimable
@@ -252,7 +251,7 @@ fn choose(claimable: &[Claimable], named: &[u64]) -> Result<(Vec<u64>, Vec<u64>)
 
 struct Claims<'a> {
     claimant: Claimant<'a>,
-    index: &'a Following,
+    index: &'a LocalIndex,
     model: &'a LiveModel,
     kind: ClaimKind,
     done: Claimed,
@@ -281,13 +280,11 @@ impl Claims<'_> {
         let (mut actions, mut count, mut gas) = (Vec::new(), 0, 0_u64);
         for (announcing, positions) in [(false, to_claim), (true, to_announce)] {
             let act = self.act(announcing);
-            let Some(first) = self.fit(act, positions, positions.len()).await? else {
+            let Some(first) = self.fit(act, positions).await? else {
                 continue;
             };
             let some = positions.len() as u64;
-            let per = first.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
-            let all = u128::from(per) * u128::from(some) / (first.size.max(1) as u128);
-            gas = gas.saturating_add(u64::try_from(all).unwrap_or(u64::MAX));
+            gas = gas.saturating_add(first.gas_of_all(some));
             count += some;
             let verb = match act {
                 Act::Announce => "announce the report of",
@@ -316,38 +313,26 @@ impl Claims<'_> {
 
     /// Claims all, until something is in the way; returns how many came to an end, and what was in the way.
     async fn all(&mut self, announcing: bool, positions: &[u64]) -> (u64, Option<Failure>) {
-        let act = self.act(announcing);
-        let (mut rest, mut size) = (positions, positions.len());
-        loop {
-            let sent = match self.fit(act, rest, size).await {
-                Ok(None) => return (positions.len() as u64, None),
-                Ok(Some(next)) => {
-                    size = next.size;
-                    self.claimant.send(&next).await.map_err(not_claimed)
-                }
-                Err(failure) => Err(failure),
-            };
-            match sent {
-                Ok(claimed) => self.note(&claimed),
-                Err(failure) => {
-                    let count = (positions.len() - rest.len()) as u64;
-                    return (count, Some(self.model.named_classes(failure)));
-                }
-            }
-            rest = &rest[size..];
-        }
+        let (act, claimant, index) = (self.act(announcing), self.claimant, self.index);
+        let prove = async |some: &[u64]| index.claims(index.followed(), some).await;
+        let mut count = 0;
+        let sent = claimant.send_all(act, positions, prove, |claimed, size| {
+            self.note(&claimed);
+            count += size as u64;
+        });
+        let sent = sent.await.map_err(not_claimed);
+        let stopped = sent.err().map(|failure| self.model.named_classes(failure));
+        (count, stopped)
     }
 
-    /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none.
-    async fn fit(
-        &self,
-        act: Act<'_>,
-        positions: &[u64],
-        at_most: usize,
-    ) -> Result<Option<Batch>, Failure> {
+    /// Finds how many of the claims fit into one transaction; `None` if there are none.
+    async fn fit(&self, act: Act<'_>, positions: &[u64]) -> Result<Option<Batch>, Failure> {
         let index = self.index;
-        let prove = async |some: &[u64]| index.claims(&index.model, some).await;
-        let fitting = self.claimant.fit(act, positions, at_most, prove).await;
+        let prove = async |some: &[u64]| index.claims(index.followed(), some).await;
+        let fitting = self
+            .claimant
+            .fit(act, positions, positions.len(), prove)
+            .await;
         fitting.map_err(not_claimed)
     }
 

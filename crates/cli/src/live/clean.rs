@@ -11,12 +11,13 @@ use anyhow::Context;
 use clap::Args;
 use cotrain_chain::anvil;
 use cotrain_client::{journal::Journal, lock::Lock};
+use cotrain_indexer::local;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::{
     deploying::NOT_DONE,
-    index,
+    following,
     place::{cache_directory, state_directory},
     show, up,
 };
@@ -202,19 +203,14 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn events(all: &mut Vec<Left>) -> Result<(), Failure> {
-    for path in entries(&cache_directory()?.join("index"))? {
+    for path in entries(&following::directory()?)? {
         if path.extension() != Some(OsStr::new("sqlite")) {
             continue;
         }
-        let beside = |ending: &str| {
-            let mut name = path.clone().into_os_string();
-            name.push(ending);
-            up::size(Path::new(&name))
-        };
-        let bytes = beside("") + beside("-wal") + beside("-shm");
+        let bytes = local::parts(&path).iter().map(|part| up::size(part)).sum();
         let left = Left::at(Kind::Events, path.clone(), bytes);
         // Only looked at: it is taken when it is removed.
-        all.push(match Lock::take(&index::lock_of(&path)) {
+        all.push(match Lock::take(&local::lock_of(&path)) {
             Ok(_) => left,
             Err(held) => left.kept(held.words(&path)),
         });
@@ -257,8 +253,8 @@ fn remove(left: &Left) -> Result<Option<String>, Failure> {
         (None, process) => format!("cannot end process {}", process.unwrap_or_default()),
     };
     let done = match (left.kind, &left.path, left.process) {
-        (Kind::Events, Some(path), _) => match Lock::take(&index::lock_of(path)) {
-            Ok(lock) => index::forget(path).and_then(|()| lock.remove(&index::lock_of(path))),
+        (Kind::Events, Some(path), _) => match Lock::take(&local::lock_of(path)) {
+            Ok(lock) => local::forget(path).and_then(|()| lock.remove(&local::lock_of(path))),
             Err(held) => return Ok(Some(held.words(path))),
         },
         (Kind::Journal, Some(path), _) => match Journal::remove(path) {

@@ -1,16 +1,18 @@
 //! `cotrain contribute`: labelled samples, with their deposit.
 
-use std::collections::HashMap;
-
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use cotrain_client::{
-    contribute::{self, Batch, Contributor, check_price},
+    api::Client,
+    contribute::{
+        self, Batch, Contributor, Samples, check_price, default_max_deposit, most_within,
+    },
+    market::MarketState,
     send::gas_cost,
 };
 use cotrain_learning::text::escaped_list;
-use cotrain_protocol::sample::{Item, parse_batch};
+use cotrain_protocol::{mechanism::Mechanism, sample::Item};
 use cotrain_report::format::{count, counted};
 use serde::Serialize;
 
@@ -20,12 +22,12 @@ use super::{
     chosen::{Chosen, LeftOut},
     connection::Session,
     data::Columns,
-    errors::not_contributed,
-    index::{follow, own},
+    errors::{not_contributed, unanswered, unfollowed},
+    following::{closed_in, follow},
     input::{Encoded, Input, Misfits, labelled},
-    market::view::View,
     model::LiveModel,
-    relay, show,
+    relaying::{RelayArgs, Relaying},
+    show,
     spending::{self, Bill, Progress, Range, Target},
     wei::{Wei, in_words},
 };
@@ -83,7 +85,7 @@ pub(crate) struct Contribute {
     #[arg(long, value_name = "WEI", help_heading = None::<&str>)]
     max_deposit: Option<Wei>,
     #[command(flatten)]
-    relay: relay::RelayArgs,
+    relay: RelayArgs,
     #[command(flatten)]
     acting: Acting,
 }
@@ -127,25 +129,26 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
                 description.title
             )));
         }
-        let relaying = arguments.relay.relay.as_ref().map(|url| {
-            let signing = relay::Signing {
+        let relaying = match &arguments.relay.relay {
+            Some(url) => Some(Relaying {
                 session: &session,
                 key: &key,
                 model: &model,
+                client: Client::new(url).map_err(unanswered)?,
                 most: arguments.max_deposit,
                 spending: &arguments.acting.spending,
                 arguments: &arguments.relay,
-            };
-            (signing, url)
-        });
+            }),
+            None => None,
+        };
         // What was handed over and waits is not on the chain yet, which tells alone what was contributed before. To go
         // on with --skip is not to begin again.
-        if let Some((signing, url)) = &relaying
+        if let Some(relaying) = &relaying
             && arguments.data.is_some()
             && !arguments.again
             && arguments.skip == 0
         {
-            signing.check_nothing_waits(url).await?;
+            relaying.check_nothing_waits().await?;
         }
         let chosen = choose(&session, arguments, &model, key.address()).await?;
         let items: Vec<Item<'_>> = chosen
@@ -156,9 +159,9 @@ pub(crate) fn run(arguments: &Contribute) -> Result<(), Failure> {
                 sample: &input.sample,
             })
             .collect();
-        if let Some((signing, url)) = relaying {
+        if let Some(relaying) = relaying {
             let json = arguments.acting.json;
-            return signing.contribute(url, &items, &chosen, json).await;
+            return relaying.contribute(&items, &chosen, json).await;
         }
         let budget = arguments.acting.spending.budget();
         let sender = arguments.acting.fees.sender(&session.node, &key, &budget);
@@ -247,14 +250,8 @@ async fn leave_out_known(
              to contribute all of it",
         )
     })?;
-    chosen.left_out.contributed_before = chosen.keep(|label, input| {
-        let Some(count) = before.get_mut(&(label, input.sample.clone())) else {
-            return true;
-        };
-        let again = *count > 0;
-        *count = count.saturating_sub(1);
-        !again
-    });
+    chosen.left_out.contributed_before =
+        chosen.keep(|label, input| !before.take(label, &input.sample));
     if chosen.left_out.contributed_before > 0 {
         session.narrator.say(format_args!(
             "{author} has contributed {} of these to this model before: they are left out (--again \
@@ -270,26 +267,18 @@ async fn contributed_before(
     session: &Session,
     model: &LiveModel,
     author: Address,
-) -> Result<HashMap<(u16, Vec<u8>), usize>, Failure> {
-    let mut before = HashMap::new();
-    if model.facts.waits().is_none() {
-        let view = View::of(session, model.clone()).await?;
-        for made in view.state.ledger().contributions() {
-            let items = parse_batch(&made.items).map_err(Failure::mistake)?;
-            for item in items.iter().filter(|_| made.author == author) {
-                *before
-                    .entry((item.label, item.sample.to_vec()))
-                    .or_insert(0) += 1;
-            }
+) -> Result<Samples, Failure> {
+    match model.facts.terms.mechanism() {
+        Mechanism::DepositRefundTake | Mechanism::Points => {
+            let index = follow(session, model).await?;
+            Ok(index.samples_of(author).await?)
         }
-        return Ok(before);
+        Mechanism::PredictionMarket => {
+            let state = MarketState::read(&session.node, &model.facts, closed_in(model)).await;
+            let state = state.map_err(unfollowed)?;
+            state.ledger().samples_of(author).map_err(Failure::mistake)
+        }
     }
-    let index = follow(session, model).await?;
-    for row in own(&index, author).await? {
-        let one = row.contribution;
-        *before.entry((one.label, one.sample)).or_insert(0) += 1;
-    }
-    Ok(before)
 }
 
 fn from_data(arguments: &Contribute, model: &LiveModel, data: &str) -> Result<Chosen, Failure> {
@@ -344,7 +333,7 @@ struct Sending<'a> {
 impl Sending<'_> {
     async fn contribute(&self, items: &[Item<'_>], chosen: &Chosen) -> Result<(), Failure> {
         let json = self.arguments.acting.json;
-        let first = self.fit(items, items.len()).await?;
+        let first = self.fit(items).await?;
         let (bill, most) = self.bill(items.len() as u64, &first).await?;
         let agreed = self
             .arguments
@@ -380,52 +369,22 @@ impl Sending<'_> {
             .explain(failure, "samples are contributed"))
     }
 
-    /// Returns the most that each sample may deposit by default: prices of trainers rise, stakes of markets do not.
-    fn may_rise_to(&self, price: u128) -> u128 {
-        if self
-            .model
-            .facts
-            .terms
-            .mechanism()
-            .description()
-            .learns_at_once
-        {
-            price.saturating_mul(2)
-        } else {
-            price
-        }
-    }
-
     /// Makes the bill; returns it and the most for each sample.
     async fn bill(&self, count: u64, first: &Batch) -> Result<(Bill, u128), Failure> {
         let arguments = self.arguments;
         let fees = self.session.node.fees().await?;
-        let gas = first.gas.map(|gas| {
-            let all = u128::from(gas) * u128::from(count) / (first.size.max(1) as u128);
-            u64::try_from(all).unwrap_or(u64::MAX)
-        });
+        let gas = first.gas_of_all(count);
         let gas_cost = gas.map_or(Range::exactly(0), |gas| {
             let acting = &arguments.acting;
             spending::gas_cost_of_all(gas, &fees, &acting.fees, &acting.spending)
         });
-        let mut most = arguments
-            .max_deposit
-            .map_or_else(|| self.may_rise_to(first.price), |Wei(most)| most);
+        let mut most = match arguments.max_deposit {
+            Some(Wei(most)) => most,
+            None => default_max_deposit(self.model.facts.terms.mechanism(), first.price),
+        };
         if let Some(Wei(total)) = arguments.acting.spending.max_total {
-            // Prices may rise: none is paid that would bring all of it above the total.
-            let room = total.saturating_sub(gas_cost.at_most) / u128::from(count.max(1));
-            if first.price <= most && room < first.price {
-                let needed = first.price.saturating_mul(count.into());
-                return Err(Failure::Mistake(anyhow!(
-                    "nothing was sent: {} deposit {} now, and gas costs up to {}, which is more than --max-total {}; \
-                     contribute fewer, wait until the price falls, or allow more",
-                    counted(count, "sample"),
-                    Wei(needed),
-                    Wei(gas_cost.at_most),
-                    Wei(total)
-                )));
-            }
-            most = most.min(room);
+            let within = most_within(total, most, first.price, count, gas_cost.at_most);
+            most = within.map_err(|error| not_contributed(error.into()))?;
         }
         check_price(first.price, most).map_err(|error| not_contributed(error.into()))?;
         let each = Range {
@@ -453,28 +412,23 @@ impl Sending<'_> {
         most: u128,
         contributed: &mut Contributed,
     ) -> Result<(), Failure> {
-        let (mut rest, mut next) = (items, first);
-        loop {
-            let sent = self.contributor.send(&next, most).await;
-            let sent = sent.map_err(not_contributed)?;
-            contributed.add(&sent, next.size as u64);
-            rest = &rest[next.size..];
-            if rest.is_empty() {
-                return Ok(());
+        let of = items.len() as u64;
+        let sent = self.contributor.send_all(items, first, most, |sent| {
+            contributed.add(&sent);
+            if contributed.contributions < of {
+                self.session.narrator.say(format_args!(
+                    "{} of {} contributed",
+                    count(contributed.contributions),
+                    count(of)
+                ));
             }
-            let done = contributed.contributions;
-            self.session.narrator.say(format_args!(
-                "{} of {} contributed",
-                count(done),
-                count(items.len() as u64)
-            ));
-            next = self.fit(rest, next.size).await?;
-        }
+        });
+        sent.await.map_err(not_contributed)
     }
 
-    /// Finds how many of the items fit into one transaction, `at_most` so many.
-    async fn fit(&self, items: &[Item<'_>], at_most: usize) -> Result<Batch, Failure> {
-        let fitting = self.contributor.fit(items, at_most).await;
+    /// Finds how many of the items fit into one transaction.
+    async fn fit(&self, items: &[Item<'_>]) -> Result<Batch, Failure> {
+        let fitting = self.contributor.fit(items, items.len()).await;
         Ok(fitting
             .map_err(not_contributed)?
             .context("there is nothing to contribute")?)
@@ -483,8 +437,8 @@ impl Sending<'_> {
 
 impl Contributed {
     /// Adds a transaction.
-    fn add(&mut self, sent: &contribute::Contributed, contributions: u64) {
-        let receipt = &sent.receipt;
+    fn add(&mut self, sent: &contribute::Contributed) {
+        let (receipt, contributions) = (&sent.receipt, sent.size as u64);
         self.contributions += contributions;
         self.transactions.push(Sent {
             transaction: receipt.transaction,

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use alloy_primitives::Address;
-use anyhow::anyhow;
 use clap::Args;
-use cotrain_client::api::Client;
-use cotrain_protocol::trainer::{Delegation, domain};
+use cotrain_client::{api::Client, relay::Signer};
 use serde::Serialize;
 use url::Url;
 
 use super::{
     block_on,
     connection::{Connection, ModelArg},
-    errors::unanswered,
+    errors::{not_relayed, unanswered},
     key::KeyArgs,
     model::LiveModel,
     show,
@@ -76,16 +74,13 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         let key = arguments.key.key(session.node.chain_id())?;
         let model = LiveModel::find_trainer(&session, &arguments.model).await?;
         let client = Client::new(&arguments.relay).map_err(unanswered)?;
-        let served = client
-            .model(model.facts.trainer)
-            .await
-            .map_err(unanswered)?;
-        let keeper = served.keeper.map(|keeper| keeper.0).ok_or_else(|| {
-            Failure::Mistake(anyhow!(
-                "the coordinator at {} claims for nobody; its host has to set keep.enabled",
-                client.shown()
-            ))
-        })?;
+        let signer = Signer {
+            node: &session.node,
+            key: &key,
+            facts: &model.facts,
+            client: &client,
+        };
+        let keeper = signer.keeper().await.map_err(not_relayed)?;
         let valid = humantime::format_duration(arguments.valid);
         let bill = Bill {
             action: format!("sign that {keeper} may report for you for {valid}"),
@@ -101,15 +96,8 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
         if !arguments.consent.agreed(&session, &bill, arguments.json)? {
             return Ok(());
         }
-        let now = session.node.now().await?;
-        let mut delegation = Delegation {
-            reporter: key.address(),
-            keeper,
-            until: now.saturating_add(arguments.valid.as_secs()),
-            signature: Vec::new(),
-        };
-        let domain = domain(session.node.chain_id(), model.facts.trainer);
-        delegation.signature = key.sign_hash(&delegation.signing_hash(&domain)).to_vec();
+        let delegation = signer.delegate(keeper, arguments.valid).await;
+        let delegation = delegation.map_err(not_relayed)?;
         let done = Delegated {
             chain_id: session.node.chain_id(),
             model: model.facts.trainer,
@@ -117,10 +105,6 @@ pub(crate) fn run(arguments: &Delegate) -> Result<(), Failure> {
             keeper,
             until: delegation.until,
         };
-        let taken = client
-            .delegate(model.facts.trainer, &delegation.into())
-            .await;
-        taken.map_err(unanswered)?;
         show(arguments.json, &done, || {
             format!("{keeper} claims for {} for {valid}\n", done.account)
         })

@@ -1,13 +1,17 @@
 //! The client's errors in the words of the command line: why, and whose mistake it is.
 
+use alloy_primitives::B256;
 use anyhow::anyhow;
 use cotrain_client::{
     api::ApiError,
     claims::ClaimError,
-    contribute::{ContributeError, PriceTooHigh},
+    contribute::{ContributeError, OverLimit, PriceTooHigh},
+    market::MarketError,
+    relay::{NotPrepaid, RelayError, SignedTooMuch, Waiting},
     send::SendError,
 };
 use cotrain_protocol::GasPrice;
+use cotrain_report::format::counted;
 
 use super::{model::unreadable, wei::Wei};
 use crate::failure::Failure;
@@ -51,8 +55,21 @@ pub(crate) fn not_contributed(error: ContributeError) -> Failure {
             Wei(price),
             Wei(most)
         )),
+        ContributeError::OverLimit(over) => Failure::Mistake(over_limit(&over)),
         error => error.into(),
     }
+}
+
+/// Says that samples cost more than `--max-total`.
+fn over_limit(over: &OverLimit) -> anyhow::Error {
+    anyhow!(
+        "nothing was sent: {} deposit {} now, and gas costs up to {}, which is more than --max-total {}; \
+         contribute fewer, wait until the price falls, or allow more",
+        counted(over.count, "sample"),
+        Wei(over.deposits),
+        Wei(over.gas_cost),
+        Wei(over.limit)
+    )
 }
 
 /// Says why claims were not made, and whose mistake that is.
@@ -75,4 +92,77 @@ pub(crate) fn unanswered(error: ApiError) -> Failure {
         error if error.is_mistake() => Failure::mistake(error),
         error => error.into(),
     }
+}
+
+/// Says for a command with `--relay` why nothing more was signed or handed over, and whose mistake that is.
+pub(crate) fn not_relayed(error: RelayError) -> Failure {
+    match error {
+        RelayError::Api(error) => unanswered(error),
+        RelayError::Node(error) => error.into(),
+        RelayError::Read(error) => unreadable(error),
+        RelayError::Samples(_) | RelayError::NoKeeper { .. } => Failure::mistake(error),
+        RelayError::NoRelayer { coordinator } => Failure::Mistake(anyhow!(
+            "cannot sign: the coordinator at {coordinator} names no relayer for the model; use one that relays, or sign \
+             for anyone with --any-relayer"
+        )),
+        RelayError::Waiting(waiting) => Failure::Mistake(waits(&waiting)),
+        RelayError::NotPrepaid(short) => Failure::Mistake(not_prepaid(&short)),
+        RelayError::OverBudget(SignedTooMuch { cost, limit }) => Failure::Fault(anyhow!(
+            "nothing more was signed: the signatures that the coordinator would have then could cost {}, which is more \
+             than --max-total {}; find out what became of the batches (`cotrain submission`), or allow more",
+            Wei(cost),
+            Wei(limit)
+        )),
+        RelayError::Unsure {
+            id,
+            coordinator,
+            source,
+        } => unanswered(*source).context(format!(
+            "the batch {id} may have been taken all the same; before you sign its samples again, see with `{}`",
+            question(id, &coordinator)
+        )),
+        error => error.into(),
+    }
+}
+
+/// Returns the command that says what became of a batch.
+pub(crate) fn question(id: B256, coordinator: &str) -> String {
+    format!("cotrain submission {id} --relay {coordinator}")
+}
+
+/// Says that batches wait, which may have the samples that are to be signed.
+fn waits(waiting: &Waiting) -> anyhow::Error {
+    anyhow!(
+        "nothing was signed: batches of {} that may cost {} wait with {}, and may have these examples; wait until they \
+         are part of the chain (`cotrain submission`), or say --again",
+        waiting.author,
+        Wei(waiting.committed),
+        waiting.coordinator
+    )
+}
+
+/// Says how much has to be prepaid first.
+fn not_prepaid(short: &NotPrepaid) -> anyhow::Error {
+    let missing = Wei(short.missing());
+    let waiting = match short.committed {
+        0 => String::new(),
+        committed => format!(" besides the {} of batches that wait", Wei(committed)),
+    };
+    anyhow!(
+        "nothing was signed: the account {} has {} prepaid with the model {}, and this may cost {}{waiting}: \
+         {missing} is missing; prepay it with `cotrain deposit {}`, or contribute fewer with --limit",
+        short.author,
+        Wei(short.balance),
+        short.model,
+        Wei(short.needed),
+        short.missing()
+    )
+}
+
+/// Says why a market cannot be followed, and whose mistake that is.
+pub(crate) fn unfollowed(error: MarketError) -> Failure {
+    if error.is_transient() {
+        return Failure::Fault(error.into());
+    }
+    Failure::mistake(error)
 }

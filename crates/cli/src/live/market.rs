@@ -5,7 +5,7 @@ mod create;
 mod reveal;
 mod score;
 mod show;
-pub(crate) mod view;
+mod view;
 
 use clap::{Args, Subcommand};
 

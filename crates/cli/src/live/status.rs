@@ -5,6 +5,7 @@ use anyhow::anyhow;
 use clap::Args;
 use cotrain_indexer::{
     Claimable,
+    local::LocalIndex,
     rows::{ClaimKind, ContributionRow, Settled},
 };
 use cotrain_learning::text::escaped;
@@ -15,7 +16,7 @@ use serde::Serialize;
 use super::{
     block_on,
     connection::{Connection, ModelArg},
-    index::{Following, follow, own},
+    following::follow,
     key::KeyArgs,
     model::LiveModel,
     show,
@@ -120,10 +121,12 @@ pub(crate) fn run(arguments: &Status) -> Result<(), Failure> {
     })
 }
 
-async fn look(index: &Following, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
-    let view = index.model.account(account);
-    let claimable = index.claimable(&index.model, account, LOOKED_AT).await?;
-    let rows = own(index, account).await?;
+async fn look(index: &LocalIndex, model: &LiveModel, account: Address) -> Result<Shown, Failure> {
+    let view = index.followed().account(account);
+    let claimable = index
+        .claimable(index.followed(), account, LOOKED_AT)
+        .await?;
+    let rows = index.contributions_of(account).await?;
     let claim_of = |row: &ContributionRow| {
         claimable.iter().find(|one| {
             one.kind == ClaimKind::Refund

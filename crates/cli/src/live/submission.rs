@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 use clap::Args;
-use cotrain_client::api::Client;
+use cotrain_client::{api::Client, relay::wait_included};
 use url::Url;
 
 use super::{
     block_on,
-    errors::unanswered,
-    relay::{Submission, follow},
+    errors::{not_relayed, unanswered},
     show,
+    signed::Submission,
 };
 use crate::{failure::Failure, output::Narrator};
 
@@ -66,7 +66,8 @@ pub(crate) fn run(arguments: &SubmissionCommand) -> Result<(), Failure> {
         let client = Client::new(&arguments.relay).map_err(unanswered)?;
         let mut submission = client.submission(id).await.map_err(unanswered)?;
         let waited = if arguments.wait {
-            follow(&client, id, &mut submission, arguments.patience).await
+            let waited = wait_included(&client, id, &mut submission, arguments.patience).await;
+            waited.map_err(not_relayed)
         } else {
             Ok(())
         };

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::{
     block_on,
     connection::{Connection, ModelArg},
-    index::follow,
+    following::follow,
     model::LiveModel,
     spending::Target,
 };
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
         let mut show = arguments.all;
         loop {
             loop {
-                let events = index.events(Some(index.model.id()), page).await?;
+                let events = index.events(Some(index.followed().id()), page).await?;
                 let Some(last) = events.last() else { break };
                 page.after = Some(last.id);
                 if show {

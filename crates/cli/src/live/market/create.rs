@@ -22,14 +22,14 @@ use cotrain_protocol::{
 use cotrain_report::format::counted;
 use serde::Serialize;
 
-use super::view::{Costs, View, lost_in_words, unfollowed, unusable};
+use super::view::{Costs, View, lost_in_words, unusable};
 use crate::{
     failure::Failure,
     live::{
         block_on,
         connection::Session,
         deploy::{DeployOptions, Further, deployed_before, describe, place},
-        errors::unsent,
+        errors::{unfollowed, unsent},
         key::DEVELOPMENT_CHAIN,
         model::LiveModel,
         options::Options,

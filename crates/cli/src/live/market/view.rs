@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::Address;
 use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
 use cotrain_client::{
-    market::{MarketError, MarketState, TestSet, TestSetError},
+    market::{MarketState, TestSet, TestSetError},
     send::{Call, SendError, Sender},
 };
 use cotrain_protocol::market::{Lost, Market, Phase};
@@ -14,7 +14,9 @@ use crate::{
     failure::Failure,
     live::{
         connection::{ModelArg, Session},
+        errors::unfollowed,
         fees::FeeArgs,
+        following::closed_in,
         model::LiveModel,
         place::state_directory,
         spending::{Bill, Range, SpendingArgs, Target, gas_cost_of_all},
@@ -24,9 +26,9 @@ use crate::{
 };
 
 /// A market at the latest block.
-pub(crate) struct View {
+pub(super) struct View {
     pub(super) model: LiveModel,
-    pub(crate) state: MarketState,
+    pub(super) state: MarketState,
     /// Time of the chain's next block, in Unix seconds.
     pub(super) now: u64,
 }
@@ -39,9 +41,8 @@ impl View {
     }
 
     /// Reads a market.
-    pub(crate) async fn of(session: &Session, model: LiveModel) -> Result<Self, Failure> {
-        // Without a card nobody says when it began; the first block is never too late.
-        let from = model.card.as_ref().map_or(0, |card| card.from_block);
+    pub(super) async fn of(session: &Session, model: LiveModel) -> Result<Self, Failure> {
+        let from = closed_in(&model);
         Self::since(session, model, from).await
     }
 
@@ -221,14 +222,6 @@ pub(super) fn lost_in_words(lost: Lost) -> String {
             when(latest)
         ),
     }
-}
-
-/// Says why a market cannot be followed, and whose mistake that is.
-pub(super) fn unfollowed(error: MarketError) -> Failure {
-    if error.is_transient() {
-        return Failure::Fault(error.into());
-    }
-    Failure::mistake(error)
 }
 
 /// Says why a test set cannot be used, and whose mistake that is.

@@ -1,0 +1,40 @@
+//! The events of a model, followed up to now and kept in the cache directory.
+
+use std::path::PathBuf;
+
+use cotrain_indexer::local::{LocalIndex, LocalIndexError};
+
+use super::{connection::Session, model::LiveModel, place::cache_directory};
+use crate::failure::Failure;
+
+/// Returns the directory of followed models.
+pub(crate) fn directory() -> Result<PathBuf, Failure> {
+    Ok(cache_directory()?.join("index"))
+}
+
+/// Returns the block that a model was closed in, as its card says. Without a card nobody says when it began; the first
+/// block is never too late.
+pub(crate) fn closed_in(model: &LiveModel) -> u64 {
+    model.card.as_ref().map_or(0, |card| card.from_block)
+}
+
+/// Follows a model up to the chain's head.
+pub(crate) async fn follow(session: &Session, model: &LiveModel) -> Result<LocalIndex, Failure> {
+    let directory = directory()?;
+    let opened = LocalIndex::open(
+        &session.node,
+        session.registry,
+        model.facts.trainer,
+        closed_in(model),
+        &directory,
+    );
+    opened.await.map_err(|error| match error {
+        LocalIndexError::Node(error) => error.into(),
+        LocalIndexError::Follow(error) => (*error).into(),
+        LocalIndexError::Directory { .. }
+        | LocalIndexError::NoLock { .. }
+        | LocalIndexError::InUse { .. }
+        | LocalIndexError::Remove { .. } => Failure::mistake(error),
+        error => error.into(),
+    })
+}
