@@ -185,7 +185,7 @@ impl Driver<'_> {
         let Some(block) = view.state.block() else {
             return Ok(None);
         };
-        let estimate = |data| async move { sender.estimate(&call(market, data)).await };
+        let estimate = |data| async move { sender.estimate_next(&call(market, data)).await };
         let ready = view
             .state
             .ledger()
