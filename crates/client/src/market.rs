@@ -7,15 +7,22 @@ mod opening;
 mod test_set;
 
 use cotrain_bindings::market::events;
-use cotrain_chain::node::{At, Block, NodeError, NodeLog};
+use cotrain_chain::{
+    TRANSACTION_GAS_LIMIT,
+    node::{At, Block, NodeError, NodeLog, NodeReceipt},
+};
 use cotrain_protocol::market::Market;
 
-use crate::{model::ModelFacts, source::EventSource};
+use crate::{
+    model::ModelFacts,
+    send::{Call, SendError, Sender},
+    source::EventSource,
+};
 
 pub use self::{
     counters::Counters,
     error::MarketError,
-    ledger::{Action, MarketLedger, Ready},
+    ledger::{Action, Collectable, MarketLedger, Ready},
     opening::{Opened, Opener, OpeningError, OpeningGas, OpeningStep, RehearsalError, rehearse},
     test_set::{TestSet, TestSetError},
 };
@@ -191,5 +198,42 @@ impl MarketState {
     #[must_use]
     pub fn block(&self) -> Option<Block> {
         self.block
+    }
+
+    /// Estimates the gas of a call of the market. `now` is the time of the next block, in Unix seconds.
+    ///
+    /// Nodes estimate as if in their latest block, which on a quiet chain is of an earlier phase than the next one. If the
+    /// call is due in the next one alone, all gas that a transaction may use is the estimate.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn estimate(
+        &self,
+        sender: &Sender<'_>,
+        call: &Call,
+        now: u64,
+    ) -> Result<u64, SendError> {
+        let latest = self.block.map_or(0, |block| block.time);
+        match sender.estimate(call).await {
+            Err(SendError::Node(error)) if self.ledger.is_due_by_time(&error, latest, now) => {
+                Ok(TRANSACTION_GAS_LIMIT)
+            }
+            estimated => estimated,
+        }
+    }
+
+    /// Estimates and sends a call of the market, also one that is due in the next block alone, and waits until it is
+    /// included. `now` is the time of the next block, in Unix seconds.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn send(
+        &self,
+        sender: &Sender<'_>,
+        call: Call,
+        now: u64,
+    ) -> Result<NodeReceipt, SendError> {
+        let gas = self.estimate(sender, &call, now).await?;
+        sender.send_estimated(call, gas).await
     }
 }

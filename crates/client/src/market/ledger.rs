@@ -43,6 +43,34 @@ pub enum Action {
     Score(Step),
 }
 
+/// Money of an account that a market would pay out now, in wei.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Collectable {
+    /// Balance or stakes of a participant.
+    pub balance: u128,
+    /// Rest that the provider gets.
+    pub remainder: u128,
+}
+
+impl Collectable {
+    /// Returns all of the money.
+    #[must_use]
+    pub fn total(&self) -> u128 {
+        self.balance.saturating_add(self.remainder)
+    }
+
+    /// Returns the calls that collect it: none for what is 0.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Vec<u8>> {
+        let all = [
+            (self.balance, calls::collect()),
+            (self.remainder, calls::collect_remainder()),
+        ];
+        let some = all.into_iter().filter(|(amount, _)| *amount > 0);
+        some.map(|(_, call)| call).collect()
+    }
+}
+
 /// Action that fits a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
@@ -129,6 +157,33 @@ impl MarketLedger {
             progress: self.market.progress(),
             contributions: self.market.contribution_count(),
             money: U256::from(self.market.held()),
+        }
+    }
+
+    /// Returns the money that an account can collect in a block of the time `now`, in Unix seconds.
+    #[must_use]
+    pub fn collectable(&self, account: Address, now: u64) -> Collectable {
+        Collectable {
+            balance: self.market.collectable(account, now),
+            remainder: if account == self.market.owner() {
+                self.market.remainder(now)
+            } else {
+                0
+            },
+        }
+    }
+
+    /// Returns the parts of the test set that the provider has to reveal in a block of the time `now`, in Unix seconds: the
+    /// drawn part before the market opens, all others after its closing.
+    #[must_use]
+    pub fn parts_to_reveal(&self, now: u64) -> Vec<usize> {
+        let market = &self.market;
+        match market.phase(now) {
+            Phase::Committed => market.drawn_part().into_iter().collect(),
+            Phase::Revealing => (0..market.commitments().len())
+                .filter(|part| market.part(*part).is_none())
+                .collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -351,6 +406,25 @@ mod tests {
         }
     }
 
+    /// Returns the items of a contribution.
+    fn contributed_items() -> Vec<u8> {
+        let item = Item {
+            label: 1,
+            sample: &[0, 3],
+        };
+        encode_batch(&[item]).expect("a batch")
+    }
+
+    fn contributed(batch: u64, author: Address, time: u64) -> Fact {
+        Fact::Contributed {
+            batch,
+            author,
+            deposit: TERMS.stake,
+            time,
+            items: contributed_items().into(),
+        }
+    }
+
     /// Returns a market in which two authors' contributions are being scored, on ten samples, and the time.
     fn scoring() -> (MarketLedger, u64) {
         let (draw, part) = drawn();
@@ -359,23 +433,12 @@ mod tests {
         let mut ledger = ledger(&[committed(), draw, revealed(part, opened)]);
         for (batch, author) in [(0, 8), (1, 9)] {
             let author = Address::with_last_byte(author);
-            let item = Item {
-                label: 1,
-                sample: &[0, 3],
-            };
-            let items = encode_batch(&[item]).expect("a batch");
-            let fact = Fact::Contributed {
-                batch,
-                author,
-                deposit: TERMS.stake,
-                time: opened,
-                items: items.clone().into(),
-            };
+            let fact = contributed(batch, author, opened);
             ledger.market.apply(&fact).expect("a contribution");
             ledger.contributions.push(Contributions {
                 author,
                 time: opened,
-                items,
+                items: contributed_items(),
             });
         }
         let copied = Fact::Copied {
@@ -396,6 +459,55 @@ mod tests {
         assert!(samples.take(1, &[0, 3]) && !samples.take(1, &[0, 3]));
         let others = ledger.samples_of(Address::with_last_byte(7));
         assert_eq!(others.expect("read"), Samples::default());
+    }
+
+    #[test]
+    fn parts_to_reveal_are_the_drawn_one_first_and_then_the_others() {
+        let (draw, part) = drawn();
+        let opened = START + 10;
+        let closed = opened + TERMS.participation;
+        let part_index = usize::try_from(part).expect("a part");
+        assert!(ledger(&[committed()]).parts_to_reveal(START + 1).is_empty());
+        let facts = [committed(), draw, revealed(part, opened)];
+        let drawn = ledger(&facts[..2]);
+        assert_eq!(drawn.parts_to_reveal(opened), [part_index]);
+        let mut open = ledger(&facts);
+        assert!(open.parts_to_reveal(opened + 1).is_empty());
+        // Without a contribution there is nothing to score, and so nothing to reveal.
+        assert!(open.parts_to_reveal(closed).is_empty());
+        let contributed = contributed(0, Address::with_last_byte(8), opened);
+        open.market.apply(&contributed).expect("a contribution");
+        assert_eq!(open.parts_to_reveal(closed), [1 - part_index]);
+        let (scoring, now) = scoring();
+        assert!(scoring.parts_to_reveal(now).is_empty());
+    }
+
+    #[test]
+    fn collectable_is_the_stakes_of_a_market_that_failed() {
+        let (scoring, now) = scoring();
+        let late = now + TERMS.scoring_wait + 1;
+        let collectable = |account, now| {
+            let found = scoring.collectable(account, now);
+            (found.balance, found.remainder)
+        };
+        let author = Address::with_last_byte(8);
+        assert_eq!(collectable(author, now), (0, 0));
+        assert_eq!(collectable(author, late), (TERMS.stake, 0));
+        assert_eq!(collectable(Address::with_last_byte(7), late), (0, 0));
+        assert_eq!(collectable(scoring.market().owner(), late), (0, 0));
+    }
+
+    #[test]
+    fn calls_collect_only_what_is_there() {
+        let of = |balance, remainder| {
+            let money = Collectable { balance, remainder };
+            (money.total(), money.calls())
+        };
+        let (own, rest) = (calls::collect(), calls::collect_remainder());
+        assert_eq!(of(0, 0), (0, vec![]));
+        assert_eq!(of(3, 0), (3, vec![own.clone()]));
+        assert_eq!(of(0, 4), (4, vec![rest.clone()]));
+        assert_eq!(of(3, 4), (7, vec![own, rest]));
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_bindings::market as calls;
 use cotrain_client::send::{Call, gas_cost};
 use serde::Serialize;
 
 use super::view::{Costs, View};
 use crate::{
     failure::Failure,
-    live::{acting::Acting, block_on, errors::unsent, show, wei::Wei},
+    live::{acting::Acting, block_on, show, wei::Wei},
 };
 
 /// Collect what is yours: a participant's balance or stakes, and the provider's rest
@@ -40,19 +39,9 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
         let session = acting.connection.open().await?;
         let key = acting.key.key(session.node.chain_id())?;
         let view = View::find(&session, &acting.model).await?;
-        let (account, market) = (key.address(), view.market());
-        let amount = market.collectable(account, view.now);
-        let remainder = if account == market.owner() {
-            market.remainder(view.now)
-        } else {
-            0
-        };
-        let due = [
-            (amount, calls::collect()),
-            (remainder, calls::collect_remainder()),
-        ];
-        let due: Vec<_> = due.into_iter().filter(|(amount, _)| *amount > 0).collect();
-        if due.is_empty() {
+        let account = key.address();
+        let due = view.state.ledger().collectable(account, view.now);
+        if due.total() == 0 {
             return Err(Failure::Mistake(anyhow!(
                 "nothing was sent: the market {} is {}, and {account} has nothing to collect; next, {}",
                 view.address(),
@@ -64,16 +53,16 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
         let sender = acting.fees.sender(&session.node, &key, &budget);
         let mut gas = 0_u64;
         let mut ready = Vec::new();
-        for (_, data) in due {
+        for data in due.calls() {
             let call = Call {
                 to: Some(view.address()),
                 value: 0,
                 data: data.into(),
             };
-            gas = gas.saturating_add(view.gas_of(&sender, &call).await.map_err(unsent)?);
+            gas = gas.saturating_add(view.gas_of(&sender, &call).await?);
             ready.push(call);
         }
-        let all = Wei(amount.saturating_add(remainder));
+        let all = Wei(due.total());
         let costs = Costs {
             action: format!("collect {all}"),
             value: 0,
@@ -87,8 +76,7 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
         }
         let (mut transactions, mut cost) = (Vec::new(), 0_u128);
         for call in ready {
-            let receipt = view.send(&sender, call).await.map_err(|error| {
-                let failure = unsent(error);
+            let receipt = view.send(&sender, call).await.map_err(|failure| {
                 if transactions.is_empty() {
                     failure
                 } else {
@@ -103,8 +91,8 @@ pub(crate) fn run(arguments: &Collect) -> Result<(), Failure> {
             chain_id: session.node.chain_id(),
             market: view.address(),
             account,
-            amount: amount.to_string(),
-            remainder: remainder.to_string(),
+            amount: due.balance.to_string(),
+            remainder: due.remainder.to_string(),
             transactions,
             gas_cost: cost.to_string(),
         };

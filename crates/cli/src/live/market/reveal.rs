@@ -7,14 +7,13 @@ use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings::market as calls;
 use cotrain_client::send::{Call, gas_cost};
-use cotrain_protocol::market::Phase;
 use cotrain_report::format::counted;
 use serde::Serialize;
 
 use super::view::{Costs, View};
 use crate::{
     failure::Failure,
-    live::{acting::Acting, block_on, errors::unsent, show, spending::Progress, wei::Wei},
+    live::{acting::Acting, block_on, show, spending::Progress, wei::Wei},
 };
 
 /// Reveal the test set: first the drawn part, which opens the market, and after the closing the others
@@ -67,7 +66,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
         let sender = acting.fees.sender(&session.node, &key, &budget);
         let mut gas = 0_u64;
         for call in &calls {
-            gas = gas.saturating_add(view.gas_of(&sender, call).await.map_err(unsent)?);
+            gas = gas.saturating_add(view.gas_of(&sender, call).await?);
         }
         let costs = Costs {
             action: format!(
@@ -86,7 +85,7 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
         let of = due.len() as u64;
         let (mut transactions, mut cost, mut stopped) = (Vec::new(), 0_u128, None);
         for call in calls {
-            match view.send(&sender, call).await.map_err(unsent) {
+            match view.send(&sender, call).await {
                 Ok(receipt) => {
                     transactions.push(receipt.transaction);
                     cost = cost.saturating_add(gas_cost(&receipt));
@@ -136,16 +135,14 @@ pub(crate) fn run(arguments: &Reveal) -> Result<(), Failure> {
 
 /// Returns the parts that are to be revealed now.
 fn due(view: &View) -> Result<Vec<usize>, Failure> {
-    let market = view.market();
-    match (view.phase(), market.drawn_part()) {
-        (Phase::Committed, Some(part)) => Ok(vec![part]),
-        (Phase::Revealing, _) => Ok((0..market.commitments().len())
-            .filter(|part| market.part(*part).is_none())
-            .collect()),
-        (phase, _) => Err(Failure::Mistake(anyhow!(
-            "nothing was sent: the market {} is {phase}, and no part is to be revealed now; next, {}",
+    let due = view.state.ledger().parts_to_reveal(view.now);
+    if due.is_empty() {
+        return Err(Failure::Mistake(anyhow!(
+            "nothing was sent: the market {} is {}, and no part is to be revealed now; next, {}",
             view.address(),
+            view.phase(),
             view.next()
-        ))),
+        )));
     }
+    Ok(due)
 }

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
-use cotrain_chain::{TRANSACTION_GAS_LIMIT, node::NodeReceipt};
+use cotrain_chain::node::NodeReceipt;
 use cotrain_client::{
     market::{MarketState, TestSet, TestSetError},
-    send::{Call, SendError, Sender},
+    send::{Call, Sender},
 };
 use cotrain_protocol::market::{Lost, Market, Phase};
 
@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     live::{
         connection::{ModelArg, Session},
-        errors::unfollowed,
+        errors::{unfollowed, unsent},
         fees::FeeArgs,
         following::closed_in,
         model::LiveModel,
@@ -60,15 +60,10 @@ impl View {
         })
     }
 
-    /// Estimates the gas of a call.
-    ///
-    /// Nodes estimate as if in their latest block, which on a quiet chain is of an earlier phase than the next one. If the
-    /// call is due in the next one alone, all gas that a transaction may use is the estimate.
-    pub(super) async fn gas_of(&self, sender: &Sender<'_>, call: &Call) -> Result<u64, SendError> {
-        match sender.estimate(call).await {
-            Err(error) if self.is_due_by_time(&error) => Ok(TRANSACTION_GAS_LIMIT),
-            estimated => estimated,
-        }
+    /// Estimates the gas of a call, also if it is due in the next block alone.
+    pub(super) async fn gas_of(&self, sender: &Sender<'_>, call: &Call) -> Result<u64, Failure> {
+        let gas = self.state.estimate(sender, call, self.now).await;
+        gas.map_err(unsent)
     }
 
     /// Estimates and sends a call, also one that is due in the next block alone.
@@ -76,18 +71,9 @@ impl View {
         &self,
         sender: &Sender<'_>,
         call: Call,
-    ) -> Result<NodeReceipt, SendError> {
-        let gas = self.gas_of(sender, &call).await?;
-        sender.send_estimated(call, gas).await
-    }
-
-    /// Returns `true` if a call was refused for the phase of the latest block alone.
-    fn is_due_by_time(&self, error: &SendError) -> bool {
-        let SendError::Node(error) = error else {
-            return false;
-        };
-        let latest = self.state.block().map_or(0, |block| block.time);
-        self.state.ledger().is_due_by_time(error, latest, self.now)
+    ) -> Result<NodeReceipt, Failure> {
+        let receipt = self.state.send(sender, call, self.now).await;
+        receipt.map_err(unsent)
     }
 
     /// Reads on to the latest block, and returns `true` if there was a new one.
