@@ -8,7 +8,7 @@ import {Payments} from "../libraries/Payments.sol";
 import {Account} from "./types/Account.sol";
 
 /// @title Accounts
-/// @notice What each address has in a trainer: money, good contributions, nonces.
+/// @notice The accounts of a trainer: money, counts of refunded contributions, and nonces.
 abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
     mapping(address owner => Account account) internal _accounts;
 
@@ -47,21 +47,22 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         return _accounts[account].used(nonce);
     }
 
-    /// @dev Adds to a balance, and says so.
+    /// @dev Adds money to a balance, and emits `Deposited`.
     function _deposit(address account, uint256 amount) internal {
         _credit(account, amount);
         emit Deposited(account, amount);
     }
 
-    /// @dev Adds to a balance.
+    /// @dev Adds money to a balance. Reverts if the balance would reach 2^96.
     function _credit(address owner, uint256 amount) internal {
         Account account = _accounts[owner];
-        // In this order the difference cannot be negative.
+        // The balance has 96 bits, so the difference cannot be negative.
         if (amount > type(uint96).max - account.balance()) revert BalanceOverflow(owner);
         _accounts[owner] = account.credited(amount);
     }
 
-    /// @dev Transient storage on every chain: all that this runs on have it.
+    /// @dev Returns `false`, so that the guard uses transient storage on every chain. All chains
+    /// that the contract runs on have it.
     function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
         return false;
     }

@@ -24,55 +24,62 @@ import {State} from "./types/State.sol";
 import {Status, Statuses} from "./types/Statuses.sol";
 
 /// @title CollaborativeTrainer
-/// @notice Money, records and time; an incentive mechanism adds the price and the reporters' share.
-/// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits, the notice
-/// before a report, then those of the mechanism. 2^64 contributions and the time 2^40 are out of reach.
+/// @notice The money, records and times of a trainer. A mechanism adds the price and the reporters'
+/// share.
+/// @dev Deployed as clones whose immutable arguments are words: owner, classifier, the three waits,
+/// the notice before a report, then the mechanism's arguments. 2^64 contributions and the time 2^40
+/// are out of reach.
 abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP712 {
+    // --- Arguments of a clone ---
+
     uint256 private constant OWNER_PLACE = 0;
     uint256 private constant CLASSIFIER_PLACE = 1;
     uint256 private constant REFUND_WAIT_PLACE = 2;
     uint256 private constant OWNER_CLAIM_WAIT_PLACE = 3;
     uint256 private constant ANY_ADDRESS_CLAIM_WAIT_PLACE = 4;
     uint256 private constant REPORT_NOTICE_PLACE = 5;
-    /// @dev The first argument of the mechanism.
+    /// @dev Index of the mechanism's first argument.
     /// Points has none.
     // slither-disable-next-line unused-state
     uint256 internal constant MECHANISM_PLACE = 6;
 
-    /// @dev What reporters have done to a contribution.
+    // --- Types and storage ---
+
+    /// @dev The effect of reports on a contribution: the wei that reporters took, and the first
+    /// reporter.
     struct Settlement {
         uint96 taken;
         address firstReporter;
     }
 
-    /// @dev What a relay knows while it goes through the batches.
+    /// @dev The state of a relay while it walks over the batches.
     struct Relaying {
         bytes32 domainSeparator;
         /// The position of the first contribution.
         uint256 batch;
-        /// How much gas the code that a batch runs may use.
+        /// Gas that the code run for a batch may use.
         uint256 gasPerBatch;
-        /// Of each contribution, in wei.
+        /// Deposit per contribution, in wei.
         uint256 deposit;
-        /// How many contributions have been accepted.
+        /// Number of accepted contributions.
         uint256 accepted;
-        /// Of the accepted batches together, in wei.
+        /// Sum of the fees of accepted batches, in wei.
         uint256 fees;
-        /// With room for all contributions.
+        /// Leaves of the accepted contributions, with room for all contributions.
         bytes32[] leaves;
-        /// What was accepted; with room for all that was sent.
+        /// Accepted batches for the event, with room for all batches of the call.
         bytes log;
     }
 
-    /// @dev What is known while claims are settled.
+    /// @dev The state of a claiming call.
     struct Settling {
-        /// Who claims.
+        /// The account that claims.
         address claimer;
-        /// What is the claimer's of those that were settled, in wei.
+        /// The claimer's money from settled contributions, in wei.
         uint256 paid;
-        /// How many were settled.
+        /// Number of settled contributions.
         uint256 settled;
-        /// Why the first one was skipped, where none was settled before it.
+        /// The reason for the first skip, if no settlement preceded it.
         bytes firstReason;
     }
 
@@ -90,8 +97,10 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     Announcements private _announcements;
 
-    /// @dev The implementation has a time, so it cannot be initialised, and a full count, so it takes no
-    /// contribution.
+    // --- Initialization ---
+
+    /// @dev Locks the implementation: the non-zero time blocks `initialize`, and the full counter
+    /// blocks `contribute`.
     constructor() {
         _state = State.wrap(type(uint104).max);
     }
@@ -102,6 +111,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         _validate(CloneArguments.load());
         _state = _state.contributed(block.timestamp, 0);
     }
+
+    // --- Contributing ---
 
     /// @inheritdoc ICollaborativeTrainer
     function contribute(bytes calldata items) external payable nonReentrant returns (uint256 batch) {
@@ -120,7 +131,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         bytes memory reason = ClassifierCalls.tryLearn(classifier(), items);
         if (reason.length != 0) LibCall.bubbleUpRevert(reason);
         emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
-        // What was sent is at least what is required.
+        // The check above makes sure that the sent money covers `required`.
         unchecked {
             Payments.pay(msg.sender, msg.value - required);
         }
@@ -134,9 +145,9 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         relaying.gasPerBatch = gasPerBatch;
         relaying.batch = state.contributionCount();
         relaying.leaves = new bytes32[](SignedBatches.count(batches));
-        // There is no price of 0 contributions; then all batches are skipped.
+        // There is no price of 0 contributions; the loop then skips all batches.
         if (relaying.leaves.length != 0) relaying.deposit = price(relaying.leaves.length);
-        // What is accepted is logged without its signatures, so there is room for it.
+        // The log has no signatures, so the length of the batches is enough room.
         relaying.log = new bytes(batches.length);
         {
             bytes memory log = relaying.log;
@@ -150,7 +161,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
                 SignedBatches.batchAt(batches, offset);
             SignedBatch memory signed = SignedBatches.header(batches, offset, items);
             bytes memory reason = _accept(relaying, signed, items, signature);
-            // The length of what was just built, and below a count: nobody can move either by sending money.
+            // The length of a new error, and below a count: nobody can change either by sending
+            // money.
             // slither-disable-next-line incorrect-equality
             if (reason.length == 0) SignedBatches.append(relaying.log, batches, offset, items.length);
             else emit Skipped(signed.author, signed.nonce, reason);
@@ -165,6 +177,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         emit Relayed(relaying.batch, msg.sender, relaying.deposit, block.timestamp, relaying.log);
     }
 
+    // --- Claiming ---
+
     /// @inheritdoc ICollaborativeTrainer
     function refund(bytes calldata claims) external nonReentrant {
         Payments.pay(msg.sender, _settle(msg.sender, claims, true, _refund));
@@ -173,7 +187,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     /// @inheritdoc ICollaborativeTrainer
     function announce(bytes calldata claims) external nonReentrant {
         if (reportNotice() == 0) revert NoNotice();
-        // Nothing is paid for it.
+        // An announcement pays nothing.
         // slither-disable-next-line unused-return
         _settle(msg.sender, claims, true, _announce);
     }
@@ -201,6 +215,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     function claimLate(bytes calldata claims) external nonReentrant {
         Payments.pay(msg.sender, _settle(msg.sender, claims, false, _claimLate));
     }
+
+    // --- Views ---
 
     /// @inheritdoc ICollaborativeTrainer
     function lastContributionTime() public view returns (uint256) {
@@ -232,13 +248,13 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
 
     /// @inheritdoc ICollaborativeTrainer
     function owner() public view returns (address) {
-        // An address, as the factory encoded it.
+        // The factory encoded it as an address.
         return address(uint160(CloneArguments.word(OWNER_PLACE)));
     }
 
     /// @inheritdoc ICollaborativeTrainer
     function classifier() public view returns (address) {
-        // An address, as the factory encoded it.
+        // The factory encoded it as an address.
         return address(uint160(CloneArguments.word(CLASSIFIER_PLACE)));
     }
 
@@ -270,20 +286,25 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     /// @inheritdoc ICollaborativeTrainer
     function reported(uint256 position, address reporter) public view returns (bool) {
         address first = _settlements[position].firstReporter;
-        // Nobody has reported before the first one has: then the second slot is not read.
+        // If there is no first reporter, there is no other: then the second slot is not read.
         return first != address(0) && (first == reporter || _laterReporters[position][reporter]);
     }
 
-    /// @dev What a reporter may take of a deposit: rounded down, cut to what is left later.
-    /// @param reporterGood At least 1 and at most `allGood`.
+    // --- Rules of the mechanism ---
+
+    /// @dev Returns a reporter's share of a deposit, rounded down. `_report` cuts it to the rest of
+    /// the deposit.
+    /// @param deposit The deposit, in wei.
+    /// @param reporterGood The reporter's refunded contributions, at least 1 and at most `allGood`.
+    /// @param allGood The refunded contributions of all authors.
     function _share(uint256 deposit, uint256 reporterGood, uint256 allGood)
         internal
         pure
         virtual
         returns (uint256);
 
-    /// @dev Reverts unless the arguments are as many as they should and within their bounds. A mechanism adds
-    /// its own; these come first.
+    /// @dev Reverts unless the number of arguments is right and each is within its bounds. A
+    /// mechanism checks its own arguments after these.
     function _validate(uint256[] memory arguments) internal pure virtual {
         uint256 ownerWait = arguments[OWNER_CLAIM_WAIT_PLACE];
         uint256 anyWait = arguments[ANY_ADDRESS_CLAIM_WAIT_PLACE];
@@ -293,8 +314,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (ownerWait > anyWait) revert InvalidParameter("ownerClaimWait", ownerWait);
         if (anyWait > type(uint40).max) revert InvalidParameter("anyAddressClaimWait", anyWait);
         uint256 notice = arguments[REPORT_NOTICE_PLACE];
-        // So that who announces in the first second can use all of it before the owner can claim. The wait for a refund is at
-        // most the owner's, as said above.
+        // An announcement in the first second can then serve completely before the owner may claim.
+        // The first check makes sure that the wait for a refund is at most the owner's.
         if (notice > (ownerWait - arguments[REFUND_WAIT_PLACE]) / 2) {
             revert InvalidParameter("reportNotice", notice);
         }
@@ -305,13 +326,17 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (arguments.length != count) revert InvalidParameter("arguments", arguments.length);
     }
 
-    /// @dev The state, of a trainer whose parameters were checked: of a clone that no factory made, nobody has.
+    // --- Relaying and recording ---
+
+    /// @dev Returns the state. Reverts if the trainer was not initialized, because nobody checked
+    /// the parameters of a clone that no factory made.
     function _initialized() private view returns (State state) {
         state = _state;
         if (state.lastContributionTime() == 0) revert NotInitialized();
     }
 
-    /// @dev Teaches, charges and records one signed batch, or says why not: then nothing has changed.
+    /// @dev Teaches, charges and records one signed batch. Otherwise returns the reason, and
+    /// nothing has changed.
     function _accept(
         Relaying memory relaying,
         SignedBatch memory signed,
@@ -338,15 +363,17 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         reason = _teachSigned(relaying, signed, items, signature);
         if (reason.length != 0) return reason;
 
-        // Nobody has changed the account since it was read: all that does is guarded.
+        // The account has not changed since it was read: a reentrancy guard protects all functions
+        // that change it.
         _accounts[signed.author] = account.charged(required).withUsed(signed.nonce);
         _record(relaying, items, n, signed.author);
         relaying.accepted += n;
         relaying.fees += signed.fee;
     }
 
-    /// @dev Teaches a batch that its author has signed, or says why not. The code that this runs gets all of its gas or
-    /// the relay fails: never is a batch skipped because others have used up what was meant for it.
+    /// @dev Teaches a batch that its author has signed, or returns the reason why not. Either the
+    /// code that this runs gets all of its gas, or the relay fails. So no batch is skipped because
+    /// others have used its gas.
     function _teachSigned(
         Relaying memory relaying,
         SignedBatch memory signed,
@@ -363,18 +390,22 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
             );
     }
 
-    /// @dev Records the items of one batch after those that were accepted before it.
+    /// @dev Records the items of one batch after those of the batches accepted before it.
     function _record(Relaying memory relaying, bytes calldata items, uint256 n, address author) private view {
         uint256 place = relaying.accepted;
         uint256 position = relaying.batch + place;
         Records.fill(relaying.leaves, place, items, n, author, relaying.deposit, block.timestamp, position);
     }
 
-    /// @dev Settles claims one by one; skips those that have a reason to be.
-    /// @param ask Whether the classifier's predictions are needed.
-    /// @param settle Settles one contribution for the claimer, given the predicted label, and says what of it is the
-    /// claimer's, or why it cannot be settled: then nothing has changed.
-    /// @return What is the claimer's of all of them, in wei.
+    // --- Settling claims ---
+
+    /// @dev Settles claims one by one, and skips those that cannot be settled.
+    /// @param claimer The account that claims.
+    /// @param claims The groups of claims.
+    /// @param ask `true` if the classifier's predictions are needed.
+    /// @param settle Settles one contribution for the claimer, given the predicted label, and
+    /// returns the claimer's money. Otherwise it returns the reason, and nothing has changed.
+    /// @return The claimer's money from all settled contributions, in wei.
     function _settle(
         address claimer,
         bytes calldata claims,
@@ -385,7 +416,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         all.claimer = claimer;
         for (uint256 offset; offset < claims.length;) {
             Group memory group = Claims.groupAt(claims, offset);
-            // A root of 0 needs no check: no hash is 0.
+            // A root of 0 needs no check, because no hash is 0.
             if (!Claims.proven(group, claims, root[group.batch])) revert UnknownContribution(group.batch);
             uint256[] memory predicted;
             if (ask) predicted = ClassifierCalls.predict(classifier(), claims, group);
@@ -399,7 +430,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         return all.paid;
     }
 
-    /// @param predicted Nothing where the classifier was not asked.
+    /// @dev Settles the claims of one group.
+    /// @param predicted The predicted labels; empty if the classifier was not asked.
     function _settleGroup(
         Settling memory all,
         bytes calldata claims,
@@ -410,7 +442,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         uint256 offset = group.contributions;
         for (uint256 i; i < group.leaves.length; ++i) {
             Contribution memory one = Claims.contributionAt(claims, offset);
-            // The sample was hashed and predicted before.
+            // The sample was already hashed and predicted.
             // slither-disable-next-line unused-return
             (, offset) = Claims.sampleAt(claims, offset);
             (uint256 amount, bytes memory reason) =
@@ -425,6 +457,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
     }
 
+    /// @dev Settles the refund of one contribution.
     function _refund(address claimer, Contribution memory one, uint256 predicted)
         private
         returns (uint256 paid, bytes memory reason)
@@ -441,11 +474,11 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         if (author == claimer) {
             paid = left;
         } else {
-            // Nobody knows whether a contract can withdraw that has never signed or cancelled anything here.
+            // A contract that has never used or canceled a nonce here may be unable to withdraw.
             if (!account.hasNonces() && _isContract(author)) {
                 return (0, abi.encodeWithSelector(AuthorIsContract.selector, author));
             }
-            // In this order the difference cannot be negative.
+            // The balance has 96 bits, so the difference cannot be negative.
             if (left > type(uint96).max - account.balance()) {
                 return (0, abi.encodeWithSelector(BalanceOverflow.selector, author));
             }
@@ -458,13 +491,14 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         emit Refunded(one.position, author, left);
     }
 
+    /// @dev Announces one contribution.
     /// @return No money.
-    /// @return reason Why it cannot be announced.
+    /// @return reason The error if it cannot be announced.
     function _announce(address claimer, Contribution memory one, uint256 predicted)
         private
         returns (uint256, bytes memory reason)
     {
-        // What is left does not matter: nothing is paid.
+        // The rest of the deposit does not matter, because an announcement pays nothing.
         // slither-disable-next-line unused-return
         (, reason) = _left(one, refundWait());
         if (reason.length != 0) return (0, reason);
@@ -485,8 +519,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         return (0, "");
     }
 
-    /// @dev Returns nothing if the notice before a report is over and its announcement still serves, or else why a
-    /// report cannot be made.
+    /// @dev Returns an empty reason if the trainer requires no notice, or if the notice is over and
+    /// the announcement is still valid. Otherwise returns the reason against a report.
     function _checkNotice(uint256 position) private view returns (bytes memory) {
         uint256 notice = reportNotice();
         if (notice == 0) return "";
@@ -504,6 +538,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         return "";
     }
 
+    /// @dev Settles the report of one contribution.
     function _report(address claimer, Contribution memory one, uint256 predicted)
         private
         returns (uint256 share, bytes memory reason)
@@ -527,17 +562,18 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
 
         share = FixedPointMathLib.min(_share(one.deposit, reporterGood, _state.totalGood()), left);
-        // Only money that is all taken closes: what never had a deposit can still be refunded.
+        // Only a taken deposit closes a contribution: one without a deposit can still be refunded.
         // slither-disable-next-line incorrect-equality
         _statuses.set(position, left != 0 && share == left ? Status.Closed : Status.Reported);
         Settlement storage record = _settlements[position];
         if (record.firstReporter == address(0)) record.firstReporter = claimer;
         else _laterReporters[position][claimer] = true;
-        // At most the deposit, of 96 bits.
+        // The sum is at most the deposit, of 96 bits.
         record.taken += uint96(share);
         emit Reported(position, claimer, share);
     }
 
+    /// @dev Settles the late claim of one contribution.
     function _claimLate(address claimer, Contribution memory one, uint256)
         private
         returns (uint256 left, bytes memory reason)
@@ -548,13 +584,14 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         emit ClaimedLate(one.position, claimer, left);
     }
 
-    /// @dev Returns whether an account has code and no key. Who has delegated to code (EIP-7702) has a key.
+    /// @dev Returns `true` if an account has code and no key. An account that delegates to code
+    /// (EIP-7702) has a key.
     function _isContract(address account) private view returns (bool) {
         return account.code.length != 0 && LibEIP7702.delegationOf(account) == address(0);
     }
 
-    /// @dev What is left of the deposit of a contribution, which is known to have been made, or why nothing of it
-    /// can be claimed yet or any more.
+    /// @dev Returns the rest of a contribution's deposit, or the reason against a claim now. The
+    /// caller has proven that the contribution was made.
     function _left(Contribution memory one, uint256 wait)
         private
         view
@@ -562,7 +599,7 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
     {
         Status status = _statuses.get(one.position);
         if (status == Status.Closed) return (0, abi.encodeWithSelector(NothingLeft.selector, one.position));
-        // Both are below 2^40, and no more is ever taken than was deposited.
+        // Both times are below 2^40, and reporters never take more than the deposit.
         unchecked {
             uint256 earliest = one.time + wait;
             if (block.timestamp < earliest) {

@@ -2,45 +2,59 @@
 pragma solidity ^0.8.30;
 
 /// @title IAccounts
-/// @notice Prepaid money in a trainer, to contribute without sending transactions, and the nonces of what was
-/// signed.
+/// @notice Prepaid money in a trainer, and the nonces of signed messages. With it an account
+/// contributes without sending transactions.
 /// @dev Money is in wei. A balance stays below 2^96, a nonce below 2^48.
 interface IAccounts {
-    /// @notice Thrown when a balance would reach 2^96.
+    /// @notice Thrown when a payment would raise a balance to 2^96 or more.
     error BalanceOverflow(address account);
 
-    /// @notice Thrown when a balance does not suffice.
+    /// @notice Thrown when an account's balance does not cover an amount.
+    /// @param required The amount, in wei.
+    /// @param balance The account's balance, in wei.
     error BalanceTooLow(uint256 required, uint256 balance);
 
-    /// @notice Money was added to an account's balance: prepaid, or what somebody else's refund or report has brought the
-    /// account.
-    /// @dev A balance is all that was deposited, less what was withdrawn, less deposits and fees of what was relayed
-    /// for the account, plus the fees of what it relayed itself.
+    /// @notice The contract added money to an account's balance. Either a caller prepaid it, or
+    /// another account's refund or report brought it.
+    /// @dev A balance is the sum of these deposits minus the withdrawals. Relaying changes it too:
+    /// the author pays deposits and fees, and the relayer receives the fees.
+    /// @param amount The money added, in wei.
     event Deposited(address indexed account, uint256 amount);
 
-    /// @notice An account took money out.
+    /// @notice An account withdrew money.
+    /// @param amount The money withdrawn, in wei.
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
 
-    /// @notice An account made nonces useless.
-    /// @param last This one and all below it.
+    /// @notice An account canceled nonces.
+    /// @param last The highest canceled nonce; all lower ones are canceled too.
     event NoncesCancelled(address indexed account, uint256 last);
 
-    /// @notice Adds what is sent to an account's balance.
+    /// @notice Adds the sent money to an account's balance.
+    /// @param account The account that receives the money.
     function depositTo(address account) external payable;
 
-    /// @notice Pays out some of the caller's balance.
+    /// @notice Pays money out of the caller's balance.
+    /// @param to The address that receives the money.
+    /// @param amount The money to pay, in wei.
     function withdrawTo(address to, uint256 amount) external;
 
-    /// @notice Makes a nonce of the caller's and all below it useless, and so what was signed with them.
+    /// @notice Cancels a nonce of the caller and all lower ones. Messages signed with them become
+    /// useless.
+    /// @param last The highest nonce to cancel.
     function cancelNonces(uint48 last) external;
 
-    /// @notice What an account has prepaid or got by others' refunds and reports, and not spent or withdrawn.
+    /// @notice Returns an account's unspent balance, in wei: prepayments, relayer's fees, and money
+    /// from refunds and reports that others sent.
+    /// @param account The account to look up.
     function balanceOf(address account) external view returns (uint256);
 
-    /// @notice How many of an author's contributions have turned out to be good.
+    /// @notice Returns the number of an author's refunded contributions.
+    /// @param author The author to look up.
     function good(address author) external view returns (uint256);
 
-    /// @notice Whether a nonce can no longer be used. Nonces may be used in any order, but one that is 64 or more
-    /// below the highest used one counts as used.
+    /// @notice Returns `true` if a nonce can no longer be used. An account may use nonces in any
+    /// order. A nonce that is 64 or more below the highest used one counts as used.
+    /// @param account The account to look up.
+    /// @param nonce The nonce to check.
     function nonceUsed(address account, uint48 nonce) external view returns (bool);
 }

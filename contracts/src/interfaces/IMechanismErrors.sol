@@ -6,26 +6,26 @@ import {IErrors} from "./IErrors.sol";
 /// @title IMechanismErrors
 /// @notice Errors that incentive mechanisms share.
 interface IMechanismErrors is IErrors {
-    /// @notice Thrown when the mechanism has been initialized before, or can never be.
+    /// @notice Thrown when the mechanism is already initialized, or can never be.
     error AlreadyInitialized();
 
     /// @notice Thrown when the caller uses a mechanism that was never initialized.
     error NotInitialized();
 
-    /// @notice Thrown when less was sent than the contributions cost.
+    /// @notice Thrown when the caller sends less than the contributions cost.
     /// @param required The price of all contributions together, in wei.
-    /// @param sent The amount that was sent, in wei.
+    /// @param sent The amount that the caller sent, in wei.
     error DepositTooLow(uint256 required, uint256 sent);
 
-    /// @notice Thrown when a call, or a claim, comes before its time.
+    /// @notice Thrown when a call or a claim comes too early.
     /// @param time The time now, in seconds.
-    /// @param earliest The first second for it.
+    /// @param earliest The first second in which it is allowed.
     error TooEarly(uint256 time, uint256 earliest);
 
-    /// @notice Thrown when the classifier fails without saying why, or gives no answer of the right form.
+    /// @notice Thrown when the classifier fails without a reason, or its answer has the wrong form.
     error ClassifierFailed();
 
-    /// @notice Thrown when a record of contributions is not the one that was kept.
+    /// @notice Thrown when a record of contributions does not match the stored root.
     /// @param position The position of the record's first contribution.
     error UnknownContribution(uint256 position);
 }

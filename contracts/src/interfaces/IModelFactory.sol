@@ -7,8 +7,8 @@ interface IModelFactory {
     /// @notice Thrown when an implementation has no code: its clones would accept every call and do nothing.
     error NoCode(address implementation);
 
-    /// @notice Thrown when an implementation is an account that delegates its code (EIP-7702): its key could replace the
-    /// code of all its clones.
+    /// @notice Thrown when an implementation is an account that delegates its code (EIP-7702). Its
+    /// key could replace the code of all its clones.
     error DelegatedCode(address implementation);
 
     /// @notice Thrown when a clone of the trainer implementation does not answer with its owner and its classifier.
@@ -18,8 +18,9 @@ interface IModelFactory {
     error NotAClassifier(address implementation);
 
     /// @notice A model was created.
-    /// @dev Contribute only where both implementations are known: a hostile classifier, too, controls all deposits.
-    /// @param owner Who created it: writes the model, closes it, may claim late.
+    /// @dev Contribute only if you know both implementations: a hostile classifier, too, controls
+    /// all deposits.
+    /// @param owner The creator, who writes the model, closes it and may claim late.
     event ModelCreated(
         address indexed owner,
         address indexed trainer,
@@ -28,14 +29,19 @@ interface IModelFactory {
         address classifierImplementation
     );
 
-    /// @notice Creates a model whose owner is the caller. It still has to be written and closed.
-    /// @dev The caller answers for the implementations: any contract that answers as one can be named. `NoCode`,
-    /// `DelegatedCode`, first of the trainer, then of the classifier; what the classifier says in `describe`; `NotAClassifier`;
-    /// what the trainer says in `initialize`, `owner` and `classifier`; `NotATrainer`.
+    /// @notice Creates a model whose owner is the caller. The owner still has to write and close
+    /// it.
+    /// @dev The caller answers for the implementations: the factory takes any contract that answers
+    /// as one. Errors, in order: `NoCode` and `DelegatedCode`, first of the trainer, then of the
+    /// classifier; errors of the classifier's `describe`; `NotAClassifier`; errors of the trainer's
+    /// `initialize`, `owner` and `classifier`; `NotATrainer`.
     /// @param trainerImplementation The incentive mechanism.
-    /// @param trainerParameters `abi.encode` of the trainer's parameters after `owner` and `classifier`.
+    /// @param trainerParameters `abi.encode` of the trainer's parameters after `owner` and
+    /// `classifier`.
     /// @param classifierImplementation The kind of model.
     /// @param classifierParameters `abi.encode` of the classifier's parameters after `owner`.
+    /// @return trainer The new trainer.
+    /// @return classifier The new classifier.
     function create(
         address trainerImplementation,
         bytes calldata trainerParameters,

@@ -1,40 +1,47 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice A model that its owner made known.
+/// @notice A model that its owner registered.
 struct Entry {
-    /// The trainer; zero where there is no such entry.
+    /// The trainer; zero if there is no such entry.
     address trainer;
-    /// The number of the block in which the model's card was registered last: its event is there.
+    /// The number of the block with the event of the model's latest card.
     uint64 cardBlock;
 }
 
 /// @title IModelRegistry
-/// @notice Where owners make finished models known, each with a card that says what it is.
-/// @dev Anybody can register anything that calls itself a trainer, and a card can say anything. Before contributing,
-/// look at the code of trainer and classifier, not at the card.
+/// @notice A list in which owners register finished models, each with a card that describes it.
+/// @dev Anyone can register anything that calls itself a trainer, and a card can say anything.
+/// Before you contribute, check the code of trainer and classifier, not the card.
 interface IModelRegistry {
-    /// @notice Thrown when there is no contract at the trainer's address, or its classifier is not closed for it.
+    /// @notice Thrown when the trainer's address has no code, or its classifier is not closed for
+    /// it.
     error ModelNotReady(address trainer);
 
-    /// @notice A model was made known, or its card replaced.
-    /// @param card What it is and how its samples are encoded, for clients: any bytes.
+    /// @notice An owner registered a model, or replaced its card.
+    /// @param trainer The trainer of the model.
+    /// @param owner The owner of the trainer.
+    /// @param card A description of the model and of its samples' encoding, for clients: any bytes.
     event ModelRegistered(address indexed trainer, address indexed owner, bytes card);
 
-    /// @notice Makes a finished model known, or replaces its card; only the trainer's owner.
-    /// @dev The card is in the event only. What the trainer and its classifier revert with is passed on.
-    /// @param trainer Whose classifier is closed and names it.
+    /// @notice Registers a finished model, or replaces its card; only the trainer's owner may call
+    /// it.
+    /// @dev Only the event has the card. The registry passes on errors of the trainer and its
+    /// classifier.
+    /// @param trainer A trainer whose classifier is closed and names it.
     /// @param card Any bytes.
     function register(address trainer, bytes calldata card) external;
 
-    /// @notice How many models are known.
+    /// @notice Returns the number of registered models.
     function count() external view returns (uint256);
 
-    /// @notice Known models, in the order in which they became known.
-    /// @param offset The first entry to read, from 0.
-    /// @param most How many to read at most. Where there are fewer, or none, from `offset` on, it is those.
+    /// @notice Returns registered models, in the order of their registration.
+    /// @param offset The index of the first entry to read, from 0.
+    /// @param most The maximum number of entries to read. If fewer are left from `offset` on, the
+    /// result has only those.
     function entries(uint256 offset, uint256 most) external view returns (Entry[] memory);
 
-    /// @notice The entry of one model; all zero where it is not known.
+    /// @notice Returns the entry of one model; all zero if it is not registered.
+    /// @param trainer The trainer of the model.
     function entry(address trainer) external view returns (Entry memory);
 }

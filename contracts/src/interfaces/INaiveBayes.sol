@@ -4,6 +4,6 @@ pragma solidity ^0.8.30;
 /// @title INaiveBayes
 /// @notice The parameter of naive Bayes; it is fixed at creation.
 interface INaiveBayes {
-    /// @notice What is added to every count, in 1/256 of a count.
+    /// @notice Returns the amount added to every count, in 1/256 of a count.
     function smoothing() external view returns (uint256);
 }

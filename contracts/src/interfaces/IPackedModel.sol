@@ -2,38 +2,45 @@
 pragma solidity ^0.8.30;
 
 /// @title IPackedModel
-/// @notice How a model of packed 256-bit words gets its initial values, in as many transactions as it takes.
+/// @notice The initialization of a model of packed 256-bit words, in as many transactions as it
+/// needs.
 interface IPackedModel {
-    /// @notice Thrown when the initialisation has been closed before.
+    /// @notice Thrown when the initialization is already closed.
     error InitializationClosed();
 
-    /// @notice Thrown when words beyond the model are asked for.
+    /// @notice Thrown when a caller asks for words beyond the model.
+    /// @param offset The index of the first requested word.
+    /// @param count The number of requested words.
     /// @param size The model's size in words.
     error WordsOutOfRange(uint256 offset, uint256 count, uint256 size);
 
-    /// @notice Thrown when the zero address is named as trainer.
+    /// @notice Thrown when the owner names the zero address as trainer.
     error InvalidTrainer();
 
     /// @notice The owner wrote part of the model.
-    /// @param offset The first word that was written.
-    /// @param count The number of words that were written.
+    /// @param offset The index of the first written word.
+    /// @param count The number of written words.
     event WordsWritten(uint256 offset, uint256 count);
 
-    /// @notice The initialisation ended for ever.
-    /// @param trainer Who may teach from now on.
+    /// @notice The owner closed the initialization permanently.
+    /// @param trainer The address that may teach from now on.
     event Closed(address indexed trainer);
 
-    /// @notice Writes words of the model, in any order, again if wished; only the owner, only while open.
-    /// @param offset The first word to write.
+    /// @notice Writes words of the model, in any order and as often as wanted. Only the owner may
+    /// write, and only until it closes the model.
+    /// @param offset The index of the first word to write.
     /// @param values The words' values.
     function write(uint256 offset, uint256[] calldata values) external;
 
-    /// @notice Ends the initialisation for ever and names who may teach; only the owner.
-    /// @dev Reverts with `InvalidParameter` where the model's parameters are outside their bounds.
+    /// @notice Closes the initialization permanently and names the trainer; only the owner may call
+    /// it.
+    /// @dev Reverts with `InvalidParameter` if a parameter of the model is outside its bounds.
+    /// @param trainer The address that may teach from now on.
     function close(address trainer) external;
 
     /// @notice Reads words of the model.
-    /// @param offset The first word to read.
+    /// @param offset The index of the first word to read.
     /// @param count The number of words to read.
+    /// @return values The words' values.
     function words(uint256 offset, uint256 count) external view returns (uint256[] memory values);
 }

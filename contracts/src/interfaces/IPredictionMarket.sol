@@ -3,128 +3,141 @@ pragma solidity ^0.8.30;
 
 import {IMechanismErrors} from "./IMechanismErrors.sol";
 
-/// @notice What a market is doing. The ones from `Revealing` to `Failed` may be reached by time alone.
+/// @notice The phase of a market. Time alone may reach the phases from `Revealing` to `Failed`.
 enum Phase {
     /// The owner may commit to a test set and lock the bounty.
     Created,
-    /// A part of the test set is to be drawn and revealed.
+    /// A part of the test set must be drawn and revealed.
     Committed,
     /// Anyone may contribute.
     Open,
-    /// The other parts are to be revealed.
+    /// The other parts must be revealed.
     Revealing,
     /// Anyone may drive the scoring.
     Scoring,
-    /// Participants collect their balances, the owner what they do not need.
+    /// Participants collect their balances, and the owner collects the remainder.
     Settled,
-    /// The owner's part was not done in time: participants collect their stakes, and anyone may burn the bounty.
+    /// The owner's work was not done in time. Participants collect their stakes, and anyone may
+    /// burn the bounty.
     Failed,
-    /// The bounty is burned, because the drawn part was not revealed in time or the market failed: participants, if there are
-    /// any, collect their stakes.
+    /// The bounty is burned, because the drawn part was not revealed in time or the market failed.
+    /// Participants, if there are any, collect their stakes.
     Forfeited
 }
 
-/// @notice What has to be done next of a pass of scoring.
+/// @notice The next step of a pass of scoring.
 enum Stage {
     /// `restart`: a new model gets the weights that the market began with.
     Copying,
-    /// `score`: the contributions are taught and what they changed is measured.
+    /// `score`: the market teaches the contributions and measures their effect.
     Teaching,
-    /// `settle`: how much of the bounty the participants can afford to play for.
+    /// `settle`: the market finds how much of the bounty the participants can afford to play for.
     Finding,
-    /// `settle`: the participants are paid, or pay.
+    /// `settle`: the market pays participants or charges them.
     Paying
 }
 
-/// @notice What a market keeps of a participant, in one slot.
+/// @notice A participant's record, in one slot.
 /// @dev The balance is below 2^128: all stakes and the bounty together are at most 2^128 - 2^32.
 struct Participant {
-    /// What the participant has: the stakes, and what passes have added or taken, in wei. 0 once collected.
+    /// Balance, in wei: the stakes, plus gains and minus losses of all passes. 0 once collected.
     uint128 balance;
-    /// How many contributions the participant has made.
+    /// Number of contributions of the participant.
     uint32 contributions;
-    /// By how many samples of the test set the participant's contributions have improved the model in this pass.
+    /// Number of samples of the test set by which the participant's contributions improved the
+    /// model in this pass. Below 0 if they made it worse.
     int64 score;
-    /// Whether the participant can pay for no further loss: their contributions are skipped from then on.
+    /// Whether the participant can pay for no further loss. The market then skips their
+    /// contributions.
     bool removed;
     /// Whether the participant has collected.
     bool collected;
 }
 
-/// @notice How far the scoring has come.
+/// @notice The progress of the scoring.
 struct Progress {
-    /// What has to be done next, where the phase is `Scoring`.
+    /// The next step, if the phase is `Scoring`.
     Stage stage;
-    /// The pass, from 1; 0 before the first one.
+    /// The number of the pass, from 1; 0 before the first one.
     uint256 pass;
-    /// The model of the pass; zero before the first one. After the last one it is the trained model.
+    /// The model of the pass; zero before the first one. After the last pass it is the trained
+    /// model.
     address model;
-    /// How many words of it have been copied.
+    /// Number of words copied to the model.
     uint256 copied;
-    /// The position of the next contribution to be taught or skipped.
+    /// The position of the next contribution to teach or skip.
     uint256 cursor;
-    /// Whose contribution was taught last; zero at the beginning of a pass.
+    /// The author of the contribution taught last; zero at the beginning of a pass.
     address runAuthor;
-    /// Whether something was taught that has not been scored yet.
+    /// Whether taught contributions are not scored yet.
     bool taught;
-    /// How many samples have been evaluated since; 0 where no evaluation has begun.
+    /// Number of samples evaluated since; 0 if no evaluation has begun.
     uint256 evaluated;
-    /// How many of them the model predicts right.
+    /// Number of these samples that the model predicts right.
     uint256 counted;
-    /// How many samples of all parts but the drawn one the model predicted right when all were last evaluated.
+    /// Number of samples that the model predicted right in the last complete evaluation. It covers
+    /// all parts but the drawn one.
     uint256 correct;
-    /// The place of the next participant to be looked at by `settle`.
+    /// The index of the participant that `settle` visits next.
     uint256 place;
-    /// What all participants looked at so far can afford to play for, in wei: at most what is left of the bounty.
+    /// The pot that all visited participants can afford, in wei: at most the remaining bounty.
     uint256 pot;
 }
 
 /// @title IPredictionMarket
-/// @notice A bounty for data that improves a model on a test set which nobody but the provider, the market's owner, knows
-/// while contributions are made. Each contribution is a bet of a stake: who improves the model is paid out of the bounty,
-/// who makes it worse pays.
-/// @dev After Abernethy and Frongillo, "A collaborative mechanism for crowdsourcing prediction problems" (2011), as
-/// 0xDeCA10B's simulation had it. Created by the factory like a trainer; the parameters after `owner` and `classifier` are
-/// those below, in the order `stake`, `participation`, `revealWait`, `scoringWait`, `mostContributions`, `mostPasses`.
-/// The functions check in the order in which their errors are named. Money is in wei, time in seconds, a contribution's
-/// record as `ICollaborativeTrainer` has it. Errors of the classifier are passed on, cut to 256 bytes.
+/// @notice A bounty for data that improves a model on a hidden test set. Only the provider, the
+/// market's owner, knows it while others contribute. Each contribution is a bet of a stake. Authors
+/// who improve the model are paid from the bounty; authors who make it worse pay.
+/// @dev The mechanism follows Abernethy and Frongillo, "A collaborative mechanism for crowdsourcing
+/// prediction problems" (2011), as in 0xDeCA10B's simulation. The factory creates a market like a
+/// trainer. The parameters after `owner` and `classifier` are those below, in the order `stake`,
+/// `participation`, `revealWait`, `scoringWait`, `mostContributions`, `mostPasses`.
+/// Functions check in the order in which their errors are named. Money is in wei, time in seconds.
+/// A contribution's record is that of `ICollaborativeTrainer`. The market passes errors of the
+/// classifier on, cut to 256 bytes.
 interface IPredictionMarket is IMechanismErrors {
-    /// @notice Thrown when it is not the phase for the call. For `reveal` the required one is `Revealing`, though the drawn
-    /// part is revealed in `Committed`; for `collect` it is `Settled`, though participants collect in `Failed` and
-    /// `Forfeited`, too; for `forfeit` it is `Committed`, though it works in `Failed`, too.
+    /// @notice Thrown when the market is in the wrong phase for the call. Some calls work in
+    /// further phases than the required one that they name. `reveal` names `Revealing`, but reveals
+    /// the drawn part in `Committed`. `collect` names `Settled`, but also works in `Failed` and
+    /// `Forfeited`. `forfeit` names `Committed`, but also works in `Failed`.
     error WrongPhase(Phase phase, Phase required);
 
-    /// @notice Thrown when it is the turn of another step of the scoring. For `settle` the required one is `Finding`, though it
-    /// works in `Paying`, too.
+    /// @notice Thrown when another step of the scoring must come first. `settle` names `Finding` as
+    /// the required one, but also works in `Paying`.
     error WrongStage(Stage stage, Stage required);
 
-    /// @notice Thrown when the classifier was not closed with the market as its trainer.
-    /// @param trainer Who may teach the classifier; zero while its initialisation is open.
+    /// @notice Thrown when the classifier is not closed with the market as its trainer.
+    /// @param classifier The classifier.
+    /// @param trainer The address that may teach the classifier; zero while its initialization is
+    /// open.
     error ModelNotClosedForMarket(address classifier, address trainer);
 
-    /// @notice Thrown when the part was drawn before.
+    /// @notice Thrown when a part is already drawn.
     error AlreadyDrawn(uint256 part);
 
-    /// @notice Thrown when the part cannot be drawn yet.
-    /// @param number Of the current block.
-    /// @param earliest The first block in which it can.
+    /// @notice Thrown when it is too early to draw the part.
+    /// @param number The number of the current block.
+    /// @param earliest The first block in which the draw is possible.
     error TooEarlyToDraw(uint256 number, uint256 earliest);
 
-    /// @notice Thrown when the hash that the part is drawn by is not to be had any more.
-    /// @param number Of the current block.
-    /// @param latest The last block in which it was.
+    /// @notice Thrown when the block hash that decides the draw is no longer available.
+    /// @param number The number of the current block.
+    /// @param latest The last block in which the draw was possible.
     error TooLateToDraw(uint256 number, uint256 latest);
 
-    /// @notice Thrown when no part has been drawn yet.
+    /// @notice Thrown when no part is drawn yet.
     error NotDrawn();
 
-    /// @notice Thrown when a part is none of the test set's.
+    /// @notice Thrown when the test set has no such part.
+    /// @param part The index of the part.
+    /// @param parts The number of parts.
     error UnknownPart(uint256 part, uint256 parts);
 
-    /// @notice Thrown when another part than the drawn one is revealed before the contributions.
+    /// @notice Thrown when a caller reveals another part than the drawn one before the
+    /// contributions.
     error NotTheDrawnPart(uint256 part, uint256 drawn);
 
-    /// @notice Thrown when a part has been revealed before.
+    /// @notice Thrown when a part is already revealed.
     error AlreadyRevealed(uint256 part);
 
     /// @notice Thrown when the time for the call is over.
@@ -132,47 +145,60 @@ interface IPredictionMarket is IMechanismErrors {
     /// @param latest The last second for the call.
     error TooLate(uint256 time, uint256 latest);
 
-    /// @notice Thrown when a part is not what the provider committed to.
-    /// @param commitment That of what was sent.
-    /// @param committed What the provider committed to.
+    /// @notice Thrown when a part does not match the provider's commitment.
+    /// @param part The index of the part.
+    /// @param commitment The commitment computed from the call.
+    /// @param committed The provider's commitment.
     error CommitmentDiffers(uint256 part, bytes32 commitment, bytes32 committed);
 
-    /// @notice Thrown when a part or a batch of contributions is too long, in bytes.
+    /// @notice Thrown when a part or a batch of contributions is too long.
+    /// @param length The length, in bytes.
+    /// @param most The maximum length, in bytes.
     error TooLong(uint256 length, uint256 most);
 
-    /// @notice Thrown when there would be more contributions than the market takes.
+    /// @notice Thrown when a batch would raise the number of contributions above the maximum.
+    /// @param count The number of contributions with the batch.
+    /// @param most The maximum number.
     error TooManyContributions(uint256 count, uint256 most);
 
-    /// @notice Thrown when a record runs past the end of what was sent.
-    /// @param offset Where it begins, in bytes.
+    /// @notice Thrown when a record runs past the end of the call's records.
+    /// @param offset The offset of the record, in bytes.
     error MalformedRecords(uint256 offset);
 
     /// @notice Thrown when a step of the scoring would do nothing.
     error NoProgress();
 
     /// @notice The provider committed to a test set and locked the bounty.
-    /// @param bounty In wei.
-    /// @param number Of the block; the part is drawn by the hash of the next one.
-    /// @param time When, in seconds.
-    /// @param commitments One a part.
+    /// @param bounty The bounty, in wei.
+    /// @param number The number of the block; the hash of the next block decides the draw.
+    /// @param time The time of the commitments, in seconds.
+    /// @param commitments One commitment a part.
     event Committed(uint256 bounty, uint256 number, uint256 time, bytes32[] commitments);
 
-    /// @notice The part was drawn that contributors get to test with and nothing is scored on.
-    /// @param blockHash What it was drawn by.
+    /// @notice A caller drew the part that contributors can test with. The market scores nothing on
+    /// it.
+    /// @param part The index of the part.
+    /// @param blockHash The block hash that decided the draw.
     event Drawn(uint256 indexed part, bytes32 blockHash);
 
-    /// @notice A part of the test set was revealed: with the drawn one the market opens, with the last one the scoring begins.
-    /// @param time When, in seconds.
-    /// @param correct How many of its samples the classifier predicts right.
-    /// @param salt What it was hidden by.
-    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after the other.
+    /// @notice A caller revealed a part of the test set. The drawn part opens the market; the last
+    /// part starts the scoring.
+    /// @param part The index of the part.
+    /// @param time The time of the call, in seconds.
+    /// @param correct The number of its samples that the classifier predicts right.
+    /// @param salt The salt that hid the part.
+    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after
+    /// the other.
     event Revealed(uint256 indexed part, uint256 time, uint256 correct, bytes32 salt, bytes items);
 
-    /// @notice Labelled samples were contributed: everything that their leaves are made of.
-    /// @param batch The position of the first of them; the others follow it.
-    /// @param deposit The stake of each, in wei.
-    /// @param time When, in seconds.
-    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after the other.
+    /// @notice The sender contributed labeled samples. The event has everything that their leaves
+    /// are made of.
+    /// @param batch The position of the first contribution; the others follow it.
+    /// @param author The sender, who owns the contributions.
+    /// @param deposit The stake of each contribution, in wei.
+    /// @param time The time of the contributions, in seconds.
+    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, one after
+    /// the other.
     event Contributed(
         uint256 indexed batch, address indexed author, uint256 deposit, uint256 time, bytes items
     );
@@ -180,229 +206,281 @@ interface IPredictionMarket is IMechanismErrors {
     /// @notice A pass began with a new model.
     event Restarted(uint256 indexed pass, address model);
 
-    /// @notice Weights were copied to the model of a pass; with the last ones it was closed, and can be taught.
-    /// @param copied How many words have been copied so far.
+    /// @notice A caller copied weights to the model of a pass. The last weights close the model,
+    /// which can then be taught.
+    /// @param pass The number of the pass.
+    /// @param copied The number of words copied so far.
     /// @param size The model's size in words.
     event Copied(uint256 indexed pass, uint256 copied, uint256 size);
 
-    /// @notice The contributions of a transaction could not be taught, so they have no effect.
-    /// @param batch The position of the first of them.
+    /// @notice The classifier did not learn the contributions of a transaction, so they have no
+    /// effect.
+    /// @param batch The position of the first contribution.
     event LessonFailed(uint256 indexed batch);
 
-    /// @notice Consecutive contributions of an author were scored.
-    /// @param change By how many samples they improved the model.
-    /// @param correct How many samples it now predicts right.
+    /// @notice The market scored consecutive contributions of an author.
+    /// @param author The author.
+    /// @param change The number of samples by which they improved the model; below 0 if they made
+    /// it worse.
+    /// @param correct The number of samples that the model now predicts right.
     event Scored(address indexed author, int256 change, uint256 correct);
 
-    /// @notice How far a call of `score` came: as in `Progress`.
-    // Nobody looks for it by the author.
+    /// @notice The progress of the scoring after a call of `score`. The parameters are fields of
+    /// `Progress`.
+    // Nobody searches for these events by author.
     // slither-disable-next-line unindexed-event-address
     event Advanced(Stage stage, uint256 cursor, address runAuthor, uint256 evaluated, uint256 counted);
 
-    /// @notice A participant was paid for a pass, or paid.
-    /// @param score In the pass; not 0.
-    /// @param balance After it, in wei.
+    /// @notice The market paid a participant for a pass, or charged one.
+    /// @param account The participant.
+    /// @param score The score in the pass; not 0.
+    /// @param balance The balance after the change, in wei.
     event BalanceChanged(address indexed account, int256 score, uint256 balance);
 
-    /// @notice A participant cannot pay for any further loss; from the next pass on their contributions are skipped.
+    /// @notice The market removed a participant who cannot pay for any further loss. From the next
+    /// pass on it skips their contributions.
     event Removed(address indexed account, uint256 indexed pass);
 
-    /// @notice How far a call of `settle` came that did not end the pass: as in `Progress`.
+    /// @notice The progress after a call of `settle` that did not end the pass. The parameters are
+    /// fields of `Progress`.
     event SettlementAdvanced(Stage stage, uint256 place, uint256 pot);
 
     /// @notice A pass ended.
-    /// @param pot What was played for, in wei.
-    /// @param correct How many samples the model of the pass predicts right.
-    /// @param last Whether the market is settled with it.
+    /// @param pass The number of the pass.
+    /// @param pot The money that participants played for, in wei.
+    /// @param correct The number of samples that the model of the pass predicts right.
+    /// @param last `true` if the pass settled the market.
     event PassSettled(uint256 indexed pass, uint256 pot, uint256 correct, bool last);
 
-    /// @notice A participant was paid out.
-    /// @param amount In wei.
+    /// @notice The market paid out a participant.
+    /// @param account The participant.
+    /// @param amount The payment, in wei.
     event Collected(address indexed account, uint256 amount);
 
-    /// @notice The owner was paid what the participants' balances do not need.
-    /// @param amount In wei.
+    /// @notice The market paid the owner the money that the participants' balances do not need.
+    /// @param owner The owner.
+    /// @param amount The payment, in wei.
     event RemainderCollected(address indexed owner, uint256 amount);
 
-    /// @notice The bounty was burned, because the drawn part was not revealed in time or the market failed.
-    /// @param bounty In wei.
+    /// @notice A caller burned the bounty, because the drawn part was not revealed in time or the
+    /// market failed.
+    /// @param bounty The bounty, in wei.
     event Forfeited(uint256 bounty);
 
-    /// @notice Checks the parameters; once only, by the factory that created the market.
-    /// @dev Reverts with `AlreadyInitialized` or, where a parameter is outside its bounds, `InvalidParameter`.
+    /// @notice Checks the parameters. It works once; the factory calls it right after it creates
+    /// the market.
+    /// @dev Reverts with `AlreadyInitialized`, or with `InvalidParameter` if a parameter is outside
+    /// its bounds.
     function initialize() external;
 
-    /// @notice Commits to a test set of 2 to 256 parts and locks what is sent as the bounty, of 1 to 2^96 - 1 wei; only the
-    /// owner, once. The classifier must have been closed with the market as its trainer.
-    /// @dev `NotInitialized`, `NotOwner`, `WrongPhase`, `InvalidParameter` (`parts`, `bounty`), `ModelNotClosedForMarket`.
-    /// @param commitments `keccak256(abi.encode(part, salt, keccak256(items)))` of each part, numbered from 0, with a
-    /// `uint256 part` and a `bytes32 salt`. Take a random salt for each part: labels and samples can be guessed. A part has
-    /// at most 24,575 bytes, and the classifier has to check and to evaluate it within 5,000,000 gas each.
+    /// @notice Commits to a test set of 2 to 256 parts and locks the sent money as the bounty, of 1
+    /// to 2^96 - 1 wei. Only the owner may call it, once. The classifier must be closed with the
+    /// market as its trainer.
+    /// @dev Errors, in order: `NotInitialized`, `NotOwner`, `WrongPhase`, `InvalidParameter`
+    /// (`parts`, `bounty`), `ModelNotClosedForMarket`.
+    /// @param commitments `keccak256(abi.encode(part, salt, keccak256(items)))` of each part, with
+    /// a `uint256 part` and a `bytes32 salt`. Parts are numbered from 0. Take a random salt for
+    /// each part, because labels and samples can be guessed. A part has at most 24,575 bytes. The
+    /// classifier must check it within 5,000,000 gas and evaluate it within 5,000,000 gas.
     function commit(bytes32[] calldata commitments) external payable;
 
-    /// @notice Draws the part that contributors get to test with: from the second block after the commitments on, as long as
-    /// the hash of the first one is known, which is for 256 blocks. By anyone.
-    /// @dev `part = uint256(keccak256(abi.encode(blockhash(committedBlock + 1), market))) % parts`. Who does not like the part
-    /// can only let the market be forfeited; but whoever proposes that block can choose between two draws by not proposing it.
-    /// `WrongPhase`, `AlreadyDrawn`, `TooEarlyToDraw`, `TooLateToDraw`.
+    /// @notice Draws the part that contributors can test with. Anyone may call it from the second
+    /// block after the commitments on. It works as long as the hash of the first block is known,
+    /// which is for 256 blocks.
+    /// @dev `part = uint256(keccak256(abi.encode(blockhash(committedBlock + 1), market))) % parts`.
+    /// An owner who dislikes the part can only let the market be forfeited. But the proposer of
+    /// that block can choose between two draws by not proposing it.
+    /// Errors, in order: `WrongPhase`, `AlreadyDrawn`, `TooEarlyToDraw`, `TooLateToDraw`.
     function draw() external;
 
-    /// @notice Reveals a part of the test set: first the drawn one, up to `revealWait` after the commitments, which opens the
-    /// market; then, up to `revealWait` after it has closed, the others in any order. By anyone who knows them.
-    /// @dev `WrongPhase`; `UnknownPart`; before the contributions `NotDrawn`, `NotTheDrawnPart`, `TooLate`, after them
-    /// `AlreadyRevealed`; `TooLong`; `CommitmentDiffers`; `EmptyBatch`, `MalformedBatch`; `GasTooLow`, and what the classifier
-    /// says in `check` or `evaluate`.
-    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, at least one.
-    // An interface's names hide nothing; here and below.
+    /// @notice Reveals a part of the test set; anyone who knows the part may call it. The drawn
+    /// part comes first, up to `revealWait` after the commitments, and opens the market. The others
+    /// follow in any order, up to `revealWait` after the market has closed.
+    /// @dev Errors, in order: `WrongPhase`; `UnknownPart`; before the contributions `NotDrawn`,
+    /// `NotTheDrawnPart`, `TooLate`, after them `AlreadyRevealed`; `TooLong`; `CommitmentDiffers`;
+    /// `EmptyBatch`, `MalformedBatch`; `GasTooLow`, and errors of the classifier's `check` or
+    /// `evaluate`.
+    /// @param part The index of the part.
+    /// @param salt The salt that hides the part.
+    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, at least
+    /// one.
+    // A parameter's name in an interface hides nothing, here and below.
     // slither-disable-next-line shadowing-local
     function reveal(uint256 part, bytes32 salt, bytes calldata items) external;
 
-    /// @notice Burns the bounty of a market whose drawn part was not revealed in time, or that has failed; once, by anyone. If the
-    /// owner got it back, parts could be drawn until one is liked; if participants got it, winners, too, could gain by a failure. Losers
-    /// gain by one as it is: they get back what they would have lost.
-    /// @dev `WrongPhase`, `TooEarly`.
+    /// @notice Burns the bounty of a market that has failed, or whose drawn part was not revealed
+    /// in time. Anyone may call it, once.
+    /// If the owner got the bounty back, the owner could repeat draws until one is liked. If
+    /// participants got it, winners, too, could gain by a failure. Losers gain by one anyway: they
+    /// get back what they would have lost.
+    /// @dev Errors, in order: `WrongPhase`, `TooEarly`.
     function forfeit() external;
 
-    /// @notice Contributes one or more labelled samples, each with a stake; what is sent above the stakes is sent back. The
-    /// model learns them when they are scored.
-    /// @dev `WrongPhase`, `TooLong`, `EmptyBatch`, `MalformedBatch`, `TooManyContributions`, `DepositTooLow`, what the classifier
-    /// says in `check`, `PaymentFailed`.
-    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, at most 24,575 bytes. Samples that
-    /// cannot be taught within 8,000,000 gas have no effect: send fewer at once.
+    /// @notice Contributes one or more labeled samples, each with a stake; the market sends back
+    /// the excess. The model learns the samples during the scoring.
+    /// @dev Errors, in order: `WrongPhase`, `TooLong`, `EmptyBatch`, `MalformedBatch`,
+    /// `TooManyContributions`, `DepositTooLow`, errors of the classifier's `check`,
+    /// `PaymentFailed`.
+    /// @param items The items `label (uint16) | length (uint16) | sample (length bytes)`, at most
+    /// 24,575 bytes. Samples that cannot be taught within 8,000,000 gas have no effect: send fewer
+    /// at once.
     /// @return batch The position of the first contribution, which names the batch.
     function contribute(bytes calldata items) external payable returns (uint256 batch);
 
-    /// @notice Begins a pass with a new model, and copies the weights that the market began with to it; once all are copied it
-    /// can be taught. By anyone.
-    /// @dev `WrongPhase`, `WrongStage`, `NoProgress` for 0 words.
-    /// @param words The most words to copy.
+    /// @notice Begins a pass with a new model, and copies to it the weights that the market began
+    /// with. The model can be taught once all words are copied. Anyone may call it.
+    /// @dev Errors, in order: `WrongPhase`, `WrongStage`, `NoProgress` for 0 words.
+    /// @param words The maximum number of words to copy.
     function restart(uint256 words) external;
 
-    /// @notice Teaches contributions to the model of the pass and scores them, as far as the records and samples go. By anyone.
-    /// @dev Each time that the author changes, and in the end, the model is evaluated on all parts but the drawn one: the author
-    /// of what was taught since the last time scores the difference. An evaluation that has begun goes on whatever records are
-    /// sent. Records that are not reached are not looked at: send them again. An evaluation has all gas that is left, and where
-    /// that is too little the call reverts, with `ClassifierFailed`, say: send it again with fewer samples.
-    /// `WrongPhase`, `WrongStage`, `MalformedRecords`, `UnknownContribution`, `GasTooLow`, what the classifier says in
-    /// `evaluate`, `NoProgress`.
+    /// @notice Teaches contributions to the model of the pass and scores them, as far as the
+    /// records and samples go. Anyone may call it.
+    /// @dev Each time the author changes, and at the end, the market evaluates the model on all
+    /// parts but the drawn one. The author of the contributions taught since the last evaluation
+    /// scores the difference.
+    /// An evaluation that has begun continues with any records. The market does not read records
+    /// that it does not reach: send them again. An evaluation gets all gas that is left. If that is
+    /// too little, the call reverts, for example with `ClassifierFailed`: send it again with fewer
+    /// samples.
+    /// Errors, in order: `WrongPhase`, `WrongStage`, `MalformedRecords`, `UnknownContribution`,
+    /// `GasTooLow`, errors of the classifier's `evaluate`, `NoProgress`.
     /// @param records The contributions from the cursor on, one record a transaction, in order:
-    /// `author (20 bytes) | time (5) | length of items (4) | items`. All of it is in `Contributed`.
-    /// @param most The most samples to evaluate.
+    /// `author (20 bytes) | time (5) | length of items (4) | items`. `Contributed` has all of it.
+    /// @param most The maximum number of samples to evaluate.
     function score(bytes calldata records, uint256 most) external;
 
-    /// @notice Settles a pass. First it finds what all active participants can afford to play for, `pot`: the most, up to what is
-    /// left of the bounty, with which nobody's balance would fall below 0. Then it adds `pot * score / samples` to each balance,
-    /// rounded down, and removes those who could not pay for a pot of one more wei. By anyone.
-    /// @dev `WrongPhase`, `WrongStage`, `NoProgress` for 0.
-    /// @param most How many times to look at a participant, removed or not; each is looked at twice a pass.
+    /// @notice Settles a pass. First it finds `pot`, the largest amount that all active
+    /// participants can afford to play for. The remaining bounty limits it, and no balance may fall
+    /// below 0. Then it adds `pot * score / samples`, rounded down, to each balance. It removes
+    /// participants who could not pay for a pot of one more wei. Anyone may call it.
+    /// @dev Errors, in order: `WrongPhase`, `WrongStage`, `NoProgress` for 0 visits.
+    /// @param most The maximum number of visits to participants. It visits each one, removed or
+    /// not, twice a pass.
     function settle(uint256 most) external;
 
-    /// @notice Pays the caller what `collectable` says.
-    /// @dev `WrongPhase`, `NothingToCollect`, `PaymentFailed`.
+    /// @notice Pays the caller the amount of `collectable`.
+    /// @dev Errors, in order: `WrongPhase`, `NothingToCollect`, `PaymentFailed`.
     function collect() external;
 
-    /// @notice Pays the owner of a settled market what the participants' balances do not need, once.
-    /// @dev `NotOwner`, `WrongPhase`, `NothingToCollect`, `PaymentFailed`.
+    /// @notice Pays the owner of a settled market the money that the participants' balances do not
+    /// need, once.
+    /// @dev Errors, in order: `NotOwner`, `WrongPhase`, `NothingToCollect`, `PaymentFailed`.
     function collectRemainder() external;
 
-    /// @notice What an account can collect now, in wei: the balance of a participant of a settled market; of one
-    /// that has failed the stakes, whether or not the bounty is burned.
+    /// @notice Returns the amount that an account can collect now, in wei. In a settled market it
+    /// is the participant's balance. In a failed one it is the stakes, whether or not the bounty is
+    /// burned.
+    /// @param account The participant to look up.
     // slither-disable-next-line shadowing-local
     function collectable(address account) external view returns (uint256);
 
-    /// @notice What the owner can collect now, in wei; 0 unless the market is settled.
+    /// @notice Returns the amount that the owner can collect now, in wei; 0 unless the market is
+    /// settled.
     function remainder() external view returns (uint256);
 
-    /// @notice What the market is doing.
+    /// @notice Returns the phase of the market at the time of the call.
     function phase() external view returns (Phase);
 
-    /// @notice How far the scoring has come.
+    /// @notice Returns the progress of the scoring.
     function progress() external view returns (Progress memory);
 
-    /// @notice What the market keeps of a participant.
+    /// @notice Returns a participant's record.
+    /// @param author The participant to look up.
     function account(address author) external view returns (Participant memory);
 
-    /// @notice The participants, in the order of their first contributions.
+    /// @notice Returns a participant, in the order of their first contributions.
+    /// @param place The index of the participant, from 0.
     function participants(uint256 place) external view returns (address);
 
-    /// @notice How many participants there are, removed ones included.
+    /// @notice Returns the number of participants, including removed ones.
     function participantCount() external view returns (uint256);
 
-    /// @notice How many contributions have been made.
+    /// @notice Returns the number of contributions.
     function contributionCount() external view returns (uint256);
 
-    /// @notice The Merkle root of a batch; zero where no batch begins at this position.
+    /// @notice Returns the Merkle root of a batch; zero if no batch begins at this position.
+    /// @param batch The position of the batch's first contribution.
     function root(uint256 batch) external view returns (bytes32);
 
-    /// @notice How many parts the test set has; 0 before the commitments.
+    /// @notice Returns the number of parts of the test set; 0 before the commitments.
     function partCount() external view returns (uint256);
 
-    /// @notice What the provider committed to; zero where there is no such part.
+    /// @notice Returns the provider's commitment to a part; zero if there is no such part.
+    /// @param part The index of the part.
     // slither-disable-next-line shadowing-local
     function commitment(uint256 part) external view returns (bytes32);
 
-    /// @notice The items of a part; nothing unless it is revealed.
+    /// @notice Returns the items of a part; empty unless it is revealed.
+    /// @param index The index of the part.
+    /// @return items The items, encoded as in `reveal`.
     function part(uint256 index) external view returns (bytes memory items);
 
-    /// @notice The part that contributors test with, and whether it has been drawn.
+    /// @notice Returns the part that contributors test with.
+    /// @return drawn `true` if it is drawn.
+    /// @return index The index of the part; 0 until it is drawn.
     function drawnPart() external view returns (bool drawn, uint256 index);
 
-    /// @notice How many parts have been revealed, the drawn one included.
+    /// @notice Returns the number of revealed parts, including the drawn one.
     function revealedCount() external view returns (uint256);
 
-    /// @notice How many samples all revealed parts but the drawn one have.
+    /// @notice Returns the number of samples in all revealed parts but the drawn one.
     function samples() external view returns (uint256);
 
-    /// @notice How many of them the classifier predicts right.
+    /// @notice Returns the number of these samples that the classifier predicts right.
     function initialCorrect() external view returns (uint256);
 
-    /// @notice What was locked for the participants, in wei; 0 before the commitments.
+    /// @notice Returns the money that the provider locked for the participants, in wei; 0 before
+    /// the commitments.
     function bounty() external view returns (uint256);
 
-    /// @notice What is left of it for passes to come, in wei.
+    /// @notice Returns the bounty that is left for later passes, in wei.
     function remainingBounty() external view returns (uint256);
 
-    /// @notice The block of the commitments; 0 before them.
+    /// @notice Returns the number of the block of the commitments; 0 before them.
     function committedBlock() external view returns (uint256);
 
-    /// @notice When the commitments were made, in seconds; 0 before that.
+    /// @notice Returns the time of the commitments, in seconds; 0 before them.
     function committedTime() external view returns (uint256);
 
-    /// @notice The first second in which nobody can contribute any more, or when the last possible contribution came; 0 before
-    /// the market opens.
+    /// @notice Returns the first second in which contributions are closed. If the last possible
+    /// contribution came earlier, returns its time. 0 before the market opens.
     function closingTime() external view returns (uint256);
 
-    /// @notice When the last part was revealed, in seconds; 0 before that.
+    /// @notice Returns the time of the last part's reveal, in seconds; 0 before it.
     function scoringTime() external view returns (uint256);
 
-    /// @notice The model of the last pass that has begun: the trained model, once the market is settled. Zero before.
+    /// @notice Returns the model of the last pass that has begun; zero before the first pass. Once
+    /// the market is settled, it is the trained model.
     function model() external view returns (address);
 
-    /// @notice The stake of each of `n` contributions, whatever `n` is.
+    /// @notice Returns the stake of each of `n` contributions, in wei. It does not depend on `n`.
+    /// @param n The number of contributions.
     function price(uint256 n) external view returns (uint256);
 
-    /// @notice The provider: who created the market, commits to the test set and pays the bounty.
+    /// @notice Returns the provider, who created the market, commits to the test set and pays the
+    /// bounty.
     function owner() external view returns (address);
 
-    /// @notice The model that the market begins with; nobody teaches it.
+    /// @notice Returns the model that the market begins with; nobody teaches it.
     function classifier() external view returns (address);
 
-    /// @notice What a contribution costs, in wei: 1 to 2^96 - 1.
+    /// @notice Returns the stake of a contribution, in wei: 1 to 2^96 - 1.
     function stake() external view returns (uint256);
 
-    /// @notice How long the market is open, in seconds: 1 to 2^32 - 1.
+    /// @notice Returns the time that the market is open, in seconds: 1 to 2^32 - 1.
     function participation() external view returns (uint256);
 
-    /// @notice How long the drawn part can be revealed from the commitments on, and the others from the closing on, in seconds:
-    /// 1 to 2^32 - 1.
+    /// @notice Returns the time for reveals, in seconds: 1 to 2^32 - 1. It runs from the
+    /// commitments for the drawn part, and from the closing for the others.
     function revealWait() external view returns (uint256);
 
-    /// @notice How long the scoring may take, in seconds: 1 to 2^32 - 1.
+    /// @notice Returns the maximum duration of the scoring, in seconds: 1 to 2^32 - 1.
     function scoringWait() external view returns (uint256);
 
-    /// @notice With how many contributions the market closes early: 1 to 2^32 - 1.
+    /// @notice Returns the number of contributions that closes the market early: 1 to 2^32 - 1.
     function mostContributions() external view returns (uint256);
 
-    /// @notice After how many passes the market is settled at the latest: 1 to 2^16 - 1.
+    /// @notice Returns the maximum number of passes, after which the market is settled: 1 to 2^16 -
+    /// 1.
     function mostPasses() external view returns (uint256);
 }

@@ -5,7 +5,7 @@ import {MerkleProofLib} from "solady/utils/MerkleProofLib.sol";
 
 import {Records} from "./Records.sol";
 
-/// @notice One contribution as it was made, but for the sample.
+/// @notice One contribution as it was made, without the sample.
 struct Contribution {
     address author;
     uint256 label;
@@ -14,40 +14,42 @@ struct Contribution {
     uint256 position;
 }
 
-/// @notice Contributions of one batch that something is claimed of.
+/// @notice The claimed contributions of one batch.
 struct Group {
     /// The position of the batch's first contribution.
     uint256 batch;
-    /// Where the first claimed contribution begins; the others follow it.
+    /// The offset of the first claimed contribution; the others follow it.
     uint256 contributions;
-    /// Their leaves.
+    /// The leaves of the claimed contributions.
     bytes32[] leaves;
-    /// Where the flags begin; the nodes follow them.
+    /// The offset of the flags; the nodes follow them.
     uint256 flags;
-    /// How many nodes the proof has.
+    /// The number of nodes in the proof.
     uint256 nodes;
-    /// Where the group ends.
+    /// The offset of the group's end.
     uint256 end;
 }
 
 /// @title Claims
-/// @notice Reads claims: groups `batch (8 bytes) | number of contributions (2) | number of nodes (2) |
-/// contributions | flags | nodes (32 each)`, one after the other. A contribution is `author (20) | deposit (12) |
-/// label (2) | time (5) | position (8) | length (2) | sample (length)`. The flags are bits, one less than
-/// contributions and nodes together, from the highest bit of the first byte on.
-/// @dev All offsets are in bytes from the beginning of the claims, and far below 2^64: no sum wraps.
+/// @notice Reads claims: groups `batch (8 bytes) | number of contributions (2) | number of nodes
+/// (2) | contributions | flags | nodes (32 each)`, one after the other. A contribution is `author
+/// (20) | deposit (12) | label (2) | time (5) | position (8) | length (2) | sample (length)`. Flags
+/// are bits, from the highest bit of the first byte on. There is one less than contributions and
+/// nodes together.
+/// @dev All offsets are in bytes from the beginning of the claims, and far below 2^64: no sum
+/// wraps.
 library Claims {
     /// @notice Thrown when a group of claims is empty or runs past the end.
-    /// @param offset The byte at which it begins.
+    /// @param offset The offset of the group, in bytes.
     error MalformedClaims(uint256 offset);
 
-    /// @dev What comes before a group's contributions, in bytes.
+    /// @dev Length of a group before its contributions, in bytes.
     uint256 private constant GROUP_HEADER = 12;
-    /// @dev What comes before a contribution's sample, in bytes.
+    /// @dev Length of a contribution before its sample, in bytes.
     uint256 private constant HEADER = 49;
 
-    /// @dev The group at `offset`, which must lie within the claims. Reverts unless it has contributions and ends
-    /// within the claims.
+    /// @dev Reads the group at `offset`, which must lie within the claims. Reverts unless it has
+    /// contributions and ends within the claims.
     function groupAt(bytes calldata claims, uint256 offset) internal pure returns (Group memory group) {
         unchecked {
             uint256 word = _load(claims, offset);
@@ -55,7 +57,8 @@ library Claims {
             uint256 n = uint16(word >> 176);
             group.nodes = uint16(word >> 160);
             group.contributions = offset + GROUP_HEADER;
-            // Also where there is no room for so many: that is found out before memory is taken for them.
+            // This also rejects a number that has no room, before the contract allocates memory for
+            // it.
             if (n == 0 || group.contributions + n * HEADER > claims.length) {
                 revert MalformedClaims(offset);
             }
@@ -74,7 +77,7 @@ library Claims {
         }
     }
 
-    /// @dev The contribution at `offset`. Past the end of the claims, anything.
+    /// @dev Reads the contribution at `offset`. The result is arbitrary past the end of the claims.
     function contributionAt(bytes calldata claims, uint256 offset)
         internal
         pure
@@ -83,7 +86,7 @@ library Claims {
         unchecked {
             uint256 word = _load(claims, offset);
             one.author = address(uint160(word >> 96));
-            // Here and below, casts cut off what comes before.
+            // Here and below, casts cut off the preceding fields.
             one.deposit = uint96(word);
             word = _load(claims, offset + 32);
             one.label = word >> 240;
@@ -92,7 +95,10 @@ library Claims {
         }
     }
 
-    /// @dev The sample of the contribution at `offset`, and where what follows begins. Past the end, anything.
+    /// @dev Reads the sample of the contribution at `offset`. The result is arbitrary past the end
+    /// of the claims.
+    /// @return sample The sample.
+    /// @return next The offset after the contribution.
     function sampleAt(bytes calldata claims, uint256 offset)
         internal
         pure
@@ -107,7 +113,7 @@ library Claims {
         }
     }
 
-    /// @dev Whether a group's contributions and its proof lead to the root.
+    /// @dev Returns `true` if a group's contributions and its proof lead to the root.
     function proven(Group memory group, bytes calldata claims, bytes32 root) internal pure returns (bool) {
         unchecked {
             uint256 steps = _steps(group);
@@ -124,13 +130,14 @@ library Claims {
         }
     }
 
-    /// @dev How many hashes lead from the leaves to the root: each joins two nodes.
+    /// @dev Returns the number of hashes from the leaves to the root. Each joins two nodes.
     function _steps(Group memory group) private pure returns (uint256) {
         unchecked {
             return group.leaves.length + group.nodes - 1;
         }
     }
 
+    /// @dev Returns the word of calldata at `offset` of the claims.
     function _load(bytes calldata claims, uint256 offset) private pure returns (uint256 word) {
         assembly {
             word := calldataload(add(claims.offset, offset))

@@ -7,14 +7,17 @@ import {CallGas} from "./CallGas.sol";
 import {Claims, Group} from "./Claims.sol";
 
 /// @title ClassifierCalls
-/// @notice Calls a classifier that anybody may have written, for trainers and markets. It copies no more of an answer than it
-/// expects, and no more of an error than `IClassifier` has.
-/// @dev A function that ends in `Within` gives the call a fixed amount of gas, and reverts if the call could get less. So the
-/// result does not depend on how much gas the caller has. The others give it all gas that is left.
+/// @notice Calls an untrusted classifier for trainers and markets. It copies no more of an answer
+/// than it expects, and no more of an error than `IClassifier` has.
+/// @dev A function that ends in `Within` gives the call a fixed amount of gas, and reverts if the
+/// call could get less. So the result does not depend on the caller's gas. The others pass on all
+/// gas that is left.
 ///
-/// Requests are written by hand, into memory that stays free: nothing may be allocated between writing one and calling with it.
+/// The functions write requests by hand, into memory that stays free. Nothing may be allocated
+/// between writing a request and calling with it.
 library ClassifierCalls {
-    /// @dev The longest error that is passed on, in bytes: more than the longest of `IClassifier`.
+    /// @dev Maximum length of an error that is passed on, in bytes: more than the longest of
+    /// `IClassifier`.
     uint256 private constant LONGEST_REASON = 256;
 
     /// @dev Teaches the classifier the items of a batch.
@@ -24,7 +27,7 @@ library ClassifierCalls {
         return _teach(classifier, request, size, gasleft());
     }
 
-    /// @dev As `tryLearn`, with a fixed amount of gas.
+    /// @dev Teaches like `tryLearn`, with a fixed amount of gas.
     function tryLearnWithin(address classifier, bytes calldata items, uint256 allowance)
         internal
         returns (bytes memory reason)
@@ -40,15 +43,17 @@ library ClassifierCalls {
         _ask(classifier, request, size, gasleft());
     }
 
-    /// @dev As `check`, with a fixed amount of gas.
+    /// @dev Checks like `check`, with a fixed amount of gas.
     function checkWithin(address classifier, bytes calldata items, uint256 allowance) internal view {
         (uint256 request, uint256 size) = _batchRequest(IClassifier.check.selector, items);
         CallGas.requireFor(allowance);
         _ask(classifier, request, size, allowance);
     }
 
-    /// @dev Returns how many items of a batch the classifier predicts right.
-    /// @param items A well-formed batch of at least `skipped + n` items; the first `skipped` are left out.
+    /// @dev Returns the number of items of a batch whose label the classifier predicts right.
+    /// @param items A well-formed batch of at least `skipped + n` items.
+    /// @param skipped The number of items at the beginning to leave out.
+    /// @param n The number of items to evaluate.
     function evaluate(address classifier, bytes memory items, uint256 skipped, uint256 n)
         internal
         view
@@ -58,7 +63,7 @@ library ClassifierCalls {
         return _count(classifier, request, size, n, gasleft());
     }
 
-    /// @dev As `evaluate`, of all `n` items of a batch, with a fixed amount of gas.
+    /// @dev Evaluates like `evaluate`, all `n` items of a batch, with a fixed amount of gas.
     function evaluateWithin(address classifier, bytes memory items, uint256 n, uint256 allowance)
         internal
         view
@@ -69,9 +74,9 @@ library ClassifierCalls {
         return _count(classifier, request, size, n, allowance);
     }
 
-    /// @dev Returns the labels that the classifier predicts for the samples of a group. A static call changes nothing and
-    /// moves no money, but the labels decide who gets the deposits: `IClassifier` says what a hostile classifier
-    /// can do. Copies each sample once.
+    /// @dev Returns the labels that the classifier predicts for the samples of a group. A static
+    /// call changes nothing and moves no money. But the labels decide who gets the deposits:
+    /// `IClassifier` says what a hostile classifier can do. Copies each sample once.
     function predict(address classifier, bytes calldata claims, Group memory group)
         internal
         view
@@ -86,7 +91,7 @@ library ClassifierCalls {
             assembly ("memory-safe") {
                 request := mload(0x40)
                 mstore(request, selector)
-                mstore(add(request, 0x04), 0x20) // where the array begins
+                mstore(add(request, 0x04), 0x20) // offset of the array
                 mstore(add(request, 0x24), n)
                 heads := add(request, 0x44)
                 end := add(heads, shl(5, n))
@@ -96,19 +101,19 @@ library ClassifierCalls {
             bytes calldata sample;
             (sample, offset) = Claims.sampleAt(claims, offset);
             assembly ("memory-safe") {
-                mstore(add(heads, shl(5, i)), sub(end, heads)) // where the sample begins
+                mstore(add(heads, shl(5, i)), sub(end, heads)) // offset of the sample
                 mstore(end, sample.length)
                 end := add(end, 0x20)
                 calldatacopy(end, sample.offset, sample.length)
-                // Zeros up to a whole word, as the encoding has it.
+                // The encoding pads with zeros up to a whole word.
                 mstore(add(end, sample.length), 0)
                 end := add(end, and(add(sample.length, 0x1f), not(0x1f)))
             }
         }
         bool answered;
         assembly ("memory-safe") {
-            // The answer in the usual encoding, an offset, the length, the labels, takes the place of the longer
-            // request.
+            // The answer overwrites the longer request. It has the usual encoding: an offset, the
+            // length and the labels.
             let expected := add(0x40, shl(5, n))
             answered := staticcall(gas(), classifier, request, sub(end, request), request, expected)
             labels := add(request, 0x20)
@@ -132,16 +137,17 @@ library ClassifierCalls {
         assembly ("memory-safe") {
             request := mload(0x40)
             mstore(request, selector)
-            mstore(add(request, 0x04), 0x20) // where the bytes begin
+            mstore(add(request, 0x04), 0x20) // offset of the bytes
             mstore(add(request, 0x24), items.length)
             calldatacopy(add(request, 0x44), items.offset, items.length)
-            // Zeros up to a whole word, as the encoding has it.
+            // The encoding pads with zeros up to a whole word.
             mstore(add(add(request, 0x44), items.length), 0)
             size := add(0x44, and(add(items.length, 0x1f), not(0x1f)))
         }
     }
 
-    /// @dev Writes the call of `evaluate` for `n` items of a batch after those that are skipped. Copies each sample once.
+    /// @dev Writes the call of `evaluate` for `n` items of a batch after the skipped ones. Copies
+    /// each sample once.
     function _evaluation(bytes memory items, uint256 skipped, uint256 n)
         private
         pure
@@ -154,13 +160,13 @@ library ClassifierCalls {
                 item := add(add(item, 4), and(shr(224, mload(item)), 0xffff))
             }
             request := mload(0x40)
-            let start := add(request, 0x04) // where the arguments begin
+            let start := add(request, 0x04) // beginning of the arguments
             mstore(request, selector)
-            // The labels come first: their number is known.
+            // The labels come first, because their number is known.
             let labels := add(start, 0x60)
             let heads := add(add(labels, shl(5, n)), 0x20)
-            mstore(start, sub(sub(heads, 0x20), start)) // where the samples begin
-            mstore(add(start, 0x20), 0x40) // where the labels begin
+            mstore(start, sub(sub(heads, 0x20), start)) // offset of the samples
+            mstore(add(start, 0x20), 0x40) // offset of the labels
             mstore(add(start, 0x40), n)
             mstore(sub(heads, 0x20), n)
             let base := heads
@@ -170,12 +176,12 @@ library ClassifierCalls {
                 let length := and(header, 0xffff)
                 mstore(labels, shr(16, header))
                 labels := add(labels, 0x20)
-                mstore(heads, sub(end, base)) // where the sample begins
+                mstore(heads, sub(end, base)) // offset of the sample
                 heads := add(heads, 0x20)
                 mstore(end, length)
                 end := add(end, 0x20)
                 mcopy(end, add(item, 4), length)
-                // Zeros up to a whole word, as the encoding has it.
+                // The encoding pads with zeros up to a whole word.
                 mstore(add(end, length), 0)
                 end := add(end, and(add(length, 0x1f), not(0x1f)))
                 item := add(add(item, 4), length)
@@ -206,8 +212,8 @@ library ClassifierCalls {
         }
     }
 
-    /// @dev Makes a static call and returns the number that the classifier answers, or the largest number if it answers less than
-    /// a word. Reverts with the classifier's error.
+    /// @dev Makes a static call and returns the number in the classifier's answer. Returns the
+    /// largest number if the answer is shorter than a word. Reverts with the classifier's error.
     function _ask(address classifier, uint256 request, uint256 size, uint256 allowance)
         private
         view
@@ -221,14 +227,15 @@ library ClassifierCalls {
         if (!success) _passOn();
     }
 
-    /// @dev Calls `evaluate`. Returns how many of the `n` items the classifier says that it predicts right.
+    /// @dev Calls `evaluate`, and returns the number of the `n` items that the classifier claims to
+    /// predict right.
     function _count(address classifier, uint256 request, uint256 size, uint256 n, uint256 allowance)
         private
         view
         returns (uint256 correct)
     {
         correct = _ask(classifier, request, size, allowance);
-        // More than there are would be paid more than the bounty.
+        // A larger number would be paid more than the bounty.
         if (correct > n) revert IMechanismErrors.ClassifierFailed();
     }
 

@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import {LibBit} from "solady/utils/LibBit.sol";
 
-/// @notice A quotient of two positive numbers `mantissa * 2^exponent`, both mantissas of exactly 128 bits.
+/// @notice A quotient of two positive numbers `mantissa * 2^exponent`. Both mantissas have exactly
+/// 128 bits.
 struct Quotient {
     uint256 numerator;
     int256 numeratorExponent;
@@ -12,20 +13,21 @@ struct Quotient {
 }
 
 /// @title FloatQuotient
-/// @notice Long products as floating-point numbers, and the comparison of quotients of them.
-/// @dev Each cut loses less than 2^-127 of a value; ADR 001 says what follows from it.
+/// @notice Long products as floating-point numbers, and the comparison of their quotients.
+/// @dev Each truncation loses less than 2^-127 of a value; ADR 001 gives the consequences.
 library FloatQuotient {
     /// @dev Multiplies `mantissa * 2^exponent` by a factor.
     /// @param mantissa Below 2^192.
     /// @param factor Below 2^64.
-    /// @return Again below 2^192, and the exponent that goes with it.
+    /// @return The new mantissa, again below 2^192, and its exponent.
     function multiply(uint256 mantissa, uint256 exponent, uint256 factor)
         internal
         pure
         returns (uint256, uint256)
     {
-        // The product is below 2^256; exponents grow by at most 64 a factor. Branchless, for this is the
-        // innermost step of naive Bayes: the shift is 64 where the product has reached 2^192, else 0.
+        // The product is below 2^256; exponents grow by at most 64 a factor. The code has no
+        // branches, because this is the innermost step of naive Bayes. The shift is 64 if the
+        // product has reached 2^192, else 0.
         assembly {
             mantissa := mul(mantissa, factor)
             let shift := shl(6, gt(mantissa, 0xffffffffffffffffffffffffffffffffffffffffffffffff))
@@ -35,11 +37,11 @@ library FloatQuotient {
         return (mantissa, exponent);
     }
 
-    /// @dev Brings a mantissa to exactly 128 bits, dropping low bits.
+    /// @dev Normalizes a mantissa to exactly 128 bits, dropping low bits.
     /// @param mantissa From 1 to 2^192 - 1.
     function normalize(uint256 mantissa, uint256 exponent) internal pure returns (uint256, int256) {
-        // The highest bit is one of 0..191, an exponent is at most 64 times the number of factors: casts keep
-        // the values and nothing wraps.
+        // The highest bit is one of 0..191, and an exponent is at most 64 times the number of
+        // factors. So casts keep the values and nothing wraps.
         unchecked {
             int256 shift = int256(LibBit.fls(mantissa)) - 127;
             mantissa = shift < 0 ? mantissa << uint256(-shift) : mantissa >> uint256(shift);
@@ -47,10 +49,11 @@ library FloatQuotient {
         }
     }
 
-    /// @dev Whether `a` is above `b` by more than truncation can have made it.
+    /// @dev Returns `true` if `a` exceeds `b` by more than truncation can explain.
     function exceeds(Quotient memory a, Quotient memory b) internal pure returns (bool) {
-        // Products of 128-bit numbers and sums of small exponents cannot wrap; the one sum that could is the
-        // tolerance, which saturates. A shift by 256 or more gives 0 in the EVM, as it should.
+        // Products of 128-bit numbers and sums of small exponents cannot wrap. Only the sum with
+        // the tolerance could, so it saturates. A shift by 256 or more gives 0 in the EVM, as it
+        // should.
         unchecked {
             uint256 left = a.numerator * b.denominator;
             uint256 right = b.numerator * a.denominator;

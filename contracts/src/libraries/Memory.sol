@@ -2,16 +2,18 @@
 pragma solidity ^0.8.30;
 
 /// @title Memory
-/// @notice Memory costs more the more there is of it: loops give back what a turn of theirs needed.
+/// @notice Reuse of memory: its price grows faster than its size, so loops free the memory of each
+/// iteration.
 library Memory {
-    /// @dev Where free memory begins.
+    /// @dev Returns the address at which free memory begins.
     function free() internal pure returns (uint256 place) {
         assembly ("memory-safe") {
             place := mload(0x40)
         }
     }
 
-    /// @dev Frees what was allocated since `free`, which nothing may refer to any more.
+    /// @dev Frees the memory allocated since a call of `free`. Nothing may refer to it any more.
+    /// @param place The result of that call.
     function giveBack(uint256 place) internal pure {
         assembly ("memory-safe") {
             mstore(0x40, place)

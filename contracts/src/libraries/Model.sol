@@ -7,14 +7,14 @@ library Model {
     /// @dev The slot of the first word, 2^64.
     uint256 internal constant SLOT = 0x10000000000000000;
 
-    /// @dev Reads a word; the caller knows that it is one of the model's.
+    /// @dev Reads a word; the caller makes sure that it belongs to the model.
     function load(uint256 index) internal view returns (uint256 word) {
         assembly ("memory-safe") {
             word := sload(add(SLOT, index))
         }
     }
 
-    /// @dev Writes a word; the caller knows that it is one of the model's.
+    /// @dev Writes a word; the caller makes sure that it belongs to the model.
     function store(uint256 index, uint256 word) internal {
         assembly ("memory-safe") {
             sstore(add(SLOT, index), word)

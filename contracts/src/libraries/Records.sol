@@ -7,12 +7,13 @@ import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
 import {Batches} from "./Batches.sol";
 
 /// @title Records
-/// @notice The hashes that contributions are remembered by.
+/// @notice The hashes that record contributions.
 library Records {
     using MerkleTreeLib for bytes32[];
 
-    /// @dev `keccak256(abi.encode(author, label, keccak256(sample), deposit, time, position))`. Its 192 bytes
-    /// cannot be taken for the 64 of an inner node.
+    /// @dev Returns the leaf of a contribution, `keccak256(abi.encode(author, label,
+    /// keccak256(sample), deposit, time, position))`. The leaf hashes 192 bytes, so it cannot be
+    /// mistaken for an inner node, which hashes 64.
     function leaf(
         address author,
         uint256 label,
@@ -31,9 +32,10 @@ library Records {
         );
     }
 
-    /// @dev Writes the leaves of `n` items, which have been counted before, among those of a batch.
-    /// @param place Of the first item among the leaves.
-    /// @param position Of the first item.
+    /// @dev Writes the leaves of `n` items among those of a batch. The caller has counted the
+    /// items.
+    /// @param place The index of the first item's leaf.
+    /// @param position The position of the first item.
     function fill(
         bytes32[] memory leaves,
         uint256 place,
@@ -44,7 +46,7 @@ library Records {
         uint256 time,
         uint256 position
     ) internal pure {
-        // Positions are of 64 bits, and there is at most one item a byte of calldata: no sum wraps.
+        // Positions have 64 bits, and calldata has at most one item a byte: no sum wraps.
         unchecked {
             uint256 offset;
             for (uint256 end = place + n; place < end; ++place) {
@@ -56,7 +58,8 @@ library Records {
         }
     }
 
-    /// @dev The Merkle root over the first `n` leaves, of which there is at least one; drops the others.
+    /// @dev Returns the Merkle root over the first `n` leaves, of which there is at least one.
+    /// Drops the others.
     function root(bytes32[] memory leaves, uint256 n) internal pure returns (bytes32) {
         if (n == 1) return leaves[0];
         assembly ("memory-safe") {

@@ -2,32 +2,34 @@
 pragma solidity ^0.8.30;
 
 /// @title Samples
-/// @notice Checks the encodings of samples and reads sparse ones.
+/// @notice Checks the encodings of samples and reads their features.
 library Samples {
-    /// @notice Thrown when a sparse sample is not made of whole indices.
+    /// @notice Thrown when the length of a sparse sample is odd: its indices have two bytes each.
     /// @param length The sample's length in bytes.
     error OddSampleLength(uint256 item, uint256 length);
 
     /// @notice Thrown when a dense sample does not have one number a feature.
     /// @param length The sample's length in bytes.
-    /// @param expected The length that it should have, in bytes.
+    /// @param expected The expected length in bytes.
     error WrongSampleLength(uint256 item, uint256 length, uint256 expected);
 
     /// @notice Thrown when an index of a sparse sample is not above the one before it.
     /// @param index The position in the sample, from 0.
     error FeatureNotIncreasing(uint256 item, uint256 index, uint256 feature, uint256 previous);
 
-    /// @notice Thrown when the last and largest index of a sparse sample is not one of the model's features.
+    /// @notice Thrown when the last and largest index of a sparse sample is not a feature of the
+    /// model.
     /// @param index The position in the sample, from 0.
     error FeatureOutOfRange(uint256 item, uint256 index, uint256 feature, uint256 features);
 
     /// @notice Thrown when a number of a dense sample is larger than the model learns from.
-    /// @param feature The first feature whose number is out of bounds, from 0.
+    /// @param feature The index of the first feature whose number is out of bounds, from 0.
     /// @param number The number.
-    /// @param maximum The largest absolute number that the model learns from.
+    /// @param maximum The largest absolute value that the model learns from.
     error NumberTooLarge(uint256 item, uint256 feature, int256 number, uint256 maximum);
 
-    /// @notice Thrown when a dense sample is longer than the model learns from.
+    /// @notice Thrown when the squared length of a dense sample is larger than the model learns
+    /// from.
     /// @param squaredLength The sum of the squares of the sample's numbers.
     /// @param maximum The largest such sum that the model learns from.
     error SquaredLengthTooLarge(uint256 item, uint256 squaredLength, uint256 maximum);
@@ -56,8 +58,8 @@ library Samples {
         }
     }
 
-    /// @dev Reverts unless each number of a dense sample is of at most `maxNumber` either way, and the sum of their
-    /// squares is at most `maxSquaredLength`.
+    /// @dev Reverts unless the absolute value of each number in a dense sample is at most
+    /// `maxNumber`. Also reverts unless the sum of their squares is at most `maxSquaredLength`.
     /// @param width The width of a number, in bytes: 2 or 4.
     /// @param maxNumber At most 2^31.
     function requireBounds(
@@ -76,8 +78,9 @@ library Samples {
             uint256 over;
             for (uint256 offset; offset < sample.length; offset += 32) {
                 uint256 numbers = numbersAt(sample, offset);
-                // In assembly because this runs over every number of each lesson. Two numbers a turn: there is an even
-                // number of them in a word, and the turns are a third of what this costs.
+                // In assembly because this runs over every number of each lesson. An iteration
+                // takes two numbers, because iterations are a third of the cost. A word has an even
+                // number of them.
                 assembly {
                     for {} numbers { numbers := shl(bits, numbers) } {
                         let value := sar(high, numbers)
@@ -99,9 +102,10 @@ library Samples {
         }
     }
 
-    /// @dev Returns the numbers in 32 bytes of a dense sample, or in what is left of it, the first one highest. Zeros past
-    /// the sample's end: they neither add to a sum nor move a weight.
-    /// @param offset In bytes, below the sample's length.
+    /// @dev Returns the numbers in 32 bytes of a dense sample, or in its shorter rest, the first
+    /// one highest. There are zeros past the sample's end: they neither add to a sum nor move a
+    /// weight.
+    /// @param offset The offset, in bytes, below the sample's length.
     function numbersAt(bytes calldata sample, uint256 offset) internal pure returns (uint256 numbers) {
         assembly {
             numbers := calldataload(add(sample.offset, offset))
@@ -113,32 +117,34 @@ library Samples {
         }
     }
 
-    /// @dev The index at a place of a sparse sample, which must lie within it.
+    /// @dev Returns an index of a sparse sample.
+    /// @param place The position in the sample, from 0; it must lie within the sample.
     function indexAt(bytes calldata sample, uint256 place) internal pure returns (uint256 index) {
         assembly {
             index := shr(240, calldataload(add(sample.offset, shl(1, place))))
         }
     }
 
-    /// @dev Copies a sparse sample to memory, for a walk over its features and the words of 16 lanes that they are
-    /// in. After the last index comes one that is in another word: so the walk looks for the sample's end only where
-    /// a word ends.
-    /// @return place Where the first index is.
-    /// @return end Where the last one ends.
+    /// @dev Copies a sparse sample to memory, for a walk over its features by words of 16 lanes.
+    /// After the last index it writes one that belongs to another word. So the walk checks for the
+    /// sample's end only at the end of a word.
+    /// @return place The address of the first index.
+    /// @return end The address after the last index.
     function terminated(bytes calldata sample) internal pure returns (uint256 place, uint256 end) {
         assembly ("memory-safe") {
             place := mload(0x40)
             end := add(place, sample.length)
             calldatacopy(place, sample.offset, sample.length)
-            // The last index with all its bits turned over.
+            // The last index with all its bits flipped.
             mstore(end, not(mload(sub(end, 2))))
             mstore(0x40, add(end, 0x20))
         }
     }
 
-    /// @dev Whether each index of a sparse sample, of at least one, is above the one before it.
-    /// Compares 16 neighbouring pairs at a time, for this runs before each prediction and each lesson: a word of
-    /// calldata against the word 2 bytes after it.
+    /// @dev Returns `true` if each index of a sparse sample is above the one before it. The sample
+    /// must have at least one index. It compares 16 neighboring pairs at a time, because it runs
+    /// before each prediction and each lesson. For that it compares a word of calldata with the
+    /// word 2 bytes after it.
     function increasing(bytes calldata sample) internal pure returns (bool yes) {
         // Offsets in calldata are far below 2^64.
         unchecked {
@@ -150,15 +156,16 @@ library Samples {
             while (pairs != 0) {
                 uint256 indices;
                 uint256 nexts;
-                // May read past the sample's end; what it reads there is shifted out below.
+                // This may read past the sample's end; the code below shifts out the excess.
                 assembly {
                     indices := calldataload(place)
                     nexts := calldataload(add(place, 2))
                 }
-                // The highest bit of a lane: whether the index's lower 15 bits are not below those of the next one.
-                // That bit was set before, so no lane borrows from its neighbour.
+                // The highest bit of a lane is 1 if the index's lower 15 bits are not below those
+                // of the next one. That bit was set before, so no lane borrows from its neighbor.
                 uint256 notBelow = (indices | HIGHEST) - (nexts & ~HIGHEST);
-                // A pair does not increase where its highest bits fall, or are equal and the lower bits say so.
+                // A pair does not increase if its highest bits fall, or if they are equal and the
+                // lower bits do not increase.
                 uint256 faults = (notBelow | indices ^ nexts) & ~(~indices & nexts) & HIGHEST;
                 if (pairs < 16) return faults >> (256 - 16 * pairs) == 0;
                 if (faults != 0) return false;
@@ -169,9 +176,10 @@ library Samples {
         }
     }
 
-    /// @dev Reverts for the first index that is not above the one before it; there must be one.
+    /// @dev Reverts for the first index that is not above the one before it. The caller has made
+    /// sure that there is one.
     function revertNotIncreasing(uint256 item, bytes calldata sample) private pure {
-        // There is such a place and it is at least 1.
+        // There is such an index, and its position is at least 1.
         unchecked {
             uint256 place = 1;
             while (indexAt(sample, place) > indexAt(sample, place - 1)) ++place;
@@ -179,12 +187,13 @@ library Samples {
         }
     }
 
-    /// @dev Reverts for the first number that is too large; there must be one.
+    /// @dev Reverts for the first number that is too large. The caller has made sure that there is
+    /// one.
     function revertNumberTooLarge(uint256 item, bytes calldata sample, uint256 width, uint256 maxNumber)
         private
         pure
     {
-        // There is such a feature; a number is of at most 32 bits.
+        // There is such a feature, and a number has at most 32 bits.
         unchecked {
             for (uint256 feature;; ++feature) {
                 int256 value;

@@ -8,11 +8,11 @@ import {IERC1271} from "../interfaces/IERC1271.sol";
 import {CallGas} from "./CallGas.sol";
 
 /// @title Signatures
-/// @notice Finds out whether somebody has signed typed data (EIP-712).
+/// @notice Checks signatures of typed data (EIP-712).
 library Signatures {
-    /// @dev Returns whether the signer's key, or else the signer's code, says that this was signed. The code may use all
-    /// gas.
-    /// @param structHash Of the data.
+    /// @dev Returns `true` if the signer's key signed the data, or else the signer's code accepts
+    /// the signature. The code may use all gas.
+    /// @param structHash The EIP-712 hash of the data, without its domain.
     function isSigned(address signer, bytes32 structHash, bytes calldata signature, bytes32 domainSeparator)
         internal
         view
@@ -23,9 +23,10 @@ library Signatures {
             _isByKey(signer, digest, signature) || _isByCode(signer, _question(digest, signature), gasleft());
     }
 
-    /// @dev The same, where the code may use a fixed amount of gas. Reverts if it could get less.
-    /// @return signed Whether it was signed.
-    /// @return used Gas that asking the code took; nothing if it was not asked.
+    /// @dev Checks like `isSigned`, with a fixed amount of gas for the code. Reverts if the code
+    /// could get less.
+    /// @return signed `true` if the signature is valid.
+    /// @return used Gas for asking the code; 0 if it was not asked.
     function isSignedWithin(
         address signer,
         bytes32 structHash,
@@ -42,7 +43,7 @@ library Signatures {
         used -= gasleft();
     }
 
-    /// @dev What EIP-712 has signed: the hash of the data in its domain.
+    /// @dev Returns the hash that EIP-712 signs: that of the data in its domain.
     function _digest(bytes32 structHash, bytes32 domainSeparator) private pure returns (bytes32 digest) {
         // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes from 0x1e on.
         assembly ("memory-safe") {
@@ -55,21 +56,23 @@ library Signatures {
         }
     }
 
+    /// @dev Returns `true` if the signer's key made the signature.
     function _isByKey(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
         address recovered = ECDSA.tryRecoverCalldata(digest, signature);
-        // 0 stands for no signer: nobody has the key of the zero address.
+        // 0 means no signer; nobody has the key of the zero address.
         return recovered == signer && recovered != address(0);
     }
 
-    /// @dev The call that asks a signer's code.
+    /// @dev Returns the call that asks a signer's code.
     function _question(bytes32 digest, bytes calldata signature) private pure returns (bytes memory) {
         return abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
     }
 
-    /// @dev Returns whether the signer's code says yes. An address without code answers nothing. The code is asked after the
-    /// key: most signers have none, and finding that out costs as much as recovering the key.
+    /// @dev Returns `true` if the signer's code accepts the signature. An address without code
+    /// answers nothing. The code is asked after the key. Most signers have none, and finding that
+    /// out costs as much as recovering the key.
     function _isByCode(address signer, bytes memory question, uint256 allowance) private view returns (bool) {
-        // Of the three results, one says that there was more to copy.
+        // The ignored result says whether there was more to copy.
         // slither-disable-next-line unused-return
         (bool success,, bytes memory answer) = LibCall.tryStaticCall(signer, allowance, 32, question);
         return success && answer.length == 32 && bytes32(answer) == IERC1271.isValidSignature.selector;

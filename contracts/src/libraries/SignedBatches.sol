@@ -6,7 +6,7 @@ import {EfficientHashLib} from "solady/utils/EfficientHashLib.sol";
 import {Batches} from "./Batches.sol";
 import {Signatures} from "./Signatures.sol";
 
-/// @notice What an author has signed, laid out as EIP-712 hashes it.
+/// @notice The data that an author signs, laid out as EIP-712 hashes it.
 struct SignedBatch {
     bytes32 typeHash;
     address author;
@@ -19,23 +19,26 @@ struct SignedBatch {
 }
 
 /// @title SignedBatches
-/// @notice Reads batches that others bring, and finds out whether their authors have signed them.
-/// @dev They follow each other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound (1) |
-/// length of items (4) | items | length of signature (2) | signature`. The relayer who was signed is not sent: it is the
-/// sender if the batch is bound, else nobody.
+/// @notice Reads signed batches from calldata, and checks their authors' signatures.
+/// @dev They follow each other: `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) |
+/// deadline (5) | bound (1) | length of items (4) | items | length of signature (2) | signature`.
+/// The signed relayer is not part of it. It is the sender if the batch is bound, else the zero
+/// address.
 library SignedBatches {
-    /// @notice Thrown when a signed batch runs past the end of what was sent.
-    /// @param offset The byte at which it begins.
+    /// @notice Thrown when a signed batch runs past the end of the batches.
+    /// @param offset The offset of the batch, in bytes.
     error MalformedRelay(uint256 offset);
 
     bytes32 private constant TYPE_HASH = keccak256(
         "Batch(address author,address relayer,uint96 maxDeposit,uint96 fee,uint48 nonce,uint40 deadline,bytes items)"
     );
-    /// @dev What comes before the items, in bytes.
+    /// @dev Length of a batch before its items, in bytes.
     uint256 private constant HEADER = 60;
 
-    /// @dev The items and the signature of the batch at `offset`, where it ends, and where the next one begins.
-    /// Reverts where it runs past the end.
+    /// @dev Reads the batch at `offset`. Reverts if it runs past the end.
+    /// @return items The items of the batch.
+    /// @return signature The signature of the batch.
+    /// @return next The offset of the next batch.
     function batchAt(bytes calldata batches, uint256 offset)
         internal
         pure
@@ -43,7 +46,7 @@ library SignedBatches {
     {
         // Calldata and so offsets are far below 2^64, lengths below 2^32: no sum wraps.
         unchecked {
-            // May read past the end; the check below finds that out.
+            // This may read past the end; the check below detects that.
             assembly {
                 items.offset := add(add(batches.offset, offset), HEADER)
                 items.length := shr(224, calldataload(sub(items.offset, 4)))
@@ -55,23 +58,24 @@ library SignedBatches {
         }
     }
 
-    /// @dev The number of items in all batches that parse.
+    /// @dev Returns the number of items in all batches with well-formed items.
     function count(bytes calldata batches) internal pure returns (uint256 n) {
         for (uint256 offset; offset < batches.length;) {
             bytes calldata items;
             (items,, offset) = batchAt(batches, offset);
-            // Why one does not parse is asked again when it is skipped.
+            // `_accept` finds the reason again when it skips the batch.
             // slither-disable-next-line unused-return
             (uint256 more,) = Batches.tryCount(items);
-            // At most one a byte of calldata.
+            // Calldata has at most one item a byte.
             unchecked {
                 n += more;
             }
         }
     }
 
-    /// @dev Appends the header and the items, whose length is given, of the batch at `offset` to a log.
-    /// @param log Behind which there is room for them.
+    /// @dev Appends the header and the items of the batch at `offset` to a log.
+    /// @param log The log, with room for them behind it.
+    /// @param itemsLength The length of the items, in bytes.
     function append(bytes memory log, bytes calldata batches, uint256 offset, uint256 itemsLength)
         internal
         pure
@@ -83,8 +87,8 @@ library SignedBatches {
         }
     }
 
-    /// @dev What is signed of the batch at `offset`, which is known not to run past the end. Anything but a 0 says that
-    /// it is bound to the sender.
+    /// @dev Returns the signed data of the batch at `offset`, which must not run past the end. Any
+    /// `bound` but 0 binds the batch to the sender.
     function header(bytes calldata batches, uint256 offset, bytes calldata items)
         internal
         view
@@ -97,7 +101,7 @@ library SignedBatches {
             second := calldataload(add(add(batches.offset, offset), 32))
         }
         signed.typeHash = TYPE_HASH;
-        // The casts cut off what comes after.
+        // The casts cut off the preceding fields.
         signed.author = address(uint160(first >> 96));
         signed.maxDeposit = uint96(first);
         signed.fee = second >> 160;
@@ -107,11 +111,12 @@ library SignedBatches {
         signed.itemsHash = EfficientHashLib.hashCalldata(items);
     }
 
-    /// @dev Returns whether the author's key, or else the author's code, says that this was signed. Reverts if so little
-    /// gas is left that the code could get less than it may use.
+    /// @dev Returns `true` if the author's key signed the batch, or else the author's code accepts
+    /// the signature. Reverts if so little gas is left that the code could get less than its
+    /// allowance.
     /// @param allowance Gas that the author's code may use.
-    /// @return signed_ Whether it was signed.
-    /// @return used Gas that asking the author's code took; nothing if it was not asked.
+    /// @return signed_ `true` if the signature is valid.
+    /// @return used Gas for asking the author's code; 0 if it was not asked.
     function isSignedWithin(
         SignedBatch memory signed,
         bytes calldata signature,

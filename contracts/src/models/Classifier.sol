@@ -10,18 +10,20 @@ import {Memory} from "../libraries/Memory.sol";
 import {Model} from "../libraries/Model.sol";
 
 /// @title Classifier
-/// @notice What all classifiers share: the life of a model, its words, and the walk over samples.
-/// @dev Deployed as clones whose immutable arguments are words: the owner, then the classifier's parameters.
-/// `arguments` is always all of them, read once a call. The factory and `close` check them, so the model ends
-/// below `Model.SLOT + 2^32`. Of a clone whose arguments nobody has checked nothing is promised: `describe` reverts.
+/// @notice The common part of all classifiers: the life of a model, its words, and the walk over
+/// samples.
+/// @dev Deployed as clones whose immutable arguments are words: the owner, then the classifier's
+/// parameters. The parameter `arguments` always has all of them, read once a call. The factory and
+/// `close` check them, so the model ends below `Model.SLOT + 2^32`. A clone made outside the
+/// factory may have invalid arguments; only `describe` and `close` detect that.
 abstract contract Classifier is IClassifier, IPackedModel {
-    /// @dev Where the owner is among the arguments.
+    /// @dev Index of the owner in the arguments.
     uint256 internal constant OWNER_PLACE = 0;
 
-    /// @dev Who may teach; zero while the initialisation is open.
+    /// @dev The address that may teach; zero while the initialization is open.
     address private _trainer;
 
-    /// @dev The implementation itself is closed for ever: it never calls its own `learn`.
+    /// @dev Closes the implementation permanently: it never calls its own `learn`.
     constructor() {
         _trainer = address(this);
     }
@@ -63,7 +65,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
             _learn(arguments, label, sample);
             Memory.giveBack(free);
             offset = next;
-            // At most one a byte of calldata.
+            // Calldata has at most one item a byte.
             unchecked {
                 ++item;
             }
@@ -127,7 +129,7 @@ abstract contract Classifier is IClassifier, IPackedModel {
         uint256[] memory arguments = CloneArguments.load();
         _requireValid(arguments);
         description = _describe(arguments);
-        // An address, as the factory encoded it.
+        // The factory encoded it as an address.
         description.owner = address(uint160(arguments[OWNER_PLACE]));
         description.trainer = _trainer;
         description.words = _size(arguments);
@@ -136,43 +138,46 @@ abstract contract Classifier is IClassifier, IPackedModel {
     /// @dev Changes the model by one valid item.
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal virtual;
 
-    /// @dev The label of one valid sample.
+    /// @dev Predicts the label of one valid sample.
     function _predict(uint256[] memory arguments, bytes calldata sample)
         internal
         view
         virtual
         returns (uint256 label);
 
-    /// @dev Reverts unless the sample, which is the `item`-th, is encoded as it should.
+    /// @dev Reverts unless the sample is encoded as it should be.
+    /// @param item The item's index in the batch or array, for the error.
     function _requireSample(uint256[] memory arguments, uint256 item, bytes calldata sample)
         internal
         pure
         virtual;
 
-    /// @dev Reverts unless the model may learn from the sample, which is the `item`-th and encoded as it should be.
+    /// @dev Reverts unless the model may learn from the sample, which is encoded as it should be.
     /// Predictions take any such sample.
+    /// @param item The item's index in the batch, for the error.
     function _requireBounds(uint256[] memory arguments, uint256 item, bytes calldata sample)
         internal
         pure
         virtual {}
 
-    /// @dev Labels run from 0 to one below this.
+    /// @dev Returns the number of classes; labels are below it.
     function _classes(uint256[] memory arguments) internal pure virtual returns (uint256);
 
-    /// @dev The model's size in words.
+    /// @dev Returns the model's size in words.
     function _size(uint256[] memory arguments) internal pure virtual returns (uint256);
 
-    /// @dev Returns the number of arguments, the owner included.
+    /// @dev Returns the number of arguments, including the owner.
     function _count() internal pure virtual returns (uint256);
 
-    /// @dev Reverts unless the arguments, of which there are as many as there should be, are within their bounds.
+    /// @dev Reverts unless the arguments are within their bounds. Their number is right.
     function _validate(uint256[] memory arguments) internal pure virtual;
 
-    /// @dev What the classifier is; `owner`, `trainer` and `words` are filled in later.
+    /// @dev Returns the classifier's description; `describe` fills in `owner`, `trainer` and
+    /// `words`.
     function _describe(uint256[] memory arguments) internal pure virtual returns (Description memory);
 
-    /// @dev The arguments of a model in use: `close` has made sure that there are as many as there should be. Cheaper
-    /// than asking how many there are, at each prediction and each lesson.
+    /// @dev Returns the arguments of a model in use; `close` has made sure that their number is
+    /// right. This is cheaper than asking for their number in each prediction and each lesson.
     function _arguments() private view returns (uint256[] memory arguments) {
         uint256 count = _count();
         assembly ("memory-safe") {
@@ -183,15 +188,15 @@ abstract contract Classifier is IClassifier, IPackedModel {
         }
     }
 
-    /// @dev One argument of a model in use. Without a check of bounds, for it is read at each step: `close` has made
-    /// sure that there are as many as there should be.
+    /// @dev Returns one argument of a model in use. It does not check bounds, because each step
+    /// reads arguments. `close` has made sure that their number is right.
     function _argument(uint256[] memory arguments, uint256 place) internal pure returns (uint256 argument) {
         assembly ("memory-safe") {
             argument := mload(add(add(arguments, 0x20), shl(5, place)))
         }
     }
 
-    /// @dev Reverts unless the arguments are as many as there should be and within their bounds.
+    /// @dev Reverts unless the number of arguments is right and each is within its bounds.
     function _requireValid(uint256[] memory arguments) private pure {
         if (arguments.length != _count()) revert InvalidParameter("arguments", arguments.length);
         _validate(arguments);
@@ -202,12 +207,15 @@ abstract contract Classifier is IClassifier, IPackedModel {
         if (value < minimum || value > maximum) revert InvalidParameter(name, value);
     }
 
-    /// @dev Reverts unless the value is that of an int64, in two's complement.
+    /// @dev Reverts unless the value is an int64 in two's complement.
     function _requireInt64(bytes32 name, uint256 value) internal pure {
-        // The cast reads two's complement, the second one truncates: equal only where nothing is lost.
+        // The inner cast reads two's complement and the outer one truncates. They are equal only if
+        // nothing is lost.
         if (int64(int256(value)) != int256(value)) revert InvalidParameter(name, value);
     }
 
+    /// @dev Reverts unless the label belongs to the model and the sample is encoded as it should
+    /// be.
     function _requireItem(uint256[] memory arguments, uint256 item, uint256 label, bytes calldata sample)
         private
         pure
@@ -217,13 +225,15 @@ abstract contract Classifier is IClassifier, IPackedModel {
         _requireSample(arguments, item, sample);
     }
 
+    /// @dev Reverts unless the owner calls and the initialization is open.
     function _requireOwnerAndOpen(uint256[] memory arguments) private view {
-        // An address, as the factory encoded it.
+        // The factory encoded it as an address.
         address owner = address(uint160(arguments[OWNER_PLACE]));
         if (msg.sender != owner) revert IOwned.NotOwner(msg.sender, owner);
         if (_trainer != address(0)) revert InitializationClosed();
     }
 
+    /// @dev Reverts unless the words are part of the model.
     function _requireWords(uint256[] memory arguments, uint256 offset, uint256 count) private pure {
         uint256 size = _size(arguments);
         // In this order the difference cannot be negative.

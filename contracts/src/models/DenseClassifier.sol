@@ -7,7 +7,7 @@ import {Samples} from "../libraries/Samples.sol";
 import {Classifier} from "./Classifier.sol";
 
 /// @title DenseClassifier
-/// @notice The samples that models of numbers take: one number a feature, bounded where the model learns from them.
+/// @notice The samples of dense models: one number a feature, with bounds on samples to learn from.
 /// @dev The last two arguments are the largest absolute number and the largest squared length.
 abstract contract DenseClassifier is Classifier, IBoundedSamples {
     /// @inheritdoc IBoundedSamples
@@ -44,14 +44,14 @@ abstract contract DenseClassifier is Classifier, IBoundedSamples {
         );
     }
 
-    /// @dev Reverts unless each bound is at least 1 and at most what `features` numbers of this width can reach: a
-    /// bound that nothing reaches would look like one.
+    /// @dev Reverts unless each bound is at least 1 and at most the value that `features` numbers
+    /// of this width can reach. A larger bound would look like one without being one.
     function _validateBounds(uint256[] memory arguments) internal pure {
-        // The size of the smallest number: one more than that of the largest.
+        // The absolute value of the smallest number: one more than the largest number.
         uint256 largest = 256 ** _width() / 2;
         uint256 number = _argument(arguments, _count() - 2);
         _requireWithin("maxNumber", number, 1, largest);
-        // At most 4,096 squares of at most 2^62.
+        // There are at most 4,096 squares of at most 2^62.
         uint256 length = _argument(arguments, _count() - 1);
         _requireWithin("maxSquaredLength", length, 1, _features(arguments) * number * number);
     }

@@ -10,24 +10,24 @@ import {Model} from "../libraries/Model.sol";
 import {DenseClassifier} from "./DenseClassifier.sol";
 
 /// @title DenseNearestCentroid
-/// @notice The class whose mean of samples is nearest, by Euclidean distance.
+/// @notice Predicts the class whose mean of samples is nearest, by Euclidean distance.
 /// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a new word.
 /// The squared distance is `sum((samples * number - sum)^2) / samples^2`.
 contract DenseNearestCentroid is DenseClassifier {
     uint256 private constant CLASSES_PLACE = 1;
     uint256 private constant FEATURES_PLACE = 2;
 
-    /// @dev The most sums that a model may have: a prediction reads all of them, and refunds and reports must fit
-    /// into a transaction.
+    /// @dev Maximum number of sums in a model. A prediction reads all of them, and refunds and
+    /// reports must fit into a transaction.
     uint256 private constant MOST_SUMS = 16_384;
-    /// @dev The most features, so that a lesson fits too.
+    /// @dev Maximum number of features, so that a lesson fits into a transaction too.
     uint256 private constant MOST_FEATURES = 4096;
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         uint256 header = Model.load(label);
         if (Headers.full(header)) return;
         Model.store(label, Headers.learned(header, 0));
-        // Features and words within the model.
+        // The features and words are within the model.
         unchecked {
             uint256 index = _firstWord(arguments, label);
             uint256 features = _argument(arguments, FEATURES_PLACE);
@@ -59,7 +59,7 @@ contract DenseNearestCentroid is DenseClassifier {
             // Distances are below 2^142, squares below 2^64.
             unchecked {
                 uint256 square = samples * samples;
-                // Only a class that has been seen before sets a square, which is never 0.
+                // Only an earlier class with samples sets a square, which is never 0.
                 if (nearestSquare == 0 || distance * nearestSquare < nearest * square) {
                     nearest = distance;
                     nearestSquare = square;
@@ -108,20 +108,22 @@ contract DenseNearestCentroid is DenseClassifier {
         description.features = arguments[FEATURES_PLACE];
     }
 
-    /// @dev Where a class's sums begin.
+    /// @dev Returns the index of the first word of a class's sums.
     function _firstWord(uint256[] memory arguments, uint256 class) private pure returns (uint256) {
         uint256 wordsPerClass = _argument(arguments, FEATURES_PLACE) / 4
             + (_argument(arguments, FEATURES_PLACE) % 4 == 0 ? 0 : 1);
         return _argument(arguments, CLASSES_PLACE) + class * wordsPerClass;
     }
 
-    /// @dev The squared distance to a class's mean, times the square of its number of samples.
+    /// @dev Returns the squared distance to a class's mean, times the square of its number of
+    /// samples.
     function _distance(uint256[] memory arguments, uint256 class, uint256 samples, bytes calldata sample)
         private
         view
         returns (uint256 distance)
     {
-        // At most 4,096 squares of differences of at most 2^64: casts keep the values, nothing wraps.
+        // There are at most 4,096 squares of differences of at most 2^64. So casts keep the values
+        // and nothing wraps.
         unchecked {
             uint256 index = _firstWord(arguments, class);
             uint256 features = _argument(arguments, FEATURES_PLACE);
@@ -138,7 +140,7 @@ contract DenseNearestCentroid is DenseClassifier {
         }
     }
 
-    /// @dev The number of one feature; the feature must be below the model's number of them.
+    /// @dev Returns the number of one feature, which must belong to the model.
     function _number(bytes calldata sample, uint256 feature) private pure returns (int256 value) {
         assembly {
             value := sar(224, calldataload(add(sample.offset, shl(2, feature))))

@@ -11,8 +11,8 @@ import {DenseClassifier} from "./DenseClassifier.sol";
 
 /// @title DensePerceptron
 /// @notice A binary perceptron over signed numbers.
-/// @dev The model is `int16` weights, 16 a word: as many as there are features in 32 bytes of a sample. The
-/// first weight of a word is its lowest lane, the first feature is the highest.
+/// @dev The model is `int16` weights, 16 a word, and 32 bytes of a sample have as many features.
+/// The first weight of a word is its lowest lane; the first feature is the highest lane.
 contract DensePerceptron is DenseClassifier, IPerceptron {
     uint256 private constant FEATURES_PLACE = 1;
     uint256 private constant LEARNING_RATE_PLACE = 2;
@@ -30,16 +30,16 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         if (_predict(arguments, sample) == label) return;
-        // Below 2^32, as `close` has made sure.
+        // The rate is below 2^32, as `close` has made sure.
         int256 rate = int256(_argument(arguments, LEARNING_RATE_PLACE));
         int256 sign = label == 1 ? int256(1) : int256(-1);
-        // Numbers of at most 48 bits, and offsets within the sample.
+        // The numbers have at most 48 bits, and the offsets are within the sample.
         unchecked {
             for (uint256 offset; offset < sample.length; offset += 32) {
                 uint256 numbers = Samples.numbersAt(sample, offset);
                 if (numbers == 0) continue;
                 uint256 word = Model.load(offset / 32);
-                // Until the rest of the numbers are 0: they move nothing.
+                // The loop ends when the rest of the numbers are 0, because they move nothing.
                 for (uint256 shift; numbers != 0; shift += 16) {
                     int256 number = int256(numbers) >> 240;
                     word = Lanes.addInt16(word, shift, sign * ((rate * number + 32_768) >> 16));
@@ -56,15 +56,15 @@ contract DensePerceptron is DenseClassifier, IPerceptron {
         override
         returns (uint256)
     {
-        // At most 4,096 products of 32 bits and an intercept of 64: no sum wraps.
+        // There are at most 4,096 products of 32 bits and an intercept of 64: no sum wraps.
         unchecked {
             int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
             for (uint256 offset; offset < sample.length; offset += 32) {
                 uint256 numbers = Samples.numbersAt(sample, offset);
                 if (numbers == 0) continue;
                 uint256 word = Model.load(offset / 32);
-                // In assembly because this loop is most of what predictions and lessons compute; two numbers a turn for
-                // the same reason.
+                // In assembly because this loop is most of the cost of predictions and lessons. An
+                // iteration takes two numbers for the same reason.
                 assembly {
                     for {} numbers { numbers := shl(32, numbers) } {
                         score := add(score, mul(sar(240, numbers), signextend(1, word)))

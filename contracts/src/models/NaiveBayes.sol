@@ -34,7 +34,7 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
             uint256 header = Model.load(class);
             if (Headers.samples(header) == 0) continue;
             Quotient memory score = _score(arguments, class, header, sample);
-            // Only a class that has been seen before sets a numerator, which is never 0.
+            // Only an earlier class with samples sets a numerator, which is never 0.
             if (best.numerator == 0 || FloatQuotient.exceeds(score, best)) {
                 best = score;
                 label = class;
@@ -59,13 +59,14 @@ contract NaiveBayes is SparseCounts, INaiveBayes {
         return "naive Bayes";
     }
 
+    /// @dev Returns the score of a class that has samples.
     function _score(uint256[] memory arguments, uint256 class, uint256 header, bytes calldata sample)
         private
         view
         returns (Quotient memory score)
     {
-        // Counts are below 2^16, totals are cut to 48 bits, smoothing is below 2^32 and there are at most 2^16
-        // features: factors stay below 2^58.
+        // Counts are below 2^16, totals are cut to 48 bits, smoothing is below 2^32, and there are
+        // at most 2^16 features. So factors stay below 2^58.
         unchecked {
             uint256 smooth = _argument(arguments, SMOOTHING_PLACE);
             uint256 factor = 256 * (Headers.total(header) & type(uint48).max) + smooth

@@ -9,15 +9,16 @@ import {Samples} from "../libraries/Samples.sol";
 import {Classifier} from "./Classifier.sol";
 
 /// @title SparseCounts
-/// @notice What naive Bayes and the sparse nearest centroid share: how often each feature was present in each
-/// class.
+/// @notice The common part of naive Bayes and the sparse nearest centroid: it counts the samples of
+/// each class in which each feature was present.
 /// @dev The model is a header a class, then each class's `uint16` counts, 16 a word, each class from a new word.
 abstract contract SparseCounts is Classifier {
     uint256 internal constant CLASSES_PLACE = 1;
     uint256 internal constant FEATURES_PLACE = 2;
 
-    /// @dev The most counts that a prediction may read, each from a slot of its own, so that refunds and reports
-    /// fit into a transaction: in steps of a feature in every class.
+    /// @dev Maximum number of counts that a prediction may read, so that refunds and reports fit
+    /// into a transaction. Each may be in a slot of its own. A feature needs one count in every
+    /// class.
     uint256 private constant MOST_COUNTS = 5120;
 
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
@@ -27,8 +28,9 @@ abstract contract SparseCounts is Classifier {
         uint256 slope = _gainSlope();
         uint256 gain;
         (uint256 place, uint256 end) = Samples.terminated(sample);
-        // In assembly because this loop is most of what lessons compute. Of the features from a place on, the highest 12
-        // bits are the first one's word, the next 4 its lane. At most 65,536 gains of at most 2^17 + 1.
+        // In assembly because this loop is most of the cost of lessons. In the features from an
+        // index on, the highest 12 bits are the first one's word and the next 4 its lane. There are
+        // at most 65,536 gains of at most 2^17 + 1.
         assembly ("memory-safe") {
             first := add(first, 0x10000000000000000) // Model.SLOT
             let features := mload(place)
@@ -40,7 +42,8 @@ abstract contract SparseCounts is Classifier {
                     let shift := and(shr(236, features), 0xf0)
                     let count := and(shr(shift, word), 0xffff)
                     if lt(count, 0xffff) {
-                        // Does not reach the next lane: the count is below its largest value.
+                        // The count is below its largest value, so the sum does not reach the next
+                        // lane.
                         // In assembly the shift comes first: this is 1 << shift.
                         // slither-disable-next-line incorrect-shift
                         word := add(word, shl(shift, 1))
@@ -56,13 +59,14 @@ abstract contract SparseCounts is Classifier {
         Model.store(label, Headers.learned(header, gain));
     }
 
-    /// @dev A class's total grows by `slope * count + 1` where a count rises; 0 or 2.
+    /// @dev Returns the slope of the gain: a class's total grows by `slope * count + 1` if a count
+    /// rises. It is 0 or 2.
     function _gainSlope() internal pure virtual returns (uint256);
 
-    /// @dev The name of the classifier.
+    /// @dev Returns the name of the classifier.
     function _kind() internal pure virtual returns (string memory);
 
-    /// @dev Where a class's counts begin.
+    /// @dev Returns the index of the first word of a class's counts.
     function _firstWord(uint256[] memory arguments, uint256 class) internal pure returns (uint256) {
         return _argument(arguments, CLASSES_PLACE) + class * _wordsPerClass(arguments);
     }
@@ -103,6 +107,7 @@ abstract contract SparseCounts is Classifier {
         description.features = arguments[FEATURES_PLACE];
     }
 
+    /// @dev Returns the number of words for a class's counts.
     function _wordsPerClass(uint256[] memory arguments) private pure returns (uint256) {
         return
             _argument(arguments, FEATURES_PLACE) / 16

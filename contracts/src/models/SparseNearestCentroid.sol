@@ -8,9 +8,10 @@ import {Samples} from "../libraries/Samples.sol";
 import {SparseCounts} from "./SparseCounts.sol";
 
 /// @title SparseNearestCentroid
-/// @notice The class whose mean of presence vectors is nearest, by Euclidean distance.
-/// @dev A class's total is the sum of the squares of its counts. With its counts' sum over the present features,
-/// the squared distance is `(total - 2 * sum * samples) / samples^2`, but for what all classes share.
+/// @notice Predicts the class whose mean of presence vectors is nearest, by Euclidean distance.
+/// @dev A class's total is the sum of the squares of its counts. `sum` is the sum of its counts
+/// over the present features. The squared distance is `(total - 2 * sum * samples) / samples^2`,
+/// apart from a term that all classes share.
 contract SparseNearestCentroid is SparseCounts {
     function _predict(uint256[] memory arguments, bytes calldata sample)
         internal
@@ -26,12 +27,12 @@ contract SparseNearestCentroid is SparseCounts {
             uint256 samples = Headers.samples(header);
             if (samples == 0) continue;
             uint256 sum = _sum(_firstWord(arguments, class), sample);
-            // A total below 2^128, a sum below 2^32, samples below 2^32: casts keep the values, the products
-            // compared are below 2^193 in size.
+            // A total is below 2^128, a sum below 2^32, and samples below 2^32. So casts keep the
+            // values, and the absolute values of the compared products are below 2^193.
             unchecked {
                 uint256 square = samples * samples;
                 int256 distance = int256(Headers.total(header)) - int256(2 * sum * samples);
-                // Only a class that has been seen before sets a square, which is never 0.
+                // Only an earlier class with samples sets a square, which is never 0.
                 if (nearestSquare == 0 || distance * int256(nearestSquare) < nearest * int256(square)) {
                     nearest = distance;
                     nearestSquare = square;
@@ -53,9 +54,10 @@ contract SparseNearestCentroid is SparseCounts {
         return "sparse nearest centroid";
     }
 
-    /// @dev The sum of the present features' counts, which begin at word `first`.
+    /// @dev Returns the sum of the present features' counts, which begin at word `first`.
     function _sum(uint256 first, bytes calldata sample) private view returns (uint256 sum) {
-        // At most 65,536 counts below 2^16; places within the sample, words within the model.
+        // There are at most 65,536 counts below 2^16. The indices are within the sample, and the
+        // words within the model.
         unchecked {
             uint256 current = type(uint256).max; // the index of no word
             uint256 word;

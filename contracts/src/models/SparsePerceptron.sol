@@ -26,18 +26,18 @@ contract SparsePerceptron is Classifier, IPerceptron {
         return int256(CloneArguments.word(INTERCEPT_PLACE));
     }
 
-    /// @dev Scores the sample as `_predict` does, and takes a note of each word that it loads, for the case that the
-    /// label is another one: where the word is, what it is, and 1 in the lane of each present feature. The notes lie in
-    /// free memory.
+    /// @dev Scores the sample like `_predict`, and writes a note of each word that it loads, for a
+    /// wrong prediction. A note has the word's slot, its value, and 1 in the lane of each present
+    /// feature. The notes lie in free memory.
     function _learn(uint256[] memory arguments, uint256 label, bytes calldata sample) internal override {
         (uint256 place, uint256 end) = Samples.terminated(sample);
-        // At most 65,536 weights of 16 bits and an intercept of 64: no sum wraps. A word's lanes of 1 times a
-        // number of 16 bits stay in their lanes.
+        // There are at most 65,536 weights of 16 bits and an intercept of 64: no sum wraps. The
+        // product of a word with lanes of 0 or 1 and a 16-bit number keeps its lanes apart.
         unchecked {
             int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
             uint256 notes = end + 32;
-            // In assembly because this loop is most of what lessons compute. Of the features from a place on, the
-            // highest 12 bits are the first one's word, the next 4 its lane.
+            // In assembly because this loop is most of the cost of lessons. In the features from an
+            // index on, the highest 12 bits are the first one's word and the next 4 its lane.
             assembly ("memory-safe") {
                 let features := mload(place)
                 for {} lt(place, end) {} {
@@ -62,7 +62,7 @@ contract SparsePerceptron is Classifier, IPerceptron {
                 }
             }
             if ((score > 0) == (label == 1)) return;
-            // Within int16, as `close` has made sure; a lane keeps two's complement.
+            // The rate is within int16, as `close` has made sure; a lane keeps two's complement.
             uint256 rate = _argument(arguments, LEARNING_RATE_PLACE);
             uint256 delta = label == 1 ? rate : uint16(-int16(int256(rate)));
             for (uint256 note = end + 32; note != notes; note += 96) {
@@ -90,7 +90,8 @@ contract SparsePerceptron is Classifier, IPerceptron {
     {
         (uint256 place, uint256 end) = Samples.terminated(sample);
         int256 score = int256(_argument(arguments, INTERCEPT_PLACE));
-        // In assembly because this loop is most of what predictions compute. Sums cannot wrap, as above.
+        // In assembly because this loop is most of the cost of predictions. Sums cannot wrap, as
+        // above.
         assembly ("memory-safe") {
             let features := mload(place)
             for {} lt(place, end) {} {

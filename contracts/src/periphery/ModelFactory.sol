@@ -13,10 +13,11 @@ contract ModelFactory is IModelFactory {
     /// @dev The code of an account that delegates (EIP-7702) is this prefix and the address of its delegate.
     bytes3 private constant DELEGATION = 0xef0100;
 
-    /// @dev What the answer to a call of `owner` or `classifier` has: one word.
+    /// @dev Length of the answer of `owner` or `classifier`, in bytes: one word.
     uint256 private constant WORD = 32;
 
-    /// @dev The fewest bytes of an answer to `describe`: its place, seven fields and an empty string.
+    /// @dev Minimum length of the answer of `describe`, in bytes: its offset, seven fields and an
+    /// empty string.
     uint256 private constant SHORTEST_DESCRIPTION = 9 * WORD;
 
     /// @inheritdoc IModelFactory
@@ -31,7 +32,8 @@ contract ModelFactory is IModelFactory {
         classifier = LibClone.clone(
             classifierImplementation, bytes.concat(abi.encode(msg.sender), classifierParameters)
         );
-        // Reverts if the parameters are outside their bounds, before anybody pays for writing the model.
+        // Reverts if the parameters are outside their bounds, before the owner pays for writing the
+        // model.
         if (_ask(classifier, abi.encodeCall(IClassifier.describe, ())).length < SHORTEST_DESCRIPTION) {
             revert NotAClassifier(classifierImplementation);
         }
@@ -39,12 +41,14 @@ contract ModelFactory is IModelFactory {
             trainerImplementation, bytes.concat(abi.encode(msg.sender, classifier), trainerParameters)
         );
         ICollaborativeTrainer(trainer).initialize();
-        // Code that takes any call, a fallback for example, also takes `initialize` but does not answer these.
+        // Code that takes any call, for example in a fallback, also takes `initialize` but does not
+        // answer these.
         if (
             !_answers(trainer, abi.encodeCall(ICollaborativeTrainer.owner, ()), msg.sender)
                 || !_answers(trainer, abi.encodeCall(ICollaborativeTrainer.classifier, ()), classifier)
         ) revert NotATrainer(trainerImplementation);
-        // The factory keeps nothing; a hostile implementation that comes back creates one more model, no more.
+        // The factory keeps nothing. A hostile implementation that reenters only creates one more
+        // model.
         // slither-disable-next-line reentrancy-events
         emit ModelCreated(msg.sender, trainer, classifier, trainerImplementation, classifierImplementation);
     }
@@ -58,20 +62,20 @@ contract ModelFactory is IModelFactory {
             extcodecopy(implementation, 0x00, 0, 3)
             start := mload(0x00)
         }
-        // No contract can begin so (EIP-3541).
+        // No contract's code can begin with these bytes (EIP-3541).
         if (start == DELEGATION) revert DelegatedCode(implementation);
     }
 
-    /// @dev Returns whether the trainer's answer to a call is this address.
+    /// @dev Returns `true` if the trainer answers a call with this address.
     function _answers(address trainer, bytes memory data, address expected) private view returns (bool) {
         bytes memory answer = _ask(trainer, data);
         return answer.length == WORD && uint256(bytes32(answer)) == uint160(expected);
     }
 
-    /// @dev Returns the answer to a call, and passes its error on.
+    /// @dev Returns the answer to a call. Reverts with the account's error.
     function _ask(address account, bytes memory data) private view returns (bytes memory answer) {
         bool success;
-        // What is asked, and what becomes of the answer, is the caller's.
+        // The caller of this function decides about the call and the answer.
         // slither-disable-next-line low-level-calls
         (success, answer) = account.staticcall(data);
         if (success) return answer;

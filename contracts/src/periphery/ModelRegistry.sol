@@ -9,11 +9,11 @@ import {Entry, IModelRegistry} from "../interfaces/IModelRegistry.sol";
 import {IOwned} from "../interfaces/IOwned.sol";
 
 /// @title ModelRegistry
-/// @notice The list of models that their owners made known. Nobody owns it; nothing is ever removed.
+/// @notice The list of models that their owners registered. Nobody owns it, and it removes nothing.
 contract ModelRegistry is IModelRegistry {
     Entry[] private _entries;
 
-    /// @dev The place of each among the entries, from 1; 0 where it is none of them.
+    /// @dev The index of each trainer's entry plus 1; 0 if it has none.
     mapping(address trainer => uint256 place) private _places;
 
     /// @inheritdoc IModelRegistry
@@ -43,7 +43,7 @@ contract ModelRegistry is IModelRegistry {
 
     /// @inheritdoc IModelRegistry
     function entries(uint256 offset, uint256 most) external view returns (Entry[] memory some) {
-        // How many there are from the offset on; none where it is beyond the last one.
+        // The number of entries from the offset on; 0 if the offset is beyond the last one.
         uint256 left = FixedPointMathLib.zeroFloorSub(_entries.length, offset);
         some = new Entry[](FixedPointMathLib.min(most, left));
         for (uint256 i; i < some.length; ++i) {

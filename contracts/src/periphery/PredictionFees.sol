@@ -11,29 +11,32 @@ import {IPredictionFees} from "../interfaces/IPredictionFees.sol";
 import {Payments} from "../libraries/Payments.sol";
 
 /// @title PredictionFees
-/// @notice Callers who pay: sells predictions of one model and shares what is paid among its contributors.
-/// @dev The trainer is trusted: it says who has how many good contributions, and the classifier what is predicted. Both are only
-/// asked, by static calls, and nobody else is called but who is paid, at the very end: there is nothing to come back for.
+/// @notice Payments by callers: sells predictions of one model and shares the payments among its
+/// contributors.
+/// @dev The trainer is trusted: it gives the numbers of refunded contributions, and its classifier
+/// predicts. The contract only asks both, by static calls. It calls nobody else but the receiver of
+/// a payment, at the very end, so reentering gains nothing.
 ///
-/// Of fractions: what a share has earned is counted in units of 2^-64 wei. All that is ever paid is below 2^128 wei (2^87
-/// wei of ether exist), shares are below 2^48 an account and 2^64 together; so what a share has earned is below 2^192, what an
-/// account has earned below 2^240. Nothing is lost by rounding: the remainder of a payment waits for the next one, the fraction of
-/// a wei that an account has earned for its next payout.
+/// A share's earnings are counted in units of 2^-64 wei. The sum of all payments is below 2^128 wei
+/// (2^87 wei of ether exist). Shares are below 2^48 an account and 2^64 together. So a share's
+/// earnings are below 2^192, and an account's below 2^240.
+/// Rounding loses nothing: the remainder of a payment waits for the next one. The fraction of a wei
+/// that an account has earned waits for its next payout.
 contract PredictionFees is IPredictionFees {
-    /// @dev A wei, in the units of fractions, is one shifted by so many bits.
+    /// @dev Number of bits of a wei's fraction.
     uint256 private constant FRACTION_BITS = 64;
 
-    /// @dev What an account is registered with, in one slot.
+    /// @dev The registration of an account, in one slot.
     struct Registration {
         uint64 shares;
-        /// What a share had earned when this was last settled.
+        /// Earnings of a share when the account was last settled.
         uint192 perShare;
     }
 
-    /// @dev What changes with each payment, in one slot.
+    /// @dev The values that change with each payment, in one slot.
     struct Totals {
         uint64 shares;
-        /// What a share has earned since the beginning.
+        /// Earnings of a share since the beginning.
         uint192 perShare;
     }
 
@@ -47,15 +50,15 @@ contract PredictionFees is IPredictionFees {
 
     Totals private _totals;
 
-    /// @dev What has been paid and is not shared yet.
+    /// @dev Payments that are not shared yet, in units of 2^-64 wei.
     uint256 private _waiting;
 
     mapping(address account => Registration) private _registrations;
 
-    /// @dev What has been settled and not collected.
+    /// @dev Settled earnings that are not collected, in units of 2^-64 wei.
     mapping(address account => uint256) private _earned;
 
-    // An address without code, as the zero address, has no classifier: asking it reverts.
+    // An address without code, such as the zero address, has no classifier: asking it reverts.
     // slither-disable-next-line missing-zero-check
     constructor(address trainer_, uint256 price_) {
         if (price_ > type(uint96).max) revert IErrors.InvalidParameter("price", price_);
@@ -72,7 +75,7 @@ contract PredictionFees is IPredictionFees {
         labels = IClassifier(_classifier).predict(samples);
         emit Predicted(msg.sender, samples.length, required);
         _share(required);
-        // What was sent is at least what is required.
+        // The check above makes sure that the sent money covers `required`.
         unchecked {
             Payments.pay(msg.sender, msg.value - required);
         }
@@ -109,7 +112,7 @@ contract PredictionFees is IPredictionFees {
         return _totals.shares;
     }
 
-    /// @dev Adds a payment to what waits, and shares it all if anybody is registered.
+    /// @dev Adds a payment to the waiting ones, and shares all of them if an account is registered.
     function _share(uint256 amount) private {
         if (amount == 0) return;
         Totals memory totals = _totals;
@@ -118,7 +121,7 @@ contract PredictionFees is IPredictionFees {
             _waiting = units;
             return;
         }
-        // In whole, all that is shared is below 2^192, see above.
+        // The earnings of a share are below 2^192, see above.
         totals.perShare += uint192(units / totals.shares);
         uint256 waiting = units % totals.shares;
         _totals = totals;
@@ -126,14 +129,15 @@ contract PredictionFees is IPredictionFees {
         emit Shared(units >> FRACTION_BITS, totals.perShare, waiting);
     }
 
-    /// @dev Settles what an account has earned by its shares so far, then counts those that it has now.
+    /// @dev Settles an account's earnings by its shares so far, then updates its shares.
     function _register(address account) private returns (uint256) {
         Registration memory registration = _registrations[account];
         Totals memory totals = _totals;
         uint256 unsettled = _unsettled(registration);
         if (unsettled != 0) _earned[account] += unsettled;
-        // A trainer of ours never says fewer, nor more than 48 bits: one that does still keeps nobody from collecting. One whose
-        // `good` reverts does: the trainer is trusted.
+        // A trainer of this release never returns fewer, nor more than 48 bits. One that does
+        // cannot keep accounts from collecting. One whose `good` reverts can, but the trainer is
+        // trusted.
         uint256 good = FixedPointMathLib.min(IAccounts(trainer).good(account), type(uint48).max);
         if (good > registration.shares) {
             totals.shares += uint64(good - registration.shares);
@@ -146,7 +150,7 @@ contract PredictionFees is IPredictionFees {
         return registration.shares;
     }
 
-    /// @dev What the account's shares have earned since it was last settled.
+    /// @dev Returns the earnings of the account's shares since it was last settled.
     function _unsettled(Registration memory registration) private view returns (uint256) {
         return uint256(registration.shares) * (_totals.perShare - registration.perShare);
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice What a trainer keeps of an address, in one word, so that a relayed contribution touches one slot:
-/// `balance (96 bits, low) | good (48 bits) | highest nonce (48 bits) | window (64 bits)`.
-/// @dev Bit `k` of the window says that the nonce `highest - k` is used; older ones all are, higher ones are not.
-/// This is the anti-replay window of RFC 4303, section 3.4.3.
+/// @notice A trainer's record of an address, in one word, so that a relayed contribution changes
+/// one slot: `balance (96 bits, low) | good (48 bits) | highest nonce (48 bits) | window (64
+/// bits)`.
+/// @dev Bit `k` of the window is set if the nonce `highest - k` is used. All older nonces are used,
+/// and no higher ones are. This is the anti-replay window of RFC 4303, section 3.4.3.
 type Account is uint256;
 
 using {balance, good, used, hasNonces, credited, charged, praised, withUsed, withUsedUpTo} for Account global;
@@ -14,17 +15,17 @@ uint256 constant HIGHEST_PLACE = 144;
 uint256 constant WINDOW_PLACE = 192;
 uint256 constant WINDOW_BITS = 64;
 
-/// @dev The prepaid money, in wei.
+/// @dev Returns the prepaid money, in wei.
 function balance(Account self) pure returns (uint256) {
     return Account.unwrap(self) & type(uint96).max;
 }
 
-/// @dev How many contributions of the address have been refunded.
+/// @dev Returns the number of the address's refunded contributions.
 function good(Account self) pure returns (uint256) {
     return (Account.unwrap(self) >> GOOD_PLACE) & type(uint48).max;
 }
 
-/// @dev Whether a nonce can no longer be used.
+/// @dev Returns `true` if a nonce can no longer be used.
 function used(Account self, uint256 nonce) pure returns (bool) {
     uint256 highest = _highest(self);
     if (nonce > highest) return false;
@@ -35,69 +36,75 @@ function used(Account self, uint256 nonce) pure returns (bool) {
     }
 }
 
-/// @dev Returns whether the account has ever used or cancelled a nonce.
+/// @dev Returns `true` if the account has ever used or canceled a nonce.
 function hasNonces(Account self) pure returns (bool) {
-    // The highest one and the window are all that is above; the first nonce that is used sets a bit of the window.
+    // These bits are the highest nonce and the window. The first used nonce sets a bit of the
+    // window.
     return Account.unwrap(self) >> HIGHEST_PLACE != 0;
 }
 
-/// @dev The account with more money.
-/// @param amount With which the balance stays below 2^96.
+/// @dev Returns the account with more money.
+/// @param amount An amount, in wei, that keeps the balance below 2^96.
 function credited(Account self, uint256 amount) pure returns (Account) {
-    // The balance does not reach the next field, as said above.
+    // The balance does not reach the next field, as the caller guarantees.
     unchecked {
         return Account.wrap(Account.unwrap(self) + amount);
     }
 }
 
-/// @dev The account with less money.
-/// @param amount At most the balance.
+/// @dev Returns the account with less money.
+/// @param amount An amount, in wei, of at most the balance.
 function charged(Account self, uint256 amount) pure returns (Account) {
-    // As said above.
+    // The caller guarantees the bound.
     unchecked {
         return Account.wrap(Account.unwrap(self) - amount);
     }
 }
 
-/// @dev The account with one more good contribution; 2^48 of them are out of reach.
+/// @dev Returns the account with one more refunded contribution; 2^48 of them are out of reach.
 function praised(Account self) pure returns (Account) {
     unchecked {
         return Account.wrap(Account.unwrap(self) + (uint256(1) << GOOD_PLACE));
     }
 }
 
-/// @dev The account with one more used nonce.
+/// @dev Returns the account with one more used nonce.
 /// @param nonce Below 2^48 and not used yet.
 function withUsed(Account self, uint256 nonce) pure returns (Account) {
     uint256 highest = _highest(self);
     uint256 window = _window(self);
-    // The differences are of the higher and the lower one. A shift by 256 or more gives 0, as it should.
+    // Each branch subtracts the lower nonce from the higher one. A shift by 256 or more gives 0, as
+    // it should.
     unchecked {
         if (nonce > highest) return _withNonces(self, nonce, window << (nonce - highest) | 1);
         return _withNonces(self, highest, window | uint256(1) << (highest - nonce));
     }
 }
 
-/// @dev The account with a nonce and all below it used.
+/// @dev Returns the account with a nonce and all lower ones used.
 /// @param last Below 2^48.
 function withUsedUpTo(Account self, uint256 last) pure returns (Account) {
     uint256 highest = _highest(self);
     if (last >= highest) return _withNonces(self, last, type(uint64).max);
-    // As above.
+    // The highest nonce is above `last`. A shift by 64 or more leaves the window unchanged, as it
+    // should.
     unchecked {
         return _withNonces(self, highest, _window(self) | type(uint256).max << (highest - last));
     }
 }
 
+/// @dev Returns the highest nonce that is used; 0 if none is.
 function _highest(Account self) pure returns (uint256) {
     return (Account.unwrap(self) >> HIGHEST_PLACE) & type(uint48).max;
 }
 
+/// @dev Returns the window over the 64 nonces up to the highest one.
 function _window(Account self) pure returns (uint256) {
     return Account.unwrap(self) >> WINDOW_PLACE;
 }
 
-/// @param window Of which the lowest 64 bits count.
+/// @dev Returns the account with other nonces.
+/// @param window The new window; only its lowest 64 bits count.
 function _withNonces(Account self, uint256 highest, uint256 window) pure returns (Account) {
     return Account.wrap(
         Account.unwrap(self) & type(uint144).max | highest << HIGHEST_PLACE | window << WINDOW_PLACE

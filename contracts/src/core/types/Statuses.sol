@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice What has happened to a contribution since it was made.
+/// @notice The status of a contribution.
 enum Status {
-    /// Nothing.
+    /// Neither reported nor closed.
     Untouched,
-    /// Somebody has reported it; what reporters have taken of the deposit, or nothing, is in its settlement.
+    /// Reported. The settlement has the amount that reporters took, which may be 0.
     Reported,
-    /// Nothing is left.
+    /// Refunded, claimed late, or completely taken by reporters: nothing is left.
     Closed
 }
 
-/// @notice The statuses of all contributions, 128 a slot and 2 bits each: settling one mostly changes a slot
-/// instead of adding one, and only what has been reported needs a slot of its own.
+/// @notice The statuses of all contributions, 128 a slot and 2 bits each. So settling one mostly
+/// changes a slot instead of adding one. Only a reported contribution needs a slot of its own.
 struct Statuses {
     mapping(uint256 index => uint256 word) words;
 }
 
 using {get, set} for Statuses global;
 
-/// @dev The status of the contribution at a position.
+/// @dev Returns the status of the contribution at a position.
 function get(Statuses storage self, uint256 position) view returns (Status) {
     return Status((self.words[position / 128] >> _shift(position)) & 3);
 }
@@ -30,6 +30,7 @@ function set(Statuses storage self, uint256 position, Status status) {
     self.words[position / 128] = word | uint256(status) << _shift(position);
 }
 
+/// @dev Returns the number of bits below a position's status in its word.
 function _shift(uint256 position) pure returns (uint256) {
     return position % 128 * 2;
 }

@@ -9,8 +9,8 @@ import {IDepositRefundTake} from "../../interfaces/IDepositRefundTake.sol";
 import {CloneArguments} from "../../libraries/CloneArguments.sol";
 
 /// @title DepositRefundTake
-/// @notice Each contribution costs a deposit, the more the faster contributions come; reporters share the
-/// deposits of bad ones in proportion to their good ones.
+/// @notice Each contribution costs a deposit, which rises with the rate of contributions. Reporters
+/// share the deposits of bad ones in proportion to their refunded contributions.
 contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
     uint256 private constant COST_WEIGHT_PLACE = MECHANISM_PLACE;
 
@@ -21,7 +21,8 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
 
     /// @inheritdoc ICollaborativeTrainer
     function price(uint256 n) public view override returns (uint256) {
-        // Of a clone that was initialized, the last contribution is not in the future, and the weight is below 2^80, as `_validate` has made sure.
+        // In an initialized clone, the last contribution is not in the future. `_validate` has made
+        // sure that the weight is below 2^80.
         unchecked {
             uint256 interval = (block.timestamp - lastContributionTime()) / n;
             return costWeight() * 1 hours / FixedPointMathLib.max(1, FixedPointMathLib.sqrt(interval));
@@ -40,7 +41,7 @@ contract DepositRefundTake is CollaborativeTrainer, IDepositRefundTake {
     function _validate(uint256[] memory arguments) internal pure override {
         _requireCount(arguments, 7);
         super._validate(arguments);
-        // So that a deposit, of at most 3,600 times as much, has 96 bits.
+        // A deposit is at most 3,600 times the weight, so it has 96 bits.
         if (arguments[COST_WEIGHT_PLACE] >= 1 << 80) {
             revert InvalidParameter("costWeight", arguments[COST_WEIGHT_PLACE]);
         }

@@ -5,8 +5,8 @@ import {CollaborativeTrainer} from "../../core/CollaborativeTrainer.sol";
 import {ICollaborativeTrainer} from "../../interfaces/ICollaborativeTrainer.sol";
 
 /// @title Points
-/// @notice The same life without money: good contributions are counted, nothing is paid.
-/// A report marks its reporter and closes nothing: a later refund still counts.
+/// @notice The same claims without money: the trainer counts refunded contributions and pays
+/// nothing. A report marks its reporter and closes nothing, so a later refund still counts.
 contract Points is CollaborativeTrainer {
     /// @inheritdoc ICollaborativeTrainer
     function price(uint256) public pure override returns (uint256) {

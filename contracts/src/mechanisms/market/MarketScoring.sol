@@ -13,27 +13,29 @@ import {ModelCopies} from "../../libraries/ModelCopies.sol";
 import {MarketState} from "./MarketState.sol";
 
 /// @title MarketScoring
-/// @notice The passes over the contributions: each begins with a new model, teaches it one contribution after the other, and
-/// measures what each author's have changed. Anyone drives it, in steps of any size; what comes of it is the same.
+/// @notice The passes over the contributions. Each begins with a new model, teaches it one
+/// contribution after the other, and measures the effect of each author's contributions. Anyone
+/// drives it, in steps of any size; the size does not change the result.
 abstract contract MarketScoring is MarketState {
-    /// @dev What teaching the contributions of one transaction may use.
+    /// @dev Gas for teaching the contributions of one transaction.
     uint256 private constant LESSON_GAS = 8_000_000;
 
-    /// @dev The bytes of a record before its items: `author (20) | time (5) | length of items (4)`.
+    /// @dev Length of a record before its items, in bytes: `author (20) | time (5) | length of
+    /// items (4)`.
     uint256 private constant RECORD_HEADER = 29;
 
-    /// @dev What is known during a call of `score`.
+    /// @dev The state of a call of `score`.
     struct Step {
         Pass pass;
-        /// Who was taught last.
+        /// The author taught last.
         address author;
         /// The model of the pass.
         address model;
-        /// How many contributions there are.
+        /// Number of contributions.
         uint256 count;
-        /// How many samples may still be evaluated.
+        /// Number of samples that the call may still evaluate.
         uint256 samples;
-        /// Whether anything has been done.
+        /// Whether the call has done anything.
         bool progressed;
     }
 
@@ -41,10 +43,11 @@ abstract contract MarketScoring is MarketState {
     struct Record {
         address author;
         uint256 time;
-        /// How many there are.
+        /// Number of contributions.
         uint256 n;
-        /// Where their items are among the records.
+        /// Offset of the items in the records, in bytes.
         uint256 first;
+        /// Offset of the end of the items.
         uint256 end;
     }
 
@@ -55,20 +58,20 @@ abstract contract MarketScoring is MarketState {
         if (words == 0) revert NoProgress();
         address original = classifier();
         uint256 copied = _copy.copied;
-        // Only what is copied is counted, and at least a word at once, unless the model has none.
+        // Only copied words are counted, and a call copies at least one, unless the model has none.
         // slither-disable-next-line incorrect-equality
         if (copied == 0) {
             _copy.model = ModelCopies.create(original);
             emit Restarted(++_pass.number, _copy.model);
         }
         address copy = _copy.model;
-        // Who teaches it was seen when the owner committed.
+        // `commit` has already checked the trainer.
         // slither-disable-next-line unused-return
         (, uint256 size) = ModelCopies.describe(original);
         uint256 count = FixedPointMathLib.min(words, size - copied);
         if (count != 0) ModelCopies.copy(original, copy, copied, count);
         copied += count;
-        // As many as have been paid for with gas.
+        // A caller paid gas for each word, so the count fits.
         _copy.copied = uint96(copied);
         if (copied == size) {
             _pass.stage = Stage.Teaching;
@@ -96,7 +99,8 @@ abstract contract MarketScoring is MarketState {
         emit Advanced(step.pass.stage, step.pass.cursor, step.author, step.pass.evaluated, step.pass.counted);
     }
 
-    /// @dev Goes on until the records are used up, or the samples when an evaluation is due, or the stage is over.
+    /// @dev Continues until the records are used up, or the samples if an evaluation is due, or the
+    /// stage is over.
     function _advance(Step memory step, bytes calldata records) private {
         Pass memory pass = step.pass;
         uint256 offset;
@@ -114,7 +118,7 @@ abstract contract MarketScoring is MarketState {
             }
             if (offset == records.length) return;
 
-            // Verified before its author says whether a run is over.
+            // `_record` verifies the record before its author decides whether a run is over.
             Record memory record = _record(records, offset, pass.cursor);
             if (!_accounts[record.author].removed) {
                 if (pass.taught && record.author != step.author && !_evaluate(step)) return;
@@ -124,15 +128,16 @@ abstract contract MarketScoring is MarketState {
                 step.author = record.author;
                 pass.taught = true;
             }
-            // At most the number of contributions.
+            // The cursor is at most the number of contributions.
             pass.cursor += uint32(record.n);
             offset = record.end;
             step.progressed = true;
         }
     }
 
-    /// @dev Evaluates the samples that are left of an evaluation, as many as may be; whether it is finished and so the run
-    /// scored. With all gas that is left: where that is too little the step reverts, so nothing that comes of it depends on gas.
+    /// @dev Evaluates the rest of an evaluation's samples, up to the call's maximum. It passes on
+    /// all gas that is left. If that is too little, the step reverts, so no result depends on gas.
+    /// @return finished `true` if the evaluation is finished, and so the run is scored.
     function _evaluate(Step memory step) private returns (bool finished) {
         Pass memory pass = step.pass;
         uint256 all = _book.samples;
@@ -141,10 +146,10 @@ abstract contract MarketScoring is MarketState {
         step.samples -= left;
         uint256 drawn = _testSet.drawnPart;
         uint256 free = Memory.free();
-        // How many samples are in the parts before.
+        // Number of samples in the parts before.
         uint256 first;
         for (uint256 index; left != 0; ++index) {
-            // Both are places among the parts: nobody can move either by sending money.
+            // Both are indices of parts: nobody can change either by sending money.
             // slither-disable-next-line incorrect-equality
             if (index == drawn) continue;
             Part memory one = _parts[index];
@@ -155,7 +160,7 @@ abstract contract MarketScoring is MarketState {
                     step.model, SSTORE2.read(one.pointer), pass.evaluated - first, n
                 );
                 Memory.giveBack(free);
-                // At most the number of samples.
+                // Both are at most the number of samples.
                 pass.counted += uint32(right);
                 pass.evaluated += uint32(n);
                 left -= n;
@@ -163,9 +168,9 @@ abstract contract MarketScoring is MarketState {
             first = end;
         }
         if (pass.evaluated < all) return false;
-        // Two numbers of 32 bits.
+        // Both numbers have 32 bits.
         int64 change = int64(uint64(pass.counted)) - int64(uint64(pass.correct));
-        // At most as many of them as there are contributions: their sum is below 2^63.
+        // There are at most as many changes as contributions, so their sum is below 2^63.
         _accounts[step.author].score += change;
         pass.correct = pass.counted;
         pass.counted = 0;
@@ -175,15 +180,16 @@ abstract contract MarketScoring is MarketState {
         return true;
     }
 
-    /// @dev From here on `settle` goes on.
+    /// @dev Ends the stage; `settle` continues from here.
     function _endTeaching(Step memory step) private {
         step.pass.stage = Stage.Finding;
         step.progressed = true;
-        // The contributions are reached when all are scored: at most what is left of the bounty is played for.
+        // All contributions are scored. Participants play for at most the rest of the bounty.
         _run.pot = _testSet.bounty - step.pass.spent;
     }
 
-    /// @dev The record at `offset`, which is that of the contributions from the cursor on.
+    /// @dev Reads the record at `offset`. Reverts unless it is that of the contributions from the
+    /// cursor on.
     function _record(bytes calldata records, uint256 offset, uint256 cursor)
         private
         view
@@ -196,7 +202,7 @@ abstract contract MarketScoring is MarketState {
         record.end = record.first + uint32(bytes4(records[offset + 25:]));
         if (record.end > records.length) revert MalformedRecords(offset);
         bytes calldata items = records[record.first:record.end];
-        // Why they are none is not needed: they are not those that were contributed.
+        // The reason is not needed: malformed items cannot be the contributed ones.
         // slither-disable-next-line unused-return
         (record.n,) = Batches.tryCount(items);
         if (record.n == 0 || _rootOf(items, record.n, record.author, record.time, cursor) != root[cursor]) {
@@ -204,7 +210,7 @@ abstract contract MarketScoring is MarketState {
         }
     }
 
-    /// @dev Reverts unless this is what has to be done next.
+    /// @dev Reverts unless this is the next step.
     function _requireStage(Stage required) private view {
         Stage stage = _pass.stage;
         if (stage != required) revert WrongStage(stage, required);

@@ -7,16 +7,18 @@ import {IPredictionMarket, Participant, Phase, Stage} from "../../interfaces/IPr
 import {MarketState} from "./MarketState.sol";
 
 /// @title MarketSettling
-/// @notice The end of a pass: how much is played for, and what it does to the balances.
+/// @notice The end of a pass: finds the pot that participants play for, and changes their balances.
 abstract contract MarketSettling is MarketState {
-    /// @dev What is known during a call of `settle`.
+    /// @dev The state of a call of `settle`.
     struct Settlement {
         Balances balances;
-        /// Of all evaluated parts.
+        /// Number of samples in all evaluated parts.
         uint256 samples;
+        /// Amount that participants play for, in wei.
         uint256 pot;
-        /// How many participants there are.
+        /// Number of participants.
         uint256 count;
+        /// Number of the pass.
         uint256 pass;
     }
 
@@ -40,7 +42,7 @@ abstract contract MarketSettling is MarketState {
             }
         }
         if (pass.stage == Stage.Paying) _play(settlement, most);
-        // At most what is left of the bounty.
+        // The pot is at most the rest of the bounty.
         _run.pot = uint96(settlement.pot);
         if (balances.place < settlement.count) {
             emit SettlementAdvanced(pass.stage, balances.place, settlement.pot);
@@ -51,32 +53,34 @@ abstract contract MarketSettling is MarketState {
         _balances = balances;
     }
 
-    /// @dev Looks what the next participants can afford to play for; how many looks are left.
+    /// @dev Limits the pot to the amount that the next participants can afford.
+    /// @return left The number of visits that are left.
     function _find(Settlement memory settlement, uint256 most) private view returns (uint256 left) {
         Balances memory balances = settlement.balances;
         for (left = most; left != 0 && balances.place < settlement.count; --left) {
             Participant memory one = _accounts[participants[balances.place]];
             ++balances.place;
-            // Nothing of a removed one's was taught, so its score is 0.
+            // The market taught nothing of a removed participant, so the score is 0.
             if (one.score >= 0) continue;
             uint256 affordable = one.balance * settlement.samples / _abs(one.score);
             settlement.pot = FixedPointMathLib.min(settlement.pot, affordable);
         }
     }
 
-    /// @dev Pays the next participants, or lets them pay.
+    /// @dev Pays the next participants or charges them.
     function _play(Settlement memory settlement, uint256 most) private {
         Balances memory balances = settlement.balances;
         for (; most != 0 && balances.place < settlement.count; --most) {
             address author = participants[balances.place];
             ++balances.place;
             int256 change = _change(author, settlement, balances);
-            // The sum of all is below 2^128 either way.
+            // The sum of all changes is below 2^128 in both directions.
             balances.gained += int160(change);
         }
     }
 
-    /// @dev Changes the balance of one participant by what it has won or lost; by how much.
+    /// @dev Changes the balance of one participant by the gain or loss of the pass.
+    /// @return change The gain, or the negative loss, in wei.
     function _change(address author, Settlement memory settlement, Balances memory balances)
         private
         returns (int256 change)
@@ -90,7 +94,7 @@ abstract contract MarketSettling is MarketState {
             one.balance += uint128(gain);
             change = int256(gain);
         } else {
-            // At most the balance, because everybody can afford the pot.
+            // Every participant can afford the pot, so the loss is at most the balance.
             uint256 loss = FixedPointMathLib.divUp(settlement.pot * magnitude, settlement.samples);
             one.balance -= uint128(loss);
             change = -int256(loss);
@@ -108,9 +112,10 @@ abstract contract MarketSettling is MarketState {
     /// @dev Settles the market or prepares the next pass.
     function _endPass(Settlement memory settlement, Pass memory pass) private {
         Balances memory balances = settlement.balances;
-        // The pot is at most what is left.
+        // The pot is at most the rest of the bounty.
         pass.spent += uint96(settlement.pot);
-        // Counts, and what was played for: nobody can move them by sending money. A pass without losses plays for all that is left.
+        // Counts, and the sum of the pots: nobody can change them by sending money. A pass without
+        // losses plays for the whole rest.
         // slither-disable-next-line incorrect-equality
         bool last = pass.spent == _testSet.bounty || balances.removed == settlement.count
             || pass.number == mostPasses();
@@ -126,6 +131,7 @@ abstract contract MarketSettling is MarketState {
         _run.author = address(0);
     }
 
+    /// @dev Returns the absolute value.
     function _abs(int64 value) private pure returns (uint256) {
         return FixedPointMathLib.abs(value);
     }

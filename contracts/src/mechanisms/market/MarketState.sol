@@ -10,7 +10,7 @@ import {CloneArguments} from "../../libraries/CloneArguments.sol";
 import {Records} from "../../libraries/Records.sol";
 
 /// @title MarketState
-/// @notice What a prediction market keeps, what it was created with, and what follows from both at a time.
+/// @notice Storage, immutable parameters and derived views of a prediction market.
 /// @dev The time 2^40 and the block 2^48 are out of reach.
 abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     uint256 internal constant OWNER_PLACE = 0;
@@ -23,26 +23,28 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     uint256 internal constant MOST_PASSES_PLACE = 7;
     uint256 internal constant ARGUMENTS = 8;
 
-    /// @dev The most bytes of a part, which becomes the code of an account with one byte before it (EIP-170), and of the
-    /// contributions of a transaction: so they can be taught in one, too, by a lesson that uses all that it may.
+    /// @dev Maximum length of a part and of the contributions of a transaction, in bytes. A part
+    /// becomes the code of an account with one byte before it (EIP-170). Contributions of this
+    /// length can be taught in one transaction, even if the lesson uses all gas that it may.
     uint256 internal constant LONGEST_BATCH = 24_575;
 
-    /// @dev What a contribution touches, in one slot.
+    /// @dev The values that a contribution changes, in one slot.
     struct Book {
-        /// As it was last written: time moves it on from `Open`.
+        /// The phase as last written: time moves it on from `Open`.
         Phase phase;
         bool initialized;
         uint40 closingTime;
         uint32 contributions;
         uint32 participants;
-        /// Of all revealed parts but the drawn one.
+        /// Number of samples in all revealed parts but the drawn one.
         uint32 samples;
         uint32 initialCorrect;
         uint40 scoringTime;
         bool remainderCollected;
     }
 
-    /// @dev What is known before the market opens, and how much of it is revealed, in one slot.
+    /// @dev The values known before the market opens, and the number of revealed parts, in one
+    /// slot.
     struct TestSet {
         uint96 bounty;
         uint48 committedBlock;
@@ -53,7 +55,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         uint8 drawnPart;
     }
 
-    /// @dev The pass that is being scored, in one slot; the words are those of `Progress`.
+    /// @dev The pass in progress, in one slot. `Progress` describes the fields.
     struct Pass {
         Stage stage;
         uint16 number;
@@ -62,11 +64,11 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         uint32 evaluated;
         uint32 counted;
         uint32 correct;
-        /// Of the bounty, in all passes before.
+        /// Bounty that all earlier passes spent, in wei.
         uint96 spent;
     }
 
-    /// @dev Two that change at different stages of a pass, in one slot.
+    /// @dev The run's author and the pot, which change at different stages of a pass, in one slot.
     struct Run {
         address author;
         uint96 pot;
@@ -75,21 +77,22 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
     /// @dev The model of the pass, in one slot.
     struct Copy {
         address model;
-        /// 0 between passes.
+        /// Number of copied words; 0 between passes.
         uint96 copied;
     }
 
     /// @dev A revealed part, in one slot.
     struct Part {
-        /// Where its items are.
+        /// Address of the account whose code holds the items (SSTORE2).
         address pointer;
-        /// At most 6,143.
+        /// Number of samples, at most 6,143.
         uint32 samples;
     }
 
-    /// @dev The balances of all passes together, in one slot.
+    /// @dev The changes of the balances in all passes together, in one slot.
     struct Balances {
-        /// What they have grown by; below 0 where the participants have paid more than they were paid.
+        /// Growth of all balances, in wei; below 0 if the participants have paid more than they
+        /// received.
         int160 gained;
         uint32 place;
         uint32 removed;
@@ -127,14 +130,15 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         // A phase, not an amount.
         // slither-disable-next-line incorrect-equality
         if (current == Phase.Settled) return one.balance;
-        // Whatever passes have done: what the bounty is for has not come about.
+        // The market failed: participants get their stakes back, whatever the passes computed.
         return current < Phase.Settled || one.collected ? 0 : one.contributions * stake();
     }
 
     /// @inheritdoc IPredictionMarket
     function remainder() public view returns (uint256) {
         if (phase() != Phase.Settled || _book.remainderCollected) return 0;
-        // Of each pot, no more is paid than was paid in and the samples that the model gained, at most all, stand for.
+        // A pot pays out at most the losses that it collects plus the net gain of the model. The
+        // net gain is at most all samples, so at most one whole pot.
         return uint256(int256(uint256(_testSet.bounty)) - _balances.gained);
     }
 
@@ -144,7 +148,7 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         if (written != Phase.Open) return written;
         uint256 closing = _book.closingTime;
         if (block.timestamp < closing) return Phase.Open;
-        // A count and a time: nobody can move them by sending money.
+        // A count and a time: nobody can change them by sending money.
         // slither-disable-start incorrect-equality
         if (_book.contributions == 0) return Phase.Settled;
         uint256 begun = _book.scoringTime;
@@ -260,13 +264,13 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
 
     /// @inheritdoc IPredictionMarket
     function owner() public view returns (address) {
-        // An address, as the factory encoded it.
+        // The factory encoded it as an address.
         return address(uint160(CloneArguments.word(OWNER_PLACE)));
     }
 
     /// @inheritdoc IPredictionMarket
     function classifier() public view returns (address) {
-        // An address, as the factory encoded it.
+        // The factory encoded it as an address.
         return address(uint160(CloneArguments.word(CLASSIFIER_PLACE)));
     }
 
@@ -311,9 +315,9 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         if (current != required) revert WrongPhase(current, required);
     }
 
-    /// @dev The Merkle root over contributions of one author.
-    /// @param n How many items there are, of which each is whole.
-    /// @param position Of the first of them.
+    /// @dev Returns the Merkle root over contributions of one author.
+    /// @param n The number of items; each is whole.
+    /// @param position The position of the first item.
     function _rootOf(bytes calldata items, uint256 n, address author, uint256 time, uint256 position)
         internal
         view
@@ -324,7 +328,8 @@ abstract contract MarketState is IPredictionMarket, ReentrancyGuardTransient {
         return Records.root(leaves, n);
     }
 
-    /// @dev Transient storage on every chain: all that this runs on have it.
+    /// @dev Returns `false`, so that the guard uses transient storage on every chain. All chains
+    /// that the contract runs on have it.
     function _useTransientReentrancyGuardOnlyOnMainnet() internal pure override returns (bool) {
         return false;
     }

@@ -11,16 +11,18 @@ import {Payments} from "../../libraries/Payments.sol";
 import {MarketState} from "./MarketState.sol";
 
 /// @title MarketTestSet
-/// @notice The provider's test set: committed to, one part of it drawn and shown, the others revealed after the contributions.
+/// @notice The provider's test set. The provider commits to it, one part is drawn and revealed, and
+/// the others are revealed after the contributions.
 abstract contract MarketTestSet is MarketState {
-    /// @dev What checking and what evaluating a part may use. A trained model may need many times as much for it, where the one
-    /// it began as had seen nothing of most classes: `score` can divide a part.
+    /// @dev Gas for checking a part, and again for evaluating it. A trained model may need many
+    /// times as much, if the first model had learned nothing of most classes. `score` can split a
+    /// part for that.
     uint256 private constant REVEAL_GAS = 5_000_000;
 
     uint256 private constant FEWEST_PARTS = 2;
     uint256 private constant MOST_PARTS = 256;
 
-    /// @dev Nobody has its key.
+    /// @dev An address whose key nobody has.
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
     /// @inheritdoc IPredictionMarket
@@ -31,7 +33,7 @@ abstract contract MarketTestSet is MarketState {
         uint256 parts = commitments.length;
         if (parts < FEWEST_PARTS || parts > MOST_PARTS) revert InvalidParameter("parts", parts);
         if (msg.value == 0 || msg.value > type(uint96).max) revert InvalidParameter("bounty", msg.value);
-        // Its size is not needed yet.
+        // The size of the model is not needed yet.
         // slither-disable-next-line unused-return
         (address trainer,) = ModelCopies.describe(classifier());
         if (trainer != address(this)) revert ModelNotClosedForMarket(classifier(), trainer);
@@ -55,10 +57,11 @@ abstract contract MarketTestSet is MarketState {
         if (block.number <= number) revert TooEarlyToDraw(block.number, number + 1);
         bytes32 blockHash = blockhash(number);
         if (blockHash == 0) revert TooLateToDraw(block.number, number + 256);
-        // What the proposer of that block can do is in docs/security.md; the number of parts is not 0.
+        // docs/security.md says what the proposer of that block can do. The number of parts is not
+        // 0.
         // slither-disable-next-line weak-prng
         uint256 index = uint256(keccak256(abi.encode(blockHash, address(this)))) % _testSet.parts;
-        // Below 256.
+        // The index is below 256.
         _testSet.drawnPart = uint8(index);
         _testSet.drawn = true;
         emit Drawn(index, blockHash);
@@ -73,7 +76,8 @@ abstract contract MarketTestSet is MarketState {
         if (hash != committed) revert CommitmentDiffers(index, hash, committed);
         uint256 n = Batches.count(items);
 
-        // By the model that the market begins with, as the models of all passes will be asked.
+        // Asks the model that the market begins with, in the way that the models of all passes are
+        // asked.
         ClassifierCalls.checkWithin(classifier(), items, REVEAL_GAS);
         uint256 correct = ClassifierCalls.evaluateWithin(classifier(), items, n, REVEAL_GAS);
         uint256 revealed = _testSet.revealed + 1;
@@ -82,7 +86,7 @@ abstract contract MarketTestSet is MarketState {
             _book.phase = Phase.Open;
             _book.closingTime = uint40(block.timestamp + participation());
         } else {
-            // At most 255 parts of some thousand samples.
+            // There are at most 255 parts of some thousand samples.
             _book.samples += uint32(n);
             _book.initialCorrect += uint32(correct);
             if (revealed == _testSet.parts) _book.scoringTime = uint40(block.timestamp);
@@ -106,7 +110,7 @@ abstract contract MarketTestSet is MarketState {
         Payments.pay(BURNED, amount);
     }
 
-    /// @dev Whether the part opens the market. Reverts unless it may be revealed now.
+    /// @dev Returns `true` if the part opens the market. Reverts unless it may be revealed now.
     function _requireRevealable(uint256 index) private view returns (bool opens) {
         Phase current = phase();
         // A phase, not an amount.

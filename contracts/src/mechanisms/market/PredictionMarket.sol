@@ -12,9 +12,10 @@ import {MarketTestSet} from "./MarketTestSet.sol";
 
 /// @title PredictionMarket
 /// @notice A bounty for data that improves a model on a hidden test set, after Abernethy and Frongillo (2011).
-/// @dev Deployed as clones whose immutable arguments are words, those of `IPredictionMarket`.
+/// @dev Deployed as clones whose immutable arguments are words, in the order that
+/// `IPredictionMarket` gives.
 contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
-    /// @dev The implementation is over before it begins: nobody can commit to anything there.
+    /// @dev Locks the implementation: it starts in `Forfeited`, so `commit` reverts.
     constructor() {
         _book.initialized = true;
         _book.phase = Phase.Forfeited;
@@ -49,7 +50,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         _enter(batch + n, n, required);
         ClassifierCalls.check(classifier(), items);
         emit Contributed(batch, msg.sender, deposit, block.timestamp, items);
-        // What was sent is at least what is required.
+        // The check above makes sure that the sent money covers `required`.
         unchecked {
             Payments.pay(msg.sender, msg.value - required);
         }
@@ -60,7 +61,7 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         Phase current = phase();
         if (current < Phase.Settled) revert WrongPhase(current, Phase.Settled);
         uint256 amount = collectable(msg.sender);
-        // Computed, not the contract's money, which others could change.
+        // The contract computed the amount; others cannot change it by sending money.
         // slither-disable-next-line incorrect-equality
         if (amount == 0) revert Payments.NothingToCollect(msg.sender);
         _accounts[msg.sender].balance = 0;
@@ -80,14 +81,16 @@ contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
         Payments.pay(msg.sender, amount);
     }
 
-    /// @dev Adds `n` contributions of the caller's, who becomes a participant with the first one.
-    /// @param count How many there are then.
+    /// @dev Adds `n` contributions of the caller, who becomes a participant with the first one.
+    /// @param count The number of contributions after that.
+    /// @param n The number of added contributions.
+    /// @param stakes Their stakes together, in wei.
     function _enter(uint256 count, uint256 n, uint256 stakes) private {
         Participant memory one = _accounts[msg.sender];
-        // A participant has contributions, and only contributions make one.
+        // Every participant has contributions, and only contributions make a participant.
         // slither-disable-next-line incorrect-equality
         if (one.contributions == 0) participants[_book.participants++] = msg.sender;
-        // At most the most contributions, of 32 bits; and see `Participant`.
+        // The count is at most `mostContributions`, of 32 bits. `Participant` bounds the balance.
         one.contributions += uint32(n);
         one.balance += uint128(stakes);
         _accounts[msg.sender] = one;
