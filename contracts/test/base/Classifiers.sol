@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
 
-/// @notice A stranger's classifier that does as it is told.
+/// @notice An untrusted classifier with set answers and errors.
 contract ToldClassifier is IClassifier {
     error Told(uint256 value);
 
@@ -11,7 +11,7 @@ contract ToldClassifier is IClassifier {
     bool public reverts;
     uint256 public lessons;
 
-    /// @dev What to call the trainer with while it teaches, and the error that this ends in.
+    /// @dev Calldata that it sends to the trainer during a lesson, and the error of that call.
     bytes public callback;
     bytes public callbackError;
 

@@ -11,9 +11,9 @@ struct Contribution {
     bytes sample;
 }
 
-/// @notice Makes samples, batches and claims, plainly, as a client would.
+/// @notice Encodes samples, batches and claims in a simple way, as a client would.
 library Encode {
-    /// @dev A sparse sample.
+    /// @dev Encodes a sparse sample.
     function sparse(uint256[] memory indices) internal pure returns (bytes memory sample) {
         sample = new bytes(2 * indices.length);
         for (uint256 i; i < indices.length; ++i) {
@@ -22,14 +22,14 @@ library Encode {
         }
     }
 
-    /// @dev A dense sample of 16-bit numbers.
+    /// @dev Encodes a dense sample of 16-bit numbers.
     function dense16(int256[] memory numbers) internal pure returns (bytes memory sample) {
         for (uint256 i; i < numbers.length; ++i) {
             sample = bytes.concat(sample, bytes2(uint16(int16(numbers[i]))));
         }
     }
 
-    /// @dev A dense sample of 32-bit numbers.
+    /// @dev Encodes a dense sample of 32-bit numbers.
     function dense32(int256[] memory numbers) internal pure returns (bytes memory sample) {
         sample = new bytes(4 * numbers.length);
         for (uint256 i; i < sample.length; ++i) {
@@ -37,12 +37,12 @@ library Encode {
         }
     }
 
-    /// @dev An item of a batch: a batch of one.
+    /// @dev Encodes an item of a batch, which is also a batch of one.
     function item(uint256 label, bytes memory sample) internal pure returns (bytes memory) {
         return bytes.concat(bytes2(uint16(label)), bytes2(uint16(sample.length)), sample);
     }
 
-    /// @dev A contribution as claims bring it.
+    /// @dev Encodes a contribution as claims contain it.
     function contribution(Contribution memory made) internal pure returns (bytes memory) {
         return abi.encodePacked(
             made.author,
@@ -55,7 +55,7 @@ library Encode {
         );
     }
 
-    /// @dev Indices from a list of numbers separated by commas.
+    /// @dev Parses indices from a list of numbers separated by commas.
     function list(string memory text) internal pure returns (uint256[] memory numbers) {
         bytes memory characters = bytes(text);
         if (characters.length == 0) return numbers;
@@ -71,18 +71,18 @@ library Encode {
         }
     }
 
-    /// @dev One sample in an array.
+    /// @dev Returns an array of one sample.
     function one(bytes memory sample) internal pure returns (bytes[] memory samples) {
         samples = new bytes[](1);
         samples[0] = sample;
     }
 
-    /// @dev Parameters of a dense perceptron, followed by the widest bounds.
+    /// @dev Returns the parameters of a dense perceptron, followed by the widest bounds.
     function widest16(bytes memory parameters) internal pure returns (bytes memory) {
         return bytes.concat(parameters, abi.encode(uint256(1) << 15, parameter(parameters, 0) << 30));
     }
 
-    /// @dev Parameters of a dense nearest centroid, followed by the widest bounds.
+    /// @dev Returns the parameters of a dense nearest centroid, followed by the widest bounds.
     function widest32(bytes memory parameters) internal pure returns (bytes memory) {
         return bytes.concat(parameters, abi.encode(uint256(1) << 31, parameter(parameters, 1) << 62));
     }

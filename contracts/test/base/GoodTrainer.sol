@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice A trainer that says of good contributions what it is told.
+/// @notice A trainer with set numbers of good contributions.
 contract GoodTrainer {
     address public immutable classifier;
 

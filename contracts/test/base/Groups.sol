@@ -5,11 +5,12 @@ import {MerkleTreeLib} from "solady/utils/MerkleTreeLib.sol";
 
 import {Contribution, Encode} from "./Encode.sol";
 
-/// @notice Proves contributions of one batch and encodes them as claims, as a client would from the logs.
+/// @notice Proves contributions of one batch and encodes them as claims, as a client would do it
+/// from the logs.
 library Groups {
     using MerkleTreeLib for bytes32[];
 
-    /// @dev A group of contributions and their proof, as claims bring it.
+    /// @dev Encodes a group of contributions and their proof.
     function encode(uint256 batch, Contribution[] memory chosen, bytes32[] memory nodes, bool[] memory flags)
         internal
         pure
@@ -26,7 +27,7 @@ library Groups {
         return bytes.concat(group, bits, abi.encodePacked(nodes));
     }
 
-    /// @dev Some contributions of a batch, by their ascending places in it.
+    /// @dev Encodes some contributions of a batch, given their ascending indices in it.
     function some(Contribution[] memory batch, uint256[] memory places) internal pure returns (bytes memory) {
         Contribution[] memory chosen = new Contribution[](places.length);
         for (uint256 i; i < places.length; ++i) {
@@ -36,7 +37,7 @@ library Groups {
         return encode(batch[0].position, chosen, nodes, flags);
     }
 
-    /// @dev All contributions of a batch.
+    /// @dev Encodes all contributions of a batch.
     function all(Contribution[] memory batch) internal pure returns (bytes memory) {
         uint256[] memory places = new uint256[](batch.length);
         for (uint256 i; i < places.length; ++i) {
@@ -45,14 +46,14 @@ library Groups {
         return some(batch, places);
     }
 
-    /// @dev One contribution of a batch.
+    /// @dev Encodes one contribution of a batch.
     function one(Contribution[] memory batch, uint256 place) internal pure returns (bytes memory) {
         uint256[] memory places = new uint256[](1);
         places[0] = place;
         return some(batch, places);
     }
 
-    /// @dev What a batch's contributions are recorded under.
+    /// @dev Returns the Merkle root of a batch.
     function root(Contribution[] memory batch) internal pure returns (bytes32) {
         return tree(batch).root();
     }
@@ -73,7 +74,8 @@ library Groups {
         );
     }
 
-    /// @dev The contributions that an author's items are, from a position on: what a client reads from the logs.
+    /// @dev Parses an author's items into contributions from position `first` on, as a client does
+    /// it from the logs.
     function parse(address author, uint256 deposit, uint256 time, uint256 first, bytes memory items)
         internal
         pure
@@ -99,7 +101,7 @@ library Groups {
         }
     }
 
-    /// @dev One list after the other.
+    /// @dev Joins two lists.
     function join(Contribution[] memory first, Contribution[] memory second)
         internal
         pure
@@ -111,7 +113,7 @@ library Groups {
         }
     }
 
-    /// @dev A big-endian number of some bytes.
+    /// @dev Reads a big-endian number of some bytes.
     function number(bytes memory data, uint256 offset, uint256 size) internal pure returns (uint256 value) {
         for (uint256 i; i < size; ++i) {
             value = value << 8 | uint8(data[offset + i]);

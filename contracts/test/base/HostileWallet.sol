@@ -4,41 +4,41 @@ pragma solidity ^0.8.30;
 import {IERC1271} from "../../src/interfaces/IERC1271.sol";
 import {Wallet} from "./Receivers.sol";
 
-/// @notice How a wallet answers when it is asked for its signature.
+/// @notice The answer of a wallet that is asked for its signature.
 enum Signing {
-    /// Whatever is asked was signed.
+    /// It accepts everything.
     Yes,
-    /// What its key has signed was signed.
+    /// It accepts signatures of its key.
     Key,
-    /// Whatever is asked was signed, after so much thought.
+    /// It accepts everything, after it has used a set amount of gas.
     Slow,
-    /// Another word than the right one.
+    /// It answers a wrong word.
     No,
-    /// The right four bytes, and more bits after them.
+    /// It answers the right four bytes, followed by more bits.
     DirtyYes,
-    /// Fewer bytes than a word.
+    /// It answers fewer bytes than a word.
     Short,
     Nothing,
-    /// Zeros, far more than a word.
+    /// It answers zeros, far more than a word.
     Huge,
     Reverts,
-    /// With the answer that would be right.
+    /// It reverts with the answer that would be right.
     RevertsYes,
-    /// With far more than a word.
+    /// It reverts with far more than a word.
     RevertsHuge,
     BurnsGas
 }
 
-/// @notice What a wallet does when it is paid.
+/// @notice The behavior of a wallet that is paid.
 enum Receiving {
     Takes,
     Refuses,
-    /// Calls the payer back, and takes the money.
+    /// It calls the payer back, and takes the money.
     Reenters,
     BurnsGas
 }
 
-/// @notice A contract wallet that is as bad as it is told to be.
+/// @notice A contract wallet with a set misbehavior.
 contract HostileWallet is Wallet, IERC1271 {
     uint256 private constant HUGE = 100_000;
 
@@ -46,9 +46,9 @@ contract HostileWallet is Wallet, IERC1271 {
 
     Signing public signing;
     Receiving public receiving;
-    /// @dev How much gas a slow signature uses, more or less.
+    /// @dev Gas that a slow signature uses, approximately.
     uint256 public thought;
-    /// @dev Whose signatures are the wallet's, where it has a key.
+    /// @dev The owner of the wallet's key, if it has one.
     address public key;
     bytes public attack;
     bytes public answer;

@@ -3,29 +3,29 @@ pragma solidity ^0.8.30;
 
 import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
 
-/// @notice How a classifier fails at what it is asked for.
+/// @notice The way in which a classifier fails.
 enum Lie {
-    /// Not at all.
+    /// It does not fail.
     None,
     Reverts,
     RevertsHuge,
     RevertsWithNothing,
     BurnsGas,
-    /// Calls the trainer, and then goes on as if nothing was.
+    /// It calls the trainer, and then continues normally.
     Reenters,
-    /// Answers nothing. From here on, about predictions only.
+    /// It answers nothing. The lies from here on are about predictions only.
     Empty,
-    /// Fewer labels than samples.
+    /// It answers fewer labels than samples.
     TooFew,
-    /// As many labels as samples, but another number before them.
+    /// It answers as many labels as samples, but with a wrong length before them.
     WrongLength,
-    /// Another place of the labels than the usual one.
+    /// It answers the labels at an unusual offset.
     WrongPlace,
-    /// The right answer, and far more.
+    /// It answers the right labels, followed by far more bytes.
     Huge
 }
 
-/// @notice A classifier that predicts the label that it is told to, and lies as it is told to.
+/// @notice A classifier that predicts a set label and lies in a set way.
 contract LyingClassifier is IClassifier {
     uint256 private constant HUGE = 100_000;
 
@@ -36,12 +36,12 @@ contract LyingClassifier is IClassifier {
     Lie public teaching;
     Lie public predicting;
     uint256 public lessons;
-    /// @dev What the trainer is called with, and what came of it.
+    /// @dev Calldata that it sends to the trainer, and the result of that call.
     bytes public attack;
     bytes public answer;
     uint256 public attacks;
 
-    /// @dev Changes its mind.
+    /// @dev Sets the label and the lies.
     function tell(uint256 newLabel, Lie newTeaching, Lie newPredicting) external {
         (label, teaching, predicting) = (newLabel, newTeaching, newPredicting);
     }
@@ -50,7 +50,7 @@ contract LyingClassifier is IClassifier {
         attack = data;
     }
 
-    /// @dev Refuses the label 9 always: so some batches are wrong and others are not.
+    /// @dev Always refuses the label 9, so that some batches fail and others do not.
     function learn(bytes calldata items) external {
         fail(teaching);
         if (teaching == Lie.Reenters) {
@@ -70,7 +70,7 @@ contract LyingClassifier is IClassifier {
         Lie lie = predicting;
         fail(lie);
         if (lie == Lie.Reenters) {
-            // In a static call: nothing can be changed.
+            // It makes a static call, so nothing can change.
             (bool success,) = msg.sender.staticcall(attack);
             assert(!success);
         }

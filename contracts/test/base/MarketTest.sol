@@ -6,9 +6,10 @@ import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "./Encode.sol";
 import {ModelTest} from "./ModelTest.sol";
 
-/// @notice Prediction markets over a sparse perceptron, driven as a client would.
-/// @dev Unless a test says otherwise the model has 16 features and weights of 0, and learns by 1: it predicts 0 for everything
-/// at first, and 1 for a feature from the first lesson on that says so.
+/// @notice Prediction markets over a sparse perceptron, driven as a client would drive them.
+/// @dev Unless a test says otherwise, the model has 16 features, weights of 0 and a learning rate
+/// of 1. At first it predicts 0 for everything. After the first lesson of label 1 for a feature, it
+/// predicts 1 for that feature.
 abstract contract MarketTest is ModelTest {
     uint256 internal constant STAKE = 100;
     uint256 internal constant BOUNTY = 1_000;
@@ -23,13 +24,13 @@ abstract contract MarketTest is ModelTest {
     IPredictionMarket internal market;
     Classifier internal first;
 
-    /// @dev The test set.
+    /// @dev The items of each part of the test set.
     bytes[] internal parts;
 
-    /// @dev What was contributed, as `score` wants it.
+    /// @dev The records of all contributions, encoded for `score`.
     bytes[] internal records;
 
-    /// @dev A market with the usual parameters, over a model with weights of 0.
+    /// @dev Creates a market with the usual parameters, over a model with weights of 0.
     function createMarket() internal {
         createMarket(
             abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, MOST_CONTRIBUTIONS, MOST_PASSES)
@@ -42,7 +43,7 @@ abstract contract MarketTest is ModelTest {
         first.close(address(market));
     }
 
-    /// @dev A market over an open model.
+    /// @dev Creates a market over an open model.
     function createMarket(bytes memory parameters, address classifier, bytes memory classifierParameters)
         internal
     {
@@ -55,12 +56,12 @@ abstract contract MarketTest is ModelTest {
         delete records;
     }
 
-    /// @dev An item that says of one feature which label it means.
+    /// @dev Returns an item with a label and one feature.
     function says(uint256 label, uint256 feature) internal pure returns (bytes memory) {
         return Encode.item(label, abi.encodePacked(uint16(feature)));
     }
 
-    /// @dev The same item many times.
+    /// @dev Repeats an item.
     function times(uint256 n, bytes memory item) internal pure returns (bytes memory items) {
         for (uint256 i; i < n; ++i) {
             items = bytes.concat(items, item);
@@ -85,7 +86,8 @@ abstract contract MarketTest is ModelTest {
         market.commit{value: bounty}(all);
     }
 
-    /// @dev Makes the chain draw a part, which a proposer cannot: looks for a hash that does.
+    /// @dev Makes the chain draw a part, with a block hash that leads to it. A proposer cannot
+    /// choose the hash like that.
     function drawPart(uint256 part) internal {
         uint256 number = market.committedBlock() + 1;
         uint256 hash = 1;
@@ -97,7 +99,7 @@ abstract contract MarketTest is ModelTest {
         market.draw();
     }
 
-    /// @dev Commits to `parts`, lets one be drawn and opens the market with it.
+    /// @dev Commits to `parts`, draws one and opens the market with it.
     function open(uint256 bounty, uint256 drawn) internal {
         commit(bounty);
         drawPart(drawn);
@@ -108,7 +110,7 @@ abstract contract MarketTest is ModelTest {
         market.reveal(part, saltOf(part), parts[part]);
     }
 
-    /// @dev Ends the participation and reveals what is not revealed.
+    /// @dev Ends the participation and reveals the other parts.
     function revealRest() internal {
         vm.warp(market.closingTime());
         (, uint256 drawn) = market.drawnPart();
@@ -117,7 +119,7 @@ abstract contract MarketTest is ModelTest {
         }
     }
 
-    /// @dev Contributes for the exact stakes and remembers the record.
+    /// @dev Contributes for the exact stakes and stores the record.
     function bet(address author, bytes memory items) internal {
         uint256 n;
         for (uint256 offset; offset < items.length; ++n) {
@@ -133,14 +135,14 @@ abstract contract MarketTest is ModelTest {
         return abi.encodePacked(author, uint40(time), uint32(items.length), items);
     }
 
-    /// @dev The records from one on.
+    /// @dev Returns the records from an index on.
     function recordsFrom(uint256 place) internal view returns (bytes memory all) {
         for (; place < records.length; ++place) {
             all = bytes.concat(all, records[place]);
         }
     }
 
-    /// @dev Scores and settles a whole pass, with as few calls as can be.
+    /// @dev Scores and settles a whole pass, with as few calls as possible.
     function wholePass() internal {
         market.restart(type(uint256).max);
         market.score(recordsFrom(0), type(uint256).max);
@@ -152,7 +154,7 @@ abstract contract MarketTest is ModelTest {
         while (market.phase() == Phase.Scoring) wholePass();
     }
 
-    /// @dev Collects everything that anybody can, and nothing but rounding is left.
+    /// @dev Collects all collectable money of participants and owner; only rounding remains.
     function collectAll() internal {
         for (uint256 i; i < market.participantCount(); ++i) {
             address author = market.participants(i);
@@ -180,15 +182,16 @@ abstract contract MarketTest is ModelTest {
         assertEq(market.account(author).balance, expected, "balance");
     }
 
-    /// @dev The three parts of most tests, of which the middle one is drawn: 10 samples are scored on, of which the model
-    /// predicts 1 right at first.
+    /// @dev Sets the three parts of most tests, of which the middle one is drawn. The market scores
+    /// on 10 samples; at first the model predicts 1 of them right.
     function usualParts() internal {
         parts.push(bytes.concat(times(4, says(1, 1)), says(1, 3)));
         parts.push(bytes.concat(says(1, 1), says(1, 2)));
         parts.push(bytes.concat(times(3, says(1, 2)), says(1, 3), says(0, 4)));
     }
 
-    /// @dev Alice improves the model by 4 and 2 samples, Bob by 3, Carol makes it worse by 1.
+    /// @dev Contributes for three authors. Alice improves the model by 4 and 2 samples and Bob by
+    /// 3; Carol makes it worse by 1.
     function usualBets() internal {
         bet(ALICE, says(1, 1));
         bet(BOB, says(1, 2));
@@ -196,7 +199,7 @@ abstract contract MarketTest is ModelTest {
         bet(ALICE, says(1, 3));
     }
 
-    /// @dev A market with both, at the beginning of its scoring.
+    /// @dev Brings a market with both to the beginning of its scoring.
     function usualScoring(uint256 bounty) internal {
         usualParts();
         open(bounty, 1);

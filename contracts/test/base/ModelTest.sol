@@ -13,13 +13,14 @@ import {Sign, SignedBatch} from "./Sign.sol";
 import {Test} from "./Test.sol";
 import {Vm} from "./Vm.sol";
 
-/// @notice Everything deployed, and short ways to create models and to contribute to them.
+/// @notice All deployed contracts, and short ways to create models and to contribute to them.
 abstract contract ModelTest is Test {
     uint256 internal constant REFUND_WAIT = 1 days;
     uint256 internal constant OWNER_WAIT = 8 days;
     uint256 internal constant ANY_WAIT = 9 days;
     uint256 internal constant COST_WEIGHT = 1 ether;
-    /// @dev The notice before a report on all models but those that are about it, in seconds: the paper's rule.
+    /// @dev The notice before a report in seconds, on all models but those of tests about notices:
+    /// the paper's rule.
     uint256 internal constant NO_NOTICE = 0;
 
     address internal constant OWNER = address(0x1000000000000000000000000000000000000001);
@@ -44,7 +45,8 @@ abstract contract ModelTest is Test {
         vm.deal(CAROL, 1e24);
     }
 
-    /// @dev A trainer with the usual waits and a still open classifier, both owned by `OWNER`.
+    /// @dev Creates a trainer with the usual waits and a still open classifier, both owned by
+    /// `OWNER`.
     function create(address classifierImplementation, bytes memory parameters)
         internal
         returns (DepositRefundTake trainer, Classifier classifier)
@@ -73,12 +75,12 @@ abstract contract ModelTest is Test {
         classifier.close(address(this));
     }
 
-    /// @dev The class of one sample.
+    /// @dev Predicts the label of one sample.
     function predict(Classifier classifier, bytes memory sample) internal view returns (uint256) {
         return classifier.predict(Encode.one(sample))[0];
     }
 
-    /// @dev Numbers within the bounds of a dense model, many of them at the largest.
+    /// @dev Returns numbers within the bounds of a dense model, many of them at the maximum.
     /// @param room The largest number of the encoding.
     function within(uint256 seed, uint256 features, uint256 maxNumber, uint256 maxSquaredLength, int256 room)
         internal
@@ -98,18 +100,19 @@ abstract contract ModelTest is Test {
         }
     }
 
-    /// @dev The root, rounded up.
+    /// @dev Returns the square root, rounded up.
     function rootUp(uint256 square) internal pure returns (uint256 root) {
         root = FixedPointMathLib.sqrt(square);
         if (root * root < square) ++root;
     }
 
-    /// @dev One word of a model.
+    /// @dev Returns one word of a model.
     function word(Classifier classifier, uint256 offset) internal view returns (uint256) {
         return classifier.words(offset, 1)[0];
     }
 
-    /// @dev Contributes one sample for its exact price and returns what its record is made of.
+    /// @dev Contributes one sample for its exact price and returns the contribution, as its leaf
+    /// has it.
     function contribute(ICollaborativeTrainer trainer, address author, uint256 label, bytes memory sample)
         internal
         returns (Contribution memory made)
@@ -125,7 +128,7 @@ abstract contract ModelTest is Test {
         made.sample = sample;
     }
 
-    /// @dev How a contribution that came alone is claimed.
+    /// @dev Encodes the claim of a contribution that came alone.
     function alone(Contribution memory made) internal pure returns (bytes memory) {
         return bytes.concat(abi.encodePacked(made.position, uint16(1), uint16(0)), Encode.contribution(made));
     }
@@ -143,7 +146,7 @@ abstract contract ModelTest is Test {
         trainer.contribute{value: labels.length * price}(itemsOf(made));
     }
 
-    /// @dev What the records of samples are made of that one author contributes now.
+    /// @dev Returns the contributions that result if one author contributes these samples now.
     function madeOf(
         address author,
         uint256 price,
@@ -159,14 +162,14 @@ abstract contract ModelTest is Test {
         }
     }
 
-    /// @dev The items that contributions were made with.
+    /// @dev Encodes the items of contributions.
     function itemsOf(Contribution[] memory made) internal pure returns (bytes memory items) {
         for (uint256 i; i < made.length; ++i) {
             items = bytes.concat(items, Encode.item(made[i].label, made[i].sample));
         }
     }
 
-    /// @dev A batch without a fee, good for an hour and any price, signed with a key.
+    /// @dev Returns a signed batch without a fee, valid for an hour and for any price.
     function signed(ICollaborativeTrainer trainer, uint256 key, uint256 nonce, bytes memory items)
         internal
         view
@@ -175,7 +178,7 @@ abstract contract ModelTest is Test {
         return Sign.by(key, address(trainer), unsigned(vm.addr(key), nonce, items));
     }
 
-    /// @dev The same without a signature.
+    /// @dev Returns the same batch without a signature.
     function unsigned(address author, uint256 nonce, bytes memory items)
         internal
         view
@@ -188,7 +191,7 @@ abstract contract ModelTest is Test {
         batch.items = items;
     }
 
-    /// @dev The events of one kind among the recorded ones.
+    /// @dev Returns the recorded events of one kind.
     function logsOf(bytes32 selector) internal returns (Vm.Log[] memory chosen) {
         Vm.Log[] memory logs = vm.getRecordedLogs();
         chosen = new Vm.Log[](logs.length);
@@ -214,7 +217,8 @@ abstract contract ModelTest is Test {
         assertEq(actualReporter, firstReporter, "first reporter");
     }
 
-    /// @dev Lets time pass. Reads the clock from outside: the compiler takes `block.timestamp` for constant.
+    /// @dev Lets time pass. Reads the clock from outside, because the compiler treats
+    /// `block.timestamp` as constant.
     function pass(uint256 time) internal {
         vm.warp(this.clock() + time);
     }

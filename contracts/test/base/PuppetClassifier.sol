@@ -3,20 +3,21 @@ pragma solidity ^0.8.30;
 
 import {Description, IClassifier} from "../../src/interfaces/IClassifier.sol";
 
-/// @notice What puppets do.
+/// @notice The settings of puppet classifiers.
 contract Strings {
-    /// @dev What `evaluate` says; 0 correct ones at first.
+    /// @dev The answer of `evaluate`; 0 at first.
     uint256 public correct;
     bool public evaluateFails;
     bool public evaluateIsSilent;
     bool public checkFails;
     bool public learnFails;
     bool public describeFails;
-    /// @dev How much gas each function uses, more or less.
+    /// @dev Gas that each function uses, approximately.
     uint256 public evaluateGas;
     uint256 public learnGas;
     uint256 public checkGas;
-    /// @dev What to call the teacher with while it teaches, and what came of it.
+    /// @dev Calldata that a puppet sends to its teacher during a lesson, and the result of that
+    /// call.
     bytes public callback;
     bytes public callbackError;
 
@@ -49,7 +50,7 @@ contract Strings {
     }
 }
 
-/// @notice A stranger's classifier that does as it is told, and whose clones do, too.
+/// @notice An untrusted classifier with set behavior, which its clones share.
 contract PuppetClassifier is IClassifier {
     error Told(uint256 value);
 
@@ -88,7 +89,7 @@ contract PuppetClassifier is IClassifier {
     function check(bytes calldata) external view {
         burn(strings.checkGas());
         if (strings.checkFails()) {
-            // Without a reason.
+            // Reverts without a reason.
             assembly {
                 revert(0, 0)
             }

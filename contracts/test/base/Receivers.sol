@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.30;
 
-/// @notice A contract wallet whose receiving costs more than the 2,300 gas of the ancestor's payments.
+/// @notice A contract wallet that needs more than the 2,300 gas of 0xDeCA10B's payments to receive
+/// money.
 contract Wallet {
     uint256 public received;
 
@@ -19,7 +20,7 @@ contract Wallet {
     }
 }
 
-/// @notice A wallet that takes no money while it is told so.
+/// @notice A wallet that refuses money until it is told to accept.
 contract RefusingWallet is Wallet {
     bool public refuses = true;
 
@@ -34,7 +35,7 @@ contract RefusingWallet is Wallet {
     }
 }
 
-/// @notice A wallet that calls its attack whenever it is paid, and remembers what came of it.
+/// @notice A wallet that makes a call whenever it is paid, and stores the result.
 contract ReentrantWallet is Wallet {
     bytes public attack;
     bytes public answer;

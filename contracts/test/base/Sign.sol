@@ -3,10 +3,10 @@ pragma solidity ^0.8.30;
 
 import {Vm} from "./Vm.sol";
 
-/// @notice What an author signs for others to send, and the signature.
+/// @notice A batch that an author signs for others to send, and the signature.
 struct SignedBatch {
     address author;
-    /// @dev Who alone may send it; 0 for anyone.
+    /// @dev The only address that may send it; 0 for anyone.
     address relayer;
     uint96 maxDeposit;
     uint96 fee;
@@ -16,11 +16,12 @@ struct SignedBatch {
     bytes signature;
 }
 
-/// @notice Signs batches and delegations, plainly, as a wallet would: shares nothing with the contracts.
+/// @notice Signs batches and delegations in a simple way, as a wallet would. It shares no code with
+/// the contracts.
 library Sign {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
-    /// @dev The batch with a signature by ERC-2098.
+    /// @dev Returns the batch with a signature by ERC-2098.
     function by(uint256 key, address trainer, SignedBatch memory batch)
         internal
         view
@@ -30,7 +31,7 @@ library Sign {
         return batch;
     }
 
-    /// @dev The same with one of 65 bytes.
+    /// @dev Returns the batch with a signature of 65 bytes.
     function long(uint256 key, address trainer, SignedBatch memory batch)
         internal
         view
@@ -40,19 +41,19 @@ library Sign {
         return batch;
     }
 
-    /// @dev A signature by ERC-2098.
+    /// @dev Returns a signature by ERC-2098.
     function compact(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, hash);
         return abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
     }
 
-    /// @dev One of 65 bytes.
+    /// @dev Returns a signature of 65 bytes.
     function long(uint256 key, bytes32 hash) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, hash);
         return abi.encodePacked(r, s, v);
     }
 
-    /// @dev As it is sent.
+    /// @dev Encodes the batch as a relayer sends it.
     function encode(SignedBatch memory batch) internal pure returns (bytes memory) {
         return bytes.concat(
             abi.encodePacked(batch.author, batch.maxDeposit, batch.fee, batch.nonce, batch.deadline),
@@ -61,7 +62,7 @@ library Sign {
         );
     }
 
-    /// @dev What is signed of a batch.
+    /// @dev Returns the hash that an author signs for a batch.
     function digest(address trainer, SignedBatch memory batch) internal view returns (bytes32) {
         bytes32 message = keccak256(
             abi.encode(
@@ -80,7 +81,7 @@ library Sign {
         return typed(trainer, message);
     }
 
-    /// @dev What a reporter signs, so that a keeper may report for them.
+    /// @dev Returns the hash that a reporter signs to let a keeper report.
     function delegation(address trainer, address reporter, address keeper, uint40 until)
         internal
         view

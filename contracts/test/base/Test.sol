@@ -3,17 +3,17 @@ pragma solidity ^0.8.30;
 
 import {Vm} from "./Vm.sol";
 
-/// @notice Assertions that say both sides.
+/// @notice Assertions whose errors give both sides.
 abstract contract Test {
     error NotTrue(string label);
     error NotEqual(string label, uint256 actual, uint256 expected);
     error NotEqualBytes(string label, bytes actual, bytes expected);
     error TooLarge(string label, uint256 actual, uint256 maximum);
 
-    /// @dev What the code that a relayed batch runs may use, where nothing depends on it.
+    /// @dev Gas for the code that a relayed batch runs, in tests that do not depend on it.
     uint256 internal constant GAS_PER_BATCH = 300_000;
 
-    /// @dev Where forge answers cheat codes.
+    /// @dev The address at which forge answers cheat codes.
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     function assertTrue(bool condition, string memory label) internal pure {
@@ -44,8 +44,9 @@ abstract contract Test {
         if (actual > maximum) revert TooLarge(label, actual, maximum);
     }
 
-    /// @dev Deploys a contract as scripts/artifacts has made it; as it was compiled with the tests, if what is measured or
-    /// changed is its source (scripts/coverage, scripts/mutate).
+    /// @dev Deploys a contract from the artifact of scripts/artifacts. If a script measures or
+    /// changes the source, deploys it as compiled with the tests (scripts/coverage,
+    /// scripts/mutate).
     function deploy(string memory name, bytes memory arguments) internal returns (address instance) {
         bool isCompiled = vm.envOr("COTRAIN_TEST_COMPILED", false);
         string memory artifact = isCompiled
@@ -62,7 +63,7 @@ abstract contract Test {
         return deploy(name, "");
     }
 
-    /// @dev Brings any number into `minimum..=maximum`.
+    /// @dev Maps any number into `minimum..=maximum`.
     function bound(uint256 value, uint256 minimum, uint256 maximum) internal pure returns (uint256) {
         if (value >= minimum && value <= maximum) return value;
         uint256 size = maximum - minimum + 1;

@@ -16,11 +16,11 @@ import {Sign, SignedBatch} from "../base/Sign.sol";
 
 /// @notice Prepaid money and nonces.
 contract AccountsTest is ModelTest {
-    /// @dev The last nonce.
+    /// @dev The largest nonce.
     uint256 private constant LAST = type(uint48).max;
 
     DepositRefundTake private trainer;
-    /// @dev Which nonces are used, as the specification says it: the plain model of the window.
+    /// @dev The used nonces by the specification: a plain model of the window.
     mapping(uint256 nonce => bool) private usedInModel;
     uint256 private highestInModel;
 
@@ -81,7 +81,7 @@ contract AccountsTest is ModelTest {
         trainer.withdrawTo(CAROL, 1);
     }
 
-    /// @dev Nobody is called for it: also to who refuses money.
+    /// @dev A payment of 0 calls nobody, so it works even if the receiver refuses money.
     function test_withdrawTo_callsNobodyForNothing() external {
         HostileWallet wallet = new HostileWallet();
         wallet.receiveSo(Receiving.Refuses, "");
@@ -98,7 +98,7 @@ contract AccountsTest is ModelTest {
         vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), 5));
         vm.prank(ALICE);
         trainer.withdrawTo(address(wallet), 5);
-        // The trainer itself takes money only with a call that says for whom.
+        // The trainer receives money only through functions that name the account.
         vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(trainer), 5));
         vm.prank(ALICE);
         trainer.withdrawTo(address(trainer), 5);
@@ -144,14 +144,15 @@ contract AccountsTest is ModelTest {
         vm.expectRevert(abi.encodeWithSelector(IAccounts.BalanceOverflow.selector, CAROL));
         vm.prank(ALICE);
         trainer.depositTo{value: 1 << 96}(CAROL);
-        // Beside it lies the number of good contributions.
+        // The number of good contributions is the next field.
         assertEq(trainer.good(BOB), 0, "good");
         vm.prank(BOB);
         trainer.withdrawTo(BOB, type(uint96).max);
         assertEq(trainer.balanceOf(BOB), 0, "all out");
     }
 
-    /// @dev The balance of the author, not of the stranger, is full; the author can still take it out.
+    /// @dev The balance of the author is full, not the stranger's. The author can still claim the
+    /// refund.
     function test_refund_failsIfPushedAndBalanceOverflows() external {
         vm.deal(address(this), 1 << 100);
         Contribution memory made = contribute(trainer, ALICE, 0, hex"");
@@ -166,7 +167,7 @@ contract AccountsTest is ModelTest {
         assertEq(ALICE.balance, before + made.deposit, "paid");
     }
 
-    /// @dev To the wei: the largest balance is one that a pushed refund may make.
+    /// @dev A pushed refund may raise the balance exactly to its maximum.
     function test_refund_isPushedUpToLargestBalance() external {
         vm.deal(address(this), 1 << 100);
         Contribution memory made = contribute(trainer, ALICE, 0, hex"");
@@ -179,16 +180,17 @@ contract AccountsTest is ModelTest {
         trainer.withdrawTo(ALICE, 1);
         trainer.refund(claims);
         assertEq(trainer.balanceOf(ALICE), type(uint96).max, "the largest");
-        // Beside it lies the number of good contributions.
+        // The number of good contributions is the next field.
         assertEq(trainer.good(ALICE), 1, "good");
     }
 
-    /// @dev A contract that may have no way to withdraw gets its refund only by its own claim, until it has shown that it
-    /// can act here; others of the same call are settled.
+    /// @dev A contract may have no way to withdraw, so others cannot push its refund until it has
+    /// used or canceled a nonce. It can claim itself, and other claims of the same call are
+    /// settled.
     function test_refund_isNotPushedToContract() external {
         HostileWallet wallet = new HostileWallet();
         vm.deal(address(wallet), 1e24);
-        // Money from somebody else shows nothing.
+        // A payment from another account does not show that the wallet can act.
         trainer.depositTo{value: 5}(address(wallet));
         Contribution memory first = contribute(trainer, address(wallet), 0, hex"");
         Contribution memory second = contribute(trainer, address(wallet), 0, hex"");
@@ -214,7 +216,7 @@ contract AccountsTest is ModelTest {
         assertEq(trainer.balanceOf(address(wallet)), 5 + uint256(second.deposit), "pushed");
     }
 
-    /// @dev Who has delegated to code (EIP-7702) has a key, and can withdraw with it.
+    /// @dev An account that delegates to code (EIP-7702) has a key, and can withdraw with it.
     function test_refund_isPushedToDelegatedAccount() external {
         address author = vm.addr(99);
         vm.deal(author, 1e24);
@@ -227,7 +229,7 @@ contract AccountsTest is ModelTest {
         trainer.withdrawTo(BOB, made.deposit);
     }
 
-    /// @dev Whoever follows the events knows all balances.
+    /// @dev All balances can be computed from the events.
     function test_refund_emitsDepositedIfPushed() external {
         Contribution memory made = contribute(trainer, ALICE, 0, hex"");
         pass(REFUND_WAIT);
@@ -238,7 +240,7 @@ contract AccountsTest is ModelTest {
         vm.prank(BOB);
         trainer.refund(alone(made));
         assertEq(trainer.balanceOf(ALICE), made.deposit, "balance");
-        // One's own is paid out.
+        // The trainer pays out the caller's own refund.
         made = contribute(trainer, ALICE, 0, hex"");
         pass(REFUND_WAIT);
         vm.recordLogs();
@@ -247,7 +249,7 @@ contract AccountsTest is ModelTest {
         assertEq(logsOf(IAccounts.Deposited.selector).length, 0, "no deposit");
     }
 
-    /// @dev Where nothing is deposited, nothing is added.
+    /// @dev A refund of 0 adds nothing to the balance.
     function test_refund_emitsNoDepositedForNothing() external {
         (address created, address model) =
             factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
@@ -275,7 +277,7 @@ contract AccountsTest is ModelTest {
         assertTrue(!trainer.nonceUsed(batch.author, 0), "nonce");
     }
 
-    /// @dev Money and nonces, as everything but the price, are the same without deposits.
+    /// @dev Without deposits, money and nonces work in the same way, like everything but the price.
     function test_withdrawTo_worksUnderPoints() external {
         (address created,) =
             factory.create(points, abi.encode(1, 2, 3, 0), sparsePerceptron, abi.encode(8, 1, int256(0)));
@@ -305,7 +307,7 @@ contract AccountsTest is ModelTest {
         assertTrue(trainer.nonceUsed(ALICE, 70), "the last");
         assertTrue(!trainer.nonceUsed(ALICE, 71), "the next");
         assertTrue(!trainer.nonceUsed(BOB, 0), "not those of BOB");
-        // Below what is cancelled, nothing comes back.
+        // Canceling lower nonces does not bring back canceled ones.
         vm.prank(ALICE);
         trainer.cancelNonces(3);
         assertTrue(trainer.nonceUsed(ALICE, 70), "still the last");
@@ -322,7 +324,8 @@ contract AccountsTest is ModelTest {
         assertTrue(!trainer.nonceUsed(ALICE, 1), "1");
     }
 
-    /// @dev Cancelling, too, leaves the money and the good contributions beside the nonces as they are.
+    /// @dev Canceling leaves the money and the count of good contributions beside the nonces
+    /// unchanged.
     function testFuzz_withUsedUpTo_leavesOtherFields(
         uint96 balance,
         uint48 good,
@@ -347,11 +350,13 @@ contract AccountsTest is ModelTest {
         assertTrue(changed.used(nonce) && changed.used(last), "nonces when praised");
     }
 
-    /// @dev Against a plain list: used is what was used, and all that is 64 or more below the highest.
-    /// @param jumps Where each nonce lies from the highest used one: mostly within the window and at its edges.
+    /// @dev Compares with a plain list: a nonce is used if an account used it, or if it is 64 or
+    /// more below the highest.
+    /// @param jumps The distance of each nonce from the highest used one: mostly within the window
+    /// and at its edges.
     function testFuzz_withUsed_matchesList(uint256[24] calldata jumps, uint48 start) external {
         Account account = Account.wrap(type(uint144).max);
-        // Near both ends of the numbers, or anywhere.
+        // Near both ends of the range, or anywhere.
         highestInModel = start % 3 == 0 ? start % 100 : start % 3 == 1 ? LAST - start % 100 : start;
         account = account.withUsed(highestInModel);
         usedInModel[highestInModel] = true;
@@ -360,7 +365,7 @@ contract AccountsTest is ModelTest {
             assertTrue(account.used(nonce) == isUsed(nonce), "used");
             if (jumps[i] >> 64 & 7 == 0) {
                 account = account.withUsedUpTo(nonce);
-                // Older ones count as used anyway, but the list is as plain as can be.
+                // Older nonces count as used anyway; a longer list would only be slower.
                 for (uint256 k; k < 300 && k <= nonce; ++k) {
                     usedInModel[nonce - k] = true;
                 }
@@ -381,7 +386,7 @@ contract AccountsTest is ModelTest {
         }
     }
 
-    /// @dev The first nonces of an account that has used none.
+    /// @dev Checks the first nonces of an account that has used none.
     function testFuzz_used_knowsFirstNonce(uint48 first, uint48 other) external pure {
         if (first % 2 == 0) first %= 130;
         if (other % 2 == 0) other %= 130;

@@ -16,7 +16,8 @@ import {ModelTest} from "../base/ModelTest.sol";
 import {Sign} from "../base/Sign.sol";
 import {Vm} from "../base/Vm.sol";
 
-/// @notice Claims of many contributions at once, on a model that predicts the label 0 until it is told another.
+/// @notice Claims of many contributions at once, on a model that predicts the label 0 until a test
+/// sets another.
 contract ClaimsTest is ModelTest {
     using MerkleTreeLib for bytes32[];
 
@@ -28,7 +29,7 @@ contract ClaimsTest is ModelTest {
     ICollaborativeTrainer private trainer;
     LyingClassifier private classifier;
     mapping(address author => uint256) private nextNonce;
-    /// @dev What a fuzzed claim should do.
+    /// @dev Expected skips of a fuzzed claim.
     Skip[] private expected;
     mapping(address author => uint256) private credit;
 
@@ -51,8 +52,8 @@ contract ClaimsTest is ModelTest {
 
     // Proofs.
 
-    /// @dev Any subset of any tree, of many authors, with labels that the model agrees with or not: pushed by a
-    /// stranger, what agrees is credited, and nothing else.
+    /// @dev Takes any subset of any tree with many authors, with labels that the model predicts or
+    /// not. If a stranger pushes the claims, exactly the agreeing ones are credited.
     function testFuzz_refund_takesAnySubset(uint256 n, uint256 chosen, uint256 seed) external {
         n = bound(n, 1, 40);
         Contribution[] memory made = contributeRandom(n, seed);
@@ -67,7 +68,7 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    /// @dev Any subsets of several batches at once.
+    /// @dev Takes any subsets of several batches at once.
     function testFuzz_refund_takesAnyGroups(uint256 count, uint256 seed) external {
         count = bound(count, 2, 5);
         bytes memory claims;
@@ -84,7 +85,8 @@ contract ClaimsTest is ModelTest {
         requireExpected(claims, all);
     }
 
-    /// @dev The counts have two bytes, the flags as many as there are, the statuses three words.
+    /// @dev With 300 contributions, the counts need two bytes, there are many flags, and the
+    /// statuses take three words.
     function test_refund_takesThreeHundred() external {
         uint256[] memory labels = new uint256[](300);
         bytes[] memory samples = new bytes[](300);
@@ -109,7 +111,7 @@ contract ClaimsTest is ModelTest {
         requireSettlement(trainer, second[2].position, Status.Closed, 0, address(0));
     }
 
-    /// @dev The last byte of five flags has three more bits.
+    /// @dev The last byte of five flags has three unused bits.
     function test_claimLate_ignoresUnusedFlagBits() external {
         Contribution[] memory made = contributeRandom(6, 0);
         pass(ANY_WAIT);
@@ -121,7 +123,8 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(claims);
     }
 
-    /// @dev Proofs that lead elsewhere: another order, one contribution twice, a node more or less, other flags.
+    /// @dev These proofs lead to another root: another order, one contribution twice, a node more
+    /// or less, other flags.
     function test_claimLate_failsIfProofIsWrong() external {
         Contribution[] memory made = contributeRandom(7, 0);
         pass(ANY_WAIT);
@@ -155,7 +158,7 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(Groups.encode(0, chosen, nodes, flags));
     }
 
-    /// @dev With any flags, and any of the tree's nodes where one is wanted.
+    /// @dev Tries all flags, and all nodes of the tree if a proof needs a node.
     function test_claimLate_failsIfOneIsTwiceInGroup() external {
         Contribution[] memory made = contributeRandom(2, 0);
         pass(ANY_WAIT);
@@ -180,7 +183,8 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    /// @dev Only the position of a batch's first contribution names it; nothing is known under the others.
+    /// @dev Only the position of a batch's first contribution names it; other positions have no
+    /// root.
     function test_claimLate_failsIfBatchIsNamedOtherwise() external {
         Contribution[] memory made = contributeRandom(3, 0);
         pass(ANY_WAIT);
@@ -191,7 +195,7 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    /// @dev One contribution alone needs no proof, and there is none with which another is.
+    /// @dev A batch of one contribution needs no proof, and no nodes prove another contribution.
     function test_claimLate_failsIfOneAloneHasNodes() external {
         Contribution[] memory made = contributeRandom(1, 0);
         pass(ANY_WAIT);
@@ -227,7 +231,7 @@ contract ClaimsTest is ModelTest {
         requireAllFail(bytes.concat(claims, empty), malformed(claims.length));
     }
 
-    /// @dev Cut anywhere but between two groups.
+    /// @dev Cuts the claims anywhere but between two groups.
     function test_claims_failIfCut() external {
         Contribution[] memory made = contributeRandom(5, 0);
         bytes memory first = Groups.one(made, 1);
@@ -245,7 +249,8 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(claims);
     }
 
-    /// @dev As many contributions, nodes and bytes of samples as can be said, where there are none.
+    /// @dev Claims the maximum number of contributions, nodes and bytes of samples, without having
+    /// them.
     function test_claims_failIfCountsRunPastEnd() external {
         Contribution[] memory made = contributeRandom(1, 0);
         pass(ANY_WAIT);
@@ -260,7 +265,7 @@ contract ClaimsTest is ModelTest {
         requireAllFail(claims, malformed(0));
     }
 
-    // What is skipped.
+    // Skips.
 
     function test_refund_skipsWithReason() external {
         Contribution[] memory made = contributeLabels("0,1,0,0");
@@ -281,7 +286,8 @@ contract ClaimsTest is ModelTest {
         pass(10);
         Contribution[] memory later = contributeLabels("1");
         vm.warp(made[0].time + REFUND_WAIT);
-        // The author of the third has the only good contribution: all of a deposit is the share.
+        // The author of the third has the only good contribution, so the share is the whole
+        // deposit.
         address reporter = made[2].author;
         trainer.refund(Groups.one(made, 2));
         vm.prank(reporter);
@@ -289,7 +295,7 @@ contract ClaimsTest is ModelTest {
         expected.push(
             Skip(2, abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, reporter))
         );
-        // All of it was taken at once.
+        // One report took the whole deposit.
         expected.push(Skip(3, nothingLeft(3)));
         expected.push(Skip(4, abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 0)));
         expected.push(Skip(5, tooEarly(later[0].time + REFUND_WAIT)));
@@ -342,7 +348,7 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(bytes.concat(Groups.all(made), Groups.all(later)));
         requireSkips();
         assertEq(BOB.balance, before + made[1].deposit, "the second");
-        // For the owner it is late enough.
+        // The owner's wait is over.
         vm.prank(OWNER);
         trainer.claimLate(Groups.all(later));
     }
@@ -359,7 +365,7 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(Groups.all(made));
     }
 
-    /// @dev Its second time, in another group, it is closed.
+    /// @dev The contribution is closed when it comes again in another group.
     function test_refund_paysOnceIfInTwoGroups() external {
         Contribution[] memory made = contributeLabels("0,0,0");
         pass(REFUND_WAIT);
@@ -371,9 +377,9 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.totalGood(), 3, "good");
     }
 
-    // Who gets what.
+    // Receivers of the money.
 
-    /// @dev One's own is paid, what is pushed for others is credited, in one call.
+    /// @dev One call pays out the caller's own refund and credits the pushed refunds of others.
     function test_refund_paysOwnAndCreditsPushed() external {
         Contribution[] memory made = contributeLabels("0,0,0,0,0,0");
         pass(REFUND_WAIT);
@@ -391,7 +397,7 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.totalGood(), 6, "all");
     }
 
-    /// @dev A refund that was pushed can be spent without ever leaving the trainer.
+    /// @dev An author can spend a pushed refund without withdrawing it.
     function test_refund_canBeSpentIfPushed() external {
         vm.deal(vm.addr(99), trainer.price(1));
         Contribution memory made = contribute(trainer, vm.addr(99), 0, hex"");
@@ -417,7 +423,7 @@ contract ClaimsTest is ModelTest {
         for (uint256 i; i < 4; ++i) {
             wallet.receiveSo(Receiving.Reenters, attacks[i]);
             uint256 before = address(wallet).balance;
-            // But for the first time, one is closed already.
+            // After the first round, one of the two is already closed.
             uint256[] memory places = subset(6, 3 * 2 ** i);
             wallet.execute(address(trainer), 0, abi.encodeCall(trainer.refund, (Groups.some(made, places))));
             uint256 count = i == 0 ? 2 : 1;
@@ -428,7 +434,8 @@ contract ClaimsTest is ModelTest {
         requireSettlement(trainer, 5, Status.Untouched, 0, address(0));
     }
 
-    /// @dev Who cannot be paid loses nothing: it lets a stranger push the refund, and the balance goes elsewhere.
+    /// @dev An author that refuses payments loses nothing: a stranger pushes the refund, and the
+    /// author withdraws the balance to another address.
     function test_refund_failsIfReceiverRefuses() external {
         HostileWallet wallet = new HostileWallet();
         Contribution[] memory made = contributeAs(wallet, 2);
@@ -470,7 +477,7 @@ contract ClaimsTest is ModelTest {
         vm.prank(reporter);
         trainer.report(claims);
         requireSettlement(trainer, 5, Status.Reported, 2 * share, made[1].author);
-        // What is left goes to whoever claims late.
+        // The late claimer gets the rest.
         pass(ANY_WAIT);
         before = BOB.balance;
         vm.prank(BOB);
@@ -481,7 +488,8 @@ contract ClaimsTest is ModelTest {
 
     // Classifiers.
 
-    /// @dev Whatever the classifier does, refunds and reports fail with what it says, and late claims do not ask it.
+    /// @dev If the classifier fails, refunds and reports fail with its error, and late claims do
+    /// not ask it.
     function test_claims_failWithClassifiersError() external {
         Contribution[] memory made = contributeRandom(5, 0);
         pass(ANY_WAIT);
@@ -492,7 +500,7 @@ contract ClaimsTest is ModelTest {
             bytes memory reason = abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector);
             if (lie == Lie.Reverts) reason = abi.encodeWithSelector(LyingClassifier.Lied.selector, 7);
             if (lie == Lie.RevertsHuge) reason = bytes.concat(bytes32(type(uint256).max), new bytes(224));
-            // In a static call it comes back to no effect, and then says the truth.
+            // In a static call, its reentering has no effect, and then it answers right.
             if (lie == Lie.Reenters) continue;
             classifier.tell(0, lie, lie);
             vm.expectRevert(reason);
@@ -505,7 +513,7 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    /// @dev What comes after the labels is not copied.
+    /// @dev The trainer does not copy bytes after the labels.
     function test_refund_ignoresWhatFollowsLabels() external {
         Contribution[] memory made = contributeLabels("0,0");
         pass(REFUND_WAIT);
@@ -525,7 +533,7 @@ contract ClaimsTest is ModelTest {
 
     // Helpers.
 
-    /// @dev Relays items of five authors in turn, of labels 0 and 1 and random samples.
+    /// @dev Relays items of five authors in turn, with labels 0 and 1 and random samples.
     function contributeRandom(uint256 n, uint256 seed) private returns (Contribution[] memory made) {
         uint256[] memory labels = new uint256[](n);
         bytes[] memory samples = new bytes[](n);
@@ -538,7 +546,7 @@ contract ClaimsTest is ModelTest {
         return relay(labels, samples);
     }
 
-    /// @dev Relays items of five authors in turn, of these labels.
+    /// @dev Relays items of five authors in turn, with these labels.
     function contributeLabels(string memory labels) private returns (Contribution[] memory) {
         uint256[] memory list = Encode.list(labels);
         return relay(list, new bytes[](list.length));
@@ -561,13 +569,14 @@ contract ClaimsTest is ModelTest {
         assertEq(trainer.root(made[0].position), Groups.root(made), "root");
     }
 
-    /// @dev Contributes items of label 0 of a wallet.
+    /// @dev Contributes items of label 0 from a wallet.
     function contributeAs(HostileWallet wallet, uint256 n) private returns (Contribution[] memory) {
         vm.deal(address(wallet), 1e27);
         return contributeMany(trainer, address(wallet), new uint256[](n), new bytes[](n));
     }
 
-    /// @dev What refunds of these places, that a stranger asks for in time, should do.
+    /// @dev Sets the expected skips and credits if a stranger pushes refunds of these indices in
+    /// time.
     function expectRefunds(Contribution[] memory made, uint256[] memory places) private {
         for (uint256 i; i < places.length; ++i) {
             Contribution memory one = made[places[i]];
@@ -584,7 +593,8 @@ contract ClaimsTest is ModelTest {
         }
     }
 
-    /// @dev Refunds as a stranger: exactly what is expected is skipped, and exactly that is credited.
+    /// @dev Refunds as a stranger, and checks that exactly the expected claims are skipped and
+    /// credited.
     function requireExpected(bytes memory claims, uint256 count) private {
         if (expected.length == count) {
             vm.expectRevert(expected[0].reason);
@@ -621,7 +631,7 @@ contract ClaimsTest is ModelTest {
         requireAllFail(claims, abi.encodeWithSelector(IMechanismErrors.UnknownContribution.selector, batch));
     }
 
-    /// @dev All three claims fail with the reason.
+    /// @dev Checks that all three claims fail with the reason.
     function requireAllFail(bytes memory claims, bytes memory reason) private {
         vm.expectRevert(reason);
         trainer.refund(claims);
@@ -631,7 +641,7 @@ contract ClaimsTest is ModelTest {
         trainer.claimLate(claims);
     }
 
-    /// @dev The places below `n` whose bits are set; 0 where none is.
+    /// @dev Returns the indices below `n` whose bits are set; index 0 if none is.
     function subset(uint256 n, uint256 bits) private pure returns (uint256[] memory places) {
         if (bits % 2 ** n == 0) bits = 1;
         places = new uint256[](n);

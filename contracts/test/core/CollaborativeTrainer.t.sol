@@ -13,13 +13,14 @@ import {Contribution, Encode} from "../base/Encode.sol";
 import {Groups} from "../base/Groups.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
-/// @notice Contributions, claims and their errors, on a perceptron whose prediction the test decides.
+/// @notice Contributions, claims and their errors, on a perceptron whose prediction the test
+/// decides.
 contract CollaborativeTrainerTest is ModelTest {
     DepositRefundTake private trainer;
     Classifier private classifier;
 
     constructor() {
-        // Feature 0 weighs 1, so it is of class 1; the rate is 1.
+        // Feature 0 has weight 1, so the model predicts class 1 for it; the learning rate is 1.
         (trainer, classifier) = create(sparsePerceptron, abi.encode(8, 1, int256(0)));
         writeWord(classifier, 0, 1);
         vm.prank(OWNER);
@@ -79,7 +80,7 @@ contract CollaborativeTrainerTest is ModelTest {
         assertEq(word(classifier, 0), 0, "learned");
     }
 
-    /// @dev The ancestor rejected a second identical contribution in the same block.
+    /// @dev 0xDeCA10B rejected a second identical contribution in the same block.
     function test_contribute_takesSameTwice() external {
         Contribution memory first = contribute(trainer, ALICE, 1, hex"0000");
         Contribution memory second = contribute(trainer, ALICE, 1, hex"0000");
@@ -108,7 +109,7 @@ contract CollaborativeTrainerTest is ModelTest {
         assertEq(ALICE.balance, before + 3 * uint256(made[0].deposit), "refunds");
     }
 
-    // Unknown and settled contributions: the same for all three claims.
+    // Unknown and settled contributions: all three claims treat them alike.
 
     function test_claims_failIfUnknown() external {
         Contribution[] memory made = contributeThree();
@@ -119,7 +120,7 @@ contract CollaborativeTrainerTest is ModelTest {
         bytes memory right = Groups.encode(0, chosen, nodes, flags);
         requireUnknown(1, Groups.encode(1, chosen, nodes, flags));
         requireUnknown(0, alone(made[0]));
-        // Each field in turn is what it was not, and then again what it was.
+        // Changes each field in turn, and restores it.
         chosen[0].deposit += 1;
         requireUnknown(0, Groups.encode(0, chosen, nodes, flags));
         chosen[0].deposit -= 1;
@@ -154,7 +155,8 @@ contract CollaborativeTrainerTest is ModelTest {
         trainer.refund(alone(made));
         requireSettlement(trainer, 1, Status.Closed, 0, address(0));
         bytes memory reason = abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, 1);
-        // Before any other error: BOB is not the author, has no good contribution, and it is early.
+        // This error comes before all others: BOB is not the author and has no good contribution,
+        // and it is early.
         vm.expectRevert(reason);
         vm.prank(BOB);
         trainer.refund(alone(made));
@@ -168,7 +170,7 @@ contract CollaborativeTrainerTest is ModelTest {
 
     // Refund.
 
-    /// @dev Anyone may push a refund; it is the author's, in the author's balance.
+    /// @dev Anyone may push a refund; it goes to the author's balance.
     function test_refund_creditsAuthorIfPushed() external {
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(REFUND_WAIT);
@@ -265,14 +267,15 @@ contract CollaborativeTrainerTest is ModelTest {
         assertTrue(trainer.reported(made.position, BOB), "BOB reported");
         assertTrue(!trainer.reported(made.position, CAROL), "CAROL did not");
 
-        // Neither in the settlement's word nor, for CAROL, beside it twice.
+        // BOB is the first reporter, in the settlement; CAROL is in the mapping of later reporters.
+        // Neither can report twice.
         vm.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.AlreadyReported.selector, made.position, BOB)
         );
         vm.prank(BOB);
         trainer.report(alone(made));
 
-        // Also where the model has come to agree.
+        // The error is the same if the model has come to agree.
         uint256 start = vm.snapshotState();
         teach(0, hex"0001");
         vm.expectRevert(
@@ -282,7 +285,8 @@ contract CollaborativeTrainerTest is ModelTest {
         trainer.report(alone(made));
         vm.revertToState(start);
 
-        // OWNER earns 4 of 8: half of the deposit, then CAROL 3/8, more than the quarter that is left.
+        // OWNER earns 4 of 8 good contributions and takes half of the deposit. CAROL's share of 3/8
+        // is more than the quarter that is left.
         earnGood(OWNER, 4);
         vm.prank(OWNER);
         trainer.report(alone(made));
@@ -313,12 +317,13 @@ contract CollaborativeTrainerTest is ModelTest {
         requireSettlement(trainer, made.position, Status.Closed, made.deposit, BOB);
     }
 
-    /// @dev And closes nothing: who has many good contributions can still take their share.
+    /// @dev Such a report closes nothing: a reporter with many good contributions can still take a
+    /// share.
     function test_report_takesNothingIfShareRoundsToNothing() external {
         createFor(1);
         earnGood(BOB, 1);
         earnGood(CAROL, 12);
-        // A day after the last contribution: 3600 / 293 wei, of which BOB's share is a 13th.
+        // A day after the last contribution the price is 3600 / 293 wei, and BOB's share is a 13th.
         Contribution memory made = badContribution();
         assertEq(made.deposit, 12, "deposit");
         uint256 before = BOB.balance;
@@ -379,7 +384,7 @@ contract CollaborativeTrainerTest is ModelTest {
         uint256 second = deposit * goodCarol / (goodBob + goodCarol);
         if (second > rest) second = rest;
         assertEq(held - address(trainer).balance, share + second, "paid");
-        // Without a deposit, or with shares of nothing, it is never closed by reports.
+        // Without a deposit, or with shares of 0, reports never close it.
         Status expected = deposit != 0 && share + second == deposit ? Status.Closed : Status.Reported;
         requireSettlement(trainer, made.position, expected, share + second, BOB);
     }
@@ -398,7 +403,7 @@ contract CollaborativeTrainerTest is ModelTest {
         trainer.claimLate(alone(made));
     }
 
-    /// @dev The ancestor's owner could never made.
+    /// @dev 0xDeCA10B's owner could never make this claim.
     function test_claimLate_paysOwner() external {
         Contribution memory made = contribute(trainer, ALICE, 1, hex"0000");
         pass(OWNER_WAIT);
@@ -444,15 +449,15 @@ contract CollaborativeTrainerTest is ModelTest {
         vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.AlreadyInitialized.selector));
         trainer.initialize();
         vm.deal(address(this), 1e60);
-        // Its count is full.
+        // The implementation's counter is full.
         vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         trainer.contribute{value: 1e60}(hex"00000000");
-        // Also with the price of Points, and even at a time that it takes for sane.
+        // The same with the price of Points, which accepts the implementation's time.
         vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         ICollaborativeTrainer(points).contribute(hex"00000000");
     }
 
-    /// @dev Goes on with another trainer, of another price.
+    /// @dev Replaces the trainer by one with another price.
     function createFor(uint256 costWeight) private {
         vm.prank(OWNER);
         (address created, address model) = factory.create(
@@ -497,7 +502,8 @@ contract CollaborativeTrainerTest is ModelTest {
         return contributeMany(trainer, ALICE, labels, samples);
     }
 
-    /// @dev By hand: leaf 1 of 3 is node 3, whose sibling is node 4, leaf 0; the parent's is leaf 2, node 2.
+    /// @dev Builds the proof by hand. Leaf 1 of 3 is node 3, whose sibling is node 4, leaf 0. The
+    /// sibling of their parent is node 2, leaf 2.
     function proofOfSecond(Contribution[] memory made)
         private
         pure

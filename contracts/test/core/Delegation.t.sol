@@ -12,12 +12,13 @@ import {Lie, LyingClassifier} from "../base/LyingClassifier.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {Sign} from "../base/Sign.sol";
 
-/// @notice Reports that a keeper sends for those who have signed that it may, on a model that predicts the label 0.
+/// @notice Reports that a keeper sends for accounts that have signed a delegation, on a model that
+/// predicts the label 0.
 contract DelegationTest is ModelTest {
     uint256 private constant KEY = 13;
 
     ICollaborativeTrainer private trainer;
-    /// @dev Has a good contribution.
+    /// @dev An account with a good contribution.
     address private reporter = vm.addr(KEY);
     address private keeper = CAROL;
     uint40 private until;
@@ -29,19 +30,19 @@ contract DelegationTest is ModelTest {
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE, COST_WEIGHT));
     }
 
-    // Whether it is signed.
+    // Signatures.
 
     function test_reportFor_failsIfExpired() external {
         bytes memory signature = sign();
         vm.warp(uint256(until) + 1);
         vm.expectRevert(expired());
         reportFor(reporter, until, signature);
-        // Before anything else.
+        // This check comes first.
         vm.expectRevert(expired());
         reportFor(reporter, until, "");
         vm.expectRevert(expired());
         trainer.reportFor(reporter, until, "", "");
-        // In the last second it is in time.
+        // The last second is still in time.
         vm.warp(until);
         reportFor(reporter, until, signature);
     }
@@ -67,17 +68,17 @@ contract DelegationTest is ModelTest {
         requireInvalid(reporter, until, new bytes(64), "zeros of 64");
         requireInvalid(reporter, until, new bytes(65), "zeros of 65");
         requireInvalid(reporter, until, bytes.concat(signature, hex"00"), "too long");
-        // Before the claims are looked at.
+        // This check comes before those of the claims.
         vm.expectRevert(invalid(reporter));
         trainer.reportFor(reporter, until, signature, "");
-        // And nobody else than the keeper may use it.
+        // Nobody but the keeper may use it.
         vm.expectRevert(invalid(reporter));
         vm.prank(BOB);
         trainer.reportFor(reporter, until, signature, Groups.all(bad));
         reportFor(reporter, until, signature);
     }
 
-    /// @dev A signed batch is no delegation.
+    /// @dev A signed batch is not a delegation.
     function test_reportFor_failsIfBatchWasSigned() external {
         bytes32 digest = Sign.digest(address(trainer), unsigned(reporter, 0, Encode.item(0, "")));
         requireInvalid(reporter, until, Sign.long(KEY, digest), "a batch");
@@ -105,7 +106,8 @@ contract DelegationTest is ModelTest {
         requireSettlement(trainer, bad[0].position, Status.Reported, deposit / 2, address(wallet));
     }
 
-    /// @dev What is signed names the reporter: so one key can stand behind a wallet and its own account.
+    /// @dev The signed data names the reporter. So one key can stand behind a wallet and its own
+    /// account.
     function test_reportFor_failsIfOtherAccountOfSameKey() external {
         HostileWallet wallet = goodWallet();
         wallet.signWith(vm.addr(KEY));
@@ -116,14 +118,15 @@ contract DelegationTest is ModelTest {
         assertEq(trainer.balanceOf(address(wallet)), 4 * (deposit / 2), "shares");
     }
 
-    // What may be reported: as by the reporter.
+    // Rules of a report.
 
     function test_reportFor_keepsRulesOfReporter() external {
         bytes memory signature = sign();
         vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.NoClaims.selector));
         vm.prank(keeper);
         trainer.reportFor(reporter, until, signature, "");
-        // ALICE may not report her own, however she does it; nor may who has no good contribution.
+        // ALICE may not report her own contributions, even through a keeper; nor may an account
+        // without a good contribution.
         vm.expectRevert(
             abi.encodeWithSelector(ICollaborativeTrainer.NoGoodContribution.selector, vm.addr(KEY + 1))
         );
@@ -133,7 +136,7 @@ contract DelegationTest is ModelTest {
         vm.expectRevert(abi.encodeWithSelector(ICollaborativeTrainer.OwnContribution.selector, reporter));
         vm.prank(keeper);
         trainer.reportFor(reporter, until, signature, claims);
-        // What is the keeper's own is no matter.
+        // The keeper's own contributions are reported like others.
         Contribution memory keepers = contribute(trainer, keeper, 1, hex"");
         claims = alone(keepers);
         vm.expectRevert(
@@ -157,7 +160,7 @@ contract DelegationTest is ModelTest {
     function test_reportFor_countsAsReportersReport() external {
         secondGood();
         bytes memory signature = sign();
-        // The reporter itself for the first, the keeper for the others.
+        // The reporter itself reports the first, the keeper the others.
         vm.prank(reporter);
         trainer.report(Groups.one(bad, 0));
         vm.recordLogs();
@@ -171,13 +174,13 @@ contract DelegationTest is ModelTest {
         vm.expectRevert(already(2));
         vm.prank(reporter);
         trainer.report(Groups.one(bad, 2));
-        // The keeper may report for itself, too: it has a good contribution.
+        // The keeper may report for itself, too, because it has a good contribution.
         vm.prank(keeper);
         trainer.report(Groups.one(bad, 2));
         requireSettlement(trainer, bad[2].position, Status.Closed, deposit, reporter);
     }
 
-    // Where the money goes.
+    // Receiver of the money.
 
     function test_reportFor_creditsReporter() external {
         secondGood();
@@ -200,7 +203,7 @@ contract DelegationTest is ModelTest {
         }
     }
 
-    /// @dev As long as its time is not over.
+    /// @dev A delegation serves many times until it expires.
     function test_reportFor_servesManyTimes() external {
         bytes memory signature = sign();
         for (uint256 i; i < 4; ++i) {
@@ -223,7 +226,7 @@ contract DelegationTest is ModelTest {
         assertEq(trainer.balanceOf(reporter), type(uint96).max, "the largest");
     }
 
-    /// @dev Nothing is added, and nothing said of it.
+    /// @dev A share of 0 adds nothing and emits no `Deposited`.
     function test_reportFor_addsNothingUnderPoints() external {
         setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE));
         vm.recordLogs();
@@ -249,7 +252,7 @@ contract DelegationTest is ModelTest {
         return block.chainid;
     }
 
-    /// @dev A model on which the reporter has the only good contribution.
+    /// @dev Creates a model on which the reporter has the only good contribution.
     function setUpOn(address implementation, bytes memory parameters) private {
         address lying = address(new LyingClassifier());
         vm.prank(OWNER);
@@ -271,7 +274,7 @@ contract DelegationTest is ModelTest {
         until = uint40(this.clock() + 3 days);
     }
 
-    /// @dev Half of the good contributions are the keeper's then.
+    /// @dev Gives the keeper half of the good contributions.
     function secondGood() private {
         Contribution memory good = contribute(trainer, keeper, 0, hex"");
         pass(REFUND_WAIT);
@@ -279,7 +282,7 @@ contract DelegationTest is ModelTest {
         trainer.refund(alone(good));
     }
 
-    /// @dev A wallet with half of the good contributions.
+    /// @dev Returns a wallet with half of the good contributions.
     function goodWallet() private returns (HostileWallet wallet) {
         wallet = new HostileWallet();
         vm.deal(address(wallet), 1e24);

@@ -10,9 +10,11 @@ import {ModelTest} from "../base/ModelTest.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Vm} from "../base/Vm.sol";
 
-/// @notice The same contributions and claims on three models: sent one by one and claimed one by one; relayed all
-/// together; sent in batches, each by its author. All end in the same state, and skip what the others refuse.
-/// @dev All is contributed in the second of creation: then the price is the same however many come together.
+/// @notice The same contributions and claims on three models: sent and claimed one by one; relayed
+/// all together; sent in batches, each by its author. All end in the same state, and skip what the
+/// others refuse.
+/// @dev All contributions come in the second of creation, so their number does not change the
+/// price.
 contract EquivalenceTest is ModelTest {
     uint256 private constant ONE_BY_ONE = 0;
     uint256 private constant RELAYED = 1;
@@ -22,10 +24,10 @@ contract EquivalenceTest is ModelTest {
 
     ICollaborativeTrainer[MODELS] private trainers;
     Classifier[MODELS] private classifiers;
-    /// @dev What each person's own balance has gained by a model, on top of an offset.
+    /// @dev Money that each person's own balance has gained through a model, plus an offset.
     mapping(uint256 model => mapping(address person => uint256)) private gained;
     address[] private people;
-    /// @dev What the first model refuses, as skips.
+    /// @dev The refusals of the first model, encoded as skips.
     bytes[] private skips;
     uint256[] private skippedPositions;
 
@@ -55,7 +57,8 @@ contract EquivalenceTest is ModelTest {
             batches[model] = contributeAll(model, plan);
         }
         requireSame(n);
-        // Before it is time; then some of it; then all, of which some is settled; reports by two; then late.
+        // Claims too early; then some of them; then all, including settled ones; then reports by
+        // two; then late claims.
         pass(REFUND_WAIT - 1);
         claimAll(batches, ICollaborativeTrainer.refund.selector, people[0], seed >> 1);
         pass(1);
@@ -82,7 +85,7 @@ contract EquivalenceTest is ModelTest {
         }
     }
 
-    /// @dev Labels and samples, of authors that often come several times in a row.
+    /// @dev Returns random labels and samples, of authors that often come several times in a row.
     function random(uint256 n, uint256 seed) private view returns (Contribution[] memory plan) {
         uint256[] memory labels = new uint256[](n);
         bytes[] memory samples = new bytes[](n);
@@ -99,7 +102,7 @@ contract EquivalenceTest is ModelTest {
         }
     }
 
-    /// @dev Contributes the plan as this model does, and returns its batches.
+    /// @dev Contributes the plan in the way of this model, and returns its batches.
     function contributeAll(uint256 model, Contribution[] memory plan)
         private
         returns (Contribution[][] memory batches)
@@ -135,7 +138,8 @@ contract EquivalenceTest is ModelTest {
         trainers[RELAYED].relay(encoded, GAS_PER_BATCH);
     }
 
-    /// @dev Claims the chosen ones on all models: what the first one refuses, with this reason, the others skip.
+    /// @dev Claims the chosen ones on all models. The others must skip each claim that the first
+    /// one refuses, with the same reason.
     function claimAll(Contribution[][][] memory batches, bytes4 selector, address caller, uint256 chosen)
         private
     {
@@ -179,7 +183,7 @@ contract EquivalenceTest is ModelTest {
         vm.deal(caller, 1e27);
     }
 
-    /// @dev All that can be seen of the models but the roots.
+    /// @dev Checks that all public state of the models but the roots is the same.
     function requireSame(uint256 n) private view {
         for (uint256 model = RELAYED; model < MODELS; ++model) {
             (ICollaborativeTrainer a, ICollaborativeTrainer b) = (trainers[ONE_BY_ONE], trainers[model]);
@@ -234,7 +238,7 @@ contract EquivalenceTest is ModelTest {
         }
     }
 
-    /// @dev Cuts the plan wherever another author begins.
+    /// @dev Cuts the plan at each change of the author.
     function runs(Contribution[] memory plan) private pure returns (Contribution[][] memory batches) {
         batches = new Contribution[][](plan.length);
         uint256 count;

@@ -29,22 +29,22 @@ contract Attacker {
     receive() external payable {}
 }
 
-/// @notice Reports that must be announced, on a model that predicts the label it is told, and on a real one that is
-/// flipped.
+/// @notice Reports that require an announcement, on a model with a set prediction, and on a real
+/// one that an attacker flips.
 contract NoticeTest is ModelTest {
     uint256 private constant NOTICE = 6 hours;
     uint256 private constant KEY = 7;
 
     ICollaborativeTrainer private trainer;
     LyingClassifier private classifier;
-    /// @dev Of ALICE, of label 1, while the model predicts 0.
+    /// @dev Contributions of ALICE with label 1, while the model predicts 0.
     Contribution[] private bad;
 
     function setUp() external {
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NOTICE, COST_WEIGHT));
     }
 
-    // When a report is possible.
+    // Time window of a report.
 
     function test_report_failsIfNotAnnounced() external {
         requireReport(BOB, notAnnounced(bad[0].position));
@@ -64,7 +64,7 @@ contract NoticeTest is ModelTest {
         requireReport(CAROL, notAnnounced(bad[0].position));
     }
 
-    /// @dev What is skipped is unchanged, also where another claim goes through.
+    /// @dev A skipped report changes nothing, also if another claim of the call is settled.
     function test_report_skipsNotAnnounced() external {
         trainer.announce(Groups.one(bad, 0));
         pass(NOTICE);
@@ -79,7 +79,7 @@ contract NoticeTest is ModelTest {
         requireSettlement(trainer, bad[1].position, Status.Untouched, 0, address(0));
     }
 
-    /// @dev A notice that is longer than the chain's clock has run.
+    /// @dev The notice is longer than the time since the chain's clock started.
     function test_report_failsIfNoticeExceedsClock() external {
         uint256 notice = 40 * 365 days;
         setUpOn(
@@ -114,12 +114,12 @@ contract NoticeTest is ModelTest {
         pass(NOTICE);
         classifier.tell(1, Lie.None, Lie.None);
         requireReport(BOB, abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, 1));
-        // What it said in between does not matter, but a refund closes.
+        // Predictions in between do not matter, but a refund closes.
         classifier.tell(0, Lie.None, Lie.None);
         requireReport(BOB, "");
     }
 
-    /// @dev In any second of the notice and of the time after it, by anyone.
+    /// @dev Anyone may push a refund in any second of the notice and after it.
     function test_refund_worksDuringNotice() external {
         announce(CAROL);
         pass(NOTICE - 1);
@@ -138,7 +138,7 @@ contract NoticeTest is ModelTest {
         bytes memory reason =
             abi.encodeWithSelector(ICollaborativeTrainer.NothingLeft.selector, bad[0].position);
         assertEq(abi.decode(logs[0].data, (bytes)), reason, "reason");
-        // The refund has made a fourth good one.
+        // The refund has made a fourth good contribution.
         requireSettlement(trainer, bad[1].position, Status.Reported, bad[1].deposit / 4, BOB);
     }
 
@@ -154,7 +154,7 @@ contract NoticeTest is ModelTest {
         vm.expectRevert(notAnnounced(more[0].position));
         vm.prank(CAROL);
         trainer.reportFor(reporter, until, signature, claims);
-        // The keeper announces: nothing is signed for that.
+        // The keeper announces; that needs no signature.
         vm.prank(CAROL);
         trainer.announce(claims);
         vm.expectRevert(tooEarly(this.clock() + NOTICE));
@@ -166,7 +166,8 @@ contract NoticeTest is ModelTest {
         assertEq(trainer.balanceOf(reporter), more[0].deposit / 4, "a quarter of the good ones");
     }
 
-    /// @dev Who announced gets no more: good contributions decide. All may report, in any order.
+    /// @dev The announcer gets no more than others: only good contributions decide. All may report,
+    /// in any order.
     function test_report_sharesAmongAllReporters() external {
         announce(OWNER);
         pass(NOTICE);
@@ -191,7 +192,8 @@ contract NoticeTest is ModelTest {
         );
     }
 
-    /// @dev Announced in the first second, with the longest notice, a report is possible until the owner can claim.
+    /// @dev With the longest notice, an announcement in the first second allows reports until the
+    /// owner can claim.
     function test_report_worksWithLongestNotice() external {
         uint256 notice = (OWNER_WAIT - REFUND_WAIT) / 2;
         setUpOn(depositRefundTake, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, notice, COST_WEIGHT));
@@ -218,7 +220,7 @@ contract NoticeTest is ModelTest {
         requireReport(BOB, "");
     }
 
-    /// @dev Without good contributions, and also the author.
+    /// @dev An announcer needs no good contributions, and may be the author.
     function test_announce_isOpenToAnyone() external {
         address[3] memory announcers = [address(this), ALICE, BOB];
         uint256 start = vm.snapshotState();
@@ -297,7 +299,8 @@ contract NoticeTest is ModelTest {
         requireAnnounce(BOB, abi.encodeWithSelector(LyingClassifier.Lied.selector, 7));
     }
 
-    /// @dev Some of a batch that spans many words, of two batches: no other time changes.
+    /// @dev Announces some contributions of two batches that span many words: no other time
+    /// changes.
     function testFuzz_announce_leavesNeighbors(uint256 mask) external {
         Contribution[] memory made = contributeBad(30);
         pass(REFUND_WAIT);
@@ -308,7 +311,7 @@ contract NoticeTest is ModelTest {
         requireTimes(made, mask, first, 0);
         assertEq(trainer.announced(bad[0].position), 0, "of the other batch");
         pass(1);
-        // The others too: those that are announced are skipped.
+        // Announces the others too; the trainer skips the announced ones.
         if (mask != (1 << 30) - 1) trainer.announce(Groups.all(made));
         requireTimes(made, mask, first, first + 1);
     }
@@ -324,7 +327,7 @@ contract NoticeTest is ModelTest {
 
     // Points.
 
-    /// @dev Also with a notice, reports close nothing, and each reporter marks once.
+    /// @dev With a notice, too, reports close nothing, and each reporter can report once.
     function test_report_closesNothingUnderPoints() external {
         setUpOn(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NOTICE));
         announce(CAROL);
@@ -342,7 +345,8 @@ contract NoticeTest is ModelTest {
         assertEq(trainer.good(ALICE), 2, "good");
     }
 
-    /// @dev Many lies that cost nothing, and a report of all that is true: it is true as before.
+    /// @dev After many free lies, an attacker reports all true contributions: authors can still
+    /// claim them as before.
     function test_report_closesNothingAfterFlipUnderPoints() external {
         Contribution[] memory made =
             honest(points, abi.encode(REFUND_WAIT, OWNER_WAIT, ANY_WAIT, NO_NOTICE), 100);
@@ -359,7 +363,7 @@ contract NoticeTest is ModelTest {
         assertEq(trainer.good(ALICE), 100, "all are good");
     }
 
-    // Flip and report.
+    // Flips followed by reports.
 
     function test_report_worksAfterFlipWithoutNotice() external {
         Contribution[] memory made = honest(depositRefundTake, withNotice(NO_NOTICE), 5);
@@ -376,11 +380,11 @@ contract NoticeTest is ModelTest {
         bytes memory report = abi.encodeCall(trainer.report, (Groups.all(made)));
         flipAnd(attacker, report, notAnnounced(made[0].position));
 
-        // It announces during one flip, and nobody sees the model flipped.
+        // The attacker announces during one flip, and nobody sees the model flipped.
         flipAnd(attacker, abi.encodeCall(trainer.announce, (Groups.all(made))), "");
         assertEq(trainer.announced(made[0].position), this.clock(), "announced");
         flipAnd(attacker, report, tooEarly(this.clock() + NOTICE));
-        // In any second of the notice somebody pushes the refunds; then there is nothing to be taken.
+        // Anyone can push the refunds in any second of the notice; then a report can take nothing.
         pass(NOTICE - 1);
         vm.prank(CAROL);
         trainer.refund(Groups.all(made));
@@ -393,7 +397,8 @@ contract NoticeTest is ModelTest {
         assertEq(trainer.balanceOf(ALICE), 5 * uint256(made[0].deposit), "the author has all");
     }
 
-    /// @dev The notice protects liars, too: nobody can report before its end, and a model that agrees for a moment is enough.
+    /// @dev The notice also protects liars: nobody can report before its end. A refund needs a
+    /// model that agrees for only a moment.
     function test_refund_worksForLiarDuringNotice() external {
         announce(BOB);
         uint256 good = trainer.good(ALICE);
@@ -411,7 +416,7 @@ contract NoticeTest is ModelTest {
         );
     }
 
-    /// @dev What was announced during one flip cannot be used in a much later one.
+    /// @dev An announcement made during one flip cannot serve a report in a much later one.
     function test_report_failsIfAnnouncementIsOld() external {
         Contribution[] memory made = honest(depositRefundTake, withNotice(NOTICE), 5);
         Attacker attacker = goodAttacker();
@@ -422,7 +427,8 @@ contract NoticeTest is ModelTest {
 
     // Helpers.
 
-    /// @dev A model that predicts 0; BOB, CAROL and the owner have a good contribution each, ALICE two bad ones that wait.
+    /// @dev Creates a model that predicts 0. BOB, CAROL and the owner have a good contribution
+    /// each; ALICE has two bad ones that can be reported.
     function setUpOn(address implementation, bytes memory parameters) private {
         address lying = address(new LyingClassifier());
         vm.prank(OWNER);
@@ -454,7 +460,8 @@ contract NoticeTest is ModelTest {
         trainer.refund(alone(good));
     }
 
-    /// @dev A perceptron that says 1 of what ALICE has contributed, truly; it could be refunded since a moment ago.
+    /// @dev Creates a perceptron that predicts 1 for contributions of ALICE, which are true. They
+    /// could be refunded since a moment ago.
     function honest(address implementation, bytes memory parameters, uint256 n)
         private
         returns (Contribution[] memory made)
@@ -476,7 +483,8 @@ contract NoticeTest is ModelTest {
         pass(REFUND_WAIT);
     }
 
-    /// @dev With the only good contribution, of a feature that nobody else uses.
+    /// @dev Returns an attacker with the only good contribution, of a feature that nobody else
+    /// uses.
     function goodAttacker() private returns (Attacker attacker) {
         attacker = new Attacker();
         vm.deal(address(attacker), 1e30);
@@ -486,7 +494,8 @@ contract NoticeTest is ModelTest {
         trainer.refund(alone(good));
     }
 
-    /// @dev Lies until the model is flipped, calls, and flips it back, in one transaction.
+    /// @dev Teaches lies until the model is flipped, makes a call, and flips the model back, in one
+    /// transaction.
     function flipAnd(Attacker attacker, bytes memory data, bytes memory failure) private {
         uint256 start = vm.snapshotState();
         uint256 price = trainer.price(2);
@@ -496,7 +505,7 @@ contract NoticeTest is ModelTest {
             trainer.contribute, (bytes.concat(Encode.item(0, hex"0001"), Encode.item(0, hex"0001")))
         );
         calls[1] = data;
-        // In the same second it is the dearest.
+        // The price is highest in the second of the last contribution.
         values[2] = 2 * 3600 * COST_WEIGHT;
         calls[2] = abi.encodeCall(
             trainer.contribute, (bytes.concat(Encode.item(1, hex"0001"), Encode.item(1, hex"0001")))

@@ -11,7 +11,7 @@ import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {ReentrantWallet, RefusingWallet, Wallet} from "../base/Receivers.sol";
 
-/// @notice Tests payments to contract wallets, and what a stranger's classifier can do.
+/// @notice Payments to contract wallets, and the limits of an untrusted classifier.
 contract PaymentsTest is ModelTest {
     DepositRefundTake private trainer;
 
@@ -22,7 +22,7 @@ contract PaymentsTest is ModelTest {
         classifier.close(address(trainer));
     }
 
-    /// @dev The ancestor paid with 2,300 gas: contract wallets could not be refunded.
+    /// @dev 0xDeCA10B paid with 2,300 gas, so contract wallets could not get refunds.
     function test_refund_paysContractWallet() external {
         Wallet wallet = new Wallet();
         vm.deal(address(wallet), 1e24);
@@ -41,7 +41,7 @@ contract PaymentsTest is ModelTest {
         wallet.execute(address(trainer), price + 1, abi.encodeCall(trainer.contribute, Encode.item(0, hex"")));
         assertEq(trainer.contributionCount(), 0, "nothing happened");
 
-        // A payment of 0 makes no call, so none that could be refused.
+        // A payment of 0 makes no call, so the wallet cannot refuse it.
         Contribution memory made = contributeFrom(wallet, 0);
         pass(REFUND_WAIT);
         vm.expectRevert(abi.encodeWithSelector(Payments.PaymentFailed.selector, address(wallet), price));
@@ -58,7 +58,8 @@ contract PaymentsTest is ModelTest {
         Contribution memory first = contributeFrom(wallet, 0);
         Contribution memory second = contributeFrom(wallet, 0);
         pass(ANY_WAIT);
-        // Each made of the second while the first is being paid, and of the first again.
+        // Calls that the wallet makes while a refund is paid: most claim the second, one claims the
+        // first again.
         bytes[5] memory attacks = [
             abi.encodeCall(trainer.refund, (alone(second))),
             abi.encodeCall(trainer.refund, (alone(first))),
@@ -76,7 +77,7 @@ contract PaymentsTest is ModelTest {
             assertEq(wallet.attacks(), i + 1, "attacked");
             assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
         }
-        // And while change is paid.
+        // The wallet also reenters while it is paid change.
         wallet.prepare(abi.encodeCall(trainer.claimLate, (alone(second))));
         contributeFrom(wallet, 7);
         assertEq(wallet.answer(), abi.encodeWithSignature("Reentrancy()"), "answer");
@@ -101,12 +102,12 @@ contract PaymentsTest is ModelTest {
         classifier.tell("", false);
         Contribution memory made = contribute(trainer, ALICE, 5, hex"");
         assertEq(classifier.lessons(), 1, "lessons");
-        // A classifier that comes back while it is taught.
+        // The classifier calls the trainer during a lesson.
         classifier.tellCallback(abi.encodeCall(trainer.claimLate, (alone(made))));
         contribute(trainer, BOB, 5, hex"");
         assertEq(classifier.callbackError(), abi.encodeWithSignature("Reentrancy()"), "callback");
         pass(REFUND_WAIT);
-        // Reverting, answering nothing, too little, no label, or not as arrays are encoded.
+        // It reverts, or answers nothing, too little, no label, or not in the encoding of arrays.
         classifier.tell("", true);
         vm.expectRevert(abi.encodeWithSelector(ToldClassifier.Told.selector, 7));
         vm.prank(ALICE);
@@ -124,7 +125,7 @@ contract PaymentsTest is ModelTest {
         );
         vm.prank(ALICE);
         trainer.refund(alone(made));
-        // Late claims do not ask it.
+        // Late claims do not ask the classifier.
         classifier.tell("", true);
         pass(ANY_WAIT);
         vm.prank(BOB);

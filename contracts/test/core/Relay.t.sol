@@ -21,14 +21,14 @@ import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Vm} from "../base/Vm.sol";
 
-/// @notice Signed batches that others bring: what is accepted, what is skipped and why.
+/// @notice Relays of signed batches: the trainer accepts some and skips others with a reason.
 contract RelayTest is ModelTest {
     /// @dev The order of the curve: `n - s` is the other signature that recovers to the same key.
     uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
-    /// @dev Of the batches around a bad one.
+    /// @dev Keys of the batches around a bad one.
     uint256 private constant FIRST_KEY = 11;
     uint256 private constant LAST_KEY = 12;
-    /// @dev Whose batch is the bad one.
+    /// @dev Key of the bad batch.
     uint256 private constant KEY = 13;
 
     struct Skip {
@@ -39,7 +39,7 @@ contract RelayTest is ModelTest {
 
     ICollaborativeTrainer private trainer;
     Classifier private classifier;
-    /// @dev Of the batches around a bad one.
+    /// @dev Nonce for the batches around a bad one.
     uint256 private nextNonce;
 
     constructor() {
@@ -49,7 +49,7 @@ contract RelayTest is ModelTest {
         prepay();
     }
 
-    // What is accepted.
+    // Acceptance.
 
     function test_relay_paysFeeOfOneWei() external {
         pass(100);
@@ -78,7 +78,8 @@ contract RelayTest is ModelTest {
         assertEq(trainer.balanceOf(batch.author), 1e24 - 2 * price - 7, "author's balance");
         assertEq(trainer.balanceOf(BOB), 7, "relayer's balance");
         assertTrue(trainer.nonceUsed(batch.author, 3), "nonce");
-        // Features 0 and 1 of class 1, from class 0 of all zeros: the first item teaches both.
+        // Features 0 and 1 belong to class 1, and the weights of 0 predict class 0. The first item
+        // teaches both.
         assertEq(word(classifier, 0), 0x10001, "learned");
     }
 
@@ -90,7 +91,7 @@ contract RelayTest is ModelTest {
         Contribution[] memory all;
         for (uint256 i; i < 20; ++i) {
             SignedBatch memory batch = signed(trainer, 1 + i, 0, two());
-            // Both kinds of signatures.
+            // Uses both kinds of signatures.
             if (i % 2 == 0) batch = Sign.long(1 + i, address(trainer), batch);
             batches = bytes.concat(batches, Sign.encode(batch));
             log = bytes.concat(log, headerAndItems(batch));
@@ -105,7 +106,7 @@ contract RelayTest is ModelTest {
         for (uint256 i; i < 20; ++i) {
             assertEq(trainer.balanceOf(vm.addr(1 + i)), 1e24 - 2 * price, "balance");
         }
-        // What was relayed is refunded as what was sent.
+        // Relayed contributions are refunded like sent ones.
         pass(REFUND_WAIT);
         trainer.refund(Groups.all(all));
         assertEq(trainer.totalGood(), 40, "good");
@@ -143,7 +144,7 @@ contract RelayTest is ModelTest {
         for (uint256 i; i < 4; ++i) {
             SignedBatch memory batch = signed(trainer, 1 + i, 0, two());
             batch.fee = uint96(10 ** i);
-            // The third is for nobody.
+            // The third is signed with another key.
             batch = Sign.by(i == 2 ? KEY : 1 + i, address(trainer), batch);
             batches = bytes.concat(batches, Sign.encode(batch));
         }
@@ -178,7 +179,7 @@ contract RelayTest is ModelTest {
         assertEq(trainer.balanceOf(author), 0, "all spent");
     }
 
-    /// @dev Samples of many: the length of the items has four bytes.
+    /// @dev The length of the items has four bytes.
     function test_relay_takesMoreThan65535Bytes() external {
         LyingClassifier lying = lie();
         bytes memory items;
@@ -204,7 +205,7 @@ contract RelayTest is ModelTest {
         vm.prank(OWNER);
         Classifier(model).close(created);
         trainer = ICollaborativeTrainer(created);
-        // Without any money; a fee has to be paid all the same.
+        // Contributing is free, but the author must pay a fee.
         SignedBatch memory free = unsigned(vm.addr(KEY), 0, two());
         free.maxDeposit = 0;
         free = Sign.by(KEY, created, free);
@@ -220,9 +221,10 @@ contract RelayTest is ModelTest {
         assertEq(trainer.good(free.author), 2, "good");
     }
 
-    // Who may send.
+    // Senders.
 
-    /// @dev Whoever sees a relay wait and sends the same bytes first gets nothing, and changes nothing for anybody.
+    /// @dev An attacker who copies a pending relay and sends the same bytes first gains nothing,
+    /// and changes nothing for others.
     function test_relay_skipsIfSentByAnother() external {
         pass(1 hours);
         bytes memory batches = boundBatches(20, type(uint96).max);
@@ -242,7 +244,8 @@ contract RelayTest is ModelTest {
         assertEq(trainer.balanceOf(vm.addr(1)), 1e24 - price - 100, "at the price of before");
     }
 
-    /// @dev One batch that is taken out of a relay and sent first would raise the price of the others, for nothing.
+    /// @dev Otherwise an attacker could take one batch out of a relay and send it first, which
+    /// would raise the price of the others.
     function test_relay_keepsPriceIfSentByAnother() external {
         pass(1 hours);
         bytes memory batches = boundBatches(20, uint96(trainer.price(20)));
@@ -260,13 +263,14 @@ contract RelayTest is ModelTest {
         vm.prank(BOB);
         trainer.relay(Sign.encode(batch), GAS_PER_BATCH);
         assertEq(uint8(headerAndItems(batch)[55]), 1, "logged as bound");
-        // For nobody in particular, from anybody.
+        // A batch that is not bound can come from any sender.
         batch = signed(trainer, KEY, 1, one(0));
         assertEq(uint8(headerAndItems(batch)[55]), 0, "logged as free");
         requireAllAccepted(Sign.encode(batch), 1);
     }
 
-    /// @dev Neither can what is bound be sent as if it was not, nor the other way round. All but 0 says that it is bound.
+    /// @dev A bound batch cannot be sent as unbound, nor an unbound one as bound. Any mark but 0
+    /// means bound.
     function test_relay_skipsIfMarkIsChanged() external {
         bytes memory free = Sign.encode(signed(trainer, KEY, 0, one(0)));
         for (uint256 mark = 1; mark < 256; mark += 127) {
@@ -290,8 +294,8 @@ contract RelayTest is ModelTest {
         assertEq(relay(BOB, Sign.encode(batch)).length, 0, "skips");
     }
 
-    /// @dev An account that has delegated to code (EIP-7702) signs with its key and with the code. What was relayed stays when
-    /// the delegation is taken back.
+    /// @dev An account that delegates to code (EIP-7702) signs with its key and with the code. Its
+    /// relayed contributions stay when it revokes the delegation.
     function test_relay_takesBothSignaturesOfDelegatedAccount() external {
         address author = vm.addr(KEY);
         vm.etch(author, abi.encodePacked(hex"ef0100", address(new HostileWallet())));
@@ -305,7 +309,7 @@ contract RelayTest is ModelTest {
         requireAllAccepted(Sign.encode(signed(trainer, KEY, 2, one(0))), 1);
     }
 
-    // What is skipped.
+    // Skips.
 
     function test_relay_skipsIfEmpty() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, "");
@@ -368,7 +372,7 @@ contract RelayTest is ModelTest {
         );
     }
 
-    /// @dev The first one has spent it.
+    /// @dev The first batch has spent the balance.
     function test_relay_skipsIfBalanceIsSpentInIt() external {
         uint256 price = trainer.price(2);
         SignedBatch memory first = signed(trainer, 99, 0, one(0));
@@ -386,7 +390,8 @@ contract RelayTest is ModelTest {
     function test_relay_skipsIfWronglySigned() external {
         SignedBatch memory bad = signed(trainer, KEY, 0, one(0));
         bytes memory reason = invalid(bad.author);
-        // Another key, each field other than what was signed, another trainer, no signature, lengths that none has.
+        // Another key, a change of each signed field, another trainer, no signature, and invalid
+        // lengths.
         requireSkipped(Sign.by(KEY + 1, address(trainer), bad), 3, reason);
         bad = Sign.by(KEY, address(trainer), bad);
         bad.maxDeposit -= 1;
@@ -395,7 +400,7 @@ contract RelayTest is ModelTest {
         bad.fee += 1;
         requireSkipped(bad, 3, reason);
         bad.fee -= 1;
-        // Who sends it, in place of anyone.
+        // A named sender in place of anyone.
         bad.relayer = CAROL;
         requireSkipped(bad, 3, reason);
         bad.relayer = address(0);
@@ -424,7 +429,8 @@ contract RelayTest is ModelTest {
         requireAllAccepted(Sign.encode(bad), 1);
     }
 
-    /// @dev A chain that splits off has another number: what was signed before counts on one of them only.
+    /// @dev A chain that splits off has another chain id, so older signatures count on one of the
+    /// chains only.
     function test_relay_skipsOnOtherChain() external {
         SignedBatch memory bad = this.signedHere(KEY, 0, one(0));
         uint256 chain = this.chainNumber();
@@ -443,8 +449,8 @@ contract RelayTest is ModelTest {
         requireSkipped(bad, 3, invalid(bad.author));
     }
 
-    /// @dev No key has the zero address, but a signature that recovers to nobody does; the addresses that compute
-    /// things are nobody's wallets.
+    /// @dev No key has the zero address, but a signature that recovers to no signer yields it.
+    /// Precompiles are no wallets either.
     function test_relay_skipsIfAuthorIsNobody() external {
         for (uint160 i; i < 18; ++i) {
             SignedBatch memory bad = unsigned(address(i), 0, one(0));
@@ -457,7 +463,7 @@ contract RelayTest is ModelTest {
         }
     }
 
-    /// @dev There are other signatures of the same: one nonce still counts once.
+    /// @dev The same message has other valid signatures, but one nonce counts once.
     function test_relay_countsMalleableSignaturesOnce() external {
         SignedBatch memory short = signed(trainer, KEY, 0, one(0));
         SignedBatch memory long = Sign.long(KEY, address(trainer), unsigned(short.author, 0, one(0)));
@@ -477,7 +483,7 @@ contract RelayTest is ModelTest {
         }
     }
 
-    /// @dev Each fault hides those that are found after it.
+    /// @dev Each fault hides the faults that are checked after it.
     function test_relay_reportsReasonsInOrder() external {
         address author = vm.addr(99);
         SignedBatch memory bad = unsigned(author, 0, hex"00");
@@ -526,9 +532,9 @@ contract RelayTest is ModelTest {
         assertEq(writes.length, 0, "the model's");
     }
 
-    // The form of what is sent.
+    // Encoding of a relay.
 
-    /// @dev Cut anywhere but between two batches.
+    /// @dev Cuts the batches anywhere but between two of them.
     function test_relay_failsIfCut() external {
         bytes memory first = Sign.encode(signed(trainer, 1, 0, two()));
         bytes memory second = Sign.encode(Sign.long(2, address(trainer), signed(trainer, 2, 0, one(0))));
@@ -545,7 +551,7 @@ contract RelayTest is ModelTest {
         requireAllAccepted(batches, 3);
     }
 
-    /// @dev A length that is far too large, of the items and of the signature.
+    /// @dev The length of the items, or of the signature, is far too large.
     function test_relay_failsIfLengthsRunPastEnd() external {
         SignedBatch memory batch = signed(trainer, 1, 0, two());
         bytes memory batches = Sign.encode(batch);
@@ -566,8 +572,8 @@ contract RelayTest is ModelTest {
         clone.relay(batches, GAS_PER_BATCH);
     }
 
-    /// @dev Its arguments are pieces of its code. Either their price is more than anybody has, and all is skipped, or the full
-    /// count lets nothing in.
+    /// @dev An implementation's arguments are pieces of its code. Either their price is higher than
+    /// any balance, so all is skipped, or the full counter rejects contributions.
     function test_relay_takesNothingOnImplementation() external {
         requireLocked(ICollaborativeTrainer(depositRefundTake));
         requireLocked(ICollaborativeTrainer(points));
@@ -587,7 +593,7 @@ contract RelayTest is ModelTest {
         assertEq(implementation.balanceOf(batch.author), type(uint96).max, "balance");
     }
 
-    // Wallets that are contracts.
+    // Contract wallets.
 
     function test_relay_takesWalletThatAgrees() external {
         HostileWallet wallet = prepaidWallet();
@@ -609,7 +615,7 @@ contract RelayTest is ModelTest {
         requireAllAccepted(Sign.encode(bad), 1);
     }
 
-    /// @dev What is signed names the author: so one key can stand behind two wallets.
+    /// @dev The signed data names the author. So one key can stand behind two wallets.
     function test_relay_skipsIfOtherWalletOfSameKey() external {
         (HostileWallet first, HostileWallet second) = (prepaidWallet(), prepaidWallet());
         first.signWith(vm.addr(KEY));
@@ -617,7 +623,7 @@ contract RelayTest is ModelTest {
         SignedBatch memory batch = Sign.long(KEY, address(trainer), unsigned(address(first), 0, one(0)));
         batch.author = address(second);
         requireSkipped(batch, 3, invalid(address(second)));
-        // Nor for the key's own account.
+        // The signature does not serve for the key's own account either.
         batch.author = vm.addr(KEY);
         requireSkipped(batch, 3, invalid(batch.author));
         batch.author = address(first);
@@ -646,7 +652,8 @@ contract RelayTest is ModelTest {
         requireAllAccepted(Sign.encode(batch), 1);
     }
 
-    /// @dev However it fails, each batch is skipped and the relay ends. With the gas of a small transaction.
+    /// @dev In every kind of failure the trainer skips each batch, and the relay ends. It needs
+    /// only the gas of a small transaction.
     function test_relay_skipsIfClassifierFails() external {
         LyingClassifier lying = lie();
         bytes memory batches = bytes.concat(
@@ -686,7 +693,7 @@ contract RelayTest is ModelTest {
         assertTrue(!trainer.nonceUsed(other.author, 0), "not relayed");
     }
 
-    /// @dev One batch cannot take the gas of the others: a wallet burns its own only.
+    /// @dev One batch cannot take the gas of the others: a wallet burns only its own.
     function test_relay_keepsGasOfOthers() external {
         HostileWallet wallet = prepaidWallet();
         wallet.sign(Signing.BurnsGas);
@@ -695,13 +702,14 @@ contract RelayTest is ModelTest {
         for (uint256 i; i < 10; ++i) {
             batches = bytes.concat(batches, bad, Sign.encode(signed(trainer, 1 + i, 0, one(0))));
         }
-        // As much as promised to each, and what the trainer itself needs.
+        // The promised gas for each batch, and the gas of the trainer itself.
         trainer.relay{gas: 20 * 100_000 + 1_000_000}(batches, 100_000);
         assertEq(trainer.contributionCount(), 10, "all others");
     }
 
-    /// @dev A lesson that has become dearer since the relayer tried it costs the others nothing: here it makes
-    /// all slots of a new model, where the trial found the label predicted.
+    /// @dev A lesson may need more gas than when the relayer tried it, which costs the others
+    /// nothing. Here the lesson writes all slots of a new model, but in the trial the model
+    /// predicted the label.
     function test_relay_skipsOnlyLessonThatNeedsMoreGas() external {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
         vm.prank(OWNER);
@@ -720,9 +728,10 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 10, "all others");
     }
 
-    /// @dev With whatever gas, a relay accepts all good batches or fails: none is skipped for what others have used.
-    /// Also where the first lesson costs many times what the later ones do, since it makes all slots of a new
-    /// model. Each call as a transaction of its own, with cold storage.
+    /// @dev With any amount of gas, a relay accepts all good batches or fails. It skips none for
+    /// gas that others have used. This holds even if the first lesson costs many times what later
+    /// ones do, because it writes all slots of a new model. Each call is a transaction of its own,
+    /// with cold storage.
     /// forge-config: default.isolate = true
     function test_relay_skipsNobodyForLackOfGas() external {
         (trainer, classifier) = create(sparsePerceptron, abi.encode(1000, 1, int256(0)));
@@ -749,8 +758,9 @@ contract RelayTest is ModelTest {
         }
     }
 
-    /// @dev Around the limit of gas from which a relay does not fail, with lessons and signatures that need all that they
-    /// may use to the unit, and items that take much gas to encode: no limit makes an honest batch be skipped.
+    /// @dev Tries gas limits around the one from which a relay does not fail. Lessons and
+    /// signatures need exactly their allowance, and items take much gas to encode. No limit makes
+    /// the trainer skip an honest batch.
     /// forge-config: default.isolate = true
     function test_relay_skipsNoHonestBatchAtAnyGasLimit() external {
         puppet(600_000);
@@ -768,7 +778,8 @@ contract RelayTest is ModelTest {
         requireAllOrNothing(batches, 200);
     }
 
-    /// @dev Too little for the wallet, and then for the lesson: the relay fails, nothing is skipped.
+    /// @dev The gas is too low for the wallet, and then for the lesson: the relay fails and skips
+    /// nothing.
     function test_relay_failsIfGasTooLow() external {
         puppet(300_000);
         HostileWallet wallet = prepaidWallet();
@@ -785,7 +796,7 @@ contract RelayTest is ModelTest {
         assertTrue(!success && bytes4(reason) == CallGas.GasTooLow.selector, "too little gas");
     }
 
-    /// @dev Of a wallet whose signature takes most of it.
+    /// @dev Uses a wallet whose signature takes most of the gas.
     /// forge-config: default.isolate = true
     function test_relay_skipsNoWalletAtAnyGasLimit() external {
         puppet(200_000);
@@ -795,7 +806,8 @@ contract RelayTest is ModelTest {
         requireAllOrNothing(bytes.concat(Sign.encode(signed(trainer, 2, 0, one(0))), Sign.encode(batch)), 101);
     }
 
-    /// @dev A lesson has what the signature has left of the batch's gas, and the trainer's own work is no part of it.
+    /// @dev A lesson has the batch's gas that the signature left. The trainer's own work is not
+    /// part of it.
     function test_relay_sharesGasOfSignatureAndLesson() external {
         puppet(300_000);
         HostileWallet wallet = prepaidWallet();
@@ -817,8 +829,8 @@ contract RelayTest is ModelTest {
         assertEq(trainer.contributionCount(), 200, "with enough for both");
     }
 
-    /// @dev The gas that covers a relay, whatever its batches do: its own work, what the batches may use, and a 63rd of one
-    /// batch's and 8,000. Here each burns all that it may.
+    /// @dev This gas covers a relay with any batches: its own work, the batches' allowances, a 63rd
+    /// of one allowance, and 8,000. Here each batch burns its whole allowance.
     /// forge-config: default.isolate = true
     function test_relay_cannotBeMadeToFailIfCovered() external {
         HostileWallet[] memory wallets = new HostileWallet[](5);
@@ -830,7 +842,7 @@ contract RelayTest is ModelTest {
         }
         uint256 state = vm.snapshotState();
         uint256 gasPerBatch = 400_000;
-        // What it uses when the batches use next to nothing is no less than its own work.
+        // Batches that use almost no gas show an upper bound of the trainer's own work.
         trainer.relay(batches, gasPerBatch);
         uint256 own = vm.lastCallGas().gasTotalUsed;
         assertEq(trainer.contributionCount(), 5, "honest");
@@ -847,9 +859,10 @@ contract RelayTest is ModelTest {
 
     // Helpers.
 
-    /// @dev With the least gas for each batch that accepts all, every limit of gas makes the relay fail as a whole or accept
-    /// all: around the one from which the last call gets enough, and around the one from which the relay succeeds.
-    /// @param n How many contributions it has.
+    /// @dev Finds the least gas for each batch that accepts all. Then every gas limit makes the
+    /// relay fail as a whole or accept all. It tries limits around two: the one from which the last
+    /// call gets enough, and the one from which the relay succeeds.
+    /// @param n The number of contributions in the relay.
     function requireAllOrNothing(bytes memory batches, uint256 n) private {
         (uint256 few, uint256 enough) = (100_000, 2_000_000);
         while (enough - few > 1) {
@@ -876,7 +889,8 @@ contract RelayTest is ModelTest {
         requireAround(batches, enough, succeeds, n);
     }
 
-    /// @dev Relays with limits of gas around one. Returns whether the lowest of them were too low for a call.
+    /// @dev Relays with gas limits around one. Returns `true` if the lowest of them were too low
+    /// for a call.
     function requireAround(bytes memory batches, uint256 gasPerBatch, uint256 limit, uint256 n)
         private
         returns (bool refused)
@@ -892,8 +906,10 @@ contract RelayTest is ModelTest {
         assertTrue(failures > 20, "below it fails");
     }
 
-    /// @dev Relays with a limit of gas, and takes it back. Returns whether it succeeded, whether it failed because a call could
-    /// get too little, and how many contributions there were.
+    /// @dev Relays with a gas limit, and reverts the state.
+    /// @return success `true` if the relay succeeded.
+    /// @return tooLow `true` if it failed because a call could get too little gas.
+    /// @return accepted The number of contributions.
     function tryRelay(bytes memory batches, uint256 gasPerBatch, uint256 limit)
         private
         returns (bool success, bool tooLow, uint256 accepted)
@@ -907,18 +923,18 @@ contract RelayTest is ModelTest {
             success = true;
         } catch (bytes memory reason) {
             tooLow = bytes4(reason) == CallGas.GasTooLow.selector;
-            // Or what comes after the last call had too little.
+            // Otherwise the code after the last call had too little gas.
             assertTrue(tooLow || reason.length == 0, "why");
         }
         accepted = trainer.contributionCount();
         vm.revertToState(state);
-        // So many large calls are not kept.
+        // Frees the memory of so many large calls.
         assembly ("memory-safe") {
             mstore(0x40, free)
         }
     }
 
-    /// @dev Goes on with a model whose lessons use so much gas.
+    /// @dev Replaces the model by one whose lessons use this much gas.
     function puppet(uint256 lesson) private {
         Strings strings = new Strings();
         strings.burn(0, 0, lesson);
@@ -934,14 +950,14 @@ contract RelayTest is ModelTest {
         prepay();
     }
 
-    /// @dev 100 items of 25,200 bytes.
+    /// @dev Returns 100 items of 25,200 bytes together.
     function large() private pure returns (bytes memory items) {
         for (uint256 i; i < 100; ++i) {
             items = bytes.concat(items, Encode.item(0, new bytes(248)));
         }
     }
 
-    /// @dev A batch that only `relayer` may send.
+    /// @dev Returns a batch that only `relayer` may send.
     function bound(uint256 key, uint256 nonce, address relayer, bytes memory items)
         private
         view
@@ -952,7 +968,7 @@ contract RelayTest is ModelTest {
         return Sign.by(key, address(trainer), batch);
     }
 
-    /// @dev Of the keys from 1 on, each with a fee of 100 for BOB alone.
+    /// @dev Returns batches of the keys from 1 on, each with a fee of 100 and bound to BOB.
     function boundBatches(uint256 n, uint96 maxDeposit) private view returns (bytes memory batches) {
         for (uint256 i; i < n; ++i) {
             SignedBatch memory batch = unsigned(vm.addr(1 + i), 0, one(0));
@@ -961,7 +977,8 @@ contract RelayTest is ModelTest {
         }
     }
 
-    /// @dev Signed where the chain has the number that it has now: the compiler takes it for constant.
+    /// @dev Signs for the chain id of now: the compiler treats it as constant, so this is an
+    /// external call.
     function signedHere(uint256 key, uint256 nonce, bytes calldata items)
         external
         view
@@ -986,8 +1003,9 @@ contract RelayTest is ModelTest {
         }
     }
 
-    /// @dev Between two good batches, a bad one is skipped for the reason, and nothing else changes.
-    /// @param n How many of all items parse.
+    /// @dev Sends a bad batch between two good ones. Checks that it is skipped for the reason and
+    /// that nothing else changes.
+    /// @param n The number of items in batches with well-formed items.
     function requireSkipped(SignedBatch memory bad, uint256 n, bytes memory reason) private {
         SignedBatch memory first = signed(trainer, FIRST_KEY, nextNonce, one(0));
         SignedBatch memory last = signed(trainer, LAST_KEY, nextNonce, one(1));
@@ -1030,7 +1048,7 @@ contract RelayTest is ModelTest {
         assertEq(writes.length, 0, "nothing is written");
     }
 
-    /// @dev Goes on with a model that lies.
+    /// @dev Replaces the model by one that lies.
     function lie() private returns (LyingClassifier lying) {
         address implementation = address(new LyingClassifier());
         vm.prank(OWNER);
@@ -1072,22 +1090,22 @@ contract RelayTest is ModelTest {
         return Groups.parse(batch.author, price, time, first, batch.items);
     }
 
-    /// @dev As an accepted batch is logged.
+    /// @dev Encodes the batch as `Relayed` logs it.
     function headerAndItems(SignedBatch memory batch) private pure returns (bytes memory) {
         return Groups.slice(Sign.encode(batch), 0, 60 + batch.items.length);
     }
 
-    /// @dev One item of a label, of an even place with feature 0.
+    /// @dev Returns one item with feature 0.
     function one(uint256 label) private pure returns (bytes memory) {
         return Encode.item(label, hex"0000");
     }
 
-    /// @dev Two items of class 1.
+    /// @dev Returns two items of class 1.
     function two() private pure returns (bytes memory) {
         return bytes.concat(Encode.item(1, hex"00000001"), Encode.item(1, hex"0000"));
     }
 
-    /// @dev A sample of features that share no slot.
+    /// @dev Returns a sample of features that share no slot.
     function spread(uint256 present) private pure returns (bytes memory) {
         uint256[] memory indices = new uint256[](present);
         for (uint256 i; i < present; ++i) {

@@ -7,8 +7,9 @@ import {Classifier} from "../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
-/// @notice The most expensive contribution that each classifier takes can be refunded and reported: with the gas
-/// that a transaction may have, all storage cold, a word for each present feature, and no class empty.
+/// @notice The most expensive contribution of each classifier can be refunded and reported within
+/// the gas of a transaction. All storage is cold, each present feature has its own word, and no
+/// class is empty.
 contract BoundsTest is ModelTest {
     uint256 private constant TRANSACTION_GAS = 16_777_216;
 
@@ -41,7 +42,8 @@ contract BoundsTest is ModelTest {
         requireClaims("dense-perceptron.most", trainer, classifier, Encode.dense16(numbers));
     }
 
-    /// @dev A sample's length has two bytes: it has at most 32,767 features, here every second one.
+    /// @dev The length of a sample has two bytes, so it has at most 32,767 features; here every
+    /// second one is present.
     function test_claims_fitOfSparsePerceptron() external {
         (DepositRefundTake trainer, Classifier classifier) =
             create(sparsePerceptron, abi.encode(65_536, 1, int256(0)));
@@ -75,7 +77,7 @@ contract BoundsTest is ModelTest {
         (DepositRefundTake trainer, Classifier classifier) =
             create(denseNearestCentroid, Encode.widest32(abi.encode(classes, features)));
         for (uint256 i; i < classes * (1 + features / 4); ++i) {
-            // As headers, some billions of samples; as sums, such of 63 bits.
+            // As headers these words have some billions of samples; as sums they have 63 bits.
             store(classifier, i, uint256(keccak256(abi.encode(i))) | 1 << 31);
         }
         int256[] memory numbers = new int256[](features);
@@ -90,8 +92,8 @@ contract BoundsTest is ModelTest {
         );
     }
 
-    /// @dev Contributes the sample with the label that the model gives it, to be refunded, and with another one, to
-    /// be reported.
+    /// @dev Contributes the sample with the predicted label, to refund it, and with another label,
+    /// to report it.
     function requireClaims(
         string memory name,
         DepositRefundTake trainer,
@@ -103,7 +105,7 @@ contract BoundsTest is ModelTest {
         uint256 label = predict(classifier, sample);
         Contribution memory good = contribute(trainer, ALICE, label, sample);
         Contribution memory bad = contribute(trainer, BOB, label == 0 ? 1 : 0, sample);
-        // A perceptron learns from it, and has to be brought back.
+        // A perceptron learns from it, so another lesson restores the prediction.
         if (predict(classifier, sample) != label) contribute(trainer, BOB, label, sample);
         pass(REFUND_WAIT);
         vm.prank(ALICE, ALICE);
@@ -114,15 +116,15 @@ contract BoundsTest is ModelTest {
         requireFits(string.concat("report.", name));
     }
 
-    /// @dev What a transaction must be given, not only what it used: two clones and the trainer's question each keep back
-    /// a 64th of what they have.
+    /// @dev Computes the gas limit that a transaction needs, not only the used gas. Two clones and
+    /// the trainer's question each keep back a 64th of their gas.
     function requireFits(string memory name) private {
         uint256 needed = vm.lastCallGas().gasTotalUsed * 64 ** 3 / 63 ** 3;
         assertAtMost(needed, TRANSACTION_GAS, name);
         vm.snapshotValue("gas", name, vm.lastCallGas().gasTotalUsed);
     }
 
-    /// @dev Features `step` apart.
+    /// @dev Returns a sample of features `step` apart.
     function scattered(uint256 count, uint256 step) private pure returns (bytes memory) {
         uint256[] memory indices = new uint256[](count);
         for (uint256 i; i < count; ++i) {

@@ -8,23 +8,25 @@ import {Contribution, Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 
-/// @notice Writes `contracts/snapshots/gas.json`: the gas of whole transactions, with the 21,000, the calldata and
-/// cold storage, and the bytes of calldata. Run with `FOUNDRY_PROFILE=gas`, where each call is a transaction.
-/// @dev The steady state of a model: all words of the model are other than 0, the model has contributions already
-/// (of which one is settled, so that the 128 positions around have their slot), the author has an earlier
-/// contribution, a "first" refund is the author's first one. Contributions send the exact deposit, but for the
-/// entries "with-change", which send more and are paid the rest back.
+/// @notice Writes `contracts/snapshots/gas.json`: the gas of whole transactions, with the 21,000,
+/// the calldata and cold storage, and the bytes of calldata. Run it with `FOUNDRY_PROFILE=gas`, so
+/// that each call is a transaction.
+/// @dev The models are in a steady state. All their words are non-zero. They already have
+/// contributions, of which one is settled, so that the 128 positions around have their slot. The
+/// author has an earlier contribution, and a "first" refund is the author's first one.
+/// Contributions send the exact deposit. Only the entries "with-change" send more and get the rest
+/// back.
 contract GasTest is ModelTest {
     string internal constant PRESENT_20 =
         "1,2,3,14,15,26,37,48,59,110,111,112,213,314,515,616,717,818,919,920";
     string internal constant PRESENT_60 =
         "1,2,3,14,15,26,37,48,59,84,110,111,112,163,186,187,194,208,213,223,245,310,312,314,333,364,379,430,442,515,566,600,605,611,614,616,617,622,651,654,688,717,764,765,774,778,780,786,818,828,834,854,880,882,908,912,919,920,965,990";
     uint256 internal constant CHUNK = 256;
-    /// @dev Enough for 100 items under one signature.
+    /// @dev Enough gas for 100 items under one signature.
     uint256 internal constant LESSON_GAS = 2_000_000;
     uint256 internal constant NOTICE = 6 hours;
 
-    /// @dev The notice before reports on the models that are built, in seconds.
+    /// @dev The notice before reports on the models that `build` creates, in seconds.
     uint256 internal notice = NO_NOTICE;
 
     struct Model {
@@ -33,7 +35,8 @@ contract GasTest is ModelTest {
         Classifier classifier;
     }
 
-    /// @dev Announcements and the reports after them, on a model with a notice: alone, and of 100 of one batch.
+    /// @dev Measures announcements and the reports after them, on a model with a notice: alone, and
+    /// 100 of one batch.
     function test_announce_gas() external {
         notice = NOTICE;
         (Model memory model,) =
@@ -109,11 +112,13 @@ contract GasTest is ModelTest {
         always(model, "9", Encode.dense32(numbers(9)));
     }
 
-    /// @dev 100 contributions in one transaction, half of which teach the model something: sent by their author,
-    /// under one signature, under 100 signatures of 100 people. Then 100 refunded in one transaction, by their author and
-    /// by somebody else, and 100 reported, by the reporter and by a keeper.
+    /// @dev Measures 100 contributions in one transaction, half of which teach the model something.
+    /// Their author sends them; then one signature covers them; then 100 signatures of 100 people
+    /// do. It refunds 100 in one transaction, by their author and by another account. It reports
+    /// 100, by the reporter and by a keeper.
     function test_relay_gasOfHundred() external {
-        // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
+        // The model is so sure of class 0 that 150 lessons of class 1 do not change its prediction.
+        // So each lesson of class 1 teaches, and none of class 0 does.
         (Model memory model,) =
             build("sparse-perceptron", sparsePerceptron, abi.encode(1000, 1, int256(-10_000)), pattern(63));
         bytes memory sample = Encode.sparse(Encode.list(PRESENT_20));
@@ -145,8 +150,8 @@ contract GasTest is ModelTest {
         reportHundred(model, sample, 2);
     }
 
-    /// @dev Refunds 100 contributions of one batch of BOB's. The first 100 refunds of the author, as all others, but for
-    /// the first of all: it has one already.
+    /// @dev Refunds 100 contributions of one batch of BOB. They are the author's first 100 refunds
+    /// but one: the author has one already.
     function refundHundred(Model memory model, bytes memory sample, address caller, string memory name)
         internal
     {
@@ -159,7 +164,7 @@ contract GasTest is ModelTest {
         made.deposit = uint96(model.trainer.price(100));
         made.time = uint40(this.clock());
         bytes memory items;
-        // All are claimed, so the proof has no nodes and all flags are 1.
+        // All contributions are claimed, so the proof has no nodes and all flags are 1.
         bytes memory claims = abi.encodePacked(made.position, uint16(100), uint16(0));
         for (uint256 i; i < 100; ++i) {
             items = bytes.concat(items, Encode.item(0, sample));
@@ -180,8 +185,9 @@ contract GasTest is ModelTest {
         assertEq(model.trainer.good(BOB), good + 100, "all refunded");
     }
 
-    /// @dev Reports 100 contributions of one batch of ALICE's by who has that key, and one good contribution of many: by
-    /// itself with the key 1, by a keeper with another.
+    /// @dev Reports 100 contributions of one batch of ALICE. The owner of the key reports, with one
+    /// good contribution of many. With the key 1 it reports itself, with another key through a
+    /// keeper.
     function reportHundred(Model memory model, bytes memory sample, uint256 key) internal {
         address reporter = vm.addr(key);
         vm.deal(reporter, 1e24);
@@ -235,7 +241,8 @@ contract GasTest is ModelTest {
         );
     }
 
-    /// @dev Relays in the steady state: all authors and the relayer have money, the nonces before are used.
+    /// @dev Relays in the steady state: all authors and the relayer have money, and earlier nonces
+    /// are used.
     function relay(Model memory model, SignedBatch[] memory batches, string memory name) internal {
         for (uint256 i; i < batches.length; ++i) {
             model.trainer.depositTo{value: 1e23}(batches[i].author);
@@ -276,7 +283,7 @@ contract GasTest is ModelTest {
         return Sign.by(key, address(trainer), batch);
     }
 
-    /// @dev Models that learn only when wrong.
+    /// @dev Measures models that learn only after wrong predictions.
     function whenWrong(Model memory model, string memory size, bytes memory sample) internal {
         uint256 predicted = predict(model.classifier, sample);
         settle(model, size, predicted, sample);
@@ -286,7 +293,7 @@ contract GasTest is ModelTest {
         bytesOf(model, size, sample);
     }
 
-    /// @dev Models that learn from every contribution.
+    /// @dev Measures models that learn from every contribution.
     function always(Model memory model, string memory size, bytes memory sample) internal {
         uint256 predicted = predict(model.classifier, sample);
         settle(model, size, predicted, sample);
@@ -294,9 +301,9 @@ contract GasTest is ModelTest {
         bytesOf(model, size, sample);
     }
 
-    /// @dev Brings the model to its steady state, measuring claims on the way.
+    /// @dev Brings the model to its steady state, and measures claims on the way.
     function settle(Model memory model, string memory size, uint256 label, bytes memory sample) internal {
-        // A contribution that BOB has been refunded for: somebody who may report.
+        // This refund gives BOB a good contribution, so that BOB may report.
         Contribution memory made = contribute(model.trainer, BOB, label, sample);
         pass(REFUND_WAIT);
         vm.prank(BOB, BOB);
@@ -318,7 +325,7 @@ contract GasTest is ModelTest {
             abi.encodeCall(model.trainer.refund, (alone(made))).length
         );
 
-        // The model learns from the contribution when it disagrees; another lesson brings it back.
+        // The model learns from the contribution if it disagrees; another lesson restores it.
         made = contribute(model.trainer, ALICE, 1 - label, sample);
         for (uint256 i; predict(model.classifier, sample) != label; ++i) {
             contribute(model.trainer, BOB, label, sample);
@@ -345,7 +352,7 @@ contract GasTest is ModelTest {
         recordLast("contribute", model, name);
     }
 
-    /// @dev A contribution that does not change the model and is paid change.
+    /// @dev Measures a contribution that does not change the model and gets change.
     function withChange(Model memory model, string memory name, bytes memory sample) internal {
         pass(1 days);
         uint256 label = predict(model.classifier, sample);
@@ -372,7 +379,7 @@ contract GasTest is ModelTest {
         record("create", model, size, gas);
     }
 
-    /// @dev Creates, writes and closes a model. Returns it and its price, the gas of all these transactions.
+    /// @dev Creates, writes and closes a model. Returns it and the gas of all these transactions.
     function build(
         string memory name,
         address implementation,
@@ -405,7 +412,7 @@ contract GasTest is ModelTest {
         gas += vm.lastCallGas().gasTotalUsed;
     }
 
-    /// @dev Words whose lanes all have some value; small positive and negative weights.
+    /// @dev Returns words whose lanes are all non-zero, with small positive and negative weights.
     function pattern(uint256 count) internal pure returns (uint256[] memory values) {
         values = new uint256[](count);
         for (uint256 i; i < count; ++i) {
@@ -416,7 +423,7 @@ contract GasTest is ModelTest {
         }
     }
 
-    /// @dev Headers of 1,000 samples and some counts, 16 a word.
+    /// @dev Returns headers of 1,000 samples and small counts, 16 a word.
     function counts(uint256 classes, uint256 wordsPerClass) internal pure returns (uint256[] memory values) {
         values = new uint256[](classes * (1 + wordsPerClass));
         for (uint256 class; class < classes; ++class) {
@@ -430,7 +437,7 @@ contract GasTest is ModelTest {
         }
     }
 
-    /// @dev Numbers from -1000 to 1000.
+    /// @dev Returns numbers from -1000 to 1000.
     function numbers(uint256 count) internal pure returns (int256[] memory values) {
         values = new int256[](count);
         for (uint256 i; i < count; ++i) {

@@ -7,18 +7,18 @@ import {Encode} from "../base/Encode.sol";
 import {GoodTrainer} from "../base/GoodTrainer.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 
-/// @notice Writes `contracts/snapshots/market.json`: the gas of whole transactions of a prediction market over a sparse
-/// perceptron with 1,000 features, and of paying for predictions. Run with `FOUNDRY_PROFILE=gas`, where each call is a
-/// transaction.
-/// @dev All words of the model are other than 0. The test set has 10 parts of 100 samples, one of which is drawn. Of the
-/// authors, each has contributed before. Each lesson teaches something.
+/// @notice Writes `contracts/snapshots/market.json`: the gas of whole transactions of a prediction
+/// market, and of payments for predictions. The model is a sparse perceptron with 1,000 features.
+/// Run it with `FOUNDRY_PROFILE=gas`, so that each call is a transaction.
+/// @dev All words of the model are non-zero. The test set has 10 parts of 100 samples, of which one
+/// is drawn. Each author has contributed before, and each lesson teaches something.
 contract MarketGasTest is MarketTest {
     uint256 private constant FEATURES = 1_000;
     uint256 private constant WORDS = 63;
 
     uint256 private constant TRANSACTION_GAS = 16_777_216;
 
-    /// @dev What a step of a market may need that is as large as one should be.
+    /// @dev Maximum gas of a step of a market that is as large as it should be.
     uint256 private constant STEP_GAS = 12_000_000;
 
     function test_score_gasWith20Present() external {
@@ -29,11 +29,11 @@ contract MarketGasTest is MarketTest {
         measure("60", 60, 500);
     }
 
-    /// @dev Each step of a market with 1,000 samples of 95 present features, in parts of at most 24,575 bytes, and of
-    /// contributions of as many bytes.
+    /// @dev Measures each step of a market with 1,000 samples of 95 present features. Parts and
+    /// contributions have at most 24,575 bytes.
     function test_score_gasOfStepsWith95Present() external {
         build();
-        // 126 samples of 194 bytes; 7 such parts and one of 118 are scored on.
+        // A part has 126 samples of 194 bytes. The market scores on 7 such parts and one of 118.
         for (uint256 i; i < 8; ++i) {
             parts.push(this.some(i, 126, 95));
         }
@@ -59,7 +59,8 @@ contract MarketGasTest is MarketTest {
         requireSmall("restart");
         market.score{gas: STEP_GAS}(records[0], 0);
         requireSmall("a lesson of 126");
-        // With the last samples the next lesson comes, which needs as much gas left as it may use.
+        // The step of the last samples also teaches the next lesson, which needs its whole
+        // allowance as gas left.
         while (market.progress().stage == Stage.Teaching) {
             bytes memory next = market.progress().cursor == 126 ? records[1] : bytes("");
             market.score{gas: STEP_GAS}(next, 126);
@@ -70,12 +71,13 @@ contract MarketGasTest is MarketTest {
         assertPhase(Phase.Settled);
     }
 
-    /// @dev What anybody may contribute can be scored: 6,143 items without a feature, the most that one batch can have.
+    /// @dev Every possible batch can be scored: here 6,143 items without a feature, the maximum.
     function test_score_gasOfMostItems() external {
         longest("most-items", new bytes(24_572));
     }
 
-    /// @dev Nor is a lesson of so many bytes near what it may use: 4,095 items of a feature, each of which changes a weight.
+    /// @dev The longest lesson is far below its allowance: 4,095 items of a feature, each of which
+    /// changes a weight.
     function test_score_gasOfLongestLesson() external {
         bytes memory all;
         for (uint256 i; i < 63; ++i) {
@@ -102,7 +104,7 @@ contract MarketGasTest is MarketTest {
         assertEq(logsOf(IPredictionMarket.LessonFailed.selector).length, 0, "lessons that failed");
     }
 
-    /// @dev Predictions that are paid for, and what comes of it.
+    /// @dev Measures paid predictions, and the registration and payout of contributors.
     function test_predict_gas() external {
         build();
         GoodTrainer trainer = new GoodTrainer(address(first));
@@ -113,7 +115,7 @@ contract MarketGasTest is MarketTest {
         fees.register(ALICE);
         record("fees", "register", vm.lastCallGas().gasTotalUsed);
         bytes[] memory samples = Encode.one(sampleOf(1, 20));
-        // One that is shared before, so that no slot is new.
+        // The first payment is shared before, so that no slot is new.
         fees.predict{value: 1e15}(samples);
         fees.predict{value: 1e15}(samples);
         record("fees", "predict-20", vm.lastCallGas().gasTotalUsed);
@@ -132,7 +134,9 @@ contract MarketGasTest is MarketTest {
         record("fees", "collect", vm.lastCallGas().gasTotalUsed);
     }
 
-    /// @param first How many samples are evaluated in the first of the two steps that some evaluations need: all 900 in the only
+    /// @param first The number of samples to evaluate in the first of the two steps that some
+    /// evaluations need. It is all 900 if one step is enough, or leaves the second step gas for the
+    /// lesson.
     /// one, or so many that the second has gas left for the lesson.
     function measure(string memory size, uint256 present, uint256 first) private {
         build();
@@ -153,7 +157,8 @@ contract MarketGasTest is MarketTest {
         settling();
     }
 
-    /// @dev Five participants; the last three contributions are of 100, of 1 and of 1.
+    /// @dev Contributes for six participants; the last three transactions have 100, 1 and 1
+    /// contributions.
     function contributions(string memory size, uint256 present) private {
         for (uint160 i = 1; i < 5; ++i) {
             address author = address(0xa000 + i);
@@ -175,7 +180,7 @@ contract MarketGasTest is MarketTest {
         market.restart(WORDS);
         record("restart", "1000", vm.lastCallGas().gasTotalUsed);
         market.score(records[0], 0);
-        // Each evaluates what the one before has taught, then teaches: authors alternate.
+        // Each step evaluates the lesson before it, then teaches: the authors alternate.
         uint256 gas;
         for (uint256 i = 1; i < 6; ++i) {
             gas = evaluateAndTeach(i, first);
@@ -192,7 +197,8 @@ contract MarketGasTest is MarketTest {
         assertStage(Stage.Finding);
     }
 
-    /// @dev Evaluates what was taught last and teaches the next record, in one step or two; the gas of all.
+    /// @dev Evaluates the last lesson and teaches the next record, in one step or two.
+    /// @return gas The gas of all steps.
     function evaluateAndTeach(uint256 place, uint256 first) private returns (uint256 gas) {
         market.score(records[place], first);
         gas = vm.lastCallGas().gasTotalUsed;
@@ -217,7 +223,7 @@ contract MarketGasTest is MarketTest {
         record("collect", "one", vm.lastCallGas().gasTotalUsed);
     }
 
-    /// @dev A market over a model of 63 full words.
+    /// @dev Creates a market over a model of 63 full words.
     function build() private {
         createMarket(
             abi.encode(1e15, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 100_000, 1),
@@ -226,7 +232,7 @@ contract MarketGasTest is MarketTest {
         );
         uint256[] memory values = new uint256[](WORDS);
         for (uint256 i; i < WORDS; ++i) {
-            // Weights of 0 and 1, and so a word is never 0.
+            // The weights are 0 and 1, such that no word is 0.
             values[i] = uint256(keccak256(abi.encode(i)))
                 & uint256(0x1000100010001000100010001000100010001000100010001000100010001) | 1;
         }
@@ -236,7 +242,8 @@ contract MarketGasTest is MarketTest {
         first.close(address(market));
     }
 
-    /// @dev Samples with labels by chance. Called from outside, so that memory does not grow.
+    /// @dev Returns samples with random labels. The caller calls it externally, so that its memory
+    /// does not grow.
     function some(uint256 seed, uint256 n, uint256 present) external pure returns (bytes memory all) {
         for (uint256 i; i < n; ++i) {
             uint256 draw = uint256(keccak256(abi.encode(seed, i)));
@@ -244,7 +251,8 @@ contract MarketGasTest is MarketTest {
         }
     }
 
-    /// @dev Samples of class 0: the weights say 1, so each teaches something for a while.
+    /// @dev Returns samples of class 0. The weights predict 1, so each teaches something for a
+    /// while.
     function lesson(uint256 seed, uint256 n, uint256 present) external pure returns (bytes memory all) {
         for (uint256 i; i < n; ++i) {
             uint256 draw = uint256(keccak256(abi.encode(seed, i)));
@@ -252,7 +260,8 @@ contract MarketGasTest is MarketTest {
         }
     }
 
-    /// @dev Present features all over the model, one in each of equal stretches.
+    /// @dev Returns a sample whose present features are spread over the model, one in each of equal
+    /// stretches.
     function sampleOf(uint256 seed, uint256 present) private pure returns (bytes memory sample) {
         uint256 stretch = FEATURES / present;
         for (uint256 i; i < present; ++i) {

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {Account} from "../../../src/core/types/Account.sol";
 import {Test} from "../../base/Test.sol";
 
-/// @notice The nonces of an account, by cases; contracts/test/symbolic/Account.t.sol has all of them.
+/// @notice Cases of an account's nonces; contracts/test/symbolic/Account.t.sol covers all of them.
 contract AccountTest is Test {
     function test_withUsed_keepsNoncesBelow() external pure {
         Account account = Account.wrap(0).withUsed(0).withUsed(2);

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {Status, Statuses} from "../../../src/core/types/Statuses.sol";
 import {Test} from "../../base/Test.sol";
 
-/// @notice Statuses around the ends of the words that keep them.
+/// @notice Statuses near the ends of their words.
 contract StatusesTest is Test {
     Statuses private statuses;
 
