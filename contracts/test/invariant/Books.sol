@@ -9,7 +9,8 @@ import {Groups} from "../base/Groups.sol";
 import {Test} from "../base/Test.sol";
 import {Vm} from "../base/Vm.sol";
 
-/// @notice What a trainer should know, kept beside it in the plainest way: nothing here is read from the trainer.
+/// @notice The expected state of a trainer, in a simple form. Nothing here is read from the
+/// trainer.
 abstract contract Books is Test {
     struct Entry {
         address author;
@@ -33,29 +34,29 @@ abstract contract Books is Test {
     uint256 internal immutable ANY_WAIT;
     uint256 internal immutable NOTICE;
 
-    /// @dev All who ever have money.
+    /// @dev All accounts that ever have money.
     address[] internal people;
-    /// @dev The compiler takes `block.timestamp` for constant, so the time is kept here.
+    /// @dev The time now, in seconds; the compiler treats `block.timestamp` as constant.
     uint256 internal time;
 
     Entry[] internal entries;
     /// @dev Each batch's contributions, encoded.
     bytes[] internal batches;
     mapping(uint256 position => mapping(address reporter => bool)) internal reported;
-    /// @dev The time of the last announcement of each; 0 if there is none.
+    /// @dev The time of the last announcement of each contribution, in seconds; 0 if there is none.
     mapping(uint256 position => uint256) internal announced;
 
     mapping(address person => uint256) internal prepaid;
-    /// @dev What the chain says that each has.
+    /// @dev The balance that each account should have outside of the trainer, in wei.
     mapping(address person => uint256) internal money;
     mapping(address person => uint256) internal good;
     mapping(address person => uint256) internal highest;
     mapping(address person => mapping(uint256 nonce => bool)) internal used;
     Nonce[] internal usedNonces;
-    /// @dev Who has ever used or cancelled a nonce.
+    /// @dev `true` for an account that has ever used or canceled a nonce.
     mapping(address person => bool) internal hasNonces;
 
-    /// @dev What each has in the trainer by its events alone.
+    /// @dev The balance of each account in the trainer by its events alone, in wei.
     mapping(address person => uint256) private byEvents;
 
     uint256 internal sumPrepaid;
@@ -71,7 +72,7 @@ abstract contract Books is Test {
         time = block.timestamp;
     }
 
-    /// @dev Gives everybody money, outside and inside.
+    /// @dev Gives every account money, outside and inside of the trainer.
     function prepayAll() internal {
         for (uint256 i; i < people.length; ++i) {
             vm.deal(people[i], 1e24);
@@ -84,14 +85,15 @@ abstract contract Books is Test {
         }
     }
 
-    // What is asked after each call.
+    // Checks after each call.
 
-    /// @dev The trainer holds what is prepaid and what is left of all contributions, no more and no less.
+    /// @dev Checks that the trainer holds exactly the prepaid money and the rest of all deposits.
     function requireMoneyIsHeld() external view {
         assertEq(address(TRAINER).balance, sumPrepaid + sumLeft, "held");
     }
 
-    /// @dev Nobody has less or more, in the trainer or outside, than they did or signed themselves, and were paid.
+    /// @dev Checks every account's money, in the trainer and outside. Only its own acts, its
+    /// signatures and payments to it may have changed it.
     function requireMoneyIsWhereItBelongs() public view {
         for (uint256 i; i < people.length; ++i) {
             address person = people[i];
@@ -101,7 +103,7 @@ abstract contract Books is Test {
         }
     }
 
-    /// @dev Good contributions add up, and are as many as there were refunds.
+    /// @dev Checks that good contributions add up to the number of refunds.
     function requireGoodAddsUp() external view {
         uint256 sum;
         for (uint256 i; i < people.length; ++i) {
@@ -113,8 +115,9 @@ abstract contract Books is Test {
         assertEq(TRAINER.contributionCount(), entries.length, "count");
     }
 
-    /// @dev Of all that was ever made: what is closed is closed, what was paid of it is no more than its deposit and
-    /// all of it where it is closed; what is used is used. Too much to ask after each call.
+    /// @dev Checks all contributions and nonces ever made. A closed contribution is still closed.
+    /// Its payments are at most its deposit, and all of it if it is closed. A used nonce is still
+    /// used. This is too much for after each call.
     function requireAllIsAsItWas() external view {
         uint256 left;
         for (uint256 i; i < entries.length; ++i) {
@@ -145,9 +148,9 @@ abstract contract Books is Test {
         }
     }
 
-    // What is written when something has happened.
+    // Changes of the books.
 
-    /// @dev Reads the trainer's events as an indexer would, which knows nothing else.
+    /// @dev Follows the trainer's events as an indexer would, which knows nothing else.
     function follow(Vm.Log[] memory logs) internal {
         for (uint256 i; i < logs.length; ++i) {
             bytes32 what = logs[i].topics[0];
@@ -179,7 +182,8 @@ abstract contract Books is Test {
         sumPrepaid += amount;
     }
 
-    /// @dev Fails where there is less: then the trainer has let somebody spend what they do not have.
+    /// @dev Reduces a balance. Fails if there is less: then the trainer has let the account spend
+    /// money that it does not have.
     function takePrepaid(address account, uint256 amount) internal {
         prepaid[account] -= amount;
         sumPrepaid -= amount;
@@ -204,7 +208,7 @@ abstract contract Books is Test {
         }
     }
 
-    /// @dev Takes a part of what is left; all of it closes.
+    /// @dev Takes a part of the rest of a deposit; taking all of it closes the contribution.
     function take(uint256 position, uint256 amount) internal {
         Entry storage entry = entries[position];
         assertTrue(!entry.closed, "settled twice");
@@ -222,7 +226,7 @@ abstract contract Books is Test {
     }
 
     function markCancelled(address account, uint256 last) internal {
-        // What is older counts as used anyway.
+        // Older nonces count as used anyway.
         for (uint256 k; k < 64 && k <= last; ++k) {
             used[account][last - k] = true;
         }
@@ -231,7 +235,8 @@ abstract contract Books is Test {
         if (last > highest[account]) highest[account] = last;
     }
 
-    /// @dev As the specification has it: what was used, and all that is 64 or more below the highest.
+    /// @dev Returns `true` if a nonce is used by the specification: it was used, or is 64 or more
+    /// below the highest.
     function isUsed(address account, uint256 nonce) internal view returns (bool) {
         return used[account][nonce] || nonce + 64 <= highest[account];
     }

@@ -6,7 +6,8 @@ import {Classifier} from "../../src/models/Classifier.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Handler} from "./Handler.sol";
 
-/// @notice People with keys and a perceptron: nobody lies, but all happens at random and too early or too late.
+/// @notice Accounts with keys and a perceptron. Nobody lies, but everything happens at random and
+/// too early or too late.
 contract Calm is Handler {
     Classifier private immutable CLASSIFIER;
 
@@ -66,7 +67,7 @@ contract Calm is Handler {
         batch.author = pick(seed >> 8);
         if (seed >> 200 & 1 == 0) batch.relayer = relayer;
         batch.fee = uint96(seed >> 16 & 0xff);
-        // Of several batches by one author in one relay, each has its own.
+        // Several batches by one author in one relay have different nonces.
         batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);
         batch.deadline = uint40(time + (seed >> 32 & 1));
         batch.items = randomItems(seed, seed & 7 == 0 ? 20 : 1 + (seed >> 40 & 3));

@@ -48,7 +48,7 @@ contract FeesWorld is Test {
             assertTrue(now_ >= before[i], "nobody earns less");
             left -= now_;
         }
-        // A fraction of a wei an account, and what could not be divided.
+        // The rest is a fraction of a wei for each account, and the remainder of the division.
         assertAtMost(left, ACCOUNTS, "all but fractions is shared");
     }
 

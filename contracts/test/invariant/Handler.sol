@@ -17,36 +17,37 @@ enum Kind {
     Refund,
     Report,
     Late,
-    /// By the keeper of the moment, for the reporter.
+    /// A report by the current keeper, for the reporter.
     ReportFor,
     Announce
 }
 
-/// @notice Calls a trainer at random, knows beforehand what each call must do, down to each reason and each wei, and
-/// keeps the books by that.
+/// @notice Calls a trainer at random. It knows beforehand the result of each call, down to each
+/// reason and each wei, and keeps the books by that.
 abstract contract Handler is Books {
-    /// @dev Less than a transaction may have.
+    /// @dev Gas of a call, less than a transaction may have.
     uint256 private constant GAS = 15_000_000;
-    /// @dev How many at most are looked at for one that can be claimed.
+    /// @dev Maximum number of contributions to search for one that can be claimed.
     uint256 private constant SEARCH = 40;
 
-    /// @dev What a claim should do.
+    /// @dev The expected outcome of a claim.
     struct Outcome {
         uint256 position;
-        /// Nothing where it is settled.
+        /// The reason for a skip; empty if the claim is settled.
         bytes reason;
         uint256 amount;
         bool paidToCaller;
     }
 
-    /// @dev A signed batch, and what its maker knows of it.
+    /// @dev A signed batch, and facts about it that its maker knows.
     struct Draft {
         SignedBatch batch;
-        /// Whether the signature is a key's, and right. Contracts are asked when it is sent.
+        /// Whether the signature is a key's and right. The handler asks contracts when it sends the
+        /// batch.
         bool rightlySigned;
     }
 
-    /// @dev How often each action had the effect that it is for.
+    /// @dev Counts of the actions that had their intended effect.
     uint256 public contributions;
     uint256 public relayed;
     uint256 public refunds;
@@ -63,10 +64,10 @@ abstract contract Handler is Books {
     uint256 public retries;
     uint256 public wrongProofs;
 
-    /// @dev The key of those who have one.
+    /// @dev The keys of the accounts that have one.
     mapping(address person => uint256) internal keys;
 
-    /// @dev Who reports for others at the moment, and by which chance that is signed.
+    /// @dev The current keeper, and the seed for its delegation.
     address private keeper;
     uint256 private keeperSeed;
 
@@ -97,7 +98,7 @@ abstract contract Handler is Books {
         requireMoneyIsWhereItBelongs();
     }
 
-    /// @dev Some batches of some authors, with faults where the world has them.
+    /// @dev Relays some batches of some authors, with faults if the world has them.
     function relay(uint256 who, uint256 count, uint256 seed) public {
         Draft[] memory drafts = new Draft[](bound(count, 1, 12));
         address relayer = pick(who);
@@ -115,12 +116,12 @@ abstract contract Handler is Books {
 
     function refund(uint256 who, uint256 seed) public {
         address caller = pick(who);
-        // Half of the time the author of something.
+        // Half of the time the caller is the author of a contribution.
         if (who >> 8 & 1 == 0 && entries.length != 0) caller = entries[seed % entries.length].author;
         claim(Kind.Refund, caller, seed);
     }
 
-    /// @dev On a trainer without a notice, all announcements fail.
+    /// @dev Announces contributions. On a trainer without a notice, all announcements fail.
     function announce(uint256 who, uint256 seed) public {
         if (NOTICE != 0) return claim(Kind.Announce, pick(who), seed);
         bytes memory failure = abi.encodeWithSelector(ICollaborativeTrainer.NoNotice.selector);
@@ -155,7 +156,7 @@ abstract contract Handler is Books {
 
     function withdraw(uint256 who, uint256 whom, uint256 amount) public {
         (address caller, address to) = (pick(who), pick(whom));
-        // Now and then one more than there is.
+        // Sometimes the amount is one more than the balance.
         amount = bound(amount, 0, prepaid[caller] + (amount >> 250 == 0 ? 1 : 0));
         if (amount & 7 != 0) amount /= 8;
         bytes memory failure;
@@ -181,7 +182,7 @@ abstract contract Handler is Books {
         ++cancellations;
     }
 
-    /// @dev Claims what is closed once more, however it was closed.
+    /// @dev Claims a closed contribution again, whatever closed it.
     function retry(uint256 who, uint256 seed) public {
         for (uint256 i; i < entries.length && i < SEARCH; ++i) {
             uint256 position = (seed % entries.length + i) % entries.length;
@@ -196,7 +197,8 @@ abstract contract Handler is Books {
         }
     }
 
-    /// @dev What was never made, or is not proven: fails whatever else is claimed with it.
+    /// @dev Claims a contribution that was never made or is not proven. It fails, whatever else is
+    /// claimed with it.
     function claimWrongly(uint256 who, uint256 seed, uint256 fault) public {
         if (entries.length == 0) return;
         uint256 position = seed % entries.length;
@@ -210,7 +212,7 @@ abstract contract Handler is Books {
             uint256 bit = 96 + (seed >> 8) % 376;
             claims[bit / 8] ^= bytes1(uint8(2 ** (7 - bit % 8)));
         } else if (fault == 1) {
-            // As another batch's.
+            // The contributions come as those of another batch.
             claims[0] ^= 0x01;
             failure = abi.encodeWithSelector(
                 IMechanismErrors.UnknownContribution.selector, first | uint256(1) << 56
@@ -229,7 +231,8 @@ abstract contract Handler is Books {
         ++wrongProofs;
     }
 
-    /// @dev To an edge: the second when something becomes possible, the one before and the one after.
+    /// @dev Lets time pass to an edge: the second in which something becomes possible, the one
+    /// before or the one after.
     function pass(uint256 seed) external {
         if (entries.length != 0 && seed & 1 == 0) {
             uint256 wait = seed & 2 == 0 ? REFUND_WAIT : seed & 4 == 0 ? OWNER_WAIT : ANY_WAIT;
@@ -244,14 +247,15 @@ abstract contract Handler is Books {
         warp(time + (seed >> 8) % 10 hours);
     }
 
-    // The end.
+    // End of a run.
 
-    /// @dev Tries once what chance has not brought yet, from where chance has led: all of it must be possible still.
+    /// @dev Tries once the actions that have not succeeded yet, from the random state: all of them
+    /// must still be possible.
     function makeUp(uint256 attempt) external {
         uint256 seed = random(attempt, 0);
         relent(seed);
         deposit(seed, seed >> 8, 1e20);
-        // All contributions may be settled by now, and each claim needs one that is open.
+        // All contributions may be settled by now, and each claim needs an open one.
         if (contributions == 0 || lacksClaims()) contribute(seed, 3, seed, 0);
         if (relayed == 0 || !enoughSkips()) relay(seed, 12, seed);
         if (refunds == pushes || pushes == 0) refund(seed, seed);
@@ -266,13 +270,13 @@ abstract contract Handler is Books {
         if (wrongProofs == 0) claimWrongly(seed, seed, seed >> 3);
     }
 
-    /// @dev Returns whether a claim of some kind has never succeeded.
+    /// @dev Returns `true` if a claim of some kind has never succeeded.
     function lacksClaims() private view returns (bool) {
         return pushes == 0 || refunds == pushes || reports == 0 || reportsFor == 0 || lateClaims == 0
             || claimsOfManyBatches == 0 || skippedClaims == 0 || (NOTICE != 0 && announcements == 0);
     }
 
-    /// @dev A run in which nothing succeeds proves nothing.
+    /// @dev Checks that each action has succeeded, because a run without successes proves nothing.
     function requireEnoughHappened() external view {
         assertTrue(contributions > 0, "contributions");
         assertTrue(relayed > 0, "relayed");
@@ -292,8 +296,8 @@ abstract contract Handler is Books {
         assertTrue(wrongProofs > 0, "wrong proofs");
     }
 
-    /// @dev Whatever has happened, all money can be got out, without the classifier: late claims by a stranger,
-    /// balances to wherever their owners say.
+    /// @dev Takes all money out, without the classifier, whatever has happened: late claims by a
+    /// stranger, and withdrawals to an address that the owners choose.
     function finish() external {
         warp(time + ANY_WAIT);
         address stranger = address(0xdeadbeef);
@@ -320,62 +324,64 @@ abstract contract Handler is Books {
         assertEq(address(TRAINER).balance, 0, "all out");
     }
 
-    // What the worlds differ in.
+    // Differences between the worlds.
 
-    /// @dev What a lesson fails with now; nothing where it does not.
+    /// @dev Returns the error of a lesson now; empty if it succeeds.
     function lessonFailure(bytes memory items) internal view virtual returns (bytes memory);
 
-    /// @dev The labels that are predicted now, or what that fails with.
+    /// @dev Returns the labels that are predicted now, or the error of the prediction.
     function predictions(bytes[] memory samples)
         internal
         view
         virtual
         returns (uint256[] memory labels, bytes memory failure);
 
-    /// @dev Whether payments fail.
+    /// @dev Returns `true` if payments to the account fail.
     function refuses(address person) internal view virtual returns (bool);
 
-    /// @dev Whether a contract says that it has signed this.
+    /// @dev Returns `true` if a contract accepts this signature.
     function saysYes(address signer, bytes32 digest, bytes memory signature)
         internal
         view
         virtual
         returns (bool);
 
-    /// @dev Signs that a keeper may report, or something like it; whether the signature is a key's, and right.
+    /// @dev Signs a delegation, or something like it. Also returns `true` if the signature is a
+    /// key's and right.
     function delegate(address reporter, address to, uint40 until, uint256 seed)
         internal
         view
         virtual
         returns (bytes memory signature, bool right);
 
-    /// @dev All of a batch but what is said about its price, and the signature.
-    /// @param place Among the batches of one relay.
-    /// @param relayer Who will send it.
+    /// @dev Returns a batch without its price and its signature.
+    /// @param place The index in the relay.
+    /// @param relayer The sender.
     function plan(uint256 seed, uint256 place, address relayer)
         internal
         view
         virtual
         returns (SignedBatch memory);
 
-    /// @dev Whether it is a contract.
+    /// @dev Returns `true` if the account is a contract.
     function isContract(address person) internal view virtual returns (bool);
 
-    /// @dev Adds what is missing.
+    /// @dev Adds the price and the signature.
     function complete(Draft memory one, uint256 seed, uint256 price) internal virtual;
 
-    /// @dev All tell the truth and take their money for a while.
+    /// @dev Makes all tell the truth and take their money for a while.
     function relent(uint256 seed) internal virtual;
 
-    /// @dev Whether batches were skipped for all reasons that this world has.
+    /// @dev Returns `true` if batches were skipped for all reasons that this world has.
     function enoughSkips() internal view virtual returns (bool);
 
-    /// @dev Counts, where something is to be counted.
+    /// @dev Counts a skip, if this world counts its reason.
     function onSkip(bytes memory reason) internal virtual;
 
     // Relaying.
 
-    /// @dev Relays what was drafted and expects exactly what the specification says of each in turn.
+    /// @dev Relays the drafts, and expects exactly the results that the specification gives for
+    /// each in turn.
     function send(address relayer, Draft[] memory drafts, uint256 price) internal {
         bytes memory encoded;
         for (uint256 i; i < drafts.length; ++i) {
@@ -420,7 +426,8 @@ abstract contract Handler is Books {
         requireMoneyIsWhereItBelongs();
     }
 
-    /// @dev Why a batch must be skipped, given what the ones before it have changed; nothing where it must not.
+    /// @dev Returns the reason why the trainer must skip a batch, given the changes by the ones
+    /// before it; empty if it must not.
     function skipReason(Draft memory one, uint256 price, address relayer)
         private
         view
@@ -446,7 +453,7 @@ abstract contract Handler is Books {
         }
         bool bound = batch.relayer != address(0);
         address signedFor = batch.relayer;
-        // What is bound is read as signed for whoever sends it.
+        // The trainer reads a bound batch as signed for its sender.
         if (bound) batch.relayer = relayer;
         bytes32 digest = Sign.digest(address(TRAINER), batch);
         batch.relayer = signedFor;
@@ -471,7 +478,8 @@ abstract contract Handler is Books {
         }
     }
 
-    /// @dev A nonce that is not used: mostly the next, now and then one that was left out or is far ahead.
+    /// @dev Returns an unused nonce: mostly the next, sometimes one that was left out or is far
+    /// ahead.
     function freshNonce(address author, uint256 seed) internal view returns (uint48) {
         uint256 nonce = highest[author] + 1;
         if (seed & 3 == 0) nonce += seed >> 8 & 7;
@@ -487,7 +495,8 @@ abstract contract Handler is Books {
 
     // Claims.
 
-    /// @dev Mostly announces, if that is needed, and waits for a moment in which a report is possible.
+    /// @dev Mostly announces, if that is needed, and waits for a time in which a report is
+    /// possible.
     function announceFirst(uint256 who, uint256 seed) private {
         if (NOTICE == 0 || seed >> 120 & 3 == 0) return;
         claim(Kind.Announce, pick(who), seed);
@@ -505,7 +514,7 @@ abstract contract Handler is Books {
         uint256[] memory ids = new uint256[](count);
         uint256[] memory masks = new uint256[](count);
         for (uint256 i; i < count; ++i) {
-            // The one that was found is the first, last or in the middle; a batch may come twice.
+            // The found contribution comes first, last or in the middle; a batch may come twice.
             bool here = i == (seed >> 16) % count;
             ids[i] = here ? entries[position].batch : random(seed, i) % batches.length;
             masks[i] = random(seed, i + 100) & random(seed, i + 200);
@@ -514,7 +523,8 @@ abstract contract Handler is Books {
         claimThese(kind, caller, ids, masks);
     }
 
-    /// @dev Claims the chosen contributions of each batch and expects exactly what the specification says.
+    /// @dev Claims the chosen contributions of each batch, and expects exactly the results that the
+    /// specification gives.
     function claimThese(Kind kind, address caller, uint256[] memory ids, uint256[] memory masks)
         private
         returns (uint256 settled)
@@ -545,14 +555,14 @@ abstract contract Handler is Books {
         requireMoneyIsWhereItBelongs();
     }
 
-    /// @dev The call of the keeper of the moment, and what it must fail with: that it is late or not signed comes before
-    /// all other reasons.
+    /// @dev Returns the call of the current keeper and its expected error. Lateness and a wrong
+    /// signature come before all other errors.
     function delegated(address reporter, bytes memory claims, bytes memory failure)
         private
         view
         returns (bytes memory, bytes memory)
     {
-        // Now and then a second late.
+        // Sometimes a second late.
         uint40 until = uint40(keeperSeed & 7 == 0 ? time - 1 : time + (keeperSeed >> 3 & 0xffff));
         (bytes memory signature, bool right) = delegate(reporter, keeper, until, keeperSeed >> 32);
         bytes32 digest = Sign.delegation(address(TRAINER), reporter, keeper, until);
@@ -564,8 +574,8 @@ abstract contract Handler is Books {
         return (abi.encodeCall(TRAINER.reportFor, (reporter, until, signature, claims)), failure);
     }
 
-    /// @dev Checks all events of a call that settled something, and writes into the books what they say.
-    /// @param paid What is the caller's, or the reporter's.
+    /// @dev Checks all events of a call that settled something, and updates the books by them.
+    /// @param paid The money of the caller, or of the reporter, in wei.
     function requireOutcomes(
         Kind kind,
         address caller,
@@ -588,7 +598,7 @@ abstract contract Handler is Books {
         assertEq(logs.length, place, "events");
     }
 
-    /// @dev Whether money goes to the balance of the author.
+    /// @dev Returns `true` if money goes to the author's balance.
     function isPush(Outcome memory outcome) private pure returns (bool) {
         return outcome.reason.length == 0 && !outcome.paidToCaller && outcome.amount != 0;
     }
@@ -599,7 +609,7 @@ abstract contract Handler is Books {
         assertEq(log.data, abi.encode(amount), "deposited amount");
     }
 
-    /// @dev Checks one event and writes into the books what it says.
+    /// @dev Checks one event, and updates the books by it.
     function requireOutcome(Kind kind, address caller, Outcome memory outcome, Vm.Log memory log) private {
         uint256 position = outcome.position;
         assertEq(uint256(log.topics[1]), position, "position");
@@ -643,7 +653,8 @@ abstract contract Handler is Books {
         }
     }
 
-    /// @dev The encoded claims and what each of them should do, or what all should fail with.
+    /// @dev Returns the encoded claims and the expected outcome of each, or the expected error of
+    /// the call.
     function expect(Kind kind, address caller, uint256[] memory ids, uint256[] memory masks)
         private
         view
@@ -673,7 +684,7 @@ abstract contract Handler is Books {
         }
     }
 
-    /// @param earlier What the claims before this one, in the same call, should do.
+    /// @param earlier The expected outcomes of the claims before this one in the same call.
     function expectOne(
         Kind kind,
         address caller,
@@ -703,7 +714,7 @@ abstract contract Handler is Books {
         }
     }
 
-    /// @dev The table of the specification, from top to bottom.
+    /// @dev Returns the reason against a claim, from the table of the specification, top to bottom.
     function refusal(
         Kind kind,
         address caller,
@@ -767,7 +778,8 @@ abstract contract Handler is Books {
         return abi.encodeWithSelector(ICollaborativeTrainer.PredictionAgrees.selector, predicted);
     }
 
-    /// @dev The next contribution, around the circle, that can be claimed so now; else any.
+    /// @dev Finds the next contribution from a random one on that can be claimed now. Returns any
+    /// other if there is none.
     function find(Kind kind, address caller, uint256 seed) private view returns (bool, uint256) {
         Outcome[] memory none;
         for (uint256 i; i < entries.length && i < SEARCH; ++i) {
@@ -786,7 +798,8 @@ abstract contract Handler is Books {
 
     // Small helpers.
 
-    /// @dev Calls the trainer, which must do so, or fail with exactly this; returns the trainer's events.
+    /// @dev Calls the trainer, which must succeed or fail with exactly this error. Returns the
+    /// trainer's events.
     function call(address caller, uint256 value, bytes memory data, bytes memory failure)
         internal
         returns (Vm.Log[] memory logs)
@@ -809,7 +822,7 @@ abstract contract Handler is Books {
         assembly ("memory-safe") {
             mstore(logs, count)
         }
-        // The recorder also has the events of what failed.
+        // The recorder also has the events of failed calls.
         if (failure.length == 0) follow(logs);
     }
 
@@ -834,13 +847,13 @@ abstract contract Handler is Books {
         return abi.decode(batches[id], (Contribution[]));
     }
 
-    /// @dev The place of a contribution in its batch.
+    /// @dev Returns the index of a contribution in its batch.
     function placeOf(uint256 position) private view returns (uint256 place) {
         uint32 id = entries[position].batch;
         while (position > place && entries[position - place - 1].batch == id) ++place;
     }
 
-    /// @dev The places below `n` whose bits are set; the first where none is.
+    /// @dev Returns the indices below `n` whose bits are set; the first if none is.
     function placesOf(uint256 mask, uint256 n) private pure returns (uint256[] memory places) {
         if (n < 256 && mask % 2 ** n == 0) mask = 1;
         places = new uint256[](n);
@@ -853,7 +866,7 @@ abstract contract Handler is Books {
         }
     }
 
-    /// @dev Items of labels 0 and 1, with one or two of 8 features.
+    /// @dev Returns items of labels 0 and 1, with one or two of 8 features.
     function randomItems(uint256 seed, uint256 n) internal pure returns (bytes memory items) {
         for (uint256 i; i < n; ++i) {
             uint256 word = random(seed, i);
@@ -868,7 +881,7 @@ abstract contract Handler is Books {
         (n,) = parseFailure(items);
     }
 
-    /// @dev Who may report, where anybody may.
+    /// @dev Returns an account that may report, if there is one.
     function pickReporter(uint256 who) private view returns (address reporter) {
         reporter = pick(who);
         for (uint256 i; i < people.length && good[reporter] == 0; ++i) {

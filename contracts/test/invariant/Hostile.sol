@@ -15,8 +15,9 @@ import {Lie, LyingClassifier} from "../base/LyingClassifier.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {Handler} from "./Handler.sol";
 
-/// @notice Wallets that refuse, come back and burn gas, a classifier that lies, signatures that are forged, stale,
-/// sent again: half of the time, so that there is something to steal.
+/// @notice Hostile accounts. Wallets refuse, reenter and burn gas, a classifier lies, and
+/// signatures are forged, stale or replayed. They do so half of the time, so that there is money to
+/// steal.
 contract Hostile is Handler {
     /// @dev The order of the curve.
     uint256 private constant ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
@@ -25,7 +26,7 @@ contract Hostile is Handler {
 
     HostileWallet[] private wallets;
     mapping(address person => bool) private isWallet;
-    /// @dev Batches that were sent, to be sent again.
+    /// @dev Sent batches, for replays.
     bytes[] private sent;
     mapping(bytes32 hash => bool) private sentRightlySigned;
 
@@ -45,7 +46,7 @@ contract Hostile is Handler {
             wallets.push(wallet);
             people.push(address(wallet));
             isWallet[address(wallet)] = true;
-            // Two of them have the same key, which is somebody's too.
+            // Two of the wallets have the same key, which is also the key of an account.
             keys[address(wallet)] = i == 0 ? 77 : 1;
             wallet.signWith(vm.addr(keys[address(wallet)]));
         }
@@ -54,7 +55,7 @@ contract Hostile is Handler {
 
     // Actions.
 
-    /// @dev A wallet changes how it signs and what it does when it is paid.
+    /// @dev Changes how a wallet signs and how it receives payments.
     function behave(uint256 which, uint256 signing, uint256 receiving, uint256 attack) external {
         HostileWallet wallet = wallets[which % wallets.length];
         if (signing & 1 == 0) wallet.signWith(vm.addr(keys[address(wallet)]));
@@ -65,9 +66,9 @@ contract Hostile is Handler {
         );
     }
 
-    /// @dev The classifier changes its mind, and how it lies.
+    /// @dev Changes the classifier's label and its lies.
     function lie(uint256 label, uint256 teaching, uint256 predicting, uint256 attack) external {
-        // One that comes back teaches all the same.
+        // A reentering classifier still learns.
         CLASSIFIER.tell(
             label & 1,
             teaching & 1 == 0 ? (teaching % 3 == 0 ? Lie.None : Lie.Reenters) : Lie((teaching >> 1) % 6),
@@ -76,7 +77,8 @@ contract Hostile is Handler {
         CLASSIFIER.tellAttack(attackOf(attack, address(CLASSIFIER)));
     }
 
-    /// @dev What is no row of batches: the good ones before it are not accepted either.
+    /// @dev Relays bytes that are no row of batches: the trainer accepts none of the good ones
+    /// before them either.
     function relayGarbage(uint256 who, uint256 seed, uint256 cut) external {
         SignedBatch memory batch = plan(seed, 0, pick(who));
         batch.maxDeposit = type(uint96).max;
@@ -87,7 +89,7 @@ contract Hostile is Handler {
         requireMoneyIsWhereItBelongs();
     }
 
-    /// @dev Everything that was ever caught coming back was told so.
+    /// @dev Checks that every attempt to reenter was refused.
     function requireNobodyCameBack() external view {
         bytes memory answer = abi.encodeWithSignature("Reentrancy()");
         for (uint256 i; i < wallets.length; ++i) {
@@ -98,7 +100,7 @@ contract Hostile is Handler {
         assertEq(CLASSIFIER.answer(), answer, "classifier");
     }
 
-    // What this world is.
+    // Behavior of this world.
 
     function lessonFailure(bytes memory items) internal view override returns (bytes memory) {
         bytes memory failure = lieFailure(CLASSIFIER.teaching());
@@ -136,7 +138,7 @@ contract Hostile is Handler {
         return how == Receiving.Refuses || how == Receiving.BurnsGas;
     }
 
-    /// @dev Asked beforehand, with the same gas or less.
+    /// @dev Asks the signer beforehand, with the same gas or less.
     function saysYes(address signer, bytes32 digest, bytes memory signature)
         internal
         view
@@ -150,7 +152,8 @@ contract Hostile is Handler {
             success && answer.length >= 32 && bytes32(answer) == bytes32(IERC1271.isValidSignature.selector);
     }
 
-    /// @dev Half of the time with a fault: another key, keeper, reporter, time or trainer, or a bit.
+    /// @dev Signs a delegation, half of the time with a fault: another key, keeper, reporter, time
+    /// or trainer, or a flipped bit.
     function delegate(address reporter, address to, uint40 until, uint256 seed)
         internal
         view
@@ -186,7 +189,7 @@ contract Hostile is Handler {
         }
         batch.author = pick(seed >> 8);
         if (seed >> 200 & 1 == 0) batch.relayer = relayer;
-        // Somebody else than the sender, mostly.
+        // Mostly another account than the sender.
         if (seed >> 201 & 7 == 0) batch.relayer = pick(seed >> 208);
         batch.fee = uint96(seed >> 16 & 0xff);
         batch.nonce = freshNonce(batch.author, seed >> 24) + uint48(place);
@@ -223,7 +226,7 @@ contract Hostile is Handler {
         CLASSIFIER.tell(seed & 1, Lie.None, Lie.None);
         for (uint256 i; i < wallets.length; ++i) {
             wallets[i].receiveSo(Receiving.Takes, "");
-            // One of them may have all good contributions.
+            // One of the wallets may have all good contributions.
             wallets[i].signWith(vm.addr(keys[address(wallets[i])]));
         }
     }
@@ -242,7 +245,7 @@ contract Hostile is Handler {
         ++skips[bytes4(reason)];
     }
 
-    /// @dev Signs rightly in one of three ways; or, in the last of them, wrongly.
+    /// @dev Signs correctly in one of three ways, or incorrectly.
     function sign(Draft memory one, uint256 seed) private view {
         uint256 key = keys[one.batch.author];
         // Nobody has the key of the zero address.
@@ -256,7 +259,7 @@ contract Hostile is Handler {
         one.batch = Sign.long(key, address(TRAINER), one.batch);
         bytes memory signature = one.batch.signature;
         if (way < 8) {
-            // The other signature of the same.
+            // The other valid signature of the same message.
             (bytes32 r, uint256 s) =
                 (bytes32(Groups.number(signature, 0, 32)), Groups.number(signature, 32, 32));
             one.batch.signature = abi.encodePacked(r, ORDER - s, 55 - uint8(signature[64]));
@@ -271,7 +274,7 @@ contract Hostile is Handler {
         }
     }
 
-    /// @dev Anything that could change something.
+    /// @dev Returns a call that could change something.
     function attackOf(uint256 seed, address attacker) private view returns (bytes memory) {
         uint256 what = seed % 8;
         if (what == 0) return abi.encodeCall(TRAINER.withdrawTo, (attacker, prepaid[attacker]));

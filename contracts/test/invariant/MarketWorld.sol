@@ -4,29 +4,29 @@ pragma solidity ^0.8.30;
 import {Phase, Progress, Stage} from "../../src/interfaces/IPredictionMarket.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 
-/// @notice One market after the other, in which anything that is possible happens, in any order, at any time.
+/// @notice One market after the other, with all possible actions in any order, at any time.
 contract MarketWorld is MarketTest {
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
     uint256 private constant AUTHORS = 6;
 
     uint256 private _bounty;
 
-    /// @dev What has left the market, in wei.
+    /// @dev Money that has left the market, in wei.
     uint256 private _paidOut;
 
-    /// @dev How many markets ended in each way.
+    /// @dev Number of markets that ended in each phase.
     uint256[8] public ended;
 
-    /// @dev How many passes ended.
+    /// @dev Number of passes that ended.
     uint256 public passes;
 
     constructor() {
         begin(1);
     }
 
-    /// @dev Does the next thing.
+    /// @dev Does the next action.
     function act(uint256 seed) external {
-        // Now and then time passes, mostly little.
+        // Sometimes time passes, mostly little.
         if (seed % 8 == 0) pass(seed >> 8 & 0xffff);
         if (seed % 128 == 3) pass(PARTICIPATION);
         seed >>= 64;
@@ -40,7 +40,8 @@ contract MarketWorld is MarketTest {
         requireSolvent();
     }
 
-    /// @dev What everybody can collect is there, now and whatever comes; and no more was paid than came in.
+    /// @dev Checks that the market holds all collectable money, now and after any failure, and has
+    /// not paid more than it received.
     function requireSolvent() public view {
         uint256 due = market.remainder();
         uint256 balances;
@@ -54,7 +55,7 @@ contract MarketWorld is MarketTest {
         assertAtMost(due, address(market).balance, "what can be collected");
         Phase phase = market.phase();
         if (phase == Phase.Settled) assertEq(due, address(market).balance, "all can be collected");
-        // What is still to be played for is there, too.
+        // The market also holds the bounty of later passes.
         if (phase == Phase.Scoring && market.progress().stage != Stage.Paying) {
             assertAtMost(balances + market.remainingBounty(), address(market).balance, "balances and bounty");
         }
@@ -120,7 +121,7 @@ contract MarketWorld is MarketTest {
         if (progress.stage == Stage.Copying) {
             market.restart(1);
         } else if (progress.stage == Stage.Teaching) {
-            // Each record from the cursor on: their positions follow from their lengths.
+            // Passes each record from the cursor on; the lengths give their positions.
             market.score(recordsFrom(placeOf(progress.cursor)), 1 + seed % 12);
         } else {
             market.settle(1 + seed % 5);
@@ -128,10 +129,10 @@ contract MarketWorld is MarketTest {
         }
     }
 
-    /// @dev The place of the record whose first contribution is at a position.
+    /// @dev Returns the index of the record whose first contribution is at a position.
     function placeOf(uint256 position) private view returns (uint256 place) {
         for (uint256 reached; reached < position; ++place) {
-            // Items of 6 bytes after a header of 29.
+            // Items of 6 bytes follow a header of 29.
             reached += (records[place].length - 29) / 6;
         }
     }
@@ -144,7 +145,8 @@ contract MarketWorld is MarketTest {
 
     function over(Phase phase, uint256 seed) private {
         uint256 before = address(market).balance;
-        // Of a market that failed the bounty is burned, before or after participants have collected their stakes.
+        // The bounty of a failed market is burned, before or after participants collect their
+        // stakes.
         bool failed = phase == Phase.Failed;
         if (failed && seed % 2 == 0) forfeit();
         uint256 stakes = address(market).balance;

@@ -5,7 +5,7 @@ import {Test} from "../base/Test.sol";
 import {FeesWorld} from "./FeesWorld.sol";
 import {MarketWorld} from "./MarketWorld.sol";
 
-/// @notice What holds of money after any sequence of calls.
+/// @notice Invariants of money after any sequence of calls.
 abstract contract MoneyTest is Test {
     struct FuzzSelector {
         address addr;
@@ -14,13 +14,13 @@ abstract contract MoneyTest is Test {
 
     address internal world;
 
-    /// @dev Only these functions of the world are called. Forge asks by this name.
+    /// @dev Restricts the called functions of the world to these. Forge asks by this name.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(world, selectors());
     }
 
-    /// @dev Only the world is called. Forge asks by this name.
+    /// @dev Restricts calls to the world. Forge asks by this name.
     function targetContracts() external view returns (address[] memory targets) {
         targets = new address[](1);
         targets[0] = world;
@@ -38,7 +38,7 @@ contract MarketMoneyTest is MoneyTest {
         MarketWorld(world).requireSolvent();
     }
 
-    /// @dev A run goes on until a market of each kind has ended, but for those that need luck.
+    /// @dev Continues a run until a market of each kind has ended, except for kinds that need luck.
     function afterInvariant() external {
         uint256 i;
         for (; MarketWorld(world).passes() < 3 && i < 2_000; ++i) {

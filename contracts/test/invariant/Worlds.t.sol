@@ -9,7 +9,7 @@ import {Calm} from "./Calm.sol";
 import {Handler} from "./Handler.sol";
 import {Hostile} from "./Hostile.sol";
 
-/// @notice What holds after any sequence of calls, in any world.
+/// @notice Invariants after any sequence of calls, in any world.
 abstract contract WorldTest is ModelTest {
     uint256 internal constant OWNER_KEY = 99;
     uint256 private constant ATTEMPTS = 40;
@@ -21,7 +21,8 @@ abstract contract WorldTest is ModelTest {
         bytes4[] selectors;
     }
 
-    /// @dev But for what is called in the end. Forge asks by this name, and by the one below.
+    /// @dev Excludes the functions that are called at the end. Forge asks by this name, and by the
+    /// one below.
     function excludeSelectors() external view returns (FuzzSelector[] memory excluded) {
         excluded = new FuzzSelector[](1);
         bytes4[] memory selectors = new bytes4[](2);
@@ -29,13 +30,14 @@ abstract contract WorldTest is ModelTest {
         excluded[0] = FuzzSelector(address(handler), selectors);
     }
 
-    /// @dev Only the handler is called.
+    /// @dev Restricts calls to the handler.
     function targetContracts() external view returns (address[] memory targets) {
         targets = new address[](1);
         targets[0] = address(handler);
     }
 
-    /// @dev After each call the handler has also checked everybody's money: who lost and got how much, and why.
+    /// @dev Checks all money. After each call the handler has also checked each account's loss or
+    /// gain, and its reason.
     function invariantMoney() external view {
         handler.requireMoneyIsHeld();
         handler.requireMoneyIsWhereItBelongs();
@@ -45,9 +47,9 @@ abstract contract WorldTest is ModelTest {
         handler.requireGoodAddsUp();
     }
 
-    /// @dev Everything that was ever settled or used still is, and all money can be got out.
+    /// @dev Checks that everything settled or used still is, and that all money can be taken out.
     function afterInvariant() external {
-        // Each in a call of its own: what one has left in memory is gone in the next.
+        // Each attempt is a call of its own, so that its memory is free in the next.
         for (uint256 attempt; attempt < ATTEMPTS; ++attempt) {
             handler.makeUp(attempt);
         }
@@ -88,7 +90,7 @@ contract CalmWorldTest is WorldTest {
     }
 }
 
-/// @notice The same with reports that must be announced.
+/// @notice The same world with reports that must be announced.
 contract NoticeWorldTest is CalmWorldTest {
     function notice() internal pure override returns (uint256) {
         return 3 hours;

@@ -5,7 +5,7 @@ import {FloatQuotient, Quotient} from "../../src/libraries/FloatQuotient.sol";
 import {Test} from "../base/Test.sol";
 
 contract FloatQuotientTest is Test {
-    /// @dev What has not been truncated is exact.
+    /// @dev A product without truncation is exact.
     function testFuzz_multiply_isExactBelowTruncation(uint256 mantissa, uint64 factor) external pure {
         mantissa = bound(mantissa, 1, (1 << 192) - 1);
         (uint256 product, uint256 exponent) = FloatQuotient.multiply(mantissa, 128, factor);
@@ -23,7 +23,8 @@ contract FloatQuotientTest is Test {
         assertEq(normal, shift < 0 ? mantissa << uint256(-shift) : mantissa >> uint256(shift), "value");
     }
 
-    /// @dev Quotients of small numbers can be compared exactly; 2^-109 is far below what they can differ by.
+    /// @dev Quotients of small numbers can be compared exactly, because 2^-109 is far below their
+    /// smallest difference.
     function testFuzz_exceeds_matchesExactQuotients(uint64 a, uint64 b, uint64 c, uint64 d, uint8 shift)
         external
         pure
@@ -38,7 +39,7 @@ contract FloatQuotientTest is Test {
     }
 
     function test_exceeds_isFalseIfEqual() external pure {
-        // 1/3 and 3/9, and the same far apart in exponents.
+        // 1/3 and 3/9, and the same with exponents that are far apart.
         assertTrue(!FloatQuotient.exceeds(quotient(1, 0, 3, 0), quotient(3, 0, 9, 0)), "1/3 > 3/9");
         assertTrue(!FloatQuotient.exceeds(quotient(3, 0, 9, 0), quotient(1, 0, 3, 0)), "3/9 > 1/3");
         assertTrue(
@@ -51,7 +52,7 @@ contract FloatQuotientTest is Test {
         assertTrue(!FloatQuotient.exceeds(quotient(1, 0, 1, 64_000), quotient(1, 64_000, 1, 0)), "tiny");
     }
 
-    /// @dev Just below and just above the tolerance of 2^-110.
+    /// @dev Compares quotients just below and just above the tolerance of 2^-110.
     function test_exceeds_keepsTolerance() external pure {
         Quotient memory one = quotient(1, 0, 1, 0);
         Quotient memory above = quotient(1, 0, 1, 0);
@@ -61,7 +62,7 @@ contract FloatQuotientTest is Test {
         assertTrue(FloatQuotient.exceeds(above, one), "no tie above");
     }
 
-    /// @dev The largest products: the tolerance must saturate, not wrap.
+    /// @dev For the largest products, the tolerance must saturate and not wrap.
     function test_exceeds_saturatesTolerance() external pure {
         Quotient memory most = Quotient(type(uint128).max, 0, type(uint128).max, 0);
         assertTrue(!FloatQuotient.exceeds(most, most), "equal");

@@ -18,11 +18,12 @@ contract LanesTest is Test {
         assertEq(changed & others, word & others, "other lanes");
     }
 
-    /// @dev All lanes at once, some at the bounds, against one after the other.
+    /// @dev Adds all lanes at once, some at their bounds, and compares with one lane after the
+    /// other.
     function testFuzz_addInt16s_matchesOneByOne(uint256 word, uint256 deltas, uint256 edges) external pure {
         for (uint256 shift; shift < 256; shift += 16) {
             uint256 edge = edges >> shift & 0xff;
-            // One lane in 8 at each bound, or next to it.
+            // One lane in 8 is at each bound, or next to it.
             if (edge < 64) word = word & ~(uint256(0xffff) << shift) | (0x7ffe + edge % 4) << shift;
         }
         uint256 expected = word;

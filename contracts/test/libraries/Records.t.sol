@@ -22,7 +22,8 @@ contract RecordsTest is Test {
         assertEq(Records.leaf(author, label, sample, deposit, time, position), expected, "leaf");
     }
 
-    /// @dev Against the tree as the specification has it: leaf `j` at node `2n-2-j`, parents of sorted pairs.
+    /// @dev Compares with the tree of the specification: leaf `j` at node `2n-2-j`, parents of
+    /// sorted pairs.
     function testFuzz_root_matchesTree(
         uint256 n,
         address author,
@@ -66,7 +67,7 @@ contract RecordsTest is Test {
     }
 
     function testFuzz_set_keepsOthers(uint256[20] calldata positions, uint256 seed) external {
-        // A plain copy of what is set, looked up from the last.
+        // Compares with a plain list of the changes, searched from the last one.
         for (uint256 i; i < positions.length; ++i) {
             statuses.set(positions[i] % 300, Status((seed >> i) % 3));
         }
@@ -87,7 +88,7 @@ contract RecordsTest is Test {
         uint256 time,
         uint256 position
     ) external pure returns (bytes32) {
-        // With room for more than there is, as a relay has for what is skipped.
+        // There is room for more leaves, as in a relay with skipped batches.
         bytes32[] memory leaves = new bytes32[](n + 3);
         Records.fill(leaves, 0, batch, n, author, deposit, time, position);
         return Records.root(leaves, n);

@@ -35,7 +35,7 @@ contract SamplesTest is Test {
         this.requireSparse(0, hex"0000ffff", 65_536);
     }
 
-    /// @dev Indices whose highest bits differ, or are both set.
+    /// @dev Compares indices whose highest bits differ, or are both set.
     function test_requireSparse_comparesHighestBits() external {
         this.requireSparse(0, hex"80008001", 65_536);
         this.requireSparse(0, hex"7fff8000", 65_536);
@@ -43,7 +43,8 @@ contract SamplesTest is Test {
         this.requireSparse(0, hex"80000001", 65_536);
     }
 
-    /// @dev Every pair of neighbours, in every place of a sample longer than a word, against the plain rule.
+    /// @dev Tests each pair of neighbors, at each index of a sample longer than a word, against the
+    /// plain rule.
     function test_requireSparse_failsIfNotIncreasingAnywhere() external {
         for (uint256 place = 1; place < 40; ++place) {
             uint256[] memory indices = new uint256[](40);
@@ -70,7 +71,7 @@ contract SamplesTest is Test {
         bool expected = true;
         for (uint256 i; i < length; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
-            // Mostly small steps up, sometimes one of 0 or down, sometimes far.
+            // Mostly small steps up, sometimes one of 0 or down, sometimes large.
             uint256 previous = i == 0 ? 0 : indices[i - 1];
             indices[i] = seed % 97 == 0 ? (seed >> 16) % 65_536 : (previous + (seed >> 16) % 50 + 1) % 65_536;
             if (i > 0 && indices[i] <= previous) expected = false;
@@ -114,21 +115,22 @@ contract SamplesTest is Test {
         assertEq(offset, batch.length, "end");
     }
 
-    /// @dev At, just below and just above each bound, with the smallest number there is, past 32 bytes, and with other
-    /// bytes behind the sample.
+    /// @dev Tests values at, just below and just above each bound, the smallest number, and numbers
+    /// after the first 32 bytes. Other bytes follow the sample.
     function test_requireBounds_of16Bits() external {
-        // 3 and -4: squares of 25 together.
+        // 3 and -4: the sum of their squares is 25.
         this.requireBounds(0, hex"0003fffc7fff", 4, 2, 4, 25);
         vm.expectRevert(numberTooLarge(5, 1, -4, 3));
         this.requireBounds(5, hex"0003fffc7fff", 4, 2, 3, 25);
         vm.expectRevert(lengthTooLarge(5, 25, 24));
         this.requireBounds(5, hex"0003fffc7fff", 4, 2, 4, 24);
-        // Numbers come before the length, the first number before others, and one within the bounds is not told.
+        // Numbers are checked before the length, and the first number before others. The error
+        // skips numbers within the bounds.
         vm.expectRevert(numberTooLarge(0, 0, 3, 2));
         this.requireBounds(0, hex"0003fffc", 4, 2, 2, 1);
         vm.expectRevert(numberTooLarge(0, 1, 32_767, 100));
         this.requireBounds(0, hex"ffff7fff", 4, 2, 100, 1 << 31);
-        // In the second 32 bytes, too, what follows the sample does not count.
+        // In the second 32 bytes, too, bytes after the sample do not count.
         this.requireBounds(0, bytes.concat(new bytes(34), hex"7fff"), 34, 2, 1, 1);
 
         bytes memory sample = new bytes(68);
@@ -148,7 +150,7 @@ contract SamplesTest is Test {
         this.requireBounds(5, hex"00000003fffffffc7fffffff", 8, 4, 4, 24);
     }
 
-    /// @dev The longest sample that a model can have: its squared length does not wrap.
+    /// @dev The squared length of the longest sample of a model does not wrap.
     function test_requireBounds_ofLongestSample() external {
         bytes memory sample = new bytes(4 * 4096);
         for (uint256 i; i < sample.length; i += 4) {
@@ -159,7 +161,8 @@ contract SamplesTest is Test {
         this.requireBounds(0, sample, sample.length, 4, 1 << 31, (1 << 74) - 1);
     }
 
-    /// @dev Against a plain walk over the numbers, with the bounds at, just below and just above what the sample has.
+    /// @dev Compares with a plain walk over the numbers. The bounds are at, just below and just
+    /// above the sample's values.
     function testFuzz_requireBounds_matchesPlainWalk(
         uint256 seed,
         uint256 features,

@@ -11,9 +11,9 @@ import {SparsePerceptron} from "../../src/models/SparsePerceptron.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
-/// @notice The life of a classifier, and what all of them check alike.
+/// @notice The life of a classifier, and the checks that all classifiers share.
 contract ClassifierTest is ModelTest {
-    /// @dev A sparse perceptron of 40 features: 3 words.
+    /// @dev Creates a sparse perceptron of 40 features, which has 3 words.
     function open() private returns (Classifier classifier) {
         (, classifier) = create(sparsePerceptron, abi.encode(40, 10, int256(-5)));
     }
@@ -38,7 +38,7 @@ contract ClassifierTest is ModelTest {
         vm.expectRevert(abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, 2, 2, 3));
         vm.prank(OWNER);
         classifier.write(2, new uint256[](2));
-        // Where the sum of offset and count would wrap.
+        // The sum of offset and count would wrap.
         vm.expectRevert(
             abi.encodeWithSelector(IPackedModel.WordsOutOfRange.selector, type(uint256).max, 1, 3)
         );
@@ -65,7 +65,8 @@ contract ClassifierTest is ModelTest {
         assertEq(classifier.words(3, 0).length, 0, "no words at the end");
     }
 
-    /// @dev A dense model learns from nothing beyond its bounds, at any place of a batch, and predicts it all the same.
+    /// @dev A dense model learns from no sample beyond its bounds, at any index of a batch, but
+    /// still predicts it.
     function test_learn_failsBeyondBoundsAndPredictDoesNot() external {
         (, Classifier perceptron) = create(densePerceptron, abi.encode(2, 65_536, int256(0), 4, 25));
         (, Classifier centroid) = create(denseNearestCentroid, abi.encode(2, 2, 4, 25));
@@ -148,7 +149,7 @@ contract ClassifierTest is ModelTest {
             bytes.concat(good, hex"0001"),
             abi.encodeWithSelector(IErrors.MalformedBatch.selector, 6)
         );
-        // The label of an item comes before its sample, an item before the next.
+        // The label of an item is checked before its sample, and an item before the next.
         refuses(
             classifier,
             bytes.concat(good, Encode.item(2, hex"00"), hex"00"),
@@ -172,7 +173,7 @@ contract ClassifierTest is ModelTest {
         classifier.check(bytes.concat(good, Encode.item(0, hex"00030027")));
     }
 
-    /// @dev As many features as a transaction can predict from, and one more.
+    /// @dev Tests the maximum number of features that a transaction can predict from, and one more.
     function test_check_failsIfTooManyFeatures() external {
         address[2] memory implementations = [naiveBayes, sparseNearestCentroid];
         for (uint256 i; i < 2; ++i) {
@@ -190,7 +191,7 @@ contract ClassifierTest is ModelTest {
             );
             vm.expectRevert(abi.encodeWithSelector(IClassifier.TooManyFeatures.selector, 0, 1707, 1706));
             classifier.predict(Encode.one(firstFeatures(1707)));
-            // The range comes first.
+            // The range is checked first.
             refuses(
                 classifier,
                 Encode.item(0, firstFeatures(1709)),
@@ -199,7 +200,7 @@ contract ClassifierTest is ModelTest {
         }
     }
 
-    /// @dev Numbers that fill their bytes: the last feature, the last class.
+    /// @dev Tests numbers that fill their bytes: the last feature, the last class.
     function test_learn_takesLargestFeatureAndLabel() external {
         (, Classifier classifier) = create(sparsePerceptron, abi.encode(65_536, 7, int256(0)));
         closeForMe(classifier);
@@ -246,7 +247,7 @@ contract ClassifierTest is ModelTest {
 
     function test_predict_predictsMany() external {
         Classifier classifier = open();
-        // The weights of features 0 to 15 are their numbers, the intercept is -5.
+        // The weight of each feature from 0 to 15 is its index, and the intercept is -5.
         uint256 weights;
         for (uint256 i; i < 16; ++i) {
             weights |= i << (16 * i);
@@ -262,7 +263,7 @@ contract ClassifierTest is ModelTest {
         for (uint256 i; i < 20; ++i) {
             assertEq(predicted[i], i > 5 && i < 16 ? 1 : 0, "predicted");
         }
-        // 6 to 15 are right about class 1, and the four empty samples about class 0.
+        // Samples 6 to 15 are right about class 1, and the four empty samples about class 0.
         assertEq(classifier.evaluate(samples, labels), 14, "correct");
         assertEq(classifier.predict(new bytes[](0)).length, 0, "no samples");
     }
@@ -286,7 +287,7 @@ contract ClassifierTest is ModelTest {
     /// @dev Nobody owns or teaches an implementation.
     function test_constructor_locksImplementation() external {
         SparsePerceptron implementation = SparsePerceptron(sparsePerceptron);
-        // Any reason: what stands in place of its arguments is some of its own code.
+        // The error can be any: pieces of its code stand in place of its arguments.
         vm.expectRevert();
         implementation.write(0, new uint256[](0));
         vm.expectRevert();
@@ -297,7 +298,8 @@ contract ClassifierTest is ModelTest {
         implementation.learn(hex"00000000");
     }
 
-    /// @dev 700 words, each to a new slot, fit into a transaction; models of any size are written in such parts.
+    /// @dev Writing 700 words, each to a new slot, fits into a transaction. Models of any size are
+    /// written in such parts.
     function test_write_fitsChunkBelowGasLimit() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 65_536, 256));
         uint256[] memory values = new uint256[](700);
@@ -309,7 +311,7 @@ contract ClassifierTest is ModelTest {
             vm.prank(OWNER);
             classifier.write(part * 700, values);
             uint256 used = before - gasleft();
-            // The transaction itself, and calldata of which no byte is 0.
+            // Adds the transaction itself, and calldata without zero bytes.
             used += 21_000 + 16 * 32 * values.length;
             assertAtMost(used, 16_777_216, "gas");
         }

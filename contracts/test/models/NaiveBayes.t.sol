@@ -23,7 +23,7 @@ contract NaiveBayesTest is ModelTest {
         closeForMe(classifier);
         classifier.learn(Encode.item(1, hex"0000000f0011"));
         classifier.learn(Encode.item(1, hex"0011"));
-        // Headers of classes 0 and 1; two words for class 0; then those of class 1.
+        // The headers of classes 0 and 1, then two words for class 0, then those of class 1.
         assertEq(word(classifier, 0), 0, "header of 0");
         assertEq(word(classifier, 1), 2 | 4 << 32, "header of 1");
         assertEq(word(classifier, 4), 1 | 1 << 240, "features 0 to 15");
@@ -50,7 +50,7 @@ contract NaiveBayesTest is ModelTest {
         assertEq(word(classifier, 2), 0, "counts");
     }
 
-    /// @dev The ancestor's product became 0 from 8 present features on, and class 0 was predicted.
+    /// @dev 0xDeCA10B's product became 0 from 8 present features on, and it predicted class 0.
     function test_predict_takesManyPresentFeatures() external {
         uint256[] memory lengths = Encode.list("2,6,8,10,20,100,1000");
         for (uint256 i; i < lengths.length; ++i) {
@@ -63,8 +63,8 @@ contract NaiveBayesTest is ModelTest {
         }
     }
 
-    /// @dev Of 1,000 factors the order differs: truncation goes other ways, the tie must stay one. A difference
-    /// of one in four billion samples must decide.
+    /// @dev The order of 1,000 factors differs, so truncation differs too, but the tie must stay
+    /// one. A difference of one in four billion samples must decide.
     function test_predict_keepsTieOfReversedFactors() external {
         (, Classifier classifier) = create(naiveBayes, abi.encode(2, 1000, 257));
         fill(classifier, type(uint32).max - 1, type(uint32).max - 1);
@@ -74,7 +74,8 @@ contract NaiveBayesTest is ModelTest {
         assertEq(predict(classifier, mirrored(1000)), 1, "no tie");
     }
 
-    /// @dev The formula in whole numbers, for samples so short that nothing overflows; up to 6 classes.
+    /// @dev Compares with the formula in whole numbers, for samples so short that nothing
+    /// overflows, and up to 6 classes.
     function testFuzz_predict_matchesFormula(uint256 seed, uint256 classes, uint32 smoothing, uint8 mask)
         external
     {
@@ -101,14 +102,14 @@ contract NaiveBayesTest is ModelTest {
         assertEq(predict(classifier, sample), best, "class");
     }
 
-    /// @dev The first three of the features whose bits are set.
+    /// @dev Returns the first three features whose bits are set.
     function short(uint8 mask) private pure returns (bytes memory sample) {
         for (uint256 i; i < 8 && sample.length < 6; ++i) {
             if (mask >> i & 1 == 1) sample = bytes.concat(sample, bytes2(uint16(i)));
         }
     }
 
-    /// @dev Counts of 8 features, and their sum.
+    /// @dev Returns counts of 8 features, and their sum.
     function drawn(uint256 random) private pure returns (uint256 counts, uint256 total) {
         for (uint256 i; i < 8; ++i) {
             uint256 count = (random >> (8 * i + 8)) % 5;
@@ -117,7 +118,7 @@ contract NaiveBayesTest is ModelTest {
         }
     }
 
-    /// @dev A class's score, as numerator and denominator.
+    /// @dev Returns a class's score, as numerator and denominator.
     function scored(bytes memory sample, uint256 samples, uint256 counts, uint256 total, uint256 smooth)
         private
         pure
@@ -130,7 +131,7 @@ contract NaiveBayesTest is ModelTest {
         }
     }
 
-    /// @dev Two classes of 1,000 features whose counts are each other's in reverse.
+    /// @dev Writes two classes of 1,000 features, whose counts are in reverse order of each other.
     function fill(Classifier classifier, uint256 samples0, uint256 samples1) private {
         uint256[] memory values = new uint256[](128);
         uint256 total;
@@ -147,8 +148,8 @@ contract NaiveBayesTest is ModelTest {
         classifier.write(0, values);
     }
 
-    /// @dev The sample of the first and the last features, `length / 2` of each: it mirrors itself, so both classes
-    /// see the same counts, in reverse order.
+    /// @dev Returns the sample of the first and the last features, `length / 2` of each. It mirrors
+    /// itself, so both classes have the same counts for it, in reverse order.
     function mirrored(uint256 length) private pure returns (bytes memory sample) {
         uint256[] memory indices = new uint256[](length);
         for (uint256 i; i < length; ++i) {

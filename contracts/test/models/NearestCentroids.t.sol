@@ -32,10 +32,11 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(predict(classifier, hex"00000000"), 1, "-1 and 1 around 0");
     }
 
-    /// @dev The ancestor dropped squared differences below 1e-9: ties where there are none.
+    /// @dev 0xDeCA10B dropped squared differences below 1e-9, which made false ties.
     function test_predict_seesSmallestDifference() external {
         (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 2)));
-        // Means of a third of a unit apart in one feature, at the far end of the range in the other.
+        // The means differ by a third of a unit in one feature, and are at the far end of the range
+        // in the other.
         uint256 sum0 = uint64(uint256(int256(3) * type(int32).min));
         writeWord(classifier, 0, 3);
         writeWord(classifier, 1, 3);
@@ -68,7 +69,8 @@ contract NearestCentroidsTest is ModelTest {
         writeWord(classifier, 0, (uint256(type(uint128).max) - 2) << 32);
         writeWord(classifier, 2, full | 1 << 16 | 1 << 32);
         closeForMe(classifier);
-        // The full count stays and adds nothing to the squares; the other two add 3 each, 2 too many.
+        // The full count stays and adds nothing to the squares. The other two add 3 each, more than
+        // the 2 that fit.
         classifier.learn(Encode.item(0, hex"000000010002"));
         assertEq(word(classifier, 2), full | 2 << 16 | 2 << 32, "counts");
         assertEq(word(classifier, 0), 1 | allSquares, "squares");
@@ -82,7 +84,7 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(word(classifier, 2), most | least << 64, "sums");
     }
 
-    /// @dev The largest values that fit anywhere must not wrap.
+    /// @dev The largest values in all fields must not wrap.
     function test_predict_doesNotWrap() external {
         (, Classifier classifier) = create(denseNearestCentroid, Encode.widest32(abi.encode(2, 4)));
         uint256 least = uint256(uint64(uint256(int256(type(int64).min))));
@@ -101,7 +103,8 @@ contract NearestCentroidsTest is ModelTest {
         assertEq(predict(classifier, hex"0001"), 0, "sparse, tie");
     }
 
-    /// @dev Learning alone: predictions are those of the plain sums, exactly, with several classes.
+    /// @dev After lessons alone, predictions are exactly those of the plain sums, with several
+    /// classes.
     function testFuzz_learn_matchesSparseSums(uint256 seed, uint256 classes, uint256 features) external {
         classes = bound(classes, 2, 5);
         features = bound(features, 1, 40);
@@ -138,7 +141,8 @@ contract NearestCentroidsTest is ModelTest {
         }
     }
 
-    /// @dev Counts the sample whose features are the low bits of a number, and whose label comes from others.
+    /// @dev Counts the sample whose features are the low bits of a number, and whose label comes
+    /// from other bits.
     function countSparse(uint256 random, uint256[] memory samples, uint256[] memory sums, uint256 features)
         private
         pure
@@ -150,7 +154,7 @@ contract NearestCentroidsTest is ModelTest {
         }
     }
 
-    /// @dev A class's header and counts are what was counted here.
+    /// @dev Checks that a class's header and counts are the ones counted here.
     function checkSparse(
         Classifier classifier,
         uint256 label,
@@ -210,8 +214,9 @@ contract NearestCentroidsTest is ModelTest {
         }
     }
 
-    /// @dev The mean of a class of n samples, all within the bounds, by at most `2 * maxNumber / (n + 1)` in each feature,
-    /// and by at most twice the largest length over `n + 1` in all. Other classes stay.
+    /// @dev A lesson moves the mean of a class of n samples within bounds. In each feature it moves
+    /// by at most `2 * maxNumber / (n + 1)`, and in total by at most twice the largest length over
+    /// `n + 1`. Other classes stay.
     function testFuzz_learn_movesMeanWithinBounds(uint256 seed, uint256 maxNumber, uint256 share) external {
         uint256 features = 5;
         maxNumber = bound(maxNumber, 1, 1 << 31);
@@ -240,7 +245,7 @@ contract NearestCentroidsTest is ModelTest {
         }
     }
 
-    /// @dev A class's sums are what was summed up here.
+    /// @dev Checks that a class's sums are the ones computed here.
     function checkDense(
         Classifier classifier,
         uint256 classes,

@@ -11,14 +11,16 @@ import {Classifier} from "../../src/models/Classifier.sol";
 import {Encode} from "../base/Encode.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
-/// @notice The bounds of the classifiers' parameters: at creation by the factory, and at `close` for clones made otherwise.
+/// @notice The bounds of the classifiers' parameters: at creation by the factory, and at `close`
+/// for other clones.
 contract ParametersTest is ModelTest {
     function test_create_boundsSparsePerceptron() external {
         refused(sparsePerceptron, abi.encode(0, 0, int256(0)), "features", 0);
         refused(sparsePerceptron, abi.encode(65_537, 0, int256(0)), "features", 65_537);
         refused(sparsePerceptron, abi.encode(1, 0, int256(0)), "learningRate", 0);
         refused(sparsePerceptron, abi.encode(1, 32_768, int256(0)), "learningRate", 32_768);
-        // A bound of 2^65 before a cast to 64 bits let values through that the cast changed.
+        // An earlier bound of 2^65, before a cast to 64 bits, accepted values that the cast
+        // changed.
         refused(sparsePerceptron, abi.encode(1, 1, int256(1) << 63), "intercept", 1 << 63);
         int256 tooLow = int256(type(int64).min) - 1;
         refused(sparsePerceptron, abi.encode(1, 1, tooLow), "intercept", uint256(tooLow));
@@ -39,7 +41,7 @@ contract ParametersTest is ModelTest {
         refused(densePerceptron, abi.encode(1, 1, int256(0), 0, 1), "maxNumber", 0);
         refused(densePerceptron, abi.encode(1, 1, int256(0), 32_769, 1), "maxNumber", 32_769);
         refused(densePerceptron, abi.encode(1, 1, int256(0), 7, 0), "maxSquaredLength", 0);
-        // More than three numbers of 7 can reach.
+        // Three numbers of 7 cannot reach this bound.
         refused(densePerceptron, abi.encode(3, 1, int256(0), 7, 148), "maxSquaredLength", 148);
         accepted(densePerceptron, abi.encode(3, 1, int256(0), 7, 147));
         accepted(densePerceptron, abi.encode(3, 1, int256(0), 1, 1));
@@ -95,7 +97,7 @@ contract ParametersTest is ModelTest {
         accepted(denseNearestCentroid, Encode.widest32(abi.encode(256, 64)));
     }
 
-    /// @dev Of arguments that are not whole words, the last bytes would have been passed over.
+    /// @dev Otherwise the model would ignore the last bytes of arguments that are not whole words.
     function test_create_failsIfArgumentsAreNotWholeWords() external {
         bytes memory parameters = abi.encode(2, 40);
         refused(sparseNearestCentroid, bytes.concat(parameters, hex"00"), "arguments", 97);

@@ -28,7 +28,7 @@ contract PerceptronsTest is ModelTest {
         assertEq(word(classifier, 0), type(uint256).max, "weights");
     }
 
-    /// @dev The ancestor's intercept counted a billion times too little.
+    /// @dev 0xDeCA10B's intercept counted a billion times too little.
     function test_predict_countsDenseInterceptFully() external {
         (, Classifier classifier) =
             create(densePerceptron, Encode.widest16(abi.encode(1, 65_536, int256(-1000))));
@@ -60,7 +60,8 @@ contract PerceptronsTest is ModelTest {
         classifier.predict(Encode.one(hex"0001000200030004"));
     }
 
-    /// @dev After the last feature stands an index in another word, whatever the feature before it is.
+    /// @dev After the last feature, memory has an index in another word, whatever the feature
+    /// before it is.
     function test_predict_endsWithSample() external {
         (, Classifier classifier) = create(sparsePerceptron, abi.encode(512, 1, int256(0)));
         // The feature 0x01fe, in the same word as 0x01f0.
@@ -70,7 +71,8 @@ contract PerceptronsTest is ModelTest {
     }
 
     function test_learn_roundsDenseRate() external {
-        // A rate of 1.5: 1 becomes 2 (1.5 rounds up), -1 becomes -1 (-1.5 rounds up), 3 becomes 5 (4.5).
+        // A rate of 1.5: 1 becomes 2 (1.5 rounds up), -1 becomes -1 (-1.5 rounds up), 3 becomes 5
+        // (4.5).
         (, Classifier classifier) = create(densePerceptron, Encode.widest16(abi.encode(3, 98_304, int256(0))));
         closeForMe(classifier);
         classifier.learn(Encode.item(1, hex"0001ffff0003"));
@@ -127,7 +129,7 @@ contract PerceptronsTest is ModelTest {
             int256 score = intercept;
             for (uint256 i; i < features; ++i) {
                 uint256 random = uint256(keccak256(abi.encode(seed, "number", step, i)));
-                // Some zeros, and whole words of them.
+                // Some numbers are 0, and whole words of them.
                 numbers[i] =
                     random % 3 == 0 || (seed >> (i / 16)) & 1 == 0 ? int256(0) : int16(uint16(random >> 8));
                 score += numbers[i] * weights[i];
@@ -145,8 +147,9 @@ contract PerceptronsTest is ModelTest {
         }
     }
 
-    /// @dev Each weight by at most `(rate * maxNumber + 32768) >> 16`, and all of them together by at most the length of
-    /// the sample at that rate, and a half each for rounding.
+    /// @dev A lesson moves weights within bounds. Each moves by at most `(rate * maxNumber + 32768)
+    /// >> 16`. All together move by at most the length of the sample times the rate, plus a half
+    /// each for rounding.
     function testFuzz_learn_movesWeightsWithinBounds(
         uint256 seed,
         uint32 rate,
@@ -185,7 +188,8 @@ contract PerceptronsTest is ModelTest {
         }
     }
 
-    /// @dev Returns the sum of the squares by which weights have moved since `before`, each by at most `most`.
+    /// @dev Returns the sum of the squares of the weights' moves since `before`, each of at most
+    /// `most`.
     function squaredMoves(Classifier classifier, int256[] memory before, uint256 most)
         private
         view

@@ -10,7 +10,7 @@ import {IModelFactory} from "../../src/interfaces/IModelFactory.sol";
 import {PuppetClassifier, Strings} from "../base/PuppetClassifier.sol";
 import {MarketTest} from "../base/MarketTest.sol";
 
-/// @notice Takes every call and every payment, and answers all of them alike.
+/// @notice A contract that takes every call and every payment, and answers all of them alike.
 contract TakesAnything {
     bytes private answer;
 
@@ -18,7 +18,7 @@ contract TakesAnything {
         answer = answer_;
     }
 
-    // A clone has no storage of its own yet, so the answer is asked of the implementation.
+    // A clone has no storage of its own yet, so it asks the implementation for the answer.
     TakesAnything private immutable SELF = this;
 
     function said() external view returns (bytes memory) {
@@ -33,7 +33,7 @@ contract TakesAnything {
     }
 }
 
-/// @notice A trainer of somebody else, and of another classifier.
+/// @notice A trainer that names a wrong classifier, and the right owner or a wrong one.
 contract OthersTrainer {
     address public immutable owner;
     address public immutable classifier;
@@ -45,7 +45,7 @@ contract OthersTrainer {
     function initialize() external {}
 }
 
-/// @notice Names its classifier rightly, and another owner, or more than an owner.
+/// @notice A trainer that names its classifier rightly, and another owner, or more than an owner.
 contract StrangersTrainer {
     bytes private answer;
     StrangersTrainer private immutable SELF = this;
@@ -72,7 +72,7 @@ contract StrangersTrainer {
     }
 }
 
-/// @notice Names its owner rightly, and no classifier.
+/// @notice A trainer that names its owner rightly, and no classifier.
 contract TrainerOfNothing {
     address public immutable owner;
 
@@ -83,7 +83,7 @@ contract TrainerOfNothing {
     function initialize() external {}
 }
 
-/// @notice Refuses with a reason.
+/// @notice A trainer that refuses with a reason.
 contract RefusingTrainer {
     error Refused();
 
@@ -92,12 +92,13 @@ contract RefusingTrainer {
     }
 }
 
-/// @notice Which implementations the factory takes.
+/// @notice The implementations that the factory accepts.
 contract ModelFactoryTest is MarketTest {
     bytes private trainerParameters = abi.encode(1, 2, 3, 0, 4);
     bytes private classifierParameters = abi.encode(2, 1);
 
-    /// @dev A clone of nothing would take every call: any waits, any contribution, any ether.
+    /// @dev A clone of an address without code would accept every call: any waits, any
+    /// contribution, any ether.
     function test_create_failsIfNoCode() external {
         address[3] memory empty = [ALICE, address(0), address(4)];
         for (uint256 i; i < empty.length; ++i) {
@@ -109,7 +110,8 @@ contract ModelFactoryTest is MarketTest {
         }
     }
 
-    /// @dev Also where it delegates to a right implementation: its key could name another one.
+    /// @dev The factory also refuses accounts that delegate to a right implementation: their key
+    /// could name another one.
     function test_create_failsIfCodeIsDelegated() external {
         vm.etch(ALICE, abi.encodePacked(hex"ef0100", depositRefundTake));
         vm.etch(BOB, abi.encodePacked(hex"ef0100", sparseNearestCentroid));
@@ -120,7 +122,7 @@ contract ModelFactoryTest is MarketTest {
         factory.create(depositRefundTake, trainerParameters, BOB, classifierParameters);
     }
 
-    /// @dev Such as a wrapped coin, which takes every call for a payment.
+    /// @dev For example, a wrapped coin takes every call as a payment.
     function test_create_failsIfCodeTakesAnyCall() external {
         bytes[3] memory answers =
             [bytes(""), abi.encode(address(this)), abi.encode(address(this), address(this))];
@@ -146,20 +148,20 @@ contract ModelFactoryTest is MarketTest {
             vm.expectRevert(abi.encodeWithSelector(IModelFactory.NotATrainer.selector, strange));
             factory.create(strange, trainerParameters, sparseNearestCentroid, classifierParameters);
         }
-        // But for the owner they are as they have to be.
+        // Only the named owner makes the difference.
         factory.create(
             address(new StrangersTrainer(abi.encode(address(this)))),
             trainerParameters,
             sparseNearestCentroid,
             classifierParameters
         );
-        // What does not know the question fails without a word.
+        // A contract without this function reverts without a reason.
         address nothing = address(new TrainerOfNothing(address(this)));
         vm.expectRevert(bytes(""));
         factory.create(nothing, trainerParameters, sparseNearestCentroid, classifierParameters);
     }
 
-    /// @dev Each where the other belongs.
+    /// @dev Each implementation comes in place of the other.
     function test_create_failsIfSwapped() external {
         vm.expectRevert(bytes(""));
         factory.create(
@@ -184,7 +186,7 @@ contract ModelFactoryTest is MarketTest {
         factory.create(depositRefundTake, trainerParameters, sparseNearestCentroid, abi.encode(1, 1));
     }
 
-    /// @dev All mechanisms, and the factory itself, which takes no ether.
+    /// @dev Creates all mechanisms, and checks that the factory itself takes no ether.
     function test_create_createsAllMechanisms() external {
         address[3] memory mechanisms = [depositRefundTake, points, predictionMarket];
         bytes[3] memory parameters = [trainerParameters, abi.encode(1, 2, 3, 0), abi.encode(1, 2, 3, 4, 5, 6)];

@@ -9,7 +9,7 @@ import {Classifier} from "../../src/models/Classifier.sol";
 import {ModelRegistry} from "../../src/periphery/ModelRegistry.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 
-/// @notice Who may make which models known, and how they are found.
+/// @notice The registration of models by their owners, and the list of entries.
 contract ModelRegistryTest is ModelTest {
     bytes private constant CARD = "a card";
 
@@ -60,7 +60,8 @@ contract ModelRegistryTest is ModelTest {
         registry.register(address(0), CARD);
     }
 
-    /// @dev A classifier, which has no owner to ask, and a trainer whose classifier's parameters are no parameters.
+    /// @dev Registers a classifier, which has no owner, and a trainer whose classifier has invalid
+    /// parameters.
     function test_register_passesErrorsOn() external {
         vm.expectRevert(bytes(""));
         vm.prank(OWNER);
@@ -147,7 +148,7 @@ contract ModelRegistryTest is ModelTest {
     }
 }
 
-/// @notice Says of itself what a trainer would.
+/// @notice A contract that answers as a trainer would.
 contract FakeTrainer {
     address public owner;
     address public classifier;

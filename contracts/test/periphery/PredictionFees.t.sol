@@ -14,7 +14,7 @@ import {GoodTrainer} from "../base/GoodTrainer.sol";
 import {ModelTest} from "../base/ModelTest.sol";
 import {ReentrantWallet, RefusingWallet} from "../base/Receivers.sol";
 
-/// @notice Who pays for predictions, and who gets it.
+/// @notice Payments for predictions, and their shares.
 contract PredictionFeesTest is ModelTest {
     uint256 private constant PRICE = 100;
 
@@ -63,8 +63,8 @@ contract PredictionFeesTest is ModelTest {
         fees.predict(new bytes[](0));
     }
 
-    /// @dev Alice has 2 good contributions, Bob 1: of 400 wei Alice has earned floor(800 / 3) = 266, Bob 133. The next 200
-    /// wei make 400 and 200: no fraction of the first payment is lost.
+    /// @dev Alice has 2 good contributions, Bob 1. Of 400 wei Alice earns floor(800 / 3) = 266 and
+    /// Bob 133. The next 200 wei make it 400 and 200: no fraction of the first payment is lost.
     function test_collect_paysShares() external {
         makeGood(ALICE, 2);
         makeGood(BOB, 1);
@@ -80,14 +80,14 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(66, 233);
         collect(ALICE, 66);
         pay(2);
-        // 600 of 900 in all, of which 466 are paid.
+        // Alice has 600 of 900 in total, of which 466 are already paid.
         requireEarned(134, 300);
         collect(ALICE, 134);
         collect(BOB, 300);
         assertEq(address(fees).balance, 0, "all is paid out");
     }
 
-    /// @dev Fractions of a wei that an account has earned are kept when it collects.
+    /// @dev An account keeps its fraction of a wei when it collects.
     function test_collect_keepsFractions() external {
         makeGood(ALICE, 1);
         makeGood(BOB, 1);
@@ -97,14 +97,14 @@ contract PredictionFeesTest is ModelTest {
         register(CAROL, 1, 3);
         for (uint256 i; i < 3; ++i) {
             pay(1);
-            // A hundredth is 33 and a third.
+            // A third of 100 wei is 33 and a third.
             collect(ALICE, i == 2 ? 34 : 33);
         }
         collect(BOB, 100);
         collect(CAROL, 100);
     }
 
-    /// @dev What is paid before anybody is registered waits for the first payment after it.
+    /// @dev A payment before any registration waits for the first payment after one.
     function test_predict_keepsPaymentsForFirstShare() external {
         pay(5);
         makeGood(BOB, 1);
@@ -117,7 +117,7 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(0, 600);
     }
 
-    /// @dev More good contributions count from when they are registered, for what comes later.
+    /// @dev More good contributions count from their registration on, for later payments.
     function test_register_countsMoreFromThenOn() external {
         makeGood(ALICE, 1);
         makeGood(BOB, 1);
@@ -130,7 +130,7 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(100, 100);
         pay(4);
         requireEarned(200, 400);
-        // Again, when there is nothing new.
+        // Registers again, without anything new.
         vm.recordLogs();
         assertEq(fees.register(BOB), 3, "shares");
         assertEq(logsOf(IPredictionFees.Registered.selector).length, 0, "nothing is registered");
@@ -139,7 +139,7 @@ contract PredictionFeesTest is ModelTest {
         assertEq(fees.totalShares(), 4, "all shares");
     }
 
-    /// @dev Collecting registers first, so the next payments count all.
+    /// @dev Collecting registers first, so the next payments count all good contributions.
     function test_collect_registersFirst() external {
         makeGood(ALICE, 1);
         register(ALICE, 1, 1);
@@ -179,7 +179,8 @@ contract PredictionFeesTest is ModelTest {
         requireEarned(1, 0);
     }
 
-    /// @dev The largest numbers that the contract is made for: payments of 2^127 wei in all, and 2^48 - 1 good contributions.
+    /// @dev Tests the largest supported numbers: payments of 2^127 wei in total, and 2^48 - 1 good
+    /// contributions.
     function test_predict_worksAtBounds() external {
         fees = PredictionFees(deploy("PredictionFees", abi.encode(address(trainer), type(uint96).max)));
         GoodTrainer good = new GoodTrainer(trainer.classifier());
@@ -203,7 +204,7 @@ contract PredictionFeesTest is ModelTest {
 
     function test_collect_failsIfReceiverRefusesOrReenters() external {
         RefusingWallet refusing = new RefusingWallet();
-        // Others can push refunds to contracts that have acted.
+        // Others can push refunds only to contracts that have used or canceled a nonce.
         refusing.execute(address(trainer), 0, abi.encodeCall(IAccounts.cancelNonces, (0)));
         makeGood(address(refusing), 1);
         register(address(refusing), 1, 1);
@@ -230,7 +231,7 @@ contract PredictionFeesTest is ModelTest {
         assertEq(address(fees).balance, 100, "paid once");
     }
 
-    /// @dev Gives an account good contributions, which others' cost nothing here.
+    /// @dev Gives an account good contributions, and the money for them.
     function makeGood(address author, uint256 n) private {
         vm.deal(author, author.balance + 1e24);
         for (uint256 i; i < n; ++i) {

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {Account} from "../../src/core/types/Account.sol";
 import {Test} from "../base/Test.sol";
 
-/// @notice Proofs about the word that a trainer keeps of an address, for every word there is.
+/// @notice Proofs about a trainer's record of an address, for every possible word.
 contract AccountProofs is Test {
     uint256 private constant BALANCE = type(uint96).max;
     uint256 private constant GOOD = uint256(type(uint48).max) << 96;
@@ -34,7 +34,8 @@ contract AccountProofs is Test {
         assert((Account.unwrap(afterwards) ^ word) & ~GOOD == 0);
     }
 
-    /// @dev The definition of the window: a nonce makes itself used, and all that are 64 or more below it.
+    /// @dev Proves the definition of the window: a nonce makes itself used, and all that are 64 or
+    /// more below it.
     function check_NonceUsesItselfAndWhatFallsOutOfTheWindow(uint256 word, uint48 nonce, uint48 other)
         external
         pure

@@ -7,10 +7,10 @@ import {SignedBatch, SignedBatches} from "../../src/libraries/SignedBatches.sol"
 import {Contribution as Made, Encode} from "../base/Encode.sol";
 import {Sign, SignedBatch as Signed} from "../base/Sign.sol";
 
-/// @notice Proofs that claims and signed batches are read as they were written, for every value of every field.
-/// Samples, items and signatures have the lengths that are given here.
+/// @notice Proofs that the contracts read claims and signed batches as they were written, for every
+/// value of every field. Samples, items and signatures have the lengths given here.
 contract CodecsProofs {
-    /// @dev Two contributions one after the other.
+    /// @dev Reads two contributions, one after the other.
     function check_ClaimsAreReadAsWritten(
         uint64 batch,
         Made memory first,
@@ -43,7 +43,7 @@ contract CodecsProofs {
         assert(group.flags == next);
     }
 
-    /// @dev Two batches one after the other; the second one is read.
+    /// @dev Writes two batches, one after the other, and reads the second one.
     function check_SignedBatchesAreReadAsWritten(
         Signed memory first,
         Signed memory second,
@@ -60,7 +60,7 @@ contract CodecsProofs {
         this.readSignedBatch(bytes.concat(one, Sign.encode(second)), one.length, second, 0);
     }
 
-    /// @param end Where the batch ends; 0 for the end of all.
+    /// @param end The offset of the batch's end; 0 for the end of all batches.
     function readSignedBatch(bytes calldata batches, uint256 offset, Signed calldata signed, uint256 end)
         external
         view
@@ -72,14 +72,14 @@ contract CodecsProofs {
         assert(keccak256(signature) == keccak256(signed.signature));
         SignedBatch memory read = SignedBatches.header(batches, offset, items);
         assert(read.author == signed.author);
-        // The relayer is not sent: it is the sender, or nobody.
+        // The relayer is not encoded: it is the sender, or the zero address.
         assert(read.relayer == (signed.relayer == address(0) ? address(0) : msg.sender));
         assert(read.maxDeposit == signed.maxDeposit);
         assert(read.fee == signed.fee);
         assert(read.nonce == signed.nonce);
         assert(read.deadline == signed.deadline);
         assert(read.itemsHash == keccak256(signed.items));
-        // What is logged is the header and the items.
+        // The log has the header and the items.
         bytes memory log = new bytes(batches.length);
         assembly ("memory-safe") {
             mstore(log, 0)

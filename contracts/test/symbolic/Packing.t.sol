@@ -7,13 +7,13 @@ import {Status, Statuses} from "../../src/core/types/Statuses.sol";
 import {Headers} from "../../src/libraries/Headers.sol";
 import {Lanes} from "../../src/libraries/Lanes.sol";
 
-/// @notice Proofs that what shares a word does not disturb its neighbours.
+/// @notice Proofs that values in one word do not disturb their neighbors.
 contract PackingProofs {
     Statuses private _statuses;
     Announcements private _announcements;
 
     function check_State(uint40 time, uint64 count, uint64 good, uint40 later, uint64 n) external pure {
-        // The sum is checked: where it overflows, the call fails and there is nothing to prove.
+        // The sum is checked: if it overflows, the call fails and there is nothing to prove.
         State state = State.wrap(time | uint256(count) << 40 | uint256(good) << 104).contributed(later, n);
         assert(state.lastContributionTime() == later);
         assert(state.contributionCount() == uint256(count) + n);
@@ -27,7 +27,7 @@ contract PackingProofs {
         assert(state.totalGood() == uint256(good) + 1);
     }
 
-    /// @dev From any word: each of its 128 statuses is a valid one, so both bits of none are set.
+    /// @dev Starts from any word with 128 valid statuses: no status has both bits set.
     function check_StatusesDoNotDisturbEachOther(uint64 one, uint64 other, uint256 word, uint256 otherWord)
         external
     {
@@ -42,8 +42,9 @@ contract PackingProofs {
         assert(one == other || _statuses.get(other) == before);
     }
 
-    /// @dev From any words, at each place of a word, and beside its neighbours. Positions are fixed: no solver divides any
-    /// position by six in time; `Notice: testFuzz_announce_leavesNeighbors` takes random ones.
+    /// @dev Starts from any words, at each position of a word, and beside its neighbors. Positions
+    /// are fixed, because no solver divides an arbitrary position by six in time. `Notice:
+    /// testFuzz_announce_leavesNeighbors` takes random ones.
     function check_AnnouncementsDoNotDisturbEachOther(uint256 word, uint256 lower, uint256 upper, uint40 time)
         external
     {
@@ -101,7 +102,7 @@ contract PackingProofs {
         );
     }
 
-    /// @dev Clears the lower bit where both are set.
+    /// @dev Clears the lower bit of a status if both are set.
     function _valid(uint256 word) private pure returns (uint256) {
         return word & ~((word >> 1) & (type(uint256).max / 3));
     }

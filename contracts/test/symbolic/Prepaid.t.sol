@@ -8,7 +8,7 @@ import {Encode} from "../base/Encode.sol";
 import {Sign, SignedBatch} from "../base/Sign.sol";
 import {AnyClassifier, AnyWallet, OneSignature, TrainerProofs} from "./TrainerProofs.sol";
 
-/// @notice Proofs about prepaid money, from every account there is.
+/// @notice Proofs about prepaid money, for every possible account.
 contract PrepaidProofs is TrainerProofs {
     function check_DepositIsAdded(uint256 word, uint96 amount) external {
         DepositRefundTake trainer = create(1, address(0));
@@ -32,8 +32,8 @@ contract PrepaidProofs is TrainerProofs {
         assert(OTHER.balance == (success ? amount : 0));
     }
 
-    /// @dev One batch of one item: accepted exactly when it should be and then paid for; as its nonce is used then,
-    /// it is never accepted again.
+    /// @dev Relays one batch of one item. The trainer accepts it exactly if it should, and charges
+    /// it. Its nonce is then used, so the trainer never accepts it again.
     function check_RelayChargesWhatWasSigned(
         uint80 costWeight,
         uint256 word,
@@ -50,7 +50,8 @@ contract PrepaidProofs is TrainerProofs {
         bool used = trainer.nonceUsed(batch.author, batch.nonce);
         uint256 price = trainer.price(1);
 
-        // Gas may be any number here, also one so large that dividing it up overflows: then nothing has happened.
+        // The gas may be any number here, even one whose division overflows: then the call changes
+        // nothing.
         if (!call(
                 trainer,
                 OTHER,
@@ -67,7 +68,8 @@ contract PrepaidProofs is TrainerProofs {
         assert(trainer.nonceUsed(batch.author, batch.nonce) == (used || accepted));
     }
 
-    /// @dev Whomever a batch names: it is accepted from that sender, or from anyone if it names none; else it brings no fee.
+    /// @dev The trainer accepts a batch from the relayer that it names, or from anyone if it names
+    /// none. Otherwise it brings no fee.
     function check_RelayIsOfTheSignedRelayer(address relayer, uint96 fee) external {
         DepositRefundTake trainer = create(0, address(new AnyClassifier(0, true)));
         address author = address(0x4000000000000000000000000000000000000004);

@@ -4,12 +4,13 @@ pragma solidity ^0.8.30;
 import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {TrainerProofs} from "./TrainerProofs.sol";
 
-/// @notice Proofs about what a contribution costs, for every cost weight that a trainer may have.
-/// @dev That the library's square root is one is not proven here: a solver cannot follow its divisions. The first
-/// proof needs nothing of it; the others run it on given intervals. The differential test compares the rest.
+/// @notice Proofs about the price of a contribution, for every cost weight that a trainer may have.
+/// @dev They do not prove that the library's square root is right, because a solver cannot follow
+/// its divisions. The first proof does not need the root; the others run it on given intervals. The
+/// differential test compares the rest.
 contract PriceProofs is TrainerProofs {
-    /// @dev At every time and for every number below 2^64. So a deposit has 96 bits, and all deposits of a
-    /// transaction together 160.
+    /// @dev Proves a bound at every time and for every number below 2^64. So a deposit has 96 bits,
+    /// and all deposits of a transaction together have 160.
     function check_AtMost3600CostWeights(uint80 costWeight, uint40 last, uint40 time, uint64 n) external {
         vm.assume(n != 0 && last != 0 && last <= time);
         DepositRefundTake trainer = create(costWeight, address(0));
@@ -20,7 +21,7 @@ contract PriceProofs is TrainerProofs {
         assert(price <= type(uint96).max);
     }
 
-    /// @dev At the powers of 4 below 2^40, where the root doubles.
+    /// @dev Checks the powers of 4 below 2^40, at which the root doubles.
     function check_FallsWithTime(uint80 costWeight) external {
         DepositRefundTake trainer = create(costWeight, address(0));
         uint256 before = trainer.price(1);
@@ -34,7 +35,7 @@ contract PriceProofs is TrainerProofs {
         }
     }
 
-    /// @dev For the powers of 4 as numbers, some 8 years after the last contribution.
+    /// @dev Checks the powers of 4 as numbers, some 8 years after the last contribution.
     function check_RisesWithNumber(uint80 costWeight) external {
         DepositRefundTake trainer = create(costWeight, address(0));
         vm.warp(NOW + 4 ** 14);
@@ -47,7 +48,8 @@ contract PriceProofs is TrainerProofs {
         }
     }
 
-    /// @dev After the longest time there is: from a cost weight of 292 wei on, nothing is ever free.
+    /// @dev Checks the longest possible time: from a cost weight of 292 wei on, no contribution is
+    /// ever free.
     function check_NotZero(uint80 costWeight) external {
         vm.assume(costWeight >= 292);
         DepositRefundTake trainer = create(costWeight, address(0));

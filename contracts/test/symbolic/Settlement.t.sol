@@ -7,22 +7,23 @@ import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.
 import {Contribution, Encode} from "../base/Encode.sol";
 import {AnyClassifier, AnyWallet, TrainerProofs} from "./TrainerProofs.sol";
 
-/// @notice Proofs about one claim on a contribution of which anything may have happened before. Each says exactly
-/// when the claim succeeds, what it pays, and that the state it leaves is again one that the proofs begin with: so
-/// no sequence of claims, by however many reporters, pays more than the deposit, and closed is final.
+/// @notice Proofs about one claim on a contribution with any possible history. Each says exactly
+/// when the claim succeeds and what it pays. It also proves that the state after the claim is again
+/// one that the proofs begin with. So no sequence of claims, by any number of reporters, pays more
+/// than the deposit, and closed is final.
 contract SettlementProofs is TrainerProofs {
-    /// @dev Of the proofs that have one, in seconds.
+    /// @dev The notice of the proofs that have one, in seconds.
     uint256 private constant NOTICE = 6 hours;
 
     struct Case {
         Contribution made;
-        // What has happened to it.
+        // Its history.
         uint8 status;
         uint96 taken;
-        // What the model says of it, and when it is asked.
+        // The predicted label, and the time of the claim.
         uint256 predicted;
         uint40 time;
-        // Marks of the reporter and of all.
+        // The good contributions of the reporter and of all authors.
         uint48 good;
         uint64 totalGood;
     }
@@ -40,8 +41,9 @@ contract SettlementProofs is TrainerProofs {
         _requireStatus(trainer, one, success ? Status.Closed : Status(one.status), one.taken);
     }
 
-    /// @dev For deposits below 2^48 wei and up to 255 good contributions: no solver divides larger ones in time. Of all others
-    /// `CollaborativeTrainer: testFuzz_report_paysAtMostDeposit` tries some, and the proof below says that no more than what is left is taken.
+    /// @dev Covers deposits below 2^48 wei and up to 255 good contributions: no solver divides
+    /// larger ones in time. `CollaborativeTrainer: testFuzz_report_paysAtMostDeposit` tries some
+    /// others. A proof below checks that a report takes no more than the rest.
     function check_ReportPaysAShareOfWhatIsLeft(Case memory one) external {
         vm.assume(one.made.deposit < 2 ** 48 && one.totalGood <= type(uint8).max);
         DepositRefundTake trainer = _prepare(one);
@@ -54,7 +56,7 @@ contract SettlementProofs is TrainerProofs {
         }
         assert(_open(one, 1 days) && one.predicted != one.made.label && one.good != 0);
         uint256 share;
-        // A product of 96 and 48 bits.
+        // The product of 96 and 48 bits does not overflow.
         unchecked {
             share = uint256(one.made.deposit) * one.good / one.totalGood;
         }
@@ -63,7 +65,7 @@ contract SettlementProofs is TrainerProofs {
         assert(trainer.reported(one.made.position, OTHER));
     }
 
-    /// @dev Whoever is marked as a reporter, as after each report above, cannot report again.
+    /// @dev A marked reporter, as after each report above, cannot report again.
     function check_NobodyReportsTwice(Case memory one) external {
         DepositRefundTake trainer = _prepare(one);
         store(trainer, slotOf(one.made.position, SETTLEMENTS), one.taken | uint256(uint160(OTHER)) << 96);
@@ -72,7 +74,8 @@ contract SettlementProofs is TrainerProofs {
         assert(!success && paid == 0);
     }
 
-    /// @dev Only where the reporter has signed that, in time, and could report itself; nobody else gets anything.
+    /// @dev A keeper's report succeeds only if the reporter has signed it, in time, and could
+    /// report itself. Nobody else gets anything.
     function check_ReportForAddsTheShareToTheBalance(
         Case memory one,
         bool signed,
@@ -105,9 +108,10 @@ contract SettlementProofs is TrainerProofs {
         assert(trainer.reported(one.made.position, reporter));
     }
 
-    /// @dev With a notice, a report succeeds only from the end of the notice until as long after it, to the second; in all
-    /// else the notice changes nothing. The reporter has the only good contribution, or none: the proof above is of all
-    /// shares, and no solver gets through both in time.
+    /// @dev With a notice, a report succeeds only from the end of the notice until as long after
+    /// it, to the second. Otherwise the notice changes nothing. The reporter has the only good
+    /// contribution, or none. The proof above covers all shares, and no solver finishes both
+    /// together in time.
     function check_ReportNeedsAnAnnouncement(Case memory one, uint40 announced, bool hasGood) external {
         (one.good, one.totalGood) = (hasGood ? 1 : 0, 1);
         DepositRefundTake trainer = _prepare(one, NOTICE);
@@ -121,7 +125,8 @@ contract SettlementProofs is TrainerProofs {
         else assert(paid == 0);
     }
 
-    /// @dev Once a while, from when a refund is possible; nothing else changes, and nobody gets anything.
+    /// @dev An announcement is possible from the time of a refund on, and again only after the last
+    /// one has expired. It changes nothing else, and nobody gets anything.
     function check_AnnouncementStoresATime(Case memory one, uint40 announced, bool byAuthor) external {
         DepositRefundTake trainer = _prepare(one, NOTICE);
         _storeAnnouncement(trainer, one.made.position, announced);
@@ -135,7 +140,7 @@ contract SettlementProofs is TrainerProofs {
         assert(trainer.good(OTHER) == one.good && trainer.totalGood() == one.totalGood);
     }
 
-    /// @dev An announcement does not touch refunds.
+    /// @dev An announcement does not affect refunds.
     function check_RefundNeedsNoNotice(Case memory one, uint40 announced) external {
         DepositRefundTake trainer = _prepare(one, NOTICE);
         _storeAnnouncement(trainer, one.made.position, announced);
@@ -144,7 +149,7 @@ contract SettlementProofs is TrainerProofs {
         assert(paid == (success ? one.made.deposit - one.taken : 0));
     }
 
-    /// @dev Without a notice nothing can be announced.
+    /// @dev Without a notice nobody can announce.
     function check_NothingIsAnnouncedWithoutANotice(Case memory one) external {
         DepositRefundTake trainer = _prepare(one);
         (bool success,) = _claim(trainer, OTHER, ICollaborativeTrainer.announce.selector, one);
@@ -158,7 +163,7 @@ contract SettlementProofs is TrainerProofs {
         assert(!success && paid == 0);
     }
 
-    /// @dev Whatever the model says.
+    /// @dev A late claim does not depend on the model's prediction.
     function check_LateClaimPaysWhatIsLeft(Case memory one, bool byOwner) external {
         DepositRefundTake trainer = _prepare(one);
         uint256 left = one.made.deposit - one.taken;
@@ -169,7 +174,7 @@ contract SettlementProofs is TrainerProofs {
         _requireStatus(trainer, one, success ? Status.Closed : Status(one.status), one.taken);
     }
 
-    /// @dev Another root than the contribution's: one that differs in any field.
+    /// @dev The claim has another root than the contribution's, because at least one field differs.
     function check_NothingIsPaidForWhatWasNotContributed(Case memory one, Contribution memory other)
         external
     {
@@ -187,8 +192,8 @@ contract SettlementProofs is TrainerProofs {
         assert(!success && paid == 0);
     }
 
-    /// @dev A refund that somebody else pushes to a contract: only if the contract has used or cancelled a nonce, and up to
-    /// the largest balance.
+    /// @dev Covers a refund that another account pushes to a contract. It succeeds only if the
+    /// contract has used or canceled a nonce, and up to the largest balance.
     function check_RefundIsPushedOnlyToContractsThatCanAct(Case memory one, uint256 word) external {
         address author = address(new AnyWallet(true));
         DepositRefundTake trainer = _prepare(one, author, 0);
@@ -207,7 +212,7 @@ contract SettlementProofs is TrainerProofs {
         _requireStatus(trainer, one, success ? Status.Closed : Status(one.status), one.taken);
     }
 
-    /// @dev A trainer with one contribution, of which anything may have happened that can.
+    /// @dev Creates a trainer with one contribution, which may have any possible history.
     function _prepare(Case memory one) private returns (DepositRefundTake trainer) {
         return _prepare(one, AUTHOR, 0);
     }
@@ -232,7 +237,7 @@ contract SettlementProofs is TrainerProofs {
         store(trainer, STATE, NOW | uint256(one.totalGood) << 104);
         store(trainer, slotOf(uint160(OTHER), ACCOUNTS), uint256(one.good) << 96);
         store(trainer, slotOf(position / 128, STATUSES), uint256(one.status) << (position % 128 * 2));
-        // What is taken has been taken by somebody else.
+        // Another account has taken the missing part.
         uint256 firstReporter = one.taken == 0 && one.status != 1 ? 0 : 1;
         store(trainer, slotOf(position, SETTLEMENTS), one.taken | firstReporter << 96);
         bytes32 leaf = keccak256(
@@ -277,7 +282,8 @@ contract SettlementProofs is TrainerProofs {
         assert(trainer.announced(position) == time);
     }
 
-    /// @dev Only what takes all that is left of a deposit closes.
+    /// @dev Checks the status after a report. Only a report that takes the whole rest of a deposit
+    /// closes the contribution.
     function _requireReported(DepositRefundTake trainer, Case memory one, uint256 share) private view {
         uint256 left = one.made.deposit - one.taken;
         Status status = left != 0 && share == left ? Status.Closed : Status.Reported;

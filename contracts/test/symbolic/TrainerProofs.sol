@@ -7,7 +7,7 @@ import {IERC1271} from "../../src/interfaces/IERC1271.sol";
 import {DepositRefundTake} from "../../src/mechanisms/deposit/DepositRefundTake.sol";
 import {Test} from "../base/Test.sol";
 
-/// @notice A classifier that answers what it likes, and learns or not.
+/// @notice A classifier with an arbitrary answer, which learns or not.
 contract AnyClassifier {
     uint256 private immutable _LABEL;
     bool private immutable _LEARNS;
@@ -29,7 +29,7 @@ contract AnyClassifier {
     }
 }
 
-/// @notice Somebody who has signed everything, or nothing.
+/// @notice A wallet that accepts every signature, or none.
 contract AnyWallet is IERC1271 {
     bool private immutable _SIGNED;
 
@@ -42,7 +42,7 @@ contract AnyWallet is IERC1271 {
     }
 }
 
-/// @notice Somebody who has signed one thing.
+/// @notice A wallet that accepts signatures of one hash.
 contract OneSignature is IERC1271 {
     bytes32 private immutable _HASH;
 
@@ -55,15 +55,15 @@ contract OneSignature is IERC1271 {
     }
 }
 
-/// @notice What the proofs about a trainer share: one as it is deployed, a clone of the implementation, and a way to
-/// put it into any state.
+/// @notice The common part of the proofs about a trainer. It has a trainer as deployed, a clone of
+/// the implementation, and a way to set its state.
 abstract contract TrainerProofs is Test {
     uint40 internal constant NOW = 1_800_000_000;
     address internal constant OWNER = address(0x1000000000000000000000000000000000000001);
     address internal constant AUTHOR = address(0x2000000000000000000000000000000000000002);
     address internal constant OTHER = address(0x3000000000000000000000000000000000000003);
 
-    // Where the trainer keeps things; the proofs read back what they wrote.
+    // The slots of the trainer's storage; the proofs read back what they wrote.
     uint256 internal constant ACCOUNTS = 0;
     uint256 internal constant STATE = 1;
     uint256 internal constant STATUSES = 2;
@@ -77,7 +77,7 @@ abstract contract TrainerProofs is Test {
         return create(costWeight, classifier, 0);
     }
 
-    /// @param notice In seconds, at most 84 hours.
+    /// @param notice The notice, in seconds, at most 84 hours.
     function create(uint256 costWeight, address classifier, uint256 notice)
         internal
         returns (DepositRefundTake trainer)
@@ -95,7 +95,7 @@ abstract contract TrainerProofs is Test {
         vm.store(address(trainer), bytes32(slot), bytes32(word));
     }
 
-    /// @dev The slot of an element of a mapping.
+    /// @dev Returns the slot of an element of a mapping.
     function slotOf(uint256 key, uint256 place) internal pure returns (uint256) {
         return uint256(keccak256(abi.encode(key, place)));
     }

@@ -10,7 +10,8 @@ import {Classifier} from "../../../src/models/Classifier.sol";
 import {Encode} from "../../base/Encode.sol";
 import {ModelTest} from "../../base/ModelTest.sol";
 
-/// @notice Tests the price of a contribution and the bounds of the parameters, which Points shares but for the price.
+/// @notice The price of a contribution, and the bounds of the parameters. Points shares all of
+/// these but the cost weight.
 contract DepositRefundTakeTest is ModelTest {
     DepositRefundTake private trainer;
     Classifier private classifier;
@@ -36,7 +37,7 @@ contract DepositRefundTakeTest is ModelTest {
         pass(time);
         uint256 root;
         uint256 interval = time / n;
-        // Bit by bit, from the top.
+        // Bit by bit, from the highest.
         for (uint256 bit = 1 << 20; bit > 0; bit >>= 1) {
             if ((root + bit) * (root + bit) <= interval) root += bit;
         }
@@ -45,7 +46,7 @@ contract DepositRefundTakeTest is ModelTest {
 
     // Parameters.
 
-    /// @dev The clone would ignore the last bytes of arguments that are not whole words.
+    /// @dev Otherwise the clone would ignore the last bytes of arguments that are not whole words.
     function test_create_failsIfArgumentsAreNotWholeWords() external {
         bytes memory parameters = abi.encode(1, 2, 3, 0, 4);
         refusedTrainer(depositRefundTake, bytes.concat(parameters, new bytes(31)), "arguments", 255);
@@ -91,7 +92,8 @@ contract DepositRefundTakeTest is ModelTest {
         assertAtMost(DepositRefundTake(created).price(1), type(uint96).max, "price");
     }
 
-    /// @dev Twice the notice fits between the two waits, to the second; what comes before it is checked first.
+    /// @dev Twice the notice fits exactly between the two waits. The parameters before it are
+    /// checked first.
     function test_create_boundsReportNotice() external {
         uint256 most = type(uint40).max;
         refusedTrainer(depositRefundTake, abi.encode(1, 4, 4, 2, 0), "reportNotice", 2);

@@ -8,7 +8,7 @@ import {Classifier} from "../../../src/models/Classifier.sol";
 import {Contribution, Encode} from "../../base/Encode.sol";
 import {ModelTest} from "../../base/ModelTest.sol";
 
-/// @notice Tests the mechanism without money.
+/// @notice The mechanism without money.
 contract PointsTest is ModelTest {
     function test_report_closesNothing() external {
         vm.prank(OWNER);
@@ -23,7 +23,7 @@ contract PointsTest is ModelTest {
         Classifier(model).close(created);
         assertEq(game.price(3), 0, "price");
 
-        // What is sent comes back.
+        // The trainer sends the money back.
         uint256 before = ALICE.balance;
         vm.prank(ALICE);
         game.contribute{value: 1 ether}(Encode.item(0, hex""));
@@ -36,7 +36,8 @@ contract PointsTest is ModelTest {
         game.refund(alone(made));
         assertEq(game.good(ALICE), 1, "good");
 
-        // A report takes nothing and closes nothing: also after it the contribution can turn out to be good.
+        // A report takes nothing and closes nothing, so the contribution can still be refunded
+        // after it.
         made = contribute(game, BOB, 1, hex"0001");
         contribute(game, BOB, 0, hex"0001");
         pass(REFUND_WAIT);

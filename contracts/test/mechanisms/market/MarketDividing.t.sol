@@ -6,8 +6,9 @@ import {IPredictionMarket, Phase, Progress, Stage} from "../../../src/interfaces
 import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 
-/// @notice A model that has seen nothing of most classes passes over them: once contributions are of each class, evaluating it is
-/// many times dearer than it was when the parts were revealed. The scoring goes on all the same.
+/// @notice A market whose evaluations become many times more expensive. A model without samples of
+/// most classes skips these classes. Once contributions have each class, evaluating the model costs
+/// far more than at the reveal. The scoring still goes on.
 contract MarketDividingTest is MarketTest {
     uint256 private constant TRANSACTION_GAS = 16_777_216;
     uint256 private constant CLASSES = 10;
@@ -37,7 +38,7 @@ contract MarketDividingTest is MarketTest {
             market.score{gas: TRANSACTION_GAS}(records[i], 0);
         }
         assertEq(logsOf(IPredictionMarket.LessonFailed.selector).length, 0, "lessons that failed");
-        // All at once would be too much, and changes nothing.
+        // All samples at once are too many, and the step changes nothing.
         bytes memory next = records[CLASSES];
         vm.expectRevert(abi.encodeWithSelector(IMechanismErrors.ClassifierFailed.selector));
         market.score{gas: TRANSACTION_GAS}(next, 126);
@@ -53,14 +54,14 @@ contract MarketDividingTest is MarketTest {
         assertEq(address(market).balance, 0, "all is paid out");
     }
 
-    /// @dev Called from outside, so that memory does not grow.
+    /// @dev Returns samples. The caller calls it externally, so that its memory does not grow.
     function some(uint256 n) external pure returns (bytes memory all) {
         for (uint256 i; i < n; ++i) {
             all = bytes.concat(all, Encode.item(i % CLASSES, sampleOf(i)));
         }
     }
 
-    /// @dev Every tenth feature or so, others for each seed.
+    /// @dev Returns a sample of about every tenth feature, with different ones for each seed.
     function sampleOf(uint256 seed) private pure returns (bytes memory sample) {
         for (uint256 i; i < PRESENT; ++i) {
             sample = bytes.concat(sample, bytes2(uint16(i * 10 + (seed + i) % 10)));

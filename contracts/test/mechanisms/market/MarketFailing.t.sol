@@ -11,7 +11,7 @@ import {MarketTest} from "../../base/MarketTest.sol";
 import {PuppetClassifier, Strings} from "../../base/PuppetClassifier.sol";
 import {ReentrantWallet, RefusingWallet} from "../../base/Receivers.sol";
 
-/// @notice What happens where the owner does not do its part, or somebody is hostile.
+/// @notice Failed markets and hostile contracts.
 contract MarketFailingTest is MarketTest {
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
     uint256 private constant REVEAL_GAS = 5_000_000;
@@ -23,7 +23,8 @@ contract MarketFailingTest is MarketTest {
         createMarket();
     }
 
-    /// @dev Contributors get their stakes back, and nobody gets the bounty: the provider does not gain by making a market fail.
+    /// @dev Contributors get their stakes back, and nobody gets the bounty. So the provider does
+    /// not gain by letting a market fail.
     function test_collect_paysStakesBackIfNotRevealed() external {
         usualParts();
         open(1_001, 1);
@@ -41,7 +42,8 @@ contract MarketFailingTest is MarketTest {
         requireFailedPayments();
     }
 
-    /// @dev The same where the scoring is not over in time, whatever it has done to balances so far.
+    /// @dev The same if the scoring is not finished in time, whatever it has done to balances so
+    /// far.
     function test_collect_paysStakesBackIfScoringIsTooLong() external {
         usualScoring(1_001);
         wholePass();
@@ -64,7 +66,8 @@ contract MarketFailingTest is MarketTest {
         requireFailedPayments();
     }
 
-    /// @dev Without contributions there is nothing to do, and nothing more to reveal.
+    /// @dev Without contributions the scoring has nothing to do, and no further part needs to be
+    /// revealed.
     function test_collectRemainder_paysBountyBackIfNobodyContributes() external {
         usualParts();
         open(BOUNTY, 1);
@@ -82,8 +85,9 @@ contract MarketFailingTest is MarketTest {
         assertPhase(Phase.Settled);
     }
 
-    /// @dev What docs/security.md says: a failure gives losers back what settling would take from them, takes from winners what it
-    /// would give them, and from the provider the whole bounty. One honest driver is enough to prevent it.
+    /// @dev Checks a statement of docs/security.md. A failure gives losers back what settling would
+    /// take from them, and takes from winners what it would give them. From the provider it takes
+    /// the whole bounty. One honest driver can prevent it.
     function test_collectable_differsBetweenFailedAndSettled() external {
         usualScoring(BOUNTY);
         uint256 snapshot = vm.snapshotState();
@@ -102,7 +106,8 @@ contract MarketFailingTest is MarketTest {
         assertEq(market.collectable(CAROL), STAKE, "also once the bounty is burned");
     }
 
-    /// @dev What docs/security.md says: a draw costs a provider gas and time only, with another name each time.
+    /// @dev Checks a statement of docs/security.md: repeating a draw, with another name each time,
+    /// costs a provider only gas and time.
     function test_draw_canBeRepeatedByNewMarket() external {
         address[2] memory names = [ALICE, BOB];
         for (uint256 i; i < names.length; ++i) {
@@ -131,7 +136,8 @@ contract MarketFailingTest is MarketTest {
         }
     }
 
-    /// @dev Who refuses money keeps nobody else from theirs, and can take it later.
+    /// @dev A participant that refuses money does not keep others from theirs, and can collect
+    /// later.
     function test_collect_failsIfReceiverRefuses() external {
         usualParts();
         open(BOUNTY, 1);
@@ -157,7 +163,7 @@ contract MarketFailingTest is MarketTest {
         assertEq(address(market).balance, 0, "all is paid out");
     }
 
-    /// @dev Who is paid cannot be paid again in the middle of it.
+    /// @dev A receiver of a payment cannot collect again during it.
     function test_collect_refusesReentry() external {
         usualParts();
         open(BOUNTY, 1);
@@ -174,7 +180,8 @@ contract MarketFailingTest is MarketTest {
         assertEq(address(wallet).balance, 500, "once");
     }
 
-    /// @dev A lesson that fails has no effect, but it is part of its author's run: the run is scored, with 0.
+    /// @dev A failed lesson has no effect, but it is part of its author's run: the run is scored,
+    /// with 0.
     function test_score_countsFailedLessonAsZero() external {
         puppets();
         strings.fail(false, false, true);
@@ -188,13 +195,14 @@ contract MarketFailingTest is MarketTest {
         assertStage(Stage.Finding);
     }
 
-    /// @dev A lesson may use 8,000,000 gas, however much the driver has: what needs more fails in every step.
+    /// @dev A lesson may use 8,000,000 gas, however much the driver has. A lesson that needs more
+    /// fails in every step.
     function test_score_failsLessonThatUsesTooMuchGas() external {
         puppets();
         market.restart(1);
         uint256 before = vm.snapshotState();
         bytes memory all = recordsFrom(0);
-        // Of the allowance, a 64th stays with the clone.
+        // The clone keeps a 64th of the allowance.
         strings.burn(0, 0, LESSON_GAS - 250_000);
         market.score{gas: 12_000_000}(all, 0);
         assertEq(PuppetClassifier(market.model()).lessons(), 1, "within its allowance");
@@ -207,7 +215,8 @@ contract MarketFailingTest is MarketTest {
         assertEq(PuppetClassifier(market.model()).lessons(), 0, "above it");
     }
 
-    /// @dev With less gas than a lesson may use, the step fails: who drives cannot make lessons fail.
+    /// @dev With less gas than a lesson's allowance, the step fails: so a driver cannot make
+    /// lessons fail.
     function test_score_failsIfGasTooLowForLesson() external {
         puppets();
         market.restart(1);
@@ -228,8 +237,9 @@ contract MarketFailingTest is MarketTest {
         assertTrue(scored, "enough");
     }
 
-    /// @dev A lesson that uses all that it may, nearly to the unit, never fails for the lack of gas: with a little less, the
-    /// step does. Each call as a transaction of its own: the first access to the model costs most.
+    /// @dev A lesson that uses almost its whole allowance never fails for lack of gas: with a
+    /// little less, the step fails. Each call is a transaction of its own, because the first access
+    /// to the model costs most.
     /// forge-config: default.isolate = true
     function test_score_failsNoLessonAtAnyGasLimit() external {
         puppets();
@@ -261,7 +271,8 @@ contract MarketFailingTest is MarketTest {
         assertTrue(scored != 0 && failed != 0, "on both sides of the limit");
     }
 
-    /// @dev An evaluation has all gas that is left. Where that is too little the step fails: no result depends on it.
+    /// @dev An evaluation gets all gas that is left. If that is too little, the step fails, so no
+    /// result depends on it.
     function test_score_failsIfGasTooLowForEvaluation() external {
         puppets();
         market.restart(1);
@@ -275,7 +286,8 @@ contract MarketFailingTest is MarketTest {
         assertEq(market.progress().counted, 1, "right");
     }
 
-    /// @dev A classifier that counts more samples than there are would be paid more than the bounty.
+    /// @dev A classifier that counts more samples than there are would be paid more than the
+    /// bounty.
     function test_score_failsIfAnswerIsImpossible() external {
         puppets();
         market.restart(1);
@@ -293,7 +305,8 @@ contract MarketFailingTest is MarketTest {
         market.score(all, 2);
     }
 
-    /// @dev An evaluation that fails stops the scoring, until the deadline: the owner chose the classifier.
+    /// @dev A failing evaluation stops the scoring, until the deadline: the owner chose the
+    /// classifier.
     function test_score_failsIfEvaluationFails() external {
         puppets();
         market.restart(1);
@@ -305,7 +318,7 @@ contract MarketFailingTest is MarketTest {
         assertPhase(Phase.Failed);
     }
 
-    /// @dev Checking and evaluating a part may use 5,000,000 gas each.
+    /// @dev The classifier may use 5,000,000 gas to check a part, and as much to evaluate it.
     function test_reveal_failsIfPartIsTooDear() external {
         puppetParts();
         commit(BOUNTY);
@@ -337,7 +350,7 @@ contract MarketFailingTest is MarketTest {
         reveal(0);
     }
 
-    /// @dev A classifier that describes itself no longer stops the copying, and the deadline decides.
+    /// @dev A classifier that stops describing itself stops the copying, and the deadline decides.
     function test_restart_failsIfModelCannotBeCopied() external {
         puppets();
         strings.failToDescribe();
@@ -345,7 +358,7 @@ contract MarketFailingTest is MarketTest {
         market.restart(1);
     }
 
-    /// @dev A classifier that calls back while it is taught gets nowhere.
+    /// @dev A classifier that reenters during a lesson is refused.
     function test_score_refusesReentry() external {
         puppets();
         market.restart(1);
@@ -364,7 +377,8 @@ contract MarketFailingTest is MarketTest {
         }
     }
 
-    /// @dev A market over puppets, two parts of 2 samples, at the beginning of its scoring.
+    /// @dev Brings a market over puppets, with two parts of 2 samples, to the beginning of its
+    /// scoring.
     function puppets() private {
         puppetParts();
         open(BOUNTY, 0);
@@ -384,7 +398,8 @@ contract MarketFailingTest is MarketTest {
         parts.push(bytes.concat(says(1, 2), says(1, 2)));
     }
 
-    /// @dev Of the usual bets and a bounty of 1,001 wei, before and after it is burned.
+    /// @dev Checks the payments after the usual bets with a bounty of 1,001 wei, before and after
+    /// it is burned.
     function requireFailedPayments() private {
         assertEq(market.collectable(ALICE), 2 * STAKE, "two stakes");
         assertEq(market.collectable(OWNER), 0, "nothing for the owner");

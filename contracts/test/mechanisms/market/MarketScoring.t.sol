@@ -8,7 +8,7 @@ import {SparsePerceptron} from "../../../src/models/SparsePerceptron.sol";
 import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 
-/// @notice Teaching and measuring, in steps of any size by any number of drivers.
+/// @notice Lessons and evaluations, in steps of any size by any number of drivers.
 contract MarketScoringTest is MarketTest {
     uint256 private constant ALL = type(uint256).max;
 
@@ -46,7 +46,8 @@ contract MarketScoringTest is MarketTest {
         reveal(0);
     }
 
-    /// @dev The model of a pass is a clone of the first one with all its words, which the market alone can teach.
+    /// @dev The model of a pass is a clone of the first one with all its words. Only the market can
+    /// teach it.
     function test_restart_copiesInSteps() external {
         createMarket(
             abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 10, MOST_PASSES),
@@ -91,7 +92,7 @@ contract MarketScoringTest is MarketTest {
         }
     }
 
-    /// @dev One call does it all: each author's change is logged, runs are of one author.
+    /// @dev One call scores everything: it logs each author's change, and each run has one author.
     function test_score_scoresAllAtOnce() external {
         usualScoring(BOUNTY);
         market.restart(1);
@@ -109,7 +110,7 @@ contract MarketScoringTest is MarketTest {
         assertStage(Stage.Finding);
     }
 
-    /// @dev Contributions of one author in a row, in several transactions, are scored together.
+    /// @dev Consecutive contributions of one author, in several transactions, are scored together.
     function test_score_scoresRunTogether() external {
         usualParts();
         open(BOUNTY, 1);
@@ -132,13 +133,14 @@ contract MarketScoringTest is MarketTest {
         assertEq(market.account(BOB).score, 2, "Bob");
     }
 
-    /// @dev In small steps, of some samples or one record by turns, across the drawn part: an evaluation that has begun goes on without records.
+    /// @dev Scores in small steps across the drawn part, by turns of some samples or one record. An
+    /// evaluation that has begun continues without records.
     function test_score_worksInSmallestSteps() external {
         usualScoring(BOUNTY);
         market.restart(1);
         market.score(records[0], 0);
         requireProgress(1, true, 0, 0);
-        // The evaluation begins only where a record says that the run is over.
+        // The evaluation begins only when a record shows that the run is over.
         requireNoProgress("", 0);
         requireNoProgress("", 1);
         requireNoProgress(records[1], 0);
@@ -146,7 +148,7 @@ contract MarketScoringTest is MarketTest {
         requireProgress(1, true, 1, 1);
         market.score(records[1], 3);
         requireProgress(1, true, 4, 4);
-        // No record is looked at before it is finished.
+        // The market reads no record before the evaluation is finished.
         requireNoProgress(hex"badbad", 0);
         market.score(hex"badbad", 3);
         requireProgress(1, true, 7, 4);
@@ -156,7 +158,8 @@ contract MarketScoringTest is MarketTest {
         requireProgress(1, false, 0, 0);
     }
 
-    /// @dev The rest of it, with records that are not looked at any more once all are scored.
+    /// @dev Scores the rest, with records that the market no longer reads once all contributions
+    /// are scored.
     function test_score_ignoresRecordsBeyondEnd() external {
         usualScoring(BOUNTY);
         market.restart(1);
@@ -165,7 +168,7 @@ contract MarketScoringTest is MarketTest {
         requireStageForScore(Stage.Finding);
     }
 
-    /// @dev However the work is divided, between whomever, it comes to the same.
+    /// @dev Any division of the work, among any drivers, gives the same result.
     function test_score_isSameHoweverDivided(uint256 seed) external {
         usualScoring(30_000);
         uint256 before = vm.snapshotState();
@@ -180,7 +183,7 @@ contract MarketScoringTest is MarketTest {
                 market.restart(1 + (draw >> 8) % 2);
             } else if (progress.stage == Stage.Teaching) {
                 bytes memory some = someFrom(progress.cursor, (draw >> 8) % 3);
-                // Nothing may come of it, for example no record and no sample.
+                // A step may do nothing, for example without a record and a sample.
                 try market.score(some, (draw >> 16) % 8) {} catch {}
             } else {
                 market.settle(1 + (draw >> 8) % 4);
@@ -203,7 +206,8 @@ contract MarketScoringTest is MarketTest {
         uint256 time = this.clock() - PARTICIPATION;
         bytes memory items = bytes.concat(says(1, 1), says(1, 2));
         assertEq(recordOf(ALICE, time, items), records[0], "what is right");
-        // Another's, of another time, of other items, in another order, half of it, more of it, none of it.
+        // Another author, another time, other items, another order, half of the record, more of it,
+        // none of it.
         requireUnknown(recordOf(BOB, time, items), 0);
         requireUnknown(recordOf(ALICE, time + 1, items), 0);
         requireUnknown(recordOf(ALICE, time, bytes.concat(says(0, 1), says(1, 2))), 0);
@@ -212,20 +216,20 @@ contract MarketScoringTest is MarketTest {
         requireUnknown(recordOf(ALICE, time, bytes.concat(items, says(1, 2))), 0);
         requireUnknown(recordOf(ALICE, time, ""), 0);
         requireUnknown(recordOf(ALICE, time, hex"0001"), 0);
-        // The right ones in the wrong order, and again.
+        // The right records in the wrong order, and again.
         requireUnknown(records[1], 0);
         market.score(records[0], 0);
         requireUnknown(records[0], 2);
     }
 
-    /// @dev A record that runs past the end, in its header or its items.
+    /// @dev A record runs past the end, in its header or its items.
     function test_score_failsIfRecordsAreMalformed() external {
         usualScoring(BOUNTY);
         market.restart(1);
         bytes memory cut = new bytes(28);
         vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
         market.score(cut, 1);
-        // Not even the author is whole.
+        // The record ends within the author.
         cut = new bytes(10);
         vm.expectRevert(abi.encodeWithSelector(IPredictionMarket.MalformedRecords.selector, 0));
         market.score(cut, 1);
@@ -241,7 +245,8 @@ contract MarketScoringTest is MarketTest {
         market.score(both, 1);
     }
 
-    /// @dev A false author in a record cannot split a run: who is next is known only once the record is verified.
+    /// @dev A false author in a record cannot split a run, because the market verifies a record
+    /// before it uses the author.
     function test_score_failsIfAuthorIsFalse() external {
         usualParts();
         open(BOUNTY, 1);
@@ -253,8 +258,9 @@ contract MarketScoringTest is MarketTest {
         requireUnknown(recordOf(BOB, this.clock() - PARTICIPATION, says(1, 2)), 1);
     }
 
-    /// @dev What a removed author contributed is skipped, and a run goes on across it. Carol is removed in the first pass;
-    /// in the second, Bob's contributions on both sides of hers are one run.
+    /// @dev The market skips contributions of a removed author, and a run continues across them. It
+    /// removes Carol in the first pass. In the second, Bob's contributions on both sides of hers
+    /// are one run.
     function test_score_continuesRunAcrossSkippedAuthor() external {
         usualParts();
         open(30_000, 1);
@@ -265,14 +271,14 @@ contract MarketScoringTest is MarketTest {
         wholePass();
         assertTrue(market.account(CAROL).removed, "removed");
         market.restart(1);
-        // Once is enough for both.
+        // One evaluation covers both contributions.
         vm.expectEmit(address(market));
         emit IPredictionMarket.Scored(BOB, 7, 8);
         market.score(recordsFrom(0), 10);
         assertStage(Stage.Finding);
     }
 
-    /// @dev Where everybody but the skipped are done, the end of the contributions ends the last run.
+    /// @dev If only skipped contributions are left, the end of the contributions ends the last run.
     function test_score_endsRunBeforeSkippedAuthor() external {
         usualParts();
         open(30_000, 1);

@@ -13,14 +13,14 @@ import {Payments} from "../../../src/libraries/Payments.sol";
 import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 
-/// @notice What passes do to balances, in figures worked out by hand.
+/// @notice The effect of passes on balances, in figures worked out by hand.
 contract MarketSettlingTest is MarketTest {
     function setUp() external {
         createMarket();
     }
 
-    /// @dev Scores 6, 3 and -1 of 10 samples. Carol's 100 wei are worth a pot of 100 * 10 / 1 = 1,000, all of the bounty: it
-    /// pays 600, 300 and -100.
+    /// @dev The scores are 6, 3 and -1 of 10 samples. Carol's 100 wei can afford a pot of 100 * 10
+    /// / 1 = 1,000, the whole bounty. The changes are 600, 300 and -100.
     function test_settle_spendsBountyInOnePass() external {
         usualScoring(1_000);
         market.restart(1);
@@ -48,8 +48,9 @@ contract MarketSettlingTest is MarketTest {
         assertEq(address(market).balance, 0, "all is paid out");
     }
 
-    /// @dev Carol's 100 wei limit the first pass to a pot of 1,000 of 30,000, of which 600 and 300 are paid; without Carol the
-    /// second one has no losses and plays for the other 29,000: 17,400 and 8,700.
+    /// @dev Carol's 100 wei limit the first pass to a pot of 1,000 of 30,000, which pays 600 and
+    /// 300. Without Carol, the second pass has no losses and plays for the other 29,000: 17,400 and
+    /// 8,700.
     function test_settle_skipsRemovedAuthorInSecondPass() external {
         usualScoring(30_000);
         wholePass();
@@ -80,8 +81,8 @@ contract MarketSettlingTest is MarketTest {
         assertEq(address(market).balance, 0, "all is paid out");
     }
 
-    /// @dev A stake of 7 and a score of -3 of 10: the pot is floor(70 / 3) = 23, the loss ceil(69 / 10) = 7. The winner of 4
-    /// gets floor(92 / 10) = 9.
+    /// @dev With a stake of 7 and a score of -3 of 10, the pot is floor(70 / 3) = 23 and the loss
+    /// ceil(69 / 10) = 7. The winner of 4 gets floor(92 / 10) = 9.
     function test_settle_roundsTowardsMarket() external {
         createMarket(abi.encode(7, 7 days, 1 days, 2 days, 100, 1));
         parts.push(bytes.concat(times(4, says(1, 1)), times(3, says(0, 2)), times(3, says(0, 3))));
@@ -99,8 +100,9 @@ contract MarketSettlingTest is MarketTest {
         assertEq(address(market).balance, 0, "all is paid out");
     }
 
-    /// @dev Bob loses 1 of 10 with 3 stakes, Carol 3 with one: Carol's floor(1000 / 3) = 333 limit the pot. Bob's loss is
-    /// ceil(333 / 10) = 34, and he stays: 266 wei can pay for more. Carol's is ceil(999 / 10) = 100.
+    /// @dev Bob loses 1 of 10 with 3 stakes, Carol 3 with one. Carol's floor(1000 / 3) = 333 limits
+    /// the pot. Bob's loss is ceil(333 / 10) = 34, and he stays, because 266 wei can pay for more.
+    /// Carol's loss is ceil(999 / 10) = 100.
     function test_settle_limitsPotByPoorestLoser() external {
         parts.push(bytes.concat(times(6, says(0, 1)), says(0, 2), times(3, says(0, 3))));
         parts.push(says(0, 1));
@@ -114,14 +116,14 @@ contract MarketSettlingTest is MarketTest {
         assertBalance(CAROL, 0);
         assertTrue(market.account(CAROL).removed, "Carol does not");
         assertEq(market.remainingBounty(), 99_667, "333 were played for");
-        // Alone, Bob's 266 wei are worth a pot of 2,660, then nobody is left.
+        // Bob's 266 wei alone can afford a pot of 2,660; after that nobody is left.
         wholePass();
         assertPhase(Phase.Settled);
         assertBalance(BOB, 0);
         assertEq(market.remainder(), 100_400, "who made it worse pays the owner");
     }
 
-    /// @dev What cannot even pay for a pot of 1 wei is removed without a pot.
+    /// @dev A pass without a pot removes a participant who cannot even pay for a pot of 1 wei.
     function test_settle_removesWithoutPot() external {
         createMarket(abi.encode(1, 7 days, 1 days, 2 days, 100, 9));
         parts.push(bytes.concat(says(1, 1), times(3, says(0, 2))));
@@ -142,14 +144,14 @@ contract MarketSettlingTest is MarketTest {
         emit IPredictionMarket.PassSettled(1, 1, 1, false);
         market.settle(9);
         wholePass();
-        // Of the 3 wei left, a quarter is none.
+        // A quarter of the 3 wei left is less than 1 wei.
         assertBalance(ALICE, 1);
         assertEq(market.remainder(), 5, "bounty and Bob's stake");
         assertPhase(Phase.Settled);
     }
 
-    /// @dev Bob loses all 4 samples and Carol 3, of which Carol's stake can pay for a pot of 1. Bob has 1 wei left, as much as a
-    /// pot of 1 more would take: he stays.
+    /// @dev Bob loses all 4 samples and Carol 3. Carol's stake can pay for a pot of 1. Bob has 1
+    /// wei left, exactly the cost of a pot of 1 more wei, so he stays.
     function test_settle_keepsParticipantWithOneMoreWei() external {
         createMarket(abi.encode(1, 7 days, 1 days, 2 days, 100, 9));
         parts.push(bytes.concat(says(0, 1), says(0, 2), says(0, 3), says(0, 4)));
@@ -168,14 +170,15 @@ contract MarketSettlingTest is MarketTest {
         assertEq(market.remainingBounty(), 99, "1 was played for");
         assertTrue(!market.account(BOB).removed && market.account(CAROL).removed, "only Carol is removed");
         assertBalance(BOB, 1);
-        // So Bob's lie is taught again, and costs what is left.
+        // So the market teaches Bob's lie again, which costs his last wei.
         wholePass();
         assertBalance(BOB, 0);
         assertTrue(market.account(BOB).removed, "now Bob is, too");
         assertBalance(ALICE, 3);
     }
 
-    /// @dev After as many passes as the owner allows, it is over; what was not played for is the owner's.
+    /// @dev The market ends after the owner's maximum number of passes. The owner gets the money
+    /// that was not played for.
     function test_settle_endsAfterLastPass() external {
         createMarket(abi.encode(STAKE, 7 days, 1 days, 2 days, 100, 1));
         usualScoring(30_000);
@@ -184,7 +187,8 @@ contract MarketSettlingTest is MarketTest {
         assertEq(market.remainder(), 29_200, "29,000 and 200");
     }
 
-    /// @dev In steps of one look, by anyone, the same comes out; and each step says how far it came.
+    /// @dev Steps of one visit each, by anyone, give the same result, and each step logs its
+    /// progress.
     function test_settle_worksInSteps() external {
         usualScoring(30_000);
         market.restart(1);
@@ -207,7 +211,7 @@ contract MarketSettlingTest is MarketTest {
         assertStage(Stage.Copying);
     }
 
-    /// @dev Over both scans in one call.
+    /// @dev One call covers both scans.
     function test_settle_worksOverBothScans() external {
         usualScoring(30_000);
         market.restart(1);
@@ -257,7 +261,7 @@ contract MarketSettlingTest is MarketTest {
         Participant memory alice = market.account(ALICE);
         assertTrue(alice.collected && alice.balance == 0, "collected");
         requireNothing(ALICE);
-        // Carol has lost all, a stranger has never had anything.
+        // Carol has lost everything, and a stranger has never had anything.
         requireNothing(CAROL);
         requireNothing(address(this));
 
@@ -273,7 +277,7 @@ contract MarketSettlingTest is MarketTest {
         market.collectRemainder();
     }
 
-    /// @dev A bounty that is paid out to the last wei leaves the owner nothing.
+    /// @dev A completely spent bounty leaves the owner nothing.
     function test_collectRemainder_failsIfBountyIsSpent() external {
         parts.push(times(2, says(1, 1)));
         parts.push(says(1, 1));

@@ -9,7 +9,7 @@ import {IPredictionMarket, Phase} from "../../../src/interfaces/IPredictionMarke
 import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 
-/// @notice The test set: committed to, drawn from, revealed.
+/// @notice The commitments to the test set, the draw and the reveals.
 contract MarketTestSetTest is MarketTest {
     address private constant BURNED = 0x000000000000000000000000000000000000dEaD;
 
@@ -35,7 +35,7 @@ contract MarketTestSetTest is MarketTest {
         assertEq(uint256(IPredictionMarket(predictionMarket).phase()), uint256(Phase.Forfeited), "over");
     }
 
-    /// @dev Each parameter at both of its bounds and beyond.
+    /// @dev Tests each parameter at both of its bounds and beyond.
     function test_initialize_failsBeyondBounds() external {
         bytes32[6] memory names = [
             bytes32("stake"), "participation", "revealWait", "scoringWait", "mostContributions", "mostPasses"
@@ -102,7 +102,7 @@ contract MarketTestSetTest is MarketTest {
         assertEq(market.bounty(), type(uint96).max, "bounty");
     }
 
-    /// @dev A clone that no factory initialised has never had its parameters checked.
+    /// @dev Nobody has checked the parameters of a clone that no factory initialized.
     function test_commit_failsIfNotInitialized() external {
         bytes memory code = address(market).code;
         address copy = address(0x5000);
@@ -161,7 +161,7 @@ contract MarketTestSetTest is MarketTest {
         market.draw();
     }
 
-    /// @dev Each hash draws a part by the rule, and over many all parts are drawn.
+    /// @dev Each hash draws a part by the rule, and many hashes together draw all parts.
     function test_draw_drawsEachPart() external {
         commit(BOUNTY);
         for (uint256 part; part < 3; ++part) {
@@ -218,7 +218,8 @@ contract MarketTestSetTest is MarketTest {
         market.reveal(0, saltOf(0), parts[1]);
     }
 
-    /// @dev Of 24,575 bytes a part is kept as code; one more is refused before anything is hashed.
+    /// @dev The market stores a part of 24,575 bytes as code. It refuses one more byte before it
+    /// hashes anything.
     function test_reveal_takesLongestPart() external {
         bytes memory sample = Encode.sparse(Encode.list("0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"));
         parts[1] = bytes.concat(
@@ -240,7 +241,7 @@ contract MarketTestSetTest is MarketTest {
         reveal(1);
     }
 
-    /// @dev The last sample has 32 bytes: nothing is behind it.
+    /// @dev The last sample has 32 bytes, with nothing behind it.
     function test_reveal_takesSampleOfWholeWord() external {
         createMarket();
         usualParts();
@@ -254,7 +255,7 @@ contract MarketTestSetTest is MarketTest {
     function test_reveal_failsIfMalformed() external {
         requireUnrevealable("", abi.encodeWithSelector(IErrors.EmptyBatch.selector));
         requireUnrevealable(hex"000000", abi.encodeWithSelector(IErrors.MalformedBatch.selector, 0));
-        // The longest part is read: of items without samples, three bytes are left over.
+        // The market reads the longest part: three bytes are left over after items without samples.
         requireUnrevealable(
             new bytes(24_575), abi.encodeWithSelector(IErrors.MalformedBatch.selector, 24_572)
         );

@@ -11,7 +11,7 @@ import {Encode} from "../../base/Encode.sol";
 import {MarketTest} from "../../base/MarketTest.sol";
 import {ReentrantWallet, RefusingWallet} from "../../base/Receivers.sol";
 
-/// @notice Who bets what, and when.
+/// @notice The bets: their senders, times and records.
 contract PredictionMarketTest is MarketTest {
     bytes private item;
 
@@ -35,7 +35,8 @@ contract PredictionMarketTest is MarketTest {
         requireWrongPhase(Phase.Revealing);
     }
 
-    /// @dev The record is the trainer's, the model does not change, change is given.
+    /// @dev The record has the trainer's form, the model does not change, and the market gives
+    /// change.
     function test_contribute_recordsAndKeepsStake() external {
         open(BOUNTY, 1);
         bytes memory items = bytes.concat(says(1, 5), says(0, 6));
@@ -89,12 +90,13 @@ contract PredictionMarketTest is MarketTest {
         requireRefused(
             new bytes(24_576), abi.encodeWithSelector(IPredictionMarket.TooLong.selector, 24_576, 24_575)
         );
-        // The longest is read: of items without samples, three bytes are left over.
+        // The market reads the longest batch: three bytes are left over after items without
+        // samples.
         requireRefused(new bytes(24_575), abi.encodeWithSelector(IErrors.MalformedBatch.selector, 24_572));
         assertEq(market.participantCount(), 0, "nothing happened");
     }
 
-    /// @dev The owner limits how many there are: the last one closes the market.
+    /// @dev The owner limits the number of contributions: the last one closes the market.
     function test_contribute_closesMarketWithLast() external {
         createMarket(abi.encode(STAKE, PARTICIPATION, REVEAL_WAIT, SCORING_WAIT, 3, MOST_PASSES));
         usualParts();
@@ -124,7 +126,7 @@ contract PredictionMarketTest is MarketTest {
         assertBalance(address(wallet), STAKE);
     }
 
-    /// @dev Who is given change cannot come back in the middle.
+    /// @dev A receiver of change cannot reenter.
     function test_contribute_refusesReentry() external {
         open(BOUNTY, 1);
         ReentrantWallet wallet = new ReentrantWallet();
