@@ -174,7 +174,7 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// call may use. Otherwise it fails with `GasTooLow`. So gas estimates work, and no batch is
     /// skipped because of what others have used.
     /// No batch can make the transaction fail if it has gas for: the trainer's own work,
-    /// `gasPerBatch` for each batch, a 63rd of `gasPerBatch` once, and 5,000.
+    /// `gasPerBatch` for each batch, a 63rd of `gasPerBatch` once, and 8,000.
     function relay(bytes calldata batches, uint256 gasPerBatch) external;
 
     /// @notice Gives back the rest of deposits, from `refundWait` after contributing, if the model

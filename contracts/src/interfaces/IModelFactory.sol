@@ -4,17 +4,20 @@ pragma solidity ^0.8.30;
 /// @title IModelFactory
 /// @notice Creates models: a trainer and a classifier, both minimal clones of implementations.
 interface IModelFactory {
-    /// @notice Thrown when an implementation has no code: its clones would accept every call and do nothing.
+    /// @notice Thrown when an implementation has no code: its clones would accept every call and do
+    /// nothing.
     error NoCode(address implementation);
 
     /// @notice Thrown when an implementation is an account that delegates its code (EIP-7702). Its
     /// key could replace the code of all its clones.
     error DelegatedCode(address implementation);
 
-    /// @notice Thrown when a clone of the trainer implementation does not answer with its owner and its classifier.
+    /// @notice Thrown when a clone of the trainer implementation does not answer with its owner and
+    /// its classifier.
     error NotATrainer(address implementation);
 
-    /// @notice Thrown when a clone of the classifier implementation does not answer with a description.
+    /// @notice Thrown when a clone of the classifier implementation does not answer with a
+    /// description.
     error NotAClassifier(address implementation);
 
     /// @notice A model was created.

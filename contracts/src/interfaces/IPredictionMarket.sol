@@ -71,7 +71,7 @@ struct Progress {
     address runAuthor;
     /// Whether taught contributions are not scored yet.
     bool taught;
-    /// Number of samples evaluated since; 0 if no evaluation has begun.
+    /// Number of samples evaluated in the current evaluation; 0 if none has begun.
     uint256 evaluated;
     /// Number of these samples that the model predicts right.
     uint256 counted;
@@ -426,7 +426,8 @@ interface IPredictionMarket is IMechanismErrors {
     /// @notice Returns the number of samples in all revealed parts but the drawn one.
     function samples() external view returns (uint256);
 
-    /// @notice Returns the number of these samples that the classifier predicts right.
+    /// @notice Returns the number of samples in all revealed parts but the drawn one that the
+    /// classifier predicts right.
     function initialCorrect() external view returns (uint256);
 
     /// @notice Returns the money that the provider locked for the participants, in wei; 0 before

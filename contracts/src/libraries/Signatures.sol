@@ -45,7 +45,8 @@ library Signatures {
 
     /// @dev Returns the hash that EIP-712 signs: that of the data in its domain.
     function _digest(bytes32 structHash, bytes32 domainSeparator) private pure returns (bytes32 digest) {
-        // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes from 0x1e on.
+        // `keccak256(abi.encodePacked(hex"1901", domainSeparator, structHash))`, in the 66 bytes
+        // from 0x1e on.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(0x00, 0x1901)

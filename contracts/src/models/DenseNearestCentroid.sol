@@ -11,8 +11,8 @@ import {DenseClassifier} from "./DenseClassifier.sol";
 
 /// @title DenseNearestCentroid
 /// @notice Predicts the class whose mean of samples is nearest, by Euclidean distance.
-/// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a new word.
-/// The squared distance is `sum((samples * number - sum)^2) / samples^2`.
+/// @dev The model is a header a class, then each class's `int64` sums, 4 a word, each class from a
+/// new word. The squared distance is `sum((samples * number - sum)^2) / samples^2`.
 contract DenseNearestCentroid is DenseClassifier {
     uint256 private constant CLASSES_PLACE = 1;
     uint256 private constant FEATURES_PLACE = 2;

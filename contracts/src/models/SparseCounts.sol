@@ -11,7 +11,8 @@ import {Classifier} from "./Classifier.sol";
 /// @title SparseCounts
 /// @notice The common part of naive Bayes and the sparse nearest centroid: it counts the samples of
 /// each class in which each feature was present.
-/// @dev The model is a header a class, then each class's `uint16` counts, 16 a word, each class from a new word.
+/// @dev The model is a header a class, then each class's `uint16` counts, 16 a word, each class
+/// from a new word.
 abstract contract SparseCounts is Classifier {
     uint256 internal constant CLASSES_PLACE = 1;
     uint256 internal constant FEATURES_PLACE = 2;

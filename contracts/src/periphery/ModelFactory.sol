@@ -10,7 +10,8 @@ import {IModelFactory} from "../interfaces/IModelFactory.sol";
 /// @title ModelFactory
 /// @notice Creates models in one transaction: both clones with valid parameters, or nothing.
 contract ModelFactory is IModelFactory {
-    /// @dev The code of an account that delegates (EIP-7702) is this prefix and the address of its delegate.
+    /// @dev The code of an account that delegates (EIP-7702) is this prefix and the address of its
+    /// delegate.
     bytes3 private constant DELEGATION = 0xef0100;
 
     /// @dev Length of the answer of `owner` or `classifier`, in bytes: one word.

@@ -495,7 +495,7 @@ abstract contract Handler is Books {
 
     // Claims.
 
-    /// @dev Mostly announces, if that is needed, and waits for a time in which a report is
+    /// @dev Announces in most cases, if that is needed, and waits for a time in which a report is
     /// possible.
     function announceFirst(uint256 who, uint256 seed) private {
         if (NOTICE == 0 || seed >> 120 & 3 == 0) return;

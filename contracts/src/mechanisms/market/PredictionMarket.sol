@@ -11,7 +11,8 @@ import {MarketSettling} from "./MarketSettling.sol";
 import {MarketTestSet} from "./MarketTestSet.sol";
 
 /// @title PredictionMarket
-/// @notice A bounty for data that improves a model on a hidden test set, after Abernethy and Frongillo (2011).
+/// @notice A bounty for data that improves a model on a hidden test set, after Abernethy and
+/// Frongillo (2011).
 /// @dev Deployed as clones whose immutable arguments are words, in the order that
 /// `IPredictionMarket` gives.
 contract PredictionMarket is MarketTestSet, MarketScoring, MarketSettling {
