@@ -562,7 +562,8 @@ abstract contract CollaborativeTrainer is ICollaborativeTrainer, Accounts, EIP71
         }
 
         share = FixedPointMathLib.min(_share(one.deposit, reporterGood, _state.totalGood()), left);
-        // Only a taken deposit closes a contribution: one without a deposit can still be refunded.
+        // A report closes only if it takes the rest of a deposit: a contribution without a deposit
+        // can still be refunded.
         // slither-disable-next-line incorrect-equality
         _statuses.set(position, left != 0 && share == left ? Status.Closed : Status.Reported);
         Settlement storage record = _settlements[position];

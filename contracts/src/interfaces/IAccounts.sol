@@ -18,14 +18,18 @@ interface IAccounts {
     /// another account's refund or report brought it.
     /// @dev A balance is the sum of these deposits minus the withdrawals. Relaying changes it too:
     /// the author pays deposits and fees, and the relayer receives the fees.
+    /// @param account The account that received the money.
     /// @param amount The money added, in wei.
     event Deposited(address indexed account, uint256 amount);
 
     /// @notice An account withdrew money.
+    /// @param account The account whose balance fell.
+    /// @param to The receiver of the money.
     /// @param amount The money withdrawn, in wei.
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
 
     /// @notice An account canceled nonces.
+    /// @param account The account that canceled them.
     /// @param last The highest canceled nonce; all lower ones are canceled too.
     event NoncesCancelled(address indexed account, uint256 last);
 

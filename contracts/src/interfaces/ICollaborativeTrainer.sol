@@ -11,7 +11,8 @@ import {IMechanismErrors} from "./IMechanismErrors.sol";
 /// reporters can take the deposit.
 /// @dev The trainer stores one Merkle root for the contributions of a transaction. Its leaves are
 /// `keccak256(abi.encode(author, label, keccak256(sample), deposit, time, position))`.
-/// Money is in wei, time in seconds. The trainer passes errors of the classifier on unchanged.
+/// Money is in wei, time in seconds. The trainer passes errors of the classifier on, cut to
+/// 256 bytes.
 interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     /// @notice Reason for a skipped signed batch, or thrown for a delegation: it came too late.
     /// @param deadline The last second in which it was valid, as signed.
@@ -205,8 +206,8 @@ interface ICollaborativeTrainer is IAccounts, IMechanismErrors {
     function announce(bytes calldata claims) external;
 
     /// @notice Gives a reporter a share of a deposit, from `refundWait` after the contribution, if
-    /// the model does not predict the label. Anyone but the author may report a contribution, once.
-    /// The reporter needs at least one refunded contribution. With a `reportNotice`, the
+    /// the model does not predict the label. A reporter can report a contribution once, and needs at
+    /// least one refunded contribution. The author cannot report it. With a `reportNotice`, the
     /// contribution needs a valid announcement.
     /// @dev A report closes a contribution only if it takes the whole rest of a deposit.
     /// @param claims Encoded as for `refund`.

@@ -24,6 +24,10 @@ interface IModelFactory {
     /// @dev Contribute only if you know both implementations: a hostile classifier, too, controls
     /// all deposits.
     /// @param owner The creator, who writes the model, closes it and may claim late.
+    /// @param trainer The new trainer.
+    /// @param classifier The new classifier.
+    /// @param trainerImplementation The contract that the trainer is a clone of.
+    /// @param classifierImplementation The contract that the classifier is a clone of.
     event ModelCreated(
         address indexed owner,
         address indexed trainer,

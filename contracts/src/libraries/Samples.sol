@@ -5,24 +5,33 @@ pragma solidity ^0.8.30;
 /// @notice Checks the encodings of samples and reads their features.
 library Samples {
     /// @notice Thrown when the length of a sparse sample is odd: its indices have two bytes each.
+    /// @param item The item's index in the batch or array, from 0.
     /// @param length The sample's length in bytes.
     error OddSampleLength(uint256 item, uint256 length);
 
     /// @notice Thrown when a dense sample does not have one number a feature.
+    /// @param item The item's index in the batch or array, from 0.
     /// @param length The sample's length in bytes.
     /// @param expected The expected length in bytes.
     error WrongSampleLength(uint256 item, uint256 length, uint256 expected);
 
     /// @notice Thrown when an index of a sparse sample is not above the one before it.
+    /// @param item The item's index in the batch or array, from 0.
     /// @param index The position in the sample, from 0.
+    /// @param feature The index of the feature.
+    /// @param previous The index of the feature before it.
     error FeatureNotIncreasing(uint256 item, uint256 index, uint256 feature, uint256 previous);
 
     /// @notice Thrown when the last and largest index of a sparse sample is not a feature of the
     /// model.
+    /// @param item The item's index in the batch or array, from 0.
     /// @param index The position in the sample, from 0.
+    /// @param feature The index of the feature.
+    /// @param features The number of features of the model.
     error FeatureOutOfRange(uint256 item, uint256 index, uint256 feature, uint256 features);
 
     /// @notice Thrown when a number of a dense sample is larger than the model learns from.
+    /// @param item The item's index in the batch or array, from 0.
     /// @param feature The index of the first feature whose number is out of bounds, from 0.
     /// @param number The number.
     /// @param maximum The largest absolute value that the model learns from.
@@ -30,6 +39,7 @@ library Samples {
 
     /// @notice Thrown when the squared length of a dense sample is larger than the model learns
     /// from.
+    /// @param item The item's index in the batch or array, from 0.
     /// @param squaredLength The sum of the squares of the sample's numbers.
     /// @param maximum The largest such sum that the model learns from.
     error SquaredLengthTooLarge(uint256 item, uint256 squaredLength, uint256 maximum);
