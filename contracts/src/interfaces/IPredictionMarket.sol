@@ -285,8 +285,8 @@ interface IPredictionMarket is IMechanismErrors {
     function commit(bytes32[] calldata commitments) external payable;
 
     /// @notice Draws the part that contributors can test with. Anyone may call it from the second
-    /// block after the commitments on. It works as long as the hash of the first block is known,
-    /// which is for 256 blocks.
+    /// block after the commitments on. It works as long as the hash of the first block after them
+    /// is known, which is for 256 blocks.
     /// @dev `part = uint256(keccak256(abi.encode(blockhash(committedBlock + 1), market))) % parts`.
     /// An owner who dislikes the part can only let the market be forfeited. But the proposer of
     /// that block can choose between two draws by not proposing it.

@@ -45,7 +45,7 @@ abstract contract DenseClassifier is Classifier, IBoundedSamples {
     }
 
     /// @dev Reverts unless each bound is at least 1 and at most the value that `features` numbers
-    /// of this width can reach. A larger bound would look like one without being one.
+    /// of this width can reach. A larger bound would limit nothing.
     function _validateBounds(uint256[] memory arguments) internal pure {
         // The absolute value of the smallest number: one more than the largest number.
         uint256 largest = 256 ** _width() / 2;
