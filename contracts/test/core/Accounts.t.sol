@@ -365,7 +365,7 @@ contract AccountsTest is ModelTest {
             assertTrue(account.used(nonce) == isUsed(nonce), "used");
             if (jumps[i] >> 64 & 7 == 0) {
                 account = account.withUsedUpTo(nonce);
-                // Older nonces count as used anyway; a longer list would only be slower.
+                // Nonces 64 or more below count as used anyway; the list marks some, to stay plain.
                 for (uint256 k; k < 300 && k <= nonce; ++k) {
                     usedInModel[nonce - k] = true;
                 }

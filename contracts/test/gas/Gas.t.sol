@@ -150,8 +150,7 @@ contract GasTest is ModelTest {
         reportHundred(model, sample, 2);
     }
 
-    /// @dev Refunds 100 contributions of one batch of BOB. They are the author's first 100 refunds
-    /// but one: the author has one already.
+    /// @dev Refunds 100 contributions of one batch of BOB, who has had one refund before.
     function refundHundred(Model memory model, bytes memory sample, address caller, string memory name)
         internal
     {
