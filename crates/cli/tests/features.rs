@@ -13,7 +13,7 @@ use cotrain_chain::{
     keys::{Key, Unsigned},
     node::{Node, NodeOptions},
 };
-use cotrain_client::registry;
+use cotrain_client::described::DescribedModel;
 use cotrain_indexer::ModelInfo;
 use flate2::{Compression, write::ZlibEncoder};
 use serde_json::{Value, json};
@@ -419,22 +419,58 @@ fn a_card_with_other_bounds_than_the_contracts_is_not_verified() {
                 address(&deployed, "registry"),
                 address(&deployed, "trainer"),
             );
-            let card = registry::card(&node, registry, trainer)
-                .await
-                .expect("a card");
-            ModelInfo::read(&node, trainer, card, None)
+            DescribedModel::read(&node, Some(registry), trainer)
                 .await
                 .expect("a model")
         });
+        let read = ModelInfo::new(read, None).expect("a beginning");
         assert_eq!((read.facts.own_code, read.verified()), (true, fits));
-        let encoder = read.card.and_then(|card| card.encoder);
-        assert_eq!(encoder.is_some(), fits, "an encoder of other bounds");
-        let (status, _, stderr) = place.outcome(&["predict", "--row", "1,2"]);
-        assert_eq!(status, Some(0), "{stderr}");
-        let told = format!(
-            "is not verified: the card says a largest number of {number} and a largest squared length of {square} and \
-             the contract"
+        let card = read.card.as_ref().expect("a card");
+        assert_eq!(
+            (card.encoder.is_some(), read.encoder().is_ok()),
+            (fits, fits)
         );
-        assert_eq!(stderr.contains(&told), !fits, "{stderr}");
+        let contradiction = format!(
+            "the card says a largest number of {number} and a largest squared length of {square} and the contract"
+        );
+        // Nothing is encoded by a card of other bounds, and nothing paid for.
+        let rows = ["predict", "--row", "0.5,0.5"];
+        let data = ["evaluate", "--data", "rows.csv", "--label-column", "kind"];
+        let paid = [
+            "contribute",
+            "--row",
+            "0.5,0.5",
+            "--label",
+            "big",
+            "--dev",
+            "1",
+            "--yes",
+        ];
+        for command in [&rows[..], &data, &paid] {
+            let (status, _, stderr) = place.outcome(command);
+            assert_eq!(
+                status,
+                Some(if fits { 0 } else { 2 }),
+                "{command:?}: {stderr}"
+            );
+            assert_eq!(
+                stderr.contains(&format!("is not verified: {contradiction}")),
+                !fits,
+                "{stderr}"
+            );
+            let told = format!(
+                "cannot make samples of model {}: {contradiction}",
+                read.facts.trainer
+            );
+            assert_eq!(stderr.contains(&told), !fits, "{stderr}");
+            assert_eq!(
+                stderr.contains("or give samples with --features or --sample"),
+                !fits,
+                "{stderr}"
+            );
+        }
+        // Bytes are taken as they are.
+        let (status, _, stderr) = place.outcome(&["predict", "--sample", "000000001000"]);
+        assert_eq!(status, Some(0), "{stderr}");
     }
 }

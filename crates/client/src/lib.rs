@@ -9,6 +9,7 @@ pub mod card;
 pub mod claims;
 pub mod contribute;
 pub mod deploy;
+pub mod described;
 pub mod estimate;
 pub mod fees;
 pub mod files;

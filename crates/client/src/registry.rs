@@ -5,6 +5,7 @@ use std::time::Duration;
 use alloy_primitives::{Address, Bytes};
 use cotrain_bindings::{self as bindings, Entry, events};
 use cotrain_chain::node::{Node, NodeError};
+use cotrain_learning::text::{escaped, escaped_list};
 
 use crate::card::Card;
 
@@ -40,6 +41,54 @@ pub enum RegistryError {
         /// Call that gave no such answer.
         call: &'static str,
     },
+}
+
+/// Failure to find a model by its name.
+#[derive(Debug, thiserror::Error)]
+pub enum NameError {
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// No model has the name.
+    #[error(
+        "there is no model `{}` in the registry {registry}; it has {}",
+        escaped(name),
+        listed(names)
+    )]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The registry.
+        registry: Address,
+        /// Names that the registry has.
+        names: Vec<String>,
+    },
+    /// Anyone may take any name, and several models have this one.
+    #[error(
+        "the name `{}` has {} models: {}; name one by its address",
+        escaped(name),
+        trainers.len(),
+        addresses(trainers)
+    )]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// Trainers of the models.
+        trainers: Vec<Address>,
+    },
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        escaped_list(names)
+    }
+}
+
+fn addresses(trainers: &[Address]) -> String {
+    let trainers: Vec<_> = trainers.iter().map(ToString::to_string).collect();
+    trainers.join(", ")
 }
 
 /// Returns all models of a registry, in the order in which they became known.
@@ -103,6 +152,57 @@ pub async fn card_of(
     }
 }
 
+/// Finds the one model with a name, and returns its entry and its card. A model whose card the node does not give is
+/// passed over, and told to `passed_over` with the reason.
+///
+/// # Errors
+/// [`NameError`].
+pub async fn named(
+    node: &Node,
+    registry: Address,
+    name: &str,
+    mut passed_over: impl FnMut(&Entry, RegistryError),
+) -> Result<(Entry, Card), NameError> {
+    let mut cards = Vec::new();
+    for entry in entries(node, registry).await? {
+        match card_of(node, registry, &entry).await {
+            Ok(Some(card)) => cards.push((entry, card)),
+            Ok(None) => {}
+            Err(error) => passed_over(&entry, error),
+        }
+    }
+    one_named(registry, name, cards)
+}
+
+/// Chooses the one model with a name.
+fn one_named(
+    registry: Address,
+    name: &str,
+    mut cards: Vec<(Entry, Card)>,
+) -> Result<(Entry, Card), NameError> {
+    let mut found = cards
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, card))| card.name == name)
+        .map(|(index, _)| index);
+    match (found.next(), found.next()) {
+        (Some(index), None) => Ok(cards.swap_remove(index)),
+        (None, _) => Err(NameError::Unknown {
+            name: name.to_owned(),
+            registry,
+            names: cards.into_iter().map(|(_, card)| card.name).collect(),
+        }),
+        (Some(_), Some(_)) => Err(NameError::Ambiguous {
+            name: name.to_owned(),
+            trainers: cards
+                .iter()
+                .filter(|(_, card)| card.name == name)
+                .map(|(entry, _)| entry.trainer)
+                .collect(),
+        }),
+    }
+}
+
 /// Returns the bytes of a card from the event with which it was registered. The entry proves that there is one, so
 /// an answer without it is asked for again.
 async fn card_bytes(node: &Node, registry: Address, entry: &Entry) -> Result<Bytes, NodeError> {
@@ -140,5 +240,52 @@ async fn ask(
             Err(RegistryError::NoRegistry { registry, call })
         }
         Err(source) => Err(RegistryError::Node { registry, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_named_refuses_names_of_no_model_and_of_several() {
+        let registry = Address::with_last_byte(9);
+        let cards = |names: &[&str]| -> Vec<_> {
+            let cards = names.iter().zip(1..).map(|(name, number)| {
+                let entry = Entry {
+                    trainer: Address::with_last_byte(number),
+                    card_block: 0,
+                };
+                let card = Card {
+                    name: (*name).to_owned(),
+                    description: String::new(),
+                    classes: Vec::new(),
+                    encoder: None,
+                    from_block: 0,
+                };
+                (entry, card)
+            });
+            cards.collect()
+        };
+        let found = |name, names| one_named(registry, name, cards(names));
+        let (entry, card) = found("b", &["a", "b", "c"]).expect("one");
+        assert_eq!(
+            (entry.trainer, card.name.as_str()),
+            (Address::with_last_byte(2), "b")
+        );
+        let told = |name, names| found(name, names).map(drop).expect_err("none").to_string();
+        assert_eq!(
+            told("x", &["a", "b"]),
+            format!("there is no model `x` in the registry {registry}; it has a, b")
+        );
+        assert_eq!(
+            told("x", &[]),
+            format!("there is no model `x` in the registry {registry}; it has none")
+        );
+        let [first, second] = [1, 3].map(Address::with_last_byte);
+        assert_eq!(
+            told("a", &["a", "b", "a"]),
+            format!("the name `a` has 2 models: {first}, {second}; name one by its address")
+        );
     }
 }

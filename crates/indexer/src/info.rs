@@ -1,12 +1,14 @@
 //! The facts of a model that never change, and the weights that it begins with.
 
+use std::ops::Deref;
+
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, state as getters};
 use cotrain_chain::node::{At, Node, NodeError};
 use cotrain_client::{
-    card::{self, Card, Contradiction},
+    described::DescribedModel,
     market::MarketError,
-    model::{ModelFacts, ReadError, Reader},
+    model::{ReadError, Reader},
 };
 use cotrain_protocol::{Rejection, mechanism::Mechanism};
 
@@ -15,17 +17,22 @@ use crate::{
     taken::{Beginning, Cursor, TakeError},
 };
 
-/// A model on a chain, with the words of its owner.
+/// A model on a chain that can be followed: a described model, and the block from which its events are read.
 #[derive(Debug, Clone)]
 pub struct ModelInfo {
-    /// Facts that the contracts fix.
-    pub facts: ModelFacts,
-    /// The fact of the card that differs from the contract's, if one does.
-    pub contradiction: Option<Contradiction>,
-    /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
-    pub card: Option<Card>,
-    /// The block in which its initialisation was closed: nothing happened before.
+    /// Facts and card.
+    pub described: DescribedModel,
+    /// The block in which its initialization was closed: nothing happened before.
     pub from_block: u64,
+}
+
+/// Gives facts and card directly: all but the beginning of a followed model is that of the described one.
+impl Deref for ModelInfo {
+    type Target = DescribedModel;
+
+    fn deref(&self) -> &DescribedModel {
+        &self.described
+    }
 }
 
 /// Reason why a model cannot be followed.
@@ -139,40 +146,22 @@ impl From<MarketError> for ModelError {
 }
 
 impl ModelInfo {
-    /// Reads what is fixed of a model from a chain. `from_block` is needed if there is no card.
+    /// Says from which block on a model is followed; `from_block` is needed if there is no card.
     ///
     /// # Errors
-    /// [`ModelError`].
-    pub async fn read(
-        node: &Node,
-        trainer: Address,
-        card: Option<Card>,
-        from_block: Option<u64>,
-    ) -> Result<Self, ModelError> {
-        let from_block = from_block.or(card.as_ref().map(|card| card.from_block));
+    /// [`ModelError::NoBeginning`].
+    pub fn new(described: DescribedModel, from_block: Option<u64>) -> Result<Self, ModelError> {
+        let trainer = described.facts.trainer;
+        let card = described.card.as_ref();
+        let from_block = from_block.or(card.map(|card| card.from_block));
         let from_block = from_block.ok_or(ModelError::NoBeginning { trainer })?;
-        let facts = ModelFacts::read(node, trainer).await?;
-        let checked = card
-            .as_ref()
-            .map(|card| card.check_against(&facts.parameters));
-        let contradiction = checked.and_then(Result::err);
-        let mut card = card;
-        if let (Some(contradiction), Some(card)) = (&contradiction, &mut card) {
+        if let Some(contradiction) = &described.contradiction {
             tracing::warn!(%trainer, "{contradiction}: no samples are made by the card");
-            card.encoder = None;
         }
         Ok(Self {
-            facts,
-            contradiction,
-            card,
+            described,
             from_block,
         })
-    }
-
-    /// Returns `true` if the model is verified ([`card::verified`]).
-    #[must_use]
-    pub fn verified(&self) -> bool {
-        card::verified(&self.facts, self.contradiction.as_ref())
     }
 
     /// Returns the word for contracts of the mechanism.

@@ -97,7 +97,7 @@ impl<L: Ledger> Hosted<L> {
             known = store.model(chain_id, trainer).await?;
         }
         // Its beginning proves it, though a node that lagged may have said otherwise when the facts were read.
-        info.facts.closed = true;
+        info.described.facts.closed = true;
         let (id, cursor, _) = known.ok_or(StoreError::Malformed {
             what: "no model that was just added",
         })?;

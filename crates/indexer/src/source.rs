@@ -5,7 +5,8 @@ use std::{fmt, future::Future};
 use alloy_primitives::Address;
 use cotrain_chain::node::{Block, Node};
 use cotrain_client::{
-    registry::{self, RegistryError},
+    described::{DescribeError, DescribedModel},
+    registry::RegistryError,
     source::EventSource,
 };
 
@@ -24,6 +25,15 @@ pub enum InfoError {
     /// The contract cannot be read.
     #[error(transparent)]
     Model(#[from] ModelError),
+}
+
+impl From<DescribeError> for InfoError {
+    fn from(error: DescribeError) -> Self {
+        match error {
+            DescribeError::Registry(error) => Self::Registry(error),
+            DescribeError::Read(error) => Self::Model(error.into()),
+        }
+    }
 }
 
 /// A source of events that also tells how contracts begin: everything that an index reads. A node reads it from the
@@ -75,11 +85,8 @@ impl ContractSource for Node {
         contract: Address,
         from_block: Option<u64>,
     ) -> Result<ModelInfo, InfoError> {
-        let card = match registry {
-            Some(registry) => registry::card(self, registry, contract).await?,
-            None => None,
-        };
-        Ok(ModelInfo::read(self, contract, card, from_block).await?)
+        let described = DescribedModel::read(self, registry, contract).await?;
+        Ok(ModelInfo::new(described, from_block)?)
     }
 
     async fn beginning<L: Ledger>(

@@ -9,6 +9,7 @@ use std::{
 use alloy_primitives::hex;
 use anyhow::{Context, anyhow};
 use clap::Args;
+use cotrain_client::described::NoEncoder;
 use cotrain_learning::{
     Encoder,
     data::{Example, TableFormat, load_more, read_columns, table_columns},
@@ -117,8 +118,7 @@ impl Misfits {
 
     /// Says how many inputs the model knows nothing of; `None` if there are none.
     pub(crate) fn unknown_in_words(&self, model: &LiveModel) -> Option<String> {
-        let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
-        let things = match encoder.map(Encoder::takes) {
+        let things = match model.encoder().ok().map(Encoder::takes) {
             Some(Sort::Text) => "words",
             Some(Sort::Indexed) => "indices",
             Some(Sort::Numbers) | None => "features",
@@ -291,19 +291,17 @@ fn lines(path: &Path) -> Result<Vec<(u64, String)>, Failure> {
         .collect())
 }
 
-/// How the model's samples are made, which its card says.
+/// Returns the encoder of a model's card; the mistake says how to do without one.
 pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
-    model
-        .card
-        .as_ref()
-        .and_then(|card| card.encoder.as_ref())
-        .ok_or_else(|| {
-            Failure::Mistake(anyhow!(
-                "nothing says how samples of model {} are made: it has no card in the registry, or one \
-                 without an encoder; give --features or --sample, or name the registry with --registry",
-                model.facts.trainer
-            ))
-        })
+    model.encoder().map_err(|error| {
+        let next = match error {
+            NoEncoder::Contradicted { .. } => {
+                "ask its owner to register a card that fits, or give samples with --features or --sample"
+            }
+            _ => "give --features or --sample, or name the registry with --registry",
+        };
+        Failure::Mistake(anyhow!("{error}; {next}"))
+    })
 }
 
 fn encode(model: &LiveModel, sort: Sort, text: &str) -> Result<Encoded, Failure> {
@@ -392,9 +390,7 @@ pub(crate) fn labelled(
     data: &str,
 ) -> Result<Labelled, Failure> {
     let encoder = encoder(model)?;
-    let classes: Vec<String> = (0..model.facts.parameters.classes())
-        .map(|label| model.class(label))
-        .collect();
+    let classes = model.classes();
     let source = columns.source(data, None)?;
     let path = PathBuf::from(data);
     let part = load_more(&source, &classes, encoder.columns()).map_err(Failure::mistake)?;

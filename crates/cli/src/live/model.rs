@@ -1,16 +1,18 @@
 //! A model as it is on the chain.
 
+use std::ops::Deref;
+
 use alloy_primitives::{Address, B256, U256};
 use anyhow::anyhow;
 use cotrain_bindings::{Entry, Revert};
 use cotrain_chain::node::{Node, NodeError};
 use cotrain_client::{
-    card::{Card, Contradiction, explain_revert, verified},
-    model::{ModelFacts, ReadError, Reader},
-    registry::{self, RegistryError},
+    card::Card,
+    described::{DescribeError, DescribedModel},
+    model::{ReadError, Reader},
+    registry::{self, NameError, RegistryError},
     weights,
 };
-use cotrain_learning::text::{escaped, escaped_list};
 use cotrain_protocol::{Rejection, classifier::Classifier, parse_address};
 
 use super::{
@@ -19,19 +21,21 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// A model on the chain, with the words of its owner.
+/// A model on the chain, and how the command found it.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveModel {
-    /// Facts that the contracts fix.
-    pub(crate) facts: ModelFacts,
-    /// `true` if both contracts run this release's code, and the card says of samples what the contract does.
-    pub(crate) verified: bool,
-    /// The fact of the card that differs from the contract's, if one does.
-    contradiction: Option<Contradiction>,
-    /// What its owner says of it, where it is registered.
-    pub(crate) card: Option<Card>,
+    described: DescribedModel,
     /// The source of its address, in words.
     pub(crate) origin: String,
+}
+
+/// Gives facts and card directly: a command asks for nothing else.
+impl Deref for LiveModel {
+    type Target = DescribedModel;
+
+    fn deref(&self) -> &DescribedModel {
+        &self.described
+    }
 }
 
 impl LiveModel {
@@ -61,15 +65,14 @@ impl LiveModel {
         };
         let model = Self { origin, ..model };
         tracing::info!(
-            trainer = %model.facts.trainer, classifier = %model.facts.classifier, verified = model.verified, "model"
+            trainer = %model.facts.trainer, classifier = %model.facts.classifier, verified = model.verified(), "model"
         );
         if let Some(contradiction) = &model.contradiction {
             session.narrator.say(format_args!(
-                "warning: model {} is not verified: {contradiction}; what the card makes of texts and rows may be \
-                 refused, or mean something else",
+                "warning: model {} is not verified: {contradiction}; no samples are made by its card",
                 model.facts.trainer
             ));
-        } else if !model.verified {
+        } else if !model.verified() {
             session.narrator.say(format_args!(
                 "warning: model {} does not run this release's contracts: nothing holds it to the rules",
                 model.facts.trainer
@@ -84,11 +87,12 @@ impl LiveModel {
         argument: &ModelArg,
     ) -> Result<Self, Failure> {
         let model = Self::find(session, argument).await?;
-        if model.facts.waits().is_none() {
+        let description = model.facts.terms.mechanism().description();
+        if description.claims.is_empty() {
             return Err(Failure::Mistake(anyhow!(
                 "{} is a {}, which has no deposits, refunds and reports; see `cotrain market`",
                 model.facts.trainer,
-                model.facts.terms.mechanism().description().title
+                description.title
             )));
         }
         Ok(model)
@@ -96,115 +100,58 @@ impl LiveModel {
 
     async fn named(session: &Session, name: &str) -> Result<Self, Failure> {
         let registry = session.registry()?;
-        let mut found = Vec::new();
-        let mut names = Vec::new();
-        for entry in entries(&session.node, registry).await? {
-            let card = registry::card_of(&session.node, registry, &entry);
-            let card = match card.await {
-                Ok(Some(card)) => card,
-                Ok(None) => continue,
-                Err(error @ RegistryError::Node { .. }) => {
-                    session.narrator.say(format_args!(
-                        "passed over {}, whose name cannot be read: {:#}",
-                        entry.trainer,
-                        anyhow::Error::from(error)
-                    ));
-                    continue;
-                }
-                Err(error) => return Err(classify(error)),
-            };
-            if card.name == name {
-                found.push(entry.trainer);
-            }
-            names.push(card.name);
-        }
-        match *found.as_slice() {
-            [trainer] => Self::read(session, trainer).await,
-            [] => Err(Failure::Mistake(anyhow!(
-                "there is no model `{}` in the registry {registry}; it has {}",
-                escaped(name),
-                if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    escaped_list(&names)
-                }
-            ))),
-            // Anyone may take any name.
-            _ => Err(Failure::Mistake(anyhow!(
-                "the name `{}` has {} models: {}; name one by its address",
-                escaped(name),
-                found.len(),
-                found
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ))),
-        }
+        let found = registry::named(&session.node, registry, name, |entry, error| {
+            session.narrator.say(format_args!(
+                "passed over {}, whose name cannot be read: {:#}",
+                entry.trainer,
+                anyhow::Error::from(error)
+            ));
+        });
+        let (entry, card) = found.await.map_err(|error| match error {
+            NameError::Registry(error) => classify(error),
+            error => Failure::mistake(error),
+        })?;
+        Self::with_card(session, entry.trainer, Some(card)).await
     }
 
-    /// The model with this trainer.
+    /// Reads the model of a trainer.
     pub(crate) async fn read(session: &Session, trainer: Address) -> Result<Self, Failure> {
-        let node = &session.node;
-        let facts = ModelFacts::read(node, trainer).await.map_err(unreadable)?;
-        let card = match session.registry {
-            Some(registry) => registry::card(node, registry, trainer)
-                .await
-                .map_err(classify)?,
-            None => None,
-        };
-        let checked = card.as_ref().map(|it| it.check_against(&facts.parameters));
-        let contradiction = checked.and_then(Result::err);
-        Ok(Self {
-            verified: verified(&facts, contradiction.as_ref()),
-            facts,
-            contradiction,
-            card,
+        let described = DescribedModel::read(&session.node, session.registry, trainer).await;
+        Ok(Self::of(described.map_err(|error| match error {
+            DescribeError::Registry(error) => classify(error),
+            DescribeError::Read(error) => unreadable(error),
+        })?))
+    }
+
+    /// Reads the model that a registry knows.
+    pub(crate) async fn listed(
+        session: &Session,
+        registry: Address,
+        entry: &Entry,
+    ) -> Result<Self, Failure> {
+        let card = registry::card_of(&session.node, registry, entry).await;
+        Self::with_card(session, entry.trainer, card.map_err(classify)?).await
+    }
+
+    async fn with_card(
+        session: &Session,
+        trainer: Address,
+        card: Option<Card>,
+    ) -> Result<Self, Failure> {
+        let described = DescribedModel::with_card(&session.node, trainer, card).await;
+        Ok(Self::of(described.map_err(unreadable)?))
+    }
+
+    fn of(described: DescribedModel) -> Self {
+        Self {
+            described,
             origin: String::new(),
-        })
+        }
     }
 
-    /// What people call it.
-    pub(crate) fn name(&self) -> String {
-        self.card
-            .as_ref()
-            .map_or_else(|| self.facts.trainer.to_string(), |card| card.name.clone())
-    }
-
-    /// What a class is called.
-    pub(crate) fn class(&self, label: u16) -> String {
-        self.card
-            .as_ref()
-            .and_then(|card| card.classes.get(usize::from(label)).cloned())
-            .unwrap_or_else(|| label.to_string())
-    }
-
-    /// The number of a class, by its name or its number.
+    /// Returns the number of a class, by its name or its number.
     pub(crate) fn label(&self, class: &str) -> Result<u16, Failure> {
-        let names = self.card.as_ref().map_or(&[][..], |card| &card.classes);
-        let by_name = names.iter().position(|name| name == class);
-        let label = match by_name {
-            Some(place) => u16::try_from(place).ok(),
-            None => class.parse().ok(),
-        };
-        label
-            .filter(|label| *label < self.facts.parameters.classes())
-            .ok_or_else(|| {
-                let known = if names.is_empty() {
-                    format!("the numbers below {}", self.facts.parameters.classes())
-                } else {
-                    escaped_list(names)
-                };
-                Failure::Mistake(anyhow!(
-                    "the model has no class `{}`; its classes are {known}",
-                    escaped(class)
-                ))
-            })
-    }
-
-    /// Returns the reason of a contract in words, with the names of classes.
-    pub(crate) fn explain(&self, reason: &Revert) -> String {
-        explain_revert(reason, self.card.as_ref())
+        self.described.label(class).map_err(Failure::mistake)
     }
 
     /// A failure in which the contract's reason has the names of classes.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use clap::Args;
+use cotrain_bindings::Entry;
 use cotrain_learning::text::{MAX_DESCRIPTION, escaped, escaped_list, escaped_to};
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
         Target::new(&session, None).tell(&session);
         let mut listed = Vec::new();
         for entry in entries(&session.node, registry).await? {
-            match list(&session, entry.trainer).await {
+            match list(&session, registry, &entry).await {
                 Ok(model) => listed.push(model),
                 Err(failure) => session.narrator.say(format_args!(
                     "passed over {}: {}",
@@ -95,25 +96,23 @@ pub(crate) fn run(arguments: &Models) -> Result<(), Failure> {
     })
 }
 
-async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
-    let model = LiveModel::read(session, trainer).await?;
+async fn list(session: &Session, registry: Address, entry: &Entry) -> Result<Listed, Failure> {
+    let model = LiveModel::listed(session, registry, entry).await?;
     let count = cotrain_bindings::state::contribution_count();
     let contributions = model.ask(&session.node, "contributionCount", count).await?;
     let price = model.price(&session.node, 1).await?;
     let description = model.card.as_ref().map(|card| card.description.clone());
-    let encoder = model.card.as_ref().and_then(|card| card.encoder.as_ref());
+    let encoder = model.encoder().ok();
     let waits = model.facts.waits();
     Ok(Listed {
         chain_id: session.node.chain_id(),
         name: model.name(),
         description: description.unwrap_or_default(),
-        trainer,
+        trainer: model.facts.trainer,
         classifier: model.facts.classifier,
         owner: model.facts.owner,
         learner: model.facts.parameters.kind().name(),
-        classes: (0..model.facts.parameters.classes())
-            .map(|label| model.class(label))
-            .collect(),
+        classes: model.classes(),
         features: model.facts.parameters.features(),
         features_in_words: features_in_words(&model.facts.parameters, encoder),
         bounds: model.facts.parameters.bounds().map(Into::into),
@@ -123,7 +122,7 @@ async fn list(session: &Session, trainer: Address) -> Result<Listed, Failure> {
         price: price.to_string(),
         refund_wait: waits.map(|waits| waits.refund),
         report_notice: waits.map(|waits| waits.report_notice),
-        verified: model.verified,
+        verified: model.verified(),
     })
 }
 

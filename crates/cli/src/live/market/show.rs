@@ -117,7 +117,7 @@ fn shown(view: &View) -> Shown {
         owner: facts.owner,
         classifier: facts.classifier,
         model: view.state.ledger().model(),
-        verified: view.model.verified,
+        verified: view.model.verified(),
         block: view.state.block().map(|block| block.number),
         phase: view.phase().to_string(),
         next: view.next(),
