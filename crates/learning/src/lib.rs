@@ -11,6 +11,8 @@
 
 pub mod data;
 pub mod encode;
+pub mod initial;
+pub mod input;
 pub mod text;
 pub mod train;
 

@@ -1,0 +1,289 @@
+//! The model that a deployment begins with: from a data set to a trained classifier.
+
+use std::str::FromStr;
+
+use cotrain_protocol::classifier::Kind;
+use thiserror::Error;
+
+use crate::{
+    data::{self, DataError, Dataset, Example, Source},
+    encode::{self, EncodeError, Encoded, suited},
+    text::escaped,
+    train::{self, TrainError, Trained},
+};
+
+/// Part of the training data that the initial model sees.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Initial {
+    /// A share of all examples, above 0 and at most 1.
+    Share(f64),
+    /// A number of examples.
+    Examples(usize),
+}
+
+/// A text that names no part of the training data.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{0}` is neither a share such as 0.5, above 0 and at most 1.0, nor a number of examples")]
+pub struct NoPart(String);
+
+impl FromStr for Initial {
+    type Err = NoPart;
+
+    fn from_str(text: &str) -> Result<Self, NoPart> {
+        let part = if text.contains('.') {
+            let share = text.parse().ok();
+            share
+                .filter(|share| (f64::MIN_POSITIVE..=1.0).contains(share))
+                .map(Self::Share)
+        } else {
+            let examples = text.parse().ok();
+            examples
+                .filter(|examples| *examples > 0)
+                .map(Self::Examples)
+        };
+        part.ok_or_else(|| NoPart(text.to_owned()))
+    }
+}
+
+/// Choices of how an initial model is made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The data.
+    pub source: Source,
+    /// Part of the training data that the model sees.
+    pub initial: Initial,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The learner; `None` for the one that suits the data.
+    pub learner: Option<Kind>,
+    /// Names of classes that the data have no examples of.
+    pub reserved_classes: Vec<String>,
+    /// How examples become samples.
+    pub encoding: encode::Options,
+}
+
+/// Reason why data cannot be made into an initial model.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The data cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// A class that is to be reserved has no name.
+    #[error("a reserved class is empty; give it a name")]
+    EmptyClass,
+    /// A class that is to be reserved is one already.
+    #[error(
+        "cannot reserve the class `{}`: the model has it already; leave it out",
+        escaped(name)
+    )]
+    KnownClass {
+        /// The name.
+        name: String,
+    },
+    /// A feature that is to be reserved is the column of the classes.
+    #[error(
+        "cannot reserve the feature `{}`: that column has the classes; leave it out",
+        escaped(name)
+    )]
+    LabelColumn {
+        /// The name.
+        name: String,
+    },
+    /// There are fewer examples than the model is to see.
+    #[error("the model is to see {wanted} examples, and there are {examples} to train on")]
+    TooFew {
+        /// Number that was asked for.
+        wanted: usize,
+        /// Number that the data have.
+        examples: usize,
+    },
+}
+
+/// Data that an initial model can be trained on.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The data as they were read, with the reserved classes.
+    pub dataset: Dataset,
+    /// Their samples.
+    pub encoded: Encoded,
+    /// Number of examples that the model sees.
+    pub trained_on: usize,
+    learner: Kind,
+    seed: u64,
+}
+
+impl Prepared {
+    /// Reads and encodes data.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub fn read(options: &Options) -> Result<Self, PrepareError> {
+        let mut dataset = data::load(&options.source, data::TEST_SHARE, options.seed)?;
+        reserve(&mut dataset.classes, &options.reserved_classes)?;
+        check_features(&dataset, &options.source, &options.encoding.reserved)?;
+        let learner = options.learner.unwrap_or_else(|| suited(&dataset));
+        let encoded = encode::encode_with(&dataset, learner, &options.encoding)?;
+        Ok(Self {
+            trained_on: examples(options.initial, encoded.train.len())?,
+            dataset,
+            encoded,
+            learner,
+            seed: options.seed,
+        })
+    }
+
+    /// Trains the model on its part of the training data, and measures it on the test data.
+    ///
+    /// # Errors
+    /// [`TrainError`].
+    pub fn train(&self) -> Result<Trained, TrainError> {
+        let settings = train::Options {
+            seed: self.seed,
+            ..train::Options::default()
+        };
+        let samples = self.encoded.train.take(0..self.trained_on);
+        train::train(self.learner, &samples, &settings, &self.encoded.test)
+    }
+
+    /// Returns the first example of the test data, and the name of its class.
+    #[must_use]
+    pub fn test_example(&self) -> Option<(Example<'_>, &str)> {
+        let example = self.dataset.test.examples().next()?;
+        let label = *self.dataset.test.labels().first()?;
+        let class = self.dataset.classes.get(usize::from(label))?;
+        Some((example, class))
+    }
+}
+
+/// Adds classes without examples.
+fn reserve(classes: &mut Vec<String>, reserved: &[String]) -> Result<(), PrepareError> {
+    for name in reserved {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(PrepareError::EmptyClass);
+        }
+        let name = name.to_owned();
+        if classes.contains(&name) {
+            return Err(PrepareError::KnownClass { name });
+        }
+        classes.push(name);
+    }
+    Ok(())
+}
+
+/// Checks that no feature to reserve is the column of the classes.
+fn check_features(
+    dataset: &Dataset,
+    source: &Source,
+    reserved: &[String],
+) -> Result<(), PrepareError> {
+    match source {
+        Source::Table { label, .. } if !dataset.columns.is_empty() => {
+            match reserved.iter().find(|name| name.trim() == label) {
+                Some(_) => Err(PrepareError::LabelColumn {
+                    name: label.clone(),
+                }),
+                None => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+// Sets of data are far below 2^52 and the share is in [0, 1].
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
+fn examples(initial: Initial, examples: usize) -> Result<usize, PrepareError> {
+    match initial {
+        Initial::Share(share) => Ok(((examples as f64 * share) as usize).max(1)),
+        Initial::Examples(wanted) if wanted <= examples => Ok(wanted),
+        Initial::Examples(wanted) => Err(PrepareError::TooFew { wanted, examples }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn reserve_adds_classes_after_those_of_the_data_and_refuses_known_ones() {
+        let mut classes = names(&["ham", "spam"]);
+        reserve(&mut classes, &names(&["scam", " news "])).unwrap();
+        assert_eq!(classes, ["ham", "spam", "scam", "news"]);
+        let refused =
+            |reserved| reserve(&mut names(&["ham"]), &names(reserved)).expect_err("refused");
+        for reserved in [&["ham"][..], &["new", "new"]] {
+            let PrepareError::KnownClass { name } = refused(reserved) else {
+                panic!("not known");
+            };
+            assert_eq!(name, reserved[0]);
+        }
+        assert!(matches!(refused(&["new", ""]), PrepareError::EmptyClass));
+    }
+
+    #[test]
+    fn initial_is_a_share_or_a_number_of_examples() {
+        assert_eq!("0.5".parse(), Ok(Initial::Share(0.5)));
+        assert_eq!("1.0".parse(), Ok(Initial::Share(1.0)));
+        assert_eq!("1".parse(), Ok(Initial::Examples(1)));
+        for text in ["0", "0.0", "1.1", "-1", "", "x"] {
+            assert_eq!(text.parse::<Initial>(), Err(NoPart(text.to_owned())));
+        }
+        assert_eq!(examples(Initial::Share(0.001), 80).unwrap(), 1);
+        assert_eq!(examples(Initial::Share(0.5), 81).unwrap(), 40);
+        assert_eq!(examples(Initial::Examples(80), 80).unwrap(), 80);
+        assert!(matches!(
+            examples(Initial::Examples(81), 80),
+            Err(PrepareError::TooFew {
+                wanted: 81,
+                examples: 80
+            })
+        ));
+    }
+
+    #[test]
+    fn prepared_trains_on_its_part_of_the_data() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rows.csv");
+        let rows: String = (0..50)
+            .map(|row| format!("{},{},{}\n", row % 2, 1 - row % 2, ["no", "yes"][row % 2]))
+            .collect();
+        std::fs::write(&path, format!("a,b,kind\n{rows}")).expect("written");
+        let mut options = Options {
+            source: Source::named(path.to_str().expect("UTF-8"), None, "kind", None)
+                .expect("a table"),
+            initial: Initial::Examples(30),
+            seed: 1,
+            learner: None,
+            reserved_classes: names(&["maybe"]),
+            encoding: encode::Options::default(),
+        };
+        let prepared = Prepared::read(&options).expect("prepared");
+        assert_eq!((prepared.trained_on, prepared.encoded.test.len()), (30, 10));
+        assert_eq!(prepared.encoded.classes, ["no", "yes", "maybe"]);
+        let trained = prepared.train().expect("trained");
+        assert_eq!(trained.classifier.kind(), Kind::NaiveBayes);
+        assert!(trained.report.accuracy_quantised > 0.99);
+        let (example, class) = prepared.test_example().expect("one");
+        let Example::Numbers(numbers) = example else {
+            panic!("no row");
+        };
+        assert_eq!(class, if numbers == [0.0, 1.0] { "no" } else { "yes" });
+        options.encoding.reserved = names(&[" kind"]);
+        assert!(matches!(
+            Prepared::read(&options),
+            Err(PrepareError::LabelColumn { name }) if name == "kind"
+        ));
+    }
+}

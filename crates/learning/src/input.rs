@@ -1,0 +1,528 @@
+//! Examples as people give them: a row, a list of features, or a file of many.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cotrain_protocol::{
+    classifier::{Kind, Parameters},
+    sample::{Encoding, encode_sparse},
+};
+use thiserror::Error;
+
+use crate::{
+    data::{DataError, Example, Source, TableFormat, load_more, read_columns, table_columns},
+    encode::{EncodeError, Encoder, Noted, Sort},
+    text::escaped,
+};
+
+/// A sample, and how much of the input is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The bytes that a contract takes.
+    pub sample: Vec<u8>,
+    /// Words, indices or columns of the input that the model knows; `None` for a dense sample that was
+    /// given as bytes.
+    pub known: Option<usize>,
+    /// Numbers outside the model's range, which were moved to its bounds.
+    pub clipped: usize,
+}
+
+impl From<Noted> for Encoded {
+    fn from(noted: Noted) -> Self {
+        Self {
+            sample: noted.sample,
+            known: Some(noted.known),
+            clipped: noted.clamped,
+        }
+    }
+}
+
+impl Encoded {
+    /// Takes a sample that was given as such.
+    #[must_use]
+    pub fn raw(encoding: Encoding, sample: Vec<u8>) -> Self {
+        Self {
+            known: (encoding == Encoding::Sparse).then_some(sample.len() / 2),
+            sample,
+            clipped: 0,
+        }
+    }
+
+    /// Returns `true` if the model knows nothing of the input: all that it can say is its prior.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.known == Some(0)
+    }
+}
+
+/// Reason why an input cannot be made into samples.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// The encoder does not take the example.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The failure.
+        source: std::io::Error,
+    },
+    /// A field of a row is no number.
+    #[error(
+        "`{}` is no number; expected numbers separated by commas",
+        escaped(field)
+    )]
+    NoNumber {
+        /// The field.
+        field: String,
+    },
+    /// A part of a row is no index with a value.
+    #[error(
+        "`{}` is no entry; expected `index:value` with an index from 1",
+        escaped(entry)
+    )]
+    NoEntry {
+        /// The part.
+        entry: String,
+    },
+    /// A field of a list is no feature.
+    #[error(
+        "`{}` is no feature; expected their numbers from 0, separated by commas",
+        escaped(field)
+    )]
+    NoFeature {
+        /// The field.
+        field: String,
+    },
+    /// Features are named to a model whose samples are numbers.
+    #[error("the samples of a {kind} are numbers")]
+    NotSparse {
+        /// The model's learner.
+        kind: Kind,
+    },
+    /// A row is given to a model of texts.
+    #[error("the model learned from text")]
+    TextWanted,
+    /// A column of texts is named for a model of something else.
+    #[error("the model did not learn from texts")]
+    NoTexts,
+    /// A column is named of a file without columns.
+    #[error("{} has no columns", path.display())]
+    NoColumns {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of a file cannot be encoded.
+    #[error("line {line} of {}", path.display())]
+    Line {
+        /// The line, from 1.
+        line: u64,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: Box<InputError>,
+    },
+    /// An example of labelled data cannot be encoded.
+    #[error("example {number} of {}", path.display())]
+    Example {
+        /// Number of the example, from 1.
+        number: usize,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: EncodeError,
+    },
+}
+
+/// Encodes a text.
+///
+/// # Errors
+/// If the model did not learn from texts.
+pub fn encode_text(encoder: &Encoder, text: &str) -> Result<Encoded, InputError> {
+    Ok(encoder.encode_noting(Example::Text(text))?.into())
+}
+
+/// Encodes a row: numbers separated by commas, or `index:value …` with indices from 1, as the model learned from.
+///
+/// # Errors
+/// If the row has another form, or the model learned from texts.
+pub fn encode_row(encoder: &Encoder, row: &str) -> Result<Encoded, InputError> {
+    let noted = match encoder.takes() {
+        Sort::Text => return Err(InputError::TextWanted),
+        Sort::Numbers => encoder.encode_noting(Example::Numbers(&numbers(row)?)),
+        Sort::Indexed => {
+            let (indices, values) = entries(row)?;
+            encoder.encode_noting(Example::Indexed {
+                indices: &indices,
+                values: Some(&values),
+            })
+        }
+    };
+    Ok(noted?.into())
+}
+
+/// Writes an example as [`encode_row`] reads it; `None` if it is a text.
+#[must_use]
+pub fn row_of(example: Example<'_>) -> Option<String> {
+    match example {
+        Example::Text(_) => None,
+        Example::Numbers(numbers) => {
+            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+            Some(numbers.join(","))
+        }
+        Example::Indexed { indices, values } => {
+            let value = |at: usize| values.map_or(1.0, |values| values[at]);
+            let entries = indices.iter().enumerate();
+            let entries: Vec<String> = entries
+                .map(|(at, index)| format!("{}:{}", index + 1, value(at)))
+                .collect();
+            Some(entries.join(" "))
+        }
+    }
+}
+
+/// Encodes a list of the features that are present: their numbers from 0, separated by commas.
+///
+/// # Errors
+/// If a number is none, or the model's samples are not features that are present.
+pub fn encode_features(parameters: &Parameters, list: &str) -> Result<Encoded, InputError> {
+    let encoding = parameters.encoding();
+    if encoding != Encoding::Sparse {
+        let kind = parameters.kind();
+        return Err(InputError::NotSparse { kind });
+    }
+    let feature = |field: &str| {
+        let number = field.trim().parse::<u16>();
+        number.map_err(|_| InputError::NoFeature {
+            field: field.to_owned(),
+        })
+    };
+    let mut features: Vec<u16> = list
+        .split(',')
+        .filter(|field| !field.trim().is_empty())
+        .map(feature)
+        .collect::<Result<_, _>>()?;
+    features.sort_unstable();
+    features.dedup();
+    Ok(Encoded::raw(encoding, encode_sparse(&features)))
+}
+
+/// Encodes a file of examples without classes. With `text_column`, and if the first line of a table names the model's
+/// columns, each row is an example; otherwise each line is one ([`encode_lines`]).
+///
+/// # Errors
+/// If the file cannot be read, or an example cannot be encoded.
+pub fn encode_file(
+    encoder: &Encoder,
+    path: &Path,
+    text_column: Option<&str>,
+) -> Result<Vec<Encoded>, InputError> {
+    if let Some(rows) = table(encoder, path, text_column)? {
+        return encode_all(encoder, path, rows);
+    }
+    encode_lines(encoder, path, &read(path)?)
+}
+
+/// Encodes a text that has an example a line; blank lines are passed over. Errors name `path`.
+///
+/// # Errors
+/// If an example cannot be encoded.
+pub fn encode_lines(
+    encoder: &Encoder,
+    path: &Path,
+    text: &str,
+) -> Result<Vec<Encoded>, InputError> {
+    let lines = lines(text).map(|(number, line)| (number, line.to_owned()));
+    encode_all(encoder, path, lines.collect())
+}
+
+/// Encodes labelled data for a model with these classes. Data with other columns or classes than the model's is refused.
+///
+/// # Errors
+/// If the data cannot be read, or an example cannot be encoded.
+pub fn encode_labelled(
+    encoder: &Encoder,
+    source: &Source,
+    classes: &[String],
+) -> Result<Vec<(u16, Encoded)>, InputError> {
+    let part = load_more(source, classes, encoder.columns())?;
+    let sample = |(index, (example, &label)): (usize, (_, &u16))| {
+        let noted = encoder.encode_noting(example);
+        let noted = noted.map_err(|source| InputError::Example {
+            number: index + 1,
+            path: part.path().to_owned(),
+            source,
+        })?;
+        Ok((label, noted.into()))
+    };
+    let examples = part.examples().zip(part.labels());
+    examples.enumerate().map(sample).collect()
+}
+
+/// Encodes examples, each with its line.
+fn encode_all(
+    encoder: &Encoder,
+    path: &Path,
+    examples: Vec<(u64, String)>,
+) -> Result<Vec<Encoded>, InputError> {
+    let encode = |(line, example): (u64, String)| {
+        let encoded = match encoder.takes() {
+            Sort::Text => encode_text(encoder, &example),
+            Sort::Numbers | Sort::Indexed => encode_row(encoder, &example),
+        };
+        encoded.map_err(|source| InputError::Line {
+            line,
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    };
+    examples.into_iter().map(encode).collect()
+}
+
+/// Returns the rows of a table with a header, each as [`encode_row`] reads it; `None` if the file is no such table.
+fn table(
+    encoder: &Encoder,
+    path: &Path,
+    text_column: Option<&str>,
+) -> Result<Option<Vec<(u64, String)>>, InputError> {
+    let format = match TableFormat::of(path) {
+        Some(format) => format,
+        None if text_column.is_some() => {
+            let path = path.to_owned();
+            return Err(InputError::NoColumns { path });
+        }
+        None => return Ok(None),
+    };
+    let read_rows = |columns: &[&str]| -> Result<Vec<_>, DataError> {
+        let rows = read_columns(path, format, columns)?.into_iter();
+        Ok(rows
+            .map(|(line, fields)| (line, fields.join(",")))
+            .collect())
+    };
+    match (encoder.takes(), text_column) {
+        (Sort::Text, Some(column)) => Ok(Some(read_rows(&[column])?)),
+        (_, Some(_)) => Err(InputError::NoTexts),
+        (Sort::Numbers, None) => {
+            let (all, needed) = encoder
+                .columns()
+                .map_or((&[][..], &[][..]), |it| (it.names, it.needed()));
+            let read_rows = |names: &[String]| {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                read_rows(&names)
+            };
+            // Columns that had no examples may be left out, all of them: a file that has some would lose what it says.
+            let (_, reserved) = all.split_at(needed.len());
+            let without = |error| {
+                let header = table_columns(path, format)?;
+                let has_some = reserved.iter().any(|name| header.contains(name));
+                if reserved.is_empty() || has_some {
+                    return Err(error);
+                }
+                read_rows(needed)
+            };
+            match read_rows(all).or_else(without) {
+                // Rows of numbers alone, in the model's order.
+                Err(_) if begins_with_numbers(path) => Ok(None),
+                rows => Ok(Some(rows?)),
+            }
+        }
+        (Sort::Text | Sort::Indexed, None) => Ok(None),
+    }
+}
+
+/// Returns `true` if the first line of a file is numbers, so that it is no header.
+fn begins_with_numbers(path: &Path) -> bool {
+    read(path).is_ok_and(|text| {
+        let first = lines(&text).next();
+        first.is_some_and(|(_, line)| numbers(line).is_ok())
+    })
+}
+
+fn read(path: &Path) -> Result<String, InputError> {
+    fs::read_to_string(path).map_err(|source| InputError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Returns the lines of a text that are not blank, with their numbers from 1.
+fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
+    lines.filter(|(_, line)| !line.trim().is_empty())
+}
+
+fn numbers(row: &str) -> Result<Vec<f64>, InputError> {
+    let number = |field: &str| {
+        let number = field.trim().parse();
+        number.map_err(|_| InputError::NoNumber {
+            field: field.to_owned(),
+        })
+    };
+    row.split(',').map(number).collect()
+}
+
+/// Reads indices, which are from 0 then, and their values.
+fn entries(row: &str) -> Result<(Vec<u32>, Vec<f64>), InputError> {
+    let entry = |pair: &str| {
+        let (index, value) = pair.split_once(':')?;
+        Some((
+            index.parse::<u32>().ok()?.checked_sub(1)?,
+            value.parse::<f64>().ok()?,
+        ))
+    };
+    let mut found = (Vec::new(), Vec::new());
+    for pair in row.split_whitespace() {
+        let (index, value) = entry(pair).ok_or_else(|| InputError::NoEntry {
+            entry: pair.to_owned(),
+        })?;
+        found.0.push(index);
+        found.1.push(value);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoder(json: &str) -> Encoder {
+        serde_json::from_str(json).expect("an encoder")
+    }
+
+    fn words() -> Encoder {
+        encoder(r#"{"classifier":"naive-bayes","features":{"words":["good","bad"]}}"#)
+    }
+
+    fn columns() -> Encoder {
+        encoder(r#"{"classifier":"naive-bayes","features":{"columns":["a","b","c"]},"reserved":1}"#)
+    }
+
+    fn indices() -> Encoder {
+        encoder(r#"{"classifier":"naive-bayes","features":{"indices-up-to":4}}"#)
+    }
+
+    fn told<T>(result: Result<T, InputError>) -> String {
+        let error = result.map(drop).expect_err("an error");
+        let source = std::error::Error::source(&error);
+        source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+    }
+
+    #[test]
+    fn encode_row_reads_what_the_model_learned_from() {
+        let encoded = encode_row(&columns(), "1, 0,1").expect("a row");
+        assert_eq!(encoded.sample, [0, 0, 0, 2]);
+        assert_eq!(
+            told(encode_row(&columns(), "1,x,0")),
+            "`x` is no number; expected numbers separated by commas"
+        );
+        let encoded = encode_row(&indices(), "2:1 4:1").expect("a row");
+        assert_eq!((encoded.sample, encoded.known), (vec![0, 1, 0, 3], Some(2)));
+        for entry in ["0:1", "x:1", "2", "2:y"] {
+            assert_eq!(
+                told(encode_row(&indices(), entry)),
+                format!("`{entry}` is no entry; expected `index:value` with an index from 1")
+            );
+        }
+        assert_eq!(
+            told(encode_row(&words(), "1,2")),
+            "the model learned from text"
+        );
+    }
+
+    #[test]
+    fn row_of_is_what_encode_row_reads() {
+        let numbers = Example::Numbers(&[1.0, 0.0]);
+        assert_eq!(row_of(numbers).as_deref(), Some("1,0"));
+        let indexed = Example::Indexed {
+            indices: &[1, 3],
+            values: None,
+        };
+        let row = row_of(indexed).expect("a row");
+        assert_eq!(row, "2:1 4:1");
+        let sample = encode_row(&indices(), &row).expect("a sample").sample;
+        assert_eq!(sample, indices().encode(indexed).expect("a sample"));
+        assert_eq!(row_of(Example::Text("a text")), None);
+    }
+
+    #[test]
+    fn encode_features_orders_them_and_knows_how_many_there_are() {
+        let sparse = Parameters::SparseNearestCentroid {
+            classes: 2,
+            features: 10,
+        };
+        let encoded = encode_features(&sparse, "7, 2,7,").expect("features");
+        assert_eq!((encoded.sample, encoded.known), (vec![0, 2, 0, 7], Some(2)));
+        assert!(encode_features(&sparse, "").expect("none").is_unknown());
+        assert_eq!(
+            told(encode_features(&sparse, "1,-1")),
+            "`-1` is no feature; expected their numbers from 0, separated by commas"
+        );
+        let dense = Parameters::DensePerceptron {
+            features: 2,
+            learning_rate: 1,
+            intercept: 0,
+            bounds: cotrain_protocol::classifier::Bounds {
+                max_number: 1,
+                max_squared_length: 1,
+            },
+        };
+        assert_eq!(
+            told(encode_features(&dense, "1")),
+            "the samples of a dense perceptron are numbers"
+        );
+    }
+
+    #[test]
+    fn encode_file_reads_tables_and_lines() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("written");
+            path
+        };
+        let samples = |encoder: &Encoder, path: &Path, column| {
+            let all = encode_file(encoder, path, column).expect("samples");
+            all.into_iter().map(|it| it.sample).collect::<Vec<_>>()
+        };
+        // Columns by name, in any order and with others between them; reserved ones may be missing, all of them.
+        let table = put("named.csv", "id,b,a\n7,1,0\n8,0,1\n");
+        assert_eq!(samples(&columns(), &table, None), [[0, 1], [0, 0]]);
+        let bare = put("bare.csv", "1,0,0\n\n0,1,0\n");
+        assert_eq!(samples(&columns(), &bare, None), [[0, 0], [0, 1]]);
+        let texts = put("mail.csv", "id,body\n1,a good one\n2,bad\n");
+        assert_eq!(samples(&words(), &texts, Some("body")), [[0, 0], [0, 1]]);
+        let lines = put("texts.txt", "\u{feff}good\n\nbad\n");
+        assert_eq!(samples(&words(), &lines, None), [[0, 0], [0, 1]]);
+
+        let told =
+            |encoder: &Encoder, path: &Path, column| told(encode_file(encoder, path, column));
+        let bad = put("bad.txt", "2:1\n\n1\n");
+        assert_eq!(
+            told(&indices(), &bad, None),
+            format!(
+                "line 3 of {}: `1` is no entry; expected `index:value` with an index from 1",
+                bad.display()
+            )
+        );
+        assert_eq!(
+            told(&words(), &lines, Some("body")),
+            format!("{} has no columns", lines.display())
+        );
+        assert_eq!(
+            told(&columns(), &table, Some("a")),
+            "the model did not learn from texts"
+        );
+        let other = put("other.csv", "x,y\n1,0\n");
+        assert!(told(&columns(), &other, None).contains("has no column `a`"));
+        let missing = folder.path().join("missing.txt");
+        assert!(told(&words(), &missing, None).starts_with("cannot read "));
+    }
+}
