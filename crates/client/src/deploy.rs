@@ -6,9 +6,11 @@
 
 mod embedded;
 mod node;
+mod plan;
 
 pub use embedded::{Deployment, DeploymentCost, ModelConfig, deploy, deploy_fees, deploy_with};
-pub use node::{DeployError, Deployed, Deployer, Done, Given, Reported, reusable};
+pub use node::{DeployError, Deployed, Deployer, Done, Given, Reported, done_before, reusable};
+pub use plan::{MeasureError, Plan, StepGas};
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use cotrain_bindings::{self as bindings, events};

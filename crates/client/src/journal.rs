@@ -11,8 +11,10 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use cotrain_chain::keys::{Signed, Unsigned};
 use serde::{Deserialize, Serialize};
 
+pub use crate::identity::Facts;
 use crate::{
     files::write_whole,
+    identity::renamed,
     lock::{Lock, NoLock},
     send::{Outgoing, TxStore},
 };
@@ -20,9 +22,6 @@ use crate::{
 const FILE: &str = "deploy.json";
 const LOCK: &str = "lock";
 const FORMAT: &str = "cotrain-deploy/1";
-
-/// Facts by their names.
-pub type Facts = BTreeMap<String, String>;
 
 /// Journal of one deployment. Only one process has it at a time.
 #[derive(Debug)]
@@ -306,7 +305,7 @@ impl TxStore for Journal {
 }
 
 fn read(path: &Path, text: &[u8], plan: &Facts) -> Result<Written, JournalError> {
-    let written: Written =
+    let mut written: Written =
         serde_json::from_slice(text).map_err(|reason| JournalError::NoJournal {
             path: path.to_owned(),
             reason,
@@ -317,6 +316,7 @@ fn read(path: &Path, text: &[u8], plan: &Facts) -> Result<Written, JournalError>
             found: written.format,
         });
     }
+    written.plan = renamed(written.plan);
     if written.plan == *plan {
         return Ok(written);
     }
@@ -398,6 +398,31 @@ mod tests {
         assert!(journal.has("factory") && journal.deployed().is_none());
         let hashes: Vec<B256> = journal.steps().flat_map(|(_, hashes)| hashes).collect();
         assert_eq!(hashes, [B256::with_last_byte(1)]);
+    }
+
+    #[test]
+    fn open_goes_on_with_a_plan_in_the_words_of_an_earlier_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = r#"{"format": "cotrain-deploy/1", "plan": {"chain": "1",
+            "incentive": "deposit, refund, take; cost weight 1000000000000 wei",
+            "waits": "86400, 777600 and 777600 s", "report notice": "0 s"}, "options": {"--name": "it"}, "steps": {}}"#;
+        fs::write(folder.path().join(FILE), text).expect("written");
+        let mut facts = plan("1");
+        for (name, value) in [
+            ("incentive", "deposit, refund, take"),
+            ("refundWait", "86400"),
+            ("ownerClaimWait", "777600"),
+            ("anyAddressClaimWait", "777600"),
+            ("reportNotice", "0"),
+            ("costWeight", "1000000000000"),
+        ] {
+            facts.insert(name.to_owned(), value.to_owned());
+        }
+        let open = |facts: &Facts| Journal::open(folder.path(), facts.clone(), Facts::new());
+        drop(open(&facts).expect("the same deployment"));
+        facts.insert("refundWait".to_owned(), "86401".to_owned());
+        let other = open(&facts).expect_err("another wait");
+        assert!(matches!(other, JournalError::Another { .. }), "{other}");
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Deployment {
 }
 
 /// Creates a contract; returns its address and its receipt.
-fn create<C: Chain + ?Sized>(
+pub(super) fn create<C: Chain + ?Sized>(
     chain: &mut C,
     from: Address,
     code: Bytes,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Blueprint, CLOSED, Created, Next, Part, REGISTERED, REGISTRY, Sequence, Silent, Step};
 use crate::{
     card::{Card, CardError},
+    identity::Facts,
     journal::{Journal, JournalError},
     model::{ReadError, Reader, code_of},
     send::{Call, LAG, Outgoing, SendError, Sender, gas_cost, start, wait_included},
@@ -38,6 +39,24 @@ impl Given {
             Part::Trainer => self.trainer,
             Part::Classifier => self.classifier,
         }
+    }
+
+    /// Returns the facts that another run must have in common with this one to go on with its journal.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let contracts = [
+            ("registry", self.registry),
+            ("factory", self.factory),
+            ("trainer code", self.trainer),
+            ("classifier code", self.classifier),
+        ];
+        let words = |address: Option<Address>| {
+            address.map_or_else(|| "new".to_owned(), |it| it.to_string())
+        };
+        contracts
+            .into_iter()
+            .map(|(name, address)| (name.to_owned(), words(address)))
+            .collect()
     }
 }
 
@@ -205,6 +224,24 @@ pub async fn reusable(
         }
     }
     Ok(found)
+}
+
+/// Finds the steps of a deployment that was begun that are part of the chain.
+///
+/// # Errors
+/// If the node does not answer.
+pub async fn done_before<'a>(node: &Node, begun: &'a Journal) -> Result<Vec<&'a str>, NodeError> {
+    let mut done = Vec::new();
+    for (name, hashes) in begun.steps() {
+        for hash in hashes {
+            let receipt = node.receipt(hash).await?;
+            if receipt.is_some_and(|receipt| receipt.success) {
+                done.push(name);
+                break;
+            }
+        }
+    }
+    Ok(done)
 }
 
 async fn has_code(node: &Node, address: Address) -> Result<bool, NodeError> {
