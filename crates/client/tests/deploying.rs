@@ -15,12 +15,14 @@ use cotrain_client::{
     deploy::{Blueprint, Deployed, Deployer, Given, Part, REGISTERED, Reported, deploy_with},
     journal::{Facts, Journal},
     model::ModelFacts,
+    predict::{self, PredictError},
     send::Sender,
 };
 use cotrain_protocol::{
     classifier::{Classifier, Parameters},
     market,
     mechanism::Terms,
+    sample::encode_sparse,
     trainer::{Incentive, Waits},
 };
 use tokio::sync::mpsc;
@@ -166,4 +168,43 @@ async fn node_and_process_deploy_by_one_list_of_transactions() {
         assert_eq!(words, blueprint.words());
         given.registry = Some(deployed.registry);
     }
+}
+
+#[tokio::test]
+async fn predict_and_evaluate_ask_the_contract_in_several_calls() {
+    let anvil = Anvil::spawn(&AnvilConfig::default()).expect("anvil: scripts/setup installs it");
+    let node = Node::connect(anvil.url(), NodeOptions::default())
+        .await
+        .expect("a node");
+    let model = model();
+    let [terms, _] = terms();
+    let blueprint = Blueprint::new(terms, &model);
+    let (deployed, _) = deploy_in_pieces(&node, &blueprint, &Given::default()).await;
+    let facts = ModelFacts::read(&node, deployed.trainer)
+        .await
+        .expect("a model");
+    let block = node.head().await.expect("a head").hash;
+
+    let samples: Vec<Vec<u8>> = (0..120)
+        .map(|feature| encode_sparse(&[feature, 8_320 + feature]))
+        .collect();
+    let mut samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
+    let expected = model.predict_all(&samples).expect("predicted");
+    assert!(expected.contains(&0) && expected.contains(&1));
+    let mut labels = Vec::new();
+    let predicted = predict::predict(&node, &facts, block, &samples, &mut labels).await;
+    predicted.expect("predicted");
+    assert_eq!(labels, expected);
+    let labelled: Vec<_> = samples.iter().map(|sample| (1, *sample)).collect();
+    let correct = predict::evaluate(&node, &facts, block, &labelled).await;
+    let ones = expected.iter().filter(|label| **label == 1).count();
+    assert_eq!(correct.expect("counted"), ones);
+
+    // What was answered before a refusal stays.
+    samples[70] = &[7];
+    labels.clear();
+    let refused = predict::predict(&node, &facts, block, &samples, &mut labels).await;
+    let error = refused.expect_err("no sample");
+    assert!(matches!(error, PredictError::Refused(_)), "{error}");
+    assert_eq!(labels, expected[..50]);
 }

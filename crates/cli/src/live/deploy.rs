@@ -8,7 +8,9 @@ use clap::Args;
 use cotrain_chain::keys::Key;
 use cotrain_client::{
     budget::Budget,
-    deploy::{Deployed, Deployer, Done, Given, REGISTRY, Reported, reusable},
+    deploy::{
+        Deployed, Deployer, Done, Given, MeasureError, REGISTRY, Reported, done_before, reusable,
+    },
     journal::Journal,
 };
 use cotrain_learning::text::escaped;
@@ -127,7 +129,12 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             accuracy: plan.report.accuracy_quantised,
             accuracy_float: plan.report.accuracy_float,
             trained_on: plan.trained_on,
-            bounds: plan.classifier.parameters().bounds().map(Into::into),
+            bounds: plan
+                .deployment
+                .classifier
+                .parameters()
+                .bounds()
+                .map(Into::into),
         };
         show(options.json, &result, || {
             text(&plan, &placed.deployed, placed.cost)
@@ -179,7 +186,7 @@ impl Site {
             // What is named `deploy` is removed by `clean` once it is done; a market is not done when it is deployed.
             None => state_directory()?.join(format!(
                 "{}-{}-{}-{}",
-                match plan.terms.mechanism() {
+                match plan.deployment.terms.mechanism() {
                     Mechanism::PredictionMarket => "market",
                     _ => "deploy",
                 },
@@ -208,21 +215,11 @@ impl Site {
 
     /// Opens the journal of exactly this deployment.
     fn open(&self, session: &Session, plan: &Plan, options: &Options) -> Result<Journal, Failure> {
-        let mut identity = plan.identity()?;
-        let address = |address: Option<Address>| {
-            address.map_or_else(|| "new".to_owned(), |it| it.to_string())
-        };
+        let mut facts = plan.deployment.facts().map_err(Failure::mistake)?;
+        facts.extend(self.given.facts());
         let chain = format!("{}, first block {}", session.node.chain_id(), self.genesis);
-        for (name, value) in [
-            ("chain", chain),
-            ("registry", address(self.given.registry)),
-            ("factory", address(self.given.factory)),
-            ("trainer code", address(self.given.trainer)),
-            ("classifier code", address(self.given.classifier)),
-        ] {
-            identity.insert(name.to_owned(), value);
-        }
-        deploying::open(&self.directory, &identity, options)
+        facts.insert("chain".to_owned(), chain);
+        deploying::open(&self.directory, &facts, options)
     }
 }
 
@@ -278,7 +275,13 @@ pub(crate) async fn place(
     let sender = options.fees.sender(&session.node, key, budget);
     let report = |reported: Reported<'_>| narrate(narrator, reported);
     let mut steps = Deployer::new(sender, journal, &report);
-    let run = steps.run(&plan.blueprint(), &site.given, &plan.card).await;
+    let run = steps
+        .run(
+            &plan.deployment.blueprint(),
+            &site.given,
+            &plan.deployment.card,
+        )
+        .await;
     let deployed = match run {
         Ok(deployed) => deployed,
         Err(error) => {
@@ -309,7 +312,7 @@ pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
     plan.warn(narrator);
     narrator.say(format_args!(
         "model: {}, {}, trained on {} examples; accuracy {:.1} % ({:.1} % before rounding)",
-        plan.classifier.kind(),
+        plan.deployment.classifier.kind(),
         plan.features_in_words(),
         plan.trained_on,
         100.0 * plan.report.accuracy_quantised,
@@ -371,21 +374,6 @@ async fn genesis(session: &Session) -> Result<B256, Failure> {
     Ok(first.context("the node has no first block")?.hash)
 }
 
-/// Finds the steps of a deployment that was begun that are part of the chain.
-async fn done_before<'a>(session: &Session, begun: &'a Journal) -> Result<Vec<&'a str>, Failure> {
-    let mut done = Vec::new();
-    for (name, hashes) in begun.steps() {
-        for hash in hashes {
-            let receipt = session.node.receipt(hash).await?;
-            if receipt.is_some_and(|receipt| receipt.success) {
-                done.push(name);
-                break;
-            }
-        }
-    }
-    Ok(done)
-}
-
 /// Makes the bill of what is still to pay of a deployment.
 async fn bill(
     session: &Session,
@@ -396,16 +384,16 @@ async fn bill(
     further: &Further,
 ) -> Result<Bill, Failure> {
     let done = match begun {
-        Some(begun) => done_before(session, begun).await?,
+        Some(begun) => done_before(&session.node, begun).await?,
         None => Vec::new(),
     };
-    let reused = reusable(&session.node, &plan.blueprint(), given).await?;
+    let reused = reusable(&session.node, &plan.deployment.blueprint(), given).await?;
     let reused: Vec<&str> = reused.iter().map(|part| part.name()).collect();
     let mut paid = [done.as_slice(), reused.as_slice()].concat();
     if given.registry.is_some() {
         paid.push(REGISTRY);
     }
-    let steps = plan.gas()?;
+    let steps = plan.deployment.gas().map_err(not_measured)?;
     let gas = steps.without(&paid).saturating_add(further.gas);
     let mut notes = further.notes.clone();
     // An earlier run created some of them.
@@ -432,14 +420,14 @@ async fn bill(
     Ok(Bill {
         action: format!(
             "deploy the {} {}",
-            match plan.terms.mechanism() {
+            match plan.deployment.terms.mechanism() {
                 Mechanism::PredictionMarket => "market",
                 _ => "model",
             },
             escaped(&plan.name)
         ),
         target: Target::new(session, None),
-        account: plan.owner,
+        account: plan.deployment.owner,
         count: 1,
         each: None,
         value: Range::exactly(further.value),
@@ -452,6 +440,14 @@ async fn bill(
         ),
         notes,
     })
+}
+
+/// Says why the steps of a deployment cannot be measured, and whose mistake that is.
+fn not_measured(error: MeasureError) -> Failure {
+    match error {
+        MeasureError::Card(error) => Failure::mistake(error),
+        MeasureError::Chain(error) => error.into(),
+    }
 }
 
 /// The part that is done of a deployment that did not come to its end.

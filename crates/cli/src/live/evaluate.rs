@@ -4,22 +4,20 @@ use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
 use cotrain_bindings as bindings;
-use cotrain_chain::node::At;
+use cotrain_client::predict::evaluate;
 use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg, Session},
+    connection::{Connection, ModelArg},
     data::Columns,
-    input::{Encoded, Misfits, labelled},
+    input::{Misfits, labelled},
     model::LiveModel,
+    predict::not_predicted,
     show,
     spending::Target,
 };
 use crate::failure::Failure;
-
-/// Samples evaluated in one call.
-const SAMPLES_PER_CALL: usize = 50;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,7 +79,12 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
         misfits.warn(&session, &model);
         let block = session.node.head().await?.hash;
         let correct = if arguments.on_chain {
-            on_chain(&session, &model, block, &samples).await?
+            let samples: Vec<_> = samples
+                .iter()
+                .map(|(label, input)| (*label, input.sample.as_slice()))
+                .collect();
+            let counted = evaluate(&session.node, &model.facts, block, &samples).await;
+            counted.map_err(not_predicted)?
         } else {
             let words = model.words(&session, block).await?;
             let twin = model.twin(&words)?;
@@ -116,30 +119,6 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
             )
         })
     })
-}
-
-async fn on_chain(
-    session: &Session,
-    model: &LiveModel,
-    block: B256,
-    samples: &[(u16, Encoded)],
-) -> Result<usize, Failure> {
-    let mut correct = 0;
-    for some in samples.chunks(SAMPLES_PER_CALL) {
-        let (labels, samples): (Vec<u16>, Vec<&[u8]>) = some
-            .iter()
-            .map(|(label, input)| (*label, input.sample.as_slice()))
-            .unzip();
-        let call = bindings::evaluate(&samples, &labels);
-        let at = Some(At::Hash(block));
-        let answer = session.node.call(model.facts.classifier, call, at).await?;
-        correct += bindings::read_number(&answer)
-            .and_then(|number| usize::try_from(number).ok())
-            .ok_or_else(|| {
-                anyhow!(cotrain_chain::ChainError::UnexpectedAnswer { call: "evaluate" })
-            })?;
-    }
-    Ok(correct)
 }
 
 // Counts of examples are far below 2^52.

@@ -1,28 +1,25 @@
 //! What is to be deployed: the initial model, its card and its incentive, all made before anything
 //! is sent.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::Address;
 use anyhow::{anyhow, bail};
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use cotrain_bindings as bindings;
-use cotrain_chain::{Chain, Config, Embedded, Transaction};
-use cotrain_client::{
-    card::Card,
-    deploy::{self, Blueprint},
-};
+use cotrain_client::{card::Card, deploy};
 use cotrain_learning::{
-    data::{self, Dataset, Example},
-    encode::{self, Encoded, Limits, Samples},
+    data::Example,
+    encode::{self, Limits, Samples},
+    initial::{self, Initial, PrepareError, Prepared},
+    input::row_of,
     text::{self, MAX_DESCRIPTION, escaped},
-    train::{self, Quantisation},
+    train::Quantisation,
 };
 use cotrain_protocol::{
-    classifier::{Classifier, Kind},
+    classifier::Kind,
     mechanism::Terms,
     trainer::{Incentive, Waits},
 };
@@ -57,7 +54,7 @@ pub(crate) struct InitialOptions {
         long,
         value_name = "SHARE|N",
         default_value = "0.5",
-        value_parser = initial,
+        value_parser = str::parse::<Initial>,
         help_heading = "Data"
     )]
     pub(crate) initial: Initial,
@@ -123,6 +120,29 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) description: String,
+}
+
+impl InitialOptions {
+    /// Returns how the initial model is made.
+    fn preparation(&self) -> Result<initial::Options, Failure> {
+        Ok(initial::Options {
+            source: self.columns.source(&self.data, self.test.as_deref())?,
+            initial: self.initial,
+            seed: self.seed,
+            learner: self.learner,
+            reserved_classes: self.reserve_classes.clone(),
+            encoding: encode::Options {
+                features: self.features,
+                limits: Limits {
+                    number: self.max_number,
+                    length: self.max_length,
+                    ..Limits::default()
+                },
+                fixed_intercept: self.fixed_intercept,
+                reserved: self.reserve_features.clone(),
+            },
+        })
+    }
 }
 
 /// Model to deploy, with its incentive.
@@ -203,37 +223,9 @@ impl ModelOptions {
     }
 }
 
-/// How much of the training data the initial model sees.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Initial {
-    Share(f64),
-    Examples(usize),
-}
-
 /// Returns the parser of learners, which names all of them to shells and in mistakes.
 fn learners() -> impl TypedValueParser<Value = Kind> {
     PossibleValuesParser::new(Kind::ALL.map(Kind::name)).try_map(|name| name.parse::<Kind>())
-}
-
-fn initial(text: &str) -> Result<Initial, String> {
-    let wrong = || {
-        format!(
-            "`{text}` is neither a share such as 0.5, above 0 and at most 1.0, nor a number of examples"
-        )
-    };
-    if !text.contains('.') {
-        return text
-            .parse()
-            .ok()
-            .filter(|examples| *examples > 0)
-            .map(Initial::Examples)
-            .ok_or_else(wrong);
-    }
-    text.parse()
-        .ok()
-        .filter(|share| (f64::MIN_POSITIVE..=1.0).contains(share))
-        .map(Initial::Share)
-        .ok_or_else(wrong)
 }
 
 /// Checks the bounds of the contracts, in terms of the options, and that a contribution waits at all.
@@ -295,35 +287,12 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gas that each step of deploying takes, by the step's name.
-#[derive(Debug, Clone)]
-pub(crate) struct PlanGas(Vec<(String, u64)>);
-
-impl PlanGas {
-    /// Returns the gas of all steps but those with these names.
-    pub(crate) fn without(&self, names: &[&str]) -> u64 {
-        self.sum(|name| !names.contains(&name))
-    }
-
-    /// Returns the gas of the steps with these names.
-    pub(crate) fn of(&self, names: &[&str]) -> u64 {
-        self.sum(|name| names.contains(&name))
-    }
-
-    fn sum(&self, counts: impl Fn(&str) -> bool) -> u64 {
-        let some = self.0.iter().filter(|(name, _)| counts(name));
-        some.map(|(_, gas)| gas).sum()
-    }
-}
-
-/// All that is deployed.
+/// All that is deployed, with what people are told of it.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,
-    pub(crate) owner: Address,
-    pub(crate) terms: Terms,
-    pub(crate) classifier: Classifier,
-    pub(crate) words: Vec<U256>,
+    /// The part of it that goes on the chain.
+    pub(crate) deployment: deploy::Plan,
     pub(crate) report: Quantisation,
     /// Examples that the initial model was trained on.
     pub(crate) trained_on: usize,
@@ -334,8 +303,6 @@ pub(crate) struct Plan {
     pub(crate) example: Option<(String, String)>,
     /// Numbers of the data that were moved to the bounds.
     pub(crate) clamped: usize,
-    /// The card, without the block of the closing.
-    pub(crate) card: Card,
 }
 
 impl Plan {
@@ -355,26 +322,8 @@ impl Plan {
         text::check_name("--name", &options.name).map_err(Failure::mistake)?;
         text::check("--description", &options.description, MAX_DESCRIPTION)
             .map_err(Failure::mistake)?;
-        let source = options
-            .columns
-            .source(&options.data, options.test.as_deref())?;
-        let mut dataset =
-            data::load(&source, data::TEST_SHARE, options.seed).map_err(Failure::mistake)?;
-        reserve(&mut dataset.classes, &options.reserve_classes)?;
-        let learner = options.learner.unwrap_or_else(|| encode::suited(&dataset));
-        let encoding = encode::Options {
-            features: options.features,
-            limits: Limits {
-                number: options.max_number,
-                length: options.max_length,
-                ..Limits::default()
-            },
-            fixed_intercept: options.fixed_intercept,
-            reserved: options.reserve_features.clone(),
-        };
-        check_reserved(&dataset, options)?;
-        let encoded =
-            encode::encode_with(&dataset, learner, &encoding).map_err(Failure::mistake)?;
+        let prepared = Prepared::read(&options.preparation()?).map_err(not_prepared)?;
+        let encoded = &prepared.encoded;
         let card = Card {
             name: options.name.clone(),
             description: options.description.clone(),
@@ -384,28 +333,22 @@ impl Plan {
         };
         // Before the time that training takes, and long before anything is paid for.
         card.check().map_err(Failure::mistake)?;
-        let trained_on = examples(options.initial, &encoded)?;
-        let settings = train::Options {
-            seed: options.seed,
-            ..train::Options::default()
-        };
-        let samples = encoded.train.take(0..trained_on);
-        let trained =
-            train::train(learner, &samples, &settings, &encoded.test).map_err(Failure::mistake)?;
+        let trained = prepared.train().map_err(Failure::mistake)?;
         let plan = Self {
             name: options.name.clone(),
-            owner,
-            terms,
-            words: trained.classifier.words(),
-            classifier: trained.classifier,
+            deployment: deploy::Plan {
+                owner,
+                terms,
+                classifier: trained.classifier,
+                card,
+            },
             report: trained.report,
-            trained_on,
-            row_numbers: dataset.row_numbers(),
-            example: example(&dataset),
+            trained_on: prepared.trained_on,
+            row_numbers: prepared.dataset.row_numbers(),
+            example: prepared.test_example().and_then(example),
             clamped: encoded.clamped,
-            card,
         };
-        Ok((plan, encoded.test))
+        Ok((plan, prepared.encoded.test))
     }
 
     /// Warns of columns that a model should not learn from.
@@ -421,126 +364,31 @@ impl Plan {
 
     /// Returns the number of features, in words.
     pub(crate) fn features_in_words(&self) -> String {
-        features_in_words(self.classifier.parameters(), self.card.encoder.as_ref())
+        let deployment = &self.deployment;
+        features_in_words(
+            deployment.classifier.parameters(),
+            deployment.card.encoder.as_ref(),
+        )
     }
 
     /// Returns the bounds of what the model learns from, in words; none if its samples have no numbers.
     pub(crate) fn bounds(&self) -> Option<String> {
-        bounds_in_words(self.classifier.parameters(), self.card.encoder.as_ref())
-    }
-
-    /// All that another run must have in common with this one, in words: a name and a value each.
-    pub(crate) fn identity(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let words: Vec<u8> = self
-            .words
-            .iter()
-            .flat_map(U256::to_be_bytes::<32>)
-            .collect();
-        let card = self.card.closed_in(0).to_bytes();
-        let card = card.map_err(Failure::mistake)?;
-        let mut pairs = vec![
-            ("owner", self.owner.to_string()),
-            ("parameters", format!("{:?}", self.classifier.parameters())),
-            ("words", keccak256(words).to_string()),
-            ("card", keccak256(card).to_string()),
-        ];
-        pairs.extend(identity(&self.terms));
-        let pairs = pairs.into_iter();
-        Ok(pairs
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect())
-    }
-
-    /// Returns the model that is deployed.
-    pub(crate) fn blueprint(&self) -> Blueprint {
-        Blueprint::new(self.terms, &self.classifier)
-    }
-
-    /// Measures the gas that each step takes, by doing it here.
-    pub(crate) fn gas(&self) -> Result<PlanGas, Failure> {
-        let mut chain = Embedded::new(Config {
-            start: 1,
-            gas_price: 0,
-        });
-        let mut steps = Vec::new();
-        let registry = Transaction::create(self.owner, bindings::registry_code());
-        let receipt = chain.send(registry)?;
-        steps.push((deploy::REGISTRY.to_owned(), receipt.gas_used));
-        let registry = receipt
-            .created
-            .ok_or_else(|| anyhow!("the registry was not created"))?;
-        let created = deploy::deploy_with(
-            &mut chain,
-            self.owner,
-            &self.blueprint(),
-            |name, receipt| {
-                steps.push((name.to_owned(), receipt.gas_used));
-            },
-        )?;
-        let card = self.card.closed_in(u64::from(u32::MAX)).to_bytes();
-        let card = card.map_err(Failure::mistake)?;
-        let call = bindings::register(created.trainer, &card);
-        let receipt = chain.send(Transaction::call(self.owner, registry, call))?;
-        steps.push((deploy::REGISTERED.to_owned(), receipt.gas_used));
-        Ok(PlanGas(steps))
+        let deployment = &self.deployment;
+        bounds_in_words(
+            deployment.classifier.parameters(),
+            deployment.card.encoder.as_ref(),
+        )
     }
 }
 
-/// Terms in words, as journals have them: a name and a value each.
-fn identity(terms: &Terms) -> Vec<(&'static str, String)> {
-    let Terms::Trainer { incentive, waits } = terms else {
-        let description = terms.mechanism().description();
-        let numbers = description.terms.iter().zip(terms.values());
-        let numbers = numbers.map(|(term, value)| (term.name, value.to_string()));
-        return [("incentive", description.title.to_owned())]
-            .into_iter()
-            .chain(numbers)
-            .collect();
-    };
-    let incentive = match incentive {
-        Incentive::DepositRefundTake { cost_weight } => {
-            format!("deposit, refund, take; cost weight {cost_weight} wei")
-        }
-        Incentive::Points => "points".to_owned(),
-    };
-    let Waits {
-        refund,
-        owner_claim,
-        any_address_claim,
-        report_notice,
-    } = waits;
-    vec![
-        ("incentive", incentive),
-        (
-            "waits",
-            format!("{refund}, {owner_claim} and {any_address_claim} s"),
-        ),
-        ("report notice", format!("{report_notice} s")),
-    ]
-}
-
-/// Returns the first example to measure on, as an option of `cotrain predict`, and its class; `None` if a
-/// shell would not take it as it stands.
-fn example(dataset: &Dataset) -> Option<(String, String)> {
+/// Returns an example as an option of `cotrain predict`, and its class; `None` if a shell would not take it as it stands.
+fn example((example, class): (Example<'_>, &str)) -> Option<(String, String)> {
     /// Longer ones do not help to try things.
     const MAX_LENGTH: usize = 200;
-    let example = dataset.test.examples().next()?;
-    let label = *dataset.test.labels().first()?;
-    let class = dataset.classes.get(usize::from(label))?;
     let option = match example {
         Example::Text(text) => format!("--text {}", quoted(text)?),
-        Example::Numbers(numbers) => {
-            let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
-            format!("--row {}", numbers.join(","))
-        }
-        Example::Indexed { indices, values } => {
-            let value = |at: usize| values.map_or(1.0, |values| values[at]);
-            let entries = indices.iter().enumerate();
-            let entries: Vec<String> = entries
-                .map(|(at, index)| format!("{}:{}", index + 1, value(at)))
-                .collect();
-            format!("--row '{}'", entries.join(" "))
-        }
+        Example::Numbers(_) => format!("--row {}", row_of(example)?),
+        Example::Indexed { .. } => format!("--row '{}'", row_of(example)?),
     };
     (option.len() <= MAX_LENGTH).then_some((option, quoted(class)?))
 }
@@ -555,53 +403,24 @@ fn quoted(text: &str) -> Option<String> {
     visible.then(|| format!("'{}'", text.replace('\'', "'\\''")))
 }
 
-/// Adds classes without examples.
-fn reserve(classes: &mut Vec<String>, reserved: &[String]) -> Result<(), Failure> {
-    for name in reserved {
-        let name = name.trim();
-        if name.is_empty() {
-            return Err(Failure::Mistake(anyhow!(
-                "--reserve-classes names an empty class; give names separated by commas"
-            )));
+/// Says why data cannot be made into an initial model, by the names of options.
+fn not_prepared(error: PrepareError) -> Failure {
+    Failure::Mistake(match error {
+        PrepareError::EmptyClass => {
+            anyhow!("--reserve-classes names an empty class; give names separated by commas")
         }
-        if classes.iter().any(|class| class == name) {
-            return Err(Failure::Mistake(anyhow!(
-                "cannot reserve the class `{name}`: the data or --reserve-classes have it already; leave it out"
-            )));
-        }
-        classes.push(name.to_owned());
-    }
-    Ok(())
-}
-
-/// Checks that no feature to reserve is the column of the classes.
-fn check_reserved(dataset: &Dataset, options: &InitialOptions) -> Result<(), Failure> {
-    let label = &options.columns.label_column;
-    let is_label = |name: &String| !dataset.columns.is_empty() && name.trim() == label;
-    if options.reserve_features.iter().any(is_label) {
-        return Err(Failure::Mistake(anyhow!(
+        PrepareError::KnownClass { name } => anyhow!(
+            "cannot reserve the class `{name}`: the data or --reserve-classes have it already; leave it out"
+        ),
+        PrepareError::LabelColumn { name } => anyhow!(
             "cannot reserve the feature `{}`: that column has the classes (--label-column); leave it out",
-            escaped(label)
-        )));
-    }
-    Ok(())
-}
-
-// Sets of data are far below 2^52 and the share is in [0, 1].
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss
-)]
-fn examples(initial: Initial, encoded: &Encoded) -> Result<usize, Failure> {
-    let all = encoded.train.len();
-    match initial {
-        Initial::Share(share) => Ok(((all as f64 * share) as usize).max(1)),
-        Initial::Examples(examples) if examples <= all => Ok(examples),
-        Initial::Examples(examples) => Err(Failure::Mistake(anyhow!(
-            "--initial is {examples}, and there are {all} examples to train on"
-        ))),
-    }
+            escaped(&name)
+        ),
+        PrepareError::TooFew { wanted, examples } => {
+            anyhow!("--initial is {wanted}, and there are {examples} examples to train on")
+        }
+        error => error.into(),
+    })
 }
 
 #[cfg(test)]
@@ -670,33 +489,39 @@ mod tests {
     }
 
     #[test]
-    fn reserve_adds_classes_after_those_of_the_data_and_refuses_known_ones() {
-        let names = |names: &[&str]| {
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>()
-        };
-        let mut classes = names(&["ham", "spam"]);
-        reserve(&mut classes, &names(&["scam", " news "])).unwrap();
-        assert_eq!(classes, ["ham", "spam", "scam", "news"]);
-        let told = |reserved| {
-            reserve(&mut names(&["ham"]), &names(reserved))
-                .unwrap_err()
-                .error()
-                .to_string()
-        };
+    fn not_prepared_names_the_options() {
+        let told = |error| not_prepared(error).told();
+        let name = "ham".to_owned();
         assert_eq!(
-            told(&["ham"]),
+            told(PrepareError::KnownClass { name }),
             "cannot reserve the class `ham`: the data or --reserve-classes have it already; leave it out"
         );
         assert_eq!(
-            told(&["new", "new"]),
-            "cannot reserve the class `new`: the data or --reserve-classes have it already; leave it out"
-        );
-        assert_eq!(
-            told(&["new", ""]),
+            told(PrepareError::EmptyClass),
             "--reserve-classes names an empty class; give names separated by commas"
         );
+        let (wanted, examples) = (9, 8);
+        assert_eq!(
+            told(PrepareError::TooFew { wanted, examples }),
+            "--initial is 9, and there are 8 examples to train on"
+        );
+    }
+
+    #[test]
+    fn example_is_an_option_that_a_shell_takes() {
+        let option = |found| example((found, "a class")).map(|(option, _)| option);
+        let told = option(Example::Text("it's good"));
+        assert_eq!(told.as_deref(), Some(r"--text 'it'\''s good'"));
+        let told = option(Example::Numbers(&[-1.5, 2.0]));
+        assert_eq!(told.as_deref(), Some("--row -1.5,2"));
+        let indexed = Example::Indexed {
+            indices: &[0, 4],
+            values: None,
+        };
+        assert_eq!(option(indexed).as_deref(), Some("--row '1:1 5:1'"));
+        assert_eq!(option(Example::Text("--dev")), None);
+        assert_eq!(option(Example::Text(&"long ".repeat(50))), None);
+        let (_, class) = example((indexed, "a class")).expect("an example");
+        assert_eq!(class, "'a class'");
     }
 }

@@ -5,23 +5,19 @@ use std::{fmt::Write as _, path::PathBuf};
 use alloy_primitives::{Address, B256};
 use anyhow::anyhow;
 use clap::Args;
-use cotrain_bindings::{self as bindings, Revert};
-use cotrain_chain::node::{At, NodeError};
+use cotrain_client::predict::{PredictError, predict};
 use cotrain_learning::text::escaped;
 use serde::Serialize;
 
 use super::{
     block_on,
-    connection::{Connection, ModelArg, Session},
+    connection::{Connection, ModelArg},
     input::{self, Input, Misfits},
     model::LiveModel,
     show,
     spending::{Progress, Target},
 };
 use crate::failure::Failure;
-
-/// Samples predicted in one call.
-const SAMPLES_PER_CALL: usize = 50;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -155,8 +151,8 @@ pub(crate) fn run(arguments: &Predict) -> Result<(), Failure> {
             labels = local(&model, &words, &samples)?;
             "words"
         } else {
-            let asked = remote(&session, &model, block, &samples, &mut labels);
-            stopped = asked.await.err();
+            let asked = predict(&session.node, &model.facts, block, &samples, &mut labels);
+            stopped = asked.await.err().map(not_predicted);
             "contract"
         };
         let (done, of) = (labels.len() as u64, samples.len() as u64);
@@ -212,28 +208,11 @@ fn local(
     twin.predict_all(samples).map_err(Failure::mistake)
 }
 
-/// By the contract, one call after the other; what was answered before an error is in `labels`.
-async fn remote(
-    session: &Session,
-    model: &LiveModel,
-    block: B256,
-    samples: &[&[u8]],
-    labels: &mut Vec<u16>,
-) -> Result<(), Failure> {
-    for samples in samples.chunks(SAMPLES_PER_CALL) {
-        let call = bindings::predict(samples);
-        let at = Some(At::Hash(block));
-        let answer = session.node.call(model.facts.classifier, call, at).await;
-        let answer = answer.map_err(|error| match error {
-            NodeError::Reverted(Revert::Contract(rejection)) => Failure::mistake(rejection),
-            error => error.into(),
-        })?;
-        let some = bindings::read_labels(&answer)
-            .filter(|some| some.len() == samples.len())
-            .ok_or_else(|| {
-                anyhow!(cotrain_chain::ChainError::UnexpectedAnswer { call: "predict" })
-            })?;
-        labels.extend(some);
+/// Says why a contract did not predict samples, and whose mistake that is.
+pub(crate) fn not_predicted(error: PredictError) -> Failure {
+    match error {
+        PredictError::Refused(rejection) => Failure::mistake(rejection),
+        PredictError::Node(error) => error.into(),
+        PredictError::Answer(error) => error.into(),
     }
-    Ok(())
 }

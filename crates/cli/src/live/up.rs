@@ -574,15 +574,19 @@ impl Running<'_> {
         plan.warn(self.narrator);
         let genesis = self.kept.genesis.unwrap_or_default().to_string();
         let journal = self.folder.path().join(format!("deploy-{genesis}"));
-        let mut identity = plan.identity()?;
-        identity.insert("chain".to_owned(), genesis);
+        let mut facts = plan.deployment.facts().map_err(Failure::mistake)?;
+        facts.insert("chain".to_owned(), genesis);
         let budget = Budget::default();
         let sender = FeeArgs::default().sender(node, &key, &budget);
-        let journal = deploying::open(&journal, &identity, &self.kept.options)?;
+        let journal = deploying::open(&journal, &facts, &self.kept.options)?;
         let report = |reported: Reported<'_>| narrate(self.narrator, reported);
         let mut steps = Deployer::new(sender, journal, &report);
         let deployed = steps
-            .run(&plan.blueprint(), &Given::default(), &plan.card)
+            .run(
+                &plan.deployment.blueprint(),
+                &Given::default(),
+                &plan.deployment.card,
+            )
             .await
             .map_err(not_deployed)?;
         let kept = self.kept.clone();

@@ -7,7 +7,8 @@ use cotrain_client::api::{Data, Hash};
 use cotrain_indexer::{HostedModel, ModelInfo};
 use cotrain_learning::{
     data::Example,
-    encode::{EncodeError, Encoder, Noted},
+    encode::{EncodeError, Encoder},
+    input::Encoded,
     text::escaped,
 };
 use cotrain_protocol::sample::{Encoding, encode_dense16, encode_dense32, encode_sparse};
@@ -231,46 +232,15 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
     })
 }
 
-/// Input as a sample, with figures on its encoding.
-struct Encoded {
-    sample: Vec<u8>,
-    known: Option<usize>,
-    clipped: usize,
-}
-
-impl From<Noted> for Encoded {
-    fn from(noted: Noted) -> Self {
-        Self {
-            sample: noted.sample,
-            known: Some(noted.known),
-            clipped: noted.clamped,
-        }
-    }
-}
-
-impl Encoded {
-    /// Returns a sample that the client gave as such.
-    fn raw(encoding: Encoding, sample: Vec<u8>) -> Self {
-        Self {
-            known: (encoding == Encoding::Sparse).then_some(sample.len() / 2),
-            sample,
-            clipped: 0,
-        }
-    }
-}
-
 /// Encodes an input as a sample.
 fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
     let encoder = || {
-        info.card
-            .as_ref()
-            .and_then(|card| card.encoder.as_ref())
-            .ok_or_else(|| {
-                Problem::new(
-                    &Kind::NO_ENCODER,
-                    "the model's host has not published how texts and rows become samples; send `features` or a `sample`",
-                )
-            })
+        info.encoder().map_err(|_| {
+            Problem::new(
+                &Kind::NO_ENCODER,
+                "the model's host has not published how texts and rows become samples; send `features` or a `sample`",
+            )
+        })
     };
     let encoding = info.facts.parameters.encoding();
     match input {
@@ -321,7 +291,7 @@ fn of_features(info: &ModelInfo, features: &[i32]) -> Result<Vec<u8>, Problem> {
             });
             let mut values = values.collect::<Result<Vec<_>, _>>()?;
             // The constant is no part of the input, so it is added if the client leaves it out.
-            let encoder = info.card.as_ref().and_then(|card| card.encoder.as_ref());
+            let encoder = info.encoder().ok();
             let features = info.facts.parameters.features() as usize;
             if let Some(encoder) = encoder.filter(|_| values.len() + 1 == features) {
                 values.extend(encoder.constant().and_then(|it| i16::try_from(it).ok()));

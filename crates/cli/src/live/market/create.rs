@@ -218,10 +218,15 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
         let items = first(&test, arguments.test_samples)?;
         TestSet::check(&items, arguments.parts).map_err(unusable)?;
         let config = ModelConfig {
-            owner: plan.owner,
+            owner: plan.deployment.owner,
             terms: any,
         };
-        let gas = rehearse(&config, &plan.classifier, &items, arguments.parts);
+        let gas = rehearse(
+            &config,
+            &plan.deployment.classifier,
+            &items,
+            arguments.parts,
+        );
         let gas = gas.map_err(not_rehearsed)?;
         let named: Options = OPTIONS
             .iter()
