@@ -99,14 +99,18 @@ fn with_hostile_card(place: &Place) -> String {
     let (trainer, registry) = (address("trainer"), address("registry"));
     let node = node(place);
 
-    // Anyone may write anything into the registry.
+    // Anyone may write anything into the registry. Samples are made only if it fits the contract.
+    let words = ["win", "lunch"].map(ToOwned::to_owned).into_iter();
+    let words: Vec<String> = words
+        .chain((2..300).map(|number| format!("word{number}")))
+        .collect();
     let class = format!("sp{EVIL}am\nfake line");
     let card = json!({
         "format": "cotrain-card/1",
         "name": format!("{EVIL}\nfake line"),
         "description": format!("x{EVIL}\nfake line"),
         "classes": ["ham", class],
-        "encoder": {"classifier": "naive-bayes", "features": {"words": ["win", "lunch"]}},
+        "encoder": {"classifier": "naive-bayes", "features": {"words": words}},
         "from_block": deployed["block"],
     });
     let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
