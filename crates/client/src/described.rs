@@ -238,7 +238,8 @@ mod tests {
         DescribedModel::new(facts, Some(card))
     }
 
-    const FITTING: &str = r#"{"classifier":"sparse-perceptron","features":{"words":["a","b"]}}"#;
+    const FITTING: &str =
+        r#"{"classifier":"sparse-perceptron","features":{"words":["good","bad"]}}"#;
 
     #[test]
     fn encoder_is_there_only_if_the_card_fits_the_contract() {

@@ -48,7 +48,7 @@ pub enum RegistryError {
 pub enum NameError {
     /// The registry cannot be read.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
     /// No model has the name.
     #[error(
         "there is no model `{}` in the registry {registry}; it has {}",
@@ -76,6 +76,12 @@ pub enum NameError {
         /// Trainers of the models.
         trainers: Vec<Address>,
     },
+}
+
+impl From<RegistryError> for NameError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
 }
 
 fn listed(names: &[String]) -> String {

@@ -274,11 +274,11 @@ fn encode_all(
     examples: Vec<(u64, String)>,
 ) -> Result<Vec<Encoded>, InputError> {
     let encode = |(line, example): (u64, String)| {
-        let encoded = match encoder.takes() {
+        let sample = match encoder.takes() {
             Sort::Text => encode_text(encoder, &example),
             Sort::Numbers | Sort::Indexed => encode_row(encoder, &example),
         };
-        encoded.map_err(|source| InputError::Line {
+        sample.map_err(|source| InputError::Line {
             line,
             path: path.to_owned(),
             source: Box::new(source),

@@ -143,13 +143,13 @@ pub(crate) fn file(
     text_column: Option<&str>,
 ) -> Result<Vec<Encoded>, Failure> {
     let encoder = encoder(model)?;
-    let encoded = if path == Path::new("-") && text_column.is_none() {
+    let samples = if path == Path::new("-") && text_column.is_none() {
         let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
         encode_lines(encoder, path, &text.map_err(Failure::Mistake)?)
     } else {
         encode_file(encoder, path, text_column)
     };
-    encoded.map_err(not_encoded)
+    samples.map_err(not_encoded)
 }
 
 /// Returns the encoder of a model's card; the mistake says how to do without one.

@@ -108,7 +108,7 @@ impl LiveModel {
             ));
         });
         let (entry, card) = found.await.map_err(|error| match error {
-            NameError::Registry(error) => classify(error),
+            NameError::Registry(error) => classify(*error),
             error => Failure::mistake(error),
         })?;
         Self::with_card(session, entry.trainer, Some(card)).await
