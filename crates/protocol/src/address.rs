@@ -1,35 +1,37 @@
-//! Addresses as people write them: the one home of what is taken for one.
+//! Parser for addresses as people write them. All crates read addresses by this parser.
 
 use alloy_primitives::Address;
 use thiserror::Error;
 
-/// A reason not to take a text for an address.
+/// Reason to refuse a text as an address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
-    /// Something else than 0x and 40 hexadecimal digits.
+    /// The text is not 0x and 40 hexadecimal digits.
     #[error("{text:?} is no address; expected 0x and 40 hexadecimal digits")]
     NotAnAddress {
-        /// The text, cut after 80 characters.
+        /// Text, cut after 80 characters.
         text: String,
     },
-    /// The case of its digits is a checksum (EIP-55), and does not fit them: a digit is probably wrong.
+    /// The case of the digits is a checksum (EIP-55) that does not fit them.
+    /// A digit is probably wrong.
     #[error(
         "the checksum of the address {text} does not fit: a digit or its case is wrong; copy the address again \
          from where it is from"
     )]
     Checksum {
-        /// The address as written. The right case is not told: that would hide the mistake.
+        /// Address as written. The error does not show the right case: that would hide the mistake.
         text: String,
     },
-    /// The zero address, which nobody has the key of.
+    /// The zero address, to which nobody has the key.
     #[error(
         "the zero address belongs to nobody, and what is sent there is lost; name another address"
     )]
     Zero,
 }
 
-/// Reads an address: 0x and 40 hexadecimal digits. Where these have both cases, they must be those of
-/// the checksum (EIP-55). The zero address is refused.
+/// Parses an address: 0x and 40 hexadecimal digits.
+///
+/// Digits in mixed case must be those of the checksum (EIP-55). The zero address is refused.
 ///
 /// # Errors
 /// [`AddressError`].

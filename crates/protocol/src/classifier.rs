@@ -1,4 +1,4 @@
-//! The models: five learners in fixed point, each a flat array of 256-bit words.
+//! Five learners in fixed point. Each stores its model as a flat array of 256-bit words.
 
 mod bounds;
 mod classes;
@@ -30,10 +30,10 @@ pub use self::{
     parameters::{Kind, Parameters, UnknownKind},
 };
 
-/// A model: what it was created with, and what it has learned.
+/// A model: its parameters and its learned words.
 ///
-/// It is about labels only and knows neither who calls nor money; see [`Hosted`] for who may write
-/// and teach.
+/// It knows labels and samples, but neither callers nor money.
+/// [`Hosted`] adds who may write and teach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classifier {
     parameters: Parameters,
@@ -42,7 +42,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// A model whose words are all zero.
+    /// Creates a model whose words are all zero.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`].
@@ -55,7 +55,7 @@ impl Classifier {
         })
     }
 
-    /// The model with these words, [`Parameters::word_count`] of them.
+    /// Creates a model with these words, [`Parameters::word_count`] in number. Its version is 0.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`]; [`Rejection::WordsOutOfRange`] for too many or too few.
@@ -70,43 +70,45 @@ impl Classifier {
         Ok(classifier)
     }
 
-    /// What the model was created with.
+    /// Returns the parameters that the model was created with.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// Which learner this is.
+    /// Returns the kind of the learner.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.parameters.kind()
     }
 
-    /// The number of classes: labels are below it.
+    /// Returns the number of classes: labels are below it.
     #[must_use]
     pub fn classes(&self) -> u16 {
         self.parameters.classes()
     }
 
-    /// The number of features.
+    /// Returns the number of features.
     #[must_use]
     pub fn features(&self) -> u32 {
         self.parameters.features()
     }
 
-    /// How samples are encoded.
+    /// Returns the encoding of samples.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
         self.parameters.encoding()
     }
 
-    /// Rises with every change of the model: predictions hold as long as it stays.
+    /// Returns a counter that rises with every change of the model.
+    ///
+    /// A prediction stays valid while the counter is the same.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// All words as the contract stores them, also the bits without meaning.
+    /// Returns all words as the contract stores them, including bits without meaning.
     #[must_use]
     pub fn words(&self) -> Vec<U256> {
         let learner = self.model.learner();
@@ -133,7 +135,7 @@ impl Classifier {
         Ok(())
     }
 
-    /// The class of a sample.
+    /// Predicts the class of a sample.
     ///
     /// # Errors
     /// Those of [`Encoding::check`], with item 0.
@@ -143,10 +145,10 @@ impl Classifier {
         Ok(self.model.learner().predict(sample))
     }
 
-    /// The classes of many samples.
+    /// Predicts the classes of many samples.
     ///
     /// # Errors
-    /// Those of [`Encoding::check`], with the place of the first sample that is wrong.
+    /// Those of [`Encoding::check`], with the index of the first wrong sample.
     pub fn predict_all(&self, samples: &[&[u8]]) -> Result<Vec<u16>, Rejection> {
         let learner = self.model.learner();
         (0..)
@@ -158,10 +160,10 @@ impl Classifier {
             .collect()
     }
 
-    /// How many items are predicted as they are labelled.
+    /// Counts the items whose label the model predicts.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check) but for the bounds of what the model learns from.
+    /// Those of [`check`](Self::check) except for the bounds: predictions take any number.
     pub fn evaluate(&self, items: &[Item<'_>]) -> Result<usize, Rejection> {
         let learner = self.model.learner();
         let mut correct = 0;
@@ -173,7 +175,7 @@ impl Classifier {
         Ok(correct)
     }
 
-    /// [`evaluate`](Self::evaluate) on items that have been checked.
+    /// Counts like [`evaluate`](Self::evaluate), for items that have been checked.
     pub(crate) fn evaluate_checked<'a>(&self, items: impl Iterator<Item = Item<'a>>) -> u64 {
         let learner = self.model.learner();
         items
@@ -181,17 +183,18 @@ impl Classifier {
             .sum()
     }
 
-    /// Checks labelled samples, item by item.
+    /// Checks labeled samples in their order.
     ///
     /// # Errors
-    /// The first one: [`Rejection::LabelOutOfRange`], or one of [`Encoding::check`] or [`Bounds::check`].
+    /// The first one: [`Rejection::LabelOutOfRange`], or one of [`Encoding::check`] or
+    /// [`Bounds::check`].
     pub fn check(&self, items: &[Item<'_>]) -> Result<(), Rejection> {
         (0..)
             .zip(items)
             .try_for_each(|(index, item)| self.check_item(index, *item))
     }
 
-    /// The items of a batch, each parsed and then checked, before the next one is looked at.
+    /// Returns the items of a batch. Each is parsed and checked before the next one is parsed.
     ///
     /// # Errors
     /// The first one: [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`], or one of
@@ -200,16 +203,16 @@ impl Classifier {
         parse_batch_with(batch, |index, item| self.check_item(index, item))
     }
 
-    /// Learns from each item in turn and says how many of them changed the model.
+    /// Learns from the items in their order. Returns how many of them changed the model.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check), for any item; nothing has been learned then.
+    /// Those of [`check`](Self::check) for any item. The model has learned from none of them then.
     pub fn learn(&mut self, items: &[Item<'_>]) -> Result<usize, Rejection> {
         self.check(items)?;
         Ok(self.learn_checked(items))
     }
 
-    /// [`learn`](Self::learn) from items that have been checked.
+    /// Learns like [`learn`](Self::learn), from items that have been checked.
     pub(crate) fn learn_checked(&mut self, items: &[Item<'_>]) -> usize {
         let learner = self.model.learner_mut();
         let changed = items
@@ -255,16 +258,15 @@ fn words_out_of_range(offset: u64, count: usize, size: usize) -> Rejection {
     }
 }
 
-/// What a learner does with labels and samples that have been checked, and with words that are its
-/// own.
+/// A learner over its own words. Its labels and samples have been checked.
 trait Learner {
-    /// The class of a sample.
+    /// Predicts the class of a sample.
     fn predict(&self, sample: &[u8]) -> u16;
 
-    /// Learns from a sample; whether that changed a word.
+    /// Learns from a sample. Returns `true` if that changed a word.
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool;
 
-    /// A word as the contract stores it.
+    /// Returns a word as the contract stores it.
     fn word(&self, index: usize) -> U256;
 
     /// Overwrites a word, keeping each of its bits.
@@ -281,9 +283,9 @@ enum Model {
 }
 
 impl Model {
-    /// All words zero. The parameters have been validated.
+    /// Creates a model whose words are all zero. The parameters have been validated.
     fn new(parameters: Parameters) -> Self {
-        // Widened: there are no machines of 16 bits here.
+        // Lossless: no supported machine has 16-bit addresses.
         let features = parameters.features() as usize;
         match parameters {
             Parameters::SparsePerceptron {

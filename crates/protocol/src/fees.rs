@@ -1,7 +1,9 @@
-//! Predictions that are paid for: what callers pay is shared among contributors by their good contributions.
+//! Paid predictions. Contributors share the callers' payments in proportion to their good
+//! contributions.
 //!
-//! What a share has earned is counted in units of 2^-64 wei, and no fraction is lost: the remainder of a payment waits
-//! for the next one, the fraction of a wei that an account has earned for its next payout.
+//! Earnings of a share are counted in units of 2^-64 wei, so no fraction is lost.
+//! The remainder of a payment is added to the next payment.
+//! The fraction of a wei that an account has earned counts toward its next payout.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +11,28 @@ use alloy_primitives::{Address, U256};
 
 use crate::{Rejection, classifier::Classifier};
 
-/// A wei, in the units of fractions, is one shifted by so many bits.
+/// Number of bits of a fraction: 1 wei is `1 << FRACTION_BITS` units.
 const FRACTION_BITS: usize = 64;
-/// In bits, in wei.
+/// Size of a price in wei, in bits.
 const PRICE_BITS: u32 = 96;
-/// In bits: more good contributions than any trainer counts.
+/// Size of an account's shares, in bits. No trainer counts more good contributions.
 const SHARES_BITS: u32 = 48;
 
-/// Sells predictions of the model of a trainer. Money is in wei.
+/// Reference model of the contract that sells predictions of a trainer's model. Money is in wei.
 ///
-/// The trainer knows nothing of this: its good contributions count as shares from when they are registered, for payments
-/// that come later. What is paid while nobody is registered waits. Every payment succeeds here, as with
-/// [`Trainer`](crate::trainer::Trainer).
+/// The trainer does not know this contract.
+/// Good contributions of an account become shares when they are registered, and earn from later
+/// payments only.
+/// Payments are kept while nobody is registered.
+/// Every payment succeeds here, as with [`Trainer`](crate::trainer::Trainer).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredictionFees {
     price: u128,
     held: u128,
     total_shares: u64,
-    /// What a share has earned since the beginning, in units.
+    /// Earnings of one share since the beginning, in units.
     per_share: U256,
-    /// What has been paid and is not shared yet, in units.
+    /// Paid and not shared yet, in units.
     waiting: U256,
     accounts: BTreeMap<Address, Account>,
 }
@@ -36,47 +40,48 @@ pub struct PredictionFees {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Account {
     shares: u64,
-    /// What a share had earned when this was last settled, in units.
+    /// Earnings of one share when the account was last settled, in units.
     per_share: U256,
-    /// What has been settled and not collected, in units.
+    /// Settled and not collected, in units.
     earned: U256,
 }
 
-/// Predictions that were sold.
+/// Outcome of a sale of predictions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Predicted {
-    /// One a sample.
+    /// Predicted labels, one a sample.
     pub labels: Vec<u16>,
-    /// For all of them, in wei.
+    /// Price of all of them, in wei.
     pub paid: u128,
-    /// What was sent above that and is sent back, in wei.
+    /// Excess payment that is sent back, in wei.
     pub surplus: u128,
-    /// What was shared; none where nothing was paid or nobody is registered.
+    /// Amount shared; `None` if nothing was paid or nobody is registered.
     pub shared: Option<Shared>,
 }
 
-/// A payment that was shared.
+/// A payment that was shared among the registered accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shared {
-    /// With what had to wait until somebody was registered and with earlier remainders, in wei.
+    /// Amount shared, in wei. It includes pending payments and earlier remainders.
     pub amount: u128,
-    /// What each share has earned since the beginning, in units of 2^-64 wei.
+    /// Earnings of each share since the beginning, in units of 2^-64 wei.
     pub per_share: U256,
-    /// What could not be divided by the shares, in units of 2^-64 wei.
+    /// Remainder of the division by the number of shares, in units of 2^-64 wei.
     pub waiting: U256,
 }
 
-/// What an account was paid.
+/// Payout to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collected {
-    /// In wei.
+    /// Amount in wei.
     pub amount: u128,
-    /// Whether more shares were registered before.
+    /// Whether the call registered new shares before the payout.
     pub registered: bool,
 }
 
 impl PredictionFees {
-    /// Sells predictions at this price each; with 0, nothing is ever earned.
+    /// Creates a seller of predictions at `price` wei each. With a price of 0, nobody ever earns
+    /// anything.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`] for a price of 2^96 or more.
@@ -97,10 +102,11 @@ impl PredictionFees {
         })
     }
 
-    /// Predicts the label of each sample, by the trainer's model, for `value` wei.
+    /// Predicts the label of each sample by the trainer's model. The caller sends `value` wei.
     ///
     /// # Errors
-    /// [`Rejection::NoSamples`], [`Rejection::PaymentTooLow`], those of [`Classifier::predict_all`].
+    /// [`Rejection::NoSamples`], [`Rejection::PaymentTooLow`], those of
+    /// [`Classifier::predict_all`].
     pub fn predict(
         &mut self,
         model: &Classifier,
@@ -110,7 +116,7 @@ impl PredictionFees {
         if samples.is_empty() {
             return Err(Rejection::NoSamples);
         }
-        // A price has 96 bits, and nobody holds 2^32 samples.
+        // The product fits: a price has 96 bits, and no caller holds 2^32 samples.
         let paid = self.price * samples.len() as u128;
         let surplus = value.checked_sub(paid).ok_or(Rejection::PaymentTooLow {
             required: paid,
@@ -126,8 +132,9 @@ impl PredictionFees {
         })
     }
 
-    /// Registers the good contributions that an account has in the trainer now; how many shares it has.
-    /// Says also whether they are more than before.
+    /// Registers `good`, the account's good contributions in the trainer now.
+    ///
+    /// Returns the account's shares, and `true` if they are more than before.
     pub fn register(&mut self, account: Address, good: u64) -> (u64, bool) {
         let shares = good.min((1 << SHARES_BITS) - 1);
         let mut registered = self.account(account);
@@ -140,12 +147,12 @@ impl PredictionFees {
         (registered.shares, more > 0)
     }
 
-    /// Registers the caller, with the good contributions that it has in the trainer now, and pays what it has earned.
+    /// Registers the caller's good contributions in the trainer, and pays the caller's earnings.
     ///
     /// # Errors
     /// [`Rejection::NothingToCollect`].
     pub fn collect(&mut self, caller: Address, good: u64) -> Result<Collected, Rejection> {
-        // Shares that are registered now have earned nothing.
+        // Shares that are registered by this call have earned nothing.
         let amount = self.earned(caller);
         if amount == 0 {
             return Err(Rejection::NothingToCollect { caller });
@@ -158,7 +165,7 @@ impl PredictionFees {
         Ok(Collected { amount, registered })
     }
 
-    /// What an account has earned and not collected, in whole wei.
+    /// Returns the account's earnings that it has not collected, in whole wei.
     #[must_use]
     pub fn earned(&self, account: Address) -> u128 {
         let account = self.account(account);
@@ -166,31 +173,31 @@ impl PredictionFees {
         (units >> FRACTION_BITS).saturating_to()
     }
 
-    /// The good contributions of an account that are registered.
+    /// Returns the number of an account's good contributions that are registered.
     #[must_use]
     pub fn shares(&self, account: Address) -> u64 {
         self.account(account).shares
     }
 
-    /// Those of all accounts.
+    /// Returns the number of registered good contributions of all accounts.
     #[must_use]
     pub fn total_shares(&self) -> u64 {
         self.total_shares
     }
 
-    /// What a prediction of one sample costs, in wei.
+    /// Returns the price of a prediction of one sample, in wei.
     #[must_use]
     pub fn price(&self) -> u128 {
         self.price
     }
 
-    /// What the contract holds, in wei.
+    /// Returns the contract's balance, in wei.
     #[must_use]
     pub fn held(&self) -> u128 {
         self.held
     }
 
-    /// Adds a payment to what waits, and shares it all if anybody is registered.
+    /// Adds a payment to the pending amount. Shares all of that if any account is registered.
     fn share(&mut self, amount: u128) -> Option<Shared> {
         let units = self.waiting + (U256::from(amount) << FRACTION_BITS);
         if amount == 0 {
@@ -214,7 +221,7 @@ impl PredictionFees {
         self.accounts.get(&account).copied().unwrap_or_default()
     }
 
-    /// What the shares of an account have earned since it was last settled, in units.
+    /// Returns the earnings of an account's shares since it was last settled, in units.
     fn unsettled(&self, account: Account) -> U256 {
         U256::from(account.shares) * (self.per_share - account.per_share)
     }

@@ -1,8 +1,10 @@
-//! The rules of cotrain, pure: sample codecs, learners in fixed point, deposits, signed batches,
-//! settlement, records, prediction markets, fees for predictions.
+//! Rules of cotrain as pure functions of their arguments.
 //!
-//! Everything here follows `docs/spec.md` to the bit, as the contracts do. Time, senders and money
-//! are arguments; there is no clock, no randomness, no I/O and no floating point.
+//! They cover sample codecs, learners in fixed point, deposits, signed batches, settlement,
+//! records, prediction markets and fees for predictions.
+//!
+//! This crate follows `docs/spec.md` to the bit, as the contracts do. Time, senders and money are
+//! arguments; there is no clock, no randomness, no I/O and no floating point.
 //!
 //! ```
 //! use alloy_primitives::Address;
@@ -36,7 +38,7 @@
 //! # Ok::<(), cotrain_protocol::Rejection>(())
 //! ```
 
-// A contract has no floats; where the two must agree, there are none here either.
+// A contract has no floats. The rules must agree with it, so they have none either.
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
 
 mod address;

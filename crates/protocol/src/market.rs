@@ -1,7 +1,11 @@
-//! A prediction market: contributors are paid out of a bounty by how much the model gets better, or worse, on a
-//! test set that its provider has committed to and reveals afterwards.
+//! A prediction market: a mechanism that pays contributors out of a bounty.
 //!
-//! After Abernethy and Frongillo, "A Collaborative Mechanism for Crowdsourcing Prediction Problems" (2011), as
+//! Each contributor gains or loses by how much the contributions make the model better or worse on
+//! a test set.
+//! The provider commits to the test set before and reveals it afterwards.
+//!
+//! After Abernethy and Frongillo, "A Collaborative Mechanism for Crowdsourcing Prediction Problems"
+//! (2011), as
 //! 0xDeCA10B simulated it.
 
 mod collecting;
@@ -39,91 +43,97 @@ pub use self::{
     terms::Terms,
 };
 
-/// What a market keeps of a participant.
+/// State of a participant in a market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Participant {
-    /// The stakes, and what passes have added or taken, in wei; 0 once collected.
+    /// Stakes plus the gains and losses of passes, in wei; 0 once collected.
     pub balance: u128,
-    /// How many contributions the participant has made.
+    /// Number of the participant's contributions.
     pub contributions: u64,
-    /// By how many samples of the test set the contributions have improved the model in this pass.
+    /// Gain of the contributions in this pass: how many more test samples the model predicts right.
+    /// Negative for a loss.
     pub score: i64,
-    /// Whether the participant can pay for no further loss: their contributions are skipped from then on.
+    /// Whether the participant can pay for no further loss. The scoring skips their contributions
+    /// from then on.
     pub removed: bool,
-    /// Whether the participant has collected.
+    /// Whether the participant has collected their balance.
     pub collected: bool,
 }
 
-/// How far the scoring has come.
+/// Progress of the scoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// What has to be done next, where the phase is [`Phase::Scoring`].
+    /// Next step if the phase is [`Phase::Scoring`].
     pub stage: Stage,
-    /// The pass, from 1; 0 before the first one.
+    /// Number of the pass, from 1; 0 before the first one.
     pub pass: u64,
-    /// How many words of its model have been copied.
+    /// Number of words that have been copied to the model of the pass.
     pub copied: u64,
-    /// The position of the next contribution to be taught or skipped.
+    /// Position of the next contribution to teach or skip.
     pub cursor: u64,
-    /// Whose contribution was taught last; none at the beginning of a pass.
+    /// Author of the contribution that was taught last; `None` at the beginning of a pass.
     pub run_author: Option<Address>,
-    /// Whether something was taught that has not been scored yet.
+    /// Whether a contribution was taught that has not been scored yet.
     pub taught: bool,
-    /// How many samples have been evaluated since; 0 where no evaluation has begun.
+    /// Number of samples evaluated since then; 0 if no evaluation has begun.
     pub evaluated: u64,
-    /// How many of them the model predicts right.
+    /// Number of these samples that the model predicts right.
     pub counted: u64,
-    /// How many samples of all parts but the drawn one the model predicted right when all were last evaluated.
+    /// Number of samples that the model predicted right at the last full evaluation, over all parts
+    /// except the drawn one.
     pub correct: u64,
-    /// The place of the next participant to be looked at by [`Market::settle`].
+    /// Index of the next participant for [`Market::settle`].
     pub place: u64,
-    /// What all participants looked at so far can afford to play for, in wei: at most what is left of the bounty.
+    /// Pot that all participants checked so far can afford, in wei: at most the remaining bounty.
     pub pot: u128,
 }
 
-/// Contributions of one transaction, as they are remembered.
+/// Batch of one transaction, as the market records it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Batch {
-    /// The position of the first contribution.
+    /// Position of the first contribution.
     first: u64,
     root: B256,
 }
 
-/// What the owner committed to.
+/// Commitments of the owner to a test set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Committed {
-    /// Of the parts, in order; none before.
+    /// Commitments to the parts, in order; empty before the owner commits.
     commitments: Vec<B256>,
-    /// The number of the block.
+    /// Number of the block.
     block: u64,
-    /// In seconds.
+    /// Time of the block, in Unix seconds.
     time: u64,
 }
 
-/// A market with its model. Time is in seconds and never goes back; money is in wei.
+/// Reference model of a market, with its classifier.
 ///
-/// Every payment succeeds here. Where a receiver refuses it on a chain, that is [`Rejection::PaymentFailed`] and nothing
-/// has happened there. Gas is without bounds: what needs more than the contract gives it fails there alone.
+/// Time is in seconds and never goes back; money is in wei.
+/// Every payment succeeds here.
+/// If a receiver refuses it on a chain, that is [`Rejection::PaymentFailed`], and nothing has
+/// happened there.
+/// Gas is unlimited here: a call that needs more than the contract gives it fails only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Market {
     owner: Address,
     address: Address,
     classifier: Address,
     terms: Terms,
-    /// What the market begins with: nobody ever teaches it.
+    /// Model that the market begins with. Nobody ever teaches it.
     initial: Hosted,
     held: u128,
-    /// What was locked, in wei.
+    /// Locked bounty, in wei.
     bounty: u128,
-    /// What of it is left for passes to come, in wei.
+    /// Part of the bounty that later passes can still use, in wei.
     remaining: u128,
     committed: Committed,
     drawn: Option<usize>,
-    /// As many as commitments.
+    /// Revealed parts, one entry a commitment.
     parts: Vec<Option<Part>>,
-    /// In seconds; none before the market opens.
+    /// Closing time in Unix seconds; `None` before the market opens.
     closing_time: Option<u64>,
-    /// When the last part was revealed, in seconds.
+    /// Time of the last reveal, in Unix seconds.
     scoring_time: Option<u64>,
     forfeited: bool,
     settled: bool,
@@ -134,31 +144,37 @@ pub struct Market {
     batches: Vec<Batch>,
     /// Author of each batch.
     authors: Vec<Address>,
-    /// In the order of their first contributions.
+    /// Participants in the order of their first contributions.
     order: Vec<Address>,
     participants: BTreeMap<Address, Participant>,
-    /// How many have not been removed.
+    /// Number of participants that have not been removed.
     active: usize,
-    /// All balances at the end of the last pass, or else all stakes, in wei, collected or not.
+    /// Sum of all balances at the end of the last pass, or of all stakes before, in wei. Collecting
+    /// does not change it.
     balances: u128,
     progress: Progress,
-    /// The model of the pass; none before the first one.
+    /// Model of the pass; `None` before the first one.
     model: Option<Classifier>,
-    /// How many batches are before the cursor.
+    /// Number of batches before the cursor.
     taken: usize,
-    /// Of each part, the model's version when it was last evaluated, and how many samples were predicted right:
-    /// that holds as long as the version stays.
+    /// Last evaluation of each part: the model's version, and the number of samples predicted
+    /// right.
+    ///
+    /// It stays valid while the model keeps that version.
     evaluations: Vec<(u64, u64)>,
-    /// Author of the run that was scored last since a call of `score` ended: only while facts are followed.
+    /// Author of the run that was scored last since a call of `score` ended. Used only while the
+    /// market follows facts.
     run_scored: Option<Address>,
 }
 
 impl Market {
-    /// A market, which is the contract at `address`, and a model, which is the contract at `classifier` and closed for
-    /// the market.
+    /// Creates a market at the contract address `address`.
+    ///
+    /// Its model is the contract at `classifier`, closed for the market.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] where the market is the zero address.
+    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] if the market is the zero
+    /// address.
     pub fn new(
         owner: Address,
         address: Address,
@@ -172,8 +188,9 @@ impl Market {
         Ok(market)
     }
 
-    /// A market and a model at any point of its life: the owner cannot commit while it is still open, or where it is
-    /// somebody else's.
+    /// Creates a market with a model at any point of its life.
+    ///
+    /// The owner cannot commit while the model is open, or if another contract is its trainer.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`].
@@ -219,7 +236,7 @@ impl Market {
         })
     }
 
-    /// What the market is doing.
+    /// Returns the phase at `now`.
     #[must_use]
     pub fn phase(&self, now: u64) -> Phase {
         if self.forfeited {
@@ -249,134 +266,141 @@ impl Market {
         }
     }
 
-    /// How far the scoring has come.
+    /// Returns the progress of the scoring.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.progress
     }
 
-    /// What a contribution costs, in wei, however many come together.
+    /// Returns the stake of one contribution, in wei. It does not depend on the size of the batch.
     #[must_use]
     pub fn stake(&self) -> u128 {
         self.terms.stake
     }
 
-    /// The provider: who commits to the test set and pays the bounty.
+    /// Returns the provider, who commits to the test set and pays the bounty.
     #[must_use]
     pub fn owner(&self) -> Address {
         self.owner
     }
 
-    /// The contract's own address.
+    /// Returns the contract's own address.
     #[must_use]
     pub fn address(&self) -> Address {
         self.address
     }
 
-    /// What the market was created with.
+    /// Returns the terms that the market was created with.
     #[must_use]
     pub fn terms(&self) -> Terms {
         self.terms
     }
 
-    /// The model that the market begins with; nobody teaches it.
+    /// Returns the model that the market begins with. Nobody teaches it.
     #[must_use]
     pub fn initial(&self) -> &Hosted {
         &self.initial
     }
 
-    /// The model that the market begins with, as its owner can change it.
+    /// Returns the model that the market begins with, for its owner to change.
     pub fn initial_mut(&mut self) -> &mut Hosted {
         &mut self.initial
     }
 
-    /// The model of the last pass that has begun: the trained model, once the market is settled. None before.
+    /// Returns the model of the last pass that has begun, or `None` before the first pass.
+    ///
+    /// Once the market is settled, this is the trained model.
     #[must_use]
     pub fn model(&self) -> Option<&Classifier> {
         self.model.as_ref()
     }
 
-    /// What the contract holds, in wei.
+    /// Returns the contract's money, in wei.
     #[must_use]
     pub fn held(&self) -> u128 {
         self.held
     }
 
-    /// What was locked for the participants, in wei; 0 before the commitments.
+    /// Returns the money locked for the participants, in wei; 0 before the commitments.
     #[must_use]
     pub fn bounty(&self) -> u128 {
         self.bounty
     }
 
-    /// What is left of it for passes to come, in wei.
+    /// Returns the part of the bounty that later passes can still use, in wei.
     #[must_use]
     pub fn remaining_bounty(&self) -> u128 {
         self.remaining
     }
 
-    /// What the owner committed to, one a part; nothing before.
+    /// Returns the owner's commitments, one a part; none before the owner commits.
     #[must_use]
     pub fn commitments(&self) -> &[B256] {
         &self.committed.commitments
     }
 
-    /// The block of the commitments; 0 before them.
+    /// Returns the number of the block of the commitments; 0 before them.
     #[must_use]
     pub fn committed_block(&self) -> u64 {
         self.committed.block
     }
 
-    /// When the commitments were made, in seconds; 0 before that.
+    /// Returns the time of the commitments, in Unix seconds; 0 before them.
     #[must_use]
     pub fn committed_time(&self) -> u64 {
         self.committed.time
     }
 
-    /// The part that contributors test with and nothing is scored on; none before it is drawn.
+    /// Returns the index of the part that contributors test with, or `None` before the draw.
+    ///
+    /// The market scores nothing on this part.
     #[must_use]
     pub fn drawn_part(&self) -> Option<usize> {
         self.drawn
     }
 
-    /// The items of a part; none unless it is revealed.
+    /// Returns the items of a part, or `None` unless it is revealed.
     #[must_use]
     pub fn part(&self, part: usize) -> Option<&[u8]> {
         self.parts.get(part)?.as_ref().map(Part::bytes)
     }
 
-    /// How many parts have been revealed, the drawn one included.
+    /// Returns the number of revealed parts, including the drawn one.
     #[must_use]
     pub fn revealed_count(&self) -> usize {
         self.parts.iter().flatten().count()
     }
 
-    /// How many samples all revealed parts but the drawn one have.
+    /// Returns the number of samples of all revealed parts except the drawn one.
     #[must_use]
     pub fn samples(&self) -> u64 {
         self.samples
     }
 
-    /// How many of them the initial model predicts right.
+    /// Returns how many of these samples the initial model predicts right.
     #[must_use]
     pub fn initial_correct(&self) -> u64 {
         self.initial_correct
     }
 
-    /// The first second in which nobody can contribute any more, or when the last possible contribution came; none
-    /// before the market opens.
+    /// Returns the closing time, in Unix seconds; `None` before the market opens.
+    ///
+    /// It is the first second in which nobody can contribute, or the time of the last possible
+    /// contribution.
     #[must_use]
     pub fn closing_time(&self) -> Option<u64> {
         self.closing_time
     }
 
-    /// When the last part was revealed, in seconds; none before that.
+    /// Returns the time of the last reveal, in Unix seconds; `None` before it.
     #[must_use]
     pub fn scoring_time(&self) -> Option<u64> {
         self.scoring_time
     }
 
-    /// Returns the last second in which the drawn part can be revealed or, once the market has opened, the others;
-    /// `None` before the commitments.
+    /// Returns the last second in which the provider can reveal; `None` before the commitments.
+    ///
+    /// Before the market opens this is for the drawn part, later for the others.
     #[must_use]
     pub fn reveal_deadline(&self) -> Option<u64> {
         let from = match self.closing_time {
@@ -393,13 +417,13 @@ impl Market {
         Some(self.scoring_time? + self.terms.scoring_wait)
     }
 
-    /// How many contributions have been made.
+    /// Returns the number of contributions.
     #[must_use]
     pub fn contribution_count(&self) -> u64 {
         self.contribution_count
     }
 
-    /// The root of a batch; zero where no batch begins at this position.
+    /// Returns the root of a batch; zero if no batch begins at this position.
     #[must_use]
     pub fn root(&self, batch: u64) -> B256 {
         self.batches
@@ -407,13 +431,13 @@ impl Market {
             .map_or(B256::ZERO, |place| self.batches[place].root)
     }
 
-    /// The participants, in the order of their first contributions, removed ones included.
+    /// Returns the participants in the order of their first contributions, including removed ones.
     #[must_use]
     pub fn participants(&self) -> &[Address] {
         &self.order
     }
 
-    /// What the market keeps of a participant; of others, nothing but zeros.
+    /// Returns the state of a participant; all zeros for other accounts.
     #[must_use]
     pub fn account(&self, author: Address) -> Participant {
         self.participants.get(&author).copied().unwrap_or_default()

@@ -1,17 +1,17 @@
-//! Amounts of money as people read them: the one home of how they are shown.
+//! Display of amounts of money. All crates show money by these types.
 
 use std::fmt;
 
-/// Wei of an ether.
+/// Number of wei in an ether.
 const ETHER: u128 = 1_000_000_000_000_000_000;
-/// Wei of a gwei.
+/// Number of wei in a gwei.
 const GWEI: u128 = 1_000_000_000;
 
-/// An amount in wei, shown in ether with every digit; below a gwei, in wei.
+/// Amount in wei. It is shown in ether with every digit, or in wei if it is below a gwei.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(pub u128);
 
-/// Wei for a unit of gas, shown in gwei with every digit.
+/// Price of a unit of gas in wei. It is shown in gwei with every digit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GasPrice(pub u128);
 

@@ -1,8 +1,10 @@
-//! Versions of payloads: of the bytes that an item of a batch carries beside its label.
+//! Versions of payloads. A payload is the bytes that an item of a batch carries beside its label.
 //!
-//! The version of a payload is no part of its bytes. It is fixed for the life of a model, by whoever reads the bytes:
-//! under trainers and markets that is the classifier, whose `describe().encoding` is [`PayloadVersion::number`]. Batches,
-//! signatures, records and proofs hold the bytes of any version alike.
+//! The version is no part of the bytes.
+//! The contract that reads the bytes fixes it for the life of a model.
+//! Under trainers and markets that is the classifier, whose `describe().encoding` is
+//! [`PayloadVersion::number`].
+//! Batches, signatures, records and proofs hold the bytes of any version alike.
 
 use std::fmt;
 
@@ -11,10 +13,10 @@ use thiserror::Error;
 
 use crate::sample::Encoding;
 
-/// Bytes of a commitment before its location: a hash, and a length.
+/// Number of bytes of a commitment before its location: a hash and a length.
 const COMMITMENT_HEADER: usize = 32 + 8;
 
-/// A way to read the bytes of an item.
+/// Format of the bytes of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PayloadVersion {
     /// The bytes are a sample.
@@ -32,7 +34,7 @@ impl PayloadVersion {
         Self::Commitment,
     ];
 
-    /// Returns the number by which contracts name the version.
+    /// Returns the number that contracts use for the version.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {
@@ -67,7 +69,7 @@ impl TryFrom<u8> for PayloadVersion {
     }
 }
 
-/// A number that no version of payloads has.
+/// Number that no version of payloads has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "cannot read payloads of version {0}: expected a version from 0 to 3; use a release that knows version {0}"
@@ -103,7 +105,7 @@ impl<'a> Payload<'a> {
         })
     }
 
-    /// Returns the version by which [`encode`](Self::encode) writes the payload.
+    /// Returns the version that [`encode`](Self::encode) writes.
     #[must_use]
     pub fn version(&self) -> PayloadVersion {
         match self {
@@ -122,8 +124,9 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// A commitment to data that is kept elsewhere, by a web server or by peers, and may be larger than a transaction.
+/// Commitment to data that is kept elsewhere, by a web server or by peers.
 ///
+/// The data may be larger than a transaction.
 /// ```
 /// use cotrain_protocol::payload::Commitment;
 ///
@@ -147,8 +150,8 @@ impl Commitment {
 
     /// Creates a commitment to data of this hash (keccak256) and length in bytes.
     ///
-    /// The location is a URI, or empty if the data is to be found by its hash. Only its characters are checked.
-    ///
+    /// The location is a URI, or empty if readers find the data by its hash.
+    /// Only its length and characters are checked.
     /// # Errors
     /// [`CommitmentError::LocationTooLong`], [`CommitmentError::LocationByte`].
     pub fn new(hash: B256, length: u64, location: &str) -> Result<Self, CommitmentError> {
@@ -167,32 +170,35 @@ impl Commitment {
         Self::new(keccak256(data), data.len() as u64, location)
     }
 
-    /// Returns keccak256 of the data.
+    /// Returns the keccak256 hash of the data.
     #[must_use]
     pub fn hash(&self) -> B256 {
         self.hash
     }
 
-    /// Returns the length of the data in bytes, beyond which nobody needs to read.
+    /// Returns the length of the data in bytes. Readers need not read further.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Returns the place that the author names for the data: visible ASCII of a stranger, and perhaps empty.
+    /// Returns the location that the author names for the data.
+    ///
+    /// It is visible ASCII from a stranger, and may be empty.
     #[must_use]
     pub fn location(&self) -> &str {
         &self.location
     }
 
-    /// Returns the commitment's bytes: `hash (32) | length (8) | location`, with the location up to the end.
+    /// Encodes the commitment: `hash (32) | length (8) | location`, with the location up to the
+    /// end.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let length = self.length.to_be_bytes();
         [self.hash.as_slice(), &length, self.location.as_bytes()].concat()
     }
 
-    /// Reads a commitment, which must fill the bytes.
+    /// Decodes a commitment, which must fill the bytes.
     ///
     /// # Errors
     /// [`CommitmentError`].
@@ -291,7 +297,7 @@ pub enum DataError {
     },
 }
 
-/// Reads a location, of which only length and characters are checked.
+/// Reads a location. Checks only its length and characters.
 fn read_location(bytes: &[u8]) -> Result<String, CommitmentError> {
     let length = bytes.len();
     if length > Commitment::MAX_LOCATION {

@@ -1,5 +1,7 @@
-//! What is remembered of contributions: one root for all that came in one transaction, and claims with
-//! the proof that they are on some of it.
+//! Records of contributions.
+//!
+//! The trainer keeps one root for all contributions of one transaction.
+//! A claim names some of them and carries the proof.
 
 mod tree;
 
@@ -15,25 +17,25 @@ use crate::sample::Item;
 
 pub use self::tree::{MultiProof, Tree, verify_multi};
 
-/// One contribution as it was made.
+/// One contribution as its author made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contribution {
-    /// Who contributed.
+    /// Address that the contribution belongs to.
     pub author: Address,
-    /// The label that was contributed.
+    /// Label that the author gave.
     pub label: u16,
-    /// What was deposited for this contribution, in wei.
+    /// Deposit for this contribution, in wei.
     pub deposit: u128,
-    /// When it was contributed, in seconds.
+    /// Time of the contribution, in Unix seconds.
     pub time: u64,
-    /// Its position among all of the model's contributions, from 0.
+    /// Position among all contributions of the model, from 0.
     pub position: u64,
-    /// The bytes of the sample that was contributed.
+    /// Bytes of the sample.
     pub sample: Vec<u8>,
 }
 
 impl Contribution {
-    /// The hash by which the contribution is remembered:
+    /// Returns the hash that stands for the contribution in its record:
     /// `keccak256(abi.encode(author, label, keccak256(sample), deposit, time, position))`.
     #[must_use]
     pub fn leaf(&self) -> B256 {
@@ -58,9 +60,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of what one transaction contributed, from what its event carries: the
-    /// position of the first contribution, the deposit of each in wei, the time in seconds, and in
-    /// order the authors with their items.
+    /// Creates the record of one transaction from the values of its event.
+    ///
+    /// - `batch`: position of the first contribution
+    /// - `deposit`: deposit for each contribution, in wei
+    /// - `time`: time of the transaction, in Unix seconds
+    /// - `added`: the authors in order, each with their items
     #[must_use]
     pub fn new(batch: u64, deposit: u128, time: u64, added: &[(Address, Vec<Item<'_>>)]) -> Self {
         let items = added
@@ -91,26 +96,27 @@ impl Record {
         }
     }
 
-    /// The position of the first contribution, which names the batch.
+    /// Returns the position of the first contribution, which names the batch.
     #[must_use]
     pub fn batch(&self) -> u64 {
         self.batch
     }
 
-    /// In order of position.
+    /// Returns the contributions in order of position.
     #[must_use]
     pub fn contributions(&self) -> &[Contribution] {
         &self.contributions
     }
 
-    /// By which the trainer remembers all of them; zero where there are none.
+    /// Returns the root that the trainer keeps; zero if there are no contributions.
     #[must_use]
     pub fn root(&self) -> B256 {
         self.tree.root()
     }
 
-    /// Claims on the contributions at these positions, in any order, with their proof. Positions that
-    /// are not in this batch are passed over.
+    /// Returns claims on the contributions at these positions, in any order, with their proof.
+    ///
+    /// Positions outside this batch are ignored.
     #[must_use]
     pub fn claims(&self, positions: &[u64]) -> Claims {
         let mut indices: Vec<_> = positions
@@ -133,9 +139,9 @@ impl Record {
     }
 }
 
-/// Groups positions by the batch that each is in, in order: one proof serves all claims on a batch.
+/// Groups positions by their batch, in order. One proof then serves all claims on a batch.
 ///
-/// Each item is the batch of a contribution and its position.
+/// Each item is the batch and the position of a contribution.
 #[must_use]
 pub fn group_by_batch(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<u64, Vec<u64>> {
     let mut batches: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
@@ -145,21 +151,21 @@ pub fn group_by_batch(claims: impl IntoIterator<Item = (u64, u64)>) -> BTreeMap<
     batches
 }
 
-/// Contributions of one batch that something is claimed of, and the proof of them.
+/// Claimed contributions of one batch, with their proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// The position of the batch's first contribution.
+    /// Position of the batch's first contribution.
     pub batch: u64,
-    /// In ascending order of position.
+    /// Claimed contributions, in ascending order of position.
     pub contributions: Vec<Contribution>,
-    /// The nodes of the multiproof.
+    /// Nodes of the multiproof.
     pub proof: Vec<B256>,
-    /// The flags of the multiproof.
+    /// Flags of the multiproof.
     pub flags: Vec<bool>,
 }
 
 impl Claims {
-    /// A claim on a contribution that came alone in its transaction.
+    /// Creates a claim on a contribution that came alone in its transaction.
     #[must_use]
     pub fn alone(contribution: Contribution) -> Self {
         Self {
@@ -170,10 +176,15 @@ impl Claims {
         }
     }
 
-    /// As the contract takes them, one group after the other: `batch (8 bytes) | number of contributions (2) |
-    /// number of nodes (2) | contributions | flags | nodes (32 each)`, where a contribution is `author (20) |
-    /// deposit (12) | label (2) | time (5) | position (8) | length (2) | sample` and flags are bits from the
-    /// highest of the first byte on. No contract reads claims of more than 65,535 contributions or nodes, or of a longer
+    /// Encodes the claims as the contract reads them. Several groups are concatenated.
+    ///
+    /// The format is `batch (8 bytes) | number of contributions (2) | number of nodes (2) |
+    /// contributions | flags | nodes (32 each)`.
+    /// A contribution is `author (20) | deposit (12) | label (2) | time (5) | position (8) | length
+    /// (2) | sample`.
+    /// Flags are bits, from the highest bit of the first byte on.
+    ///
+    /// No contract reads claims with more than 65,535 contributions or nodes, or with a longer
     /// sample.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -200,7 +211,7 @@ impl Claims {
         bytes
     }
 
-    /// Whether these contributions are of the batch with that root.
+    /// Returns `true` if these contributions belong to the batch with that root.
     #[must_use]
     pub fn verify(&self, root: B256) -> bool {
         let leaves: Vec<_> = self.contributions.iter().map(Contribution::leaf).collect();

@@ -1,4 +1,4 @@
-//! What the contracts reject, and with which values.
+//! Errors of the contracts, with their values.
 
 use alloy_primitives::{Address, B256};
 use thiserror::Error;
@@ -8,37 +8,38 @@ use crate::{
     market::{Phase, Stage},
 };
 
-/// Why an action was rejected; nothing has changed then.
+/// Reason to reject an action. A rejected action has changed nothing.
 ///
-/// Each is the contracts' error of the same name with the same values in the same order, but for
-/// [`SampleTooLong`](Self::SampleTooLong), which no contract can meet. Money is in wei, time in
-/// seconds, lengths and offsets in bytes; items and places in a sample count from 0.
+/// Each variant is the contracts' error of the same name, with the same values in the same order.
+/// Only [`SampleTooLong`](Self::SampleTooLong) has no such error: no contract can meet it.
+/// Money is in wei, time in seconds, lengths and offsets in bytes.
+/// Indices of items, and indices within a sample, count from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "each message names every field")]
 pub enum Rejection {
     /// A batch of no bytes.
     #[error("the batch is empty; send at least one item")]
     EmptyBatch,
-    /// An item that runs past the end of its batch.
+    /// An item that extends past the end of its batch.
     #[error("the batch ends within the item that begins at byte {offset}")]
     MalformedBatch { offset: u64 },
-    /// A sample that an item cannot hold: its length has 16 bits.
+    /// A sample that no item can hold: its length has 16 bits.
     #[error("sample of item {item} has {length} bytes; an item holds at most 65535")]
     SampleTooLong { item: u64, length: u64 },
     /// A label that is not one of the model's.
     #[error("label of item {item} is {label}; the model has classes 0 to {}", classes.saturating_sub(1))]
     LabelOutOfRange { item: u64, label: u16, classes: u16 },
-    /// A sparse sample that is not made of whole indices.
+    /// A sparse sample that does not consist of whole indices.
     #[error("sample of item {item} has {length} bytes; feature indices have 2 bytes each")]
     OddSampleLength { item: u64, length: u64 },
-    /// A dense sample that does not have one number a feature.
+    /// A dense sample that does not have exactly one number a feature.
     #[error("sample of item {item} has {length} bytes; the model's samples have {expected}")]
     WrongSampleLength {
         item: u64,
         length: u64,
         expected: u64,
     },
-    /// An index of a sparse sample that is not above the one before it.
+    /// An index of a sparse sample that is not above the index before it.
     #[error(
         "feature {feature} at place {at} of item {item} comes after feature {previous}; \
          sort the indices and name each once"
@@ -60,12 +61,12 @@ pub enum Rejection {
         feature: u16,
         features: u32,
     },
-    /// More present features than a prediction over all classes can read within one transaction.
+    /// More present features than a prediction can read over all classes within one transaction.
     #[error(
         "sample of item {item} has {present} present features; a prediction can read at most {most} in each class"
     )]
     TooManyFeatures { item: u64, present: u32, most: u32 },
-    /// A number that is larger than the model learns from.
+    /// A number outside the bounds of the samples to learn from.
     #[error(
         "number {number} of feature {feature} of item {item} is out of bounds; the model learns from numbers of \
          {most} either way at most, so clip it"
@@ -76,7 +77,7 @@ pub enum Rejection {
         number: i32,
         most: u32,
     },
-    /// A sample that is longer than the model learns from.
+    /// A sample whose squared length is outside the bounds of the samples to learn from.
     #[error(
         "the squared length of the sample of item {item} is {squared_length}; the model learns from samples of at \
          most {most}, so scale its numbers down"
@@ -87,32 +88,34 @@ pub enum Rejection {
         most: u128,
     },
 
-    /// Somebody else than the owner writes or closes the model.
+    /// An address other than the owner writes or closes the model.
     #[error("{caller} is not the model's owner {owner}")]
     NotOwner { caller: Address, owner: Address },
-    /// The model is written or closed after its initialisation has ended.
+    /// The owner writes or closes the model after the end of its initialization.
     #[error("the model's initialisation is closed for ever")]
     InitializationClosed,
-    /// The model is taught before its initialisation has ended.
+    /// A trainer teaches the model before the end of its initialization.
     #[error("the model is still being initialised; its owner has to close that first")]
     InitializationOpen,
-    /// Words that are not the model's.
+    /// Words outside the model.
     #[error("{count} words from word {offset} on do not fit the model of {size} words")]
     WordsOutOfRange { offset: u64, count: u64, size: u64 },
     /// The zero address as trainer.
     #[error("the zero address cannot be the trainer; name the contract that teaches")]
     InvalidTrainer,
-    /// A parameter that was fixed at creation is outside its bounds.
+    /// A parameter, fixed at creation, that is outside its bounds.
     #[error("{name} is {value}, which is outside its bounds")]
     InvalidParameter { name: &'static str, value: u128 },
-    /// Somebody else than the trainer teaches.
+    /// An address other than the trainer teaches the model.
     #[error("{caller} may not teach the model; only its trainer {trainer} may")]
     NotTrainer { caller: Address, trainer: Address },
 
-    /// Less was sent than the contributions cost.
+    /// A payment below the price of the contributions.
     #[error("{} was sent; these contributions need {}", Amount(*sent), Amount(*required))]
     DepositTooLow { required: u128, sent: u128 },
-    /// A receiver refuses a payment. The rules alone never reject with this: only a chain knows.
+    /// A receiver that refuses a payment.
+    ///
+    /// The rules alone never reject with this: only a chain knows.
     #[error("{to} refused a payment of {}", Amount(*amount))]
     PaymentFailed { to: Address, amount: u128 },
     /// A balance that would reach 2^96 wei.
@@ -127,53 +130,57 @@ pub enum Rejection {
     )]
     BalanceTooLow { required: u128, balance: u128 },
 
-    /// A signed batch or a delegation that comes too late.
+    /// A signed batch or a delegation that arrives after its deadline.
     #[error(
         "it is {now}; this was signed to be sent until {deadline} (Unix seconds), so have it signed anew \
          with a later time"
     )]
     Expired { deadline: u64, now: u64 },
-    /// A signed batch whose nonce is used, cancelled, or 64 or more below the highest used one.
+    /// A signed batch whose nonce is used or canceled, or 64 or more below the highest used nonce.
     #[error("nonce {nonce} of {author} can no longer be used; sign the batch with the next one")]
     NonceUsed { author: Address, nonce: u64 },
-    /// A signed batch whose author would have to deposit more than they allow.
+    /// A signed batch whose price a contribution is above its author's maximum deposit.
     #[error(
         "each contribution needs {}; its author deposits at most {}, so relay it later or with fewer others",
         Amount(*price),
         Amount(*max_deposit)
     )]
     PriceTooHigh { price: u128, max_deposit: u128 },
-    /// A signed batch that its author has not signed, or has signed for another sender, or a delegation that is not signed by its reporter, or for
-    /// another keeper.
+    /// An invalid signature of a signed batch or a delegation.
+    ///
+    /// The author of the batch, or the reporter of the delegation, has not signed it, or has signed
+    /// it for another sender or keeper.
     #[error(
         "{author} has not signed this for this trainer on this chain and for whoever sends it; have exactly what \
          is sent signed, and let the account that it names send it"
     )]
     InvalidSignature { author: Address },
-    /// A classifier that fails without saying why. The rules alone never reject with this: only a
-    /// chain knows.
+    /// A classifier that fails without a reason.
+    ///
+    /// The rules alone never reject with this: only a chain knows.
     #[error("the classifier failed without a reason; send more gas, or look at its code")]
     ClassifierFailed,
 
-    /// Nothing is claimed.
+    /// A call without claims.
     #[error("there are no claims; name at least one contribution")]
     NoClaims,
-    /// Claims whose proof does not lead to their batch's root, or contributions to be scored that are not those that
-    /// are next.
+    /// Contributions whose proof does not lead to the batch's root.
+    ///
+    /// In a market it also means that the contributions to score are not the next ones.
     #[error(
         "this is not what was contributed as batch {batch}: it does not lead to the root; rebuild it, and the \
          proof of a claim, from the batch's event"
     )]
     UnknownContribution { batch: u64 },
-    /// A claim on a contribution that has been settled completely.
+    /// A claim on a contribution that has no deposit left.
     #[error(
         "nothing is left of the deposit of contribution {position}; leave it out of the claims"
     )]
     NothingLeft { position: u64 },
-    /// An author reports their own contribution.
+    /// An author who reports their own contribution.
     #[error("{author} cannot report their own contribution; ask for a refund instead")]
     OwnContribution { author: Address },
-    /// A claim before its time.
+    /// A claim before its earliest time.
     #[error("it is {now}; claim this from {earliest} on (Unix seconds)")]
     TooEarly { now: u64, earliest: u64 },
     /// A reporter without a good contribution.
@@ -185,43 +192,49 @@ pub enum Rejection {
     /// An announcement on a trainer that needs no notice before a report.
     #[error("reports need no notice here; report at once")]
     NoNotice,
-    /// An announcement of what is announced.
+    /// An announcement of a contribution that is already announced.
     #[error(
         "contribution {position} is announced, and that serves until {until} (Unix seconds); leave it out of the \
          claims"
     )]
     AlreadyAnnounced { position: u64, until: u64 },
-    /// A report of what nobody has announced, or not lately.
+    /// A report of a contribution that nobody has announced, or whose announcement is too old.
     #[error(
         "contribution {position} is not announced, or was too long ago; announce it and report it after the notice"
     )]
     NotAnnounced { position: u64 },
-    /// A refund of what the model does not agree with.
+    /// A refund although the model predicts another label.
     #[error("the model predicts {predicted}, not {label}; a refund needs it to agree")]
     PredictionDiffers { label: u16, predicted: u16 },
-    /// A refund that somebody else pushes to a contract that has never used or cancelled a nonce in this trainer.
+    /// A refund that another account claims for a contract which has never used or canceled a
+    /// nonce in this trainer.
     #[error(
         "{author} is a contract that may be unable to withdraw; let it claim the refund itself, or call \
          cancelNonces once so that others may push it"
     )]
     AuthorIsContract { author: Address },
-    /// An announcement or a report of what the model agrees with.
+    /// An announcement or a report although the model predicts the label.
     #[error("the model predicts {label} too; a report and its announcement need it to disagree")]
     PredictionAgrees { label: u16 },
 
-    /// A call of a market that is doing something else. For `reveal` the required phase is [`Phase::Revealing`] though the
-    /// drawn part is revealed in [`Phase::Committed`], for `collect` [`Phase::Settled`] though participants collect in
-    /// [`Phase::Failed`] and [`Phase::Forfeited`], too, for `forfeit` [`Phase::Committed`] though it works in
-    /// [`Phase::Failed`], too.
+    /// A call that does not fit the market's phase.
+    ///
+    /// Some calls work in more phases than `required` tells:
+    /// - `reveal` names [`Phase::Revealing`], and the drawn part is revealed in
+    ///   [`Phase::Committed`].
+    /// - `collect` names [`Phase::Settled`], and participants also collect in [`Phase::Failed`] and
+    ///   [`Phase::Forfeited`].
+    /// - `forfeit` names [`Phase::Committed`], and also works in [`Phase::Failed`].
     #[error("the market is in the phase {phase}; this needs {required}")]
     WrongPhase { phase: Phase, required: Phase },
-    /// A step of the scoring out of turn. For `settle` the required stage is [`Stage::Finding`] though it works in
-    /// [`Stage::Paying`], too.
+    /// A step of the scoring out of turn.
+    ///
+    /// `settle` names [`Stage::Finding`] as required, and also works in [`Stage::Paying`].
     #[error(
         "the scoring is at the stage {stage}; this needs {required}, so take the next step first"
     )]
     WrongStage { stage: Stage, required: Stage },
-    /// A market whose model is not closed for it.
+    /// A market whose model is not closed with the market as its trainer.
     #[error(
         "{trainer} may teach the model {classifier}; close it with the market as its trainer first"
     )]
@@ -232,32 +245,32 @@ pub enum Rejection {
     /// A second draw.
     #[error("part {part} has been drawn; reveal it")]
     AlreadyDrawn { part: u64 },
-    /// A draw before there is the hash that decides.
+    /// A draw before the block whose hash decides it.
     #[error("this is block {number}; draw from block {earliest} on")]
     TooEarlyToDraw { number: u64, earliest: u64 },
-    /// A draw after the hash that decides has been forgotten.
+    /// A draw after the chain has forgotten the hash that decides it.
     #[error(
         "this is block {number}; block {latest} was the last to draw in, so let the market be forfeited"
     )]
     TooLateToDraw { number: u64, latest: u64 },
-    /// A part that is revealed before one is drawn.
+    /// A revealed part before a draw.
     #[error("no part has been drawn; draw one first")]
     NotDrawn,
-    /// A part that is none of the test set's.
+    /// A part outside the test set.
     #[error("part {part} is not one of the test set's, 0 to {}", parts.saturating_sub(1))]
     UnknownPart { part: u64, parts: u64 },
-    /// Another part than the drawn one before the contributions.
+    /// A revealed part other than the drawn one, before the contributions.
     #[error(
         "part {part} is to stay hidden until the market has closed; reveal part {drawn}, which was drawn"
     )]
     NotTheDrawnPart { part: u64, drawn: u64 },
-    /// A part that is revealed again.
+    /// A part that has been revealed before.
     #[error("part {part} has been revealed before; reveal another")]
     AlreadyRevealed { part: u64 },
-    /// A part that is revealed too late.
+    /// A part that is revealed after its deadline.
     #[error("it is {now}; this was possible until {latest} (Unix seconds)")]
     TooLate { now: u64, latest: u64 },
-    /// A part that is not what was committed to. Boxed, so that no other result is larger for it.
+    /// A part that does not fit its commitment. Its fields are boxed to keep all results small.
     #[error(
         "part {part} was committed to by {committed}, and this is {commitment}; reveal it with exactly the salt and \
          the items of then"
@@ -267,22 +280,22 @@ pub enum Rejection {
         commitment: Box<B256>,
         committed: Box<B256>,
     },
-    /// A part, or a batch of contributions to a market, of too many bytes.
+    /// A part of a test set, or a batch of contributions to a market, with too many bytes.
     #[error("{length} bytes are too many; send at most {most} at once")]
     TooLong { length: u64, most: u64 },
-    /// More contributions than a market takes.
+    /// More contributions than the market's maximum.
     #[error("there would be {count} contributions, and the market takes {most}; send fewer")]
     TooManyContributions { count: u64, most: u64 },
-    /// A step of the scoring that would do nothing.
+    /// A step of the scoring that changes nothing.
     #[error("this step would do nothing; give it the next records, and leave it more to do")]
     NoProgress,
-    /// Nothing to be paid out.
+    /// A call to collect although nothing is due to the caller.
     #[error("there is nothing to collect for {caller}, or not any more")]
     NothingToCollect { caller: Address },
-    /// Predictions of nothing.
+    /// A request for predictions without samples.
     #[error("there is nothing to predict; send at least one sample")]
     NoSamples,
-    /// Less was sent than predictions cost.
+    /// A payment below the price of the predictions.
     #[error("{} was sent; these predictions cost {}", Amount(*sent), Amount(*required))]
     PaymentTooLow { required: u128, sent: u128 },
 }

@@ -1,11 +1,11 @@
-//! Samples and batches as bytes. All numbers are big-endian.
+//! Encodings of samples and batches as bytes. All numbers are big-endian.
 
 use crate::Rejection;
 
-/// How a sample's bytes are read.
+/// Encoding of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// The indices of the present features, `u16` each, strictly increasing.
+    /// Indices of the present features, `u16` each, strictly increasing.
     Sparse,
     /// One `i16` a feature: the real value times a scale that the host chooses.
     Dense16,
@@ -14,7 +14,8 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Checks a sample of a model with `features` features; `item` is its place, for the errors.
+    /// Checks a sample of a model with `features` features. Errors name `item`, its index in the
+    /// batch.
     ///
     /// # Errors
     /// Sparse: [`Rejection::OddSampleLength`], [`Rejection::FeatureNotIncreasing`],
@@ -37,8 +38,10 @@ impl Encoding {
         }
     }
 
-    /// Returns the numbers of a dense sample, in the order of the features; none of a sparse one. Bytes at the end that
-    /// make no whole number are passed over.
+    /// Returns the numbers of a dense sample in the order of the features, and no number of a
+    /// sparse one.
+    ///
+    /// Bytes at the end that make no whole number are ignored.
     pub fn numbers(self, sample: &[u8]) -> impl Iterator<Item = i32> {
         let (narrow, wide) = match self {
             Self::Sparse => (&[][..], &[][..]),
@@ -51,16 +54,17 @@ impl Encoding {
     }
 }
 
-/// One labelled sample of a batch.
+/// One labeled sample of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item<'a> {
-    /// Which class the sample belongs to, from 0.
+    /// Class of the sample, from 0.
     pub label: u16,
-    /// The sample's bytes.
+    /// Bytes of the sample.
     pub sample: &'a [u8],
 }
 
-/// Encodes the indices of present features. They have to increase strictly, which the model checks.
+/// Encodes the indices of present features. They must increase strictly, which only the model
+/// checks.
 #[must_use]
 pub fn encode_sparse(features: &[u16]) -> Vec<u8> {
     features
@@ -69,7 +73,7 @@ pub fn encode_sparse(features: &[u16]) -> Vec<u8> {
         .collect()
 }
 
-/// Encodes one 16-bit number a feature.
+/// Encodes 16-bit numbers, one a feature.
 #[must_use]
 pub fn encode_dense16(values: &[i16]) -> Vec<u8> {
     values
@@ -78,7 +82,7 @@ pub fn encode_dense16(values: &[i16]) -> Vec<u8> {
         .collect()
 }
 
-/// Encodes one 32-bit number a feature.
+/// Encodes 32-bit numbers, one a feature.
 #[must_use]
 pub fn encode_dense32(values: &[i32]) -> Vec<u8> {
     values
@@ -105,7 +109,7 @@ pub fn encode_batch(items: &[Item<'_>]) -> Result<Vec<u8>, Rejection> {
     Ok(batch)
 }
 
-/// The items of a batch, whose samples are not looked into.
+/// Returns the items of a batch, without a check of their samples.
 ///
 /// # Errors
 /// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`].
@@ -113,8 +117,9 @@ pub fn parse_batch(batch: &[u8]) -> Result<Vec<Item<'_>>, Rejection> {
     parse_batch_with(batch, |_, _| Ok(()))
 }
 
-/// The items of a batch, each checked as soon as it is found: an error of an item comes before the
-/// malformed end of the batch behind it.
+/// Returns the items of a batch. Each item is checked as soon as it is parsed.
+///
+/// So the error of an item comes before the error of a malformed end behind it.
 pub(crate) fn parse_batch_with<'a>(
     batch: &'a [u8],
     check: impl Fn(u64, Item<'a>) -> Result<(), Rejection>,
@@ -134,7 +139,7 @@ pub(crate) fn parse_batch_with<'a>(
     Ok(items)
 }
 
-/// The features of a sparse sample; a last odd byte is passed over.
+/// Returns the features of a sparse sample. A last odd byte is ignored.
 pub(crate) fn sparse_features(sample: &[u8]) -> impl Iterator<Item = u16> + Clone {
     sample
         .as_chunks()
@@ -143,7 +148,7 @@ pub(crate) fn sparse_features(sample: &[u8]) -> impl Iterator<Item = u16> + Clon
         .map(|bytes| u16::from_be_bytes(*bytes))
 }
 
-/// The numbers of a sample in 16-bit encoding.
+/// Returns the numbers of a sample in 16-bit encoding.
 pub(crate) fn dense16_values(sample: &[u8]) -> impl Iterator<Item = i16> {
     sample
         .as_chunks()
@@ -152,7 +157,7 @@ pub(crate) fn dense16_values(sample: &[u8]) -> impl Iterator<Item = i16> {
         .map(|bytes| i16::from_be_bytes(*bytes))
 }
 
-/// The numbers of a sample in 32-bit encoding.
+/// Returns the numbers of a sample in 32-bit encoding.
 pub(crate) fn dense32_values(sample: &[u8]) -> impl Iterator<Item = i32> {
     sample
         .as_chunks()
@@ -161,7 +166,7 @@ pub(crate) fn dense32_values(sample: &[u8]) -> impl Iterator<Item = i32> {
         .map(|bytes| i32::from_be_bytes(*bytes))
 }
 
-/// The first item of `bytes` and what comes after it.
+/// Splits `bytes` into the first item and the rest.
 fn split_item(bytes: &[u8]) -> Option<(Item<'_>, &[u8])> {
     let (label, rest) = bytes.split_first_chunk()?;
     let (length, rest) = rest.split_first_chunk()?;
@@ -182,7 +187,8 @@ fn check_sparse(item: u64, sample: &[u8], features: u32) -> Result<(), Rejection
     }
     let all = sparse_features(sample);
     let pairs = all.clone().zip(all.skip(1));
-    // Counted first, since that compares many at once; the search comes only where there is one.
+    // Counting is fast because it compares many pairs at once. The search runs only if there is an
+    // error.
     let wrong = pairs.clone().filter(|(a, b)| a >= b).count();
     if wrong > 0
         && let Some((at, (previous, feature))) = (1..).zip(pairs).find(|(_, (a, b))| a >= b)

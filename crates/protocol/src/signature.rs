@@ -1,5 +1,6 @@
-//! Signatures of hashes over secp256k1, by libsecp256k1: the one place that makes and reads them by the rules
-//! of the contracts.
+//! Signatures of hashes over secp256k1, by libsecp256k1, with the rules of the contracts.
+//!
+//! No other module makes or reads them.
 
 use alloy_primitives::{Address, B256};
 use secp256k1::{
@@ -7,10 +8,10 @@ use secp256k1::{
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 
-/// Returns the account whose key has signed `hash`; none if the signature is nobody's.
+/// Returns the account whose key signed `hash`, or `None` if the signature fits no account.
 ///
-/// A signature is 65 bytes `r s v`, `v` being 27 or 28, or the 64 bytes of ERC-2098. As for `ecrecover`, `s` may
-/// be in either half of its range.
+/// A signature is 65 bytes `r s v`, with a `v` of 27 or 28, or the 64 bytes of ERC-2098.
+/// As for `ecrecover`, `s` may be in either half of its range.
 #[must_use]
 pub fn recover(signature: &[u8], hash: B256) -> Option<Address> {
     let (r_s, rest) = signature.split_first_chunk::<64>()?;
@@ -35,11 +36,11 @@ pub fn recover(signature: &[u8], hash: B256) -> Option<Address> {
 }
 
 fn address_of(key: &PublicKey) -> Address {
-    // Before the coordinates is a byte that says how they are written.
+    // The first byte tells the format of the coordinates.
     Address::from_raw_public_key(&key.serialize_uncompressed()[1..])
 }
 
-/// A secret key, for simulated accounts: nothing wipes it from memory.
+/// Secret key of a simulated account. Nothing wipes it from memory.
 #[derive(Debug, Clone)]
 pub struct Key {
     secret: SecretKey,
@@ -47,7 +48,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// Returns the key that is this number; none if it is zero or not below the order of the curve.
+    /// Creates the key with this number. Returns `None` if it is zero or not below the order of the
+    /// curve.
     #[must_use]
     pub fn new(secret: B256) -> Option<Self> {
         let secret = SecretKey::from_byte_array(secret.0).ok()?;
@@ -55,14 +57,15 @@ impl Key {
         Some(Self { secret, address })
     }
 
-    /// Returns the account that is this key's.
+    /// Returns the account of this key.
     #[must_use]
     pub fn address(&self) -> Address {
         self.address
     }
 
-    /// Returns the signature `r s v` of a hash: always the same one (RFC 6979), with an `s` in the lower half of
-    /// its range.
+    /// Signs a hash as `r s v`.
+    ///
+    /// The signature is deterministic (RFC 6979), with an `s` in the lower half of its range.
     #[must_use]
     pub fn sign(&self, hash: B256) -> [u8; 65] {
         let message = Message::from_digest(hash.0);

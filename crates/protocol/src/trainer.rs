@@ -1,4 +1,4 @@
-//! The money and the records: contribute or relay, then refund, report or claim late.
+//! Money and records of a trainer: contribute or relay, then refund, report or claim late.
 
 mod account;
 mod claim;
@@ -33,25 +33,27 @@ pub use self::{
     signed::{SignedBatch, domain, usual_signature},
 };
 
-/// What a transaction contributed.
+/// Outcome of a transaction that contributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contributed {
-    /// The position of the first contribution, which names the batch; the others follow it.
+    /// Position of the first contribution, which names the batch. The others follow it.
     pub batch: u64,
-    /// How many contributions it was.
+    /// Number of contributions.
     pub count: u64,
-    /// The deposit of each, in wei.
+    /// Deposit for each contribution, in wei.
     pub deposit: u128,
-    /// What was sent above the deposits and is sent back, in wei.
+    /// Excess payment that is sent back, in wei.
     pub surplus: u128,
-    /// How many of the contributions changed the model.
+    /// Number of contributions that changed the model.
     pub changed: usize,
 }
 
-/// A trainer with its model. Time is in seconds and never goes back; money is in wei.
+/// Reference model of a trainer, with its classifier.
 ///
-/// Every payment succeeds here. Where a receiver refuses it on a chain, that is
-/// [`Rejection::PaymentFailed`] and nothing has happened there.
+/// Time is in seconds and never goes back; money is in wei.
+/// Every payment succeeds here.
+/// If a receiver refuses it on a chain, that is [`Rejection::PaymentFailed`], and nothing has
+/// happened there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trainer {
     owner: Address,
@@ -65,21 +67,21 @@ pub struct Trainer {
     contribution_count: u64,
     total_good: u64,
     accounts: BTreeMap<Address, Account>,
-    /// By the position of each batch's first contribution.
+    /// Roots, by the position of each batch's first contribution.
     roots: BTreeMap<u64, B256>,
-    /// By position, of the contributions of which something was settled.
+    /// Settlements, by position. Contributions without a claim have none.
     settlements: BTreeMap<u64, Settlement>,
-    /// Position and address of the reporters after the first one.
+    /// Position and address of each reporter after the first one.
     later_reporters: BTreeSet<(u64, Address)>,
     /// Accounts that are known to be contracts.
     contracts: BTreeSet<Address>,
-    /// By position, the time of the last announcement in seconds.
+    /// Times of the last announcements in Unix seconds, by position.
     announcements: BTreeMap<u64, u64>,
 }
 
 impl Trainer {
-    /// A trainer, which is the contract at `address` on the chain `chain_id`, and a model that it alone
-    /// may teach.
+    /// Creates a trainer at the contract address `address` on the chain `chain_id`. It alone may
+    /// teach its model.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] for the zero address.
@@ -98,8 +100,9 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// A trainer and a model at any point of its life: contributions are rejected where it is still
-    /// open, or somebody else's.
+    /// Creates a trainer with a model at any point of its life.
+    ///
+    /// Contributions are rejected while the model is open, or if another contract is its trainer.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`].
@@ -134,14 +137,14 @@ impl Trainer {
         })
     }
 
-    /// The deposit of each of `n` contributions in one transaction; for 0, that of 1.
+    /// Returns the deposit for each of `n` contributions in one transaction, in wei; 0 counts as 1.
     #[must_use]
     pub fn price(&self, n: u64, now: u64) -> u128 {
         self.incentive
             .price(n, now.saturating_sub(self.last_contribution_time))
     }
 
-    /// Takes a batch of labelled samples, with `value` wei, and teaches them to the model.
+    /// Takes a batch of labeled samples, with `value` wei, and teaches them to the model.
     ///
     /// # Errors
     /// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`], [`Rejection::DepositTooLow`],
@@ -156,7 +159,7 @@ impl Trainer {
         let items = parse_batch(batch)?;
         let count = items.len() as u64;
         let deposit = self.price(count, now);
-        // A deposit is below 2^92, and nobody holds 2^36 items.
+        // The product fits: a deposit is below 2^92, and no caller holds 2^36 items.
         let required = deposit.saturating_mul(count.into());
         let surplus = value
             .checked_sub(required)
@@ -177,7 +180,7 @@ impl Trainer {
         })
     }
 
-    /// Adds wei to the balance of an account, whoever sends them.
+    /// Adds wei to the balance of an account. Anyone may send them.
     ///
     /// # Errors
     /// [`Rejection::BalanceOverflow`].
@@ -187,7 +190,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Pays wei out of the caller's balance, to whomever they name.
+    /// Pays wei out of the caller's balance to an address of their choice.
     ///
     /// # Errors
     /// [`Rejection::BalanceTooLow`].
@@ -199,142 +202,152 @@ impl Trainer {
         Ok(())
     }
 
-    /// Makes a nonce of the caller's and all below it used, and so useless what was signed with them.
+    /// Makes one of the caller's nonces and all below it used. Batches signed with them become
+    /// useless.
+    ///
     /// There are no nonces from 2^48 on.
     pub fn cancel_nonces(&mut self, caller: Address, last: u64) {
         let account = self.accounts.entry(caller).or_default();
         account.nonces.cancel(last);
     }
 
-    /// Notes that an account is a contract ([`is_contract`]). Only a chain knows; as long as nothing is noted, all
-    /// accounts are taken for keys'.
+    /// Records that an account is a contract ([`is_contract`]).
+    ///
+    /// Only a chain knows this. Every other account is assumed to have a key.
     pub fn note_contract(&mut self, account: Address) {
         self.contracts.insert(account);
     }
 
-    /// Who may claim late before others.
+    /// Returns the owner, who may claim late before others.
     #[must_use]
     pub fn owner(&self) -> Address {
         self.owner
     }
 
-    /// The chain that the contract is on.
+    /// Returns the id of the contract's chain.
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         self.chain_id
     }
 
-    /// The contract's own address.
+    /// Returns the contract's own address.
     #[must_use]
     pub fn address(&self) -> Address {
         self.address
     }
 
-    /// What authors and reporters sign besides their batches and delegations.
+    /// Returns the EIP-712 domain, which authors and reporters sign with each batch and delegation.
     #[must_use]
     pub fn domain(&self) -> Eip712Domain {
         domain(self.chain_id, self.address)
     }
 
-    /// Who pays whom.
+    /// Returns the rules of deposits and shares.
     #[must_use]
     pub fn incentive(&self) -> Incentive {
         self.incentive
     }
 
-    /// How long claims wait.
+    /// Returns the waits before claims.
     #[must_use]
     pub fn waits(&self) -> Waits {
         self.waits
     }
 
-    /// The model.
+    /// Returns the model without its owner and trainer.
     #[must_use]
     pub fn classifier(&self) -> &Classifier {
         self.model.classifier()
     }
 
-    /// The model with its owner and trainer.
+    /// Returns the model with its owner and trainer.
     #[must_use]
     pub fn model(&self) -> &Hosted {
         &self.model
     }
 
-    /// What the contract holds, in wei: what is left of all deposits, and all balances.
+    /// Returns the contract's money, in wei: the rest of all deposits, and all balances.
     #[must_use]
     pub fn held(&self) -> u128 {
         self.held
     }
 
-    /// When the last contribution was made, or the trainer created, in seconds.
+    /// Returns the time of the last contribution, or else of the trainer's creation, in Unix
+    /// seconds.
     #[must_use]
     pub fn last_contribution_time(&self) -> u64 {
         self.last_contribution_time
     }
 
-    /// How many contributions have been made.
+    /// Returns the number of contributions.
     #[must_use]
     pub fn contribution_count(&self) -> u64 {
         self.contribution_count
     }
 
-    /// How many contributions have been refunded.
+    /// Returns the number of refunded contributions.
     #[must_use]
     pub fn total_good(&self) -> u64 {
         self.total_good
     }
 
-    /// What an address has prepaid or got by others' refunds and reports, and not spent or withdrawn, in wei.
+    /// Returns the balance of an address, in wei.
+    ///
+    /// The address has prepaid it, or got it by refunds and reports of others.
     #[must_use]
     pub fn balance(&self, account: Address) -> u128 {
         self.account(account).balance
     }
 
-    /// How many of an author's contributions have been refunded.
+    /// Returns the number of an author's refunded contributions.
     #[must_use]
     pub fn good(&self, author: Address) -> u64 {
         self.account(author).good
     }
 
-    /// Whether a nonce can no longer be used: nonces may be used in any order, but one that is 64 or more
-    /// below the highest used one counts as used. There are none from 2^48 on.
+    /// Returns `true` if a nonce can no longer be used.
+    ///
+    /// Nonces may be used in any order. A nonce that is 64 or more below the highest used one
+    /// counts as used.
+    /// There are no nonces from 2^48 on.
     #[must_use]
     pub fn nonce_used(&self, account: Address, nonce: u64) -> bool {
         self.account(account).nonces.is_used(nonce)
     }
 
-    /// The nonce after the highest one that is used; 0 where none is.
+    /// Returns the nonce after the highest used one; 0 if none is used.
     #[must_use]
     pub fn next_nonce(&self, account: Address) -> u64 {
         self.account(account).nonces.next()
     }
 
-    /// Returns whether an account has ever used or cancelled a nonce.
+    /// Returns `true` if an account has ever used or canceled a nonce.
     #[must_use]
     pub fn has_nonces(&self, account: Address) -> bool {
         self.account(account).nonces.any()
     }
 
-    /// The root of a batch; zero where no batch begins at this position.
+    /// Returns the root of a batch; zero if no batch begins at this position.
     #[must_use]
     pub fn root(&self, batch: u64) -> B256 {
         self.roots.get(&batch).copied().unwrap_or_default()
     }
 
-    /// What has been settled of a contribution.
+    /// Returns the settlement of a contribution.
     #[must_use]
     pub fn settlement(&self, position: u64) -> Settlement {
         self.settlements.get(&position).copied().unwrap_or_default()
     }
 
-    /// Whether somebody has reported a contribution.
+    /// Returns `true` if `reporter` has reported the contribution.
     #[must_use]
     pub fn reported(&self, position: u64, reporter: Address) -> bool {
         self.settlement(position).first_reporter == Some(reporter)
             || self.later_reporters.contains(&(position, reporter))
     }
 
-    /// Returns when a contribution was last announced, in seconds; `None` if never.
+    /// Returns the time of a contribution's last announcement, in Unix seconds; `None` if never
+    /// announced.
     #[must_use]
     pub fn announced(&self, position: u64) -> Option<u64> {
         self.announcements.get(&position).copied()
@@ -352,7 +365,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Remembers what one transaction contributed.
+    /// Records the contributions of one transaction.
     fn remember(&mut self, record: &Record, now: u64) {
         self.roots.insert(record.batch(), record.root());
         self.contribution_count += record.contributions().len() as u64;

@@ -1,22 +1,25 @@
-//! The bounds of the samples that models of numbers learn from.
+//! Bounds of the samples that dense models learn from.
 
 use crate::{Rejection, sample::Encoding};
 
-/// The largest numbers that a model of numbers learns from, in the fixed-point integers of its samples.
+/// Largest numbers that a dense model learns from, in the fixed-point integers of its samples.
 ///
-/// They bound what one contribution can change (`docs/security.md`). Predictions take any number: they change nothing.
+/// They bound what one contribution can change (`docs/security.md`).
+/// Predictions take any number, because they change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// The largest absolute number: 1 to 2^15 (16 bits) or 2^31 (32 bits).
+    /// Largest absolute number: 1 to 2^15 (16 bits) or 2^31 (32 bits).
     pub max_number: u32,
-    /// The largest sum of the squares of a sample's numbers: at least 1, and at most `max_number` squared for each
-    /// feature, which is below 2^75.
+    /// Largest sum of the squares of a sample's numbers, at least 1.
+    ///
+    /// It is at most `max_number` squared for each feature, which is below 2^75.
     pub max_squared_length: u128,
 }
 
 impl Bounds {
-    /// Returns the bounds that every sample of `features` numbers is within; none for sparse samples, which have no
-    /// numbers.
+    /// Returns the bounds that admit every sample of `features` numbers.
+    ///
+    /// Returns `None` for sparse samples, which have no numbers.
     #[must_use]
     pub fn widest(encoding: Encoding, features: u32) -> Option<Self> {
         let max_number = largest(encoding)?;
@@ -32,7 +35,7 @@ impl Bounds {
         u128::from(features) * u128::from(max_number).pow(2)
     }
 
-    /// Returns the narrowest bounds that these samples are within; none for sparse samples.
+    /// Returns the narrowest bounds that admit these samples, or `None` for sparse samples.
     #[must_use]
     pub fn around<'a>(
         encoding: Encoding,
@@ -51,10 +54,11 @@ impl Bounds {
         })
     }
 
-    /// Checks a well-formed sample; `item` is its place, for the errors.
+    /// Checks a well-formed sample. Errors name `item`, its index in the batch.
     ///
     /// # Errors
-    /// [`Rejection::NumberTooLarge`] for the first such number, then [`Rejection::SquaredLengthTooLarge`].
+    /// [`Rejection::NumberTooLarge`] for the first such number, then
+    /// [`Rejection::SquaredLengthTooLarge`].
     pub fn check(&self, encoding: Encoding, item: u64, sample: &[u8]) -> Result<(), Rejection> {
         for (feature, number) in (0..).zip(encoding.numbers(sample)) {
             if number.unsigned_abs() > self.max_number {
@@ -90,7 +94,10 @@ impl Bounds {
     }
 }
 
-/// The size of the smallest number of an encoding, one more than that of the largest; none where there are no numbers.
+/// Returns the absolute value of an encoding's smallest number, which exceeds the largest number by
+/// 1.
+///
+/// Returns `None` if samples of the encoding have no numbers.
 fn largest(encoding: Encoding) -> Option<u32> {
     match encoding {
         Encoding::Sparse => None,

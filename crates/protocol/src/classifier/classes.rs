@@ -1,28 +1,28 @@
-//! What the learners with many classes share: a header a class, then each class's numbers.
+//! Storage of the learners with many classes: one header a class, then the numbers of each class.
 
 use alloy_primitives::U256;
 
 use super::lanes::{Lane, Lanes};
 use crate::sample::sparse_features;
 
-/// `samples (bits 0..31) | total (bits 32..159) | unused`.
+/// Header of a class: `samples (bits 0..31) | total (bits 32..159) | unused`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Header {
-    /// How many samples the class has learned from.
+    /// Number of samples that the class has learned from.
     pub(super) samples: u32,
-    /// What the learner sums up over the class.
+    /// Sum over the class. Each learner defines its own.
     pub(super) total: u128,
-    /// Without meaning, but kept.
+    /// Bits without meaning, which are kept.
     unused: U256,
 }
 
 impl Header {
-    /// Whether the class can learn from no further sample.
+    /// Returns `true` if the class can learn from no further sample.
     pub(super) fn is_full(&self) -> bool {
         self.samples == u32::MAX
     }
 
-    /// The low `bits` bits of the total, fewer than 64.
+    /// Returns the lowest `bits` bits of the total; `bits` is below 64.
     pub(super) fn total_below(&self, bits: u32) -> u64 {
         #[expect(clippy::cast_possible_truncation, reason = "the mask keeps fewer bits")]
         let low = self.total as u64;
@@ -42,12 +42,12 @@ impl Header {
     }
 }
 
-/// All classes of a model.
+/// Headers and numbers of all classes of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Classes<T> {
     headers: Vec<Header>,
     lanes: Lanes<T>,
-    /// How many lanes a class has: whole words.
+    /// Number of lanes of a class, rounded up to whole words.
     stride: usize,
 }
 
@@ -61,7 +61,9 @@ impl<T: Lane> Classes<T> {
         }
     }
 
-    /// The class whose score beats those before it; 0 where no class has learned from a sample.
+    /// Returns the first class whose score no later class beats.
+    ///
+    /// Classes without samples do not compete. Returns 0 if no class has learned from a sample.
     pub(super) fn best<S>(
         &self,
         score: impl Fn(&Header, &[T]) -> S,
@@ -81,7 +83,7 @@ impl<T: Lane> Classes<T> {
         best.map_or(0, |(class, _)| class)
     }
 
-    /// A class's header and numbers.
+    /// Returns the header and the numbers of a class.
     pub(super) fn class_mut(&mut self, class: u16) -> (&mut Header, &mut [T]) {
         let class = usize::from(class);
         let start = class * self.stride;
@@ -108,8 +110,11 @@ impl<T: Lane> Classes<T> {
 }
 
 impl Classes<u16> {
-    /// Counts a sample's features for its class. `grow` gives the total after a count has risen from
-    /// the number it is told. False, and nothing done, where the class is full.
+    /// Counts a sample's features for its class. Returns `false`, and does nothing, if the class is
+    /// full.
+    ///
+    /// `grow` takes the total and a feature's old count. It returns the total after that count has
+    /// risen by 1.
     pub(super) fn count(
         &mut self,
         class: u16,

@@ -1,4 +1,4 @@
-//! The nearest mean of vectors of numbers.
+//! Learner that predicts the class with the nearest mean of number vectors.
 
 use alloy_primitives::U256;
 
@@ -46,10 +46,10 @@ impl Learner for DenseNearestCentroid {
     }
 }
 
-/// `D / n^2`, the squared distance, with `D = sum((n*x_f - s_f)^2)`.
+/// Squared distance `D / n^2`, with `D = sum((n*x_f - s_f)^2)`.
 struct Distance {
     numerator: U256,
-    /// `n^2`.
+    /// Square of the number of samples, `n^2`.
     denominator: U256,
 }
 
@@ -58,7 +58,8 @@ impl Distance {
         let samples = i64::from(header.samples);
         let (mut low, mut high) = (0_u128, 0_u64);
         for (value, sum) in dense32_values(sample).zip(sums) {
-            // 32 bits times 31 bits and a sign fit; the difference is below 2^64, its square below 2^128.
+            // The product of 32 bits, 31 bits and a sign fits. The difference is below 2^64, its
+            // square below 2^128.
             let difference = (samples * i64::from(value)).abs_diff(*sum);
             let (next, carry) = low.overflowing_add(u128::from(difference).pow(2));
             low = next;
@@ -71,7 +72,7 @@ impl Distance {
     }
 
     fn is_below(&self, other: &Self) -> bool {
-        // At most 4,096 squares of 128 bits, times 64 bits.
+        // At most 4,096 squares of 128 bits, times 64 bits: that fits in 256 bits.
         self.numerator * other.denominator < other.numerator * self.denominator
     }
 }

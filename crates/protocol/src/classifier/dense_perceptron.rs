@@ -11,7 +11,7 @@ use crate::sample::dense16_values;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DensePerceptron {
     weights: Lanes<i16>,
-    /// In 1/65,536.
+    /// Learning rate, in 1/65,536.
     learning_rate: u32,
     intercept: i64,
 }
@@ -27,7 +27,7 @@ impl DensePerceptron {
 }
 
 impl Learner for DensePerceptron {
-    /// Class 1 where `intercept + sum(w_i * x_i) > 0`.
+    /// Predicts class 1 if `intercept + sum(w_i * x_i) > 0`.
     fn predict(&self, sample: &[u8]) -> u16 {
         let products = dense16_values(sample).zip(self.weights.as_slice());
         let sum: i64 = products
@@ -36,7 +36,7 @@ impl Learner for DensePerceptron {
         u16::from(i128::from(self.intercept) + i128::from(sum) > 0)
     }
 
-    /// Moves each weight by `(learning_rate * x_i + 32768) >> 16`, where the prediction is wrong.
+    /// Moves each weight by `(learning_rate * x_i + 32768) >> 16` if the prediction is wrong.
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
         if self.predict(sample) == label {
             return false;

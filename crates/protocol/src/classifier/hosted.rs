@@ -1,22 +1,24 @@
-//! The life of a model on the chain: who may write it, and who may teach it.
+//! Life of a model on the chain: who may write it, and who may teach it.
 
 use alloy_primitives::{Address, U256};
 
 use super::Classifier;
 use crate::Rejection;
 
-/// A model with an owner, who writes it until they close its initialisation, and a trainer, who
-/// alone may teach it from then on.
+/// A model with an owner and a trainer.
+///
+/// The owner writes the model until they close its initialization.
+/// From then on only the trainer may teach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hosted {
     owner: Address,
-    /// None while the initialisation is open.
+    /// Contract that may teach; `None` while the initialization is open.
     trainer: Option<Address>,
     classifier: Classifier,
 }
 
 impl Hosted {
-    /// A model whose initialisation is open.
+    /// Creates a model whose initialization is open.
     #[must_use]
     pub fn new(owner: Address, classifier: Classifier) -> Self {
         Self {
@@ -26,19 +28,19 @@ impl Hosted {
         }
     }
 
-    /// Who may write.
+    /// Returns the address that may write the model.
     #[must_use]
     pub fn owner(&self) -> Address {
         self.owner
     }
 
-    /// Who may teach; none while the initialisation is open.
+    /// Returns the address that may teach, or `None` while the initialization is open.
     #[must_use]
     pub fn trainer(&self) -> Option<Address> {
         self.trainer
     }
 
-    /// The model.
+    /// Returns the model without its owner and trainer.
     #[must_use]
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
@@ -54,10 +56,10 @@ impl Hosted {
         self.classifier.write(offset, words)
     }
 
-    /// Ends the initialisation for ever.
+    /// Closes the initialization forever.
     ///
-    /// The contract checks its parameters here, with [`Rejection::InvalidParameter`]; those of a
-    /// [`Classifier`] have been checked before.
+    /// The contract checks its parameters here, with [`Rejection::InvalidParameter`].
+    /// A [`Classifier`] was checked when it was created.
     ///
     /// # Errors
     /// [`Rejection::NotOwner`], [`Rejection::InitializationClosed`], [`Rejection::InvalidTrainer`].
@@ -70,11 +72,12 @@ impl Hosted {
         Ok(())
     }
 
-    /// Learns from each item of a batch in turn and says how many of them changed the model.
+    /// Learns from the items of a batch in their order. Returns how many of them changed the model.
     ///
     /// # Errors
     /// [`Rejection::InitializationOpen`], [`Rejection::NotTrainer`], then those of
-    /// [`Classifier::check_batch`]; nothing has been learned then.
+    /// [`Classifier::check_batch`].
+    /// The model has learned nothing then.
     pub fn learn(&mut self, caller: Address, batch: &[u8]) -> Result<usize, Rejection> {
         let trainer = self.trainer.ok_or(Rejection::InitializationOpen)?;
         if caller != trainer {

@@ -4,20 +4,20 @@ use std::fmt::Debug;
 
 use alloy_primitives::U256;
 
-/// A number that is packed.
+/// Type of number that is packed into words.
 pub(super) trait Lane: Copy + Debug + Default + PartialEq {
-    /// How many a word holds.
+    /// Number of lanes in a word.
     const PER_WORD: usize;
 
-    /// The words that `count` numbers take.
+    /// Returns how many words `count` numbers take.
     fn words(count: usize) -> usize {
         count.div_ceil(Self::PER_WORD)
     }
 
-    /// Packs up to a word full of numbers.
+    /// Packs at most `PER_WORD` numbers into a word.
     fn pack(lanes: &[Self]) -> U256;
 
-    /// Unpacks a word over up to a word full of numbers.
+    /// Unpacks the first `lanes.len()` numbers of a word.
     fn unpack(word: U256, lanes: &mut [Self]);
 }
 
@@ -48,12 +48,14 @@ lane!(i16);
 lane!(u16);
 lane!(i64);
 
-/// Numbers that fill whole words; those behind the last feature have no meaning and are kept.
+/// Numbers that fill whole words.
+///
+/// Numbers after the last feature have no meaning, but are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lanes<T>(Vec<T>);
 
 impl<T: Lane> Lanes<T> {
-    /// Zeros.
+    /// Creates lanes of zeros that fill `words` words.
     pub(super) fn new(words: usize) -> Self {
         Self(vec![T::default(); words * T::PER_WORD])
     }

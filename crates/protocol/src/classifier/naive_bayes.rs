@@ -9,15 +9,17 @@ use super::{
 };
 use crate::sample::sparse_features;
 
-/// A class's total beyond this many bits has no meaning: far more than a sum of 65,536 counts has.
+/// Number of bits of a class's total that have a meaning.
+///
+/// A sum of 65,536 counts has far fewer.
 const TOTAL_BITS: u32 = 48;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NaiveBayes {
     classes: Classes<u16>,
-    /// In 1/256.
+    /// Smoothing, in 1/256.
     smoothing: u64,
-    /// Smoothing times features: what smoothing adds to a total, in 1/256.
+    /// Smoothing times features, in 1/256: the amount that smoothing adds to a total.
     total_smoothing: u64,
 }
 
@@ -30,7 +32,7 @@ impl NaiveBayes {
         }
     }
 
-    /// `n_c * product(256 * k_cf + a) / (256 * T_c + a * F) ^ m`.
+    /// Returns the score `n_c * product(256 * k_cf + a) / (256 * T_c + a * F) ^ m`.
     fn score(&self, header: &Header, counts: &[u16], sample: &[u8]) -> Quotient {
         // Below 2^56 + 2^48.
         let divisor = 256 * header.total_below(TOTAL_BITS) + self.total_smoothing;

@@ -1,4 +1,4 @@
-//! What models are created with.
+//! Parameters that a model is created with, and their bounds.
 
 use std::{fmt, str::FromStr};
 
@@ -11,39 +11,42 @@ use super::{
 };
 use crate::{Rejection, sample::Encoding};
 
-/// A sparse index has 2 bytes.
+/// Maximum number of sparse features: a sparse index has 2 bytes.
 const MOST_SPARSE_FEATURES: u32 = 65_536;
-/// Each number of a dense sample costs gas.
+/// Maximum number of dense features: each number of a sample costs gas.
 const MOST_DENSE_FEATURES: u32 = 4_096;
 
-/// The most sums, of all classes together, that a prediction of the dense centroid may read: more
-/// might not fit a transaction, and then nobody could claim a deposit.
+/// Maximum number of sums that a prediction of the dense centroid may read over all classes.
+///
+/// More might not fit in a transaction, and then nobody could claim a deposit.
 const MOST_DENSE_READS: u32 = 16_384;
 
-/// The most counts, of all classes together, that a prediction of naive Bayes or the sparse
-/// centroid may read, for the same reason.
+/// Maximum number of counts that a prediction of naive Bayes or the sparse centroid may read over
+/// all classes.
+///
+/// The reason is the same.
 const MOST_SPARSE_READS: u32 = 5_120;
 const MOST_CLASSES: u32 = 256;
-/// A weight has 16 bits and a sign.
+/// Maximum learning rate: a weight has 15 bits and a sign.
 const MOST_SPARSE_LEARNING_RATE: u32 = 32_767;
 
-/// Which learner a model is.
+/// Kind of learner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// Binary, over the presence of features.
+    /// Binary perceptron over the presence of features.
     SparsePerceptron,
-    /// Binary, over numbers.
+    /// Binary perceptron over numbers.
     DensePerceptron,
     /// Multinomial naive Bayes over the presence of features.
     NaiveBayes,
-    /// The nearest mean of presence vectors.
+    /// Nearest mean of presence vectors.
     SparseNearestCentroid,
-    /// The nearest mean of vectors of numbers.
+    /// Nearest mean of number vectors.
     DenseNearestCentroid,
 }
 
 impl Kind {
-    /// Every learner.
+    /// All kinds, in the order of their declaration.
     pub const ALL: [Self; 5] = [
         Self::SparsePerceptron,
         Self::DensePerceptron,
@@ -52,7 +55,7 @@ impl Kind {
         Self::DenseNearestCentroid,
     ];
 
-    /// The name in files and arguments, such as `sparse-perceptron`.
+    /// Returns the name in files and arguments, such as `sparse-perceptron`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// How samples are encoded.
+    /// Returns the encoding of samples.
     #[must_use]
     pub fn encoding(self) -> Encoding {
         match self {
@@ -78,7 +81,7 @@ impl Kind {
 }
 
 impl fmt::Display for Kind {
-    /// In words, as the contract describes itself.
+    /// Writes the kind in words, as the contract describes itself.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::SparsePerceptron => "sparse perceptron",
@@ -101,64 +104,66 @@ impl FromStr for Kind {
     }
 }
 
-/// A name that is no learner's.
+/// Name that belongs to no learner.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is no classifier; use one of {names}", names = Kind::ALL.map(Kind::name).join(", "))]
 pub struct UnknownKind(String);
 
-/// What a model is created with, for ever. The bounds are those of [`Parameters::validate`].
+/// Parameters of a model, fixed at its creation. [`Parameters::validate`] checks their bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Parameters {
-    /// `intercept + sum of the present features' weights > 0` is class 1.
+    /// Predicts class 1 if `intercept + sum of the present features' weights > 0`.
     SparsePerceptron {
-        /// 1 to 65,536.
+        /// Number of features, 1 to 65,536.
         features: u32,
-        /// What a present feature's weight moves by, 1 to 32,767.
+        /// Step of a present feature's weight, 1 to 32,767.
         learning_rate: u16,
-        /// Added to the weights.
+        /// Number added to the sum of the weights.
         intercept: i64,
     },
-    /// `intercept + sum of weights times numbers > 0` is class 1.
+    /// Predicts class 1 if `intercept + sum of weights times numbers > 0`.
     DensePerceptron {
-        /// 1 to 4,096.
+        /// Number of features, 1 to 4,096.
         features: u32,
-        /// In 1/65,536: what a weight moves by where the number is 1. At least 1.
+        /// Step of a weight whose number is 1, in 1/65,536. At least 1.
         learning_rate: u32,
-        /// Added to the products.
+        /// Number added to the sum of the products.
         intercept: i64,
-        /// Of the samples to learn from.
+        /// Bounds of the samples to learn from.
         bounds: Bounds,
     },
-    /// Multinomial, additive smoothing.
+    /// Multinomial naive Bayes with additive smoothing.
     NaiveBayes {
-        /// 2 to 256.
+        /// Number of classes, 2 to 256.
         classes: u16,
-        /// 1 to 65,536.
+        /// Number of features, 1 to 65,536.
         features: u32,
-        /// In 1/256: what is added to each count. At least 1.
+        /// Amount added to each count, in 1/256. At least 1.
         smoothing: u32,
     },
-    /// The nearest mean of presence vectors.
+    /// Nearest mean of presence vectors.
     SparseNearestCentroid {
-        /// 2 to 256.
+        /// Number of classes, 2 to 256.
         classes: u16,
-        /// 1 to 65,536.
+        /// Number of features, 1 to 65,536.
         features: u32,
     },
-    /// The nearest mean of vectors of numbers.
+    /// Nearest mean of number vectors.
     DenseNearestCentroid {
-        /// 2 to 256.
+        /// Number of classes, 2 to 256.
         classes: u16,
-        /// 1 to 4,096, and at most 16,384 over `classes`.
+        /// Number of features, 1 to 4,096, and at most 16,384 divided by `classes`.
         features: u32,
-        /// Of the samples to learn from.
+        /// Bounds of the samples to learn from.
         bounds: Bounds,
     },
 }
 
 impl Parameters {
-    /// Returns the most features that may be present in a sparse sample: a sample's length has 16 bits, and a prediction
-    /// that reads several classes has to fit into a transaction.
+    /// Returns the maximum number of features that may be present in a sparse sample.
+    ///
+    /// A sample's length has 16 bits. A prediction that reads several classes also has to fit in a
+    /// transaction.
     #[must_use]
     pub fn most_present(&self) -> u32 {
         let most = match self {
@@ -170,7 +175,7 @@ impl Parameters {
         most.min(self.features())
     }
 
-    /// Checks that a prediction for a well-formed sample can run within one transaction.
+    /// Checks that a prediction for a well-formed sample fits in one transaction.
     ///
     /// # Errors
     /// [`Rejection::TooManyFeatures`].
@@ -193,7 +198,7 @@ impl Parameters {
         Ok(())
     }
 
-    /// Checks the bounds.
+    /// Checks that each parameter is within its bounds.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
@@ -226,7 +231,7 @@ impl Parameters {
         })
     }
 
-    /// Returns the bounds of the samples to learn from; none for sparse ones.
+    /// Returns the bounds of the samples to learn from, or `None` for sparse samples.
     #[must_use]
     pub fn bounds(&self) -> Option<Bounds> {
         match *self {
@@ -239,7 +244,7 @@ impl Parameters {
         }
     }
 
-    /// The contract's immutable arguments after `owner`: 32-byte words.
+    /// Encodes the contract's immutable arguments after `owner`: 32-byte words.
     #[must_use]
     pub fn abi_encode(&self) -> Vec<u8> {
         // Two's complement, extended to 256 bits.
@@ -287,7 +292,7 @@ impl Parameters {
         words.iter().flat_map(U256::to_be_bytes::<32>).collect()
     }
 
-    /// Which learner this is for.
+    /// Returns the kind of learner that takes these parameters.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -299,7 +304,7 @@ impl Parameters {
         }
     }
 
-    /// The number of classes: labels are below it.
+    /// Returns the number of classes: labels are below it.
     #[must_use]
     pub fn classes(&self) -> u16 {
         match *self {
@@ -310,7 +315,7 @@ impl Parameters {
         }
     }
 
-    /// The number of features.
+    /// Returns the number of features.
     #[must_use]
     pub fn features(&self) -> u32 {
         match *self {
@@ -322,16 +327,16 @@ impl Parameters {
         }
     }
 
-    /// How samples are encoded.
+    /// Returns the encoding of samples.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
         self.kind().encoding()
     }
 
-    /// The model's size in 256-bit words.
+    /// Returns the model's size in 256-bit words.
     #[must_use]
     pub fn word_count(&self) -> usize {
-        // Widened: there are no machines of 16 bits here.
+        // Lossless: no supported machine has 16-bit addresses.
         let features = self.features() as usize;
         let classes = usize::from(self.classes());
         match self {
@@ -344,7 +349,7 @@ impl Parameters {
     }
 }
 
-/// Returns the most counts that a prediction may read in each class.
+/// Returns the maximum number of counts that a prediction may read in each class.
 fn most_read(classes: u16) -> u32 {
     MOST_SPARSE_READS / u32::from(classes).max(1)
 }

@@ -3,16 +3,16 @@
 
 use alloy_primitives::U256;
 
-/// A positive product `mantissa * 2^exponent`, the mantissa below 2^192.
+/// A positive product `mantissa * 2^exponent`, with a mantissa below 2^192.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product {
-    /// Least significant first; not all are 0.
+    /// Limbs of the mantissa, least significant first. Not all are 0.
     limbs: [u64; 3],
     exponent: i64,
 }
 
 impl Product {
-    /// The product of nothing but one positive factor.
+    /// Creates the product of a single positive factor.
     pub(super) fn new(factor: u64) -> Self {
         Self {
             limbs: [factor, 0, 0],
@@ -20,7 +20,7 @@ impl Product {
         }
     }
 
-    /// Multiplies by a positive factor. Where the mantissa reaches 2^192 its lowest limb is dropped.
+    /// Multiplies by a positive factor. Drops the lowest limb if the mantissa reaches 2^192.
     #[inline]
     pub(super) fn multiply(&mut self, factor: u64) {
         let [a, b, c] = self.limbs;
@@ -35,7 +35,7 @@ impl Product {
         }
     }
 
-    /// The same number, but for the bits that 128 cannot hold.
+    /// Rounds the mantissa down to its highest 128 bits.
     fn round_down(self) -> Rounded {
         let [a, b, c] = self.limbs;
         if c == 0 {
@@ -58,7 +58,7 @@ impl Product {
     }
 }
 
-/// A quotient of two products.
+/// Quotient of two products, each rounded down to 128 bits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quotient {
     numerator: Rounded,
@@ -73,11 +73,13 @@ impl Quotient {
         }
     }
 
-    /// Whether this is above `other` by more than truncation can have made it: 2^-110 of it.
+    /// Returns `true` if this exceeds `other` by more than 2^-110 of it.
+    ///
+    /// Truncation alone cannot make such a difference.
     pub(super) fn exceeds(&self, other: &Self) -> bool {
         let (mut left, left_exponent) = self.numerator.times(other.denominator);
         let (mut right, right_exponent) = other.numerator.times(self.denominator);
-        // By 256 bits all are gone.
+        // A shift by 256 bits leaves nothing.
         let shift = left_exponent.abs_diff(right_exponent).min(256);
         if left_exponent < right_exponent {
             left >>= shift;
@@ -88,7 +90,7 @@ impl Quotient {
     }
 }
 
-/// `mantissa * 2^exponent`, the mantissa of exactly 128 bits: the highest one is set.
+/// A number `mantissa * 2^exponent`. Its mantissa has exactly 128 bits: the highest one is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Rounded {
     mantissa: u128,
@@ -96,7 +98,7 @@ struct Rounded {
 }
 
 impl Rounded {
-    /// The exact product of both: 256 bits and an exponent.
+    /// Multiplies both exactly. Returns 256 bits and an exponent.
     fn times(self, other: Self) -> (U256, i64) {
         (
             U256::from(self.mantissa) * U256::from(other.mantissa),
@@ -120,7 +122,7 @@ mod tests {
         }
     }
 
-    /// The largest mantissas, which no classes are known to have at once.
+    /// Uses the largest mantissas. No classes are known to have all of them at once.
     #[test]
     fn the_tolerance_saturates() {
         let largest = quotient(u128::MAX, u128::MAX);

@@ -1,4 +1,4 @@
-//! The nearest mean of presence vectors.
+//! Learner that predicts the class with the nearest mean of presence vectors.
 
 use alloy_primitives::{I256, U256};
 
@@ -40,10 +40,10 @@ impl Learner for SparseNearestCentroid {
     }
 }
 
-/// `(Q - 2*S*n) / n^2`: the squared distance but for `|x|^2`, which all classes share.
+/// Squared distance `(Q - 2*S*n) / n^2`, without `|x|^2`, which all classes share.
 struct Distance {
     numerator: I256,
-    /// `n^2`.
+    /// Square of the number of samples, `n^2`.
     denominator: I256,
 }
 
@@ -52,22 +52,22 @@ impl Distance {
         let sum: u64 = sparse_features(sample)
             .map(|feature| u64::from(counts[usize::from(feature)]))
             .sum();
-        // At most 65,536 counts of 16 bits: the product is below 2^65.
+        // The sum has at most 65,536 counts of 16 bits, so the product is below 2^65.
         let product = 2 * u128::from(sum) * u128::from(header.samples);
         Self {
-            // Both below 2^128: the difference is one of 129 bits.
+            // Both are below 2^128, so the difference has 128 bits and a sign.
             numerator: signed(header.total) - signed(product),
             denominator: signed(u128::from(header.samples).pow(2)),
         }
     }
 
     fn is_below(&self, other: &Self) -> bool {
-        // At most 128 bits and a sign, times 64 bits.
+        // At most 128 bits and a sign, times 64 bits: that fits in 256 bits.
         self.numerator * other.denominator < other.numerator * self.denominator
     }
 }
 
-/// The same number: 128 bits leave the sign alone.
+/// Converts to a signed number of the same value: 128 bits do not reach the sign.
 fn signed(number: u128) -> I256 {
     I256::from_raw(U256::from(number))
 }

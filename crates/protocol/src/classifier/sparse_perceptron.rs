@@ -26,7 +26,7 @@ impl SparsePerceptron {
 }
 
 impl Learner for SparsePerceptron {
-    /// Class 1 where `intercept + sum(w_i) > 0`.
+    /// Predicts class 1 if `intercept + sum(w_i) > 0`.
     fn predict(&self, sample: &[u8]) -> u16 {
         let weights = self.weights.as_slice();
         let sum: i64 = sparse_features(sample)
@@ -35,7 +35,7 @@ impl Learner for SparsePerceptron {
         u16::from(i128::from(self.intercept) + i128::from(sum) > 0)
     }
 
-    /// Moves the present features' weights by the learning rate, where the prediction is wrong.
+    /// Moves the weights of the present features by the learning rate if the prediction is wrong.
     fn learn(&mut self, label: u16, sample: &[u8]) -> bool {
         if self.predict(sample) == label {
             return false;

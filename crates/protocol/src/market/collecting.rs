@@ -1,4 +1,4 @@
-//! What is paid out in the end: participants and the owner collect it themselves.
+//! Payouts at the end of a market. Participants and the owner collect them themselves.
 
 use alloy_primitives::Address;
 
@@ -6,8 +6,10 @@ use super::{Market, Phase};
 use crate::Rejection;
 
 impl Market {
-    /// What an account can collect now, in wei: the balance of a participant of a settled market; of one that has
-    /// failed the stakes, whether or not the bounty is burned.
+    /// Returns the amount that an account can collect now, in wei.
+    ///
+    /// That is a participant's balance if the market is settled.
+    /// If it has failed, it is the participant's stakes, whether or not the bounty is burned.
     #[must_use]
     pub fn collectable(&self, account: Address, now: u64) -> u128 {
         let participant = self.account(account);
@@ -20,8 +22,9 @@ impl Market {
         }
     }
 
-    /// What the owner can collect now, in wei: what the participants' balances do not need; 0 unless the market is
-    /// settled.
+    /// Returns the amount that the owner can collect now, in wei; 0 unless the market is settled.
+    ///
+    /// It is the money that the participants' balances do not need.
     #[must_use]
     pub fn remainder(&self, now: u64) -> u128 {
         if self.phase(now) == Phase::Settled && !self.remainder_collected {
@@ -32,7 +35,8 @@ impl Market {
         }
     }
 
-    /// Pays a participant what [`collectable`](Self::collectable) says; how many wei that is.
+    /// Pays a participant the amount that [`collectable`](Self::collectable) returns. Returns it in
+    /// wei.
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].
@@ -52,7 +56,8 @@ impl Market {
         Ok(amount)
     }
 
-    /// Pays the owner of a settled market what [`remainder`](Self::remainder) says, once; how many wei that is.
+    /// Pays the owner of a settled market the amount that [`remainder`](Self::remainder) returns,
+    /// once. Returns it in wei.
     ///
     /// # Errors
     /// [`Rejection::NotOwner`], [`Rejection::WrongPhase`], [`Rejection::NothingToCollect`].

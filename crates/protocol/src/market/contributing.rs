@@ -1,4 +1,5 @@
-//! Contributions: taken while the market is open, taught when they are scored.
+//! Contributions to a market. The market takes them while it is open, and teaches them during the
+//! scoring.
 
 use alloy_primitives::{Address, B256, aliases::U40};
 
@@ -9,19 +10,21 @@ use crate::{
     sample::{Item, parse_batch},
 };
 
-/// The contributions of one transaction, as [`Market::score`] takes them.
+/// Contributions of one transaction, as [`Market::score`] takes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributions {
-    /// Who contributed.
+    /// Address that contributed.
     pub author: Address,
-    /// When, in seconds.
+    /// Time of the transaction, in Unix seconds.
     pub time: u64,
-    /// The bytes of the items.
+    /// Bytes of the items.
     pub items: Vec<u8>,
 }
 
 impl Contributions {
-    /// As the contract takes them, one record after the other: `author (20 bytes) | time (5) | length of items (4) | items`.
+    /// Encodes the record as the contract reads it. Several records are concatenated.
+    ///
+    /// The format is `author (20 bytes) | time (5) | length of items (4) | items`.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let length = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
@@ -32,29 +35,32 @@ impl Contributions {
         bytes
     }
 
-    /// The root over them, where the first is at this position; none where the items do not parse.
+    /// Returns the root over the contributions, the first of which has the position `first`.
+    ///
+    /// Returns `None` if the items do not parse.
     pub(super) fn root(&self, first: u64, stake: u128) -> Option<B256> {
         let items = parse_batch(&self.items).ok()?;
         Some(root(first, stake, self.time, self.author, items))
     }
 }
 
-/// What a transaction contributed.
+/// Outcome of a transaction that contributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contributed {
-    /// The position of the first contribution, which names the batch; the others follow it.
+    /// Position of the first contribution, which names the batch. The others follow it.
     pub batch: u64,
-    /// How many contributions it was.
+    /// Number of contributions.
     pub count: u64,
-    /// What was sent above the stakes and is sent back, in wei.
+    /// Excess payment that is sent back, in wei.
     pub surplus: u128,
 }
 
 impl Market {
-    /// Takes a batch of labelled samples, each with a stake, of the `value` wei that were sent.
+    /// Takes a batch of labeled samples, with `value` wei for their stakes.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::TooLong`], [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`],
+    /// [`Rejection::WrongPhase`], [`Rejection::TooLong`], [`Rejection::EmptyBatch`],
+    /// [`Rejection::MalformedBatch`],
     /// [`Rejection::TooManyContributions`], [`Rejection::DepositTooLow`], those of
     /// [`check`](crate::classifier::Classifier::check).
     pub fn contribute(
@@ -73,7 +79,7 @@ impl Market {
         if total > most {
             return Err(Rejection::TooManyContributions { count: total, most });
         }
-        // A stake has 96 bits, and there are fewer than 2^32 contributions.
+        // The product fits: a stake has 96 bits, and there are fewer than 2^32 contributions.
         let required = stake * u128::from(count);
         let surplus = value
             .checked_sub(required)

@@ -1,57 +1,59 @@
-//! What is to be called next so that the scoring goes on.
+//! Choice of the next call that continues the scoring.
 
 use std::ops::Range;
 
 use super::{Contributions, Market, Phase, Stage, scoring::Piece};
 
-/// How much one step may do, so that it fits a transaction: by the gas that things need, which its caller knows. Each is at
-/// least 1, or there would be no step.
+/// Maximum work of one step, so that it fits in a transaction.
+///
+/// The caller knows how much gas the work needs. Each limit is at least 1, or there would be no
+/// step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many words a restart copies.
+    /// Number of words that a restart copies.
     pub words: u64,
-    /// How many records are taught, skipped, or looked at because their author may end a run.
+    /// Number of records to teach, skip, or read because their author may end a run.
     pub records: usize,
-    /// How many samples of the test set are evaluated.
+    /// Number of samples of the test set to evaluate.
     pub samples: u64,
-    /// How many times participants are looked at.
+    /// Number of visits to participants.
     pub looks: u64,
 }
 
-/// The next call that the scoring needs.
+/// Next call that the scoring needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// [`Market::restart`].
+    /// Call of [`Market::restart`].
     Restart {
-        /// The most words.
+        /// Maximum number of words.
         words: u64,
     },
-    /// [`Market::score`].
+    /// Call of [`Market::score`].
     Score {
-        /// The records, by their places among all.
+        /// Records to send, by their indices among all records.
         records: Range<usize>,
-        /// The most samples.
+        /// Maximum number of samples.
         samples: u64,
     },
-    /// [`Market::settle`].
+    /// Call of [`Market::settle`].
     Settle {
-        /// The most looks.
+        /// Maximum number of visits to participants.
         most: u64,
     },
 }
 
-/// Words that a restart copies: each is read, sent and stored for about 25,000 gas.
+/// Number of words that a restart copies. Reading, sending and storing one takes about 25,000 gas.
 const WORDS_PER_STEP: u64 = 256;
-/// Records that a step is given: more than it evaluates.
+/// Number of records that a step gets: more than it can evaluate.
 const RECORDS_PER_STEP: usize = 64;
-/// Samples that the first step may evaluate.
+/// Maximum number of samples that the first step evaluates.
 const FIRST_SAMPLES_PER_STEP: u64 = 64;
-/// Participants that a step looks at, for about 10,000 gas each.
+/// Number of participants that a step visits. Each takes about 10,000 gas.
 const LOOKS_PER_STEP: u64 = 500;
-/// Largest number of samples that a step may evaluate.
+/// Maximum number of samples that any step evaluates.
 const MAX_SAMPLES_PER_STEP: u64 = 1 << 20;
 
-/// Sizes of the steps of a scoring, found by the gas that they use.
+/// Sizes of the scoring's steps, adjusted by the gas that the steps used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     gas_per_step: u64,
@@ -60,14 +62,18 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Gas that a step is to use: about half of what a transaction may (EIP-7825), since before a lesson a step has to
-    /// have left what any lesson may use.
+    /// Target gas of a step: about half of a transaction's limit (EIP-7825).
+    ///
+    /// The other half is a reserve: before a lesson a step must have the gas left that any lesson
+    /// may use.
     pub const GAS_PER_STEP: u64 = 7_000_000;
-    /// Gas that the estimate of a step is to be, for those who go by estimates: it includes what a lesson may use, and leaves
-    /// room for a quarter more within a transaction.
+    /// Target of a step's gas estimate, for callers that go by estimates.
+    ///
+    /// It includes the gas that a lesson may use. It leaves room for a quarter more within a
+    /// transaction.
     pub const ESTIMATE_PER_STEP: u64 = 12_000_000;
 
-    /// Begins with steps that are small enough for every model.
+    /// Creates a pace that begins with steps small enough for every model.
     #[must_use]
     pub const fn new(gas_per_step: u64) -> Self {
         Self {
@@ -88,7 +94,7 @@ impl Pace {
         }
     }
 
-    /// Notes the gas of a step that evaluates `samples` samples.
+    /// Records the gas of a step that evaluated `samples` samples, and adjusts the next step.
     pub fn used(&mut self, gas: u64, samples: u64) {
         if let Some(each) = gas.checked_div(samples) {
             self.samples = (self.gas_per_step / each.max(1)).clamp(1, MAX_SAMPLES_PER_STEP);
@@ -96,13 +102,15 @@ impl Pace {
         self.records = RECORDS_PER_STEP;
     }
 
-    /// Makes the next step smaller than one that did not fit a transaction. Returns `false` if there is no smaller one.
+    /// Makes the next step smaller after one that did not fit in a transaction.
+    ///
+    /// Returns `false` if there is no smaller one.
     #[must_use]
     pub fn shrink(&mut self, market: &Market, records: usize, samples: u64) -> bool {
         // An evaluation that has begun needs no record.
         let fewest = usize::from(market.progress.evaluated == 0);
         if samples > 1 {
-            // Half of more than there are may be all of them again.
+            // `samples` may exceed the market's samples. Half of it could still be all of them.
             self.samples = (samples.min(market.samples) / 2).max(1);
         } else if records > fewest {
             self.records = records / 2;
@@ -120,8 +128,9 @@ impl Default for Pace {
 }
 
 impl Market {
-    /// The next step, given all contributions in order, one record a transaction; none where the market is not being
-    /// scored, or records are missing.
+    /// Returns the next step, given all contributions in order, one record a transaction.
+    ///
+    /// Returns `None` if the market is not in the scoring phase, or if records are missing.
     #[must_use]
     pub fn next_step(&self, now: u64, all: &[Contributions], limits: Limits) -> Option<Step> {
         if self.phase(now) != Phase::Scoring {
@@ -144,7 +153,8 @@ impl Market {
         }
     }
 
-    /// Returns the number of samples that a step evaluates, given all contributions in order, one record a transaction.
+    /// Returns the number of samples that a step evaluates, given all contributions in order, one
+    /// record a transaction.
     #[must_use]
     pub fn evaluates(&self, step: &Step, all: &[Contributions]) -> u64 {
         let Step::Score { records, samples } = step else {
@@ -162,7 +172,10 @@ impl Market {
         evaluated.sum()
     }
 
-    /// The place after the last record that a plan needs: what is taught or skipped, and what shows that a run is over.
+    /// Returns the index after the last record that a plan needs.
+    ///
+    /// A plan needs the records that it teaches or skips, and the record that shows the end of a
+    /// run.
     fn reached(&self, plan: &[Piece]) -> usize {
         let mut place = self.place();
         let mut reached = place.taken;

@@ -1,4 +1,4 @@
-//! Facts of a market, as its events tell them, and a market that follows them.
+//! Facts of a market, as its events report them, and a market that follows them.
 
 use alloy_primitives::{Address, B256, Bytes};
 
@@ -50,7 +50,7 @@ pub enum Fact {
         batch: u64,
         /// Account that contributed.
         author: Address,
-        /// The stake of each.
+        /// Stake of each contribution.
         deposit: u128,
         /// Time of the block.
         time: u64,
@@ -88,18 +88,18 @@ pub enum Fact {
         cursor: u64,
         /// Author of the contributions that were taught last; `None` at the beginning of a pass.
         run_author: Option<Address>,
-        /// Samples evaluated since.
+        /// Number of samples evaluated since then.
         evaluated: u64,
-        /// Samples of these that are predicted right.
+        /// Number of these samples that the model predicts right.
         counted: u64,
     },
-    /// A participant was paid for a pass, or paid.
+    /// A pass changed a participant's balance.
     BalanceChanged {
         /// The participant.
         account: Address,
         /// Score in the pass; not 0.
         score: i64,
-        /// Balance after it.
+        /// Balance after the change.
         balance: u128,
     },
     /// A participant cannot pay for any further loss.
@@ -115,7 +115,7 @@ pub enum Fact {
         stage: Stage,
         /// Index of the next participant.
         place: u64,
-        /// The most that the participants looked at so far can afford to play for.
+        /// Pot that all participants visited so far can afford.
         pot: u128,
     },
     /// A pass ended.
@@ -127,7 +127,7 @@ pub enum Fact {
         /// The payment.
         amount: u128,
     },
-    /// The owner was paid what the balances do not need.
+    /// The owner was paid the money that the balances do not need.
     RemainderCollected {
         /// The owner.
         owner: Address,
@@ -167,12 +167,14 @@ impl Fact {
 }
 
 impl Market {
-    /// Returns a market as its contract was created, to be followed by its facts ([`apply`](Self::apply)).
+    /// Creates a market as its contract was created, to follow its facts ([`apply`](Self::apply)).
     ///
-    /// It knows no weights: scores and counts come from the facts. [`model`](Self::model) stays `None`.
+    /// It knows no weights: scores and counts come from the facts. [`model`](Self::model) stays
+    /// `None`.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] if the market is the zero address.
+    /// [`Rejection::InvalidParameter`]; [`Rejection::InvalidTrainer`] if the market is the zero
+    /// address.
     pub fn followed(
         owner: Address,
         address: Address,
@@ -189,11 +191,14 @@ impl Market {
         )
     }
 
-    /// Takes over a fact of the chain. Times, payments, and the results of teaching and evaluating are taken as the
-    /// contract found them.
+    /// Applies a fact of the chain.
+    ///
+    /// It accepts times, payments, and the results of teaching and evaluating as the contract found
+    /// them.
     ///
     /// # Errors
-    /// [`Contradiction`] if the fact does not follow from those before; go back to an earlier state then.
+    /// [`Contradiction`] if the fact does not follow from those before; go back to an earlier state
+    /// then.
     pub fn apply(&mut self, fact: &Fact) -> Result<(), Contradiction> {
         match fact {
             Fact::Committed {
@@ -228,7 +233,7 @@ impl Market {
                     self.progress.correct = self.initial_correct;
                 }
             }
-            // The cursor passes over them all the same, as `Advanced` tells.
+            // `Advanced` tells that the cursor has passed these contributions.
             Fact::LessonFailed { .. } => {}
             Fact::Scored(run) => self.apply_scored(run),
             Fact::Advanced {
@@ -311,7 +316,7 @@ impl Market {
         if let Some(Some(revealed)) = self.parts.get_mut(place) {
             revealed.correct = correct;
         }
-        // The first one opens the market; nothing is scored on it.
+        // The first reveal opens the market. The market scores nothing on that part.
         if self.drawn != Some(place) {
             self.initial_correct = counted + correct;
         }
@@ -362,8 +367,9 @@ impl Market {
         let taught_some = passed
             .map(|author| self.account(*author))
             .any(|one| !one.removed);
-        // A run ends when the author changes, or with the last contribution: after the last score of a call, only
-        // another author can have been taught.
+        // A run ends if the author changes, or with the last contribution. So after the last score
+        // of a call, only
+        // another author's contribution can have been taught.
         let taught = match self.run_scored.take() {
             Some(scored) => run_author != Some(scored),
             None => self.progress.taught || taught_some,
@@ -381,7 +387,8 @@ impl Market {
         }
     }
 
-    /// Settles the market with a pass that ended, or prepares the next one.
+    /// Ends a pass. It settles the market after the last pass, and prepares the next pass
+    /// otherwise.
     pub(super) fn close_pass(&mut self, ended: &PassSettled) {
         self.remaining = self.remaining.saturating_sub(ended.pot);
         self.settled = ended.last;

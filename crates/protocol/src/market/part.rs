@@ -1,4 +1,4 @@
-//! The parts of the provider's test set: committed to by a hash, revealed later.
+//! Parts of the provider's test set. The provider commits to each by a hash and reveals it later.
 
 use std::ops::Range;
 
@@ -6,24 +6,27 @@ use alloy_primitives::{B256, U256, keccak256};
 
 use crate::{Rejection, classifier::Classifier, sample::Item};
 
-/// The most bytes of a part, and of the contributions of one transaction: what a contract can keep as code.
+/// Maximum number of bytes of a part, or of the contributions of one transaction: a contract can
+/// store so many as code.
 pub const MOST_BYTES: usize = 24_575;
 
-/// By which the provider commits to a part: `keccak256(abi.encode(part, salt, keccak256(items)))`.
+/// Returns the provider's commitment to a part: `keccak256(abi.encode(part, salt,
+/// keccak256(items)))`.
 #[must_use]
 pub fn commitment(part: u64, salt: B256, items: &[u8]) -> B256 {
     let words = [U256::from(part).into(), salt, keccak256(items)];
     keccak256(words.map(|word: B256| word.0).as_flattened())
 }
 
-/// A part that has been revealed.
+/// A revealed part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     bytes: Vec<u8>,
-    /// Labels, and where their samples are among the bytes: parsed and checked once, for what is evaluated
-    /// again and again.
+    /// Labels, and the byte ranges of their samples.
+    ///
+    /// The items are parsed and checked once, because the market evaluates them many times.
     items: Vec<(u16, Range<usize>)>,
-    /// How many the model that the market begins with predicts right.
+    /// Number of samples that the market's initial model predicts right.
     pub(super) correct: u64,
 }
 
@@ -50,12 +53,14 @@ impl Part {
         Ok(part)
     }
 
-    /// How many samples the model predicts right; it has the parameters of the one that they were checked by.
+    /// Counts the samples that the model predicts right.
+    ///
+    /// Its parameters are those of the model that checked the samples.
     pub(super) fn evaluate(&self, model: &Classifier) -> u64 {
         Self::count(model, &self.bytes, &self.items)
     }
 
-    /// The same of some of the samples, by their places.
+    /// Counts like `evaluate`, for the samples with these indices.
     pub(super) fn evaluate_some(&self, model: &Classifier, places: Range<u64>) -> u64 {
         let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
         let some = self.items.get(place(places.start)..place(places.end));

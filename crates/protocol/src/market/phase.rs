@@ -4,40 +4,46 @@ use std::fmt;
 
 use crate::mechanism::MARKET_PHASES;
 
-/// Phase of a market. Time alone may bring it to those from [`Revealing`](Self::Revealing) to
+/// Phase of a market.
+///
+/// Time alone may bring it to the phases from [`Revealing`](Self::Revealing) to
 /// [`Failed`](Self::Failed).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// The owner may commit to a test set and lock the bounty.
     Created,
-    /// A part of the test set is to be drawn and revealed.
+    /// Anyone may draw a part of the test set. The provider then reveals it.
     Committed,
     /// Anyone may contribute.
     Open,
-    /// The other parts are to be revealed.
+    /// The provider may reveal the other parts.
     Revealing,
     /// Anyone may drive the scoring.
     Scoring,
-    /// Participants collect their balances, the owner what they do not need.
+    /// Participants collect their balances, and the owner collects the rest.
     Settled,
-    /// The owner's part was not done in time: participants collect their stakes, and anyone may burn the bounty.
+    /// A deadline passed: participants collect their stakes, and anyone may burn the bounty.
     Failed,
-    /// The bounty is burned, because the drawn part was not revealed in time or the market failed: participants, if
-    /// there are any, collect their stakes.
+    /// The bounty is burned, because the market failed or the drawn part was not revealed in time.
+    ///
+    /// Participants, if there are any, collect their stakes.
     Forfeited,
 }
 
 /// Next step of a pass of scoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Stage {
-    /// [`Market::restart`](super::Market::restart): a new model gets the words that the market began with.
+    /// [`Market::restart`](super::Market::restart): a new model gets the words of the market's
+    /// initial model.
     #[default]
     Copying,
-    /// [`Market::score`](super::Market::score): the contributions are taught and what they changed is measured.
+    /// [`Market::score`](super::Market::score): the model learns the contributions, and their
+    /// effect is measured.
     Teaching,
-    /// [`Market::settle`](super::Market::settle): how much of the bounty the participants can afford to play for.
+    /// [`Market::settle`](super::Market::settle): finds the pot that all participants can afford.
     Finding,
-    /// [`Market::settle`](super::Market::settle): the participants are paid, or pay.
+    /// [`Market::settle`](super::Market::settle): participants gain or lose their shares of the
+    /// pot.
     Paying,
 }
 
@@ -49,7 +55,7 @@ impl fmt::Display for Phase {
 }
 
 impl fmt::Display for Stage {
-    /// In words.
+    /// Writes the stage in one word, in lower case.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Copying => "copying",

@@ -1,5 +1,6 @@
-//! The test set: the owner commits to its parts, one is drawn and revealed for contributors to test with, the others are
-//! revealed after the contributions.
+//! The test set. The owner commits to its parts.
+//! One part is drawn and revealed for contributors to test with. The others are revealed after the
+//! contributions.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 
@@ -9,26 +10,29 @@ use super::{
 };
 use crate::{Rejection, sample::parse_batch};
 
-/// In bits, in wei.
+/// Size of the bounty in wei, in bits.
 const BOUNTY_BITS: u32 = 96;
 const LEAST_PARTS: usize = 2;
 const MOST_PARTS: usize = 256;
 
-/// A part that was revealed.
+/// Counts of a part that was revealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revealed {
-    /// How many samples it has.
+    /// Number of its samples.
     pub samples: u64,
-    /// How many of them the initial model predicts right.
+    /// Number of its samples that the initial model predicts right.
     pub correct: u64,
 }
 
 impl Market {
-    /// Commits to a test set and locks `value` wei as the bounty, in the block of this number. See
-    /// [`commitment`] for what a part is committed to by.
+    /// Commits to a test set and locks `value` wei as the bounty. `block` is the number of the
+    /// current block.
+    ///
+    /// [`commitment`] computes the commitment to a part.
     ///
     /// # Errors
-    /// [`Rejection::NotOwner`]; [`Rejection::WrongPhase`]; [`Rejection::InvalidParameter`] unless there are 2 to 256 parts
+    /// [`Rejection::NotOwner`]; [`Rejection::WrongPhase`]; [`Rejection::InvalidParameter`] unless
+    /// there are 2 to 256 parts
     /// and the bounty is above 0 and below 2^96; [`Rejection::ModelNotClosedForMarket`].
     pub fn commit(
         &mut self,
@@ -71,12 +75,15 @@ impl Market {
         Ok(())
     }
 
-    /// Draws the part that contributors get to test with, in the block of the number `block`, by the hash of the
-    /// block after that of the commitments; says which one.
+    /// Draws the part that contributors get to test with, and returns its index.
+    ///
+    /// `block` is the number of the current block. `hash` is the hash of the first block after the
+    /// commitments.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::AlreadyDrawn`]; [`Rejection::TooEarlyToDraw`] while that block is not
-    /// complete; [`Rejection::TooLateToDraw`] where it is more than 256 blocks ago.
+    /// [`Rejection::WrongPhase`], [`Rejection::AlreadyDrawn`]; [`Rejection::TooEarlyToDraw`] while
+    /// that block is not
+    /// complete; [`Rejection::TooLateToDraw`] if it is more than 256 blocks ago.
     pub fn draw(&mut self, now: u64, block: u64, hash: B256) -> Result<usize, Rejection> {
         self.require_phase(now, Phase::Committed)?;
         if let Some(part) = self.drawn {
@@ -107,13 +114,19 @@ impl Market {
         Some(part.saturating_to())
     }
 
-    /// Reveals a part of the test set: first the drawn one, which opens the market; after it has closed the others, with
-    /// the last of which the scoring begins.
+    /// Reveals a part of the test set.
+    ///
+    /// The drawn part comes first and opens the market. The others come after the market has
+    /// closed.
+    /// The scoring begins with the last of them.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`]; [`Rejection::UnknownPart`]; before the contributions [`Rejection::NotDrawn`],
-    /// [`Rejection::NotTheDrawnPart`], [`Rejection::TooLate`], after them [`Rejection::AlreadyRevealed`];
-    /// [`Rejection::TooLong`]; [`Rejection::CommitmentDiffers`]; [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`];
+    /// [`Rejection::WrongPhase`]; [`Rejection::UnknownPart`]; before the contributions
+    /// [`Rejection::NotDrawn`],
+    /// [`Rejection::NotTheDrawnPart`], [`Rejection::TooLate`], after them
+    /// [`Rejection::AlreadyRevealed`];
+    /// [`Rejection::TooLong`]; [`Rejection::CommitmentDiffers`]; [`Rejection::EmptyBatch`],
+    /// [`Rejection::MalformedBatch`];
     /// those of [`check`](crate::classifier::Classifier::check).
     pub fn reveal(
         &mut self,
@@ -170,7 +183,8 @@ impl Market {
         Ok(revealed)
     }
 
-    /// Burns the bounty, because the drawn part was not revealed in time or the market has failed; says how many wei.
+    /// Burns the bounty, because the drawn part was not revealed in time or the market has failed.
+    /// Returns it in wei.
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::TooEarly`].
@@ -211,7 +225,7 @@ impl Market {
     }
 }
 
-/// Whether a part or the contributions of a transaction are not too long.
+/// Checks the length of a part, or of the contributions of a transaction.
 pub(super) fn require_short(items: &[u8]) -> Result<(), Rejection> {
     if items.len() > MOST_BYTES {
         return Err(Rejection::TooLong {

@@ -1,61 +1,64 @@
-//! A pass of scoring: all contributions are taught to a new model, and whoever taught it something scores by how many
-//! samples of the test set more it predicts right.
+//! A pass of scoring. A new model learns all contributions in order.
+//! An author scores the number of test samples that the model predicts right after their
+//! contributions but not before.
 
 use alloy_primitives::Address;
 
 use super::{Contributions, Market, Stage, part::Part};
 use crate::{Rejection, classifier::Classifier, sample::parse_batch};
 
-/// What one [`Market::score`] did.
+/// Outcome of one [`Market::score`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scored {
-    /// How many of the records were taught or skipped. The others are to be given again.
+    /// Number of records that were taught or skipped. The caller has to send the others again.
     pub taken: usize,
-    /// How many samples were evaluated.
+    /// Number of samples that were evaluated.
     pub samples: u64,
-    /// The runs that ended, in order.
+    /// Runs that ended, in order.
     pub runs: Vec<Run>,
 }
 
-/// Consecutive contributions of an author that were scored.
+/// A scored run: consecutive contributions of one author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
-    /// Whose.
+    /// Author of the contributions.
     pub author: Address,
-    /// By how many samples they improved the model.
+    /// Number of additional samples that the model predicts right; negative if it predicts fewer.
     pub change: i64,
-    /// How many samples it now predicts right.
+    /// Number of samples that the model now predicts right.
     pub correct: u64,
 }
 
-/// What comes next in a pass.
+/// Next piece of work in a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Passing over the contributions of a transaction, whose author has been removed.
+    /// Skips the contributions of a transaction, because their author has been removed.
     Skip,
-    /// Teaching the contributions of a transaction, which are of this author.
+    /// Teaches the contributions of a transaction by this author.
     Teach(Address),
-    /// Evaluating so many samples, the next ones.
+    /// Evaluates the next samples, this many.
     Evaluate(u64),
 }
 
-/// A place in a pass.
+/// State of a pass between two pieces of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    /// How many batches are behind it.
+    /// Number of batches already taught or skipped.
     pub(super) taken: usize,
     pub(super) run_author: Option<Address>,
     pub(super) taught: bool,
-    /// How many samples have been evaluated since something was taught.
+    /// Number of samples evaluated since the last lesson.
     pub(super) evaluated: u64,
 }
 
 impl Market {
-    /// Begins a pass with a new model, and copies at most so many of the words that the market began with to it; once
-    /// all are copied it can be taught.
+    /// Begins a pass with a new model, and copies at most `words` words of the initial model to it.
+    ///
+    /// The model can be taught once all words are copied.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::NoProgress`] for no words.
+    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::NoProgress`] for no
+    /// words.
     pub fn restart(&mut self, now: u64, words: u64) -> Result<(), Rejection> {
         self.require_stage(now, Stage::Copying)?;
         if words == 0 {
@@ -77,7 +80,7 @@ impl Market {
             }
             return Ok(());
         }
-        // The same words, with the version that the parts were evaluated with when they were revealed.
+        // The clone has the same words, and the version at which the reveals evaluated the parts.
         self.model = Some(initial.clone());
         let known = |part: &Option<Part>| part.as_ref().map_or(0, |part| part.correct);
         let evaluations = self.parts.iter();
@@ -89,15 +92,19 @@ impl Market {
         Ok(())
     }
 
-    /// Teaches contributions to the model of the pass and scores them, as far as the records and samples go.
+    /// Teaches contributions to the model of the pass and scores them, as far as the records and
+    /// samples go.
     ///
-    /// The records are the contributions from the cursor on, in order. Those that are not reached are not looked at. Each
-    /// time that the author changes, and in the end, the model is evaluated on all parts but the drawn one; an evaluation
-    /// that has begun goes on whatever the records are.
+    /// The records are the contributions from the cursor on, in order. Records that the call does
+    /// not reach are not checked.
+    /// If the author changes, and at the end, the model is evaluated on all parts except the drawn
+    /// one.
+    /// An evaluation that has begun continues with any records.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::UnknownContribution`] for the first record that
-    /// is looked at and not what was contributed; [`Rejection::NoProgress`].
+    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::UnknownContribution`] for
+    /// the first checked
+    /// record that is not what was contributed; [`Rejection::NoProgress`].
     pub fn score(
         &mut self,
         now: u64,
@@ -105,7 +112,8 @@ impl Market {
         samples: u64,
     ) -> Result<Scored, Rejection> {
         self.require_stage(now, Stage::Teaching)?;
-        // First what is to be done, which does not depend on what the model learns: an error changes nothing.
+        // The plan comes first, so an error changes nothing. It does not depend on what the model
+        // learns.
         let stake = self.terms.stake;
         let plan = self.plan(records, samples, |taken, record| {
             let batch = self.batches[taken];
@@ -127,7 +135,8 @@ impl Market {
                 Piece::Teach(_) => {
                     let items = parse_batch(&records[scored.taken].items)?;
                     if let Some(model) = &mut self.model {
-                        // Checked when they were contributed, by a model with the same parameters.
+                        // A model with the same parameters checked the items when they were
+                        // contributed.
                         model.learn_checked(&items);
                     }
                     scored.taken += 1;
@@ -149,8 +158,9 @@ impl Market {
         Ok(scored)
     }
 
-    /// What is done with so many samples and these records, which are those from the cursor on. `check` is asked about each
-    /// record that is looked at, given the place of its batch.
+    /// Plans the work for `samples` samples and these records, which begin at the cursor.
+    ///
+    /// `check` is called for each record that the plan reads, with the index of its batch.
     pub(super) fn plan(
         &self,
         records: &[Contributions],
@@ -194,12 +204,12 @@ impl Market {
         }
     }
 
-    /// Whether the next samples are to be evaluated, whatever the next record is.
+    /// Returns `true` if the next samples are due for evaluation, whatever the next record is.
     pub(super) fn evaluation_due(&self, place: Place) -> bool {
         place.evaluated > 0 || place.taught && place.taken == self.batches.len()
     }
 
-    /// Where a piece leads.
+    /// Advances `place` by one piece of work.
     pub(super) fn advance(&self, place: &mut Place, piece: Piece) {
         match piece {
             Piece::Skip => place.taken += 1,
@@ -236,7 +246,8 @@ impl Market {
         self.progress.evaluated = place.evaluated;
     }
 
-    /// Counts how many of the next samples, over all parts but the drawn one, the model predicts right.
+    /// Evaluates the next `samples` samples of all parts except the drawn one. Counts those that
+    /// the model predicts right.
     fn evaluate(&mut self, samples: u64) {
         let Some(model) = &self.model else {
             return;
@@ -265,11 +276,11 @@ impl Market {
         }
     }
 
-    /// Scores what was taught since the last time.
+    /// Scores the contributions that were taught since the last score.
     fn end_run(&mut self) -> Option<Run> {
         let progress = &mut self.progress;
         let author = progress.run_author?;
-        // Below 2^31 each: 255 parts of fewer than 2^13 samples.
+        // Each count is below 2^31: 255 parts of fewer than 2^13 samples.
         let change = progress.counted.cast_signed() - progress.correct.cast_signed();
         progress.correct = std::mem::take(&mut progress.counted);
         self.participants.entry(author).or_default().score += change;

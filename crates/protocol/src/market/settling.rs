@@ -1,55 +1,60 @@
-//! The end of a pass: those who made the model better are paid out of the bounty, those who made it worse pay, in
-//! proportion, as much as all can afford.
+//! End of a pass. Participants who improved the model gain from the bounty, and those who worsened
+//! it lose.
+//!
+//! Gains and losses are proportional to the scores, and as large as all can afford.
 
 use alloy_primitives::{Address, U256};
 
 use super::{Market, Participant, Phase, Stage};
 use crate::Rejection;
 
-/// What one [`Market::settle`] did.
+/// Outcome of one [`Market::settle`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settled {
-    /// The balances that changed, in order.
+    /// Balances that changed, in order.
     pub changes: Vec<Change>,
-    /// The pass that ended, if it did.
+    /// The pass that ended; `None` if it goes on.
     pub pass: Option<PassSettled>,
 }
 
-/// A balance that a pass changed.
+/// Change of a balance by a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// Whose.
+    /// Participant whose balance changed.
     pub account: Address,
-    /// The score; not 0.
+    /// Score in the pass; not 0.
     pub score: i64,
-    /// The balance after it, in wei.
+    /// Balance after the change, in wei.
     pub balance: u128,
-    /// Whether that can pay for no further loss.
+    /// Whether the participant can pay for no further loss.
     pub removed: bool,
 }
 
-/// A pass that ended.
+/// Outcome of a pass that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassSettled {
-    /// Which, from 1.
+    /// Number of the pass, from 1.
     pub pass: u64,
-    /// What was played for, in wei.
+    /// Pot of the pass, in wei.
     pub pot: u128,
-    /// How many samples of the test set the model of the pass predicts right.
+    /// Number of test samples that the model of the pass predicts right.
     pub correct: u64,
-    /// Whether the market is settled with it.
+    /// Whether the market is settled with this pass.
     pub last: bool,
 }
 
 impl Market {
-    /// Settles a pass, looking at participants so many times; each is looked at twice.
+    /// Settles a pass by at most `most` visits to participants. Each participant needs two visits.
     ///
-    /// With `S` the scores, `b` the balances and `T` the samples of the test set, the pot `n` is the least of what is
-    /// left of the bounty and, over all with `S < 0`, `floor(b T / |S|)`. Then each balance changes by
-    /// `floor(n S / T)`, and those with `S < 0` and `b T < |S|` are removed.
+    /// Let `S` be the scores, `b` the balances and `T` the number of test samples.
+    /// The pot `n` is the minimum of the remaining bounty and, over all with `S < 0`, of `floor(b T
+    /// / |S|)`.
+    /// Then each balance changes by `floor(n S / T)`. Participants with `S < 0` and `b T < |S|` are
+    /// removed.
     ///
     /// # Errors
-    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::NoProgress`] for no looks.
+    /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::NoProgress`] for no
+    /// visits.
     pub fn settle(&mut self, now: u64, most: u64) -> Result<Settled, Rejection> {
         self.require_phase(now, Phase::Scoring)?;
         if self.progress.stage != Stage::Paying {
@@ -83,7 +88,7 @@ impl Market {
         Ok(settled)
     }
 
-    /// Lowers the pot to what the participant can afford.
+    /// Lowers the pot to the amount that the participant can afford.
     fn find(&mut self, account: Address) {
         let Participant { balance, score, .. } = self.account(account);
         if score < 0 {
@@ -92,7 +97,10 @@ impl Market {
         }
     }
 
-    /// Pays the participant for the score, if there is one, and removes them where they cannot pay for another wei.
+    /// Changes the participant's balance by their score, and removes them if they cannot pay
+    /// another wei.
+    ///
+    /// Returns `None` if the score is 0.
     fn pay(&mut self, account: Address) -> Option<Change> {
         let (pot, samples) = (self.progress.pot, self.samples);
         let participant = self.participants.get_mut(&account)?;
@@ -100,9 +108,10 @@ impl Market {
         if score == 0 {
             return None;
         }
-        // Both below 2^127: a pot has 96 bits and a score fewer than 31.
+        // Both factors fit, and the product is below 2^127: a pot has 96 bits and a score fewer
+        // than 31.
         let change = (pot.cast_signed() * i128::from(score)).div_euclid(i128::from(samples));
-        // The pot is what everyone can afford.
+        // Everyone can afford the pot, so no balance gets negative.
         participant.balance = participant.balance.saturating_add_signed(change);
         participant.removed = score < 0 && affordable(participant.balance, score, samples) == 0;
         self.balances = self.balances.saturating_add_signed(change);
@@ -115,14 +124,14 @@ impl Market {
         })
     }
 
-    /// Settles the market or prepares the next pass.
+    /// Ends a pass: settles the market or prepares the next pass.
     fn end_pass(&mut self) -> PassSettled {
         let progress = self.progress;
         let ended = PassSettled {
             pass: progress.pass,
             pot: progress.pot,
             correct: progress.correct,
-            // Without losses the pot is all that is left.
+            // Without losses the pot is the whole remaining bounty.
             last: self.remaining == progress.pot
                 || self.active == 0
                 || progress.pass == self.terms.most_passes,
@@ -132,9 +141,10 @@ impl Market {
     }
 }
 
-/// The largest pot of which somebody with this balance in wei and this negative score can pay their part.
+/// Returns the largest pot, in wei, whose share somebody with this balance and this negative score
+/// can pay.
 fn affordable(balance: u128, score: i64, samples: u64) -> u128 {
-    // A balance has 128 bits.
+    // A balance has 128 bits, so the product needs more.
     let product = U256::from(balance) * U256::from(samples);
     (product / U256::from(score.unsigned_abs())).saturating_to()
 }

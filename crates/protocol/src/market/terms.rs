@@ -1,30 +1,32 @@
-//! What a market is created with.
+//! Terms that a market is created with.
 
 use crate::{Rejection, mechanism::MARKET_TERMS as TERMS};
 
-/// What a market is created with, for ever. The bounds are those of [`Terms::validate`].
+/// Terms of a market, fixed at its creation. [`Terms::validate`] checks their bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Terms {
-    /// What each contribution stakes, in wei: 1 to 2^96-1.
+    /// Stake of each contribution, in wei: 1 to 2^96-1.
     pub stake: u128,
-    /// How long the market is open, in seconds: 1 to 2^32-1.
+    /// Time that the market is open, in seconds: 1 to 2^32-1.
     pub participation: u64,
-    /// How long the provider has to reveal, in seconds, 1 to 2^32-1: the drawn part counted from the
-    /// commitment, the others from the end of the participation.
+    /// Time that the provider has to reveal, in seconds: 1 to 2^32-1.
+    ///
+    /// For the drawn part it runs from the commitment, for the others from the closing time.
     pub reveal_wait: u64,
-    /// How long the scoring may take, in seconds counted from the last reveal: 1 to 2^32-1.
+    /// Maximum duration of the scoring after the last reveal, in seconds: 1 to 2^32-1.
     pub scoring_wait: u64,
-    /// With so many contributions the market closes early: 1 to 2^32-1.
+    /// Number of contributions at which the market closes early: 1 to 2^32-1.
     pub most_contributions: u64,
-    /// After so many passes over the contributions the scoring ends: 1 to 2^16-1.
+    /// Maximum number of passes over the contributions: 1 to 2^16-1.
     pub most_passes: u64,
 }
 
 impl Terms {
-    /// Checks the bounds.
+    /// Checks that each term is within its bounds.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration, with the
+    /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
+    /// with the
     /// contract's name for it.
     pub fn validate(&self) -> Result<(), Rejection> {
         for (term, value) in TERMS.iter().zip(self.values()) {
@@ -67,7 +69,7 @@ impl Terms {
         ]
     }
 
-    /// Returns the terms with these numbers; `None` if one does not fit its type.
+    /// Creates terms from these numbers. Returns `None` if one does not fit its type.
     pub(crate) fn from_values(values: [u128; TERMS.len()]) -> Option<Self> {
         let [
             stake,

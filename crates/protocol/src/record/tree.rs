@@ -1,29 +1,31 @@
-//! The Merkle tree over the leaves of a batch, and proofs of some of them at once.
+//! Merkle tree over the leaves of a batch, with proofs of several leaves at once.
 //!
-//! The tree is a flat complete binary tree: of `n` leaves, node `i` of `2n - 1` has the children
-//! `2i + 1` and `2i + 2`, and leaf `j` is node `2n - 2 - j`. A node is the hash of its children in
-//! ascending order, so proofs need no directions.
+//! The tree is a flat complete binary tree. With `n` leaves it has `2n - 1` nodes.
+//! Node `i` has the children `2i + 1` and `2i + 2`, and leaf `j` is node `2n - 2 - j`.
+//! A node is the hash of its children in ascending order, so proofs need no directions.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use alloy_primitives::{B256, keccak256};
 
-/// What leads from some leaves of a tree to its root.
+/// Proof that leads from some leaves of a tree to its root.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MultiProof {
-    /// The nodes that do not follow from the leaves, in the order of their use.
+    /// Nodes that cannot be computed from the leaves, in the order of their use.
     pub proof: Vec<B256>,
-    /// For each parent on the way to the root, whether its second child follows from the leaves (true)
-    /// or is the next one of the proof (false).
+    /// Flags, one for each parent on the way to the root.
+    ///
+    /// A flag is `true` if the second child is computed from the leaves.
+    /// It is `false` if the second child is the next node of the proof.
     pub flags: Vec<bool>,
 }
 
-/// All nodes over the leaves of a batch.
+/// All nodes of the tree over a batch's leaves, the root first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree(Vec<B256>);
 
 impl Tree {
-    /// Hashes the leaves up to the root.
+    /// Builds the tree from its leaves up to the root.
     #[must_use]
     pub fn new(leaves: &[B256]) -> Self {
         let inner = leaves.len().saturating_sub(1);
@@ -35,16 +37,16 @@ impl Tree {
         Self(nodes)
     }
 
-    /// The root: of a single leaf, the leaf; zero for no leaves.
+    /// Returns the root. With a single leaf that is the leaf; without leaves it is zero.
     #[must_use]
     pub fn root(&self) -> B256 {
         self.0.first().copied().unwrap_or_default()
     }
 
-    /// What leads from these leaves, by their indices, to the root. Indices of no leaf are passed over.
+    /// Returns the proof of the leaves with these indices. Indices of no leaf are ignored.
     ///
-    /// It proves the leaves in ascending order of their indices, each once. It proves nothing where there
-    /// are none.
+    /// It proves the leaves in ascending order of their indices, each once.
+    /// Without leaves it proves nothing.
     #[must_use]
     pub fn multi_proof(&self, leaves: &[usize]) -> MultiProof {
         // A tree of n leaves has 2n - 1 nodes, so the last leaf is node n - 1.
@@ -55,7 +57,8 @@ impl Tree {
             .filter(|node| *node >= last)
             .collect();
         let mut multi = MultiProof::default();
-        // The queue of the verification is in descending order throughout: the next one is the last.
+        // The verification's queue is in descending order throughout, so the next node is the last
+        // one.
         while let Some(node) = nodes.pop_last().filter(|node| *node > 0) {
             // Left children are odd.
             let sibling = if node % 2 == 1 { node + 1 } else { node - 1 };
@@ -70,10 +73,11 @@ impl Tree {
     }
 }
 
-/// Whether the proof and flags lead from the leaves to the root, as `MerkleProofLib.verifyMultiProof` of
-/// solady has it; not where there are too many or too few of anything.
+/// Returns `true` if the proof and flags lead from the leaves to the root.
 ///
-/// No leaves are proved by the root itself as the only node of the proof.
+/// It agrees with `MerkleProofLib.verifyMultiProof` of solady, but returns `false` if there are too
+/// many or too few leaves, nodes or flags.
+/// An empty set of leaves is proven by the root itself as the only node of the proof.
 #[must_use]
 pub fn verify_multi(leaves: &[B256], proof: &[B256], flags: &[bool], root: B256) -> bool {
     let mut queue: VecDeque<_> = leaves.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! Refunds, reports and late claims.
+//! Refunds, announcements, reports and late claims.
 
 use alloy_primitives::Address;
 
@@ -8,15 +8,16 @@ use crate::{
     record::{Claims, Contribution},
 };
 
-/// What became of claims that were made together.
+/// Outcome of claims that were made together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settled {
-    /// What is paid to the caller, in wei.
+    /// Amount paid to the caller, in wei.
     pub paid: u128,
-    /// The positions of the contributions that were settled, and what of each was paid to the caller
-    /// or added to the balance of the author or the reporter, in wei.
+    /// Positions of the settled contributions, each with its amount in wei.
+    ///
+    /// The amount is paid to the caller, or added to the balance of the author or the reporter.
     pub settled: Vec<(u64, u128)>,
-    /// The positions of the contributions that were skipped, and why.
+    /// Positions of the skipped contributions, each with the reason.
     pub skipped: Vec<(u64, Rejection)>,
 }
 
@@ -28,7 +29,7 @@ impl Settled {
         }
     }
 
-    /// Itself, unless nothing was settled: the first reason then.
+    /// Returns itself, or the first reason if nothing was settled.
     fn unless_all_skipped(self) -> Result<Self, Rejection> {
         if !self.settled.is_empty() {
             return Ok(self);
@@ -39,15 +40,16 @@ impl Settled {
 }
 
 impl Trainer {
-    /// Gives the authors all that is left of their contributions, where the model now predicts the
-    /// label: to the caller what is theirs, to the balances of others what is those others'.
+    /// Gives the authors the rest of their deposits if the model now predicts the label.
     ///
-    /// A contribution is skipped, and stays as it is, for an error of [`can_refund`](Self::can_refund),
-    /// or else, if it is another's, for one of [`can_push`](Self::can_push) or
+    /// The caller is paid their own. Others get theirs added to their balances.
+    /// A contribution is skipped, and stays as it is, for an error of
+    /// [`can_refund`](Self::can_refund).
+    /// Another author's is also skipped for an error of [`can_push`](Self::can_push) or
     /// [`Rejection::BalanceOverflow`] of its author.
     ///
     /// # Errors
-    /// [`Rejection::UnknownContribution`]; the reason of the first one, where all are skipped;
+    /// [`Rejection::UnknownContribution`]; the reason of the first one if all are skipped;
     /// [`Rejection::NoClaims`]. Nothing has changed then.
     pub fn refund(
         &mut self,
@@ -79,10 +81,12 @@ impl Trainer {
         self.pay(all)
     }
 
-    /// Announces that contributions whose label the model does not predict may be reported, whoever the caller is: for
-    /// all reporters, once the notice is over.
+    /// Announces that contributions may be reported, because the model does not predict their
+    /// labels.
     ///
-    /// A contribution is skipped, and stays as it is, for an error of [`can_announce`](Self::can_announce).
+    /// Anyone may announce. The announcement serves all reporters once the notice is over.
+    /// A contribution is skipped, and stays as it is, for an error of
+    /// [`can_announce`](Self::can_announce).
     /// Nothing is paid.
     ///
     /// # Errors
@@ -105,7 +109,8 @@ impl Trainer {
 
     /// Gives the caller their share of contributions whose label the model does not predict.
     ///
-    /// A contribution is skipped, and stays as it is, for an error of [`can_report`](Self::can_report).
+    /// A contribution is skipped, and stays as it is, for an error of
+    /// [`can_report`](Self::can_report).
     ///
     /// # Errors
     /// Those of [`refund`](Self::refund).
@@ -119,18 +124,19 @@ impl Trainer {
         self.pay(all)
     }
 
-    /// Adds a reporter's share of contributions whose label the model does not predict to their balance, where
-    /// they have signed that the keeper, who calls, may do that. Nothing is paid to the keeper.
+    /// Reports for a reporter who has signed a delegation to the caller, the keeper.
     ///
-    /// A contribution is skipped, and stays as it is, for an error of [`can_report`](Self::can_report) of the
-    /// reporter.
+    /// The reporter's shares are added to their balance. The keeper is paid nothing.
+    /// A contribution is skipped, and stays as it is, for an error of
+    /// [`can_report`](Self::can_report) of the reporter.
     ///
-    /// Nobody has code here, as for [`relay`](Self::relay).
+    /// No account has code here, as for [`relay`](Self::relay).
     ///
     /// # Errors
-    /// [`Rejection::Expired`]; [`Rejection::InvalidSignature`] of the reporter, also where the keeper is another
-    /// one than the delegation's; those of [`refund`](Self::refund); [`Rejection::BalanceOverflow`] of the
-    /// reporter. Nothing has changed then.
+    /// [`Rejection::Expired`]; [`Rejection::InvalidSignature`] of the reporter, also if the
+    /// delegation names another
+    /// keeper; those of [`refund`](Self::refund); [`Rejection::BalanceOverflow`] of the reporter.
+    /// Nothing has changed then.
     pub fn report_for(
         &mut self,
         keeper: Address,
@@ -149,7 +155,7 @@ impl Trainer {
         if delegation.keeper != keeper || delegation.signer(&self.domain()) != Some(reporter) {
             return Err(Rejection::InvalidSignature { author: reporter });
         }
-        // For the one way in which the whole fails, and which only the end shows.
+        // Copies for the only error that fails the whole call, which shows up only at the end.
         let before = (self.settlements.clone(), self.later_reporters.clone());
         let all = self.take_shares(reporter, now, claims)?;
         if let Err(overflow) = self.credit(reporter, all.paid) {
@@ -159,7 +165,8 @@ impl Trainer {
         Ok(Settled { paid: 0, ..all })
     }
 
-    /// Gives the caller all that is left of contributions that nobody else has settled for long.
+    /// Gives the caller the rest of deposits that have long been claimable and that nobody has
+    /// claimed.
     ///
     /// A contribution is skipped, and stays as it is, for an error of
     /// [`can_claim_late`](Self::can_claim_late).
@@ -188,7 +195,8 @@ impl Trainer {
         self.pay(all)
     }
 
-    /// Whether claims are on what was contributed: their proof leads to their batch's root.
+    /// Checks that the claimed contributions were made: their proof leads to the root of their
+    /// batch.
     ///
     /// # Errors
     /// [`Rejection::UnknownContribution`].
@@ -205,10 +213,12 @@ impl Trainer {
         }
     }
 
-    /// What a refund would give the author now, in wei, where the model predicts `predicted`.
+    /// Returns the amount that a refund would give the author now, in wei, if the model predicts
+    /// `predicted`.
     ///
-    /// This and its two siblings take the contribution for recorded, which needs no hashes: clients know
-    /// where they have it from. [`check_record`](Self::check_record) finds out where they do not.
+    /// This and its siblings assume that the contribution is recorded, which needs no hashes.
+    /// Clients know the source of their contributions. Otherwise
+    /// [`check_record`](Self::check_record) verifies them.
     ///
     /// # Errors
     /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`], [`Rejection::PredictionDiffers`].
@@ -227,8 +237,9 @@ impl Trainer {
         Ok(left)
     }
 
-    /// Checks that others may push refunds to an author: a contract must have used or cancelled a nonce, since
-    /// nobody knows else that it can withdraw.
+    /// Checks that others may push refunds to an author.
+    ///
+    /// A contract must have used or canceled a nonce. Otherwise nobody knows that it can withdraw.
     ///
     /// # Errors
     /// [`Rejection::AuthorIsContract`].
@@ -240,12 +251,15 @@ impl Trainer {
         }
     }
 
-    /// What a report would pay the caller now, in wei, where the model predicts `predicted`; takes the
-    /// contribution for recorded.
+    /// Returns the amount that a report would pay the caller now, in wei, if the model predicts
+    /// `predicted`.
+    ///
+    /// It assumes that the contribution is recorded.
     ///
     /// # Errors
     /// [`Rejection::OwnContribution`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
-    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`], [`Rejection::NotAnnounced`],
+    /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`],
+    /// [`Rejection::NotAnnounced`],
     /// [`Rejection::PredictionAgrees`].
     pub fn can_report(
         &self,
@@ -258,11 +272,14 @@ impl Trainer {
         self.report_after(notice, caller, now, contribution, predicted)
     }
 
-    /// Returns what a report would pay the caller now, in wei, if the contribution had been announced in time: so that it
-    /// is known before whether announcing pays. Otherwise like [`can_report`](Self::can_report).
+    /// Returns the amount that a report would pay the caller now, in wei, if the contribution had
+    /// been announced in time.
+    ///
+    /// A reporter thus learns beforehand whether an announcement pays.
+    /// Otherwise it is like [`can_report`](Self::can_report).
     ///
     /// # Errors
-    /// Those of [`can_report`](Self::can_report), but for the announcement's.
+    /// Those of [`can_report`](Self::can_report), except those of the announcement.
     pub fn could_report(
         &self,
         caller: Address,
@@ -273,7 +290,7 @@ impl Trainer {
         self.report_after(Ok(()), caller, now, contribution, predicted)
     }
 
-    /// Returns what a report would pay, given whether the notice allows it.
+    /// Returns the amount that a report would pay. `notice` is the result of the notice's check.
     fn report_after(
         &self,
         notice: Result<(), Rejection>,
@@ -309,8 +326,9 @@ impl Trainer {
             .share(contribution.deposit, left, good, self.total_good))
     }
 
-    /// Checks that a contribution can be announced now, where the model predicts `predicted`; takes the contribution for
-    /// recorded.
+    /// Checks that a contribution can be announced now if the model predicts `predicted`.
+    ///
+    /// It assumes that the contribution is recorded.
     ///
     /// # Errors
     /// [`Rejection::NoNotice`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
@@ -340,7 +358,8 @@ impl Trainer {
         Ok(())
     }
 
-    /// Returns when the last announcement of a contribution serves; `None` if nobody has announced it.
+    /// Returns the period in which a contribution's last announcement serves; `None` if never
+    /// announced.
     #[must_use]
     pub fn announcement(&self, position: u64) -> Option<Announcement> {
         self.announced(position)
@@ -360,7 +379,9 @@ impl Trainer {
         }
     }
 
-    /// What a late claim would pay the caller now, in wei; takes the contribution for recorded.
+    /// Returns the amount that a late claim would pay the caller now, in wei.
+    ///
+    /// It assumes that the contribution is recorded.
     ///
     /// # Errors
     /// [`Rejection::NothingLeft`], [`Rejection::TooEarly`].
@@ -380,7 +401,7 @@ impl Trainer {
         Ok(left)
     }
 
-    /// Takes a reporter's shares of the deposits, unless none is theirs to take.
+    /// Takes a reporter's shares of the deposits. Fails if every contribution is skipped.
     fn take_shares(
         &mut self,
         reporter: Address,
@@ -407,7 +428,9 @@ impl Trainer {
         all.unless_all_skipped()
     }
 
-    /// All contributions of the claims, which are recorded, with the labels that the model predicts.
+    /// Returns all contributions of the claims, each with the label that the model predicts.
+    ///
+    /// It fails if one of them is not recorded.
     fn predicted<'a>(
         &self,
         claims: &'a [Claims],
@@ -426,7 +449,7 @@ impl Trainer {
         Ok(all)
     }
 
-    /// In wei.
+    /// Returns the rest of the contribution's deposit, in wei.
     fn left(&self, contribution: &Contribution) -> Result<u128, Rejection> {
         let position = contribution.position;
         self.settlement(position)
@@ -438,7 +461,7 @@ impl Trainer {
         self.settlements.entry(position).or_default().status = Status::Closed;
     }
 
-    /// Pays the caller, unless nothing was settled.
+    /// Pays the caller. Fails if nothing was settled.
     fn pay(&mut self, all: Settled) -> Result<Settled, Rejection> {
         let all = all.unless_all_skipped()?;
         self.held = self.held.saturating_sub(all.paid);

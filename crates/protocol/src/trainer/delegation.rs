@@ -1,11 +1,12 @@
-//! What a reporter signs so that a keeper may report for them, by EIP-712.
+//! Delegations by EIP-712: a reporter signs that a keeper may report for them.
 
 use alloy_primitives::{Address, B256, aliases::U40};
 use alloy_sol_types::{Eip712Domain, SolStruct};
 
 use crate::signature::recover;
 
-/// In a module of its own, for the type that is signed has the name of ours.
+/// A separate module, because the signed type has the same name as
+/// `Delegation`.
 mod typed {
     alloy_sol_types::sol! {
         struct Delegation {
@@ -16,22 +17,24 @@ mod typed {
     }
 }
 
-/// That somebody may report for somebody else.
+/// A signed right to report for an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delegation {
-    /// Who reports, and gets the shares.
+    /// Account that reports and gets the shares.
     pub reporter: Address,
-    /// Who sends the reports, and gets nothing.
+    /// Account that sends the reports and gets nothing.
     pub keeper: Address,
-    /// The last second in which they may be sent; below 2^40.
+    /// Last second in which the keeper may send them, in Unix seconds; below 2^40.
     pub until: u64,
-    /// 65 bytes `r s v`, `v` being 27 or 28, or the 64 bytes of ERC-2098.
+    /// Signature: 65 bytes `r s v` with a `v` of 27 or 28, or the 64 bytes of ERC-2098.
     pub signature: Vec<u8>,
 }
 
 impl Delegation {
-    /// The hash that the reporter signs, for the trainer whose [`domain`](super::domain) it is. A time that the
-    /// contract's type cannot hold is hashed as the highest that it can.
+    /// Returns the hash that the reporter signs, for the trainer with this
+    /// [`domain`](super::domain).
+    ///
+    /// A time that the contract's type cannot hold is hashed as the largest that it can.
     #[must_use]
     pub fn signing_hash(&self, domain: &Eip712Domain) -> B256 {
         let delegation = typed::Delegation {
@@ -42,7 +45,8 @@ impl Delegation {
         delegation.eip712_signing_hash(domain)
     }
 
-    /// Whose key the signature is from; none where it is nobody's.
+    /// Returns the account whose key made the signature, or `None` if the signature fits no
+    /// account.
     ///
     /// As for `ecrecover`, `s` may be in either half of its range.
     #[must_use]

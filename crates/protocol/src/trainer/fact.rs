@@ -1,95 +1,96 @@
-//! What a chain says has happened, taken as it is: how a follower of events keeps up with a contract.
+//! Facts of a trainer, as its events report them, and a trainer that follows them.
 
 use alloy_primitives::Address;
 
 use super::{Status, Trainer};
 use crate::{Rejection, record::Record, sample::parse_batch};
 
-/// Something that has happened to a trainer, as its events tell it. Money is in wei, time in seconds.
+/// One event of a trainer. Money is in wei, time in Unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact<'a> {
     /// Contributions were added, by their author or by a relayer.
     Added {
-        /// The position of the first one.
+        /// Position of the first contribution, which names the batch.
         batch: u64,
-        /// Deposited for each.
+        /// Deposit for each contribution.
         deposit: u128,
-        /// When.
+        /// Time of the block.
         time: u64,
-        /// Whose, in order.
+        /// Authors with their items, in order.
         parts: Vec<Added<'a>>,
-        /// Who sent what others had signed, and got the fees; none where the author sent it.
+        /// Account that sent signed batches of others and got the fees; `None` if the author sent
+        /// them.
         relayer: Option<Address>,
     },
-    /// An author got back all that was left of a deposit.
+    /// An author got back the rest of a deposit.
     Refunded {
-        /// Of the contribution.
+        /// Position of the contribution.
         position: u64,
-        /// Whose it was.
+        /// Author of the contribution.
         author: Address,
-        /// What was left.
+        /// Rest of the deposit.
         amount: u128,
     },
     /// A contribution was announced.
     Announced {
-        /// Of the contribution.
+        /// Position of the contribution.
         position: u64,
-        /// When.
+        /// Time of the block.
         time: u64,
     },
     /// A reporter took a share of a deposit.
     Reported {
-        /// Of the contribution.
+        /// Position of the contribution.
         position: u64,
-        /// What was deposited for it.
+        /// Deposit for the contribution.
         deposit: u128,
-        /// Who.
+        /// Account that reported.
         reporter: Address,
-        /// The share.
+        /// Share that the reporter took.
         amount: u128,
     },
-    /// Somebody took all that was left of a deposit, late.
+    /// Somebody took the rest of a deposit by a late claim.
     ClaimedLate {
-        /// Of the contribution.
+        /// Position of the contribution.
         position: u64,
-        /// What was left.
+        /// Rest of the deposit.
         amount: u128,
     },
     /// A balance rose.
     Deposited {
-        /// Whose.
+        /// Account with the balance.
         account: Address,
-        /// By how much.
+        /// Amount added.
         amount: u128,
     },
     /// A balance fell.
     Withdrawn {
-        /// Whose.
+        /// Account with the balance.
         account: Address,
-        /// By how much.
+        /// Amount withdrawn.
         amount: u128,
     },
-    /// Nonces became useless.
+    /// An account canceled nonces.
     NoncesCancelled {
-        /// Whose.
+        /// Account that canceled them.
         account: Address,
-        /// This one and all below it.
+        /// Highest canceled nonce; all below it are canceled too.
         last: u64,
     },
 }
 
-/// The contributions of one author within a [`Fact::Added`].
+/// Contributions of one author within a [`Fact::Added`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Added<'a> {
-    /// Who contributed.
+    /// Address that contributed.
     pub author: Address,
-    /// The bytes of the items.
+    /// Bytes of the items.
     pub items: &'a [u8],
-    /// The nonce that was used and the fee that was paid in wei, where it was relayed.
+    /// Used nonce, and fee in wei; `None` if the author sent the items.
     pub signed: Option<(u64, u128)>,
 }
 
-/// Why a fact cannot follow what is known: something is missing in between, or the chain runs other rules.
+/// Reason why a fact cannot follow the known ones: facts are missing, or the chain has other rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// Contributions begin at another position than the next one.
@@ -97,29 +98,30 @@ pub enum Contradiction {
         "contributions begin at position {found}, and position {wanted} is the next one; read the events from the block on in which the model was closed"
     )]
     Position {
-        /// Where they begin.
+        /// Position of the first contribution.
         found: u64,
-        /// Where they should.
+        /// Position that was expected.
         wanted: u64,
     },
-    /// The rules do not allow it.
+    /// The rules do not allow the fact.
     #[error("the rules do not allow what the chain says has happened")]
     Rules(#[from] Rejection),
 }
 
 impl Trainer {
-    /// Takes over what has happened on the chain, without asking whether it was allowed: signatures,
-    /// prices, times and proofs were checked there.
+    /// Applies a fact of the chain without a check of signatures, prices, times and proofs: the
+    /// contract checked them.
     ///
     /// # Errors
-    /// [`Contradiction`]; what has been taken over of the fact until then stays, so go back to an earlier
+    /// [`Contradiction`]. A part of the fact may have been applied then, so go back to an earlier
     /// state.
     pub fn apply(&mut self, fact: &Fact<'_>) -> Result<(), Contradiction> {
         self.take(fact, true)
     }
 
-    /// Takes over the same without teaching the model: its weights are those of a later time, and know the
-    /// contributions already.
+    /// Applies a fact without teaching the model, whose weights are those of a later time.
+    ///
+    /// Such weights already include the contributions.
     ///
     /// # Errors
     /// As [`apply`](Self::apply).

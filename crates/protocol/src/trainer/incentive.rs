@@ -1,4 +1,4 @@
-//! What a contribution costs, how long claims wait, and what a reporter's share is.
+//! Price of a contribution, waits before claims, and share of a reporter.
 
 use alloy_primitives::U256;
 
@@ -7,25 +7,27 @@ use crate::{
     mechanism::{COST_WEIGHT_BITS, WAIT_BITS},
 };
 
-/// In seconds.
+/// Seconds in an hour.
 const HOUR: u128 = 3_600;
 
-/// Who pays whom.
+/// Rules of deposits and shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Incentive {
-    /// Each contribution costs a deposit, the more the faster contributions come; reporters share
-    /// the deposits of bad ones in proportion to their good ones.
+    /// Each contribution costs a deposit, which is higher the faster contributions come.
+    ///
+    /// Reporters share the deposits of bad contributions in proportion to their good ones.
     DepositRefundTake {
-        /// In wei, below 2^80: `cost_weight * 3600 / sqrt(seconds since the last contribution)` is the
-        /// deposit.
+        /// Cost weight in wei, below 2^80.
+        ///
+        /// The deposit is `cost_weight * 3600 / sqrt(seconds since the last contribution)`.
         cost_weight: u128,
     },
-    /// Good contributions are counted, nothing is paid.
+    /// Good contributions are counted, and nothing is paid.
     Points,
 }
 
 impl Incentive {
-    /// Checks the bounds.
+    /// Checks that the cost weight is within its bounds.
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`].
@@ -41,8 +43,10 @@ impl Incentive {
         }
     }
 
-    /// The deposit of each of `n` contributions in one transaction, `elapsed` seconds after the last
-    /// one, in wei; `n` of 0 is taken for 1.
+    /// Returns the deposit for each of `n` contributions in one transaction, in wei; `n` of 0
+    /// counts as 1.
+    ///
+    /// The transaction comes `elapsed` seconds after the last contribution.
     #[must_use]
     pub fn price(&self, n: u64, elapsed: u64) -> u128 {
         match *self {
@@ -54,8 +58,9 @@ impl Incentive {
         }
     }
 
-    /// Returns what a reporter takes of a deposit of which `left` is left, in wei: the share, rounded down, and at
-    /// most what is left.
+    /// Returns a reporter's share of a deposit, in wei, rounded down.
+    ///
+    /// It is at most `left`, the rest of the deposit.
     pub(super) fn share(&self, deposit: u128, left: u128, good: u64, total_good: u64) -> u128 {
         let share = match self {
             Self::DepositRefundTake { .. } => {
@@ -67,25 +72,27 @@ impl Incentive {
     }
 }
 
-/// How long after a contribution claims may be made, in seconds.
+/// Times from a contribution to its claims, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Waits {
-    /// A refund or a report.
+    /// Wait for a refund or a report.
     pub refund: u64,
-    /// The owner's late claim; at least as long.
+    /// Wait for the owner's late claim; at least `refund`.
     pub owner_claim: u64,
-    /// Anyone's late claim; at least as long, and below 2^40.
+    /// Wait for anyone's late claim; at least `owner_claim`, and below 2^40.
     pub any_address_claim: u64,
-    /// The notice before a report, from its announcement on; 0 if none is needed. Together with the wait for a refund
-    /// at most the owner's wait.
+    /// Notice between an announcement and a report; 0 if reports need none.
+    ///
+    /// It is at most half of the time between `refund` and `owner_claim`.
     pub report_notice: u64,
 }
 
 impl Waits {
-    /// Checks the order and the bounds.
+    /// Checks the order and the bounds of the waits.
     ///
     /// # Errors
-    /// [`Rejection::InvalidParameter`] for the first wait that is above the next one, or else for the
+    /// [`Rejection::InvalidParameter`] for the first wait that is above the next one, or else for
+    /// the
     /// last one, or else for the notice.
     pub fn validate(&self) -> Result<(), Rejection> {
         let invalid = |name, value: u64| {

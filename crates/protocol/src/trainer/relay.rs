@@ -1,18 +1,21 @@
-//! Contributions that their authors have signed and somebody else sends.
+//! Contributions that their authors have signed and a relayer sends.
 
 use alloy_primitives::Address;
 
 use super::{SignedBatch, Trainer};
 use crate::{Rejection, record::Record, sample::parse_batch};
 
-/// Gas that the contract holds back before it calls the code of others, for what comes before the call.
+/// Gas that the contract reserves for its own work before it calls the code of others.
 const BEFORE_CALL: u64 = 8_000;
 
-/// Returns a gas limit with which nothing that the batches of a relay do makes the relay fail.
+/// Returns a gas limit with which no batch of a relay can make the relay fail.
 ///
-/// `own` is what the relay uses beside the batches' lessons and the signatures of contract wallets; an estimate of
-/// the whole relay is never below it. `batches` is how many batches may use all of `gas_per_batch`. Of what is left,
-/// a call gets all but a 64th, so the last one needs a 63rd more. All are in gas.
+/// - `own` is the relay's gas besides lessons and signatures of contract wallets. An estimate of
+///   the whole relay is never below it.
+/// - `batches` is the number of batches that may use all of `gas_per_batch`.
+///
+/// A call gets all but a 64th of the gas left, so the last call needs a 63rd more. All numbers are
+/// in gas.
 #[must_use]
 pub fn covering_gas(own: u64, batches: u64, gas_per_batch: u64) -> u64 {
     own.saturating_add(batches.saturating_mul(gas_per_batch))
@@ -20,31 +23,31 @@ pub fn covering_gas(own: u64, batches: u64, gas_per_batch: u64) -> u64 {
         .saturating_add(BEFORE_CALL)
 }
 
-/// What became of signed batches that were sent together.
+/// Outcome of signed batches that were sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relayed {
-    /// The position of the first contribution, which names the batch of all of them; none where all
-    /// was skipped.
+    /// Position of the first contribution, which names the batch of all of them; `None` if all were
+    /// skipped.
     pub batch: Option<u64>,
-    /// The deposit of each contribution, in wei.
+    /// Deposit for each contribution, in wei.
     pub deposit: u128,
-    /// Of each signed batch, what was added, or why it was skipped.
+    /// Outcome of each signed batch: the contributions added, or the reason to skip it.
     pub outcomes: Vec<Result<Accepted, Rejection>>,
 }
 
-/// What a signed batch added.
+/// Contributions that a signed batch added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// The position of its first contribution; the others follow it.
+    /// Position of its first contribution. The others follow it.
     pub position: u64,
-    /// How many contributions it was.
+    /// Number of contributions.
     pub count: u64,
-    /// How many of them changed the model.
+    /// Number of contributions that changed the model.
     pub changed: usize,
 }
 
 impl Trainer {
-    /// Takes signed batches, each paid from its author's balance, or skips them; the fees go to the
+    /// Takes or skips signed batches. Authors pay from their balances, and the fees go to the
     /// relayer's balance.
     ///
     /// A batch is skipped, and changes nothing, for the first of [`Rejection::EmptyBatch`],
@@ -52,11 +55,11 @@ impl Trainer {
     /// [`Rejection::PriceTooHigh`], [`Rejection::BalanceTooLow`], [`Rejection::InvalidSignature`],
     /// those of [`Hosted::learn`](crate::classifier::Hosted::learn).
     ///
-    /// A batch that was signed for another relayer has an invalid signature: as the contract does, this reads the
-    /// sender for the relayer of what is bound.
+    /// A batch that was signed for another relayer has an invalid signature.
+    /// Like the contract, this assumes that a bound batch names the sender as its relayer.
     ///
-    /// Nobody has code here: a signature is its author's key's, or invalid. What the code of a contract
-    /// wallet accepts (ERC-1271) only a chain knows.
+    /// No account has code here: a signature was made by its author's key, or is invalid.
+    /// Only a chain knows which signatures the code of a contract wallet accepts (ERC-1271).
     ///
     /// # Errors
     /// [`Rejection::BalanceOverflow`] of the relayer; nothing has changed then.
@@ -71,9 +74,12 @@ impl Trainer {
         self.relay_each(relayer, now, batches, recover)
     }
 
-    /// Does the same as [`relay`](Self::relay) if the keys of the signatures are recovered already: each of
-    /// `signers` is what [`SignedBatch::signer_if_sent_by`] returned for the batch at its place, the sender being the
-    /// relayer and the domain this trainer's. Batches without one have an invalid signature.
+    /// Relays like [`relay`](Self::relay), with keys that the caller has already recovered from the
+    /// signatures.
+    ///
+    /// `signers` holds the result of [`SignedBatch::signer_if_sent_by`] for the batch at the same
+    /// index, with this relayer and this trainer's domain.
+    /// Batches without a signer have an invalid signature.
     ///
     /// # Errors
     /// As [`relay`](Self::relay).
@@ -88,7 +94,7 @@ impl Trainer {
         self.relay_each(relayer, now, batches, recovered)
     }
 
-    /// Takes signed batches, whose signers `recover` knows by place and batch.
+    /// Takes signed batches. `recover` returns the signer of a batch, given its index.
     fn relay_each(
         &mut self,
         relayer: Address,
@@ -102,7 +108,7 @@ impl Trainer {
             .collect();
         let n: usize = parsed.iter().flatten().map(Vec::len).sum();
         let deposit = self.price(n as u64, now);
-        // For the one way in which the whole fails, and which only the end shows.
+        // Copies for the only error that fails the whole call, which shows up only at the end.
         let before = (self.accounts.clone(), self.model.clone());
 
         let batch = self.contribution_count;
@@ -119,7 +125,7 @@ impl Trainer {
                     changed,
                 };
                 position += count;
-                // A fee is below 2^96, as the balance was that paid it.
+                // A fee is below 2^96, because a balance paid it.
                 fees += signed.fee;
                 added.push((signed.author, items));
                 Ok(accepted)
@@ -144,8 +150,10 @@ impl Trainer {
         })
     }
 
-    /// Charges for `count` contributions of one signed batch and teaches them, unless there is a reason
-    /// not to; how many changed the model. `recover` takes long: it is asked after all that is cheap.
+    /// Charges for `count` contributions of one signed batch and teaches them. Returns how many
+    /// changed the model.
+    ///
+    /// `recover` is slow, so it runs after all cheap checks.
     fn accept(
         &mut self,
         now: u64,
@@ -174,7 +182,7 @@ impl Trainer {
                 max_deposit,
             });
         }
-        // Only a fee that no contract holds makes it that much.
+        // Only a fee that no contract can store saturates the sum.
         account.charge((deposit * u128::from(count)).saturating_add(signed.fee))?;
         if recover() != Some(author) {
             return Err(Rejection::InvalidSignature { author });

@@ -1,21 +1,23 @@
-//! What has been settled of one contribution.
+//! Settlement of one contribution.
 
 use alloy_primitives::Address;
 
-/// How far a contribution is settled.
+/// Status of a contribution's settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Status {
-    /// Nobody has claimed anything of it.
+    /// Nobody has claimed the deposit.
     #[default]
     Untouched,
-    /// Somebody has reported it; reporters have taken some of its deposit, or nothing.
+    /// Somebody has reported the contribution. Reporters have taken a part of its deposit, or
+    /// nothing.
     Reported,
-    /// Nothing can be claimed of it any more.
+    /// Nobody can claim the deposit any more.
     Closed,
 }
 
 impl Status {
-    /// Returns the status of a contribution that has just been reported: only taking all of a deposit closes it.
+    /// Returns the status after a report. A report closes a contribution only if the whole deposit
+    /// is taken.
     pub(super) fn after_report(taken: u128, deposit: u128) -> Self {
         if deposit != 0 && taken >= deposit {
             Self::Closed
@@ -25,17 +27,17 @@ impl Status {
     }
 }
 
-/// The time within which an announced contribution can be reported, in Unix seconds.
+/// Period in which an announced contribution can be reported, in Unix seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announcement {
-    /// The first second.
+    /// First second of the period.
     pub earliest: u64,
-    /// The last second; after it the contribution has to be announced anew.
+    /// Last second of the period. After it the contribution needs a new announcement.
     pub until: u64,
 }
 
 impl Announcement {
-    /// Returns what an announcement at `time` allows, with a notice in seconds.
+    /// Returns the period that an announcement at `time` opens, for a notice in seconds.
     #[must_use]
     pub fn new(time: u64, notice: u64) -> Self {
         let earliest = time.saturating_add(notice);
@@ -46,21 +48,21 @@ impl Announcement {
     }
 }
 
-/// What has been settled of one contribution.
+/// State of one contribution's settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Settlement {
-    /// How far it is settled.
+    /// Status of the settlement.
     pub status: Status,
-    /// What reporters have taken of its deposit, in wei.
+    /// Amount that reporters have taken of the deposit, in wei.
     pub taken: u128,
-    /// Who reported it first; none where nobody has.
+    /// First account that reported it; `None` if nobody has.
     pub first_reporter: Option<Address>,
 }
 
 impl Settlement {
-    /// What is left of the deposit, in wei; none where the contribution is closed.
+    /// Returns the rest of the deposit, in wei; `None` if the contribution is closed.
     pub(super) fn left(&self, deposit: u128) -> Option<u128> {
-        // The deposit is that of the record, so no more has been taken of it.
+        // The proof shows that `deposit` is the recorded one, so `taken` never exceeds it.
         (self.status != Status::Closed).then(|| deposit.saturating_sub(self.taken))
     }
 }

@@ -1,4 +1,4 @@
-//! What an author signs for others to send, by EIP-712.
+//! Batches that an author signs for others to send, by EIP-712.
 
 use alloy_primitives::{
     Address, B256, Bytes,
@@ -20,31 +20,34 @@ sol! {
     }
 }
 
-/// A batch that its author pays for from their balance, and somebody else sends.
+/// A signed batch: its author pays for it from their balance, and a relayer sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedBatch {
-    /// Who contributes.
+    /// Address that contributes.
     pub author: Address,
-    /// The only account that may send it; the zero address lets anyone do so.
+    /// The only account that may send it; the zero address lets anyone send it.
     pub relayer: Address,
-    /// The most that may be deposited for each contribution, in wei; below 2^96.
+    /// Maximum deposit for each contribution, in wei; below 2^96.
     pub max_deposit: u128,
-    /// What whoever sends it gets for that, in wei; below 2^96.
+    /// Fee that the sender gets, in wei; below 2^96.
     pub fee: u128,
-    /// One of the author's that is not used yet; below 2^48.
+    /// A nonce that the author has not used yet; below 2^48.
     pub nonce: u64,
-    /// The last second in which it may be sent; below 2^40.
+    /// Last second in which it may be sent, in Unix seconds; below 2^40.
     pub deadline: u64,
-    /// The bytes of one or more items.
+    /// Bytes of one or more items.
     pub items: Vec<u8>,
-    /// 65 bytes `r s v`, `v` being 27 or 28, or the 64 bytes of ERC-2098.
+    /// Signature: 65 bytes `r s v` with a `v` of 27 or 28, or the 64 bytes of ERC-2098.
     pub signature: Vec<u8>,
 }
 
 impl SignedBatch {
-    /// Returns the form that the contract takes, one after the other: `author (20 bytes) | maxDeposit (12) |
-    /// fee (12) | nonce (6) | deadline (5) | bound (1) | length of items (4) | items | length of signature (2) |
-    /// signature`. `bound` is 1 if only the relayer may send it, who is the sender then, else 0. A number that does not fit is sent as the highest that does; items and signature are cut.
+    /// Encodes the batch as the contract reads it. Several batches are concatenated.
+    ///
+    /// The format is `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) |
+    /// bound (1) | length of items (4) | items | length of signature (2) | signature`.
+    /// `bound` is 1 if only the relayer, who is the sender then, may send it, and 0 otherwise.
+    /// A number that does not fit is encoded as the largest that does. Items and signature are cut.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let items = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
@@ -64,15 +67,19 @@ impl SignedBatch {
         .concat()
     }
 
-    /// The hash that the author signs, for the trainer whose [`domain`] it is. A number that the contract's
-    /// type cannot hold is hashed as the highest that it can.
+    /// Returns the hash that the author signs, for the trainer with this [`domain`].
+    ///
+    /// A number that the contract's type cannot hold is hashed as the largest that it can.
     #[must_use]
     pub fn signing_hash(&self, domain: &Eip712Domain) -> B256 {
         self.hash_for(self.relayer, domain)
     }
 
-    /// Returns the account whose key has signed what the contract reads if `sender` sends the batch; none if it is
-    /// nobody's. The relayer is not sent: what is bound is read as bound to the sender.
+    /// Returns the account whose key signed what the contract reads if `sender` sends the batch.
+    ///
+    /// Returns `None` if the signature fits no account.
+    /// The batch's bytes do not hold the relayer: the contract reads a bound batch as bound to the
+    /// sender.
     #[must_use]
     pub fn signer_if_sent_by(&self, sender: Address, domain: &Eip712Domain) -> Option<Address> {
         let relayer = if self.relayer.is_zero() {
@@ -96,13 +103,14 @@ impl SignedBatch {
         batch.eip712_signing_hash(domain)
     }
 
-    /// Returns whether `sender` is one of those who may send it.
+    /// Returns `true` if `sender` may send it.
     #[must_use]
     pub fn may_be_sent_by(&self, sender: Address) -> bool {
         self.relayer.is_zero() || self.relayer == sender
     }
 
-    /// Whose key the signature is from; none where it is nobody's.
+    /// Returns the account whose key made the signature, or `None` if the signature fits no
+    /// account.
     ///
     /// As for `ecrecover`, `s` may be in either half of its range.
     #[must_use]
@@ -111,9 +119,11 @@ impl SignedBatch {
     }
 }
 
-/// Returns a signature of `hash` as contracts take it. Hardware wallets write 0 and 1 for a `v` of 27 and
-/// 28: these are rewritten, if the signature is `signer`'s key's then. Anything else stays as it is, as it
-/// may mean something to the code of a contract wallet.
+/// Returns a signature of `hash` in the form that contracts take.
+///
+/// Hardware wallets write 0 and 1 for a `v` of 27 and 28.
+/// Such a `v` is rewritten if the result is a signature by `signer`'s key.
+/// Anything else stays as it is, because the code of a contract wallet may understand it.
 #[must_use]
 pub fn usual_signature(mut signature: Vec<u8>, hash: B256, signer: Address) -> Vec<u8> {
     if let [.., v @ (0 | 1)] = signature.as_mut_slice() {
@@ -127,7 +137,7 @@ pub fn usual_signature(mut signature: Vec<u8>, hash: B256, signer: Address) -> V
     signature
 }
 
-/// What binds signatures to one trainer, on one chain.
+/// Returns the EIP-712 domain, which binds signatures to one trainer on one chain.
 #[must_use]
 pub fn domain(chain_id: u64, trainer: Address) -> Eip712Domain {
     eip712_domain! {
