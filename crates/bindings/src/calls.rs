@@ -1,4 +1,4 @@
-//! Calldata from the types of `protocol`, and the answers read back.
+//! Calldata built from the types of `protocol`, and decoders of the answers.
 
 use alloy_primitives::{
     Address, B256, Bytes, U256,
@@ -28,11 +28,12 @@ use crate::contracts::{
 };
 
 sol! {
-    // Of ERC-1271: our contracts call it, none of them has it.
+    // ERC-1271, which contract wallets implement. The contracts of this release call it, but none
+    // has it.
     function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4 magic);
 }
 
-/// `contribute` of a trainer.
+/// Returns the calldata of a trainer's `contribute`.
 #[must_use]
 pub fn contribute(items: &[u8]) -> Vec<u8> {
     contributeCall {
@@ -41,7 +42,9 @@ pub fn contribute(items: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `relay` of a trainer: each batch's lesson and signature may use `gas_per_batch` gas.
+/// Returns the calldata of a trainer's `relay`.
+///
+/// The lesson and the signature check of each batch may use `gas_per_batch` gas.
 #[must_use]
 pub fn relay(batches: &[SignedBatch], gas_per_batch: u64) -> Vec<u8> {
     relayCall {
@@ -51,7 +54,7 @@ pub fn relay(batches: &[SignedBatch], gas_per_batch: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `refund` of a trainer.
+/// Returns the calldata of a trainer's `refund`.
 #[must_use]
 pub fn refund(claims: &[Claims]) -> Vec<u8> {
     refundCall {
@@ -69,7 +72,7 @@ pub fn announce(claims: &[Claims]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `report` of a trainer.
+/// Returns the calldata of a trainer's `report`.
 #[must_use]
 pub fn report(claims: &[Claims]) -> Vec<u8> {
     reportCall {
@@ -78,8 +81,9 @@ pub fn report(claims: &[Claims]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `reportFor` of a trainer: sent by the keeper. A time that is too large for the contract is cut to the largest
-/// there is.
+/// Returns the calldata of a trainer's `reportFor`, which the keeper sends.
+///
+/// A time that is too large for the contract becomes the largest that it can hold.
 #[must_use]
 pub fn report_for(delegation: &Delegation, claims: &[Claims]) -> Vec<u8> {
     reportForCall {
@@ -91,7 +95,7 @@ pub fn report_for(delegation: &Delegation, claims: &[Claims]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `claimLate` of a trainer.
+/// Returns the calldata of a trainer's `claimLate`.
 #[must_use]
 pub fn claim_late(claims: &[Claims]) -> Vec<u8> {
     claimLateCall {
@@ -100,13 +104,14 @@ pub fn claim_late(claims: &[Claims]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `depositTo` of a trainer: what is sent along is prepaid for `account`.
+/// Returns the calldata of a trainer's `depositTo`. The value sent with it is prepaid for
+/// `account`.
 #[must_use]
 pub fn deposit_to(account: Address) -> Vec<u8> {
     depositToCall { account }.abi_encode()
 }
 
-/// `withdrawTo` of a trainer: `amount` wei of the sender's balance.
+/// Returns the calldata of a trainer's `withdrawTo`, for `amount` wei of the sender's balance.
 #[must_use]
 pub fn withdraw_to(to: Address, amount: u128) -> Vec<u8> {
     withdrawToCall {
@@ -116,8 +121,10 @@ pub fn withdraw_to(to: Address, amount: u128) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `cancelNonces` of a trainer: the nonce `last` of the sender and all below it. One that is too large for
-/// the contract is cut to the largest there is.
+/// Returns the calldata of a trainer's `cancelNonces`, for the sender's nonce `last` and all below
+/// it.
+///
+/// A nonce that is too large for the contract becomes the largest that it can hold.
 #[must_use]
 pub fn cancel_nonces(last: u64) -> Vec<u8> {
     cancelNoncesCall {
@@ -126,8 +133,10 @@ pub fn cancel_nonces(last: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// Returns the factory's call that clones the implementations of a mechanism's contract and of a classifier, owned by the
-/// caller.
+/// Returns the calldata of the factory's `create`, which clones a mechanism's contract and a
+/// classifier.
+///
+/// The caller becomes their owner.
 #[must_use]
 pub fn create_model(
     implementation: Address,
@@ -145,20 +154,21 @@ pub fn create_model(
     .abi_encode()
 }
 
-/// Returns the call that asks a contract for one of its terms; the answer is a number ([`read_number`]).
+/// Returns the calldata of the getter of one of a contract's terms. [`read_number`] decodes the
+/// answer.
 #[must_use]
 pub fn term(term: &Term) -> Vec<u8> {
     keccak256(format!("{}()", term.name))[..4].to_vec()
 }
 
-/// Trainer and classifier from the answer to [`create_model`].
+/// Decodes trainer and classifier from the answer to [`create_model`].
 #[must_use]
 pub fn created_model(output: &[u8]) -> Option<(Address, Address)> {
     let created = createCall::abi_decode_returns(output).ok()?;
     Some((created.trainer, created.classifier))
 }
 
-/// `write` of a classifier: `values` from word `offset` on.
+/// Returns the calldata of a classifier's `write`, which sets `values` from word `offset` on.
 #[must_use]
 pub fn write(offset: usize, values: &[U256]) -> Vec<u8> {
     writeCall {
@@ -168,13 +178,13 @@ pub fn write(offset: usize, values: &[U256]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `close` of a classifier: `trainer` may teach from now on.
+/// Returns the calldata of a classifier's `close`. From then on `trainer` may teach.
 #[must_use]
 pub fn close(trainer: Address) -> Vec<u8> {
     closeCall { trainer }.abi_encode()
 }
 
-/// `words` of a classifier: `count` from word `offset` on.
+/// Returns the calldata of a classifier's `words`, which reads `count` words from word `offset` on.
 #[must_use]
 pub fn words(offset: usize, count: usize) -> Vec<u8> {
     wordsCall {
@@ -184,13 +194,13 @@ pub fn words(offset: usize, count: usize) -> Vec<u8> {
     .abi_encode()
 }
 
-/// The answer to [`words`].
+/// Decodes the answer to [`words`].
 #[must_use]
 pub fn read_words(output: &[u8]) -> Option<Vec<U256>> {
     wordsCall::abi_decode_returns(output).ok()
 }
 
-/// `predict` of a classifier.
+/// Returns the calldata of a classifier's `predict`.
 #[must_use]
 pub fn predict(samples: &[&[u8]]) -> Vec<u8> {
     predictCall {
@@ -202,7 +212,7 @@ pub fn predict(samples: &[&[u8]]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// The answer to [`predict`]: one label a sample.
+/// Decodes the answer to [`predict`]: one label a sample.
 #[must_use]
 pub fn read_labels(output: &[u8]) -> Option<Vec<u16>> {
     let labels = predictCall::abi_decode_returns(output).ok()?;
@@ -212,7 +222,7 @@ pub fn read_labels(output: &[u8]) -> Option<Vec<u16>> {
         .collect()
 }
 
-/// `evaluate` of a classifier; the answer is a number.
+/// Returns the calldata of a classifier's `evaluate`. The answer is a number.
 #[must_use]
 pub fn evaluate(samples: &[&[u8]], labels: &[u16]) -> Vec<u8> {
     evaluateCall {
@@ -225,7 +235,7 @@ pub fn evaluate(samples: &[&[u8]], labels: &[u16]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `check` of a classifier.
+/// Returns the calldata of a classifier's `check`.
 #[must_use]
 pub fn check(batch: &[u8]) -> Vec<u8> {
     checkCall {
@@ -234,7 +244,7 @@ pub fn check(batch: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `learn` of a classifier.
+/// Returns the calldata of a classifier's `learn`.
 #[must_use]
 pub fn learn(batch: &[u8]) -> Vec<u8> {
     learnCall {
@@ -243,7 +253,9 @@ pub fn learn(batch: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `isValidSignature` of a contract wallet (ERC-1271): whether it takes a signature for its own.
+/// Returns the calldata of a contract wallet's `isValidSignature` (ERC-1271).
+///
+/// It asks if the wallet accepts the signature as its own.
 #[must_use]
 pub fn is_valid_signature(hash: B256, signature: &[u8]) -> Vec<u8> {
     isValidSignatureCall {
@@ -253,26 +265,27 @@ pub fn is_valid_signature(hash: B256, signature: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// The answer to [`is_valid_signature`]: the function's own selector where it does.
+/// Returns `true` if the answer to [`is_valid_signature`] accepts the signature: it is the
+/// function's own selector.
 #[must_use]
 pub fn read_valid_signature(output: &[u8]) -> bool {
     isValidSignatureCall::abi_decode_returns(output)
         .is_ok_and(|answer| answer == isValidSignatureCall::SELECTOR)
 }
 
-/// An answer that is one number.
+/// Decodes an answer that is one number.
 #[must_use]
 pub fn read_number(output: &[u8]) -> Option<U256> {
     U256::abi_decode(output).ok()
 }
 
-/// An answer that is one address.
+/// Decodes an answer that is one address.
 #[must_use]
 pub fn read_address(output: &[u8]) -> Option<Address> {
     Address::abi_decode(output).ok()
 }
 
-/// The answer to [`state::settlement`].
+/// Decodes the answer to [`state::settlement`].
 #[must_use]
 pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
     let settlement = settlementCall::abi_decode_returns(output).ok()?;
@@ -290,7 +303,8 @@ pub fn read_settlement(output: &[u8]) -> Option<Settlement> {
     })
 }
 
-/// The function of a contract of ours that is called by this; none where it is not known.
+/// Returns the name of the function that this calldata calls, or `None` if no contract of this
+/// release has it.
 #[must_use]
 pub fn function_name(calldata: &[u8]) -> Option<&'static str> {
     let selector = *calldata.first_chunk()?;
@@ -300,8 +314,9 @@ pub fn function_name(calldata: &[u8]) -> Option<&'static str> {
         .or_else(|| ModelRegistryCalls::name_by_selector(selector))
 }
 
-/// Reads of a trainer's state and of what it was created with; each answer is one number ([`read_number`]) where
-/// nothing else is said.
+/// Calldata that reads a trainer's state and parameters.
+///
+/// Each answer is one number ([`read_number`]), unless its function names another decoder.
 pub mod state {
     use alloy_primitives::{Address, U256, aliases::U48};
     use alloy_sol_types::SolCall;
@@ -312,20 +327,25 @@ pub mod state {
         settlementCall, totalGoodCall,
     };
 
-    /// The model that is trained: read by [`read_address`](super::read_address).
+    /// Returns the calldata that reads the classifier. [`read_address`](super::read_address)
+    /// decodes the answer.
     #[must_use]
     pub fn classifier() -> Vec<u8> {
         classifierCall {}.abi_encode()
     }
 
-    /// Who may claim late before others: read by [`read_address`](super::read_address).
+    /// Returns the calldata that reads the owner, who may claim late before others.
+    ///
+    /// [`read_address`](super::read_address) decodes the answer.
     #[must_use]
     pub fn owner() -> Vec<u8> {
         ownerCall {}.abi_encode()
     }
 
-    /// Returns the calldata that asks when the contribution at `position` was last announced, in Unix seconds; the answer is
-    /// 0 if never.
+    /// Returns the calldata that reads the time of the last announcement of the contribution at
+    /// `position`.
+    ///
+    /// The answer is in Unix seconds, and 0 if the contribution was never announced.
     #[must_use]
     pub fn announced(position: u64) -> Vec<u8> {
         announcedCall {
@@ -334,37 +354,39 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Wei that each of `n` contributions in one transaction deposits now.
+    /// Returns the calldata that reads the deposit for each of `n` contributions in one transaction
+    /// now, in wei.
     #[must_use]
     pub fn price(n: u64) -> Vec<u8> {
         priceCall { n: U256::from(n) }.abi_encode()
     }
 
-    /// Contributions so far.
+    /// Returns the calldata that reads the number of contributions so far.
     #[must_use]
     pub fn contribution_count() -> Vec<u8> {
         contributionCountCall {}.abi_encode()
     }
 
-    /// When the last contribution was made, in Unix seconds.
+    /// Returns the calldata that reads the time of the last contribution, in Unix seconds.
     #[must_use]
     pub fn last_contribution_time() -> Vec<u8> {
         lastContributionTimeCall {}.abi_encode()
     }
 
-    /// Good contributions of everyone.
+    /// Returns the calldata that reads the number of good contributions of all authors.
     #[must_use]
     pub fn total_good() -> Vec<u8> {
         totalGoodCall {}.abi_encode()
     }
 
-    /// Good contributions of `author`.
+    /// Returns the calldata that reads the number of good contributions of `author`.
     #[must_use]
     pub fn good(author: Address) -> Vec<u8> {
         goodCall { author }.abi_encode()
     }
 
-    /// The Merkle root of the batch that begins at position `batch`.
+    /// Returns the calldata that reads the Merkle root of the batch that begins at position
+    /// `batch`.
     #[must_use]
     pub fn root(batch: u64) -> Vec<u8> {
         rootCall {
@@ -373,7 +395,9 @@ pub mod state {
         .abi_encode()
     }
 
-    /// What has been settled of the contribution at `position`: read by [`read_settlement`](super::read_settlement).
+    /// Returns the calldata that reads the settlement of the contribution at `position`.
+    ///
+    /// [`read_settlement`](super::read_settlement) decodes the answer.
     #[must_use]
     pub fn settlement(position: u64) -> Vec<u8> {
         settlementCall {
@@ -382,13 +406,16 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Wei that `account` has prepaid or got by others' refunds and reports, and not spent or withdrawn.
+    /// Returns the calldata that reads the balance of `account`, in wei.
+    ///
+    /// The account has prepaid it, or got it by refunds and reports of others.
     #[must_use]
     pub fn balance_of(account: Address) -> Vec<u8> {
         balanceOfCall { account }.abi_encode()
     }
 
-    /// Whether a nonce of `account`, below 2^48, can no longer be used (0 or 1).
+    /// Returns the calldata that asks if a nonce of `account`, below 2^48, can no longer be used (0
+    /// or 1).
     #[must_use]
     pub fn nonce_used(account: Address, nonce: u64) -> Vec<u8> {
         nonceUsedCall {
@@ -398,7 +425,8 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Whether `reporter` has reported the contribution at `position` (0 or 1).
+    /// Returns the calldata that asks if `reporter` has reported the contribution at `position` (0
+    /// or 1).
     #[must_use]
     pub fn reported(position: u64, reporter: Address) -> Vec<u8> {
         reportedCall {

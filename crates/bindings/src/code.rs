@@ -1,4 +1,5 @@
-//! The code that creates the implementations, the factory and the registry, and the code that runs.
+//! Code that creates the implementations, the factory and the registry, and the code that runs
+//! there.
 
 use alloy_primitives::{Address, B256, Bytes, U256, address, hex, keccak256};
 use cotrain_protocol::{classifier::Kind, mechanism::Mechanism, trainer::domain};
@@ -8,54 +9,61 @@ use crate::contracts::{
     NaiveBayes, Points, PredictionMarket, SparseNearestCentroid, SparsePerceptron,
 };
 
-/// Of a clone, before and after its implementation's address; arguments follow (solady's `LibClone`).
+/// Code of a clone before and after its implementation's address. Arguments follow (solady's
+/// `LibClone`).
 const CLONE: ([u8; 10], [u8; 15]) = (
     hex!("363d3d373d3d3d363d73"),
     hex!("5af43d82803e903d91602b57fd5bf3"),
 );
 
-/// What a trainer's immutables are, in the order of their declaration (solady's `EIP712`): its own
-/// address, the chain's id, the hashes of the domain's name and version, its separator.
+/// Number of a trainer's immutables (solady's `EIP712`).
+///
+/// In the order of declaration they are the trainer's own address, the chain's id, the hashes of
+/// the domain's name and version, and the domain's separator.
 const IMMUTABLES: usize = 5;
 
-/// The instruction that an immutable follows.
+/// Opcode of the instruction before an immutable.
 const PUSH32: u8 = 0x7f;
 
-/// Creates the factory that clones the implementations.
+/// Returns the code that creates the factory, which clones the implementations.
 #[must_use]
 pub fn factory_code() -> Bytes {
     ModelFactory::BYTECODE.clone()
 }
 
-/// The contract that creates code at an address which the code alone decides (CREATE2), so that a chain needs every
-/// code once. Many chains have it, and anvil does from its start.
+/// Address of the contract that creates code at an address which depends only on the code
+/// (CREATE2).
+///
+/// So a chain needs each code only once. Many chains have this contract, and anvil has it from its
+/// start.
 pub const DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
 
-/// All of the deployer's code: it creates what follows 32 bytes of salt.
+/// Runtime code of the deployer. It creates a contract from the code that follows 32 bytes of salt.
 const DEPLOYER_CODE: [u8; 69] = hex!(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 );
 
-/// Returns whether this is the code of the deployer.
+/// Returns `true` if this is the code of the deployer.
 #[must_use]
 pub fn is_deployer(runtime_code: &[u8]) -> bool {
     runtime_code == DEPLOYER_CODE
 }
 
-/// Returns the address where the deployer creates what `init_code` creates. Where code is, it is of no other
-/// `init_code`.
+/// Returns the address at which the deployer creates the contract of `init_code`.
+///
+/// Code at that address cannot come from another `init_code`.
 #[must_use]
 pub fn deployed_at(init_code: &[u8]) -> Address {
     DEPLOYER.create2_from_code(B256::ZERO, init_code)
 }
 
-/// Returns the deployer's call that creates it there.
+/// Returns the calldata by which the deployer creates the contract of `init_code`.
 #[must_use]
 pub fn deploy_call(init_code: &[u8]) -> Vec<u8> {
     [B256::ZERO.as_slice(), init_code].concat()
 }
 
-/// Creates the registry of models.
+/// Returns the code that creates the registry of models.
 #[must_use]
 pub fn registry_code() -> Bytes {
     ModelRegistry::BYTECODE.clone()
@@ -67,7 +75,8 @@ pub fn contract_code(mechanism: Mechanism) -> Bytes {
     artifact(mechanism).0.clone()
 }
 
-/// Returns the code that creates an implementation, and the code that runs: the list that a new mechanism has to be put in.
+/// Returns the code that creates an implementation, and the runtime code: the list that a new
+/// mechanism has to be put in.
 const fn artifact(mechanism: Mechanism) -> (&'static Bytes, &'static Bytes) {
     match mechanism {
         Mechanism::DepositRefundTake => (
@@ -111,8 +120,9 @@ const fn classifier_artifact(kind: Kind) -> (&'static Bytes, &'static Bytes) {
     }
 }
 
-/// The implementation whose clone runs this code; none where it is no clone with arguments such as the
-/// factory makes.
+/// Returns the implementation of the clone with this code.
+///
+/// Returns `None` if it is not a clone with arguments, as the factory makes them.
 #[must_use]
 pub fn implementation_of(clone_runtime_code: &[u8]) -> Option<Address> {
     let rest = clone_runtime_code.strip_prefix(&CLONE.0)?;
@@ -120,7 +130,7 @@ pub fn implementation_of(clone_runtime_code: &[u8]) -> Option<Address> {
     rest.starts_with(&CLONE.1).then(|| Address::from(*address))
 }
 
-/// Returns the mechanism whose implementation of this release runs this code, byte for byte.
+/// Returns the mechanism whose implementation of this release has this runtime code, byte for byte.
 #[must_use]
 pub fn known_mechanism(runtime_code: &[u8]) -> Option<Mechanism> {
     Mechanism::ALL.into_iter().find(|mechanism| {
@@ -129,17 +139,20 @@ pub fn known_mechanism(runtime_code: &[u8]) -> Option<Mechanism> {
     })
 }
 
-/// Returns the learner whose implementation of this release runs this code, byte for byte.
+/// Returns the classifier whose implementation of this release has this runtime code, byte for
+/// byte.
 #[must_use]
 pub fn known_classifier(runtime_code: &[u8]) -> Option<Kind> {
     let mut kinds = Kind::ALL.into_iter();
     kinds.find(|kind| classifier_artifact(*kind).1 == runtime_code)
 }
 
-/// Returns whether the code is that of an artifact with the immutables that a constructor computes.
+/// Returns `true` if the code is that of an artifact with the immutables that a constructor
+/// computes.
 ///
-/// They are right if they belong together: code with those of another address or chain computes its domain anew, as
-/// clones do.
+/// They are right if they fit each other.
+/// A contract whose immutables are of another address or chain computes its domain anew, as clones
+/// do.
 fn has_immutables(code: &[u8], artifact: &[u8]) -> bool {
     let Some([this, chain_id, name, version, separator]) = immutables(code, artifact) else {
         return false;
@@ -155,8 +168,10 @@ fn has_immutables(code: &[u8], artifact: &[u8]) -> bool {
         && separator == domain.separator()
 }
 
-/// What the code has where the artifact has the numbers of the immutables (`scripts/artifacts`); none where
-/// it differs elsewhere, or one of them has two values or none.
+/// Returns the code's values at the offsets where the artifact has the numbers of the immutables
+/// (`scripts/artifacts`).
+///
+/// Returns `None` if the code differs elsewhere, or if an immutable has two values or none.
 fn immutables(code: &[u8], artifact: &[u8]) -> Option<[B256; IMMUTABLES]> {
     if code.len() != artifact.len() {
         return None;
@@ -187,7 +202,9 @@ fn immutables(code: &[u8], artifact: &[u8]) -> Option<[B256; IMMUTABLES]> {
         .ok()
 }
 
-/// Which immutable this is the number of, from 0. Nothing else is pushed with leading zeros.
+/// Returns the index, from 0, of the immutable with the number in this word.
+///
+/// The artifacts push nothing else with leading zeros.
 fn number(word: &[u8]) -> Option<usize> {
     let number: usize = U256::from_be_slice(word).try_into().ok()?;
     (1..=IMMUTABLES).contains(&number).then(|| number - 1)

@@ -1,12 +1,14 @@
-//! The contracts as `sol!` reads them from the artifacts.
+//! Contracts as `sol!` generates them from the artifacts.
 //!
-//! Every trainer has the interface of [`DepositRefundTake`] and every classifier that of
-//! [`SparsePerceptron`] but for the getters of its own parameters, so that calls and events
-//! are taken from these two, and from the others only the code and `NaiveBayes`'s getter. A market has what it
-//! shares with trainers (`contribute`, `owner`, `classifier`, `contributionCount`, `root`, `price`) as they have it.
-//! [`Errors`] has the errors of all of them.
+//! Every trainer has the interface of [`DepositRefundTake`].
+//! Every classifier has that of [`SparsePerceptron`], except for the getters of its own parameters.
+//! So calls and events are taken from these two contracts. The others provide only their code, and
+//! `NaiveBayes` its getter.
+//! A market shares `contribute`, `owner`, `classifier`, `contributionCount`, `root` and `price`
+//! with trainers.
+//! [`Errors`] has the errors of all contracts.
 
-// Generated code: documented in the Solidity interfaces, and not written by hand.
+// Generated code: the Solidity interfaces document it.
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 
 alloy_sol_types::sol!(

@@ -1,4 +1,4 @@
-//! What logs say. Whoever emitted them: look at the log's address first.
+//! Decoders of logs. Any contract can emit such logs, so check the log's address first.
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_sol_types::SolEvent;
@@ -8,8 +8,8 @@ use crate::{
     contracts::{DepositRefundTake as trainer, ModelFactory as factory, ModelRegistry as registry},
 };
 
-/// The first topics of all that a trainer emits, as a filter wants them: those of [`TrainerEvent`], in its
-/// order.
+/// First topics of all events of a trainer, as a filter takes them, in the order of
+/// [`TrainerEvent`].
 pub const TRAINER_TOPICS: [B256; 11] = [
     trainer::Contributed::SIGNATURE_HASH,
     trainer::Relayed::SIGNATURE_HASH,
@@ -24,187 +24,190 @@ pub const TRAINER_TOPICS: [B256; 11] = [
     trainer::NoncesCancelled::SIGNATURE_HASH,
 ];
 
-/// The first topic of a [`ModelCreated`].
+/// First topic of a [`ModelCreated`].
 pub const MODEL_CREATED_TOPIC: B256 = factory::ModelCreated::SIGNATURE_HASH;
 
-/// The first topic of a [`Registered`].
+/// First topic of a [`Registered`].
 pub const REGISTERED_TOPIC: B256 = registry::ModelRegistered::SIGNATURE_HASH;
 
-/// All that a trainer emits.
+/// Event of a trainer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrainerEvent {
-    /// A batch sent by its author.
+    /// An author sent a batch.
     Contributed(Contributed),
-    /// Batches that their authors had signed.
+    /// A relayer sent batches that their authors had signed.
     Relayed(Relayed),
-    /// A signed batch that nothing was done with.
+    /// A signed batch was skipped.
     Skipped(Skipped),
-    /// A claim that nothing was done about.
+    /// A claim was skipped.
     ClaimSkipped(ClaimSkipped),
-    /// The author of a contribution got all that was left of its deposit.
+    /// The author of a contribution got the rest of its deposit.
     Refunded(Paid),
     /// Somebody announced that a contribution may be reported.
     Announced(Announced),
     /// A reporter took a share of a deposit.
     Reported(Paid),
-    /// Somebody took all that was left of a deposit after long.
+    /// Somebody took the rest of a deposit by a late claim.
     ClaimedLate(Paid),
     /// An account got money.
     Deposited(Deposited),
-    /// An account took money out.
+    /// An account withdrew money.
     Withdrawn(Withdrawn),
-    /// An account made nonces useless.
+    /// An account canceled nonces.
     NoncesCancelled(NoncesCancelled),
 }
 
-/// `Contributed`: everything that the leaves of a batch sent by its author are made of.
+/// `Contributed`: a batch sent by its author. It has everything that the batch's leaves are
+/// computed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contributed {
-    /// The position of the first contribution.
+    /// Position of the first contribution.
     pub batch: u64,
-    /// Who contributed.
+    /// Address that contributed.
     pub author: Address,
-    /// Wei deposited for each.
+    /// Deposit for each contribution, in wei.
     pub deposit: u128,
-    /// When, in Unix seconds.
+    /// Time of the block, in Unix seconds.
     pub time: u64,
     /// Labels and samples, as they were sent.
     pub items: Bytes,
 }
 
-/// `Relayed`: everything that the leaves of batches are made of that their authors had signed.
+/// `Relayed`: signed batches sent by a relayer. It has everything that the batches' leaves are
+/// computed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relayed {
-    /// The position of the first contribution.
+    /// Position of the first contribution.
     pub batch: u64,
-    /// Who sent them and got the fees.
+    /// Account that sent them and got the fees.
     pub relayer: Address,
-    /// Wei deposited for each contribution.
+    /// Deposit for each contribution, in wei.
     pub deposit: u128,
-    /// When, in Unix seconds.
+    /// Time of the block, in Unix seconds.
     pub time: u64,
-    /// The accepted ones, in order.
+    /// Accepted batches, in order.
     pub batches: Vec<RelayedBatch>,
 }
 
-/// One accepted signed batch.
+/// Signed batch that the trainer accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayedBatch {
-    /// Who contributed.
+    /// Address that contributed.
     pub author: Address,
     /// The only account that could send it, which did; the zero address if anyone could.
     pub relayer: Address,
-    /// The most that the author would have deposited for each contribution, in wei.
+    /// Maximum deposit that the author allowed for each contribution, in wei.
     pub max_deposit: u128,
-    /// What the relayer got, in wei.
+    /// Fee that the relayer got, in wei.
     pub fee: u128,
-    /// The nonce that is used now.
+    /// Nonce that the batch used.
     pub nonce: u64,
-    /// The last second in which it could be relayed.
+    /// Last second in which it could be relayed, in Unix seconds.
     pub deadline: u64,
     /// Labels and samples, as they were sent.
     pub items: Bytes,
 }
 
-/// `Skipped`: a signed batch that nothing was done with.
+/// `Skipped`: a signed batch that the trainer skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Who is said to have signed it.
+    /// Author that the batch names. The trainer may not have checked the signature.
     pub author: Address,
-    /// Its nonce.
+    /// Nonce of the batch.
     pub nonce: u64,
-    /// Why.
+    /// Reason for the skip.
     pub reason: Revert,
 }
 
-/// `ClaimSkipped`: a claim that nothing was done about.
+/// `ClaimSkipped`: a claim that the trainer skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimSkipped {
-    /// The contribution.
+    /// Position of the contribution.
     pub position: u64,
-    /// Why.
+    /// Reason for the skip.
     pub reason: Revert,
 }
 
 /// `Announced`: a contribution that may be reported after the notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announced {
-    /// The contribution.
+    /// Position of the contribution.
     pub position: u64,
-    /// The sender of the announcement.
+    /// Sender of the announcement.
     pub announcer: Address,
-    /// The time of the announcement, in Unix seconds.
+    /// Time of the announcement, in Unix seconds.
     pub time: u64,
 }
 
 /// A payment out of a deposit: `Refunded`, `Reported` or `ClaimedLate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paid {
-    /// The contribution.
+    /// Position of the contribution.
     pub position: u64,
-    /// Who was paid.
+    /// Account that was paid.
     pub to: Address,
-    /// Wei.
+    /// Amount in wei.
     pub amount: u128,
 }
 
-/// `Deposited`: money that was added to a balance.
+/// `Deposited`: money added to a balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deposited {
-    /// Whose balance.
+    /// Account with the balance.
     pub account: Address,
-    /// Wei.
+    /// Amount in wei.
     pub amount: u128,
 }
 
 /// `Withdrawn`: money that an account took out of its balance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Withdrawn {
-    /// Whose balance.
+    /// Account with the balance.
     pub account: Address,
-    /// Who was paid.
+    /// Address that was paid.
     pub to: Address,
-    /// Wei.
+    /// Amount in wei.
     pub amount: u128,
 }
 
 /// `NoncesCancelled`: nonces that an account made useless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoncesCancelled {
-    /// Whose nonces.
+    /// Account with the nonces.
     pub account: Address,
-    /// This one and all below it.
+    /// Highest canceled nonce; all below it are canceled too.
     pub last: u64,
 }
 
-/// `ModelCreated`: a model that a factory made.
+/// `ModelCreated`: a model that a factory created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelCreated {
-    /// Who created it.
+    /// Account that created the model.
     pub owner: Address,
-    /// A clone of `trainer_implementation`.
+    /// Address of the clone of `trainer_implementation`.
     pub trainer: Address,
-    /// A clone of `classifier_implementation`.
+    /// Address of the clone of `classifier_implementation`.
     pub classifier: Address,
-    /// The code that holds the money.
+    /// Implementation of the trainer, which holds the money.
     pub trainer_implementation: Address,
-    /// The code that holds the model.
+    /// Implementation of the classifier, which holds the weights.
     pub classifier_implementation: Address,
 }
 
-/// `ModelRegistered`: a model that its owner made known, or whose card the owner replaced.
+/// `ModelRegistered`: a model whose owner registered it or replaced its card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
-    /// The model's trainer.
+    /// Trainer of the model.
     pub trainer: Address,
-    /// Who made it known.
+    /// Account that registered the model.
     pub owner: Address,
-    /// What it is and how its samples are encoded; any bytes.
+    /// Card of the model: names of classes and encoding of samples. It may be any bytes.
     pub card: Bytes,
 }
 
 impl TrainerEvent {
-    /// What a log says; none where it is none of these, or of values that no trainer of ours emits.
+    /// Decodes a log. Returns `None` if it is another event, or has values that no trainer of this
+    /// release emits.
     #[must_use]
     pub fn decode(log: &Log) -> Option<Self> {
         Some(match *log.topics().first()? {
@@ -290,7 +293,7 @@ impl TrainerEvent {
     }
 }
 
-/// The first `Contributed` among `logs`.
+/// Returns the first `Contributed` among `logs`.
 #[must_use]
 pub fn contributed(logs: &[Log]) -> Option<Contributed> {
     logs.iter().find_map(|log| match TrainerEvent::decode(log) {
@@ -299,7 +302,7 @@ pub fn contributed(logs: &[Log]) -> Option<Contributed> {
     })
 }
 
-/// The first `Relayed` among `logs`.
+/// Returns the first `Relayed` among `logs`.
 #[must_use]
 pub fn relayed(logs: &[Log]) -> Option<Relayed> {
     logs.iter().find_map(|log| match TrainerEvent::decode(log) {
@@ -308,7 +311,7 @@ pub fn relayed(logs: &[Log]) -> Option<Relayed> {
     })
 }
 
-/// All `Skipped` among `logs`, in order.
+/// Returns all `Skipped` among `logs`, in order.
 #[must_use]
 pub fn skipped(logs: &[Log]) -> Vec<Skipped> {
     let skipped = |log| match TrainerEvent::decode(log) {
@@ -318,7 +321,7 @@ pub fn skipped(logs: &[Log]) -> Vec<Skipped> {
     logs.iter().filter_map(skipped).collect()
 }
 
-/// All `ClaimSkipped` among `logs`, in order.
+/// Returns all `ClaimSkipped` among `logs`, in order.
 #[must_use]
 pub fn claims_skipped(logs: &[Log]) -> Vec<ClaimSkipped> {
     let skipped = |log| match TrainerEvent::decode(log) {
@@ -338,7 +341,7 @@ pub fn announced(logs: &[Log]) -> Vec<Announced> {
     logs.iter().filter_map(announced).collect()
 }
 
-/// All payments among `logs`, in order.
+/// Returns all payments among `logs`, in order.
 #[must_use]
 pub fn paid(logs: &[Log]) -> Vec<Paid> {
     let paid = |log| match TrainerEvent::decode(log) {
@@ -352,7 +355,7 @@ pub fn paid(logs: &[Log]) -> Vec<Paid> {
     logs.iter().filter_map(paid).collect()
 }
 
-/// A `Deposited`.
+/// Decodes a `Deposited`.
 #[must_use]
 pub fn deposited(log: &Log) -> Option<Deposited> {
     match TrainerEvent::decode(log) {
@@ -361,7 +364,7 @@ pub fn deposited(log: &Log) -> Option<Deposited> {
     }
 }
 
-/// A `Withdrawn`.
+/// Decodes a `Withdrawn`.
 #[must_use]
 pub fn withdrawn(log: &Log) -> Option<Withdrawn> {
     match TrainerEvent::decode(log) {
@@ -370,7 +373,7 @@ pub fn withdrawn(log: &Log) -> Option<Withdrawn> {
     }
 }
 
-/// A `ModelCreated`.
+/// Decodes a `ModelCreated`.
 #[must_use]
 pub fn model_created(log: &Log) -> Option<ModelCreated> {
     let event = factory::ModelCreated::decode_log(log).ok()?.data;
@@ -383,7 +386,7 @@ pub fn model_created(log: &Log) -> Option<ModelCreated> {
     })
 }
 
-/// A `ModelRegistered`.
+/// Decodes a `ModelRegistered`.
 #[must_use]
 pub fn registered(log: &Log) -> Option<Registered> {
     let event = registry::ModelRegistered::decode_log(log).ok()?.data;
@@ -410,8 +413,11 @@ fn relayed_batches(mut rest: &[u8], relayer: Address) -> Option<Vec<RelayedBatch
     Some(batches)
 }
 
-/// `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound (1) | length of items (4) |
-/// items`, taken off the front. What is bound was signed for the relayer who sent it.
+/// Takes one batch off the front of `rest`.
+///
+/// The format is `author (20 bytes) | maxDeposit (12) | fee (12) | nonce (6) | deadline (5) | bound
+/// (1) | length of items (4) | items`.
+/// A bound batch was signed for the relayer who sent it.
 fn relayed_batch(rest: &mut &[u8], relayer: Address) -> Option<RelayedBatch> {
     Some(RelayedBatch {
         author: Address::from_slice(rest.split_off(..20)?),

@@ -1,7 +1,8 @@
-//! Calls of what sells predictions of a trainer's model, and the answers and events read back.
+//! Calls of the contract that sells predictions of a trainer's model, and decoders of its answers
+//! and events.
 //!
-//! `predict` is called and answered as a classifier's: [`predict`](crate::predict) and
-//! [`read_labels`](crate::read_labels), with the payment sent along.
+//! `predict` has the calldata and the answer of a classifier's: [`predict`](crate::predict) and
+//! [`read_labels`](crate::read_labels). The caller sends the payment with it.
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use alloy_sol_types::{SolCall, SolConstructor, SolEventInterface};
@@ -11,7 +12,8 @@ use crate::contracts::PredictionFees::{
     self, PredictionFeesEvents as Events, collectCall, constructorCall, registerCall,
 };
 
-/// Creates what sells predictions of the model of this trainer at this price each, in wei.
+/// Returns the code that creates the contract, for the model of this trainer at this price each, in
+/// wei.
 #[must_use]
 pub fn code(trainer: Address, price: u128) -> Bytes {
     let arguments = constructorCall {
@@ -22,53 +24,56 @@ pub fn code(trainer: Address, price: u128) -> Bytes {
     code.concat().into()
 }
 
-/// `register`: the good contributions that the account has in the trainer now. The answer is one number, all of its
-/// shares.
+/// Returns the calldata of `register`, for the good contributions that the account has in the
+/// trainer now.
+///
+/// The answer is one number, the account's total of shares.
 #[must_use]
 pub fn register(account: Address) -> Vec<u8> {
     registerCall { account }.abi_encode()
 }
 
-/// `collect`. The answer is one number, in wei.
+/// Returns the calldata of `collect`. The answer is one number, in wei.
 #[must_use]
 pub fn collect() -> Vec<u8> {
     collectCall {}.abi_encode()
 }
 
-/// All that is emitted. Money is in wei where nothing else is said.
+/// Event of the contract. Money is in wei, unless a field says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeesEvent {
-    /// Predictions were sold.
+    /// Somebody bought predictions.
     Predicted {
-        /// To whom.
+        /// Account that bought them.
         caller: Address,
-        /// How many.
+        /// Number of samples.
         samples: u64,
-        /// For all of them.
+        /// Price of all of them.
         paid: u128,
     },
-    /// What was paid was shared.
+    /// A payment was shared.
     Shared(Shared),
-    /// An account's good contributions were registered.
+    /// Good contributions of an account were registered.
     Registered {
-        /// Whose.
+        /// Account whose contributions were registered.
         account: Address,
-        /// All of the account's.
+        /// Total of the account's shares.
         shares: u64,
-        /// All of everybody's.
+        /// Total of all accounts' shares.
         total_shares: u64,
     },
-    /// An account was paid what it has earned.
+    /// An account was paid its earnings.
     Collected {
-        /// Who.
+        /// Account that was paid.
         account: Address,
-        /// How much.
+        /// Amount paid.
         amount: u128,
     },
 }
 
 impl FeesEvent {
-    /// What a log says; none where it is none of these, or of values that are never emitted.
+    /// Decodes a log. Returns `None` if it is another event, or has values that the contract never
+    /// emits.
     #[must_use]
     pub fn decode(log: &Log) -> Option<Self> {
         let event = Events::decode_raw_log(log.topics(), &log.data.data).ok()?;
@@ -96,8 +101,10 @@ impl FeesEvent {
     }
 }
 
-/// Reads of the state and of what it was created with; each answer is one number
-/// ([`read_number`](crate::read_number)) where nothing else is said.
+/// Calldata that reads the contract's state and parameters.
+///
+/// Each answer is one number ([`read_number`](crate::read_number)), unless its function names
+/// another decoder.
 pub mod state {
     use alloy_primitives::Address;
     use alloy_sol_types::SolCall;
@@ -106,31 +113,33 @@ pub mod state {
         earnedCall, priceCall, sharesCall, totalSharesCall, trainerCall,
     };
 
-    /// Wei that an account has earned and not collected.
+    /// Returns the calldata that reads the account's earnings that it has not collected, in wei.
     #[must_use]
     pub fn earned(account: Address) -> Vec<u8> {
         earnedCall { account }.abi_encode()
     }
 
-    /// The good contributions of an account that are registered.
+    /// Returns the calldata that reads the number of an account's registered good contributions.
     #[must_use]
     pub fn shares(account: Address) -> Vec<u8> {
         sharesCall { account }.abi_encode()
     }
 
-    /// Those of all accounts.
+    /// Returns the calldata that reads the number of registered good contributions of all accounts.
     #[must_use]
     pub fn total_shares() -> Vec<u8> {
         totalSharesCall {}.abi_encode()
     }
 
-    /// Wei that a prediction of one sample costs.
+    /// Returns the calldata that reads the price of a prediction of one sample, in wei.
     #[must_use]
     pub fn price() -> Vec<u8> {
         priceCall {}.abi_encode()
     }
 
-    /// Whose contributors are paid: read by [`read_address`](crate::read_address).
+    /// Returns the calldata that reads the trainer whose contributors are paid.
+    ///
+    /// [`read_address`](crate::read_address) decodes the answer.
     #[must_use]
     pub fn trainer() -> Vec<u8> {
         trainerCall {}.abi_encode()

@@ -1,8 +1,9 @@
 //! Typed contracts, generated from the committed artifacts, and their reverts as typed errors.
 //!
-//! What goes to a contract is built here (`contribute`, `refund`, …: calldata from the types of
-//! `protocol`), and what comes back is read here ([`events`], [`Revert`]). Nothing here talks to a
-//! chain.
+//! The functions build calldata for contracts from the types of `protocol` (`contribute`, `refund`,
+//! …).
+//! They also decode answers, logs ([`events`]) and reverts ([`Revert`]). This crate does not talk
+//! to a chain.
 
 mod calls;
 mod code;

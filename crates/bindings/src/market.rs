@@ -1,6 +1,7 @@
-//! Calls of a prediction market, and the answers read back.
+//! Calls of a prediction market, and decoders of its answers.
 //!
-//! What it shares with trainers is called and read as theirs: [`contribute`](crate::contribute), and of
+//! Calls that markets share with trainers are in the crate's root:
+//! [`contribute`](crate::contribute), and of
 //! [`state`](crate::state) `owner`, `classifier`, `contribution_count`, `root` and `price`.
 
 pub mod events;
@@ -17,7 +18,9 @@ use crate::{
     read_number,
 };
 
-/// `commit`: what is sent along is the bounty. See [`commitment`](cotrain_protocol::market::commitment).
+/// Returns the calldata of `commit`. The value sent with it is the bounty.
+///
+/// [`commitment`](cotrain_protocol::market::commitment) computes each commitment.
 #[must_use]
 pub fn commit(commitments: &[B256]) -> Vec<u8> {
     commitCall {
@@ -26,13 +29,13 @@ pub fn commit(commitments: &[B256]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `draw`.
+/// Returns the calldata of `draw`.
 #[must_use]
 pub fn draw() -> Vec<u8> {
     drawCall {}.abi_encode()
 }
 
-/// `reveal` of a part, with the salt that it was hidden by.
+/// Returns the calldata of `reveal` for a part, with the salt of its commitment.
 #[must_use]
 pub fn reveal(part: u64, salt: B256, items: &[u8]) -> Vec<u8> {
     revealCall {
@@ -43,13 +46,13 @@ pub fn reveal(part: u64, salt: B256, items: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `forfeit`.
+/// Returns the calldata of `forfeit`.
 #[must_use]
 pub fn forfeit() -> Vec<u8> {
     forfeitCall {}.abi_encode()
 }
 
-/// `restart`: copies at most so many words.
+/// Returns the calldata of `restart`, which copies at most `words` words.
 #[must_use]
 pub fn restart(words: u64) -> Vec<u8> {
     restartCall {
@@ -58,7 +61,9 @@ pub fn restart(words: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `score`: the contributions from the cursor on, and the most samples to evaluate.
+/// Returns the calldata of `score`, with the contributions from the cursor on.
+///
+/// `samples` is the maximum number of samples to evaluate.
 #[must_use]
 pub fn score(records: &[Contributions], samples: u64) -> Vec<u8> {
     scoreCall {
@@ -68,7 +73,7 @@ pub fn score(records: &[Contributions], samples: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `settle`: looks at participants at most so many times.
+/// Returns the calldata of `settle`, which visits participants at most `most` times.
 #[must_use]
 pub fn settle(most: u64) -> Vec<u8> {
     settleCall {
@@ -77,25 +82,27 @@ pub fn settle(most: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `collect`.
+/// Returns the calldata of `collect`.
 #[must_use]
 pub fn collect() -> Vec<u8> {
     collectCall {}.abi_encode()
 }
 
-/// `collectRemainder`.
+/// Returns the calldata of `collectRemainder`.
 #[must_use]
 pub fn collect_remainder() -> Vec<u8> {
     collectRemainderCall {}.abi_encode()
 }
 
-/// The answer to [`state::phase`].
+/// Decodes the answer to [`state::phase`].
 #[must_use]
 pub fn read_phase(output: &[u8]) -> Option<Phase> {
     phase(read_number(output)?.try_into().ok()?)
 }
 
-/// The answer to [`state::progress`], with the address of the model of the pass; none within it before the first one.
+/// Decodes the answer to [`state::progress`], with the address of the pass's model.
+///
+/// The inner address is `None` before the first pass.
 #[must_use]
 pub fn read_progress(output: &[u8]) -> Option<(Progress, Option<Address>)> {
     let progress = progressCall::abi_decode_returns(output).ok()?;
@@ -116,7 +123,7 @@ pub fn read_progress(output: &[u8]) -> Option<(Progress, Option<Address>)> {
     Some((read, some(progress.model)))
 }
 
-/// The answer to [`state::account`].
+/// Decodes the answer to [`state::account`].
 #[must_use]
 pub fn read_account(output: &[u8]) -> Option<Participant> {
     let account = accountCall::abi_decode_returns(output).ok()?;
@@ -129,13 +136,13 @@ pub fn read_account(output: &[u8]) -> Option<Participant> {
     })
 }
 
-/// The answer to [`state::part`]: nothing unless the part is revealed.
+/// Decodes the answer to [`state::part`]. The bytes are empty unless the part is revealed.
 #[must_use]
 pub fn read_part(output: &[u8]) -> Option<Bytes> {
     partCall::abi_decode_returns(output).ok()
 }
 
-/// The answer to [`state::drawn_part`]: none within it where no part has been drawn.
+/// Decodes the answer to [`state::drawn_part`]. The inner index is `None` before the draw.
 #[must_use]
 pub fn read_drawn_part(output: &[u8]) -> Option<Option<u64>> {
     let answer = drawnPartCall::abi_decode_returns(output).ok()?;
@@ -167,8 +174,9 @@ pub(crate) fn stage(number: u8) -> Option<Stage> {
     })
 }
 
-/// Reads of a market's state and of what it was created with; each answer is one number ([`read_number`]) where nothing
-/// else is said.
+/// Calldata that reads a market's state and parameters.
+///
+/// Each answer is one number ([`read_number`]), unless its function names another decoder.
 pub mod state {
     use alloy_primitives::{Address, U256};
     use alloy_sol_types::SolCall;
@@ -180,37 +188,44 @@ pub mod state {
         remainderCall, remainingBountyCall, revealedCountCall, samplesCall, scoringTimeCall,
     };
 
-    /// What the market is doing: read by [`read_phase`](super::read_phase).
+    /// Returns the calldata that reads the phase. [`read_phase`](super::read_phase) decodes the
+    /// answer.
     #[must_use]
     pub fn phase() -> Vec<u8> {
         phaseCall {}.abi_encode()
     }
 
-    /// How far the scoring has come: read by [`read_progress`](super::read_progress).
+    /// Returns the calldata that reads the progress of the scoring.
+    ///
+    /// [`read_progress`](super::read_progress) decodes the answer.
     #[must_use]
     pub fn progress() -> Vec<u8> {
         progressCall {}.abi_encode()
     }
 
-    /// What the market keeps of a participant: read by [`read_account`](super::read_account).
+    /// Returns the calldata that reads the state of a participant.
+    ///
+    /// [`read_account`](super::read_account) decodes the answer.
     #[must_use]
     pub fn account(author: Address) -> Vec<u8> {
         accountCall { author }.abi_encode()
     }
 
-    /// Wei that an account can collect now.
+    /// Returns the calldata that reads the amount that an account can collect now, in wei.
     #[must_use]
     pub fn collectable(author: Address) -> Vec<u8> {
         collectableCall { author }.abi_encode()
     }
 
-    /// Wei that the owner can collect now.
+    /// Returns the calldata that reads the amount that the owner can collect now, in wei.
     #[must_use]
     pub fn remainder() -> Vec<u8> {
         remainderCall {}.abi_encode()
     }
 
-    /// The participant at a place: read by [`read_address`](crate::read_address).
+    /// Returns the calldata that reads the participant at an index.
+    ///
+    /// [`read_address`](crate::read_address) decodes the answer.
     #[must_use]
     pub fn participant(place: u64) -> Vec<u8> {
         participantsCall {
@@ -219,19 +234,20 @@ pub mod state {
         .abi_encode()
     }
 
-    /// Participants, removed ones included.
+    /// Returns the calldata that reads the number of participants, including removed ones.
     #[must_use]
     pub fn participant_count() -> Vec<u8> {
         participantCountCall {}.abi_encode()
     }
 
-    /// The parts of the test set; 0 before the commitments.
+    /// Returns the calldata that reads the number of parts of the test set; 0 before the
+    /// commitments.
     #[must_use]
     pub fn part_count() -> Vec<u8> {
         partCountCall {}.abi_encode()
     }
 
-    /// What the owner committed to.
+    /// Returns the calldata that reads the owner's commitment to a part.
     #[must_use]
     pub fn commitment(part: u64) -> Vec<u8> {
         commitmentCall {
@@ -240,7 +256,8 @@ pub mod state {
         .abi_encode()
     }
 
-    /// The items of a part: read by [`read_part`](super::read_part).
+    /// Returns the calldata that reads the items of a part. [`read_part`](super::read_part) decodes
+    /// the answer.
     #[must_use]
     pub fn part(index: u64) -> Vec<u8> {
         partCall {
@@ -249,67 +266,77 @@ pub mod state {
         .abi_encode()
     }
 
-    /// The part that contributors test with: read by [`read_drawn_part`](super::read_drawn_part).
+    /// Returns the calldata that reads the part that contributors test with.
+    ///
+    /// [`read_drawn_part`](super::read_drawn_part) decodes the answer.
     #[must_use]
     pub fn drawn_part() -> Vec<u8> {
         drawnPartCall {}.abi_encode()
     }
 
-    /// Parts that have been revealed.
+    /// Returns the calldata that reads the number of revealed parts.
     #[must_use]
     pub fn revealed_count() -> Vec<u8> {
         revealedCountCall {}.abi_encode()
     }
 
-    /// Samples of all revealed parts but the drawn one.
+    /// Returns the calldata that reads the number of samples of all revealed parts except the drawn
+    /// one.
     #[must_use]
     pub fn samples() -> Vec<u8> {
         samplesCall {}.abi_encode()
     }
 
-    /// How many of them the initial model predicts right.
+    /// Returns the calldata that reads how many of these samples the initial model predicts right.
     #[must_use]
     pub fn initial_correct() -> Vec<u8> {
         initialCorrectCall {}.abi_encode()
     }
 
-    /// Wei that were locked for the participants.
+    /// Returns the calldata that reads the money locked for the participants, in wei.
     #[must_use]
     pub fn bounty() -> Vec<u8> {
         bountyCall {}.abi_encode()
     }
 
-    /// Wei that are left of the bounty for passes to come.
+    /// Returns the calldata that reads the part of the bounty that later passes can still use, in
+    /// wei.
     #[must_use]
     pub fn remaining_bounty() -> Vec<u8> {
         remainingBountyCall {}.abi_encode()
     }
 
-    /// The number of the block of the commitments; 0 before them.
+    /// Returns the calldata that reads the number of the block of the commitments; 0 before them.
     #[must_use]
     pub fn committed_block() -> Vec<u8> {
         committedBlockCall {}.abi_encode()
     }
 
-    /// When the commitments were made, in Unix seconds; 0 before that.
+    /// Returns the calldata that reads the time of the commitments, in Unix seconds; 0 before them.
     #[must_use]
     pub fn committed_time() -> Vec<u8> {
         committedTimeCall {}.abi_encode()
     }
 
-    /// The first second in which nobody can contribute any more; 0 before the market opens.
+    /// Returns the calldata that reads the closing time, in Unix seconds; 0 before the market
+    /// opens.
+    ///
+    /// It is the first second in which nobody can contribute.
     #[must_use]
     pub fn closing_time() -> Vec<u8> {
         closingTimeCall {}.abi_encode()
     }
 
-    /// When the last part was revealed, in Unix seconds; 0 before that.
+    /// Returns the calldata that reads the time of the last reveal, in Unix seconds; 0 before it.
     #[must_use]
     pub fn scoring_time() -> Vec<u8> {
         scoringTimeCall {}.abi_encode()
     }
 
-    /// The model of the last pass that has begun: read by [`read_address`](crate::read_address); zero before.
+    /// Returns the calldata that reads the model of the last pass that has begun; zero before the
+    /// first pass.
+    ///
+    /// [`read_address`](crate::read_address) decodes the answer.
     #[must_use]
     pub fn model() -> Vec<u8> {
         modelCall {}.abi_encode()

@@ -1,4 +1,4 @@
-//! What a classifier says of itself, and what it was created with.
+//! Description of a classifier by itself, and its parameters.
 
 use alloy_primitives::{Address, I256};
 use alloy_sol_types::{SolCall, SolValue};
@@ -17,42 +17,42 @@ use crate::{
     read_number,
 };
 
-/// What a classifier says of itself.
+/// Description of a classifier by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Description {
-    /// Which learner it is.
+    /// Kind of the learner.
     pub kind: Kind,
-    /// Labels are below it.
+    /// Number of classes: labels are below it.
     pub classes: u16,
-    /// The number of features.
+    /// Number of features.
     pub features: u32,
-    /// Who may write the model until its initialisation is closed.
+    /// Address that may write the model until its initialization is closed.
     pub owner: Address,
-    /// Who may teach it; none while its initialisation is open.
+    /// Address that may teach the model; `None` while its initialization is open.
     pub trainer: Option<Address>,
-    /// The model's size in words.
+    /// Size of the model in 256-bit words.
     pub words: usize,
 }
 
-/// The answer of any classifier to [`describe`].
+/// Answer of any classifier to [`describe`].
 type Answer = <describeCall as SolCall>::Return;
 
-/// `describe` of a classifier.
+/// Returns the calldata of a classifier's `describe`.
 #[must_use]
 pub fn describe() -> Vec<u8> {
     describeCall {}.abi_encode()
 }
 
-/// Reason why an answer to [`describe`] is not taken.
+/// Reason to refuse an answer to [`describe`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DescriptionError {
-    /// It is not the description of a learner of this release.
+    /// The answer does not describe a learner of this release.
     NoLearner,
     /// No learner of this release reads payloads of the version with this number.
     Payload(u8),
 }
 
-/// Reads the answer to [`describe`].
+/// Decodes the answer to [`describe`].
 ///
 /// # Errors
 /// [`DescriptionError`].
@@ -60,14 +60,16 @@ pub fn read_description(output: &[u8]) -> Result<Description, DescriptionError> 
     let description =
         describeCall::abi_decode_returns(output).map_err(|_| DescriptionError::NoLearner)?;
     let number = description.encoding;
-    // Checked before the name, which says nothing of a later release's learner.
+    // Checked before the name, because the name of a later release's learner is unknown here.
     let Ok(PayloadVersion::Inline(encoding)) = PayloadVersion::try_from(number) else {
         return Err(DescriptionError::Payload(number));
     };
     known_learner(&description, encoding).ok_or(DescriptionError::NoLearner)
 }
 
-/// Returns the description of a learner of this release; `None` if it is of another one, or of another encoding.
+/// Returns the description of a learner of this release.
+///
+/// Returns `None` if the name or its encoding is another one.
 fn known_learner(description: &Answer, encoding: Encoding) -> Option<Description> {
     let kind = Kind::ALL
         .into_iter()
@@ -84,7 +86,7 @@ fn known_learner(description: &Answer, encoding: Encoding) -> Option<Description
 }
 
 impl Description {
-    /// The calls of the classifier that ask for the rest of its parameters, for
+    /// Returns the calldata of the getters of the remaining parameters, for
     /// [`parameters`](Self::parameters).
     #[must_use]
     pub fn getters(&self) -> Vec<Vec<u8>> {
@@ -103,8 +105,10 @@ impl Description {
         getters
     }
 
-    /// What the model was created with, from the answers to all [`getters`](Self::getters), in their order.
-    /// The bounds are not checked; the classifier did before it described itself.
+    /// Decodes the model's parameters from the answers to all [`getters`](Self::getters), in their
+    /// order.
+    ///
+    /// It does not check their bounds: the classifier did so before it described itself.
     #[must_use]
     pub fn parameters<A: AsRef<[u8]>>(&self, answers: &[A]) -> Option<Parameters> {
         let &Self {
@@ -162,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the answer of a classifier of this name whose encoding has this number.
+    /// Returns the answer of a classifier with this name and this number of its encoding.
     fn answer(kind: &str, encoding: u8) -> Vec<u8> {
         let description = Answer {
             kind: kind.to_owned(),

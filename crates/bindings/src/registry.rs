@@ -1,4 +1,4 @@
-//! The registry of models: its calls, and the answers read back.
+//! Calls of the registry of models, and decoders of its answers.
 
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall;
@@ -7,17 +7,17 @@ use crate::contracts::ModelRegistry::{
     Entry as Packed, countCall, entriesCall, entryCall, registerCall,
 };
 
-/// A model that its owner made known.
+/// Registered model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Its trainer.
+    /// Trainer of the model.
     pub trainer: Address,
-    /// The number of the block that has the event of its latest card: a
+    /// Number of the block with the event of the model's latest card, a
     /// [`Registered`](crate::events::Registered).
     pub card_block: u64,
 }
 
-/// `register` of a registry: makes a model of the sender's known, or replaces its card.
+/// Returns the calldata of `register`, which registers a model of the sender or replaces its card.
 #[must_use]
 pub fn register(trainer: Address, card: &[u8]) -> Vec<u8> {
     registerCall {
@@ -27,14 +27,17 @@ pub fn register(trainer: Address, card: &[u8]) -> Vec<u8> {
     .abi_encode()
 }
 
-/// `count` of a registry: how many models are known, read by [`read_number`](crate::read_number).
+/// Returns the calldata of `count`, which reads the number of models.
+///
+/// [`read_number`](crate::read_number) decodes the answer.
 #[must_use]
 pub fn registry_count() -> Vec<u8> {
     countCall {}.abi_encode()
 }
 
-/// `entries` of a registry: at most `count` models from place `offset` on, in the order in which they became
-/// known. The answer has what there is of them.
+/// Returns the calldata of `entries`, which reads at most `count` models from index `offset` on.
+///
+/// They are in the order of registration. The answer is shorter if there are fewer.
 #[must_use]
 pub fn registry_entries(offset: u64, count: u64) -> Vec<u8> {
     entriesCall {
@@ -44,20 +47,21 @@ pub fn registry_entries(offset: u64, count: u64) -> Vec<u8> {
     .abi_encode()
 }
 
-/// The answer to [`registry_entries`].
+/// Decodes the answer to [`registry_entries`].
 #[must_use]
 pub fn read_registry_entries(output: &[u8]) -> Option<Vec<Entry>> {
     let entries = entriesCall::abi_decode_returns(output).ok()?;
     Some(entries.iter().map(entry).collect())
 }
 
-/// `entry` of a registry: that of one model.
+/// Returns the calldata of `entry`, which reads the entry of one model.
 #[must_use]
 pub fn registry_entry(trainer: Address) -> Vec<u8> {
     entryCall { trainer }.abi_encode()
 }
 
-/// The answer to [`registry_entry`]: none within it where the model is not known.
+/// Decodes the answer to [`registry_entry`]. The inner entry is `None` if the model is not
+/// registered.
 #[must_use]
 pub fn read_registry_entry(output: &[u8]) -> Option<Option<Entry>> {
     let one = entry(&entryCall::abi_decode_returns(output).ok()?);

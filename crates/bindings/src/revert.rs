@@ -1,4 +1,4 @@
-//! Why a contract refused.
+//! Reasons of reverts, decoded.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use cotrain_protocol::Rejection;
 use crate::contracts::Errors::ErrorsErrors as Error;
 use crate::market::{phase, stage};
 
-/// The names of the parameters that the contracts check, as they are in their errors.
+/// Names of the parameters that the contracts check, as their errors spell them.
 const PARAMETERS: &[&str] = &[
     "features",
     "learningRate",
@@ -35,80 +35,83 @@ const PARAMETERS: &[&str] = &[
     "price",
 ];
 
-/// The data of a revert, understood.
+/// Decoded data of a revert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revert {
-    /// An error of the rules.
+    /// Error of the rules.
     Contract(Rejection),
-    /// `evaluate` was called with so many samples and so many labels.
+    /// The caller of `evaluate` gave a different number of samples and of labels.
     LengthsDiffer {
-        /// Samples.
+        /// Number of samples.
         samples: u64,
-        /// Labels.
+        /// Number of labels.
         labels: u64,
     },
-    /// A signed batch runs past the end of what was relayed.
+    /// A signed batch extends past the end of the relay's bytes.
     MalformedRelay {
-        /// Where it begins, in bytes.
+        /// Offset of its first byte.
         offset: u64,
     },
-    /// Too little gas was left to give the next signed batch, or the next call of a market's classifier, all that it
-    /// may use.
+    /// Too little gas was left for the next signed batch or for the next call of a market's
+    /// classifier.
+    ///
+    /// Each must get the whole allowance.
     GasTooLow {
-        /// What was left.
+        /// Gas that was left.
         left: U256,
-        /// What it may use.
+        /// Gas that it may use.
         allowance: U256,
     },
-    /// A record of contributions to be scored runs past the end.
+    /// A record of contributions to score extends past the end.
     MalformedRecords {
-        /// Where it begins, in bytes.
+        /// Offset of its first byte.
         offset: u64,
     },
-    /// A group of claims is empty or runs past the end.
+    /// A group of claims is empty or extends past the end.
     MalformedClaims {
-        /// Where it begins, in bytes.
+        /// Offset of its first byte.
         offset: u64,
     },
-    /// A trainer was initialised a second time, or is an implementation, which cannot be used.
+    /// A trainer was initialized a second time, or is an implementation, which nobody can
+    /// initialize.
     AlreadyInitialized,
-    /// A trainer was made without the factory and never initialised.
+    /// A trainer was created without the factory and never initialized.
     NotInitialized,
-    /// A registry found no contract at the trainer's address, or one whose classifier is not closed for it.
+    /// A registry found no contract at the trainer's address, or a classifier not closed for it.
     ModelNotReady {
-        /// The trainer.
+        /// Address of the trainer.
         trainer: Address,
     },
     /// The factory refused an implementation without code.
     NoCode {
-        /// The implementation.
+        /// Address of the implementation.
         implementation: Address,
     },
     /// The factory refused an account that delegates its code (EIP-7702) as an implementation.
     DelegatedCode {
-        /// The implementation.
+        /// Address of the implementation.
         implementation: Address,
     },
     /// The factory refused an implementation of a trainer whose clone does not answer as one.
     NotATrainer {
-        /// The implementation.
+        /// Address of the implementation.
         implementation: Address,
     },
     /// The factory refused an implementation of a classifier whose clone does not answer as one.
     NotAClassifier {
-        /// The implementation.
+        /// Address of the implementation.
         implementation: Address,
     },
-    /// A call came back into a trainer that had not finished.
+    /// A call reentered a trainer that had not finished.
     Reentrancy,
-    /// Solidity's own check, by its code.
+    /// A check by Solidity itself failed; the number is its panic code.
     Panic(U256),
-    /// Anything else, as it came; empty where the contract gave no reason or is none.
+    /// Any other data as it came; empty if the contract gave no reason or there is no contract.
     Unknown(Bytes),
 }
 
 impl Revert {
-    /// Reads the data of a revert.
+    /// Decodes the data of a revert.
     #[must_use]
     pub fn decode(data: &[u8]) -> Self {
         let understood = Error::abi_decode(data)
@@ -173,8 +176,9 @@ impl fmt::Display for Revert {
     }
 }
 
-/// Translates an error. Returns `None` if a value does not fit its type; contracts of this release send none.
-// One arm an error: it is as long as the list of errors.
+/// Translates an error. Returns `None` if a value does not fit its type; contracts of this release
+/// send none.
+// The function has one arm for each error.
 #[allow(clippy::too_many_lines)]
 fn understand(error: Error) -> Option<Revert> {
     let rejection = match error {

@@ -1,4 +1,4 @@
-//! Events of markets. Look at a log's address first: anybody can emit the like.
+//! Events of markets. Any contract can emit such logs, so check the log's address first.
 
 use alloy_primitives::{B256, Log};
 use alloy_sol_types::SolEventInterface;
@@ -7,7 +7,7 @@ use cotrain_protocol::market::{Fact, PassSettled, Run};
 use super::stage;
 use crate::contracts::PredictionMarket::PredictionMarketEvents as Events;
 
-/// The first topics of all events of a market.
+/// First topics of all events of a market.
 pub const TOPICS: &[B256] = &TOPIC_WORDS;
 
 const TOPIC_WORDS: [B256; Events::SELECTORS.len()] = {
@@ -20,8 +20,9 @@ const TOPIC_WORDS: [B256; Events::SELECTORS.len()] = {
     words
 };
 
-/// Returns the fact that a log of a market tells; `None` if it is no event of markets, or of values that no market of this
-/// release emits.
+/// Decodes a log of a market as a fact.
+///
+/// Returns `None` if it is another event, or has values that no market of this release emits.
 #[must_use]
 pub fn decode(log: &Log) -> Option<Fact> {
     let event = Events::decode_raw_log(log.topics(), &log.data.data).ok()?;
