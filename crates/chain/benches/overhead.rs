@@ -1,5 +1,7 @@
-//! What a contribution costs through [`Chain`] against a bare loop of revm transactions: the same
-//! contracts, the same calldata, in turns, in one process. Prints `name<TAB>value<TAB>unit`.
+//! Compares the time of a contribution through [`Chain`] with a bare loop of revm transactions.
+//!
+//! Both run the same contracts with the same calldata, in alternating turns, in one process.
+//! Prints `name<TAB>value<TAB>unit`.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +27,7 @@ const OWNER: Address = Address::repeat_byte(1);
 const AUTHOR: Address = Address::repeat_byte(2);
 const START: u64 = 1_767_225_600;
 const FEATURES: u16 = 1_000;
-/// Transactions in one turn.
+/// Number of transactions in one turn.
 const TURN: u64 = 2_000;
 const TURNS: u64 = 7;
 
@@ -45,7 +47,7 @@ fn main() {
             let a = in_chain(&mut embedded, &through, &batches);
             let b = in_loop(&mut bare, &alone, &batches);
             ratios.push(a.as_secs_f64() / b.as_secs_f64());
-            // A turn has 2,000 transactions, which a float holds exactly.
+            // A turn has 2,000 transactions, which a float represents exactly.
             #[allow(clippy::cast_precision_loss)]
             rates.push((TURN as f64 / a.as_secs_f64(), TURN as f64 / b.as_secs_f64()));
         }
@@ -71,13 +73,13 @@ fn main() {
     }
 }
 
-// A benchmark's result is what it prints.
+// A benchmark reports its result by printing.
 #[allow(clippy::print_stdout)]
 fn print(name: &str, value: f64, unit: &str) {
     println!("{name}\t{value:.2}\t{unit}");
 }
 
-/// A sparse perceptron of 1,000 weights, some of them not 0, that takes contributions for nothing.
+/// Deploys a sparse perceptron of 1,000 weights, some of them not 0. Its contributions cost little.
 fn found<C: Chain>(chain: &mut C) -> Deployment {
     let parameters = Parameters::SparsePerceptron {
         features: u32::from(FEATURES),
@@ -108,7 +110,8 @@ fn found<C: Chain>(chain: &mut C) -> Deployment {
     deploy(chain, &config, &classifier).expect("a model")
 }
 
-/// The `number`-th batch of one: `present` features spread evenly, labels in turn.
+/// Encodes the `number`-th batch, of one item. Its `present` features are spread evenly, and labels
+/// alternate.
 fn batch(number: u64, present: u16) -> Vec<u8> {
     let step = FEATURES / present;
     let shift = u16::try_from(number % u64::from(step)).expect("below the step");
@@ -121,7 +124,8 @@ fn batch(number: u64, present: u16) -> Vec<u8> {
     .expect("a short sample")
 }
 
-/// One contribution every 600 seconds, as the simulator sends them.
+/// Sends one contribution every 600 seconds through the chain, as the simulator does. Returns the
+/// time taken.
 fn in_chain(chain: &mut Embedded, model: &Deployment, batches: &[Vec<u8>]) -> Duration {
     let started = Instant::now();
     for batch in batches {
@@ -135,7 +139,7 @@ fn in_chain(chain: &mut Embedded, model: &Deployment, batches: &[Vec<u8>]) -> Du
     started.elapsed()
 }
 
-/// The same in a plain loop over revm, with the calldata built before.
+/// Sends the same in a plain loop over revm, with the calldata built before the clock starts.
 fn in_loop(bare: &mut Bare, model: &Deployment, batches: &[Vec<u8>]) -> Duration {
     let calls: Vec<_> = batches
         .iter()
@@ -152,7 +156,7 @@ fn in_loop(bare: &mut Bare, model: &Deployment, batches: &[Vec<u8>]) -> Duration
     started.elapsed()
 }
 
-/// revm with its own in-memory database, committing each transaction: what one writes first.
+/// revm with its own in-memory database and a commit after each transaction: the obvious loop.
 struct Bare {
     evm: MainnetEvm<MainnetContext<CacheDB<EmptyDB>>>,
     nonces: std::collections::HashMap<Address, u64>,
@@ -190,7 +194,7 @@ impl Bare {
     }
 }
 
-/// Just enough to deploy the same model.
+/// Implements only the methods that deploying the same model needs.
 impl Chain for Bare {
     fn name(&self) -> &'static str {
         "bare loop"

@@ -1,13 +1,13 @@
-//! The digest of a chain's whole state, the same for every kind of chain.
+//! Digest of a chain's whole state. It is the same for every kind of chain.
 
 use alloy_primitives::{Address, B256, Keccak256, U256};
 
-/// The digest of the accounts so far, which come in order of address. Those that are empty do not count.
+/// Digest of the accounts added so far. Callers add them in order of address, without empty ones.
 #[derive(Default)]
 pub(crate) struct StateDigest(Keccak256);
 
 impl StateDigest {
-    /// Adds an account. Its storage comes in any order, with or without zeros.
+    /// Adds an account. Its storage may come in any order, with or without zeros.
     pub(crate) fn account(
         &mut self,
         address: Address,

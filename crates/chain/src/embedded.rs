@@ -19,24 +19,27 @@ use crate::{
 type Evm = MainnetEvm<MainnetContext<EmptyDB>>;
 type EvmError = EVMError<core::convert::Infallible, InvalidTransaction>;
 
-/// How a chain for a simulation begins.
+/// Start of a chain for a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// The first block's time, in Unix seconds.
+    /// Time of the first block, in Unix seconds.
     pub start: u64,
-    /// Wei a unit of gas costs.
+    /// Price of a unit of gas, in wei.
     pub gas_price: u128,
 }
 
-/// By which of Ethereum's rules an [`Embedded`] chain runs.
+/// Rules of Ethereum that an [`Embedded`] chain follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rules {
-    /// Those since December 2025.
+    /// The rules since December 2025.
     #[default]
     Osaka,
-    /// Those of the next fork, as revm has them: new state costs far more gas, and what it costs does not
-    /// count towards [`TRANSACTION_GAS_LIMIT`] (EIP-8037). A transaction may be given more gas than that,
-    /// and needs it where it creates much, such as the implementations.
+    /// The rules of the next fork, as revm implements them.
+    ///
+    /// New state costs far more gas, which does not count toward [`TRANSACTION_GAS_LIMIT`]
+    /// (EIP-8037).
+    /// So a transaction may get more gas than that limit.
+    /// It needs more if it creates much state, as the creation of an implementation does.
     Amsterdam,
 }
 
@@ -48,12 +51,13 @@ impl Rules {
         }
     }
 
-    /// The most gas that a transaction may be given.
+    /// Returns the maximum gas limit of a transaction.
     #[must_use]
     pub fn gas_limit(self) -> u64 {
         match self {
             Self::Osaka => TRANSACTION_GAS_LIMIT,
-            // As much as a block may use, which the fork does not set: enough to create any contract.
+            // The gas limit of a block, which the fork does not set. It suffices to create any
+            // contract.
             Self::Amsterdam => 200_000_000,
         }
     }
@@ -61,9 +65,9 @@ impl Rules {
 
 /// An EVM (revm) in the process, with all its state in memory.
 ///
-/// The state lives in revm's own journal from the first transaction to the last: nothing is copied
-/// to a database and back between transactions, which is why a transaction here costs less than in
-/// a loop that commits each one.
+/// The state stays in revm's own journal from the first transaction to the last.
+/// Nothing is copied to a database and back between transactions.
+/// So a transaction is cheaper here than in a loop that commits each one.
 pub struct Embedded {
     evm: Evm,
     now: u64,
@@ -71,16 +75,16 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The chain id of development chains.
+    /// Chain id of development chains.
     pub const CHAIN_ID: u64 = DEVELOPMENT_CHAIN;
 
-    /// An empty chain by the rules of Osaka.
+    /// Creates an empty chain with the rules of Osaka.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self::with_rules(config, Rules::Osaka)
     }
 
-    /// An empty chain by some rules.
+    /// Creates an empty chain with the given rules.
     #[must_use]
     pub fn with_rules(config: Config, rules: Rules) -> Self {
         let context = Context::mainnet()
@@ -89,7 +93,7 @@ impl Embedded {
                 cfg.set_spec_and_mainnet_gas_params(rules.spec());
             })
             .modify_block_chained(|block| {
-                // As on a node, where the first block is there before any transaction.
+                // As on a node, which has its first block before any transaction.
                 block.number = U256::ONE;
                 block.timestamp = U256::from(config.start);
                 block.beneficiary = FEES;
@@ -102,7 +106,7 @@ impl Embedded {
         }
     }
 
-    /// revm's form of `transaction`, with the sender's next nonce.
+    /// Converts `transaction` to revm's type, with the sender's next nonce.
     fn environment(&mut self, transaction: Transaction) -> TxEnv {
         let nonce = self
             .evm
@@ -162,7 +166,7 @@ impl Chain for Embedded {
         if !(1..=HASHES).contains(&next.saturating_sub(number)) {
             return Ok(B256::ZERO);
         }
-        // There are no blocks to hash: what stands for their hashes is a hash of the number.
+        // There are no blocks to hash: a hash of the number replaces the block's hash.
         match self.evm.ctx.journaled_state.database.block_hash(number) {
             Ok(hash) => Ok(hash),
             Err(never) => match never {},
@@ -179,7 +183,7 @@ impl Chain for Embedded {
                 reason: format!("account {account} cannot hold {wei} wei more; fund it with less"),
             });
         }
-        // Outside a transaction there is nothing to roll back: the change stands.
+        // No transaction encloses this change, so nothing can roll it back.
         self.evm.ctx.journaled_state.commit_tx();
         Ok(())
     }
@@ -205,7 +209,7 @@ impl Chain for Embedded {
         receipt(result, gas_limit)
     }
 
-    /// In one run: what fails is rolled back.
+    /// Runs the transaction once, and rolls it back if it fails.
     fn attempt(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
         let gas_limit = transaction.gas_limit;
         let environment = self.environment(transaction);
@@ -220,7 +224,7 @@ impl Chain for Embedded {
     fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError> {
         let gas_limit = transaction.gas_limit;
         let mut environment = self.environment(transaction);
-        // As nodes do: a call needs no money for gas.
+        // As on nodes, a call needs no money for gas.
         environment.gas_price = 0;
         self.evm.ctx.set_tx(environment);
         receipt(Kept::Nothing.run(&mut self.evm), gas_limit)
@@ -250,13 +254,14 @@ impl Chain for Embedded {
     }
 }
 
-/// What stays of a transaction that is run by the ordinary rules. Of all else, everything is rolled back: nonce,
-/// fees, state.
+/// State that remains after a transaction, which runs by the ordinary rules.
+///
+/// All other changes are rolled back: nonce, fees and state.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kept {
-    /// Nothing, as of a call.
+    /// Keeps nothing, as after a call.
     Nothing,
-    /// All of it if it succeeds.
+    /// Keeps everything if the transaction succeeds, and nothing otherwise.
     Success,
 }
 
@@ -284,7 +289,7 @@ impl Handler for Kept {
     }
 }
 
-/// revm's result in this crate's terms.
+/// Converts revm's result to this crate's types.
 fn receipt(
     result: Result<ExecutionResult, EvmError>,
     gas_limit: u64,
@@ -313,7 +318,7 @@ fn receipt(
     }
 }
 
-/// Shows what is worth seeing: where the chain stands.
+/// Shows the time and the gas price, without the state.
 impl std::fmt::Debug for Embedded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Embedded")

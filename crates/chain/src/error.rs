@@ -2,21 +2,21 @@ use cotrain_bindings::Revert;
 
 use crate::node::NodeError;
 
-/// Why a chain did not do what was asked.
+/// Reason why a chain did not do what the caller asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// The transaction never became part of the chain.
     #[error("the chain rejected the transaction: {reason}")]
     Rejected {
-        /// The chain's words.
+        /// Message of the chain.
         reason: String,
     },
-    /// The contract refused; the transaction's gas is spent and nothing else has happened.
+    /// The contract reverted. The transaction's gas is spent, and nothing else has happened.
     #[error("the contract refused: {revert}")]
     Reverted {
-        /// The contract's reason.
+        /// Reason of the contract, decoded.
         revert: Revert,
-        /// The same, as it came.
+        /// Reason of the contract, as bytes.
         data: Box<[u8]>,
         /// Gas spent.
         gas_used: u64,
@@ -24,45 +24,46 @@ pub enum ChainError {
     /// The EVM stopped the transaction: out of gas or an invalid operation.
     #[error("the EVM stopped the transaction after {gas_used} gas: {reason}")]
     Halted {
-        /// The EVM's words.
+        /// Message of the EVM.
         reason: String,
         /// Gas spent.
         gas_used: u64,
     },
-    /// Time can only move forward.
+    /// The caller tried to move time back.
     #[error("the chain's time is {now} s and cannot go back to {wanted} s")]
     TimeRunsBack {
-        /// Now, in Unix seconds.
+        /// Time now, in Unix seconds.
         now: u64,
-        /// What was asked for, in Unix seconds.
+        /// Time that the caller asked for, in Unix seconds.
         wanted: u64,
     },
-    /// A [`Recorded`](crate::Recorded) chain did what was asked, and could not tell it.
+    /// A [`Recorded`](crate::Recorded) chain did what the caller asked, but could not record it.
     #[error("step {step} has happened and cannot be recorded: {reason}")]
     Unrecorded {
-        /// Which step, from 1.
+        /// Number of the step, from 1.
         step: u64,
-        /// Why.
+        /// Reason why it could not be recorded.
         reason: String,
     },
-    /// The chain is on a node, and the node did not do what was asked.
+    /// The chain is on a node that failed to answer.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// A contract answered with something that is not of its interface.
+    /// The answer of a contract does not fit its interface.
     #[error(
         "the answer of `{call}` is not what its interface says; is there a cotrain contract at that address?"
     )]
     UnexpectedAnswer {
-        /// The function called.
+        /// Name of the called function.
         call: &'static str,
     },
 }
 
 impl ChainError {
-    /// Why a transaction reverted, by what it returned, the gas it used and might have used.
+    /// Builds the error of a reverted transaction from its output, its gas used and its gas limit.
     pub(crate) fn of_revert(output: &[u8], gas_used: u64, gas_limit: u64) -> Self {
-        // A call within the transaction that runs out of gas leaves its callers the little that they
-        // held back (EIP-150), and they pass its empty reason on.
+        // If an inner call runs out of gas, its callers keep only the little that EIP-150 reserves
+        // for them.
+        // They pass on its empty reason.
         if output.is_empty() && gas_used > gas_limit / 10 * 9 {
             return Self::Halted {
                 reason: "out of gas".to_owned(),
@@ -76,7 +77,7 @@ impl ChainError {
         }
     }
 
-    /// The contract's own reason, where it refused.
+    /// Returns the contract's own reason if it reverted.
     #[must_use]
     pub fn revert(&self) -> Option<&Revert> {
         match self {

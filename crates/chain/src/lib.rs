@@ -1,13 +1,16 @@
-//! A chain to run contracts on: the trait [`Chain`], [`Embedded`], the EVM inside the process, and [`Remote`], a node
+//! Chains to run contracts on, behind the trait [`Chain`].
+//!
+//! [`Embedded`] is an EVM inside the process, and [`Remote`] is a chain on a development node.
+//! Only this crate names revm and alloy's provider. Contracts and transactions behave here as on a
+//! node:
+//! the embedded chain checks nonces, balances and gas as a node does.
+//! It has its own time, which moves only on request.
+//!
+//! [`Recorded`] records all changes of a chain, so that they can be repeated on another chain.
+//!
+//! [`node`] is the client of a node that others share, [`keys`] signs its transactions, and
+//! [`anvil`] starts a node
 //! for development.
-//!
-//! Only this crate names revm and alloy's provider. What runs here runs on a node in the same way: the embedded chain
-//! checks nonces, balances and gas as a node does, and has its own time, which moves only when told.
-//!
-//! [`Recorded`] tells all that happens to a chain, so that it can be done again on another.
-//!
-//! [`node`] is the client of a node that others share, [`keys`] signs what it is sent, and [`anvil`] starts a node for
-//! development.
 
 pub mod anvil;
 mod digest;
@@ -26,74 +29,76 @@ pub use remote::{Remote, RemoteError};
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use serde::{Deserialize, Serialize};
 
-/// The most gas one transaction may use on Ethereum since Osaka (EIP-7825).
+/// Maximum gas limit of a transaction on Ethereum since Osaka (EIP-7825).
 pub const TRANSACTION_GAS_LIMIT: u64 = 16_777_216;
 
-/// Where fees go: an address of their own, so that they can be told from everything else.
+/// Receiver of fees: a separate address, to tell fees from other payments.
 const FEES: Address = Address::repeat_byte(0xfe);
 
-/// How many blocks back contracts see the hashes of.
+/// Number of latest blocks whose hashes contracts can read.
 const HASHES: u64 = 256;
 
-/// What a chain does for cotrain. One transaction is one block: it is final when [`Chain::send`]
-/// returns.
+/// Operations of a chain that cotrain needs.
 ///
-/// Every failure leaves the chain as it was, but for the gas and the nonce of a transaction that
-/// was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`]), and where what was done
-/// could not be recorded ([`ChainError::Unrecorded`]).
+/// One transaction is one block: it is final when [`Chain::send`] returns.
+/// A failure leaves the chain as it was, with two exceptions.
+/// A transaction that was included and failed ([`ChainError::Reverted`], [`ChainError::Halted`])
+/// uses up its gas and its nonce.
+/// A change that could not be recorded ([`ChainError::Unrecorded`]) has still happened.
 pub trait Chain {
-    /// The kind of chain, as shown to users: `embedded` or `anvil`.
+    /// Returns the kind of chain, as shown to users: `embedded` or `anvil`.
     fn name(&self) -> &'static str;
 
-    /// What signatures name the chain by (EIP-155).
+    /// Returns the chain's id, which signatures include (EIP-155).
     fn chain_id(&self) -> u64;
 
-    /// The time that the next transaction will see, in Unix seconds.
+    /// Returns the time that the next transaction will see, in Unix seconds.
     fn now(&self) -> u64;
 
     /// Moves the time forward to `seconds` (Unix).
     ///
     /// # Errors
-    /// [`ChainError::TimeRunsBack`] where that is before [`Chain::now`].
+    /// [`ChainError::TimeRunsBack`] if that is before [`Chain::now`].
     fn set_time(&mut self, seconds: u64) -> Result<(), ChainError>;
 
-    /// The number of the block that the next transaction will be.
+    /// Returns the number of the block that the next transaction will be in.
     ///
     /// # Errors
-    /// Where the backend fails.
+    /// If the backend fails.
     fn block_number(&mut self) -> Result<u64, ChainError>;
 
-    /// The hash of a block as contracts see it in the next transaction: zero where that is not one of the 256 blocks
-    /// before.
+    /// Returns the hash of a block as contracts will see it in the next transaction.
+    ///
+    /// It is zero unless the block is one of the 256 before.
     ///
     /// # Errors
-    /// Where the backend fails.
+    /// If the backend fails.
     fn block_hash(&mut self, number: u64) -> Result<B256, ChainError>;
 
-    /// Gives `wei` to `account` out of nothing. For development chains.
+    /// Creates `wei` for `account` out of nothing. Only development chains can do this.
     ///
     /// # Errors
-    /// Where the backend fails.
+    /// If the backend fails.
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), ChainError>;
 
-    /// Wei that `account` holds.
+    /// Returns the balance of `account`, in wei.
     ///
     /// # Errors
-    /// Where the backend fails.
+    /// If the backend fails.
     fn balance(&mut self, account: Address) -> Result<U256, ChainError>;
 
-    /// Wei a unit of gas costs.
+    /// Returns the price of a unit of gas, in wei.
     fn gas_price(&self) -> u128;
 
     /// Sends a transaction and waits until it is part of the chain.
     ///
     /// # Errors
-    /// [`ChainError::Rejected`] where it never became part of the chain (nonce, funds, gas limit),
-    /// [`ChainError::Reverted`] with the contract's reason, [`ChainError::Halted`] where the EVM
+    /// [`ChainError::Rejected`] if it never became part of the chain (nonce, funds, gas limit),
+    /// [`ChainError::Reverted`] with the contract's reason, [`ChainError::Halted`] if the EVM
     /// stopped it.
     fn send(&mut self, transaction: Transaction) -> Result<Receipt, ChainError>;
 
-    /// Sends a transaction only if it succeeds; else it changes nothing and is free.
+    /// Sends a transaction only if it succeeds. Otherwise it changes nothing and costs nothing.
     ///
     /// # Errors
     /// As [`Chain::send`].
@@ -102,21 +107,22 @@ pub trait Chain {
         self.send(transaction)
     }
 
-    /// Runs a transaction as if it were sent now and forgets what it did: free.
+    /// Runs a transaction as if it were sent now, and discards its changes. It costs nothing.
     ///
     /// # Errors
     /// As [`Chain::send`].
     fn call(&mut self, transaction: Transaction) -> Result<Receipt, ChainError>;
 
-    /// Keccak-256 of the whole state: every account's balance, nonce, code and storage, in order
-    /// of address and slot.
+    /// Returns the Keccak-256 digest of the whole state.
+    ///
+    /// It covers every account's balance, nonce, code and storage, in order of address and slot.
     ///
     /// # Errors
-    /// Where the backend fails.
+    /// If the backend fails.
     fn state_digest(&mut self) -> Result<B256, ChainError>;
 }
 
-/// A chain that is lent, of whatever kind.
+/// Forwards each operation to the borrowed chain.
 impl<C: Chain + ?Sized> Chain for &mut C {
     fn name(&self) -> &'static str {
         (**self).name()
@@ -171,23 +177,23 @@ impl<C: Chain + ?Sized> Chain for &mut C {
     }
 }
 
-/// A transaction, signed or about to be.
+/// A transaction, signed or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
-    /// Who sends it and pays for it.
+    /// Account that sends it and pays for it.
     pub from: Address,
-    /// The contract called; none: `data` creates a contract.
+    /// Contract to call; `None` if `data` creates a contract.
     pub to: Option<Address>,
-    /// Wei sent along.
+    /// Value sent with it, in wei.
     pub value: U256,
     /// Calldata, or the code that creates a contract.
     pub data: Bytes,
-    /// The most gas it may use. The sender must be able to pay for all of it.
+    /// Gas limit. The sender must be able to pay for all of it.
     pub gas_limit: u64,
 }
 
 impl Transaction {
-    /// A call of `to` without money, up to [`TRANSACTION_GAS_LIMIT`].
+    /// Creates a call of `to` without value, with the gas limit [`TRANSACTION_GAS_LIMIT`].
     #[must_use]
     pub fn call(from: Address, to: Address, data: Vec<u8>) -> Self {
         Self {
@@ -199,7 +205,7 @@ impl Transaction {
         }
     }
 
-    /// The creation of a contract, up to [`TRANSACTION_GAS_LIMIT`].
+    /// Creates the creation of a contract, with the gas limit [`TRANSACTION_GAS_LIMIT`].
     #[must_use]
     pub fn create(from: Address, code: Bytes) -> Self {
         Self {
@@ -211,14 +217,14 @@ impl Transaction {
         }
     }
 
-    /// The same with `value` wei sent along.
+    /// Sets the value to `value` wei.
     #[must_use]
     pub fn with_value(mut self, value: U256) -> Self {
         self.value = value;
         self
     }
 
-    /// The same with at most `gas_limit` gas.
+    /// Sets the gas limit.
     #[must_use]
     pub fn with_gas_limit(mut self, gas_limit: u64) -> Self {
         self.gas_limit = gas_limit;
@@ -226,14 +232,14 @@ impl Transaction {
     }
 }
 
-/// What a successful transaction left.
+/// Result of a successful transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Gas used, refunds taken off.
+    /// Gas used, after refunds.
     pub gas_used: u64,
-    /// What the call returned; for a creation, the deployed code.
+    /// Output of the call; for a creation, the deployed code.
     pub output: Bytes,
-    /// The contract created, if one was.
+    /// Address of the created contract; `None` for a call.
     pub created: Option<Address>,
     /// Events, in order.
     pub logs: Vec<Log>,

@@ -1,7 +1,7 @@
-//! The client of a node of the chain, over JSON-RPC: what cotrain needs of it, and why it refused.
+//! JSON-RPC client of a node of the chain.
 //!
-//! Requests that fail for a reason that may pass are sent again, with growing waits in between. Nothing that a node
-//! says is taken for granted where it can be checked ([`Node::proved_storage`]).
+//! If a request fails for a reason that may pass, the client sends it again after growing waits.
+//! It verifies a node's answers where it can ([`Node::proved_storage`]).
 
 mod error;
 pub mod proof;
@@ -35,35 +35,40 @@ use self::{
     ranges::Ranges,
 };
 
-/// How long is waited before a request is sent again for the first time; after that, twice as long each time.
+/// Wait before a request is sent again for the first time. It doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// The longest wait, whatever the node asks for.
+/// Maximum wait, also if the node asks for more.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// Blocks that the priority fee is taken from.
+/// Number of blocks that the priority fee is derived from.
 const FEE_BLOCKS: u64 = 10;
-/// Of the transactions of a block, ordered by what they pay and weighted by gas, the one whose fee is taken: percent.
+/// Percentile of a block's priority fees, weighted by gas.
 const FEE_PERCENTILE: f64 = 50.0;
-/// Wei a unit of gas: the least that geth's block builders take by default.
+/// Minimum priority fee in wei for a unit of gas: the default minimum of geth's block builders.
 const LEAST_PRIORITY: u128 = 1_000_000;
-/// Times that a request is sent again whose answer is malformed: a cut answer may pass, a page of another server
-/// does not.
+/// Number of retries after a malformed answer.
+///
+/// A cut answer may be right the next time, but a page of another server never is.
 const MALFORMED_RETRIES: u32 = 2;
-/// Bloom filters that contradict all logs of their blocks, in a row, until they are no longer asked: on some chains
-/// they hold more than the logs.
+/// Number of consecutive blocks whose bloom filter contradicts all their logs, after which the
+/// client ignores bloom filters.
+///
+/// On some chains they cover more than the logs.
 const STRANGE_BLOOMS: u32 = 8;
 
-/// How a node is reached.
+/// Options for requests to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeOptions {
-    /// How long one request may take.
+    /// Timeout of one request.
     pub timeout: Duration,
-    /// How often a request is sent again where the node is not reached, takes too long, limits how much it is asked or
-    /// has a fault of its own.
+    /// Maximum number of retries of a request.
+    ///
+    /// The client retries if the node is unreachable, too slow, rate-limited or has a fault of its
+    /// own.
     pub retries: u32,
 }
 
 impl Default for NodeOptions {
-    /// 10 seconds, 5 times.
+    /// Returns a timeout of 10 seconds and 5 retries.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
@@ -72,7 +77,7 @@ impl Default for NodeOptions {
     }
 }
 
-/// A node of a chain. Clones share its connections.
+/// JSON-RPC client of one node. Clones share the connection pool.
 #[derive(Clone)]
 pub struct Node {
     provider: RootProvider<Ethereum>,
@@ -87,9 +92,9 @@ pub struct Node {
 #[derive(Debug, Default)]
 struct Learned {
     ranges: Mutex<Ranges>,
-    /// `true` from a request that was not answered until the next one that is.
+    /// `true` from a failed request until the next successful one.
     silent: AtomicBool,
-    /// Blocks in a row whose bloom filter contradicts all of their logs.
+    /// Number of consecutive blocks whose bloom filter contradicts all their logs.
     strange_blooms: AtomicU32,
 }
 
@@ -108,7 +113,7 @@ struct Header {
     parent_hash: B256,
     timestamp: U64,
     base_fee_per_gas: Option<U256>,
-    /// As the node gives it: `None`, empty or all zeros if it keeps none.
+    /// Bloom filter as the node gives it: `None`, empty or all zeros if it keeps none.
     logs_bloom: Option<Bytes>,
 }
 
@@ -140,7 +145,7 @@ struct Pending {
     timestamp: U64,
 }
 
-/// The state that is asked for: that after a block.
+/// State to read: the state after a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     /// After the canonical block at this height.
@@ -161,76 +166,78 @@ impl From<At> for BlockId {
 /// A block of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
-    /// Its height.
+    /// Height of the block.
     pub number: u64,
-    /// Its hash.
+    /// Hash of the block.
     pub hash: B256,
-    /// The hash of the block before it.
+    /// Hash of the block before it.
     pub parent: B256,
-    /// Its time, in Unix seconds.
+    /// Time of the block, in Unix seconds.
     pub time: u64,
-    /// Wei a unit of gas costs at least; 0 where the chain has no such fee.
+    /// Minimum price of a unit of gas, in wei; 0 if the chain has no such fee.
     pub base_fee: u128,
 }
 
-/// An event, and where it is.
+/// An event and its position on the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeLog {
-    /// The height of its block.
+    /// Height of its block.
     pub block: u64,
-    /// The hash of its block.
+    /// Hash of its block.
     pub block_hash: B256,
-    /// The hash of its transaction.
+    /// Hash of its transaction.
     pub transaction: B256,
-    /// Its place among the events of its block.
+    /// Index among the events of its block.
     pub index: u64,
     /// The event.
     pub log: alloy_primitives::Log,
 }
 
-/// What a unit of gas costs, in wei (EIP-1559).
+/// Price of a unit of gas, in wei (EIP-1559).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fees {
-    /// What the next block takes away.
+    /// Base fee, which the next block burns.
     pub base: u128,
-    /// What the builder of a block gets.
+    /// Priority fee, which the builder of the block gets.
     pub priority: u128,
 }
 
 impl Fees {
-    /// The most to offer: enough while the base fee doubles, which takes at least six full blocks.
+    /// Returns the maximum fee to offer.
+    ///
+    /// It suffices until the base fee has doubled, which takes at least six full blocks.
     #[must_use]
     pub fn max(&self) -> u128 {
         self.base.saturating_mul(2).saturating_add(self.priority)
     }
 }
 
-/// What an included transaction left.
+/// Result of an included transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeReceipt {
-    /// Its hash.
+    /// Hash of the transaction.
     pub transaction: B256,
-    /// The height of its block.
+    /// Height of its block.
     pub block: u64,
-    /// The hash of its block.
+    /// Hash of its block.
     pub block_hash: B256,
-    /// Whether it did what it was to do; otherwise only its gas is spent.
+    /// Whether the transaction succeeded. If it failed, only its gas is spent.
     pub success: bool,
     /// Gas used.
     pub gas_used: u64,
-    /// Wei paid for a unit of gas.
+    /// Price paid for a unit of gas, in wei.
     pub gas_price: u128,
-    /// The contract created, if one was.
+    /// Address of the created contract; `None` if none was created.
     pub created: Option<Address>,
-    /// Its events, in order.
+    /// Events of the transaction, in order.
     pub logs: Vec<NodeLog>,
 }
 
 impl Node {
-    /// Reaches the node at `url` (http:// or https://) and asks for its chain.
+    /// Connects to the node at `url` (http:// or https://) and asks for its chain id.
     ///
     /// # Errors
-    /// [`NodeError::BadUrl`], or where the node does not answer.
+    /// [`NodeError::BadUrl`], or if the node does not answer.
     pub async fn connect(url: &Url, options: NodeOptions) -> Result<Self, NodeError> {
         let shown = display(url);
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -258,13 +265,13 @@ impl Node {
         Ok(node)
     }
 
-    /// The chain that the node is of (EIP-155).
+    /// Returns the id of the node's chain (EIP-155).
     #[must_use]
     pub fn chain_id(&self) -> u64 {
         self.chain_id
     }
 
-    /// Nothing where the node is of chain `wanted`.
+    /// Checks that the node serves chain `wanted`.
     ///
     /// # Errors
     /// [`NodeError::WrongChain`] otherwise.
@@ -279,22 +286,23 @@ impl Node {
         })
     }
 
-    /// Where the node is. It may hold a password or a key: show [`Node::display_url`].
+    /// Returns the node's address. It may hold a password or a key: show [`Node::display_url`]
+    /// instead.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Where the node is, without user, path and query, which are where keys are.
+    /// Returns the node's address without user, path and query, which may hold keys.
     #[must_use]
     pub fn display_url(&self) -> String {
         self.asked.url.clone()
     }
 
-    /// The latest block.
+    /// Returns the latest block.
     ///
     /// # Errors
-    /// Where the node does not answer, or has no block.
+    /// If the node does not answer, or has no block.
     pub async fn head(&self) -> Result<Block, NodeError> {
         let latest = self.block_at(BlockNumberOrTag::Latest).await?;
         latest.ok_or_else(|| NodeError::UnknownBlock {
@@ -303,10 +311,10 @@ impl Node {
         })
     }
 
-    /// The canonical block at a height; none where the chain is not that long.
+    /// Returns the canonical block at a height, or `None` if the chain is shorter.
     ///
     /// # Errors
-    /// Where the node does not answer.
+    /// If the node does not answer.
     pub async fn block(&self, number: u64) -> Result<Option<Block>, NodeError> {
         self.block_at(number.into()).await
     }
@@ -328,9 +336,10 @@ impl Node {
         Ok(block)
     }
 
-    /// Returns the time that the next block will have, as far as the node tells, in Unix seconds: that of the block
-    /// that it is building, or else of its latest block. Contracts go by the time of the block, never by this
-    /// machine's.
+    /// Returns the time of the next block in Unix seconds, as far as the node tells.
+    ///
+    /// It is the time of the block that the node is building, or else of its latest block.
+    /// Contracts use the time of the block, never this machine's.
     ///
     /// # Errors
     /// If the node does not answer.
@@ -339,7 +348,7 @@ impl Node {
         Ok(self.now_after(&latest).await)
     }
 
-    /// Returns the same as [`now`](Self::now), of the block after `latest`.
+    /// Returns the time of the block after `latest`, like [`now`](Self::now).
     pub async fn now_after(&self, latest: &Block) -> u64 {
         let pending: Result<Option<Pending>, _> = self
             .request("eth_getBlockByNumber", (BlockNumberOrTag::Pending, false))
@@ -356,11 +365,13 @@ impl Node {
         }
     }
 
-    /// Returns the events of `addresses` with one of `topics` as their first, in the blocks from `from` to `to`, both
-    /// included, in order. No address or no topic means any.
+    /// Returns the events of `addresses` whose first topic is one of `topics`, in order.
+    ///
+    /// They are in the blocks from `from` to `to`, both included. No address or no topic means any.
     ///
     /// # Errors
-    /// [`NodeError::TooMuch`] if the node gives fewer at once: use [`logs_from`](Self::logs_from). Or if it does not
+    /// [`NodeError::TooMuch`] if the node gives fewer at once: use [`logs_from`](Self::logs_from).
+    /// Or if it does not
     /// answer.
     pub async fn logs(
         &self,
@@ -375,9 +386,13 @@ impl Node {
         Ok(logs)
     }
 
-    /// Returns the same events as [`logs`](Self::logs) as far as the node gives them at once, and the last block of
-    /// these, at most `to`. Whatever a node refuses for more than one block is asked for again for half of them,
-    /// unless the refusal is known to have another reason; the width that it answers is remembered.
+    /// Returns the events of [`logs`](Self::logs) that the node gives at once, and the last block
+    /// that they cover.
+    ///
+    /// That block is at most `to`. If the node refuses more than one block, the client asks for
+    /// half of them.
+    /// It does not if the refusal is known to have another reason. It remembers the width that the
+    /// node answers.
     ///
     /// # Errors
     /// If the node refuses even one block, or for a reason that fewer blocks do not mend.
@@ -402,7 +417,7 @@ impl Node {
                     self.learned.ranges().refused(blocks);
                 }
                 Err(error) => {
-                    // A range may be what a node needs too long for.
+                    // The node may have needed too long for the range.
                     if matches!(
                         error,
                         NodeError::TimedOut { .. } | NodeError::Unavailable { .. }
@@ -415,18 +430,20 @@ impl Node {
         }
     }
 
-    /// Halves the ranges that [`logs_from`](Self::logs_from) asks for, after its answer for `blocks` blocks proved
-    /// wrong.
+    /// Halves the ranges of [`logs_from`](Self::logs_from), after its answer for `blocks` blocks
+    /// proved wrong.
     pub fn narrow_logs(&self, blocks: u64) {
         self.learned.ranges().narrow(blocks);
     }
 
-    /// Returns the events of one block, by its hash, so that no reorganisation comes between. An empty answer is
-    /// held against the bloom filter of the block's header.
+    /// Returns the events of one block by its hash, so that no reorganization can interfere.
+    ///
+    /// It checks an empty answer against the bloom filter of the block's header.
     ///
     /// # Errors
     /// [`NodeError::UnknownBlock`] if the node does not have the block, or has forgotten it;
-    /// [`NodeError::Contradictory`] if the block has logs that the node does not give. Or if it does not answer.
+    /// [`NodeError::Contradictory`] if the block has logs that the node does not give. Or if it
+    /// does not answer.
     pub async fn logs_of(
         &self,
         block: B256,
@@ -449,7 +466,7 @@ impl Node {
         Ok(logs)
     }
 
-    /// Returns all logs of a block, which its bloom filter proves to be all.
+    /// Returns all logs of a block, and proves by its bloom filter that none is missing.
     async fn all_logs(&self, block: B256, bloom: &Bloom) -> Result<Vec<NodeLog>, NodeError> {
         let asked = rpc::Filter::new().at_block_hash(block);
         let logs = self.filtered(&asked, &[], &[]).await?;
@@ -471,7 +488,8 @@ impl Node {
         Ok(logs)
     }
 
-    /// Returns the logs that the node finds, each once and in order, without those that were not asked for.
+    /// Returns the logs that the node finds, each once and in order, without those that were not
+    /// requested.
     async fn filtered(
         &self,
         asked: &rpc::Filter,
@@ -502,7 +520,7 @@ impl Node {
         })
     }
 
-    /// Returns the whole header of a block, whose hash can be computed.
+    /// Returns the whole header of a block, from which its hash can be computed.
     async fn whole_header(&self, block: B256) -> Result<alloy_consensus::Header, NodeError> {
         const METHOD: &str = "eth_getBlockByHash";
         let found = self
@@ -515,10 +533,12 @@ impl Node {
         Ok(found.header.inner)
     }
 
-    /// Runs a call and forgets what it did; none for `at`: after the latest block.
+    /// Calls a contract in the state at `at` and discards the changes; `None` means after the
+    /// latest block.
     ///
     /// # Errors
-    /// [`NodeError::Reverted`] with the contract's reason. Or where the node does not answer, or does not have the
+    /// [`NodeError::Reverted`] with the contract's reason. Or if the node does not answer, or does
+    /// not have the
     /// state.
     pub async fn call(
         &self,
@@ -532,7 +552,7 @@ impl Node {
         self.run(request, at).await
     }
 
-    /// The same, with a sender and `value` wei, which it must have.
+    /// Calls like [`call`](Self::call), from a sender with `value` wei, which it must have.
     ///
     /// # Errors
     /// As [`Node::call`].
@@ -557,7 +577,8 @@ impl Node {
             .await
     }
 
-    /// Gas that a transaction would need after the latest block; none for `to`: `data` creates a contract.
+    /// Estimates the gas of a transaction after the latest block. If `to` is `None`, `data` creates
+    /// a contract.
     ///
     /// # Errors
     /// As [`Node::call`].
@@ -577,9 +598,11 @@ impl Node {
         .await
     }
 
-    /// Returns the gas that a transaction would need in the block that the node is building, whose time is
-    /// [`now`](Self::now): on a quiet chain the latest block may be long past. Nodes that do not estimate in it answer as
-    /// [`estimate`](Self::estimate) does.
+    /// Estimates the gas of a transaction in the block that the node is building, whose time is
+    /// [`now`](Self::now).
+    ///
+    /// On a quiet chain the latest block may be long past.
+    /// Nodes that cannot estimate in that block answer like [`estimate`](Self::estimate).
     ///
     /// # Errors
     /// As [`Node::call`].
@@ -598,7 +621,7 @@ impl Node {
         });
         match estimated.await {
             Ok(gas) => Ok(gas),
-            // Asking the same node for another block would change nothing.
+            // The same node would fail again for another block.
             Err(
                 error @ (NodeError::Reverted(_)
                 | NodeError::InsufficientFunds { .. }
@@ -611,24 +634,24 @@ impl Node {
         }
     }
 
-    /// The code of a contract; empty where there is none.
+    /// Returns the code of a contract; empty if there is none.
     ///
     /// # Errors
-    /// Where the node does not answer.
+    /// If the node does not answer.
     pub async fn code(&self, address: Address) -> Result<Bytes, NodeError> {
         self.ask("eth_getCode", || self.provider.get_code_at(address))
             .await
     }
 
-    /// Wei that an account holds.
+    /// Returns the balance of an account after the latest block, in wei.
     ///
     /// # Errors
-    /// Where the node does not answer.
+    /// If the node does not answer.
     pub async fn balance(&self, address: Address) -> Result<U256, NodeError> {
         self.balance_at(address, None).await
     }
 
-    /// Returns the wei that an account held at `at`; `None` means after the latest block.
+    /// Returns the balance of an account at `at`, in wei; `None` means after the latest block.
     ///
     /// # Errors
     /// As [`Node::call`].
@@ -640,10 +663,10 @@ impl Node {
         .await
     }
 
-    /// How many transactions of an account are included: the next one's nonce, where none is waiting.
+    /// Returns the number of an account's included transactions: its next nonce if none is pending.
     ///
     /// # Errors
-    /// Where the node does not answer.
+    /// If the node does not answer.
     pub async fn nonce(&self, address: Address) -> Result<u64, NodeError> {
         self.ask("eth_getTransactionCount", || {
             self.provider.get_transaction_count(address)
@@ -651,9 +674,11 @@ impl Node {
         .await
     }
 
-    /// Returns the price of a unit of gas: the base fee of the next block, and the middle of the tips of the last
-    /// blocks. If nobody paid a tip there, the node's own suggestion; a node without a fee history is asked for
-    /// `eth_maxPriorityFeePerGas` or `eth_gasPrice`.
+    /// Returns the price of a unit of gas: the next block's base fee, and the median tip of the
+    /// last blocks.
+    ///
+    /// If nobody paid a tip there, the node's own suggestion replaces it.
+    /// A node without a fee history is asked for `eth_maxPriorityFeePerGas` or `eth_gasPrice`.
     ///
     /// # Errors
     /// If the node does not answer.
@@ -669,7 +694,7 @@ impl Node {
             .await;
         let told = match &history {
             Ok(history) => fees(history),
-            // The node has none, or one of another form.
+            // The node has no fee history, or one in another format.
             Err(
                 NodeError::Unsupported { .. }
                 | NodeError::Other { .. }
@@ -687,7 +712,7 @@ impl Node {
             Some((base, None)) => (base, base),
             None => {
                 let latest = self.head().await?.base_fee;
-                // The next block's is at most an eighth higher.
+                // The base fee of the next block is at most an eighth higher.
                 (latest.saturating_add(latest / 8), latest)
             }
         };
@@ -698,8 +723,9 @@ impl Node {
         })
     }
 
-    /// Returns the tip that the node suggests, in wei for a unit of gas; 0 if it has no suggestion. `base` is the
-    /// base fee that the node's gas price includes.
+    /// Returns the tip that the node suggests, in wei for a unit of gas; 0 if it suggests none.
+    ///
+    /// `base` is the base fee that the node's gas price includes.
     async fn suggested_tip(&self, base: u128) -> Result<u128, NodeError> {
         let tip = self
             .ask("eth_maxPriorityFeePerGas", || {
@@ -721,10 +747,12 @@ impl Node {
         }
     }
 
-    /// Hands a signed transaction to the node. One that the node or the chain has already is handed over too.
+    /// Sends a signed transaction to the node. It succeeds too if the node or the chain already has
+    /// the transaction.
     ///
     /// # Errors
-    /// [`NodeError::NonceTooLow`], [`NodeError::Underpriced`], [`NodeError::InsufficientFunds`], or where the node does
+    /// [`NodeError::NonceTooLow`], [`NodeError::Underpriced`], [`NodeError::InsufficientFunds`], or
+    /// if the node does
     /// not answer: then it may have the transaction all the same.
     pub async fn broadcast(&self, raw: &[u8]) -> Result<(), NodeError> {
         let sent = self
@@ -734,16 +762,17 @@ impl Node {
             .await;
         match sent {
             Ok(_) | Err(NodeError::AlreadyKnown) => Ok(()),
-            // Perhaps its own: an answer that was lost, and it was included before it was sent again.
+            // The nonce may be used by this transaction: the first answer was lost, and the chain
+            // included it before the retry.
             Err(NodeError::NonceTooLow) if self.receipt(keccak256(raw)).await?.is_some() => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// What a transaction left; none where it is not included.
+    /// Returns the receipt of a transaction, or `None` if it is not included.
     ///
     /// # Errors
-    /// Where the node does not answer.
+    /// If the node does not answer.
     pub async fn receipt(&self, hash: B256) -> Result<Option<NodeReceipt>, NodeError> {
         const METHOD: &str = "eth_getTransactionReceipt";
         let found = self
@@ -770,12 +799,14 @@ impl Node {
         }))
     }
 
-    /// The values at `slots` of the storage of `address` after the block with this hash, proved: only the hash is
-    /// trusted.
+    /// Returns the values at `slots` of the storage of `address` after a block, with verified
+    /// proofs.
+    ///
+    /// Only the block's `hash` is trusted.
     ///
     /// # Errors
-    /// [`NodeError::NotProved`] where the node's proof does not hold, [`NodeError::UnknownBlock`] or
-    /// [`NodeError::StateGone`] where it cannot prove that state any more. Or where it does not answer.
+    /// [`NodeError::NotProved`] if the node's proof is wrong, [`NodeError::UnknownBlock`] or
+    /// [`NodeError::StateGone`] if it cannot prove that state any more. Or if it does not answer.
     pub async fn proved_storage(
         &self,
         address: Address,
@@ -796,7 +827,7 @@ impl Node {
         })
     }
 
-    /// A request by its name, for what nodes for development offer besides.
+    /// Sends a request by its name, for the additional methods of development nodes.
     pub(crate) async fn request<P: RpcSend, R: RpcRecv>(
         &self,
         method: &'static str,
@@ -808,8 +839,10 @@ impl Node {
         .await
     }
 
-    /// Sends a request, again where its failure may pass. alloy's own layer for that always waits equally long and
-    /// keeps of the last error only its text.
+    /// Sends a request, and sends it again if its failure may pass.
+    ///
+    /// alloy's own retry layer always waits equally long, and keeps only the text of the last
+    /// error.
     async fn ask<T, R>(&self, method: &'static str, request: impl Fn() -> R) -> Result<T, NodeError>
     where
         R: IntoFuture<Output = TransportResult<T>>,
@@ -818,7 +851,7 @@ impl Node {
         let mut left = self.retries;
         let silent = &self.learned.silent;
         loop {
-            // What alloy traces has the whole address, with the key that may be in it.
+            // alloy traces the whole address, with any key in it, so tracing is off here.
             let answer = request()
                 .into_future()
                 .with_subscriber(NoSubscriber::default())
@@ -842,7 +875,7 @@ impl Node {
             }
             left -= 1;
             let now = wished.unwrap_or(wait).min(LONGEST_WAIT);
-            // Said once, before the first wait: a command that waits without a word looks dead.
+            // Warned once, before the first wait, because a silently waiting command looks dead.
             if silent.swap(true, Ordering::Relaxed) {
                 tracing::debug!(%error, wait = ?now, left, "the node is asked again");
             } else {
@@ -854,7 +887,7 @@ impl Node {
     }
 }
 
-/// Shows no key.
+/// Shows the address without any key.
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
@@ -864,29 +897,30 @@ impl fmt::Debug for Node {
     }
 }
 
-/// The address without user, path and query.
+/// Returns the address without user, path and query.
 fn display(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}"));
     format!("{}://{host}{}", url.scheme(), port.unwrap_or_default())
 }
 
-/// How long the node asks to wait.
+/// Returns how long the node asks the client to wait.
 fn wished(failure: &TransportError) -> Option<Duration> {
     failure.as_transport_err()?.retry_after()
 }
 
-/// Chooses the cryptography of TLS for this process, which every HTTP client needs. A choice that was made before
-/// stays.
+/// Chooses the TLS cryptography of this process, which every HTTP client needs.
+///
+/// It keeps an earlier choice.
 pub fn choose_cryptography() {
     static CRYPTOGRAPHY: Once = Once::new();
     CRYPTOGRAPHY.call_once(|| {
-        // Where the program has chosen one already, it stays.
+        // Fails if the program has chosen one already; that choice stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }
 
-/// An HTTP client for a node, which is never asked for anything else.
+/// Creates an HTTP client for requests to one node. It follows no redirects.
 pub(crate) fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client> {
     choose_cryptography();
     reqwest::Client::builder()
@@ -898,14 +932,15 @@ pub(crate) fn http_client(timeout: Duration) -> reqwest::Result<reqwest::Client>
 /// Method that finds logs.
 const METHOD_LOGS: &str = "eth_getLogs";
 
-/// Checks whether a log is one that was asked for: a node's filter is not taken for granted.
+/// Returns `true` if a log was requested. The client does not trust a node's filter.
 fn wanted(log: &NodeLog, addresses: &[Address], topics: &[B256]) -> bool {
     let topic = log.log.topics().first();
     (addresses.is_empty() || addresses.contains(&log.log.address))
         && (topics.is_empty() || topic.is_some_and(|topic| topics.contains(topic)))
 }
 
-/// Checks whether a block with this bloom filter may hold a log of one of the addresses with one of the topics.
+/// Returns `true` if a block with this bloom filter may hold a log of one of the addresses with one
+/// of the topics.
 fn may_hold(bloom: &Bloom, addresses: &[Address], topics: &[B256]) -> bool {
     let holds = |raw: &[u8]| bloom.contains_input(BloomInput::Raw(raw));
     (addresses.is_empty() || addresses.iter().any(|address| holds(address.as_slice())))
@@ -931,7 +966,7 @@ fn request(
         .with_input(data)
 }
 
-/// An event of an included transaction: its place is known.
+/// Converts an event of an included transaction, which must have its position.
 fn located(method: &'static str, log: rpc::Log) -> Result<NodeLog, NodeError> {
     let place = (
         log.block_number,
@@ -954,11 +989,14 @@ fn located(method: &'static str, log: rpc::Log) -> Result<NodeLog, NodeError> {
     })
 }
 
-/// Returns the base fee of the next block and the middle of the tips, if any was paid; `None` without blocks.
+/// Returns the base fee of the next block and the median of the tips above 0; `None` without
+/// blocks.
+///
+/// The tip is `None` if nobody paid one.
 fn fees(history: &rpc::FeeHistory) -> Option<(u128, Option<u128>)> {
-    // The last one is the next block's.
+    // The last entry is for the next block.
     let base = *history.base_fee_per_gas.last()?;
-    // Blocks without transactions say zero.
+    // Blocks without transactions report zero.
     let rewards = history.reward.iter().flatten().flatten();
     let mut rewards: Vec<_> = rewards.copied().filter(|reward| *reward > 0).collect();
     rewards.sort_unstable();

@@ -1,4 +1,4 @@
-//! All that changes a chain, told as it happens: enough to do it again on another chain and to compare.
+//! Recording of all changes of a chain: enough to repeat them on another chain and to compare.
 
 use std::io;
 
@@ -7,46 +7,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Chain, ChainError, Receipt, Transaction};
 
-/// Something that has changed a chain.
+/// A change of a chain.
 ///
-/// There is no step for the passing of time: nothing sees it but transactions, and each has its own.
+/// The passing of time is no step: only transactions see the time, and each step has its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// An account was given money out of nothing.
     Fund {
-        /// Who.
+        /// Account that got the money.
         account: Address,
-        /// How much, in wei.
+        /// Amount in wei.
         wei: U256,
     },
     /// A transaction became part of the chain.
     Transaction {
-        /// The time of its block, in Unix seconds.
+        /// Time of its block, in Unix seconds.
         time: u64,
-        /// What was sent.
+        /// Transaction that was sent.
         transaction: Transaction,
-        /// What came of it.
+        /// Outcome of the transaction.
         outcome: Outcome,
     },
 }
 
-/// What came of a transaction that became part of the chain.
+/// Outcome of a transaction that became part of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It did what it was to do.
+    /// The transaction succeeded.
     Success(Receipt),
-    /// The contract refused.
+    /// The contract reverted.
     Reverted {
-        /// The contract's reason, as it came.
+        /// Reason of the contract, as bytes.
         data: Bytes,
         /// Gas spent.
         gas_used: u64,
     },
-    /// The EVM stopped it.
+    /// The EVM stopped the transaction.
     Halted {
-        /// Why, in words that each kind of chain has its own of.
+        /// Reason, worded differently by each kind of chain.
         reason: String,
         /// Gas spent.
         gas_used: u64,
@@ -54,10 +54,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What [`Chain::send`] has answered.
+    /// Converts the answer of [`Chain::send`] to an outcome.
     ///
     /// # Errors
-    /// The same error, where it does not say that the transaction is part of the chain.
+    /// The same error if it does not imply that the transaction is part of the chain.
     pub fn of(answer: Result<Receipt, ChainError>) -> Result<Self, ChainError> {
         match answer {
             Ok(receipt) => Ok(Self::Success(receipt)),
@@ -70,7 +70,7 @@ impl Outcome {
         }
     }
 
-    /// Gas used.
+    /// Returns the gas used.
     #[must_use]
     pub fn gas_used(&self) -> u64 {
         match self {
@@ -80,24 +80,25 @@ impl Outcome {
     }
 }
 
-/// A chain that tells every [`Step`], right after it has happened. Calls change nothing and are not told, nor is what
-/// the chain rejects.
+/// A chain that passes every [`Step`] to a function, right after the step has happened.
 ///
-/// Where a step cannot be told, the chain says [`ChainError::Unrecorded`], to that step and to all that would be the
-/// next: nothing is told after a gap.
+/// Calls and rejected transactions change nothing, so they are not steps.
+/// If the function fails, the chain returns [`ChainError::Unrecorded`] for that step and for every
+/// later one.
+/// So nothing is recorded after a gap.
 #[derive(Debug)]
 pub struct Recorded<C, F> {
     chain: C,
     tell: F,
     steps: u64,
-    /// The digest of the state, where it was asked for since the last step.
+    /// Digest of the state, if computed since the last step.
     digest: Option<B256>,
-    /// Why a step could not be told.
+    /// Error of the step that could not be recorded; `None` if there is no gap.
     gap: Option<ChainError>,
 }
 
 impl<C: Chain, F: FnMut(&Step) -> io::Result<()>> Recorded<C, F> {
-    /// Tells what will happen to `chain`, on which nothing has happened yet.
+    /// Records the steps of `chain`, which must not have any yet, by calls of `tell`.
     pub fn new(chain: C, tell: F) -> Self {
         Self {
             chain,
@@ -108,7 +109,7 @@ impl<C: Chain, F: FnMut(&Step) -> io::Result<()>> Recorded<C, F> {
         }
     }
 
-    /// How many steps there were.
+    /// Returns the number of steps.
     pub fn steps(&self) -> u64 {
         self.steps
     }
@@ -187,7 +188,7 @@ impl<C: Chain, F: FnMut(&Step) -> io::Result<()>> Chain for Recorded<C, F> {
     }
 
     fn state_digest(&mut self) -> Result<B256, ChainError> {
-        // Whoever ends a recording asks once more, and a node takes its time.
+        // The end of a recording asks for the digest once more, and a node computes it slowly.
         if let Some(digest) = self.digest {
             return Ok(digest);
         }
@@ -206,7 +207,7 @@ mod tests {
         gas_price: 1,
     };
 
-    /// What creates a contract that has this code, of at most 32 bytes.
+    /// Returns code that creates a contract with this code, of at most 32 bytes.
     fn creation(code: &[u8]) -> Bytes {
         let length = u8::try_from(code.len()).expect("short");
         // PUSHn code, PUSH1 0, MSTORE, PUSH1 length, PUSH1 32 - length, RETURN.
@@ -220,8 +221,10 @@ mod tests {
         .into()
     }
 
-    /// Money, a contract that always refuses with a byte, one that always stops; each is called, and somebody poor
-    /// wants to send something.
+    /// Runs a history: money, a contract that always reverts with a byte, and one that always
+    /// halts.
+    ///
+    /// It calls each of them. An account without money then tries to send a transaction.
     fn history<C: Chain>(chain: &mut C) -> Result<(), ChainError> {
         chain.fund(SENDER, U256::from(u64::MAX))?;
         let create = |code| Transaction::create(SENDER, creation(code));
@@ -314,11 +317,11 @@ mod tests {
         assert_eq!(second.state_digest(), digest);
     }
 
-    /// Attempts what fails, which changes nothing, and then what succeeds.
+    /// Attempts transactions that fail, which changes nothing, and then one that succeeds.
     fn attempts<C: Chain>(chain: &mut C) -> (Receipt, u64, B256) {
         chain.fund(SENDER, U256::from(u64::MAX)).expect("money");
         let before = (chain.block_number(), chain.state_digest());
-        // PUSH0, PUSH0, REVERT; INVALID; not enough gas to begin with.
+        // PUSH0, PUSH0, REVERT; INVALID; too little gas to begin.
         let codes: [&'static [u8]; 2] = [&[0x5f, 0x5f, 0xfd], &[0xfe]];
         let fails = codes.map(|code| Transaction::create(SENDER, Bytes::from_static(code)));
         let works = Transaction::create(SENDER, creation(&[0xfe]));

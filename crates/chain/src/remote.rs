@@ -1,4 +1,4 @@
-//! A chain on a node for development, which lets its time and its balances be set.
+//! A chain on a development node, whose time and balances can be set.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,63 +23,66 @@ use crate::{
     node::{Node, NodeError, NodeOptions},
 };
 
-/// The gas of a block: so much that no transaction fills half of one, which is what raises the base fee.
+/// Gas limit of a block. No transaction can fill half of it, which would raise the base fee.
 const BLOCK_GAS_LIMIT: u64 = 200_000_000;
 
-/// How long the node may take for an answer. Sending is not tried again: it might be done twice.
+/// Options with a long timeout and no retries: a transaction sent again might be executed twice.
 const OPTIONS: NodeOptions = NodeOptions {
     timeout: Duration::from_mins(1),
     retries: 0,
 };
 
-/// Why a node cannot be the chain of a simulation.
+/// Reason why a node cannot be the chain of a simulation.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
-    /// It is no node for development.
+    /// The node is not one for development.
     #[error(
         "the node at {url} is not one for development; a simulation sets its time and gives money away, so that it \
          needs anvil"
     )]
     NotForDevelopment {
-        /// Where it is.
+        /// Address of the node.
         url: String,
-        /// What it says to a method of anvil.
+        /// Error for a method of anvil.
         source: NodeError,
     },
-    /// Something has happened there.
+    /// The chain already has blocks.
     #[error(
         "the chain at {url} has {blocks} blocks already; a simulation begins with an empty one: start anvil anew"
     )]
     NotEmpty {
-        /// Where it is.
+        /// Address of the node.
         url: String,
-        /// Its blocks, without the first.
+        /// Number of blocks without the first.
         blocks: u64,
     },
-    /// Its time is past the simulation's first second.
+    /// The chain's time is past the first second of the simulation.
     #[error(
         "the time of the chain at {url} is {now}, and the simulation begins at {start}; start anvil anew with \
          `--timestamp {start}`"
     )]
     TooLate {
-        /// Where it is.
+        /// Address of the node.
         url: String,
-        /// Its time, in Unix seconds.
+        /// Time of the chain, in Unix seconds.
         now: u64,
-        /// The simulation's first second, in Unix seconds.
+        /// First second of the simulation, in Unix seconds.
         start: u64,
     },
-    /// The node does not answer as it should.
+    /// The node failed to answer.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// The operating system refuses.
+    /// The operating system refused the runtime.
     #[error("cannot make a runtime for requests")]
     Runtime(#[source] io::Error),
 }
 
-/// A chain on a node for development: anvil, or what understands its methods. Its transactions are sent by accounts whose
-/// keys nobody needs, each is a block of its own, and it has the time it is told, as [`Embedded`] has. Nobody else may
-/// use the chain at the same time.
+/// A chain on a development node: anvil, or one that understands its methods.
+///
+/// The node sends transactions for accounts without their keys. Each transaction is a block of its
+/// own.
+/// The chain has the time that it is told, like [`Embedded`]. Nobody else may use it at the same
+/// time.
 #[derive(Debug)]
 pub struct Remote {
     runtime: Runtime,
@@ -88,14 +91,16 @@ pub struct Remote {
     now: u64,
     /// Whether the node knows `now`.
     told: bool,
-    /// What is known to be as it was: asked for since the last transaction.
+    /// Known balances: those asked for since the last transaction.
     balances: HashMap<Address, U256>,
-    /// What was there before. Where it has not changed at the end, it is not part of the simulation: the accounts to
-    /// which anvil gives money, for one.
+    /// Accounts before the simulation.
+    ///
+    /// Unchanged ones are not part of the simulation's digest, such as the accounts to which anvil
+    /// gives money.
     before: Accounts,
 }
 
-/// The accounts of a state, as anvil dumps them.
+/// Accounts of a state, as anvil dumps them.
 type Accounts = BTreeMap<Address, Account>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -111,31 +116,31 @@ struct State {
     accounts: Accounts,
 }
 
-/// What a call of a transaction did, in `OpenEthereum`'s words.
+/// Trace of a transaction's call, in `OpenEthereum`'s format.
 #[derive(Debug, Deserialize)]
 struct Replay {
-    /// Why it failed.
+    /// Reason of the failure; `None` if the call succeeded.
     error: Option<String>,
     result: Option<ReplayResult>,
 }
 
 #[derive(Debug, Deserialize)]
 struct ReplayResult {
-    /// What it returned; of a creation, the code.
+    /// Output of the call; for a creation, the code.
     #[serde(alias = "code", default)]
     output: Bytes,
 }
 
-/// What a call would do, by geth's `callTracer`.
+/// Trace of a simulated call, in the format of geth's `callTracer`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Trace {
-    /// Of the whole transaction, where this is its outermost call.
+    /// Gas used; for the outermost call, that of the whole transaction.
     gas_used: U64,
     to: Option<Address>,
     #[serde(default)]
     output: Bytes,
-    /// Why it failed.
+    /// Reason of the failure; `None` if the call succeeded.
     error: Option<String>,
     #[serde(default)]
     logs: Vec<TraceLog>,
@@ -145,7 +150,7 @@ struct Trace {
 
 #[derive(Debug, Deserialize)]
 struct TraceLog {
-    /// Its place among all events of the transaction.
+    /// Index among all events of the transaction.
     index: U64,
     address: Address,
     topics: Vec<B256>,
@@ -153,11 +158,12 @@ struct TraceLog {
 }
 
 impl Remote {
-    /// The empty chain of the node at `url`, made to behave as [`Embedded`] does: no base fee, fees to the same address,
-    /// the time as it is told.
+    /// Connects to the empty chain of the node at `url`, and makes it behave like [`Embedded`].
+    ///
+    /// It gets no base fee, the same receiver of fees, and the time that it is told.
     ///
     /// # Errors
-    /// Where the node is not for development, its chain is not empty or its time is past the start.
+    /// If the node is not for development, its chain is not empty or its time is past the start.
     pub fn connect(url: &Url, config: Config) -> Result<Self, RemoteError> {
         let runtime = Builder::new_current_thread()
             .enable_all()
@@ -179,7 +185,7 @@ impl Remote {
         Ok(remote)
     }
 
-    /// Whether a simulation can begin here.
+    /// Checks that a simulation can begin on this chain.
     fn check(&self, start: u64) -> Result<(), RemoteError> {
         let url = self.node.display_url();
         if let Err(source) = self.request::<Value>("anvil_nodeInfo", json!([])) {
@@ -189,7 +195,7 @@ impl Remote {
                 RemoteError::NotForDevelopment { url, source }
             });
         }
-        // Authors sign the chain's id, so that the gas of what they sign depends on it.
+        // Authors sign the chain's id, so the gas of their signed batches depends on it.
         self.node.expect_chain(Embedded::CHAIN_ID)?;
         let head = self.runtime.block_on(self.node.head())?;
         if head.number > 0 {
@@ -216,9 +222,9 @@ impl Remote {
             ("evm_setAutomine", json!([true])),
             ("anvil_setCoinbase", json!([FEES])),
             ("evm_setBlockGasLimit", json!([U64::from(BLOCK_GAS_LIMIT)])),
-            // Once it is zero, blocks that are less than half full keep it there.
+            // Once it is zero, blocks that are less than half full keep it zero.
             ("anvil_setNextBlockBaseFeePerGas", json!(["0x0"])),
-            // Without it, time goes by between blocks.
+            // Without this, time passes between blocks.
             ("anvil_setBlockTimestampInterval", json!([0])),
         ] {
             self.request::<Value>(method, parameters)?;
@@ -233,8 +239,9 @@ impl Remote {
         self.runtime.block_on(self.node.request(method, parameters))
     }
 
-    /// All accounts there are, but for the one in which the EVM keeps the hashes of blocks (EIP-2935): the embedded
-    /// chain has no blocks to hash.
+    /// Returns all accounts except the one in which the EVM keeps the hashes of blocks (EIP-2935).
+    ///
+    /// The embedded chain has no blocks to hash.
     fn accounts(&self) -> Result<Accounts, NodeError> {
         const METHOD: &str = "anvil_dumpState";
         let dump: Bytes = self.request(METHOD, json!([]))?;
@@ -253,7 +260,7 @@ impl Remote {
         Ok(accounts)
     }
 
-    /// The balance that the node says or has said.
+    /// Returns the balance of an account, from the node or from an earlier answer.
     fn held(&mut self, account: Address) -> Result<U256, NodeError> {
         if let Some(known) = self.balances.get(&account) {
             return Ok(*known);
@@ -333,8 +340,8 @@ impl Chain for Remote {
         let receipt: TransactionReceipt = self
             .request("eth_sendTransactionSync", json!([request]))
             .map_err(rejected)?;
-        // The receipt does not say what was returned, nor why it failed. Of the traces there are, this is what anvil has
-        // ready: geth's tracer would run the transaction again.
+        // The receipt has neither the output nor the reason of a failure.
+        // anvil has this trace ready, while geth's tracer would run the transaction again.
         let traces: Vec<Replay> =
             self.request("trace_transaction", json!([receipt.transaction_hash]))?;
         let outermost = traces.into_iter().next();
@@ -355,14 +362,14 @@ impl Chain for Remote {
         check_gas_limit(&transaction)?;
         let gas_limit = transaction.gas_limit;
         let creates = transaction.to.is_none();
-        // As nodes do: a call needs no money for gas.
+        // As on nodes, a call needs no money for gas.
         let request = request(transaction, 0);
         let options = json!({
             "tracer": "callTracer",
             "tracerConfig": {"withLog": true},
             "blockOverrides": {"time": U64::from(self.now)},
         });
-        // What a plain call does not say: the gas used and the events.
+        // A plain call gives neither the gas used nor the events.
         let mut trace: Trace = self
             .request("debug_traceCall", json!([request, "latest", options]))
             .map_err(rejected)?;
@@ -393,7 +400,7 @@ impl Chain for Remote {
     }
 }
 
-/// What a transaction returned, or why it failed.
+/// Returns the output of a transaction, or the error by which it failed.
 fn outcome(
     output: Bytes,
     error: Option<String>,
@@ -422,7 +429,7 @@ impl Trace {
         outcome(output, self.error.take(), self.gas_used.to(), gas_limit)
     }
 
-    /// The events of this call and those within it, in order.
+    /// Returns the events of this call and of those within it, in order.
     fn take_logs(&mut self) -> Vec<Log> {
         let mut logs = Vec::new();
         self.collect_logs(&mut logs);
@@ -442,8 +449,10 @@ impl Trace {
     }
 }
 
-/// The bounds of what a transaction may be given. anvil has the upper one only where it is told to, and where it finds
-/// the lower one broken, it says nothing for half a minute.
+/// Checks the bounds of a transaction's gas limit.
+///
+/// anvil checks the maximum only if it is told to. If the limit is below the minimum, anvil does
+/// not answer for half a minute.
 fn check_gas_limit(transaction: &Transaction) -> Result<(), ChainError> {
     let creates = transaction.to.is_none();
     let least = calculate_initial_tx_gas(SpecId::OSAKA, &transaction.data, creates, 0, 0, 0, None);
@@ -469,7 +478,7 @@ fn request(transaction: Transaction, gas_price: u128) -> TransactionRequest {
         .with_gas_price(gas_price)
 }
 
-/// What a node refuses in words, it does not include.
+/// Converts a node's refusal of a transaction, which was therefore not included.
 fn rejected(error: NodeError) -> ChainError {
     match error {
         NodeError::Other { message, .. } | NodeError::InsufficientFunds { message } => {

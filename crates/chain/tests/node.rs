@@ -1,4 +1,4 @@
-//! The client of a node, against anvil.
+//! Tests of the client of a node, against anvil.
 
 use std::time::Duration;
 
@@ -17,11 +17,13 @@ use cotrain_chain::{
 };
 use cotrain_protocol::Rejection;
 
-/// The event of the contract below.
+/// Topic of the event of the contract below.
 const TOPIC: B256 = B256::repeat_byte(0xaa);
 
-/// A contract that, called without data, adds one to slot 0 and emits an event; with data, reverts with that. Slot 5
-/// holds 42 from the start.
+/// Returns the creation code of a contract. Its slot 5 holds 42 from the start.
+///
+/// A call without data adds one to slot 0 and emits an event. A call with data reverts with that
+/// data.
 fn contract() -> Bytes {
     let code = format!(
         "36603457600054600101600055\
@@ -198,7 +200,7 @@ async fn a_revert_is_decoded() {
     );
 }
 
-/// Code that creates an empty contract from this second on, and reverts before.
+/// Returns code that creates an empty contract from this second on, and reverts before.
 fn from_second(second: u64) -> Vec<u8> {
     let second = u32::try_from(second).expect("a second of this century");
     hex::decode(format!("63{second:08x}421015600e575f5ffd5b00")).expect("digits")
@@ -309,7 +311,7 @@ async fn transactions_that_cannot_be_taken_are_told_apart() {
     let node = &chain.node;
     let fee = node.fees().await.expect("fees").max();
     let first = chain.key.sign_transaction(&value_transfer(node, 0, fee));
-    // Waiting, and sent a second time.
+    // Pending, and sent a second time.
     assert_eq!(node.broadcast(&first.raw).await, Ok(()));
     assert_eq!(node.broadcast(&first.raw).await, Ok(()));
     assert_eq!(node.receipt(first.hash).await, Ok(None));
@@ -348,7 +350,7 @@ async fn transactions_that_cannot_be_taken_are_told_apart() {
 
 type TransactionResult = Result<String, TransportError>;
 
-/// Compiles where requests can be made in any task.
+/// Compiles only if any task can make requests.
 #[test]
 fn requests_may_move_between_threads() {
     fn may_move<T: Send>(_: impl Fn(&'static Node) -> T) {}

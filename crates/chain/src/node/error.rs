@@ -1,4 +1,4 @@
-//! Why a node did not do what was asked, told from what nodes say: every client has words of its own.
+//! Errors of a node, recognized by its messages. Every client words them differently.
 
 use std::{error::Error, time::Duration};
 
@@ -9,15 +9,15 @@ use serde_json::{Value, value::RawValue};
 
 use super::METHOD_LOGS;
 
-/// Why a node did not do what was asked.
+/// Reason why a node did not do what the client asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
-    /// The address is not one that a node can be asked at.
+    /// The address is not one of a node.
     #[error(
         "{url} is not the address of a node; one that begins with http:// or https:// is wanted"
     )]
     BadUrl {
-        /// The address, without user, path and query.
+        /// Address without user, path and query.
         url: String,
     },
     /// The node could not be reached, or went away while it answered.
@@ -25,75 +25,75 @@ pub enum NodeError {
         "{method}: the node at {url} cannot be reached: {reason}; does it run, and is the address right?"
     )]
     Unreachable {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's address, without user, path and query.
+        /// Address of the node without user, path and query.
         url: String,
-        /// The system's words.
+        /// Message of the operating system.
         reason: String,
     },
-    /// The node took too long.
+    /// The node did not answer in time.
     #[error("{method}: the node at {url} did not answer within {} s; try again, or allow more time", after.as_secs_f64())]
     TimedOut {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's address, without user, path and query.
+        /// Address of the node without user, path and query.
         url: String,
-        /// How long was waited.
+        /// Timeout of the request.
         after: Duration,
     },
-    /// The node answers no more for now.
+    /// The node limits the rate of requests.
     #[error(
         "{method}: the node limits how much it is asked: {message}; wait, or use a node that allows more"
     )]
     RateLimited {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
-    /// The node, or what stands before it, has a fault that may pass.
+    /// The node, or a gateway in front of it, has a fault that may pass.
     #[error("{method}: the node cannot answer now: {message}; try again later")]
     Unavailable {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
-    /// The node does not let us in.
+    /// The node denies access.
     #[error(
         "{method}: the node denies access (HTTP status {status}); is the key in its address right?"
     )]
     Denied {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
     },
-    /// More logs were asked for than the node gives at once.
+    /// The client asked for more logs than the node gives at once.
     #[error("{method}: that is more than the node gives at once: {message}; ask for fewer blocks")]
     TooMuch {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
     /// The node does not have the block: it was never part of its chain, or is no more.
     #[error("{method}: the node does not have the block: {message}; ask for one that it has")]
     UnknownBlock {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words, or the block.
+        /// Message of the node, or the block.
         message: String,
     },
-    /// The node has the block and has forgotten the state after it.
+    /// The node has the block, but has forgotten the state after it.
     #[error(
         "{method}: the node has forgotten the state at that block: {message}; ask for a later block, or an archive node"
     )]
     StateGone {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
     /// The node has deleted the blocks or events of that time.
@@ -101,93 +101,94 @@ pub enum NodeError {
         "{method}: the node has deleted what is asked for: {message}; use a node that keeps the events of all blocks"
     )]
     HistoryGone {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
-    /// The node's answer contradicts another answer of its own, as those of a node that lags do.
+    /// The node's answer contradicts another answer of its own, as a lagging node's may.
     #[error("{method}: the node contradicts itself: {message}; it may pass, or use another node")]
     Contradictory {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The contradiction.
+        /// Description of the contradiction.
         message: String,
     },
     /// The node does not know the method.
     #[error("{method}: the node does not offer this method: {message}; use a node that does")]
     Unsupported {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
-    /// A transaction with this nonce is part of the chain already, and it is another one.
+    /// Another transaction with this nonce is part of the chain already.
     #[error("the nonce of the transaction is used; sign it with the account's next nonce")]
     NonceTooLow,
     /// The fees are too low to be accepted, or to replace a transaction with the same nonce.
     #[error("the fees of the transaction are too low; sign it with higher ones")]
     Underpriced,
-    /// The node holds the same transaction already. [`Node::broadcast`](super::Node::broadcast) takes this for success.
+    /// The node has the same transaction already. [`Node::broadcast`](super::Node::broadcast)
+    /// treats this as success.
     #[error("the node has this transaction already; wait for its receipt")]
     AlreadyKnown,
     /// The sender cannot pay for value and gas.
     #[error("the sender cannot pay for the transaction: {message}; send it money")]
     InsufficientFunds {
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
-    /// The contract refuses.
+    /// The contract reverted.
     #[error("the contract refused: {0}")]
     Reverted(Revert),
-    /// The proof that came with values of the storage does not prove them.
+    /// The proof of storage values does not prove them.
     #[error(
         "the node's proof for the storage of {address} at block {block} does not hold: {reason}; do not trust this node"
     )]
     NotProved {
-        /// Whose storage.
+        /// Contract with the storage.
         address: Address,
-        /// The block's hash.
+        /// Hash of the block.
         block: B256,
-        /// What does not hold.
+        /// Reason why the proof is wrong.
         reason: String,
     },
-    /// The node is one of another chain.
+    /// The node serves another chain.
     #[error(
         "the node at {url} is of chain {found}, and chain {wanted} is wanted; give the address of another node"
     )]
     WrongChain {
-        /// The node's address, without user, path and query.
+        /// Address of the node without user, path and query.
         url: String,
-        /// The node's chain.
+        /// Chain id of the node.
         found: u64,
-        /// The one wanted.
+        /// Expected chain id.
         wanted: u64,
     },
-    /// The node's answer is not what the method gives.
+    /// The answer does not have the format of the method.
     #[error(
         "{method}: the answer is not what a node gives: {message}; is there a node at that address?"
     )]
     Malformed {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
-        /// What is wrong with it.
+        /// Description of the defect.
         message: String,
     },
-    /// Anything else that the node says.
+    /// Any other error of the node.
     #[error("{method}: the node says: {message} (code {code})")]
     Other {
-        /// The method asked for.
+        /// Requested method.
         method: &'static str,
         /// JSON-RPC's code of the error, or the HTTP status.
         code: i64,
-        /// The node's words.
+        /// Message of the node.
         message: String,
     },
 }
 
 impl NodeError {
-    /// Whether the same request is worth sending again later.
+    /// Returns `true` if the same request may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -201,14 +202,16 @@ impl NodeError {
         )
     }
 
-    /// `true` if the node has the block and no state for it.
+    /// Returns `true` if the node has the block but no state for it.
     #[must_use]
     pub fn is_state_gone(&self) -> bool {
         matches!(self, Self::StateGone { .. })
     }
 
-    /// `true` if a request for the logs of fewer blocks may be answered: nodes refuse wide ranges in words of their own,
-    /// so every refusal counts whose reason is not known to be another one.
+    /// Returns `true` if a request for the logs of fewer blocks may succeed.
+    ///
+    /// Nodes refuse wide ranges in their own words. So every refusal counts unless its reason is
+    /// known to be another one.
     pub(super) fn may_be_of_width(&self) -> bool {
         matches!(
             self,
@@ -221,20 +224,22 @@ impl NodeError {
     }
 }
 
-/// The node that was asked, for errors to name.
+/// Node that received the request, for error messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// Without user, path and query.
+    /// Address without user, path and query.
     pub(super) url: String,
-    /// How long an answer may take.
+    /// Timeout of a request.
     pub(super) timeout: Duration,
 }
 
-/// The error of a method and what the node says.
+/// Constructor of an error from a method and the node's message.
 type Meaning = fn(&'static str, String) -> NodeError;
 
-/// What words mean, whichever method they come from. They are compared without spaces and in lower
-/// case, because Nethermind says `AlreadyKnown` where others say `already known`. The first that fits counts.
+/// Meanings of words, for every method. The first match counts.
+///
+/// They are compared without spaces and in lower case, because Nethermind writes `AlreadyKnown` for
+/// `already known`.
 const WORDS: &[(&[&str], Meaning)] = &[
     (
         &[
@@ -338,7 +343,7 @@ const WORDS: &[(&[&str], Meaning)] = &[
     ),
 ];
 
-/// What a node says to a request for more logs than it gives.
+/// Words of refusals of requests for more logs than the node gives.
 const TOO_MUCH: &[&str] = &[
     "more than",
     "block range",
@@ -362,7 +367,7 @@ const TOO_MUCH: &[&str] = &[
     "allowedrange",
 ];
 
-/// The methods that need no state: for them, old means that blocks and events were deleted.
+/// Methods that need no state. For them, old means that the node has deleted blocks and events.
 const STATELESS: &[&str] = &[
     "eth_getLogs",
     "eth_getBlockByNumber",
@@ -374,7 +379,7 @@ fn state_or_history_gone(method: &'static str, message: String) -> NodeError {
     if STATELESS.contains(&method) {
         return NodeError::HistoryGone { method, message };
     }
-    // anvil says the same of a block that there is not yet.
+    // anvil uses the same words for a block that does not exist yet.
     let mut numbers = message
         .split(|letter: char| !letter.is_ascii_digit())
         .filter_map(|number| number.parse::<u64>().ok());
@@ -387,7 +392,7 @@ fn state_or_history_gone(method: &'static str, message: String) -> NodeError {
     NodeError::StateGone { method, message }
 }
 
-/// The error of a request for `method`.
+/// Returns the error of a failed request for `method`.
 pub(super) fn classify(method: &'static str, asked: &Asked, error: TransportError) -> NodeError {
     match error {
         RpcError::ErrorResp(payload) => said(
@@ -440,7 +445,8 @@ fn transport(method: &'static str, asked: &Asked, kind: &TransportErrorKind) -> 
     }
 }
 
-/// What the system says. The outer errors name the whole address, which may hold a key.
+/// Returns the operating system's message. The outer errors show the whole address, which may hold
+/// a key.
 fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
@@ -453,7 +459,8 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn status(method: &'static str, status: u16, body: &str) -> NodeError {
-    // Gateways put errors of JSON-RPC behind statuses of HTTP. Those that say what is wrong count.
+    // Gateways wrap JSON-RPC errors in HTTP statuses. An error with a known meaning counts more
+    // than the status.
     if !matches!(status, 401 | 403 | 429)
         && let Some(error) = refusal_in(method, body)
     {
@@ -473,7 +480,7 @@ fn status(method: &'static str, status: u16, body: &str) -> NodeError {
     }
 }
 
-/// Returns the error of JSON-RPC that a body holds, if its meaning is known, or if it may be about a range of logs.
+/// Returns the JSON-RPC error in a body, if its meaning is known or it may concern a range of logs.
 fn refusal_in(method: &'static str, body: &str) -> Option<NodeError> {
     #[derive(serde::Deserialize)]
     struct Refusal {
@@ -501,12 +508,12 @@ fn refusal_in(method: &'static str, body: &str) -> Option<NodeError> {
     }
 }
 
-/// Enough of a page of HTML to see what it is.
+/// Returns the first 200 characters, enough to recognize a page of HTML.
 fn beginning(body: &str) -> String {
     body.chars().take(200).collect()
 }
 
-/// The meaning of what a node says.
+/// Returns the error that a node's message means.
 pub(super) fn said(
     method: &'static str,
     code: i64,
@@ -524,8 +531,8 @@ pub(super) fn said(
     }
     let logs = method == METHOD_LOGS;
     let named = WORDS.iter().find(|(known, _)| known.iter().any(says));
-    // Some gateways say `invalid params` and put the reason into the data. Only of executions these are the
-    // contract's, which may say anything.
+    // Some gateways answer `invalid params` and put the reason into the data.
+    // For executions the data comes from the contract, which may return anything.
     let more = data.filter(|_| !executes).map(RawValue::get);
     let reason = together(more.unwrap_or_default());
     let in_data = |known: &&str| reason.contains(&together(known));
@@ -539,9 +546,9 @@ pub(super) fn said(
         Some((_, meaning)) => meaning(method, message),
         None if too_much => NodeError::TooMuch { method, message },
         None if matches!(code, 429 | -32005) => NodeError::RateLimited { method, message },
-        // EIP-4444: the node keeps no blocks so old.
+        // EIP-4444: the node keeps no blocks that old.
         None if code == 4444 => state_or_history_gone(method, message),
-        // A resource is not found (EIP-1474), which is a block for all methods that are asked here.
+        // "Resource not found" (EIP-1474), which is a block for all methods that this client calls.
         None if code == -32001 => NodeError::UnknownBlock { method, message },
         None if code == -32601 => NodeError::Unsupported { method, message },
         None => NodeError::Other {
@@ -552,13 +559,13 @@ pub(super) fn said(
     }
 }
 
-/// The letters of a message as they are compared.
+/// Returns a message in the form for comparison: lower case and without spaces.
 fn together(text: &str) -> String {
     let letters = text.chars().filter(|letter| !letter.is_whitespace());
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// The data of a revert: clients nest it, and Nethermind puts a word before it.
+/// Returns the data of a revert. Clients nest it, and Nethermind puts a word before it.
 fn revert_data(data: Option<&RawValue>) -> Bytes {
     let value = data.and_then(|data| serde_json::from_str(data.get()).ok());
     value.as_ref().and_then(hexadecimal).unwrap_or_default()
@@ -594,7 +601,7 @@ mod tests {
     #[test]
     fn what_clients_say_of_transactions_is_understood() {
         let cases = [
-            // geth, and what follows its words.
+            // geth, with the details after its words.
             (
                 -32000,
                 "nonce too low: next nonce 5, tx nonce 4",
@@ -648,7 +655,7 @@ mod tests {
                 "Underpriced",
             ),
             (-32000, "existing tx with same hash", "AlreadyKnown"),
-            // Not ours to name.
+            // Refusals without a name here.
             (-32000, "intrinsic gas too low", "Other"),
             (
                 -32601,
@@ -708,7 +715,7 @@ mod tests {
         assert!(matches!(error, NodeError::TooMuch { .. }), "{error:?}");
     }
 
-    /// Refusals of wide ranges that nodes gave: code, message, data.
+    /// Refusals of wide ranges by real nodes: code, message, data.
     const WIDE: [(i64, &str, &str); 10] = [
         (-32614, "eth_getLogs is limited to a 10,000 range", "null"),
         (
@@ -774,7 +781,7 @@ mod tests {
                 assert!(status(METHOD_LOGS, 429, &body).is_transient());
             }
         }
-        // Whatever is not understood may be of the width; what is understood is not.
+        // An unknown refusal may concern the width, but a known one does not.
         let unheard = said(METHOD_LOGS, 1, "no", None);
         assert!(unheard.may_be_of_width(), "{unheard:?}");
         for (code, message) in [
@@ -807,7 +814,7 @@ mod tests {
             ),
             (-32000, "historical state 0a is not available", "StateGone"),
             (-32000, "old data not available due to pruning", "StateGone"),
-            // anvil, of a state that it has forgotten and of a block to come.
+            // anvil, for a state that it has forgotten and for a future block.
             (
                 -32602,
                 "BlockOutOfRangeError: block height is 20 but requested was 3",

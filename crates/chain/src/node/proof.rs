@@ -1,54 +1,57 @@
-//! Values of a contract's storage, proved against the hash of a block.
+//! Proofs of a contract's storage values against the hash of a block.
 
 use alloy_consensus::{Header, TrieAccount};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256};
 use alloy_rpc_types_eth::EIP1186AccountProofResponse;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, proof::verify_proof};
 
-/// Why an answer proves nothing.
+/// Reason why an answer proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// The header is another block's.
+    /// The header belongs to another block.
     #[error("the header's hash is {found}")]
     Header {
-        /// The hash of the header that came.
+        /// Hash of the header in the answer.
         found: B256,
     },
-    /// The answer is about another account.
+    /// The answer concerns another account.
     #[error("it is about the account {found}")]
     Account {
-        /// The account it is about.
+        /// Account in the answer.
         found: Address,
     },
     /// The state does not have this account with these contents.
     #[error("the account is not in the state: {reason}")]
     State {
-        /// Where the path from the root breaks.
+        /// Description of the break in the path from the root.
         reason: String,
     },
-    /// There are proofs for other slots than those asked for.
+    /// The answer has proofs of other slots than the requested ones.
     #[error("slot {slot:#x} was asked for and is not there")]
     Slot {
-        /// The slot.
+        /// Requested slot without a proof.
         slot: U256,
     },
     /// The storage does not have this value at this slot.
     #[error("slot {slot:#x} does not hold {value:#x}: {reason}")]
     Value {
-        /// The slot.
+        /// Slot of the value.
         slot: U256,
-        /// What the answer says it holds.
+        /// Value that the answer claims.
         value: U256,
-        /// Where the path from the root breaks.
+        /// Description of the break in the path from the root.
         reason: String,
     },
 }
 
-/// The values at `slots` of `address` in the state after block `hash`, by the answer of `eth_getProof`. Only `hash` is
-/// trusted: the header must have it, the account must be in the header's state, the values in the account's storage.
+/// Returns the values at `slots` of `address` in the state after block `hash`, from the answer of
+/// `eth_getProof`.
+///
+/// Only `hash` is trusted. The header must have that hash.
+/// The header's state must contain the account, and the account's storage must contain the values.
 ///
 /// # Errors
-/// Where any of that does not hold.
+/// If any of that does not hold.
 pub fn check(
     hash: B256,
     header: &Header,
@@ -95,9 +98,10 @@ pub fn check(
         .collect()
 }
 
-/// The root of the account's storage, once the account is proved; of one that does not exist, the empty root.
+/// Verifies the account and returns the root of its storage; the empty root if the account does not
+/// exist.
 fn account(state_root: B256, answer: &EIP1186AccountProofResponse) -> Result<B256, ProofError> {
-    // Nodes disagree on what hashes an account has that does not exist.
+    // Nodes disagree on the hashes of an account that does not exist.
     let absent = answer.nonce == 0
         && answer.balance.is_zero()
         && [B256::ZERO, KECCAK256_EMPTY].contains(&answer.code_hash);

@@ -1,22 +1,23 @@
-//! Width of `eth_getLogs` ranges: learned from what a node answers and refuses.
+//! Width of `eth_getLogs` ranges, learned from a node's answers and refusals.
 
-/// Blocks of the first range.
+/// Width of the first range, in blocks.
 const FIRST: u64 = 1_000;
-/// Blocks of the widest range.
+/// Maximum width of a range, in blocks.
 const WIDEST: u64 = 20_000;
-/// Logs in one answer from which on the next range is narrower.
+/// Number of logs in one answer above which the next range is narrower.
 const MANY_LOGS: usize = 5_000;
-/// Answers at the ceiling after which a wider range is tried once more: most refusals are a fixed limit,
-/// some are of how much a range held.
+/// Number of answers at the ceiling before a wider range is tried again.
+///
+/// Most refusals are due to a fixed limit, but some depend on the number of logs in the range.
 const ANSWERS_TO_RISE: u32 = 64;
 
-/// Number of blocks to ask for at once.
+/// Adaptive number of blocks for the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ranges {
     width: u64,
-    /// Widest range that may be asked for: narrower than the last one refused.
+    /// Maximum width of a request: narrower than the last refused one.
     ceiling: u64,
-    /// Answers at the ceiling since it was set.
+    /// Number of answers at the ceiling since it was set.
     answers: u32,
 }
 
@@ -31,7 +32,7 @@ impl Default for Ranges {
 }
 
 impl Ranges {
-    /// Returns the number of blocks to ask for next, at least 1.
+    /// Returns the number of blocks for the next request, at least 1.
     pub(super) fn width(&self) -> u64 {
         self.width
     }
@@ -44,8 +45,9 @@ impl Ranges {
         self.answers = 0;
     }
 
-    /// Halves the width after an answer for `blocks` that cannot be right, or none in time. A width that
-    /// worked before may be right again.
+    /// Halves the width after a wrong answer for `blocks`, or after none in time.
+    ///
+    /// The ceiling stays, because a width that worked before may work again.
     pub(super) fn narrow(&mut self, blocks: u64) {
         self.width = self.width.min((blocks / 2).max(1));
     }
@@ -53,7 +55,7 @@ impl Ranges {
     /// Widens the range after `logs` logs came for `blocks` blocks.
     pub(super) fn answered(&mut self, blocks: u64, logs: usize) {
         if blocks < self.width {
-            // The chain ended before the range did: it says nothing of wider ones.
+            // The chain ended before the range did, so the answer tells nothing about wider ranges.
             return;
         }
         if logs > MANY_LOGS {
@@ -75,7 +77,7 @@ impl Ranges {
 mod tests {
     use super::*;
 
-    /// Requests that a node refuses while a follower reads `blocks`.
+    /// Counts the requests that a node refuses while a follower reads `blocks`.
     fn refusals(limit: u64, blocks: u64) -> u32 {
         let (mut ranges, mut read, mut refused) = (Ranges::default(), 0, 0);
         while read < blocks {
@@ -111,7 +113,7 @@ mod tests {
         assert_eq!(ranges.width(), FIRST / 2);
         ranges.answered(FIRST / 2, 0);
         assert_eq!(ranges.width(), FIRST);
-        // A shorter answer at the chain's end says nothing.
+        // A shorter answer at the chain's end changes nothing.
         ranges.answered(3, 0);
         assert_eq!(ranges.width(), FIRST);
         ranges.narrow(FIRST);
