@@ -1,4 +1,4 @@
-//! Balances and nonces, against plain numbers and sets.
+//! Tests balances and nonces against plain numbers and sets.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ fn the_window_remembers_64_nonces() {
         Use(i64),
         Cancel(i64),
     }
-    // Steps relative to the highest used nonce, mostly about the ends of the window.
+    // Steps relative to the highest used nonce, mostly near the ends of the window.
     let near = || prop_oneof![4 => -70_i64..70, 1 => Just(-64), 1 => Just(-63), 1 => 63_i64..66, 1 => 0_i64..1_000];
     let steps = prop_oneof![
         6 => near().prop_map(Step::Use),
@@ -75,7 +75,7 @@ fn the_window_remembers_64_nonces() {
             let mut world = World::new();
             let key = Signer::new(1);
             let mut used = BTreeSet::new();
-            // Before any is used, steps are taken from the start.
+            // Until a nonce is used, steps are relative to the start.
             let mut highest = start;
             let is_used = |used: &BTreeSet<u64>, nonce: u64| {
                 used.contains(&nonce) || used.last().is_some_and(|last| nonce + 64 <= *last)

@@ -1,4 +1,4 @@
-//! A notice before a report.
+//! Tests the notice before a report.
 
 use std::slice;
 
@@ -14,7 +14,8 @@ use crate::world::{
 
 const NOTICE: u64 = 30;
 
-/// Two reporters with a good contribution each, and one of Ann's that the model disagrees with.
+/// Creates two reporters with a good contribution each, and a contribution of Ann's that the model
+/// disagrees with.
 fn world() -> (World, Claims) {
     let waits = Waits {
         report_notice: NOTICE,
@@ -102,7 +103,7 @@ fn announcement_needs_a_refund_to_be_possible_and_the_model_to_disagree() {
             earliest
         })
     );
-    // The model changes its mind, and back.
+    // The model predicts Ann's label again.
     world.contribute(ann(), 0, 3);
     assert_eq!(
         announce(&mut world.trainer, world.now, &claim),

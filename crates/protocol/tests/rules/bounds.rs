@@ -1,4 +1,4 @@
-//! The bounds of the samples that dense models learn from.
+//! Tests the bounds of the samples that dense models learn from.
 
 use cotrain_protocol::{
     Rejection,
@@ -102,7 +102,8 @@ fn learn_refuses_what_is_out_of_bounds_and_predict_takes_it() {
     assert_eq!(model.check(&[item(&within)]), Ok(()));
 }
 
-/// The smallest number is one larger in size than the largest.
+/// Checks that the smallest number counts by its absolute value, which is one above the largest
+/// number.
 #[test]
 fn check_takes_the_smallest_number_for_its_size() {
     let narrow = encode_dense16(&[i16::MIN]);
@@ -133,7 +134,8 @@ fn check_takes_the_smallest_number_for_its_size() {
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// Bounds around samples take each of them, and one less of either refuses one of them.
+    /// Checks that bounds around samples take each of them, and that 1 less of either bound refuses
+    /// one.
     #[test]
     fn around_is_as_narrow_as_may_be(
         samples in vec(vec(prop_oneof![-3..4, any::<i32>()], 5), 1..6),

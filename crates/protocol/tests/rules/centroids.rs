@@ -1,4 +1,4 @@
-//! The nearest centroids against exact rational arithmetic.
+//! Tests the nearest centroids against exact rational arithmetic.
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
@@ -11,16 +11,16 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::support::{bits, cases, present, word};
 
-/// One class's numbers.
+/// Numbers of one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Class {
     samples: u32,
-    /// The sum of squares of a sparse class.
+    /// Sum of squares of a sparse class.
     total: u128,
     sums: Vec<i64>,
 }
 
-/// The classes that a model's words hold; `width` is that of a lane in bits.
+/// Returns the classes that a model's words hold. `width` is the width of a lane in bits.
 fn classes(model: &Classifier, width: usize) -> Vec<Class> {
     let (words, count, features) = (
         model.words(),
@@ -33,7 +33,7 @@ fn classes(model: &Classifier, width: usize) -> Vec<Class> {
         sums: (0..features)
             .map(|feature| {
                 let first = count + class * features.div_ceil(256 / width);
-                // Two's complement where all 64 bits are taken.
+                // A lane of 64 bits is in two's complement.
                 bits(&words, 256 * first + width * feature, width)
                     .to::<u64>()
                     .cast_signed()
@@ -43,7 +43,7 @@ fn classes(model: &Classifier, width: usize) -> Vec<Class> {
     (0..count).map(class).collect()
 }
 
-/// The lowest class of the smallest exact distance.
+/// Returns the lowest class with the smallest exact distance.
 fn nearest(classes: &[Class], distance: impl Fn(&Class) -> BigRational) -> u16 {
     let mut best: Option<(u16, BigRational)> = None;
     for (index, class) in (0..).zip(classes).filter(|(_, class)| class.samples > 0) {
@@ -55,7 +55,7 @@ fn nearest(classes: &[Class], distance: impl Fn(&Class) -> BigRational) -> u16 {
     best.map_or(0, |(class, _)| class)
 }
 
-/// `|x - s/n|^2`, feature by feature.
+/// Returns `|x - s/n|^2`, feature by feature.
 fn squared_distance(class: &Class, values: &[i64]) -> BigRational {
     let square = |(value, sum): (&i64, &i64)| {
         let mean = BigRational::new(BigInt::from(*sum), BigInt::from(class.samples));
@@ -107,7 +107,7 @@ fn equal_distances_go_to_the_lowest_class() {
     let mut model = dense(3, 2);
     learn(&mut model, 2, &encode_dense32(&[0, 10]));
     learn(&mut model, 1, &encode_dense32(&[10, 0]));
-    // The same mean as class 1 by other sums.
+    // The mean of class 1 again, by other sums.
     learn(&mut model, 0, &encode_dense32(&[20, 5]));
     learn(&mut model, 0, &encode_dense32(&[0, -5]));
     assert_eq!(model.predict(&encode_dense32(&[5, 5])), Ok(0));
@@ -119,7 +119,8 @@ fn equal_distances_go_to_the_lowest_class() {
     assert_eq!(model.predict(&encode_sparse(&[0, 2])), Ok(1));
 }
 
-/// The ancestor dropped squares of small differences, and so saw ties where there were none.
+/// Checks for differences that 0xDeCA10B missed: it dropped squares of small differences, and so
+/// saw false ties.
 #[test]
 fn the_smallest_difference_decides() {
     let mut model = dense(2, 2);
@@ -159,7 +160,7 @@ fn sums_and_counts_stop_at_their_bounds() {
     assert_eq!(learn(&mut model, 0, &sample), 1);
     let class = classes(&model, 16).swap_remove(0);
     let sums = vec![u16::MAX.into(), 3, 1];
-    // 2 * 2 + 1 and 2 * 0 + 1 more than fits.
+    // 2 * 2 + 1 plus 2 * 0 + 1 exceeds the bound.
     assert_eq!(
         class,
         Class {
@@ -174,7 +175,7 @@ fn sums_and_counts_stop_at_their_bounds() {
 proptest! {
     #![proptest_config(cases(500))]
 
-    /// A model that has learned from the same samples, recomputed from all of them.
+    /// Compares a model that has learned with one that is recomputed from all its samples.
     #[test]
     fn sparse_is_nearest_to_the_mean(
         lessons in vec((0_u16..4, present(30, 0..=30_usize)), 0..20),
@@ -201,7 +202,7 @@ proptest! {
         }
     }
 
-    /// Also where the owner's total is not the sum of squares.
+    /// Checks predictions also if the owner wrote a total that is not the sum of squares.
     #[test]
     fn sparse_computes_any_words_as_specified(
         words in vec(word(), 4 * 3),

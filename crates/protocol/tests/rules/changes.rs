@@ -1,4 +1,5 @@
-//! What one accepted contribution can change at most, for each learner: the table of `docs/security.md`.
+//! Tests the maximum change by one accepted contribution, for each learner: the table of
+//! `docs/security.md`.
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
@@ -13,11 +14,11 @@ use crate::support::{bits, cases, present, word};
 const FEATURES: u32 = 20;
 const CLASSES: u16 = 3;
 
-/// A lane of a model's words as a signed number.
+/// Returns a lane of a model's words as a signed number.
 fn lane(model: &Classifier, at: usize, width: usize) -> i64 {
     let value: u64 = bits(&model.words(), at, width).to();
     let shift = 64 - width;
-    // Two's complement, extended from the lane's highest bit.
+    // Two's complement, extended from the highest bit of the lane.
     (value << shift).cast_signed() >> shift
 }
 
@@ -27,7 +28,7 @@ fn weights(model: &Classifier) -> Vec<i64> {
         .collect()
 }
 
-/// How many samples a class has, and the lanes of its features.
+/// Returns the number of samples of a class, and the lanes of its features.
 fn class(model: &Classifier, class: u16, width: usize) -> (u64, Vec<i64>) {
     let (class, count, features) = (usize::from(class), usize::from(CLASSES), FEATURES as usize);
     let first = 256 * (count + class * features.div_ceil(256 / width));
@@ -39,7 +40,8 @@ fn class(model: &Classifier, class: u16, width: usize) -> (u64, Vec<i64>) {
     (bits(&model.words(), 256 * class, 32).to(), lanes.collect())
 }
 
-/// Bounds, and samples within them: numbers are clipped, and what is too long after that is cut off.
+/// Draws bounds and samples within them. Numbers are clipped, and then shortened until the squared
+/// length fits.
 fn bounded(widest: Bounds) -> impl Strategy<Value = (Bounds, Vec<Vec<i64>>)> {
     let largest = widest.max_number;
     let number = prop_oneof![1_u32..50, 1..=largest, Just(largest)];
@@ -102,7 +104,9 @@ fn teach(model: &mut Classifier, label: u16, sample: &[u8]) {
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// Each present weight by the rate at most, no other, and nothing where the prediction was the label.
+    /// Checks that each present weight moves by at most the rate, and no other weight moves.
+    ///
+    /// Nothing moves if the prediction was the label.
     #[test]
     fn sparse_perceptron_moves_present_weights_by_the_rate(
         words in vec(word(), 2),
@@ -123,8 +127,10 @@ proptest! {
         }
     }
 
-    /// Each weight by `(rate * max number + 32768) >> 16` at most, all together by the length of `rate * sample / 65536`
-    /// and a half for rounding each.
+    /// Checks that each weight moves by at most `(rate * max number + 32768) >> 16`.
+    ///
+    /// All weights together move by at most the length of `rate * sample / 65536`, and a half for
+    /// each rounding.
     #[test]
     fn dense_perceptron_moves_weights_within_its_bounds(
         words in vec(word(), 2),
@@ -149,7 +155,10 @@ proptest! {
         }
     }
 
-    /// The class's number of samples and the count of each present feature by one at most, and no other class.
+    /// Checks that the class's number of samples and the count of each present feature grow by at
+    /// most one.
+    ///
+    /// No other class changes.
     #[test]
     fn counts_grow_by_one(
         words in vec(word(), 3 * 3),
@@ -174,7 +183,7 @@ proptest! {
                     prop_assert_eq!(after, count + i64::from(grows));
                 }
             }
-            // Naive Bayes sums up the lessons of present features, the centroid the squares of counts.
+            // Naive Bayes sums the lessons of present features, the centroid the squares of counts.
             if parameters.kind() == Kind::NaiveBayes {
                 let total = |words: &[U256]| bits(words, 256 * usize::from(label) + 32, 128);
                 let growth = total(&model.words()).saturating_sub(total(&words));
@@ -183,8 +192,10 @@ proptest! {
         }
     }
 
-    /// A mean of n samples moves by `2 * max number / (n + 1)` at most in each feature, and by twice the largest length
-    /// over n + 1 in all, where the model was taught all it knows; no other class moves.
+    /// Checks how far one mean moves if lessons alone have taught the model.
+    ///
+    /// In each feature, a mean of n samples moves by at most `2 * max number / (n + 1)`.
+    /// In total it moves by at most twice the largest length over n + 1. No other class moves.
     #[test]
     fn dense_centroid_moves_one_mean_by_two_bounds_over_its_samples(
         (bounds, samples) in bounded(widest(Encoding::Dense32)),
@@ -203,8 +214,9 @@ proptest! {
                     continue;
                 }
                 prop_assert_eq!(n_after, n + 1);
-                // s'/(n + 1) - s/n = (s' n - s (n + 1)) / (n (n + 1)): without the divisor, for an exact comparison. The
-                // first sample of a class is its mean.
+                // s'/(n + 1) - s/n = (s' n - s (n + 1)) / (n (n + 1)). Without the divisor the
+                // comparison is exact.
+                // The first sample of a class is its mean.
                 let moves: Vec<BigInt> = sums.iter().zip(&sums_after).map(|(sum, after)| {
                     BigInt::from(*after) * n - BigInt::from(*sum) * (n + 1)
                 }).collect();

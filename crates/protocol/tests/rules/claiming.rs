@@ -1,4 +1,4 @@
-//! Refunds, reports and late claims by the design's table.
+//! Tests refunds, reports and late claims by the design's table.
 
 use std::slice;
 
@@ -11,7 +11,7 @@ use cotrain_protocol::{
 
 use crate::world::{WAITS, World, ann, bob, cid, claim_late, owner, refund, report};
 
-/// One of the three ways to claim.
+/// One of the three kinds of claims.
 type Act = fn(&mut Trainer, Address, u64, &[Claims]) -> Result<Settled, Rejection>;
 
 fn settlement(
@@ -71,7 +71,7 @@ fn reporters_share_a_deposit_by_their_good_contributions() {
     world.make_good(cid(), 3);
     let claim = world.bad();
     let held = world.trainer.held();
-    // A quarter, then three quarters: that is all.
+    // A quarter and three quarters: that is the whole deposit.
     assert_eq!(
         report(&mut world.trainer, bob(), world.now, &claim),
         Ok(15_000)
@@ -107,7 +107,7 @@ fn a_share_is_rounded_down_and_never_more_than_what_is_left() {
     let mut world = World::new();
     world.make_good(bob(), 2);
     let claim = world.bad();
-    // All are Bob's.
+    // All good contributions are Bob's.
     assert_eq!(
         report(&mut world.trainer, bob(), world.now, &claim),
         Ok(60_000)
@@ -124,7 +124,7 @@ fn a_share_is_rounded_down_and_never_more_than_what_is_left() {
         Ok(40_000)
     );
     world.make_good(cid(), 6);
-    // 7 of 9 would be 46,666.
+    // 7 of 9 would be 46,666 wei.
     assert_eq!(
         report(&mut world.trainer, cid(), world.now, &claim),
         Ok(20_000)
@@ -151,7 +151,8 @@ fn a_share_is_rounded_down_and_never_more_than_what_is_left() {
     );
 }
 
-/// A report of what has no deposit marks the reporter, and closes nothing, whatever the mechanism.
+/// Checks that a report without a deposit marks the reporter and closes nothing, whatever the
+/// mechanism.
 #[test]
 fn a_report_without_a_deposit_closes_nothing() {
     for incentive in [
@@ -173,7 +174,7 @@ fn a_report_without_a_deposit_closes_nothing() {
                 settlement(Status::Reported, 0, bob())
             );
         }
-        // The model changes its mind.
+        // The model now predicts Ann's label.
         world.contribute(cid(), 0, 3);
         assert_eq!(refund(&mut world.trainer, ann(), world.now, &claim), Ok(0));
         assert_eq!(world.trainer.good(ann()), 1);
@@ -194,7 +195,7 @@ fn an_author_gets_what_reporters_have_left() {
         report(&mut world.trainer, bob(), world.now, &claim),
         Ok(15_000)
     );
-    // The model changes its mind.
+    // The model now predicts Ann's label.
     world.contribute(ann(), 0, 3);
     assert_eq!(
         refund(&mut world.trainer, ann(), world.now, &claim),
@@ -264,7 +265,7 @@ fn claims_are_checked_in_the_order_of_the_table() {
         differs
     );
     report(&mut world.trainer, bob(), world.now, &bad).expect("half of it");
-    // Before the prediction is asked for.
+    // This error comes before a check of the prediction.
     world.contribute(ann(), 0, 3);
     let again = Err(Rejection::AlreadyReported {
         position: position(&bad),
@@ -275,7 +276,7 @@ fn claims_are_checked_in_the_order_of_the_table() {
     assert_eq!(report(&mut trainer(&world), cid(), world.now, &bad), same);
 }
 
-/// The ancestor's owner could never claim.
+/// Checks the late claim of the owner, which 0xDeCA10B never allowed.
 #[test]
 fn the_owner_claims_late_before_others() {
     let mut world = World::new();
@@ -299,7 +300,7 @@ fn the_owner_claims_late_before_others() {
         claim_late(trainer, bob(), anyones - 1, second),
         too_early(anyones - 1, anyones)
     );
-    // Authors too, whatever the model predicts.
+    // Authors can claim late too, whatever the model predicts.
     assert_eq!(claim_late(trainer, ann(), anyones, second), Ok(60_000));
     assert_eq!((trainer.held(), trainer.total_good()), (0, 1));
 }
@@ -378,7 +379,7 @@ fn a_full_balance_keeps_only_its_own_refunds_back() {
         skipped: vec![(0, overflow)],
     };
     assert_eq!(both, Ok(expected));
-    // What is paid out needs no room.
+    // A payout needs no room in the balance.
     assert_eq!(
         refund(&mut world.trainer, ann(), world.now, &full),
         Ok(60_000)
@@ -386,7 +387,7 @@ fn a_full_balance_keeps_only_its_own_refunds_back() {
     assert_eq!(world.trainer.balance(ann()), rest);
 }
 
-/// To the wei: the largest balance is one that a pushed refund may make.
+/// Checks to the wei that a pushed refund may fill a balance up to the largest one.
 #[test]
 fn refund_pushed_up_to_the_largest_balance() {
     let mut world = World::new();
@@ -415,7 +416,7 @@ fn refund_is_pushed_only_to_contracts_that_have_used_a_nonce() {
     let second = world.contribute(ann(), 1, 3);
     let other = world.contribute(cid(), 1, 3);
     world.now += WAITS.refund;
-    // Money from somebody else shows nothing.
+    // Money from another account proves nothing.
     world.trainer.deposit_to(ann(), 5).expect("room for it");
     let reason = Rejection::AuthorIsContract { author: ann() };
     let before = world.trainer.clone();
@@ -471,7 +472,7 @@ fn groups_are_settled_one_by_one_and_skip_what_cannot_be() {
     assert_eq!(world.trainer.balance(bob()), 120_000);
     assert_eq!(world.trainer.held(), 180_000);
 
-    // All of the share is taken the first time.
+    // The first claim of a position takes the whole share.
     let groups = [first.claims(&[1, 2]), first.claims(&[2])];
     let settled = world.trainer.report(bob(), world.now, &groups);
     let again = Rejection::AlreadyReported {

@@ -1,4 +1,4 @@
-//! Contributions, and what is known of them afterwards, by the design's table.
+//! Tests contributions and their records by the design's table.
 
 use alloy_primitives::{Address, B256};
 use cotrain_protocol::{
@@ -14,7 +14,8 @@ use crate::{
     world::{CHAIN_ID, WAITS, World, ann, bob, incentive, items, model, owner, refund},
 };
 
-/// The ancestor's contributors could not make the same contribution twice in one block.
+/// Checks for two equal contributions in one second, which 0xDeCA10B's contributors could not make
+/// in one block.
 #[test]
 fn the_same_contribution_twice_in_one_second_is_two() {
     let mut world = World::new();
@@ -75,7 +76,7 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
             "change {number}"
         );
     }
-    // Where there is no batch, not even the root of none is known.
+    // At a position without a batch, not even an empty claim is valid.
     let nowhere = Claims {
         batch: 7,
         contributions: vec![],
@@ -90,7 +91,7 @@ fn a_claim_is_on_what_was_contributed_and_nothing_else() {
 fn a_batch_pays_the_price_of_as_many_and_is_claimed_one_by_one() {
     let mut world = World::new();
     let batch = items(&[(1, 3), (1, 4)]);
-    // Two hours for two are one for one.
+    // Two contributions in two hours cost as much as one in one hour, each.
     let required = 2 * 60_000;
     let before = world.trainer.clone();
     let error = Rejection::DepositTooLow {
@@ -145,7 +146,7 @@ fn a_contribution_is_checked_in_order_and_changes_nothing_where_it_is_rejected()
             sent: 0,
         },
     );
-    // The first item teaches the model something; the second one takes that back.
+    // The first item changes the model, and the error of the second one undoes that.
     let batch = [0, 1, 0, 2, 0, 3, 0, 1, 0, 1, 0];
     check(
         trainer(),

@@ -1,4 +1,4 @@
-//! Reports that a keeper sends for those who have signed that it may.
+//! Tests reports that a keeper sends for reporters who have signed a delegation.
 
 use std::slice;
 
@@ -45,7 +45,7 @@ fn the_hash_is_that_of_eip_712() {
     let expected = keccak256([&[0x19, 0x01], hashes.concat().as_slice()].concat());
     let domain = domain(CHAIN_ID, address(2));
     assert_eq!(unsigned(address(7)).signing_hash(&domain), expected);
-    // A time that no contract holds.
+    // A time that no contract can store.
     let longest = Delegation {
         until: (1 << 40) - 1,
         ..unsigned(address(7))
@@ -102,7 +102,7 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
     };
     let good = sign(|_| ());
     assert_eq!(report(bob(), now, &unsigned(reporter)), invalid);
-    // What was signed for somebody else, whoever brings it, and whatever it says of the keeper now.
+    // A delegation to Bob is invalid if Cid sends it, whichever keeper it names now.
     assert_eq!(report(cid(), now, &good), invalid);
     let others = Delegation {
         keeper: cid(),
@@ -110,7 +110,7 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
     };
     assert_eq!(report(cid(), now, &others), invalid);
     assert_eq!(report(bob(), now, &others), invalid);
-    // In the last second, and not later, whether signed or not.
+    // It is valid in its last second and expires after it, whether signed or not.
     let mut last = unsigned(reporter);
     last.until = now;
     let expired = |delegation: &Delegation| {
@@ -144,7 +144,7 @@ fn shares_are_added_to_the_reporters_balance() {
     let trainer = &mut world.trainer;
     let held = trainer.held();
 
-    // No room for it: nothing has happened.
+    // The balance has no room, so nothing has happened.
     let rest = (1 << 96) - 30_000;
     trainer.deposit_to(reporter, rest).expect("room for it");
     let before = trainer.clone();
@@ -168,7 +168,8 @@ fn shares_are_added_to_the_reporters_balance() {
     assert_eq!(trainer.held(), held);
     assert!(trainer.reported(position, reporter) && !trainer.reported(position, bob()));
     assert_eq!(trainer.settlement(position).status, Status::Reported);
-    // The same rules as for the reporter itself: not twice, by whichever way.
+    // The same rules hold as for the reporter: each reports a contribution only once, in either
+    // way.
     let again = Err(Rejection::AlreadyReported {
         position,
         caller: reporter,

@@ -1,5 +1,5 @@
-//! What holds of every trainer whatever happens: money is conserved, errors change nothing, and a
-//! look beforehand says what a claim pays.
+//! Tests properties of every trainer: money is conserved, and errors change nothing.
+//! A look beforehand returns the amount that a claim pays.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::LazyLock};
 
@@ -26,13 +26,13 @@ const WAITS: Waits = Waits {
     any_address_claim: 400,
     report_notice: 0,
 };
-/// People who contribute, the first of whom owns the trainer. All can sign.
+/// Number of people who contribute. All can sign, and the first one owns the trainer.
 const PEOPLE: u8 = 5;
 const CHAIN_ID: u64 = 31_337;
 
 #[derive(Debug, Clone)]
 enum Operation {
-    /// Labels and samples out of a few, with so much more or less wei than they need.
+    /// Contributes labels and samples from a small set. `more` wei are added to the price.
     Contribute {
         author: u8,
         items: Vec<(u16, usize)>,
@@ -54,13 +54,13 @@ enum Operation {
         account: u8,
         last: u64,
     },
-    /// Each index is a contribution; those in a row that share a batch are a group.
+    /// Claims contributions, each named by an index. Consecutive ones of one batch form a group.
     Claim {
         kind: Kind,
         caller: Caller,
         claims: Vec<Index>,
     },
-    /// A claim with a deposit that was never made.
+    /// Claims a deposit that was never made.
     Lie {
         kind: Kind,
         caller: u8,
@@ -74,7 +74,7 @@ enum Operation {
 #[derive(Debug, Clone)]
 struct Signed {
     author: u8,
-    /// Labels and samples.
+    /// Labels and indices of samples.
     items: Vec<(u16, usize)>,
     fee: u128,
     nonce: u64,
@@ -89,7 +89,7 @@ enum Kind {
 
 #[derive(Debug, Clone, Copy)]
 enum Caller {
-    /// Of the first of the contributions.
+    /// Author of the first contribution.
     Author,
     Anyone(u8),
 }
@@ -185,7 +185,7 @@ fn models() -> [(Parameters, [Vec<u8>; 4]); 5] {
     ]
 }
 
-/// How often what succeeded: a suite in which everything is rejected would show nothing.
+/// Counts of successes by operation. A suite in which everything is rejected would show nothing.
 #[derive(Debug, Default)]
 struct Successes {
     contributions: u64,
@@ -212,10 +212,10 @@ struct World {
     trainer: Trainer,
     samples: [Vec<u8>; 4],
     now: u64,
-    /// Each contribution, by its position, and the record that it is in.
+    /// Contributions by position, each with the index of its record.
     contributions: Vec<(Contribution, usize)>,
     records: Vec<Record>,
-    /// Wei that has been settled of each contribution.
+    /// Settled money of each contribution, in wei.
     settled: BTreeMap<u64, u128>,
     balances: BTreeMap<Address, u128>,
     good: BTreeMap<Address, u64>,
@@ -453,7 +453,8 @@ impl World {
             assert_eq!(self.trainer, before);
             return;
         };
-        // Only what comes twice may go otherwise than it looked before.
+        // Only a contribution that is claimed twice may end otherwise than the look beforehand
+        // told.
         let mut outcomes: BTreeMap<_, Vec<Result<u128, Rejection>>> = BTreeMap::new();
         for (position, amount) in &settled.settled {
             outcomes.entry(*position).or_default().push(Ok(*amount));
@@ -511,13 +512,13 @@ impl World {
         assert_eq!(self.trainer, before);
     }
 
-    /// Never more than the deposit is settled.
+    /// Returns the rest of a deposit. Panics if more than the deposit has been settled.
     fn left(&self, one: &Contribution) -> u128 {
         let settled = self.settled.get(&one.position).copied().unwrap_or_default();
         one.deposit.checked_sub(settled).expect("not settled twice")
     }
 
-    /// What holds after every step.
+    /// Checks what must hold after every step.
     fn check(&self) {
         let mut left = 0;
         for (one, _) in &self.contributions {
@@ -544,7 +545,7 @@ impl World {
         }
     }
 
-    /// In the end anyone can claim what is left, and all can withdraw: no wei stays.
+    /// Claims the rest late and withdraws all balances. No wei stays.
     fn end(&mut self) {
         let claims: Vec<_> = self
             .records

@@ -1,4 +1,4 @@
-//! What is paid for predictions: figures worked by hand, and shares by exact fractions.
+//! Tests paid predictions: figures computed by hand, and shares as exact fractions.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     world::{ann, bob, cid, model},
 };
 
-/// Of the model that predicts 0.
+/// A sample of the model that predicts 0.
 const SAMPLE: &[u8] = &[0, 3];
 
 fn sell(fees: &mut PredictionFees, value: u128, count: usize) -> Option<Shared> {
@@ -30,11 +30,12 @@ fn sell(fees: &mut PredictionFees, value: u128, count: usize) -> Option<Shared> 
 #[test]
 fn what_cannot_be_divided_waits() {
     let mut fees = PredictionFees::new(10).expect("a price");
-    // Nobody is registered: it waits, also for who registers next.
+    // Nobody is registered, so the payment is kept, also from the next one to register.
     assert_eq!(sell(&mut fees, 15, 1), None);
     assert_eq!(fees.register(ann(), 3), (3, true));
     assert_eq!(fees.earned(ann()), 0);
-    // 20 wei for three shares are 6 and two thirds each: 2^64 is one more than a multiple of 3, so two units wait.
+    // 20 wei for three shares are 6 2/3 each. 2^64 is one more than a multiple of 3, so two units
+    // remain.
     let units = |wei: u128| U256::from(wei) << 64;
     let shared = Shared {
         amount: 20,
@@ -48,7 +49,7 @@ fn what_cannot_be_divided_waits() {
         fees.collect(ann(), 3),
         Err(Rejection::NothingToCollect { caller: ann() })
     );
-    // With the two units, 10 more are 30 in all: nothing is lost.
+    // With the two units, 10 more wei make 30 in all: nothing is lost.
     let shared = sell(&mut fees, 10, 1).expect("shared");
     assert_eq!((shared.amount, shared.waiting), (10, U256::ZERO));
     assert_eq!(fees.earned(ann()), 11);
@@ -65,11 +66,11 @@ fn shares_count_from_when_they_are_registered() {
     assert_eq!(fees.earned(bob()), 0);
     sell(&mut fees, 16, 2);
     assert_eq!((fees.earned(ann()), fees.earned(bob())), (12, 12));
-    // Collecting registers first, for what comes later; so do others.
+    // Collecting registers shares for later payments; so can others.
     let collected = fees.collect(ann(), 5).expect("earned");
     assert_eq!((collected.amount, collected.registered), (12, true));
     assert_eq!(fees.register(bob(), 3), (3, false));
-    // A trainer never says fewer.
+    // A lower number, which no trainer reports, changes nothing.
     assert_eq!(fees.register(bob(), 2), (3, false));
     assert_eq!((fees.shares(ann()), fees.total_shares()), (5, 8));
     sell(&mut fees, 8, 1);
@@ -115,7 +116,7 @@ fn what_is_refused_changes_nothing() {
 #[derive(Debug, Clone)]
 enum Operation {
     Sell(usize),
-    /// That so many more contributions of somebody's are good.
+    /// Registers an account after this many more of its contributions have become good.
     Register(u8, u64),
     Collect(u8),
 }
@@ -173,7 +174,7 @@ proptest! {
             for who in 0..4 {
                 let seen = fees.earned(address(who));
                 let exact = earned.get(&who).cloned().unwrap_or_default().floor().to_integer();
-                // Below by the units that wait to be divided, which a whole wei can hang on.
+                // It may lack up to 1 wei, because of the units that are still to be divided.
                 let missing = exact - BigInt::from(seen);
                 prop_assert!(missing == BigInt::ZERO || missing == BigInt::from(1));
                 owed += seen;

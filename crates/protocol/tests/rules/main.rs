@@ -1,4 +1,5 @@
-//! The rules against independent statements of them: exact arithmetic, plain loops, tables.
+//! Tests of the rules against independent statements of them: exact arithmetic, plain loops,
+//! tables.
 
 mod accounts;
 mod announcing;

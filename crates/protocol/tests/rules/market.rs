@@ -1,4 +1,4 @@
-//! The prediction market: figures worked by hand, and bounds of times and blocks.
+//! Tests the prediction market: figures computed by hand, and bounds of times and blocks.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::{
@@ -25,15 +25,16 @@ const TERMS: Terms = Terms {
 const BOUNTY: u128 = 1_000;
 const START: u64 = 10_000;
 const BLOCK: u64 = 77;
-/// Of each of the three parts. The model begins with zeros, so that it predicts 0: it is right on two of five.
+/// Items of each of the three parts. The model begins with zeros and predicts 0, so it is right on
+/// two of five.
 const PART: [(u16, u16); 5] = [(1, 0), (1, 1), (0, 2), (0, 3), (1, 4)];
-/// Right where the test set has it, and wrong.
+/// An item that agrees with the test set, and one that contradicts it.
 const GOOD: (u16, u16) = (1, 0);
 const BAD: (u16, u16) = (1, 2);
-/// Of which the test set has nothing.
+/// An item whose feature the test set does not have.
 const IDLE: (u16, u16) = (1, 9);
 
-/// Limits that nothing reaches.
+/// Limits that no step reaches.
 const ALL: Limits = Limits {
     words: 1_000,
     records: 1_000,
@@ -69,7 +70,7 @@ fn reveal(market: &mut Market, now: u64, part: u64) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// The first part is drawn.
+/// Creates a market that is open after the first part was drawn and revealed.
 fn opened(terms: Terms, bounty: u128) -> Market {
     let mut market = committed(terms, bounty);
     let hash = hash_that_draws(&market, 0);
@@ -90,7 +91,7 @@ fn hash_that_draws(market: &Market, part: u64) -> B256 {
         .expect("every part is drawn by some hash")
 }
 
-/// A market that is being scored at [`SCORING`], of contributions each sent alone.
+/// A market in its scoring phase at [`SCORING`]. Each of its contributions was sent alone.
 struct Scoring {
     market: Market,
     records: Vec<Contributions>,
@@ -122,7 +123,7 @@ impl Scoring {
         Self { market, records }
     }
 
-    /// Copies and scores all of a pass, and settles it.
+    /// Copies, scores and settles a whole pass.
     fn pass(&mut self) -> (Vec<Run>, Settled) {
         self.market.restart(SCORING, 1_000).expect("a new model");
         let scored = self.market.score(SCORING, &self.records, 1_000);
@@ -148,7 +149,8 @@ fn run(author: Address, change: i64, correct: u64) -> Run {
 #[test]
 fn winners_are_paid_what_losers_can_afford_to_play_for() {
     let mut scoring = Scoring::new(TERMS, BOUNTY, &[(ann(), GOOD), (bob(), BAD)]);
-    // Ann: two more of ten are right, Bob: two more are wrong. Bob's 100 pay for a pot of 100 * 10 / 2.
+    // After Ann two more of ten samples are right, after Bob two fewer. Bob's 100 pay for a pot of
+    // 100 * 10 / 2.
     let (runs, settled) = scoring.pass();
     assert_eq!(runs, [run(ann(), 2, 6), run(bob(), -2, 4)]);
     let change = |account, score, balance, removed| Change {
@@ -171,7 +173,7 @@ fn winners_are_paid_what_losers_can_afford_to_play_for() {
     );
     assert_eq!(settled.pass, pass(1, 500, 4, false));
     assert_eq!(scoring.market.remaining_bounty(), 500);
-    // Nobody loses now: all that is left is played for.
+    // Nobody loses now, so the pot is the whole rest.
     let (runs, settled) = scoring.pass();
     assert_eq!(runs, [run(ann(), 2, 6)]);
     assert_eq!(settled.changes, [change(ann(), 2, 300, false)]);
@@ -181,7 +183,7 @@ fn winners_are_paid_what_losers_can_afford_to_play_for() {
     assert_eq!(trained.predict(&[0, 0]), Ok(1));
     assert_eq!(trained.predict(&[0, 2]), Ok(0), "Bob's was skipped");
 
-    // The bounty and two stakes, less 300.
+    // The bounty and two stakes, minus 300.
     let market = &mut scoring.market;
     assert_eq!(market.held(), 1_200);
     assert_eq!(market.collect_remainder(owner(), SCORING), Ok(900));
@@ -199,7 +201,7 @@ fn winners_are_paid_what_losers_can_afford_to_play_for() {
 #[test]
 fn payments_round_down_also_below_zero() {
     let terms = Terms { stake: 7, ..TERMS };
-    // Bob could play for 7 * 10 / 2 = 35: the bounty is less. Of 33, two tenths are 6.6.
+    // Bob could afford 7 * 10 / 2 = 35, but the bounty is less. Two tenths of 33 are 6.6.
     let mut scoring = Scoring::new(terms, 33, &[(ann(), GOOD), (bob(), BAD)]);
     let (_, settled) = scoring.pass();
     assert!(settled.pass.is_some_and(|pass| pass.pot == 33 && pass.last));
@@ -210,7 +212,8 @@ fn payments_round_down_also_below_zero() {
 
 #[test]
 fn who_can_pay_for_one_more_wei_stays() {
-    // Of a pot of 4, two tenths are 0.8: Bob pays 1, and with 1 of 2 left could play for 5 more.
+    // Two tenths of a pot of 4 are 0.8: Bob pays 1. With the 1 that he has left he can afford a pot
+    // of 5.
     let terms = Terms { stake: 2, ..TERMS };
     let mut scoring = Scoring::new(terms, 4, &[(bob(), BAD), (ann(), IDLE)]);
     let (_, settled) = scoring.pass();
@@ -218,7 +221,8 @@ fn who_can_pay_for_one_more_wei_stays() {
     assert_eq!(scoring.balance(bob()), 1);
     assert!(!scoring.market.account(bob()).removed);
 
-    // With a stake of 1 the pot is 5, and Bob loses it. Somebody without a score is not touched.
+    // With a stake of 1 the pot is 5, and Bob loses it. A participant without a score keeps their
+    // balance.
     let terms = Terms { stake: 1, ..TERMS };
     let mut scoring = Scoring::new(terms, 10, &[(bob(), BAD), (ann(), IDLE)]);
     let (_, settled) = scoring.pass();
@@ -270,7 +274,7 @@ fn a_run_is_what_one_author_taught_without_another_between() {
     ];
     assert_eq!(runs, expected);
     assert!(scoring.market.account(bob()).removed);
-    // What is skipped ends no run: Ann's two are one now.
+    // A skipped contribution ends no run: Ann's two runs are one now.
     let (runs, _) = scoring.pass();
     assert_eq!(runs, [run(ann(), 4, 8), run(cid(), 2, 10)]);
 }
@@ -298,7 +302,7 @@ fn scoring_goes_on_where_it_stopped() {
         wrong_stage(Stage::Teaching, Stage::Finding)
     );
 
-    // Nothing given, or not what is next.
+    // No record, or not the next one.
     let unknown = Err(Rejection::UnknownContribution { batch: 0 });
     assert_eq!(
         market.score(SCORING, &[], 9).map(|_| ()),
@@ -309,7 +313,8 @@ fn scoring_goes_on_where_it_stopped() {
     broken.items.pop();
     assert_eq!(market.score(SCORING, &[broken], 9).map(|_| ()), unknown);
 
-    // Lessons need no samples. The next author is not looked at where nobody says who it is.
+    // Lessons need no samples. Without the next record, the market does not know if the author
+    // changes.
     let taken = |market: &mut Market, records: &[Contributions], samples| {
         let scored = market.score(SCORING, records, samples)?;
         Ok((scored.taken, scored.samples, scored.runs.len()))
@@ -321,24 +326,26 @@ fn scoring_goes_on_where_it_stopped() {
         Err(Rejection::NoProgress),
         "an evaluation is due"
     );
-    // A wrong record says nothing about a run, and nothing is done then.
+    // A wrong record proves nothing about the end of a run, and changes nothing.
     let before = market.clone();
     assert_eq!(
         taken(market, &records[..1], 9),
         Err(Rejection::UnknownContribution { batch: 1 })
     );
     assert_eq!(*market, before);
-    // Of each part the first four: she has made the first one right, and the second and the fifth are wrong.
+    // The first four samples. Ann's lesson made the first one right; the second and the fifth are
+    // still wrong.
     let evaluated = |market: &Market| (market.progress().evaluated, market.progress().counted);
     assert_eq!(taken(market, &records[1..], 4), Ok((0, 4, 0)));
     assert_eq!(evaluated(market), (4, 3));
-    // What has begun goes on, whatever the records are, over the end of a part; they are looked at when it is over.
+    // An evaluation that has begun continues with any records, across the end of a part.
+    // The market reads records after it.
     assert_eq!(taken(market, &[], 2), Ok((0, 2, 0)));
     assert_eq!(evaluated(market), (6, 4));
     assert_eq!(taken(market, &[], 4), Ok((0, 4, 1)));
     assert_eq!(market.account(ann()).score, 2);
     assert_eq!(taken(market, &records[1..], 0), Ok((1, 0, 0)));
-    // In the end, nobody asks for records, and those that are given are not looked at.
+    // At the end no records are needed, and the market does not read any.
     assert_eq!(market.progress().cursor, 2);
     assert_eq!(taken(market, records, 1), Ok((0, 1, 0)));
     assert_eq!(taken(market, records, 99), Ok((0, 9, 1)));
@@ -349,7 +356,7 @@ fn scoring_goes_on_where_it_stopped() {
         market.settle(SCORING, 0).map(|_| ()),
         Err(Rejection::NoProgress)
     );
-    // Two looks to find the pot and two to pay.
+    // Two visits find the pot, and two pay.
     for (looks, stage, place) in [(1, Stage::Finding, 1), (2, Stage::Paying, 1)] {
         assert_eq!(
             market.settle(SCORING, looks).map(|settled| settled.pass),
@@ -404,8 +411,9 @@ fn small_steps_say_what_they_need() {
         records,
         samples: 15,
     };
-    // A model of 20 weights has two words. Bob's is looked at to see that Ann's run is over, and taught; his
-    // evaluation needs the last five of those in hand, and five more.
+    // A model of 20 weights has two words. Bob's record first shows that Ann's run is over, and is
+    // then taught.
+    // His evaluation uses the last five samples of that step, and five more.
     let mut expected = vec![restart.clone(), restart.clone()];
     expected.extend([score(0..2), score(2..3), score(3..3)]);
     expected.extend([settle.clone(), settle.clone()]);
@@ -444,7 +452,7 @@ fn a_market_that_failed_pays_stakes_back_and_burns_the_bounty() {
         market.collect_remainder(owner(), late),
         Err(wrong_phase(Phase::Failed, Phase::Settled))
     );
-    // The bounty is burned once, and Bob's stake is not.
+    // The bounty is burned once. Bob's stake is not burned.
     assert_eq!(market.forfeit(late), Ok(100));
     assert_eq!(market.phase(late), Phase::Forfeited);
     assert_eq!(
@@ -771,7 +779,7 @@ fn deadline_is_the_last_second_of_each_phase_that_time_ends() {
         assert_eq!(market.phase(last), phase, "{phase}");
         assert_eq!(market.phase(last + 1), after, "{phase}");
     }
-    // Nothing ends this phase but the owner, or whoever burns the bounty.
+    // Time does not end this phase: only the owner does, or an account that burns the bounty.
     let market = committed(TERMS, BOUNTY);
     assert_eq!(market.deadline(START), Some(START + 50));
     assert_eq!(market.phase(START + 51), Phase::Committed);
@@ -802,7 +810,7 @@ fn a_committed_market_is_lost_after_the_last_draw_and_the_last_reveal() {
     ] {
         assert_eq!(market.lost(now, block), lost, "{now}, {block}");
     }
-    // The draw itself knows no time.
+    // The draw itself has no deadline in time.
     let hash = hash_that_draws(&market, 0);
     let at = |block| market.clone().draw(late + 1, block, hash);
     let number = earliest - 1;
@@ -876,7 +884,7 @@ fn only_the_owner_commits_to_a_model_that_is_closed_for_the_market() {
     assert_eq!(commit(market), not_ready(address(9)));
 }
 
-/// One of the numbers of seconds, contributions or passes.
+/// Accessor of one of the numbers of seconds, contributions or passes.
 type Field = fn(&mut Terms) -> &mut u64;
 
 #[test]

@@ -1,5 +1,7 @@
-//! What holds of every prediction market: it can pay what it owes, however it is driven it ends the same, and the passes
-//! are those of a plain loop over the contributions.
+//! Tests properties of every prediction market.
+//!
+//! It can pay what it owes, and ends the same whatever the sizes of its steps.
+//! Its passes agree with a plain loop over the contributions.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ const PEOPLE: u8 = 4;
 const START: u64 = 10_000;
 const CLOSED: u64 = START + 100;
 
-/// Labels and the one feature that is present.
+/// Labels, each with the one feature that is present.
 type Items = Vec<(u16, u16)>;
 
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ struct Case {
     bounty: u128,
     most_passes: u64,
     parts: Vec<Items>,
-    /// By these people, each in a transaction.
+    /// Authors and items, one entry a transaction.
     contributions: Vec<(u8, Items)>,
     hash: B256,
 }
@@ -69,7 +71,8 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 impl Case {
-    /// The market before the parts but for the drawn one are revealed, and all contributions.
+    /// Creates the market before all parts except the drawn one are revealed. Returns it with all
+    /// contributions.
     fn market(&self) -> (Market, Vec<Contributions>) {
         let terms = Terms {
             stake: self.stake,
@@ -118,7 +121,7 @@ impl Case {
         }
     }
 
-    /// All balances and the final model, by a plain loop.
+    /// Computes all balances and the final model by a plain loop.
     fn settled(&self, drawn: usize) -> (BTreeMap<Address, BigInt>, Classifier) {
         let test: Items = (0..)
             .zip(&self.parts)
@@ -162,7 +165,7 @@ impl Case {
             left -= &pot;
             for (author, score) in &scores {
                 let (product, balance) = (&pot * score, balances.get_mut(author).expect("one"));
-                // Towards minus infinity.
+                // Rounds toward minus infinity.
                 *balance += if *score < 0 {
                     (product - &size + 1_i32) / &size
                 } else {
@@ -189,7 +192,7 @@ fn person(number: u8) -> Address {
     address(10 + number)
 }
 
-/// What everyone together can collect at a time.
+/// Returns the total that all accounts can collect at `now`, in wei.
 fn owed(market: &Market, now: u64) -> u128 {
     let all = market.participants().iter();
     all.map(|account| market.collectable(*account, now))
@@ -207,7 +210,7 @@ fn collect_all(market: &mut Market, now: u64) -> u128 {
     paid
 }
 
-/// Takes one step.
+/// Takes one step. Returns `false` if none is left.
 fn step(market: &mut Market, records: &[Contributions], limits: Limits) -> bool {
     match market.next_step(CLOSED, records, limits) {
         None => return false,
@@ -251,7 +254,7 @@ proptest! {
             prop_assert_eq!(BigInt::from(market.account(account).balance), balance);
         }
         prop_assert_eq!(market.model().expect("a model").words(), model.words());
-        // To the last wei.
+        // Exact to the last wei.
         prop_assert_eq!(owed(&market, CLOSED), market.held());
         collect_all(&mut market, CLOSED);
         prop_assert_eq!(market.held(), 0);

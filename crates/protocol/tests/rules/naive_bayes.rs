@@ -1,5 +1,5 @@
-//! Naive Bayes against exact rational arithmetic, and against the specification's floating point
-//! written down a second time.
+//! Tests naive Bayes against exact rational arithmetic, and against a second implementation of the
+//! specification's floating point.
 
 use std::cmp::Ordering;
 
@@ -14,17 +14,17 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::support::{bits, cases, present, word};
 
-/// One class's numbers.
+/// Numbers of one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Class {
     samples: u32,
-    /// All of its 128 bits, of which 48 count.
+    /// All 128 bits of the total. Only 48 of them count.
     total: u128,
     counts: Vec<u16>,
 }
 
 impl Class {
-    /// A class whose total is the sum of its counts, as learning makes it.
+    /// Creates a class whose total is the sum of its counts, as learning makes it.
     fn new(samples: u32, counts: Vec<u16>) -> Self {
         Self {
             samples,
@@ -56,7 +56,7 @@ fn model(classes: &[Class], smoothing: u32) -> Classifier {
     Classifier::from_words(parameters, &words).expect("valid")
 }
 
-/// The classes that a model's words hold.
+/// Returns the classes that a model's words hold.
 fn classes(model: &Classifier) -> Vec<Class> {
     let (words, count, features) = (
         model.words(),
@@ -76,7 +76,7 @@ fn classes(model: &Classifier) -> Vec<Class> {
     (0..count).map(class).collect()
 }
 
-/// The factors of a class's score above and below the line.
+/// Returns the numerator's factors of a class's score, and the factor of its denominator.
 fn factors(class: &Class, smoothing: u32, present: &[u16]) -> (Vec<u64>, u64) {
     let above = present
         .iter()
@@ -88,7 +88,7 @@ fn factors(class: &Class, smoothing: u32, present: &[u16]) -> (Vec<u64>, u64) {
     )
 }
 
-/// The lowest class of the highest exact score.
+/// Returns the lowest class with the highest exact score.
 fn exact(classes: &[Class], smoothing: u32, present: &[u16]) -> u16 {
     let mut best: Option<(u16, BigRational)> = None;
     for (index, class) in (0..).zip(classes).filter(|(_, class)| class.samples > 0) {
@@ -99,7 +99,7 @@ fn exact(classes: &[Class], smoothing: u32, present: &[u16]) -> u16 {
                 product * factor
             });
         let below = BigInt::from(below).pow(u32::try_from(present.len()).expect("few"));
-        // Comparing needs no lowest terms, which are slow to find.
+        // A comparison needs no lowest terms, which are slow to compute.
         let score = BigRational::new_raw(above, below);
         let higher = best
             .as_ref()
@@ -111,7 +111,7 @@ fn exact(classes: &[Class], smoothing: u32, present: &[u16]) -> u16 {
     best.map_or(0, |(class, _)| class)
 }
 
-/// The specification's floating point, over big integers.
+/// Floating point of the specification, over big integers.
 mod floating {
     use super::{BigUint, Class, Ordering, factors};
 
@@ -187,19 +187,20 @@ fn check(classes: &[Class], smoothing: u32, present: &[u16]) -> u16 {
     predicted
 }
 
-/// The ancestor multiplied probabilities in integers: from 8 present features on all were 0.
+/// Checks long samples. 0xDeCA10B multiplied probabilities in integers, so with 8 or more present
+/// features all were 0.
 #[test]
 fn long_samples_are_told_apart() {
     for present in [1_u16, 7, 8, 20, 100, 999, 1_000] {
         let all: Vec<u16> = (0..present).collect();
         let mut counts = vec![50; 1_000];
         let (low, high) = (Class::new(100, counts.clone()), {
-            // One more of a feature that is present, and one fewer of another where there is one.
+            // One more of a feature that is present, and one fewer of another if there is one.
             counts[0] += 1;
             counts[999] -= 1;
             Class::new(100, counts)
         });
-        // With both present, 51 * 51 is above 52 * 50.
+        // If both are present, 51 * 51 exceeds 52 * 50.
         let high_wins = present < 1_000;
         assert_eq!(
             check(&[low.clone(), high.clone()], 256, &all),
@@ -209,11 +210,11 @@ fn long_samples_are_told_apart() {
     }
 }
 
-/// 1,000 features, so that products of equal value are made of different factors and truncated
-/// differently.
+/// Checks ties with 1,000 features. Their products are equal, but have different factors and are
+/// truncated differently.
 #[test]
 fn true_ties_of_different_factors_go_to_the_lowest_class() {
-    // Smoothing 1: factors are 256 times count + 1.
+    // With a smoothing of 1, factors are 256 times count + 1.
     let pairs = |a: u16, b: u16| -> Vec<u16> { (0..500).flat_map(|_| [a - 1, b - 1]).collect() };
     // The last features are absent and make the totals equal.
     let class = |samples, a, b| {
@@ -234,7 +235,7 @@ fn true_ties_of_different_factors_go_to_the_lowest_class() {
         classes.rotate_left(first);
         assert_eq!(check(&classes, 256, &all), 0);
         assert_eq!(check(&classes, 256, &all[..500]), 0);
-        // A single sample more decides, wherever it is.
+        // One more sample decides, whichever class has it.
         classes[first].samples += 1;
         assert_eq!(
             check(&classes, 256, &all),
@@ -243,12 +244,15 @@ fn true_ties_of_different_factors_go_to_the_lowest_class() {
     }
 }
 
+/// Checks differences around the tolerance.
+///
 /// `x (x+4) (x+7) (x+11)` and `(x+1) (x+2) (x+9) (x+10)` differ by 180, and their factors have the
-/// same sum. So it is with `x (x+4) (x+9) (x+17) (x+22) (x+26)` and
-/// `(x+1) (x+2) (x+12) (x+14) (x+24) (x+25)`, which differ by 201,600.
+/// same sum.
+/// `x (x+4) (x+9) (x+17) (x+22) (x+26)` and `(x+1) (x+2) (x+12) (x+14) (x+24) (x+25)` differ by
+/// 201,600 and have the same sum too.
 #[test]
 fn differences_above_the_tolerance_decide_and_those_below_do_not() {
-    // Smoothing x: factors are 256 times x + count.
+    // With a smoothing of x, factors are 256 times x + count.
     let class = |counts: &[u16]| Class::new(1, counts.to_vec());
     let (low, high) = (class(&[0, 4, 7, 11]), class(&[1, 2, 9, 10]));
     for x in [1 << 16, 1 << 20, (1 << 24) - 1] {
@@ -256,7 +260,7 @@ fn differences_above_the_tolerance_decide_and_those_below_do_not() {
         assert_eq!(check(&[low.clone(), high.clone()], 256 * x, &present), 1);
         assert_eq!(check(&[high.clone(), low.clone()], 256 * x, &present), 0);
     }
-    // 201,600 / 2^144 is below 2^-110 and taken for a tie.
+    // 201,600 / 2^144 is below 2^-110, so it counts as a tie.
     let close = [
         class(&[0, 4, 9, 17, 22, 26]),
         class(&[1, 2, 12, 14, 24, 25]),
@@ -269,11 +273,11 @@ fn differences_above_the_tolerance_decide_and_those_below_do_not() {
     assert_eq!(model(&close, smoothing).predict(&sample), Ok(0));
 }
 
-/// Products on both sides of 2^128, where the mantissa takes a third limb.
+/// Checks products on both sides of 2^128, above which the mantissa needs a third limb.
 #[test]
 fn products_are_compared_across_limbs() {
     let all: Vec<u16> = (0..8).collect();
-    // 256 * 256 eight times; the last feature is absent and makes the totals equal.
+    // 256 * 256 eight times. The last feature is absent and makes the totals equal.
     let class = |first: u16| {
         let mut counts = vec![255; 8];
         counts[0] = first;
@@ -286,7 +290,7 @@ fn products_are_compared_across_limbs() {
     }
 }
 
-/// Twice the samples against a factor of twice the size.
+/// Checks that twice the samples tie with a factor of twice the size.
 #[test]
 fn ties_between_samples_and_counts_are_ties() {
     let mut counts = vec![99; 1_000];
@@ -313,7 +317,7 @@ fn classes_without_samples_have_no_score() {
         1
     );
     assert_eq!(check(&[none.clone(), none], 1, &[0, 1, 2]), 0);
-    // Nothing present: the class with the most samples.
+    // Without present features, the class with the most samples wins.
     let more = Class::new(2, counts(0));
     assert_eq!(check(&[some.clone(), more.clone(), more], 1, &[]), 1);
 }
@@ -380,7 +384,8 @@ fn of_a_total_only_the_low_48_bits_count() {
     assert_eq!(model.predict(&encode_sparse(&[1])), Ok(1));
 }
 
-/// Up to 5 classes of up to 1,000 features whose counts differ a little, as those of real classes do.
+/// Draws up to 5 classes of up to 1,000 features. Their counts differ a little, like those of real
+/// classes.
 fn similar_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
     (
         1_usize..=1_000,
@@ -402,7 +407,8 @@ fn similar_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
         })
 }
 
-/// Classes whose counts of the present features are the same but for their order, and so their scores.
+/// Draws classes with the same counts of the present features in another order, and so with the
+/// same scores.
 fn tied_classes() -> impl Strategy<Value = (Vec<Class>, u32, Vec<u16>)> {
     (1_usize..=1_000, 2_usize..=5, 1_u32..1_000).prop_flat_map(|(features, classes, smoothing)| {
         let counts = vec(any::<u16>(), features);
@@ -465,7 +471,7 @@ proptest! {
             model.learn(&[Item { label, sample: &encode_sparse(&present) }]).expect("valid");
             prop_assert_eq!(classes(&model), expected);
         }
-        // Unused bits stay.
+        // Unused bits are kept.
         for (word, before) in model.words().iter().zip(&words).take(3) {
             prop_assert_eq!(*word >> 160, *before >> 160);
         }

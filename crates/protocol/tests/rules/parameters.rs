@@ -104,7 +104,7 @@ fn a_sample_that_no_claim_could_predict_is_refused() {
         };
         assert_eq!(model.predict(&sample(most + 1)), Err(error));
     }
-    // A perceptron reads a weight once, whatever the sample.
+    // A perceptron reads each weight once, whatever the sample.
     let perceptron = Classifier::new(SparsePerceptron {
         features,
         learning_rate: 1,
@@ -314,7 +314,7 @@ proptest! {
             _ => DenseNearestCentroid { classes, features, bounds: Bounds::widest(Encoding::Dense32, features).expect("numbers") },
         };
         let _ = (parameters.validate(), parameters.word_count(), parameters.abi_encode());
-        // Most are out of bounds; the others would take much memory.
+        // Most are out of bounds. The others would need much memory.
         if parameters.validate().is_err() {
             prop_assert!(Classifier::new(parameters).is_err());
         }

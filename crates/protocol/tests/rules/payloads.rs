@@ -1,4 +1,4 @@
-//! Payloads of each version through batches, records and proofs, and forms that are refused.
+//! Tests payloads of each version through batches, records and proofs, and refused forms.
 
 use alloy_primitives::{Address, B256, keccak256};
 use cotrain_protocol::{
@@ -11,7 +11,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::support::cases;
 
-/// Commitments with locations of any length that an item holds, most of them short.
+/// Draws commitments whose locations have any length that an item holds. Most are short.
 fn commitments() -> impl Strategy<Value = Commitment> {
     let location = prop_oneof![
         9 => vec(0x21_u8..=0x7e, 0..80),
@@ -23,7 +23,7 @@ fn commitments() -> impl Strategy<Value = Commitment> {
     })
 }
 
-/// Decides by the rules of the specification whether bytes are a commitment.
+/// Decides by the rules of the specification if bytes are a commitment.
 fn expected(bytes: &[u8]) -> Result<(), CommitmentError> {
     if bytes.len() < 40 {
         return Err(CommitmentError::TooShort {
@@ -101,7 +101,7 @@ fn encode_writes_hash_length_and_location() {
     .concat();
     assert_eq!(commitment.encode(), bytes);
     assert_eq!(Commitment::decode(&bytes), Ok(commitment));
-    // Without a location, the data is found by its hash.
+    // Without a location, readers find the data by its hash.
     let bare = Commitment::decode(&[7; 40]).expect("a commitment");
     assert_eq!(bare.location(), "");
     assert_eq!(bare.length(), 0x0707_0707_0707_0707);
@@ -125,7 +125,8 @@ fn decode_refuses_each_malformed_form_by_its_own_error() {
         Commitment::new(B256::ZERO, 0, &format!("{longest}x")),
         Err(too_long)
     );
-    // Not text, text that is not ASCII, a space, the end of a line, and what terminals obey.
+    // No text, text that is not ASCII, a space, the end of a line, and control characters of
+    // terminals.
     for byte in [0xff, 0xc3, b' ', b'\n', 0x1b, 0x7f, 0] {
         let bytes = [&[0; 40][..], b"ab", &[byte], b"c\xff"].concat();
         let error = CommitmentError::LocationByte { index: 2, byte };
@@ -163,7 +164,7 @@ fn check_tells_other_length_from_other_hash() {
             expected: keccak256(b"data")
         })
     );
-    // A length that is a lie can never be met: the hash is of other bytes.
+    // Data can never meet a false length, because the hash is that of other bytes.
     let lie = Commitment::new(keccak256(b"data"), 5, "").expect("fits");
     assert!(lie.check(b"data").is_err() && lie.check(b"data\0").is_err());
 }
@@ -198,7 +199,7 @@ proptest! {
         prop_assert_eq!(contribution.label, *label);
         let payload = Payload::decode(PayloadVersion::Commitment, &contribution.sample);
         prop_assert_eq!(payload, Ok(Payload::Commitment(commitment.clone())));
-        // The proof is of the commitment's very bytes.
+        // The proof covers the exact bytes of the commitment.
         let mut other = claims.clone();
         other.contributions[0].sample[0] ^= 1;
         prop_assert!(!other.verify(record.root()));
@@ -215,7 +216,7 @@ proptest! {
         }
     }
 
-    /// Truncations and flips of valid commitments, and any other bytes.
+    /// Decodes truncated and changed commitments, and any other bytes.
     #[test]
     fn any_bytes_are_one_commitment_or_refused_by_the_first_fault(
         bytes in prop_oneof![

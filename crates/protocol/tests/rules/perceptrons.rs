@@ -1,4 +1,4 @@
-//! The perceptrons against plain sums of big integers.
+//! Tests the perceptrons against plain sums of big integers.
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
@@ -10,10 +10,10 @@ use proptest::{collection::vec, prelude::*};
 
 use crate::support::{bits, cases, present, word};
 
-/// The weights that a model's words hold, feature by feature.
+/// Returns the weights that a model's words hold, in the order of the features.
 fn weights(model: &Classifier) -> Vec<i16> {
     let words = model.words();
-    // 16 bits, as two's complement.
+    // Each weight has 16 bits, in two's complement.
     let weight = |feature: u32| {
         bits(&words, feature as usize * 16, 16)
             .to::<u16>()
@@ -62,7 +62,7 @@ fn a_score_of_exactly_zero_is_class_0() {
     }
 }
 
-/// The ancestor's intercept counted a billion times too little.
+/// Checks the weight of the intercept, which 0xDeCA10B divided by a billion.
 #[test]
 fn the_intercept_counts_as_much_as_the_products() {
     let model = |intercept| dense(&[100, 100], 1, intercept);
@@ -121,7 +121,7 @@ fn weights_stop_at_their_bounds() {
     assert_eq!(weights(&model), [32_767, -32_768, 7]);
 }
 
-/// Halves go up, then the sign of the label is put to it.
+/// Checks that halves are rounded up before the label gives the step its sign.
 #[test]
 fn dense_steps_are_rounded_to_the_nearest() {
     let sample = encode_dense16(&[1, -1, 2, -2, 3, -3]);
@@ -146,8 +146,9 @@ fn dense_steps_are_rounded_to_the_nearest() {
     assert_eq!(weights(&model), [-1, 0, -1, 1, -2, 1]);
 }
 
-/// What the specification says, in integers without bounds. `values` has 0 where a feature is
-/// absent, `steps` what each weight moves by.
+/// Computes the specification's prediction and weights in unbounded integers.
+///
+/// `values` is 0 for an absent feature. `steps` is the amount by which each weight moves.
 fn expect(
     model: &Classifier,
     intercept: i64,
@@ -203,7 +204,7 @@ proptest! {
             model.learn(&[Item { label, sample: &sample }]).expect("valid");
             prop_assert_eq!(weights(&model), after);
         }
-        // Lanes behind the last feature.
+        // Lanes after the last feature are kept.
         prop_assert_eq!(model.words()[2] >> 128, words[2] >> 128);
     }
 
@@ -218,7 +219,8 @@ proptest! {
         let mut model = Classifier::from_words(parameters, &words).expect("valid");
         for (label, numbers) in items {
             let values: Vec<i64> = numbers.iter().map(|number| i64::from(*number)).collect();
-            // The nearest integer to `rate * x / 65536`, halves up: shifts of big integers round down.
+            // The nearest integer to `rate * x / 65536`, halves rounded up: shifts of big integers
+            // round down.
             let step = |value: &i64| (BigInt::from(rate) * *value + 32_768) >> 16;
             let steps: Vec<_> = values.iter().map(step).collect();
             let (predicted, after) = expect(&model, intercept, &values, &steps, label);

@@ -99,7 +99,7 @@ fn bounds_are_those_of_the_specification() {
         with_notice(0, most, most, u64::MAX),
         invalid("reportNotice", u64::MAX)
     );
-    // What is checked before it comes first.
+    // An error that is checked first comes first.
     assert_eq!(with_notice(2, 1, 0, 9), invalid("refundWait", 2));
     assert_eq!(
         waits(u64::MAX, u64::MAX, u64::MAX),
@@ -115,7 +115,7 @@ proptest! {
         let each = price(cost_weight, n, elapsed);
         if cost_weight < 1 << 80 {
             prop_assert!(each < 1 << 92);
-            // The root is the largest whose square is not above the interval.
+            // The root is the largest number whose square does not exceed the interval.
             let interval = u128::from(elapsed / n.max(1));
             let root = (1..).take_while(|root| root * root <= interval).take(5_000).last().unwrap_or(1);
             if root < 4_000 {

@@ -1,4 +1,4 @@
-//! Leaves, trees and proofs against plain statements of them.
+//! Tests leaves, trees and proofs against plain statements of them.
 
 use std::{cell::RefCell, collections::VecDeque};
 
@@ -30,8 +30,9 @@ fn choose(leaves: &[B256], indices: &[usize]) -> Vec<B256> {
     indices.iter().map(|index| leaves[*index]).collect()
 }
 
-/// `MerkleProofLib.verifyMultiProof` of solady, step by step: its three checks, and its reads of memory
-/// that nobody has written, as zero.
+/// Verifies like `MerkleProofLib.verifyMultiProof` of solady, step by step.
+///
+/// It has the same three checks, and reads unwritten memory as zero.
 fn solady(leaves: &[B256], proof: &[B256], flags: &[bool], root: B256) -> bool {
     if leaves.len() + proof.len() != flags.len() + 1 {
         return false;
@@ -56,7 +57,7 @@ fn solady(leaves: &[B256], proof: &[B256], flags: &[bool], root: B256) -> bool {
     hashes.last() == Some(&root) && used == proof.len()
 }
 
-/// `MerkleTreeLib.multiProofForLeaves` of solady.
+/// Proves like `MerkleTreeLib.multiProofForLeaves` of solady. Returns indices of nodes, and flags.
 fn multi_proof_of_solady(leaves: &[B256], indices: &[usize]) -> (Vec<usize>, Vec<bool>) {
     let mut queue: VecDeque<_> = indices
         .iter()
@@ -80,7 +81,7 @@ fn multi_proof_of_solady(leaves: &[B256], indices: &[usize]) -> (Vec<usize>, Vec
     (proof, flags)
 }
 
-/// A node of the tree, by its definition.
+/// Computes a node of the tree by its definition.
 fn node(leaves: &[B256], index: usize) -> B256 {
     if index + 1 >= leaves.len() {
         return leaves[2 * leaves.len() - 2 - index];
@@ -201,7 +202,7 @@ fn sets_of_many_leaves_are_proved() {
         .expect("all proved");
 }
 
-/// With the root that the steps lead to, so that many of the proofs are valid.
+/// Checks random proofs against the root that their steps lead to, so many of them are valid.
 #[test]
 fn any_proof_is_verified_as_solady_does() {
     let nodes = || {

@@ -1,4 +1,4 @@
-//! Signed batches that others send, by the order of the specification.
+//! Tests signed batches that relayers send, by the order of the specification.
 
 use std::slice;
 
@@ -20,7 +20,7 @@ use crate::{
 const HOUR: u64 = 3_600;
 
 impl World {
-    /// What an author signs who allows everything: one item of the feature 3.
+    /// Signs a batch whose author allows everything. It has one item with the feature 3.
     fn sign(
         &self,
         signer: &Signer,
@@ -41,7 +41,7 @@ impl World {
         signer.sign(CHAIN_ID, self.trainer.address(), batch)
     }
 
-    /// Relays something with this nonce; whether that was accepted.
+    /// Relays a batch with this nonce. Returns `true` if it was accepted.
     pub(crate) fn use_nonce(&mut self, signer: &Signer, nonce: u64) -> bool {
         self.now += HOUR;
         self.trainer
@@ -80,7 +80,7 @@ fn batches_of_many_authors_are_one_record() {
         .trainer
         .deposit_to(cid.address(), 60_006)
         .expect("room");
-    // An hour for each of the contributions that parse.
+    // One hour for each contribution that parses.
     world.now = 4 * HOUR;
     let batches = [
         world.sign(&ann, 5, |batch| batch.items = items(&[(1, 3), (1, 4)])),
@@ -135,7 +135,7 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
     let mut world = World::new();
     world.now = HOUR;
     let mut wrong = world.sign(&signer, 3, |batch| {
-        // An item that is parsed, and then one that is not.
+        // An item that parses, and then one that does not.
         batch.items = vec![0, 9, 0, 1, 5, 1];
         batch.max_deposit = 59_999;
         batch.deadline = HOUR - 1;
@@ -188,7 +188,7 @@ fn a_batch_is_checked_in_order_and_changes_nothing_where_it_is_skipped() {
         classes: 2,
     };
     skipped(trainer, &wrong, label);
-    // The first item would teach the model something.
+    // The first item alone would change the model.
     wrong.items = [items(&[(1, 3)]), vec![0, 1, 0, 1, 5]].concat();
     wrong.max_deposit = 100_000;
     wrong = signer.sign(CHAIN_ID, trainer.address(), wrong);
@@ -221,7 +221,7 @@ fn relay_of_a_bound_batch_is_its_relayers_alone() {
     let outcomes = sniped.expect("no overflow").outcomes;
     assert_eq!(outcomes, [Err(Rejection::InvalidSignature { author })]);
     assert_eq!(world.trainer, before, "nothing has changed, nor the price");
-    // Nor can it be made to look as if anyone may send it.
+    // A forger cannot pretend that anyone may send it.
     let free = SignedBatch {
         relayer: Address::ZERO,
         ..batch.clone()
@@ -292,7 +292,7 @@ fn encode_marks_what_is_bound() {
     let (free, bound) = (free.encode(), bound.encode());
     assert_eq!((free[55], bound[55]), (0, 1));
     assert_eq!(free.len(), bound.len());
-    // All but the signature, which the items come before.
+    // Everything except the signature, which follows the items.
     assert_eq!((&free[..55], &free[56..66]), (&bound[..55], &bound[56..66]));
 }
 
@@ -300,7 +300,7 @@ fn encode_marks_what_is_bound() {
 fn covering_gas_has_a_63rd_more_for_the_last_call() {
     let limit = covering_gas(1_000_000, 10, 630_000);
     assert_eq!(limit, 1_000_000 + 6_300_000 + 10_000 + 8_000);
-    // All ten but the last have used all; what is left suffices for the last.
+    // Nine of the ten have used all their gas. The rest suffices for the last one.
     let left = limit - 1_000_000 - 9 * 630_000 - 8_000;
     assert!(left - left / 64 >= 630_000);
     let less = left - 2;
@@ -337,7 +337,7 @@ fn a_batch_is_accepted_once() {
     world.now = HOUR;
     let batch = world.sign(&signer, 0, |_| {});
     let used = Err(Rejection::NonceUsed { author, nonce: 0 });
-    // An author may be the relayer too: the fee comes back in the end.
+    // An author may also be the relayer: then the fee returns to them.
     let twice = world
         .trainer
         .relay(author, HOUR, &[batch.clone(), batch.clone()]);

@@ -69,9 +69,9 @@ fn errors_of_samples_say_where() {
     };
     assert_eq!(sparse(&[3, 3]), not_increasing(1, 3, 3));
     assert_eq!(sparse(&[1, 5, 4, 2]), not_increasing(2, 4, 5));
-    // The order comes before the range, wherever the feature out of range is.
+    // The order is checked before the range, wherever the feature out of range is.
     assert_eq!(sparse(&[65_535, 5]), not_increasing(1, 5, 65_535));
-    // Of several features out of range, the last one is named.
+    // Of several features out of range, the error names the last one.
     let out_of_range = Rejection::FeatureOutOfRange {
         item: 4,
         at: 2,
@@ -115,7 +115,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_batch_or_say_where_they_are_none(
-        // Many zeros, so that there are short items.
+        // Many zeros make short items likely.
         bytes in vec(prop_oneof![Just(0), 0_u8..4, any::<u8>()], 0..60),
     ) {
         match parse_batch(&bytes) {
@@ -133,7 +133,7 @@ proptest! {
         }
     }
 
-    /// The specification's list of checks, one after the other.
+    /// Runs the specification's checks one after the other.
     #[test]
     fn sparse_samples_are_checked_in_order(
         bytes in prop_oneof![

@@ -1,4 +1,4 @@
-//! What authors sign: the hash and the signature, and people with keys.
+//! Tests hashes and signatures of authors, and provides people with keys.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use cotrain_protocol::trainer::{Delegation, SignedBatch, domain, usual_signature};
@@ -6,10 +6,10 @@ use k256::ecdsa::SigningKey;
 
 use crate::support::address;
 
-/// The order of secp256k1.
+/// Order of secp256k1.
 const ORDER: &str = "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
 
-/// Somebody who can sign.
+/// A person who can sign.
 pub(crate) struct Signer(SigningKey);
 
 impl Signer {
@@ -22,7 +22,7 @@ impl Signer {
         Address::from_private_key(&self.0)
     }
 
-    /// `r s v`.
+    /// Signs a hash as `r s v`.
     fn sign_hash(&self, hash: B256) -> Vec<u8> {
         let (signature, id) = self
             .0
@@ -33,7 +33,7 @@ impl Signer {
         bytes
     }
 
-    /// The delegation with this signature.
+    /// Returns the delegation with this person's signature.
     pub(crate) fn delegate(
         &self,
         chain_id: u64,
@@ -47,7 +47,7 @@ impl Signer {
         }
     }
 
-    /// The batch with this signature.
+    /// Returns the batch with this person's signature.
     pub(crate) fn sign(&self, chain_id: u64, trainer: Address, batch: SignedBatch) -> SignedBatch {
         let hash = batch.signing_hash(&domain(chain_id, trainer));
         SignedBatch {
@@ -133,7 +133,8 @@ fn a_signature_binds_every_field_the_chain_and_the_trainer() {
     }
 }
 
-/// As `ecrecover` behind solady's `ECDSA.tryRecoverCalldata`.
+/// Checks both forms of signatures, as `ecrecover` behind solady's `ECDSA.tryRecoverCalldata` takes
+/// them.
 #[test]
 fn signatures_come_in_two_forms_with_any_s() {
     let order: U256 = ORDER.parse().expect("a number");
@@ -163,7 +164,7 @@ fn signatures_come_in_two_forms_with_any_s() {
         assert!(recovers(long(r, s, v)));
         assert!(recovers(long(r, order - s, flipped)));
         assert!(recovers(short(s, v)));
-        // Any s of 255 bits fits the short form, also some of the upper half of the range.
+        // Any s of 255 bits fits the short form, even some from the upper half of the range.
         if order - s < U256::from(1) << 255_usize {
             assert!(recovers(short(order - s, flipped)));
         }
@@ -202,7 +203,7 @@ fn numbers_out_of_range_are_nobodys_signature() {
     }
 }
 
-/// Hardware wallets end a signature with 0 or 1; anything else is left as it is.
+/// Checks signatures of hardware wallets, which end with 0 or 1. Anything else stays as it is.
 #[test]
 fn usual_signature_rewrites_what_hardware_wallets_write() {
     let signer = Signer::new(7);
@@ -220,7 +221,8 @@ fn usual_signature_rewrites_what_hardware_wallets_write() {
                 usual_signature(usual.clone(), hash, signer.address()),
                 usual
             );
-            // Of somebody else, of another hash, or of another length: a contract may take it.
+            // A signature by another account, of another hash, or of another length: a contract may
+            // accept it.
             let other = Signer::new(8).address();
             assert_eq!(usual_signature(hardware.clone(), hash, other), hardware);
             let another = keccak256([*number, 1]);

@@ -1,4 +1,4 @@
-//! What several of the tests need.
+//! Helpers that several tests share.
 
 use alloy_primitives::{Address, U256};
 use cotrain_protocol::{
@@ -7,7 +7,7 @@ use cotrain_protocol::{
 };
 use proptest::{collection, prelude::*, sample, test_runner::Config};
 
-/// Failures print their input, and nothing is written to disk.
+/// Returns a configuration that prints the input of a failure and writes nothing to disk.
 pub(crate) fn cases(cases: u32) -> Config {
     Config {
         cases,
@@ -20,7 +20,7 @@ pub(crate) fn address(number: u8) -> Address {
     Address::with_last_byte(number)
 }
 
-/// Small parameters of every learner, so that all of the model matters to a sample.
+/// Draws small parameters of every learner, so that every part of the model matters to a sample.
 pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
     let intercept = || prop_oneof![-100_i64..100, Just(i64::MIN), Just(i64::MAX), any::<i64>()];
     let rate = || prop_oneof![1_u32..100, 60_000_u32..70_000, Just(u32::MAX), 1_u32..];
@@ -61,7 +61,7 @@ pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
     ]
 }
 
-/// A word of any bits, often with lanes at their bounds.
+/// Draws a word of any bits, often with lanes at their bounds.
 pub(crate) fn word() -> impl Strategy<Value = U256> {
     let limb = prop_oneof![
         any::<u64>(),
@@ -75,7 +75,7 @@ pub(crate) fn word() -> impl Strategy<Value = U256> {
     [limb.clone(), limb.clone(), limb.clone(), limb].prop_map(U256::from_limbs)
 }
 
-/// A model of any parameters and any words, as an owner may write it.
+/// Draws a model with any parameters and any words, as an owner may write it.
 pub(crate) fn classifier() -> impl Strategy<Value = Classifier> {
     parameters().prop_flat_map(|parameters| {
         let words = prop_oneof![
@@ -86,7 +86,7 @@ pub(crate) fn classifier() -> impl Strategy<Value = Classifier> {
     })
 }
 
-/// A sample that a model with these parameters accepts.
+/// Draws a sample that a model with these parameters accepts.
 pub(crate) fn sample_for(parameters: Parameters) -> BoxedStrategy<Vec<u8>> {
     let features = parameters.features() as usize;
     match parameters.encoding() {
@@ -102,7 +102,7 @@ pub(crate) fn sample_for(parameters: Parameters) -> BoxedStrategy<Vec<u8>> {
     }
 }
 
-/// Strictly increasing features, all of them below `features`.
+/// Draws strictly increasing features below `features`.
 pub(crate) fn present(
     features: usize,
     count: impl Into<sample::SizeRange>,
@@ -111,7 +111,7 @@ pub(crate) fn present(
     sample::subsequence(all, count)
 }
 
-/// The number of `bits` bits from bit `at` of a model, counted through all its words.
+/// Returns `bits` bits of a model as a number, from bit `at` of all its words.
 pub(crate) fn bits(words: &[U256], at: usize, bits: usize) -> U256 {
     words[at / 256] >> (at % 256) & ((U256::from(1) << bits) - U256::from(1))
 }

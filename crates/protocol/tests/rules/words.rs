@@ -1,4 +1,4 @@
-//! A model's words, its versions, who may change it, and errors that change nothing.
+//! Tests a model's words and versions, who may change it, and errors that change nothing.
 
 use alloy_primitives::{Address, U256};
 use cotrain_protocol::{
@@ -122,7 +122,7 @@ fn items_are_checked_before_the_malformed_end_behind_them() {
         label: 2,
         classes: 2,
     };
-    // A good item, one with a label out of range and a bad sample, half an item.
+    // A good item, one with a label out of range and a bad sample, and half an item.
     let batch = [0, 1, 0, 0, 0, 2, 0, 1, 9, 0];
     assert_eq!(model.check_batch(&batch), Err(out_of_range));
     assert_eq!(
@@ -170,7 +170,7 @@ fn predictions_name_the_first_sample_that_is_wrong() {
     );
 }
 
-/// A model and labelled samples that it accepts.
+/// Draws a model and labeled samples that it accepts.
 fn model_and_items() -> impl Strategy<Value = (Classifier, Vec<(u16, Vec<u8>)>)> {
     classifier().prop_flat_map(|model| {
         let item = (0..model.classes(), sample_for(*model.parameters()));

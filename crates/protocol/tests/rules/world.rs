@@ -22,7 +22,7 @@ pub(crate) const WAITS: Waits = Waits {
 pub(crate) const CHAIN_ID: u64 = 31_337;
 const COST_WEIGHT: u128 = 1_000;
 
-/// A trainer of a sparse perceptron of 20 zeros, and the people around it.
+/// A trainer whose sparse perceptron has 20 zeros, and the people around it.
 pub(crate) struct World {
     pub(crate) trainer: Trainer,
     pub(crate) now: u64,
@@ -74,7 +74,7 @@ impl World {
         Self { trainer, now: 0 }
     }
 
-    /// Each item is a label and the one feature that is present.
+    /// Contributes items, each a label and the one feature that is present. Returns their record.
     pub(crate) fn contribute_all(&mut self, author: Address, all: &[(u16, u16)]) -> Record {
         let (trainer, now) = (&mut self.trainer, self.now);
         let batch = items(all);
@@ -87,7 +87,8 @@ impl World {
         Record::new(done.batch, done.deposit, now, &added)
     }
 
-    /// An hour after the last contribution: a deposit of 60,000.
+    /// Contributes an hour after the last contribution, for a deposit of 60,000 wei. Returns a
+    /// claim.
     pub(crate) fn contribute(&mut self, author: Address, label: u16, feature: u16) -> Claims {
         self.now = self.trainer.last_contribution_time() + 3_600;
         let record = self.contribute_all(author, &[(label, feature)]);
@@ -103,7 +104,7 @@ impl World {
         }
     }
 
-    /// A contribution of Ann's that the model disagrees with by now.
+    /// Makes a contribution by Ann that the model then disagrees with. Returns a claim.
     pub(crate) fn bad(&mut self) -> Claims {
         let claim = self.contribute(ann(), 0, 3);
         self.contribute(cid(), 1, 3);
@@ -112,7 +113,7 @@ impl World {
     }
 }
 
-/// The bytes of items, each a label and the one feature that is present.
+/// Encodes items, each a label and the one feature that is present.
 pub(crate) fn items(all: &[(u16, u16)]) -> Vec<u8> {
     let samples: Vec<_> = all
         .iter()
@@ -129,7 +130,7 @@ pub(crate) fn items(all: &[(u16, u16)]) -> Vec<u8> {
     encode_batch(&items).expect("short")
 }
 
-/// The prediction of the one contribution of a claim.
+/// Predicts the label of the single contribution of a claim.
 pub(crate) fn predict(trainer: &Trainer, claim: &Claims) -> u16 {
     let [one] = &claim.contributions[..] else {
         panic!("one contribution")
@@ -140,7 +141,7 @@ pub(crate) fn predict(trainer: &Trainer, claim: &Claims) -> u16 {
         .expect("a sample of the model's")
 }
 
-/// A claim on one contribution: what was settled, in wei.
+/// Settles a claim on one contribution. Returns the settled amount, in wei.
 fn settle(
     claim: &Claims,
     looked: &Result<u128, Rejection>,
