@@ -1,4 +1,4 @@
-//! Prepaid money and nonces.
+//! Operations on prepaid money and nonces.
 
 use cotrain_bindings as bindings;
 use cotrain_protocol::trainer::Incentive;
@@ -9,13 +9,13 @@ use crate::{
     people::{STRANGER, everyone},
 };
 
-/// A balance is below it.
+/// Upper bound of a balance, exclusive, in wei.
 const BALANCE_END: u128 = 1 << 96;
-/// A nonce is below it.
+/// Upper bound of a nonce, exclusive.
 const NONCE_END: u64 = 1 << 48;
 
 impl Pair {
-    /// Some money for some contributions, or for all that the account can hold, or for one wei more.
+    /// Deposits money for some contributions, or all that the account can hold, or one wei more.
     pub(crate) fn deposit(&mut self) {
         let [sender, account] = [(); 2].map(|()| {
             *everyone()
@@ -44,7 +44,7 @@ impl Pair {
         }
     }
 
-    /// Some of the balance, or all of it, or one wei more.
+    /// Withdraws a part of the balance, or all of it, or one wei more.
     pub(crate) fn withdraw(&mut self) {
         let [caller, to] = [(); 2].map(|()| {
             *everyone()
@@ -70,7 +70,8 @@ impl Pair {
         }
     }
 
-    /// Nonces that were signed with, or that come next; all that there are only of somebody who never signs.
+    /// Cancels nonces that were signed with, or the next ones. Only a stranger, who never signs,
+    /// cancels all.
     pub(crate) fn cancel_nonces(&mut self) {
         let caller = *everyone()
             .choose(&mut self.chance)

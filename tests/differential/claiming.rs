@@ -1,4 +1,4 @@
-//! Refunds, reports and late claims of several contributions at once.
+//! Operations that refund, report or claim several contributions late at once.
 
 use alloy_primitives::{Address, B256, Log};
 use cotrain_bindings::{
@@ -18,18 +18,18 @@ use crate::{
     relaying::with_bytes,
 };
 
-/// The most contributions that are claimed in one call.
+/// Maximum number of contributions in one call.
 const MOST: usize = 10;
-/// The most batches that they come from.
+/// Maximum number of batches that they come from.
 const MOST_BATCHES: usize = 4;
 
-/// What can be claimed.
+/// Kind of claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Refund,
     Announce,
     Report,
-    /// By somebody else than who reports.
+    /// A keeper's report for a reporter.
     ReportFor,
     Late,
 }
@@ -57,7 +57,7 @@ impl Operation {
 }
 
 impl Pair {
-    /// Claims by a random caller, sometimes on something that never was.
+    /// Claims by a random caller, sometimes with contributions that were never made.
     pub(crate) fn claim(&mut self, operation: Operation) {
         let mut claims = self.claims();
         let Some(author) = claims.first().map(|group| group.contributions[0].author) else {
@@ -68,7 +68,7 @@ impl Pair {
         match self.chance.random_range(0..40) {
             0..4 => self.forge(&mut claims),
             4 => return self.claim_torn(operation, caller, &claims),
-            // Twice the same.
+            // The same group twice.
             5 => claims.extend(claims.first().cloned()),
             6 => claims.clear(),
             _ => {}
@@ -76,7 +76,7 @@ impl Pair {
         self.send_claims(operation, caller, &claims);
     }
 
-    /// Claims on contributions of a few batches; more often than not only on those of which something is left.
+    /// Draws claims on contributions of a few batches, mostly on those with a rest of the deposit.
     fn claims(&mut self) -> Vec<Claims> {
         let (batches, mut room) = if self.chance.random_bool(0.4) {
             (1, 1)
@@ -138,7 +138,7 @@ impl Pair {
         }
     }
 
-    /// Reports of an author that somebody else sends, with a delegation that is good more often than not.
+    /// Reports for an author by another account, with a delegation that is mostly good.
     pub(crate) fn report_for(&mut self) {
         let mut claims = self.claims();
         if claims.is_empty() {
@@ -176,7 +176,7 @@ impl Pair {
         self.send_delegated(keeper, &delegation, &claims);
     }
 
-    /// A signature of somebody else, for something else, or of nobody.
+    /// Forges a delegation: with another's signature, for another purpose, or of no account.
     fn delegate_badly(&mut self, author: &Author, delegation: &Delegation) -> Delegation {
         let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
         let signed =
@@ -190,13 +190,13 @@ impl Pair {
             1 => forged = signed(author, chain_id + 1, trainer),
             2 => forged = signed(author, chain_id, STRANGER),
             3 => forged.until ^= 1,
-            // The contract takes whoever calls for the keeper.
+            // The contract assumes that the caller is the keeper.
             4 => {
                 forged.keeper = self.model.classifier;
                 forged = author.delegate(chain_id, trainer, Form::Long, &forged);
             }
-            // Nobody's; a contract's that knows nothing of signatures; a precompiled one's that answers with its
-            // input.
+            // Of no account; of a contract without signatures; of a precompile that answers with
+            // its input.
             5 => {
                 let nobody = [
                     Address::ZERO,
@@ -243,9 +243,12 @@ impl Pair {
         }
     }
 
-    /// One event for each contribution, in order: what it was settled with, or why it was not; before a
-    /// refund that the caller pushed, one for the author's balance; after all reports of a keeper, one for the
-    /// reporter's. Who claims is the reporter then.
+    /// Compares events: one for each contribution, in order, with its amount or the reason for a
+    /// skip.
+    ///
+    /// A refund that the caller pushed has an event of the author's balance before it.
+    /// After all reports of a keeper comes one of the reporter's balance. `caller` is the reporter
+    /// then.
     fn compare_settled(
         &mut self,
         operation: Operation,
@@ -301,7 +304,7 @@ impl Pair {
         assert_eq!(seen, wanted, "{}", self.at());
     }
 
-    /// A group without contributions, or one that lacks its end: all is refused.
+    /// Claims with an empty group, or with one that lacks its end. The contract refuses everything.
     fn claim_torn(&mut self, operation: Operation, caller: Address, claims: &[Claims]) {
         let place = self.chance.random_range(0..claims.len());
         let before: usize = claims[..place]
@@ -320,7 +323,7 @@ impl Pair {
         }
         let sent = self.send(caller, 0, with_bytes(&operation.call(&[]), &bytes));
         let offset = before as u64;
-        // Where nothing can be announced, the claims are not read.
+        // If nothing can be announced, the contract does not read the claims.
         let no_notice = self.twin.waits().report_notice == 0;
         if operation == Operation::Announce && no_notice {
             self.refused(&sent, &Revert::Contract(Rejection::NoNotice));
@@ -330,7 +333,7 @@ impl Pair {
         self.tally.count(operation.name(), false);
     }
 
-    /// Changes one thing of one group. There are still as many flags as the encoding says.
+    /// Changes one thing of one group. The number of flags still fits the encoding.
     fn forge(&mut self, claims: &mut [Claims]) {
         let count = self.twin.contribution_count();
         let chance = &mut self.chance;

@@ -1,4 +1,4 @@
-//! Authors that are contracts, to which others may not always push refunds.
+//! Tests authors that are contracts, to which others may not always push refunds.
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, Revert, events};
@@ -17,12 +17,14 @@ use crate::{
     people::{OWNER, STRANGER},
 };
 
-/// Returns code that creates a contract which calls `to` while it is created, with all money the first time. It can do
-/// nothing afterwards.
+/// Returns code that creates a contract. While it is created, the contract makes these calls of
+/// `to`.
+///
+/// The first call gets all the money. The contract can do nothing afterwards.
 fn creation(to: Address, calls: &[Vec<u8>]) -> Vec<u8> {
-    /// Copies and sends one call.
+    /// Length of the code that copies and sends one call.
     const EACH: usize = 38;
-    /// Returns the code of a contract that does nothing.
+    /// Code that returns the runtime code of a contract which does nothing.
     const END: [u8; 7] = [0x5f, 0x5f, 0x53, 0x60, 0x01, 0x5f, 0xf3];
     let two = |number: usize| u16::try_from(number).expect("short").to_be_bytes();
     let (mut code, mut data) = (Vec::new(), Vec::new());
@@ -33,7 +35,7 @@ fn creation(to: Address, calls: &[Vec<u8>]) -> Vec<u8> {
         code.extend([
             0x61, size[0], size[1], 0x61, offset[0], offset[1], 0x5f, 0x39,
         ]);
-        // CALL with CALLVALUE, or with nothing, and all gas.
+        // CALL with CALLVALUE or with nothing, and with all gas.
         let value = if index == 0 { 0x34 } else { 0x5f };
         code.extend([0x5f, 0x5f, 0x61, size[0], size[1], 0x5f, value, 0x73]);
         code.extend(to);
@@ -45,7 +47,8 @@ fn creation(to: Address, calls: &[Vec<u8>]) -> Vec<u8> {
 }
 
 impl Pair {
-    /// Creates a contract that contributes, and then makes other calls of the trainer. Returns its address.
+    /// Creates a contract that contributes and then makes other calls of the trainer. Returns its
+    /// address.
     fn create_author(&mut self, item: Item<'_>, others: &[Vec<u8>]) -> Address {
         let (now, value) = (self.now(), self.twin.price(1, self.now()));
         let batch = encode_batch(&[item]).expect("short");
@@ -94,7 +97,7 @@ fn refund_is_pushed_only_to_contracts_that_have_acted() {
         (pair.twin.balance(silent), pair.twin.balance(acting)),
         (0, deposit)
     );
-    // Alone, the call fails with that reason.
+    // A call with nothing else fails with that reason.
     let refund = bindings::refund(silents);
     let sent = pair.send(STRANGER, 0, refund);
     let reason = Rejection::AuthorIsContract { author: silent };

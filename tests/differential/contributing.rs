@@ -1,4 +1,4 @@
-//! Contributions that their authors send.
+//! Operations of authors who contribute themselves.
 
 use alloy_primitives::Address;
 use cotrain_bindings::{self as bindings, events};
@@ -30,7 +30,7 @@ impl Pair {
         self.send_contribution(author, value, &batch);
     }
 
-    /// Batches that are malformed, and samples that the model refuses.
+    /// Contributes malformed batches, and samples that the model refuses.
     pub(crate) fn contribute_badly(&mut self) {
         let author = self.author();
         let batch = self.bad_items();

@@ -1,5 +1,6 @@
-//! Relayed or sent by their authors, claimed together or alone: the same contributions and claims end in
-//! the same state.
+//! Tests that the same contributions and claims end in the same state.
+//!
+//! Contributions are relayed or sent by their authors, and claims are made together or alone.
 
 use std::collections::BTreeSet;
 
@@ -24,10 +25,12 @@ use crate::{
 
 const ROUNDS: usize = 6;
 const CLAIMS: usize = 60;
-/// Prepaid by each author, in wei: enough for all of their contributions.
+/// Money that each author prepays, in wei: enough for all of their contributions.
 const PREPAID: u128 = 1_000_000_000_000;
-/// Between two rounds. The price of a contribution falls from the fourth second on, so that all deposits are
-/// equal, however many come together.
+/// Seconds between two rounds.
+///
+/// The price of a contribution falls from the fourth second on. So all deposits are equal, however
+/// many come together.
 const PAUSE: u64 = 3;
 
 #[test]
@@ -98,8 +101,9 @@ fn pass(single: &mut Pair, together: &mut Pair, seconds: u64) {
     together.pass(seconds);
 }
 
-/// Both contracts equal their twins, and the twins each other, but for how contributions are grouped and
-/// where money waits.
+/// Compares both contracts with their reference models, and these with each other.
+///
+/// Only the grouping of contributions and the place of money differ.
 fn assert_same(single: &mut Pair, together: &mut Pair) {
     single.compare();
     together.compare();
@@ -164,7 +168,7 @@ impl Pair {
         self.sign(author, batch)
     }
 
-    /// Everything claimed of these positions, in their order.
+    /// Returns claims on everything at these positions, in order.
     fn claims_on(&self, positions: &BTreeSet<u64>) -> Vec<Claims> {
         let positions: Vec<_> = positions.iter().copied().collect();
         let claims = self.records.iter().map(|record| record.claims(&positions));
@@ -173,7 +177,7 @@ impl Pair {
             .collect()
     }
 
-    /// In a wallet or prepaid.
+    /// Returns the money of an account, in its wallet and prepaid.
     fn wealth(&self, account: Address) -> U256 {
         self.wallets[&account] + U256::from(self.twin.balance(account))
     }

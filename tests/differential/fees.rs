@@ -1,5 +1,7 @@
-//! What is paid for predictions: the same random payments, registrations and payouts through the bytecode and through the
-//! twin, beside a trainer whose contributors become good ones.
+//! Tests paid predictions: the same random payments, registrations and payouts in the bytecode and
+//! the reference model.
+//!
+//! They run beside a trainer whose contributors get good contributions.
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{
@@ -62,7 +64,7 @@ fn a_price_has_96_bits() {
     }
 }
 
-/// A trainer with its twin, and what sells its predictions with its.
+/// A trainer and a contract that sells its predictions, each with its reference model.
 struct FeesPair {
     pair: Pair,
     contract: Address,
@@ -183,7 +185,7 @@ impl FeesPair {
         *everyone().choose(&mut self.pair.chance).expect("people")
     }
 
-    /// The answer and the events.
+    /// Sends a call. Returns its answer and its events.
     fn send(
         &mut self,
         from: Address,
@@ -198,7 +200,8 @@ impl FeesPair {
         Ok((receipt.output.to_vec(), events.collect()))
     }
 
-    /// Both did it, with the same answer and events; or both refused, for the same reason.
+    /// Checks that both succeeded with the same answer and events, or both refused for the same
+    /// reason.
     fn same<T: PartialEq + std::fmt::Debug>(
         &mut self,
         operation: &'static str,

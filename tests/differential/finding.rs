@@ -1,4 +1,5 @@
-//! A client that knows an address only: what it finds out about the model there, and how it came to know it.
+//! Tests a client that knows only an address: it finds out about the model there, and finds models
+//! in a registry.
 
 use alloy_primitives::{Address, Bytes, U256, hex};
 use cotrain_bindings::{
@@ -47,7 +48,7 @@ impl Host {
         host
     }
 
-    /// A contract's address, and the code that it runs.
+    /// Creates a contract. Returns its address and its runtime code.
     pub(crate) fn create(&mut self, code: Bytes) -> (Address, Bytes) {
         let receipt = self
             .chain
@@ -56,8 +57,9 @@ impl Host {
         (receipt.created.expect("an address"), receipt.output)
     }
 
-    /// The code at an address, by a creation that would deploy the same: `EXTCODECOPY` of all of it, then
-    /// `RETURN`.
+    /// Returns the code at an address, by a creation that would deploy the same.
+    ///
+    /// It runs `EXTCODECOPY` of all of it, then `RETURN`.
     fn code(&mut self, at: Address) -> Bytes {
         let at = at.as_slice();
         let creation = [
@@ -89,7 +91,7 @@ impl Host {
         bindings::read_number(&self.ask(of, call)).expect("a number")
     }
 
-    /// A model, still open.
+    /// Creates a model that is still open.
     fn model(&mut self, terms: &Terms, parameters: &Parameters) -> ModelCreated {
         let (trainer, _) = self.create(bindings::contract_code(terms.mechanism()));
         let (classifier, _) = self.create(bindings::classifier_code(parameters.kind()));
@@ -123,7 +125,7 @@ const POINTS: Terms = Terms::Trainer {
     waits: WAITS,
 };
 
-/// Terms of each mechanism.
+/// Returns terms of each mechanism.
 fn all_terms() -> Vec<Terms> {
     let trainers = INCENTIVES.map(|incentive| Terms::Trainer {
         incentive,
@@ -140,7 +142,7 @@ fn all_terms() -> Vec<Terms> {
     [&trainers[..], &[Terms::Market(market)]].concat()
 }
 
-/// All that a twin is made of can be read.
+/// Checks that a client can read everything that a reference model needs.
 #[test]
 fn a_model_is_found_by_its_trainer() {
     let mut chance = ChaCha8Rng::seed_from_u64(1);
@@ -157,7 +159,7 @@ fn a_model_is_found_by_its_trainer() {
     }
 }
 
-/// The factory makes no model of an account without code, or of code that is something else.
+/// Checks that the factory creates no model from an account without code, or with other code.
 #[test]
 fn only_implementations_become_models() {
     let mut host = Host::new();
@@ -181,7 +183,7 @@ fn only_implementations_become_models() {
     });
     assert_eq!(create(nobody, right_classifier), refused);
     assert_eq!(create(right_trainer, nobody), refused);
-    // Each in the other's place answers nothing that is asked.
+    // Each lacks the functions that the factory calls on the other.
     let silence = Some(Revert::Unknown(Bytes::new()));
     assert_eq!(create(right_classifier, right_classifier), silence);
     assert_eq!(create(right_trainer, right_trainer), silence);
@@ -230,7 +232,7 @@ fn found(host: &mut Host, created: &ModelCreated, terms: &Terms, expected: &Clas
     assert_eq!(description.parameters(&[[0; 32]; 3]), None);
 }
 
-/// What is not ours byte for byte is not known; immutables have to belong together.
+/// Checks that only this release's code is known, byte for byte. Immutables must fit each other.
 #[test]
 fn only_our_own_code_is_known() {
     let mut host = Host::new();
@@ -240,7 +242,7 @@ fn only_our_own_code_is_known() {
         assert_eq!(bindings::known_classifier(&code), None);
         assert_eq!(bindings::implementation_of(&code), None);
         assert_eq!(bindings::known_mechanism(&code[..code.len() - 1]), None);
-        // Each byte, also those of the immutables.
+        // Each byte, including those of the immutables.
         for at in 0..code.len() {
             let mut other = code.to_vec();
             other[at] ^= 1;

@@ -1,4 +1,4 @@
-//! A model before its initialisation is closed: who may write, close and teach.
+//! Tests a model before its initialization is closed: who may write, close and teach.
 
 use alloy_primitives::{Address, U256};
 use cotrain_bindings::{self as bindings, Revert};
@@ -19,7 +19,7 @@ use crate::{
     random,
 };
 
-/// Teaches in place of a trainer.
+/// Account that teaches instead of a trainer.
 const TEACHER: Address = Address::repeat_byte(7);
 
 #[test]
@@ -65,7 +65,7 @@ fn run(kind: Kind, seed: u64) {
                 (bindings::close(trainer), twin.close(caller, trainer))
             }
             _ => {
-                // An empty sparse sample is well formed, a dense one is not.
+                // An empty sparse sample is well formed, but an empty dense one is not.
                 let items = [Item {
                     label: 1,
                     sample: &[],
@@ -111,7 +111,7 @@ fn run(kind: Kind, seed: u64) {
     );
 }
 
-/// A clone that nobody has written or closed.
+/// Creates a clone that nobody has written or closed.
 fn create(chain: &mut Embedded, classifier: &Classifier) -> Address {
     let mut deploy = |code| {
         let receipt = chain

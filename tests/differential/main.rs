@@ -1,6 +1,8 @@
-//! The heart of the project: the same random operations go through the deployed bytecode, in an EVM
-//! in the process, and through `protocol`; after every step every result, every event, every error
-//! and all state are equal, to the last bit.
+//! The heart of the project: differential tests of the contracts against `protocol`.
+//!
+//! The same random operations run in the deployed bytecode, in an EVM in the process, and in
+//! `protocol`.
+//! After every step all results, events, errors and state are equal, to the last bit.
 //!
 //! A failure prints the seed. `COTRAIN_SEED=<seed> cargo test -p cotrain-tests --test differential`
 //! replays it; `COTRAIN_STEPS=<n>` makes runs longer or shorter.
@@ -63,7 +65,7 @@ fn dense_nearest_centroid() {
     compare_all(Kind::DenseNearestCentroid);
 }
 
-/// Both incentives, a few seeds each, or the one seed that the environment names.
+/// Runs both incentives with a few seeds each, or with the single seed that the environment names.
 fn compare_all(kind: Kind) {
     let number = |name: &str| {
         std::env::var(name)

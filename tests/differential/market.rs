@@ -1,4 +1,4 @@
-//! Prediction markets: the same random life through the bytecode and through the twin.
+//! Tests prediction markets: the same random life in the bytecode and in the reference model.
 
 mod dividing;
 mod opening;
@@ -29,15 +29,15 @@ use crate::{
     tally::Tally,
 };
 
-/// Where bounties are burned.
+/// Address at which bounties are burned.
 const BURNED: Address = address!("000000000000000000000000000000000000dEaD");
-/// At most, of each market.
+/// Maximum number of steps of each market.
 const STEPS: usize = 400;
-/// There is little to do then.
+/// Number of steps after the end of a market, when little is left to do.
 const STEPS_WHEN_OVER: usize = 30;
 const SEEDS: u64 = 64;
 
-/// How often each operation must succeed at least, and how often fail, for each kind of model.
+/// Minimum number of successes and of failures of each operation, for each kind of model.
 const LEAST: &[(&str, usize, usize)] = &[
     ("commit", 40, 40),
     ("draw", 30, 50),
@@ -54,7 +54,7 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("remainder", 20, 100),
 ];
 
-/// Why they must fail at least once.
+/// Reasons for which each operation must fail at least once.
 const REASONS: &[(&str, &[&str])] = &[
     ("commit", &["NotOwner", "WrongPhase", "InvalidParameter"]),
     (
@@ -131,7 +131,7 @@ fn market_of_dense_nearest_centroid() {
     compare_all(Kind::DenseNearestCentroid);
 }
 
-/// Many seeds, or the one that the environment names.
+/// Runs many seeds, or the one that the environment names.
 fn compare_all(kind: Kind) {
     let one = std::env::var("COTRAIN_SEED").ok();
     let one: Option<u64> = one.map(|seed| seed.parse().expect("a number"));
@@ -144,16 +144,16 @@ fn compare_all(kind: Kind) {
     }
 }
 
-/// A market and its twin.
+/// A market and its reference model.
 struct MarketPair {
     chain: Embedded,
     deployment: Deployment,
     twin: Market,
-    /// A market that knows nothing but the events.
+    /// A market that follows only the events.
     followed: Market,
-    /// What each wallet must hold.
+    /// Expected money of each wallet.
     wallets: BTreeMap<Address, U256>,
-    /// Salts and items of the parts that were committed to.
+    /// Salts and items of the committed parts.
     parts: Vec<(B256, Vec<u8>)>,
     /// All contributions.
     records: Vec<Contributions>,
@@ -174,7 +174,7 @@ impl MarketPair {
         Self::over(classifier, terms, chance, context)
     }
 
-    /// A market that begins with this model.
+    /// Creates a market that begins with this model.
     fn over(classifier: Classifier, terms: Terms, chance: ChaCha8Rng, context: String) -> Self {
         let mut chain = Embedded::new(Config {
             start: START,
@@ -234,7 +234,7 @@ impl MarketPair {
         self.tally
     }
 
-    /// Something that the phase may have no use for.
+    /// Runs a random operation, which may not fit the phase.
     fn anything(&mut self) {
         match self.chance.random_range(0..12) {
             0 => self.commit(),
@@ -296,7 +296,7 @@ impl MarketPair {
         }
     }
 
-    /// A little, much, or to a second at which something ends.
+    /// Moves the time a little, or much, or to a second at which a phase ends.
     fn pass_time(&mut self) {
         let now = self.chain.now();
         let terms = self.twin.terms();
@@ -328,7 +328,7 @@ impl MarketPair {
         self.chain.now()
     }
 
-    /// Where a failure happened.
+    /// Returns the position of a failure.
     fn at(&self) -> String {
         format!("step {}, {}", self.step, self.context)
     }
@@ -337,7 +337,7 @@ impl MarketPair {
         *everyone().choose(&mut self.chance).expect("people")
     }
 
-    /// Sends a call, and keeps what it cost the sender.
+    /// Sends a call and records its cost for the sender.
     fn send(&mut self, from: Address, value: u128, call: Vec<u8>) -> Result<Vec<Fact>, ChainError> {
         let call = Transaction::call(from, self.deployment.trainer, call);
         let receipt = self.chain.send(call.with_value(U256::from(value)))?;
@@ -350,7 +350,7 @@ impl MarketPair {
         Ok(facts)
     }
 
-    /// Those of the market; the models have some of their own.
+    /// Returns the events of the market. The models have their own events.
     fn events(&self, receipt: &Receipt) -> Vec<Fact> {
         let logs = receipt.logs.iter();
         logs.filter(|log| log.address == self.deployment.trainer)
@@ -362,7 +362,7 @@ impl MarketPair {
         self.wallets.get_mut(&account).expect("a wallet")
     }
 
-    /// Both did it, with these events; or both refused, for the same reason.
+    /// Checks that both succeeded with these events, or both refused for the same reason.
     fn same(
         &mut self,
         operation: &'static str,
@@ -395,7 +395,8 @@ impl MarketPair {
         bindings::read_number(&self.ask(call)).expect("a number")
     }
 
-    /// Compares the twin, which did what was called, with the market that followed the events.
+    /// Compares the reference model, which made the same calls, with the market that followed the
+    /// events.
     fn compare_followed(&self) {
         let (twin, followed, now) = (&self.twin, &self.followed, self.now());
         let books = |market: &Market| {
@@ -425,7 +426,7 @@ impl MarketPair {
         }
     }
 
-    /// All state that changes.
+    /// Compares all state that changes.
     fn compare(&mut self) {
         self.compare_followed();
         for (account, expected) in &self.wallets {
@@ -519,7 +520,7 @@ impl MarketPair {
         }
     }
 
-    /// The scoring, and the words of the model of the pass.
+    /// Compares the progress of the scoring, and the words of the pass's model.
     fn compare_progress(&mut self) {
         let progress = calls::read_progress(&self.ask(state::progress()));
         let (progress, model) = progress.expect("a progress");
@@ -534,7 +535,7 @@ impl MarketPair {
         assert_eq!(address, Some(model.unwrap_or_default()), "{}", self.at());
     }
 
-    /// What is written once: the terms, the test set, the participants, the model that the market began with.
+    /// Compares state that is written once: terms, test set, participants and the initial model.
     fn compare_created(&mut self) {
         let description = Mechanism::PredictionMarket.description();
         let terms = description.terms.iter();

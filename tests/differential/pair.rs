@@ -1,4 +1,4 @@
-//! A contract and its twin, and what must be equal between them.
+//! A contract with its reference model, and comparisons of their states.
 
 use std::collections::BTreeMap;
 
@@ -32,29 +32,29 @@ pub(crate) const WAITS: Waits = Waits {
     report_notice: 0,
 };
 
-/// The same with reports that must be announced half a day before.
+/// Waits with reports that must be announced half a day before.
 pub(crate) const WITH_NOTICE: Waits = Waits {
     report_notice: DAY / 2,
     ..WAITS
 };
 
-/// How far from the highest nonce that was used others are compared: the window has 64.
+/// Distance from the highest used nonce up to which nonces are compared. The window has 64.
 const NONCES: u64 = 70;
 
-/// A contract and its twin.
+/// A contract with its reference model.
 pub(crate) struct Pair {
     pub(crate) chain: Embedded,
     pub(crate) model: Deployment,
     pub(crate) twin: Trainer,
-    /// What each wallet must hold.
+    /// Expected money of each wallet.
     pub(crate) wallets: BTreeMap<Address, U256>,
-    /// What each balance is, in wei, by the contract's events alone.
+    /// Balances in wei, derived only from the contract's events.
     balances: BTreeMap<Address, u128>,
-    /// Everything contributed, settled or not.
+    /// All contributions, settled or not.
     pub(crate) records: Vec<Record>,
-    /// What was signed last.
+    /// Latest signed batches.
     pub(crate) signed: Vec<SignedBatch>,
-    /// Of each author, above all that they have signed or cancelled.
+    /// For each author, a nonce above all that they have signed or canceled.
     pub(crate) nonces: BTreeMap<Address, u64>,
     pub(crate) chance: ChaCha8Rng,
     pub(crate) tally: Tally,
@@ -170,12 +170,12 @@ impl Pair {
         self.chain.now()
     }
 
-    /// Where a failure happened.
+    /// Returns the position of a failure.
     pub(crate) fn at(&self) -> String {
         format!("step {}, {}", self.step, self.context)
     }
 
-    /// Sends a call of the trainer.
+    /// Sends a call to the trainer.
     pub(crate) fn send(
         &mut self,
         from: Address,
@@ -190,7 +190,7 @@ impl Pair {
         sent
     }
 
-    /// Reads an event as an indexer would, which knows nothing else.
+    /// Follows an event like an indexer, which knows only events.
     fn follow(&mut self, log: &Log) {
         match TrainerEvent::decode(log).expect("an event of a trainer") {
             TrainerEvent::Deposited(event) => *self.followed(event.account) += event.amount,
@@ -210,7 +210,7 @@ impl Pair {
         self.balances.entry(account).or_default()
     }
 
-    /// Asks the trainer.
+    /// Reads from the trainer.
     pub(crate) fn ask(&mut self, call: Vec<u8>) -> Vec<u8> {
         let call = Transaction::call(STRANGER, self.model.trainer, call);
         self.chain.call(call).expect("an answer").output.to_vec()
@@ -220,17 +220,17 @@ impl Pair {
         self.wallets.get_mut(&account).expect("a wallet")
     }
 
-    /// Money that went from a wallet to the trainer.
+    /// Records money that went from a wallet to the trainer.
     pub(crate) fn spend(&mut self, account: Address, wei: u128) {
         *self.wallet(account) -= U256::from(wei);
     }
 
-    /// Money that went from the trainer to a wallet.
+    /// Records money that went from the trainer to a wallet.
     pub(crate) fn earn(&mut self, account: Address, wei: u128) {
         *self.wallet(account) += U256::from(wei);
     }
 
-    /// Both refused, for the same reason; or both did not.
+    /// Checks that both refused for the same reason, or neither refused.
     pub(crate) fn same_refusal<C, T>(
         &self,
         chain: Result<C, ChainError>,
@@ -249,13 +249,13 @@ impl Pair {
         }
     }
 
-    /// The contract refused, for a reason that the rules do not know.
+    /// Checks that the contract refused for a reason that the rules do not know.
     pub(crate) fn refused(&self, chain: &Result<Receipt, ChainError>, revert: &Revert) {
         let seen = chain.as_ref().err().and_then(ChainError::revert);
         assert_eq!(seen, Some(revert), "{}", self.at());
     }
 
-    /// The only event is this one: addresses are indexed, a number follows.
+    /// Checks that the receipt has only this event: indexed addresses, and a number.
     pub(crate) fn only_event(
         &self,
         receipt: &Receipt,
@@ -275,7 +275,8 @@ impl Pair {
         assert_eq!(receipt.logs, [expected], "{}", self.at());
     }
 
-    /// A new record, as its event has it, is that of the contract and of the twin.
+    /// Checks that a new record, built from its event, is that of the contract and of the reference
+    /// model.
     pub(crate) fn remember(&mut self, record: Record) {
         let root = record.root();
         let batch = record.batch();
@@ -284,7 +285,7 @@ impl Pair {
         self.records.push(record);
     }
 
-    /// All state but for what belongs to single contributions and nonces.
+    /// Compares all state except that of single contributions and nonces.
     pub(crate) fn compare(&mut self) {
         for (account, expected) in &self.wallets {
             let seen = self.chain.balance(*account).expect("a balance");
@@ -339,7 +340,7 @@ impl Pair {
         assert_eq!(root, expected, "root {position}, {}", self.at());
     }
 
-    /// What is known of one contribution.
+    /// Compares the state of one contribution.
     pub(crate) fn compare_settlement(&mut self, position: u64) {
         let answer = self.ask(state::settlement(position));
         let settlement = bindings::read_settlement(&answer).expect("a settlement");
@@ -356,7 +357,7 @@ impl Pair {
         assert_eq!(seen, expected, "reported {position}, {}", self.at());
     }
 
-    /// Every root, settlement and reporter's mark there is.
+    /// Compares every root, settlement and mark of a reporter.
     fn compare_records(&mut self) {
         for position in 0..=self.twin.contribution_count() {
             self.compare_root(position);
@@ -367,8 +368,9 @@ impl Pair {
         }
     }
 
-    /// Whether nonces are used, for ages such as these below the highest that the author ought to use next,
-    /// and a little above that.
+    /// Compares which nonces are used.
+    ///
+    /// `ages` count down from a little above the nonce that the author should use next.
     pub(crate) fn compare_nonces(&mut self, account: Address, ages: impl IntoIterator<Item = u64>) {
         let top = self.nonces.get(&account).copied().unwrap_or_default() + 3;
         for nonce in ages.into_iter().filter_map(|age| top.checked_sub(age)) {

@@ -1,5 +1,6 @@
-//! Commitments to data kept elsewhere, in contributions to the deployed trainer. No learner of this release reads them, so a
-//! stand-in describes itself as one that does.
+//! Tests commitments to data kept elsewhere, in contributions to the deployed trainer.
+//!
+//! No learner of this release reads them, so a stand-in describes itself as one that does.
 
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolValue;
@@ -21,8 +22,9 @@ use crate::{
     people::{AUTHORS, Form, OWNER, STRANGER},
 };
 
-/// Returns the code of a classifier that answers `describe` with these bytes, predicts class 0 for everything, and takes all
-/// other calls.
+/// Returns the code of a classifier that answers `describe` with these bytes.
+///
+/// It predicts class 0 for everything, and accepts all other calls.
 fn stand_in(description: &[u8]) -> Vec<u8> {
     /// Length of the code before the description.
     const LENGTH: u8 = 0x3a;
@@ -39,7 +41,7 @@ fn stand_in(description: &[u8]) -> Vec<u8> {
         // CODECOPY of the description to memory 0, and RETURN.
         &[0x5b, 0x61, high, low, 0x60, LENGTH, 0x5f, 0x39],
         &[0x61, high, low, 0x5f, 0xf3],
-        // An offset, the number of samples, and as many zeros.
+        // An offset, the number of samples, and a zero for each.
         &[0x5b, 0x60, 0x20, 0x5f, 0x52],
         &[0x60, 0x24, 0x35, 0x80, 0x60, 0x20, 0x52],
         &[0x60, 0x05, 0x1b, 0x60, 0x40, 0x01, 0x5f, 0xf3],
@@ -49,7 +51,7 @@ fn stand_in(description: &[u8]) -> Vec<u8> {
     [&code, description].concat()
 }
 
-/// Returns code that creates a contract with this code.
+/// Returns code that creates a contract with this runtime code.
 fn creation(runtime: &[u8]) -> Bytes {
     let [high, low] = two_bytes(runtime.len());
     let copy = [0x61, high, low, 0x80, 0x60, 0x0a, 0x5f, 0x39, 0x5f, 0xf3];
@@ -70,7 +72,7 @@ struct Fixture {
 impl Fixture {
     fn new(version: PayloadVersion) -> Self {
         let mut host = Host::new();
-        // The factory creates the classifier first.
+        // The factory creates the classifier first, so the trainer has its second nonce.
         let trainer = host.factory.create(2);
         let description = (
             "stand-in".to_owned(),
@@ -88,7 +90,7 @@ impl Fixture {
             incentive: INCENTIVES[0],
             waits: WAITS,
         };
-        // The stand-in asks for none: the factory passes them on.
+        // The stand-in needs no parameters, and the factory only passes them on.
         let parameters = Parameters::SparseNearestCentroid {
             classes: 2,
             features: 1,
@@ -108,14 +110,15 @@ impl Fixture {
         }
     }
 
-    /// Returns the wei that `n` contributions would deposit now.
+    /// Returns the deposit for `n` contributions now, in wei.
     fn price(&mut self, n: u64) -> U256 {
         let each = self.host.number(self.trainer, state::price(n));
         assert!(!each.is_zero());
         each * U256::from(n)
     }
 
-    /// Refunds the contributions at these positions to their author, and returns what it got of each.
+    /// Refunds the contributions at these positions to their author. Returns the amount of each, in
+    /// wei.
     fn refund(&mut self, author: Address, record: &Record, positions: &[u64]) -> Vec<u128> {
         let claims = record.claims(positions);
         let call = bindings::refund(&[claims]);
@@ -218,7 +221,10 @@ fn relay_takes_signed_commitments() {
     assert_eq!(refunded, [event.deposit; 3]);
 }
 
-/// The registry reads the description by the compiler's code, which knows the versions of this release's learners only.
+/// Checks that the registry accepts only versions of learners.
+///
+/// It decodes the description by the compiler's code, which knows only the versions of this
+/// release's learners.
 #[test]
 fn register_takes_versions_of_learners_only() {
     for version in PayloadVersion::ALL {

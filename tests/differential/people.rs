@@ -1,4 +1,4 @@
-//! Who takes part, and how they sign.
+//! Participants and their signatures.
 
 use std::sync::LazyLock;
 
@@ -7,36 +7,37 @@ use cotrain_protocol::trainer::{Delegation, SignedBatch, domain};
 use k256::ecdsa::SigningKey;
 
 pub(crate) const OWNER: Address = Address::repeat_byte(0x0a);
-/// Never contributes, but relays and claims.
+/// Account that never contributes, but relays and claims.
 pub(crate) const STRANGER: Address = Address::repeat_byte(9);
 
 /// Authors and reporters.
 pub(crate) static AUTHORS: LazyLock<[Author; 4]> = LazyLock::new(|| [1, 2, 3, 4].map(Author::new));
 
-/// The order of secp256k1.
+/// Order of secp256k1.
 pub(crate) const ORDER: U256 =
     uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
 
-/// Authors, the owner and a stranger.
+/// Returns the authors, the owner and a stranger.
 pub(crate) fn everyone() -> [Address; 6] {
     let [a, b, c, d] = AUTHORS.each_ref().map(|author| author.address);
     [a, b, c, d, OWNER, STRANGER]
 }
 
-/// Somebody who can sign.
+/// A person who can sign.
 pub(crate) struct Author {
     pub(crate) address: Address,
     key: SigningKey,
 }
 
-/// The forms of a valid signature.
+/// Form of a valid signature.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Form {
-    /// `r s v`.
+    /// The 65 bytes `r s v`.
     Long,
-    /// ERC-2098.
+    /// The 64 bytes of ERC-2098.
     Compact,
-    /// `r s v` with the other `s`, in the upper half of its range, which recovers to the same key.
+    /// The bytes `r s v` with the other `s`, in the upper half of its range, which recovers the
+    /// same key.
     Malleable,
 }
 
@@ -50,7 +51,7 @@ impl Author {
         }
     }
 
-    /// The batch with this author's signature.
+    /// Returns the batch with this author's signature.
     pub(crate) fn sign(
         &self,
         chain_id: u64,
@@ -65,7 +66,7 @@ impl Author {
         }
     }
 
-    /// The delegation with this author's signature.
+    /// Returns the delegation with this author's signature.
     pub(crate) fn delegate(
         &self,
         chain_id: u64,

@@ -1,4 +1,4 @@
-//! Models and samples drawn at random.
+//! Random models and samples.
 
 use alloy_primitives::U256;
 use cotrain_protocol::{
@@ -19,22 +19,22 @@ impl Pair {
         bad_label(self.twin.classifier(), &mut self.chance)
     }
 
-    /// A sample that the model accepts.
+    /// Draws a sample that the model accepts.
     pub(crate) fn sample(&mut self) -> Vec<u8> {
         sample(self.twin.classifier(), &mut self.chance)
     }
 
-    /// A sample that the model refuses more often than not.
+    /// Draws a sample that the model mostly refuses.
     pub(crate) fn bad_sample(&mut self) -> Vec<u8> {
         bad_sample(self.twin.classifier(), &mut self.chance)
     }
 
-    /// The bytes of so many items that the model accepts.
+    /// Draws `count` items that the model accepts, encoded.
     pub(crate) fn items(&mut self, count: u64) -> Vec<u8> {
         items(self.twin.classifier(), &mut self.chance, count)
     }
 
-    /// The bytes of two items, of which the second is bad more often than not, or of something malformed.
+    /// Draws two items, encoded. The second is mostly bad, or the bytes are malformed.
     pub(crate) fn bad_items(&mut self) -> Vec<u8> {
         bad_items(self.twin.classifier(), &mut self.chance)
     }
@@ -78,7 +78,7 @@ fn bounds_of(classifier: &Classifier) -> Bounds {
     classifier.parameters().bounds().expect("a dense model")
 }
 
-/// Numbers within the model's bounds, now and then just below and at the largest either way.
+/// Draws numbers within the model's bounds, sometimes at the largest either way or just below.
 fn numbers(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<i64> {
     let bounds = bounds_of(classifier);
     let largest = i64::from(bounds.max_number);
@@ -92,7 +92,7 @@ fn numbers(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<i64> {
                 2 => -largest,
                 _ => chance.random_range(-largest..=largest) >> shift,
             };
-            // No longer than what is left, and no larger than the encoding has room for.
+            // At most as long as the rest allows, and at most the encoding's largest number.
             let most = i64::try_from(rest.isqrt()).expect("few bits");
             let number = number.clamp(-most, most).min(room(classifier));
             rest -= u128::from(number.unsigned_abs()).pow(2);
@@ -101,7 +101,7 @@ fn numbers(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<i64> {
         .collect()
 }
 
-/// The largest number of the model's encoding.
+/// Returns the largest number of the model's encoding.
 fn room(classifier: &Classifier) -> i64 {
     match classifier.encoding() {
         Encoding::Dense16 => i16::MAX.into(),
@@ -109,7 +109,8 @@ fn room(classifier: &Classifier) -> i64 {
     }
 }
 
-/// As large numbers as the bounds leave: with some features, the sample is exactly as long as it may be.
+/// Returns the largest numbers within the bounds. With some numbers of features, the squared length
+/// is the maximum.
 fn longest(classifier: &Classifier) -> Vec<i64> {
     let bounds = bounds_of(classifier);
     let mut rest = bounds.max_squared_length;
@@ -163,8 +164,10 @@ fn bad_sample(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
     sample
 }
 
-/// A well-formed sample with a number just above the largest, or just longer than the longest, where the encoding has
-/// room for that; now and then of any numbers.
+/// Draws a well-formed sample out of bounds, if the encoding has room for one.
+///
+/// A number is just above the largest, or the squared length just above the maximum, or all numbers
+/// are random.
 fn sample_out_of_bounds(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
     let largest = i64::from(bounds_of(classifier).max_number);
     let room = room(classifier);
@@ -173,7 +176,8 @@ fn sample_out_of_bounds(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec
     match chance.random_range(0..3) {
         0 => numbers[place] = (largest + 1).min(room),
         1 => {
-            // One more where there is least: the sample was as long as may be, or nearly.
+            // One more for the smallest number: the sample had the maximum squared length, or
+            // nearly.
             let smallest = numbers.iter_mut().rev().find(|number| -**number < largest);
             if let Some(number) = smallest {
                 *number -= 1;
@@ -188,7 +192,7 @@ fn sample_out_of_bounds(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec
     encode_numbers(classifier.encoding(), &numbers)
 }
 
-/// The bytes of so many items that a model accepts.
+/// Draws `count` items that a model accepts, encoded.
 pub(crate) fn items(classifier: &Classifier, chance: &mut ChaCha8Rng, count: u64) -> Vec<u8> {
     let items: Vec<_> = (0..count)
         .map(|_| (label(classifier, chance), sample(classifier, chance)))
@@ -196,7 +200,7 @@ pub(crate) fn items(classifier: &Classifier, chance: &mut ChaCha8Rng, count: u64
     encode(&items)
 }
 
-/// The bytes of two items, of which the second is bad more often than not, or of something malformed.
+/// Draws two items, encoded. The second is mostly bad, or the bytes are malformed.
 pub(crate) fn bad_items(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec<u8> {
     let mut batch = encode(&[
         (label(classifier, chance), sample(classifier, chance)),
@@ -221,7 +225,7 @@ pub(crate) fn bad_items(classifier: &Classifier, chance: &mut ChaCha8Rng) -> Vec
     batch
 }
 
-/// The bytes of items with these labels and samples.
+/// Encodes items with these labels and samples.
 pub(crate) fn encode(items: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let items: Vec<_> = items
         .iter()
@@ -233,7 +237,7 @@ pub(crate) fn encode(items: &[(u16, Vec<u8>)]) -> Vec<u8> {
     encode_batch(&items).expect("short samples")
 }
 
-/// The widest bounds, or narrower ones.
+/// Draws the widest bounds, or narrower ones.
 fn bounds(encoding: Encoding, features: u32, chance: &mut ChaCha8Rng) -> Bounds {
     let widest = Bounds::widest(encoding, features).expect("numbers");
     let max_number = match chance.random_range(0..3) {
@@ -262,8 +266,9 @@ const EDGES: [u64; 7] = [
     0xffff_ffff_7fff_ffff,
 ];
 
-/// A small model with random words: now and then such as training leaves, now and then any bits at
-/// all, since an owner may write what it likes.
+/// Draws a small model with random words.
+///
+/// Some are as training leaves them, and some have any bits, because an owner may write anything.
 pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
     let features = chance.random_range(1..=70);
     let classes = chance.random_range(2..=4);
@@ -305,12 +310,12 @@ pub(crate) fn classifier(kind: Kind, chance: &mut ChaCha8Rng) -> Classifier {
             // Nothing learned yet: every class is empty.
             0 => U256::ZERO,
             1 => U256::from(chance.random::<u64>() & 0x0000_0003_0000_0007),
-            // At the edges of every width of lane, where sums saturate; classes about to be full.
+            // At the edges of every lane width, where sums saturate. Classes are nearly full.
             2 if place < headers => U256::from(chance.random_range(u32::MAX - 9..=u32::MAX)),
             2 => U256::from_limbs(core::array::from_fn(|_| {
                 *EDGES.choose(chance).expect("edges")
             })),
-            // Any bits at all.
+            // Any bits.
             _ => U256::from_limbs(chance.random()),
         })
         .collect();

@@ -1,4 +1,4 @@
-//! What changes nothing: predictions, evaluations, and those who may not.
+//! Operations that change nothing: predictions, evaluations, and calls without the right.
 
 use alloy_primitives::U256;
 use cotrain_bindings::{self as bindings, Revert};
@@ -65,7 +65,7 @@ impl Pair {
             self.at()
         );
         self.tally.count("evaluate", true);
-        // And with a label missing.
+        // The same call with a label missing.
         let call = bindings::evaluate(&samples, &labels[1..]);
         let answer = self
             .chain
@@ -78,7 +78,8 @@ impl Pair {
         self.tally.count("evaluate", false);
     }
 
-    /// Strangers teach, owners write after the closing, batches are only checked.
+    /// Tries calls without the right: strangers teach, and owners write after the closing. Also
+    /// checks batches.
     pub(crate) fn meddle(&mut self) {
         let classifier = self.model.classifier;
         let good = (self.label(), self.sample());

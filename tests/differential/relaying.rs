@@ -1,4 +1,4 @@
-//! Signed batches that others send.
+//! Operations with signed batches that relayers send.
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use alloy_sol_types::SolValue;
@@ -18,13 +18,13 @@ use crate::{
     people::{AUTHORS, Author, Form, OWNER, STRANGER, everyone},
 };
 
-/// More than any lesson here uses. As an author, a precompile burns all of it.
+/// More gas than any lesson here uses. A precompile as an author burns all of it.
 const GAS_PER_BATCH: u64 = 1_000_000;
-/// How many signed batches may come back.
+/// Number of signed batches that may be sent again.
 const REMEMBERED: usize = 50;
 
 impl Pair {
-    /// Batches of random authors; now and then one that came before, or an end that is missing.
+    /// Relays batches of random authors, sometimes with an earlier one, or with the end missing.
     pub(crate) fn relay(&mut self) {
         let relayer = *everyone()
             .choose(&mut self.chance)
@@ -53,7 +53,7 @@ impl Pair {
             .map(|items| {
                 let batch = self.signed_batch(relayer, price, items);
                 self.signed.push(batch.clone());
-                // One of those that came before, this one included: then it comes twice.
+                // An earlier batch, or this one, which is then sent twice.
                 let again = self.signed.choose(&mut self.chance).cloned();
                 if self.chance.random_bool(0.1) {
                     again.unwrap_or(batch)
@@ -74,7 +74,7 @@ impl Pair {
         }
     }
 
-    /// A batch that is accepted more often than not.
+    /// Draws a batch that is mostly accepted.
     fn signed_batch(&mut self, relayer: Address, price: u128, items: Vec<u8>) -> SignedBatch {
         let now = self.now();
         let author = AUTHORS.choose(&mut self.chance).expect("there are authors");
@@ -129,7 +129,7 @@ impl Pair {
         author.sign(self.twin.chain_id(), self.twin.address(), form, batch)
     }
 
-    /// A signature of somebody else, for something else, or of nobody.
+    /// Forges a batch: with another's signature, for another purpose, or of no account.
     fn sign_badly(&mut self, author: &Author, batch: SignedBatch) -> SignedBatch {
         let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
         let signed = |chain_id, trainer| author.sign(chain_id, trainer, Form::Long, batch.clone());
@@ -144,7 +144,7 @@ impl Pair {
         };
         match self.chance.random_range(0..11) {
             0 => forged.fee ^= 1,
-            // In place of anyone, or of whom it was signed for.
+            // For anyone, or for another relayer than the signed one.
             10 => {
                 let others = [Address::ZERO, STRANGER, OWNER];
                 forged.relayer = *others.choose(&mut self.chance).expect("three");
@@ -153,7 +153,8 @@ impl Pair {
             2 => forged.deadline ^= 1,
             3 => forged.nonce += 1,
             4 => forged.items.push(0),
-            // Nobody's; a contract's that knows nothing of signatures; a precompiled one's that answers with its input.
+            // Of no account; of a contract without signatures; of a precompile that answers with
+            // its input.
             5 => {
                 let nobody = [
                     Address::ZERO,
@@ -206,14 +207,15 @@ impl Pair {
                 self.compare_root(self.twin.contribution_count());
             }
         }
-        // The next one, the highest and what is below it, and the end of the window.
+        // The next nonce, the highest used one and those below it, and the end of the window.
         for author in &*AUTHORS {
             let within = self.chance.random_range(5..66);
             self.compare_nonces(author.address, [2, 3, 4, within, 66, 67, 68]);
         }
     }
 
-    /// The contract says why it skipped what the twin has skipped; how many it was.
+    /// Compares the contract's reasons for skips with those of the reference model. Returns how
+    /// many it skipped.
     fn compare_skipped(
         &mut self,
         logs: &[Log],
@@ -236,7 +238,7 @@ impl Pair {
         skipped.len()
     }
 
-    /// The contract has recorded what the twin has accepted.
+    /// Compares the contract's record with the batches that the reference model has accepted.
     fn compare_relayed(
         &mut self,
         logs: &[Log],
@@ -258,7 +260,7 @@ impl Pair {
             batches: accepted
                 .map(|(signed, _)| events::RelayedBatch {
                     author: signed.author,
-                    // The one who sent it, whatever else a forger had written.
+                    // The actual sender, even if a forger wrote another relayer.
                     relayer: match signed.relayer {
                         Address::ZERO => Address::ZERO,
                         _ => relayer,
@@ -288,7 +290,7 @@ impl Pair {
         self.remember(Record::new(event.batch, event.deposit, event.time, &added));
     }
 
-    /// The last one lacks its end: all is refused.
+    /// Relays batches, the last of which lacks its end. The contract refuses everything.
     fn relay_torn(&mut self, relayer: Address, batches: &[SignedBatch]) {
         let encoded: Vec<_> = batches.iter().map(SignedBatch::encode).collect();
         let last = encoded.last().map_or(0, Vec::len);
@@ -304,7 +306,8 @@ impl Pair {
     }
 }
 
-/// The same call with these bytes as its argument: all that take bytes alone are encoded alike.
+/// Returns the same call with these bytes as its argument: all functions that take only bytes are
+/// encoded alike.
 pub(crate) fn with_bytes(call: &[u8], bytes: &[u8]) -> Vec<u8> {
     let mut other = bindings::contribute(bytes);
     other[..4].copy_from_slice(&call[..4]);

@@ -1,5 +1,7 @@
-//! Whose a signature is: libsecp256k1, which `protocol` asks, against another library and the chain's own
-//! `ecrecover`, also at the edges of what a signature can hold.
+//! Tests signers of signatures, even at the edges of what a signature can hold.
+//!
+//! `protocol` uses libsecp256k1. It is compared with another library and with the chain's own
+//! `ecrecover`.
 
 use alloy_primitives::{Address, B256, U256};
 use cotrain_chain::{Chain, Config, Embedded, Transaction};
@@ -12,10 +14,10 @@ use crate::{
     people::{ORDER, STRANGER},
 };
 
-/// The contract that every chain has at this address.
+/// Address of the precompile `ecrecover` on every chain.
 const ECRECOVER: Address = Address::with_last_byte(1);
 
-/// Signs with k256.
+/// Signs with k256. Returns `r`, `s`, and whether the point's `y` is odd.
 fn sign(key: &SigningKey, hash: B256) -> (U256, U256, bool) {
     let (signature, id) = key
         .sign_prehash_recoverable(hash.as_slice())
@@ -24,7 +26,7 @@ fn sign(key: &SigningKey, hash: B256) -> (U256, U256, bool) {
     (r, s, id.is_y_odd())
 }
 
-/// Recovers with k256, which knows nothing of the upper half of the range of `s`.
+/// Recovers with k256, which does not take the upper half of the range of `s`.
 fn recover_by_k256(r: U256, s: U256, odd: bool, hash: B256) -> Option<Address> {
     let signature = Signature::from_scalars(r.to_be_bytes::<32>(), s.to_be_bytes::<32>()).ok()?;
     let (signature, odd) = match signature.normalize_s() {
@@ -36,7 +38,7 @@ fn recover_by_k256(r: U256, s: U256, odd: bool, hash: B256) -> Option<Address> {
     Some(Address::from_public_key(&key))
 }
 
-/// Recovers as a contract does: by the chain's `ecrecover`, to which a `v` is a word.
+/// Recovers as a contract does, by the chain's `ecrecover`, which takes `v` as a word.
 fn recover_by_chain(
     chain: &mut Embedded,
     r: U256,
@@ -62,7 +64,7 @@ fn words() -> impl Strategy<Value = U256> {
     any::<[u8; 32]>().prop_map(U256::from_be_bytes)
 }
 
-/// Numbers around the ends of what `r` and `s` may be.
+/// Draws numbers around the limits of `r` and `s`.
 fn edges() -> impl Strategy<Value = U256> {
     let one = U256::ONE;
     select(vec![
@@ -82,7 +84,7 @@ fn edges() -> impl Strategy<Value = U256> {
     ])
 }
 
-/// Keys, hashes and signatures: those of the key, with the other `s`, and with parts that are something else.
+/// Draws keys, hashes and signatures: of the key, with the other `s`, and with wrong parts.
 fn signatures() -> impl Strategy<Value = (SigningKey, B256, U256, U256, bool)> {
     let key = any::<[u8; 32]>().prop_filter_map("a key", |key| SigningKey::from_slice(&key).ok());
     let hash = prop_oneof![8 => words(), 1 => edges()].prop_map(B256::from);
@@ -130,7 +132,7 @@ fn all_libraries_and_the_chain_recover_the_same() {
                 prop_assert_eq!(by_chain, expected, "v = {}", v);
                 prop_assert_ne!(expected, Some(Address::ZERO));
             }
-            // The short form: the highest bit of `s` says which of two keys it is.
+            // In the short form, the highest bit of `s` tells which of two keys it is.
             let (short_s, short_odd) = (s & (U256::MAX >> 1), s.bit(255));
             prop_assert_eq!(
                 recover(&r_s, hash),
@@ -160,8 +162,9 @@ fn all_libraries_and_the_chain_recover_the_same() {
     );
 }
 
-/// What the digests of simulations rest on. Of a hash that is not below the order, which no one will ever see,
-/// k256 makes another signature than RFC 6979 says.
+/// Checks that both libraries sign alike, on which the digests of simulations depend.
+///
+/// If a hash is not below the order, k256 deviates from RFC 6979. No one will ever see such a hash.
 #[test]
 fn both_libraries_make_the_same_signature() {
     let secret = prop_oneof![4 => words(), 1 => edges()].prop_map(B256::from);

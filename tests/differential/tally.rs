@@ -1,10 +1,10 @@
-//! How often each operation succeeded and failed: what never does compares nothing.
+//! Counts of successes and failures by operation. An operation that never happens compares nothing.
 
 use std::{collections::BTreeMap, ops::AddAssign};
 
 use cotrain_protocol::{Rejection, classifier::Kind};
 
-/// How often each operation must succeed at least, and how often fail, for each kind of model.
+/// Minimum number of successes and of failures of each operation, for each kind of model.
 const LEAST: &[(&str, usize, usize)] = &[
     ("contribute", 1_000, 100),
     ("relay", 1_000, 10),
@@ -21,8 +21,10 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("evaluate", 100, 100),
 ];
 
-/// Why signed batches must be skipped at least once, relays be refused, claims be skipped among others, and all
-/// claims of a call be refused.
+/// Reasons that must occur at least once.
+///
+/// Signed batches are skipped and relays refused. Claims are skipped among others, or all claims of
+/// a call refused.
 const REASONS: &[(&str, &[&str])] = &[
     (
         "signed batch",
@@ -62,7 +64,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "PredictionAgrees",
         ],
     ),
-    // Who has no good contribution has none for all claims of a call.
+    // A caller without a good contribution has none for every claim of a call.
     (
         "all claims",
         &[
@@ -75,11 +77,11 @@ const REASONS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Of some runs.
+/// Counts of one or more runs.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     operations: BTreeMap<&'static str, (usize, usize)>,
-    /// By operation and name.
+    /// Counts by operation and name of the reason.
     reasons: BTreeMap<(&'static str, String), usize>,
 }
 
@@ -89,7 +91,7 @@ impl Tally {
         if success { *good += 1 } else { *bad += 1 }
     }
 
-    /// Why something was skipped or refused.
+    /// Counts the reason of a skip or a refusal.
     pub(crate) fn reason(&mut self, operation: &'static str, reason: &Rejection) {
         let name = format!("{reason:?}")
             .split(' ')
@@ -103,12 +105,12 @@ impl Tally {
         self.operations.get(operation).map_or(0, |(good, _)| *good)
     }
 
-    /// Whether it was enough.
+    /// Checks that every operation happened often enough.
     pub(crate) fn check(&self, kind: Kind) {
         self.require(kind, LEAST, REASONS);
     }
 
-    /// Whether each operation succeeded and failed so often, and for these reasons.
+    /// Checks that each operation succeeded and failed often enough, and for these reasons.
     pub(crate) fn require(
         &self,
         kind: Kind,

@@ -1,4 +1,4 @@
-//! What is measured, as in `contracts/test/gas/Gas.t.sol`.
+//! Measured cases, as in `contracts/test/gas/Gas.t.sol`.
 
 use alloy_primitives::{Address, U256, keccak256};
 use alloy_sol_types::SolValue;
@@ -26,17 +26,18 @@ const PRESENT_60: [u16; 60] = [
     990,
 ];
 const HUNDRED: u16 = 100;
-/// Before reports, on the models that need one, in seconds.
+/// Notice before reports in seconds, on models that need one.
 const NOTICE: u64 = 6 * 3_600;
-/// What a relayed batch's lesson may use: enough for 100 items under one signature.
+/// Gas that a relayed batch's lesson may use: enough for 100 items under one signature.
 const LESSON_GAS: u64 = 2_000_000;
-/// More than enough wei for any contribution; what is left is paid back.
+/// More wei than any contribution needs. The contract pays the rest back.
 const PLENTY: u128 = 100_000_000_000_000_000_000;
 
-/// All cases by these rules.
+/// Measures all cases by these rules.
 pub(crate) fn measure(rules: Rules) -> Figures {
     [
-        // As forge has it, in the order of the alphabet: the same model is created again below, and that counts.
+        // In alphabetical order, as forge runs them. One model is created again below, which
+        // changes the gas.
         announcing,
         hundred,
         sparse_perceptron,
@@ -54,7 +55,8 @@ pub(crate) fn measure(rules: Rules) -> Figures {
     .collect()
 }
 
-/// Announcements and the reports after them, on a model with a notice: alone, and of 100 of one batch.
+/// Measures announcements and the reports after them, on a model with a notice: alone, and 100 of
+/// one batch.
 fn announcing(host: &mut Host) {
     host.waits.report_notice = NOTICE;
     let parameters = Parameters::SparsePerceptron {
@@ -134,11 +136,14 @@ fn dense_nearest_centroid(host: &mut Host) {
     host.always("9", &encode_dense32(&sample));
 }
 
-/// 100 contributions in one transaction, half of which teach the model something: sent by their author, under
-/// one signature, under 100 signatures of 100 people. Then 100 refunded in one transaction, by their author and by
-/// somebody else, and 100 reported, by the reporter and by a keeper.
+/// Measures 100 contributions in one transaction, half of which change the model.
+///
+/// They are sent by their author, under one signature, and under 100 signatures of 100 people.
+/// Then 100 are refunded in one transaction, by their author and by another account.
+/// At last 100 are reported, by the reporter and by a keeper.
 fn hundred(host: &mut Host) {
-    // So sure of class 0 that 150 lessons of class 1 do not turn it: each teaches, none of class 0 does.
+    // So biased to class 0 that 150 lessons of class 1 do not turn it. Only lessons of class 1
+    // change the model.
     let parameters = Parameters::SparsePerceptron {
         features: 1_000,
         learning_rate: 1,
@@ -170,8 +175,9 @@ fn hundred(host: &mut Host) {
 }
 
 impl Host {
-    /// Refunds 100 contributions of one batch of BOB's. The first 100 refunds of the author, as all others, but
-    /// for the first of all: it has one already.
+    /// Refunds 100 contributions of one batch by BOB, who has one good contribution already.
+    ///
+    /// So the very first refund of an author is not measured.
     fn refund_hundred(&mut self, sample: &[u8], caller: Address, case: &str) {
         let made = self.contribute_one(BOB, 0, sample);
         self.pass(WAITS.refund);
@@ -193,8 +199,10 @@ impl Host {
         assert_eq!(self.good(BOB), good + 100, "all refunded");
     }
 
-    /// Reports 100 contributions of one batch of ALICE's by who has that key, and one good contribution of many:
-    /// by itself with the key 1, by a keeper with another.
+    /// Reports 100 contributions of one batch by ALICE. The reporter has this key and one good
+    /// contribution of many.
+    ///
+    /// With the key 1 the reporter reports, and with another key a keeper does.
     fn report_hundred(&mut self, sample: &[u8], key: u8) {
         let reporter = self.delegated(key, CAROL).reporter;
         self.fund(reporter);
@@ -229,7 +237,8 @@ impl Host {
         }
     }
 
-    /// Relays in the steady state: all authors and the relayer have money, the nonces before are used.
+    /// Relays in the steady state: all authors and the relayer have money, and lower nonces are
+    /// used.
     fn relay(&mut self, case: &str, batches: &[SignedBatch]) {
         for batch in batches {
             self.deposit(batch.author, 1_000 * PLENTY);
@@ -256,13 +265,13 @@ impl Host {
         assert_ne!(self.contribution_count(), 0, "not the first contribution");
     }
 
-    /// Models that learn only when wrong.
+    /// Measures a model that learns only from wrong predictions.
     fn when_wrong(&mut self, size: &str, sample: &[u8]) {
         let predicted = self.predict(sample);
         self.settle(size, predicted, sample);
         self.measure(&format!("{size}-unchanged"), predicted, sample);
         self.measure(&format!("{size}-learns"), 1 - predicted, sample);
-        // Does not change the model, and is paid change.
+        // It does not change the model, and gets change back.
         self.pass(DAY);
         let label = self.predict(sample);
         let call = bindings::contribute(&items(&[(label, sample)]));
@@ -270,16 +279,16 @@ impl Host {
         self.record("contribute", &format!("{size}-with-change"), gas);
     }
 
-    /// Models that learn from every contribution.
+    /// Measures a model that learns from every contribution.
     fn always(&mut self, size: &str, sample: &[u8]) {
         let predicted = self.predict(sample);
         self.settle(size, predicted, sample);
         self.measure(size, predicted, sample);
     }
 
-    /// Brings the model to its steady state, measuring claims on the way.
+    /// Brings the model to its steady state, and measures claims on the way.
     fn settle(&mut self, size: &str, label: u16, sample: &[u8]) {
-        // A contribution that BOB has been refunded for: somebody who may report.
+        // A refunded contribution makes BOB a possible reporter.
         let made = self.contribute_one(BOB, label, sample);
         self.pass(WAITS.refund);
         self.call(BOB, 0, bindings::refund(&alone(&made)));
@@ -305,7 +314,8 @@ impl Host {
         self.record("claimLate", size, gas);
     }
 
-    /// A contribution that the model disagrees with. The model learns from it; other lessons bring it back.
+    /// Makes a contribution that the model disagrees with. The model learns from it, and other
+    /// lessons undo that.
     fn disagreeing(&mut self, author: Address, label: u16, sample: &[u8]) -> Record {
         let made = self.contribute_one(author, 1 - label, sample);
         while self.predict(sample) != label {
@@ -324,14 +334,14 @@ impl Host {
         self.record("contribute", case, gas);
     }
 
-    /// For the exact price.
+    /// Contributes for the exact price.
     fn contribute_one(&mut self, author: Address, label: u16, sample: &[u8]) -> Record {
         let price = self.price();
         self.contribute(author, price, &items(&[(label, sample)]))
     }
 }
 
-/// The bytes of items.
+/// Encodes items.
 fn items(all: &[(u16, &[u8])]) -> Vec<u8> {
     let all: Vec<_> = all
         .iter()
@@ -343,14 +353,14 @@ fn items(all: &[(u16, &[u8])]) -> Vec<u8> {
     encode_batch(&all).expect("short samples")
 }
 
-/// Words whose lanes all have some value; small positive and negative weights.
+/// Returns words whose lanes all have a value: small positive and negative weights.
 fn pattern(count: u64) -> Vec<U256> {
     let weight =
         |(i, lane): (u64, u64)| hashed((i, lane).abi_encode(), 200).wrapping_sub(U256::from(100));
     words(count, weight)
 }
 
-/// Headers of 1,000 samples and some counts, 16 a word.
+/// Returns headers of 1,000 samples, and counts, 16 a word.
 fn counts(classes: u64, words_per_class: u64) -> Vec<U256> {
     let header = U256::from(1_000) | U256::from(1_000_000) << 32;
     let mut all = vec![header; usize::try_from(classes).expect("few")];
@@ -361,7 +371,7 @@ fn counts(classes: u64, words_per_class: u64) -> Vec<U256> {
     all
 }
 
-/// Words of 16 lanes.
+/// Returns words of 16 lanes.
 fn words(count: u64, value: impl Fn((u64, u64)) -> U256) -> Vec<U256> {
     let mask = U256::from(u16::MAX);
     (0..count)
@@ -373,7 +383,7 @@ fn words(count: u64, value: impl Fn((u64, u64)) -> U256) -> Vec<U256> {
         .collect()
 }
 
-/// Numbers from -1000 to 1000.
+/// Returns numbers from -1000 to 1000.
 fn numbers(count: u32) -> Vec<i16> {
     (0..u64::from(count))
         .map(|i| {
@@ -383,7 +393,7 @@ fn numbers(count: u32) -> Vec<i16> {
         .collect()
 }
 
-/// A number below `end` for these words.
+/// Returns a number below `end`, derived from these words.
 fn hashed(words: Vec<u8>, end: u64) -> U256 {
     U256::from_be_bytes(keccak256(words).0) % U256::from(end)
 }

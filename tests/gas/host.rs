@@ -1,5 +1,6 @@
-//! A chain with everything deployed where forge deploys it: addresses are part of what is signed, and
-//! their bytes of what calldata costs.
+//! A chain with everything deployed at forge's addresses.
+//!
+//! Addresses are part of what is signed, and their bytes affect the price of calldata.
 
 use alloy_primitives::{Address, B256, Bytes, U256, address};
 use cotrain_bindings::{self as bindings, events, state};
@@ -27,17 +28,17 @@ const INCENTIVE: Incentive = Incentive::DepositRefundTake {
 };
 const START: u64 = 1_800_000_000;
 
-/// A contract of forge's, which runs the tests and deploys what they need.
+/// Contract of forge that runs the tests and deploys what they need.
 const TESTER: Address = address!("7FA9385bE102ac3EAc297483Dd6233D62b3e1496");
 pub(crate) const OWNER: Address = address!("1000000000000000000000000000000000000001");
 pub(crate) const ALICE: Address = address!("2000000000000000000000000000000000000002");
 pub(crate) const BOB: Address = address!("3000000000000000000000000000000000000003");
 pub(crate) const CAROL: Address = address!("4000000000000000000000000000000000000004");
 
-/// The words of a model that are written in one transaction.
+/// Number of a model's words that one transaction writes.
 const CHUNK: usize = 256;
 
-/// A model on a chain of its own and what has been measured there.
+/// A model on a chain of its own, with the figures measured there.
 pub(crate) struct Host {
     chain: Embedded,
     rules: Rules,
@@ -47,7 +48,7 @@ pub(crate) struct Host {
     pub(crate) trainer: Address,
     pub(crate) classifier: Address,
     name: &'static str,
-    /// Of the models that are built.
+    /// Waits of the models to be built.
     pub(crate) waits: Waits,
     pub(crate) figures: Figures,
 }
@@ -65,7 +66,7 @@ impl Host {
         chain
             .fund(TESTER, U256::from(u128::MAX >> 32))
             .expect("money");
-        // A contract's first nonce is 1.
+        // The first nonce of a contract is 1.
         let call = Transaction::call(TESTER, TESTER, vec![]);
         chain.send(call).expect("a nonce");
         let mut deploy = |code: Bytes| {
@@ -98,8 +99,8 @@ impl Host {
         }
     }
 
-    /// Creates, writes and closes a model, which is the one from now on; the sum over all the transactions is
-    /// its price.
+    /// Creates, writes and closes a model, and uses it from now on. Its price is the sum over all
+    /// the transactions.
     pub(crate) fn build(&mut self, name: &'static str, parameters: &Parameters, words: &[U256]) {
         let kind = parameters.kind();
         let (_, implementation) = self
@@ -151,7 +152,7 @@ impl Host {
         self.chain.send(call).expect("a receipt")
     }
 
-    /// Gas of a call of the trainer.
+    /// Calls the trainer. Returns the gas used.
     pub(crate) fn call(&mut self, from: Address, value: u128, call: Vec<u8>) -> u64 {
         self.send(from, self.trainer, value, call).gas_used
     }
@@ -162,7 +163,7 @@ impl Host {
         bindings::read_number(&answer).expect("a number")
     }
 
-    /// Of one contribution, in wei.
+    /// Returns the price of one contribution, in wei.
     pub(crate) fn price(&mut self) -> u128 {
         self.ask(state::price(1)).to()
     }
@@ -181,12 +182,12 @@ impl Host {
         bindings::read_labels(&answer).expect("labels")[0]
     }
 
-    /// Prepays.
+    /// Prepays for an account.
     pub(crate) fn deposit(&mut self, account: Address, value: u128) {
         self.call(TESTER, value, bindings::deposit_to(account));
     }
 
-    /// Contributes and returns what there is of it to claim.
+    /// Contributes. Returns the record for claims.
     pub(crate) fn contribute(&mut self, author: Address, value: u128, items: &[u8]) -> Record {
         let receipt = self.send(author, self.trainer, value, bindings::contribute(items));
         let event = events::contributed(&receipt.logs).expect("an event");
@@ -198,7 +199,7 @@ impl Host {
         let key = signing_key(key);
         let batch = SignedBatch {
             author: Address::from_private_key(&key),
-            // The one who sends it, as most are signed.
+            // The sender, as most batches are signed.
             relayer: CAROL,
             max_deposit: 1_000_000_000_000_000_000_000,
             fee: 10_000_000_000_000,
@@ -212,7 +213,7 @@ impl Host {
         SignedBatch { signature, ..batch }
     }
 
-    /// That a keeper may report in this second for who has that key.
+    /// Signs that a keeper may report in this second for the account with this key.
     pub(crate) fn delegated(&self, key: u8, keeper: Address) -> Delegation {
         let key = signing_key(key);
         let delegation = Delegation {
@@ -236,7 +237,7 @@ fn signing_key(number: u8) -> SigningKey {
     SigningKey::from_slice(&bytes).expect("not zero")
 }
 
-/// By ERC-2098.
+/// Signs a hash by ERC-2098.
 fn sign(key: &SigningKey, hash: B256) -> Vec<u8> {
     let (signature, id) = key
         .sign_prehash_recoverable(hash.as_slice())
@@ -246,7 +247,7 @@ fn sign(key: &SigningKey, hash: B256) -> Vec<u8> {
     signature
 }
 
-/// How a contribution that came alone is claimed.
+/// Returns the claim on a contribution that came alone.
 pub(crate) fn alone(record: &Record) -> [Claims; 1] {
     [Claims::alone(first(record).clone())]
 }

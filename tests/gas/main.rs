@@ -1,8 +1,10 @@
-//! The gas of whole transactions by the rules of two forks.
+//! Measures the gas of whole transactions by the rules of two forks.
 //!
-//! The cases of `contracts/test/gas/Gas.t.sol`, from the same inputs. By the rules of Osaka they use to the
-//! unit what forge wrote to `contracts/snapshots/gas.json`; what they use by those of Amsterdam, which forge
-//! does not know, is in `contracts/snapshots/gas-amsterdam.json`. `docs/gas.md` shows both.
+//! The cases are those of `contracts/test/gas/Gas.t.sol`, with the same inputs.
+//! By the rules of Osaka they use exactly the gas that forge wrote to
+//! `contracts/snapshots/gas.json`.
+//! Forge does not know Amsterdam: those figures are in `contracts/snapshots/gas-amsterdam.json`.
+//! `docs/gas.md` shows both.
 //!
 //! `scripts/gas` writes all three; it calls this with `COTRAIN_WRITE_GAS=1`.
 
@@ -14,7 +16,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use cotrain_chain::Rules;
 
-/// Gas or bytes by the name of the case.
+/// Gas or bytes, by the name of the case.
 type Figures = BTreeMap<String, u64>;
 
 const OSAKA: &str = "contracts/snapshots/gas.json";
@@ -38,7 +40,7 @@ fn the_rules_of_amsterdam_cost_what_is_written() {
         fs::write(path(AMSTERDAM), text + "\n").expect("a file");
     }
     assert_same(&measured, AMSTERDAM);
-    // Only now: the table has both.
+    // The table has both figures, so it comes last.
     let document = fs::read_to_string(path(DOCUMENT)).expect("a document");
     let wanted = table::replace(&document, &read(OSAKA), &measured);
     if writes() {
@@ -61,8 +63,10 @@ fn path(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// As forge writes them: the figures are strings. Without those of `Bounds.t.sol`, which says how close to the
-/// limit of a transaction the largest claims come, not what usual ones cost.
+/// Reads figures, which forge writes as strings.
+///
+/// It leaves out those of `Bounds.t.sol`: they tell how close the largest claims come to a
+/// transaction's limit.
 fn read(name: &str) -> Figures {
     let text = fs::read_to_string(path(name)).expect("a file with figures");
     let figures: BTreeMap<String, String> = serde_json::from_str(&text).expect("figures");

@@ -1,4 +1,4 @@
-//! The tables of `docs/gas.md`.
+//! Tables of `docs/gas.md`.
 
 use std::fmt::Write;
 
@@ -7,13 +7,13 @@ use crate::Figures;
 const BEGIN: &str = "<!-- written by scripts/gas: -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// What the ancestor needs, what the learning step cannot go below, and what was to be reached; where there is
-/// such a number.
+/// Row of the gas table: gas of 0xDeCA10B, lower bound of the learning step, and target, each if
+/// there is one.
 struct Row {
     case: &'static str,
-    /// As in the files of figures.
+    /// Name in the files of figures.
     name: &'static str,
-    /// Of calldata.
+    /// Name of the figure of the calldata's bytes.
     bytes: Option<&'static str>,
     ancestor: Option<u64>,
     floor: Option<u64>,
@@ -177,7 +177,7 @@ const GAS: &[Row] = &[
     ),
 ];
 
-/// By name, as the bytes are the same by all rules: the ancestor's, and what was to be reached.
+/// Sizes of calldata, which are the same by all rules: name, case, bytes of 0xDeCA10B, and target.
 const BYTES: &[(&str, &str, u64, u64)] = &[
     (
         "contribute, 20 present",
@@ -193,7 +193,7 @@ const BYTES: &[(&str, &str, u64, u64)] = &[
     ),
 ];
 
-/// The document with the tables of these figures between the marks.
+/// Returns the document with the tables of these figures between the marks.
 pub(crate) fn replace(document: &str, osaka: &Figures, amsterdam: &Figures) -> String {
     let (before, rest) = document.split_once(BEGIN).expect("a begin of the tables");
     let (_, after) = rest.split_once(END).expect("an end of the tables");
@@ -229,7 +229,7 @@ fn tables(osaka: &Figures, amsterdam: &Figures) -> String {
     text
 }
 
-/// 1,234,567.
+/// Formats a number like 1,234,567.
 fn grouped(figure: u64) -> String {
     let digits = figure.to_string();
     let groups: Vec<_> = digits

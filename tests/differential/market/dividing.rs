@@ -1,5 +1,7 @@
-//! Models that pass over classes without samples: evaluating them gets many times dearer with the first contribution of
-//! each class, and is divided.
+//! Tests models that skip classes without samples.
+//!
+//! Their evaluation costs many times more after the first contribution of each class, and has to be
+//! divided.
 
 use alloy_primitives::B256;
 use cotrain_bindings::{Revert, market as calls};
@@ -30,9 +32,9 @@ const TERMS: Terms = Terms {
     most_passes: 1,
 };
 const BOUNTY: u128 = 1_000_000;
-/// Of each part.
+/// Number of samples in each part.
 const SAMPLES: u64 = 45;
-/// Contributions of a transaction: as many as can be taught within a lesson's gas.
+/// Contributions of a transaction: as many as fit in a lesson's gas.
 const LESSON: u16 = 8;
 
 #[test]
@@ -61,7 +63,8 @@ fn market_of_empty_dense_nearest_centroid() {
     });
 }
 
-/// A market in which one sample of each class is contributed to a model that has seen none, scored to the end.
+/// Scores a market to its end. Its contributions have one sample of each class, and its model has
+/// seen none.
 fn divide(parameters: Parameters) {
     let classifier = Classifier::new(parameters).expect("good parameters");
     let context = format!("an empty {}", classifier.kind());
@@ -98,7 +101,7 @@ fn divide(parameters: Parameters) {
 }
 
 impl MarketPair {
-    /// Three parts, one of which opens the market.
+    /// Opens a market with three parts, one of which is drawn.
     fn open_with_parts(&mut self) {
         for part in 0..3 {
             let model = self.twin.initial().classifier();
@@ -124,7 +127,7 @@ impl MarketPair {
         self.reveal_due();
     }
 
-    /// A sample that is said to be of this class.
+    /// Draws a sample and labels it with this class.
     fn item_of(&mut self, class: u16) -> Vec<u8> {
         let model = self.twin.initial().classifier();
         let mut item = random::items(model, &mut self.chance, 1);
@@ -132,8 +135,8 @@ impl MarketPair {
         item
     }
 
-    /// The next step with at most so many samples; with half as many the next time, where they are too many for a
-    /// transaction.
+    /// Sends the next step with at most this many samples. Halves the number if they do not fit in
+    /// a transaction.
     fn score_at_most(&mut self, samples: &mut u64) {
         let limits = Limits {
             words: 1,

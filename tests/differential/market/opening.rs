@@ -1,4 +1,4 @@
-//! The test set: committing, drawing, revealing, forfeiting.
+//! Operations on the test set: committing, drawing, revealing, forfeiting.
 
 use alloy_primitives::{B256, U256};
 use cotrain_bindings::{self as bindings, market as calls};
@@ -30,7 +30,7 @@ impl MarketPair {
             let salt = B256::from(self.chance.random::<[u8; 32]>());
             let samples = self.chance.random_range(1..6);
             let model = self.twin.initial().classifier();
-            // Of a part that the model refuses comes nothing but a market that fails.
+            // Rarely, because a market whose part the model refuses can only fail.
             let items = if self.chance.random_bool(0.01) {
                 random::bad_items(model, &mut self.chance)
             } else {
@@ -67,11 +67,11 @@ impl MarketPair {
     }
 
     pub(super) fn draw(&mut self) {
-        // Now and then, so long that the hash is forgotten; or just not.
+        // Sometimes until the hash is forgotten, or just before.
         if self.twin.drawn_part().is_none() && self.chance.random_bool(0.2) {
             let blocks = self.chance.random_range(254..260);
             let last = self.twin.committed_block() + blocks;
-            // Where nothing was committed to, there is no hash to wait for.
+            // Without commitments there is no hash to wait for.
             while !self.parts.is_empty() && self.block() < last {
                 let nothing = Transaction::call(STRANGER, STRANGER, vec![]);
                 self.chain.send(nothing).expect("a block");
@@ -91,7 +91,7 @@ impl MarketPair {
         self.same("draw", sent, expected);
     }
 
-    /// A part that may be revealed now.
+    /// Reveals a part that is due.
     pub(super) fn reveal_due(&mut self) {
         let due = match self.twin.drawn_part() {
             Some(drawn) if self.twin.part(drawn).is_none() => Some(drawn),
@@ -106,7 +106,7 @@ impl MarketPair {
         }
     }
 
-    /// Any part, with its salt and items or with others.
+    /// Reveals any part, with its salt and items or with others.
     pub(super) fn reveal_any(&mut self) {
         let parts = self.parts.len();
         let part = self.chance.random_range(0..=parts);
@@ -150,7 +150,8 @@ impl MarketPair {
     }
 }
 
-/// Terms at and beyond their bounds, and a model that is open, somebody else's, and the market's.
+/// Checks terms at and beyond their bounds, and a model that is open, closed for a stranger, or for
+/// the market.
 #[test]
 fn what_a_market_is_created_with() {
     let most = Terms {
@@ -193,7 +194,7 @@ fn what_a_market_is_created_with() {
     }
 }
 
-/// For whom the owner has closed the model before committing to a test set.
+/// Trainer for which the owner closes the model before committing to a test set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ClosedFor {
     Nobody,

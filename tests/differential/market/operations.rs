@@ -1,4 +1,4 @@
-//! Contributing, scoring, settling, collecting.
+//! Operations that contribute, score, settle and collect.
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::{SolCall, sol};
@@ -36,7 +36,7 @@ impl MarketPair {
         self.send_contribution(value, &items);
     }
 
-    /// Batches that are malformed or too long, and samples that the model refuses.
+    /// Contributes batches that are malformed or too long, and samples that the model refuses.
     pub(super) fn contribute_badly(&mut self) {
         let items = match self.chance.random_range(0..10) {
             0 => vec![],
@@ -91,7 +91,8 @@ impl MarketPair {
             if !begins {
                 return vec![copied];
             }
-            // Only the chain knows the model's address; its words are compared where it says.
+            // Only the chain knows the model's address. The address is read from the chain, and its
+            // words are compared.
             let answer = self.ask(calls::state::progress());
             let (_, model) = calls::read_progress(&answer).expect("a progress");
             let model = model.expect("a model");
@@ -100,7 +101,7 @@ impl MarketPair {
         self.same("restart", sent, expected);
     }
 
-    /// What a driver would send, with some limits.
+    /// Sends the step that a driver would send, with random limits.
     pub(super) fn score_due(&mut self) {
         let limits = Limits {
             words: 1,
@@ -122,11 +123,11 @@ impl MarketPair {
         }
     }
 
-    /// Records from about the cursor on, now and then wrong ones or a part of one.
+    /// Sends records from around the cursor, sometimes wrong ones or a part of one.
     pub(super) fn score_any(&mut self) {
         let cursor = self.twin.progress().cursor;
         let place = (0..=cursor).filter(|batch| !self.twin.root(*batch).is_zero());
-        // Those before the cursor, and that at it, which is one of none at the end.
+        // Batches before the cursor, without the one at it. At the end there is none at it.
         let place = place
             .count()
             .saturating_sub(usize::from(cursor < self.twin.contribution_count()));
@@ -147,7 +148,7 @@ impl MarketPair {
         self.send_score(&records, samples);
     }
 
-    /// Makes one of them another.
+    /// Changes one of the records.
     fn spoil(&mut self, records: &mut [Contributions]) {
         let anyone = self.anyone();
         let Some(record) = records.choose_mut(&mut self.chance) else {
@@ -188,7 +189,7 @@ impl MarketPair {
         Ok(events)
     }
 
-    /// The records, the last one cut: that matters only where it is reached.
+    /// Sends the records with a cut last one, which matters only if the contract reaches it.
     fn send_cut(&mut self, records: &[Contributions], samples: u64) {
         let Some((last, whole)) = records.split_last() else {
             return;
@@ -213,7 +214,7 @@ impl MarketPair {
         }
     }
 
-    /// Whether a record after these would be looked at.
+    /// Returns `true` if the contract would read a record after these.
     fn looks_beyond(&self, records: &[Contributions], samples: u64) -> bool {
         let mut twin = self.twin.clone();
         let all_taken = match twin.score(self.now(), records, samples) {
@@ -283,7 +284,7 @@ impl MarketPair {
         self.same("remainder", sent, expected);
     }
 
-    /// The owner, more often than not.
+    /// Returns mostly the owner.
     pub(super) fn owner_or_not(&mut self) -> Address {
         if self.chance.random_bool(0.8) {
             OWNER
