@@ -1,5 +1,6 @@
-//! The same on every kind of chain: the embedded one and a node, of which anvil is one. anvil has to be there: without
-//! it, these tests fail and say how to get it.
+//! Tests that every kind of chain behaves the same: the embedded one, and a node, here anvil.
+//!
+//! Without anvil these tests fail and say how to get it.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -43,7 +44,7 @@ fn spawn(config: &AnvilConfig) -> Anvil {
     Anvil::spawn(config).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What a chain said, as far as all kinds say the same: not in whose words they refuse.
+/// Answer of a chain, without the words that differ between kinds of chains.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Done(Receipt),
@@ -64,7 +65,7 @@ impl Answer {
     }
 }
 
-/// A model with some weights other than 0.
+/// Deploys a model with some weights other than 0.
 fn found<C: Chain>(chain: &mut C) -> Deployment {
     let parameters = Parameters::SparsePerceptron {
         features: 100,
@@ -99,7 +100,7 @@ fn batch(features: &[u16]) -> Vec<u8> {
     .expect("a short sample")
 }
 
-/// What happens to a chain, what it says to each, and its state in the end.
+/// Runs a history on a chain. Returns its answers, values and final state.
 fn history<C: Chain>(chain: &mut C) -> (Vec<Answer>, Vec<U256>, B256) {
     let wei = U256::from(u128::MAX);
     chain.fund(OWNER, wei).expect("money");
@@ -110,7 +111,7 @@ fn history<C: Chain>(chain: &mut C) -> (Vec<Answer>, Vec<U256>, B256) {
     for transaction in transactions(&model) {
         answers.push(Answer::of(chain.call(transaction.clone())));
         answers.push(Answer::of(chain.send(transaction.clone())));
-        // Thrice in a second, then later, but for what is too early.
+        // Three times in one second, and then later. The chain refuses to go back in time.
         answers.push(Answer::of(chain.send(transaction.clone())));
         let before = chain.state_digest().expect("a digest");
         let attempted = Answer::of(chain.attempt(transaction));
@@ -136,7 +137,7 @@ fn history<C: Chain>(chain: &mut C) -> (Vec<Answer>, Vec<U256>, B256) {
     (answers, values, chain.state_digest().expect("a digest"))
 }
 
-/// Contributions, and all ways to fail.
+/// Returns contributions, and transactions that fail in every way.
 fn transactions(model: &Deployment) -> Vec<Transaction> {
     let contribute = |features: &[u16]| {
         let call = bindings::contribute(&batch(features));
@@ -149,7 +150,8 @@ fn transactions(model: &Deployment) -> Vec<Transaction> {
         contribute(&[100]),
         contribute(&[7]).with_value(U256::ZERO),
         Transaction::call(AUTHOR, model.trainer, bindings::contribute(&[])),
-        // Of no contract of ours: reverts with a word, runs out of gas, is no operation.
+        // Not of this release's contracts: one reverts with a word, one runs out of gas, one has an
+        // invalid opcode.
         Transaction::create(
             AUTHOR,
             Bytes::from_static(&[0x60, 0xaa, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xfd]),
@@ -157,7 +159,7 @@ fn transactions(model: &Deployment) -> Vec<Transaction> {
         Transaction::create(AUTHOR, Bytes::from_static(&[0x5b, 0x5f, 0x56])).with_gas_limit(90_000),
         Transaction::create(AUTHOR, Bytes::from_static(&[0xfe])).with_gas_limit(90_000),
         contribute(&[3]).with_gas_limit(60_000),
-        // Never included: too little gas, too much, no money for value, for gas, for both.
+        // Never included: too little gas, too much gas, no money for value, for gas, for both.
         contribute(&[3]).with_gas_limit(21_000),
         contribute(&[3]).with_gas_limit(TRANSACTION_GAS_LIMIT + 1),
         Transaction::call(POOR, AUTHOR, vec![]).with_value(U256::from(1)),
@@ -165,7 +167,7 @@ fn transactions(model: &Deployment) -> Vec<Transaction> {
     ]
 }
 
-/// A call that returns its time.
+/// Returns a call that returns its time.
 fn time() -> Transaction {
     Transaction::create(
         AUTHOR,
@@ -182,7 +184,7 @@ fn the_same_history_leaves_the_same_state() {
     let fast = spawn(&AnvilConfig::for_simulation(CONFIG.start));
     let mut remote = Remote::connect(fast.url(), CONFIG).expect("a chain");
     assert_eq!(history(&mut remote), wanted);
-    // As somebody else would start it: with accounts that have money, and fees.
+    // An anvil as users start it: with accounts that have money, and with fees.
     let plain = anvil(&[&format!("--timestamp={}", CONFIG.start - 5)]);
     let mut remote = Remote::connect(plain.url(), CONFIG).expect("a chain");
     assert_eq!(history(&mut remote), wanted);
@@ -278,7 +280,7 @@ deposit = { mean = 100, sd = 3 }
 wait = { mean = "1h", sd = "1s" }
 "#;
 
-/// The run on the embedded chain and on anvil, without what may differ.
+/// Runs a simulation on the embedded chain and on anvil, and drops what may differ.
 fn both(relay: Option<usize>) -> [Run; 2] {
     let scenario = Scenario::parse("short", "short.toml", SCENARIO, None).expect("a scenario");
     let options = Options {
@@ -311,7 +313,8 @@ fn a_simulation_is_the_same_on_every_chain() {
     let [embedded, anvil] = both(None);
     assert!(embedded.counts.refunds > 0 && embedded.counts.reports > 0);
     assert!(embedded.counts.contributions > 20, "{:?}", embedded.counts);
-    // Every event, every balance, every figure; in the digest, every weight and the rest of the state.
+    // Every event, balance and figure is equal. The digest covers every weight and the rest of the
+    // state.
     assert_eq!(embedded, anvil);
 }
 

@@ -1,4 +1,5 @@
-//! The client of a node against one that fails: it tries again what may pass, and tells what does not.
+//! Tests the client of a node against one that fails. It retries faults that may pass, and reports
+//! the others.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ async fn faulty() -> (Anvil, FaultyProxy, Node) {
     (anvil, proxy, node)
 }
 
-/// A proxy before anvil and its client: two failures pass, three do not.
+/// Puts a proxy before anvil, with a client that survives two failures but not three.
 async fn before(anvil: &Anvil) -> (FaultyProxy, Node) {
     let proxy = FaultyProxy::new(anvil.url(), 1);
     let options = NodeOptions {
@@ -43,7 +44,8 @@ fn transfer(node: &Node, nonce: u64) -> Signed {
     })
 }
 
-/// The receipt of a transaction that the node has accepted: anvil answers before it has mined the block.
+/// Waits for the receipt of a transaction that the node has accepted: anvil answers before it mines
+/// the block.
 async fn included(node: &Node, signed: &Signed) -> NodeReceipt {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -55,10 +57,10 @@ async fn included(node: &Node, signed: &Signed) -> NodeReceipt {
     }
 }
 
-/// Whether an error is the one that is expected.
+/// Predicate that is `true` for the expected error.
 type Expected = fn(&NodeError) -> bool;
 
-/// Every fault that may pass, and whether it is told as what it is.
+/// Returns every fault that may pass, with a check of the error that reports it.
 fn passing() -> Vec<(Fault, Expected)> {
     vec![
         (Fault::Delay(2 * SHORT), |error| {
@@ -134,7 +136,7 @@ async fn what_cannot_pass_is_not_tried_again() {
 #[tokio::test]
 async fn a_transaction_whose_answer_is_lost_is_sent_once() {
     let (_anvil, proxy, node) = faulty().await;
-    // The node includes it and nobody hears of that: the second time, its nonce is used.
+    // The node includes it, but the answer is lost. The retry finds the nonce used.
     for (nonce, fault) in [Fault::Cut, Fault::Delay(2 * SHORT)]
         .into_iter()
         .enumerate()
@@ -265,12 +267,12 @@ async fn logs_of_a_range_come_once_in_order_and_in_the_width_that_the_node_takes
     };
     proxy.set(Fault::on(LOGS, Fault::Wide(30, Box::new(refusal.clone()))));
     assert_eq!(all().await, wanted);
-    // The second time, nothing is refused any more.
+    // The second time, the node refuses nothing.
     let before = proxy.requests();
     assert_eq!(all().await, wanted);
     let asked = proxy.requests() - before;
     assert!((4..=8).contains(&asked), "{asked} requests");
-    // One block is refused for what it is.
+    // A refusal of a single block is final.
     proxy.set(Fault::on(LOGS, Fault::Wide(0, Box::new(refusal))));
     let refused = node.logs_from(1, head, &[], &[]).await;
     assert!(
@@ -288,7 +290,7 @@ async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
         .await
         .expect("a node");
     let (block, trainer) = (receipt.block_hash, [stage.trainer]);
-    // Once: all logs of the block are read then. Always: it is told.
+    // Once: the client then reads all logs of the block. Always: the client reports it.
     proxy.set_for(1, Fault::on(LOGS, Fault::Empty));
     assert_eq!(node.logs_of(block, &trainer, &[]).await, Ok(receipt.logs));
     proxy.set(Fault::on(LOGS, Fault::Empty));
@@ -297,7 +299,7 @@ async fn an_empty_answer_for_a_block_with_logs_is_found_out() {
         matches!(empty, Err(NodeError::Contradictory { .. })),
         "{empty:?}"
     );
-    // Of another contract there is nothing.
+    // Another contract has no logs in it.
     let others = node.logs_of(block, &[Address::repeat_byte(9)], &[]).await;
     assert_eq!(others, Ok(Vec::new()));
 }

@@ -1,6 +1,7 @@
-//! The figures of whole runs: wall time and memory of the command as a user runs it, and how fast
-//! the twin of a contract's model predicts. Prints `name<TAB>value<TAB>unit`; `scripts/bench` calls
-//! it.
+//! Measures whole runs: wall time and memory of the command as users run it.
+//!
+//! It also measures how fast the reference model of a classifier predicts.
+//! Prints `name<TAB>value<TAB>unit`; `scripts/bench` calls it.
 
 use std::{
     fs,
@@ -14,7 +15,7 @@ use cotrain_learning::{correct, data, encode, train};
 use cotrain_protocol::classifier::Kind;
 use nix::sys::resource::{UsageWho, getrusage};
 
-/// Runs of each command; the middle one counts.
+/// Number of runs of each command. The median counts.
 const RUNS: usize = 5;
 
 fn main() {
@@ -25,7 +26,7 @@ fn main() {
     let folder = (arguments.next().as_deref() == Some("--data"))
         .then(|| arguments.next().expect("--data needs a folder"));
 
-    // The larger one first: what the system tells of memory is the most of all runs so far.
+    // The larger one first: the system reports the maximum memory of all runs so far.
     match folder.as_deref().map(Path::new) {
         Some(folder) => imdb(&command, folder),
         None => say("no --data: the figures of the IMDB data are left out"),
@@ -36,10 +37,10 @@ fn main() {
     sweep_memory(&command);
 }
 
-/// How much faster a sweep is by two threads than by one.
+/// Measures how much faster a sweep is with two threads than with one.
 fn sweep_speed_up(command: &Path) {
     const TURNS: usize = 3;
-    // In turns, so that what else the machine does falls on both.
+    // In alternating turns, so that other load of the machine affects both.
     let mut seconds = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
         for (jobs, seconds) in ["1", "2"].into_iter().zip(&mut seconds) {
@@ -54,7 +55,7 @@ fn sweep_speed_up(command: &Path) {
     print("sweep_speed_up_by_2_threads", one / two, "ratio");
 }
 
-/// The most memory that a sweep of 1,000 runs has had after 100 of them and at its end.
+/// Measures the peak memory of a sweep of 1,000 runs, after 100 of them and at its end.
 fn sweep_memory(command: &Path) {
     const SOME: usize = 100;
     let out = tempfile::tempdir().expect("a folder");
@@ -86,8 +87,9 @@ fn sweep_memory(command: &Path) {
     }
 }
 
-/// The most memory that a process has had so far, in MB (10^6 bytes), as Linux tells it. What the system
-/// tells of all children would be that of the largest.
+/// Returns the peak memory of a process so far, in MB (10^6 bytes), as Linux reports it.
+///
+/// The system's figure for all children would be that of the largest.
 fn peak_of(child: &Child) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status
@@ -157,8 +159,9 @@ fn imdb(command: &Path, folder: &Path) {
     }
 }
 
-/// Contributions and claims, each a transaction, a second of one core: of all that a run does, from reading
-/// the data to writing the tables, on one thread.
+/// Measures contributions and claims, each a transaction, per second on one core.
+///
+/// It counts everything that a run does on one thread, from reading the data to writing the tables.
 fn per_core(command: &Path, folder: &str) {
     let out = tempfile::tempdir().expect("a folder");
     let sweep = out.path().join("sweep");
@@ -187,7 +190,7 @@ fn per_core(command: &Path, folder: &str) {
     print(name, done / seconds, "transactions/second");
 }
 
-/// What all commands that have ended have had of processors.
+/// Returns the processor time of all ended commands, in seconds.
 fn cpu_seconds() -> f64 {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("usage");
     [usage.user_time(), usage.system_time()]
@@ -200,14 +203,14 @@ fn cpu_seconds() -> f64 {
         .sum()
 }
 
-/// The middle wall time of running `command`.
+/// Returns the median wall time of running `command`, in seconds.
 fn median_seconds(command: &Path, arguments: &[&str]) -> f64 {
     let mut seconds: Vec<f64> = (0..RUNS).map(|_| one_run(command, arguments)).collect();
     seconds.sort_by(f64::total_cmp);
     seconds[RUNS / 2]
 }
 
-/// The wall time of running `command`, its results in a folder that goes away.
+/// Returns the wall time of one run of `command`, in seconds. Its results go to a temporary folder.
 fn one_run(command: &Path, arguments: &[&str]) -> f64 {
     let out = tempfile::tempdir().expect("a folder");
     let started = Instant::now();
@@ -222,18 +225,18 @@ fn one_run(command: &Path, arguments: &[&str]) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// The most memory that one of the processes run so far had, in MB (10^6 bytes).
+/// Returns the peak memory of any process run so far, in MB (10^6 bytes).
 fn peak_megabytes() -> f64 {
     let kibibytes = getrusage(UsageWho::RUSAGE_CHILDREN)
         .expect("usage")
         .max_rss();
-    // Far below 2^52.
+    // Exact, because it is far below 2^52.
     #[allow(clippy::cast_precision_loss)]
     let bytes = kibibytes as f64 * 1_024.0;
     bytes / 1e6
 }
 
-// A benchmark's result is what it prints.
+// A benchmark reports its result by printing.
 #[allow(clippy::print_stdout)]
 fn print(name: &str, value: f64, unit: &str) {
     println!("{name}\t{value:.2}\t{unit}");

@@ -1,1 +1,1 @@
-//! Nothing to use: this package holds the checks across crates.
+//! An empty library: this package only holds the tests across crates.

@@ -1,9 +1,9 @@
-//! How fast the coordinator is, as `name<TAB>value<TAB>unit` on stdout: the server, its database, a node and the clients
-//! share one machine.
+//! Measures the speed of the coordinator, as `name<TAB>value<TAB>unit` on stdout.
 //!
+//! The server, its database, a node and the clients share one machine.
 //! Takes the path of the command `cotrain`.
 
-// It is a command of its own: its figures go to stdout.
+// This is a command of its own, so its figures go to stdout.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{
@@ -29,17 +29,17 @@ use cotrain_protocol::{
 use cotrain_test_support::Stage;
 use serde_json::{Value, json};
 
-/// Signed batches that are handed in.
+/// Number of signed batches to submit.
 const SUBMISSIONS: usize = 20_000;
-/// Of one author: as many as may wait.
+/// Number of signed batches of one author: the maximum that may be pending.
 const OF_ONE: usize = 64;
-/// Connections at the same time.
+/// Number of concurrent connections.
 const CLIENTS: usize = 48;
-/// Seconds of reading.
+/// Duration of the reading, in seconds.
 const READING: u64 = 10;
-/// Transactions of one contribution each, to be indexed.
+/// Number of transactions of one contribution each, to be indexed.
 const EVENTS: usize = 20_000;
-/// Contributions in transactions of 100, to be indexed.
+/// Number of contributions in transactions of 100, to be indexed.
 const CONTRIBUTIONS: usize = 100_000;
 
 #[tokio::main]
@@ -52,7 +52,8 @@ async fn main() {
         eprintln!("usage: load PATH_OF_COTRAIN");
         std::process::exit(2);
     };
-    // Blocks of 300 million gas, as many as wait: the node is to be as fast as it can.
+    // Blocks of 300 million gas with all pending transactions, to make the node as fast as
+    // possible.
     let config = AnvilConfig {
         arguments: ["--gas-limit", "300000000", "--no-request-size-limit"]
             .map(Into::into)
@@ -72,7 +73,7 @@ fn report(name: &str, value: impl std::fmt::Display, unit: &str) {
     println!("{name}\t{value}\t{unit}");
 }
 
-/// Keys with money in the trainer.
+/// Returns keys with money in the trainer.
 async fn authors(stage: &Stage) -> Vec<Key> {
     let authors: Vec<_> = (0..SUBMISSIONS.div_ceil(OF_ONE))
         .map(|index| {
@@ -87,7 +88,7 @@ async fn authors(stage: &Stage) -> Vec<Key> {
     authors
 }
 
-/// Sends many transactions of one sender, and waits for the last.
+/// Sends many transactions of one sender, and waits for the last one.
 async fn flood(stage: &Stage, from: &Key, gas_limit: u64, calls: Vec<(u128, Vec<u8>)>) {
     let node = &stage.node;
     let mut nonce = node.nonce(from.address()).await.expect("a nonce");
@@ -115,7 +116,7 @@ async fn flood(stage: &Stage, from: &Key, gas_limit: u64, calls: Vec<(u128, Vec<
     stage.anvil("evm_setAutomine", json!([true])).await;
 }
 
-/// `cotrain serve`, killed at the end.
+/// A process of `cotrain serve`, killed at the end.
 struct Server {
     child: Child,
     url: String,
@@ -164,7 +165,7 @@ impl Server {
         panic!("the coordinator is not ready after a minute");
     }
 
-    /// Megabytes of the process in memory.
+    /// Returns the memory of the process, in mebibytes.
     fn memory(&self) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap_or_default();
@@ -181,7 +182,9 @@ impl Drop for Server {
     }
 }
 
-/// Requests one after the other on each of some connections; how long each took, in milliseconds, and all together.
+/// Sends requests one after the other on each connection.
+///
+/// Returns the duration of each in milliseconds, and the total duration.
 async fn requests<F>(
     clients: usize,
     next: impl Fn(usize) -> Option<F> + Send + Sync + 'static,
@@ -253,7 +256,7 @@ fn body(batch: &SignedBatch) -> Value {
     })
 }
 
-/// Contributions with signatures, each durable before it is answered.
+/// Measures signed contributions. Each is durable before the server answers.
 async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) {
     let bodies: Vec<_> = (0..SUBMISSIONS)
         .map(|place| {
@@ -293,7 +296,7 @@ async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) {
     );
 }
 
-/// Reads of a model, an account, a contribution's way and a prediction, in turn.
+/// Measures reads in turn: a model, an account, the state of a submission and a prediction.
 async fn reading(stage: &Stage, server: &Server, authors: &[Key]) {
     let model = format!("{}/v1/models/{}", server.url, stage.trainer);
     let accounts: Vec<_> = authors
@@ -365,7 +368,7 @@ async fn reading(stage: &Stage, server: &Server, authors: &[Key]) {
     report("requests_until_then", times.len(), "");
 }
 
-/// How long it takes to read all of a model's life from a node.
+/// Measures how long it takes to read a model's whole life from a node.
 async fn indexing(stage: &Stage) {
     let author = Key::development(2);
     let one = |place: usize| {
@@ -417,7 +420,7 @@ async fn indexing(stage: &Stage) {
     );
 }
 
-/// Reads everything into a new database; contributions a second, and seconds.
+/// Reads everything into a new database. Returns contributions a second, and seconds.
 async fn index(stage: &Stage, database: &str, wanted: usize) -> (f64, f64) {
     let started = Instant::now();
     let follower = stage.follow(database).await;

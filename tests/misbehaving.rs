@@ -1,8 +1,10 @@
-//! A coordinator at a node that misbehaves by a seeded plan: in the end it has what the contract has, or says that it
-//! is not ready; and it is never ready while it has something else.
+//! Tests a coordinator at a node that misbehaves by a seeded plan.
 //!
-//! Which request meets which fault depends on the order of concurrent requests, too, so a seed gives a mixture of faults
-//! and not a script. `scripts/misbehave` runs many seeds.
+//! In the end the coordinator has the contract's state, or reports that it is not ready.
+//! It is never ready while it has another state.
+//!
+//! The order of concurrent requests also decides which request meets which fault.
+//! So a seed gives a mixture of faults and not a script. `scripts/misbehave` runs many seeds.
 
 use std::{
     env,
@@ -24,19 +26,19 @@ use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-/// How long things happen on the chain while the node misbehaves.
+/// Duration of the activity on the chain while the node misbehaves.
 const BUSY: Duration = Duration::from_secs(5);
-/// How long the coordinator has to catch up with a node that behaves.
+/// Time that the coordinator has to catch up with a node that behaves.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The most blocks that a branch replaces.
+/// Maximum number of blocks that a branch replaces.
 const MOST_DEPTH: usize = 4;
 
 const LOGS: &[&str] = &["eth_getLogs"];
 const BLOCKS: &[&str] = &["eth_getBlockByNumber", "eth_getBlockByHash"];
 const STATES: &[&str] = &["eth_call", "eth_getBalance"];
 
-/// Refusals of wide ranges, each with an HTTP status, a code, a message and data.
+/// Returns refusals of wide ranges, each with an HTTP status, a code, a message and data.
 fn wide_refusals() -> Vec<Fault> {
     let refusals = [
         (
@@ -110,7 +112,7 @@ fn wide_refusals() -> Vec<Fault> {
     refusals.into_iter().map(refusal).collect()
 }
 
-/// `SplitMix64`.
+/// Generator `SplitMix64`.
 struct Chance(u64);
 
 impl Chance {
@@ -123,7 +125,7 @@ impl Chance {
     }
 }
 
-/// The node's character: some habits that it always has, and some that it has at times.
+/// Draws the node's character: some habits that it always has, and some that it has at times.
 fn character(chance: &mut Chance) -> Fault {
     let mut always = Vec::new();
     let refusals = wide_refusals();
@@ -167,7 +169,7 @@ fn character(chance: &mut Chance) -> Fault {
     let mut now_and_then: Vec<_> = (0..4)
         .map(|_| habits[chance.draw(habits.len())].clone())
         .collect();
-    // The most insidious one is in every character.
+    // The most insidious fault is in every character.
     now_and_then.push(Fault::on(LOGS, Fault::Empty));
     now_and_then.extend(vec![Fault::Pass; 20 + chance.draw(80)]);
     always.push(Fault::Mix(now_and_then));
@@ -202,7 +204,7 @@ impl Served {
         let stopped = stop.clone();
         let running = tokio::spawn(async move {
             let mut told = Some(told);
-            // Whoever runs it starts it again until the node lets it begin.
+            // As its operator would, starts it again until the node lets it begin.
             while !stopped.is_cancelled() {
                 let config = config.clone();
                 let ended = serve(config, stopped.clone(), |address| {
@@ -251,7 +253,7 @@ impl Served {
     }
 }
 
-/// Something happens on the chain.
+/// Makes a random event on the chain.
 async fn happen(stage: &Stage, chance: &mut Chance) {
     let person = Key::development(1 + u32::try_from(chance.draw(3)).expect("small"));
     let feature = u16::try_from(chance.draw(60)).expect("small");
@@ -278,8 +280,10 @@ async fn happen(stage: &Stage, chance: &mut Chance) {
     }
 }
 
-/// Fails if what the coordinator tells of a block is not what the contract says of it, between two moments at which it
-/// says that it is ready.
+/// Compares the coordinator's state of a block with the contract's, between two moments at which it
+/// is ready.
+///
+/// Returns `false` if there was nothing to compare. Panics if the states differ.
 async fn sample(served: &Served, node: &Node, stage: &Stage, seed: u64) -> bool {
     if served.is_ready().await.is_err() {
         return false;
@@ -315,7 +319,7 @@ async fn sample(served: &Served, node: &Node, stage: &Stage, seed: u64) -> bool 
     true
 }
 
-/// Fails if anything that the coordinator has is not what the contract has.
+/// Checks that the coordinator's whole state is the contract's.
 async fn assert_same(served: &Served, stage: &Stage, seed: u64) {
     let model = served.model().await;
     let words: Vec<u8> = stage
@@ -353,13 +357,13 @@ async fn assert_same(served: &Served, stage: &Stage, seed: u64) {
     }
 }
 
-/// Runs one seed; returns in how many samples the coordinator was ready.
+/// Runs one seed. Returns the number of samples in which the coordinator was ready.
 async fn misbehave(seed: u64) -> usize {
     let mut chance = Chance(seed);
     let stage = Stage::new().await;
-    // No branch goes back before the closing of the model, without which nobody can contribute.
+    // No branch removes the closing of the model, without which nobody can contribute.
     stage.mine(MOST_DEPTH as u64).await;
-    // A past that lies deep, so that it is read in ranges.
+    // A long history, so that the coordinator reads it in ranges.
     for _ in 0..8 {
         happen(&stage, &mut chance).await;
         stage.mine(20).await;
@@ -411,7 +415,7 @@ async fn coordinator_at_a_misbehaving_node_is_right_or_not_ready() {
     assert!(ready > 0, "it was never ready: nothing was tested");
 }
 
-/// Many seeds: `COTRAIN_SEEDS=1..200`, which `scripts/misbehave` sets.
+/// Runs many seeds: `COTRAIN_SEEDS=1..200`, which `scripts/misbehave` sets.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes about ten seconds a seed"]
 #[expect(

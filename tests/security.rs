@@ -1,4 +1,7 @@
-//! Tests of the contracts: those that docs/security.md names exist, and each is named by the function that it tests.
+//! Checks the names of the contracts' tests.
+//!
+//! Each test that docs/security.md names exists, and each test's name begins with the function that
+//! it tests.
 
 use std::{
     collections::HashSet,
@@ -11,12 +14,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Returns what stands between backticks.
+/// Returns the texts between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Returns whether this is the name of a test or a proof of the contracts.
+/// Returns `true` if this is the name of a test or a proof of the contracts.
 fn is_solidity(name: &str) -> bool {
     let follows = |start, is_first: fn(&char) -> bool| {
         name.strip_prefix(start)
@@ -28,8 +31,10 @@ fn is_solidity(name: &str) -> bool {
         || follows("testFuzz_", char::is_ascii_lowercase)
 }
 
-/// Returns the sources that `place` names: a file of the contracts' tests, in whatever folder of them it lies, or a folder of
-/// tests of the crates.
+/// Returns the sources that `place` names.
+///
+/// That is a file of the contracts' tests, in any folder of theirs, or a folder of tests of the
+/// crates.
 fn sources(place: &str) -> Vec<String> {
     let is_rust = place.starts_with("tests/");
     let folder = if is_rust { place } else { "contracts/test" };
@@ -61,7 +66,10 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Returns whether `reference`, such as `Relay: test_relay_recordsOneBatch`, names a test or a proof, and what is wrong with it.
+/// Returns `true` if `reference`, such as `Relay: test_relay_recordsOneBatch`, names a test or a
+/// proof.
+///
+/// Returns an error if it names one wrongly.
 fn look_up(reference: &str) -> Result<bool, String> {
     let Some((place, name)) = reference.split_once(": ") else {
         return if is_solidity(reference) {
@@ -110,7 +118,8 @@ fn every_named_test_exists_and_every_property_names_one() {
     assert!(wrong.is_empty(), "docs/security.md:\n{}", wrong.join("\n"));
 }
 
-/// Names that stand for a function in the name of a test: the claims together, and functions without a name of their own.
+/// Names that stand for a function in the name of a test: the claims together, and functions
+/// without a name.
 const STAND_INS: [&str; 3] = ["claims", "constructor", "receive"];
 
 /// Returns the names that follow `function ` in the Solidity sources below a folder.
@@ -129,7 +138,7 @@ fn functions_in(folder: &str, ending: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns whether a test's name begins with one of the functions, and says more after it.
+/// Returns `true` if a test's name begins with one of the functions and adds a condition.
 fn names_its_function(test: &str, functions: &HashSet<String>) -> bool {
     let rest = ["test_", "testFuzz_"]
         .iter()

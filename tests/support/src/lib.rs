@@ -1,8 +1,8 @@
-//! What tests of several crates share: a chain with a model on it, and people who use it.
+//! Helpers that tests of several crates share: a chain with a model on it, and people who use it.
 //!
-//! Everything here panics where it cannot go on: it is a test that fails then.
+//! Everything here panics if it cannot go on, which fails the test.
 
-// Said once, above.
+// The documentation above tells when these functions panic.
 #![allow(clippy::missing_panics_doc)]
 
 mod market;

@@ -1,4 +1,4 @@
-//! A chain with a prediction market on it, which is driven through its life.
+//! A chain with a prediction market, which tests drive through its life.
 
 use std::sync::Arc;
 
@@ -19,8 +19,9 @@ use cotrain_protocol::{
 
 use crate::stage::{Stage, items};
 
-/// A stage with a market beside its model. The test set says that feature 1 is of class 1, and feature 2 of class 0, once in
-/// each of three parts.
+/// A stage with a market beside its model.
+///
+/// In the test set feature 1 is of class 1 and feature 2 of class 0, once in each of three parts.
 #[derive(Debug)]
 pub struct MarketStage {
     /// Chain, and a model with deposits and claims.
@@ -48,7 +49,7 @@ impl MarketStage {
     /// Bounty that [`commit`](Self::commit) locks, in wei.
     pub const BOUNTY: u128 = 10_u128.pow(18);
 
-    /// Creates a market that is not committed to, on a chain of its own.
+    /// Creates a market without commitments, on a chain of its own.
     pub async fn new() -> Self {
         let stage = Stage::new().await;
         let (market, classifier, from_block) = create(&stage).await;
@@ -65,13 +66,13 @@ impl MarketStage {
         }
     }
 
-    /// Creates a further market; returns its address, and the block in which its model was closed.
+    /// Creates another market. Returns its address, and the block in which its model was closed.
     pub async fn another(&self) -> (Address, u64) {
         let (market, _, from_block) = create(&self.stage).await;
         (market, from_block)
     }
 
-    /// Sends a transaction to the market, which has to succeed.
+    /// Sends a transaction to the market, which must succeed.
     pub async fn send(&self, from: &Key, wei: u128, data: Vec<u8>) -> NodeReceipt {
         self.stage.send(from, Some(self.market), wei, data).await
     }
@@ -82,7 +83,8 @@ impl MarketStage {
         self.send(&self.stage.owner, Self::BOUNTY, commit).await
     }
 
-    /// Draws the part to test with, two blocks after the commitments, and reveals it: the market is open then.
+    /// Draws the part to test with, two blocks after the commitments, and reveals it. The market is
+    /// then open.
     pub async fn open(&self) {
         self.stage.mine(2).await;
         self.send(&self.stage.owner, 0, calls::draw()).await;
@@ -99,7 +101,8 @@ impl MarketStage {
         self.reveal(|part, drawn| part != drawn).await;
     }
 
-    /// Reveals the parts for which `is_due` is `true` of their index and the drawn one's.
+    /// Reveals the parts for which `is_due` returns `true`, given the index of the part and of the
+    /// drawn one.
     async fn reveal(&self, is_due: impl Fn(usize, usize) -> bool) {
         let drawn = self.read().await.market().drawn_part().expect("a draw");
         for part in (0..self.set.len()).filter(|part| is_due(*part, drawn)) {
@@ -115,7 +118,7 @@ impl MarketStage {
         self.send(author, Self::TERMS.stake, call).await
     }
 
-    /// Sends the next step of the scoring as a ledger says it; `false` if none is due.
+    /// Sends the next step of the scoring, as a ledger plans it. Returns `false` if none is due.
     pub async fn score(&self, from: &Key, ledger: &MarketLedger) -> bool {
         let head = self.stage.node.head().await.expect("a head");
         let now = self.stage.node.now_after(&head).await;
@@ -142,7 +145,8 @@ impl MarketStage {
     }
 }
 
-/// Creates a market of the stage's owner; returns it, its model, and the block in which that was closed.
+/// Creates a market of the stage's owner. Returns it, its model, and the block in which the model
+/// was closed.
 async fn create(stage: &Stage) -> (Address, Address, u64) {
     let parameters = Parameters::SparsePerceptron {
         features: 64,

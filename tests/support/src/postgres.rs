@@ -1,4 +1,4 @@
-//! A `PostgreSQL` server of a test's own.
+//! A `PostgreSQL` server for a single test.
 
 use std::{
     env, fs,
@@ -12,10 +12,11 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Who runs the server where the test is root, which it refuses to be run by: `nobody`, by its number.
+/// Numeric id of `nobody`, who runs the server if the test is root: the server refuses to run as
+/// root.
 const NOBODY: u32 = 65_534;
 
-/// A server on a free loopback port with an empty database. It ends with this value.
+/// A server on a free loopback port with an empty database. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Postgres {
     server: Child,
@@ -24,11 +25,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one.
+    /// Starts a server and waits until it answers.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // So that `nobody` can pass through it.
+        // So that `nobody` can enter it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permitted");
         let data = folder.path().join("data");
         fs::create_dir(&data).expect("a folder");
@@ -72,7 +73,7 @@ impl Postgres {
         panic!("PostgreSQL does not answer after 30 seconds");
     }
 
-    /// Makes an empty database, and gives its URL.
+    /// Creates an empty database. Returns its URL.
     #[must_use]
     pub fn database(&self, name: &str) -> String {
         let port = self.port.to_string();
@@ -85,7 +86,7 @@ impl Postgres {
             if made.expect("createdb").success() {
                 return format!("postgres://cotrain@127.0.0.1:{port}/{name}");
             }
-            // It is still starting up.
+            // The server is still starting.
             thread::sleep(Duration::from_millis(200));
         }
         panic!("cannot make the database {name}");
@@ -94,7 +95,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Nothing of it is kept: the server's children end with it.
+        // Nothing is kept: the server's children end with it.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
@@ -104,7 +105,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
 }
 
-/// A program of the server's, as somebody else than root.
+/// Returns the command of one of the server's programs, which does not run as root.
 fn program(name: &str) -> Command {
     let path = find(name).unwrap_or_else(|| {
         panic!("`{name}` is not on PATH nor under /usr/lib/postgresql; scripts/setup installs it")
@@ -128,7 +129,7 @@ fn program(name: &str) -> Command {
     command
 }
 
-/// On PATH, or where Debian puts it.
+/// Finds a program on PATH or in Debian's folder.
 fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let debian = fs::read_dir("/usr/lib/postgresql")

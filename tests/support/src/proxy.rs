@@ -1,4 +1,4 @@
-//! A node that fails when it is told to.
+//! A proxy before a node, which fails on request.
 
 use std::{
     io::{self, Read, Write},
@@ -14,63 +14,64 @@ use std::{
 use reqwest::Url;
 use serde_json::{Value, json};
 
-/// How long anybody may take for a part of a request or an answer.
+/// Timeout for a part of a request or an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What becomes of a request.
+/// Treatment of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// It is answered.
+    /// The proxy passes it on.
     Pass,
-    /// It is answered after this time.
+    /// The proxy answers after this time.
     Delay(Duration),
-    /// The connection is closed at once.
+    /// The proxy closes the connection at once.
     Refuse,
-    /// The node gets it, and half of its answer comes back.
+    /// The node gets the request, and the client gets half of the answer.
     Cut,
-    /// It is answered with this HTTP status and nothing else.
+    /// The proxy answers with this HTTP status and nothing else.
     Status(u16),
-    /// It is answered with this error of JSON-RPC.
+    /// The proxy answers with this JSON-RPC error.
     RpcError {
-        /// The error's code.
+        /// Code of the error.
         code: i64,
-        /// The node's words.
+        /// Message of the error.
         message: String,
     },
-    /// It is answered with this error of JSON-RPC, which has data, behind an HTTP status.
+    /// The proxy answers with this JSON-RPC error, which has data, and an HTTP status.
     Refusal {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// The error's code.
+        /// Code of the error.
         code: i64,
-        /// The node's words.
+        /// Message of the error.
         message: String,
-        /// The error's data.
+        /// Data of the error.
         data: Value,
     },
-    /// Logs of more blocks than this are refused with this fault.
+    /// Requests for the logs of more blocks than this meet this fault.
     Wide(u64, Box<Fault>),
-    /// The connection ends well, and the JSON is cut in half.
+    /// The connection ends well, but the JSON is cut in half.
     Torn,
-    /// A list has nothing in it.
+    /// A list is empty.
     Empty,
     /// Each entry of a list comes twice.
     Twice,
-    /// The entries of a list come the other way round.
+    /// The entries of a list come in reverse order.
     Backwards,
-    /// A block has no fields but those that cotrain needs.
+    /// A block has only the fields that cotrain needs.
     Bare,
-    /// A block is of another branch: its hash is another one.
+    /// A block is from another branch, with another hash.
     OtherBranch,
-    /// The latest block is one that is so many blocks old.
+    /// The latest block is one this many blocks back.
     Lag(u64),
-    /// The state of all blocks but the latest is forgotten, with this error.
+    /// The states of all blocks except the latest are forgotten, with this error.
     Pruned(Box<Fault>),
-    /// This fault, for requests of these methods.
+    /// Requests of these methods meet this fault.
     On(&'static [&'static str], Box<Fault>),
-    /// One of these, drawn for each request.
+    /// Each request meets one of these faults, drawn at random.
     Mix(Vec<Fault>),
-    /// All of these, one after another, as far as each concerns the request. The first that answers counts.
+    /// A request meets all of these faults that concern it, in order. The first that answers
+    /// counts.
     All(Vec<Fault>),
 }
 
@@ -81,7 +82,7 @@ impl Fault {
         Self::On(methods, Box::new(fault))
     }
 
-    /// An error of JSON-RPC.
+    /// Creates a JSON-RPC error.
     #[must_use]
     pub fn rpc(code: i64, message: &str) -> Self {
         Self::RpcError {
@@ -91,7 +92,7 @@ impl Fault {
     }
 }
 
-/// A proxy before a node, over HTTP, that fails as it is told to. It ends with this value.
+/// A proxy before a node, over HTTP, that fails on request. Dropping it ends it.
 #[derive(Debug)]
 pub struct FaultyProxy {
     shared: Arc<Shared>,
@@ -100,7 +101,7 @@ pub struct FaultyProxy {
 
 #[derive(Debug)]
 struct Shared {
-    /// Of the node: host and port.
+    /// Host and port of the node.
     node: String,
     script: Mutex<Script>,
     requests: AtomicUsize,
@@ -110,16 +111,19 @@ struct Shared {
 #[derive(Debug)]
 struct Script {
     fault: Fault,
-    /// For how many requests more; none: until it is told otherwise.
+    /// Number of requests that still meet the fault; `None` if there is no limit.
     left: Option<usize>,
     chance: u64,
 }
 
 impl FaultyProxy {
-    /// A proxy on a free port before the node at `node`, which passes everything. `seed` is of what is drawn.
+    /// Creates a proxy on a free port before the node at `node`. It passes everything until told
+    /// otherwise.
+    ///
+    /// `seed` decides the random draws.
     ///
     /// # Panics
-    /// Where there is no port, or no host in the address.
+    /// If there is no free port, or no host in the address.
     #[must_use]
     pub fn new(node: &Url, seed: u64) -> Self {
         let host = node.host_str().expect("a host");
@@ -143,36 +147,36 @@ impl FaultyProxy {
                     break;
                 }
                 let shared = Arc::clone(&serving);
-                // Whoever has gone needs no answer.
+                // A client that has left needs no answer.
                 thread::spawn(move || shared.serve(client));
             }
         });
         Self { shared, address }
     }
 
-    /// Where it listens.
+    /// Returns the address at which the proxy listens.
     ///
     /// # Panics
-    /// Never: it is an address.
+    /// Never: the text is always a valid address.
     #[must_use]
     pub fn url(&self) -> Url {
         let text = format!("http://{}", self.address);
         text.parse().expect("an address")
     }
 
-    /// From now on.
+    /// Sets the fault that all requests meet from now on.
     pub fn set(&self, fault: Fault) {
         let mut script = self.shared.script();
         (script.fault, script.left) = (fault, None);
     }
 
-    /// For so many requests; those after them pass.
+    /// Sets the fault that the next `requests` requests meet. Later ones pass.
     pub fn set_for(&self, requests: usize, fault: Fault) {
         let mut script = self.shared.script();
         (script.fault, script.left) = (fault, Some(requests));
     }
 
-    /// How many requests have come.
+    /// Returns the number of requests so far.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
@@ -182,7 +186,7 @@ impl FaultyProxy {
 impl Drop for FaultyProxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        // It waits for a connection. Where none can be made, it has ended.
+        // The thread waits for a connection. If none can be made, it has already ended.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -200,7 +204,7 @@ impl Script {
         self.drawn(fault)
     }
 
-    /// Draws wherever there is a choice.
+    /// Replaces each choice among faults by a drawn one.
     fn drawn(&mut self, fault: Fault) -> Fault {
         match fault {
             Fault::Mix(faults) if !faults.is_empty() => {
@@ -218,7 +222,7 @@ impl Script {
         }
     }
 
-    /// `SplitMix64`.
+    /// Draws a number by `SplitMix64`.
     fn draw(&mut self) -> u64 {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.chance;
@@ -233,7 +237,7 @@ impl Shared {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One request: every answer closes its connection.
+    /// Serves one request. Every answer closes its connection.
     fn serve(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_read_timeout(Some(PATIENCE))?;
         let body = read_body(&mut client)?;
@@ -286,7 +290,7 @@ impl Shared {
         }
     }
 
-    /// Returns what becomes of this very request.
+    /// Returns the fault that this request meets.
     fn concerning(&self, fault: Fault, call: &Value) -> io::Result<Fault> {
         let method = call["method"].as_str().unwrap_or_default();
         match fault {
@@ -324,7 +328,7 @@ impl Shared {
         }
     }
 
-    /// Checks whether a request needs the state after a block that is not the latest one.
+    /// Returns `true` if a request needs the state after a block other than the latest.
     fn is_of_the_past(&self, call: &Value) -> io::Result<bool> {
         let hash = match call["method"].as_str() {
             Some("eth_call" | "eth_getBalance") => call["params"][1].get("blockHash"),
@@ -337,7 +341,7 @@ impl Shared {
         Ok(latest["result"]["hash"] != *hash)
     }
 
-    /// Returns the same request, about an older block if it is about the latest one.
+    /// Returns the same request, but for an older block if it is for the latest one.
     fn later(&self, call: &Value, blocks: u64) -> io::Result<Value> {
         let mut call = call.clone();
         if call["params"][0] == "latest" {
@@ -348,7 +352,7 @@ impl Shared {
         Ok(call)
     }
 
-    /// Asks the node.
+    /// Sends a request to the node and decodes the answer.
     fn ask(&self, call: &Value) -> io::Result<Value> {
         let answer = self.forward(call.to_string().as_bytes())?;
         let text = String::from_utf8_lossy(&answer);
@@ -357,7 +361,7 @@ impl Shared {
         Ok(serde_json::from_str(&text[from..=to])?)
     }
 
-    /// The node's whole answer.
+    /// Returns the node's whole answer.
     fn forward(&self, body: &[u8]) -> io::Result<Vec<u8>> {
         let mut node = TcpStream::connect(&self.node)?;
         node.set_read_timeout(Some(PATIENCE))?;
@@ -375,7 +379,7 @@ impl Shared {
     }
 }
 
-/// The body of a request whose length is in its head, as JSON-RPC clients send it.
+/// Reads the body of a request whose length is in its head, as JSON-RPC clients send it.
 fn read_body(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut read = Vec::new();
     let mut part = [0; 16_384];
@@ -411,7 +415,7 @@ fn response(status: u16, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// An error for each call of the request.
+/// Returns an answer with an error for each call of the request.
 fn refusal(body: &[u8], code: i64, message: &str, data: &Value) -> Vec<u8> {
     let mut error = json!({ "code": code, "message": message });
     if !data.is_null() {

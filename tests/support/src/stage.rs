@@ -21,40 +21,40 @@ use cotrain_protocol::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The most that the tests' transactions use; deploying needs most.
+/// Maximum gas of the tests' transactions. Deploying needs the most.
 const GAS: u64 = 12_000_000;
 
 /// A chain of its own with a model on it.
 #[derive(Debug)]
 pub struct Stage {
-    /// Ends with the stage.
+    /// Node of the chain, which ends with the stage.
     pub anvil: Anvil,
-    /// Its client.
+    /// Client of the node.
     pub node: Node,
-    /// Who deployed the model.
+    /// Account that deployed the model.
     pub owner: Key,
-    /// Of the model.
+    /// Trainer of the model.
     pub trainer: Address,
-    /// Of the model.
+    /// Classifier of the model.
     pub classifier: Address,
-    /// In which the model was closed.
+    /// Block in which the model was closed.
     pub from_block: u64,
     folder: TempDir,
     http: reqwest::Client,
 }
 
 impl Stage {
-    /// A perceptron of 64 features whose refunds wait a day, on a chain of its own.
+    /// Creates a perceptron of 64 features whose refunds wait a day, on a chain of its own.
     pub async fn new() -> Self {
         Self::with(AnvilConfig::default()).await
     }
 
-    /// The same on an anvil that is started in some way.
+    /// Creates the same on an anvil with this configuration.
     pub async fn with(config: AnvilConfig) -> Self {
         Self::open(config, 0).await.close().await
     }
 
-    /// The same with a notice before reports, in seconds.
+    /// Creates the same with a notice before reports, in seconds.
     pub async fn with_notice(notice: u64) -> Self {
         Self::open(AnvilConfig::default(), notice)
             .await
@@ -82,7 +82,7 @@ impl Stage {
         stage
     }
 
-    /// The same, where the owner has not closed the model.
+    /// Creates the same with a model that the owner has not closed.
     pub async fn before_closing() -> Self {
         Self::open(AnvilConfig::default(), 0).await
     }
@@ -115,8 +115,9 @@ impl Stage {
         (self.trainer, self.classifier) = self.create_model(&parameters, &terms).await;
     }
 
-    /// Creates a model of the owner's, with implementations and a factory of its own; returns its trainer and classifier.
-    /// It is not closed.
+    /// Creates a model of the owner's that is not closed, with its own implementations and factory.
+    ///
+    /// Returns its trainer and classifier.
     pub async fn create_model(&self, parameters: &Parameters, terms: &Terms) -> (Address, Address) {
         let owner = &self.owner;
         let model = Classifier::new(*parameters).expect("parameters within their bounds");
@@ -142,7 +143,7 @@ impl Stage {
         }
     }
 
-    /// Sends a transaction, which has to succeed.
+    /// Sends a transaction, which must succeed.
     pub async fn send(
         &self,
         from: &Key,
@@ -172,7 +173,7 @@ impl Stage {
         panic!("{} is not included", signed.hash);
     }
 
-    /// One contribution, sent by its author with enough money.
+    /// Sends one contribution by its author, with enough money.
     pub async fn contribute(&self, author: &Key, label: u16, features: &[u16]) -> NodeReceipt {
         self.send(
             author,
@@ -194,19 +195,19 @@ impl Stage {
         .await
     }
 
-    /// Sends claims of refunds.
+    /// Sends refund claims.
     pub async fn refund(&self, from: &Key, claims: &[Claims]) -> NodeReceipt {
         self.send(from, Some(self.trainer), 0, bindings::refund(claims))
             .await
     }
 
-    /// A batch of one contribution, signed for anyone to send.
+    /// Signs a batch of one contribution for anyone to send.
     #[must_use]
     pub fn signed(&self, author: &Key, nonce: u64, label: u16, features: &[u16]) -> SignedBatch {
         self.signed_for(Address::ZERO, author, nonce, label, features)
     }
 
-    /// A batch of one contribution, signed for one relayer; the zero address stands for anyone.
+    /// Signs a batch of one contribution for one relayer; the zero address stands for anyone.
     #[must_use]
     pub fn signed_for(
         &self,
@@ -231,7 +232,7 @@ impl Stage {
         batch
     }
 
-    /// The model as a follower has it, read into a database: a file's name, or a URL.
+    /// Reads the model like a follower into a database, named by a file or a URL.
     pub async fn follow(&self, database: &str) -> Index {
         let path = if database.contains("://") {
             database.to_owned()
@@ -250,13 +251,13 @@ impl Stage {
         .expect("followed")
     }
 
-    /// A place for a file that goes with the stage.
+    /// Returns a path for a file that is deleted with the stage.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The weights that the contract has.
+    /// Returns the contract's weights.
     pub async fn words(&self) -> Vec<U256> {
         let call = bindings::words(0, 4);
         let answer = self
@@ -267,7 +268,7 @@ impl Stage {
         bindings::read_words(&answer).expect("words")
     }
 
-    /// A number that the trainer has.
+    /// Reads a number from the trainer.
     pub async fn number(&self, call: Vec<u8>) -> u128 {
         let answer = self
             .node
@@ -277,7 +278,7 @@ impl Stage {
         bindings::read_number(&answer).expect("a number").to()
     }
 
-    /// Something that only anvil does.
+    /// Sends a request with a method that only anvil has.
     pub async fn anvil(&self, method: &str, parameters: Value) -> Value {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters });
         let answer = self
@@ -296,19 +297,20 @@ impl Stage {
         self.anvil("anvil_reorg", json!([depth, []])).await;
     }
 
-    /// Replaces the last blocks by others with these transactions, each raw and with the place of its block among the new
-    /// ones, counted from 0.
+    /// Replaces the last blocks by others with these transactions.
+    ///
+    /// Each transaction is raw, with the index of its block among the new ones, from 0.
     pub async fn reorganise_with(&self, depth: u64, transactions: &[(Bytes, u64)]) {
         self.anvil("anvil_reorg", json!([depth, transactions]))
             .await;
     }
 
-    /// Takes the last blocks away, as if they had never been.
+    /// Removes the last blocks, as if they had never existed.
     pub async fn roll_back(&self, depth: u64) {
         self.anvil("anvil_rollback", json!([depth])).await;
     }
 
-    /// Whether each transaction makes a block, or all wait for one.
+    /// Sets whether each transaction makes a block, or all are pending until a block is requested.
     pub async fn automine(&self, on: bool) {
         self.anvil("evm_setAutomine", json!([on])).await;
     }
@@ -319,14 +321,14 @@ impl Stage {
             .await;
     }
 
-    /// Lets time go by, and a block come.
+    /// Moves the time forward and adds a block.
     pub async fn wait(&self, seconds: u64) {
         self.anvil("evm_increaseTime", json!([seconds])).await;
         self.mine(1).await;
     }
 }
 
-/// The bytes of a batch of one.
+/// Encodes a batch of one item.
 #[must_use]
 pub fn items(label: u16, features: &[u16]) -> Vec<u8> {
     encode_batch(&[Item {
@@ -336,7 +338,8 @@ pub fn items(label: u16, features: &[u16]) -> Vec<u8> {
     .expect("an item")
 }
 
-/// Whether everything that the follower has is what the contract has: weights, counters, the balances of these.
+/// Checks that the follower's state is the contract's: weights, counters, and the balances of these
+/// people.
 pub async fn assert_same(stage: &Stage, index: &Index, people: &[&Key]) {
     use bindings::state;
     let model = index.model(stage.trainer).expect("followed");
