@@ -176,7 +176,8 @@ impl Pair {
         self.send_delegated(keeper, &delegation, &claims);
     }
 
-    /// Forges a delegation: with another's signature, for another purpose, or of no account.
+    /// Forges a delegation: signed by another, for another chain or trainer, changed, or of no
+    /// account.
     fn delegate_badly(&mut self, author: &Author, delegation: &Delegation) -> Delegation {
         let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
         let signed =

@@ -129,7 +129,7 @@ impl Pair {
         author.sign(self.twin.chain_id(), self.twin.address(), form, batch)
     }
 
-    /// Forges a batch: with another's signature, for another purpose, or of no account.
+    /// Forges a batch: signed by another, for another chain or trainer, changed, or of no account.
     fn sign_badly(&mut self, author: &Author, batch: SignedBatch) -> SignedBatch {
         let (chain_id, trainer) = (self.twin.chain_id(), self.twin.address());
         let signed = |chain_id, trainer| author.sign(chain_id, trainer, Form::Long, batch.clone());

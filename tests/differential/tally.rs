@@ -21,10 +21,9 @@ const LEAST: &[(&str, usize, usize)] = &[
     ("evaluate", 100, 100),
 ];
 
-/// Reasons that must occur at least once.
+/// Reasons that must occur at least once for each operation.
 ///
-/// Signed batches are skipped and relays refused. Claims are skipped among others, or all claims of
-/// a call refused.
+/// A signed batch or a single claim is skipped. A relay, or all claims of a call, are refused.
 const REASONS: &[(&str, &[&str])] = &[
     (
         "signed batch",

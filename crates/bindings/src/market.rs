@@ -1,8 +1,8 @@
 //! Calls of a prediction market, and decoders of its answers.
 //!
 //! Calls that markets share with trainers are in the crate's root:
-//! [`contribute`](crate::contribute), and of
-//! [`state`](crate::state) `owner`, `classifier`, `contribution_count`, `root` and `price`.
+//! [`contribute`](crate::contribute), and of [`state`](crate::state) `owner`, `classifier`,
+//! `contribution_count`, `root` and `price`.
 
 pub mod events;
 

@@ -36,7 +36,7 @@ pub enum Rules {
     Osaka,
     /// The rules of the next fork, as revm implements them.
     ///
-    /// New state costs far more gas, which does not count toward [`TRANSACTION_GAS_LIMIT`]
+    /// New state costs far more gas, and that gas does not count toward [`TRANSACTION_GAS_LIMIT`]
     /// (EIP-8037).
     /// So a transaction may get more gas than that limit.
     /// It needs more if it creates much state, as the creation of an implementation does.

@@ -2,15 +2,13 @@
 //!
 //! [`Embedded`] is an EVM inside the process, and [`Remote`] is a chain on a development node.
 //! Only this crate names revm and alloy's provider. Contracts and transactions behave here as on a
-//! node:
-//! the embedded chain checks nonces, balances and gas as a node does.
+//! node: the embedded chain checks nonces, balances and gas as a node does.
 //! It has its own time, which moves only on request.
 //!
 //! [`Recorded`] records all changes of a chain, so that they can be repeated on another chain.
 //!
 //! [`node`] is the client of a node that others share, [`keys`] signs its transactions, and
-//! [`anvil`] starts a node
-//! for development.
+//! [`anvil`] starts a node for development.
 
 pub mod anvil;
 mod digest;

@@ -371,8 +371,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::TooMuch`] if the node gives fewer at once: use [`logs_from`](Self::logs_from).
-    /// Or if it does not
-    /// answer.
+    /// Or if it does not answer.
     pub async fn logs(
         &self,
         from: u64,
@@ -538,8 +537,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::Reverted`] with the contract's reason. Or if the node does not answer, or does
-    /// not have the
-    /// state.
+    /// not have the state.
     pub async fn call(
         &self,
         to: Address,
@@ -752,8 +750,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::NonceTooLow`], [`NodeError::Underpriced`], [`NodeError::InsufficientFunds`], or
-    /// if the node does
-    /// not answer: then it may have the transaction all the same.
+    /// if the node does not answer: then it may have the transaction all the same.
     pub async fn broadcast(&self, raw: &[u8]) -> Result<(), NodeError> {
         let sent = self
             .ask("eth_sendRawTransaction", || {

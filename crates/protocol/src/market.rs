@@ -5,8 +5,7 @@
 //! The provider commits to the test set before and reveals it afterwards.
 //!
 //! After Abernethy and Frongillo, "A Collaborative Mechanism for Crowdsourcing Prediction Problems"
-//! (2011), as
-//! 0xDeCA10B simulated it.
+//! (2011), as 0xDeCA10B simulated it.
 
 mod collecting;
 mod contributing;
@@ -75,7 +74,7 @@ pub struct Progress {
     pub run_author: Option<Address>,
     /// Whether a contribution was taught that has not been scored yet.
     pub taught: bool,
-    /// Number of samples evaluated since then; 0 if no evaluation has begun.
+    /// Number of samples evaluated since the last lesson; 0 if no evaluation has begun.
     pub evaluated: u64,
     /// Number of these samples that the model predicts right.
     pub counted: u64,

@@ -127,6 +127,7 @@ impl<'a> Payload<'a> {
 /// Commitment to data that is kept elsewhere, by a web server or by peers.
 ///
 /// The data may be larger than a transaction.
+///
 /// ```
 /// use cotrain_protocol::payload::Commitment;
 ///
@@ -152,6 +153,7 @@ impl Commitment {
     ///
     /// The location is a URI, or empty if readers find the data by its hash.
     /// Only its length and characters are checked.
+    ///
     /// # Errors
     /// [`CommitmentError::LocationTooLong`], [`CommitmentError::LocationByte`].
     pub fn new(hash: B256, length: u64, location: &str) -> Result<Self, CommitmentError> {

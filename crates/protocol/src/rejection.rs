@@ -206,8 +206,8 @@ pub enum Rejection {
     /// A refund although the model predicts another label.
     #[error("the model predicts {predicted}, not {label}; a refund needs it to agree")]
     PredictionDiffers { label: u16, predicted: u16 },
-    /// A refund that another account claims for a contract which has never used or canceled a
-    /// nonce in this trainer.
+    /// A refund that another account claims for a contract which has never used or canceled a nonce
+    /// in this trainer.
     #[error(
         "{author} is a contract that may be unable to withdraw; let it claim the refund itself, or call \
          cancelNonces once so that others may push it"

@@ -61,7 +61,8 @@ impl<T: Lane> Classes<T> {
         }
     }
 
-    /// Returns the first class whose score no later class beats.
+    /// Returns the best class: each class in turn replaces the best one so far if its score beats
+    /// it.
     ///
     /// Classes without samples do not compete. Returns 0 if no class has learned from a sample.
     pub(super) fn best<S>(

@@ -60,9 +60,8 @@ impl Market {
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::TooLong`], [`Rejection::EmptyBatch`],
-    /// [`Rejection::MalformedBatch`],
-    /// [`Rejection::TooManyContributions`], [`Rejection::DepositTooLow`], those of
-    /// [`check`](crate::classifier::Classifier::check).
+    /// [`Rejection::MalformedBatch`], [`Rejection::TooManyContributions`],
+    /// [`Rejection::DepositTooLow`], those of [`check`](crate::classifier::Classifier::check).
     pub fn contribute(
         &mut self,
         author: Address,

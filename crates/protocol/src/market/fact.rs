@@ -88,7 +88,7 @@ pub enum Fact {
         cursor: u64,
         /// Author of the contributions that were taught last; `None` at the beginning of a pass.
         run_author: Option<Address>,
-        /// Number of samples evaluated since then.
+        /// Number of samples evaluated since the last lesson.
         evaluated: u64,
         /// Number of these samples that the model predicts right.
         counted: u64,
@@ -368,8 +368,7 @@ impl Market {
             .map(|author| self.account(*author))
             .any(|one| !one.removed);
         // A run ends if the author changes, or with the last contribution. So after the last score
-        // of a call, only
-        // another author's contribution can have been taught.
+        // of a call, only another author's contribution can have been taught.
         let taught = match self.run_scored.take() {
             Some(scored) => run_author != Some(scored),
             None => self.progress.taught || taught_some,

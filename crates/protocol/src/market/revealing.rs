@@ -32,8 +32,8 @@ impl Market {
     ///
     /// # Errors
     /// [`Rejection::NotOwner`]; [`Rejection::WrongPhase`]; [`Rejection::InvalidParameter`] unless
-    /// there are 2 to 256 parts
-    /// and the bounty is above 0 and below 2^96; [`Rejection::ModelNotClosedForMarket`].
+    /// there are 2 to 256 parts and the bounty is above 0 and below 2^96;
+    /// [`Rejection::ModelNotClosedForMarket`].
     pub fn commit(
         &mut self,
         caller: Address,
@@ -82,8 +82,7 @@ impl Market {
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::AlreadyDrawn`]; [`Rejection::TooEarlyToDraw`] while
-    /// that block is not
-    /// complete; [`Rejection::TooLateToDraw`] if it is more than 256 blocks ago.
+    /// that block is not complete; [`Rejection::TooLateToDraw`] if it is more than 256 blocks ago.
     pub fn draw(&mut self, now: u64, block: u64, hash: B256) -> Result<usize, Rejection> {
         self.require_phase(now, Phase::Committed)?;
         if let Some(part) = self.drawn {
@@ -122,12 +121,10 @@ impl Market {
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`]; [`Rejection::UnknownPart`]; before the contributions
-    /// [`Rejection::NotDrawn`],
-    /// [`Rejection::NotTheDrawnPart`], [`Rejection::TooLate`], after them
-    /// [`Rejection::AlreadyRevealed`];
-    /// [`Rejection::TooLong`]; [`Rejection::CommitmentDiffers`]; [`Rejection::EmptyBatch`],
-    /// [`Rejection::MalformedBatch`];
-    /// those of [`check`](crate::classifier::Classifier::check).
+    /// [`Rejection::NotDrawn`], [`Rejection::NotTheDrawnPart`], [`Rejection::TooLate`], after them
+    /// [`Rejection::AlreadyRevealed`]; [`Rejection::TooLong`]; [`Rejection::CommitmentDiffers`];
+    /// [`Rejection::EmptyBatch`], [`Rejection::MalformedBatch`]; those of
+    /// [`check`](crate::classifier::Classifier::check).
     pub fn reveal(
         &mut self,
         now: u64,

@@ -103,8 +103,7 @@ impl Market {
     ///
     /// # Errors
     /// [`Rejection::WrongPhase`], [`Rejection::WrongStage`]; [`Rejection::UnknownContribution`] for
-    /// the first checked
-    /// record that is not what was contributed; [`Rejection::NoProgress`].
+    /// the first checked record that is not what was contributed; [`Rejection::NoProgress`].
     pub fn score(
         &mut self,
         now: u64,

@@ -26,8 +26,7 @@ impl Terms {
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`] for the first that is outside, in the order of declaration,
-    /// with the
-    /// contract's name for it.
+    /// with the contract's name for it.
     pub fn validate(&self) -> Result<(), Rejection> {
         for (term, value) in TERMS.iter().zip(self.values()) {
             term.validate(value)?;

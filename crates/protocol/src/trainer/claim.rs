@@ -134,8 +134,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Rejection::Expired`]; [`Rejection::InvalidSignature`] of the reporter, also if the
-    /// delegation names another
-    /// keeper; those of [`refund`](Self::refund); [`Rejection::BalanceOverflow`] of the reporter.
+    /// delegation names another keeper; those of [`refund`](Self::refund);
+    /// [`Rejection::BalanceOverflow`] of the reporter.
     /// Nothing has changed then.
     pub fn report_for(
         &mut self,
@@ -259,8 +259,7 @@ impl Trainer {
     /// # Errors
     /// [`Rejection::OwnContribution`], [`Rejection::NothingLeft`], [`Rejection::TooEarly`],
     /// [`Rejection::NoGoodContribution`], [`Rejection::AlreadyReported`],
-    /// [`Rejection::NotAnnounced`],
-    /// [`Rejection::PredictionAgrees`].
+    /// [`Rejection::NotAnnounced`], [`Rejection::PredictionAgrees`].
     pub fn can_report(
         &self,
         caller: Address,

@@ -5,8 +5,7 @@ use alloy_sol_types::{Eip712Domain, SolStruct};
 
 use crate::signature::recover;
 
-/// A separate module, because the signed type has the same name as
-/// `Delegation`.
+/// A separate module, because the signed type has the same name as `Delegation`.
 mod typed {
     alloy_sol_types::sol! {
         struct Delegation {

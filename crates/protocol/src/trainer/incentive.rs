@@ -92,8 +92,7 @@ impl Waits {
     ///
     /// # Errors
     /// [`Rejection::InvalidParameter`] for the first wait that is above the next one, or else for
-    /// the
-    /// last one, or else for the notice.
+    /// the last one, or else for the notice.
     pub fn validate(&self) -> Result<(), Rejection> {
         let invalid = |name, value: u64| {
             Err(Rejection::InvalidParameter {

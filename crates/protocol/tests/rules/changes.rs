@@ -40,8 +40,7 @@ fn class(model: &Classifier, class: u16, width: usize) -> (u64, Vec<i64>) {
     (bits(&model.words(), 256 * class, 32).to(), lanes.collect())
 }
 
-/// Draws bounds and samples within them. Numbers are clipped, and then shortened until the squared
-/// length fits.
+/// Draws bounds and samples within them. Numbers are clipped to both bounds.
 fn bounded(widest: Bounds) -> impl Strategy<Value = (Bounds, Vec<Vec<i64>>)> {
     let largest = widest.max_number;
     let number = prop_oneof![1_u32..50, 1..=largest, Just(largest)];

@@ -102,7 +102,7 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
     };
     let good = sign(|_| ());
     assert_eq!(report(bob(), now, &unsigned(reporter)), invalid);
-    // A delegation to Bob is invalid if Cid sends it, whichever keeper it names now.
+    // A delegation to Bob is invalid if Cid sends it, or if it names Cid now.
     assert_eq!(report(cid(), now, &good), invalid);
     let others = Delegation {
         keeper: cid(),
@@ -110,7 +110,8 @@ fn a_keeper_needs_a_signature_in_time_and_nobody_elses() {
     };
     assert_eq!(report(cid(), now, &others), invalid);
     assert_eq!(report(bob(), now, &others), invalid);
-    // It is valid in its last second and expires after it, whether signed or not.
+    // A delegation expires after its last second, whether signed or not. In that second the signed
+    // one is valid.
     let mut last = unsigned(reporter);
     last.until = now;
     let expired = |delegation: &Delegation| {

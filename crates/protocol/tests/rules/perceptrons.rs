@@ -62,7 +62,7 @@ fn a_score_of_exactly_zero_is_class_0() {
     }
 }
 
-/// Checks the weight of the intercept, which 0xDeCA10B divided by a billion.
+/// Checks the intercept, which counted a billion times too little in 0xDeCA10B.
 #[test]
 fn the_intercept_counts_as_much_as_the_products() {
     let model = |intercept| dense(&[100, 100], 1, intercept);
