@@ -328,7 +328,7 @@ impl MarketPair {
         self.chain.now()
     }
 
-    /// Returns the position of a failure.
+    /// Returns the step and the context of a failure, which tells how to replay it.
     fn at(&self) -> String {
         format!("step {}, {}", self.step, self.context)
     }

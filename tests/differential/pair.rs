@@ -170,7 +170,7 @@ impl Pair {
         self.chain.now()
     }
 
-    /// Returns the position of a failure.
+    /// Returns the step and the context of a failure, which tells how to replay it.
     pub(crate) fn at(&self) -> String {
         format!("step {}, {}", self.step, self.context)
     }

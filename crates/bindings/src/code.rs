@@ -22,7 +22,7 @@ const CLONE: ([u8; 10], [u8; 15]) = (
 /// the domain's name and version, and the domain's separator.
 const IMMUTABLES: usize = 5;
 
-/// Opcode of the instruction before an immutable.
+/// Opcode of PUSH32, whose operand is an immutable.
 const PUSH32: u8 = 0x7f;
 
 /// Returns the code that creates the factory, which clones the implementations.
