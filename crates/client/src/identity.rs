@@ -1,11 +1,10 @@
 //! Facts that tell one deployment from another, as journals have them: a name and a value each.
 
+mod trainer;
+
 use std::collections::BTreeMap;
 
-use cotrain_protocol::{
-    mechanism::{Mechanism, Terms},
-    trainer::{Incentive, Waits},
-};
+use cotrain_protocol::mechanism::Terms;
 
 /// Facts by their names.
 pub type Facts = BTreeMap<String, String>;
@@ -28,8 +27,8 @@ pub(crate) fn of_terms(terms: &Terms) -> Facts {
 ///
 /// Versions before this one had names of their own for the terms of trainers. Facts that are of neither form stay.
 pub(crate) fn renamed(mut facts: Facts) -> Facts {
-    if let Some(terms) = earlier_terms(&facts) {
-        for name in EARLIER {
+    if let Some(terms) = trainer::earlier_terms(&facts) {
+        for name in trainer::EARLIER {
             facts.remove(name);
         }
         facts.extend(of_terms(&terms));
@@ -37,39 +36,10 @@ pub(crate) fn renamed(mut facts: Facts) -> Facts {
     facts
 }
 
-/// Keys of earlier versions: of the mechanism with its cost weight, the three waits, and the notice of a report.
-const EARLIER: [&str; 3] = [INCENTIVE, "waits", "report notice"];
-
-/// Reads the terms of a trainer in the form of earlier versions, such as `deposit, refund, take; cost weight 5 wei`,
-/// `1, 2 and 3 s` and `0 s`.
-fn earlier_terms(facts: &Facts) -> Option<Terms> {
-    let [incentive, waits, notice] = EARLIER.map(|name| facts.get(name));
-    let incentive = match incentive?.split_once("; cost weight ") {
-        Some((title, weight)) if title == title_of(Mechanism::DepositRefundTake) => {
-            let cost_weight = weight.strip_suffix(" wei")?.parse().ok()?;
-            Incentive::DepositRefundTake { cost_weight }
-        }
-        None if incentive? == title_of(Mechanism::Points) => Incentive::Points,
-        _ => return None,
-    };
-    let (before, any) = waits?.strip_suffix(" s")?.split_once(" and ")?;
-    let (refund, owner) = before.split_once(", ")?;
-    let seconds = |text: &str| text.parse().ok();
-    let waits = Waits {
-        refund: seconds(refund)?,
-        owner_claim: seconds(owner)?,
-        any_address_claim: seconds(any)?,
-        report_notice: seconds(notice?.strip_suffix(" s")?)?,
-    };
-    Some(Terms::Trainer { incentive, waits })
-}
-
-fn title_of(mechanism: Mechanism) -> &'static str {
-    mechanism.description().title
-}
-
 #[cfg(test)]
 mod tests {
+    use cotrain_protocol::trainer::{Incentive, Waits};
+
     use super::*;
 
     fn facts(pairs: &[(&str, &str)]) -> Facts {
