@@ -274,14 +274,7 @@ impl Services {
             // Only what the configuration names has to work.
             Err(FollowError::Model(error)) if !named => {
                 tracing::warn!(%trainer, error = %with_sources(&error), "passing over a registered model");
-                let may_pass = match &error {
-                    // All answers of the node contradict the contract: the card may name a wrong block.
-                    ModelError::Node { source, .. } => {
-                        !matches!(source, NodeError::Contradictory { .. })
-                    }
-                    error => matches!(error, ModelError::History { .. } | ModelError::Store(_)),
-                };
-                if !may_pass {
+                if is_lasting(&error) {
                     self.passed_over().insert(trainer);
                 }
                 Ok(None)
@@ -523,6 +516,15 @@ impl Services {
     }
 }
 
+/// Returns `true` if a registered contract fails alike whenever it is read, so that nobody reads it again.
+fn is_lasting(error: &ModelError) -> bool {
+    match error {
+        // All answers of the node contradict the contract: the card may name a wrong block.
+        ModelError::Node { source, .. } => matches!(source, NodeError::Contradictory { .. }),
+        error => !matches!(error, ModelError::History { .. } | ModelError::Store(_)),
+    }
+}
+
 /// Takes over what the store has of a contract; a failure is logged.
 async fn reload(contract: &dyn HostedContract, store: &ChainStore) {
     if let Err(error) = contract.reload(store).await {
@@ -583,5 +585,31 @@ mod tests {
         let ending = tokio::spawn(time::sleep(soon));
         end(ending, start + late).await;
         assert!((soon..late).contains(&start.elapsed()));
+    }
+
+    #[test]
+    fn is_lasting_of_what_the_card_or_the_contract_says_and_not_of_what_a_node_fails_to_do() {
+        let trainer = Address::repeat_byte(1);
+        let node = |source| ModelError::Node { trainer, source };
+        let contradictory = NodeError::Contradictory {
+            method: "eth_getLogs",
+            message: "events are missing".to_owned(),
+        };
+        let late = ModelError::Late {
+            trainer,
+            block: 9,
+            contributions: 2,
+        };
+        for lasting in [
+            node(contradictory),
+            late,
+            ModelError::NoBeginning { trainer },
+        ] {
+            assert!(is_lasting(&lasting), "{lasting}");
+        }
+        let malformed = StoreError::Malformed { what: "no text" };
+        for passing in [node(NodeError::NonceTooLow), ModelError::Store(malformed)] {
+            assert!(!is_lasting(&passing), "{passing}");
+        }
     }
 }
