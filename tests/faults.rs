@@ -172,7 +172,7 @@ async fn a_node_that_fails_by_chance_is_used_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_reorganisation_is_seen_by_hash() {
+async fn a_reorganization_is_seen_by_hash() {
     let stage = Stage::new().await;
     let person = Key::development(1);
     let lost = stage.contribute(&person, 1, &[3]).await;
@@ -183,7 +183,7 @@ async fn a_reorganisation_is_seen_by_hash() {
         async move { node.logs_of(block, &[trainer], &[]).await }
     };
     assert_eq!(logs_of(lost.block_hash).await, Ok(lost.logs.clone()));
-    stage.reorganise(1).await;
+    stage.reorganize(1).await;
     let gone = logs_of(lost.block_hash).await;
     assert!(
         matches!(gone, Err(NodeError::UnknownBlock { .. })),
@@ -201,7 +201,7 @@ async fn a_reorganisation_is_seen_by_hash() {
         .await
         .expect("a nonce");
     let signed = transfer(&stage.node, nonce);
-    stage.reorganise_with(1, &[(signed.raw.clone(), 0)]).await;
+    stage.reorganize_with(1, &[(signed.raw.clone(), 0)]).await;
     let receipt = stage.node.receipt(signed.hash).await.expect("an answer");
     assert_eq!(receipt.expect("included").block, head.number);
 

@@ -275,7 +275,7 @@ async fn happen(stage: &Stage, chance: &mut Chance) {
             }
         }
         9 => stage.mine(1 + chance.draw(40) as u64).await,
-        10 => stage.reorganise(1 + chance.draw(MOST_DEPTH) as u64).await,
+        10 => stage.reorganize(1 + chance.draw(MOST_DEPTH) as u64).await,
         _ => sleep(Duration::from_millis(50)).await,
     }
 }
@@ -467,7 +467,7 @@ async fn coordinator_needs_no_old_states() {
         assert_same(&served, &stage, 0).await;
         stage.contribute(&ben, 1, &[40 + round]).await;
         if round == 2 {
-            stage.reorganise(2).await;
+            stage.reorganize(2).await;
         }
     }
     served.end().await;

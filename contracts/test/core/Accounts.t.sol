@@ -33,7 +33,7 @@ contract AccountsTest is ModelTest {
 
     // Money.
 
-    function test_depositTo_addsToAnothersBalance() external {
+    function test_depositTo_addsToBalanceOfAnother() external {
         vm.expectEmit(address(trainer));
         emit IAccounts.Deposited(BOB, 5);
         vm.prank(ALICE);
@@ -120,7 +120,7 @@ contract AccountsTest is ModelTest {
             assertEq(wallet.attacks(), i + 1, "attacked");
             assertEq(trainer.balanceOf(address(wallet)), 10 - 2 * i, "paid once");
         }
-        assertTrue(!trainer.nonceUsed(address(wallet), 1), "nothing cancelled");
+        assertTrue(!trainer.nonceUsed(address(wallet), 1), "nothing canceled");
     }
 
     function test_receive_fails() external {
@@ -286,7 +286,7 @@ contract AccountsTest is ModelTest {
         Points(created).withdrawTo(ALICE, 3);
         vm.prank(ALICE);
         Points(created).cancelNonces(4);
-        assertTrue(Points(created).nonceUsed(ALICE, 4), "cancelled");
+        assertTrue(Points(created).nonceUsed(ALICE, 4), "canceled");
     }
 
     // Nonces.

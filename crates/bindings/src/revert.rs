@@ -146,10 +146,10 @@ impl fmt::Display for Revert {
                 write!(f, "the group of claims that begins at byte {offset} is empty or runs past the end; send all of it")
             }
             Self::AlreadyInitialized => {
-                f.write_str("the trainer is initialised already, or is an implementation; create a model with the factory")
+                f.write_str("the trainer is initialized already, or is an implementation; create a model with the factory")
             }
             Self::NotInitialized => {
-                f.write_str("the trainer was never initialised; create a model with the factory")
+                f.write_str("the trainer was never initialized; create a model with the factory")
             }
             Self::ModelNotReady { trainer } => {
                 write!(f, "the model of the trainer {trainer} is not finished; write all of it and close it for that trainer")

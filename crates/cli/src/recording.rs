@@ -123,7 +123,7 @@ pub(crate) fn simulate(
 
 struct Writer<W: Write> {
     gzip: GzEncoder<W>,
-    /// The line that is written, before it is: serialising is many small writes.
+    /// The line that is written, before it is: serializing is many small writes.
     line: Vec<u8>,
 }
 

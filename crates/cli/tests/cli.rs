@@ -123,8 +123,8 @@ fn help_teaches() {
       deploy       Train an initial model and put it on the chain
       models       List the models of a registry
       predict      Predict the class of a text, a row of numbers or a sample, free
-      evaluate     Measure a model on labelled data, free
-      contribute   Teach a model: send labelled samples, with a deposit for each
+      evaluate     Measure a model on labeled data, free
+      contribute   Teach a model: send labeled samples, with a deposit for each
       market       Sell improvements: a bounty for data that improves a model on a hidden test set
       deposit      Prepay: money that a model's contract keeps for your signed contributions
       withdraw     Withdraw prepaid or refunded money from a model's contract
@@ -756,7 +756,7 @@ fn a_result_that_cannot_be_written_exits_with_1() {
 }
 
 #[test]
-fn colours_are_for_terminals() {
+fn colors_are_for_terminals() {
     let folder = Folder::new();
     let arguments = ["simulate", "tiny.toml", "--quiet"];
     assert!(!folder.run(&arguments).success().contains('\u{1b}'));

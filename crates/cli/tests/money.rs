@@ -108,7 +108,7 @@ fn put_tables(place: &Place) {
         }),
     );
     place.put(
-        "colours.csv",
+        "colors.csv",
         &table("a,b,c,d,kind", &|it, class| {
             plain(it, if class == "red" { "pink" } else { class })
         }),
@@ -633,7 +633,7 @@ fn other_columns_classes_and_ranges_are_refused() {
         }
     }
     for command in [vec!["evaluate"], vec!["contribute", "--dev", "1"]] {
-        let told = place.mistake(&[&command[..], &["--data", "colours.csv"], &columns].concat());
+        let told = place.mistake(&[&command[..], &["--data", "colors.csv"], &columns].concat());
         assert!(
             told.contains(
                 "the file has the classes blue, green, pink, but the model has blue, green, red"

@@ -587,10 +587,10 @@ fn ctrl_c_at_the_question_is_a_no_and_changes_nothing() {
     }
     let before = files(place.folder.path());
     assert!(before.len() > 4, "{:?}", before.keys());
-    for (say, signalled) in [("", true), ("n", false), ("perhaps", false)] {
+    for (say, signaled) in [("", true), ("n", false), ("perhaps", false)] {
         let mut terminal = Terminal::start(place.up(&[]));
         terminal.until("/before-TIME? [y/N]");
-        if signalled {
+        if signaled {
             signal(terminal.child.id(), "INT");
         } else {
             terminal.answer(say);

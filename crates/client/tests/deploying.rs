@@ -195,8 +195,8 @@ async fn predict_and_evaluate_ask_the_contract_in_several_calls() {
     let predicted = predict::predict(&node, &facts, block, &samples, &mut labels).await;
     predicted.expect("predicted");
     assert_eq!(labels, expected);
-    let labelled: Vec<_> = samples.iter().map(|sample| (1, *sample)).collect();
-    let correct = predict::evaluate(&node, &facts, block, &labelled).await;
+    let labeled: Vec<_> = samples.iter().map(|sample| (1, *sample)).collect();
+    let correct = predict::evaluate(&node, &facts, block, &labeled).await;
     let ones = expected.iter().filter(|label| **label == 1).count();
     assert_eq!(correct.expect("counted"), ones);
 

@@ -251,7 +251,7 @@ async fn a_chain_that_takes_another_branch_is_followed_there() {
         }
         follower.catch_up().await.expect("followed");
         assert_same(&stage, &follower, &[&anna, &ben]).await;
-        stage.reorganise(depth).await;
+        stage.reorganize(depth).await;
         stage
             .contribute(&anna, 1, &[u16::try_from(depth).expect("small")])
             .await;

@@ -130,7 +130,7 @@ pub enum InputError {
         /// The reason.
         source: Box<InputError>,
     },
-    /// An example of labelled data cannot be encoded.
+    /// An example of labeled data cannot be encoded.
     #[error("example {number} of {}", path.display())]
     Example {
         /// Number of the example, from 1.
@@ -244,11 +244,11 @@ pub fn encode_lines(
     encode_all(encoder, path, lines.collect())
 }
 
-/// Encodes labelled data for a model with these classes. Data with other columns or classes than the model's is refused.
+/// Encodes labeled data for a model with these classes. Data with other columns or classes than the model's is refused.
 ///
 /// # Errors
 /// If the data cannot be read, or an example cannot be encoded.
-pub fn encode_labelled(
+pub fn encode_labeled(
     encoder: &Encoder,
     source: &Source,
     classes: &[String],

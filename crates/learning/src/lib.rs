@@ -1,4 +1,4 @@
-//! Data sets, encoding to samples, initial training in floats, quantising to the numbers of the
+//! Data sets, encoding to samples, initial training in floats, quantizing to the numbers of the
 //! contracts.
 //!
 //! The way of an example: [`data::load`] reads it as text, numbers or indices with a class;

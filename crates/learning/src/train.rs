@@ -39,16 +39,16 @@ pub struct Trained {
     /// Number of the perceptron's passes over the samples; 1 for other kinds.
     pub epochs: u32,
     /// Loss by rounding.
-    pub report: Quantisation,
+    pub report: Quantization,
 }
 
 /// Loss by rounding from floats to the contract's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quantisation {
+pub struct Quantization {
     /// Share of the test samples that the model in floats predicts correctly, in [0, 1].
     pub accuracy_float: f64,
     /// Share of the test samples that the contract's model predicts correctly, in [0, 1].
-    pub accuracy_quantised: f64,
+    pub accuracy_quantized: f64,
     /// Number of the contract that stands for 1, in weights, sums or counts.
     pub scale: f64,
     /// Largest rounding error of a weight, intercept or smoothing, in the units of the model in
@@ -164,9 +164,9 @@ pub fn train(
     let right = (0..test.len())
         .filter(|&index| floats.predict(&test.row(index)) == test.labels()[index])
         .count();
-    let report = Quantisation {
+    let report = Quantization {
         accuracy_float: share(right, test.len()),
-        accuracy_quantised: accuracy(&classifier, test),
+        accuracy_quantized: accuracy(&classifier, test),
         scale,
         max_abs_error,
     };

@@ -135,7 +135,7 @@ fn indices_stay_or_the_most_frequent_are_chosen() {
 }
 
 #[test]
-fn tables_are_standardised() {
+fn tables_are_standardized() {
     let dataset = csv("class,x,same\n0,1,5\n1,3,5\n", None);
     let encoded = encode(&dataset, Kind::DensePerceptron, None).unwrap();
     let samples = [[-4_096, 0, 4_096], [4_096, 0, 4_096]];

@@ -39,7 +39,7 @@ fn learners_reach_what_is_known_of_the_reviews() {
             "{kind:?} with {features} features reaches {reached:.3}, {known} is known"
         );
         let report = trained.report;
-        assert!((report.accuracy_quantised - reached).abs() < f64::EPSILON);
+        assert!((report.accuracy_quantized - reached).abs() < f64::EPSILON);
         assert!(
             (report.accuracy_float - reached).abs() < 0.003,
             "rounding costs {kind:?} {:.4} to {reached:.4}",
@@ -92,8 +92,8 @@ fn table(classes: usize) -> Dataset {
     let mut lines = "class,a,b,c\n".to_owned();
     for row in 0..600 {
         let class = row % classes;
-        let centre = |axis| if axis == class { 1.0 } else { 0.0 };
-        let [a, b, c] = [0, 1, 2].map(|axis| 1_000.0 * (centre(axis) + noise()));
+        let center = |axis| if axis == class { 1.0 } else { 0.0 };
+        let [a, b, c] = [0, 1, 2].map(|axis| 1_000.0 * (center(axis) + noise()));
         writeln!(lines, "{class},{a},{b},{c}").unwrap();
     }
     csv(&lines)

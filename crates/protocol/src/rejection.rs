@@ -92,10 +92,10 @@ pub enum Rejection {
     #[error("{caller} is not the model's owner {owner}")]
     NotOwner { caller: Address, owner: Address },
     /// The owner writes or closes the model after the end of its initialization.
-    #[error("the model's initialisation is closed for ever")]
+    #[error("the model's initialization is closed forever")]
     InitializationClosed,
     /// A trainer teaches the model before the end of its initialization.
-    #[error("the model is still being initialised; its owner has to close that first")]
+    #[error("the model is still being initialized; its owner has to close that first")]
     InitializationOpen,
     /// Words outside the model.
     #[error("{count} words from word {offset} on do not fit the model of {size} words")]

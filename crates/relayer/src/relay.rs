@@ -216,7 +216,7 @@ impl Relay {
                     refused.push((
                         submission.id,
                         format!(
-                            "its nonce {nonce} was used or cancelled; sign it anew with nonce {}",
+                            "its nonce {nonce} was used or canceled; sign it anew with nonce {}",
                             state.trainer().next_nonce(author)
                         ),
                     ));

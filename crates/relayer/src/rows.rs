@@ -13,7 +13,7 @@ pub enum Progress {
         /// The last one, by its hash.
         transaction: Option<B256>,
     },
-    /// Part of the chain. A reorganisation may take it back: then it waits again.
+    /// Part of the chain. A reorganization may take it back: then it waits again.
     Included {
         /// By its hash.
         transaction: B256,

@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_only_where_they_are_wanted() {
+    fn colors_only_where_they_are_wanted() {
         let drawn = |colors| {
             chart(&[0.0, 1.0], vec![line("it", &[1.0, 2.0], Dash::Solid)])
                 .draw(40, colors)

@@ -157,7 +157,7 @@ impl<'s> Simulation<'s> {
             let baseline = baseline.finish()?;
             let accuracy = Accuracy {
                 initial_float,
-                baseline: baseline.report.accuracy_quantised,
+                baseline: baseline.report.accuracy_quantized,
                 ..engine.accuracies()
             };
             engine.finish(seed, end, accuracy, started)

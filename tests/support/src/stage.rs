@@ -293,14 +293,14 @@ impl Stage {
     }
 
     /// Replaces the last blocks by empty ones.
-    pub async fn reorganise(&self, depth: u64) {
+    pub async fn reorganize(&self, depth: u64) {
         self.anvil("anvil_reorg", json!([depth, []])).await;
     }
 
     /// Replaces the last blocks by others with these transactions.
     ///
     /// Each transaction is raw, with the index of its block among the new ones, from 0.
-    pub async fn reorganise_with(&self, depth: u64, transactions: &[(Bytes, u64)]) {
+    pub async fn reorganize_with(&self, depth: u64, transactions: &[(Bytes, u64)]) {
         self.anvil("anvil_reorg", json!([depth, transactions]))
             .await;
     }

@@ -1,4 +1,4 @@
-//! `cotrain contribute`: labelled samples, with their deposit.
+//! `cotrain contribute`: labeled samples, with their deposit.
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};
@@ -24,7 +24,7 @@ use super::{
     data::Columns,
     errors::{not_contributed, unanswered, unfollowed},
     following::{closed_in, follow},
-    input::{Encoded, Input, Misfits, labelled},
+    input::{Encoded, Input, Misfits, labeled},
     model::LiveModel,
     relaying::{RelayArgs, Relaying},
     show,
@@ -49,7 +49,7 @@ What a contribution deposits falls with the time since the last one, and rises w
 in the same transaction. It comes back with `cotrain refund` after the model's wait, if the model then
 agrees with it; otherwise others may take it.";
 
-/// Teach a model: send labelled samples, with a deposit for each
+/// Teach a model: send labeled samples, with a deposit for each
 ///
 /// Many samples go into as few transactions as hold them.
 #[derive(Debug, Args)]
@@ -282,7 +282,7 @@ async fn contributed_before(
 }
 
 fn from_data(arguments: &Contribute, model: &LiveModel, data: &str) -> Result<Chosen, Failure> {
-    let all = labelled(model, &arguments.columns, data)?;
+    let all = labeled(model, &arguments.columns, data)?;
     let count = all.len();
     let samples: Vec<_> = all
         .into_iter()

@@ -1,4 +1,4 @@
-//! Labelled data from the command line.
+//! Labeled data from the command line.
 
 use std::path::Path;
 

@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Deploy) -> Result<(), Failure> {
             name: &plan.name,
             chain_id: session.node.chain_id(),
             deployed: &placed.deployed,
-            accuracy: plan.report.accuracy_quantised,
+            accuracy: plan.report.accuracy_quantized,
             accuracy_float: plan.report.accuracy_float,
             trained_on: plan.trained_on,
             bounds: plan
@@ -315,7 +315,7 @@ pub(crate) fn describe(plan: &Plan, narrator: &Narrator) {
         plan.deployment.classifier.kind(),
         plan.features_in_words(),
         plan.trained_on,
-        100.0 * plan.report.accuracy_quantised,
+        100.0 * plan.report.accuracy_quantized,
         100.0 * plan.report.accuracy_float,
     ));
     if let Some(bounds) = plan.bounds() {
@@ -341,7 +341,7 @@ fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
         deployed.registry,
         plan.name,
         bounds.unwrap_or_default(),
-        100.0 * plan.report.accuracy_quantised,
+        100.0 * plan.report.accuracy_quantized,
         Wei(cost),
         deployed.gas,
         deployed.transactions,

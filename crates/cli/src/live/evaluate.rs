@@ -11,7 +11,7 @@ use super::{
     block_on,
     connection::{Connection, ModelArg},
     data::Columns,
-    input::{Misfits, labelled},
+    input::{Misfits, labeled},
     model::LiveModel,
     predict::not_predicted,
     show,
@@ -25,7 +25,7 @@ Examples:
   cotrain evaluate --data test.csv --text-column body --label-column class
   cotrain evaluate --data test.libsvm --on-chain            by the contract's own `evaluate`";
 
-/// Measure a model on labelled data, free
+/// Measure a model on labeled data, free
 ///
 /// Data that the model has seen flatters it: measure on other data.
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Evaluate) -> Result<(), Failure> {
     block_on(async {
         let session = arguments.connection.open().await?;
         let model = LiveModel::find(&session, &arguments.model).await?;
-        let mut samples = labelled(&model, &arguments.columns, &arguments.data)?;
+        let mut samples = labeled(&model, &arguments.columns, &arguments.data)?;
         samples.truncate(arguments.limit.unwrap_or(samples.len()));
         Target::new(&session, Some(&model)).tell(&session);
         let misfits = Misfits::of(samples.iter().map(|(_, sample)| sample));

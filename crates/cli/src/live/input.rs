@@ -11,7 +11,7 @@ use cotrain_learning::{
     Encoder,
     encode::Sort,
     input::{
-        InputError, encode_features, encode_file, encode_labelled, encode_lines, encode_row,
+        InputError, encode_features, encode_file, encode_labeled, encode_lines, encode_row,
         encode_text,
     },
 };
@@ -178,15 +178,15 @@ fn not_encoded(error: InputError) -> Failure {
 }
 
 /// Samples with their classes.
-pub(crate) type Labelled = Vec<(u16, Encoded)>;
+pub(crate) type Labeled = Vec<(u16, Encoded)>;
 
-/// Encodes labelled data as the model's card says.
-pub(crate) fn labelled(
+/// Encodes labeled data as the model's card says.
+pub(crate) fn labeled(
     model: &LiveModel,
     columns: &Columns,
     data: &str,
-) -> Result<Labelled, Failure> {
+) -> Result<Labeled, Failure> {
     let encoder = encoder(model)?;
     let source = columns.source(data, None)?;
-    encode_labelled(encoder, &source, &model.classes()).map_err(not_encoded)
+    encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)
 }

@@ -16,7 +16,7 @@ use cotrain_learning::{
     initial::{self, Initial, PrepareError, Prepared},
     input::row_of,
     text::{self, MAX_DESCRIPTION, escaped},
-    train::Quantisation,
+    train::Quantization,
 };
 use cotrain_protocol::{
     classifier::Kind,
@@ -293,7 +293,7 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     /// The part of it that goes on the chain.
     pub(crate) deployment: deploy::Plan,
-    pub(crate) report: Quantisation,
+    pub(crate) report: Quantization,
     /// Examples that the initial model was trained on.
     pub(crate) trained_on: usize,
     /// Columns that seem to number the rows of the table.

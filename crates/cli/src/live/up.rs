@@ -591,7 +591,7 @@ impl Running<'_> {
             .map_err(not_deployed)?;
         let kept = self.kept.clone();
         let fresh = Fresh {
-            accuracy: plan.report.accuracy_quantised,
+            accuracy: plan.report.accuracy_quantized,
             example: plan.example.clone(),
         };
         Ok((kept.deployed(deployed.registry, deployed.trainer), fresh))

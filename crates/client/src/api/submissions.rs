@@ -94,7 +94,7 @@ pub struct SubmissionView {
 
 choice!(
     Status,
-    "`waiting` to be sent; `sent` in a transaction; `included` in a block; or `refused` for ever.",
+    "`waiting` to be sent; `sent` in a transaction; `included` in a block; or `refused` forever.",
     Waiting = "waiting",
     Sent = "sent",
     Included = "included",

@@ -38,7 +38,7 @@ impl ChainStore {
             let _ = write!(conditions, " AND label = {label}");
         }
         if let Some(open) = filter.open {
-            // Spelt as the index spells it.
+            // Spelled as the index spells it.
             conditions += if open {
                 " AND settled < 2"
             } else {

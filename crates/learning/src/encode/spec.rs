@@ -30,7 +30,7 @@ pub(super) struct Spec {
     reserved: usize,
     /// Standardization; only dense encodings have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    scaling: Option<Standardisation>,
+    scaling: Option<Standardization>,
     /// Bounds, only in dense encodings; the widest if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bounds: Option<Written>,
@@ -70,7 +70,7 @@ enum Features {
 /// Mean and standard deviation of each feature.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Standardisation {
+struct Standardization {
     mean: Vec<f64>,
     deviation: Vec<f64>,
 }
@@ -183,7 +183,7 @@ impl Spec {
             classifier: parts.kind.name().to_owned(),
             features,
             reserved: parts.reserved,
-            scaling: parts.scaling.map(|scaling| Standardisation {
+            scaling: parts.scaling.map(|scaling| Standardization {
                 mean: scaling.mean.to_vec(),
                 deviation: scaling.deviation.to_vec(),
             }),
@@ -325,7 +325,7 @@ impl Written {
     }
 }
 
-impl Standardisation {
+impl Standardization {
     fn check(self, features: usize) -> Result<Scaling, SpecError> {
         for (list, length) in [
             ("mean", self.mean.len()),

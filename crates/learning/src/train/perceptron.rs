@@ -66,7 +66,7 @@ const DENSE_RATE_SCALE: f64 = 65_536.0;
 
 pub(super) fn learn(samples: &Samples, options: &Options) -> Result<Learned, TrainError> {
     let (floats, epochs) = Perceptron::fit(samples, options.seed);
-    let (classifier, scale, max_abs_error) = floats.quantise(samples.layout())?;
+    let (classifier, scale, max_abs_error) = floats.quantize(samples.layout())?;
     Ok(Learned {
         floats: Box::new(floats),
         classifier,
@@ -175,7 +175,7 @@ impl Perceptron {
         clippy::cast_precision_loss,
         clippy::cast_sign_loss
     )]
-    fn quantise(&self, layout: &Layout) -> Result<(Classifier, f64, f64), TrainError> {
+    fn quantize(&self, layout: &Layout) -> Result<(Classifier, f64, f64), TrainError> {
         let (learning_rate, scale) = self.steps_on_chain(layout);
         let whole = self.weights.mapv(|weight| (weight * scale).round());
         let intercept_scale = scale * layout.scale;
@@ -287,7 +287,7 @@ mod tests {
         for form in FORMS {
             let samples = samples(form);
             let (floats, _) = Perceptron::fit(&samples, 0);
-            let (classifier, scale, error) = floats.quantise(samples.layout()).unwrap();
+            let (classifier, scale, error) = floats.quantize(samples.layout()).unwrap();
             assert!(error * scale <= 0.5, "{form:?}: {}", error * scale);
             assert!(
                 weights(&classifier)
@@ -329,7 +329,7 @@ mod tests {
                     intercept: 0.0,
                     steps,
                 };
-                let (mut classifier, _, _) = floats.quantise(samples.layout()).unwrap();
+                let (mut classifier, _, _) = floats.quantize(samples.layout()).unwrap();
                 let items: Vec<Item<'_>> = (0..samples.len())
                     .map(|index| samples.get(index))
                     .map(|(sample, label)| Item { label, sample })
@@ -348,7 +348,7 @@ mod tests {
     fn the_constant_moves_the_score_as_training_moves_its_intercept() {
         let samples = samples((Encoding::Dense16, true));
         let (floats, _) = Perceptron::fit(&samples, 0);
-        let (mut classifier, scale, _) = floats.quantise(samples.layout()).unwrap();
+        let (mut classifier, scale, _) = floats.quantize(samples.layout()).unwrap();
         let Parameters::DensePerceptron { intercept, .. } = *classifier.parameters() else {
             panic!("{:?}", classifier.parameters());
         };

@@ -39,7 +39,7 @@ fn money_is_prepaid_and_withdrawn() {
 }
 
 #[test]
-fn nonces_are_cancelled_up_to_the_last_one() {
+fn nonces_are_canceled_up_to_the_last_one() {
     let mut trainer = World::new().trainer;
     assert!(!trainer.nonce_used(ann(), 0));
     assert!(!trainer.nonce_used(ann(), LAST_NONCE));

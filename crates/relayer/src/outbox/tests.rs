@@ -128,7 +128,7 @@ async fn tend_takes_a_transaction_for_replaced_only_after_the_lag_of_nodes() {
     outbox.tend(|_| 0).await.expect("looked after");
     assert_eq!(sending.outgoing().await.len(), 1, "its receipt may come");
     while !sending.outgoing().await.is_empty() {
-        assert!(seen.elapsed() < 4 * LAG, "it waits for ever");
+        assert!(seen.elapsed() < 4 * LAG, "it waits forever");
         tokio::time::sleep(Duration::from_millis(200)).await;
         outbox.tend(|_| 0).await.expect("looked after");
     }

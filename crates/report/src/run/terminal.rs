@@ -88,16 +88,16 @@ fn heading(run: &Run, style: Style) -> Vec<String> {
 fn accuracy(run: &Run) -> Vec<String> {
     let it = run.accuracy;
     let loss = 100.0 * (it.initial_float - it.initial);
-    let quantised = match format!("{:.2}", loss.abs()).as_str() {
+    let quantized = match format!("{:.2}", loss.abs()).as_str() {
         "0.00" => String::new(),
         points => format!(
-            "   quantising {} {points} points",
+            "   quantizing {} {points} points",
             if loss > 0.0 { "lost" } else { "won" }
         ),
     };
     vec![
         format!(
-            "accuracy at the start               {:>6}{quantised}",
+            "accuracy at the start               {:>6}{quantized}",
             share(it.initial)
         ),
         format!(
@@ -282,7 +282,7 @@ mod tests {
         made-up, seed 3: sparse perceptron; deposit, refund, take; embedded chain
         An honest and a hostile agent, made up.
 
-        accuracy at the start               61.0 %   quantising lost 0.20 points
+        accuracy at the start               61.0 %   quantizing lost 0.20 points
         accuracy at the end                 73.0 %   never below 59.4 %
         accuracy when trained on everything 76.4 %
 
@@ -396,16 +396,16 @@ mod tests {
     }
 
     #[test]
-    fn no_loss_by_quantisation_is_not_told() {
+    fn no_loss_by_quantization_is_not_told() {
         let mut run = fixture::run();
         run.accuracy.initial_float = run.accuracy.initial;
-        assert!(!text(&run, PLAIN).contains("quantising"));
+        assert!(!text(&run, PLAIN).contains("quantizing"));
         run.accuracy.initial_float = run.accuracy.initial - 0.001;
-        assert!(text(&run, PLAIN).contains("quantising won 0.10 points"));
+        assert!(text(&run, PLAIN).contains("quantizing won 0.10 points"));
     }
 
     #[test]
-    fn a_summary_without_a_terminal_has_no_colour_and_fits_80_characters() {
+    fn a_summary_without_a_terminal_has_no_color_and_fits_80_characters() {
         let text = text(&fixture::run(), PLAIN);
         assert!(!text.contains('\u{1b}'));
         let widest = text.lines().map(measure_text_width).max();

@@ -347,14 +347,14 @@ async fn market_on_another_branch_is_told_anew() {
     let before = place.told().await;
     stage.contribute(&ben, 1, &[2]).await;
     assert_eq!(place.told().await.participants, 2);
-    stage.stage.reorganise(1).await;
+    stage.stage.reorganize(1).await;
     let after = place.told().await;
     assert_eq!(after.contributions, 1);
     assert_eq!((after.held, after.phase), (before.held, before.phase));
     assert_ne!(after.block_hash, before.block_hash);
     assert!(place.events().await.contains(&"rolled-back".to_owned()));
     // The chain returns to before the opening.
-    stage.stage.reorganise(3).await;
+    stage.stage.reorganize(3).await;
     assert_eq!(place.told().await.phase, MarketPhase::Committed);
 }
 

@@ -285,7 +285,7 @@ pub(crate) fn run(arguments: &Create) -> Result<(), Failure> {
             chain_id: chain,
             market,
             deployed: &placed.deployed,
-            accuracy: plan.report.accuracy_quantised,
+            accuracy: plan.report.accuracy_quantized,
             phase: view.phase().to_string(),
             next: view.next(),
             bounty: view.market().bounty().to_string(),
