@@ -42,7 +42,7 @@ const DEVELOPMENT: [B256; 10] = [
 pub enum KeyError {
     /// What was given is not a secret. It is not repeated here.
     #[error(
-        "the secret is not a key: 64 hexadecimal digits are wanted, with or without 0x, other than zero"
+        "the secret is not a key; expected 64 hexadecimal digits, with or without 0x, other than zero"
     )]
     NotAKey,
     /// The secret is a small number, which anyone can guess. It is not repeated here.

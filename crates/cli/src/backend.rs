@@ -54,7 +54,7 @@ impl Open {
     }
 }
 
-/// An empty chain of the kind that is wanted.
+/// Returns an empty chain of the requested kind.
 pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure> {
     let (chain, anvil): (Box<dyn Chain>, _) = match backend {
         Backend::Embedded => (Box::new(Embedded::new(beginning)), None),

@@ -144,7 +144,7 @@ fn filter(wanted: Option<String>, default: &str) -> Result<Targets, Failure> {
         .unwrap_or_else(|| default.to_owned());
     wanted.parse().map_err(|_| {
         Failure::Mistake(anyhow!(
-            "RUST_LOG is `{wanted}`; a level from `error` to `trace` is wanted, \
+            "RUST_LOG is `{wanted}`; expected a level from `error` to `trace`, \
              or `cotrain=debug` for one part"
         ))
     })

@@ -171,7 +171,7 @@ pub(crate) fn run(arguments: &Simulate) -> Result<(), Failure> {
     show(&run, arguments.json)
 }
 
-/// The run, and its recording where one is wanted.
+/// Runs the simulation. Returns the run, and its recording if `--record` is set.
 fn simulate(
     arguments: &Simulate,
     scenario: &Scenario,

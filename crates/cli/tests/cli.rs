@@ -717,7 +717,7 @@ fn a_wrong_log_level_is_a_mistake() {
     let folder = Folder::new();
     let mut command = folder.command(&["simulate", "tiny.toml"]);
     let said = Outcome::of(command.env("RUST_LOG", "cotrain=loud")).mistake();
-    insta::assert_snapshot!(said, @"error: RUST_LOG is `cotrain=loud`; a level from `error` to `trace` is wanted, or `cotrain=debug` for one part");
+    insta::assert_snapshot!(said, @"error: RUST_LOG is `cotrain=loud`; expected a level from `error` to `trace`, or `cotrain=debug` for one part");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn a_sweep_is_extended_by_seeds() {
         2,
     );
     assert!(
-        said.contains("its --seeds is 1..4, and 1..5 is wanted"),
+        said.contains("its --seeds is 1..4, expected 1..5"),
         "{said}"
     );
     folder.success("sweep tiny.toml --seeds 1..2 --out held");
@@ -348,14 +348,14 @@ fn mistakes_are_told_before_anything_is_written() {
     let folder = Folder::new();
     let refusal = |arguments: &str| folder.refusal(arguments, 2);
     insta::assert_snapshot!(refusal("sweep tiny.toml --set incentive.refund_wait=1h,never --out it"), @r#"error: with incentive.refund_wait = "never": tiny.toml: `never` is not a duration (expected number at 0); write one with its unit, such as "600s", "1h 30m" or "9 days""#);
-    insta::assert_snapshot!(refusal("sweep tiny.toml --set agents.Ugly.mistakes=0.1 --out it"), @"error: tiny.toml: cannot set `agents.Ugly.mistakes`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --set agents.Ugly.mistakes=0.1 --out it"), @"error: tiny.toml: cannot set `agents.Ugly.mistakes`: expected agents.NAME.KEY; the agents are `Good`, `Bad`");
     insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 3..1 --out it"), @r"
     error: invalid value '3..1' for '--seeds <SEEDS>': `3..1` ends before it begins
 
     For more information, try '--help'.
     ");
     insta::assert_snapshot!(refusal("sweep tiny.toml --shard 3/2 --out it"), @r"
-    error: invalid value '3/2' for '--shard <I/N>': which part of how many is wanted, counted from 1, such as 2/8
+    error: invalid value '3/2' for '--shard <I/N>': expected a part and the number of parts, counted from 1, such as 2/8
 
     For more information, try '--help'.
     ");
@@ -363,9 +363,9 @@ fn mistakes_are_told_before_anything_is_written() {
     insta::assert_snapshot!(refusal("sweep tiny.toml --out ."), @"error: . holds `train.libsvm` and no sweep; name another folder with --out, or empty this one");
 
     folder.success("sweep tiny.toml --seeds 1..3 --out it");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..2 --out it"), @"error: it holds another sweep: its --seeds is 1..3, and 1..2 is wanted; name another folder with --out");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --set data.features=5 --out it"), @"error: it holds another sweep: its --set is none, and data.features=5 is wanted; name another folder with --out");
-    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --relay 2 --out it"), @"error: it holds another sweep: its --relay is none, and 2 is wanted; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..2 --out it"), @"error: it holds another sweep: its --seeds is 1..3, expected 1..2; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --set data.features=5 --out it"), @"error: it holds another sweep: its --set is none, expected data.features=5; name another folder with --out");
+    insta::assert_snapshot!(refusal("sweep tiny.toml --seeds 1..3 --relay 2 --out it"), @"error: it holds another sweep: its --relay is none, expected 2; name another folder with --out");
     folder.success("sweep tiny.toml --seeds 1..3 --relay 2 --out relayed");
     insta::assert_snapshot!(refusal("sweep merge it relayed"), @"error: relayed is no part of the sweep in it: its scenario, settings, seeds or --relay are others");
 
@@ -378,7 +378,7 @@ fn mistakes_are_told_before_anything_is_written() {
 fn a_run_that_fails_is_named_and_the_others_are_kept() {
     let folder = Folder::new();
     let sweep = "sweep tiny.toml --seeds 1..2 --set data.initial_share=0.2,0.001 --jobs 1 --out it";
-    insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; at least one is wanted, and one must be left to contribute");
+    insta::assert_snapshot!(folder.refusal(sweep, 2), @"error: runs that are done are kept: run 2 of the sweep (data.initial_share = 0.001; seed 1): tiny.toml: `data.initial_share` gives 0 of 80 training samples to the initial model; expected at least one, with one left to contribute");
     let (stdout, _) = folder.success("sweep report it");
     assert!(stdout.starts_with("tiny: 2 of 4 runs"), "{stdout}");
 }

@@ -113,14 +113,14 @@ pub fn verified(facts: &ModelFacts, contradiction: Option<&Contradiction>) -> bo
 #[derive(Debug, Error)]
 pub enum CardError {
     /// The bytes cannot be unpacked.
-    #[error("the card cannot be inflated; zlib is wanted (RFC 1950)")]
+    #[error("the card cannot be inflated; expected zlib (RFC 1950)")]
     Inflate(#[source] std::io::Error),
     /// More than anyone needs.
     #[error("the card has more than {MOST_BYTES} bytes when it is inflated; keep fewer features")]
     TooLarge,
     /// The bytes have another format.
     #[error(
-        "the card's format is `{}`, `{FORMAT}` is wanted; is there a newer cotrain?",
+        "the card's format is `{}`, expected `{FORMAT}`; is there a newer cotrain?",
         escaped(found)
     )]
     Format {
@@ -311,13 +311,13 @@ mod tests {
         let told = |bytes: &[u8]| Card::from_bytes(bytes).unwrap_err().to_string();
         assert_eq!(
             told(b"{}"),
-            "the card cannot be inflated; zlib is wanted (RFC 1950)"
+            "the card cannot be inflated; expected zlib (RFC 1950)"
         );
         let whole = card().to_bytes().unwrap();
         Card::from_bytes(&whole[..whole.len() / 2]).unwrap_err();
         assert_eq!(
             told(&deflated(br#"{"format":"cotrain-card/2"}"#)),
-            "the card's format is `cotrain-card/2`, `cotrain-card/1` is wanted; is there a newer cotrain?"
+            "the card's format is `cotrain-card/2`, expected `cotrain-card/1`; is there a newer cotrain?"
         );
         assert_eq!(
             told(&deflated(br#"{"format":"cotrain-card/1"}"#)),

@@ -61,11 +61,11 @@ pub struct Quantization {
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// There are no samples to learn from.
-    #[error("there are no samples to learn from, at least one of each of two classes is wanted")]
+    #[error("there are no samples to learn from, expected at least one of each of two classes")]
     NoSamples,
     /// All samples to learn from have one class.
     #[error(
-        "the samples to learn from, {samples} in number, have no class but number {class}, at least two classes are wanted; shuffle the data or learn from more of it"
+        "the samples to learn from, {samples} in number, have no class but number {class}, expected at least two classes; shuffle the data or learn from more of it"
     )]
     OneClass {
         /// Number of samples.
@@ -104,7 +104,7 @@ pub enum TrainError {
     )]
     LayoutsDiffer,
     /// The smoothing is outside the range of the contract.
-    #[error("the smoothing is {value}, a number from 1/256 to 16777215 is wanted")]
+    #[error("the smoothing is {value}, expected a number from 1/256 to 16777215")]
     Smoothing {
         /// Smoothing that was given.
         value: f64,

@@ -138,7 +138,7 @@ fn a_share_must_be_one() {
             .to_string();
         assert_eq!(
             told,
-            format!("the share of test data is {share}, a number above 0 and below 1 is wanted")
+            format!("the share of test data is {share}, expected a number above 0 and below 1")
         );
     }
 }
@@ -263,16 +263,16 @@ fn every_malformed_libsvm_line_is_told() {
     assert_eq!(
         files.told(files.libsvm()),
         "`train` has 12 malformed lines; correct or remove them:
-  line 2: the label is `yes`, an integer is wanted
-  line 3: the label is `1.5`, an integer is wanted
-  line 4: there is `5`, `index:value` is wanted
-  line 5: there is the index `0`, a whole number from 1 to 16777216 is wanted
-  line 6: there is the index `x`, a whole number from 1 to 16777216 is wanted
-  line 7: there is the index `16777217`, a whole number from 1 to 16777216 is wanted
+  line 2: the label is `yes`, expected an integer
+  line 3: the label is `1.5`, expected an integer
+  line 4: there is `5`, expected `index:value`
+  line 5: there is the index `0`, expected a whole number from 1 to 16777216
+  line 6: there is the index `x`, expected a whole number from 1 to 16777216
+  line 7: there is the index `16777217`, expected a whole number from 1 to 16777216
   line 8: index 3 follows 3, indices must increase
   line 9: index 2 follows 3, indices must increase
-  line 10: index 2 has the value `abc`, a number between -1e100 and 1e100 is wanted
-  line 11: index 2 has the value `nan`, a number between -1e100 and 1e100 is wanted
+  line 10: index 2 has the value `abc`, expected a number between -1e100 and 1e100
+  line 11: index 2 has the value `nan`, expected a number between -1e100 and 1e100
   and 2 more"
     );
 }
@@ -286,16 +286,16 @@ fn every_malformed_line_of_a_table_is_told() {
     assert_eq!(
         files.told(files.csv(None)),
         "`train` has 10 malformed lines; correct or remove them:
-  line 3: column `x` has `abc`, a number is wanted
+  line 3: column `x` has `abc`, expected a number
   line 4: 1 fields, expected 2 as in the header
   line 5: 3 fields, expected 2 as in the header
-  line 6: column `class` is empty, a class is wanted
-  line 7: column `x` has `inf`, a number between -1e100 and 1e100 is wanted
-  line 8: column `x` has `NaN`, a number between -1e100 and 1e100 is wanted
-  line 9: column `x` has `-1e101`, a number between -1e100 and 1e100 is wanted
-  line 10: column `x` has `\u{fffd}`, UTF-8 is wanted
-  line 11: column `class` has `\u{fffd}`, UTF-8 is wanted
-  line 12: column `x` has ``, a number is wanted"
+  line 6: column `class` is empty, expected a class
+  line 7: column `x` has `inf`, expected a number between -1e100 and 1e100
+  line 8: column `x` has `NaN`, expected a number between -1e100 and 1e100
+  line 9: column `x` has `-1e101`, expected a number between -1e100 and 1e100
+  line 10: column `x` has `\u{fffd}`, expected UTF-8
+  line 11: column `class` has `\u{fffd}`, expected UTF-8
+  line 12: column `x` has ``, expected a number"
     );
 }
 
@@ -321,8 +321,8 @@ fn lines_are_counted_as_editors_count_them() {
             assert_eq!(
                 files.told(files.csv(None)),
                 "`train` has 2 malformed lines; correct or remove them:
-  line 8: column `x` has `no`, a number is wanted
-  line 12: column `x` has `not`, a number is wanted",
+  line 8: column `x` has `no`, expected a number
+  line 12: column `x` has `not`, expected a number",
                 "{text:?}"
             );
         }
@@ -352,8 +352,8 @@ fn lines_are_counted_as_editors_count_them() {
             let files = Files::new(bytes);
             assert_eq!(
                 files.told(files.libsvm()),
-                "`train` has 1 malformed line; correct or remove it:\n  line 5: the label is `no`, an \
-                 integer is wanted"
+                "`train` has 1 malformed line; correct or remove it:\n  line 5: the label is `no`, \
+                 expected an integer"
             );
         }
     }
@@ -474,7 +474,7 @@ fn a_long_value_is_cut() {
         files.told(files.csv(None)),
         format!(
             "`train` has 1 malformed line; correct or remove it:\n  \
-             line 2: column `x` has `{}…`, a number is wanted",
+             line 2: column `x` has `{}…`, expected a number",
             "é".repeat(40)
         )
     );
@@ -490,7 +490,7 @@ fn mistakes_in_a_header_are_told() {
         (
             b"",
             None,
-            "`train` is empty, a header with the names of the columns is wanted",
+            "`train` is empty, expected a header with the names of the columns",
         ),
         (
             b"x,y\n1,2\n",
@@ -523,7 +523,7 @@ fn mistakes_in_a_header_are_told() {
             b"class,\xff\n1,2\n",
             None,
             "`train` has 1 malformed line; correct or remove it:\n  line 1: column `number 2` has \
-             `\u{fffd}`, UTF-8 is wanted",
+             `\u{fffd}`, expected UTF-8",
         ),
     ];
     for (train, text, wanted) in cases {
@@ -548,11 +548,11 @@ fn what_cannot_be_learned_from_is_told() {
     for (train, wanted) in [
         (
             "",
-            "the number of examples in `train` is 0, at least 2 are wanted",
+            "the number of examples in `train` is 0, expected at least 2",
         ),
         (
             "1 1:1\n",
-            "the number of examples in `train` is 1, at least 2 are wanted",
+            "the number of examples in `train` is 1, expected at least 2",
         ),
         (
             "1 1:1\n+1 1:1\n",
@@ -573,7 +573,7 @@ fn test_data_must_fit_the_training_data() {
     let files = Files::with_test("0 1:1\n1 1:1\n", "");
     assert_eq!(
         files.told(files.libsvm()),
-        "the number of examples in `test` is 0, at least 1 are wanted"
+        "the number of examples in `test` is 0, expected at least 1"
     );
 
     let files = Files::with_test("0 1:1\n1 1:1\n", "1 1:1\n\n2 1:1\n");

@@ -333,7 +333,7 @@ fn an_example_that_does_not_fit_is_told() {
     let told = |example| encoder.encode(example).unwrap_err().to_string();
     assert_eq!(
         told(Example::Text("good")),
-        "the example is text, a row of numbers is wanted, as the model learned from it"
+        "the example is text, expected a row of numbers, as the model learned from it"
     );
     assert_eq!(
         told(Example::Numbers(&[1.0])),
@@ -341,7 +341,7 @@ fn an_example_that_does_not_fit_is_told() {
     );
     assert_eq!(
         told(Example::Numbers(&[1.0, f64::NAN])),
-        "column `y` is NaN, a number between -1e100 and 1e100 is wanted"
+        "column `y` is NaN, expected a number between -1e100 and 1e100"
     );
 }
 

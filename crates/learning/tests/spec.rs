@@ -113,8 +113,8 @@ fn what_is_read_is_checked() {
         assert_eq!(
             told(words(json!(["fine", word]))),
             format!(
-                "feature 1 is `{word}`, one word of at least two letters, digits or underscores in lower \
-                 case is wanted"
+                "feature 1 is `{word}`, expected one word of at least two letters, digits or \
+                 underscores in lower case"
             )
         );
     }
@@ -125,7 +125,7 @@ fn what_is_read_is_checked() {
     let indices = |list: Value| json!({"classifier": "naive-bayes", "features": {"indices": list}});
     assert_eq!(
         told(indices(json!([1, 0]))),
-        "feature 1 is the index 0, a whole number from 1 to 16777216 is wanted"
+        "feature 1 is the index 0, expected a whole number from 1 to 16777216"
     );
     assert_eq!(
         told(
@@ -168,11 +168,11 @@ fn what_is_read_is_checked() {
     );
     assert_eq!(
         told(dense(json!({"mean": [], "deviation": [1]}))),
-        "the length of `mean` is 0, 1 is wanted, a number for each feature"
+        "the length of `mean` is 0, expected 1, a number for each feature"
     );
     assert_eq!(
         told(dense(json!({"mean": [0], "deviation": [0]}))),
-        "the deviation of feature 0 is 0, a finite number above 0 is wanted"
+        "the deviation of feature 0 is 0, expected a finite number above 0"
     );
     assert_eq!(
         told(json!({

@@ -144,15 +144,15 @@ fn what_cannot_be_trained_is_told() {
     let options = Options::default();
     assert_eq!(
         told(Kind::NaiveBayes, &none, options, &encoded.test),
-        "there are no samples to learn from, at least one of each of two classes is wanted"
+        "there are no samples to learn from, expected at least one of each of two classes"
     );
     let one = some.take(0..1);
     let (_, class) = one.get(0);
     assert_eq!(
         told(Kind::NaiveBayes, &one, options, &encoded.test),
         format!(
-            "the samples to learn from, 1 in number, have no class but number {class}, at least two \
-             classes are wanted; shuffle the data or learn from more of it"
+            "the samples to learn from, 1 in number, have no class but number {class}, expected at least \
+             two classes; shuffle the data or learn from more of it"
         )
     );
     assert_eq!(
@@ -166,7 +166,7 @@ fn what_cannot_be_trained_is_told() {
         };
         assert_eq!(
             told(Kind::NaiveBayes, &some, options, &encoded.test),
-            format!("the smoothing is {smoothing}, a number from 1/256 to 16777215 is wanted")
+            format!("the smoothing is {smoothing}, expected a number from 1/256 to 16777215")
         );
     }
     let other = encode(&dataset, Kind::NaiveBayes, Some(101)).unwrap();

@@ -35,7 +35,7 @@ pub enum SimulateError {
     },
     /// The initial model gets no sample, or none is left to contribute.
     #[error(
-        "{file}: `data.initial_share` gives {initial} of {samples} training samples to the initial model; at least one is wanted, and one must be left to contribute"
+        "{file}: `data.initial_share` gives {initial} of {samples} training samples to the initial model; expected at least one, with one left to contribute"
     )]
     NothingToDo {
         /// The scenario's file.

@@ -174,8 +174,8 @@ fn impossible_values_are_named_with_what_is_allowed() {
     ];
     let said = all.map(|(from, to)| refusal(from, to)).join("\n");
     assert_snapshot!(said, @r#"
-    mine.toml: `data.initial_share` is 1.5; a number from 0.0001 to 0.9999 is wanted
-    mine.toml: `data.initial_share` is NaN; a number from 0.0001 to 0.9999 is wanted
+    mine.toml: `data.initial_share` is 1.5; expected a number from 0.0001 to 0.9999
+    mine.toml: `data.initial_share` is NaN; expected a number from 0.0001 to 0.9999
     mine.toml: `data.source` is `imdb`; known are movie-reviews, csv, tsv, libsvm
     mine.toml: `data.train` is set; source `movie-reviews` has no such key: leave it out
     mine.toml: `data.label` is missing; name the column that holds the label
@@ -184,22 +184,22 @@ fn impossible_values_are_named_with_what_is_allowed() {
     mine.toml: `model.kind` is `perceptron`; known are sparse-perceptron, dense-perceptron, naive-bayes, sparse-nearest-centroid, dense-nearest-centroid
     mine.toml: `model.smoothing` is 1; only naive-bayes has it: leave it out
     mine.toml: `model.max_number` is 3; the samples of sparse learners have no numbers: leave it out
-    mine.toml: `model.bounds_margin` is 0; a number from 0.000001 to 1000000000 is wanted
+    mine.toml: `model.bounds_margin` is 0; expected a number from 0.000001 to 1000000000
     mine.toml: `model.fixed_intercept` is false; only dense-perceptron learns its intercept: leave it out
     mine.toml: `incentive.deposit_after_one_hour` is missing; say what a contribution deposits after an hour without one
-    mine.toml: `incentive.deposit_after_one_hour` is -1; a number from 0.000001 to 72000000 is wanted
-    mine.toml: `incentive.deposit_after_one_hour` is 80000000; a number from 0.000001 to 72000000 is wanted
+    mine.toml: `incentive.deposit_after_one_hour` is -1; expected a number from 0.000001 to 72000000
+    mine.toml: `incentive.deposit_after_one_hour` is 80000000; expected a number from 0.000001 to 72000000
     mine.toml: `incentive.deposit_after_one_hour` is 1; under points nothing is deposited: leave it out
     mine.toml: `incentive.kind` is `lottery`; known are deposit-refund-take, points, prediction-market
-    mine.toml: `incentive.owner_claim_wait` is 3600 s; refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) < 2^40 s is wanted
-    mine.toml: `incentive.refund_wait` is "1ms"; a duration from 1 s to 1000000000000 s is wanted
-    mine.toml: `agents[0].name` is ""; a name of at most 200 visible characters, without blanks at its ends, is wanted
-    mine.toml: `agents[0].name` is "Go\u{1b}od"; a name of at most 200 visible characters, without blanks at its ends, is wanted
-    mine.toml: `agents[0].start_balance` is 10; at least its mean deposit, 50, is wanted
-    mine.toml: `agents[0].deposit.sd` is 1000; a number from 0 to 50 is wanted
+    mine.toml: `incentive.owner_claim_wait` is 3600 s; expected refund_wait (86400 s) <= owner_claim_wait <= any_address_claim_wait (777600 s) < 2^40 s
+    mine.toml: `incentive.refund_wait` is "1ms"; expected a duration from 1 s to 1000000000000 s
+    mine.toml: `agents[0].name` is ""; expected a name of at most 200 visible characters, without blanks at its ends
+    mine.toml: `agents[0].name` is "Go\u{1b}od"; expected a name of at most 200 visible characters, without blanks at its ends
+    mine.toml: `agents[0].start_balance` is 10; expected at least its mean deposit, 50
+    mine.toml: `agents[0].deposit.sd` is 1000; expected a number from 0 to 50
     mine.toml: `agents[0].deposit` is missing; say what the agent is willing to deposit: { mean = 50, sd = 10 }
-    mine.toml: `agents[0].wait.mean` is "0s"; a duration from 1 s to 1000000000 s is wanted
-    mine.toml: `agents[0].mistakes` is 2; a number from 0 to 1 is wanted
+    mine.toml: `agents[0].wait.mean` is "0s"; expected a duration from 1 s to 1000000000 s
+    mine.toml: `agents[0].mistakes` is 2; expected a number from 0 to 1
     "#);
 }
 
@@ -255,11 +255,11 @@ fn impossible_terms_of_a_market_are_named_with_what_is_allowed() {
     assert_snapshot!(said.join("\n"), @r#"
     mine.toml: `incentive.bounty` is missing; say how many units it is
     mine.toml: `incentive.stake` is missing; say how many units it is
-    mine.toml: `incentive.stake` is 0; a number from 0.000001 to 1000000000 is wanted
+    mine.toml: `incentive.stake` is 0; expected a number from 0.000001 to 1000000000
     mine.toml: `incentive.refund_wait` is set; `prediction-market` has no such key: leave it out
     mine.toml: `incentive.participation` is missing; say how long, such as "1 day"
     mine.toml: `incentive.participation` is "200 years"; expected 1 s to less than 2^32 s
-    mine.toml: `incentive.participation` is "0s"; a duration from 1 s to 1000000000000 s is wanted
+    mine.toml: `incentive.participation` is "0s"; expected a duration from 1 s to 1000000000000 s
     mine.toml: `incentive.parts` is 1; expected a number from 2 to 256
     mine.toml: `incentive.test_samples` is 3; expected a number from 4 to 1000000
     mine.toml: `incentive.most_passes` is 0; expected a number from 1 to less than 2^16

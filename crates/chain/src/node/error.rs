@@ -14,7 +14,7 @@ use super::METHOD_LOGS;
 pub enum NodeError {
     /// The address is not one of a node.
     #[error(
-        "{url} is not the address of a node; one that begins with http:// or https:// is wanted"
+        "{url} is not the address of a node; expected one that begins with http:// or https://"
     )]
     BadUrl {
         /// Address without user, path and query.
@@ -155,7 +155,7 @@ pub enum NodeError {
     },
     /// The node serves another chain.
     #[error(
-        "the node at {url} is of chain {found}, and chain {wanted} is wanted; give the address of another node"
+        "the node at {url} is of chain {found}, expected chain {wanted}; give the address of another node"
     )]
     WrongChain {
         /// Address of the node without user, path and query.

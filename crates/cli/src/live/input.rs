@@ -126,7 +126,7 @@ impl Input {
             encode_features(&model.facts.parameters, list)
         } else if let Some(sample) = &self.sample {
             let bytes = hex::decode(sample)
-                .with_context(|| format!("--sample is `{sample}`, hexadecimal digits are wanted"));
+                .with_context(|| format!("--sample is `{sample}`; expected hexadecimal digits"));
             let encoding = model.facts.parameters.encoding();
             Ok(Encoded::raw(encoding, bytes.map_err(Failure::Mistake)?))
         } else {

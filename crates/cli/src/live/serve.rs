@@ -76,7 +76,7 @@ struct From {
 
 fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or_else(|| {
-        format!("`{text}` has no `=`; a key and a value are wanted, such as relay.enabled=true")
+        format!("`{text}` has no `=`; expected a key and a value, such as relay.enabled=true")
     })?;
     Ok((key.to_owned(), value.to_owned()))
 }

@@ -120,7 +120,7 @@ impl Written {
         ];
         let mut pairs = pairs.into_iter().filter(|(_, ours, wanted)| ours != wanted);
         Some(match pairs.next() {
-            Some((what, ours, wanted)) => format!("its {what} is {ours}, and {wanted} is wanted"),
+            Some((what, ours, wanted)) => format!("its {what} is {ours}, expected {wanted}"),
             None => "the text of its scenario is another".to_owned(),
         })
     }
@@ -222,7 +222,7 @@ fn read(path: &Path) -> Result<Option<Written>, Failure> {
     })?;
     if written.format != FORMAT {
         return Err(Failure::Mistake(anyhow!(
-            "{}: its format is `{}`, `{FORMAT}` is wanted",
+            "{}: its format is `{}`, expected `{FORMAT}`",
             path.display(),
             written.format
         )));

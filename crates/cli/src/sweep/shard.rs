@@ -28,7 +28,9 @@ impl FromStr for Shard {
         let numbers = parts.and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
         match numbers {
             Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            _ => Err("which part of how many is wanted, counted from 1, such as 2/8".to_owned()),
+            _ => Err(
+                "expected a part and the number of parts, counted from 1, such as 2/8".to_owned(),
+            ),
         }
     }
 }

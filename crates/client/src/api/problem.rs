@@ -110,7 +110,7 @@ mod schema {
                 )
                 .property(
                     "detail",
-                    string("What is wrong here, with the value seen and the value wanted."),
+                    string("What is wrong here, with the value seen and the value expected."),
                 )
                 .property("instance", string("The path that was asked for."))
                 .required("type")

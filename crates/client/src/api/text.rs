@@ -241,7 +241,7 @@ impl FromStr for Hash {
             .map(Self)
             .ok_or_else(|| {
                 format!(
-                    "{} is no hash; 0x and 64 hexadecimal digits are wanted",
+                    "{} is no hash; expected 0x and 64 hexadecimal digits",
                     shown(text)
                 )
             })
@@ -257,7 +257,7 @@ impl FromStr for Data {
             .map(|bytes| Self(bytes.into()))
             .ok_or_else(|| {
                 format!(
-                    "{} is no bytes; 0x and two hexadecimal digits each are wanted",
+                    "{} is no bytes; expected 0x and two hexadecimal digits each",
                     shown(text)
                 )
             })
@@ -275,7 +275,7 @@ impl FromStr for Wei {
             .map(Self)
             .ok_or_else(|| {
                 format!(
-                    "{} is no number of wei; decimal digits alone are wanted",
+                    "{} is no number of wei; expected decimal digits alone",
                     shown(text)
                 )
             })

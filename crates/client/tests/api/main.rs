@@ -308,7 +308,7 @@ async fn an_answer_of_another_form_is_an_error_that_names_the_fault() {
         ),
         (
             with("id", json!("0x12")),
-            "0x and 64 hexadecimal digits are wanted",
+            "expected 0x and 64 hexadecimal digits",
         ),
         (with("fee", json!("1e3")), "`1e3` is no number of wei"),
         (with("fee", json!("-1")), "`-1` is no number of wei"),

@@ -5,7 +5,7 @@
 pub enum StoreError {
     /// The database cannot be opened.
     #[error(
-        "cannot open the database {url}; a path of a SQLite file or a postgres:// URL is wanted"
+        "cannot open the database {url}; expected a path of a SQLite file or a postgres:// URL"
     )]
     Open {
         /// URL without its password.

@@ -56,7 +56,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A table is empty.
-    #[error("`{}` is empty, a header with the names of the columns is wanted", path.display())]
+    #[error("`{}` is empty, expected a header with the names of the columns", path.display())]
     NoHeader {
         /// The file.
         path: PathBuf,
@@ -127,13 +127,13 @@ pub enum DataError {
         wanted: String,
     },
     /// There are too few examples.
-    #[error("the number of examples in `{}` is {examples}, at least {wanted} are wanted", path.display())]
+    #[error("the number of examples in `{}` is {examples}, expected at least {wanted}", path.display())]
     TooFew {
         /// The file.
         path: PathBuf,
         /// How many there are.
         examples: usize,
-        /// How many are wanted.
+        /// Minimum number of examples.
         wanted: usize,
     },
     /// All examples have the same class.
@@ -183,7 +183,7 @@ pub enum DataError {
         classes: String,
     },
     /// The share of test data is not a share.
-    #[error("the share of test data is {value}, a number above 0 and below 1 is wanted")]
+    #[error("the share of test data is {value}, expected a number above 0 and below 1")]
     TestShare {
         /// The share given.
         value: f64,
@@ -206,27 +206,27 @@ pub struct MalformedLine {
 pub enum LineFault {
     #[error("{found} fields, expected {wanted} as in the header")]
     FieldCount { found: usize, wanted: usize },
-    #[error("column `{}` has `{value}`, UTF-8 is wanted", escaped(column))]
+    #[error("column `{}` has `{value}`, expected UTF-8", escaped(column))]
     NotUtf8 { column: String, value: String },
-    #[error("column `{}` has `{value}`, a number is wanted", escaped(column))]
+    #[error("column `{}` has `{value}`, expected a number", escaped(column))]
     NotANumber { column: String, value: String },
     #[error(
-        "column `{}` has `{value}`, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted",
+        "column `{}` has `{value}`, expected a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e}",
         escaped(column)
     )]
     OutOfRange { column: String, value: String },
-    #[error("column `{}` is empty, a class is wanted", escaped(column))]
+    #[error("column `{}` is empty, expected a class", escaped(column))]
     EmptyLabel { column: String },
-    #[error("the label is `{value}`, an integer is wanted")]
+    #[error("the label is `{value}`, expected an integer")]
     LabelNotInteger { value: String },
-    #[error("there is `{value}`, `index:value` is wanted")]
+    #[error("there is `{value}`, expected `index:value`")]
     NotAPair { value: String },
-    #[error("there is the index `{value}`, a whole number from 1 to {MAX_INDEX} is wanted")]
+    #[error("there is the index `{value}`, expected a whole number from 1 to {MAX_INDEX}")]
     Index { value: String },
     #[error("index {index} follows {previous}, indices must increase")]
     IndexNotIncreasing { index: u32, previous: u32 },
     #[error(
-        "index {index} has the value `{value}`, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
+        "index {index} has the value `{value}`, expected a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e}"
     )]
     Value { index: u32, value: String },
 }

@@ -8,7 +8,7 @@ use super::part::Inputs;
 use super::{DataError, Raw, TableFormat, in_bounds};
 use crate::text::escaped_list;
 
-/// What is wanted from a table.
+/// Format of a table, and the names of the columns to read.
 pub(super) struct TableSpec<'a> {
     pub(super) format: TableFormat,
     /// The column with the class.

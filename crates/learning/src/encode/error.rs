@@ -97,7 +97,7 @@ pub enum EncodeError {
         value: f64,
     },
     /// The example is of another sort than those that the encoder learned from.
-    #[error("the example is {found}, {wanted} is wanted, as the model learned from it")]
+    #[error("the example is {found}, expected {wanted}, as the model learned from it")]
     WrongSort {
         /// Sort of the example.
         found: &'static str,
@@ -120,9 +120,7 @@ pub enum EncodeError {
         columns: String,
     },
     /// A number is too large, infinite or not a number.
-    #[error(
-        "{feature} is {value:e}, a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e} is wanted"
-    )]
+    #[error("{feature} is {value:e}, expected a number between -{MAX_NUMBER:e} and {MAX_NUMBER:e}")]
     OutOfRange {
         /// Word, column or index.
         feature: String,

@@ -99,12 +99,12 @@ pub(super) enum SpecError {
         most: usize,
     },
     #[error(
-        "feature {feature} is `{}`, one word of at least two letters, digits or underscores in lower case is wanted",
+        "feature {feature} is `{}`, expected one word of at least two letters, digits or underscores in lower case",
         escaped(word)
     )]
     NotAWord { feature: usize, word: String },
     #[error(
-        "feature {feature} is the index {index}, a whole number from 1 to {MAX_INDEX} is wanted"
+        "feature {feature} is the index {index}, expected a whole number from 1 to {MAX_INDEX}"
     )]
     Index { feature: usize, index: u32 },
     #[error(
@@ -144,15 +144,15 @@ pub(super) enum SpecError {
         "{reserved} of the {features} features are reserved, expected fewer than all, and none of a model of numbers"
     )]
     Reserved { reserved: usize, features: usize },
-    #[error("the length of `{list}` is {length}, {features} is wanted, a number for each feature")]
+    #[error("the length of `{list}` is {length}, expected {features}, a number for each feature")]
     Length {
         list: &'static str,
         length: usize,
         features: usize,
     },
-    #[error("the mean of feature {feature} is {value}, a finite number is wanted")]
+    #[error("the mean of feature {feature} is {value}, expected a finite number")]
     Mean { feature: usize, value: f64 },
-    #[error("the deviation of feature {feature} is {value}, a finite number above 0 is wanted")]
+    #[error("the deviation of feature {feature} is {value}, expected a finite number above 0")]
     Deviation { feature: usize, value: f64 },
 }
 

@@ -232,7 +232,7 @@ pub(super) async fn claimable(
 fn model_of(app: &App, path: &OfContribution) -> Result<Arc<HostedModel>, Problem> {
     if path.position > MOST {
         let detail = format!(
-            "position is {}; a number from 0 to {MOST} is wanted",
+            "position is {}; expected a number from 0 to {MOST}",
             path.position
         );
         return Err(Problem::new(&Kind::INVALID_PATH, detail));

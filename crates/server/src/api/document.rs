@@ -95,7 +95,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
         problems.extend([
             ("413", "The body is too large."),
             ("415", "The body is not sent as JSON."),
-            ("422", "The body is not what is wanted."),
+            ("422", "The body does not match the schema."),
         ]);
     }
     if path.starts_with("/v1/") {

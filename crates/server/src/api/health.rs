@@ -122,7 +122,7 @@ fn reasons(health: &Health) -> Vec<String> {
         if behind > MOST_BEHIND {
             let address = Account(contract.address);
             reasons.push(format!(
-                "{word} {address} is {behind} blocks behind; at most {MOST_BEHIND} is wanted"
+                "{word} {address} is {behind} blocks behind; expected at most {MOST_BEHIND}"
             ));
         }
     }

@@ -51,7 +51,7 @@ kinds! {
         "A key of the query is unknown, there twice, or its value is out of bounds. /docs names those that a path takes.";
     INVALID_BODY, "invalid-body", BAD_REQUEST, "The body is not JSON",
         "The body could not be read as JSON; the detail has the place.";
-    INVALID_REQUEST, "invalid-request", UNPROCESSABLE_ENTITY, "The body is not what is wanted",
+    INVALID_REQUEST, "invalid-request", UNPROCESSABLE_ENTITY, "The body does not match the schema",
         "The body is JSON, but not of the form that /docs gives; the detail has the place.";
     INVALID_HEADER, "invalid-header", BAD_REQUEST, "A header is malformed",
         "A header has a value that it cannot have; the detail names it.";
@@ -80,7 +80,7 @@ kinds! {
     NO_ENCODER, "no-encoder", UNPROCESSABLE_ENTITY, "The model has no encoder",
         "Its host has published none that fits the contract, so texts and rows cannot become samples here. Send features or a sample.";
     NOT_ENCODABLE, "not-encodable", UNPROCESSABLE_ENTITY, "The input cannot be encoded",
-        "The input is not of the sort that the model learned from; the detail says what is wanted.";
+        "The input is not of the sort that the model learned from; the detail says what it expects.";
     SAMPLE_REJECTED, "sample-rejected", UNPROCESSABLE_ENTITY, "The sample is not one of the model's",
         "The contract would reject it, for the reason in the detail.";
     REJECTED, "rejected", UNPROCESSABLE_ENTITY, "The contract would reject this",
@@ -102,7 +102,7 @@ kinds! {
     OTHER_RELAYER, "other-relayer", UNPROCESSABLE_ENTITY, "The batch is for another relayer",
         "Only the relayer that a batch names can send it. Sign with the model's relayer, or with none.";
     FEE_TOO_LOW, "fee-too-low", UNPROCESSABLE_ENTITY, "The fee is too low",
-        "Sign with at least the fee that is wanted.";
+        "Sign with at least the fee that `wanted` gives.";
     TOO_MANY_WAITING, "too-many-waiting", SERVICE_UNAVAILABLE, "Too many contributions wait",
         "Submit again later.";
     OVERLOADED, "overloaded", SERVICE_UNAVAILABLE, "Too many requests at a time",

@@ -156,7 +156,7 @@ pub(super) async fn price(
     if !(1..=1_000_000).contains(&n) {
         return Err(Problem::new(
             &Kind::INVALID_QUERY,
-            format!("n is {n}; a number from 1 to 1000000 is wanted"),
+            format!("n is {n}; expected a number from 1 to 1000000"),
         ));
     }
     let time = app.now();

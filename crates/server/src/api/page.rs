@@ -33,7 +33,7 @@ pub(super) fn limit(limit: Option<u32>, most: u32) -> Result<u32, Problem> {
         Some(limit) if (1..=most).contains(&limit) => Ok(limit),
         Some(limit) => Err(Problem::new(
             &Kind::INVALID_QUERY,
-            format!("limit is {limit}; a number from 1 to {most} is wanted"),
+            format!("limit is {limit}; expected a number from 1 to {most}"),
         )),
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn bounded(name: &str, value: u64) -> Result<u64, Problem> {
     }
     Err(Problem::new(
         &Kind::INVALID_QUERY,
-        format!("{name} is {value}; a number from 0 to {MOST} is wanted"),
+        format!("{name} is {value}; expected a number from 0 to {MOST}"),
     ))
 }
 

@@ -184,7 +184,7 @@ pub(super) struct Prediction {
     responses(
         (status = 200, description = "The classes.", body = Predictions),
         (status = 404, description = "The model is unknown."),
-        (status = 422, description = "An input is not what is wanted; `input` is its place."),
+        (status = 422, description = "An input does not match the schema or the model; `input` is its index."),
     ),
 )]
 pub(super) async fn predict(
@@ -337,7 +337,7 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encode
         Ok(noted) if indices.len() == numbers.len() => Ok(noted.into()),
         Ok(_) => Err(Problem::new(
             &Kind::NOT_ENCODABLE,
-            "a name of the row is no index; indices from 1 are wanted",
+            "a name of the row is no index; expected indices from 1",
         )),
         // Neither columns nor indices fit. Either a name is wrong, or the model did not learn from
         // rows.
@@ -348,7 +348,7 @@ fn of_names(encoder: &Encoder, numbers: &BTreeMap<String, f64>) -> Result<Encode
             let unknown = numbers.keys().find(|name| !names.contains(name));
             let detail = match (missing, unknown) {
                 (Some(name), _) => format!(
-                    "the row has no `{}`; a number for each of the model's columns is wanted",
+                    "the row has no `{}`; expected a number for each of the model's columns",
                     escaped(name)
                 ),
                 (None, Some(name)) => {

@@ -34,7 +34,7 @@ fn signed_batch(body: SignedBatchBody) -> Result<SignedBatch, Problem> {
         ("deadline", body.deadline.into(), 40),
     ] {
         if value >> bits != 0 {
-            let detail = format!("{name} is {value}; a number below 2^{bits} is wanted");
+            let detail = format!("{name} is {value}; expected a number below 2^{bits}");
             return Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", name));
         }
     }
@@ -56,7 +56,7 @@ fn signature_fits(signature: &Bytes) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = format!(
-        "signature has {} bytes; at most 65535 are wanted",
+        "signature has {} bytes; expected at most 65535",
         signature.len()
     );
     Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "signature"))
@@ -280,7 +280,7 @@ pub(super) async fn delegate(
 ) -> Result<Json<DelegationView>, Problem> {
     let model = app.model(&path.trainer)?;
     if body.until >> 40 != 0 {
-        let detail = format!("until is {}; a number below 2^40 is wanted", body.until);
+        let detail = format!("until is {}; expected a number below 2^40", body.until);
         return Err(Problem::new(&Kind::INVALID_REQUEST, detail).with("field", "until"));
     }
     signature_fits(&body.signature.0)?;

@@ -115,23 +115,18 @@ async fn what_cannot_be_predicted_says_why() {
             "no-encoder",
             "send `features` or a `sample`",
         ),
-        (
-            texts,
-            json!({"row": [1]}),
-            "not-encodable",
-            "text is wanted",
-        ),
+        (texts, json!({"row": [1]}), "not-encodable", "expected text"),
         (
             texts,
             json!({"row": {"a": 1}}),
             "not-encodable",
-            "text is wanted",
+            "expected text",
         ),
         (
             table,
             json!({"text": "good"}),
             "not-encodable",
-            "a row of numbers is wanted",
+            "expected a row of numbers",
         ),
         (table, json!({"row": [1]}), "not-encodable", "expected 2"),
         (

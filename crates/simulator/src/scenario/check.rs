@@ -137,7 +137,7 @@ impl Check<'_> {
             features,
             train_samples: match table.train_samples {
                 Some(0 | 1) => {
-                    let allowed = "at least 2 are wanted: one to train with, one to contribute";
+                    let allowed = "expected at least 2: one to train with, one to contribute";
                     return self.impossible(
                         "data.train_samples",
                         table.train_samples.unwrap_or(0),
@@ -223,7 +223,7 @@ impl Check<'_> {
     ) -> Result<Vec<Participant>, ScenarioError> {
         if !(1..=1_000).contains(&tables.len()) {
             let value = format!("{} tables", tables.len());
-            return self.impossible("agents", value, "1 to 1000 agents are wanted");
+            return self.impossible("agents", value, "expected 1 to 1000 agents");
         }
         let mut names = HashSet::new();
         let mut agents = Vec::with_capacity(tables.len());
@@ -247,7 +247,7 @@ impl Check<'_> {
         if escaped_lines(&description) == description {
             return Ok(description);
         }
-        let allowed = "visible characters and line breaks are wanted";
+        let allowed = "expected visible characters and line breaks";
         self.impossible("description", format!("{description:?}"), allowed)
     }
 
@@ -262,7 +262,7 @@ impl Check<'_> {
         let name = table.name.as_str();
         if name.trim() != name || check_name("the name", name).is_err() {
             let allowed =
-                "a name of at most 200 visible characters, without blanks at its ends, is wanted";
+                "expected a name of at most 200 visible characters, without blanks at its ends";
             return self.impossible(key("name"), format!("{name:?}"), allowed);
         }
         let strategy = self.strategy(agent, table, kind)?;
@@ -303,7 +303,7 @@ impl Check<'_> {
                 let mean = self.within(&key("deposit.mean"), deposit.mean.0, 1.0, 1e9)?;
                 let sd = self.within(&key("deposit.sd"), deposit.sd.0, 0.0, mean)?;
                 if table.start_balance.0 < mean {
-                    let allowed = format!("at least its mean deposit, {mean}, is wanted");
+                    let allowed = format!("expected at least its mean deposit, {mean}");
                     return self.impossible(key("start_balance"), table.start_balance.0, allowed);
                 }
                 Some(Normal { mean, sd })
@@ -421,7 +421,7 @@ impl Check<'_> {
                 Ok(())
             }
             Some(given) => {
-                self.impossible(key, given, format!("a number from 1 to {most} is wanted"))
+                self.impossible(key, given, format!("expected a number from 1 to {most}"))
             }
         }
     }
@@ -441,7 +441,7 @@ impl Check<'_> {
     pub(super) fn seconds(&self, key: &str, duration: &Duration) -> Result<u64, ScenarioError> {
         self.duration(key, duration, 1.0, 1e12)?;
         if duration.seconds.fract() != 0.0 {
-            let allowed = "a whole number of seconds is wanted";
+            let allowed = "expected a whole number of seconds";
             return self.impossible(key, format!("{:?}", duration.text), allowed);
         }
         // At most 10^12, which fits.
@@ -458,7 +458,7 @@ impl Check<'_> {
         if (low..=high).contains(&duration.seconds) {
             return Ok(());
         }
-        let allowed = format!("a duration from {low} s to {high} s is wanted");
+        let allowed = format!("expected a duration from {low} s to {high} s");
         self.impossible(key, format!("{:?}", duration.text), allowed)
     }
 
@@ -472,7 +472,7 @@ impl Check<'_> {
         if (low..=high).contains(&value) {
             return Ok(value);
         }
-        let allowed = format!("a number from {low} to {high} is wanted");
+        let allowed = format!("expected a number from {low} to {high}");
         self.impossible(key, value, allowed)
     }
 

@@ -204,7 +204,7 @@ fn set(scenario: &mut Table, Setting { path, value }: &Setting) -> Result<(), St
     };
     let mut keys: Vec<_> = rest.split('.').collect();
     if keys.iter().any(|key| key.is_empty()) {
-        return Err("keys joined by dots are wanted".to_owned());
+        return Err("expected keys joined by dots".to_owned());
     }
     let last = keys.pop().expect("a text has at least one part");
     for key in keys {
@@ -258,7 +258,7 @@ fn form_of_agents(scenario: &Table) -> String {
     let names = names.filter_map(|agent| Some(format!("`{}`", agent.get("name")?.as_str()?)));
     let names: Vec<_> = names.collect();
     format!(
-        "agents.NAME.KEY is wanted, and the agents are {}",
+        "expected agents.NAME.KEY; the agents are {}",
         names.join(", ")
     )
 }
@@ -383,14 +383,14 @@ mod tests {
         assert_snapshot!(refusal(&["incentive.refund_wai=1h"]), @r#"with incentive.refund_wai = "1h": scenarios/movie-reviews.toml: unknown field `refund_wai`, expected one of `kind`, `refund_wait`, `owner_claim_wait`, `any_address_claim_wait`, `report_notice`, `deposit_after_one_hour`, `prediction_price`, `stake`, `participation`, `reveal_wait`, `scoring_wait`, `most_contributions`, `most_passes`, `bounty`, `parts`, `test_samples`"#);
         assert_snapshot!(refusal(&["incentives.refund_wait=1h"]), @r#"with incentives.refund_wait = "1h": scenarios/movie-reviews.toml: unknown field `incentives`, expected one of `description`, `data`, `model`, `incentive`, `chain`, `run`, `agents`"#);
         assert_snapshot!(refusal(&["incentive.refund_wait.max=1h"]), @r#"scenarios/movie-reviews.toml: cannot set `incentive.refund_wait.max`: `incentive.refund_wait` is "1 day", which holds nothing further"#);
-        assert_snapshot!(refusal(&["agents.Bat.start_balance=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bat.start_balance`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
-        assert_snapshot!(refusal(&["agents.Bad=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bad`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
-        assert_snapshot!(refusal(&["agents=1"]), @"scenarios/movie-reviews.toml: cannot set `agents`: agents.NAME.KEY is wanted, and the agents are `Good`, `Bad`");
+        assert_snapshot!(refusal(&["agents.Bat.start_balance=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bat.start_balance`: expected agents.NAME.KEY; the agents are `Good`, `Bad`");
+        assert_snapshot!(refusal(&["agents.Bad=1"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bad`: expected agents.NAME.KEY; the agents are `Good`, `Bad`");
+        assert_snapshot!(refusal(&["agents=1"]), @"scenarios/movie-reviews.toml: cannot set `agents`: expected agents.NAME.KEY; the agents are `Good`, `Bad`");
         assert_snapshot!(refusal(&["agents.Bad.name=Evil"]), @"scenarios/movie-reviews.toml: cannot set `agents.Bad.name`: the name of `Bad` stays: results are told apart by it");
         assert_snapshot!(refusal(&["agents.Bad.starting=1"]), @r"with agents.Bad.starting = 1: scenarios/movie-reviews.toml: unknown field `starting`, expected one of `name`, `kind`, `start_balance`, `deposit`, `wait`, `mistakes`, `identities`, `batch`, `target_class`, `target_feature`, `agreement`, `predictions`");
-        assert_snapshot!(refusal(&["incentive..kind=1"]), @"scenarios/movie-reviews.toml: cannot set `incentive..kind`: keys joined by dots are wanted");
+        assert_snapshot!(refusal(&["incentive..kind=1"]), @"scenarios/movie-reviews.toml: cannot set `incentive..kind`: expected keys joined by dots");
         assert_snapshot!(refusal(&["agents.Bad.start_balance=ten"]), @r#"with agents.Bad.start_balance = "ten": scenarios/movie-reviews.toml: invalid type: string "ten", expected a number"#);
-        assert_snapshot!(refusal(&["agents.Bad.start_balance=-1", "data.features=10"]), @"with agents.Bad.start_balance = -1, data.features = 10: scenarios/movie-reviews.toml: `agents[1].start_balance` is -1; a number from 0.000001 to 1000000000 is wanted");
+        assert_snapshot!(refusal(&["agents.Bad.start_balance=-1", "data.features=10"]), @"with agents.Bad.start_balance = -1, data.features = 10: scenarios/movie-reviews.toml: `agents[1].start_balance` is -1; expected a number from 0.000001 to 1000000000");
         assert_snapshot!(refusal(&["incentive.refund_wait=2 moons"]), @r#"with incentive.refund_wait = "2 moons": scenarios/movie-reviews.toml: `2 moons` is not a duration (unknown time unit "moons", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)); write one with its unit, such as "600s", "1h 30m" or "9 days""#);
     }
 }

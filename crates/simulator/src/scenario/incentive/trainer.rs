@@ -79,7 +79,7 @@ fn finish(
     } = waits;
     if refund > owner_claim || owner_claim > any_address_claim {
         let allowed = format!(
-            "refund_wait ({refund} s) <= owner_claim_wait <= any_address_claim_wait ({any_address_claim} s) < 2^40 s is wanted"
+            "expected refund_wait ({refund} s) <= owner_claim_wait <= any_address_claim_wait ({any_address_claim} s) < 2^40 s"
         );
         let shown = format!("{owner_claim} s");
         return check.impossible("incentive.owner_claim_wait", shown, allowed);
