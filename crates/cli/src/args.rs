@@ -17,12 +17,13 @@ Examples:
 
 /// Train machine-learning models on an EVM chain, with money at stake.
 ///
-/// Anyone trains a model by sending data to its contract, with money at stake that bad data loses. By
-/// the mechanism `deposit-refund-take`, those whose data the model comes to agree with get their
-/// deposit back, and a share of the deposits of the others.
-/// `cotrain simulate` runs whole economies of honest and hostile contributors, by real transactions
-/// against the contracts in an EVM inside this process: no chain, no node, no money is needed. The
-/// other commands are for a chain: to host a model, ask it, teach it, and claim what is yours.
+/// Anyone trains a model by sending data to its contract. Each contribution stakes money, and bad
+/// data loses it. Under the mechanism `deposit-refund-take`, authors get their deposits back if the
+/// model later agrees with their data. They can then take shares of the deposits of others.
+///
+/// `cotrain simulate` runs whole economies of honest and hostile contributors. It sends real
+/// transactions to the contracts in an EVM inside this process, and needs no chain, node or money.
+/// The other commands are for a chain: host a model, ask it, teach it, and claim what is yours.
 #[derive(Debug, Parser)]
 #[command(name = "cotrain", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {

@@ -38,23 +38,23 @@ Exit status: 0 no difference, 1 a difference or a failure, 2 a mistake in argume
 
 /// Execute a recorded run again and show the first difference, if any
 ///
-/// Takes the transactions of a run as they were recorded, sends them one by one to an empty chain, and
-/// compares what comes of each with what came of it then. Neither scenario nor data are needed. It stops
-/// at the first difference.
+/// Sends the recorded transactions one by one to an empty chain, and compares each outcome with the
+/// recorded one. It needs neither the scenario nor its data. It stops at the first difference.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Replay {
-    /// The directory of a run made with `cotrain simulate --record`, or the recording in it
+    /// Directory of a run made with `cotrain simulate --record`, or the recording in it
     run: PathBuf,
-    /// The chain: embedded, anvil, or the address of an anvil that runs
+    /// Chain to run on: embedded, anvil, or the address of a running anvil
     ///
-    /// As for `cotrain simulate`. It need not be the kind that the run was recorded on.
+    /// The values are those of `cotrain simulate`. The chain may be of another kind than the
+    /// recorded one.
     #[arg(long, value_name = "CHAIN", value_parser = backend::read, default_value = "embedded")]
     backend: Backend,
-    /// Print one JSON object to stdout instead of the result for people
+    /// Print one JSON object to stdout instead of the readable result
     #[arg(long)]
     json: bool,
-    /// Write nothing to stderr but an error
+    /// Write nothing but errors to stderr
     #[arg(long)]
     quiet: bool,
 }

@@ -14,11 +14,11 @@ use crate::{failure::Failure, live::show};
 
 /// List the scenarios that come with cotrain
 ///
-/// Name, what it shows and the data it needs, one scenario after the other. With --agents the kinds of agents
-/// that a scenario can name: what each wants, knows and can spend.
+/// Prints the name of each scenario, what it shows and the data that it needs. With --agents, lists
+/// the kinds of agents that a scenario can name: aims, knowledge and means.
 #[derive(Debug, Args)]
 pub(crate) struct Scenarios {
-    /// List the kinds of agents instead
+    /// List the kinds of agents instead of the scenarios
     #[arg(long)]
     agents: bool,
     /// Print one JSON array to stdout

@@ -50,20 +50,21 @@ RUST_LOG=debug shows on stderr what goes on inside.";
 
 /// Simulate contributors who train a model on the chain
 ///
-/// Agents with money of their own send samples to a deployed model, each with the deposit or stake
-/// that its mechanism asks for. Honest ones tell the truth, hostile ones lie; all of them claim what
-/// they can. A summary goes to stdout, tables and a report into a directory.
+/// Agents with money of their own send samples to a deployed model. Each contribution pays the
+/// deposit or stake that the mechanism asks for. Honest agents tell the truth and hostile ones lie;
+/// all of them claim what they can. A summary goes to stdout; tables and a report go into a
+/// directory.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Simulate {
-    /// The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
+    /// Name of a scenario (see `cotrain scenarios`) or path of a .toml file
     #[arg(
         default_value = "movie-reviews",
         value_parser = ScenarioParser,
         hide_possible_values = true
     )]
     scenario: String,
-    /// The seed of everything random
+    /// Seed of all random choices
     #[arg(
         long,
         value_name = "N",
@@ -71,14 +72,14 @@ pub(crate) struct Simulate {
         allow_negative_numbers = true
     )]
     seed: u64,
-    /// Where the scenario's data files are [default: where the scenario says]
+    /// Folder of the scenario's data files [default: the one that the scenario names]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Relay N signed contributions in one transaction, and show the gas saved
     ///
-    /// Agents prepay and sign; a relayer collects N contributions before it sends them, as many of
-    /// them as fit into a transaction. Each agent makes all claims of its turn together. Without
-    /// this, each contribution and each claim is a transaction of its own.
+    /// Agents prepay and sign. A relayer collects N contributions, then sends as many as fit into
+    /// each transaction. Each agent makes all claims of its turn together. Without this option,
+    /// each contribution and each claim is a transaction of its own.
     #[arg(
         long,
         value_name = "N",
@@ -86,30 +87,32 @@ pub(crate) struct Simulate {
         allow_negative_numbers = true
     )]
     relay: Option<NonZeroUsize>,
-    /// The chain: embedded, anvil, or the address of an anvil that runs
+    /// Chain to run on: embedded, anvil, or the address of a running anvil
     ///
-    /// embedded is an EVM inside this process. anvil is Foundry's node: it is started, and stopped at
-    /// the end. One of your own has to be empty and to begin early enough: start it with
-    /// `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil they take
-    /// longer. Only a prediction market's draw, by the hash of a block, is another one there.
+    /// embedded is an EVM inside this process. anvil is Foundry's node, which is started for the
+    /// run and stopped at its end. An anvil of your own must be empty and begin early enough: start
+    /// it with `anvil --timestamp 1767225600`. All chains give the same results, except for a
+    /// prediction market's draw, which depends on a block hash. Runs on anvil take longer.
     #[arg(long, value_name = "CHAIN", value_parser = backend::read, default_value = "embedded")]
     backend: Backend,
-    /// Where to put the results [default: runs/SCENARIO-SEED, with --relay runs/SCENARIO-SEED-relay-N]
+    /// Directory for the results [default: runs/SCENARIO-SEED, with --relay
+    /// runs/SCENARIO-SEED-relay-N]
     ///
-    /// Results of the same scenario, seed and --relay are replaced there; a directory with anything
-    /// else in it is left alone, which is an error.
+    /// Results of the same scenario, seed and --relay are replaced. A directory that contains
+    /// anything else is an error and stays unchanged.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Record every transaction among the results, to replay the run (see `cotrain replay`)
+    /// Record every transaction with the results, so that `cotrain replay` can execute the run
+    /// again
     ///
-    /// About 100 bytes a transaction: 2 MB for the default scenario. Results of a run without this leave no
-    /// recording of an earlier one.
+    /// A recording takes about 100 bytes per transaction, 2 MB for the default scenario. A run
+    /// without this option removes the recording of an earlier run.
     #[arg(long)]
     record: bool,
-    /// Print one JSON object to stdout instead of the summary for people
+    /// Print one JSON object to stdout instead of the readable summary
     #[arg(long)]
     json: bool,
-    /// Write nothing to stderr but an error
+    /// Write nothing but errors to stderr
     #[arg(long)]
     quiet: bool,
 }

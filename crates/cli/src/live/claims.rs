@@ -37,14 +37,14 @@ Examples:
   cotrain refund 17 18 --dev 1        two of them
   cotrain status --dev 1              what can be claimed when";
 
-/// Get deposits back, of your contributions that the model agrees with
+/// Get back the deposits of your contributions that the model agrees with
 ///
-/// Many refunds go into as few transactions as hold them. Each makes your share of later reports
-/// larger.
+/// Many refunds share a transaction, up to its gas limit. Each refund increases your share of later
+/// reports.
 #[derive(Debug, Args)]
 #[command(after_help = REFUND_EXAMPLES)]
 pub(crate) struct Refund {
-    /// The positions of the contributions [default: all that can be claimed]
+    /// Positions of the contributions [default: all that can be claimed]
     #[arg(value_name = "POSITION")]
     positions: Vec<u64>,
     #[command(flatten)]
@@ -57,15 +57,15 @@ Examples:
   cotrain report 21 --dev 1           one of them
   cotrain status --dev 1              what can be claimed when";
 
-/// Take shares of others' deposits, whose contributions the model disagrees with
+/// Take shares of the deposits of others whose contributions the model disagrees with
 ///
-/// Your share is in proportion to your refunded contributions: have one refunded first. Where the model
-/// needs a notice before a report, this announces first what can be reported then: run it again after
-/// the date that it says, and before the other one.
+/// Your share is in proportion to your refunded contributions, so have one refunded first. Some
+/// models need a notice before a report. There, this command first announces the contributions that
+/// can be reported after the notice. Run it again between the two dates that it prints.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(crate) struct Report {
-    /// The positions of the contributions [default: all that can be claimed]
+    /// Positions of the contributions [default: all that can be claimed]
     #[arg(value_name = "POSITION", value_parser = position)]
     positions: Vec<u64>,
     #[command(flatten)]

@@ -34,14 +34,15 @@ not done is never removed: it has signed transactions. Folders that you named (-
 
 /// Remove caches, finished journals and processes that earlier commands left behind
 ///
-/// Lists them; with --yes, removes them. What another process uses is left alone.
+/// Lists them; with --yes, removes them. It leaves alone what another process uses.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Clean {
-    /// Remove what is listed
+    /// Remove everything that the list shows
     #[arg(long)]
     yes: bool,
-    /// Journals of deployments that are done, too: without its journal, the same `cotrain deploy` deploys again
+    /// Include journals of finished deployments: without its journal, the same `cotrain deploy`
+    /// deploys again
     #[arg(long)]
     journals: bool,
     /// Print one JSON array to stdout

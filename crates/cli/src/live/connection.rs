@@ -1,4 +1,4 @@
-//! Which node, registry and model a command is about.
+//! Node, registry and model of a command.
 
 use alloy_primitives::Address;
 use anyhow::{Context, anyhow};
@@ -12,14 +12,14 @@ use crate::{failure::Failure, output::Narrator};
 
 const DEFAULT_RPC: &str = "http://127.0.0.1:8545";
 
-/// How the chain is reached.
+/// Access to the chain.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Chain")]
 pub(crate) struct Connection {
-    /// The JSON-RPC address of a node [default: the last one used, else anvil's on this machine]
+    /// JSON-RPC address of a node [default: the last one used, otherwise anvil's on this machine]
     #[arg(long, value_name = "URL", env = "COTRAIN_RPC", hide_env_values = true)]
     pub(crate) rpc: Option<Url>,
-    /// The registry that models are found in by name [default: the last one used]
+    /// Registry in which models are found by name [default: the last one used]
     #[arg(
         long,
         value_name = "ADDR",
@@ -28,16 +28,16 @@ pub(crate) struct Connection {
         value_parser = parse_address
     )]
     pub(crate) registry: Option<Address>,
-    /// Say on stderr what is used and done
+    /// Describe the steps and the values used on stderr
     #[arg(long, help_heading = None::<&str>)]
     pub(crate) verbose: bool,
 }
 
-/// Which model it is about.
+/// Model of a command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Chain")]
 pub(crate) struct ModelArg {
-    /// The model: the address of its trainer, or its name in the registry [default: the last one
+    /// Model: the address of its trainer, or its name in the registry [default: the last one
     /// deployed]
     #[arg(
         long,

@@ -51,37 +51,39 @@ agrees with it; otherwise others may take it.";
 
 /// Teach a model: send labeled samples, with a deposit for each
 ///
-/// Many samples go into as few transactions as hold them.
+/// Many samples share a transaction, up to its gas limit.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Contribute {
     #[command(flatten)]
     input: Input,
-    /// The class of the one example: its name, or its number
+    /// Class of the one example, by name or by number
     #[arg(long, value_name = "CLASS", requires = "Input")]
     label: Option<String>,
-    /// Examples with their classes: `movie-reviews`, or a file that ends in .csv, .tsv or .libsvm
+    /// Labeled examples: `movie-reviews`, or a file that ends in .csv, .tsv or .libsvm
     #[arg(long, value_name = "DATA", conflicts_with_all = ["Input", "label"], help_heading = "Data")]
     data: Option<String>,
     #[command(flatten)]
     columns: Columns,
-    /// Pass over the first so many of the data's examples
+    /// Number of examples to skip at the beginning of the data
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Data")]
     skip: usize,
-    /// Contribute at most so many of the data's examples [default: all]
+    /// Maximum number of the data's examples to contribute [default: all]
     #[arg(long, value_name = "N", help_heading = "Data")]
     limit: Option<usize>,
-    /// Contribute also what the model knows nothing of; without this, single inputs are refused, and
-    /// examples of data left out
+    /// Contribute inputs even if the model knows nothing of them; without this option, a single
+    /// input is refused and an example of the data is left out
     #[arg(long, help_heading = "Data")]
     allow_unknown: bool,
-    /// Contribute also what has numbers outside the model's range, which are moved to its bounds
+    /// Contribute inputs even if numbers are outside the model's range; these numbers are moved to
+    /// its bounds
     #[arg(long, help_heading = "Data")]
     allow_clipped: bool,
-    /// Contribute also examples of the data that this account has contributed to this model before
+    /// Contribute examples of the data even if this account has contributed them to this model
+    /// before
     #[arg(long, requires = "data", help_heading = "Data")]
     again: bool,
-    /// The most to deposit for each contribution [default: twice what it is now]
+    /// Maximum deposit of each contribution, in wei [default: twice the current deposit]
     #[arg(long, value_name = "WEI", help_heading = None::<&str>)]
     max_deposit: Option<Wei>,
     #[command(flatten)]

@@ -7,14 +7,14 @@ use cotrain_learning::data::Source;
 
 use crate::failure::Failure;
 
-/// How a file's columns are named.
+/// Names of the columns of a table.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Columns {
-    /// The column of a table that has the class
+    /// Column of a table that contains the class
     #[arg(long, value_name = "NAME", default_value = "label")]
     pub(crate) label_column: String,
-    /// The column of a table that has the text; without it, every other column is a number
+    /// Column of a table that contains the text; without it, every other column is a number
     #[arg(long, value_name = "NAME")]
     pub(crate) text_column: Option<String>,
 }

@@ -27,17 +27,17 @@ Examples:
 All that is claimed is added to your balance in the model's contract (see cotrain withdraw). A delegation
 cannot be taken back before its time is over, and lets the coordinator do nothing else.";
 
-/// Let a coordinator claim for you: push your refunds, and report what deserves it
+/// Let a coordinator claim for you: push your refunds and report for you
 ///
-/// You sign that its keeper may report for you until some time. It claims when that brings more
-/// than the gas costs.
+/// You sign that its keeper may report for you until a date. The keeper claims whenever a claim
+/// brings more than its gas costs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Delegate {
-    /// The coordinator's address
+    /// Address of the coordinator
     #[arg(long, value_name = "URL")]
     relay: Url,
-    /// How long it may, from now on
+    /// Time for which the delegation is valid, from now on
     #[arg(
         long,
         value_name = "TIME",

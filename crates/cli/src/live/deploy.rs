@@ -50,10 +50,11 @@ Exit status: 0 deployed, 2 a mistake in arguments or data, 1 anything else.";
 
 /// Train an initial model and put it on the chain
 ///
-/// The model is trained here, rounded to the contract's numbers and measured; then a registry (or
-/// the one you name), a factory and the model's code are created, the model's words written and
-/// compared, and the model closed: from then on only contributions change it. At last it is made
-/// known in the registry, with a card that says how text or rows become samples.
+/// The model is trained on this machine, rounded to the contract's numbers and measured. Then this
+/// command creates a registry (unless you name one), a factory and the contracts of the model. It
+/// writes the model's words and compares them. Then it closes the model: from then on, only
+/// contributions change it. At the end it registers the model with a card, which tells how texts or
+/// rows become samples.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Deploy {
@@ -72,18 +73,20 @@ pub(crate) struct DeployOptions {
     pub(crate) key: KeyArgs,
     #[command(flatten)]
     pub(crate) fees: FeeArgs,
-    /// A factory of cotrain's that is on the chain [default: this release's, created if the chain lacks it]
-    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
-    factory: Option<Address>,
-    /// The implementation of the contract that holds the money that is on the chain [default: this release's, created if
-    /// the chain lacks it]
-    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
-    trainer_code: Option<Address>,
-    /// The implementation of the learner that is on the chain [default: this release's, created if the chain
+    /// Address of a cotrain factory on the chain [default: this release's, created if the chain
     /// lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
+    factory: Option<Address>,
+    /// Address of the trainer's implementation, which holds the rules of money [default: this
+    /// release's, created if the chain lacks it]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
+    trainer_code: Option<Address>,
+    /// Address of the learner's implementation [default: this release's, created if the chain lacks
+    /// it]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     classifier_code: Option<Address>,
-    /// Where to note what is done [default: `deploy-CHAIN-NAME` in the state directory]
+    /// Directory for the journal of the deployment [default: `deploy-CHAIN-NAME` in the state
+    /// directory]
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     journal: Option<PathBuf>,
     #[command(flatten)]

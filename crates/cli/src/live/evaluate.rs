@@ -27,11 +27,11 @@ Examples:
 
 /// Measure a model on labeled data, free
 ///
-/// Data that the model has seen flatters it: measure on other data.
+/// Data that the model has learned from flatters it: measure on other data.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Evaluate {
-    /// What to measure on: `movie-reviews`, or a file that ends in .csv, .tsv or .libsvm
+    /// Data to measure on: `movie-reviews`, or a file that ends in .csv, .tsv or .libsvm
     #[arg(
         long,
         value_name = "DATA",
@@ -41,10 +41,10 @@ pub(crate) struct Evaluate {
     data: String,
     #[command(flatten)]
     columns: Columns,
-    /// Use the first so many examples [default: all]
+    /// Maximum number of examples, from the first one on [default: all]
     #[arg(long, value_name = "N", help_heading = "Data")]
     limit: Option<usize>,
-    /// Let the contract compute it, in the node
+    /// Let the contract evaluate, in the node
     #[arg(long)]
     on_chain: bool,
     #[command(flatten)]

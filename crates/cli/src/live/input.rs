@@ -20,20 +20,20 @@ use serde::Serialize;
 use super::{connection::Session, data::Columns, model::LiveModel};
 use crate::failure::Failure;
 
-/// One example, in one of the forms that it may have, or a file of many.
+/// One example in one of its possible forms, or a file of many.
 #[derive(Debug, Clone, Default, Args)]
 #[group(required = false, multiple = false)]
 pub(crate) struct Input {
-    /// A text, of which the model looks at the words that it knows
+    /// Text; the model uses only the words that it knows
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: Option<String>,
-    /// A row of data: numbers separated by commas, one a column, or for libsvm `index:value …`
+    /// Row of data: numbers separated by commas, one per column, or `index:value …` for libsvm
     #[arg(long, value_name = "ROW", allow_hyphen_values = true)]
     pub(crate) row: Option<String>,
-    /// The numbers of the features that are present, from 0, separated by commas
+    /// Indices of the features that are present, from 0, separated by commas
     #[arg(long, value_name = "LIST")]
     pub(crate) features: Option<String>,
-    /// The sample itself, as the contract takes it
+    /// Sample in the contract's encoding
     #[arg(long, value_name = "HEX")]
     pub(crate) sample: Option<String>,
 }

@@ -20,17 +20,17 @@ use crate::{failure::Failure, output::Narrator};
 const VARIABLE: &str = "COTRAIN_KEY";
 const DEVELOPMENT_ACCOUNTS: i64 = 10;
 
-/// Whose key signs. There is no argument for a key itself: everyone on the machine sees arguments.
+/// Key that signs. No argument takes a key itself: everyone on the machine can see arguments.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Key")]
 pub(crate) struct KeyArgs {
-    /// The encrypted key file of the account [default: the variable `COTRAIN_KEY` has the key]
+    /// Encrypted key file of the account [default: the key in the variable `COTRAIN_KEY`]
     #[arg(long, value_name = "FILE")]
     pub(crate) keystore: Option<PathBuf>,
-    /// A file whose first line is the key file's password; without it, you are asked
+    /// File whose first line is the password of the key file; without it, you are asked
     #[arg(long, value_name = "FILE", requires = "keystore")]
     pub(crate) password_file: Option<PathBuf>,
-    /// Account N of a development chain, 0 to 9: everybody knows its key; only on chain 31337
+    /// Account N of a development chain, 0 to 9, only on chain 31337: everybody knows its key
     #[arg(
         long,
         value_name = "N",
@@ -124,10 +124,10 @@ Examples:
   cotrain key address --keystore key.json          whose key is it?
   cotrain deposit 0.1ether --keystore key.json     use it";
 
-/// Make a key, or show whose it is
+/// Make a key, or show the address of one
 ///
-/// A key is kept in a file that a password encrypts (JSON, Web3 secret storage, as other wallets
-/// have). Whoever has the file and the password has the money: keep both, and a copy.
+/// A key is kept in a file that a password encrypts (JSON, Web3 Secret Storage, as in other
+/// wallets). Anyone with the file and the password controls the money. Keep both safe, with a copy.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct KeyCommand {
@@ -137,18 +137,18 @@ pub(crate) struct KeyCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a new random key in an encrypted file; none is ever overwritten
+    /// Make a new random key in an encrypted file, and never overwrite one
     New(New),
-    /// Print the address of the account that a key is for
+    /// Print the address of a key's account
     Address(Show),
 }
 
 #[derive(Debug, Args)]
 struct New {
-    /// The directory for the file [default: `keys` in the state directory]
+    /// Directory for the file [default: `keys` in the state directory]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// A file whose first line is the password; without it, you are asked
+    /// File whose first line is the password; without it, you are asked
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Print one JSON object to stdout

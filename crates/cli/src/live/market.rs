@@ -27,11 +27,11 @@ Who improves the model on the hidden test set is paid out of the bounty; who mak
 the stakes. A provider who does not reveal in time loses the bounty, which is burned, and participants
 get their stakes back.";
 
-/// Sell improvements: a bounty for data that improves a model on a hidden test set
+/// Run or join a prediction market: a bounty for data that improves a model on a hidden test set
 ///
-/// A prediction market after Abernethy and Frongillo (2011). The provider commits to a test set and locks
-/// a bounty; anyone contributes with a stake while the market is open; then the provider reveals the test
-/// set, anyone has the contributions scored, and all collect what is theirs.
+/// The market follows Abernethy and Frongillo (2011). The provider commits to a test set and locks
+/// a bounty. Anyone contributes with a stake while the market is open. Then the provider reveals
+/// the test set, anyone has the contributions scored, and all collect their money.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct MarketCommand {

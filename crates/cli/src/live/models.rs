@@ -27,9 +27,9 @@ Examples:
 
 /// List the models of a registry
 ///
-/// Name, learner, classes, contributions so far, and what contributing one sample deposits now.
-/// Anyone may register anything: what is not `verified` runs other code than this release's, or its card says of
-/// samples what the contract does not.
+/// Prints the name, learner, classes and number of contributions of each model, and the current
+/// deposit of one sample. Anyone may register anything. A model is `verified` if both contracts run
+/// this release's code and its card agrees with the contract on samples.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Models {

@@ -25,16 +25,16 @@ Examples:
   cotrain deposit 5000000gwei --keystore key.json --model spam
   cotrain deposit 0.1ether --for 0x7099… --dev 0     for somebody else";
 
-/// Prepay: money that a model's contract keeps for your signed contributions
+/// Prepay money to a model's contract for your signed contributions
 ///
-/// What is not spent can be withdrawn at any time. Refunds that others pushed for you are added to
-/// the same balance.
+/// You can withdraw unspent money at any time. Refunds that others pushed for you are added to the
+/// same balance.
 #[derive(Debug, Args)]
 #[command(after_help = DEPOSIT_EXAMPLES)]
 pub(crate) struct Deposit {
-    /// How much: a number of wei, or with a unit, such as 0.1ether or 5gwei
+    /// Amount in wei, or with a unit, such as 0.1ether or 5gwei
     amount: Wei,
-    /// Whose balance it is added to [default: your own]
+    /// Account that gets the money [default: your own]
     #[arg(long = "for", value_name = "ADDR", value_parser = parse_address)]
     account: Option<Address>,
     #[command(flatten)]
@@ -50,9 +50,9 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = WITHDRAW_EXAMPLES)]
 pub(crate) struct Withdraw {
-    /// How much [default: all of the balance]
+    /// Amount in wei, or with a unit [default: the whole balance]
     amount: Option<Wei>,
-    /// Who is paid [default: you]
+    /// Address that is paid [default: your own]
     #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     to: Option<Address>,
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! What is to be deployed: the initial model, its card and its incentive, all made before anything
-//! is sent.
+//! Plan of a deployment: the initial model, its card and its incentive. All of it is made before the
+//! first transaction.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -35,8 +35,8 @@ use crate::{failure::Failure, output::Narrator};
 /// Initial model, and the data that it is trained and measured on.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct InitialOptions {
-    /// What to train and measure the initial model on: `movie-reviews`, which comes with cotrain, or a
-    /// file that ends in .csv, .tsv or .libsvm
+    /// Data to train and measure the initial model on: `movie-reviews`, which comes with cotrain,
+    /// or a file that ends in .csv, .tsv or .libsvm
     #[arg(
         long,
         value_name = "DATA",
@@ -49,7 +49,8 @@ pub(crate) struct InitialOptions {
     pub(crate) test: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) columns: Columns,
-    /// How much of the training data the initial model sees: a share, or a number of examples
+    /// Part of the training data that the initial model learns from: a share, or a number of
+    /// examples
     #[arg(
         long,
         value_name = "SHARE|N",
@@ -58,10 +59,10 @@ pub(crate) struct InitialOptions {
         help_heading = "Data"
     )]
     pub(crate) initial: Initial,
-    /// The seed of everything random
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Data")]
     pub(crate) seed: u64,
-    /// The learner [default: naive-bayes, or dense-nearest-centroid for other numbers than 0 and 1]
+    /// Learner [default: naive-bayes, or dense-nearest-centroid for numbers other than 0 and 1]
     #[arg(
         long,
         value_name = "NAME",
@@ -69,11 +70,11 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) learner: Option<Kind>,
-    /// Keep so many of the most frequent words or indices [default: 2000 words, all indices]
+    /// Number of the most frequent words or indices to keep [default: 2000 words, all indices]
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub(crate) features: Option<usize>,
-    /// Classes that the data have no examples of and that contributions can teach later, separated by
-    /// commas: a model's classes are fixed at creation. Not for perceptrons, which have two
+    /// Additional classes without examples in the data, separated by commas: contributions can
+    /// teach them later. A model's classes are fixed at creation; perceptrons always have two
     #[arg(
         long,
         value_name = "NAMES",
@@ -81,9 +82,9 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) reserve_classes: Vec<String>,
-    /// Words, columns of 0 and 1, or libsvm indices that the data have no examples of and that
-    /// contributions can teach later, separated by commas: a model's features are fixed at creation. Not
-    /// for the dense learners, which scale numbers by examples of each column
+    /// Additional words, columns of 0 and 1, or libsvm indices without examples in the data,
+    /// separated by commas: contributions can teach them later. A model's features are fixed at
+    /// creation; the dense learners scale each column by its examples, so they take none
     #[arg(
         long,
         value_name = "NAMES",
@@ -91,19 +92,19 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) reserve_features: Vec<String>,
-    /// Keep the intercept of a dense perceptron as it is trained here. Without this, contributions move
-    /// it too, through a constant number that each sample ends with
+    /// Keep the intercept of a dense perceptron as trained. Without this option, contributions move
+    /// it too, through a constant number at the end of each sample
     #[arg(long, help_heading = "Model")]
     pub(crate) fixed_intercept: bool,
-    /// The largest number that a dense model learns from, in standard deviations of a column from its
+    /// Largest number that a dense model learns from, in standard deviations of a column from its
     /// mean; larger ones are clipped to it [default: the largest of the training data]
     #[arg(long, value_name = "SD", help_heading = "Model")]
     pub(crate) max_number: Option<f64>,
-    /// The largest length of a row that a dense model learns from, the root of the sum of its squared
-    /// numbers; longer ones are scaled down to it [default: the largest of the training data]
+    /// Largest length of a row that a dense model learns from, the root of the sum of its squared
+    /// numbers; longer rows are scaled down to it [default: the largest of the training data]
     #[arg(long, value_name = "SD", help_heading = "Model")]
     pub(crate) max_length: Option<f64>,
-    /// What people call the model
+    /// Name of the model
     #[arg(
         long,
         value_name = "TEXT",
@@ -111,7 +112,7 @@ pub(crate) struct InitialOptions {
         help_heading = "Model"
     )]
     pub(crate) name: String,
-    /// What the model is for
+    /// Description of the model
     #[arg(
         long,
         value_name = "TEXT",
@@ -150,7 +151,7 @@ impl InitialOptions {
 pub(crate) struct ModelOptions {
     #[command(flatten)]
     pub(crate) initial: InitialOptions,
-    /// What deposits are in proportion to: each contribution deposits this times 3600 divided by the
+    /// Cost weight, in wei: each contribution deposits this amount times 3600, divided by the
     /// square root of the seconds since the last one
     #[arg(
         long,
@@ -159,10 +160,10 @@ pub(crate) struct ModelOptions {
         help_heading = "Incentive"
     )]
     pub(crate) cost_weight: Wei,
-    /// Count good contributions, and take no deposits
+    /// Count refunded contributions instead of taking deposits
     #[arg(long, conflicts_with = "cost_weight", help_heading = "Incentive")]
     pub(crate) points: bool,
-    /// How long a contribution waits for its refund, and reports of it
+    /// Time from a contribution to its refund or a report of it
     #[arg(
         long,
         value_name = "TIME",
@@ -171,7 +172,7 @@ pub(crate) struct ModelOptions {
         help_heading = "Incentive"
     )]
     pub(crate) refund_wait: Duration,
-    /// How long until the owner may take what nobody claimed
+    /// Time from a contribution to the owner's late claim of its deposit
     #[arg(
         long,
         value_name = "TIME",
@@ -180,7 +181,7 @@ pub(crate) struct ModelOptions {
         help_heading = "Incentive"
     )]
     pub(crate) owner_claim_wait: Duration,
-    /// How long until anyone may
+    /// Time from a contribution to anyone's late claim of its deposit
     #[arg(
         long,
         value_name = "TIME",
@@ -189,8 +190,8 @@ pub(crate) struct ModelOptions {
         help_heading = "Incentive"
     )]
     pub(crate) any_address_claim_wait: Duration,
-    /// How long before a report the contribution must be announced, so that its refund can be pushed in
-    /// between; 0s if reports need no notice. At most half of the time from `--refund-wait` to
+    /// Notice between the announcement of a report and the report, so that the refund can be pushed
+    /// in between; 0s if reports need no notice. Maximum: half of the time from `--refund-wait` to
     /// `--owner-claim-wait`
     #[arg(
         long,
@@ -287,7 +288,7 @@ fn check(incentive: &Incentive, waits: &Waits) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All that is deployed, with what people are told of it.
+/// Everything that is deployed, with its descriptions for people.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) name: String,

@@ -33,28 +33,28 @@ With --verify, each word of the model is proved by the block's hash (eth_getProo
 
 /// Predict the class of a text, a row of numbers or a sample, free
 ///
-/// The contract computes it in the node, or this program computes the same with the model's words.
+/// The contract predicts in the node, or this program computes the same from the model's words.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Predict {
     #[command(flatten)]
     input: Input,
-    /// A file with an example a line, texts or rows; or a table (.csv, .tsv) with a header; - is stdin
+    /// File with one text or row per line, or a table (.csv, .tsv) with a header; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "Input")]
     file: Option<PathBuf>,
-    /// The column of the table that has the texts; other columns are passed over
+    /// Column of the table that contains the texts; other columns are ignored
     #[arg(long, value_name = "NAME", requires = "file")]
     text_column: Option<String>,
-    /// Pass over the first so many lines of the file
+    /// Number of lines to skip at the beginning of the file
     #[arg(long, value_name = "N", default_value_t = 0, requires = "file")]
     skip: usize,
-    /// Read the model once, keep it, and predict here
+    /// Read the model once, keep it in the cache, and predict on this machine
     #[arg(long)]
     local: bool,
-    /// As --local, with a proof of every word of the model
+    /// Predict as with --local, and verify a proof of every word of the model
     #[arg(long)]
     verify: bool,
-    /// The block after which the model is asked for [default: the latest]
+    /// Hash of the block after which the model is read [default: the latest block]
     #[arg(long, value_name = "HASH", value_parser = block_hash)]
     block_hash: Option<B256>,
     #[command(flatten)]

@@ -30,17 +30,18 @@ use super::{
 };
 use crate::failure::Failure;
 
-/// Who sends what is signed.
+/// Sender of a signed batch.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Relaying")]
 pub(crate) struct RelayArgs {
-    /// Sign, and let the coordinator at this address send it; paid from what you prepaid
+    /// Address of a coordinator: contributions are signed, and it sends them, paid from your
+    /// prepaid balance
     #[arg(long, value_name = "URL")]
     pub(crate) relay: Option<Url>,
-    /// What the coordinator gets for each batch
+    /// Relayer's fee for each batch, in wei
     #[arg(long, value_name = "WEI", default_value = "0", requires = "relay")]
     pub(crate) fee: Wei,
-    /// Until when it may be sent, from now on
+    /// Time for which the batch may be sent, from now on
     #[arg(
         long,
         value_name = "TIME",
@@ -49,11 +50,11 @@ pub(crate) struct RelayArgs {
         requires = "relay"
     )]
     pub(crate) valid: Duration,
-    /// Sign so that anyone may send it, not only the coordinator: whoever sees it on its way can send it first and take the
-    /// fee, or make it too dear for others
+    /// Sign so that anyone may send the batch, not only the coordinator. Anyone who sees it on its
+    /// way can send it first and take the fee, or raise the price for others
     #[arg(long, requires = "relay")]
     pub(crate) any_relayer: bool,
-    /// Wait until it is part of the chain
+    /// Wait until the batch is part of the chain
     #[arg(long, requires = "relay")]
     pub(crate) wait: bool,
 }

@@ -33,10 +33,10 @@ Examples:
 It ends on Ctrl-C and SIGTERM, once the requests that have begun are answered, at the latest after
 api.shutdown_timeout. A second signal ends it at once.";
 
-/// Serve models and markets over HTTP: follow them, relay, claim and drive
+/// Serve models and markets over HTTP: follow them, relay, claim and score
 ///
-/// Everything is set in a file, by environment variables, or by --set; what comes later in this
-/// list wins.
+/// A file, environment variables and --set configure everything; each of them overrides those
+/// before it in this list.
 #[derive(Debug, Args)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct Serve {
@@ -49,7 +49,7 @@ Examples:
   cotrain config                               what holds, and where it comes from
   cotrain config --example > cotrain.toml      every key, explained";
 
-/// Check a coordinator's configuration, and show what holds and where it comes from
+/// Check a coordinator's configuration, and show each value and its origin
 #[derive(Debug, Args)]
 #[command(after_help = CONFIG_EXAMPLES)]
 pub(crate) struct ConfigCommand {
@@ -63,10 +63,10 @@ pub(crate) struct ConfigCommand {
     json: bool,
 }
 
-/// Where a configuration comes from.
+/// Sources of a configuration.
 #[derive(Debug, Clone, Args)]
 struct From {
-    /// The configuration [default: cotrain.toml in the working directory, where it is there]
+    /// File of the configuration [default: cotrain.toml in the working directory, if it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set a key, such as `relay.max_batch=50`; may be repeated

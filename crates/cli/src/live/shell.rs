@@ -20,11 +20,11 @@ Examples:
   cotrain completions zsh > ~/.zfunc/_cotrain
   cotrain completions fish > ~/.config/fish/completions/cotrain.fish";
 
-/// Print what a shell needs to complete commands
+/// Print a script that lets a shell complete commands
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Completions {
-    /// The shell
+    /// Shell to print the script for
     shell: Shell,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Completions {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  cotrain man ~/.local/share/man/man1")]
 pub(crate) struct Man {
-    /// The directory, which is made where there is none
+    /// Directory for the pages, created if it does not exist
     directory: PathBuf,
 }
 

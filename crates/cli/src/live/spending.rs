@@ -30,10 +30,11 @@ const ASKED_ABOVE: u128 = 1_000_000_000_000_000_000;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Money")]
 pub(crate) struct ConsentArgs {
-    /// Do not ask [default: ask above 1 ether, and on every chain but the development chain 31337]
+    /// Do not ask for consent [default: ask above 1 ether, and on every chain but the development
+    /// chain 31337]
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Say what would be done and what it would cost, and sign and send nothing
+    /// Print the steps and their cost without signing or sending anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -44,8 +45,8 @@ pub(crate) struct ConsentArgs {
 pub(crate) struct SpendingArgs {
     #[command(flatten)]
     pub(crate) consent: ConsentArgs,
-    /// Spend at most this in all, deposits and gas: refuse before, or stop in between [default: no
-    /// limit]
+    /// Maximum total of deposits and gas, in wei: the command refuses to begin, or stops before it
+    /// spends more [default: no limit]
     #[arg(long, value_name = "WEI")]
     pub(crate) max_total: Option<Wei>,
 }

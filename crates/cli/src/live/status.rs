@@ -37,13 +37,13 @@ Examples:
   cotrain status --account 0x7099… --model spam     anyone's
   cotrain status --dev 1 --json | jq '.contributions[] | select(.possible)'";
 
-/// Show an account's contributions: what can be claimed when, what may be earned or lost
+/// Show an account's contributions: possible claims, their times, gains and losses
 ///
-/// By all events of the model, which are followed up to now and kept in the cache directory.
+/// Reads all events of the model up to now, and keeps them in the cache directory.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {
-    /// The account [default: the key's]
+    /// Address of the account [default: the key's]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, conflicts_with_all = ["keystore", "dev"])]
     account: Option<Address>,
     #[command(flatten)]

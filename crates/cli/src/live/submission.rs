@@ -20,22 +20,22 @@ Examples:
   cotrain submission 0x95cf… --relay http://127.0.0.1:8080
   cotrain submission 0x95cf… --relay http://127.0.0.1:8080 --wait";
 
-/// Ask a coordinator what became of a signed batch
+/// Show the state of a signed batch at a coordinator
 ///
-/// `cotrain contribute --relay` prints the id of each batch that it hands over.
+/// `cotrain contribute --relay` prints the id of each batch that it submits.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SubmissionCommand {
-    /// The batch's id
+    /// Id of the batch
     #[arg(value_name = "ID", value_parser = id)]
     id: B256,
-    /// The address of the coordinator that took it
+    /// Address of the coordinator that took the batch
     #[arg(long, value_name = "URL")]
     relay: Url,
-    /// Wait until it is part of the chain, or never will be
+    /// Wait until the batch is part of the chain or can never be
     #[arg(long)]
     wait: bool,
-    /// The longest wait
+    /// Maximum time to wait
     #[arg(
         long,
         value_name = "TIME",

@@ -77,22 +77,24 @@ It needs anvil, Foundry's development node, and says how to get it where it is m
 Exit status: 0 stopped as it was told to, 2 a mistake in arguments or data, or a no to its question (Ctrl-C is one),
 1 anything else.";
 
-/// Start a development chain with a model on it and a coordinator, to try everything
+/// Start a development chain with a model and a coordinator, to try everything
 ///
-/// Everybody knows the keys of the chain's ten accounts (--dev 0 to 9): it is for trying things on
-/// this machine, and nothing else. Ctrl-C stops all of it; a second Ctrl-C does not wait.
+/// The keys of the chain's ten accounts (--dev 0 to 9) are public: use the chain only for trials on
+/// this machine. Ctrl-C stops everything; a second Ctrl-C does not wait.
 ///
-/// With --state, the chain is saved while it runs. Whatever kills this program or its node, the next
-/// start goes on from the last save, and says what is lost.
+/// With --state, the chain is saved while it runs. If this program or its node is killed, the next
+/// start goes on from the last save and prints what was lost.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Up {
     #[command(flatten)]
     model: ModelOptions,
-    /// Keep the chain and all else in this directory, and go on from it [default: keep nothing]
+    /// Directory that keeps the chain and all other state, to go on from at the next start
+    /// [default: nothing is kept]
     #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     state: Option<PathBuf>,
-    /// Save the chain this often: if this program or its node is killed, no more than that is lost
+    /// Interval between saves of the chain: if this program or its node is killed, at most this
+    /// much is lost
     #[arg(
         long,
         value_name = "TIME",
@@ -101,16 +103,16 @@ pub(crate) struct Up {
         help_heading = None::<&str>
     )]
     state_interval: Duration,
-    /// Start a new chain, with the options of the one in --state; what is there is moved aside
+    /// Start a new chain with the options of the one in --state, and move the old one aside
     #[arg(long, requires = "state", help_heading = None::<&str>)]
     new: bool,
-    /// The port of the chain's node; 0: any that is free
+    /// Port of the chain's node; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 8_545, help_heading = None::<&str>)]
     port: u16,
-    /// The port of the coordinator's API; 0: any that is free
+    /// Port of the coordinator's API; 0 takes any free one
     #[arg(long, value_name = "PORT", default_value_t = 8_080, help_heading = None::<&str>)]
     api_port: u16,
-    /// Say on stderr what is used and done
+    /// Describe the steps and the values used on stderr
     #[arg(long, help_heading = None::<&str>)]
     verbose: bool,
     /// Print one JSON object to stdout

@@ -28,17 +28,17 @@ Examples:
   cotrain watch --all --json | jq .kind         since the model's beginning, for programs
   cotrain watch --all --once                    what there is so far";
 
-/// Show contributions and claims of a model as they come
+/// Show contributions and claims of a model as they happen
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Watch {
     /// Begin with the model's first event
     #[arg(long)]
     all: bool,
-    /// End with the last event of now
+    /// Stop after the events so far
     #[arg(long)]
     once: bool,
-    /// How often the node is asked
+    /// Interval between requests to the node
     #[arg(
         long,
         value_name = "TIME",

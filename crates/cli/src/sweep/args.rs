@@ -33,11 +33,11 @@ gives the same tables, byte for byte, whatever --jobs, parts and interruptions.
 
 Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.";
 
-/// Simulate a scenario with many seeds and settings, and find where it breaks
+/// Simulate a scenario with many seeds and settings, and find where its mechanism breaks
 ///
-/// Every value of every `--set` with every other and with every seed is a run, alone on its thread.
-/// Tables of all runs and a page with medians, 90 % bands and breaking points go into a folder, a
-/// summary to stdout.
+/// Every combination of the values of all `--set` options is run with every seed. Each run has a
+/// thread of its own. Tables of all runs and a page with medians, 90 % bands and breaking points go
+/// into a folder; a summary goes to stdout.
 #[derive(Debug, Args)]
 #[command(
     after_long_help = EXAMPLES,
@@ -60,69 +60,70 @@ pub(super) enum Task {
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
+    /// Name of a scenario (see `cotrain scenarios`) or path of a .toml file
     #[arg(
         default_value = "movie-reviews",
         value_parser = ScenarioParser,
         hide_possible_values = true
     )]
     pub(super) scenario: String,
-    /// The seeds: a number, a range (both ends included), or several with commas: 1..50,77
+    /// Seeds: a number, a range with both ends included, or several of them separated by commas,
+    /// such as 1..50,77
     #[arg(long, value_name = "SEEDS", default_value = "1..20")]
     pub(super) seeds: Seeds,
-    /// Let a setting of the scenario take these values in turn; may be given several times
+    /// Values that a setting of the scenario takes in turn; may be given several times
     #[arg(long, value_name = "PATH=VALUE,VALUE,…")]
     pub(super) set: Vec<Axis>,
-    /// Runs at once [default: one a core]
+    /// Maximum number of runs at the same time [default: number of cores]
     #[arg(long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
-    /// Do one part of several: every N-th run, beginning with the I-th
+    /// Do one part of N: every N-th run, beginning with the I-th
     #[arg(long, value_name = "I/N")]
     pub(super) shard: Option<Shard>,
-    /// Where to put the sweep [default: sweeps/SCENARIO]
+    /// Folder for the sweep [default: sweeps/SCENARIO]
     ///
-    /// One that was begun there goes on; a folder with anything else in it is left alone, which is
-    /// an error. Parts may share a folder.
+    /// An interrupted sweep in this folder goes on. A folder that contains anything else is an
+    /// error and stays unchanged. Parts may share a folder.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Where the scenario's data files are [default: where the scenario says]
+    /// Folder of the scenario's data files [default: the one that the scenario names]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
-    /// Relay N signed contributions in one transaction, as `cotrain simulate --relay`
+    /// Relay N signed contributions in one transaction, like `cotrain simulate --relay`
     #[arg(long, value_name = "N")]
     pub(super) relay: Option<NonZeroUsize>,
-    /// Print one JSON object to stdout instead of the summary for people
+    /// Print one JSON object to stdout instead of the readable summary
     #[arg(long)]
     pub(super) json: bool,
-    /// Write nothing to stderr but an error
+    /// Write nothing but errors to stderr
     #[arg(long)]
     pub(super) quiet: bool,
 }
 
-/// Join parts of a sweep, and write tables and page once all runs are there
+/// Join the parts of a sweep, and write tables and page once all runs are there
 ///
-/// Runs that are missing are named, and the exit status is 1. Merging again, after more parts are
-/// done, adds what is new.
+/// If runs are missing, their numbers are printed and the exit status is 1. Merge again after more
+/// parts are done: this adds the new runs.
 #[derive(Debug, Args)]
 pub(super) struct Merge {
-    /// The folder to join them in; it may be one of the parts
+    /// Folder to join the parts in; it may be one of the parts
     #[arg(value_name = "OUT")]
     pub(super) out: PathBuf,
-    /// The folders of the parts; none where they share OUT
+    /// Folders of the parts; leave them out if all parts share OUT
     #[arg(value_name = "PART")]
     pub(super) parts: Vec<PathBuf>,
-    /// Print one JSON object to stdout instead of the summary for people
+    /// Print one JSON object to stdout instead of the readable summary
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// Write tables and page of a sweep again, of what is done so far
+/// Write the tables and the page of a sweep again, from the runs that are done so far
 #[derive(Debug, Args)]
 pub(super) struct Report {
-    /// The folder of the sweep
+    /// Folder of the sweep
     #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,
-    /// Print one JSON object to stdout instead of the summary for people
+    /// Print one JSON object to stdout instead of the readable summary
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -12,7 +12,7 @@ use crate::{
     live::{acting::Acting, block_on, show, wei::Wei},
 };
 
-/// Collect what is yours: a participant's balance or stakes, and the provider's rest
+/// Collect your money: a participant's balance or stakes, and the provider's rest
 #[derive(Debug, Args)]
 pub(crate) struct Collect {
     #[command(flatten)]

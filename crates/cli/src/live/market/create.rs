@@ -46,38 +46,42 @@ use crate::{
 const SHORTEST_REVEAL_WAIT: Duration = Duration::from_mins(30);
 /// Create a market: deploy its model, commit to a test set, lock the bounty, and open it
 ///
-/// The model is trained here as `cotrain deploy` does it. A part of the test data becomes the hidden test
-/// set, whose file you need later: who loses it loses the bounty. Take data for it that nobody else has, with
-/// --test: whoever knows the test set wins the bounty. If it is interrupted, call it again soon with the same
-/// options, and it goes on: once the bounty is locked, the market has to be opened within 256 blocks, and
-/// within --reveal-wait, or the bounty is lost.
+/// The model is trained on this machine, as with `cotrain deploy`. A part of the test data becomes
+/// the hidden test set. Keep its file: without it, you lose the bounty. Anyone who knows the test
+/// set wins the bounty, so pass data that nobody else has with --test.
+///
+/// After an interruption, run the same command again soon, and it goes on. Once the bounty is
+/// locked, the market must open within 256 blocks and within --reveal-wait, or the bounty is lost.
 #[derive(Debug, Args)]
 pub(crate) struct Create {
-    /// Money locked for those who improve the model, such as 1ether; the part that they do not win comes back
+    /// Bounty for contributions that improve the model, in wei, such as 1ether; unused money comes
+    /// back to you
     #[arg(long, value_name = "WEI")]
     bounty: Wei,
-    /// Stake of each contribution
+    /// Stake of each contribution, in wei
     #[arg(long, value_name = "WEI", default_value = "0.01ether")]
     stake: Wei,
-    /// Time for contributions, from the opening on
+    /// Time during which the market takes contributions, from its opening on
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = whole_seconds)]
     open_for: Duration,
-    /// Time for you to reveal: the drawn part from the commitments on, the others from the closing on
+    /// Time in which you must reveal: the drawn part after the commitments, the others after the
+    /// closing
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = whole_seconds)]
     reveal_wait: Duration,
-    /// Time for the scoring, from the last reveal on
+    /// Time in which the contributions must be scored, after the last reveal
     #[arg(long, value_name = "TIME", default_value = "1day", value_parser = whole_seconds)]
     scoring_wait: Duration,
-    /// Number of contributions with which the market closes early
+    /// Number of contributions at which the market closes early
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     max_contributions: u64,
-    /// Number of passes of scoring after which the market is settled at the latest
+    /// Maximum number of scoring passes before the market is settled
     #[arg(long, value_name = "N", default_value_t = 10)]
     max_passes: u64,
-    /// Parts of the test set: one is drawn and shown to contributors, all others are scored on
+    /// Number of parts of the test set: one is drawn and shown to contributors, and all others
+    /// serve for scoring
     #[arg(long, value_name = "N", default_value_t = 5)]
     parts: usize,
-    /// Samples of the test set, from the first one of the test data on
+    /// Number of samples of the test set, from the first one of the test data on
     #[arg(long, value_name = "N", default_value_t = 200)]
     test_samples: usize,
     /// File for the test set [default: `market-CHAIN-ADDR.json` in the state directory]

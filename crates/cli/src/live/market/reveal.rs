@@ -16,12 +16,14 @@ use crate::{
     live::{acting::Acting, block_on, show, spending::Progress, wei::Wei},
 };
 
-/// Reveal the test set: first the drawn part, which opens the market, and after the closing the others
+/// Reveal the test set: first the drawn part, which opens the market, and after the closing the
+/// others
 ///
-/// Only who has the file of the test set can. A part that is not revealed in time costs the provider the bounty.
+/// Only the provider, who has the file of the test set, can do it. If a part is not revealed in
+/// time, the provider loses the bounty.
 #[derive(Debug, Args)]
 pub(crate) struct Reveal {
-    /// The file that `cotrain market create` wrote [default: `market-CHAIN-ADDR.json` in the state
+    /// File that `cotrain market create` wrote [default: `market-CHAIN-ADDR.json` in the state
     /// directory]
     #[arg(long, value_name = "FILE")]
     test_set: Option<PathBuf>,

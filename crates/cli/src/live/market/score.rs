@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// Do what anyone may do for a market to go on: draw the part to test with, or have the contributions scored
+/// Move a market on, as anyone may: draw the part to test with, or have the contributions scored
 ///
-/// Each step is a transaction; they go on until the market is settled. Whoever runs this pays the gas. It can be
-/// interrupted at any moment, and anyone can go on.
+/// Each step is a transaction, and the steps go on until the market is settled. The account that
+/// runs this pays the gas. You can interrupt it at any time, and anyone can go on.
 #[derive(Debug, Args)]
 pub(crate) struct Score {
     #[command(flatten)]

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Show phase, terms, participants and scores of a market, and what is next
+/// Show phase, terms, participants and scores of a market, and its next step
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     #[command(flatten)]
