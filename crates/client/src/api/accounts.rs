@@ -16,32 +16,32 @@ use super::text::{Account, Data, Wei};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AccountAnswer {
     pub address: Account,
-    /// Prepaid or refunded, and not spent or withdrawn.
+    /// Money that was prepaid or refunded and is not spent or withdrawn.
     pub balance: Wei,
-    /// What of it the signed batches that wait here may still cost.
+    /// Part of the balance that the pending signed batches here may still cost.
     pub committed: Wei,
-    /// How many of its contributions have been refunded.
+    /// Number of the account's refunded contributions.
     pub good: u64,
-    /// The lowest nonce above all that are used or that wait here.
+    /// Lowest nonce above all nonces that are used or pending here.
     pub next_nonce: u64,
 }
 
-/// What an account lets the keeper do, as it signed it.
+/// Delegation of reports to the keeper, as the account signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DelegationBody {
-    /// For whom reports are made: who signs.
+    /// Account that signs, and that the keeper reports for.
     pub reporter: Account,
-    /// Who makes them: the `keeper` of the model.
+    /// Account that reports: the `keeper` of the model.
     pub keeper: Account,
-    /// The last second of it, in Unix seconds.
+    /// Last second of the delegation, in Unix seconds.
     #[cfg_attr(
         feature = "openapi",
         schema(minimum = 0, maximum = 1_099_511_627_775_u64)
     )]
     pub until: u64,
-    /// As for a batch.
+    /// Signature of the reporter, in the forms that a batch allows.
     pub signature: Data,
 }
 
@@ -56,14 +56,14 @@ impl From<Delegation> for DelegationBody {
     }
 }
 
-/// What an account lets the keeper do.
+/// Delegation of reports to the keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DelegationView {
     pub account: Account,
-    /// The last second of it, in Unix seconds.
+    /// Last second of the delegation, in Unix seconds.
     pub until: u64,
-    /// When it was taken, in Unix seconds.
+    /// Time at which the coordinator took the delegation, in Unix seconds.
     pub received: u64,
 }

@@ -28,8 +28,8 @@ pub struct MarketView {
     /// Provider of test set and bounty.
     #[serde(deserialize_with = "any_account")]
     pub owner: Account,
-    /// Whether market and model are clones of implementations whose code is this release's, and the learner, features
-    /// and bounds that the provider published are the contract's.
+    /// Whether the market is verified: market and model are clones of implementations that run this
+    /// release's code, and the card agrees with the contract on learner, features and bounds.
     pub verified: bool,
     /// Name that the provider published, if any.
     pub name: Option<String>,
@@ -37,65 +37,69 @@ pub struct MarketView {
     pub description: Option<String>,
     /// Names of the classes by label; empty if the provider published none.
     pub class_names: Vec<String>,
-    /// Whether the provider published how texts or rows become samples.
+    /// Whether the provider published an encoder, which turns texts or rows into samples.
     pub encodes: bool,
     /// Learner, such as `sparse-perceptron`.
     pub learner: String,
     pub encoding: EncodingView,
     /// Number of classes; labels are below it.
     pub classes: u16,
-    /// Numbers of a sample, for a dense perceptron with the constant through which it learns its intercept.
+    /// Number of features of a sample. For a dense perceptron, it counts the constant through which
+    /// the model learns its intercept.
     pub features: u32,
-    /// Largest samples that are learned, of a model of numbers.
+    /// Bounds of the samples that a model of numbers learns from.
     pub bounds: Option<BoundsView>,
     pub terms: MarketTermsView,
     /// Block from which the market is followed.
     pub from_block: u64,
-    /// Block that the state below is of.
+    /// Block after which the state below holds.
     pub block: u64,
     pub block_hash: Hash,
     /// Phase in the chain's next block.
     pub phase: MarketPhase,
-    /// Transaction that anyone may send now, so that the market goes on; null if it waits for time, the provider or
-    /// contributors, or is over.
+    /// Transaction that anyone may send now to move the market on. Null if it waits for time, the
+    /// provider or contributors, or is over.
     pub action: Option<MarketAction>,
     /// Last block in which the part to test with can be drawn; null before the commitments.
     pub draw_until: Option<u64>,
-    /// Last second in which the provider can reveal, in Unix seconds: the drawn part or, once the market has opened, the
-    /// others. Null before the commitments.
+    /// Last second in which the provider can reveal, in Unix seconds. It is for the drawn part or,
+    /// once the market has opened, for the others. Null before the commitments.
     pub reveal_until: Option<u64>,
-    /// First second in which nobody can contribute, in Unix seconds; null before the market opens.
+    /// First second in which contributing is impossible, in Unix seconds; null before the market
+    /// opens.
     pub closes_at: Option<u64>,
     /// Last second of the scoring, in Unix seconds; null before the last part is revealed.
     pub scoring_until: Option<u64>,
-    /// Money that the provider locked for participants.
+    /// Money that the provider locked for participants, in wei.
     pub bounty: Wei,
-    /// Part of the bounty that is left for passes to come.
+    /// Part of the bounty that is left for future passes, in wei.
     pub remaining_bounty: Wei,
-    /// Money that the contract holds by its events.
+    /// Money that the contract holds according to its events, in wei.
     pub held: Wei,
-    /// Money that the provider can collect now.
+    /// Money that the provider can collect now, in wei.
     pub remainder: Wei,
     pub contributions: u64,
     /// Number of accounts that have contributed.
     pub participants: u64,
     /// Number of the test set's parts; 0 before the commitments.
     pub parts: u64,
-    /// Index of the part that contributors test with and nothing is scored on; null before the draw.
+    /// Index of the part that contributors test with and that is not scored on; null before the
+    /// draw.
     pub drawn_part: Option<u64>,
-    /// Number of revealed parts, with the drawn one.
+    /// Number of revealed parts, including the drawn one.
     pub revealed_parts: u64,
     /// Number of the pass over the contributions, from 1; 0 before the first one.
     pub pass: u64,
-    /// Stage of the pass, which means something in the phase `scoring` alone.
+    /// Stage of the pass; it has a meaning only in the phase `scoring`.
     pub stage: MarketStage,
     /// Number of revealed test samples that are scored on.
     pub samples: u64,
     /// Number of these samples that the first model predicts right.
     pub correct_before: u64,
-    /// Number of these samples that the model of the pass predicted right when all were last evaluated.
+    /// Number of these samples that the model of the pass predicted right at their last complete
+    /// evaluation.
     pub correct: u64,
-    /// Model of the last pass that has begun. Once the market is settled, this is the trained model.
+    /// Model of the last pass that has begun; once the market is settled, the trained model.
     pub model: Option<Account>,
 }
 
@@ -104,17 +108,18 @@ pub struct MarketView {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MarketTermsView {
-    /// Stake of each contribution.
+    /// Stake of each contribution, in wei.
     pub stake: Wei,
-    /// Time for contributions, from the opening on, in seconds.
+    /// Duration of the market's opening for contributions, in seconds.
     pub participation: u64,
-    /// Time for the provider to reveal, in seconds: the drawn part from the commitments on, the others from the closing on.
+    /// Time for the provider to reveal, in seconds: the drawn part after the commitments, the
+    /// others after the closing.
     pub reveal_wait: u64,
-    /// Time for the scoring, from the last reveal on, in seconds.
+    /// Time for the scoring after the last reveal, in seconds.
     pub scoring_wait: u64,
-    /// Contributions with which the market closes early.
+    /// Number of contributions at which the market closes early.
     pub most_contributions: u64,
-    /// Passes over the contributions after which the market is settled at the latest.
+    /// Maximum number of passes over the contributions before the market is settled.
     pub most_passes: u64,
 }
 
@@ -141,10 +146,10 @@ impl From<Terms> for MarketTermsView {
 
 choice!(
     MarketPhase,
-    "Phase of a market. `created`: the provider may commit to a test set. `committed`: a part is to be drawn and revealed. \
-     `open`: anyone may contribute. `revealing`: the provider is to reveal the other parts. `scoring`: anyone may drive the \
-     scoring. `settled`: balances can be collected. `failed`: the provider or the scoring was late, and stakes can be \
-     collected. `forfeited`: the same, and the bounty is burned.",
+    "Phase of a market. `created`: the provider may commit to a test set. `committed`: a part must be drawn and revealed. \
+     `open`: anyone may contribute. `revealing`: the provider must reveal the other parts. `scoring`: anyone may send \
+     the steps of the scoring. `settled`: accounts can collect their balances. `failed`: the provider or the scoring was late, \
+     and accounts can collect their stakes. `forfeited`: the same, and the bounty is burned.",
     Created = "created",
     Committed = "committed",
     Open = "open",

@@ -16,74 +16,77 @@ use serde_json::{Map, Value};
 
 use super::text::{Account, Hash, Wei, any_account, choice};
 
-/// A model: what is fixed of it, and where it stands.
+/// Model: its fixed facts, and its state after a block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelView {
-    /// The chain that it is on.
+    /// Id of the chain.
     pub chain_id: u64,
     pub trainer: Account,
     pub classifier: Account,
     #[serde(deserialize_with = "any_account")]
     pub owner: Account,
-    /// Whether trainer and classifier are clones of implementations whose code is this release's, and the learner,
-    /// features and bounds that its host published are the contract's.
+    /// Whether the model is verified: trainer and classifier are clones of implementations that run
+    /// this release's code, and the card agrees with the contract on learner, features and bounds.
     pub verified: bool,
-    /// Its name, where its host published one.
+    /// Name that the owner published, if any.
     pub name: Option<String>,
-    /// What it is about, where its host published that.
+    /// Description that the owner published, if any.
     pub description: Option<String>,
-    /// The names of its classes by label; empty where its host published none.
+    /// Names of the classes by label; empty if the owner published none.
     pub class_names: Vec<String>,
-    /// Whether texts or rows can be predicted: its host published how they become samples.
+    /// Whether texts or rows can be predicted: the owner published an encoder, which turns them
+    /// into samples.
     pub encodes: bool,
-    /// The learner, such as `sparse-perceptron`.
+    /// Learner, such as `sparse-perceptron`.
     pub learner: String,
-    /// How samples are encoded.
+    /// Encoding of samples.
     pub encoding: EncodingView,
-    /// Labels are below it.
+    /// Number of classes; labels are below it.
     pub classes: u16,
-    /// The numbers of a sample, for a dense perceptron with the constant through which it learns its intercept.
+    /// Number of features of a sample. For a dense perceptron, it counts the constant through which
+    /// the model learns its intercept.
     pub features: u32,
-    /// What it learns from at most, of a model of numbers.
+    /// Bounds of the samples that a model of numbers learns from.
     pub bounds: Option<BoundsView>,
     #[cfg_attr(feature = "openapi", schema(value_type = IncentiveView))]
     pub incentive: Incentive,
     pub waits: WaitsView,
-    /// The block from which it has been read.
+    /// Block from which the model is followed.
     pub from_block: u64,
-    /// The block that the rest is of.
+    /// Block after which the state below holds.
     pub block: u64,
     pub block_hash: Hash,
     pub contributions: u64,
-    /// How many contributions have been refunded.
+    /// Number of refunded contributions.
     pub good: u64,
-    /// In Unix seconds.
+    /// Time of the last contribution, in Unix seconds.
     pub last_contribution_time: u64,
-    /// The deposit of one contribution alone now.
+    /// Current deposit of one contribution alone, in wei.
     pub price: Wei,
-    /// What the trainer holds.
+    /// Money that the trainer holds, in wei.
     pub held: Wei,
-    /// The share of test samples that it was right about when it was last measured.
+    /// Share of test samples that the model predicted right when it was last measured.
     #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub accuracy: Option<f64>,
-    /// Who relays for it here, if anybody does.
+    /// Account that relays for the model here; null if nothing is relayed.
     pub relayer: Option<Account>,
-    /// What relaying costs here for each contribution of a batch.
+    /// Minimum relayer's fee here for each contribution of a batch, in wei.
     pub relay_fee: Option<Wei>,
-    /// Who claims for others here, if anybody does.
+    /// Account that claims for others here; null if there is no keeper.
     pub keeper: Option<Account>,
 }
 
-/// The largest samples that a model of numbers learns from, in the contract's integers. It predicts larger ones.
+/// Bounds of the samples that a model of numbers learns from, in the contract's integers. The model
+/// also predicts larger samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BoundsView {
-    /// The largest number either way.
+    /// Largest absolute value of a number.
     pub max_number: u32,
-    /// The largest sum of the squares of a sample's numbers, in decimal digits.
+    /// Largest sum of the squares of a sample's numbers, in decimal digits.
     pub max_squared_length: String,
 }
 
@@ -98,7 +101,7 @@ impl From<Bounds> for BoundsView {
 
 choice!(
     EncodingView,
-    "How the bytes of samples are read.",
+    "Encoding of the bytes of samples.",
     Sparse = "sparse",
     Dense16 = "dense16",
     Dense32 = "dense32",
@@ -114,7 +117,7 @@ impl From<Encoding> for EncodingView {
     }
 }
 
-/// Who pays whom.
+/// Mechanism of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -125,11 +128,11 @@ impl From<Encoding> for EncodingView {
 pub enum IncentiveView {
     /// Each contribution costs a deposit.
     DepositRefundTake {
-        /// Of which the deposit is made.
+        /// Cost weight of the deposit's formula, in wei.
         #[serde(rename = "costWeight")]
         cost_weight: Wei,
     },
-    /// Nothing is paid.
+    /// Contributions cost nothing.
     Points,
 }
 
@@ -176,18 +179,18 @@ impl<'de> Deserialize<'de> for Incentive {
     }
 }
 
-/// How long after a contribution claims may be made, in seconds.
+/// Times between a contribution and its claims, in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WaitsView {
-    /// Refunds and reports.
+    /// Time from the contribution to refunds and reports.
     pub refund: u64,
-    /// The owner's late claim.
+    /// Time from the contribution to the owner's late claim.
     pub owner_claim: u64,
-    /// Anybody's late claim.
+    /// Time from the contribution to anyone's late claim.
     pub any_address_claim: u64,
-    /// From the announcement of a report to the report; 0 if none is needed.
+    /// Time from the announcement of a report to the report; 0 if none is needed.
     pub report_notice: u64,
 }
 
@@ -202,20 +205,20 @@ impl From<Waits> for WaitsView {
     }
 }
 
-/// What contributions cost.
+/// Price of contributions in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Price {
-    /// How many contributions.
+    /// Number of contributions.
     pub n: u64,
-    /// The deposit of each.
+    /// Deposit of each contribution, in wei.
     pub each: Wei,
-    /// The deposits of all.
+    /// Sum of all deposits, in wei.
     pub total: Wei,
-    /// When that is the price, in Unix seconds; it falls while nobody contributes.
+    /// Time at which this price holds, in Unix seconds; it falls while nobody contributes.
     pub time: u64,
-    /// The block that it is reckoned from.
+    /// Block after which the price is computed.
     pub block: u64,
 }
 

@@ -93,26 +93,26 @@ mod schema {
             ObjectBuilder::new()
                 .schema_type(Type::Object)
                 .description(Some(
-                    "What went wrong (RFC 9457). Some have further fields.",
+                    "Problem document (RFC 9457). Some kinds have further fields.",
                 ))
                 .property(
                     "type",
-                    string("`/problems/` and the kind, which has a page there."),
+                    string("`/problems/` and the kind, the path of a page about it."),
                 )
-                .property("title", string("The kind in words."))
+                .property("title", string("Kind in words."))
                 .property(
                     "status",
                     ObjectBuilder::new()
                         .schema_type(Type::Integer)
                         .minimum(Some(400))
                         .maximum(Some(599))
-                        .description(Some("The status of the answer.")),
+                        .description(Some("HTTP status of the answer.")),
                 )
                 .property(
                     "detail",
-                    string("What is wrong here, with the value seen and the value expected."),
+                    string("Cause, with the value seen and the value expected."),
                 )
-                .property("instance", string("The path that was asked for."))
+                .property("instance", string("Path of the request."))
                 .required("type")
                 .required("title")
                 .required("status")

@@ -10,26 +10,27 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{Account, Data, Hash, Relayer, Wei, choice};
 
-/// A batch as its author signed it, by EIP-712 (docs/spec.md).
+/// Batch as its author signed it, by EIP-712 (docs/spec.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedBatchBody {
-    /// Who contributes.
+    /// Account that contributes.
     pub author: Account,
-    /// The only account that may send it: the `relayer` of the model. Left out or zero: anyone may.
+    /// Only account that may send the batch: the `relayer` of the model. If it is left out or zero,
+    /// anyone may.
     pub relayer: Option<Relayer>,
-    /// The most that may be deposited for each contribution; below 2^96.
+    /// Maximum deposit of each contribution, in wei; below 2^96.
     pub max_deposit: Wei,
-    /// What the relayer gets for the batch; below 2^96.
+    /// Relayer's fee for the batch, in wei; below 2^96.
     pub fee: Wei,
-    /// One of the author's that is not used yet.
+    /// Nonce of the author that is not used yet.
     #[cfg_attr(
         feature = "openapi",
         schema(minimum = 0, maximum = 281_474_976_710_655_u64)
     )]
     pub nonce: u64,
-    /// The last second in which it may be sent, in Unix seconds.
+    /// Last second in which the batch may be sent, in Unix seconds.
     #[cfg_attr(
         feature = "openapi",
         schema(minimum = 0, maximum = 1_099_511_627_775_u64)
@@ -37,7 +38,8 @@ pub struct SignedBatchBody {
     pub deadline: u64,
     /// One or more items: label (2 bytes), length (2 bytes), sample.
     pub items: Data,
-    /// 65 bytes `r s v` or 64 of ERC-2098; of a contract, what it takes for one.
+    /// Signature: 65 bytes `r s v`, 64 bytes of ERC-2098, or bytes that the author's contract
+    /// accepts.
     pub signature: Data,
 }
 
@@ -56,45 +58,48 @@ impl From<SignedBatch> for SignedBatchBody {
     }
 }
 
-/// A signed batch that was taken, and where it is on its way. What was signed is told only once it is part of the chain,
-/// and public there: whoever knew it before could send or copy it first.
+/// Signed batch that the coordinator took, and its state.
+///
+/// Its signed content is public only once the batch is part of the chain. Before that, a reader
+/// could send or copy it first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmissionView {
-    /// The EIP-712 hash that its author signed; in lists null until it is included.
+    /// EIP-712 hash that the author signed; in lists null until the batch is included.
     pub id: Option<Hash>,
     pub trainer: Account,
     pub author: Account,
     pub nonce: u64,
-    /// The only account that may send it; null until it is included.
+    /// Only account that may send the batch; null until the batch is included.
     pub relayer: Option<Relayer>,
-    /// Null until it is included.
+    /// Maximum deposit of each contribution, in wei; null until the batch is included.
     pub max_deposit: Option<Wei>,
-    /// Null until it is included.
+    /// Relayer's fee for the batch, in wei; null until the batch is included.
     pub fee: Option<Wei>,
-    /// In Unix seconds; null until it is included.
+    /// Last second in which the batch may be sent, in Unix seconds; null until the batch is
+    /// included.
     pub deadline: Option<u64>,
-    /// Null until it is included.
+    /// Items of the batch; null until the batch is included.
     pub items: Option<Data>,
-    /// How many contributions it has.
+    /// Number of contributions of the batch.
     pub contributions: u32,
-    /// When it was taken, in Unix seconds.
+    /// Time at which the coordinator took the batch, in Unix seconds.
     pub received: u64,
     pub status: Status,
-    /// The transaction that it is in.
+    /// Transaction that contains the batch.
     pub transaction: Option<Hash>,
-    /// The block that has it.
+    /// Block that contains the batch.
     pub block: Option<u64>,
-    /// The position of its first contribution.
+    /// Position of the batch's first contribution.
     pub position: Option<u64>,
-    /// Why it will never be part of the chain.
+    /// Reason that the batch can never be part of the chain.
     pub reason: Option<String>,
 }
 
 choice!(
     Status,
-    "`waiting` to be sent; `sent` in a transaction; `included` in a block; or `refused` forever.",
+    "State of a signed batch: `waiting` to be sent, `sent` in a transaction, `included` in a block, or `refused` forever.",
     Waiting = "waiting",
     Sent = "sent",
     Included = "included",

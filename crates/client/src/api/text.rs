@@ -126,7 +126,7 @@ text!(
     "^0x[0-9a-fA-F]{40}$",
     Some(42),
     "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-    "An address: 0x and 40 hexadecimal digits, not all 0. Answers have the checksum of EIP-55 in their case; so must a question that has both cases."
+    "Address: 0x and 40 hexadecimal digits, not all 0. Answers have the checksum of EIP-55 in their case. So must requests that use both cases."
 );
 text!(
     Relayer,
@@ -134,7 +134,7 @@ text!(
     "^0x[0-9a-fA-F]{40}$",
     Some(42),
     "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-    "The address of the only account that may send a batch; if all its 40 digits are 0, anyone may. Else as other addresses."
+    "Address of the only account that may send a batch, in the form of other addresses. If all its 40 digits are 0, anyone may."
 );
 text!(
     Hash,
@@ -142,7 +142,7 @@ text!(
     "^0x[0-9a-fA-F]{64}$",
     Some(66),
     "0x6c3fb0ba9ef0c3e5a1c0f3e5f1d0a8f5a1b5a4f0e6a5b0c1d2e3f4a5b6c7d8e9",
-    "A hash: 0x and 64 hexadecimal digits, in lower case in answers."
+    "Hash: 0x and 64 hexadecimal digits, in lower case in answers."
 );
 text!(
     Data,
@@ -150,7 +150,7 @@ text!(
     "^0x([0-9a-fA-F]{2})*$",
     None,
     "0x00010004000a0014",
-    "Bytes: 0x and two hexadecimal digits each."
+    "Bytes: 0x and two hexadecimal digits for each byte."
 );
 text!(
     Wei,
@@ -158,7 +158,7 @@ text!(
     "^(0|[1-9][0-9]{0,38})$",
     Some(39),
     "1000000000000000",
-    "Wei, in decimal digits: it may be above what numbers of JSON can be relied on to hold."
+    "Amount in wei, in decimal digits: it may be too large for a JSON number."
 );
 
 impl fmt::Display for Account {
