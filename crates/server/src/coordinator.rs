@@ -11,7 +11,7 @@ use cotrain_relayer::Relayer;
 /// Condition of a coordinator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Whether this process indexes and sends.
+    /// `true` if this process leads: it indexes and sends.
     pub leader: bool,
     /// Condition of its index.
     pub index: cotrain_indexer::Health,

@@ -22,23 +22,23 @@ use super::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// Only this author's.
+    /// Only contributions of this author.
     #[param(inline)]
     author: Option<Account>,
-    /// Only those with this label.
+    /// Only contributions with this label.
     #[param(minimum = 0, maximum = 65535)]
     label: Option<u16>,
-    /// Only those of whose deposit something is left (true) or nothing is (false).
+    /// Only contributions with a part of the deposit left (true) or with none (false).
     open: Option<bool>,
-    /// Those after the one at this position.
+    /// Only contributions after this position.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     after: Option<u64>,
-    /// The most rows that the answer has.
+    /// Maximum number of rows.
     #[param(minimum = 1, default = 100)]
     limit: Option<u32>,
 }
 
-/// The contributions of a model, by position.
+/// Returns the contributions of a model, by position.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/contributions", tag = "contributions", operation_id = "listContributions",
     params(OfModel, Filter),
@@ -72,13 +72,13 @@ pub(super) async fn list(
     })))
 }
 
-/// One contribution.
+/// Returns a contribution.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/contributions/{position}", tag = "contributions", operation_id = "getContribution",
     params(OfContribution),
     responses(
         (status = 200, description = "The contribution.", body = ContributionView),
-        (status = 404, description = "Model or contribution are unknown."),
+        (status = 404, description = "The model or the contribution is unknown."),
     ),
 )]
 pub(super) async fn one(
@@ -93,21 +93,21 @@ pub(super) async fn one(
         .ok_or_else(|| unknown(&path))
 }
 
-/// Claims that were made.
+/// Successful claims of a contribution.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Claims {
-    /// In the order in which they were made.
+    /// Claims in the order of their transactions.
     rows: Vec<ClaimView>,
 }
 
-/// What was claimed of a contribution.
+/// Returns the successful claims of a contribution.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/contributions/{position}/claims", tag = "contributions", operation_id = "listClaims",
     params(OfContribution),
     responses(
         (status = 200, description = "The claims.", body = Claims),
-        (status = 404, description = "Model or contribution are unknown."),
+        (status = 404, description = "The model or the contribution is unknown."),
     ),
 )]
 pub(super) async fn claims(
@@ -129,22 +129,24 @@ pub(super) async fn claims(
     Ok(Json(Claims { rows }))
 }
 
-/// What a claim needs.
+/// Argument of a claim.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Proof {
     position: u64,
-    /// The argument of `refund`, `report` and `claimLate` for this contribution alone.
+    /// Argument of `refund`, `report` and `claimLate` for this contribution alone.
     claims: Data,
 }
 
-/// What `refund`, `report` and `claimLate` take for a contribution: it, and the proof that it was made.
+/// Returns the argument of `refund`, `report` and `claimLate` for a contribution.
+///
+/// The argument contains the contribution and the proof that it was made.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/contributions/{position}/proof", tag = "contributions", operation_id = "getProof",
     params(OfContribution),
     responses(
-        (status = 200, description = "The claim.", body = Proof),
-        (status = 404, description = "Model or contribution are unknown."),
+        (status = 200, description = "The argument.", body = Proof),
+        (status = 404, description = "The model or the contribution is unknown."),
     ),
 )]
 pub(super) async fn proof(
@@ -161,7 +163,7 @@ pub(super) async fn proof(
     }))
 }
 
-/// An account of a model's trainer; one that was never used has nothing.
+/// Returns an account of a model's trainer; an unused account has a balance of 0.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/accounts/{address}", tag = "accounts", operation_id = "getAccount",
     params(OfAccount),
@@ -191,25 +193,25 @@ pub(super) async fn account(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Limit {
-    /// The most rows that the answer has.
+    /// Maximum number of rows.
     #[param(minimum = 1, default = 100)]
     limit: Option<u32>,
 }
 
-/// What an address can claim.
+/// Claims of an address, possible now or later.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClaimableRows {
-    /// At most as many as were wanted.
+    /// Claims, up to the requested maximum.
     rows: Vec<ClaimableView>,
 }
 
-/// What an address can claim of a model's contributions now, and what later.
+/// Returns the claims that an address can make of a model's contributions, now or later.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/accounts/{address}/claimable", tag = "accounts", operation_id = "listClaimable",
     params(OfAccount, Limit),
     responses(
-        (status = 200, description = "What can be claimed.", body = ClaimableRows),
+        (status = 200, description = "The possible claims.", body = ClaimableRows),
         (status = 404, description = "The model is unknown."),
     ),
 )]

@@ -17,22 +17,23 @@ use cotrain_client::api::{PROBLEM_JSON, Problem};
 #[openapi(
     info(
         title = "cotrain coordinator",
-        description = "Models on a chain that anyone trains: what they are and say, what was contributed and claimed, \
-                       and a relay for signed contributions; and prediction markets for data. Wei are decimal strings, bytes and hashes 0x and \
-                       hexadecimal digits, times Unix seconds. Everything that goes wrong is a problem (RFC 9457).",
+        description = "Models on a chain that anyone can train: facts, predictions, contributions and claims. The API also \
+                       relays signed contributions and follows prediction markets for data. Amounts in wei are decimal \
+                       strings; bytes and hashes are 0x and hexadecimal digits; times are Unix seconds. Every error is \
+                       a problem (RFC 9457).",
         license(name = "MIT", identifier = "MIT"),
     ),
     components(schemas(Problem)),
     tags(
-        (name = "models", description = "Models and what they say."),
+        (name = "models", description = "Models: facts, prices, weights and predictions."),
         (name = "markets", description = "Prediction markets: phase, money, contributions and participants."),
-        (name = "contributions", description = "What was contributed, and claimed of it."),
+        (name = "contributions", description = "Contributions and their claims."),
         (name = "accounts", description = "Balances, claims and delegations."),
         (name = "submissions", description = "Signed batches on their way to the chain."),
-        (name = "transactions", description = "What the coordinator sent."),
-        (name = "events", description = "What happened."),
-        (name = "health", description = "For those who run it."),
-        (name = "problems", description = "What goes wrong."),
+        (name = "transactions", description = "Transactions that the coordinator sent."),
+        (name = "events", description = "Events of models, markets and the coordinator, in pages and as a stream."),
+        (name = "health", description = "Health of the coordinator, for its operator."),
+        (name = "problems", description = "Kinds of errors."),
     ),
 )]
 pub(super) struct Document;
@@ -87,7 +88,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
     let mut problems = vec![
         (
             "400",
-            "The path, the query or a header is malformed, or the body is no JSON.",
+            "The path, the query or a header is malformed, or the body is not JSON.",
         ),
         ("500", "The coordinator failed."),
     ];
@@ -103,7 +104,7 @@ fn add_problems(operation: &mut Operation, path: &str) {
             ("429", "This client makes too many requests."),
             (
                 "503",
-                "Too many requests at a time, or the store or the node does not answer.",
+                "Too many requests run at the same time, or the store or the node does not answer.",
             ),
         ]);
         if !path.ends_with("/stream") {
@@ -143,7 +144,7 @@ fn problem(about: &str, retry: bool) -> Response {
         .minimum(Some(0));
     let header = HeaderBuilder::new()
         .schema(Some(seconds))
-        .description(Some("After how many seconds to try again."));
+        .description(Some("Time to wait before the next attempt, in seconds."));
     response.header("Retry-After", header.build()).build()
 }
 
@@ -167,6 +168,6 @@ pub(super) fn strict(schema: RefOr<Schema>) -> RefOr<Schema> {
 pub(super) fn anything() -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(SchemaType::AnyValue)
-        .description(Some("What else there is to say."))
+        .description(Some("Further fields, which depend on the kind."))
         .into()
 }

@@ -35,27 +35,33 @@ const AT_A_TIME: u32 = 100;
 /// Interval of a quiet stream's heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Something that happened.
+/// Event of a model, a market or the coordinator.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventView {
-    /// Above that of every event before.
+    /// Id, above that of every earlier event.
     id: i64,
     /// Trainer of the model, or the market.
     trainer: Account,
-    /// `contributed`, `relayed`, `skipped`, `refunded`, `announced`, `reported`, `claimed-late`, `claim-skipped`,
-    /// `deposited`, `withdrawn`, `nonces-cancelled`, `rolled-back`, `accuracy`, `submitted` or `refused`. Of a market
-    /// `committed`, `drawn`, `revealed`, `contributed`, `restarted`, `copied`, `lesson-failed`, `scored`, `advanced`,
-    /// `balance-changed`, `removed`, `settlement-advanced`, `pass-settled`, `collected`, `remainder-collected`,
-    /// `forfeited` or `rolled-back`. There may be more.
+    /// Kind of the event.
+    ///
+    /// Of a model or the coordinator: `contributed`, `relayed`, `skipped`, `refunded`, `announced`,
+    /// `reported`, `claimed-late`, `claim-skipped`, `deposited`, `withdrawn`, `nonces-cancelled`,
+    /// `rolled-back`, `accuracy`, `submitted` or `refused`.
+    ///
+    /// Of a market: `committed`, `drawn`, `revealed`, `contributed`, `restarted`, `copied`,
+    /// `lesson-failed`, `scored`, `advanced`, `balance-changed`, `removed`, `settlement-advanced`,
+    /// `pass-settled`, `collected`, `remainder-collected`, `forfeited` or `rolled-back`.
+    ///
+    /// Later releases may add kinds.
     kind: String,
     block: u64,
     transaction: Option<Hash>,
-    /// Whom it is about.
+    /// Address that the event is about.
     account: Option<Account>,
-    /// Which contribution it is about.
+    /// Position of the contribution that the event is about.
     position: Option<u64>,
-    /// What else there is to say; it depends on the kind.
+    /// Further fields, which depend on the kind.
     #[schema(schema_with = super::document::anything)]
     detail: serde_json::Value,
 }
@@ -80,18 +86,18 @@ impl From<EventRow> for EventView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
-    /// Only those of the model or market with this address.
+    /// Only events of the model or market at this address.
     #[param(inline)]
     trainer: Option<Account>,
-    /// Those after the one with this id.
+    /// Only events after this id.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     after: Option<u64>,
-    /// The most rows that the answer has.
+    /// Maximum number of rows.
     #[param(minimum = 1, default = 100)]
     limit: Option<u32>,
 }
 
-/// What happened, by id.
+/// Returns events, by id.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", operation_id = "listEvents",
     params(Which),
@@ -132,10 +138,10 @@ async fn events(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Streamed {
-    /// Only those of the model or market with this address.
+    /// Only events of the model or market at this address.
     #[param(inline)]
     trainer: Option<Account>,
-    /// Those after the one with this id; without it, those from now on.
+    /// Only events after this id; without it, only events from now on.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     after: Option<u64>,
 }
@@ -148,7 +154,8 @@ pub(super) struct Streamed {
     reason = "for the document alone: it is read from the headers"
 )]
 pub(super) struct Resumed {
-    /// The id of the last event that was seen. It wins over `after`; browsers send it when they connect again.
+    /// Id of the last event that the client saw. It overrides `after`; browsers send it when they
+    /// reconnect.
     #[param(
         rename = "Last-Event-ID",
         minimum = 0,
@@ -157,11 +164,13 @@ pub(super) struct Resumed {
     last_event_id: Option<u64>,
 }
 
-/// What happens, as server-sent events: `event` is the kind, `id` the id, `data` the event as `/v1/events` has it.
+/// Streams events as server-sent events.
+///
+/// `event` is the kind, `id` the id, and `data` the event as in `/v1/events`.
 #[utoipa::path(
     get, path = "/v1/events/stream", tag = "events", operation_id = "streamEvents",
     params(Streamed, Resumed),
-    responses((status = 200, description = "Events until the client goes.", body = String, content_type = "text/event-stream")),
+    responses((status = 200, description = "Events until the client disconnects.", body = String, content_type = "text/event-stream")),
 )]
 pub(super) async fn stream(
     State(app): State<App>,

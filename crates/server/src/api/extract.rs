@@ -128,7 +128,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct OfModel {
-    /// The address of the model's trainer.
+    /// Address of the model's trainer.
     #[param(inline)]
     pub(super) trainer: Account,
 }
@@ -146,10 +146,10 @@ pub(super) struct OfMarket {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct OfContribution {
-    /// The address of the model's trainer.
+    /// Address of the model's trainer.
     #[param(inline)]
     pub(super) trainer: Account,
-    /// The contribution's position among all of the model's, from 0.
+    /// Position among all contributions to the model, from 0.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     pub(super) position: u64,
 }
@@ -158,10 +158,10 @@ pub(super) struct OfContribution {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct OfAccount {
-    /// The address of the model's trainer.
+    /// Address of the model's trainer.
     #[param(inline)]
     pub(super) trainer: Account,
-    /// The account's address.
+    /// Address of the account.
     #[param(inline)]
     pub(super) address: Account,
 }

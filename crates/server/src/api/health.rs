@@ -23,18 +23,20 @@ use crate::coordinator::Health;
 /// ready.
 const MOST_BEHIND: u64 = 50;
 
-/// The process is there.
+/// Running process.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Alive {
-    /// The version of this program.
+    /// Version of this program.
     version: &'static str,
 }
 
-/// Whether the process is there. It says nothing of store or node.
+/// Checks that the process is running.
+///
+/// It checks neither the store nor the node.
 #[utoipa::path(
     get, path = "/health/live", tag = "health", operation_id = "isLive",
-    responses((status = 200, description = "It is there.", body = Alive)),
+    responses((status = 200, description = "The process is running.", body = Alive)),
 )]
 pub(super) async fn live(_query: NoQuery) -> Json<Alive> {
     Json(Alive {
@@ -42,37 +44,40 @@ pub(super) async fn live(_query: NoQuery) -> Json<Alive> {
     })
 }
 
-/// How far the coordinator is.
+/// Progress of the coordinator.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ready {
-    /// Whether this one, of all that share a store, reads the chain and sends transactions.
+    /// Whether this coordinator leads: of all that share a store, only the leader reads the chain
+    /// and sends transactions.
     leader: bool,
-    /// The newest block of the chain.
+    /// Newest block of the chain.
     head: Option<u64>,
-    /// Models and markets that are followed.
+    /// Models and markets that the coordinator follows.
     models: Vec<Standing>,
 }
 
-/// How far a model has been read.
+/// Progress of a model or market.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Standing {
     /// Trainer of the model, or the market.
     trainer: Account,
-    /// The newest block that has been read for it.
+    /// Newest block that has been read for the model.
     block: u64,
-    /// How many blocks are to be read yet.
+    /// Number of blocks that are still to be read.
     behind: u64,
 }
 
-/// Whether requests should be sent here: store and node answer, and what is told of the models is not old and is what
-/// their contracts say.
+/// Checks that the coordinator is ready for requests.
+///
+/// It is ready if the store and the node answer, and its models are current and agree with their
+/// contracts.
 #[utoipa::path(
     get, path = "/health/ready", tag = "health", operation_id = "isReady",
     responses(
-        (status = 200, description = "It is ready.", body = Ready),
-        (status = 503, description = "It is not, for the `reasons` that are given."),
+        (status = 200, description = "The coordinator is ready.", body = Ready),
+        (status = 503, description = "The coordinator is not ready; `reasons` lists the causes."),
     ),
 )]
 pub(super) async fn ready(State(app): State<App>, _query: NoQuery) -> Result<Json<Ready>, Problem> {
@@ -129,12 +134,12 @@ fn reasons(health: &Health) -> Vec<String> {
     reasons
 }
 
-/// Counts and times, for Prometheus.
+/// Returns counts and times for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "health", operation_id = "getMetrics",
     responses(
-        (status = 200, description = "In Prometheus' text format.", body = String, content_type = "text/plain"),
-        (status = 404, description = "They are not served here."),
+        (status = 200, description = "Metrics in the text format of Prometheus.", body = String, content_type = "text/plain"),
+        (status = 404, description = "The coordinator does not serve metrics."),
     ),
 )]
 pub(super) async fn metrics(State(app): State<App>, _query: NoQuery) -> Result<Response, Problem> {
@@ -160,18 +165,20 @@ pub(super) async fn metrics(State(app): State<App>, _query: NoQuery) -> Result<R
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct OfKind {
-    /// What the type of a problem ends with.
+    /// Last part of the problem's `type`.
     #[param(pattern = "^[a-z-]+$")]
     kind: String,
 }
 
-/// What a problem of this kind means, and what to do. It is the page that the `type` of a problem leads to.
+/// Explains a kind of problem, and what to do.
+///
+/// The `type` of each problem leads to this page.
 #[utoipa::path(
     get, path = "/problems/{kind}", tag = "problems", operation_id = "describeProblem",
     params(OfKind),
     responses(
-        (status = 200, description = "In words.", body = String, content_type = "text/plain"),
-        (status = 404, description = "There is no such kind."),
+        (status = 200, description = "The explanation.", body = String, content_type = "text/plain"),
+        (status = 404, description = "The kind is unknown."),
     ),
 )]
 pub(super) async fn problem(

@@ -176,12 +176,13 @@ pub(super) struct ParticipantView {
     contributions: u64,
     /// Stakes, and the changes of all passes that have ended; 0 once collected from a settled market.
     balance: Wei,
-    /// Number of test samples that the model of this pass gets right more with the account's contributions, or fewer.
+    /// Change in the number of test samples that this pass's model predicts right, caused by the
+    /// account's contributions.
     score: i64,
-    /// Whether the balance can pay for no further loss, so that the contributions are skipped.
+    /// Whether the balance cannot pay for a further loss, so that the contributions are skipped.
     removed: bool,
     collected: bool,
-    /// Money that the account can collect now.
+    /// Money that the account can collect now, in wei.
     collectable: Wei,
 }
 

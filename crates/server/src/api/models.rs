@@ -31,15 +31,15 @@ use super::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ModelPaging {
-    /// Those after the one with this trainer.
+    /// Only models after this trainer.
     #[param(inline)]
     after: Option<Account>,
-    /// The most rows that the answer has.
+    /// Maximum number of rows.
     #[param(minimum = 1, default = 100)]
     limit: Option<u32>,
 }
 
-/// The models that the coordinator follows, by the address of their trainers.
+/// Returns the models that the coordinator follows, by the address of their trainers.
 #[utoipa::path(
     get, path = "/v1/models", tag = "models", operation_id = "listModels",
     params(ModelPaging),
@@ -85,7 +85,7 @@ impl From<Arc<HostedModel>> for Standing {
     }
 }
 
-/// A model.
+/// Returns a model.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}", tag = "models", operation_id = "getModel",
     params(OfModel),
@@ -103,7 +103,10 @@ pub(super) async fn one(
     Ok(Json(model_view(&model, app.relayer(), app.now())))
 }
 
-/// How good a model was, by the number of contributions that it had learned from, which `after` is too.
+/// Returns the accuracy of a model over time.
+///
+/// Rows are in the order of the number of contributions that the model had learned from. `after` is
+/// such a number too.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/accuracy", tag = "models", operation_id = "getAccuracy",
     params(OfModel, Paging),
@@ -132,12 +135,12 @@ pub(super) async fn accuracy(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HowMany {
-    /// How many contributions are to be made in one transaction.
+    /// Number of contributions in one transaction.
     #[param(minimum = 1, maximum = 1_000_000, default = 1)]
     n: Option<u64>,
 }
 
-/// What contributions cost now.
+/// Returns the current price of contributions.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/price", tag = "models", operation_id = "getPrice",
     params(OfModel, HowMany),
@@ -173,14 +176,14 @@ pub(super) async fn price(
     }))
 }
 
-/// The weights of a model.
+/// Weights of a model.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Weights {
-    /// The block that they are of.
+    /// Block after which the model has these weights.
     block: u64,
     block_hash: Hash,
-    /// The words as the contract stores them, 32 bytes each.
+    /// Words as the contract stores them, 32 bytes each.
     words: Data,
 }
 
@@ -192,25 +195,28 @@ pub(super) struct Weights {
     reason = "for the document alone: they are read from the headers"
 )]
 pub(super) struct Conditional {
-    /// The `ETag` of an answer that is known already: where it still holds, the answer is 304.
+    /// `ETag` of an answer that the client has: if the weights are still the same, the answer is
+    /// 304.
     #[param(rename = "If-None-Match")]
     if_none_match: Option<String>,
 }
 
-/// The weights of a model. As JSON, or with `Accept: application/octet-stream` as the words' bytes alone.
+/// Returns the weights of a model.
+///
+/// The answer is JSON or, with `Accept: application/octet-stream`, the bytes of the words alone.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/weights", tag = "models", operation_id = "getWeights",
     params(OfModel, Conditional),
     responses(
         (status = 200, description = "The weights.", headers(
-            ("ETag" = String, description = "Of the block and the form."),
-            ("X-Block-Number" = u64, description = "The block that they are of."),
-            ("X-Block-Hash" = String, description = "Its hash."),
+            ("ETag" = String, description = "Tag of the block and the form."),
+            ("X-Block-Number" = u64, description = "Block after which the model has these weights."),
+            ("X-Block-Hash" = String, description = "Hash of this block."),
         ), content(
             (Weights = "application/json"),
             (String = "application/octet-stream"),
         )),
-        (status = 304, description = "What is known still holds."),
+        (status = 304, description = "The weights that the client has are still the same."),
         (status = 404, description = "The model is unknown."),
     ),
 )]

@@ -18,10 +18,10 @@ pub(super) const MOST: u64 = 9_007_199_254_740_991;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Paging {
-    /// The rows after the one with this position or id.
+    /// Only rows after this position or id.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     pub(super) after: Option<u64>,
-    /// The most rows that the answer has.
+    /// Maximum number of rows.
     #[param(minimum = 1, default = 100)]
     pub(super) limit: Option<u32>,
 }
@@ -63,9 +63,9 @@ pub(super) fn page(after: Option<u64>, limit: u32) -> Result<Page, Problem> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rows<T> {
-    /// In ascending order.
+    /// Rows in ascending order.
     pub(super) rows: Vec<T>,
-    /// The path of the next page; null on the last one.
+    /// Path of the next page; null on the last page.
     pub(super) next: Option<String>,
 }
 

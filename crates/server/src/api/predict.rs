@@ -35,15 +35,15 @@ const MOST: usize = 1_000;
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) enum Input {
-    /// A text, for models that learned from texts.
+    /// Text, for models that learned from texts.
     Text(String),
-    /// A row of a table: its numbers by the names of their columns, or all of them in order. For models that learned
-    /// from libsvm lines, values by index from 1.
+    /// Row of a table: numbers by the names of their columns, or all numbers in order. For models
+    /// that learned from libsvm lines, it has values by index, from 1.
     Row(Row),
-    /// Features as the contract takes them: of a sparse model the numbers of those that are present; of a dense
-    /// one the value of each, times its scale.
+    /// Features as the contract takes them. For a sparse model, the indices of the features that
+    /// are present; for a dense model, the value of each feature times its scale.
     Features(Vec<i32>),
-    /// A sample as the contract takes it.
+    /// Sample as the contract takes it.
     Sample(Data),
 }
 
@@ -150,33 +150,36 @@ impl<'de> Deserialize<'de> for Inputs {
     }
 }
 
-/// What a model says.
+/// Predictions of a model.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Predictions {
-    /// The block that the model is of.
+    /// Block after which the model predicts.
     block: u64,
     block_hash: Hash,
-    /// One for each input, in order.
+    /// One prediction for each input, in order.
     #[allow(clippy::struct_field_names, reason = "the name in the answer")]
     predictions: Vec<Prediction>,
 }
 
-/// What a model says of one input.
+/// Prediction for one input.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Prediction {
     label: u16,
-    /// The name of that class, where the model's host published names.
+    /// Name of the class, if the owner published names.
     class: Option<String>,
-    /// The number of words, indices or columns of the input that the model knows. At 0 the prediction is the model's
-    /// prior and says nothing of the input. None for a dense input that was given as features or a sample.
+    /// Number of words, indices or columns of the input that the model knows. At 0, the prediction
+    /// is the model's prior and independent of the input. Null for a dense input that was given as
+    /// features or a sample.
     known: Option<usize>,
-    /// The number of values of the input that are outside the model's range and were moved to its bounds.
+    /// Number of values of the input outside the model's range, which were moved to its bounds.
     clipped: usize,
 }
 
-/// What a model says of one input or of many. It costs nothing and no transaction is sent.
+/// Predicts the class of one input or many.
+///
+/// It costs nothing and sends no transaction.
 #[utoipa::path(
     post, path = "/v1/models/{trainer}/predict", tag = "models", operation_id = "predict",
     params(OfModel),
@@ -184,7 +187,7 @@ pub(super) struct Prediction {
     responses(
         (status = 200, description = "The classes.", body = Predictions),
         (status = 404, description = "The model is unknown."),
-        (status = 422, description = "An input does not match the schema or the model; `input` is its index."),
+        (status = 422, description = "An input does not fit the model; `input` is its index."),
     ),
 )]
 pub(super) async fn predict(

@@ -121,20 +121,22 @@ impl From<Listed> for SubmissionView {
     }
 }
 
-/// Takes a signed batch. It is stored when the answer comes, and relayed with others. Sending the same one again
-/// gives what became of it.
+/// Takes a signed batch.
+///
+/// The batch is stored before the answer, and relayed together with others. Submitting the same
+/// batch again returns its state.
 #[utoipa::path(
     post, path = "/v1/models/{trainer}/submissions", tag = "submissions", operation_id = "submitBatch",
     params(OfModel),
     request_body = SignedBatchBody,
     responses(
-        (status = 202, description = "It is taken.", body = SubmissionView,
-            headers(("Location" = String, description = "Where to ask what becomes of it."))),
-        (status = 200, description = "It was taken before.", body = SubmissionView,
-            headers(("Location" = String, description = "Where to ask what becomes of it."))),
+        (status = 202, description = "The batch is taken.", body = SubmissionView,
+            headers(("Location" = String, description = "Path of the batch's state."))),
+        (status = 200, description = "The batch was taken before.", body = SubmissionView,
+            headers(("Location" = String, description = "Path of the batch's state."))),
         (status = 404, description = "The model is unknown, or nothing is relayed here."),
-        (status = 409, description = "Its nonce is used, or another batch waits with it; `nextNonce` is free."),
-        (status = 422, description = "The contract would reject it, or the fee is too low."),
+        (status = 409, description = "The nonce is used, or another batch is pending with it; `nextNonce` is free."),
+        (status = 422, description = "The contract would reject the batch, or the fee is too low."),
     ),
 )]
 pub(super) async fn submit(
@@ -177,18 +179,18 @@ async fn take(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Authors {
-    /// Only this author's.
+    /// Only batches of this author.
     #[param(inline)]
     author: Option<Account>,
-    /// Those after the one with this id; the path of the next page has it.
+    /// Only batches after this id, which the path of the next page contains.
     #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     after: Option<u64>,
-    /// The most rows that the answer has.
+    /// Maximum number of rows.
     #[param(minimum = 1, default = 100)]
     limit: Option<u32>,
 }
 
-/// Signed batches for a model, in the order in which they were taken.
+/// Returns the signed batches for a model, in the order in which they were taken.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/submissions", tag = "submissions", operation_id = "listSubmissions",
     params(OfModel, Authors),
@@ -224,12 +226,12 @@ pub(super) async fn list(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct OfSubmission {
-    /// The EIP-712 hash that its author signed.
+    /// EIP-712 hash that the author signed.
     #[param(inline)]
     id: Hash,
 }
 
-/// What became of a signed batch.
+/// Returns the state of a signed batch.
 #[utoipa::path(
     get, path = "/v1/submissions/{id}", tag = "submissions", operation_id = "getSubmission",
     params(OfSubmission),
@@ -260,16 +262,18 @@ fn delegation_view(row: DelegationRow) -> DelegationView {
     }
 }
 
-/// Lets the keeper report for an account. A later delegation takes the place of an earlier one.
+/// Lets the keeper report for an account.
+///
+/// A later delegation replaces an earlier one.
 #[utoipa::path(
     post, path = "/v1/models/{trainer}/delegations", tag = "accounts", operation_id = "delegate",
     params(OfModel),
     request_body = DelegationBody,
     responses(
-        (status = 200, description = "It is taken.", body = DelegationView),
-        (status = 404, description = "The model is unknown, or nobody claims for others here."),
-        (status = 409, description = "It cannot be taken as things are."),
-        (status = 422, description = "The contract would reject it."),
+        (status = 200, description = "The delegation is taken.", body = DelegationView),
+        (status = 404, description = "The model is unknown, or the coordinator has no keeper."),
+        (status = 409, description = "The account's state does not allow the delegation."),
+        (status = 422, description = "The contract would reject the delegation."),
     ),
 )]
 pub(super) async fn delegate(
@@ -298,15 +302,15 @@ pub(super) async fn delegate(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct OfDelegation {
-    /// The address of the model's trainer.
+    /// Address of the model's trainer.
     #[param(inline)]
     trainer: Account,
-    /// The account's address.
+    /// Address of the account.
     #[param(inline)]
     account: Account,
 }
 
-/// What an account lets the keeper do.
+/// Returns the delegation of an account to the keeper.
 #[utoipa::path(
     get, path = "/v1/models/{trainer}/delegations/{account}", tag = "accounts", operation_id = "getDelegation",
     params(OfDelegation),
@@ -328,7 +332,7 @@ pub(super) async fn delegation(
     })
 }
 
-/// What the coordinator sent, by id.
+/// Returns the transactions that the coordinator sent, by id.
 #[utoipa::path(
     get, path = "/v1/transactions", tag = "transactions", operation_id = "listTransactions",
     params(Paging),

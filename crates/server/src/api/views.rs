@@ -45,32 +45,32 @@ pub(super) fn model_view(model: &HostedModel, relayer: &Relayer, now: u64) -> Mo
     }
 }
 
-/// One contribution.
+/// Contribution to a model.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContributionView {
-    /// Its place among all of the model's contributions, from 0.
+    /// Position among all contributions to the model, from 0.
     position: u64,
     author: Account,
     label: u16,
     deposit: Wei,
-    /// In Unix seconds.
+    /// Time of the contribution, in Unix seconds.
     time: u64,
     sample: Data,
-    /// The position of its batch's first contribution.
+    /// Position of the first contribution of its batch.
     batch: u64,
     block: u64,
     transaction: Hash,
-    /// The id of the signed batch that it came in, where it was relayed.
+    /// Id of the signed batch, if the contribution was relayed.
     submission: Option<Hash>,
     settled: SettledView,
-    /// What is gone from the deposit.
+    /// Part of the deposit that claims have taken, in wei.
     taken: Wei,
-    /// When it was last announced, in Unix seconds.
+    /// Time of the last announcement of a report, in Unix seconds.
     announced: Option<u64>,
 }
 
-/// What has become of a deposit: `reported` is taken in part and still open.
+/// State of a deposit. `reported` means taken in part and still open.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum SettledView {
@@ -108,7 +108,7 @@ impl From<ContributionRow> for ContributionView {
     }
 }
 
-/// Which claim.
+/// Kind of a claim.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum ClaimKindView {
@@ -127,13 +127,13 @@ impl From<ClaimKind> for ClaimKindView {
     }
 }
 
-/// One claim that succeeded.
+/// Successful claim.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClaimView {
     position: u64,
     kind: ClaimKindView,
-    /// Who got it.
+    /// Account that got the money.
     account: Account,
     amount: Wei,
     block: u64,
@@ -153,23 +153,23 @@ impl From<ClaimRow> for ClaimView {
     }
 }
 
-/// What an address can claim, now or later.
+/// Claim that an address can make, now or later.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ClaimableView {
     contribution: ContributionView,
     kind: ClaimKindView,
-    /// Before it nothing can be claimed, in Unix seconds.
+    /// First second in which the claim is possible, in Unix seconds.
     from: u64,
-    /// Whether it would succeed now.
+    /// Whether the claim would succeed now.
     possible: bool,
-    /// What it would bring.
+    /// Money that the claim would bring, in wei.
     amount: Wei,
-    /// Why it would not succeed.
+    /// Reason that the claim would fail now.
     reason: Option<String>,
-    /// True if it is a report that has to be announced first, and can be now.
+    /// Whether the claim is a report that must be announced first, and can be announced now.
     announce: bool,
-    /// The last second of an announced report, in Unix seconds.
+    /// Last second of an announced report, in Unix seconds.
     until: Option<u64>,
 }
 
@@ -188,19 +188,19 @@ impl From<Claimable> for ClaimableView {
     }
 }
 
-/// How good a model was.
+/// Accuracy of a model after a block.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AccuracyPoint {
-    /// At the end of this block.
+    /// Block after which the model was measured.
     block: u64,
-    /// The block's time, in Unix seconds.
+    /// Time of the block, in Unix seconds.
     time: u64,
-    /// How many contributions it had learned from.
+    /// Number of contributions that the model had learned from.
     contributions: u64,
-    /// How many samples it was right about.
+    /// Number of test samples that the model predicted right.
     correct: u64,
-    /// How many samples there were.
+    /// Number of test samples.
     samples: u64,
 }
 
@@ -216,23 +216,23 @@ impl From<AccuracyRow> for AccuracyPoint {
     }
 }
 
-/// A transaction that the coordinator sent.
+/// Transaction that the coordinator sent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransactionView {
     id: i64,
-    /// `relay`, `refund`, `announce`, `report` or `score`.
+    /// Purpose: `relay`, `refund`, `announce`, `report` or `score`.
     purpose: String,
     trainer: Account,
     from: Account,
     nonce: u64,
-    /// One each time that it was sent with another fee; the newest is the last.
+    /// Hashes of the transaction, one for each fee that it was sent with; the newest is the last.
     hashes: Vec<Hash>,
-    /// `sent`, `included`, `final` or `replaced`.
+    /// State: `sent`, `included`, `final` or `replaced`.
     state: String,
     block: Option<u64>,
     gas_used: Option<u64>,
-    /// When it was first sent, in Unix seconds.
+    /// Time at which the transaction was first sent, in Unix seconds.
     created: u64,
 }
 
