@@ -76,7 +76,7 @@ impl Outcome {
         self.stdout
     }
 
-    /// What is said on stderr, where it is a mistake of the user's.
+    /// Returns the text on stderr of a mistake of the user.
     fn mistake(self) -> String {
         assert_eq!(self.status, Some(2), "{}{}", self.stdout, self.stderr);
         assert_eq!(self.stdout, "", "an error leaves stdout alone");
@@ -557,7 +557,7 @@ fn a_node_gives_the_same_results() {
     assert_eq!(digest("embedded"), digest("node"));
 }
 
-/// Where anvil is: the tests' folders are not below ours.
+/// Returns the path of anvil: the tests' folders are not below ours.
 fn anvil() -> PathBuf {
     cotrain_chain::anvil::Anvil::find().unwrap_or_else(|error| panic!("{error}"))
 }

@@ -295,7 +295,7 @@ fn only_a_dense_perceptron_has_an_intercept_to_fix() {
     );
 }
 
-/// Of a text without a known word, no number is the user's to mend.
+/// For a text without known words, no advice about numbers is printed.
 #[test]
 fn an_unknown_text_is_told_before_numbers_are_clipped() {
     let place = Place::new(&AnvilConfig::default());

@@ -41,7 +41,7 @@ fn commands(guide: &str) -> Vec<Shown> {
     found
 }
 
-/// Whether a line is what is shown, where `[..]` stands for anything.
+/// Returns `true` if a line matches what the guide shows; `[..]` stands for anything.
 fn line_matches(shown: &str, line: &str) -> bool {
     let mut parts = shown.split("[..]");
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else {
@@ -62,7 +62,7 @@ fn line_matches(shown: &str, line: &str) -> bool {
     open || rest.is_empty()
 }
 
-/// Whether lines are what is shown, where a line `...` stands for any lines.
+/// Returns `true` if lines match what the guide shows; a line `...` stands for any lines.
 fn matches(shown: &[String], lines: &[&str]) -> bool {
     match (shown.split_first(), lines.split_first()) {
         (None, None) => true,
@@ -83,7 +83,7 @@ struct Service {
 }
 
 impl Service {
-    /// As Ctrl-C does; and it ends well.
+    /// Stops the service like Ctrl-C, and checks that it succeeds.
     fn stop(mut self) {
         self.interrupt();
         let status = self.child.wait().expect("a status");
@@ -110,7 +110,7 @@ impl Drop for Service {
 
 struct Reader {
     folder: PathBuf,
-    /// What the guide has, and what it is here.
+    /// Texts of the guide, with their replacements in this test.
     instead: Vec<(String, String)>,
     services: Vec<Service>,
 }

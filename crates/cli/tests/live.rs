@@ -21,7 +21,7 @@ use cotrain_chain::{
 use cotrain_learning::data::{Example, Source, load};
 use serde_json::{Value, json};
 
-/// How many transactions a deployment takes: registry, factory, two implementations, model, words,
+/// Number of transactions of a deployment: registry, factory, two implementations, model, words,
 /// closing, registering.
 const TRANSACTIONS: u64 = 8;
 

@@ -19,7 +19,7 @@ const CONTRIBUTION: usize = 10;
 /// A folder with a scenario of 60 contributions.
 struct Folder(TempDir);
 
-/// What the program prints and exits with.
+/// Output and exit status of the program.
 struct Outcome {
     status: Option<i32>,
     stdout: String,

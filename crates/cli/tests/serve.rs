@@ -25,7 +25,7 @@ use tokio::time::sleep;
 use url::Url;
 
 const AUTHORS: usize = 40;
-/// Of each author.
+/// Number of batches of each author.
 const BATCHES: u64 = 25;
 
 /// `cotrain serve` for a stage's model; killed with -9 at the end, if not before.
@@ -40,7 +40,7 @@ impl Server {
         Self::at(stage, stage.node.url(), name, database, key)
     }
 
-    /// Where it reaches the stage's node in some way.
+    /// Creates a server that reaches the stage's node at `node`.
     fn at(stage: &Stage, node: &Url, name: &str, database: &str, key: u32) -> Self {
         let address: SocketAddr = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
@@ -74,7 +74,7 @@ impl Server {
         self.child = Some(command.stdout(Stdio::null()).spawn().expect("it starts"));
     }
 
-    /// As by kill -9.
+    /// Kills the server like kill -9.
     fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("killed");
@@ -82,7 +82,7 @@ impl Server {
         }
     }
 
-    /// As a service manager stops it; whether it ended well.
+    /// Stops the server like a service manager; returns `true` if it succeeds.
     fn stop(&mut self) -> bool {
         let mut child = self.child.take().expect("it runs");
         let asked = Command::new("kill").arg(child.id().to_string()).status();
@@ -90,7 +90,8 @@ impl Server {
         child.wait().expect("it ends").success()
     }
 
-    /// Whether it is ready, and has read every block that it knows of: ready alone may be a few blocks behind.
+    /// Returns `true` if the server is ready and has read every block that it knows. A server that
+    /// is only ready may be a few blocks behind.
     async fn is_ready(&self, client: &reqwest::Client) -> bool {
         let url = format!("{}/health/ready", self.url);
         let Ok(answer) = client.get(url).send().await else {
@@ -173,7 +174,7 @@ async fn hand_in(client: &reqwest::Client, url: &str, body: &str) -> (u16, Value
     }
 }
 
-/// How often each author's nonces were relayed, as the chain says.
+/// Returns how often each author's nonces were relayed, according to the chain.
 async fn relayed(stage: &Stage) -> BTreeMap<(Address, u64), usize> {
     let head = stage.node.head().await.expect("a head").number;
     let topics = events::TRAINER_TOPICS;

@@ -68,7 +68,7 @@ impl Folder {
         stderr
     }
 
-    /// All that a sweep leaves, whatever way it went.
+    /// Returns the contents of every file that a sweep writes.
     fn files(&self, sweep: &str) -> Vec<Vec<u8>> {
         let read = |name| fs::read(self.path(sweep).join(name)).expect(name);
         FILES.into_iter().map(read).collect()

@@ -391,7 +391,7 @@ fn empty_and_known_secrets_are_refused() {
     }
 }
 
-/// What the program does with numbers that no learner was named for.
+/// Checks that numbers are deployed without naming a learner.
 #[test]
 fn a_table_of_numbers_is_deployed_and_predicted_without_naming_a_learner() {
     let place = Place::new(&AnvilConfig::default());

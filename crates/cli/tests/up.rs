@@ -122,7 +122,7 @@ impl Place {
         })
     }
 
-    /// What a command prints, where it succeeds.
+    /// Returns what a successful command prints.
     fn success(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("it starts");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -131,7 +131,7 @@ impl Place {
         stdout
     }
 
-    /// What a start says that ends with a mistake.
+    /// Returns the message of a start that fails by a mistake of the user.
     fn mistake(&self, more: &[&str]) -> String {
         let (status, said) = self.try_start(more).err().expect("it does not start");
         assert_eq!(status.code(), Some(2), "{said}");
@@ -152,7 +152,7 @@ impl Up {
         signal(self.child.id(), name);
     }
 
-    /// As by kill -9; its node has to end with it.
+    /// Kills the process like kill -9; its node must end with it.
     fn kill(mut self) {
         let rpc = self.text("rpc").to_owned();
         self.child.kill().expect("killed");
@@ -165,7 +165,7 @@ impl Up {
         }
     }
 
-    /// As by Ctrl-C.
+    /// Stops the process like Ctrl-C.
     fn stop(mut self) {
         self.signal("INT");
         let status = self.child.wait().expect("a status");

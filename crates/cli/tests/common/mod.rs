@@ -57,7 +57,7 @@ impl Place {
         command
     }
 
-    /// What it prints, where it succeeds.
+    /// Returns what a successful command prints.
     pub(crate) fn success(&self, arguments: &[&str]) -> String {
         let (status, stdout, stderr) = run(&mut self.command(arguments));
         assert_eq!(status, Some(0), "{arguments:?}: {stdout}{stderr}");
@@ -74,7 +74,7 @@ impl Place {
         serde_json::from_str(&self.success(arguments)).expect("JSON")
     }
 
-    /// What it says, where it is a mistake of the user's.
+    /// Returns the message of a command that fails by a mistake of the user.
     pub(crate) fn mistake(&self, arguments: &[&str]) -> String {
         let (status, stdout, stderr) = run(&mut self.command(arguments));
         assert_eq!(status, Some(2), "{arguments:?}: {stdout}{stderr}");
