@@ -7,12 +7,12 @@ use crate::{live, replay, scenarios, simulate, sweep};
 const EXAMPLES: &str = "\
 Examples:
   cotrain simulate                                    an economy of contributors, in this process
-  cotrain sweep --seeds 1..200                        many of them, and where it breaks
-  cotrain up                                          a chain with a model on it, to try the rest
+  cotrain sweep --seeds 1..200                        many economies, and the breaking points
+  cotrain up                                          a chain with a model, to try the rest
   cotrain predict --text 'a warm and funny film'      ask the model
   cotrain contribute --text dull --label negative --dev 1
                                                       teach it, with a deposit
-  cotrain status --dev 1                              what can be claimed when
+  cotrain status --dev 1                              possible claims and their times
   cotrain deploy --help                               a model of your own, on any chain";
 
 /// Train machine-learning models on an EVM chain, with money at stake.

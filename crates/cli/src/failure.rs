@@ -1,4 +1,4 @@
-//! Why the program ends without success, and with which exit status.
+//! Failures of the program, with their exit statuses.
 
 use std::{fmt::Display, process::ExitCode};
 

@@ -38,8 +38,8 @@ pub(crate) fn print_raw(result: &str) -> Result<(), Failure> {
     }
 }
 
-/// What is told on stderr while the program works: lines, logs and a progress bar, which would
-/// write over each other if they did not pass through here.
+/// Output on stderr while the program works. Lines, logs and the progress bar pass through here, or
+/// they would overwrite each other.
 #[derive(Debug, Clone)]
 pub(crate) struct Narrator {
     bars: MultiProgress,
@@ -137,7 +137,7 @@ pub(crate) fn log(json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Which logs to show: those `wanted`, else those of the `default`.
+/// Returns the filter of logs: `wanted`, or `default` if it is unset or empty.
 fn filter(wanted: Option<String>, default: &str) -> Result<Targets, Failure> {
     let wanted = wanted
         .filter(|wanted| !wanted.is_empty())

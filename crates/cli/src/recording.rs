@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 
 use crate::{backend, failure::Failure};
 
-/// What every recording says first.
+/// Mark at the beginning of every recording.
 const FORMAT: &str = "cotrain recording";
 /// The version of the format, which changes with the meaning of a line.
 const VERSION: u32 = 1;
@@ -38,7 +38,7 @@ struct Mark {
     cotrain: String,
 }
 
-/// What was run, and how its chain began.
+/// Scenario and options of a recorded run, and the first state of its chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
     #[serde(flatten)]
@@ -74,7 +74,7 @@ impl Header {
         }
     }
 
-    /// How the chain began.
+    /// Returns the configuration with which the chain began.
     pub(crate) fn beginning(&self) -> Config {
         Config {
             start: self.start,
@@ -158,7 +158,7 @@ pub(crate) struct Recording {
     steps: u64,
 }
 
-/// What comes next in a recording.
+/// Next entry of a recording.
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// A step.
@@ -205,12 +205,12 @@ impl Recording {
         &self.header
     }
 
-    /// Where it is.
+    /// Returns the path of the recording.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What comes next; after the end, nothing may be asked for.
+    /// Returns the next entry. Do not call it again after [`Entry::End`].
     pub(crate) fn next(&mut self) -> anyhow::Result<Entry> {
         self.entry().with_context(|| cannot(&self.path))
     }
@@ -242,7 +242,7 @@ struct Lines {
     from: Box<dyn BufRead>,
     /// The one that was read last.
     line: Vec<u8>,
-    /// How many were read.
+    /// Number of lines that were read.
     read: u64,
 }
 
@@ -305,7 +305,7 @@ fn cannot(path: &Path) -> String {
     format!("cannot replay {}", path.display())
 }
 
-/// What is said of a file that ends before its end.
+/// Returns the error for a file that is cut off.
 fn torn(whole: u64) -> String {
     format!(
         "it is cut off after its first {whole} lines: not all of it was written or copied; copy it again or record the run \

@@ -28,11 +28,11 @@ Examples:
   cotrain replay runs/movie-reviews-1                   the same transactions, executed again
   cotrain replay runs/movie-reviews-1 --backend anvil   on a node
   cotrain replay runs/movie-reviews-1 --json --quiet | jq .difference
-                                                        null, or what is different, for a script
+                                                        null or the difference, for a script
 
-Compared are, of every transaction: whether it succeeds, its gas, what it returns or why it is
-refused, the contract that it creates, its events; and the digest of all accounts in the end. What
-stopped the EVM is told in words of its own by each kind of chain, so that the words are not.
+It compares the success of every transaction, its gas, its return value or reason for failure, the
+contract that it creates and its events. At the end it compares the digest of all accounts. It does
+not compare the words about a stop of the EVM, which each kind of chain chooses itself.
 
 Exit status: 0 no difference, 1 a difference or a failure, 2 a mistake in arguments or recording.";
 
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Replay) -> Result<(), Failure> {
     }
 }
 
-/// What came of replaying a recording.
+/// Result of replaying a recording.
 struct Replayed {
     /// Transactions without a difference.
     transactions: u64,
@@ -180,7 +180,7 @@ fn repeat(chain: &mut dyn Chain, step: &Step) -> Result<Vec<Field>, ChainError> 
     }
 }
 
-/// What is shown of a replay.
+/// Result of a replay, as it is shown.
 #[derive(Serialize)]
 struct Shown<'a> {
     scenario: &'a str,

@@ -21,32 +21,32 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-What it writes into the directory of results:
+Files in the directory of results:
   report.html                        charts and figures, to open in a browser
   summary.json                       the figures, for programs; written last
   scenario.toml                      the scenario, to run it again
   series.csv, series.parquet         accuracy and balances over time
   events.csv, events.parquet         every contribution and every claim
-  transactions.jsonl.gz              every transaction and what came of it, with --record
+  transactions.jsonl.gz              every transaction and its outcome, with --record
 
 Examples:
   cotrain simulate                                      the default scenario
-  cotrain simulate movie-reviews --seed 7               the same with other chances
+  cotrain simulate movie-reviews --seed 7               the same with other random choices
   cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
   cotrain simulate my/own.toml --out results            a scenario of your own
   cotrain simulate --relay 20                           20 signed contributions a transaction
-  cotrain simulate --backend anvil                      the same results, by a node
+  cotrain simulate --backend anvil                      the same results, on a node
   cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
-In summary.json and with --json, `reports` counts late claims too: all that was taken of the
+In summary.json and with --json, `reports` also counts late claims: all money that was taken of the
 deposits of others. `details` in summary.json has `reports_alone` and `late_claims`.
 
-The same scenario, data and seed give the same results on every machine, but for the wall time;
-the digest tells whether they are.
+The same scenario, data and seed give the same results on every machine, except for the wall time.
+Equal digests mean equal results.
 
 Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.
 
-RUST_LOG=debug shows on stderr what goes on inside.";
+RUST_LOG=debug shows the inner steps on stderr.";
 
 /// Simulate contributors who train a model on the chain
 ///

@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct ShownBounds {
     max_number: u32,
-    /// As text: it can have more digits than a JSON number keeps.
+    /// Decimal digits, as text: a JSON number may be too small for them.
     max_squared_length: String,
 }
 

@@ -33,9 +33,9 @@ use crate::failure::Failure;
 const MOST: u32 = 10_000;
 const REFUND_EXAMPLES: &str = "\
 Examples:
-  cotrain refund --dev 1              all that the model agrees with, after its wait
+  cotrain refund --dev 1              all contributions that the model agrees with
   cotrain refund 17 18 --dev 1        two of them
-  cotrain status --dev 1              what can be claimed when";
+  cotrain status --dev 1              possible claims and their times";
 
 /// Get back the deposits of your contributions that the model agrees with
 ///
@@ -53,9 +53,9 @@ pub(crate) struct Refund {
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
-  cotrain report --dev 1              all that the model disagrees with, after its wait
+  cotrain report --dev 1              all contributions that the model disagrees with
   cotrain report 21 --dev 1           one of them
-  cotrain status --dev 1              what can be claimed when";
+  cotrain status --dev 1              possible claims and their times";
 
 /// Take shares of the deposits of others whose contributions the model disagrees with
 ///
@@ -96,9 +96,9 @@ struct Claimed {
     amount: String,
     gas_cost: String,
     transactions: Vec<B256>,
-    /// What was announced, and has to be reported later.
+    /// Announced contributions, to be reported later.
     announced: Vec<Announced>,
-    /// When the next can be claimed, in Unix seconds.
+    /// Time of the next possible claim, in Unix seconds.
     next: Option<u64>,
     #[serde(flatten)]
     progress: Progress,

@@ -25,12 +25,12 @@ use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
-  cotrain clean                  what there is, and what would be removed
+  cotrain clean                  list everything that would be removed
   cotrain clean --yes            remove it
-  cotrain clean --journals --yes also the journals of deployments that are done
+  cotrain clean --journals --yes also journals of finished deployments
 
-Events and weights of models are read from the chain again when they are needed. The journal of a deployment that is
-not done is never removed: it has signed transactions. Folders that you named (--state, --journal, --out) are yours.";
+Later commands read the events and weights of models from the chain again. The journal of an unfinished deployment is
+never removed: it holds signed transactions. Folders that you named (--state, --journal, --out) stay untouched.";
 
 /// Remove caches, finished journals and processes that earlier commands left behind
 ///
@@ -57,9 +57,9 @@ struct Left {
     path: Option<PathBuf>,
     process: Option<u32>,
     bytes: u64,
-    /// Whether it is removed, or would be.
+    /// Whether the command removes it, or would with --yes.
     remove: bool,
-    /// What there is to know of it, in words.
+    /// Note about it, in words.
     note: Option<String>,
 }
 

@@ -39,15 +39,15 @@ Examples:
   cotrain contribute --row 5.1,3.5,1.4,0.2 --label setosa --keystore key.json
   cotrain contribute --data more.csv --text-column body --label-column class --dev 1
   cotrain contribute --text 'dull' --label negative --dev 1 --relay http://127.0.0.1:8080 --wait
-                                    signed; somebody else sends it, and you pay from what you prepaid
+                                    signed, sent by a coordinator, and paid from your prepaid balance
 
-Before anything is sent, it says chain, node, model and total, and asks above 1 ether and off
-development chains (--yes, --dry-run, --max-total). Data contributed again pays for nothing twice,
-as what this account has contributed to the model before is left out.
+Before it sends anything, it prints chain, node, model and total. It asks for consent above 1 ether, and
+on all chains but development chains (--yes, --dry-run, --max-total). It leaves out data that this account
+has contributed to the model before, so you never pay twice for the same data.
 
-What a contribution deposits falls with the time since the last one, and rises with every further one
-in the same transaction. It comes back with `cotrain refund` after the model's wait, if the model then
-agrees with it; otherwise others may take it.";
+The deposit of a contribution falls with the time since the last one, and rises with every further one
+in the same transaction. `cotrain refund` returns it after the model's wait if the model then agrees with
+the contribution; otherwise others may take it.";
 
 /// Teach a model: send labeled samples, with a deposit for each
 ///

@@ -24,8 +24,8 @@ Examples:
   cotrain delegate --relay http://127.0.0.1:8080 --dev 1
   cotrain delegate --relay https://coordinator.example --valid 7days --keystore key.json
 
-All that is claimed is added to your balance in the model's contract (see cotrain withdraw). A delegation
-cannot be taken back before its time is over, and lets the coordinator do nothing else.";
+All claimed money is added to your balance in the model's contract (see `cotrain withdraw`). You cannot
+revoke a delegation before it expires. It allows the coordinator nothing but these claims.";
 
 /// Let a coordinator claim for you: push your refunds and report for you
 ///

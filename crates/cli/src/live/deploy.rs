@@ -35,8 +35,8 @@ use super::{
 use crate::{failure::Failure, output::Narrator};
 
 const EXAMPLES: &str = "\
-It can be interrupted at any moment, and goes on where it was when it is called again with the same
-options: the journal has what was signed, and nothing is done twice.
+You can interrupt it at any time. The same command goes on where it stopped: the journal holds what
+was signed, and nothing is done twice.
 
 Examples:
   cotrain deploy --dev 0                                    film reviews, on a development chain
@@ -164,7 +164,7 @@ pub(crate) struct Placed {
     pub(crate) cost: u128,
     /// `true` if the bill was shown and agreed to; `false` if all was deployed before.
     pub(crate) billed: bool,
-    /// Whether the journal and the place for the commands after this one were written.
+    /// Result of writing the journal and the place for later commands.
     pub(crate) noted: Result<(), Failure>,
 }
 
@@ -496,7 +496,7 @@ fn told(
         .explain(failure, "transactions are part of the chain"))
 }
 
-/// What the next commands use.
+/// Stores the node, the registry and the model for later commands.
 fn remember(session: &Session, deployed: &Deployed, genesis: B256) -> Result<PathBuf, Failure> {
     Place {
         chain_id: Some(session.node.chain_id()),

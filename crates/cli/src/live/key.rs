@@ -121,7 +121,7 @@ const EXAMPLES: &str = "\
 Examples:
   cotrain key new                                  asks for a password, prints address and file
   cotrain key new --password-file secret.txt       for a program
-  cotrain key address --keystore key.json          whose key is it?
+  cotrain key address --keystore key.json          the address of the key
   cotrain deposit 0.1ether --keystore key.json     use it";
 
 /// Make a key, or show the address of one

@@ -18,14 +18,14 @@ Examples:
                                                    commits to a hidden test set, and opens
   cotrain market contribute --text dull --label negative --dev 1
                                                    a bet that this improves the model
-  cotrain market show                              phase, participants, and what is next
+  cotrain market show                              phase, participants and next step
   cotrain market reveal --dev 0                    the provider shows the test set
   cotrain market score --dev 2                     anyone has the contributions scored
   cotrain market collect --dev 1                   stakes and winnings
 
-Who improves the model on the hidden test set is paid out of the bounty; who makes it worse pays from
-the stakes. A provider who does not reveal in time loses the bounty, which is burned, and participants
-get their stakes back.";
+Participants who improve the model on the hidden test set are paid from the bounty; those who make it
+worse pay from their stakes. A provider who does not reveal in time loses the bounty, which is burned,
+and participants get their stakes back.";
 
 /// Run or join a prediction market: a bounty for data that improves a model on a hidden test set
 ///

@@ -21,8 +21,8 @@ use crate::failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
-  cotrain models                                   of the registry that was used last
-  cotrain models --registry 0x5FbD…                of another one
+  cotrain models                                   in the registry that was used last
+  cotrain models --registry 0x5FbD…                in another one
   cotrain models --json | jq -r '.[].trainer'      for a script";
 
 /// List the models of a registry

@@ -23,7 +23,7 @@ const DEPOSIT_EXAMPLES: &str = "\
 Examples:
   cotrain deposit 0.1ether --dev 1
   cotrain deposit 5000000gwei --keystore key.json --model spam
-  cotrain deposit 0.1ether --for 0x7099… --dev 0     for somebody else";
+  cotrain deposit 0.1ether --for 0x7099… --dev 0     for another account";
 
 /// Prepay money to a model's contract for your signed contributions
 ///
@@ -44,7 +44,7 @@ pub(crate) struct Deposit {
 const WITHDRAW_EXAMPLES: &str = "\
 Examples:
   cotrain withdraw --dev 1                           all of it
-  cotrain withdraw 0.05ether --to 0x7099… --dev 1    some of it, to somebody else";
+  cotrain withdraw 0.05ether --to 0x7099… --dev 1    a part of it, to another address";
 
 /// Withdraw prepaid or refunded money from a model's contract
 #[derive(Debug, Args)]

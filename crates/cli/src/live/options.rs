@@ -1,4 +1,4 @@
-//! What a model was asked for with, in the words of the command line.
+//! Options with which a model was deployed, as on the command line.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

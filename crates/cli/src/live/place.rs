@@ -1,4 +1,4 @@
-//! What is remembered from one command to the next: the node, the registry and the model in use.
+//! State kept between commands: the node, the registry and the model in use.
 
 use std::{
     env, fs, io,
@@ -22,7 +22,7 @@ const CACHE: &str = "COTRAIN_CACHE";
 
 const FILE: &str = "place.toml";
 
-/// What `cotrain up` and `cotrain deploy` leave for the commands after them.
+/// State that `cotrain up` and `cotrain deploy` leave for later commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Place {
@@ -36,7 +36,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What is remembered; nothing, at first.
+    /// Reads the stored state; it is empty at first.
     pub(crate) fn load() -> Result<Self, Failure> {
         let path = state_directory()?.join(FILE);
         let text = match fs::read_to_string(&path) {
@@ -83,14 +83,14 @@ impl Place {
     }
 }
 
-/// Where state is kept.
+/// Returns the directory of the state.
 pub(crate) fn state_directory() -> Result<PathBuf, Failure> {
     directory(STATE, |all| {
         all.state_dir().unwrap_or(all.data_local_dir()).to_owned()
     })
 }
 
-/// Where what can be had again is kept.
+/// Returns the directory of caches, whose contents can be made again.
 pub(crate) fn cache_directory() -> Result<PathBuf, Failure> {
     directory(CACHE, |all| all.cache_dir().to_owned())
 }

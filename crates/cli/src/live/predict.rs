@@ -23,13 +23,13 @@ const EXAMPLES: &str = "\
 Examples:
   cotrain predict --text 'a warm and funny film'
   cotrain predict --row 5.1,3.5,1.4,0.2
-  cotrain predict --features 3,17,159              feature numbers, from 0
-  cotrain predict --file reviews.txt --local       many, by a copy of the model
+  cotrain predict --features 3,17,159              indices of features, from 0
+  cotrain predict --file reviews.txt --local       many inputs, with a copy of the model
   cotrain predict --file mail.csv --text-column body
   cotrain predict --text 'dull' --verify           do not trust the node
 
-With --verify, each word of the model is proved by the block's hash (eth_getProof). Who gives
---block-hash from elsewhere needs to trust the node for nothing but what the model was created with.";
+With --verify, the block's hash proves each word of the model (eth_getProof). With a --block-hash from
+another source, you trust the node only for the parameters that the model was created with.";
 
 /// Predict the class of a text, a row of numbers or a sample, free
 ///

@@ -30,8 +30,8 @@ Examples:
   cotrain serve --config /etc/cotrain.toml --set listen=0.0.0.0:8080
   COTRAIN_NODE__URL=http://node:8545 cotrain serve
 
-It ends on Ctrl-C and SIGTERM, once the requests that have begun are answered, at the latest after
-api.shutdown_timeout. A second signal ends it at once.";
+On Ctrl-C or SIGTERM, it answers running requests and stops, at the latest after
+api.shutdown_timeout. A second signal stops it at once.";
 
 /// Serve models and markets over HTTP: follow them, relay, claim and score
 ///
@@ -46,7 +46,7 @@ pub(crate) struct Serve {
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
-  cotrain config                               what holds, and where it comes from
+  cotrain config                               values in force and their origins
   cotrain config --example > cotrain.toml      every key, explained";
 
 /// Check a coordinator's configuration, and show each value and its origin
@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     })
 }
 
-/// What the user can mend is a mistake.
+/// Turns an error that the user can correct into a mistake, and any other into a failure.
 pub(crate) fn classify(error: ServeError) -> Failure {
     match error {
         ServeError::Node(_)

@@ -102,7 +102,7 @@ pub(crate) struct Bill {
 }
 
 impl Range {
-    /// Exactly this much.
+    /// Returns the range of exactly this amount.
     pub(crate) const fn exactly(amount: u128) -> Self {
         Self {
             now: amount,
@@ -110,7 +110,7 @@ impl Range {
         }
     }
 
-    /// That of `count` of them.
+    /// Returns the range for `count` times this amount.
     pub(crate) const fn times(self, count: u64) -> Self {
         Self {
             now: self.now.saturating_mul(count as u128),
@@ -359,7 +359,7 @@ pub(crate) fn says_yes(input: &mut impl BufRead) -> io::Result<bool> {
 /// The part that a command of several transactions or requests has done; it belongs to the result.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Progress {
-    /// Whether something is left to do.
+    /// Whether a part of the work is left to do.
     partial: bool,
     done: u64,
     of: u64,

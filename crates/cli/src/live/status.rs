@@ -65,7 +65,7 @@ struct Shown {
     /// Wei, as text, like all other amounts.
     balance: String,
     good: u64,
-    /// What is left of the deposits that are not settled.
+    /// Sum of the parts of deposits that are left, over contributions that are not settled.
     at_stake: String,
     refundable: String,
     reportable: String,
@@ -81,15 +81,15 @@ struct Line {
     class: String,
     deposit: String,
     settled: &'static str,
-    /// Whether it can be claimed now.
+    /// Whether the contribution can be claimed now.
     possible: bool,
-    /// What it brings.
+    /// Money that the claim brings.
     amount: String,
-    /// When it can be claimed at the earliest, in Unix seconds.
+    /// First second in which the claim is possible, in Unix seconds.
     from: Option<u64>,
-    /// Why not now.
+    /// Reason that the claim would fail now.
     reason: Option<String>,
-    /// When it was last announced, in Unix seconds.
+    /// Time of the last announcement of a report, in Unix seconds.
     announced: Option<u64>,
     /// `true` if its report has to be announced first, and can be now.
     announce: bool,

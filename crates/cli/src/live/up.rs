@@ -61,20 +61,21 @@ const OWNER: u32 = 0;
 const RELAYER: u32 = 9;
 /// The command that ends nodes whose cotrain was killed.
 const ENDS_ORPHANS: &str = "cotrain clean --yes";
-/// How often the node is started again within a time: where it ends more often, that does not help.
+/// Maximum number of restarts of the node within a time: if it ends more often, a restart does not
+/// help.
 const DEATHS: (usize, Duration) = (5, Duration::from_mins(1));
 
 const EXAMPLES: &str = "\
 Examples:
-  cotrain up                                   the film reviews that come with cotrain
-  cotrain up --state try                       goes on where it stopped, next time
-  cotrain up --state try --new                 begins anew, and keeps what was there
+  cotrain up                                   with the film reviews that come with cotrain
+  cotrain up --state try                       goes on where it stopped at the next start
+  cotrain up --state try --new                 begins anew, and keeps the old chain
   cotrain up --data iris.csv --learner dense-nearest-centroid --name iris
   cotrain up --port 0 --api-port 0 --json      any free ports, for a script
 
-It needs anvil, Foundry's development node, and says how to get it where it is missing.
+It needs anvil, Foundry's development node, and says how to install it if it is missing.
 
-Exit status: 0 stopped as it was told to, 2 a mistake in arguments or data, or a no to its question (Ctrl-C is one),
+Exit status: 0 stopped on request, 2 a mistake in arguments or data, or a no to its question (also by Ctrl-C),
 1 anything else.";
 
 /// Start a development chain with a model and a coordinator, to try everything
@@ -165,7 +166,7 @@ pub(crate) fn run(arguments: &Up) -> Result<(), Failure> {
     block_on(work(arguments, &narrator, &folder))
 }
 
-/// How a chain's time ended.
+/// Cause of a chain's end.
 enum Ending {
     /// This program was told to stop.
     Told,
@@ -173,14 +174,14 @@ enum Ending {
     Died(ExitStatus),
 }
 
-/// What is known of a new model.
+/// Facts of a new model.
 struct Fresh {
     accuracy: f64,
     /// An example as an option of the commands that take one, and its class.
     example: Option<(String, String)>,
 }
 
-/// What is there from one start of the node to the next.
+/// State that is kept from one start of the node to the next.
 struct Running<'a> {
     arguments: &'a Up,
     narrator: &'a Narrator,
@@ -188,11 +189,11 @@ struct Running<'a> {
     stop: CancellationToken,
     model: ModelOptions,
     kept: Kept,
-    /// What is known of the model only if this process made it.
+    /// Facts of the model; `None` if another process made it.
     fresh: Option<Fresh>,
     /// The port of the API, once it has one.
     api_port: u16,
-    /// Whether it was told what there is to try.
+    /// Whether the examples to try were printed.
     told: bool,
 }
 
@@ -687,7 +688,7 @@ fn configuration(
     Ok(Config::load(&sources)?)
 }
 
-/// What is there, and what to try.
+/// Prints the addresses of everything, and examples to try.
 fn tell(
     arguments: &Up,
     model: &ModelOptions,

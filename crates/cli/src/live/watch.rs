@@ -26,7 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   cotrain watch                                 from now on, until Ctrl-C
   cotrain watch --all --json | jq .kind         since the model's beginning, for programs
-  cotrain watch --all --once                    what there is so far";
+  cotrain watch --all --once                    all events so far";
 
 /// Show contributions and claims of a model as they happen
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! What is different between a step as it was recorded and as it was replayed.
+//! Differences between a step as it was recorded and as it was replayed.
 
 use std::{
     fmt::Display,
@@ -13,20 +13,20 @@ use serde::Serialize;
 
 /// The longest hexadecimal number that is shown as a whole, in characters; JSON has all of any.
 const SHOWN: usize = 66;
-/// How many bytes of a longer one are shown.
+/// Number of bytes that are shown of a longer one.
 const BYTES: usize = 32;
-/// How many of them are before the first byte that differs.
+/// Number of these bytes before the first byte that differs.
 const BEFORE: usize = 8;
 
 /// The first difference of a replay.
 #[derive(Debug, Serialize)]
 pub(super) struct Difference {
-    /// Which step, from 1; none: the state after all steps.
+    /// Number of the step, from 1; `None` for the state after all steps.
     step: Option<u64>,
-    /// What was done.
+    /// Kind of the step, with its contents.
     #[serde(flatten)]
     what: What,
-    /// What is different.
+    /// Parts that are different.
     fields: Vec<Field>,
 }
 
@@ -37,13 +37,13 @@ enum What {
     Fund { account: Address, wei: String },
     /// A transaction.
     Transaction {
-        /// Which, from 1.
+        /// Number of the transaction, from 1.
         transaction: u64,
         /// The time of its block, in Unix seconds.
         time: u64,
         from: Address,
         to: Option<Address>,
-        /// What it calls, where that is a function of ours.
+        /// Function that it calls, if it is one of this release's.
         function: Option<&'static str>,
         /// Decimal, for it may be more than JSON's numbers hold.
         value_wei: String,
@@ -166,7 +166,7 @@ impl Difference {
         }
     }
 
-    /// Where it is, in words.
+    /// Returns the place of the difference in words.
     pub(super) fn place(&self) -> String {
         self.step.map_or_else(
             || "the state after the last step".to_owned(),
@@ -230,10 +230,10 @@ fn utc(time: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(time)).to_string()
 }
 
-/// What is different between what came of a transaction and what comes of it now.
+/// Returns the differences between the recorded outcome of a transaction and the replayed one.
 ///
 /// # Errors
-/// Where the chain fails, so that nothing is known of the transaction.
+/// Fails if the chain fails, so that the outcome is unknown.
 pub(super) fn compare(
     recorded: &Outcome,
     answer: Result<Receipt, ChainError>,
@@ -349,7 +349,7 @@ mod tests {
         }
     }
 
-    /// What is different between two answers that are no success, line by line.
+    /// Returns the differences between two unsuccessful outcomes, line by line.
     fn different(recorded: ChainError, replayed: ChainError) -> String {
         let recorded = Outcome::of(Err(recorded)).expect("part of the chain");
         let fields = compare(&recorded, Err(replayed)).expect("an answer");

@@ -9,15 +9,15 @@ use super::shard::Shard;
 use crate::scenarios::ScenarioParser;
 
 const EXAMPLES: &str = "\
-What it writes into the folder:
-  sweep.json                    what the sweep is; runs that are done are kept in journal/
-  runs.csv, runs.parquet        a row a run
-  series.csv, series.parquet    accuracy and balances over time, a row a run and evaluation
-  report.html                   charts, and where the mechanism breaks, to open in a browser
+Files in the folder:
+  sweep.json                    the plan of the sweep; finished runs are in journal/
+  runs.csv, runs.parquet        one row per run
+  series.csv, series.parquet    accuracy and balances over time, one row per run and evaluation
+  report.html                   charts and breaking points, to open in a browser
   summary.json                  the figures of the page, for programs
 
-Settings are named by their keys in the scenario's file, joined by dots, those of an agent by its
-name. Values are those of TOML; a text needs quotes only where there is a comma in it.
+A setting is named by its keys in the scenario's file, joined by dots; an agent's settings by the
+agent's name. Values are written as in TOML; a text needs quotes only if it contains a comma.
 
 Examples:
   cotrain sweep --seeds 1..200
@@ -27,9 +27,9 @@ Examples:
   cotrain sweep merge all part-1 part-2 part-3               their parts, joined
   cotrain sweep report all                                   the page again
 
-A sweep that was interrupted, even killed, goes on with the same command: runs that are done are not
-done again. With further seeds, such as 1..4 after 1..3, the missing runs are added. The same plan
-gives the same tables, byte for byte, whatever --jobs, parts and interruptions.
+After an interruption, or a kill, the same command goes on and repeats no finished run. With further
+seeds, such as 1..4 after 1..3, it adds the missing runs. The same plan gives the same tables, byte
+for byte, for any --jobs, parts and interruptions.
 
 Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.";
 

@@ -34,7 +34,7 @@ pub(super) struct Folder {
     journals: String,
 }
 
-/// What `sweep.json` says.
+/// Contents of `sweep.json`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Written {
     format: String,
@@ -42,7 +42,7 @@ struct Written {
     version: String,
     /// [`Plan::identity`].
     identity: String,
-    /// How many runs the sweep has.
+    /// Number of runs of the sweep.
     runs: u64,
     seeds: Seeds,
     settings: Vec<Axis>,
@@ -182,7 +182,7 @@ impl Folder {
         })
     }
 
-    /// Whether there is a sweep in a folder.
+    /// Returns `true` if a folder contains a sweep.
     pub(super) fn is_one(path: &Path) -> bool {
         path.join(PLAN).is_file()
     }

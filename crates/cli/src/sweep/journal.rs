@@ -100,7 +100,7 @@ fn for_each_line(file: &File, mut each: impl FnMut(u64, &[u8])) -> io::Result<()
     }
 }
 
-/// What of a run is needed to find it and to name the columns of tables.
+/// Part of a run that finds it and names the columns of tables.
 #[derive(Debug, Deserialize)]
 struct Head {
     run: u64,
@@ -115,7 +115,7 @@ struct Name {
     name: String,
 }
 
-/// Where the runs of some journals are, sorted by number, each once.
+/// Positions of the runs in some journals, sorted by number, each once.
 #[derive(Debug)]
 pub(super) struct Index {
     files: Vec<PathBuf>,
@@ -218,12 +218,12 @@ impl Index {
         Ok(())
     }
 
-    /// How many runs there are.
+    /// Returns the number of runs.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether a run is there.
+    /// Returns `true` if the run is in a journal.
     pub(super) fn has(&self, run: u64) -> bool {
         let found = self.entries.binary_search_by_key(&run, |entry| entry.run);
         found.is_ok()

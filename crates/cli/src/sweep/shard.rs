@@ -14,7 +14,7 @@ impl Shard {
     /// All of it.
     pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Whether a run is part of it.
+    /// Returns `true` if the run belongs to this part.
     pub(super) fn has(self, run: u64) -> bool {
         run % self.of == self.number - 1
     }

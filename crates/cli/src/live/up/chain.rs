@@ -21,7 +21,7 @@ use url::Url;
 use super::folder::Folder;
 use crate::{failure::Failure, output::Narrator};
 
-/// How often the node is looked at, whether it still runs.
+/// Interval between checks that the node still runs.
 const LOOK: Duration = Duration::from_millis(100);
 /// So many slow saves in a row are told: the machine may only be busy for a moment.
 const SLOW: u32 = 3;

@@ -27,7 +27,7 @@ const CHAIN: &str = "anvil.json";
 const EARLIER: &str = "anvil.earlier.json";
 const DATABASE: &str = "coordinator.sqlite";
 const LOCK: &str = "lock";
-/// What folders without `--state` are called, in the cache directory.
+/// Name of folders without `--state`, in the cache directory.
 const TEMPORARY: &str = "up";
 
 /// A folder that only this process uses.
@@ -39,7 +39,7 @@ pub(super) struct Folder {
     temporary: Option<TempDir>,
 }
 
-/// What is on the chain, and what it was asked for with.
+/// Contents of the chain, and the options of the command that made them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) chain_id: Option<u64>,
@@ -85,7 +85,7 @@ impl Kept {
     }
 }
 
-/// What a folder has to go on from.
+/// State that a folder offers to go on from.
 #[derive(Debug)]
 pub(super) enum Found {
     /// Nothing that is worth anything.
