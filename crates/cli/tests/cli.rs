@@ -105,40 +105,41 @@ fn help_teaches() {
     insta::assert_snapshot!(folder.run(&["--help"]).success(), @r"
     Train machine-learning models on an EVM chain, with money at stake.
 
-    Anyone trains a model by sending data to its contract, with money at stake that bad data loses. By
-    the mechanism `deposit-refund-take`, those whose data the model comes to agree with get their
-    deposit back, and a share of the deposits of the others. `cotrain simulate` runs whole economies of
-    honest and hostile contributors, by real transactions against the contracts in an EVM inside this
-    process: no chain, no node, no money is needed. The other commands are for a chain: to host a model,
-    ask it, teach it, and claim what is yours.
+    Anyone trains a model by sending data to its contract. Each contribution stakes money, and bad data
+    loses it. Under the mechanism `deposit-refund-take`, authors get their deposits back if the model
+    later agrees with their data. They can then take shares of the deposits of others.
+
+    `cotrain simulate` runs whole economies of honest and hostile contributors. It sends real
+    transactions to the contracts in an EVM inside this process, and needs no chain, node or money. The
+    other commands are for a chain: host a model, ask it, teach it, and claim what is yours.
 
     Usage: cotrain <COMMAND>
 
     Commands:
       simulate     Simulate contributors who train a model on the chain
-      sweep        Simulate a scenario with many seeds and settings, and find where it breaks
+      sweep        Simulate a scenario with many seeds and settings, and find where its mechanism breaks
       replay       Execute a recorded run again and show the first difference, if any
       scenarios    List the scenarios that come with cotrain
-      up           Start a development chain with a model on it and a coordinator, to try everything
+      up           Start a development chain with a model and a coordinator, to try everything
       deploy       Train an initial model and put it on the chain
       models       List the models of a registry
       predict      Predict the class of a text, a row of numbers or a sample, free
       evaluate     Measure a model on labeled data, free
       contribute   Teach a model: send labeled samples, with a deposit for each
-      market       Sell improvements: a bounty for data that improves a model on a hidden test set
-      deposit      Prepay: money that a model's contract keeps for your signed contributions
+      market       Run or join a market: a bounty for data that improves a model on a hidden test set
+      deposit      Prepay money to a model's contract for your signed contributions
       withdraw     Withdraw prepaid or refunded money from a model's contract
-      refund       Get deposits back, of your contributions that the model agrees with
-      report       Take shares of others' deposits, whose contributions the model disagrees with
-      delegate     Let a coordinator claim for you: push your refunds, and report what deserves it
-      submission   Ask a coordinator what became of a signed batch
-      status       Show an account's contributions: what can be claimed when, what may be earned or lost
-      watch        Show contributions and claims of a model as they come
-      serve        Serve models and markets over HTTP: follow them, relay, claim and drive
-      config       Check a coordinator's configuration, and show what holds and where it comes from
-      key          Make a key, or show whose it is
+      refund       Get back the deposits of your contributions that the model agrees with
+      report       Take shares of the deposits of others whose contributions the model disagrees with
+      delegate     Let a coordinator claim for you: push your refunds and make reports
+      submission   Show the state of a signed batch at a coordinator
+      status       Show an account's contributions: possible claims, their times, gains and losses
+      watch        Show contributions and claims of a model as they happen
+      serve        Serve models and markets over HTTP: follow them, relay, claim and score
+      config       Check a coordinator's configuration, and show each value and its origin
+      key          Make a key, or show the address of one
       clean        Remove caches, finished journals and processes that earlier commands left behind
-      completions  Print what a shell needs to complete commands
+      completions  Print a script that lets a shell complete commands
       man          Write the manual pages into a directory
       help         Print this message or the help of the given subcommand(s)
 
@@ -151,12 +152,12 @@ fn help_teaches() {
 
     Examples:
       cotrain simulate                                    an economy of contributors, in this process
-      cotrain sweep --seeds 1..200                        many of them, and where it breaks
-      cotrain up                                          a chain with a model on it, to try the rest
+      cotrain sweep --seeds 1..200                        many economies, and the breaking points
+      cotrain up                                          a chain with a model, to try the rest
       cotrain predict --text 'a warm and funny film'      ask the model
       cotrain contribute --text dull --label negative --dev 1
                                                           teach it, with a deposit
-      cotrain status --dev 1                              what can be claimed when
+      cotrain status --dev 1                              possible claims and their times
       cotrain deploy --help                               a model of your own, on any chain
     ");
 }
@@ -167,93 +168,93 @@ fn the_help_of_simulate_teaches() {
     insta::assert_snapshot!(folder.run(&["simulate", "--help"]).success(), @r"
     Simulate contributors who train a model on the chain
 
-    Agents with money of their own send samples to a deployed model, each with the deposit or stake that
-    its mechanism asks for. Honest ones tell the truth, hostile ones lie; all of them claim what they
-    can. A summary goes to stdout, tables and a report into a directory.
+    Agents with money of their own send samples to a deployed model. Each contribution pays the deposit
+    or stake that the mechanism asks for. Honest agents tell the truth and hostile ones lie; all of them
+    claim what they can. A summary goes to stdout; tables and a report go into a directory.
 
     Usage: cotrain simulate [OPTIONS] [SCENARIO]
 
     Arguments:
       [SCENARIO]
-              The name of a scenario (see `cotrain scenarios`) or the path of a .toml file
+              Name of a scenario (see `cotrain scenarios`) or path of a .toml file
               
               [default: movie-reviews]
 
     Options:
           --seed <N>
-              The seed of everything random
+              Seed of all random choices
               
               [default: 1]
 
           --data <DIR>
-              Where the scenario's data files are [default: where the scenario says]
+              Folder of the scenario's data files [default: the one that the scenario names]
 
           --relay <N>
               Relay N signed contributions in one transaction, and show the gas saved
               
-              Agents prepay and sign; a relayer collects N contributions before it sends them, as many
-              of them as fit into a transaction. Each agent makes all claims of its turn together.
-              Without this, each contribution and each claim is a transaction of its own.
+              Agents prepay and sign. A relayer collects N contributions, then sends as many as fit into
+              each transaction. Each agent makes all claims of its turn together. Without this option,
+              each contribution and each claim is a transaction of its own.
 
           --backend <CHAIN>
-              The chain: embedded, anvil, or the address of an anvil that runs
+              Chain to run on: embedded, anvil, or the address of a running anvil
               
-              embedded is an EVM inside this process. anvil is Foundry's node: it is started, and
-              stopped at the end. One of your own has to be empty and to begin early enough: start it
-              with `anvil --timestamp 1767225600`. The results are the same on all of them; on anvil
-              they take longer. Only a prediction market's draw, by the hash of a block, is another one
-              there.
+              embedded is an EVM inside this process. anvil is Foundry's node, which is started for the
+              run and stopped at its end. An anvil of your own must be empty and begin early enough:
+              start it with `anvil --timestamp 1767225600`. All chains give the same results, except for
+              a prediction market's draw, which depends on a block hash. Runs on anvil take longer.
               
               [default: embedded]
 
           --out <DIR>
-              Where to put the results [default: runs/SCENARIO-SEED, with --relay
+              Directory for the results [default: runs/SCENARIO-SEED, with --relay
               runs/SCENARIO-SEED-relay-N]
               
-              Results of the same scenario, seed and --relay are replaced there; a directory with
-              anything else in it is left alone, which is an error.
+              Results of the same scenario, seed and --relay are replaced. A directory that contains
+              anything else is an error and stays unchanged.
 
           --record
-              Record every transaction among the results, to replay the run (see `cotrain replay`)
+              Record every transaction with the results, so that `cotrain replay` can execute the run
+              again
               
-              About 100 bytes a transaction: 2 MB for the default scenario. Results of a run without
-              this leave no recording of an earlier one.
+              A recording takes about 100 bytes per transaction, 2 MB for the default scenario. A run
+              without this option removes the recording of an earlier run.
 
           --json
-              Print one JSON object to stdout instead of the summary for people
+              Print one JSON object to stdout instead of the readable summary
 
           --quiet
-              Write nothing to stderr but an error
+              Write nothing but errors to stderr
 
       -h, --help
               Print help (see a summary with '-h')
 
-    What it writes into the directory of results:
+    Files in the directory of results:
       report.html                        charts and figures, to open in a browser
       summary.json                       the figures, for programs; written last
       scenario.toml                      the scenario, to run it again
       series.csv, series.parquet         accuracy and balances over time
       events.csv, events.parquet         every contribution and every claim
-      transactions.jsonl.gz              every transaction and what came of it, with --record
+      transactions.jsonl.gz              every transaction and its outcome, with --record
 
     Examples:
       cotrain simulate                                      the default scenario
-      cotrain simulate movie-reviews --seed 7               the same with other chances
+      cotrain simulate movie-reviews --seed 7               the same with other random choices
       cotrain simulate imdb-drt --data ~/imdb               a scenario that needs data of yours
       cotrain simulate my/own.toml --out results            a scenario of your own
       cotrain simulate --relay 20                           20 signed contributions a transaction
-      cotrain simulate --backend anvil                      the same results, by a node
+      cotrain simulate --backend anvil                      the same results, on a node
       cotrain simulate --json --quiet | jq .accuracy.final  one figure, for a script
 
-    In summary.json and with --json, `reports` counts late claims too: all that was taken of the
+    In summary.json and with --json, `reports` also counts late claims: all money that was taken of the
     deposits of others. `details` in summary.json has `reports_alone` and `late_claims`.
 
-    The same scenario, data and seed give the same results on every machine, but for the wall time; the
-    digest tells whether they are.
+    The same scenario, data and seed give the same results on every machine, except for the wall time.
+    Equal digests mean equal results.
 
     Exit status: 0 success, 2 a mistake in arguments, scenario or data, 1 anything else.
 
-    RUST_LOG=debug shows on stderr what goes on inside.
+    RUST_LOG=debug shows the inner steps on stderr.
     ");
     insta::assert_snapshot!(folder.run(&["simulate", "-h"]).success(), @r"
     Simulate contributors who train a model on the chain
@@ -261,21 +262,22 @@ fn the_help_of_simulate_teaches() {
     Usage: cotrain simulate [OPTIONS] [SCENARIO]
 
     Arguments:
-      [SCENARIO]  The name of a scenario (see `cotrain scenarios`) or the path of a .toml file [default:
+      [SCENARIO]  Name of a scenario (see `cotrain scenarios`) or path of a .toml file [default:
                   movie-reviews]
 
     Options:
-          --seed <N>         The seed of everything random [default: 1]
-          --data <DIR>       Where the scenario's data files are [default: where the scenario says]
+          --seed <N>         Seed of all random choices [default: 1]
+          --data <DIR>       Folder of the scenario's data files [default: the one that the scenario
+                             names]
           --relay <N>        Relay N signed contributions in one transaction, and show the gas saved
-          --backend <CHAIN>  The chain: embedded, anvil, or the address of an anvil that runs [default:
-                             embedded]
-          --out <DIR>        Where to put the results [default: runs/SCENARIO-SEED, with --relay
+          --backend <CHAIN>  Chain to run on: embedded, anvil, or the address of a running anvil
+                             [default: embedded]
+          --out <DIR>        Directory for the results [default: runs/SCENARIO-SEED, with --relay
                              runs/SCENARIO-SEED-relay-N]
-          --record           Record every transaction among the results, to replay the run (see `cotrain
-                             replay`)
-          --json             Print one JSON object to stdout instead of the summary for people
-          --quiet            Write nothing to stderr but an error
+          --record           Record every transaction with the results, so that `cotrain replay` can
+                             execute the run again
+          --json             Print one JSON object to stdout instead of the readable summary
+          --quiet            Write nothing but errors to stderr
       -h, --help             Print help (see more with '--help')
     ");
 }

@@ -559,29 +559,29 @@ fn the_help_of_replay_teaches() {
     insta::assert_snapshot!(Folder::new().run(&["replay", "--help"]).success(), @r"
     Execute a recorded run again and show the first difference, if any
 
-    Takes the transactions of a run as they were recorded, sends them one by one to an empty chain, and
-    compares what comes of each with what came of it then. Neither scenario nor data are needed. It
-    stops at the first difference.
+    Sends the recorded transactions one by one to an empty chain, and compares each outcome with the
+    recorded one. It needs neither the scenario nor its data. It stops at the first difference.
 
     Usage: cotrain replay [OPTIONS] <RUN>
 
     Arguments:
       <RUN>
-              The directory of a run made with `cotrain simulate --record`, or the recording in it
+              Directory of a run made with `cotrain simulate --record`, or the recording in it
 
     Options:
           --backend <CHAIN>
-              The chain: embedded, anvil, or the address of an anvil that runs
+              Chain to run on: embedded, anvil, or the address of a running anvil
               
-              As for `cotrain simulate`. It need not be the kind that the run was recorded on.
+              The values are those of `cotrain simulate`. The chain may be of another kind than the
+              recorded one.
               
               [default: embedded]
 
           --json
-              Print one JSON object to stdout instead of the result for people
+              Print one JSON object to stdout instead of the readable result
 
           --quiet
-              Write nothing to stderr but an error
+              Write nothing but errors to stderr
 
       -h, --help
               Print help (see a summary with '-h')
@@ -591,11 +591,11 @@ fn the_help_of_replay_teaches() {
       cotrain replay runs/movie-reviews-1                   the same transactions, executed again
       cotrain replay runs/movie-reviews-1 --backend anvil   on a node
       cotrain replay runs/movie-reviews-1 --json --quiet | jq .difference
-                                                            null, or what is different, for a script
+                                                            null or the difference, for a script
 
-    Compared are, of every transaction: whether it succeeds, its gas, what it returns or why it is
-    refused, the contract that it creates, its events; and the digest of all accounts in the end. What
-    stopped the EVM is told in words of its own by each kind of chain, so that the words are not.
+    It compares the success of every transaction, its gas, its return value or reason for failure, the
+    contract that it creates and its events. At the end it compares the digest of all accounts. It does
+    not compare the words about a stop of the EVM, which each kind of chain chooses itself.
 
     Exit status: 0 no difference, 1 a difference or a failure, 2 a mistake in arguments or recording.
     ");

@@ -1,4 +1,4 @@
-//! `cotrain contribute`: labeled samples, with their deposit.
+//! `cotrain contribute`: labeled samples, with their deposits.
 
 use alloy_primitives::{Address, B256};
 use anyhow::{Context, anyhow};

@@ -27,7 +27,7 @@ Examples:
 All claimed money is added to your balance in the model's contract (see `cotrain withdraw`). You cannot
 revoke a delegation before it expires. It allows the coordinator nothing but these claims.";
 
-/// Let a coordinator claim for you: push your refunds and report for you
+/// Let a coordinator claim for you: push your refunds and make reports
 ///
 /// You sign that its keeper may report for you until a date. The keeper claims whenever a claim
 /// brings more than its gas costs.

@@ -77,7 +77,7 @@ pub(crate) struct DeployOptions {
     /// lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     factory: Option<Address>,
-    /// Address of the trainer's implementation, which holds the rules of money [default: this
+    /// Address of the implementation of the trainer, which holds the money [default: this
     /// release's, created if the chain lacks it]
     #[arg(long, value_name = "ADDR", value_parser = parse_address, help_heading = "Chain")]
     trainer_code: Option<Address>,

@@ -27,11 +27,11 @@ Participants who improve the model on the hidden test set are paid from the boun
 worse pay from their stakes. A provider who does not reveal in time loses the bounty, which is burned,
 and participants get their stakes back.";
 
-/// Run or join a prediction market: a bounty for data that improves a model on a hidden test set
+/// Run or join a market: a bounty for data that improves a model on a hidden test set
 ///
-/// The market follows Abernethy and Frongillo (2011). The provider commits to a test set and locks
-/// a bounty. Anyone contributes with a stake while the market is open. Then the provider reveals
-/// the test set, anyone has the contributions scored, and all collect their money.
+/// This is a prediction market after Abernethy and Frongillo (2011). The provider commits to a test
+/// set and locks a bounty. Anyone contributes with a stake while the market is open. Then the
+/// provider reveals the test set, anyone has the contributions scored, and all collect their money.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct MarketCommand {
