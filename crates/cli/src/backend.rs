@@ -44,7 +44,7 @@ pub(crate) fn read(text: &str) -> Result<Backend, String> {
 /// A chain that is there for as long as this is.
 pub(crate) struct Open {
     chain: Box<dyn Chain>,
-    /// The node that the chain is on, where it is ours: it ends after the chain.
+    /// Node of the chain if this process started it; it ends after the chain.
     _anvil: Option<Guarded>,
 }
 
@@ -54,7 +54,7 @@ impl Open {
     }
 }
 
-/// Returns an empty chain of the requested kind.
+/// Opens an empty chain of the requested kind.
 pub(crate) fn open(backend: &Backend, beginning: Config) -> Result<Open, Failure> {
     let (chain, anvil): (Box<dyn Chain>, _) = match backend {
         Backend::Embedded => (Box::new(Embedded::new(beginning)), None),

@@ -26,7 +26,8 @@ const FORMAT: &str = "cotrain recording";
 const VERSION: u32 = 1;
 /// The version of this program.
 const COTRAIN: &str = env!("CARGO_PKG_VERSION");
-/// The most bytes of a line: more than there can be of a transaction, whose gas bounds what it is sent and emits.
+/// Maximum size of a line, in bytes. No transaction needs more, since gas bounds its data and
+/// events.
 const LONGEST_LINE: u64 = 32 << 20;
 
 /// By what a recording is known, of whatever version it is.

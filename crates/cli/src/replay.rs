@@ -193,7 +193,7 @@ struct Shown<'a> {
     /// Those without a difference.
     transactions: u64,
     gas: u64,
-    /// The digest of all accounts in the end; none where a difference came first.
+    /// Digest of all accounts at the end; `None` if a difference came first.
     state: Option<B256>,
     wall_seconds: f64,
     difference: Option<&'a Difference>,

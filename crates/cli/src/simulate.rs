@@ -174,7 +174,7 @@ pub(crate) fn run(arguments: &Simulate) -> Result<(), Failure> {
     show(&run, arguments.json)
 }
 
-/// Runs the simulation. Returns the run, and its recording if `--record` is set.
+/// Runs the scenario, and records it if the arguments ask for it.
 fn simulate(
     arguments: &Simulate,
     scenario: &Scenario,

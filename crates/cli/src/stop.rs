@@ -16,7 +16,7 @@ struct Signals {
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
-    /// A terminal that is closed; none where that is left to end the program at once.
+    /// Signal of a closed terminal; `None` if it ends the program at once.
     #[cfg(unix)]
     hangup: Option<tokio::signal::unix::Signal>,
 }

@@ -40,8 +40,8 @@ pub(crate) fn features_in_words(parameters: &Parameters, encoder: Option<&Encode
     words
 }
 
-/// Returns the bounds in words, in standard deviations where the encoder says how many of the contract's integers one
-/// is; none where the model's samples have no numbers.
+/// Returns the bounds in words; `None` if the model's samples have no numbers. They are in standard
+/// deviations if the encoder says how many of the contract's integers one is.
 pub(crate) fn bounds_in_words(
     parameters: &Parameters,
     encoder: Option<&Encoder>,

@@ -371,7 +371,7 @@ impl Sending<'_> {
             .explain(failure, "samples are contributed"))
     }
 
-    /// Makes the bill; returns it and the most for each sample.
+    /// Returns the bill, and the maximum deposit of each sample.
     async fn bill(&self, count: u64, first: &Batch) -> Result<(Bill, u128), Failure> {
         let arguments = self.arguments;
         let fees = self.session.node.fees().await?;

@@ -351,8 +351,8 @@ fn text(plan: &Plan, deployed: &Deployed, cost: u128) -> String {
     )
 }
 
-/// The registry to use; none: a new one. Where it is not named, it is the one that the journal was begun
-/// with, or the remembered one where it still is there.
+/// Returns the registry to use; `None` for a new one. If none is named, it is the registry that the
+/// journal began with, or the remembered one if it still exists.
 async fn registry(
     session: &Session,
     arguments: &DeployOptions,

@@ -80,7 +80,7 @@ pub(crate) fn not_claimed(error: ClaimError) -> Failure {
     }
 }
 
-/// Says for a command with `--relay` why a request failed, and whose mistake that is.
+/// Explains for a command with `--relay` why a request failed, and whose mistake that is.
 pub(crate) fn unanswered(error: ApiError) -> Failure {
     match error {
         ApiError::Setup(error) | ApiError::Interrupted(error) => error.into(),
@@ -94,7 +94,8 @@ pub(crate) fn unanswered(error: ApiError) -> Failure {
     }
 }
 
-/// Says for a command with `--relay` why nothing more was signed or handed over, and whose mistake that is.
+/// Explains for a command with `--relay` why nothing more was signed or submitted, and whose
+/// mistake that is.
 pub(crate) fn not_relayed(error: RelayError) -> Failure {
     match error {
         RelayError::Api(error) => unanswered(error),

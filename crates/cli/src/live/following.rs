@@ -12,8 +12,8 @@ pub(crate) fn directory() -> Result<PathBuf, Failure> {
     Ok(cache_directory()?.join("index"))
 }
 
-/// Returns the block that a model was closed in, as its card says. Without a card nobody says when it began; the first
-/// block is never too late.
+/// Returns the block in which a model was closed, according to its card. Without a card, returns
+/// the first block, which is never too late.
 pub(crate) fn closed_in(model: &LiveModel) -> u64 {
     model.card.as_ref().map_or(0, |card| card.from_block)
 }

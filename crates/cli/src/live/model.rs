@@ -223,7 +223,7 @@ pub(crate) async fn entries(node: &Node, registry: Address) -> Result<Vec<Entry>
     registry::entries(node, registry).await.map_err(classify)
 }
 
-/// The user's mistake, where there is no registry at an address.
+/// Returns a mistake of the user if no registry is at an address.
 fn classify(error: RegistryError) -> Failure {
     match error {
         RegistryError::Node { .. } => Failure::Fault(error.into()),

@@ -65,13 +65,13 @@ pub(crate) struct Relaying<'a> {
     pub(crate) key: &'a Key,
     pub(crate) model: &'a LiveModel,
     pub(crate) client: Client,
-    /// The most for each contribution.
+    /// Maximum deposit of each contribution.
     pub(crate) most: Option<Wei>,
     pub(crate) spending: &'a SpendingArgs,
     pub(crate) arguments: &'a RelayArgs,
 }
 
-/// The batches that were handed over.
+/// Submitted batches.
 #[derive(Serialize)]
 struct Shown {
     chain_id: u64,

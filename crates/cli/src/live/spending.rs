@@ -69,7 +69,7 @@ pub(crate) struct Target {
     model_from: Option<String>,
 }
 
-/// An amount at the prices of now, and the most that it can become, in wei.
+/// Amount at current prices, and its possible maximum, in wei.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) now: u128,
@@ -149,9 +149,9 @@ impl Serialize for Range {
     }
 }
 
-/// Returns what so much gas of one or more transactions costs, with the margin that each allows for, and with all that
-/// their fees may rise while they wait. Within `--max-total` they rise only by what that leaves, so what they begin with
-/// is the most then.
+/// Returns the cost of the gas of one or more transactions. It includes the margin of each, and the
+/// maximum rise of their fees while they wait. Within `--max-total`, fees rise only by the rest of
+/// that limit, so the initial cost is the maximum then.
 pub(crate) fn gas_cost_of_all(
     gas: u64,
     fees: &Fees,

@@ -230,8 +230,8 @@ fn read(path: &Path) -> Result<Option<Written>, Failure> {
     Ok(Some(written))
 }
 
-/// Extends the sweep in a folder to the seeds of `plan`. Its runs get their new numbers in a journal of a
-/// new directory, which is the folder's as soon as the plan says so, in one step.
+/// Extends the sweep in a folder to the seeds of `plan`. Its runs get new numbers in a journal of a
+/// new directory. The folder uses this directory once the plan names it, in one step.
 fn extend(path: &Path, plan: &Plan, wanted: &mut Written) -> Result<(), Failure> {
     let old = Folder::open(path)?;
     // Nobody may write runs that would be left behind.

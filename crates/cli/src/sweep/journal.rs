@@ -21,8 +21,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal to go on with, or begins one. Where the last line was cut off, by a process
-    /// that was killed or a machine that stopped, it is taken away, and its run is not done.
+    /// Opens a journal to go on with, or begins one. If a kill or a crash cut off the last line,
+    /// the line is removed, and its run is not done.
     pub(super) fn open(path: PathBuf) -> Result<Self, Failure> {
         let failed = || format!("cannot write {}", path.display());
         let mut file = OpenOptions::new()
@@ -85,7 +85,7 @@ fn whole_lines(file: &File) -> io::Result<u64> {
     Ok(if last { end } else { whole })
 }
 
-/// Each line that ends, with where it begins.
+/// Calls `each` for every complete line, with the line's offset.
 fn for_each_line(file: &File, mut each: impl FnMut(u64, &[u8])) -> io::Result<()> {
     let mut reader = BufReader::new(file);
     let (mut start, mut line) = (0, Vec::new());

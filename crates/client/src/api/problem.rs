@@ -58,7 +58,7 @@ impl Problem {
         }
     }
 
-    /// Returns the most exact words that it has: the detail, or else the title.
+    /// Returns the most exact description: the detail, or else the title.
     #[must_use]
     pub fn words(&self) -> Option<&str> {
         self.detail.as_deref().or(self.title.as_deref())

@@ -201,7 +201,8 @@ fn shown(value: &str) -> String {
     format!("`{}`", escaped_to(value, MAX_VALUE))
 }
 
-/// The digits after 0x, where there are exactly `length` of them or any even number.
+/// Returns the digits after 0x if there are exactly `length` of them or, without a length, an even
+/// number.
 fn digits(text: &str, length: Option<usize>) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| {
         length.map_or(digits.len() % 2 == 0, |length| digits.len() == length)

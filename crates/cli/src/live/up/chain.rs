@@ -23,9 +23,10 @@ use crate::{failure::Failure, output::Narrator};
 
 /// Interval between checks that the node still runs.
 const LOOK: Duration = Duration::from_millis(100);
-/// So many slow saves in a row are told: the machine may only be busy for a moment.
+/// Number of slow saves in a row after which a warning is printed: the machine may only be busy for
+/// a moment.
 const SLOW: u32 = 3;
-/// A save takes at most this share of the time, however large the chain is.
+/// Maximum share of the time that saves take, for a chain of any size.
 const SHARE: u32 = 10;
 
 /// A running chain.
