@@ -33,7 +33,7 @@ use crate::failure::Failure;
 const MOST: u32 = 10_000;
 const REFUND_EXAMPLES: &str = "\
 Examples:
-  cotrain refund --dev 1              all contributions that the model agrees with
+  cotrain refund --dev 1              all that the model agrees with, after their wait
   cotrain refund 17 18 --dev 1        two of them
   cotrain status --dev 1              possible claims and their times";
 
@@ -53,7 +53,7 @@ pub(crate) struct Refund {
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
-  cotrain report --dev 1              all contributions that the model disagrees with
+  cotrain report --dev 1              all that the model disagrees with, after their wait
   cotrain report 21 --dev 1           one of them
   cotrain status --dev 1              possible claims and their times";
 

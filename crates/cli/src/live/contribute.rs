@@ -43,7 +43,7 @@ Examples:
 
 Before it sends anything, it prints chain, node, model and total. It asks for consent above 1 ether, and
 on all chains but development chains (--yes, --dry-run, --max-total). It leaves out data that this account
-has contributed to the model before, so you never pay twice for the same data.
+has contributed to the model before, unless you pass --again.
 
 The deposit of a contribution falls with the time since the last one, and rises with every further one
 in the same transaction. `cotrain refund` returns it after the model's wait if the model then agrees with

@@ -68,7 +68,7 @@ const DEATHS: (usize, Duration) = (5, Duration::from_mins(1));
 const EXAMPLES: &str = "\
 Examples:
   cotrain up                                   with the film reviews that come with cotrain
-  cotrain up --state try                       goes on where it stopped at the next start
+  cotrain up --state try                       the next start goes on where this one stopped
   cotrain up --state try --new                 begins anew, and keeps the old chain
   cotrain up --data iris.csv --learner dense-nearest-centroid --name iris
   cotrain up --port 0 --api-port 0 --json      any free ports, for a script

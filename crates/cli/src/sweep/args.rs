@@ -16,8 +16,9 @@ Files in the folder:
   report.html                   charts and breaking points, to open in a browser
   summary.json                  the figures of the page, for programs
 
-A setting is named by its keys in the scenario's file, joined by dots; an agent's settings by the
-agent's name. Values are written as in TOML; a text needs quotes only if it contains a comma.
+Settings are named by their keys in the scenario's file, joined by dots. The key of an agent is its
+name, as in agents.Bad.start_balance. Values are written as in TOML; a text needs quotes only if it
+contains a comma.
 
 Examples:
   cotrain sweep --seeds 1..200
