@@ -181,7 +181,7 @@ fn not_encoded(error: InputError) -> Failure {
 pub(crate) type Labeled = Vec<(u16, Encoded)>;
 
 /// Encodes labeled data as the model's card says.
-pub(crate) fn labelled(
+pub(crate) fn labeled(
     model: &LiveModel,
     columns: &Columns,
     data: &str,
