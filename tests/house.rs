@@ -1,5 +1,5 @@
-//! The rules of the house: which crate may use which, that files of a crate do not import each other in circles, and
-//! which crates of others we take.
+//! The rules of the house: which crate may use which, that files of a crate do not import each other in circles, which
+//! crates of others we take, and how we write.
 
 #[path = "house/circles.rs"]
 mod circles;
@@ -7,12 +7,14 @@ mod circles;
 mod mechanisms;
 #[path = "house/supply.rs"]
 mod supply;
+#[path = "house/words.rs"]
+mod words;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// What each crate may use of the others, and of the crates that only one of ours may name.
+/// Crates of ours that each crate may use, and guarded crates of others that it may name.
 /// `bindings` and everything above it may use what stands below; nothing uses what stands above.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cotrain-protocol", &["secp256k1"]),

@@ -22,9 +22,9 @@ use crate::keys::DEVELOPMENT_CHAIN;
 
 /// The environment variable that names the binary.
 const VARIABLE: &str = "COTRAIN_ANVIL";
-/// What anvil writes before the address that it listens on.
+/// Text that anvil writes before the address that it listens on.
 const LISTENING: &str = "Listening on ";
-/// How long anvil may take to start or to stop. Loading or writing a large state takes seconds.
+/// Time that anvil may take to start or to stop. Loading or writing a large state takes seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The most that is kept of what anvil says on stderr, in bytes.
 const WORDS: u64 = 4_096;
@@ -36,14 +36,14 @@ const TIED: &str = r#"exec 3<&0 </dev/null
 (read -r _ <&3 || kill -KILL $$) >/dev/null 2>&1 &
 exec "$@" 3<&-"#;
 
-/// How an empty chain beside it is forked: nothing of it is worth keeping, or waiting for.
+/// Arguments that fork an empty chain beside it: nothing of that chain is worth keeping or waiting for.
 const FORKING: [&str; 3] = [
     "--fork-block-number=0",
     "--no-storage-caching",
     "--no-rate-limit",
 ];
 
-/// Why there is no anvil.
+/// Failure of an anvil process.
 #[derive(Debug, thiserror::Error)]
 pub enum AnvilError {
     /// The variable names something else.
@@ -63,37 +63,37 @@ pub enum AnvilError {
     CannotRun {
         /// The binary.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// It ended before it answered.
     #[error("anvil ended before it answered ({status}): {words}")]
     Ended {
-        /// How.
+        /// Exit status.
         status: ExitStatus,
-        /// What it said.
+        /// Text that it wrote.
         words: String,
     },
     /// It did not say where it listens, or did not end when told to.
     #[error("anvil did not {what} within {} s", PATIENCE.as_secs())]
     TooSlow {
-        /// What it was to do.
+        /// Task of the process, for the message.
         what: &'static str,
     },
     /// The operating system refuses.
     #[error("cannot {what} anvil")]
     System {
-        /// What was tried.
+        /// Attempt that failed, for the message.
         what: &'static str,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// It does not give its chain away.
     #[error("cannot save the chain of anvil at {url}: {reason}")]
     Unsaved {
-        /// Where it listens.
+        /// Address that it listens on.
         url: Url,
-        /// Why.
+        /// Cause.
         reason: String,
     },
 }
@@ -107,7 +107,7 @@ fn how_to_get() -> &'static str {
     }
 }
 
-/// How anvil is started.
+/// Options of starting anvil.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnvilConfig {
     /// The port to listen on; 0: any that is free.
@@ -120,7 +120,7 @@ pub struct AnvilConfig {
     pub block_time: Option<u64>,
     /// The chain's id.
     pub chain_id: u64,
-    /// How many of the well-known accounts have money.
+    /// Number of well-known accounts that have money.
     pub accounts: u32,
     /// The rules, by their name.
     pub hardfork: String,
@@ -256,7 +256,7 @@ impl Anvil {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
@@ -336,7 +336,7 @@ fn untie(tie: Option<ChildStdin>) {
 #[derive(Debug, Clone)]
 pub struct SavedChain(Value);
 
-/// How long anvil may take to give its chain away.
+/// Time that anvil may take to hand out its chain.
 const SAVING: Duration = Duration::from_mins(5);
 
 impl SavedChain {
@@ -575,7 +575,7 @@ const PROCESSES: &str = "/proc";
 pub struct Orphan {
     /// The id of its process.
     pub id: u32,
-    /// How it was called.
+    /// Command line that started it.
     pub command: String,
 }
 

@@ -37,10 +37,10 @@ const DEVELOPMENT: [B256; 10] = [
     b256!("2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"),
 ];
 
-/// Why there is no key.
+/// Failure to read, make or use a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// What was given is not a secret. It is not repeated here.
+    /// The text is not a secret key. The message does not repeat it.
     #[error(
         "the secret is not a key; expected 64 hexadecimal digits, with or without 0x, other than zero"
     )]
@@ -64,7 +64,7 @@ pub enum KeyError {
     NoPassword {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// The file says that it is for another account than its key is.
@@ -84,7 +84,7 @@ pub enum KeyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// The file is not an encrypted key.
@@ -92,7 +92,7 @@ pub enum KeyError {
     NotAKeystore {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Cause.
         reason: String,
     },
     /// The password does not open the file.
@@ -106,7 +106,7 @@ pub enum KeyError {
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }
@@ -122,7 +122,7 @@ pub struct Key {
 pub struct Unsigned {
     /// The chain it is for.
     pub chain_id: u64,
-    /// How many transactions of the sender come before it.
+    /// Number of the sender's transactions before it.
     pub nonce: u64,
     /// The contract called; none: `data` creates a contract.
     pub to: Option<Address>,

@@ -1,4 +1,4 @@
-//! What a follower has is what the contract has, whatever the chain does.
+//! Tests that a follower has what the contract has, whatever the chain does.
 
 use std::sync::{
     Arc,

@@ -41,7 +41,7 @@ pub(crate) const MAX_INDEX: u32 = 1 << 24;
 /// The most classes that a model can have.
 pub(crate) const MAX_CLASSES: usize = 256;
 
-/// Where examples come from. Files may be gzipped; their first bytes tell, not their names.
+/// Source of examples. Files may be gzipped; their first bytes tell, not their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The embedded film-review sentences with a mean sentiment of at least 0.25 either way:
@@ -49,7 +49,7 @@ pub enum Source {
     MovieReviews,
     /// A table with a header.
     Table {
-        /// How it is written.
+        /// Format of the table.
         format: TableFormat,
         /// The training data.
         train: PathBuf,
@@ -121,7 +121,7 @@ impl TableFormat {
     }
 }
 
-/// How a table is written.
+/// Format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableFormat {
     /// Commas between fields that may be quoted.
@@ -133,9 +133,9 @@ pub enum TableFormat {
 /// Examples before encoding.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// What models learn from.
+    /// Examples to train on.
     pub train: Part,
-    /// What they are measured on.
+    /// Examples to measure on.
     pub test: Part,
     /// The name of each class, by its number: in numerical order where all are integers, else in
     /// lexicographic order.

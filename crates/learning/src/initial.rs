@@ -58,7 +58,7 @@ pub struct Options {
     pub learner: Option<Kind>,
     /// Names of classes that the data have no examples of.
     pub reserved_classes: Vec<String>,
-    /// How examples become samples.
+    /// Options of turning examples into samples.
     pub encoding: encode::Options,
 }
 

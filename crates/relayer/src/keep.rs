@@ -56,7 +56,7 @@ pub(crate) struct Keeper {
 #[derive(Debug)]
 struct Possible {
     row: ContributionRow,
-    /// What it brings, in wei.
+    /// Money that the claim brings, in wei.
     gain: u128,
     /// `true` if it may be lost soon: somebody has announced a report of it.
     urgent: bool,

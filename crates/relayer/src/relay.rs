@@ -28,7 +28,7 @@ use crate::{
     rows::Submission,
 };
 
-/// How many that wait are looked at for one transaction, for each that fits into it.
+/// Number of pending batches that are considered for each one that fits a transaction.
 const LOOK_AT: u32 = 8;
 
 /// Options of relaying.
@@ -150,7 +150,7 @@ impl Relay {
         }))
     }
 
-    /// What the longest lesson uses when it is taught alone, twice: it may be dearer then, and a contract wallet may
+    /// Returns the gas of the longest lesson, taught alone, times two: it may be dearer then, and a contract wallet may
     /// have to check a signature. It is only a bound; what is not used is not paid.
     async fn gas_per_batch(&self, batches: &[SignedBatch]) -> Result<u64, NodeError> {
         let info = self.model.info();

@@ -34,7 +34,7 @@ pub use crate::vocabulary::{Fact, Words};
 ///
 /// A mechanism of one's own implements this, or goes around another one: docs/extending.md.
 pub trait Mechanism {
-    /// What it is called, such as `deposit, refund, take`.
+    /// Returns the name for people, such as `deposit, refund, take`.
     fn title(&self) -> &'static str;
 
     /// The chain that it is on.
@@ -46,7 +46,7 @@ pub trait Mechanism {
     /// The model, as contributions have made it.
     fn classifier(&self) -> &Classifier;
 
-    /// What deploying cost.
+    /// Returns the cost of the deployment.
     fn deployment_cost(&self) -> DeploymentCost;
 
     /// Wei that each of `n` contributions in one transaction deposits now.
@@ -171,7 +171,7 @@ pub trait Mechanism {
         Ok(Upkeep::default())
     }
 
-    /// What else there is to say about how it ended.
+    /// Returns further facts about the end of the run.
     fn facts(&self) -> Vec<Fact> {
         Vec::new()
     }
@@ -190,13 +190,13 @@ pub trait Mechanism {
     /// [`SimulateError::Diverged`] where they differ.
     fn compare(&mut self, accounts: &[Address]) -> Result<(), SimulateError>;
 
-    /// How signed contributions are relayed; none where they cannot be.
+    /// Returns the way of relaying signed contributions; `None` if the mechanism takes none.
     fn relaying(&mut self) -> Option<&mut dyn Relaying> {
         None
     }
 }
 
-/// What relaying signed contributions takes.
+/// Relaying of signed contributions.
 pub trait Relaying {
     /// Wei that each of `n` contributions in one relay deposits now.
     fn price(&self, n: usize) -> u128;
@@ -204,7 +204,7 @@ pub trait Relaying {
     /// Wei that an account has prepaid and not spent.
     fn prepaid(&self, account: Address) -> u128;
 
-    /// What authors sign for this model.
+    /// Returns the hash that the author of a batch signs for this model.
     fn signing_hash(&self, batch: &SignedBatch) -> B256;
 
     /// Returns the account that relays, for which all is signed.
@@ -264,7 +264,7 @@ impl Pending {
         &self.record.contributions()[self.place]
     }
 
-    /// What the model predicts for its sample now. Predictions are kept until the model changes.
+    /// Returns the label that the model predicts for its sample now. Predictions are kept until the model changes.
     pub fn predict(&mut self, classifier: &Classifier) -> u16 {
         if let Some((version, label)) = self.prediction
             && version == classifier.version()
@@ -329,9 +329,9 @@ pub enum ReportStage {
 /// A claim that would succeed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opportunity {
-    /// Of which contribution.
+    /// Position of the contribution.
     pub position: u64,
-    /// What it is.
+    /// Kind of the claim.
     pub kind: ClaimKind,
     /// Wei that it would bring; of an announcement, that the report after it would bring as things are.
     pub amount: u128,
@@ -343,7 +343,7 @@ pub struct Sent {
     pub pending: Vec<Pending>,
     /// Gas used.
     pub gas: u64,
-    /// How many taught the model something.
+    /// Number of contributions that taught the model something.
     pub changed: usize,
 }
 
@@ -355,7 +355,7 @@ pub struct Claimed {
     pub gas: u64,
 }
 
-/// What was collected, in one transaction or more.
+/// Money that was collected, in one transaction or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collected {
     /// Wei.
@@ -378,7 +378,7 @@ pub struct Asked {
 /// Transactions that nobody's turn brought about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Upkeep {
-    /// How many.
+    /// Number of transactions.
     pub transactions: u64,
     /// Gas of all of them.
     pub gas: u64,

@@ -176,7 +176,7 @@ impl Scenario {
         text
     }
 
-    /// What it shows, in a sentence.
+    /// Returns the point of the scenario, in a sentence.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
@@ -225,7 +225,7 @@ impl Scenario {
         Ok(())
     }
 
-    /// What data it needs, in a few words.
+    /// Returns the data that it needs, in a few words.
     #[must_use]
     pub fn data_summary(&self) -> String {
         match &self.data.source {
@@ -241,18 +241,18 @@ impl Scenario {
     }
 }
 
-/// Where the examples come from and how they are divided.
+/// Source of the examples, and their division.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Data {
     /// Paths in it are as the scenario's file has them.
     pub(crate) source: Source,
-    /// Where to look for them, unless the user names a folder.
+    /// Folder to look for them in, unless the user names one.
     pub(crate) folder: Option<PathBuf>,
     /// The share of the examples kept for testing where there is no separate test file.
     pub(crate) test_share: f64,
     /// The most frequent words or features to keep; none: all there are.
     pub(crate) features: Option<usize>,
-    /// How many samples of the training part there are, from the first on; none: all.
+    /// Number of training samples, from the first one on; `None` for all.
     pub(crate) train_samples: Option<usize>,
     /// The share of the training part that the initial model is trained on.
     pub(crate) initial_share: f64,

@@ -30,7 +30,7 @@ fn parse(text: &str) -> Result<Scenario, ScenarioError> {
     Scenario::parse("mine", "mine.toml", text, None)
 }
 
-/// What is said of the good scenario with `from` replaced by `to`.
+/// Returns the refusal of the good scenario with `from` replaced by `to`.
 fn refusal(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "`{from}` is not in the scenario");
     parse(&GOOD.replace(from, to))

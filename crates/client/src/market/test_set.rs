@@ -36,7 +36,7 @@ struct Part {
     items: Bytes,
 }
 
-/// Why a test set cannot be made, kept or read.
+/// Reason why a test set cannot be made, kept or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestSetError {
@@ -105,7 +105,7 @@ pub enum TestSetError {
     Malformed {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// Cause.
         reason: String,
     },
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{MAX_CLASSES, MAX_INDEX, MAX_NUMBER};
 use crate::text::{escaped, escaped_to};
 
-/// What is wrong with a data set.
+/// Fault of a data set.
 #[derive(Debug, Error)]
 pub enum DataError {
     /// A name says nothing of how the data are written.
@@ -24,7 +24,7 @@ pub enum DataError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// A gzipped file is damaged.
@@ -32,7 +32,7 @@ pub enum DataError {
     Unpack {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// Some lines are malformed.
@@ -46,7 +46,7 @@ pub enum DataError {
         path: PathBuf,
         /// The first of the malformed lines.
         lines: Vec<MalformedLine>,
-        /// How many lines are malformed.
+        /// Number of malformed lines.
         total: usize,
     },
     /// Quotation marks do not pair up, so some field has no end.
@@ -131,7 +131,7 @@ pub enum DataError {
     TooFew {
         /// The file.
         path: PathBuf,
-        /// How many there are.
+        /// Number of examples found.
         examples: usize,
         /// Minimum number of examples.
         wanted: usize,
@@ -143,7 +143,7 @@ pub enum DataError {
         path: PathBuf,
         /// The class.
         class: String,
-        /// How many examples there are.
+        /// Number of examples found.
         examples: usize,
     },
     /// There are more classes than a model can have.
@@ -151,7 +151,7 @@ pub enum DataError {
     TooManyClasses {
         /// The file.
         path: PathBuf,
-        /// How many there are.
+        /// Number of classes found.
         classes: usize,
     },
     /// Test data has a class that the training data lacks.
@@ -196,11 +196,11 @@ pub enum DataError {
 pub struct MalformedLine {
     /// Its number, from 1.
     pub line: u64,
-    /// What is wrong with it.
+    /// Fault of the line.
     pub fault: LineFault,
 }
 
-/// What is wrong with a line. Values are cut after 40 characters.
+/// Fault of a line. Messages cut values after 40 characters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum LineFault {

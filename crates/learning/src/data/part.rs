@@ -31,7 +31,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// What was read, with the class number of each example.
+    /// Creates a part of examples as read, with the class number of each.
     pub(super) fn new(raw: Raw, labels: Vec<u16>) -> Self {
         debug_assert_eq!(raw.inputs.len(), labels.len());
         Self {
@@ -133,7 +133,7 @@ pub(super) struct SparseRows {
     indices: Vec<u32>,
     /// Parallel to `indices`; absent as long as all are 1, which is most data and saves memory.
     values: Option<Vec<f64>>,
-    /// Where each row ends in `indices`.
+    /// End of each row in `indices`.
     ends: Vec<usize>,
 }
 

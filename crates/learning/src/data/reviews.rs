@@ -7,7 +7,7 @@ use super::{DataError, Raw, file};
 /// Lines of `id <tab> mean sentiment in [-4, 4] <tab> text`, gzipped.
 static SNIPPETS: &[u8] = include_bytes!("../../data/movie-review-snippets.tsv.gz");
 
-/// What errors call the embedded file.
+/// Name of the embedded file in messages.
 const NAME: &str = "movie-review-snippets.tsv.gz";
 
 /// Sentences of a weaker sentiment are left out: people do not agree on them.

@@ -35,7 +35,7 @@ pub(crate) struct Attempt {
     pub(crate) raw: Bytes,
     pub(crate) max_fee: u128,
     pub(crate) priority_fee: u128,
-    /// When, in Unix seconds.
+    /// Time of the signature, in Unix seconds.
     pub(crate) sent: u64,
 }
 
@@ -359,8 +359,8 @@ impl RelayStore {
         Ok(())
     }
 
-    /// What was in a transaction that is part of the chain and was read, and is neither included nor skipped by
-    /// it, waits again.
+    /// Makes pending again the signed batches of a transaction that is part of the chain and was read, if it
+    /// neither included nor skipped them.
     pub(crate) async fn release_unsettled(&self, id: i64) -> Result<(), StoreError> {
         let unsettled =
             sqlx::query("SELECT 1 FROM submissions WHERE outbox = $1 AND state = 1 LIMIT 1")

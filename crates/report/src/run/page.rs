@@ -64,7 +64,7 @@ struct Page<'a> {
     stakes: &'a str,
     /// Whether there are refunds, reports and late claims.
     has_claims: bool,
-    /// How the mechanism ended and why; may be empty.
+    /// Reason for which the mechanism ended, in sentences; may be empty.
     outcome: &'a str,
     chart: Chart<'a>,
 }

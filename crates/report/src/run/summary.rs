@@ -196,7 +196,7 @@ struct Details<'a> {
     accuracy: AccuracyDetails,
     /// Fate of a contribution and its money, in sentences.
     rules: &'a str,
-    /// How the mechanism ended and why, in sentences; left out if there is nothing to say.
+    /// Reason for which the mechanism ended, in sentences; `None` if there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'a str>,
     /// Contributions that changed the model; left out if the model does not learn at once.

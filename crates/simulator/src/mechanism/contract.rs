@@ -1,4 +1,4 @@
-//! What mechanisms share: who deploys, how a wallet sends, and whether the chain says what the rules say.
+//! Parts that mechanisms share: the deploying account, sending, and the comparison of the chain with the rules.
 
 use std::fmt::Debug;
 
@@ -33,7 +33,7 @@ pub(crate) fn send(
     chain.send(transaction).map(Some)
 }
 
-/// Why the chain refuses a contribution of so many bytes.
+/// Returns the error of a chain that refuses a contribution of so many bytes.
 pub(crate) fn refused(error: ChainError, bytes: usize) -> SimulateError {
     match error {
         ChainError::Halted { .. }

@@ -84,7 +84,7 @@ pub(crate) struct MarketMechanism<'c> {
     contributions: Vec<Contributions>,
     /// Sizes of the steps of the scoring.
     pace: Pace,
-    /// What the owner got back.
+    /// Money that the owner got back, in wei.
     remainder: u128,
     upkeep: Upkeep,
     steps: u64,
@@ -469,7 +469,7 @@ impl Mechanism for MarketMechanism<'_> {
     }
 }
 
-/// What makes a part's commitment unguessable. Simulated contributors do not try.
+/// Returns the salt of a part's commitment, which makes it unguessable. Simulated contributors do not guess.
 fn salt(part: u64) -> B256 {
     keccak256(format!("cotrain test set {part}"))
 }

@@ -36,7 +36,7 @@ pub(crate) struct TrainerMechanism<'c> {
     chain: Box<dyn Chain + 'c>,
     deployment: Deployment,
     twin: Trainer,
-    /// Who sells predictions, if anybody does.
+    /// Contract that sells predictions; `None` if nobody sells them.
     fees: Option<PredictionFees>,
     second: Second,
 }
@@ -496,12 +496,12 @@ pub(crate) fn encode(items: &[Item<'_>]) -> Result<Vec<u8>, SimulateError> {
     })
 }
 
-/// How long the sample of a batch of one is: before it are its label and its length.
+/// Returns the length of the sample of a batch of one, in bytes: its label and its length come before it.
 fn sample_bytes(batch: &[u8]) -> usize {
     batch.len().saturating_sub(4)
 }
 
-/// What the chain says of an accepted batch.
+/// Returns an accepted batch as the chain tells it.
 fn without_signature(signed: &SignedBatch) -> RelayedBatch {
     RelayedBatch {
         author: signed.author,

@@ -326,7 +326,7 @@ impl Check<'_> {
         })
     }
 
-    /// What kind of agent it is, with what is its own; keys that belong to other kinds are mistakes.
+    /// Reads an agent's kind with its own keys; keys of other kinds are mistakes.
     fn strategy(
         &self,
         agent: &str,

@@ -13,11 +13,11 @@ pub enum ScenarioError {
         escaped(name), mean(*nearest)
     )]
     Unknown {
-        /// What was asked for.
+        /// Name that was asked for.
         name: String,
         /// The known name that is most like it, if one is.
         nearest: Option<&'static str>,
-        /// What there is.
+        /// Names that exist.
         known: String,
     },
     /// The scenario's data is not part of cotrain.
@@ -33,7 +33,7 @@ pub enum ScenarioError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// Not TOML, an unknown key, or a value of the wrong kind.
@@ -53,7 +53,7 @@ pub enum ScenarioError {
         key: String,
         /// The value seen.
         value: String,
-        /// What is allowed.
+        /// Values that are allowed.
         allowed: String,
     },
     /// A value that cannot be set, as nothing is where its path leads.
@@ -63,7 +63,7 @@ pub enum ScenarioError {
         file: String,
         /// The path.
         path: String,
-        /// What is there instead.
+        /// Cause.
         reason: String,
     },
     /// Values that were set make no good scenario.
@@ -71,7 +71,7 @@ pub enum ScenarioError {
     With {
         /// All of them.
         settings: String,
-        /// What is wrong.
+        /// Cause.
         source: Box<ScenarioError>,
     },
 }

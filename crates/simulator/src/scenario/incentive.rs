@@ -13,7 +13,7 @@ mod market;
 mod table;
 mod trainer;
 
-/// What a scenario's file says of a mechanism other than its terms one by one.
+/// Keys of a scenario's section on a mechanism, but for its terms one by one.
 struct Section {
     /// Keys beside those of the terms.
     own: &'static [(&'static str, Unit)],

@@ -1,4 +1,4 @@
-//! How a scenario's contributors are paid.
+//! Payment of a scenario's contributors.
 
 use cotrain_protocol::{
     market,
@@ -20,9 +20,9 @@ pub(crate) enum Incentive {
     },
     /// A prediction market.
     Market {
-        /// What it is created with.
+        /// Terms that the market is created with.
         terms: market::Terms,
-        /// What its provider offers.
+        /// Offer of its provider.
         offer: Offer,
     },
 }

@@ -10,10 +10,10 @@ use super::{Scenario, ScenarioError, file::File};
 /// A value of a scenario that is to be another one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
-    /// Where it is: keys joined by dots, such as `incentive.refund_wait`; of an agent
+    /// Keys joined by dots, such as `incentive.refund_wait`; of an agent
     /// `agents.NAME.KEY`.
     pub path: String,
-    /// What it is to be.
+    /// New value.
     pub value: Value,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Axis {
     }
 }
 
-/// Why a text is no axis.
+/// Reason why a text is no axis.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AxisError {
     /// No path, or no values.

@@ -40,7 +40,7 @@ pub enum Strategy {
     },
     /// [`TargetedPoisoner`].
     TargetedPoisoner {
-        /// What it lies about.
+        /// Subject of its lies.
         target: Target,
         /// The share of its open contributions that the model has to agree with.
         agreement: f64,

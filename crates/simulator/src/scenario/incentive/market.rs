@@ -1,4 +1,4 @@
-//! What scenarios say of prediction markets.
+//! Keys of scenarios for prediction markets.
 
 use cotrain_protocol::mechanism::{Term, Terms, Unit};
 

@@ -1,4 +1,4 @@
-//! What scenarios say of trainers.
+//! Keys of scenarios for trainers.
 
 use cotrain_protocol::{
     mechanism::{Term, Terms, Unit},

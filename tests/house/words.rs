@@ -1,0 +1,227 @@
+//! The style rule of CONTRIBUTING.md: first words of doc comments, and the length of sentences in the docs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Words that no doc comment begins with: they hide the verb of a function, or the noun of a type. "Whether" stays for fields.
+const OPENERS: &[&str] = &[
+    "How", "Of", "What", "When", "Where", "Which", "Who", "Whose", "Why",
+];
+
+/// Folders that are not rewritten yet. Remove a line when its folder is done; add none.
+const UNSWEPT: &[&str] = &[];
+
+/// Maximum number of words in a sentence of the docs.
+const MAX_WORDS: usize = 25;
+
+/// Maximum share of longer sentences in a page, in percent.
+const MAX_LONG: usize = 5;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Returns all files below a folder whose names end so, in order.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Returns the first line of each block of doc comments in Rust, with its number.
+fn rust_openings(text: &str) -> Vec<(usize, &str)> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_start();
+        let is_doc = line.starts_with("///") || line.starts_with("//!");
+        if is_doc && !inside {
+            found.push((index + 1, line[3..].trim()));
+        }
+        inside = is_doc;
+    }
+    found
+}
+
+/// Returns the first line of each `NatSpec` entry but `@inheritdoc`, with its number.
+fn natspec_openings(text: &str) -> Vec<(usize, &str)> {
+    let entry = |line: &'_ str| -> Option<usize> {
+        let begun = line.trim_start().strip_prefix("/// @")?;
+        let (tag, rest) = begun.split_once(' ')?;
+        let rest = match tag {
+            "notice" | "dev" | "title" | "return" => rest,
+            "param" => rest.split_once(' ')?.1,
+            _ => return None,
+        };
+        Some(line.len() - rest.len())
+    };
+    let lines = text.lines().enumerate();
+    lines
+        .filter_map(|(index, line)| Some((index + 1, &line[entry(line)?..])))
+        .collect()
+}
+
+/// Returns the first word, without marks around it.
+fn first_word(text: &str) -> &str {
+    let word = text.split_whitespace().next().unwrap_or_default();
+    word.trim_matches(|letter: char| !letter.is_alphanumeric())
+}
+
+#[test]
+fn doc_comments_begin_with_a_verb_or_a_noun() {
+    let root = root();
+    let mut told = Vec::new();
+    let mut seen = 0;
+    let sources = [
+        ("crates", ".rs"),
+        ("tests", ".rs"),
+        ("contracts/src", ".sol"),
+        ("contracts/test", ".sol"),
+    ];
+    for (folder, ending) in sources {
+        for path in files(&root.join(folder), ending) {
+            let name = path.strip_prefix(&root).expect("below").to_string_lossy();
+            if UNSWEPT.iter().any(|folder| name.starts_with(folder)) {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("text");
+            let openings = match ending {
+                ".rs" => rust_openings(&text),
+                _ => natspec_openings(&text),
+            };
+            seen += openings.len();
+            for (line, opening) in openings {
+                if OPENERS.contains(&first_word(opening)) {
+                    told.push(format!("{name}:{line}: {opening}"));
+                }
+            }
+        }
+    }
+    assert!(seen > 1_000, "only {seen} doc comments were read");
+    assert!(
+        told.is_empty(),
+        "{} doc comments begin with a question word; begin with a verb or a noun (CONTRIBUTING.md, \"How we write\"):\n{}",
+        told.len(),
+        told.join("\n")
+    );
+}
+
+/// Returns the sentences of a page's prose: no code, tables, headings or comments.
+fn sentences(page: &str) -> Vec<String> {
+    let mut prose = String::new();
+    let mut fenced = false;
+    for line in page.lines() {
+        let text = line.trim();
+        if text.starts_with("```") {
+            fenced = !fenced;
+        }
+        let item = text.strip_prefix("- ");
+        let is_code =
+            fenced || text.starts_with("```") || (line.starts_with("    ") && item.is_none());
+        let is_prose = !is_code && !text.starts_with(['|', '#', '<', '!']);
+        // A paragraph, a list's item and a heading end a sentence.
+        if !is_prose || text.is_empty() || item.is_some() {
+            prose.push('\n');
+        }
+        if is_prose {
+            prose.push_str(item.unwrap_or(text));
+            prose.push(' ');
+        }
+    }
+    let mut found = Vec::new();
+    for paragraph in prose.lines() {
+        let mut sentence: Vec<&str> = Vec::new();
+        for word in paragraph.split_whitespace() {
+            sentence.push(word);
+            let bare = word.trim_end_matches([')', '*', '"', '`', '_']);
+            if bare.ends_with(['.', '!', '?']) && !matches!(bare, "e.g." | "i.e." | "vs.") {
+                found.push(sentence.join(" "));
+                sentence.clear();
+            }
+        }
+        if !sentence.is_empty() {
+            found.push(sentence.join(" "));
+        }
+    }
+    found
+}
+
+/// Returns the number of words; what stands between backticks is one.
+fn word_count(sentence: &str) -> usize {
+    let mut outside = true;
+    let mut text = String::new();
+    for part in sentence.split('`') {
+        text.push_str(if outside { part } else { "code" });
+        outside = !outside;
+    }
+    text.split_whitespace().count()
+}
+
+/// Returns the sentences of a page that are too long, and the number of all.
+fn long(page: &str) -> (Vec<String>, usize) {
+    let all = sentences(page);
+    let count = all.len();
+    let is_long = |sentence: &String| word_count(sentence) > MAX_WORDS;
+    (all.into_iter().filter(is_long).collect(), count)
+}
+
+#[test]
+fn docs_have_short_sentences() {
+    let root = root();
+    let mut pages = files(&root.join("docs"), ".md");
+    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root.join(name)));
+    let mut told = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("text");
+        let (long, all) = long(&text);
+        if long.len() * 100 > all * MAX_LONG {
+            let name = page.strip_prefix(&root).expect("below").display();
+            told.push(format!(
+                "{name}: {} of {all}:\n  {}",
+                long.len(),
+                long.join("\n  ")
+            ));
+        }
+    }
+    assert!(
+        told.is_empty(),
+        "more than {MAX_LONG} % of a page's sentences have more than {MAX_WORDS} words; split them:\n{}",
+        told.join("\n")
+    );
+}
+
+#[test]
+fn openings_and_sentences_are_found() {
+    let rust = "/// What it is.\n/// More.\nfn a() {}\n\n    /// Returns `b`.\n";
+    let found = rust_openings(rust);
+    assert_eq!(found, [(1, "What it is."), (5, "Returns `b`.")]);
+    let natspec = "/// @notice Thrown when it fails.\n/// @param to Who gets it.\n/// @inheritdoc IOwned\n/// more\n";
+    let words: Vec<_> = natspec_openings(natspec)
+        .into_iter()
+        .map(|it| first_word(it.1))
+        .collect();
+    assert_eq!(words, ["Thrown", "Who"]);
+    let page = "# A heading\n\nOne. Two:\n\n    code is not prose\n\n- an item\n  of two lines\n- another\n\n| a | table |\n";
+    assert_eq!(
+        sentences(page),
+        ["One.", "Two:", "an item of two lines", "another"]
+    );
+    let many = ["word"; MAX_WORDS + 1].join(" ");
+    assert_eq!(long(&many).0.len(), 1);
+    assert!(long("Short.").0.is_empty());
+    assert_eq!(word_count("The sum `a + b * c`, at most."), 5);
+}
