@@ -14,8 +14,8 @@ interface IAccounts {
     /// @param balance The account's balance, in wei.
     error BalanceTooLow(uint256 required, uint256 balance);
 
-    /// @notice The contract added money to an account's balance. Either a caller prepaid it, or
-    /// another account's refund or report brought it.
+    /// @notice The contract added money to an account's balance. Either a caller prepaid it, or it
+    /// is from the account's own refund or report, which another account sent.
     /// @dev A balance is the sum of these deposits minus the withdrawals. Relaying changes it too:
     /// the author pays deposits and fees, and the relayer receives the fees.
     /// @param account The account that received the money.

@@ -288,8 +288,9 @@ interface IPredictionMarket is IMechanismErrors {
     /// block after the commitments on. It works as long as the hash of the first block after them
     /// is known, which is for 256 blocks.
     /// @dev `part = uint256(keccak256(abi.encode(blockhash(committedBlock + 1), market))) % parts`.
-    /// An owner who dislikes the part can only let the market be forfeited. But the proposer of
-    /// that block can choose between two draws by not proposing it.
+    /// An owner who dislikes the part cannot draw again in this market. But the owner can let the
+    /// market settle empty or with own contributions, get the bounty back, and draw in a new market.
+    /// The proposer of that block can choose between two draws by not proposing it.
     /// Errors, in order: `WrongPhase`, `AlreadyDrawn`, `TooEarlyToDraw`, `TooLateToDraw`.
     function draw() external;
 
@@ -342,8 +343,9 @@ interface IPredictionMarket is IMechanismErrors {
     /// that it does not reach: send them again. An evaluation gets all gas that is left. If that is
     /// too little, the call reverts, for example with `ClassifierFailed`: send it again with fewer
     /// samples.
-    /// Errors, in order: `WrongPhase`, `WrongStage`, `MalformedRecords`, `UnknownContribution`,
-    /// `GasTooLow`, errors of the classifier's `evaluate`, `NoProgress`.
+    /// Errors: first `WrongPhase`, `WrongStage`. Then, for each record: errors of the classifier's
+    /// `evaluate` if an evaluation has begun, `MalformedRecords`, `UnknownContribution`, errors of
+    /// `evaluate` if the record ends a run, `GasTooLow`. Last `NoProgress`.
     /// @param records The contributions from the cursor on, one record a transaction, in order:
     /// `author (20 bytes) | time (5) | length of items (4) | items`. `Contributed` has all of it.
     /// @param most The maximum number of samples to evaluate.

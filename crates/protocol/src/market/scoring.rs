@@ -1,6 +1,6 @@
 //! A pass of scoring. A new model learns all contributions in order.
-//! An author scores the number of test samples that the model predicts right after their
-//! contributions but not before.
+//! An author scores the change in the number of test samples that the model predicts right. It is
+//! negative if the author's contributions make the model worse.
 
 use alloy_primitives::Address;
 

@@ -97,8 +97,8 @@ impl Market {
         }
     }
 
-    /// Changes the participant's balance by their score, and removes them if they cannot pay
-    /// another wei.
+    /// Changes the participant's balance by their score, and removes them if they cannot pay for a
+    /// pot of one more wei.
     ///
     /// Returns `None` if the score is 0.
     fn pay(&mut self, account: Address) -> Option<Change> {

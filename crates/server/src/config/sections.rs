@@ -24,7 +24,7 @@ pub struct Config {
     pub database: String,
     /// Registry whose models the coordinator follows.
     pub registry: Option<Address>,
-    /// Further trainers that the coordinator follows.
+    /// Further trainers and markets that the coordinator follows.
     pub models: Vec<Address>,
     /// Block from which events are read, instead of the one that each model's card names.
     pub from_block: Option<u64>,
