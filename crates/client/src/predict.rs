@@ -77,6 +77,7 @@ pub async fn evaluate(
             .call(facts.classifier, call, Some(At::Hash(block)))
             .await?;
         let number = bindings::read_number(&answer).and_then(|number| usize::try_from(number).ok());
+        let number = number.filter(|number| *number <= samples.len());
         correct += number.ok_or_else(|| unexpected("evaluate"))?;
     }
     Ok(correct)

@@ -172,7 +172,7 @@ pub enum RelayError {
     },
     /// The coordinator has the same batch already: another program signed the same samples in the same second.
     #[error(
-        "nothing was handed over: the coordinator has the batch {id} already, of another program that signed the same; run the same again"
+        "the batch {id} was not handed over: the coordinator has it already, of another program that signed the same"
     )]
     Known {
         /// EIP-712 hash of the batch.

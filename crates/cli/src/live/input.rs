@@ -15,6 +15,7 @@ use cotrain_learning::{
         encode_text,
     },
 };
+use cotrain_protocol::sample::Encoding;
 use serde::Serialize;
 
 use super::{connection::Session, data::Columns, model::LiveModel};
@@ -142,7 +143,7 @@ pub(crate) fn file(
     path: &Path,
     text_column: Option<&str>,
 ) -> Result<Vec<Encoded>, Failure> {
-    let encoder = encoder(model)?;
+    let encoder = encoder_of_data(model)?;
     let samples = if path == Path::new("-") && text_column.is_none() {
         let text = io::read_to_string(io::stdin().lock()).context("cannot read -");
         encode_lines(encoder, path, &text.map_err(Failure::Mistake)?)
@@ -152,14 +153,29 @@ pub(crate) fn file(
     samples.map_err(not_encoded)
 }
 
-/// Returns the encoder of a model's card; the mistake says how to do without one.
+/// Returns the encoder of a model whose user gives one text or row, which other options can replace.
 pub(crate) fn encoder(model: &LiveModel) -> Result<&Encoder, Failure> {
+    let instead = match model.facts.parameters.encoding() {
+        Encoding::Sparse => "--features or --sample",
+        _ => "--sample",
+    };
     model.encoder().map_err(|error| {
         let next = match error {
-            NoEncoder::Contradicted { .. } => {
-                "ask its owner to register a card that fits, or give samples with --features or --sample"
-            }
-            _ => "give --features or --sample, or name the registry with --registry",
+            NoEncoder::Contradicted { .. } => format!(
+                "ask its owner to register a card that fits, or give samples with {instead}"
+            ),
+            _ => format!("give {instead}, or name the registry with --registry"),
+        };
+        Failure::Mistake(anyhow!("{error}; {next}"))
+    })
+}
+
+/// Returns the encoder of a model whose user gives a file of data, which no other option can replace.
+fn encoder_of_data(model: &LiveModel) -> Result<&Encoder, Failure> {
+    model.encoder().map_err(|error| {
+        let next = match error {
+            NoEncoder::Contradicted { .. } => "ask its owner to register a card that fits",
+            _ => "name the registry with --registry",
         };
         Failure::Mistake(anyhow!("{error}; {next}"))
     })
@@ -186,7 +202,7 @@ pub(crate) fn labeled(
     columns: &Columns,
     data: &str,
 ) -> Result<Labeled, Failure> {
-    let encoder = encoder(model)?;
+    let encoder = encoder_of_data(model)?;
     let source = columns.source(data, None)?;
     encode_labeled(encoder, &source, &model.classes()).map_err(not_encoded)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use alloy_primitives::Address;
+use anyhow::anyhow;
 use clap::Args;
 use cotrain_chain::keys::Key;
 use cotrain_client::{
@@ -151,6 +152,9 @@ impl Relaying<'_> {
         let sent = hand_over.all(items, account.next_nonce, &mut handed).await;
         let (progress, stopped) = match sent {
             Ok(()) => (Progress::whole(of), None),
+            Err(error @ RelayError::Known { .. }) if handed.is_empty() => {
+                return Err(Failure::Fault(anyhow!("{error}; run the same again")));
+            }
             Err(error) if handed.is_empty() => return Err(not_relayed(error)),
             Err(error) => {
                 let done = handed.iter().map(|batch| batch.samples).sum();

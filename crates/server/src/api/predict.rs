@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use axum::{Json, extract::State};
-use cotrain_client::api::{Data, Hash};
+use cotrain_client::{
+    api::{Data, Hash},
+    described::NoEncoder,
+};
 use cotrain_indexer::{HostedModel, ModelInfo};
 use cotrain_learning::{
     data::Example,
@@ -238,10 +241,17 @@ fn answer(model: &HostedModel, inputs: &[Input], now: u64) -> Result<Predictions
 /// Encodes an input as a sample.
 fn sample(info: &ModelInfo, input: &Input) -> Result<Encoded, Problem> {
     let encoder = || {
-        info.encoder().map_err(|_| {
+        info.encoder().map_err(|error| {
+            let cause = match &error {
+                NoEncoder::Unpublished { .. } => {
+                    "the model's host has not published how texts and rows become samples"
+                        .to_owned()
+                }
+                contradicted => contradicted.to_string(),
+            };
             Problem::new(
                 &Kind::NO_ENCODER,
-                "the model's host has not published how texts and rows become samples; send `features` or a `sample`",
+                format!("{cause}; send `features` or a `sample`"),
             )
         })
     };
