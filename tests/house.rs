@@ -3,6 +3,8 @@
 
 #[path = "house/circles.rs"]
 mod circles;
+#[path = "house/files.rs"]
+mod files;
 #[path = "house/mechanisms.rs"]
 mod mechanisms;
 #[path = "house/supply.rs"]
@@ -255,7 +257,7 @@ fn files_of_a_crate_import_each_other_in_no_circle() {
 
 #[test]
 fn only_listed_files_name_a_mechanism() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = files::root();
     let found = mechanisms::naming(&root);
     let shared = mechanisms::SHARED.iter().map(|file| (*file).to_owned());
     // Its variants are those of `Self`.
@@ -397,24 +399,16 @@ const SERVING: &[&str] = &["serve.rs", "up.rs"];
 
 #[test]
 fn only_commands_that_serve_name_the_server() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cli/src");
-    let mut folders = vec![root.clone()];
+    let root = files::root().join("crates/cli/src");
     let mut naming = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = fs::read_to_string(&path).expect("a file");
-            if ["cotrain_server", "cotrain_relayer"]
-                .iter()
-                .any(|name| text.contains(name))
-            {
-                let file = path.strip_prefix(root.join("live")).unwrap_or(&path);
-                naming.push(file.to_string_lossy().into_owned());
-            }
+    for path in files::below(&root, ".rs") {
+        let text = fs::read_to_string(&path).expect("a file");
+        if ["cotrain_server", "cotrain_relayer"]
+            .iter()
+            .any(|name| text.contains(name))
+        {
+            let file = path.strip_prefix(root.join("live")).unwrap_or(&path);
+            naming.push(file.to_string_lossy().into_owned());
         }
     }
     naming.sort();

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::files::below;
+
 /// Files that every new mechanism touches, beside those of its own: docs/extending.md explains them.
 pub(crate) const SHARED: &[&str] = &[
     "crates/bindings/src/code.rs",
@@ -43,8 +45,7 @@ const VARIANTS: &[(&str, &[&str])] = &[
 
 /// Returns the files under a repository's `crates`, from its root on, that name a mechanism and are of none alone.
 pub(crate) fn naming(root: &Path) -> BTreeSet<String> {
-    let mut files = Vec::new();
-    collect(&root.join("crates"), &mut files);
+    let files = below(&root.join("crates"), ".rs");
     let is_shared = |path: &PathBuf| {
         let path = path.strip_prefix(root).expect("a file of the repository");
         let path = path.to_string_lossy().into_owned();
@@ -81,15 +82,4 @@ pub(crate) fn names_one(text: &str) -> bool {
                 })
             })
         })
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            files.push(path);
-        }
-    }
 }

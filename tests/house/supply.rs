@@ -6,6 +6,8 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
 
+use crate::files::root;
+
 #[derive(Deserialize)]
 struct Rules {
     licenses: Licenses,
@@ -37,8 +39,7 @@ struct Sources {
 }
 
 fn rules() -> Rules {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deny.toml");
-    let text = fs::read_to_string(path).expect("deny.toml");
+    let text = fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
     toml::from_str(&text).expect("rules")
 }
 

@@ -1,9 +1,8 @@
 //! The style rule of CONTRIBUTING.md: first words of doc comments, and the length of sentences in the docs.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+
+use crate::files::{below, root};
 
 /// Words that no doc comment begins with: they hide the verb of a function, or the noun of a type. "Whether" stays for fields.
 const OPENERS: &[&str] = &[
@@ -15,29 +14,6 @@ const MAX_WORDS: usize = 25;
 
 /// Maximum share of longer sentences in a page, in percent.
 const MAX_LONG: usize = 5;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Returns all files below a folder whose names end so, in order.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.is_dir() {
-                folders.push(path);
-            } else if name.ends_with(ending) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
 
 /// Returns the first line of each block of doc comments in Rust, with its number.
 fn rust_openings(text: &str) -> Vec<(usize, &str)> {
@@ -90,7 +66,7 @@ fn doc_comments_begin_with_a_verb_or_a_noun() {
         ("contracts/test", ".sol"),
     ];
     for (folder, ending) in sources {
-        for path in files(&root.join(folder), ending) {
+        for path in below(&root.join(folder), ending) {
             let name = path.strip_prefix(&root).expect("below").to_string_lossy();
             let text = fs::read_to_string(&path).expect("text");
             let openings = match ending {
@@ -176,7 +152,7 @@ fn long(page: &str) -> (Vec<String>, usize) {
 #[test]
 fn docs_have_short_sentences() {
     let root = root();
-    let mut pages = files(&root.join("docs"), ".md");
+    let mut pages = below(&root.join("docs"), ".md");
     pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root.join(name)));
     let mut told = Vec::new();
     for page in pages {
