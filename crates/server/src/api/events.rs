@@ -45,11 +45,11 @@ pub(super) struct EventView {
     trainer: Account,
     /// Kind of the event.
     ///
-    /// Of a model or the coordinator: `contributed`, `relayed`, `skipped`, `refunded`, `announced`,
+    /// Events of a model or the coordinator: `contributed`, `relayed`, `skipped`, `refunded`, `announced`,
     /// `reported`, `claimed-late`, `claim-skipped`, `deposited`, `withdrawn`, `nonces-cancelled`,
     /// `rolled-back`, `accuracy`, `submitted` or `refused`.
     ///
-    /// Of a market: `committed`, `drawn`, `revealed`, `contributed`, `restarted`, `copied`,
+    /// Events of a market: `committed`, `drawn`, `revealed`, `contributed`, `restarted`, `copied`,
     /// `lesson-failed`, `scored`, `advanced`, `balance-changed`, `removed`, `settlement-advanced`,
     /// `pass-settled`, `collected`, `remainder-collected`, `forfeited` or `rolled-back`.
     ///
