@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{U256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use cotrain_bindings as bindings;
 use cotrain_chain::{
     anvil::AnvilConfig,
@@ -24,7 +24,7 @@ use cotrain_chain::{
 };
 use cotrain_protocol::{
     sample::{Item, encode_batch, encode_sparse},
-    trainer::SignedBatch,
+    trainer::{SignedBatch, domain},
 };
 use cotrain_test_support::Stage;
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ use serde_json::{Value, json};
 const SUBMISSIONS: usize = 20_000;
 /// Number of signed batches of one author: the maximum that may be pending.
 const OF_ONE: usize = 64;
+/// Number of signed batches whose state is asked for.
+const ASKED: usize = 1_000;
 /// Number of concurrent connections.
 const CLIENTS: usize = 48;
 /// Duration of the reading, in seconds.
@@ -63,8 +65,8 @@ async fn main() {
     let stage = Stage::with(config).await;
     let authors = authors(&stage).await;
     let server = Server::start(&stage, command).await;
-    accepting(&stage, &server, &authors).await;
-    reading(&stage, &server, &authors).await;
+    let submissions = accepting(&stage, &server, &authors).await;
+    reading(&stage, &server, &authors, &submissions).await;
     drop(server);
     indexing(&stage).await;
 }
@@ -256,16 +258,22 @@ fn body(batch: &SignedBatch) -> Value {
     })
 }
 
-/// Measures signed contributions. Each is durable before the server answers.
-async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) {
-    let bodies: Vec<_> = (0..SUBMISSIONS)
+/// Measures signed contributions. Each is durable before the server answers. Returns the ids of some of them.
+async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) -> Vec<B256> {
+    let domain = domain(stage.node.chain_id(), stage.trainer);
+    let batches: Vec<_> = (0..SUBMISSIONS)
         .map(|place| {
             let (author, nonce) = (&authors[place / OF_ONE], (place % OF_ONE) as u64);
             let feature = u16::try_from(place % 50).expect("small");
             let features: Vec<_> = (feature..feature + 14).collect();
-            body(&stage.signed(author, nonce, u16::from(place.is_multiple_of(2)), &features))
-                .to_string()
+            stage.signed(author, nonce, u16::from(place.is_multiple_of(2)), &features)
         })
+        .collect();
+    let ids = batches.iter().take(ASKED);
+    let ids = ids.map(|batch| batch.signing_hash(&domain)).collect();
+    let bodies: Vec<_> = batches
+        .iter()
+        .map(|batch| body(batch).to_string())
         .collect();
     let bodies = Arc::new(bodies);
     let (client, url) = (
@@ -294,30 +302,17 @@ async fn accepting(stage: &Stage, server: &Server, authors: &[Key]) {
         format!("{:.0}", server.memory()),
         "MB",
     );
+    ids
 }
 
 /// Measures reads in turn: a model, an account, the state of a submission and a prediction.
-async fn reading(stage: &Stage, server: &Server, authors: &[Key]) {
+async fn reading(stage: &Stage, server: &Server, authors: &[Key], submissions: &[B256]) {
     let model = format!("{}/v1/models/{}", server.url, stage.trainer);
     let accounts: Vec<_> = authors
         .iter()
         .map(|key| format!("{model}/accounts/{}", key.address()))
         .collect();
-    let first: Value = server
-        .client
-        .get(format!("{model}/submissions?limit=1000"))
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
-    let items = first["rows"].as_array().expect("a page");
-    let ids: Vec<_> = items
-        .iter()
-        .filter_map(|item| item["id"].as_str())
-        .collect();
-    let ways: Vec<_> = ids
+    let ways: Vec<_> = submissions
         .iter()
         .map(|id| format!("{}/v1/submissions/{id}", server.url))
         .collect();
