@@ -42,8 +42,15 @@ pub(crate) struct NewSubmission {
     pub(crate) balance: u128,
 }
 
-/// Condition of batches that wait or are on their way. Its first half lets the index of nonces be used, which has it.
-const UNFINISHED: &str = "s.state < 3 AND s.state < 2";
+/// Condition of one author's batches that are pending or on their way.
+///
+/// The plus keeps `SQLite` from the index of states, by which it reads all pending batches of the model.
+const UNFINISHED_OF: &str = "s.model = $1 AND s.author = $2 AND +s.state < 2";
+
+/// Statement for the highest nonce of an author's batches that are pending or included.
+///
+/// A nonce is at least 0. Saying so makes `SQLite` take the index of nonces.
+const HIGHEST_NONCE: &str = "SELECT MAX(nonce) FROM submissions WHERE model = $1 AND author = $2 AND nonce >= 0 AND state < 3";
 
 /// "cots", and the model: the lock of those who add to a model's submissions, in `PostgreSQL`.
 const SUBMITTING: i64 = 0x636f_7473_0000_0000;
@@ -185,13 +192,11 @@ impl RelayStore {
         model: ModelId,
         author: Address,
     ) -> Result<Option<u64>, StoreError> {
-        let row = sqlx::query(
-            "SELECT MAX(nonce) FROM submissions WHERE model = $1 AND author = $2 AND state < 3",
-        )
-        .bind(model.0)
-        .bind(author.to_vec())
-        .fetch_one(self.chain.pool())
-        .await?;
+        let row = sqlx::query(HIGHEST_NONCE)
+            .bind(model.0)
+            .bind(author.to_vec())
+            .fetch_one(self.chain.pool())
+            .await?;
         number_option(&row, 0)
     }
 
@@ -203,7 +208,7 @@ impl RelayStore {
     ) -> Result<Vec<Submission>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model \
-             WHERE s.model = $1 AND s.author = $2 AND {UNFINISHED}"
+             WHERE {UNFINISHED_OF}"
         );
         let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(model.0)
@@ -450,7 +455,7 @@ async fn uncover(
 ) -> Result<Vec<(B256, u128)>, StoreError> {
     let statement = format!(
         "SELECT s.id, s.max_deposit, s.fee, s.contributions FROM submissions s \
-         WHERE s.model = $1 AND s.author = $2 AND {UNFINISHED} ORDER BY s.seq"
+         WHERE {UNFINISHED_OF} ORDER BY s.seq"
     );
     let rows = sqlx::query(AssertSqlSafe(statement))
         .bind(model.0)
@@ -526,4 +531,40 @@ fn read_delegation(row: &AnyRow) -> Result<DelegationRow, StoreError> {
         until: number(row, 1)?,
         received: number(row, 2)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use cotrain_indexer::ChainStore;
+
+    use super::*;
+
+    /// An answer about one account must not cost more the more batches of others are pending.
+    #[tokio::test]
+    async fn questions_about_one_author_use_an_index_of_authors() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db");
+        let chain = ChainStore::open(&path.to_string_lossy()).await;
+        let chain = chain.expect("a store");
+        let read = format!(
+            "SELECT {COLUMNS} FROM submissions s JOIN models m ON m.id = s.model WHERE {UNFINISHED_OF}"
+        );
+        let uncover =
+            format!("SELECT s.id FROM submissions s WHERE {UNFINISHED_OF} ORDER BY s.seq");
+        for statement in [read, uncover, HIGHEST_NONCE.to_owned()] {
+            let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
+                .bind(1_i64)
+                .bind(vec![0_u8; 20])
+                .fetch_all(chain.pool())
+                .await
+                .expect("a plan");
+            let steps: Vec<String> = plan.iter().map(|row| row.get(3)).collect();
+            assert!(
+                steps
+                    .iter()
+                    .any(|step| step.contains("model=? AND author=?")),
+                "{statement}: {steps:?}"
+            );
+        }
+    }
 }
