@@ -1,10 +1,12 @@
 //! Wire types of the coordinator's HTTP API, and its client.
 //!
-//! The coordinator's handlers read and write these very types, and the command line asks with [`Client`], so that
-//! neither can drift from the other. With the feature `openapi`, each type says what the API's document has of it:
-//! doc comments of wire types are part of that document, and a field whose name says everything has none.
+//! The coordinator's handlers read and write these very types, and the command line sends its
+//! requests with [`Client`]. So neither can drift from the other. The doc comments of wire types
+//! are also the descriptions in the OpenAPI document, which the feature `openapi` enables. A field
+//! whose name says everything has no doc comment.
 //!
-//! Readers are lenient to newer servers: unknown fields are skipped, and unknown values of an enum are kept as text.
+//! Readers accept answers of newer servers: they skip unknown fields and keep unknown values of an
+//! enum as text.
 
 mod accounts;
 mod client;

@@ -1,4 +1,4 @@
-//! The limit of what a program spends, held while it sends.
+//! Limit of what a program spends, checked before each transaction.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,4 +1,4 @@
-//! The card of a model: what its owner publishes beside the weights.
+//! Card of a model: its owner's description of it in the registry.
 
 use std::io::{Read, Write};
 
@@ -21,8 +21,8 @@ use crate::model::ModelFacts;
 /// The first and so far only form of a card.
 const FORMAT: &str = "cotrain-card/1";
 
-/// The most bytes that a card may have when it is inflated: whoever registers a model chooses what
-/// others have to unpack.
+/// Maximum size of an inflated card, in bytes. Anyone can register a model, so the size of what
+/// readers inflate must have a limit.
 const MOST_BYTES: u64 = 16 << 20;
 
 /// A model's card, in the registry's event as deflated JSON (zlib, RFC 1950) with
@@ -71,7 +71,8 @@ pub fn explain_revert(reason: &Revert, card: Option<&Card>) -> String {
     }
 }
 
-/// A fact of a card that differs from that of the model's contract, so that the card's samples are not the contract's.
+/// A fact of a card that differs from the contract, so that the contract reads the card's samples
+/// differently.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the card says {card} and the contract {contract}")]
 pub struct Contradiction {
@@ -102,8 +103,8 @@ fn bounds_in_words(bounds: Option<Bounds>) -> String {
     )
 }
 
-/// Returns `true` if a model is verified: both contracts run this release's code, the classifier obeys this trainer alone,
-/// and the card says of samples what the contract does.
+/// Returns `true` if a model is verified. Then both contracts run this release's code, the
+/// classifier obeys this trainer alone, and card and contract agree about samples.
 #[must_use]
 pub fn verified(facts: &ModelFacts, contradiction: Option<&Contradiction>) -> bool {
     facts.own_code && facts.closed && contradiction.is_none()
@@ -130,14 +131,14 @@ pub enum CardError {
     /// A text in it cannot be registered.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// A text in it is too long for those who read the card.
+    /// A text in the card is too long.
     #[error("the card's {what} has {length} characters, expected at most {max}")]
     TooLong {
-        /// The text's role.
+        /// Role of the text.
         what: &'static str,
-        /// Its length, in characters.
+        /// Length of the text, in characters.
         length: usize,
-        /// The longest that is read.
+        /// Maximum length, in characters.
         max: usize,
     },
     /// The JSON has another form.
@@ -167,8 +168,7 @@ impl Card {
         }
     }
 
-    /// Checks that everything in the card can be registered: names that people can see, of lengths that
-    /// they can read.
+    /// Checks that the card can be registered: people can see its names, and no text is too long.
     ///
     /// # Errors
     /// [`CardError::Text`].
@@ -178,7 +178,7 @@ impl Card {
         for class in &self.classes {
             text::check_name("the name of a class", class)?;
         }
-        // Words of texts are letters, and indices are numbers.
+        // Words consist of letters and indices are numbers, so only names of columns need a check.
         let encoder = self.encoder.iter();
         let tables = encoder.filter(|encoder| encoder.takes() == Sort::Numbers);
         for name in tables.flat_map(|it| (0..it.features()).filter_map(|column| it.name(column))) {
@@ -187,7 +187,7 @@ impl Card {
         Ok(())
     }
 
-    /// Checks what the card says of samples against the contract: learner, number of features and bounds.
+    /// Checks that the card agrees with the contract on learner, number of features and bounds.
     ///
     /// # Errors
     /// [`Contradiction`] with the first fact that differs.
@@ -217,8 +217,8 @@ impl Card {
         Ok(())
     }
 
-    /// Checks that no text is longer than those who list models have to carry. What is in them is for
-    /// [`escaped`] to deal with.
+    /// Checks that no text of the card is longer than the lists of models allow. Their content may
+    /// be anything: [`escaped`] makes it safe to show.
     fn bound(&self) -> Result<(), CardError> {
         let name = [("name", &self.name, MAX_NAME)];
         let description = [("description", &self.description, MAX_DESCRIPTION)];
@@ -232,7 +232,7 @@ impl Card {
         Ok(())
     }
 
-    /// Returns the card as it goes into the registry.
+    /// Returns the card as bytes for the registry: deflated JSON.
     ///
     /// # Errors
     /// [`CardError::Text`] or [`CardError::TooLarge`].
@@ -255,7 +255,7 @@ impl Card {
     /// Reads a card that anyone may have written.
     ///
     /// # Errors
-    /// If the bytes cannot be inflated, are too many then, or are no card of this format.
+    /// If the bytes cannot be inflated, are too many when inflated, or are no card of this format.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CardError> {
         let mut json = Vec::new();
         ZlibDecoder::new(bytes)

@@ -1,4 +1,4 @@
-//! Claims: how many go into one transaction, and what became of them.
+//! Claims: the number that fits into one transaction, and their outcome.
 
 use std::error::Error;
 
@@ -83,8 +83,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the gas of `count` claims in transactions such as this one. If the node could not estimate this one's, it may
-    /// use all gas that a transaction may.
+    /// Returns the gas of `count` claims in transactions such as this one. If the node could not
+    /// estimate this transaction, the maximum gas of a transaction counts.
     #[must_use]
     pub fn gas_of_all(&self, count: u64) -> u64 {
         let gas = self.gas.unwrap_or(TRANSACTION_GAS_LIMIT);
@@ -99,7 +99,7 @@ pub struct Claimed {
     pub paid: Vec<Paid>,
     /// Position of each contribution that was announced, and the time of its report.
     pub announced: Vec<(u64, Announcement)>,
-    /// Claims that the contract passed over.
+    /// Claims that the contract skipped.
     pub skipped: Vec<ClaimSkipped>,
     /// Receipt of the transaction.
     pub receipt: NodeReceipt,
@@ -109,7 +109,6 @@ pub struct Claimed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
-    /// The proofs cannot be had.
     #[error(transparent)]
     Proofs(Box<dyn Error + Send + Sync>),
     /// The transaction cannot be sent, or failed.
@@ -117,14 +116,15 @@ pub enum ClaimError {
     Send(#[from] SendError),
 }
 
-/// Judges an estimate of `size` claims in the chain's next block, whose time is `now`, in Unix seconds; returns the gas
-/// that they would use. Command line and keeper go by it.
+/// Judges an estimate of `size` claims and returns their gas. `now` is the time of the chain's next
+/// block, in Unix seconds. The command line and the keeper both follow this judgment.
 ///
-/// Nodes that estimate only in their latest block cannot tell the gas of claims that are due in the next one.
+/// Some nodes estimate only in their latest block. They cannot estimate claims that are due in the
+/// next one.
 ///
 /// # Errors
-/// [`Misfit::NotYet`] if the claims are so few that they certainly fit a transaction with all gas that one may use, or
-/// another [`Misfit`].
+/// [`Misfit::NotYet`] if the claims are due in the next block, and so few that they certainly fit
+/// one transaction with the maximum gas. Otherwise another [`Misfit`].
 pub fn judge(size: usize, estimate: Result<u64, SendError>, now: u64) -> Result<u64, Misfit> {
     let judged = if size == 1 {
         estimate::judge_smallest(estimate, Some(now))
@@ -138,8 +138,8 @@ pub fn judge(size: usize, estimate: Result<u64, SendError>, now: u64) -> Result<
 }
 
 impl Claimant<'_> {
-    /// Finds how many of the claims fit into one transaction, `at_most` so many; `None` if there are none. `prove`
-    /// returns the groups of some positions with their proofs.
+    /// Finds how many of the claims fit into one transaction, at most `at_most`; `None` if there
+    /// are no claims. `prove` returns the groups of some positions with their proofs.
     ///
     /// # Errors
     /// [`ClaimError`], also if not even the first claim fits.
@@ -194,7 +194,7 @@ impl Claimant<'_> {
     /// [`ClaimError::Send`].
     pub async fn send(&self, batch: &Batch) -> Result<Claimed, ClaimError> {
         let call = self.call(batch);
-        // Not estimated again: in the node's latest block the claims may be too early.
+        // No second estimate: in the node's latest block the claims may be too early.
         let gas_limit = batch.gas.map_or(TRANSACTION_GAS_LIMIT, gas::limit);
         let receipt = self.sender.send_with_gas(call, gas_limit).await?;
         let logs: Vec<_> = receipt.logs.iter().map(|log| log.log.clone()).collect();
@@ -210,8 +210,9 @@ impl Claimant<'_> {
         })
     }
 
-    /// Makes claims in as few transactions as hold them. `prove` is that of [`fit`](Self::fit). `claimed` is told of each
-    /// transaction that is part of the chain, and of the number of claims in it, also before an error.
+    /// Makes claims in as few transactions as possible. `prove` is that of [`fit`](Self::fit).
+    /// `claimed` receives each transaction that is part of the chain and its number of claims, also
+    /// before an error.
     ///
     /// # Errors
     /// [`ClaimError`].

@@ -1,4 +1,4 @@
-//! Contributing: how many samples go into one transaction, and what they deposit.
+//! Contributing: the number of samples that fit into one transaction, and their deposits.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Returns the gas of `count` samples in transactions such as this one, if the node could estimate this one's.
+    /// Returns the gas of `count` samples in transactions such as this one; `None` if the node
+    /// could not estimate this one.
     #[must_use]
     pub fn gas_of_all(&self, count: u64) -> Option<u64> {
         self.gas.map(|gas| gas::of_all(gas, self.size, count))
@@ -68,7 +69,7 @@ pub struct Contributed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContributeError {
-    /// The samples are not those of a batch.
+    /// The samples do not make a batch.
     #[error(transparent)]
     Samples(#[from] Rejection),
     /// The model cannot be read.
@@ -116,7 +117,7 @@ pub fn check_price(price: u128, most: u128) -> Result<(), PriceTooHigh> {
     Err(PriceTooHigh { price, most })
 }
 
-/// Samples cost more than is allowed for all of them.
+/// Samples that cost more together than the author allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{count} samples deposit {} now, and gas costs up to {}, which is more than {}; contribute fewer, wait until the price falls, or allow more",
@@ -127,7 +128,7 @@ pub fn check_price(price: u128, most: u128) -> Result<(), PriceTooHigh> {
 pub struct OverLimit {
     /// Number of samples.
     pub count: u64,
-    /// Deposits of all samples at the price of now, in wei.
+    /// Sum of all deposits at the current price, in wei.
     pub deposits: u128,
     /// Maximum cost of all gas, in wei.
     pub gas_cost: u128,
@@ -135,8 +136,8 @@ pub struct OverLimit {
     pub limit: u128,
 }
 
-/// Returns the maximum deposit of each sample that an author agrees to who does not name one, in wei. A price that every
-/// contribution raises may double until the transaction is included; a price that is fixed stays.
+/// Returns the maximum deposit of each sample if the author names none, in wei. A price that every
+/// contribution raises may double until the transaction is included; a fixed price stays.
 #[must_use]
 pub fn default_max_deposit(mechanism: Mechanism, price: u128) -> u128 {
     if mechanism.description().learns_at_once {
@@ -149,7 +150,7 @@ pub fn default_max_deposit(mechanism: Mechanism, price: u128) -> u128 {
 /// Lowers the maximum deposit of each of `count` samples until all deposits and gas together are at most `limit` wei.
 ///
 /// # Errors
-/// [`OverLimit`] if the limit is too low at the price of now, but `most` is not.
+/// [`OverLimit`] if the limit is too low for the current price, but `most` is not.
 pub fn most_within(
     limit: u128,
     most: u128,
@@ -179,8 +180,9 @@ impl Samples {
         *self.0.entry((label, sample)).or_insert(0) += 1;
     }
 
-    /// Takes out a contribution of a sample; returns `false` if there is none left. Each contribution stands for one example,
-    /// so that data which has a sample twice is contributed twice.
+    /// Takes out a contribution of a sample; returns `false` if there is none left. Each
+    /// contribution counts for one example, so a sample that the data contains twice is contributed
+    /// twice.
     pub fn take(&mut self, label: u16, sample: &[u8]) -> bool {
         match self.0.get_mut(&(label, sample.to_vec())) {
             Some(count) if *count > 0 => {
@@ -193,7 +195,8 @@ impl Samples {
 }
 
 impl Contributor<'_> {
-    /// Finds how many of the samples fit into one transaction, `at_most` so many; `None` if there are none.
+    /// Finds how many of the samples fit into one transaction, at most `at_most`; `None` if there
+    /// are no samples.
     ///
     /// # Errors
     /// [`ContributeError`], also if not even the first sample fits.
@@ -239,7 +242,7 @@ impl Contributor<'_> {
                 tracing::info!(size, %error, "too many for one transaction");
                 Ok(Attempt::TooMany(*error))
             }
-            // The price has risen since it was asked for.
+            // The price has risen since the model returned it.
             Err(Misfit::Refused(error)) if is_of_price(&error) => Ok(Attempt::Fits(batch)),
             Err(Misfit::NotYet(error) | Misfit::Refused(error) | Misfit::Failed(error)) => {
                 Err((*error).into())
@@ -253,7 +256,7 @@ impl Contributor<'_> {
     /// [`ContributeError`].
     pub async fn send(&self, batch: &Batch, most: u128) -> Result<Contributed, ContributeError> {
         check_price(batch.price, most)?;
-        // The contract gives back what is sent above the price.
+        // The contract returns what is sent above the price.
         let each = batch.price.saturating_add(batch.price / 4).min(most);
         let receipt = self.sender.send(self.call(batch, each)).await?;
         let model = self.facts.trainer;
@@ -270,8 +273,9 @@ impl Contributor<'_> {
         })
     }
 
-    /// Contributes samples in as few transactions as hold them, the first of which is `first`. Each sample deposits at most
-    /// `most` wei. `included` is told of each transaction that is part of the chain, also before an error.
+    /// Contributes samples in as few transactions as possible, beginning with `first`. Each sample
+    /// deposits at most `most` wei. `included` receives each transaction that is part of the chain,
+    /// also before an error.
     ///
     /// # Errors
     /// [`ContributeError`].
@@ -347,7 +351,7 @@ mod tests {
         let over = within(34).expect_err("too little");
         assert_eq!((over.deposits, over.gas_cost, over.limit), (30, 5, 34));
         within(0).expect_err("less than the gas");
-        // A price that is too high anyhow is told as such by whoever checks it.
+        // A price above the maximum is not judged here: `check_price` reports it.
         assert_eq!(most_within(34, 9, 10, 3, 5), Ok(9));
         assert_eq!(most_within(34, 20, 10, 0, 5), Ok(20));
     }

@@ -1,8 +1,8 @@
-//! Deploying a model: the one list of its transactions, for every kind of chain.
+//! Deployment of a model: one list of its transactions, for every kind of chain.
 //!
-//! [`Sequence`] says which transaction comes next, and knows no chain. [`deploy()`] runs it on a
-//! [`Chain`](cotrain_chain::Chain), one block a transaction. [`Deployer`] runs it through a node, where it may be
-//! interrupted and resumed.
+//! [`Sequence`] returns the next transaction, without access to a chain. [`deploy()`] runs it on a
+//! [`Chain`](cotrain_chain::Chain), with one block per transaction. [`Deployer`] runs it through a
+//! node, and a later run can resume it.
 
 mod embedded;
 mod node;
@@ -20,8 +20,8 @@ use cotrain_protocol::{
 };
 use serde::Serialize;
 
-/// Words written in one transaction: a new slot and its calldata cost about 24,000 gas, so this stays well below the
-/// limit of a transaction.
+/// Maximum number of words written in one transaction. A new slot and its calldata cost about
+/// 24,000 gas, so this stays well below the gas limit of a transaction.
 const WORDS_PER_TRANSACTION: usize = 512;
 
 /// Name of the step that creates the model.
@@ -100,7 +100,7 @@ impl Blueprint {
         bindings::create_model(trainer, &self.terms, classifier, &self.parameters)
     }
 
-    /// Returns `true` if contracts of this release that were found on a chain are those of the blueprint.
+    /// Returns `true` if contracts of this release that were found on a chain fit the blueprint.
     #[must_use]
     pub fn is_code(&self, mechanism: Option<Mechanism>, kind: Option<Kind>) -> bool {
         mechanism == Some(self.terms.mechanism()) && kind == Some(self.parameters.kind())
@@ -110,7 +110,7 @@ impl Blueprint {
     fn writes(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
         let chunks = self.words.chunks(WORDS_PER_TRANSACTION).enumerate();
         chunks.filter_map(|(chunk, words)| {
-            // Storage begins as zero.
+            // New storage is zero, so zeros at both ends need no write.
             let (from, words) = not_zero(words)?;
             let offset = chunk * WORDS_PER_TRANSACTION + from;
             Some((format!("words {chunk}"), bindings::write(offset, words)))
@@ -162,7 +162,7 @@ pub struct Step {
     pub data: Vec<u8>,
 }
 
-/// A factory that did not say what it created.
+/// The factory emitted no event of what it created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the factory {factory} did not say what it created")]
 pub struct Silent {
@@ -220,7 +220,7 @@ impl<'a> Sequence<'a> {
     /// Notes that the call that came next is part of the chain, with its events.
     ///
     /// # Errors
-    /// [`Silent`] if the model's creation has no event that says so.
+    /// [`Silent`] if no event of the factory names the model.
     pub fn sent<'l>(&mut self, logs: impl IntoIterator<Item = &'l Log>) -> Result<(), Silent> {
         if self.created.is_some() {
             self.rest.pop();
@@ -323,7 +323,7 @@ mod tests {
         };
         let factory = Address::with_last_byte(1);
         assert_eq!((step.name.as_str(), step.to), (MODEL, factory));
-        // Nothing is believed of a factory that says nothing: the model comes next still.
+        // Without an event of the factory the creation does not count: it is still the next step.
         assert_eq!(sequence.sent([]), Err(Silent { factory }));
         assert_eq!(sequence.next(), Next::Call(step));
         assert_eq!(sequence.created(), None);

@@ -1,4 +1,5 @@
-//! A model on a chain with the description of its owner: facts and card, checked against each other once.
+//! A model on a chain with its owner's description: facts and card, checked against each other
+//! once.
 
 use alloy_primitives::Address;
 use cotrain_bindings::Revert;
@@ -16,13 +17,14 @@ use crate::{
 
 /// A model on a chain, with the description of its owner.
 ///
-/// A card that contradicts the contract makes samples that mean something else to it, and whoever contributes them
-/// loses deposits. So such a card loses its encoder, for everyone who reads the model.
+/// A card that contradicts the contract makes samples that the contract reads differently.
+/// Contributors of such samples lose deposits. So such a card loses its encoder for every reader.
 #[derive(Debug, Clone)]
 pub struct DescribedModel {
     /// Facts that the contracts fix.
     pub facts: ModelFacts,
-    /// The owner's description, if the model is registered; without its encoder if that contradicts the contract.
+    /// The owner's description if the model is registered, without its encoder if that contradicts
+    /// the contract.
     pub card: Option<Card>,
     /// The fact of the card that differs from the contract's, if one does.
     pub contradiction: Option<Contradiction>,
@@ -43,7 +45,7 @@ pub enum DescribeError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoEncoder {
-    /// Nobody has published how samples are made.
+    /// The owner has not published how to make samples.
     #[error(
         "nothing says how samples of model {trainer} are made: it has no card in the registry, or one without an encoder"
     )]
@@ -67,7 +69,7 @@ pub enum NoEncoder {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the model has no class `{}`; its classes are {known}", escaped(class))]
 pub struct UnknownClass {
-    /// Name or number that was asked for.
+    /// Name or number that the caller asked for.
     class: String,
     /// Classes of the model, escaped.
     known: String,
@@ -254,7 +256,7 @@ mod tests {
         assert!(none.verified());
         let other = model(&FITTING.replace("perceptron", "nearest-centroid"), &["no"]);
         assert!(!other.verified());
-        // Nobody finds the encoder in the card either; all else of it stays.
+        // The card has no encoder for other readers either; its other fields stay.
         let card = other.card.as_ref().expect("a card");
         assert!(card.encoder.is_none());
         assert_eq!((other.name(), card.from_block), ("films".to_owned(), 7));

@@ -6,34 +6,35 @@ use cotrain_protocol::Rejection;
 
 use crate::{gas, send::SendError};
 
-/// Reason why a call does not go into a transaction as it is.
+/// Reason why a call cannot be sent unchanged in a transaction.
 ///
-/// Each case is what loses nobody money or data. A smaller call costs a request, so whatever may be of size is tried with
-/// less. A reason that a smaller call cannot mend is told at once. Nothing that somebody has signed is given up for a
-/// fault of the node.
+/// The cases are chosen so that nobody loses money or data. A smaller attempt costs only a request,
+/// so the caller tries one whenever size may be the reason. A reason that a smaller call cannot
+/// change is reported immediately. A fault of the node never discards what an author has signed.
 #[derive(Debug, thiserror::Error)]
 pub enum Misfit {
-    /// It is too large: a smaller one may succeed.
+    /// The call is too large: a smaller one may succeed.
     #[error(transparent)]
     TooLarge(Box<SendError>),
-    /// The node's words are not understood: a smaller call may succeed, and a call that cannot be smaller may be tried
-    /// again later.
+    /// The node's message is unknown. A smaller call may succeed; a call that cannot be smaller may
+    /// be tried again later.
     #[error(transparent)]
     Unclear(Box<SendError>),
-    /// It is due in the next block, and the node refused it for the time of its latest one, which may be long past.
+    /// The call is due in the next block. The node refused it by the time of its latest block,
+    /// which may be long ago.
     #[error(transparent)]
     NotYet(Box<SendError>),
-    /// The contract refuses it for a reason that is not its size.
+    /// The contract refuses the call for a reason other than its size.
     #[error(transparent)]
     Refused(Box<SendError>),
-    /// It was not judged, by the fault of the node, or the sender cannot pay for it.
+    /// The node failed to judge the call, or the sender cannot pay for it.
     #[error(transparent)]
     Failed(Box<SendError>),
 }
 
 impl Misfit {
-    /// Judges the failure of an estimate. `now` is the time of the chain's next block, in Unix seconds; `None` if the call
-    /// waits for no time.
+    /// Judges the failure of an estimate. `now` is the time of the chain's next block, in Unix
+    /// seconds; `None` if the call depends on no time.
     #[must_use]
     pub fn new(error: SendError, now: Option<u64>) -> Self {
         let kind = match &error {
@@ -47,7 +48,7 @@ impl Misfit {
             SendError::Node(NodeError::Other { message, .. }) if names_gas(message) => {
                 Self::TooLarge
             }
-            // The latter is said of requests with too many bytes.
+            // `TooMuch` is the node's answer to a request with too many bytes.
             SendError::Node(NodeError::Other { .. } | NodeError::TooMuch { .. }) => Self::Unclear,
             _ => Self::Failed,
         };
@@ -67,7 +68,8 @@ pub fn judge(estimate: Result<u64, SendError>, now: Option<u64>) -> Result<u64, 
     }
 }
 
-/// Judges a call that cannot be smaller, as [`judge`] does, but lets it go without the whole margin.
+/// Judges a call that cannot be smaller. It accepts what [`judge`] does, and also gas that leaves
+/// no room for the whole margin.
 ///
 /// # Errors
 /// [`Misfit`].
@@ -81,8 +83,8 @@ pub fn judge_smallest(estimate: Result<u64, SendError>, now: Option<u64>) -> Res
 /// Returns `true` if a contract may refuse only because the call is too large.
 fn is_of_size(revert: &Revert) -> bool {
     match revert {
-        // What runs out of gas within a contract says nothing, and its caller passes that on or says that its
-        // classifier failed.
+        // A contract that runs out of gas gives no reason. Its caller passes that on, or reports
+        // that its classifier failed.
         Revert::GasTooLow { .. } | Revert::Unknown(_) | Revert::Panic(_) => true,
         Revert::Contract(rejection) => matches!(
             rejection,
@@ -92,9 +94,10 @@ fn is_of_size(revert: &Revert) -> bool {
     }
 }
 
-/// Returns `true` if a node's words are of gas, such as that a transaction runs out of it. Nodes have many words for that.
+/// Returns `true` if a node's message is about gas, such as running out of it. Nodes use many
+/// different words.
 fn names_gas(message: &str) -> bool {
-    // The name of the method says nothing.
+    // The name of the method contains "gas" but is no reason.
     let words = message.to_lowercase().replace("estimategas", "");
     words.contains("gas")
 }
@@ -143,7 +146,7 @@ mod tests {
         contract(Rejection::TooEarly { now: 5, earliest })
     }
 
-    /// Checks what [`judge`] makes of each failure.
+    /// Checks the verdict of [`judge`] on each failure.
     fn check(cases: impl IntoIterator<Item = (SendError, &'static str)>) {
         for (error, expected) in cases {
             let words = format!("{error:?}");
@@ -193,7 +196,7 @@ mod tests {
             (early(NOW), "not yet"),
             (early(NOW + 1), "refused"),
         ]);
-        // Nothing is due by time if the caller knows no time.
+        // No call is "not yet" if the caller knows no time.
         assert_eq!(name(&judge(Err(early(0)), None)), "refused");
     }
 
@@ -264,7 +267,7 @@ mod tests {
         check([
             (Box::new(poor).into(), "failed"),
             (dear.into(), "failed"),
-            // More bytes than the node takes.
+            // The node refuses the request because it has too many bytes.
             (large.into(), "unclear"),
         ]);
     }

@@ -1,24 +1,24 @@
-//! The fee policy: the price that a transaction offers first, and the next one while it waits.
+//! Fee policy: the first price that a transaction offers, and the next one while it is pending.
 //!
-//! A pure function of what the node tells, the offer before and a maximum.
+//! The policy is a pure function of the node's fees, the previous offer and a maximum.
 
 use cotrain_chain::node::Fees;
 use cotrain_protocol::GasPrice;
 
-/// Factor by which an offer rises, as a fraction. Nodes take a transaction in place of another one with the same
-/// nonce only for 10 % more of both fees; this is a little above it.
+/// Factor by which an offer rises, as a fraction. Nodes replace a transaction by one with the same
+/// nonce only if both fees rise by 10 %; this is a little more.
 const BUMP: (u128, u128) = (1_125, 1_000);
 
-/// Default maximum, as a multiple of what the chain asks for. A transaction that waits for another reason, such as
-/// that its sender has no money, must not offer more and more.
+/// Default maximum, as a multiple of the chain's current fees. A transaction may be pending for
+/// another reason, such as a sender without money. It must not offer more and more then.
 const DEFAULT_MAXIMUM_FACTOR: u128 = 4;
 
 /// Price that a transaction offers for a unit of gas, in wei.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer {
-    /// Base fee and tip together, at most.
+    /// Maximum of base fee and tip together, in wei.
     pub max_fee: u128,
-    /// Tip of it for the builder of the block, at most.
+    /// Maximum tip for the builder of the block, in wei; it is part of `max_fee`.
     pub priority_fee: u128,
 }
 
@@ -27,7 +27,7 @@ pub struct Offer {
 pub enum Next {
     /// Replace it by the same one with this offer.
     Raise(Offer),
-    /// Send it again as it is: a higher offer would exceed this maximum, in wei.
+    /// Send it again unchanged: a higher offer would exceed this maximum, in wei.
     AtMaximum(u128),
 }
 
@@ -45,7 +45,8 @@ pub struct TooDear {
     pub maximum: u128,
 }
 
-/// Returns the first offer: enough while the base fee doubles, and never more than `maximum`.
+/// Returns the first offer. It suffices until the base fee has doubled, and never exceeds
+/// `maximum`.
 ///
 /// # Errors
 /// [`TooDear`] if `maximum` is below the base fee.
@@ -70,24 +71,26 @@ pub const fn price(fees: &Fees) -> u128 {
     fees.base.saturating_add(fees.priority)
 }
 
-/// Returns `true` if a unit of gas costs more now than `maximum`, in wei; `None` is no maximum. A service that has time
-/// waits then.
+/// Returns `true` if a unit of gas now costs more than `maximum`, in wei; `None` means no maximum.
+/// A service that has time then waits.
 #[must_use]
 pub fn is_too_dear(fees: &Fees, maximum: Option<u128>) -> bool {
     maximum.is_some_and(|maximum| price(fees) > maximum)
 }
 
-/// Returns the most that an offer rises to while its transaction waits, in wei a unit of gas: `maximum`, or four times
-/// what the chain asks for.
+/// Returns the maximum offer for a pending transaction, in wei a unit of gas: `maximum`, or four
+/// times the chain's current fees.
 #[must_use]
 pub fn most(fees: &Fees, maximum: Option<u128>) -> u128 {
     maximum.unwrap_or_else(|| fees.max().saturating_mul(DEFAULT_MAXIMUM_FACTOR))
 }
 
-/// Returns what to do with a transaction that has waited for long. No offer exceeds [`most`].
+/// Returns the next step for a transaction that has been pending for long. No offer exceeds
+/// [`most`].
 ///
-/// Fees rise by an eighth. If somebody has set a maximum and the offer before covers base fee and tip, it is the tip
-/// that is too low for the builders of blocks: it doubles, and the last offer gives them all that the maximum leaves.
+/// Fees rise by an eighth. A previous offer that covers base fee and tip has a tip that is too low
+/// for the builders of blocks. If the operator has set a maximum, the tip then doubles, and the
+/// last offer gives the builders all that the maximum leaves.
 #[must_use]
 pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
     let configured = maximum.is_some();
@@ -112,7 +115,7 @@ pub fn next(before: Offer, fees: &Fees, maximum: Option<u128>) -> Next {
         .max(fees.base.saturating_add(tip))
         .min(maximum);
     if configured && covered && bumped(max_fee) > maximum {
-        // No offer can follow this one, so it has all that is allowed.
+        // No offer can follow this one, so it uses the whole maximum.
         return Next::Raise(Offer {
             max_fee: maximum,
             priority_fee: tip.max(maximum.saturating_sub(fees.base)).min(maximum),
@@ -147,7 +150,7 @@ mod tests {
             match next(before, fees, maximum) {
                 Next::AtMaximum(maximum) => return (all, maximum),
                 Next::Raise(offer) => {
-                    // What nodes ask for to replace one by the other.
+                    // Nodes require this rise before they replace a transaction.
                     assert!(
                         offer.max_fee * 10 >= before.max_fee * 11,
                         "{before:?} {offer:?}"
@@ -202,7 +205,7 @@ mod tests {
         assert_eq!(price(&now), 13);
         assert!(!is_too_dear(&now, None) && !is_too_dear(&now, Some(13)));
         assert!(is_too_dear(&now, Some(12)) && is_too_dear(&now, Some(10)));
-        // No node makes the sum overflow.
+        // No fees of a node make the sum overflow.
         let mad = fees(u128::MAX, 1);
         assert_eq!(price(&mad), u128::MAX);
         assert!(is_too_dear(&mad, Some(u128::MAX - 1)) && !is_too_dear(&mad, None));
@@ -225,21 +228,21 @@ mod tests {
 
     #[test]
     fn tip_rises_by_itself_where_nothing_below_a_minimum_is_included() {
-        // A chain almost without a base fee, whose history tells of no tips.
+        // A chain almost without a base fee, and without tips in its history.
         let quiet = fees(7, 1_000_000);
         let (all, _) = offers(&quiet, Some(100 * GWEI));
         let tips: Vec<_> = all.iter().map(|offer| offer.priority_fee).collect();
         assert!(tips.windows(2).all(|pair| pair[1] > pair[0]), "{tips:?}");
         assert!(tips.iter().any(|tip| *tip >= 30 * GWEI), "{tips:?}");
         assert!(tips.len() < 25, "{tips:?}");
-        // Below a base fee that is high, the tip rises within what is offered.
+        // With a high base fee, the tip rises within the offered maximum.
         let (all, maximum) = offers(&fees(10 * GWEI, 1_000_000), Some(80 * GWEI));
         assert!(
             all.iter().any(|offer| offer.priority_fee > 20 * GWEI),
             "{all:?}"
         );
         assert!(all.iter().all(|offer| offer.max_fee <= maximum));
-        // Nobody has set a maximum: the tip stays near what the chain asks for.
+        // Without a maximum, the tip stays near the chain's own.
         let (all, _) = offers(&fees(10 * GWEI, GWEI), None);
         assert!(
             all.iter().all(|offer| offer.priority_fee <= 5 * GWEI),

@@ -4,20 +4,20 @@ use cotrain_chain::TRANSACTION_GAS_LIMIT;
 
 /// Divisor of an estimate that gives its margin: a quarter.
 ///
-/// The chain changes between estimate and inclusion: a slot that was cleared meanwhile costs more, and so does a lesson
-/// that the model would not have needed before. Unused gas is not paid, and a transaction that runs out of gas pays for
-/// all of it. A wide margin costs nothing but a few items less in a transaction near the limit, so the command line, the
-/// relayer and the keeper share one.
+/// The chain changes between estimate and inclusion. A slot that was cleared in between costs more,
+/// and so does a lesson that the model would not have needed before. Unused gas is not paid, while
+/// a transaction that runs out of gas pays for all of it. A wide margin costs only a few items less
+/// in a transaction near the limit. So the command line, the relayer and the keeper share one.
 const MARGIN_DIVISOR: u64 = 4;
 
-/// Returns an amount of gas with the margin. The result may exceed what a transaction may use.
+/// Returns an amount of gas with the margin. The result may exceed the maximum of a transaction.
 #[must_use]
 pub const fn with_margin(gas: u64) -> u64 {
     gas.saturating_add(gas / MARGIN_DIVISOR)
 }
 
-/// Returns the gas limit of a transaction that would use `gas` now: with the margin, and at most the limit of a
-/// transaction.
+/// Returns the gas limit of a transaction that would use `gas` now. It includes the margin, and is
+/// at most the gas limit of any transaction.
 #[must_use]
 pub fn limit(gas: u64) -> u64 {
     with_margin(gas).min(TRANSACTION_GAS_LIMIT)
@@ -58,7 +58,7 @@ mod tests {
         let largest = TRANSACTION_GAS_LIMIT / 5 * 4 + 1;
         assert!(fits(largest) && !fits(largest + 1));
         assert_eq!(limit(largest), TRANSACTION_GAS_LIMIT);
-        // A single item that has no room for the margin is sent with all gas that there is.
+        // A single item without room for the margin gets the maximum gas.
         assert_eq!(limit(TRANSACTION_GAS_LIMIT), TRANSACTION_GAS_LIMIT);
         assert_eq!(limit(1_000), 1_250);
     }

@@ -1,4 +1,4 @@
-//! Facts that tell one deployment from another, as journals have them: a name and a value each.
+//! Facts that distinguish one deployment from another in journals: each has a name and a value.
 
 mod trainer;
 
@@ -23,9 +23,10 @@ pub(crate) fn of_terms(terms: &Terms) -> Facts {
         .collect()
 }
 
-/// Returns the facts of a journal with the names that this version has for them.
+/// Returns the facts of a journal under this version's names.
 ///
-/// Versions before this one had names of their own for the terms of trainers. Facts that are of neither form stay.
+/// Earlier versions had other names for the terms of trainers. Facts of any other form stay
+/// unchanged.
 pub(crate) fn renamed(mut facts: Facts) -> Facts {
     if let Some(terms) = trainer::earlier_terms(&facts) {
         for name in trainer::EARLIER {
@@ -97,7 +98,7 @@ mod tests {
         let expected = now(Incentive::DepositRefundTake { cost_weight });
         assert_eq!(renamed(earlier(deposits)), expected);
         assert_eq!(renamed(earlier("points")), now(Incentive::Points));
-        // What this version writes stays, and so does what no version wrote.
+        // Facts of this version stay, and so do facts that no version wrote.
         assert_eq!(renamed(expected.clone()), expected);
         for odd in [
             "lottery",

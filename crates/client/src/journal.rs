@@ -1,5 +1,5 @@
-//! Journal of a deployment: its signed transactions, written before anything is sent, so that a later run goes on where
-//! an earlier one ended.
+//! Journal of a deployment. It has every signed transaction before it is sent, so that a later run
+//! resumes where an earlier one ended.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ const FILE: &str = "deploy.json";
 const LOCK: &str = "lock";
 const FORMAT: &str = "cotrain-deploy/1";
 
-/// Journal of one deployment. Only one process has it at a time.
+/// Journal of one deployment. Only one process can open it at a time.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -39,7 +39,7 @@ struct Written {
     /// The options that it was begun with, for messages: the plan decides.
     #[serde(default)]
     options: Facts,
-    /// The trainer of the model, once all of it is done.
+    /// Trainer of the model; `None` until the deployment is done.
     #[serde(default)]
     deployed: Option<Address>,
     steps: BTreeMap<String, Step>,
@@ -73,7 +73,7 @@ pub enum JournalError {
         /// The failure.
         source: io::Error,
     },
-    /// Another process has it, or nobody can tell.
+    /// Another process has it, or its lock cannot be read.
     #[error("the journal of a deployment, {}", held.words(directory))]
     Held {
         /// Its directory.
@@ -89,7 +89,7 @@ pub enum JournalError {
         /// The failure.
         source: io::Error,
     },
-    /// The file is something else.
+    /// The file is not a journal.
     #[error("{path}: this is no journal of a deployment ({reason})")]
     NoJournal {
         /// The file.
@@ -130,12 +130,13 @@ pub struct Begun {
     pub plan: Facts,
     /// The options that it was begun with; empty in a journal of an earlier version.
     pub options: Facts,
-    /// The trainer of the model, if all of it is done.
+    /// Trainer of the model; `None` if the deployment is not done.
     pub deployed: Option<Address>,
 }
 
 impl Journal {
-    /// Opens the journal in a directory, and begins one if there is none. `options` are kept for messages.
+    /// Opens the journal in a directory, or begins one if there is none. `options` are kept for
+    /// messages.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -167,20 +168,20 @@ impl Journal {
         })
     }
 
-    /// Returns the model of a deployment that is done, or `None` if it is not.
+    /// Returns the model of a deployment that is done; `None` if it is not done.
     ///
     /// # Errors
-    /// The reason in words, if that cannot be told.
+    /// The reason in words, if the journal cannot be read.
     pub fn finished(directory: &Path) -> Result<Option<Address>, String> {
         let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
         Self::finished_of(directory)
     }
 
-    /// Removes the journal of a deployment that is done, and returns whether that worked; `None` if the deployment is
-    /// not done, so that the journal stays.
+    /// Removes the journal of a deployment that is done, and returns whether that worked; `None` if
+    /// the deployment is not done. The journal stays then.
     ///
     /// # Errors
-    /// The reason in words, if it cannot be told whether the deployment is done.
+    /// The reason in words, if the journal cannot be read.
     pub fn remove(directory: &Path) -> Result<Option<io::Result<()>>, String> {
         let _lock = Lock::take(&directory.join(LOCK)).map_err(|held| held.words(directory))?;
         let finished = Self::finished_of(directory)?;
@@ -216,13 +217,13 @@ impl Journal {
         steps.map(|(name, step)| (name.as_str(), step.signed.iter().map(|signed| signed.hash)))
     }
 
-    /// Returns the trainer of the model, if all of it was done before.
+    /// Returns the trainer of the model, if an earlier run finished the deployment.
     #[must_use]
     pub fn deployed(&self) -> Option<Address> {
         self.written.deployed
     }
 
-    /// Notes that all of it is done.
+    /// Notes that the deployment is done.
     ///
     /// # Errors
     /// [`JournalError::Unwritable`].
@@ -231,7 +232,8 @@ impl Journal {
         self.write()
     }
 
-    /// Returns the transaction of a step as it was signed before. Its call is not in the journal: the plan gives it.
+    /// Returns the transaction of a step as an earlier run signed it. The journal does not have its
+    /// call, which follows from the plan.
     #[must_use]
     pub fn signed(
         &self,
@@ -284,7 +286,7 @@ impl Journal {
     }
 }
 
-/// Keeps the transactions of steps by their names. They are on the disk before they are sent.
+/// Stores the transactions of steps by their names. They are on the disk before they are sent.
 impl TxStore for Journal {
     type Purpose = str;
     type Id = String;
@@ -389,7 +391,7 @@ mod tests {
     #[test]
     fn a_journal_of_an_earlier_version_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        // Versions before this one noted neither options nor the model.
+        // Earlier versions noted neither options nor the model.
         let text = r#"{"format": "cotrain-deploy/1", "plan": {"chain": "1"}, "steps": {"factory": {"nonce": 0,
             "gas_limit": 5, "max_fee": 2, "priority_fee": 1, "signed": [{"hash":
             "0x0000000000000000000000000000000000000000000000000000000000000001", "raw": "0x01"}]}}}"#;

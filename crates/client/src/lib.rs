@@ -1,7 +1,7 @@
-//! Client of models on a chain: the rules that every program follows that sends transactions, and the HTTP API that
-//! coordinator and command line share.
+//! Client of models on a chain: rules for every program that sends transactions, and the HTTP API.
 //!
-//! The command line and the coordinator use it alike, so that both pay by one policy and speak one language.
+//! The command line and the coordinator both use it, so that both pay by one policy and speak one
+//! protocol.
 
 pub mod api;
 pub mod budget;

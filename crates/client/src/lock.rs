@@ -7,18 +7,19 @@ use std::{
     process,
 };
 
-/// The right to use something, as long as this lives. It goes with the process, also where that is killed.
+/// Right to use something, valid as long as this value lives. The system releases it when the
+/// process ends, even if it is killed.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
-    /// The process that had the lock and did not end well.
+    /// Process id of an earlier holder that did not end cleanly.
     killed: Option<u32>,
 }
 
 /// Failure to take a lock.
 #[derive(Debug)]
 pub enum NoLock {
-    /// Another process has it; with its number, where that is known.
+    /// Another process has it; with its process id, if that is known.
     Taken(Option<u32>),
     /// The file cannot be locked.
     Failed(io::Error),
@@ -31,7 +32,7 @@ pub enum Use {
     Free,
     /// The process that used it last was killed.
     Killed,
-    /// A process uses it, or nobody can tell.
+    /// A process uses it, or the file cannot be read.
     Taken(NoLock),
 }
 
@@ -42,7 +43,7 @@ impl From<io::Error> for NoLock {
 }
 
 impl NoLock {
-    /// Says who uses `what`, or why that cannot be found out.
+    /// Returns in words who uses `what`, or why that is unknown.
     #[must_use]
     pub fn words(&self, what: &Path) -> String {
         let what = what.display();
@@ -69,7 +70,7 @@ impl Lock {
                 .open(path)?;
             let locked = file.try_lock();
             let mut text = String::new();
-            // Whatever else is there names nobody.
+            // Any other content names no process.
             let _ = (&mut file).take(32).read_to_string(&mut text);
             let noted = text.trim().parse().ok();
             match locked {
@@ -90,11 +91,11 @@ impl Lock {
         }
     }
 
-    /// Removes the file of the lock, and then gives the lock back. Only on Unix it is known that nobody locks a file that
-    /// was removed; elsewhere the file stays.
+    /// Removes the lock's file, and then releases the lock. Only on Unix can the next process
+    /// notice that it locked a removed file. On other systems the file stays.
     ///
     /// # Errors
-    /// If the file cannot be removed; the lock is given back all the same.
+    /// If the file cannot be removed. The lock is released nevertheless.
     pub fn remove(self, path: &Path) -> io::Result<()> {
         if cfg!(unix) {
             fs::remove_file(path)?;
@@ -103,7 +104,7 @@ impl Lock {
         Ok(())
     }
 
-    /// Returns who uses the file of a lock, and leaves it as it is. A file that is not there is free.
+    /// Returns who uses the file of a lock, without changing it. A missing file is free.
     #[must_use]
     pub fn look(path: &Path) -> Use {
         let mut file = match File::open(path) {
@@ -113,7 +114,7 @@ impl Lock {
         };
         let locked = file.try_lock_shared();
         let mut text = String::new();
-        // Whatever else is there names nobody.
+        // Any other content names no process.
         let _ = (&mut file).take(32).read_to_string(&mut text);
         let noted: Option<u32> = text.trim().parse().ok();
         match (locked, noted) {
@@ -131,7 +132,8 @@ impl Lock {
     }
 }
 
-/// Returns whether a file is still at its path: whoever had its lock may have removed it.
+/// Returns `true` if a file is still at its path: an earlier holder of its lock may have removed
+/// it.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -143,7 +145,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Nobody removes it.
+/// Returns `true`: on these systems no process removes the file.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
 fn is_at(_file: &File, _path: &Path) -> io::Result<bool> {
@@ -152,7 +154,7 @@ fn is_at(_file: &File, _path: &Path) -> io::Result<bool> {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Emptied, it says that all was well.
+        // An empty file means that the process ended cleanly.
         let _ = self.file.set_len(0);
     }
 }

@@ -1,4 +1,4 @@
-//! Prediction markets: their state from their events, and what is due next.
+//! Prediction markets: their state from their events, and the next due action.
 
 mod counters;
 mod error;
@@ -40,7 +40,8 @@ pub struct MarketState {
 }
 
 impl MarketState {
-    /// Begins to follow a market that was created at `from_block` or later. Nothing is read yet.
+    /// Begins to follow a market that was created in block `from_block` or later. It reads nothing
+    /// yet.
     ///
     /// # Errors
     /// [`MarketError::OtherMechanism`] or [`MarketError::Terms`].
@@ -68,11 +69,12 @@ impl MarketState {
         Ok(state)
     }
 
-    /// Reads on up to the source's latest block, and returns `true` if there was a new one. A branch that the chain has
-    /// left is read anew. What is read is held against the contract.
+    /// Reads up to the source's latest block, and returns `true` if there was a new block. If the
+    /// chain has left a branch, its blocks are read again. The result is checked against the
+    /// contract.
     ///
     /// # Errors
-    /// [`MarketError`]; the state is as it was before.
+    /// [`MarketError`]. The state is unchanged then.
     pub async fn update<S: EventSource>(&mut self, source: &S) -> Result<bool, MarketError> {
         let head = source.head().await.map_err(|error| self.failed(error))?;
         if self.block.is_some_and(|known| known.hash == head.hash) {
@@ -91,12 +93,12 @@ impl MarketState {
                     *self = next;
                     return Ok(true);
                 }
-                // A node behind an address may lag behind another one.
+                // Of the nodes that share one address, one may lag behind another.
                 Err(error @ MarketError::Node { .. }) => return Err(error),
                 Err(error) if tries >= TRIES => return Err(error),
                 Err(_) => {
                     tries += 1;
-                    // What was read before may be what is wrong.
+                    // The error may be in what was read before.
                     self.reset();
                 }
             }
@@ -155,7 +157,8 @@ impl MarketState {
         Ok(())
     }
 
-    /// Holds what is known against the contract, if the source can tell its state after the block.
+    /// Checks the known state against the contract, if the source can read the contract's state
+    /// after the block.
     async fn check<S: EventSource>(&self, source: &S, head: &Block) -> Result<(), MarketError> {
         let Some(node) = source.contracts() else {
             return Ok(());
@@ -200,10 +203,12 @@ impl MarketState {
         self.block
     }
 
-    /// Estimates the gas of a call of the market. `now` is the time of the next block, in Unix seconds.
+    /// Estimates the gas of a call of the market. `now` is the time of the next block, in Unix
+    /// seconds.
     ///
-    /// Nodes estimate as if in their latest block, which on a quiet chain is of an earlier phase than the next one. If the
-    /// call is due in the next one alone, all gas that a transaction may use is the estimate.
+    /// Nodes estimate as if in their latest block. On a quiet chain that block may be in an earlier
+    /// phase than the next one. If the call is due only in the next block, the estimate is the
+    /// maximum gas of a transaction.
     ///
     /// # Errors
     /// [`SendError`].
@@ -222,8 +227,8 @@ impl MarketState {
         }
     }
 
-    /// Estimates and sends a call of the market, also one that is due in the next block alone, and waits until it is
-    /// included. `now` is the time of the next block, in Unix seconds.
+    /// Estimates and sends a call of the market, and waits until it is included. The call may be
+    /// due only in the next block. `now` is the time of that block, in Unix seconds.
     ///
     /// # Errors
     /// [`SendError`].

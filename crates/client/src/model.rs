@@ -11,7 +11,7 @@ use cotrain_protocol::{
     trainer::Waits,
 };
 
-/// Maximum number of words that one call reads: what nodes answer without complaint.
+/// Maximum number of words that one call reads: nodes answer so many without complaint.
 const WORDS_PER_CALL: usize = 2_048;
 
 /// The facts of a model that never change.
@@ -31,8 +31,8 @@ pub struct ModelFacts {
     pub parameters: Parameters,
     /// `true` if trainer and classifier are clones of this release's code, byte for byte.
     pub own_code: bool,
-    /// `true` if the classifier's initialization is closed, for this trainer: it obeys no other. A model cannot lose this, but a
-    /// node that lags may not know it yet.
+    /// `true` if the classifier's initialization is closed for this trainer, so that it obeys no
+    /// other. A model cannot lose this, but a node that lags may not know it yet.
     pub closed: bool,
 }
 
@@ -57,10 +57,11 @@ pub enum ReadError {
         trainer: Address,
         /// Id of the chain.
         chain_id: u64,
-        /// Call that gave no answer of its form.
+        /// Call that gave no valid answer.
         call: &'static str,
     },
-    /// The classifier reads contributions of a version that no learner of this release reads.
+    /// The classifier reads contributions of a payload version that no learner of this release
+    /// reads.
     #[error(
         "cannot use the model {trainer}: its classifier takes payloads of version {}, expected one of {}; use a release that reads version {number}, or another model",
         named(*number),
@@ -148,7 +149,7 @@ impl ModelFacts {
             .await
     }
 
-    /// Reads all words of the model, at a block or as they are now.
+    /// Reads all words of the model, after a block or now.
     ///
     /// # Errors
     /// [`ReadError::Node`] or [`ReadError::NoModel`].
@@ -159,7 +160,7 @@ impl ModelFacts {
     }
 }
 
-/// Reads the contracts of one model, at a block or as they are now.
+/// Reader of the contracts of one model, after a block or now.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     node: &'a Node,
@@ -174,7 +175,7 @@ impl<'a> Reader<'a> {
         Self { node, trainer, at }
     }
 
-    /// Returns the error of a call that gave no answer of its form.
+    /// Returns the error of a call without a valid answer.
     fn no_model(&self, call: &'static str) -> ReadError {
         ReadError::NoModel {
             trainer: self.trainer,
@@ -195,7 +196,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Asks for a fact that every model has: what reverts is no model.
+    /// Asks for a fact that every model has. A contract that reverts is no model.
     async fn fact(
         &self,
         call: &'static str,
@@ -226,7 +227,7 @@ impl<'a> Reader<'a> {
     /// Reads `count` words of a classifier, from the first one on.
     ///
     /// # Errors
-    /// [`ReadError::Node`]; [`ReadError::NoModel`] if the answer is not words.
+    /// [`ReadError::Node`]; [`ReadError::NoModel`] if the answer does not consist of words.
     pub async fn words(&self, classifier: Address, count: usize) -> Result<Vec<U256>, ReadError> {
         let mut words = Vec::with_capacity(count);
         for call in word_calls(count) {
@@ -254,7 +255,8 @@ impl<'a> Reader<'a> {
         Terms::from_values(mechanism, &values).ok_or_else(|| self.no_model(last))
     }
 
-    /// Reads the terms of a contract of other code: of the first mechanism all of whose terms it has.
+    /// Reads the terms of a contract whose code is not this release's: those of the first mechanism
+    /// whose terms it all has.
     async fn unknown_terms(&self) -> Result<Terms, ReadError> {
         for mechanism in Mechanism::ALL {
             match self.terms(mechanism).await {
@@ -368,7 +370,7 @@ mod tests {
     /// Deploys a contract that answers every call with these bytes.
     async fn answering(node: &Node, answer: &[u8]) -> Address {
         let two = |number: usize| u16::try_from(number).expect("short").to_be_bytes();
-        // CODECOPY of the answer to memory 0, and RETURN.
+        // The code copies the answer to memory 0 (CODECOPY) and returns it (RETURN).
         let code = |length: usize, data: &[u8]| {
             let [high, low] = two(length);
             let copy = [0x61, high, low, 0x60, 0x0c, 0x5f, 0x39];
@@ -392,7 +394,7 @@ mod tests {
         receipt.created.expect("an address")
     }
 
-    /// Returns what a classifier answers to `describe` whose encoding has this number.
+    /// Returns a classifier's answer to `describe`, with this number as its encoding.
     fn description(kind: &str, encoding: u64) -> Vec<u8> {
         let numbers = [0x20, 0xe0, encoding, 2, 7, 1, 1, 3, kind.len() as u64];
         let words = numbers.map(|number| U256::from(number).to_be_bytes::<32>());

@@ -36,8 +36,8 @@ impl From<NodeError> for PredictError {
     }
 }
 
-/// Has a model predict the labels of samples after a block, and adds them to `labels`: after an error, `labels` has
-/// those of the samples before it.
+/// Asks a model to predict the labels of samples after a block, and adds them to `labels`. After an
+/// error, `labels` has those of the samples before it.
 ///
 /// # Errors
 /// [`PredictError`].
@@ -59,7 +59,7 @@ pub async fn predict(
     Ok(())
 }
 
-/// Has a model count the samples whose labels it predicts after a block.
+/// Asks a model to count the samples that it predicts right after a block.
 ///
 /// # Errors
 /// [`PredictError`].

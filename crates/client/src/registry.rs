@@ -1,4 +1,4 @@
-//! Reading a registry: the models that it knows, and their cards.
+//! Reading of a registry: its models, and their cards.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use cotrain_learning::text::{escaped, escaped_list};
 
 use crate::card::Card;
 
-/// Waits between answers without the event that an entry tells of: a node may lag behind the one that gave the entry.
+/// Waits before each request for the event of an entry. A node may lag behind the one that gave the
+/// entry.
 const WAITS: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(100),
@@ -31,14 +32,14 @@ pub enum RegistryError {
         /// Failure of the node.
         source: NodeError,
     },
-    /// There is something else, or nothing.
+    /// The address has no contract, or another one.
     #[error(
         "{registry} is no registry of models: `{call}` gave no answer of its form; check the address and the chain"
     )]
     NoRegistry {
         /// The address.
         registry: Address,
-        /// Call that gave no such answer.
+        /// Call that gave no valid answer.
         call: &'static str,
     },
 }
@@ -97,7 +98,7 @@ fn addresses(trainers: &[Address]) -> String {
     trainers.join(", ")
 }
 
-/// Returns all models of a registry, in the order in which they became known.
+/// Returns all models of a registry, in the order of their registration.
 ///
 /// # Errors
 /// [`RegistryError`].
@@ -138,10 +139,10 @@ pub async fn card(
     }
 }
 
-/// Returns the card that an entry names; `None` if its bytes are no card, which is its owner's affair.
+/// Returns the card of an entry; `None` if its owner registered bytes that are no card.
 ///
 /// # Errors
-/// [`RegistryError::Node`], also if the node does not have the event that the registry says it emitted.
+/// [`RegistryError::Node`], also if the node lacks the event that the registry says it emitted.
 pub async fn card_of(
     node: &Node,
     registry: Address,
@@ -158,8 +159,8 @@ pub async fn card_of(
     }
 }
 
-/// Finds the one model with a name, and returns its entry and its card. A model whose card the node does not give is
-/// passed over, and told to `passed_over` with the reason.
+/// Finds the one model with a name, and returns its entry and its card. A model whose card the node
+/// does not have is skipped, and `passed_over` receives it with the reason.
 ///
 /// # Errors
 /// [`NameError`].
@@ -209,8 +210,8 @@ fn one_named(
     }
 }
 
-/// Returns the bytes of a card from the event with which it was registered. The entry proves that there is one, so
-/// an answer without it is asked for again.
+/// Returns the bytes of a card from the event of its registration. The entry proves that the event
+/// exists, so an answer without it is requested again.
 async fn card_bytes(node: &Node, registry: Address, entry: &Entry) -> Result<Bytes, NodeError> {
     let (block, topics) = (entry.card_block, [events::REGISTERED_TOPIC]);
     for wait in WAITS {

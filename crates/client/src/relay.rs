@@ -1,7 +1,7 @@
 //! Signed batches and delegations: an account signs them, and a coordinator sends them.
 //!
-//! A signature is a right to spend, so [`HandOver`] counts each one against a budget, also those that the coordinator
-//! refuses: it can relay them all the same.
+//! A signature is a right to spend. So [`HandOver`] counts each one against a budget, even if the
+//! coordinator refuses the batch: the coordinator could still relay it.
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -28,15 +28,18 @@ use crate::{
     model::{ModelFacts, ReadError, Reader},
 };
 
-/// Maximum number of samples in one signed batch. Its transaction is the relayer's, which joins it with others and splits by
-/// gas. A batch itself cannot be split, so it is far below what one transaction holds.
+/// Maximum number of samples in one signed batch. The relayer joins batches into transactions, and
+/// splits them by gas. A batch itself cannot be split, so it must be far smaller than a
+/// transaction.
 pub const MAX_SAMPLES: usize = 50;
 
 /// Longest time that a coordinator may be behind the chain.
 const BEHIND: Duration = Duration::from_secs(10);
-/// Maximum number of signatures of one batch, each with another nonce because the one before went to another batch.
+/// Maximum number of signatures for one batch. A batch is signed again if another batch has its
+/// nonce.
 const TRIES: usize = 4;
-/// Distance from a nonce to one below it that the chain must have used: more batches of one account than ever wait.
+/// Distance below a nonce at which the chain must have used one. An account never has so many
+/// pending batches.
 const AHEAD: u64 = 4_096;
 
 /// Account that signs, and the coordinator that sends.
@@ -81,23 +84,23 @@ pub const fn batches(samples: u64) -> u64 {
     samples.div_ceil(MAX_SAMPLES as u64)
 }
 
-/// Hand-over of signed batches to a coordinator.
+/// Submission of signed batches to a coordinator.
 #[derive(Clone, Copy)]
 pub struct HandOver<'a> {
     /// Author of the batches, and the coordinator.
     pub signer: Signer<'a>,
     /// Terms of each batch.
     pub terms: BatchTerms,
-    /// Limit of what all signatures can cost together.
+    /// Limit of the maximum cost of all signatures together.
     pub budget: &'a Budget,
-    /// Function that is told what happens.
+    /// Receiver of the events.
     pub report: &'a (dyn Fn(Reported) + Sync),
 }
 
-/// Event of a hand-over, for those who watch it.
+/// Event of a submission, for its observers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reported {
-    /// Another batch of the author has the nonce, and the samples are signed anew.
+    /// Another batch of the author has the nonce, so the samples are signed again.
     NonceTaken {
         /// The nonce.
         nonce: u64,
@@ -115,11 +118,11 @@ pub struct Handed {
     pub nonce: u64,
     /// Number of its samples.
     pub samples: usize,
-    /// State of the batch, as the coordinator told it last.
+    /// State of the batch in the coordinator's last answer.
     pub submission: SubmissionView,
 }
 
-/// Failure to sign something or to hand it over.
+/// Failure to sign or submit something.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RelayError {
@@ -132,7 +135,7 @@ pub enum RelayError {
     /// The model cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The samples are not those of a batch.
+    /// The samples do not make a batch.
     #[error(transparent)]
     Samples(#[from] Rejection),
     /// The coordinator relays nothing for the model.
@@ -158,7 +161,8 @@ pub enum RelayError {
     /// All signatures together could cost more than the budget.
     #[error(transparent)]
     OverBudget(#[from] SignedTooMuch),
-    /// The coordinator names a nonce that is far above those that the chain has used. A batch with it uses up all below.
+    /// The coordinator names a nonce that is far above those that the chain has used. A batch with
+    /// it would use up all nonces below.
     #[error(
         "nothing more was signed: the coordinator wants the nonce {nonce}, and the chain has not used {unused} of {author}; with it, all nonces below would be used up; use another coordinator"
     )]
@@ -220,12 +224,12 @@ pub struct SignedTooMuch {
     pub limit: u128,
 }
 
-/// Batches of an author wait with a coordinator, so that the chain does not tell of their samples yet.
+/// Batches of an author are pending with a coordinator, so their samples are not on the chain yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// Author of the batches.
     pub author: Address,
-    /// Wei that they can cost together.
+    /// Maximum cost of all pending batches together, in wei.
     pub committed: u128,
     /// Address of the coordinator.
     pub coordinator: String,
@@ -261,9 +265,10 @@ pub struct NotPrepaid {
     pub model: Address,
     /// Wei that the author has prepaid.
     pub balance: u128,
-    /// Wei of it that batches can cost which wait with the coordinator.
+    /// Maximum cost of the batches that are pending with the coordinator, in wei; part of the
+    /// balance.
     pub committed: u128,
-    /// Wei that the new batches can cost.
+    /// Maximum cost of the new batches, in wei.
     pub needed: u128,
 }
 
@@ -295,7 +300,7 @@ impl Signer<'_> {
         })
     }
 
-    /// Returns the account with which the coordinator claims for others.
+    /// Returns the account that claims for others for the coordinator.
     ///
     /// # Errors
     /// [`RelayError::NoKeeper`] or [`RelayError::Api`].
@@ -307,8 +312,9 @@ impl Signer<'_> {
         })
     }
 
-    /// Returns the author's account as the coordinator has it, once that has seen what the chain has: money may have been
-    /// prepaid a moment ago. A coordinator that stays behind the chain is believed after ten seconds.
+    /// Returns the author's account at the coordinator, once its balance agrees with the chain's:
+    /// the author may have prepaid a moment ago. After ten seconds the coordinator's answer counts
+    /// even if it differs.
     ///
     /// # Errors
     /// [`RelayError::Api`] or [`RelayError::Read`].
@@ -326,7 +332,8 @@ impl Signer<'_> {
         }
     }
 
-    /// Checks that no batch of the author waits with the coordinator: the chain does not tell of its samples yet.
+    /// Checks that no batch of the author is pending with the coordinator. The samples of a pending
+    /// batch are not on the chain yet.
     ///
     /// # Errors
     /// [`RelayError::Waiting`] or [`RelayError::Api`].
@@ -344,7 +351,7 @@ impl Signer<'_> {
         }
     }
 
-    /// Checks that `needed` wei of new batches are prepaid, besides those of the batches that wait.
+    /// Checks that the author has prepaid `needed` wei for new batches, besides the pending ones.
     ///
     /// # Errors
     /// [`NotPrepaid`].
@@ -371,7 +378,8 @@ impl Signer<'_> {
         Ok(self.facts.price(self.node, together).await?)
     }
 
-    /// Signs that `keeper` may report for the account, for this time from now on, and hands that over.
+    /// Signs a delegation that lets `keeper` report for the account for a time `valid` from now,
+    /// and submits it.
     ///
     /// # Errors
     /// [`RelayError::Api`] or [`RelayError::Node`].
@@ -404,11 +412,12 @@ impl Signer<'_> {
 }
 
 impl HandOver<'_> {
-    /// Signs samples in batches, the first one with this nonce, and hands them over one after the other. Each batch that the
-    /// coordinator took is added to `handed`, also before an error.
+    /// Signs samples in batches and submits them one after the other; `nonce` is that of the first
+    /// one. Each batch that the coordinator took is added to `handed`, also before an error.
     ///
     /// # Errors
-    /// [`RelayError`]; after [`RelayError::Unsure`], the coordinator may have taken one batch more than are in `handed`.
+    /// [`RelayError`]. After [`RelayError::Unsure`], the coordinator may have taken one more batch
+    /// than `handed` has.
     pub async fn all(
         &self,
         items: &[Item<'_>],
@@ -424,8 +433,8 @@ impl HandOver<'_> {
         Ok(())
     }
 
-    /// Signs a batch and hands it over. If another batch of the same account has the nonce, the samples are signed anew: two
-    /// acts are never told as one.
+    /// Signs a batch and submits it. If another batch of the same account has the nonce, the
+    /// samples are signed again: two batches must never be reported as one.
     async fn batch(&self, items: &[Item<'_>], mut nonce: u64) -> Result<Handed, RelayError> {
         let Signer { client, facts, .. } = self.signer;
         let mut tries = 0;
@@ -454,7 +463,7 @@ impl HandOver<'_> {
         }
     }
 
-    /// Signs a batch; returns its id and the body to hand over.
+    /// Signs a batch; returns its id and the body to submit.
     async fn sign(
         &self,
         items: &[Item<'_>],
@@ -485,8 +494,8 @@ impl HandOver<'_> {
     }
 }
 
-/// Counts one more signature that can cost so many wei, whatever becomes of it: a coordinator that refuses a batch can relay
-/// it all the same.
+/// Counts one more signature, with its maximum cost in wei, even if the coordinator refuses the
+/// batch: the coordinator could still relay it.
 fn count_signature(budget: &Budget, cost: u128) -> Result<(), SignedTooMuch> {
     budget.check(cost).map_err(|over| SignedTooMuch {
         cost: (over.limit - over.left).saturating_add(over.cost),
@@ -496,8 +505,8 @@ fn count_signature(budget: &Budget, cost: u128) -> Result<(), SignedTooMuch> {
     Ok(())
 }
 
-/// Checks that a nonce, which the coordinator names, is not far above those that the chain has used: all that are below it
-/// are used up with it. `is_used` asks the chain for one of them.
+/// Checks that a nonce of the coordinator is not far above those that the chain has used. A batch
+/// with it uses up all nonces below. `is_used` asks the chain for one of them.
 async fn check_nonce(
     nonce: u64,
     author: Address,
@@ -528,7 +537,7 @@ enum Answer {
         /// Failure, if the samples are not signed anew.
         error: RelayError,
     },
-    /// Another signature does not help, or may make two acts of one.
+    /// Another signature does not help, or could contribute the samples twice.
     Failed(RelayError),
 }
 
@@ -537,7 +546,8 @@ impl Answer {
     fn new(answer: Result<Submitted, ApiError>, id: B256, nonce: u64, client: &Client) -> Self {
         match answer {
             Ok(Submitted::Taken(submission)) => Self::Taken(submission),
-            // The same samples until the same second, signed at the same time elsewhere: that batch is not this one.
+            // Another program signed the same samples with the same deadline at the same time. That
+            // batch is not this one.
             Ok(Submitted::Known) => Self::NonceTaken {
                 next: nonce + 1,
                 error: RelayError::Known { id },
@@ -558,8 +568,8 @@ impl Answer {
     }
 }
 
-/// Waits until the batch `id` is part of the chain, or never will be, or `patience` is over. `submission` is its newest
-/// state, also after an error.
+/// Waits until the batch `id` is part of the chain, or never will be, or `patience` is over.
+/// Afterwards `submission` is its newest known state, also after an error.
 ///
 /// # Errors
 /// [`RelayError::Refused`], [`RelayError::NotInTime`] or [`RelayError::Api`].
@@ -631,7 +641,7 @@ mod tests {
                 "{told:?}"
             );
         }
-        // A nonce that is not above the one that was signed is no free one.
+        // A nonce that is not above the signed one is not free.
         for next in [None, Some(0), Some(5)] {
             let told = conflict(next);
             let failed = Answer::Failed(RelayError::Api(refused(StatusCode::CONFLICT, next)));
@@ -648,7 +658,7 @@ mod tests {
 
     #[test]
     fn answer_signs_nothing_anew_that_may_have_been_taken() {
-        // Not even if the lost answer named a nonce.
+        // This also holds if the lost answer named a nonce.
         let lost = refused(StatusCode::CONFLICT, Some(6));
         let told = answer(Err(ApiError::Unsure(Box::new(lost))), 5);
         let Answer::Failed(error @ RelayError::Unsure { id: ID, .. }) = told else {
@@ -663,7 +673,7 @@ mod tests {
 
     #[tokio::test]
     async fn check_nonce_asks_the_chain_for_one_far_below() {
-        // Nothing is asked if all nonces below are near.
+        // The chain is not asked if all nonces below are near.
         for nonce in [0, 1, AHEAD - 1] {
             let near = check_nonce(nonce, AUTHOR, async |_| unreachable!());
             near.await.expect("near");
@@ -684,7 +694,7 @@ mod tests {
                 }
             }
         }
-        // Above the largest nonce none can be used.
+        // The contract accepts no nonce above the largest one.
         for nonce in [LARGEST_NONCE + 1, u64::MAX] {
             let far = check_nonce(nonce, AUTHOR, async |_| Ok(true)).await;
             assert!(matches!(far, Err(RelayError::FarNonce { .. })), "{far:?}");
@@ -718,7 +728,7 @@ mod tests {
             limit: 1_009,
         };
         assert_eq!(over, expected);
-        // What is refused is not counted.
+        // A refused signature is not counted.
         count_signature(&budget, 504).expect("the rest");
         count_signature(&Budget::default(), u128::MAX).expect("no limit");
     }

@@ -1,8 +1,10 @@
-//! Sending transactions so that each becomes part of the chain at most once: stored before they are sent, sent again at
-//! rising fees, and known by every hash that they were signed with.
+//! Sending of transactions, each of which becomes part of the chain at most once. A transaction is
+//! stored before it is sent, and sent again at rising fees. It is known by the hash of every
+//! signature.
 //!
-//! [`Sender::deliver`] waits until a transaction is included, as a command does. A service that has other things to do
-//! calls [`Sender::sign`], [`start`], [`Sender::raise`] and [`included`] itself, over a [`TxStore`] of its own.
+//! [`Sender::deliver`] waits until a transaction is included, for commands. A service that must not
+//! wait calls [`Sender::sign`], [`start`], [`Sender::raise`] and [`included`] itself, with its own
+//! [`TxStore`].
 
 use std::{convert::Infallible, error::Error, future::Future, iter, mem, time::Duration};
 
@@ -82,7 +84,8 @@ impl Outgoing {
     }
 }
 
-/// Store of signed transactions. Whatever is signed is stored before it is sent, so that a later process finds it.
+/// Store of signed transactions. A transaction is stored before it is sent, so that a later process
+/// finds it.
 pub trait TxStore: Send {
     /// Description of a transaction's purpose, which the store keeps beside it.
     type Purpose: ?Sized + Sync;
@@ -94,17 +97,17 @@ pub trait TxStore: Send {
     /// Stores a transaction that was signed for the first time.
     ///
     /// # Errors
-    /// If it is not stored; it must not be sent then.
+    /// If the transaction is not stored. The caller must not send it then.
     fn insert(
         &mut self,
         purpose: &Self::Purpose,
         outgoing: &Outgoing,
     ) -> impl Future<Output = Result<Self::Id, Self::Error>> + Send;
 
-    /// Stores the last signature of a transaction that was stored before with its earlier ones.
+    /// Adds the last signature of a stored transaction to its earlier ones.
     ///
     /// # Errors
-    /// If it is not stored; it must not be sent then.
+    /// If the signature is not stored. The caller must not send it then.
     fn add_signature(
         &mut self,
         id: &Self::Id,
@@ -112,7 +115,8 @@ pub trait TxStore: Send {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Store of a command that sends one transaction and waits: if the command is killed, its user looks at the chain.
+/// Store of a command that sends one transaction and waits. If the command is killed, its user
+/// checks the chain.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NotStored;
 
@@ -141,7 +145,7 @@ pub struct Sender<'a> {
     pub max_fee: Option<u128>,
     /// Limit of spending; the gas of each delivered transaction is taken off it.
     pub budget: &'a Budget,
-    /// Settings that let a transaction cost more, for the warning that it waits at its maximum.
+    /// Names of the settings that allow a higher cost, for the warning at the maximum.
     pub settings: &'static str,
 }
 
@@ -150,11 +154,11 @@ pub struct Sender<'a> {
 pub enum Raised {
     /// The transaction is signed and stored with this offer.
     To(Offer),
-    /// The next offer would exceed what may be paid for a unit of gas, in wei, or the budget.
+    /// The next offer would exceed the budget or the maximum price of a unit of gas, in wei.
     AtMaximum(u128),
 }
 
-/// Failure to make a transaction part of the chain, as far as its sender knows.
+/// Failure to make a transaction part of the chain, as far as the sender can know.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -234,7 +238,7 @@ pub struct TooPoor {
     pub has: U256,
     /// Wei that the transaction sends along.
     pub value: U256,
-    /// Maximum wei for its gas; `None` if that is not known.
+    /// Maximum cost of its gas, in wei; `None` if that is not known.
     pub gas: Option<U256>,
 }
 
@@ -274,7 +278,7 @@ impl Sender<'_> {
         self.deliver(&mut NotStored, &(), &mut outgoing).await
     }
 
-    /// Sends a transaction that was estimated at `gas`, and waits until it is included.
+    /// Sends a transaction whose gas was estimated at `gas`, and waits until it is included.
     ///
     /// # Errors
     /// [`SendError`].
@@ -310,7 +314,7 @@ impl Sender<'_> {
     /// Estimates the gas of a transaction in the next block: see [`Node::estimate_next`].
     ///
     /// # Errors
-    /// As [`estimate`](Self::estimate).
+    /// Those of [`estimate`](Self::estimate).
     pub async fn estimate_next(&self, call: &Call) -> Result<u64, SendError> {
         let (value, data) = (U256::from(call.value), call.data.to_vec());
         let node = self.node;
@@ -330,14 +334,14 @@ impl Sender<'_> {
     /// Estimates and signs the account's next transaction.
     ///
     /// # Errors
-    /// [`SendError`], if the transaction would fail, needs more gas than one may use, or costs more than may be spent or
-    /// is there.
+    /// [`SendError`] if the transaction would fail or needs more gas than a transaction may use.
+    /// Also if it costs more than the budget or the account has.
     pub async fn prepare(&self, call: Call) -> Result<Outgoing, SendError> {
         let gas = self.estimate(&call).await?;
         self.sign_estimated(call, gas).await
     }
 
-    /// Signs the account's next transaction, which was estimated at `gas`.
+    /// Signs the account's next transaction, whose gas was estimated at `gas`.
     async fn sign_estimated(&self, call: Call, gas: u64) -> Result<Outgoing, SendError> {
         if gas > TRANSACTION_GAS_LIMIT {
             return Err(SendError::TooMuchGas { gas });
@@ -399,7 +403,8 @@ impl Sender<'_> {
         }
     }
 
-    /// Signs a transaction that has waited for long at a higher offer, and stores the signature. It is not sent.
+    /// Signs a transaction that has been pending for long at a higher offer, and stores the
+    /// signature. It does not send the transaction.
     ///
     /// # Errors
     /// [`SendError::Node`] or [`SendError::Store`].
@@ -478,7 +483,7 @@ impl Sender<'_> {
                             source,
                         });
                     }
-                    // It may have come through, and only the answer not.
+                    // The node may have taken the transaction although its answer was lost.
                     Err(error) if error.is_transient() => {
                         *sent = true;
                         tracing::warn!(%error, "sending goes on");
@@ -551,7 +556,7 @@ pub async fn start<S: TxStore>(
 /// # Errors
 /// If the node does not answer.
 pub async fn included(node: &Node, outgoing: &Outgoing) -> Result<Option<NodeReceipt>, NodeError> {
-    // The last signature is the likeliest.
+    // The last signature is the most likely one.
     for hash in outgoing.hashes().rev() {
         if let Some(receipt) = node.receipt(hash).await? {
             return Ok(Some(receipt));
@@ -563,7 +568,7 @@ pub async fn included(node: &Node, outgoing: &Outgoing) -> Result<Option<NodeRec
 /// Waits for the receipt of a transaction; `None` if it is not included in time.
 ///
 /// # Errors
-/// If the node fails for a reason that does not pass.
+/// If the node fails for a reason that is not transient.
 pub async fn wait_included(
     node: &Node,
     outgoing: &Outgoing,

@@ -5,9 +5,10 @@ use std::future::Future;
 use alloy_primitives::{Address, B256};
 use cotrain_chain::node::{Block, Node, NodeError, NodeLog};
 
-/// A source of blocks and events, of which a node is one. Followers of contracts read from it and know nothing else.
+/// A source of blocks and events, such as a node. Followers of contracts read from it and from
+/// nothing else.
 ///
-/// A source of another kind reports its failures as the error of a node that fits.
+/// A source that is no node reports its failures as the node's error that fits best.
 pub trait EventSource: Send + Sync {
     /// Returns the latest block.
     ///
@@ -21,11 +22,12 @@ pub trait EventSource: Send + Sync {
     /// If the source does not answer.
     fn block(&self, number: u64) -> impl Future<Output = Result<Option<Block>, NodeError>> + Send;
 
-    /// Returns the events of contracts with one of these first topics, in order, in blocks from `from` to the height that is
-    /// returned beside them: at most `to`, and less if the source prefers shorter ranges.
+    /// Returns the events of contracts with one of these first topics, in order. They are of the
+    /// blocks from `from` to the returned height. That is at most `to`, and less if the source
+    /// prefers shorter ranges.
     ///
     /// # Errors
-    /// If the source does not answer, or has no events so old.
+    /// If the source does not answer, or no longer has such old events.
     fn logs_from(
         &self,
         from: u64,
@@ -34,10 +36,11 @@ pub trait EventSource: Send + Sync {
         topics: &[B256],
     ) -> impl Future<Output = Result<(Vec<NodeLog>, u64), NodeError>> + Send;
 
-    /// Returns the events of one block, named by its hash.
+    /// Returns the events of the block with a hash.
     ///
     /// # Errors
-    /// As [`logs_from`](Self::logs_from), or if the block is of a branch that the source has left.
+    /// Those of [`logs_from`](Self::logs_from), or if the block is of a branch that the source has
+    /// left.
     fn logs_of(
         &self,
         block: B256,
@@ -48,8 +51,8 @@ pub trait EventSource: Send + Sync {
     /// Asks for shorter ranges from now on: the events of so many blocks were not complete.
     fn narrow_logs(&self, blocks: u64);
 
-    /// Returns the node that tells the state of contracts, against which events are held; `None` if the source's events
-    /// are their own evidence.
+    /// Returns the node whose contracts' state the events are checked against. `None` if the events
+    /// need no such evidence.
     fn contracts(&self) -> Option<&Node>;
 }
 

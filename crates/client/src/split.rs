@@ -7,7 +7,7 @@ use std::future::Future;
 pub enum Attempt<T, R> {
     /// They fit into one transaction, which is this.
     Fits(T),
-    /// They do not, for this reason; fewer of them may.
+    /// The items do not fit, for this reason; fewer of them may.
     TooMany(R),
 }
 
@@ -27,14 +27,15 @@ pub enum Split<T, R> {
     Nothing,
 }
 
-/// Finds how many of a list's items, from the first one on, fit into one transaction: `at_most` of them, or else half as
-/// many, and so on down to one. `attempt` tries as many items as it is told.
+/// Finds how many items fit into one transaction, counted from the first one. It tries `at_most`
+/// items, then half as many, and so on down to one. `attempt` tries the number of items that it
+/// gets.
 ///
-/// Halving needs few attempts, and each one asks a node. `attempt` may count other reasons too, such as a transaction
-/// that costs more than it brings.
+/// Halving needs few attempts, each of which costs a request to a node. `attempt` may count other
+/// reasons too, such as a transaction that costs more than it earns.
 ///
 /// # Errors
-/// Those of `attempt` that no smaller number mends.
+/// Errors of `attempt` that a smaller number does not avoid.
 pub async fn split_to_fit<T, R, E, F>(
     items: usize,
     at_most: usize,
@@ -73,7 +74,7 @@ mod tests {
         }
     }
 
-    /// Splits items whose sum may be 10, and returns the sizes that were tried.
+    /// Splits items whose sum may be at most 10, and returns the sizes that it tried.
     fn split(items: &[u32], at_most: usize) -> (Split<u32, &'static str>, Vec<usize>) {
         let tried = RefCell::new(Vec::new());
         let split = now(split_to_fit(items.len(), at_most, async |size| {
@@ -102,7 +103,7 @@ mod tests {
     fn split_to_fit_halves_until_they_fit() {
         assert_eq!(split(&[1; 41], 99), (fits(6, 6), vec![41, 21, 11, 6]));
         assert_eq!(split(&[5, 6], 2), (fits(1, 5), vec![2, 1]));
-        // Odd numbers are rounded up, so that none is passed over.
+        // Odd numbers are rounded up, so that no item is skipped.
         assert_eq!(split(&[5, 5, 5], 3), (fits(2, 10), vec![3, 2]));
     }
 
@@ -113,7 +114,7 @@ mod tests {
             (Split::Alone("too much"), vec![3, 2, 1])
         );
         assert_eq!(split(&[11], 9), (Split::Alone("too much"), vec![1]));
-        // Big and small ones in turns: each small one goes with nothing that follows it.
+        // Big and small items alternate: no small one fits with the next one.
         assert_eq!(split(&[1, 11, 1, 11], 4), (fits(1, 1), vec![4, 2, 1]));
     }
 

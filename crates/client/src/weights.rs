@@ -1,4 +1,4 @@
-//! A model's weights: read once and kept, or proved.
+//! Weights of a model: cached after the first read, or proved.
 
 use std::{
     fs, io,
@@ -18,23 +18,25 @@ const MODEL_SLOT: u128 = 1 << 64;
 /// Slots proved in one request.
 const SLOTS_PER_PROOF: usize = 256;
 
-/// Directory that keeps the words of models, those of the last block that was asked for.
+/// Directory that caches the words of models, each after the last requested block.
 #[derive(Debug, Clone)]
 pub struct Cache {
     directory: PathBuf,
 }
 
 impl Cache {
-    /// Keeps words in a directory, which is made when it is needed.
+    /// Creates a cache in a directory, which is made at the first write.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
 
-    /// Returns a model's words after a block: from the cache, or else from the node, and then kept.
+    /// Returns a model's words after a block, from the cache if it has them. Otherwise the node
+    /// gives them, and the cache stores them.
     ///
     /// # Errors
-    /// [`ReadError`]. A cache that cannot be written is logged: the words are read again next time.
+    /// [`ReadError`]. A failure to write the cache is only logged: the next call reads the words
+    /// again.
     pub async fn words(
         &self,
         node: &Node,
@@ -56,7 +58,7 @@ impl Cache {
         Ok(words)
     }
 
-    /// Keeps words, and removes those of earlier blocks of the same model.
+    /// Stores words, and removes those of earlier blocks of the same model.
     fn keep(&self, path: &Path, of: &str, words: &[U256]) -> io::Result<()> {
         let bytes: Vec<u8> = words.iter().flat_map(U256::to_be_bytes::<32>).collect();
         fs::create_dir_all(&self.directory)?;
@@ -74,7 +76,7 @@ impl Cache {
 /// Returns a model's words after a block, each proved by the block's hash.
 ///
 /// # Errors
-/// If the node fails, or its proof does not hold.
+/// If the node fails, or its proof is wrong.
 pub async fn proved(node: &Node, facts: &ModelFacts, block: B256) -> Result<Vec<U256>, NodeError> {
     let slots: Vec<U256> = (MODEL_SLOT..)
         .take(facts.parameters.word_count())
@@ -88,7 +90,7 @@ pub async fn proved(node: &Node, facts: &ModelFacts, block: B256) -> Result<Vec<
     Ok(words)
 }
 
-/// Reads kept words; `None` if the file is not whole.
+/// Parses cached words; `None` if the file is incomplete.
 fn parse(bytes: &[u8], count: usize) -> Option<Vec<U256>> {
     (bytes.len() == 32 * count).then(|| bytes.chunks(32).map(U256::from_be_slice).collect())
 }
@@ -109,7 +111,7 @@ mod tests {
         assert!(!path("1-a-old").exists() && path("1-b-old").exists());
         let bytes = fs::read(path("1-a-new")).expect("a file");
         assert_eq!(parse(&bytes, 2).as_deref(), Some(&words[..]));
-        // A file that is cut, or of another model.
+        // The file is cut short, or is of another model.
         assert_eq!(parse(&bytes[..63], 2), None);
         assert_eq!(parse(&bytes, 3), None);
     }

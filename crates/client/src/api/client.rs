@@ -39,7 +39,7 @@ pub enum ApiError {
     /// No HTTP client can be made here.
     #[error("cannot set up HTTP")]
     Setup(#[source] reqwest::Error),
-    /// No answer came: the request may have been taken all the same.
+    /// No answer came: the coordinator may have taken the request nevertheless.
     #[error("cannot reach the coordinator; check its address")]
     Unreachable(#[source] reqwest::Error),
     /// The answer ended early.
@@ -64,7 +64,8 @@ pub enum ApiError {
         /// Problem document; without members if the body has none.
         problem: Box<Problem>,
     },
-    /// Neither the answer to a submission was read, nor could the coordinator be asked whether it has it.
+    /// The coordinator's answer to a submission is lost, and it did not answer whether it has the
+    /// batch.
     #[error(
         "the batch may have been taken all the same; ask for it by its id before you sign its samples again: {0}"
     )]
@@ -136,7 +137,8 @@ impl Client {
         choose_cryptography();
         let http = reqwest::Client::builder()
             .timeout(timeout)
-            // A batch that is posted again as a question would be answered as if it were known.
+            // A redirect turns a POST into a GET, whose answer would look as if the coordinator had
+            // known the batch before.
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(ApiError::Setup)?;
@@ -146,11 +148,11 @@ impl Client {
         })
     }
 
-    /// Returns the coordinator's address without what may be secret in it.
+    /// Returns the coordinator's address without user, password and query, which may be secret.
     #[must_use]
     pub fn shown(&self) -> String {
         let mut url = self.base.clone();
-        // Neither fails for http.
+        // Neither call fails for an HTTP address.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.set_query(None);
@@ -198,8 +200,9 @@ impl Client {
 
     /// Submits a signed batch whose EIP-712 hash is `id`.
     ///
-    /// If the answer is lost, the coordinator is asked for the batch: what was taken is not to be signed again. If it does not
-    /// have the batch, nobody knows: the batch may be on its way to the store.
+    /// If the answer is lost, the client asks the coordinator for the batch, because the author
+    /// must not sign again what was taken. If the coordinator does not have the batch, its fate is
+    /// unknown: it may be on its way to the store.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::Unsure`] if the batch may have been taken.
@@ -244,8 +247,8 @@ impl Client {
         self.get(&format!("/v1/submissions/{}", Hash(id))).await
     }
 
-    /// Asks for a batch until it is part of the chain or never will be, or `patience` is over. `submission` is its
-    /// newest state, also after an error.
+    /// Asks for a batch until it is part of the chain or never will be, or `patience` is over.
+    /// Afterwards `submission` is its newest known state, also after an error.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -307,7 +310,7 @@ fn of_model(trainer: Address, path: &str) -> String {
 
 async fn send(request: RequestBuilder) -> Result<Response, ApiError> {
     let sent = request.send().await;
-    // An address may have a password in it.
+    // The address may contain a password, so the error must not show it.
     sent.map_err(|error| ApiError::Unreachable(error.without_url()))
 }
 
@@ -326,7 +329,7 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
     }
     let problem = match body {
         Ok(body) => Problem::read(&body),
-        // The status says enough.
+        // The status alone is reason enough.
         Err(ApiError::TooLarge) => Problem::default(),
         Err(error) => return Err(error),
     };
@@ -360,7 +363,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_does_not_come_is_waited_for_no_longer_than_its_time() {
-        // Connections are accepted by the system, and nobody answers.
+        // The system accepts connections, and no program answers them.
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let url = url.parse().expect("an address");

@@ -241,7 +241,7 @@ mod tests {
             let view = Incentive::from(incentive);
             let json = serde_json::to_value(&view).expect("JSON");
             assert_eq!(json["kind"], mechanism.name());
-            // The waits are beside it.
+            // The waits are another field of the model, beside the incentive.
             for (term, value) in terms.iter().zip(values).skip(4) {
                 assert_eq!(json[term.name], value.to_string(), "{}", term.name);
             }

@@ -9,9 +9,10 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// Further field of a problem about a nonce: one of the author's that is free.
 pub const NEXT_NONCE: &str = "nextNonce";
 
-/// Problem document, as an answer that is not a success has it.
+/// Problem document of RFC 9457: the body of an answer that is not a success.
 ///
-/// RFC 9457 demands no member. A reader ignores those of another type, so each is `None` unless it was read.
+/// RFC 9457 requires no member, and a reader ignores a member of a wrong type. So each is `None` if
+/// it is missing or ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Kind of the problem: `/problems/` and the kind's name.
@@ -26,7 +27,7 @@ pub struct Problem {
     /// Cause in words, with the value seen and the value expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Path that was asked for.
+    /// Path of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// Further fields, which depend on the kind.
@@ -58,7 +59,7 @@ impl Problem {
         }
     }
 
-    /// Returns the most exact description: the detail, or else the title.
+    /// Returns the most exact description: the detail, or the title if there is no detail.
     #[must_use]
     pub fn words(&self) -> Option<&str> {
         self.detail.as_deref().or(self.title.as_deref())

@@ -56,8 +56,8 @@ macro_rules! text {
     };
 }
 
-/// Defines an enum that JSON has as one of several texts. A text that this release does not know, which a newer server
-/// may send, is kept as it is.
+/// Defines an enum whose variants are texts in JSON. A text of a newer server that this release
+/// does not know is kept unchanged.
 macro_rules! choice {
     ($name:ident, $doc:literal, $($variant:ident = $text:literal),+ $(,)?) => {
         #[doc = $doc]
@@ -226,7 +226,7 @@ impl FromStr for Relayer {
     fn from_str(text: &str) -> Result<Self, String> {
         match parse_address(text) {
             Ok(address) => Ok(Self(address)),
-            // Here nobody is sent money: the contract takes zero for anyone.
+            // The contract reads zero as anyone, and no money is sent to this address.
             Err(AddressError::Zero) => Ok(Self(Address::ZERO)),
             Err(error) => Err(error.to_string()),
         }

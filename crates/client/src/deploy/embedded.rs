@@ -26,7 +26,7 @@ pub struct Deployment {
     pub classifier: Address,
     /// Number of the model's words.
     words: usize,
-    /// Cost of all of it, the implementations included.
+    /// Cost of all transactions, including the implementations.
     pub cost: DeploymentCost,
 }
 
@@ -47,12 +47,12 @@ impl DeploymentCost {
     }
 }
 
-/// Deploys a model or a market: the implementations and the factory, then the model, its words in chunks and its closing.
-/// The owner pays; the owner of a market has to commit to a test set next.
+/// Deploys a model or a market: the implementations and the factory, then the model, its words in
+/// chunks and its closing. The owner pays. Next, the owner of a market must commit to a test set.
 ///
 /// # Errors
-/// If the chain refuses a transaction. A model that was not closed takes no contributions, so nothing half-made can be
-/// mistaken for finished.
+/// If the chain refuses a transaction. A model that was not closed takes no contributions, so
+/// nobody can mistake it for a finished one.
 pub fn deploy<C: Chain + ?Sized>(
     chain: &mut C,
     config: &ModelConfig,
@@ -70,7 +70,7 @@ pub fn deploy<C: Chain + ?Sized>(
     })
 }
 
-/// Deploys a model, and gives the receipt of each step with its name to `done`.
+/// Deploys a model, and passes the name and the receipt of each step to `done`.
 ///
 /// # Errors
 /// If the chain refuses a transaction.
@@ -99,8 +99,9 @@ pub fn deploy_with<C: Chain + ?Sized>(
     }
 }
 
-/// Deploys a `PredictionFees` contract that sells predictions of a trainer's model at `price` wei each, for its
-/// contributors; adds its cost to `cost`, and returns its address. `from` pays the gas and gets no rights.
+/// Deploys a `PredictionFees` contract and returns its address. It sells predictions of a trainer's
+/// model at `price` wei each, for its contributors. `from` pays the gas and gets no rights. The
+/// cost is added to `cost`.
 ///
 /// # Errors
 /// If the chain refuses the transaction.
@@ -117,15 +118,15 @@ pub fn deploy_fees<C: Chain + ?Sized>(
 }
 
 impl Deployment {
-    /// Reads the whole model, free.
+    /// Reads the whole model without a transaction.
     ///
     /// # Errors
-    /// If the chain refuses the call or there is no such contract.
+    /// If the chain refuses the call, or there is no such contract.
     pub fn words<C: Chain + ?Sized>(&self, chain: &mut C) -> Result<Vec<U256>, ChainError> {
         self.words_of(chain, self.classifier)
     }
 
-    /// Reads another model of the same size, free: such as that of a market's pass.
+    /// Reads another model of the same size without a transaction, such as that of a market's pass.
     ///
     /// # Errors
     /// Those of [`words`](Self::words).

@@ -81,7 +81,7 @@ pub struct Deployed {
     pub transactions: u64,
     /// Gas of all transactions.
     pub gas: u64,
-    /// Wei that all the gas cost, as text: it may be more than other readers' numbers hold.
+    /// Cost of all gas in wei, as text: it may exceed the numbers of other JSON readers.
     pub cost: String,
     /// Codes that the chain had already.
     pub reused: Vec<Part>,
@@ -96,7 +96,7 @@ pub struct Done {
     gas: u64,
 }
 
-/// Event of a deployment, for those who watch it.
+/// Progress of a deployment, for its observers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reported<'a> {
     /// A step is part of the chain.
@@ -149,7 +149,7 @@ pub enum DeployError {
         /// Answer of the node.
         reason: Box<ChainError>,
     },
-    /// The factory did not say what it created.
+    /// The factory emitted no event of what it created.
     #[error(transparent)]
     Silent(#[from] Silent),
     /// The receipt of a creation has no address.
@@ -203,8 +203,8 @@ pub enum DeployError {
     Card(#[from] CardError),
 }
 
-/// Finds the codes that a deployment need not pay for: those that are named, or that the chain has where the CREATE2
-/// deployer creates them.
+/// Finds the parts that a deployment need not pay for. The caller names them, or the chain has
+/// their code at the address that the CREATE2 deployer gives it.
 ///
 /// # Errors
 /// If the node does not answer.
@@ -261,7 +261,8 @@ pub struct Deployer<'a> {
 }
 
 impl<'a> Deployer<'a> {
-    /// Begins, or goes on where the journal ends. `report` is told what happens.
+    /// Begins a deployment, or resumes it after the last step of the journal. `report` receives the
+    /// progress.
     pub fn new(
         sender: Sender<'a>,
         journal: Journal,
@@ -297,7 +298,7 @@ impl<'a> Deployer<'a> {
         self.cost
     }
 
-    /// Notes in the journal that all of it is done.
+    /// Notes in the journal that the deployment is done.
     ///
     /// # Errors
     /// [`JournalError::Unwritable`].
@@ -305,11 +306,11 @@ impl<'a> Deployer<'a> {
         self.journal.finish(deployed.trainer)
     }
 
-    /// Deploys a model, or the part of it that is not done, and registers it with its card, in which the block of its
-    /// closing is filled in.
+    /// Deploys a model and registers it with its card. Steps that an earlier run did are skipped.
+    /// The card gets the block of the model's closing.
     ///
     /// # Errors
-    /// [`DeployError`]. The journal has all that was signed, so that a later run goes on.
+    /// [`DeployError`]. The journal has every signed transaction, so that a later run can resume.
     pub async fn run(
         &mut self,
         blueprint: &Blueprint,
@@ -368,7 +369,7 @@ impl<'a> Deployer<'a> {
         })
     }
 
-    /// Counts the transactions that the deployment takes, with those that an earlier run has made.
+    /// Counts the transactions of the whole deployment, including those of earlier runs.
     async fn count(&self, blueprint: &Blueprint, given: &Given) -> Result<u64, NodeError> {
         let reusable = reusable(self.sender.node, blueprint, given).await?;
         let parts = Part::ALL.iter().filter(|part| {
@@ -383,8 +384,9 @@ impl<'a> Deployer<'a> {
         Ok(count as u64)
     }
 
-    /// Returns a code that is named, that the chain has, or that is created now. The CREATE2 deployer creates it if the
-    /// chain has one, so that the chain needs the code once.
+    /// Returns the address of a part: a given one, one that the chain has, or one created now. If
+    /// the chain has the CREATE2 deployer, that creates the part, so that the chain needs its code
+    /// only once.
     async fn part(
         &mut self,
         part: Part,
@@ -397,7 +399,7 @@ impl<'a> Deployer<'a> {
         let name = part.name();
         let node = self.sender.node;
         let address = bindings::deployed_at(&code);
-        // What an earlier run began is ended as it was begun.
+        // A part that an earlier run began is finished in the way that run began it.
         if !self.journal.has(name) && has_code(node, address).await? {
             return Ok(self.reuse(part, address));
         }
@@ -407,11 +409,11 @@ impl<'a> Deployer<'a> {
         let call = bindings::deploy_call(&code);
         let receipt = match self.step(name, Some(bindings::DEPLOYER), call).await {
             Ok(receipt) => receipt,
-            // Somebody else was faster: it is the same code.
+            // Another sender was faster, with the same code.
             Err(_) if has_code(node, address).await? => return Ok(self.reuse(part, address)),
             Err(error) => return Err(error),
         };
-        // A release before this one created it directly.
+        // Earlier releases created the part directly, without the deployer.
         let address = receipt.created.unwrap_or(address);
         if has_code(node, address).await? {
             return Ok(address);
@@ -561,8 +563,8 @@ impl<'a> Deployer<'a> {
             return Ok(Begun::Nothing);
         };
         let next = node.nonce(self.sender.address()).await?;
-        // Once the nonce is used, it is by this transaction or by another one, after which this one can never be part of
-        // the chain.
+        // A used nonce belongs to this transaction or to another one. If it belongs to another one,
+        // this one can never be part of the chain.
         let used = next > before.unsigned.nonce;
         let patience = if used { LAG } else { Duration::ZERO };
         match wait_included(node, &before, patience).await? {

@@ -1,4 +1,4 @@
-//! All that a deployment puts on a chain, and what each of its steps costs.
+//! Content of a deployment, and the gas of each of its steps.
 
 use alloy_primitives::{Address, U256, keccak256};
 use cotrain_bindings as bindings;
@@ -65,7 +65,7 @@ impl Plan {
         Blueprint::new(self.terms, &self.classifier)
     }
 
-    /// Returns the facts that another run must have in common with this one to go on with its journal.
+    /// Returns the facts that another run must share with this one to resume from its journal.
     ///
     /// # Errors
     /// If the card cannot be registered.

@@ -21,7 +21,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Reads the counters that a market's contract has, after a block or now.
+    /// Reads the counters of a market's contract, after a block or now.
     ///
     /// # Errors
     /// If the node fails, or gives no answer of a market.
@@ -48,8 +48,9 @@ impl Counters {
         }
     }
 
-    /// Returns how a contract differs from what its events make, if it does. More money than the events account for is
-    /// no difference: anybody can force it upon a contract.
+    /// Returns how a contract differs from the result of its events; `None` if it does not differ.
+    /// More money than the events account for is no difference: anyone can force money upon a
+    /// contract.
     #[must_use]
     pub fn difference(&self, contract: &Self) -> Option<String> {
         if (&self.progress, self.contributions) != (&contract.progress, contract.contributions) {

@@ -34,7 +34,7 @@ pub enum MarketError {
         /// Term that is outside its bounds.
         source: Rejection,
     },
-    /// An event does not follow from those before.
+    /// An event contradicts the events before it.
     #[error(
         "an event of the market {market} in block {block} does not follow from those before; try again, or use another node"
     )]
@@ -46,7 +46,7 @@ pub enum MarketError {
         /// The contradiction.
         source: Contradiction,
     },
-    /// The contract says otherwise than its events.
+    /// The contract's state differs from the result of its events.
     #[error(
         "the node's events of the market {market} do not make what the contract says after block {block}: {reason}; try again, or use another node"
     )]

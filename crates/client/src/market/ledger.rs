@@ -1,4 +1,4 @@
-//! A market as its events make it, and what is due next.
+//! State of a market from its events, and the next due action.
 
 use alloy_primitives::{Address, Bytes, Log, U256};
 use cotrain_bindings::{
@@ -34,7 +34,7 @@ pub struct MarketLedger {
     model: Option<Address>,
 }
 
-/// Transaction that anyone may send next, so that a market goes on.
+/// Transaction that anyone may send next, so that a market continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Draw the part that contributors test with.
@@ -59,7 +59,7 @@ impl Collectable {
         self.balance.saturating_add(self.remainder)
     }
 
-    /// Returns the calls that collect it: none for what is 0.
+    /// Returns the calls that collect the money. An amount of 0 needs no call.
     #[must_use]
     pub fn calls(&self) -> Vec<Vec<u8>> {
         let all = [
@@ -83,7 +83,7 @@ pub struct Ready {
 }
 
 impl MarketLedger {
-    /// Returns a market of which no event is known.
+    /// Returns a market before its first event.
     ///
     /// # Errors
     /// [`MarketError::OtherMechanism`] or [`MarketError::Terms`].
@@ -112,10 +112,11 @@ impl MarketLedger {
         })
     }
 
-    /// Takes a log of the market over, and returns the fact that it tells; `None` if it is no event of markets.
+    /// Applies a log of the market and returns its fact; `None` if it is no event of markets.
     ///
     /// # Errors
-    /// [`Contradiction`] if the fact does not follow from those before; go back to an earlier ledger then.
+    /// [`Contradiction`] if the fact does not follow from the earlier ones. The caller must go back
+    /// to an earlier ledger then.
     pub fn take(&mut self, log: &Log) -> Result<Option<Fact>, Contradiction> {
         let Some(fact) = events::decode(log) else {
             return Ok(None);
@@ -150,7 +151,7 @@ impl MarketLedger {
         &self.market
     }
 
-    /// Returns what the events make of the contract's counters.
+    /// Returns the contract's counters as they follow from the events.
     #[must_use]
     pub fn counters(&self) -> Counters {
         Counters {
@@ -173,8 +174,9 @@ impl MarketLedger {
         }
     }
 
-    /// Returns the parts of the test set that the provider has to reveal in a block of the time `now`, in Unix seconds: the
-    /// drawn part before the market opens, all others after its closing.
+    /// Returns the parts that the provider must reveal in a block of the time `now`, in Unix
+    /// seconds. Before the market opens, that is the drawn part; after its closing, all other
+    /// parts.
     #[must_use]
     pub fn parts_to_reveal(&self, now: u64) -> Vec<usize> {
         let market = &self.market;
@@ -190,7 +192,7 @@ impl MarketLedger {
     /// Counts the samples that an author has contributed.
     ///
     /// # Errors
-    /// If items of the author are malformed; a contract of this release takes none.
+    /// If items of the author are malformed. A contract of this release accepts no such items.
     pub fn samples_of(&self, author: Address) -> Result<Samples, Rejection> {
         let mut samples = Samples::default();
         for made in self.contributions.iter().filter(|it| it.author == author) {
@@ -213,14 +215,16 @@ impl MarketLedger {
         self.model
     }
 
-    /// Returns what anyone may do next so that the market goes on; `None` if it waits for time, the provider or
-    /// contributors, or is over.
+    /// Returns the action that anyone may take next so that the market continues. `None` if the
+    /// market is over, or waits for time, the provider or contributors.
     ///
-    /// `now` is the time of the chain's next block, in Unix seconds; `block` the height of the last block that was read.
+    /// `now` is the time of the chain's next block, in Unix seconds. `block` is the height of the
+    /// last block that was read.
     #[must_use]
     pub fn action(&self, now: u64, block: u64, pace: &Pace) -> Option<Action> {
         if self.market.phase(now) == Phase::Committed {
-            // Nodes estimate gas as if in the latest block, so that one has to be late enough already.
+            // Nodes estimate gas as if in the latest block, so that block must already be late
+            // enough.
             let earliest = self.market.earliest_draw();
             let is_due = self.market.drawn_part().is_none()
                 && earliest.is_some_and(|earliest| block >= earliest)
@@ -246,8 +250,8 @@ impl MarketLedger {
         }
     }
 
-    /// Makes the next step smaller than an action that did not fit a transaction. Returns `false` if there is no smaller
-    /// one.
+    /// Makes the next step smaller than an action that did not fit a transaction. Returns `false`
+    /// if no smaller step exists.
     #[must_use]
     fn shrink(&self, pace: &mut Pace, action: &Action) -> bool {
         match action {
@@ -258,10 +262,11 @@ impl MarketLedger {
         }
     }
 
-    /// Notes the estimate of a step that was sent in the pace of those that follow. The ledger is that of before the step.
+    /// Records the estimate of a sent step in the pace of the next steps. The ledger must be the
+    /// one before the step.
     ///
-    /// Such an estimate includes what the last lesson may use: see [`Pace::ESTIMATE_PER_STEP`]. What is due in the next
-    /// block alone has no estimate and teaches nothing.
+    /// The estimate includes the maximum gas of the last lesson: see [`Pace::ESTIMATE_PER_STEP`]. A
+    /// step that is due only in the next block has no estimate and does not change the pace.
     pub fn note(&self, pace: &mut Pace, ready: &Ready) {
         let Action::Score(step) = &ready.action else {
             return;
@@ -271,8 +276,9 @@ impl MarketLedger {
         }
     }
 
-    /// Finds the action that is due and fits a transaction; `None` if none is due. `estimate` returns the gas that a call
-    /// of the market would use after `block`, the latest one; `now` is the time of the next block, in Unix seconds.
+    /// Finds the due action that fits a transaction; `None` if none is due. `estimate` returns the
+    /// gas of a call of the market after `block`, the latest block. `now` is the time of the next
+    /// block, in Unix seconds.
     ///
     /// # Errors
     /// The failure of the estimate, if no smaller step may succeed; [`SendError::TooMuchGas`].
@@ -309,8 +315,9 @@ impl MarketLedger {
         }
     }
 
-    /// Returns `true` if a call was refused for the phase of the latest block, whose time is `latest`, and time alone
-    /// brings another one with the next block, whose time is `now`: what is due then is called all the same.
+    /// Returns `true` if the market refused a call for the phase of the latest block, but the next
+    /// block begins another phase. `latest` and `now` are the times of these blocks. The caller
+    /// then sends the due call nevertheless.
     #[must_use]
     pub fn is_due_by_time(&self, error: &NodeError, latest: u64, now: u64) -> bool {
         let NodeError::Reverted(Revert::Contract(Rejection::WrongPhase { phase, .. })) = error
@@ -473,7 +480,7 @@ mod tests {
         assert_eq!(drawn.parts_to_reveal(opened), [part_index]);
         let mut open = ledger(&facts);
         assert!(open.parts_to_reveal(opened + 1).is_empty());
-        // Without a contribution there is nothing to score, and so nothing to reveal.
+        // Without a contribution there is nothing to score, so the provider need not reveal.
         assert!(open.parts_to_reveal(closed).is_empty());
         let contributed = contributed(0, Address::with_last_byte(8), opened);
         open.market.apply(&contributed).expect("a contribution");

@@ -19,9 +19,10 @@ use crate::{
     send::{Call, SendError, Sender, gas_cost},
 };
 
-/// Most gas of a part that is safe: a contract gives a part 5,000,000 to be checked, and as much to be evaluated.
+/// Maximum gas of a part, with a margin. The contract gives 5,000,000 gas to check a part and as
+/// much to evaluate it.
 const MAX_GAS_PER_PART: u64 = 4_500_000;
-/// Pause between two looks for a new block.
+/// Pause between two requests for a new block.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Time without a block after which one is made, if [`Opener::makes_blocks`] says so.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -106,7 +107,7 @@ pub enum RehearsalError {
         /// Most gas that is safe.
         most: u64,
     },
-    /// The contract did not say which part was drawn.
+    /// The contract emitted no event of the drawn part.
     #[error("the market in this process did not draw a part of its test set")]
     NotDrawn,
 }
@@ -145,8 +146,8 @@ pub enum OpeningError {
     },
 }
 
-/// Commits, draws and reveals on a chain in this process, and returns the gas of each step. No part may need more gas than
-/// the contract gives it, or the bounty would be lost.
+/// Commits, draws and reveals on a chain in this process, and returns the gas of each step. A part
+/// that needs more gas than the contract allows would lose the bounty.
 ///
 /// # Errors
 /// [`RehearsalError`].
@@ -186,7 +187,7 @@ pub fn rehearse(
         Ok(chain.send(call.with_value(U256::from(value)))?.gas_used)
     };
     let commit = send(1, calls::commit(&set.commitments()))?;
-    // The draw takes the hash of the block after the commitments.
+    // The draw uses the hash of the block after the commitments.
     send(0, bindings::state::owner())?;
     let draw = send(0, calls::draw())?;
     let asked = Transaction::call(owner, deployment.trainer, calls::state::drawn_part());
@@ -229,18 +230,20 @@ pub struct Opener<'a> {
     pub set: TestSet,
     /// File of the test set.
     pub file: PathBuf,
-    /// `true` if the chain makes blocks of transactions alone: the draw then waits for blocks that this account makes.
+    /// `true` if the chain makes blocks only for transactions. This account then makes the blocks
+    /// that the draw waits for.
     pub makes_blocks: bool,
 }
 
 impl Opener<'_> {
-    /// Commits, draws and reveals: whatever of it is not done. Each step that is part of the chain is given to `done`.
+    /// Commits, draws and reveals, without the steps that are done already. `done` receives each
+    /// step that is part of the chain.
     ///
-    /// The file of the test set is written before the bounty is locked. A file that was lost is made again of the same data,
-    /// options and key.
+    /// The file of the test set is written before the bounty is locked. A lost file is written
+    /// again from the same data, options and key.
     ///
     /// # Errors
-    /// [`OpeningError`]. A later call goes on, unless the market is lost.
+    /// [`OpeningError`]. A later call resumes, unless the market is lost.
     pub async fn open(
         &self,
         state: &mut MarketState,
@@ -252,7 +255,7 @@ impl Opener<'_> {
         loop {
             let now = self.sender.node.now().await?;
             let market = state.market();
-            // Heights count from the block that comes next.
+            // Heights count from the next block.
             let block = state.block().map_or(0, |block| block.number) + 1;
             if let Some(lost) = market.lost(now, block) {
                 let market = market.address();
@@ -263,7 +266,7 @@ impl Opener<'_> {
             };
             let (value, data) = match step {
                 OpeningStep::Commit => {
-                    // Before anything depends on it.
+                    // The file must be on the disk before the commitments depend on it.
                     self.set.save(&self.file)?;
                     (self.bounty, calls::commit(&self.set.commitments()))
                 }
@@ -312,7 +315,8 @@ impl Opener<'_> {
         TestSet::load_of(&self.file, state.market()).map(Cow::Owned)
     }
 
-    /// Waits for the first block in which the draw succeeds: nodes estimate gas as if in their latest one.
+    /// Waits for the first block in which the draw succeeds: nodes estimate gas in their latest
+    /// block.
     async fn wait_for_draw(&self, market: &Market) -> Result<(), OpeningError> {
         let earliest = market.earliest_draw().unwrap_or_default();
         let start = Instant::now();
@@ -370,7 +374,7 @@ mod tests {
         assert_eq!(left(OpeningStep::Draw), gas.draw + gas.reveal);
         let all = gas.commit + gas.draw + gas.reveal;
         assert_eq!(left(OpeningStep::Commit), all);
-        // Each is a transaction.
+        // Each step is a transaction.
         for step in [gas.commit, gas.draw, gas.reveal] {
             assert!(step > 21_000, "{gas:?}");
         }

@@ -16,7 +16,8 @@ use crate::files::write_whole;
 /// Smallest and largest number of parts.
 const PARTS: (usize, usize) = (2, 256);
 
-/// A secret test set, in parts. Who loses it cannot reveal it, and the bounty is burned.
+/// A secret test set, in parts. A provider who loses it cannot reveal it, and the contract burns
+/// the bounty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestSet {
@@ -36,7 +37,7 @@ struct Part {
     items: Bytes,
 }
 
-/// Reason why a test set cannot be made, kept or read.
+/// Reason why a test set cannot be made, written or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestSetError {
@@ -79,7 +80,7 @@ pub enum TestSetError {
         /// Failure of the file system.
         source: std::io::Error,
     },
-    /// The file that is to be written holds something else.
+    /// The file to write has other content.
     #[error(
         "{path} holds another test set, or something else, and was left alone; go on with the options that it was made \
          with, or name another file with --test-set"
@@ -98,7 +99,7 @@ pub enum TestSetError {
         /// Contract of the market.
         market: Address,
     },
-    /// The file holds something else.
+    /// The file is not a test set.
     #[error(
         "{path} holds no test set of a market: {reason}; name the file that `cotrain market create` wrote"
     )]
@@ -113,7 +114,7 @@ pub enum TestSetError {
 impl TestSet {
     /// Divides samples into parts of nearly equal size.
     ///
-    /// The salts come from the key: with the same samples and key the test set can be made again.
+    /// The salts derive from the key. The same samples and key give the same test set again.
     ///
     /// # Errors
     /// [`TestSetError`].
@@ -149,10 +150,10 @@ impl TestSet {
         })
     }
 
-    /// Checks that samples can be divided into parts, before there is a market.
+    /// Checks that samples can be divided into parts, before the market exists.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn check(samples: &[Item<'_>], parts: usize) -> Result<(), TestSetError> {
         Self::new(&Key::development(0), 0, Address::ZERO, samples, parts).map(drop)
     }
@@ -185,14 +186,14 @@ impl TestSet {
         self.parts.len()
     }
 
-    /// Returns `true` if there are no parts, which no test set of [`new`](Self::new) is.
+    /// Returns `true` if there are no parts. A test set of [`new`](Self::new) is never empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    /// Writes the test set to a file that only its owner can read; it is on the disk when this returns. A file that holds
-    /// something else is left alone.
+    /// Writes the test set to a file that only its owner can read. When this returns, the file is
+    /// on the disk. A file with other content is left unchanged.
     ///
     /// # Errors
     /// [`TestSetError::Occupied`] or [`TestSetError::File`].
@@ -210,7 +211,7 @@ impl TestSet {
             path: path.display().to_string(),
             source,
         };
-        // A name alone is of the folder that the program runs in.
+        // A bare file name has an empty parent: it means the current folder.
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(failed)?;
@@ -251,8 +252,9 @@ impl TestSet {
     }
 }
 
-/// Returns the salt of a part: a hash of a signature, which nobody without the key can make. Signatures are deterministic
-/// (RFC 6979), and what is signed here is no transaction and no typed data.
+/// Returns the salt of a part: a hash of a signature that only the key's holder can make.
+/// Signatures are deterministic (RFC 6979). The signed text is neither a transaction nor typed
+/// data.
 fn salt(key: &Key, chain_id: u64, market: Address, part: usize) -> B256 {
     let text = format!("cotrain test set of the market {market} on chain {chain_id}, part {part}");
     keccak256(key.sign_hash(&keccak256(text)).as_slice())
